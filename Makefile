@@ -1,0 +1,48 @@
+# Everything sets itself up: the first run makes .venv and installs the pinned versions of constraints.txt into it,
+# later runs install nothing and need no network.
+
+PORT ?= 8000
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$name; break; }; done)
+
+PIP_INSTALL = .venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test soak check schema
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: .venv/.installed ## an emulated clinic syncs in front of you (make demo PORT=9123)
+	@.venv/bin/python -m routiq_gql demo --port $(PORT)
+
+test: .venv/.installed-dev ## all tests, except the long searches of soak
+	.venv/bin/python -m pytest -m "not soak"
+
+soak: .venv/.installed-dev ## minutes-long searches for rare failures
+	.venv/bin/python -m pytest -m soak --timeout 1800
+
+check: .venv/.installed-dev ## style, types, and who may import whom
+	.venv/bin/python -m ruff check .
+	.venv/bin/python -m ruff format --check .
+	.venv/bin/python -m mypy
+	.venv/bin/lint-imports
+
+schema: .venv/.installed-dev ## write schema.graphql anew from the code
+	.venv/bin/python -m routiq_gql schema --output schema.graphql
+
+.venv/.installed: pyproject.toml constraints.txt
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Routiq needs Python 3.11 or newer, and there is none on the PATH. Install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 2; fi
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Routiq needs Python 3.11 or newer, and $(PYTHON) is not. Name another one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@.venv/bin/python -m pip --version >/dev/null 2>&1 || { echo "Making .venv ($$($(PYTHON) --version))"; "$(PYTHON)" -m venv --clear .venv; } || { \
+		echo "Python's venv module is not complete. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+	@echo "Installing into .venv. This happens once and takes about a minute."
+	@$(PIP_INSTALL) -e .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	@echo "Installing what tests and checks need into .venv. This happens once."
+	@$(PIP_INSTALL) -e ".[dev]"
+	@touch $@

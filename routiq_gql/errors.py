@@ -1,0 +1,57 @@
+"""Outcomes that a caller can act on: the root of the tree, and the errors that more than one package raises.
+
+Each carries a stable ``code`` and a sentence that is safe to show. ``api/errors.py`` maps codes to HTTP
+statuses and GraphQL codes; nothing here is logged as an error.
+
+    RoutiqError
+    ├── BadInput               a value is out of its documented form or range
+    ├── SyncNotFound           unknown, or another organization's
+    ├── Forbidden              the viewer may not reach this organization
+    ├── SettingsError          a setting is missing or wrong; the server can't start with it
+    └── StorageError           the database file can't be used: corrupt, too new, locked, full
+"""
+
+from typing import ClassVar
+
+
+class RoutiqError(Exception):
+    """Base of all errors with a sentence meant for the person who asked."""
+
+    code: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class BadInput(RoutiqError):
+    """A value that the caller sent can't be accepted."""
+
+    code = "BAD_USER_INPUT"
+
+
+class SyncNotFound(RoutiqError):
+    """There is no such sync for this viewer. Another organization's sync answers the same."""
+
+    code = "SYNC_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("There is no sync with this id.")
+
+
+class Forbidden(RoutiqError):
+    """The viewer may not reach this organization."""
+
+    code = "FORBIDDEN"
+
+
+class SettingsError(RoutiqError):
+    """A setting is missing, wrong, or does not fit another one."""
+
+    code = "SETTINGS"
+
+
+class StorageError(RoutiqError):
+    """The database can't be used as it is; the sentence says why and what to do."""
+
+    code = "STORAGE"

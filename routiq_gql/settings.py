@@ -1,0 +1,134 @@
+"""Every setting of the server, read from the environment (prefix ``ROUTIQ_``).
+
+A field's description is the text of the README's settings table, which a test compares with this class.
+A wrong value ends the start with one sentence; see ``load_settings``.
+"""
+
+import ipaddress
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from routiq_gql.errors import SettingsError
+
+NameList = Annotated[tuple[str, ...], NoDecode]
+"""Names separated by commas or spaces in the environment."""
+
+
+class Settings(BaseSettings):
+    """What an operator may set. Times are in the unit that the name or description says."""
+
+    model_config = SettingsConfigDict(env_prefix="ROUTIQ_", extra="ignore", frozen=True)
+
+    database_url: str = Field(
+        "sqlite+aiosqlite:///./routiq.db",
+        description="Where everything is stored, as an SQLAlchemy URL. A relative path starts in the current folder.",
+    )
+    encryption_keys: str = Field(
+        "",
+        repr=False,
+        description="Keys that encrypt Cliniko API keys at rest: `id:base64` pairs of 32 bytes, separated by commas, "
+        "the first one encrypts. Empty: a key file (mode 0600) is made beside the SQLite database.",
+    )
+    contact_email: str = Field(
+        "",
+        description="An address at which Cliniko can reach you; it is part of the User-Agent. "
+        "Needed for a real Cliniko account.",
+    )
+    cliniko_requests_per_minute: int = Field(
+        180,
+        ge=0,
+        le=200,
+        description="Requests a minute for each API key (Cliniko allows 200 per user). "
+        "0 does not pace at all and works for loopback addresses only.",
+    )
+    cliniko_max_attempts: int = Field(
+        6, ge=1, le=20, description="How often one request is tried before the sync fails."
+    )
+    cliniko_retry_seconds: float = Field(
+        2,
+        gt=0,
+        le=60,
+        description="About the first wait before a failed request is tried again; each later one doubles.",
+    )
+    cliniko_read_timeout_seconds: float = Field(
+        40, gt=0, le=300, description="How long one answer of Cliniko may take, in seconds."
+    )
+    recent_days: int = Field(30, ge=1, le=366, description="An appointment this many days back makes a patient active.")
+    upcoming_days: int = Field(
+        30, ge=1, le=366, description="An appointment this many days ahead makes a patient active."
+    )
+    sync_time_limit: int = Field(
+        6 * 3600, ge=1, description="Seconds that one sync may run before it fails with TIME_LIMIT."
+    )
+    shutdown_grace_seconds: float = Field(
+        5, ge=0, le=300, description="Seconds that a stopping server gives open streams and running syncs."
+    )
+    heartbeat_seconds: float = Field(
+        15, gt=0, le=60, description="Seconds between comments on a silent event stream, so that proxies keep it open."
+    )
+    reread_seconds: float = Field(
+        5, gt=0, le=60, description="Seconds after which a watcher reads the database again, whatever it was told."
+    )
+    graphiql: bool = Field(True, description="Show GraphiQL to browsers that open `/graphql`.")
+    auth: Literal["off"] = Field(
+        "off", description="Who may ask. `off`: everyone on this machine; the server then listens on loopback only."
+    )
+    allowed_hosts: NameList = Field(
+        (), description="Host names, beside localhost, under which the server may be addressed."
+    )
+    allowed_origins: NameList = Field(
+        (),
+        description="Origins of pages elsewhere that may use the API, such as `https://app.example.com`; "
+        "one `*` within a host label is allowed.",
+    )
+    log_format: Literal["console", "json"] = Field("console", description="How log lines look: `console` or `json`.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="The lowest level that is logged."
+    )
+
+    @field_validator("allowed_hosts", "allowed_origins", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        return tuple(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) and value.strip() else value or ()
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, value: str) -> str:
+        if not value.startswith("sqlite+aiosqlite:///"):
+            raise ValueError("must start with sqlite+aiosqlite:/// followed by the path of the database file")
+        return value
+
+    @field_validator("contact_email")
+    @classmethod
+    def _check_email(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[^@\s()<>]+@[^@\s()<>]+\.[^@\s()<>]+", value):
+            raise ValueError("must be an e-mail address such as ops@example.com")
+        return value
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment, with ``overrides`` taking precedence.
+
+    Raises:
+        SettingsError: A value is wrong; the sentence names the variable and what is expected, never the value.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        problem = error.errors(include_input=False, include_url=False)[0]
+        name = "ROUTIQ_" + "_".join(str(part) for part in problem["loc"]).upper()
+        expected = problem["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{name} is wrong: {expected[0].lower()}{expected[1:]}.") from None
+
+
+def is_loopback_url(url: str) -> bool:
+    """Whether ``url`` names this machine itself (``localhost`` or a loopback address)."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

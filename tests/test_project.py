@@ -1,0 +1,113 @@
+"""The project as a whole: everything is pinned, nothing points to the machine it was made on, files stay small."""
+
+import json
+import os
+import re
+import subprocess
+import tomllib
+from importlib.metadata import distributions
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+CONSTRAINTS = (ROOT / "constraints.txt").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+ADDRESS = re.compile(r"https?://|git\+|file:|--(extra-)?index-url|--find-links", re.IGNORECASE)
+
+
+def _name(text: str) -> str:
+    return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", text).group()).lower()
+
+
+PINNED = {_name(line): line.partition("==")[2] for line in CONSTRAINTS.splitlines() if not line.startswith("#")}
+
+
+def _tracked_files() -> list[Path]:
+    """What git has or would take; the folder itself where there is no git."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+    )
+    names = listed.stdout.splitlines()
+    return [ROOT / name for name in names if (ROOT / name).is_file()]
+
+
+def test_every_requirement_is_pinned():
+    """A fresh clone installs the versions that the tests ran with, today and in a year."""
+    extras = PROJECT["project"].get("optional-dependencies", {}).values()
+    required = [*PROJECT["project"]["dependencies"], *(one for extra in extras for one in extra)]
+    assert [one for one in required if _name(one) not in PINNED] == []
+    assert all(re.fullmatch(r"[\w.+!-]+", version) for version in PINNED.values())
+
+
+def test_what_is_installed_is_what_is_pinned():
+    """The tests run with the pinned versions and with nothing else."""
+    ours = {"routiq-gql", "pip", "setuptools", "wheel"}
+    installed = {_name(found.name): found.version for found in distributions() if _name(found.name) not in ours}
+    assert {name: version for name, version in installed.items() if PINNED.get(name) != version} == {}
+
+
+def test_no_file_says_where_to_download_from():
+    """Packages come from wherever the machine is set up to take them."""
+    assert not ADDRESS.search(CONSTRAINTS)
+    for lock in (file for file in _tracked_files() if file.name == "package-lock.json"):
+        packages = json.loads(lock.read_text())["packages"]
+        assert [name for name, package in packages.items() if "resolved" in package] == [], lock
+
+
+def test_the_top_level_holds_only_what_is_expected():
+    """Someone who looks at the repository finds his way at one glance."""
+    expected = {
+        *("pyproject.toml", "README.md", "schema.graphql", "routiq_gql", "tests", "examples"),
+        *("Makefile", "LICENSE", "constraints.txt", ".ci", ".gitignore"),
+    }
+    assert {file.relative_to(ROOT).parts[0] for file in _tracked_files()} <= expected
+
+
+def test_no_module_is_past_300_lines():
+    """One idea a file."""
+    long = {
+        str(file.relative_to(ROOT)): lines
+        for file in (ROOT / "routiq_gql").rglob("*.py")
+        if (lines := len(file.read_text().splitlines())) > 300
+    }
+    assert long == {}
+
+
+def test_nothing_points_to_someones_home():
+    """The tree works wherever it is put."""
+    private = re.compile(r"/(home|Users|root|work)/[\w.-]+/")
+    found = [
+        f"{file.relative_to(ROOT)}: {match.group()}"
+        for file in _tracked_files()
+        if file.suffix in {".py", ".toml", ".md", ".json", ".txt", ".mjs", ".graphql", ".html", ".tsx", ""}
+        for match in private.finditer(file.read_text(errors="replace"))
+    ]
+    assert found == []
+
+
+def test_the_makefile_and_ci_do_what_the_readme_says():
+    """The documented targets exist, and CI runs the checks and the tests."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {"demo", "test", "check", "schema", "soak"} <= targets
+    ci = ROOT / ".ci" / "run"
+    assert os.access(ci, os.X_OK)
+    text = ci.read_text()
+    assert text.startswith("#!/usr/bin/env bash\n")
+    assert "set -euo pipefail" in text
+    assert text.index("make check") < text.index("make test")
+    assert "CI=true" in text
+
+
+def test_skipped_tests_name_a_missing_part_and_fail_in_ci():
+    """A test may be left out only where a program is missing, and never in CI."""
+    allowed = {Path("tests/clients/conftest.py"), Path("tests/test_project.py")}
+    for file in (ROOT / "tests").rglob("*.py"):
+        if file.relative_to(ROOT) not in allowed:
+            assert not re.search(r"pytest\.skip|mark\.(skip|skipif|xfail)\b", file.read_text()), file
+
+
+def test_nothing_is_left_unfinished():
+    """No marks for later in what is shipped."""
+    marks = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b|pragma: no cover")
+    found = [file for file in (ROOT / "routiq_gql").rglob("*.py") if marks.search(file.read_text())]
+    assert found == []
