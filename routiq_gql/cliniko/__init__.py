@@ -1,0 +1,70 @@
+"""The connector to Cliniko: the lists of one account, each answer checked, every wait announced.
+
+Used by the sync and by ``connect``. It imports nothing else of the product, stores nothing and logs nothing.
+"""
+
+from routiq_gql.cliniko.access import Access, check_access
+from routiq_gql.cliniko.client import ClinikoClient
+from routiq_gql.cliniko.errors import (
+    AccountMoved,
+    ClinikoError,
+    ClinikoUnreachable,
+    InvalidApiKey,
+    KeyLacksPermission,
+    KeyRefused,
+    QueryRefused,
+    UnexpectedAnswer,
+)
+from routiq_gql.cliniko.keys import base_url_for, shard_of
+from routiq_gql.cliniko.limits import Pacer, PacerRegistry, Wait
+from routiq_gql.cliniko.lists import read_list
+from routiq_gql.cliniko.passes import Page
+from routiq_gql.cliniko.records import AppointmentType, Attendee, GroupAppointment, IndividualAppointment, Patient
+from routiq_gql.cliniko.resources import (
+    APPOINTMENT_TYPES,
+    ATTENDEES,
+    GROUP_APPOINTMENTS,
+    INDIVIDUAL_APPOINTMENTS,
+    PATIENTS,
+    RESOURCES,
+    Resource,
+    booking_in,
+    starts_between,
+)
+from routiq_gql.cliniko.retries import Backoff
+
+__all__ = [
+    "APPOINTMENT_TYPES",
+    "ATTENDEES",
+    "GROUP_APPOINTMENTS",
+    "INDIVIDUAL_APPOINTMENTS",
+    "PATIENTS",
+    "RESOURCES",
+    "Access",
+    "AccountMoved",
+    "AppointmentType",
+    "Attendee",
+    "Backoff",
+    "ClinikoClient",
+    "ClinikoError",
+    "ClinikoUnreachable",
+    "GroupAppointment",
+    "IndividualAppointment",
+    "InvalidApiKey",
+    "KeyLacksPermission",
+    "KeyRefused",
+    "Pacer",
+    "PacerRegistry",
+    "Page",
+    "Patient",
+    "QueryRefused",
+    "Resource",
+    "UnexpectedAnswer",
+    "Wait",
+    "base_url_for",
+    "booking_in",
+    "check_access",
+    "read_list",
+    "shard_of",
+    "starts_between",
+]

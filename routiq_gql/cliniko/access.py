@@ -1,0 +1,72 @@
+"""Finds out what a key may do: whose it is, and whether it reads every list that a sync reads.
+
+Called when a clinic connects and in a sync's third step. It asks for one row of each list, since roles in Cliniko
+differ and nothing less proves that a list can be read.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from routiq_gql.cliniko.answers import ListAsker
+from routiq_gql.cliniko.client import ClinikoClient
+from routiq_gql.cliniko.errors import KeyLacksPermission, UnexpectedAnswer
+from routiq_gql.cliniko.resources import RESOURCES, starts_between
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a key that works gives access to. What Cliniko does not tell is ``None``.
+
+    Attributes:
+        account_name: The clinic.
+        time_zone: Cliniko's label, such as ``Melbourne``; not an IANA name.
+        user_name: The person whose key it is.
+        role: That person's role in Cliniko.
+        totals: Rows of each list by its name; appointments within the window, all attendees.
+    """
+
+    account_name: str | None
+    subdomain: str | None
+    time_zone: str | None
+    user_name: str | None = field(repr=False)
+    role: str | None
+    totals: Mapping[str, int]
+
+
+async def check_access(client: ClinikoClient, start: datetime, end: datetime) -> Access:
+    """Ask for the account, the user and one row of each list; appointments between ``start`` and ``end``.
+
+    Raises:
+        ClinikoError: The key is refused or lacks a list, which the error names, or Cliniko can't be reached.
+    """
+    settings = await _get_if_allowed(client, "settings/public", "the account's name")
+    user = await _get_if_allowed(client, "user", "the key's user")
+    totals: dict[str, int] = {}
+    for resource in RESOURCES:
+        filters = starts_between(start, end) if resource.has_start else []
+        totals[resource.name] = await ListAsker(client, resource, filters).count()
+    nested = settings.get("account")
+    account = nested if isinstance(nested, dict) else settings
+    names = [name for name in (_text(user, "first_name"), _text(user, "last_name")) if name]
+    return Access(
+        account_name=_text(account, "name"),
+        subdomain=_text(account, "subdomain"),
+        time_zone=_text(account, "time_zone"),
+        user_name=" ".join(names) or None,
+        role=_text(user, "role"),
+        totals=totals,
+    )
+
+
+async def _get_if_allowed(client: ClinikoClient, path: str, where: str) -> Mapping[str, object]:
+    """The object at ``path``; empty when the key may not see it or it is not there, as no sync depends on it."""
+    try:
+        return await client.repeat(lambda: client.ask(path, where=where))
+    except (KeyLacksPermission, UnexpectedAnswer):
+        return {}
+
+
+def _text(values: Mapping[str, object], name: str) -> str | None:
+    value = values.get(name)
+    return value.strip() or None if isinstance(value, str) else None

@@ -1,0 +1,122 @@
+"""Asks for a part of a list and takes an answer only after every check of it has passed.
+
+Used by both ways of reading a list and by the check of a key. An answer that fails a check is asked for again; a page
+that Cliniko can't put together in time is asked for with fewer rows.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic
+
+from routiq_gql.cliniko.client import ClinikoClient
+from routiq_gql.cliniko.resources import R, Resource
+from routiq_gql.cliniko.retries import GatewayTimeout, unusable
+from routiq_gql.cliniko.rows import BadRow
+
+ROWS_PER_PAGE = 100
+"""The most that Cliniko gives."""
+LEAST_ROWS_PER_PAGE = 10
+"""Fewer rows would not make a query faster that is too slow for these."""
+TIMEOUTS_BEFORE_FEWER_ROWS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ListAnswer(Generic[R]):
+    """One answer of a list.
+
+    Attributes:
+        records: Its rows, in Cliniko's order.
+        total: How many rows fit the request, on this page and others.
+        next_url: Where Cliniko says that the next page is.
+    """
+
+    records: list[R]
+    total: int
+    next_url: str | None
+
+
+Check = Callable[[ListAnswer[R], int], None]
+"""Given an answer and the rows per page that were asked for; raises ``Retriable`` (see ``unusable``) to ask again."""
+
+
+class ListAsker(Generic[R]):
+    """Asks one list, and remembers how many rows per page it can deliver.
+
+    Args:
+        filters: Conditions such as ``starts_at:>=2024-01-01T00:00:00Z``; all must hold.
+    """
+
+    def __init__(
+        self, client: ClinikoClient, resource: Resource[R], filters: Sequence[str], per_page: int = ROWS_PER_PAGE
+    ) -> None:
+        self.client = client
+        self.resource = resource
+        self.filters = [("q[]", condition) for condition in filters]
+        self.per_page = per_page
+        self._timeouts = 0  # in a row
+
+    async def ask(self, params: Sequence[tuple[str, str]], check: Check[R]) -> ListAnswer[R]:
+        """The answer to ``params``, to which the rows per page are added. After two 504 in a row these are halved.
+
+        Raises:
+            ClinikoError: No usable answer came, to the end of all attempts.
+        """
+
+        async def attempt() -> ListAnswer[R]:
+            size = self.per_page
+            sent = [*params, ("per_page", str(size))]
+            try:
+                body = await self.client.ask(self.resource.name, sent, where=self.resource.where)
+            except GatewayTimeout as problem:
+                problem.starts_anew = self._ask_for_fewer()
+                raise
+            self._timeouts = 0
+            answer = read_answer(body, self.resource)
+            check(answer, size)
+            return answer
+
+        return await self.client.repeat(attempt)
+
+    async def count(self, *conditions: str) -> int:
+        """How many rows fit the filters and ``conditions`` now."""
+        params = [*self.filters, *(("q[]", condition) for condition in conditions)]
+        single = ListAsker(self.client, self.resource, (), per_page=1)
+        answer = await single.ask(params, self.check_row_count)
+        return answer.total
+
+    def check_row_count(self, answer: ListAnswer[R], size: int, offset: int = 0) -> None:
+        """Pass if the answer holds all the rows that its own total says fit on a page behind ``offset`` rows."""
+        expected = min(size, max(0, answer.total - offset))
+        if len(answer.records) != expected:
+            raise unusable(self.resource.where, f"{len(answer.records)} rows instead of {expected}")
+
+    def _ask_for_fewer(self) -> bool:
+        self._timeouts += 1
+        if self._timeouts < TIMEOUTS_BEFORE_FEWER_ROWS or self.per_page <= LEAST_ROWS_PER_PAGE:
+            return False
+        self._timeouts = 0
+        self.per_page = max(LEAST_ROWS_PER_PAGE, self.per_page // 2)
+        return True
+
+
+def read_answer(body: dict[str, object], resource: Resource[R]) -> ListAnswer[R]:
+    """The records, total and next link of one answer.
+
+    Raises:
+        Retriable: It has another shape, or one of its rows has.
+    """
+    rows, total, links = body.get(resource.name), body.get("total_entries"), body.get("links")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise unusable(resource.where, "no list of rows")
+    if not isinstance(total, int) or isinstance(total, bool) or total < 0:
+        raise unusable(resource.where, "no total")
+    next_url = links.get("next") if isinstance(links, dict) else None
+    bad_field = ""
+    records: list[R] = []
+    try:
+        records.extend(resource.parse(row) for row in rows)
+    except BadRow as problem:
+        bad_field = str(problem)
+    if bad_field:
+        raise unusable(resource.where, f"row {len(records) + 1}: {bad_field}")
+    return ListAnswer(records, total, next_url if isinstance(next_url, str) and next_url else None)

@@ -1,0 +1,102 @@
+"""Why reading from Cliniko can't go on: the tree of errors that leave the connector.
+
+Each has a stable ``code``, a sentence for the clinic and one that says what to do. Neither ever holds a key, anything
+out of an answer's body, or a name. ``detail`` is for us (a status, a count), under the same rule.
+
+    ClinikoError
+    ├── KeyRefused                 401: Cliniko does not know the API key
+    │   └── InvalidApiKey          it can't be an API key at all; nothing was sent
+    ├── KeyLacksPermission         403: the key's user may not see this
+    ├── AccountMoved               a redirect, which is never followed
+    ├── ClinikoUnreachable         no answer, errors of Cliniko's side or its rate limit, to the end of all attempts
+    └── UnexpectedAnswer           not the documented shape, to the end of all attempts, or a 4xx
+        └── QueryRefused           400: Cliniko refuses the order or a filter; a list is then read another way
+"""
+
+from typing import ClassVar
+
+
+class ClinikoError(Exception):
+    """Base of all errors that a sync or ``connect`` reports to a clinic.
+
+    Attributes:
+        code: Stable; the name of a sync's failure code.
+        message: One sentence that says what happened and where.
+        what_to_do: One or two sentences that say what the clinic or the operator can do.
+        detail: A few technical words for our log, without private content.
+    """
+
+    code: ClassVar[str] = "CLINIKO_UNEXPECTED_ANSWER"
+
+    def __init__(self, message: str, what_to_do: str, detail: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.what_to_do = what_to_do
+        self.detail = detail
+
+
+class KeyRefused(ClinikoError):
+    """Cliniko answered 401."""
+
+    code = "KEY_REFUSED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Cliniko refused the API key.",
+            "Check in Cliniko under My Info that the key still exists and was copied whole, including what follows its "
+            "last dash, or make a new one there; then connect again.",
+            "status 401",
+        )
+
+
+class InvalidApiKey(KeyRefused):
+    """The text can't be an API key; no request was made with it."""
+
+    def __init__(self) -> None:
+        ClinikoError.__init__(
+            self,
+            "This is not a Cliniko API key.",
+            "Copy the whole key from Cliniko under My Info, without quotes around it, and connect again.",
+        )
+
+
+class KeyLacksPermission(ClinikoError):
+    """Cliniko answered 403 for one of the things that a sync reads."""
+
+    code = "KEY_LACKS_PERMISSION"
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"The Cliniko user of this API key may not see {where}.",
+            "Give that user a role in Cliniko that may see it, or connect again with the key of a user who has one.",
+            "status 403",
+        )
+
+
+class AccountMoved(ClinikoError):
+    """Cliniko answered with a redirect. The key is not sent to where it points."""
+
+    code = "ACCOUNT_MOVED"
+
+    def __init__(self, status: int) -> None:
+        super().__init__(
+            "Cliniko says that this account is at another address now.",
+            "Make a new API key in Cliniko under My Info (its ending names the new address) and connect again.",
+            f"status {status}",
+        )
+
+
+class ClinikoUnreachable(ClinikoError):
+    """No usable contact after all attempts."""
+
+    code = "CLINIKO_UNREACHABLE"
+
+
+class UnexpectedAnswer(ClinikoError):
+    """Cliniko's answer was not what its documentation says, so nothing was taken from it."""
+
+    code = "CLINIKO_UNEXPECTED_ANSWER"
+
+
+class QueryRefused(UnexpectedAnswer):
+    """Cliniko answered 400: it does not accept the order or one of the filters."""

@@ -1,0 +1,113 @@
+"""Keeps the requests of one API key below Cliniko's rate limit, and tells of every wait before it begins.
+
+Cliniko counts per user, so every client with the same key shares one ``Pacer``. Requests are spaced evenly with room
+for a handful back to back. aiolimiter spaces just as well but can't say how long a wait will be before it begins, nor
+be told of a reset time, and both are what people see as progress.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from typing import Literal
+
+from routiq_gql.cliniko.keys import key_without_shard
+
+BURST = 5
+"""Requests that may follow each other at once after a pause; 180 a minute plus these stay below Cliniko's 200."""
+ANNOUNCED_ABOVE_SECONDS = 1.0
+"""Shorter waits are not worth a line in anyone's log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A wait that is about to begin.
+
+    Attributes:
+        seconds: How long it will take.
+        resumes_at: When it ends, in UTC.
+        message: A sentence for people, such as ``Waiting for Cliniko's rate limit, resuming in 23 s``.
+    """
+
+    reason: Literal["rate_limit", "retry"]
+    seconds: float
+    resumes_at: datetime
+    message: str
+
+
+OnWait = Callable[[Wait], Awaitable[None]]
+
+
+async def wait_openly(
+    seconds: float, reason: Literal["rate_limit", "retry"], message: str, on_wait: OnWait | None
+) -> None:
+    """Wait ``seconds`` from now, after telling ``on_wait`` when they are more than one.
+
+    The time that ``on_wait`` takes is part of the wait. If it raises, there is no wait and the error goes on.
+    """
+    end = time.monotonic() + seconds
+    if on_wait is not None and seconds > ANNOUNCED_ABOVE_SECONDS:
+        resumes_at = datetime.now(UTC) + timedelta(milliseconds=ceil(seconds * 1000))
+        resumes_at = resumes_at.replace(microsecond=resumes_at.microsecond // 1000 * 1000)
+        await on_wait(Wait(reason, seconds, resumes_at, message))
+    await asyncio.sleep(max(0.0, end - time.monotonic()))
+
+
+class Pacer:
+    """Spaces the requests of one API key within one process.
+
+    Args:
+        requests_per_minute: 0 does not space at all; a ``hold`` is respected all the same.
+    """
+
+    def __init__(self, requests_per_minute: int) -> None:
+        self.requests_per_minute = requests_per_minute
+        self._interval = 60 / requests_per_minute if requests_per_minute else 0.0
+        self._free_at = 0.0  # monotonic time from which a whole burst is allowed again
+        self._held_until = 0.0
+
+    async def wait_turn(self, on_wait: OnWait | None = None) -> None:
+        """Return when the next request may be sent. Turns are given in the order of the calls.
+
+        A turn that is cancelled while waiting is lost, which errs on the slow side.
+        """
+        while True:
+            turn = self._take_turn()
+            seconds = turn - time.monotonic()
+            if seconds > 0:
+                message = f"Waiting for Cliniko's rate limit, resuming in {ceil(seconds)} s"
+                await wait_openly(seconds, "rate_limit", message, on_wait)
+            if turn >= self._held_until:
+                return
+
+    def hold(self, seconds: float) -> None:
+        """Let no request of this key through for ``seconds``: Cliniko said that the limit is reached."""
+        self._held_until = max(self._held_until, time.monotonic() + seconds)
+        # After the reset requests start evenly spaced, not with a burst.
+        self._free_at = max(self._free_at, self._held_until + (BURST - 1) * self._interval)
+
+    def _take_turn(self) -> float:
+        now = time.monotonic()
+        turn = max(now, self._held_until, self._free_at - (BURST - 1) * self._interval)
+        self._free_at = max(self._free_at, turn) + self._interval
+        return turn
+
+
+class PacerRegistry:
+    """One pacer per API key. Keys are remembered as digests only; with and without its shard, a key is the same."""
+
+    def __init__(self, requests_per_minute: int) -> None:
+        self._requests_per_minute = requests_per_minute
+        self._pacers: dict[bytes, Pacer] = {}
+
+    def pacer_for(self, api_key: str) -> Pacer:
+        """The pacer that everyone with this key shares.
+
+        Raises:
+            InvalidApiKey: The text can't be a key.
+        """
+        digest = hashlib.sha256(key_without_shard(api_key).encode()).digest()
+        return self._pacers.setdefault(digest, Pacer(self._requests_per_minute))

@@ -1,0 +1,171 @@
+"""The records that the product keeps of Cliniko's rows, and how a row becomes one.
+
+A row of Cliniko holds far more (notes, Medicare numbers, custom fields, a patient's name on an appointment): only the
+fields below are ever taken out of it. Personal fields are left out of ``repr``, so that a record in a log shows none.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from routiq_gql.cliniko.rows import (
+    Row,
+    read_flag,
+    read_id,
+    read_number,
+    read_phone,
+    read_reference,
+    read_required_reference,
+    read_required_time,
+    read_text,
+    read_time,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """A patient. First or last name may be missing; ``phone`` is the mobile number, else the first there is."""
+
+    id: str
+    first_name: str | None = field(repr=False)
+    last_name: str | None = field(repr=False)
+    preferred_first_name: str | None = field(repr=False)
+    email: str | None = field(repr=False)
+    phone: str | None = field(repr=False)
+    archived_at: datetime | None
+    deleted_at: datetime | None
+    created_at: datetime | None
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class IndividualAppointment:
+    """An appointment of one patient."""
+
+    id: str
+    patient_id: str
+    appointment_type_id: str | None
+    starts_at: datetime
+    ends_at: datetime | None
+    cancelled_at: datetime | None
+    archived_at: datetime | None
+    deleted_at: datetime | None
+    did_not_arrive: bool
+    created_at: datetime | None
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupAppointment:
+    """A class. Who comes to it is told by its attendees, not by the row's ``patient_ids``."""
+
+    id: str
+    appointment_type_id: str | None
+    starts_at: datetime
+    ends_at: datetime | None
+    archived_at: datetime | None
+    deleted_at: datetime | None
+    created_at: datetime | None
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attendee:
+    """One patient's place in the group appointment ``booking_id``."""
+
+    id: str
+    booking_id: str
+    patient_id: str
+    arrived: bool
+    cancelled_at: datetime | None
+    archived_at: datetime | None
+    deleted_at: datetime | None
+    created_at: datetime | None
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AppointmentType:
+    """A kind of appointment that the clinic offers."""
+
+    id: str
+    name: str | None
+    category: str | None
+    duration_in_minutes: int | None
+    archived_at: datetime | None
+    created_at: datetime | None
+    updated_at: datetime | None
+
+
+def read_patient(row: Row) -> Patient:
+    """The record in a row of ``/patients``. Raises ``BadRow``."""
+    return Patient(
+        id=read_id(row),
+        first_name=read_text(row, "first_name"),
+        last_name=read_text(row, "last_name"),
+        preferred_first_name=read_text(row, "preferred_first_name"),
+        email=read_text(row, "email"),
+        phone=read_phone(row),
+        archived_at=read_time(row, "archived_at"),
+        deleted_at=read_time(row, "deleted_at"),
+        created_at=read_time(row, "created_at"),
+        updated_at=read_time(row, "updated_at"),
+    )
+
+
+def read_individual_appointment(row: Row) -> IndividualAppointment:
+    """The record in a row of ``/individual_appointments``. Raises ``BadRow``."""
+    return IndividualAppointment(
+        id=read_id(row),
+        patient_id=read_required_reference(row, "patient"),
+        appointment_type_id=read_reference(row, "appointment_type"),
+        starts_at=read_required_time(row, "starts_at"),
+        ends_at=read_time(row, "ends_at"),
+        cancelled_at=read_time(row, "cancelled_at"),
+        archived_at=read_time(row, "archived_at"),
+        deleted_at=read_time(row, "deleted_at"),
+        did_not_arrive=read_flag(row, "did_not_arrive"),
+        created_at=read_time(row, "created_at"),
+        updated_at=read_time(row, "updated_at"),
+    )
+
+
+def read_group_appointment(row: Row) -> GroupAppointment:
+    """The record in a row of ``/group_appointments``. Raises ``BadRow``."""
+    return GroupAppointment(
+        id=read_id(row),
+        appointment_type_id=read_reference(row, "appointment_type"),
+        starts_at=read_required_time(row, "starts_at"),
+        ends_at=read_time(row, "ends_at"),
+        archived_at=read_time(row, "archived_at"),
+        deleted_at=read_time(row, "deleted_at"),
+        created_at=read_time(row, "created_at"),
+        updated_at=read_time(row, "updated_at"),
+    )
+
+
+def read_attendee(row: Row) -> Attendee:
+    """The record in a row of ``/attendees``. Raises ``BadRow``."""
+    return Attendee(
+        id=read_id(row),
+        booking_id=read_required_reference(row, "booking"),
+        patient_id=read_required_reference(row, "patient"),
+        arrived=read_flag(row, "arrived"),
+        cancelled_at=read_time(row, "cancelled_at"),
+        archived_at=read_time(row, "archived_at"),
+        deleted_at=read_time(row, "deleted_at"),
+        created_at=read_time(row, "created_at"),
+        updated_at=read_time(row, "updated_at"),
+    )
+
+
+def read_appointment_type(row: Row) -> AppointmentType:
+    """The record in a row of ``/appointment_types``. Raises ``BadRow``."""
+    return AppointmentType(
+        id=read_id(row),
+        name=read_text(row, "name"),
+        category=read_text(row, "category"),
+        duration_in_minutes=read_number(row, "duration_in_minutes"),
+        archived_at=read_time(row, "archived_at"),
+        created_at=read_time(row, "created_at"),
+        updated_at=read_time(row, "updated_at"),
+    )

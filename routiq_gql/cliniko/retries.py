@@ -1,0 +1,175 @@
+"""What is asked again, how long to wait before, and when to give up.
+
+The loop is our own because stamina (and tenacity under it) knows one number of attempts for everything and sleeps
+inside itself: here a rate limit has a larger number of its own, a page that was too long starts to count anew, and
+each wait is announced with its true length before it begins.
+"""
+
+import random
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from math import ceil
+from typing import TypeVar
+
+from routiq_gql.cliniko.errors import ClinikoError, ClinikoUnreachable, UnexpectedAnswer
+from routiq_gql.cliniko.limits import OnWait, Pacer, wait_openly
+
+T = TypeVar("T")
+_SECONDS = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How waits grow and where they end, in seconds.
+
+    Attributes:
+        base_seconds: About the first wait; each later one is about twice the one before.
+        cap_seconds: No wait before another attempt is longer, whatever a ``Retry-After`` says.
+        rate_limit_floor_seconds: The least wait for a rate limit, as reset times come in whole seconds.
+        rate_limit_cap_seconds: The longest; Cliniko's window is a minute, the rest is for clocks that differ.
+        rate_limit_attempts: How often one request may meet the rate limit before that is a failure.
+    """
+
+    base_seconds: float = 2
+    cap_seconds: float = 60
+    rate_limit_floor_seconds: float = 1
+    rate_limit_cap_seconds: float = 90
+    rate_limit_attempts: int = 20
+
+    def growing(self, failures: int) -> float:
+        """The wait after ``failures`` (1 or more) in a row, a quarter shorter or longer so that clients spread."""
+        return float(min(self.cap_seconds, self.base_seconds * 2 ** (failures - 1) * random.uniform(0.75, 1.25)))
+
+    def until_reset(self, seconds: float | None, times: int) -> float:
+        """The wait for a rate limit that was met ``times`` times; ``seconds`` is what the answer said, if it did."""
+        wanted = self.growing(times) if seconds is None else seconds
+        return min(max(wanted, self.rate_limit_floor_seconds), self.rate_limit_cap_seconds)
+
+
+class Retriable(Exception):
+    """An attempt failed in a way that may pass.
+
+    Attributes:
+        phrase: What people read while the next attempt is waited for.
+        verdict: What to raise when no attempt is left.
+        at_least_seconds: A wait that the answer asked for.
+        starts_anew: The next request is an easier one, so attempts are counted from the beginning.
+    """
+
+    def __init__(self, phrase: str, verdict: ClinikoError, at_least_seconds: float = 0) -> None:
+        super().__init__(verdict.detail)
+        self.phrase = phrase
+        self.verdict = verdict
+        self.at_least_seconds = at_least_seconds
+        self.starts_anew = False
+
+
+class GatewayTimeout(Retriable):
+    """504: the query took Cliniko over 30 seconds."""
+
+
+class RateLimited(Retriable):
+    """429. ``reset_seconds`` is ``None`` when the answer does not say when the limit ends."""
+
+    def __init__(self, where: str, reset_seconds: float | None) -> None:
+        super().__init__(
+            "Cliniko's rate limit is reached",
+            ClinikoUnreachable(
+                f"Cliniko's rate limit stayed reached when it was asked for {where}.",
+                "Another program seems to use up the 200 requests a minute of this key's user. Connect again with the "
+                "key of a Cliniko user that no other program uses, or start again later.",
+                "status 429",
+            ),
+        )
+        self.reset_seconds = reset_seconds
+
+
+def unusable(where: str, detail: str) -> Retriable:
+    """An answer came, but not one to take anything from. ``detail`` must hold nothing out of the answer but counts."""
+    return Retriable(
+        "Cliniko's answer could not be used",
+        UnexpectedAnswer(
+            f"Cliniko's answer for {where} was not what its documentation says.",
+            "Start the sync again later. If it ends the same way, ask Cliniko's support whether something is wrong "
+            "with this list, and tell whoever runs this server.",
+            detail,
+        ),
+    )
+
+
+async def repeat(
+    attempt: Callable[[], Awaitable[T]],
+    *,
+    max_attempts: int,
+    backoff: Backoff,
+    pacer: Pacer,
+    on_wait: OnWait | None,
+) -> T:
+    """Call ``attempt`` until it returns, and give what it returned.
+
+    A rate limit holds the shared pacer, so that everyone with this key waits; the wait itself is then the next
+    attempt's turn. Cancellation ends it at once, in a wait as in a request.
+
+    Raises:
+        ClinikoError: It can't succeed, or no attempt is left.
+    """
+    failures = limited = 0
+    while True:
+        try:
+            return await attempt()
+        except Retriable as error:
+            problem = error
+        # Raised below, outside of ``except``: an error must not carry the frames of a request in its context.
+        if isinstance(problem, RateLimited):
+            limited += 1
+            if limited >= backoff.rate_limit_attempts:
+                raise problem.verdict
+            pacer.hold(backoff.until_reset(problem.reset_seconds, limited))
+            continue
+        failures = 0 if problem.starts_anew else failures + 1
+        if failures >= max_attempts:
+            raise problem.verdict
+        asked = min(problem.at_least_seconds, backoff.cap_seconds)
+        seconds = max(backoff.growing(max(failures, 1)), asked)
+        message = f"{problem.phrase}, trying again in {ceil(seconds)} s (attempt {failures + 1} of {max_attempts})"
+        await wait_openly(seconds, "retry", message, on_wait)
+
+
+def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
+    """What ``Retry-After`` asks for, given as seconds or as a date; ``None`` without a readable one."""
+    value = headers.get("retry-after", "").strip()
+    if _SECONDS.fullmatch(value):
+        return float(value)
+    moment = _http_date(value)
+    return None if moment is None else (moment - _answer_time(headers, now)).total_seconds()
+
+
+def reset_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
+    """How long the rate limit stays reached, by the answer's own clock; ``None`` when it does not say.
+
+    A ``Retry-After`` comes from a proxy, which knows better than Cliniko when it will let requests through.
+
+    Source: Cliniko API, "Rate limits": ``X-RateLimit-Reset`` is a UNIX time in seconds.
+    """
+    asked = retry_after_seconds(headers, now)
+    if asked is not None:
+        return asked
+    value = headers.get("x-ratelimit-reset", "").strip()
+    if not _SECONDS.fullmatch(value):
+        return None
+    return float(value) - _answer_time(headers, now).timestamp()
+
+
+def _answer_time(headers: Mapping[str, str], now: datetime) -> datetime:
+    return _http_date(headers.get("date", "")) or now
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,32 @@
+"""A stand-in for Cliniko: a real HTTP server over an emulated clinic, for the demo and for tests only.
+
+Nothing else of the product imports this package but the command line.
+"""
+
+from routiq_gql.emulator.access import EMULATED_API_KEY, Access
+from routiq_gql.emulator.awkward import awkward_clinic
+from routiq_gql.emulator.clinic import Clinic, Expected, Secrets
+from routiq_gql.emulator.demo import demo_clinic
+from routiq_gql.emulator.faults import Fault, FaultKind, Faults
+from routiq_gql.emulator.generated import generated_clinic
+from routiq_gql.emulator.people import PLANTED_MARKERS
+from routiq_gql.emulator.running import EmulatorServer
+from routiq_gql.emulator.server import Emulator, RecordedRequest
+
+__all__ = [
+    "EMULATED_API_KEY",
+    "PLANTED_MARKERS",
+    "Access",
+    "Clinic",
+    "Emulator",
+    "EmulatorServer",
+    "Expected",
+    "Fault",
+    "FaultKind",
+    "Faults",
+    "RecordedRequest",
+    "Secrets",
+    "awkward_clinic",
+    "demo_clinic",
+    "generated_clinic",
+]

@@ -1,0 +1,86 @@
+"""Who may ask the emulated account: API keys, what each may read, the User-Agent check and the request limit.
+
+The server asks here before it looks at anything else. Keys are compared and forgotten; none is recorded.
+"""
+
+import base64
+import binascii
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+EMULATED_API_KEY = "MS0xMjM0NTY3ODktZW11bGF0ZWQta2V5LW5vdC1zZWNyZXQ-au1"
+"""The key that every emulated account takes unless told otherwise. It opens nothing real."""
+
+_SHARD_SUFFIX = re.compile(r"-\w{2}\d{1,2}$")
+_USER_AGENT = re.compile(r"\S.* \(([^@\s()<>]+@[^@\s()<>]+\.[^@\s()<>]+)\)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What one key may do.
+
+    Attributes:
+        role: Cliniko's role of the user, such as ``administrator`` or ``receptionist``.
+        forbidden: Lists that this user may not read; they answer 403.
+    """
+
+    role: str = "administrator"
+    forbidden: frozenset[str] = frozenset()
+    user_id: str = "514810976034364001"
+    first_name: str = "Robin"
+    last_name: str = "Harbour"
+    email: str = "robin@clinic.example"
+
+
+ApiKeys = str | Mapping[str, Access]
+
+
+class KeyRing:
+    """The keys of the account. A key counts with and without its shard suffix."""
+
+    def __init__(self, keys: ApiKeys) -> None:
+        given = {keys: Access()} if isinstance(keys, str) else dict(keys)
+        self._access = {_SHARD_SUFFIX.sub("", key): access for key, access in given.items()}
+
+    def open(self, authorization: str | None) -> Access | None:
+        """What the header allows; ``None`` if the key is missing, unknown, or comes with a password."""
+        scheme, _, encoded = (authorization or "").partition(" ")
+        if scheme.lower() != "basic":
+            return None
+        try:
+            name, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+        return None if password else self._access.get(_SHARD_SUFFIX.sub("", name))
+
+
+def is_acceptable_user_agent(value: str | None) -> bool:
+    """Whether the header has the documented form ``APP_VENDOR_NAME (APP_VENDOR_EMAIL)``."""
+    return _USER_AGENT.fullmatch(value or "") is not None
+
+
+@dataclass(slots=True)
+class RequestLimit:
+    """Counts requests per user and period, as Cliniko does: a fixed window that begins anew.
+
+    Attributes:
+        requests: Requests in a period; ``None`` for no limit.
+        period_seconds: Cliniko's minute; tests may shorten it.
+    """
+
+    requests: int | None
+    period_seconds: float = 60
+    _windows: dict[str, tuple[float, int]] = field(default_factory=dict)
+
+    def refuse_until(self, user_id: str) -> float | None:
+        """Count one request: ``None`` if it may pass, else the UNIX time at which the window begins anew."""
+        if self.requests is None:
+            return None
+        now = time.time()
+        ends, used = self._windows.get(user_id, (0.0, 0))
+        if now >= ends:
+            ends, used = now + self.period_seconds, 0
+        self._windows[user_id] = (ends, used + 1)
+        return ends if used >= self.requests else None

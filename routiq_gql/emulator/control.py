@@ -1,0 +1,135 @@
+"""Routes under ``/_control/`` by which someone on this machine makes the emulator misbehave or its clinic change.
+
+Only loopback clients are answered. The bodies mirror the Python calls: a fault's attributes by their names, and
+``{"action": "archive", "resource": "patients", "id": "82"}`` for a change to the clinic.
+"""
+
+import ipaddress
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from routiq_gql.emulator.clinic import Clinic
+from routiq_gql.emulator.faults import fault_from
+from routiq_gql.emulator.resources import RESOURCES
+
+if TYPE_CHECKING:
+    from routiq_gql.emulator.server import Emulator
+
+_HIDING_ACTIONS = ("archive", "unarchive", "cancel", "uncancel", "delete", "remove")
+
+
+def control_routes(emulator: "Emulator") -> list[Route]:
+    """``/_control/faults`` (GET, POST, DELETE), ``/_control/churn`` (POST) and ``/_control/requests`` (GET)."""
+
+    async def list_faults(_request: Request) -> Response:
+        listed = [{**asdict(fault), "struck": struck} for fault, struck in emulator.faults.listed()]
+        return JSONResponse({"faults": listed})
+
+    async def add_faults(request: Request) -> Response:
+        body = await _read(request)
+        faults = [fault_from(item) for item in (body if isinstance(body, list) else [body])]
+        emulator.faults.add(*faults)
+        return JSONResponse({"added": len(faults)}, 201)
+
+    async def clear_faults(_request: Request) -> Response:
+        emulator.faults.clear()
+        return Response(status_code=204)
+
+    async def churn(request: Request) -> Response:
+        return JSONResponse(change_clinic(emulator.clinic, await _read(request)))
+
+    async def list_requests(_request: Request) -> Response:
+        return JSONResponse(
+            {
+                "requests": [
+                    {
+                        "method": record.method,
+                        "path": record.path,
+                        "parameters": record.parameters,
+                        "time": record.time.isoformat(),
+                        "status": record.status,
+                    }
+                    for record in emulator.requests
+                ]
+            }
+        )
+
+    return [
+        Route("/_control/faults", _guarded(list_faults), methods=["GET"]),
+        Route("/_control/faults", _guarded(add_faults), methods=["POST"]),
+        Route("/_control/faults", _guarded(clear_faults), methods=["DELETE"]),
+        Route("/_control/churn", _guarded(churn), methods=["POST"]),
+        Route("/_control/requests", _guarded(list_requests), methods=["GET"]),
+    ]
+
+
+def change_clinic(clinic: Clinic, change: dict[str, Any]) -> dict[str, Any]:
+    """Carry out one change; the answer names the row that it concerned, ``{"id": "82"}``.
+
+    ``insert`` takes for patients their texts, for the others ``patient_id``, ``starts_at`` or ``class_id``.
+
+    Raises:
+        ValueError: The change is not of the documented form.
+        KeyError: It lacks a part, or there is no such row.
+    """
+    action, resource = change["action"], change["resource"]
+    if resource not in RESOURCES:
+        raise ValueError(f"There is no list {resource!r}.")
+    if action == "insert":
+        return {"id": _insert(clinic, resource, change)}
+    row_id = str(int(change["id"]))
+    if action == "merge" and resource == "patients":
+        clinic.merge(row_id, str(int(change["into"])))
+    elif action in _HIDING_ACTIONS:
+        if action.endswith("cancel") and "cancelled_at" not in RESOURCES[resource].columns:
+            raise ValueError(f"{resource} can't be cancelled.")
+        getattr(clinic, action)(resource, row_id)
+    else:
+        raise ValueError(f"There is no action {action!r} on {resource}.")
+    return {"id": row_id}
+
+
+def _insert(clinic: Clinic, resource: str, change: dict[str, Any]) -> str:
+    match resource:
+        case "patients":
+            names = ("first_name", "last_name", "preferred_first_name", "email", "phone")
+            return clinic.insert_patient(**{name: change[name] for name in names if name in change})
+        case "individual_appointments":
+            return clinic.insert_appointment(str(int(change["patient_id"])), _time(change["starts_at"]))
+        case "group_appointments":
+            return clinic.insert_class(_time(change["starts_at"]))
+        case "attendees":
+            return clinic.insert_attendee(str(int(change["class_id"])), str(int(change["patient_id"])))
+    return clinic.insert_type(str(change.get("name", "Appointment")))
+
+
+def _time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("A time needs a time zone.")
+    return moment
+
+
+async def _read(request: Request) -> Any:
+    return json.loads(await request.body())
+
+
+def _guarded(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """``handler`` for loopback clients only, with 400 for what it can't read."""
+
+    async def guarded(request: Request) -> Response:
+        if request.client is None or not ipaddress.ip_address(request.client.host).is_loopback:
+            return JSONResponse({"message": "Not found"}, 404)
+        try:
+            return await handler(request)
+        except (ValueError, KeyError, TypeError) as error:
+            return JSONResponse({"message": str(error)}, 400)
+
+    return guarded

@@ -1,0 +1,176 @@
+"""What can go wrong with an answer on command, and which request it happens to.
+
+Tests and the control routes add faults to ``Emulator.faults``; the server takes the first one that fits a request
+and ``misbehaviour`` carries it out. A fault counts the requests that concern it from the moment it is added.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+
+class FaultKind(StrEnum):
+    """The ways to misbehave."""
+
+    SLOW = "slow"
+    """The right answer, ``seconds`` late."""
+    HANG = "hang"
+    """No answer at all until the client gives up."""
+    DROP_BEFORE = "drop_before"
+    """The connection closes without an answer."""
+    DROP_INSIDE = "drop_inside"
+    """The connection closes in the middle of the body."""
+    RATE_LIMIT = "rate_limit"
+    """429 with ``X-RateLimit-Reset`` ``seconds`` ahead of the answer's ``Date``."""
+    STATUS_500 = "status_500"
+    STATUS_502_HTML = "status_502_html"
+    STATUS_503 = "status_503"
+    STATUS_504 = "status_504"
+    CUT_JSON = "cut_json"
+    """Status 200 and half of the JSON, as a complete answer."""
+    HTML_200 = "html_200"
+    """Status 200 and a page for people."""
+    WRONG_SHAPE_JSON = "wrong_shape_json"
+    """JSON of status 200 that is not the documented list."""
+    WRONG_SHAPE_ROW = "wrong_shape_row"
+    """The documented list, but its last row has no id."""
+    REPEAT_PAGE = "repeat_page"
+    """The first page of the list again, whatever page or key was asked for."""
+    REPEAT_ROW = "repeat_row"
+    """The right page, but its last row is the one before it once more."""
+    JUMP = "jump"
+    """``rows`` rows between the last page and this one are skipped; ``total_entries`` still counts them."""
+    SHORT_PAGE = "short_page"
+    """The last ``rows`` rows of the page are missing; ``total_entries`` still counts them."""
+    REFUSE_SORT = "refuse_sort"
+    """400 for ``sort=id``; other requests pass and don't count."""
+    REFUSE_ID_FILTER = "refuse_id_filter"
+    """400 for ``q[]=id:>…``; other requests pass and don't count."""
+    STATUS_401 = "status_401"
+    STATUS_403 = "status_403"
+    REDIRECT = "redirect"
+    """301 to ``location``, as for an account that moved to another shard."""
+    FOREIGN_LINK = "foreign_link"
+    """The right page, but ``links.next`` points to ``location``, another host."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultTarget:
+    """What a fault looks at in a request."""
+
+    resource: str
+    parameters: Sequence[tuple[str, str]] = ()
+
+    def value(self, name: str) -> str:
+        """The last value of a query parameter, ``""`` when absent."""
+        return dict(self.parameters).get(name, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One misbehaviour and the requests it happens to.
+
+    Attributes:
+        kind: What goes wrong.
+        resource: The list (or ``settings``, ``user``) that it concerns; ``None`` concerns every request.
+        request_number: The first request to go wrong, counted from 1 among those that the fault concerns.
+        until_request_number: The last one; ``None`` sets no end.
+        times: How many requests go wrong in all; ``None`` for all of them from then on.
+        only_above_per_page: Concerns only requests for more rows a page than this. 1 leaves single-row checks alone.
+        seconds: For SLOW how late, for RATE_LIMIT how far ahead the reset is.
+        clock_skew_seconds: For RATE_LIMIT: how far the answer's ``Date`` and reset are off the true time.
+        rows: For JUMP and SHORT_PAGE: how many rows are left out.
+        location: For REDIRECT and FOREIGN_LINK: where to.
+    """
+
+    kind: FaultKind
+    resource: str | None = None
+    request_number: int = 1
+    until_request_number: int | None = None
+    times: int | None = 1
+    only_above_per_page: int = 0
+    seconds: float = 1
+    clock_skew_seconds: float = 0
+    rows: int = 1
+    location: str = "https://api.zz9.cliniko.invalid/v1/patients"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", FaultKind(self.kind))
+
+    def concerns(self, target: FaultTarget) -> bool:
+        """Whether a request counts for this fault."""
+        if self.resource is not None and self.resource != target.resource:
+            return False
+        per_page = target.value("per_page") or "50"
+        if self.only_above_per_page and not (per_page.isdecimal() and int(per_page) > self.only_above_per_page):
+            return False
+        if self.kind is FaultKind.REFUSE_SORT:
+            return "id" in re.split(r"[,:]", target.value("sort"))
+        if self.kind is FaultKind.REFUSE_ID_FILTER:
+            return any(name == "q[]" and value.startswith("id:>") for name, value in target.parameters)
+        return True
+
+
+def fault_from(values: dict[str, Any]) -> Fault:
+    """A fault from decoded JSON with the attributes' names as keys.
+
+    Raises:
+        ValueError: A name or a value is not one of a fault's.
+        TypeError: A value is no number where one is needed.
+    """
+    unknown = set(values) - {item.name for item in fields(Fault)}
+    if unknown or "kind" not in values:
+        raise ValueError(f"A fault has a kind and knows no {sorted(unknown)}." if unknown else "A fault needs a kind.")
+    for name in ("request_number", "until_request_number", "times", "only_above_per_page", "rows"):
+        value = values.get(name, 1)
+        if not (isinstance(value, int) or (value is None and name in {"until_request_number", "times"})):
+            raise TypeError(f"{name} must be a whole number.")
+    for name in ("seconds", "clock_skew_seconds"):
+        if not isinstance(values.get(name, 1), int | float):
+            raise TypeError(f"{name} must be a number.")
+    return Fault(**values)
+
+
+@dataclass(slots=True)
+class _Armed:
+    fault: Fault
+    concerned: int = 0
+    fired: int = 0
+
+    def strikes(self) -> bool:
+        """Count a request that concerns the fault; whether it goes wrong."""
+        self.concerned += 1
+        fault = self.fault
+        last = fault.until_request_number
+        if self.concerned < fault.request_number or (last is not None and self.concerned > last):
+            return False
+        return fault.times is None or self.fired < fault.times
+
+
+@dataclass(slots=True)
+class Faults:
+    """The faults in force, in the order in which they were added; the first that strikes wins."""
+
+    _armed: list[_Armed] = field(default_factory=list)
+
+    def add(self, *faults: Fault) -> None:
+        """Put faults in force; each counts requests from now on."""
+        self._armed.extend(_Armed(fault) for fault in faults)
+
+    def clear(self) -> None:
+        """Behave from now on."""
+        self._armed.clear()
+
+    def listed(self) -> list[tuple[Fault, int]]:
+        """Each fault in force, and how often it has struck."""
+        return [(armed.fault, armed.fired) for armed in self._armed]
+
+    def strike(self, target: FaultTarget) -> Fault | None:
+        """The fault that this request meets, if any. Every fault that it concerns counts it."""
+        striking = [armed for armed in self._armed if armed.fault.concerns(target) and armed.strikes()]
+        if not striking:
+            return None
+        striking[0].fired += 1
+        return striking[0].fault

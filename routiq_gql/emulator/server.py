@@ -1,0 +1,233 @@
+"""The emulated Cliniko over HTTP: routes, who may ask, the record of what was asked, and the sending of answers.
+
+``Emulator`` is an ASGI application and its state; ``running`` serves it. Every answer is decided in one go on the
+event loop and ``after_request`` is called before its last byte leaves, so a change made there lies between
+two requests for sure. API keys are never recorded.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import formatdate
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from routiq_gql.emulator.access import (
+    EMULATED_API_KEY,
+    Access,
+    ApiKeys,
+    KeyRing,
+    RequestLimit,
+    is_acceptable_user_agent,
+)
+from routiq_gql.emulator.answers import Answer, answer_list, answer_settings, answer_user, refusal
+from routiq_gql.emulator.clinic import Clinic
+from routiq_gql.emulator.control import control_routes
+from routiq_gql.emulator.faults import Fault, FaultKind, Faults, FaultTarget
+from routiq_gql.emulator.misbehaviour import Ending, ending_of, rate_limited, replaced_by, spoiled
+from routiq_gql.emulator.resources import RESOURCES
+
+_MOST_RECORDED = 200_000  # requests; the oldest half is forgotten beyond it
+Parameters = Sequence[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class RecordedRequest:
+    """One request that reached the emulator, in ``Emulator.requests`` from the moment it arrived.
+
+    Attributes:
+        resource: The list's name, ``settings``, ``user``, or the unknown path.
+        parameters: The decoded query in its order, ``("q[]", "id:>5")`` among them.
+        status: What was answered; ``None`` so far, or because no answer was given.
+    """
+
+    method: str
+    path: str
+    resource: str
+    parameters: tuple[tuple[str, str], ...]
+    time: datetime
+    status: int | None = None
+
+    def values(self, name: str) -> list[str]:
+        """All values of a query parameter."""
+        return [value for found, value in self.parameters if found == name]
+
+
+class Emulator:
+    """An emulated account behind HTTP.
+
+    Args:
+        clinic: The account; may be exchanged or changed between two requests.
+        api_keys: The one key, or what each of several may do.
+        latency_seconds: How long every answer takes.
+        requests_per_minute: The limit per user, past which it answers 429; ``None`` for none.
+        limit_period_seconds: The length of that "minute".
+
+    Attributes:
+        requests: What was asked since the start, oldest first.
+        faults: What goes wrong, and when.
+        after_request: Called with each request once its answer is decided.
+        app: The ASGI application.
+    """
+
+    def __init__(
+        self,
+        clinic: Clinic,
+        *,
+        api_keys: ApiKeys = EMULATED_API_KEY,
+        latency_seconds: float = 0,
+        requests_per_minute: int | None = None,
+        limit_period_seconds: float = 60,
+    ) -> None:
+        self.clinic = clinic
+        self.latency_seconds = latency_seconds
+        self.limit = RequestLimit(requests_per_minute, limit_period_seconds)
+        self.requests: list[RecordedRequest] = []
+        self.faults = Faults()
+        self.after_request: Callable[[RecordedRequest], None] | None = None
+        self.transports: dict[tuple[str, int], asyncio.Transport] = {}
+        self.closing = asyncio.Event()
+        self._keys = KeyRing(api_keys)
+        self.app = Starlette(
+            routes=[
+                *control_routes(self),
+                Route("/v1/settings/public", self._settings),
+                Route("/v1/user", self._user),
+                Route("/v1/{resource:path}", self._list),
+            ]
+        )
+
+    async def _settings(self, request: Request) -> Response:
+        return await self._respond(
+            request, "settings", lambda _a, _p, _s: answer_settings(self.clinic, _base_url(request))
+        )
+
+    async def _user(self, request: Request) -> Response:
+        return await self._respond(request, "user", lambda access, _p, _s: answer_user(access, _base_url(request)))
+
+    async def _list(self, request: Request) -> Response:
+        resource: str = request.path_params["resource"]
+
+        def answer(access: Access, parameters: Parameters, skip: int) -> Answer:
+            if resource not in RESOURCES:
+                return refusal(404, "Not found")
+            if resource in access.forbidden:
+                return refusal(403, "You do not have permission to view this.")
+            return answer_list(self.clinic, resource, parameters, _base_url(request), skip=skip)
+
+        return await self._respond(request, resource, answer)
+
+    async def _respond(
+        self, request: Request, resource: str, right: Callable[[Access, Parameters, int], Answer]
+    ) -> Response:
+        record = self._record(request, resource)
+        fault = self.faults.strike(FaultTarget(resource, record.parameters))
+        delay = self.latency_seconds
+        if fault is not None and fault.kind is FaultKind.SLOW:
+            delay += fault.seconds
+        if delay and not await self._pause(request, delay):
+            return _Broken(self, Ending.DROPPED_BEFORE)
+        ending = ending_of(fault)
+        date = time.time() + (fault.clock_skew_seconds if fault and fault.kind is FaultKind.RATE_LIMIT else 0)
+        answer = self._decide(request, record, fault, right, date)
+        if ending in {Ending.PROPER, Ending.DROPPED_INSIDE}:
+            record.status = answer.status
+        response = _rendered(answer, date)
+        if self.after_request is not None:
+            self.after_request(record)
+        return response if ending is Ending.PROPER else _Broken(self, ending, response)
+
+    def _decide(
+        self,
+        request: Request,
+        record: RecordedRequest,
+        fault: Fault | None,
+        right: Callable[[Access, Parameters, int], Answer],
+        now: float,
+    ) -> Answer:
+        access = self._keys.open(request.headers.get("authorization"))
+        if access is None:
+            return refusal(401, "Unauthorized")
+        if not is_acceptable_user_agent(request.headers.get("user-agent")):
+            return refusal(400, "The User-Agent must be of the form APP_VENDOR_NAME (APP_VENDOR_EMAIL).")
+        resets_at = self.limit.refuse_until(access.user_id)
+        if resets_at is not None:
+            return rate_limited(resets_at)
+        if fault is None:
+            return right(access, record.parameters, 0)
+        instead = replaced_by(fault, now)
+        if instead is not None:
+            return instead
+        answer = right(access, record.parameters, 0)
+        return spoiled(fault, answer, record.resource, record.parameters, lambda p, s: right(access, p, s))
+
+    def _record(self, request: Request, resource: str) -> RecordedRequest:
+        if len(self.requests) >= _MOST_RECORDED:
+            del self.requests[: _MOST_RECORDED // 2]
+        parameters = tuple(request.query_params.multi_items())
+        record = RecordedRequest(request.method, request.url.path, resource, parameters, datetime.now(UTC))
+        self.requests.append(record)
+        return record
+
+    async def _pause(self, request: Request, seconds: float) -> bool:
+        """Wait; false if the client left or the server is stopping before the time was over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._until_left(request.receive)
+            return False
+        return True
+
+    async def _until_left(self, receive: Receive) -> None:
+        """Return once the client has left or the server is stopping."""
+        leaving = asyncio.ensure_future(_disconnected(receive))
+        closing = asyncio.ensure_future(self.closing.wait())
+        try:
+            await asyncio.wait((leaving, closing), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            closing.cancel()
+            await asyncio.gather(leaving, closing, return_exceptions=True)
+
+
+class _Broken(Response):
+    """An answer that does not end as it should."""
+
+    def __init__(self, emulator: Emulator, ending: Ending, response: Response | None = None) -> None:
+        super().__init__()
+        self._emulator = emulator
+        self._ending = ending
+        self._response = response
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._ending is Ending.NEVER:
+            await self._emulator._until_left(receive)
+        elif self._ending is Ending.DROPPED_INSIDE and self._response is not None:
+            response = self._response
+            await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+            half = bytes(response.body[: len(response.body) // 2])
+            await send({"type": "http.response.body", "body": half, "more_body": True})
+        transport = self._emulator.transports.get(scope["client"])
+        if transport is not None:
+            transport.close()
+            await _disconnected(receive)
+
+
+def _rendered(answer: Answer, date: float) -> Response:
+    headers = {"Date": formatdate(date, usegmt=True), **answer.headers}
+    return Response(answer.content(), answer.status, headers, answer.media_type)
+
+
+def _base_url(request: Request) -> str:
+    return f"{request.url.scheme}://{request.url.netloc}/v1"
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

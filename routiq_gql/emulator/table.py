@@ -1,0 +1,266 @@
+"""All rows of one list, kept as columns of integers in the order of their ids.
+
+A clinic of 200,000 patients fits into some ten megabytes this way, and a row is only written out as JSON when
+a page asks for it. What matches a filter is worked out once and then kept up to date as rows change, so that
+reading by key costs two binary searches whatever the size of the clinic.
+"""
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from routiq_gql.emulator.filters import NONE, Condition, ListQuery, Order, condition_test, text_test
+from routiq_gql.emulator.resources import Kind, Resource
+
+Row = Mapping[str, int | None]
+"""One row: every column that is not a text, times as seconds since 1970, ``None`` for no value."""
+
+_MOST_SELECTIONS = 32  # a sync asks some five different questions; old windows are forgotten
+
+
+class _Selection:
+    """The ids that fulfil some conditions, ascending, and the orders in which they were asked for."""
+
+    def __init__(self, ids: "array[int]", matches: Callable[[int, Row], bool]) -> None:
+        self.ids = ids
+        self.matches = matches
+        self.ordered: dict[tuple[Order, ...], list[int]] = {}
+
+
+class Table:
+    """The rows of one list. Ids are integers here; they become text on the wire only.
+
+    Args:
+        resource: What the list is called and which columns it has.
+        text: Gives the text in a text column of the row with this id.
+    """
+
+    def __init__(self, resource: Resource, text: Callable[[int, str], str | None] = lambda _id, _name: None) -> None:
+        self.resource = resource
+        self._text = text
+        self._kept = [c.name for c in resource.columns.values() if c.kind is not Kind.TEXT]
+        self._columns: dict[str, array[int]] = {name: array("q") for name in self._kept}
+        self._indexes: dict[str, dict[int, list[int]]] = {
+            c.name: {} for c in resource.columns.values() if c.indexed and c.name != "id"
+        }
+        self._selections: dict[frozenset[Condition], _Selection] = {}
+
+    def __len__(self) -> int:
+        return len(self._columns["id"])
+
+    def __contains__(self, row_id: int) -> bool:
+        return self._place(row_id) is not None
+
+    def ids(self) -> list[int]:
+        """The ids of all rows, hidden ones included, ascending."""
+        return self._columns["id"].tolist()
+
+    def rows(self) -> Iterator[Row]:
+        """All rows, hidden ones included, ascending by id. Changing the table meanwhile is not allowed."""
+        return (self._row_at(place) for place in range(len(self)))
+
+    def load(self, rows: Iterable[tuple[int | None, ...]], names: tuple[str, ...]) -> None:
+        """Append many rows at once, given as values in the order of ``names``; other columns have no value.
+
+        Raises:
+            ValueError: The ids do not grow.
+        """
+        absent = [name for name in self._kept if name not in names]
+        previous = self._columns["id"][-1] if len(self) else NONE
+        columns = [self._columns[name] for name in names]
+        at_id = names.index("id")
+        indexed = [(names.index(name), index) for name, index in self._indexes.items()]
+        for row in rows:
+            row_id = row[at_id]
+            if row_id is None or row_id <= previous:
+                raise ValueError("Rows must be loaded in the order of their ids.")
+            previous = row_id
+            for column, value in zip(columns, row, strict=True):
+                column.append(NONE if value is None else value)
+            for place, index in indexed:
+                index.setdefault(row[place] or 0, []).append(row_id)
+        for name in absent:
+            self._columns[name].extend([NONE] * (len(self) - len(self._columns[name])))
+        self._selections.clear()
+
+    def get(self, row_id: int) -> Row:
+        """The row with this id.
+
+        Raises:
+            KeyError: There is none.
+        """
+        place = self._place(row_id)
+        if place is None:
+            raise KeyError(row_id)
+        return self._row_at(place)
+
+    def find(self, column: str, value: int) -> list[int]:
+        """Ids of all rows with ``value`` in ``column``, hidden ones included, ascending."""
+        if column in self._indexes:
+            return list(self._indexes[column].get(value, ()))
+        ids = self._columns["id"]
+        return [ids[place] for place, found in enumerate(self._columns[column]) if found == value]
+
+    def insert(self, row: Row) -> None:
+        """Add a row, anywhere in the order of ids.
+
+        Raises:
+            ValueError: The id is missing or taken.
+        """
+        row_id = row.get("id")
+        if row_id is None or row_id in self:
+            raise ValueError("A new row needs an id that is not taken.")
+        place = bisect_left(self._columns["id"], row_id)
+        for name, column in self._columns.items():
+            value = row.get(name)
+            column.insert(place, NONE if value is None else value)
+        for name, index in self._indexes.items():
+            siblings = index.setdefault(row.get(name) or 0, [])
+            siblings.insert(bisect_left(siblings, row_id), row_id)
+        self._update_selections(row_id, None, self._row_at(place))
+
+    def change(self, row_id: int, **values: int | None) -> None:
+        """Set columns of a row.
+
+        Raises:
+            KeyError: There is no such row, or no such column.
+        """
+        before = self.get(row_id)
+        place = bisect_left(self._columns["id"], row_id)
+        for name, value in values.items():
+            self._columns[name][place] = NONE if value is None else value
+            if name in self._indexes and before[name] != value:
+                self._indexes[name][before[name] or 0].remove(row_id)
+                siblings = self._indexes[name].setdefault(value or 0, [])
+                siblings.insert(bisect_left(siblings, row_id), row_id)
+        self._update_selections(row_id, before, self._row_at(place))
+
+    def remove(self, row_id: int) -> None:
+        """Take a row out altogether, as if it had never been.
+
+        Raises:
+            KeyError: There is none.
+        """
+        before = self.get(row_id)
+        place = bisect_left(self._columns["id"], row_id)
+        for column in self._columns.values():
+            del column[place]
+        for name, index in self._indexes.items():
+            index[before[name] or 0].remove(row_id)
+        self._update_selections(row_id, before, None)
+
+    def page(self, query: ListQuery, *, skip: int = 0) -> tuple[list[int], int]:
+        """The ids on the page that ``query`` asks for, ``skip`` rows later, and how many rows match in all."""
+        start = (query.page - 1) * query.per_page + skip
+        exact = self._candidates(query.conditions)
+        by_id = [c for c in query.conditions if c.column == "id" and c.operator in {">", ">=", "<", "<="}]
+        if exact is not None:
+            matches = self._matcher(query.conditions)
+            found: list[int] = [row_id for row_id in exact if matches(row_id, self.get(row_id))]
+        else:
+            selection = self._select(frozenset(query.conditions).difference(by_id))
+            if query.order == (Order("id"),):
+                low, high = _range(selection.ids, by_id)
+                stop = min(start + query.per_page, high - low)
+                return selection.ids[low + start : low + stop].tolist() if start < stop else [], high - low
+            if not by_id:
+                if query.order not in selection.ordered:
+                    selection.ordered[query.order] = self._sort(selection.ids.tolist(), query.order)
+                found = selection.ordered[query.order]
+                return found[start : start + query.per_page], len(found)
+            low, high = _range(selection.ids, by_id)
+            found = selection.ids[low:high].tolist()
+        found = self._sort(found, query.order)
+        return found[start : start + query.per_page], len(found)
+
+    def _place(self, row_id: int) -> int | None:
+        ids = self._columns["id"]
+        place = bisect_left(ids, row_id)
+        return place if place < len(ids) and ids[place] == row_id else None
+
+    def _row_at(self, place: int) -> Row:
+        return {n: (None if c[place] == NONE else c[place]) for n, c in self._columns.items()}
+
+    def _candidates(self, conditions: Iterable[Condition]) -> list[int] | None:
+        for condition in conditions:
+            if condition.operator == "=" and isinstance(condition.operand, tuple):
+                wanted = sorted(set(condition.operand))
+                if condition.column == "id":
+                    return [row_id for row_id in wanted if row_id in self]
+                if condition.column in self._indexes:
+                    return sorted(i for value in wanted for i in self.find(condition.column, value))
+        return None
+
+    def _matcher(self, conditions: Iterable[Condition]) -> Callable[[int, Row], bool]:
+        numbers, texts = [], []
+        for condition in conditions:
+            if self.resource.columns[condition.column].kind is Kind.TEXT:
+                texts.append((condition.column, text_test(condition)))
+            else:
+                numbers.append((condition.column, condition_test(condition)))
+
+        def matches(row_id: int, row: Row) -> bool:
+            for column, test in numbers:
+                value = row[column]
+                if not test(NONE if value is None else value):
+                    return False
+            return all(test(self._text(row_id, column)) for column, test in texts)
+
+        return matches
+
+    def _select(self, conditions: frozenset[Condition]) -> _Selection:
+        if conditions not in self._selections:
+            places: Iterable[int] = range(len(self))
+            for condition in conditions:
+                if self.resource.columns[condition.column].kind is Kind.TEXT:
+                    fits, ids, name = text_test(condition), self._columns["id"], condition.column
+                    places = [place for place in places if fits(self._text(ids[place], name))]
+                else:
+                    test, column = condition_test(condition), self._columns[condition.column]
+                    places = [place for place in places if test(column[place])]
+            while len(self._selections) >= _MOST_SELECTIONS:
+                del self._selections[next(iter(self._selections))]
+            every = self._columns["id"]
+            found = array("q", (every[place] for place in places))
+            self._selections[conditions] = _Selection(found, self._matcher(conditions))
+        return self._selections[conditions]
+
+    def _update_selections(self, row_id: int, before: Row | None, after: Row | None) -> None:
+        for selection in self._selections.values():
+            selection.ordered.clear()
+            place = bisect_left(selection.ids, row_id)
+            was_in = place < len(selection.ids) and selection.ids[place] == row_id
+            is_in = after is not None and selection.matches(row_id, after)
+            if was_in and not is_in:
+                del selection.ids[place]
+            elif is_in and not was_in:
+                selection.ids.insert(place, row_id)
+
+    def _sort(self, ids: list[int], order: tuple[Order, ...]) -> list[int]:
+        every = self._columns["id"]
+        places = [bisect_left(every, row_id) for row_id in ids]
+        for part in reversed(order):
+            if self.resource.columns[part.column].kind is Kind.TEXT:
+                places.sort(key=lambda p, n=part.column: self._text(every[p], n) or "", reverse=part.descending)  # type: ignore[misc]
+            else:
+                places.sort(key=self._columns[part.column].__getitem__, reverse=part.descending)
+        return [every[place] for place in places]
+
+
+def _range(ids: "array[int]", conditions: Iterable[Condition]) -> tuple[int, int]:
+    """Where the ids that fulfil all ``conditions`` on ``id`` begin and end in ``ids``."""
+    low, high = 0, len(ids)
+    for condition in conditions:
+        bound = condition.operand
+        if not isinstance(bound, int):
+            raise TypeError(f"{condition} is not a bound.")
+        match condition.operator:
+            case ">":
+                low = max(low, bisect_right(ids, bound))
+            case ">=":
+                low = max(low, bisect_left(ids, bound))
+            case "<":
+                high = min(high, bisect_left(ids, bound))
+            case _:
+                high = min(high, bisect_right(ids, bound))
+    return low, max(low, high)

@@ -1,0 +1,271 @@
+"""One request: who we say we are, what each status means, what is tried again, and what never leaks."""
+
+import asyncio
+import gzip
+import logging
+import traceback
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+
+from routiq_gql.cliniko import Backoff, ClinikoClient, ClinikoError, Pacer, Wait
+from routiq_gql.cliniko import client as client_module
+from tests.cliniko.conftest import MakeClient
+from tests.cliniko.raw_server import RawServer, http
+
+KEY = "MS0xLXNlY3JldA-au1"
+GOOD = {"fine": True}
+
+
+async def get(client: ClinikoClient) -> dict[str, Any]:
+    return await client.repeat(lambda: client.ask("patients", [("q[]", "id:>5")], where="the list of patients"))
+
+
+async def test_a_request_says_who_asks(make_client: MakeClient) -> None:
+    """Cliniko wants a name and a contact, JSON is asked for, and the key is the user name of Basic auth."""
+    async with (
+        RawServer(lambda _n, _head: http(200, GOOD)) as server,
+        make_client(server.base_url, api_key=f"  {KEY}\n") as client,
+    ):
+        assert await get(client) == GOOD
+    head = server.heads[0].lower()
+    assert "user-agent: routiq (ops@example.com)" in head
+    assert "accept: application/json" in head
+    assert "get /v1/patients?q%5b%5d=id%3a%3e5 http/1.1" in head
+    assert "authorization: basic TVMweExYTmxZM0psZEEtYXUxOg==".lower() in head
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "requests"),
+    [
+        (401, "KEY_REFUSED", 1),
+        (403, "KEY_LACKS_PERMISSION", 1),
+        (301, "ACCOUNT_MOVED", 1),
+        (302, "ACCOUNT_MOVED", 1),
+        (307, "ACCOUNT_MOVED", 1),
+        (308, "ACCOUNT_MOVED", 1),
+        (400, "CLINIKO_UNEXPECTED_ANSWER", 1),
+        (404, "CLINIKO_UNEXPECTED_ANSWER", 1),
+        (422, "CLINIKO_UNEXPECTED_ANSWER", 1),
+        (500, "CLINIKO_UNREACHABLE", 3),
+        (502, "CLINIKO_UNREACHABLE", 3),
+        (503, "CLINIKO_UNREACHABLE", 3),
+        (504, "CLINIKO_UNREACHABLE", 3),
+        (429, "CLINIKO_UNREACHABLE", 4),
+    ],
+)
+async def test_each_status_ends_as_the_design_says(
+    make_client: MakeClient, status: int, code: str, requests: int
+) -> None:
+    """What can't get better ends at once, what can is tried three times, and a rate limit a few more times."""
+    async with (
+        RawServer(lambda _n, _head: http(status, b"Zofia", Location="http://127.0.0.1:1/v1")) as server,
+        make_client(server.base_url, api_key=KEY) as client,
+    ):
+        with pytest.raises(ClinikoError) as caught:
+            await get(client)
+    assert caught.value.code == code
+    assert len(server.heads) == requests
+    assert caught.value.detail == f"status {status}"
+    assert "Zofia" not in "".join(traceback.format_exception(caught.value))
+    if status not in {401, 301, 302, 307, 308}:
+        assert "the list of patients" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\n",
+        b"garbage\r\n\r\n",
+        http(200, b'{"fine": true}')[:-4],
+        http(200, b'{"fine": tr'),
+        http(200, b"<html>Sorry</html>"),
+        http(200, [1, 2]),
+        http(200, b"null"),
+        http(200, b""),
+        http(204),
+        http(200, b"[" * 100_000),
+        http(200, b'{"a":' + b"1" * 10_000 + b"}"),
+        http(200, b"\xff\xfe\xfd"),
+        http(200, b"not gzip", Content_Encoding="gzip"),
+        http(500, b"oops"),
+        http(429, b"", X_RateLimit_Reset="1", Date=formatdate(usegmt=True)),
+    ],
+    ids=range(16),
+)
+async def test_a_broken_answer_is_asked_for_again(make_client: MakeClient, broken: bytes) -> None:
+    """Dropped, cut, garbled or apologetic answers pass by themselves; if not, the sync ends with a sentence."""
+    async with (
+        RawServer(lambda n, _head: broken if n < 3 else http(200, GOOD)) as server,
+        make_client(server.base_url) as client,
+    ):
+        assert await get(client) == GOOD
+        assert len(server.heads) == 3
+    async with RawServer(lambda _n, _head: broken) as server, make_client(server.base_url) as client:
+        with pytest.raises(ClinikoError) as caught:
+            await get(client)
+    assert caught.value.code in {"CLINIKO_UNREACHABLE", "CLINIKO_UNEXPECTED_ANSWER"}
+    assert caught.value.what_to_do
+
+
+async def test_nobody_listening_is_unreachable(make_client: MakeClient) -> None:
+    """A host that is down is told as such."""
+    async with RawServer(lambda _n, _head: b"") as server:
+        pass
+    outcomes: list[str] = []
+    async with make_client(server.base_url, on_request=outcomes.append) as client:
+        with pytest.raises(ClinikoError) as caught:
+            await get(client)
+    assert caught.value.code == "CLINIKO_UNREACHABLE"
+    assert outcomes == ["no_answer"] * 3
+
+
+@pytest.mark.parametrize("dripping", [False, True])
+async def test_an_answer_that_never_comes_ends_by_itself(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, dripping: bool
+) -> None:
+    """Neither silence nor a byte now and then can keep a sync waiting for ever."""
+    monkeypatch.setattr(client_module, "CONNECT_SECONDS", 0.1)
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+            while dripping:
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+            await reader.read()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    outcomes: list[str] = []
+    async with make_client(f"http://127.0.0.1:{port}/v1", read_timeout=0.1, on_request=outcomes.append) as client:
+        with pytest.raises(ClinikoError) as caught:
+            await get(client)
+    server.close()
+    await server.wait_closed()
+    assert caught.value.code == "CLINIKO_UNREACHABLE"
+    assert outcomes == ["timed_out"] * 3
+
+
+async def test_an_answer_without_end_cannot_fill_the_memory(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A body beyond any page's size is not read on, also when it arrives small and grows by unpacking."""
+    monkeypatch.setattr(client_module, "MAX_BODY_BYTES", 100_000)
+    bomb = http(200, gzip.compress(b'{"a":"' + b"x" * 10_000_000 + b'"}'), Content_Encoding="gzip")
+    async with RawServer(lambda _n, _head: bomb) as server, make_client(server.base_url) as client:
+        with pytest.raises(ClinikoError) as caught:
+            await get(client)
+    assert caught.value.code == "CLINIKO_UNEXPECTED_ANSWER"
+
+
+async def test_a_redirect_is_not_followed(make_client: MakeClient) -> None:
+    """The key never travels to an address that an answer names."""
+    async with RawServer(lambda _n, _head: http(200, GOOD)) as other:
+        async with (
+            RawServer(lambda _n, _head: http(302, Location=other.base_url)) as server,
+            make_client(server.base_url) as client,
+        ):
+            with pytest.raises(ClinikoError, match="another address"):
+                await get(client)
+        assert other.heads == []
+
+
+async def test_the_key_is_in_no_error_log_or_repr(make_client: MakeClient, caplog: pytest.LogCaptureFixture) -> None:
+    """Wherever something goes wrong, nobody reads the clinic's key in it, plain or encoded."""
+    caplog.set_level(logging.DEBUG)
+    texts: list[str] = []
+    for reply in (http(200, b"<html>"), http(401), http(503), http(302, Location="http://x"), b""):
+        async with (
+            RawServer(lambda _n, _head, reply=reply: reply) as server,
+            make_client(server.base_url, api_key=KEY) as client,
+        ):
+            with pytest.raises(ClinikoError) as caught:
+                await get(client)
+            error = caught.value
+            texts += traceback.TracebackException.from_exception(error, capture_locals=True).format()
+            texts += [repr(client), repr(error), str(error), error.message, error.what_to_do, error.detail]
+            assert error.__context__ is None
+    texts += [record.getMessage() for record in caplog.records]
+    for secret in ("secret", KEY, "MS0xLX", "TVMweExYT"):
+        assert secret not in "".join(texts).replace("test_the_key_is_in_no_error", "")
+
+
+async def test_each_long_wait_is_announced_and_a_cancel_ends_it_without_another_request(
+    make_client: MakeClient,
+) -> None:
+    """People read why nothing moves; who cancels then is not waited for, and Cliniko is asked nothing more."""
+    told: asyncio.Queue[Wait] = asyncio.Queue()
+    slow = Backoff(base_seconds=30)
+    for status, message in [(503, "Cliniko answered with an error, trying again in"), (429, "Waiting for Cliniko's")]:
+        answer = http(status, X_RateLimit_Reset="1734877823", Date="Sun, 22 Dec 2024 14:30:00 GMT")
+        async with (
+            RawServer(lambda _n, _head, answer=answer: answer) as server,
+            make_client(server.base_url, backoff=slow, on_wait=told.put) as client,
+        ):
+            task = asyncio.create_task(get(client))
+            async with asyncio.timeout(5):
+                wait = await told.get()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert wait.message.startswith(message)
+            assert wait.seconds > 20
+        assert len(server.heads) == 1
+        if status == 503:
+            assert wait.message.endswith("(attempt 2 of 3)")
+        else:
+            assert wait.message == "Waiting for Cliniko's rate limit, resuming in 23 s"
+
+
+async def test_a_cancel_ends_a_request_in_flight(make_client: MakeClient) -> None:
+    """A hanging answer does not delay a cancel."""
+    asked = asyncio.Event()
+
+    async def hang() -> bytes:
+        asked.set()
+        await asyncio.Event().wait()
+        return b""
+
+    async with RawServer(lambda _n, _head: hang()) as server, make_client(server.base_url) as client:
+        task = asyncio.create_task(get(client))
+        async with asyncio.timeout(5):
+            await asked.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+    assert len(server.heads) == 1
+
+
+async def test_an_error_in_the_announcement_ends_the_request(make_client: MakeClient) -> None:
+    """If the wait can't be told, as the sync is no longer ours, it is not waited."""
+
+    async def refuse(_wait: Wait) -> None:
+        raise KeyError("not ours")
+
+    async with (
+        RawServer(lambda _n, _head: http(503)) as server,
+        make_client(server.base_url, backoff=Backoff(base_seconds=30), on_wait=refuse) as client,
+    ):
+        with pytest.raises(KeyError):
+            await get(client)
+    assert len(server.heads) == 1
+
+
+def test_a_client_refuses_what_it_must_not_do(make_client: MakeClient) -> None:
+    """No key in the clear, no header made of an odd contact, no unpaced requests to the real Cliniko."""
+    with pytest.raises(ValueError, match="base URL"):
+        make_client("http://api.au1.cliniko.com/v1", pacer=Pacer(180))
+    with pytest.raises(ValueError, match="pacing"):
+        make_client("https://api.au1.cliniko.com/v1")
+    with pytest.raises(ValueError, match="e-mail"):
+        make_client("http://127.0.0.1:1/v1", contact_email="a@b\r\nX: y")
+    make_client("https://api.au1.cliniko.com/v1", pacer=Pacer(180))

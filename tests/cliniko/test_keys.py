@@ -1,0 +1,62 @@
+"""What a key says about its host."""
+
+import pytest
+
+from routiq_gql.cliniko import ClinikoError, InvalidApiKey, base_url_for, shard_of
+from routiq_gql.cliniko.keys import check_base_url
+
+
+@pytest.mark.parametrize(
+    ("key", "shard"),
+    [
+        ("MS0xLWabc-au2", "au2"),
+        ("MS0xLWabc-UK1", "uk1"),
+        ("MS0x-LW-abc-ca10", "ca10"),
+        ("MS0xLWabc", "au1"),
+        ("MS0xLWabc-a", "au1"),
+        ("MS0xLWabc-", "au1"),
+        ("MS0xLWabc-au123", "au1"),
+        ("MS0xLWabc-au1.evil.example", "au1"),
+        ("  MS0xLWabc-us1\n", "us1"),
+    ],
+)
+def test_the_host_is_what_follows_the_last_dash_if_it_is_a_shard(key: str, shard: str) -> None:
+    """A key leads to its clinic's region, and one without a region to the first; never to a made-up host."""
+    assert shard_of(key) == shard
+    assert base_url_for(key) == f"https://api.{shard}.cliniko.com/v1"
+
+
+@pytest.mark.parametrize(
+    "key", ["", "  ", "two words", "a\nb-au1", 'MS0x"-au1', "key:pw", "kéy-au1", "x-au1/@h?#", "x" * 600]
+)
+def test_text_that_cannot_be_a_key_is_refused_before_anything_is_sent(key: str) -> None:
+    """Pasting the wrong thing is answered with a sentence, which does not repeat what was pasted."""
+    with pytest.raises(InvalidApiKey) as caught:
+        base_url_for(key)
+    assert caught.value.code == "KEY_REFUSED"
+    assert isinstance(caught.value, ClinikoError)
+    if key.strip():
+        assert key.strip() not in caught.value.message + caught.value.what_to_do
+
+
+@pytest.mark.parametrize("url", ["https://api.au1.cliniko.com/v1/", "http://127.0.0.1:8000/v1", "http://[::1]:1/v1"])
+def test_a_key_may_go_to_cliniko_and_to_this_machine(url: str) -> None:
+    """Encrypted anywhere, in the clear only within this machine."""
+    assert check_base_url(url) == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.au1.cliniko.com/v1",
+        "ftp://localhost/",
+        "https://user@host/v1",
+        "https:///v1",
+        "https://h/v1?a=b",
+        "",
+    ],
+)
+def test_a_key_may_go_nowhere_else(url: str) -> None:
+    """An address in the clear, or one with surprises in it, gets no key."""
+    with pytest.raises(ValueError, match="base URL"):
+        check_base_url(url)

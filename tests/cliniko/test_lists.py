@@ -1,0 +1,252 @@
+"""Reading by key from an emulated Cliniko: everything once, resumable, and right or failed when it misbehaves."""
+
+import asyncio
+import random
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from routiq_gql.cliniko import (
+    ATTENDEES,
+    PATIENTS,
+    RESOURCES,
+    ClinikoClient,
+    ClinikoError,
+    Resource,
+    UnexpectedAnswer,
+    booking_in,
+    read_list,
+)
+from routiq_gql.emulator import PLANTED_MARKERS, Clinic, Emulator, EmulatorServer, Fault, RecordedRequest
+from tests.cliniko.conftest import ROWS, MakeClient, clinic_of
+from tests.cliniko.reading import listed_ids, sent_conditions, store_list
+
+PASSING = [
+    "slow",
+    "hang",
+    "drop_before",
+    "drop_inside",
+    "rate_limit",
+    "status_500",
+    "status_502_html",
+    "status_503",
+    "status_504",
+    "cut_json",
+    "html_200",
+    "wrong_shape_json",
+    "repeat_page",
+    "repeat_row",
+    "jump",
+    "short_page",
+    "refuse_sort",
+    "refuse_id_filter",
+    "foreign_link",
+]
+FATAL = {
+    "status_401": "KEY_REFUSED",
+    "status_403": "KEY_LACKS_PERMISSION",
+    "redirect": "ACCOUNT_MOVED",
+}
+HARMLESS_WHEN_LASTING = {"slow", "refuse_sort", "refuse_id_filter", "foreign_link"}
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
+async def test_every_list_is_read_to_its_end_by_key(
+    emulator: Emulator, client: ClinikoClient, resource: Resource[Any]
+) -> None:
+    """250 rows are three requests, each for what lies above the last id, and the fraction ends at one."""
+    stored, pages = await store_list(client, resource)
+    assert set(stored) == listed_ids(emulator.clinic, resource.name)
+    assert [(len(page.records), page.read, page.remaining) for page in pages] == [
+        (100, 100, 150),
+        (100, 200, 50),
+        (50, 250, 0),
+    ]
+    assert all(not page.restarted and page.pass_number == 1 for page in pages)
+    ids = [record.id for page in pages for record in page.records]
+    assert ids == sorted(ids, key=int)
+    assert sent_conditions(emulator.requests, resource.name) == [[], [f"id:>{ids[99]}"], [f"id:>{ids[199]}"]]
+    assert all(request.values("page") == ["1"] for request in emulator.requests)
+
+
+@pytest.mark.parametrize(("rows", "requests"), [(0, 1), (1, 1), (100, 1), (101, 2), (200, 2)])
+async def test_an_exact_page_needs_no_request_more(make_client: MakeClient, rows: int, requests: int) -> None:
+    """An empty list is one page without rows; a full last page is known to be the last."""
+    emulator = Emulator(clinic_of(rows))
+    async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:
+        stored, pages = await store_list(client, PATIENTS)
+    assert (len(stored), len(pages), len(emulator.requests)) == (rows, requests, requests)
+    assert pages[-1].remaining == 0
+
+
+async def test_reading_goes_on_behind_the_last_stored_page(emulator: Emulator, client: ClinikoClient) -> None:
+    """After a break nothing is read again but the page in flight."""
+    async with aclosing(read_list(client, PATIENTS)) as pages:
+        page = await anext(pages)
+    emulator.requests.clear()
+    stored, _ = await store_list(client, PATIENTS, {r.id: r for r in page.records}, after=page.last_id)
+    assert len(stored) == ROWS
+    assert sent_conditions(emulator.requests, "patients")[0] == [f"id:>{page.last_id}"]
+    assert len(emulator.requests) == 2
+
+
+async def test_filters_hold_on_every_page(emulator: Emulator, client: ClinikoClient) -> None:
+    """Only the attendees of the classes that were asked for are read."""
+    stored, _ = await store_list(client, ATTENDEES, filters=[booking_in([str(10**17 + 1)])])
+    assert len(stored) == ROWS
+    stored, _ = await store_list(client, ATTENDEES, filters=[booking_in([str(10**17 + 2)])])
+    assert stored == {}
+    assert all(
+        conditions[0].startswith("booking_id:=") for conditions in sent_conditions(emulator.requests, "attendees")
+    )
+
+
+@pytest.mark.parametrize("kind", PASSING)
+async def test_a_passing_misbehaviour_on_any_page_leaves_nothing_out(
+    kind: str, emulator: Emulator, base_url: str, make_client: MakeClient
+) -> None:
+    """Whatever goes wrong with one answer of the first, middle or last page, every patient is stored."""
+    async with make_client(base_url, read_timeout=0.6 if kind == "hang" else 5) as client:
+        for number in (1, 2, 3):
+            emulator.faults.clear()
+            emulator.faults.add(Fault(kind, request_number=number, seconds=0.05, rows=40))
+            stored, pages = await store_list(client, PATIENTS)
+            assert set(stored) == listed_ids(emulator.clinic, "patients"), number
+            assert pages[-1].remaining == 0
+
+
+@pytest.mark.parametrize("kind", PASSING)
+async def test_a_lasting_misbehaviour_is_a_failure_with_a_sentence_or_harmless(
+    kind: str, emulator: Emulator, base_url: str, make_client: MakeClient
+) -> None:
+    """If it does not pass, the reading ends with a code and what to do, after a bounded number of requests."""
+    async with make_client(base_url, read_timeout=0.1 if kind == "hang" else 5) as client:
+        for number in (1, 2, 3):
+            emulator.faults.clear()
+            emulator.requests.clear()
+            emulator.faults.add(Fault(kind, request_number=number, times=None, seconds=0.01, rows=40))
+            if kind in HARMLESS_WHEN_LASTING:
+                stored, _ = await store_list(client, PATIENTS)
+                assert set(stored) == listed_ids(emulator.clinic, "patients")
+                continue
+            with pytest.raises(ClinikoError) as caught:
+                await store_list(client, PATIENTS)
+            assert caught.value.code in {"CLINIKO_UNREACHABLE", "CLINIKO_UNEXPECTED_ANSWER"}
+            assert "patients" in caught.value.message
+            assert caught.value.what_to_do
+            assert len(emulator.requests) < 60
+
+
+@pytest.mark.parametrize("kind", FATAL)
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
+async def test_what_cannot_pass_ends_at_once(
+    kind: str, resource: Resource[Any], emulator: Emulator, client: ClinikoClient
+) -> None:
+    """A key that is taken back in the middle of a list is not tried again."""
+    emulator.faults.add(Fault(kind, resource=resource.name, request_number=2, times=None))
+    with pytest.raises(ClinikoError) as caught:
+        await store_list(client, resource)
+    assert caught.value.code == FATAL[kind]
+    assert len(emulator.requests) == 2
+    if kind == "status_403":
+        assert resource.label in caught.value.message
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(50, {50}), (12, {12}), (10, {10})])
+async def test_a_page_that_takes_too_long_is_asked_for_with_fewer_rows(
+    emulator: Emulator, client: ClinikoClient, limit: int, expected: set[int]
+) -> None:
+    """Two timeouts halve the page, as often as needed, and the list is read all the same."""
+    emulator.faults.add(Fault("status_504", times=None, only_above_per_page=limit))
+    stored, pages = await store_list(client, PATIENTS)
+    assert len(stored) == ROWS
+    assert {len(page.records) for page in pages[:-1]} == expected
+
+
+async def test_a_single_timeout_does_not_shrink_pages(emulator: Emulator, client: ClinikoClient) -> None:
+    """One slow moment is no reason to read in small pieces."""
+    emulator.faults.add(Fault("status_504"), Fault("status_504", request_number=3))
+    _, pages = await store_list(client, PATIENTS)
+    assert len(pages) == 3
+
+
+async def test_rows_left_out_of_a_full_page_are_noticed_by_the_next_total(
+    emulator: Emulator, client: ClinikoClient
+) -> None:
+    """A source that jumps once is caught by counting the stretch again, which is then read again."""
+    emulator.faults.add(Fault("jump", rows=100))
+    stored, pages = await store_list(client, PATIENTS)
+    assert len(stored) == ROWS
+    assert pages[-1].read == ROWS
+
+
+async def test_rows_removed_meanwhile_are_no_reason_to_read_again(emulator: Emulator, client: ClinikoClient) -> None:
+    """A lower total is looked into with two small requests, and believed."""
+    ids = sorted(listed_ids(emulator.clinic, "patients"), key=int)
+
+    def remove(_request: RecordedRequest) -> None:
+        emulator.after_request = None
+        for patient_id in (ids[5], ids[230]):
+            emulator.clinic.archive("patients", patient_id)
+
+    emulator.after_request = remove
+    stored, pages = await store_list(client, PATIENTS)
+    assert set(ids) - {ids[5], ids[230]} <= set(stored)
+    assert ids[230] not in stored
+    assert len(pages) == 3
+    assert len(emulator.requests) == 5
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_whoever_is_there_from_beginning_to_end_is_read(seed: int, make_client: MakeClient) -> None:
+    """While people add, archive, bring back and remove patients between any two pages, nobody who stays is missed."""
+    chance = random.Random(seed)
+    emulator = Emulator(clinic_of(ROWS))
+    clinic: Clinic = emulator.clinic
+    stayed = listed_ids(clinic, "patients")
+    archived: set[str] = set()
+
+    def churn(_request: RecordedRequest) -> None:
+        for _ in range(chance.randrange(4)):
+            some = chance.choice(sorted(stayed, key=int))
+            match chance.randrange(4):
+                case 0:
+                    clinic.insert_patient()
+                case 1:
+                    clinic.archive("patients", some)
+                    archived.add(some)
+                    stayed.discard(some)
+                case 2:
+                    clinic.remove("patients", some)
+                    stayed.discard(some)
+                case 3 if archived:
+                    clinic.unarchive("patients", archived.pop())
+
+    emulator.after_request = churn
+    async with (
+        EmulatorServer(emulator) as server,
+        make_client(server.base_url, max_attempts=6) as client,
+    ):
+        stored, _ = await store_list(client, PATIENTS, per_page=20)
+    assert stayed <= set(stored)
+
+
+async def test_no_persons_data_is_in_an_error(emulator: Emulator, client: ClinikoClient) -> None:
+    """Failing on a row of somebody does not tell whose."""
+    for kind in ("wrong_shape_json", "short_page", "repeat_row", "html_200"):
+        emulator.faults.clear()
+        emulator.faults.add(Fault(kind, times=None))
+        with pytest.raises(UnexpectedAnswer) as caught:
+            await store_list(client, PATIENTS)
+        text = f"{caught.value!r} {caught.value.message} {caught.value.what_to_do} {caught.value.detail}"
+        secrets = emulator.clinic.secrets()
+        assert not [secret for secret in (*secrets.all(), *PLANTED_MARKERS) if secret in text]
+
+
+async def test_leaving_in_the_middle_leaves_nothing_behind(base_url: str, make_client: MakeClient) -> None:
+    """A reading that is dropped after its first page keeps no task."""
+    before = asyncio.all_tasks()
+    async with make_client(base_url) as client, aclosing(read_list(client, PATIENTS)) as pages:
+        await anext(pages)
+    assert {task for task in asyncio.all_tasks() - before if "cliniko" in repr(task)} == set()

@@ -1,0 +1,44 @@
+"""How long is waited, from what an answer says."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from routiq_gql.cliniko import Backoff
+from routiq_gql.cliniko.retries import reset_seconds
+
+NOW = datetime(2024, 12, 22, 14, 30, tzinfo=UTC)
+RESET = str(int(NOW.timestamp()) + 23)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"x-ratelimit-reset": RESET, "date": "Sun, 22 Dec 2024 14:30:00 GMT"}, 23),
+        ({"x-ratelimit-reset": RESET, "date": "Sun, 22 Dec 2024 14:29:00 GMT"}, 83),
+        ({"x-ratelimit-reset": RESET}, 23),
+        ({"x-ratelimit-reset": RESET, "date": "yesterday"}, 23),
+        ({"x-ratelimit-reset": RESET, "retry-after": "7"}, 7),
+        ({"retry-after": "Sun, 22 Dec 2024 14:30:09 GMT", "date": "Sun, 22 Dec 2024 14:30:00 GMT"}, 9),
+        ({"retry-after": "soon", "x-ratelimit-reset": RESET}, 23),
+        ({"x-ratelimit-reset": "inf"}, None),
+        ({}, None),
+    ],
+)
+def test_a_reset_time_is_read_by_the_answers_own_clock(headers: dict[str, str], seconds: float | None) -> None:
+    """A server whose clock is a minute off still waits for the right time."""
+    assert reset_seconds(headers, NOW) == seconds
+
+
+def test_waits_grow_vary_and_end() -> None:
+    """Each wait is about twice the one before and none is longer than the cap; a rate limit's is 1 to 90 s."""
+    backoff = Backoff()
+    for failures, middle in [(1, 2), (2, 4), (3, 8), (4, 16)]:
+        waits = {backoff.growing(failures) for _ in range(20)}
+        assert len(waits) > 1
+        assert all(0.75 * middle <= wait <= 1.25 * middle for wait in waits)
+    assert backoff.growing(20) == 60
+    assert backoff.until_reset(-5, 1) == 1
+    assert backoff.until_reset(23, 1) == 23
+    assert backoff.until_reset(100_000, 1) == 90
+    assert 1 <= backoff.until_reset(None, 1) <= 90

@@ -1,0 +1,151 @@
+"""The ready-made clinics hold exactly what they promise, counted here row by row in the plainest way."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from routiq_gql.emulator import Clinic, awkward_clinic, demo_clinic, generated_clinic
+from routiq_gql.emulator.people import HOSTILE_NAMES, PLANTED_MARKERS
+from routiq_gql.emulator.table import Row
+from tests.emulator.conftest import NOW
+
+_WINDOW = timedelta(days=30).total_seconds()
+
+
+class Count:
+    """What a sync at ``now`` must find in a clinic."""
+
+    def __init__(self, clinic: Clinic, now: datetime) -> None:
+        seconds = now.timestamp()
+        visits = [r for r in clinic.individual_appointments.rows() if not r["cancelled_at"] and not r["archived_at"]]
+        visits = [r for r in visits if abs((r["starts_at"] or 0) - seconds) <= _WINDOW]
+        classes = {r["id"]: r for r in clinic.group_appointments.rows() if not r["archived_at"]}
+        classes = {i: r for i, r in classes.items() if abs((r["starts_at"] or 0) - seconds) <= _WINDOW}
+        listed = {r["id"] for r in clinic.patients.rows() if not r["archived_at"] and not r["deleted_at"]}
+        self.patients = len(listed)
+        self.appointments = len(visits) + len(classes)
+        attended: list[tuple[int | None, Row]] = [(r["patient_id"], r) for r in visits if not r["deleted_at"]]
+        for row in clinic.attendees.rows():
+            gone = row["cancelled_at"] or row["archived_at"] or row["deleted_at"]
+            if not gone and row["booking_id"] in classes:
+                attended.append((row["patient_id"], classes[row["booking_id"]]))
+        starts = [(str(who), row["starts_at"] or 0) for who, row in attended if who in listed]
+        self.recent = {who for who, start in starts if start <= seconds}
+        self.upcoming = {who for who, start in starts if start > seconds}
+
+
+@pytest.mark.parametrize("clock", ["00:00:00", "09:41:00", "14:30:22", "23:59:59"])
+@pytest.mark.parametrize("day", ["2024-12-22", "2024-02-29", "2026-07-01"])
+def test_the_demo_clinic_has_the_documented_figures_all_day(day: str, clock: str) -> None:
+    """641 patients, 1,247 appointments, 89 active: 66 recent and 23 upcoming, at every hour of the day."""
+    now = datetime.fromisoformat(f"{day}T{clock}+00:00")
+    clinic = demo_clinic(now)
+    count = Count(clinic, now)
+    assert (count.patients, count.appointments) == (641, 1247)
+    assert (len(count.recent), len(count.upcoming), len(count.recent | count.upcoming)) == (66, 23, 89)
+    assert clinic.expected is not None
+    assert (clinic.expected.patients_found, clinic.expected.appointments_found) == (641, 1247)
+    assert (clinic.expected.recent, clinic.expected.upcoming) == (count.recent, count.upcoming)
+
+
+def test_the_demo_clinic_stays_the_same_during_the_day() -> None:
+    """Started in the morning or at night, every row is the same; on the next day ids and people still are."""
+    morning, night = (demo_clinic(datetime(2024, 12, 22, hour, tzinfo=UTC)) for hour in (0, 23))
+    tomorrow = demo_clinic(datetime(2024, 12, 23, 5, tzinfo=UTC))
+    for name, table in morning.tables.items():
+        assert list(table.rows()) == list(night.tables[name].rows())
+        assert table.ids() == tomorrow.tables[name].ids()
+    assert morning.expected == tomorrow.expected
+
+
+def test_no_demo_appointment_is_within_a_day_of_an_edge() -> None:
+    """A demo that runs for hours shows the same figures: nothing slips over now or over the window's edges."""
+    day = datetime(2024, 12, 22, tzinfo=UTC)
+    clinic = demo_clinic(day)
+    tables = (clinic.individual_appointments, clinic.group_appointments)
+    starts = [row["starts_at"] or 0 for table in tables for row in table.rows()]
+    for edge in (-30, 0, 30):
+        first = (day + timedelta(days=edge - 1)).timestamp()
+        last = (day + timedelta(days=edge + 2)).timestamp()
+        assert not [start for start in starts if first < start < last]
+
+
+def test_the_demo_clinic_also_has_what_does_not_count() -> None:
+    """Hidden rows, appointments outside the window, no-shows and cancelled attendees are there to be left out."""
+    clinic = demo_clinic(NOW)
+    patients, visits = list(clinic.patients.rows()), list(clinic.individual_appointments.rows())
+    assert sum(bool(row["deleted_at"]) for row in patients) == 12
+    assert sum(bool(row["archived_at"]) for row in patients) > 60
+    assert sum(bool(row["merged_at"]) for row in patients) == 4
+    assert sum(bool(row["cancelled_at"]) for row in visits) == 90
+    assert sum(bool(row["archived_at"]) for row in visits) == 40
+    assert sum(bool(row["did_not_arrive"]) for row in visits) > 30
+    assert sum(abs((row["starts_at"] or 0) - NOW.timestamp()) > _WINDOW for row in visits) == 960
+    assert sum(bool(row["cancelled_at"]) for row in clinic.attendees.rows()) > 150
+    assert len(clinic.appointment_types) == 9
+    booked = Counter(row["booking_id"] for row in clinic.attendees.rows())
+    assert len(booked) < len(clinic.group_appointments)
+
+
+def test_the_demo_clinic_has_hostile_names_and_large_ids() -> None:
+    """Markup, quotes and other scripts occur among the names; ids are beyond what a float can hold."""
+    clinic = demo_clinic(NOW)
+    names = {clinic.person(row_id).last_name for row_id in clinic.patients.ids()}
+    assert len(names & {last for _, last in HOSTILE_NAMES}) >= 6
+    assert min(clinic.patients.ids()) > 2**53
+
+
+@pytest.mark.parametrize(("patients", "seed"), [(0, 1), (1, 2), (70, 3), (2000, 1), (2000, 4)])
+def test_a_generated_clinic_knows_its_own_figures(patients: int, seed: int) -> None:
+    """What the builder says must be found is what is there."""
+    for hour in (0, 23):
+        now = datetime(2024, 12, 22, hour, 59, tzinfo=UTC)
+        clinic = generated_clinic(patients, now, seed)
+        count = Count(clinic, now)
+        assert clinic.expected is not None
+        assert (count.patients, count.appointments) == (patients, clinic.expected.appointments_found)
+        assert clinic.expected.patients_found == patients
+        assert (clinic.expected.recent, clinic.expected.upcoming) == (count.recent, count.upcoming)
+        assert clinic.expected.active == count.recent | count.upcoming
+
+
+def test_a_generated_clinic_depends_on_its_seed_alone() -> None:
+    """The same seed gives the same rows, another one other rows."""
+    first, again, other = (generated_clinic(300, NOW, seed) for seed in (5, 5, 6))
+    assert list(first.individual_appointments.rows()) == list(again.individual_appointments.rows())
+    assert first.patients.ids() == again.patients.ids()
+    assert not set(first.patients.ids()) & set(other.patients.ids())
+    assert first.expected == again.expected
+    assert first.expected is not None
+    assert 0 < len(first.expected.recent & first.expected.upcoming) < len(first.expected.active) < 100
+
+
+def test_a_generated_clinic_has_its_limits() -> None:
+    """More patients than were ever tried are refused."""
+    with pytest.raises(ValueError, match="200,000"):
+        generated_clinic(200_001, NOW)
+    with pytest.raises(ValueError, match="time zone"):
+        generated_clinic(1, datetime(2024, 12, 22))  # noqa: DTZ001
+
+
+def test_the_awkward_clinic_is_what_its_table_says() -> None:
+    """The table in its docstring, read by a person and written down again here."""
+    clinic = awkward_clinic(NOW)
+    count = Count(clinic, NOW)
+    large = "5148109760343643"
+    assert count.recent == {"9", "1000", *(large + end for end in ("78", "83", "87", "92", "94"))}
+    assert count.upcoming == {"9", "9007199254740993", *(large + end for end in ("79", "85", "90", "93"))}
+    assert (len(clinic.patients), count.patients, count.appointments) == (27, 24, 17)
+
+
+def test_planted_secrets_can_be_found_by_their_markers() -> None:
+    """Whoever looks for leaks gets every planted text, and three markers that cover all but the names."""
+    clinic = demo_clinic(NOW)
+    secrets = clinic.secrets()
+    for text in secrets.emails | secrets.phones | secrets.clinical:
+        assert any(marker in text for marker in PLANTED_MARKERS)
+    assert len(secrets.emails) > 500
+    assert len(secrets.phones) > 500
+    assert "Papadopoulos" in secrets.names
+    assert secrets.all() > secrets.names

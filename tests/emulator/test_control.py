@@ -1,0 +1,133 @@
+"""Someone at a terminal on this machine can make the emulator misbehave and the clinic change while it runs."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from routiq_gql.emulator import Clinic, Emulator
+from tests.emulator.conftest import Serve
+
+
+def control(client: httpx.AsyncClient, path: str) -> str:
+    """The address of a control route, beside ``/v1``."""
+    return str(client.base_url.copy_with(path=f"/_control/{path}"))
+
+
+async def test_faults_are_added_listed_and_cleared(clinic: Clinic, serve: Serve) -> None:
+    """The body names a fault's attributes; the list tells how often each has struck."""
+    client = await serve(Emulator(clinic))
+    faults = control(client, "faults")
+    body = [{"kind": "status_500", "resource": "patients", "times": None}, {"kind": "slow", "seconds": 0.01}]
+    assert (await client.post(faults, json=body)).json() == {"added": 2}
+    assert (await client.get("/patients")).status_code == 500
+    [first, second] = (await client.get(faults)).json()["faults"]
+    assert (first["kind"], first["times"], first["struck"]) == ("status_500", None, 1)
+    assert (second["kind"], second["seconds"], second["struck"]) == ("slow", 0.01, 0)
+    assert (await client.delete(faults)).status_code == 204
+    assert (await client.get(faults)).json() == {"faults": []}
+    assert (await client.get("/patients")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"kind": "nonsense"},
+        {"kind": "slow", "nonsense": 1},
+        {"kind": "slow", "seconds": "long"},
+        {"kind": "slow", "times": "once"},
+        3,
+        "slow",
+    ],
+)
+async def test_a_fault_that_cannot_be_read_is_refused(clinic: Clinic, serve: Serve, body: Any) -> None:
+    """400 with a sentence, and no fault in force."""
+    emulator = Emulator(clinic)
+    client = await serve(emulator)
+    response = await client.post(control(client, "faults"), json=body)
+    assert response.status_code == 400
+    assert response.json()["message"]
+    assert emulator.faults.listed() == []
+
+
+async def test_the_clinic_changes_on_command(clinic: Clinic, serve: Serve) -> None:
+    """A patient comes, is booked, cancels, comes back after all, and is deleted."""
+    client = await serve(Emulator(clinic))
+
+    async def change(action: str, resource: str, **others: str) -> str:
+        body = {"action": action, "resource": resource, **others}
+        response = await client.post(control(client, "churn"), json=body)
+        assert response.status_code == 200, response.text
+        row_id: str = response.json()["id"]
+        return row_id
+
+    async def total(resource: str) -> int:
+        count: int = (await client.get(f"/{resource}")).json()["total_entries"]
+        return count
+
+    patients, visits, attendees = (
+        await total("patients"),
+        await total("individual_appointments"),
+        await total("attendees"),
+    )
+    patient = await change("insert", "patients", first_name="Neu", last_name="Gekommen")
+    visit = await change("insert", "individual_appointments", patient_id=patient, starts_at="2024-12-24T01:00:00Z")
+    class_id = await change("insert", "group_appointments", starts_at="2024-12-24T02:00:00Z")
+    attendee = await change("insert", "attendees", class_id=class_id, patient_id=patient)
+    await change("insert", "appointment_types", name="New type")
+    assert (await total("patients"), await total("individual_appointments")) == (patients + 1, visits + 1)
+    await change("cancel", "individual_appointments", id=visit)
+    assert await total("individual_appointments") == visits
+    await change("uncancel", "individual_appointments", id=visit)
+    await change("cancel", "attendees", id=attendee)
+    assert (await total("individual_appointments"), await total("attendees")) == (visits + 1, attendees)
+    await change("archive", "patients", id=patient)
+    assert await total("patients") == patients
+    await change("unarchive", "patients", id=patient)
+    await change("merge", "patients", id=patient, into="9")
+    assert await total("patients") == patients
+    await change("remove", "individual_appointments", id=visit)
+    assert await total("individual_appointments") == visits
+    await change("delete", "patients", id="9")
+    assert await total("patients") == patients - 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"action": "archive", "resource": "patients", "id": "404"},
+        {"action": "archive", "resource": "invoices", "id": "9"},
+        {"action": "explode", "resource": "patients", "id": "9"},
+        {"action": "cancel", "resource": "patients", "id": "9"},
+        {"action": "merge", "resource": "attendees", "id": "100", "into": "101"},
+        {"action": "insert", "resource": "group_appointments", "starts_at": "2024-12-24T02:00:00"},
+        {"action": "insert", "resource": "individual_appointments"},
+        [],
+    ],
+)
+async def test_a_change_that_cannot_be_made_is_refused(clinic: Clinic, serve: Serve, body: Any) -> None:
+    """400, and the clinic is as it was."""
+    before = {name: list(table.rows()) for name, table in clinic.tables.items()}
+    client = await serve(Emulator(clinic))
+    assert (await client.post(control(client, "churn"), json=body)).status_code == 400
+    assert {name: list(table.rows()) for name, table in clinic.tables.items()} == before
+
+
+async def test_the_requests_so_far_can_be_read(clinic: Clinic, serve: Serve) -> None:
+    """What was asked and how it was answered, without keys; control requests are not among them."""
+    client = await serve(Emulator(clinic))
+    await client.get("/patients", params={"page": "2"})
+    [request] = (await client.get(control(client, "requests"))).json()["requests"]
+    assert request.pop("time")
+    assert request == {"method": "GET", "path": "/v1/patients", "parameters": [["page", "2"]], "status": 200}
+
+
+async def test_control_needs_no_key_but_this_machine(clinic: Clinic) -> None:
+    """A request from elsewhere finds nothing there."""
+    app = Emulator(clinic).app
+    for address, status in (("127.0.0.1", 200), ("192.0.2.7", 404)):
+        transport = httpx.ASGITransport(app=app, client=(address, 4711))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            assert (await client.get("/_control/faults")).status_code == status

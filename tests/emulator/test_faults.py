@@ -1,0 +1,245 @@
+"""Every way to misbehave does what its name says, to the requests it is meant for and to no other."""
+
+import json
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from routiq_gql.emulator import Clinic, Emulator, Fault, FaultKind, RecordedRequest
+from tests.emulator.conftest import Serve
+
+_BY_KEY = [("sort", "id"), ("per_page", "5"), ("q[]", "id:>10")]
+
+
+async def ask(client: httpx.AsyncClient, resource: str = "patients") -> httpx.Response:
+    """The second part of a list, read by key."""
+    return await client.get(f"/{resource}", params=_BY_KEY)
+
+
+def ids(response: httpx.Response) -> list[str]:
+    """The ids on a page of patients."""
+    return [row["id"] for row in response.json()["patients"]]
+
+
+_RIGHT = ["82", "101", "102", "1000", "9007199254740992"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "media_type"),
+    [
+        ("status_500", 500, "application/json"),
+        ("status_502_html", 502, "text/html; charset=utf-8"),
+        ("status_503", 503, "text/plain; charset=utf-8"),
+        ("status_504", 504, "text/html; charset=utf-8"),
+        ("status_401", 401, "application/json"),
+        ("status_403", 403, "application/json"),
+        ("refuse_sort", 400, "application/json"),
+        ("refuse_id_filter", 400, "application/json"),
+        ("html_200", 200, "text/html; charset=utf-8"),
+        ("cut_json", 200, "application/json"),
+        ("wrong_shape_json", 200, "application/json"),
+        ("rate_limit", 429, "application/json"),
+        ("redirect", 301, "application/json"),
+    ],
+)
+async def test_a_wrong_answer_comes_once_and_then_the_right_one(
+    clinic: Clinic, serve: Serve, kind: str, status: int, media_type: str
+) -> None:
+    """A passing fault spoils one answer; the same request is then answered properly."""
+    emulator = Emulator(clinic)
+    client = await serve(emulator)
+    emulator.faults.add(Fault(FaultKind(kind), resource="patients"))
+    wrong = await ask(client)
+    assert (wrong.status_code, wrong.headers["content-type"]) == (status, media_type)
+    assert len(wrong.headers.get_list("date")) == 1
+    right = await ask(client)
+    assert ids(right) == _RIGHT
+    assert [request.status for request in emulator.requests] == [status, 200]
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "drop_inside"])
+async def test_a_dropped_connection_is_no_answer(clinic: Clinic, serve: Serve, kind: str) -> None:
+    """The client learns nothing but that the connection broke; a new one works."""
+    emulator = Emulator(clinic)
+    client = await serve(emulator)
+    await ask(client)
+    emulator.faults.add(Fault(FaultKind(kind)))
+    with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+        await ask(client)
+    assert ids(await ask(client)) == _RIGHT
+
+
+async def test_a_connection_dropped_inside_has_sent_its_head(clinic: Clinic, serve: Serve) -> None:
+    """Status 200 and half of the promised body arrive before the end."""
+    emulator = Emulator(clinic)
+    client = await serve(emulator)
+    emulator.faults.add(Fault(FaultKind.DROP_INSIDE))
+    received = b""
+    async with client.stream("GET", "/patients", params=_BY_KEY) as response:
+        assert response.status_code == 200
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+            async for part in response.aiter_raw():
+                received += part
+    assert 0 < len(received) < int(response.headers["content-length"])
+
+
+async def test_slow_answers_are_right_and_hanging_ones_never_come(clinic: Clinic, serve: Serve) -> None:
+    """Slow takes its seconds; hanging lasts until the client gives up."""
+    emulator = Emulator(clinic)
+    client = await serve(emulator)
+    emulator.faults.add(Fault(FaultKind.SLOW, seconds=0.1), Fault(FaultKind.HANG, request_number=2))
+    slow = await ask(client)
+    assert ids(slow) == _RIGHT
+    assert slow.elapsed.total_seconds() >= 0.1
+    with pytest.raises(httpx.ReadTimeout):
+        await client.get("/patients", params=_BY_KEY, timeout=0.1)
+    assert ids(await ask(client)) == _RIGHT
+
+
+async def test_a_cut_answer_is_half_of_the_right_one(clinic: Clinic, serve: Serve) -> None:
+    """It is a complete answer of HTTP, whose JSON ends too early."""
+    emulator = Emulator(clinic)
+    client = await serve(emulator)
+    emulator.faults.add(Fault(FaultKind.CUT_JSON))
+    cut, right = (await ask(client)).content, (await ask(client)).content
+    assert right.startswith(cut)
+    assert len(cut) == len(right) // 2
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(cut)
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (Fault(FaultKind.REPEAT_PAGE), ["9", "10", "82", "101", "102"]),
+        (Fault(FaultKind.REPEAT_ROW), ["82", "101", "102", "1000", "1000"]),
+        (Fault(FaultKind.JUMP, rows=2), ["102", "1000", "9007199254740992", "9007199254740993", "514810976034364378"]),
+        (Fault(FaultKind.SHORT_PAGE, rows=2), ["82", "101", "102"]),
+        (Fault(FaultKind.FOREIGN_LINK), _RIGHT),
+    ],
+)
+async def test_wrong_rows_look_like_a_right_answer(
+    clinic: Clinic, serve: Serve, fault: Fault, expected: list[str]
+) -> None:
+    """Lists that repeat, jump or lose rows keep the documented shape."""
+    emulator = Emulator(clinic)
+    client = await serve(emulator)
+    emulator.faults.add(fault)
+    wrong = await ask(client)
+    assert ids(wrong) == expected
+    assert wrong.json()["total_entries"] == (24 if fault.kind is FaultKind.REPEAT_PAGE else 22)
+    foreign = fault.kind is FaultKind.FOREIGN_LINK
+    assert wrong.json()["links"]["next"].startswith("https://api.zz9" if foreign else str(client.base_url)) is True
+    assert ids(await ask(client)) == _RIGHT
+
+
+async def test_a_row_may_lose_its_id(clinic: Clinic, serve: Serve) -> None:
+    """The list is fine, one row in it is not."""
+    emulator = Emulator(clinic)
+    client = await serve(emulator)
+    emulator.faults.add(Fault(FaultKind.WRONG_SHAPE_ROW))
+    rows: list[dict[str, Any]] = (await ask(client)).json()["patients"]
+    assert ["id" in row for row in rows] == [True, True, True, True, False]
+
+
+async def test_the_reset_of_a_rate_limit_goes_by_the_answers_own_clock(clinic: Clinic, serve: Serve) -> None:
+    """Where the server's clock is wrong, `Date` and reset are wrong together."""
+    emulator = Emulator(clinic)
+    client = await serve(emulator)
+    emulator.faults.add(Fault(FaultKind.RATE_LIMIT, seconds=23, clock_skew_seconds=-86_400))
+    refused = await ask(client)
+    date = parsedate_to_datetime(refused.headers["date"]).timestamp()
+    assert abs(int(refused.headers["x-ratelimit-reset"]) - date - 23) <= 1
+    right = parsedate_to_datetime((await ask(client)).headers["date"]).timestamp()
+    assert right - date > 80_000
+
+
+async def test_a_fault_concerns_its_list_and_its_request_number(clinic: Clinic, serve: Serve) -> None:
+    """The third request for patients goes wrong, and no request for anything else."""
+    emulator = Emulator(clinic)
+    client = await serve(emulator)
+    await ask(client)
+    emulator.faults.add(Fault(FaultKind.STATUS_500, resource="patients", request_number=3, times=2))
+    asked = ["patients", "attendees", "patients", "attendees", "patients", "attendees", "patients", "patients"]
+    statuses = [(await ask(client, resource)).status_code for resource in asked]
+    assert statuses == [200, 200, 200, 200, 500, 200, 500, 200]
+
+
+async def test_a_lasting_fault_lasts_until_it_is_cleared(clinic: Clinic, serve: Serve) -> None:
+    """From the second request on every answer is wrong; a range ends by itself."""
+    emulator = Emulator(clinic)
+    client = await serve(emulator)
+    emulator.faults.add(Fault(FaultKind.STATUS_503, request_number=2, times=None))
+    assert [(await ask(client)).status_code for _ in range(4)] == [200, 503, 503, 503]
+    assert emulator.faults.listed() == [(Fault(FaultKind.STATUS_503, request_number=2, times=None), 3)]
+    emulator.faults.clear()
+    emulator.faults.add(Fault(FaultKind.STATUS_503, request_number=2, until_request_number=3, times=None))
+    assert [(await ask(client)).status_code for _ in range(5)] == [200, 503, 503, 200, 200]
+
+
+async def test_the_first_fault_wins_and_the_next_one_follows(clinic: Clinic, serve: Serve) -> None:
+    """Two faults in force spoil two requests, one each."""
+    emulator = Emulator(clinic)
+    client = await serve(emulator)
+    emulator.faults.add(Fault(FaultKind.STATUS_500), Fault(FaultKind.STATUS_503))
+    assert [(await ask(client)).status_code for _ in range(3)] == [500, 503, 200]
+
+
+async def test_long_pages_can_be_too_long(clinic: Clinic, serve: Serve) -> None:
+    """504 for more than 50 rows only, so that a shorter page gets through."""
+    emulator = Emulator(clinic)
+    client = await serve(emulator)
+    emulator.faults.add(Fault(FaultKind.STATUS_504, only_above_per_page=50, times=None))
+    statuses = [
+        (await client.get("/patients", params={"per_page": size})).status_code for size in ("100", "51", "50", "1")
+    ]
+    assert statuses == [504, 504, 200, 200]
+    assert (await client.get("/patients")).status_code == 200
+
+
+async def test_refusals_concern_only_what_they_refuse(clinic: Clinic, serve: Serve) -> None:
+    """A list that can't be sorted by id still answers in its own order."""
+    emulator = Emulator(clinic)
+    client = await serve(emulator)
+    emulator.faults.add(
+        Fault(FaultKind.REFUSE_SORT, times=None), Fault(FaultKind.REFUSE_ID_FILTER, times=None, resource="attendees")
+    )
+    queries: list[tuple[str, dict[str, str], int]] = [
+        ("patients", {"sort": "id"}, 400),
+        ("patients", {"sort": "created_at,id:desc"}, 400),
+        ("patients", {"sort": "created_at"}, 200),
+        ("patients", {"q[]": "id:>5"}, 200),
+        ("attendees", {"q[]": "id:>5"}, 400),
+        ("attendees", {"q[]": "booking_id:=95"}, 200),
+    ]
+    for resource, query, status in queries:
+        assert (await client.get(f"/{resource}", params=query)).status_code == status
+
+
+async def test_faults_reach_settings_and_user_too(clinic: Clinic, serve: Serve) -> None:
+    """Checking a key can go wrong like any other request."""
+    emulator = Emulator(clinic)
+    client = await serve(emulator)
+    emulator.faults.add(Fault(FaultKind.REDIRECT, resource="settings", location="https://api.uk2.cliniko.invalid/v1"))
+    emulator.faults.add(Fault(FaultKind.WRONG_SHAPE_JSON, resource="user"))
+    moved = await client.get("/settings/public")
+    assert (moved.status_code, moved.headers["location"]) == (301, "https://api.uk2.cliniko.invalid/v1")
+    assert "role" not in (await client.get("/user")).json()
+    assert (await client.get("/user")).json()["role"] == "administrator"
+
+
+async def test_the_hook_is_called_once_per_request_whatever_happens(clinic: Clinic, serve: Serve) -> None:
+    """Also a request without an answer is a moment between two requests."""
+    emulator = Emulator(clinic)
+    client = await serve(emulator)
+    seen: list[RecordedRequest] = []
+    emulator.after_request = lambda request: seen.append(replace(request))
+    emulator.faults.add(Fault(FaultKind.DROP_BEFORE, request_number=2))
+    await ask(client)
+    with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+        await ask(client)
+    await ask(client)
+    assert [request.status for request in seen] == [200, None, 200]
