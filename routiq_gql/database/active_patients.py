@@ -1,0 +1,186 @@
+"""Who is an active patient: found in one generation by set-based SQL, then shown to readers in one exchange.
+
+Active is a listed patient, not archived or deleted, with an appointment in the recent or the upcoming window that
+is not cancelled, archived or deleted; in a class the attendee's row decides, never the class's own list of ids.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Integer, Select, case, cast, delete, func, insert, literal, select, union_all, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.database.mirror import upsert
+from routiq_gql.database.tables import (
+    ActivePatient,
+    Base,
+    IdentifiedPatient,
+    Mirror,
+    MirroredAppointment,
+    MirroredAttendee,
+    MirroredPatient,
+)
+
+ACTIVE = Base.metadata.tables[ActivePatient.__tablename__]
+IDENTIFIED = Base.metadata.tables[IdentifiedPatient.__tablename__]
+MIRROR = Base.metadata.tables[Mirror.__tablename__]
+PATIENT = Base.metadata.tables[MirroredPatient.__tablename__]
+APPOINTMENT = Base.metadata.tables[MirroredAppointment.__tablename__]
+ATTENDEE = Base.metadata.tables[MirroredAttendee.__tablename__]
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The times that make an appointment count: ``recent_from ≤ start ≤ now`` and ``now < start ≤ upcoming_to``."""
+
+    recent_from: datetime
+    now: datetime
+    upcoming_to: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveCounts:
+    """Counts over an organization's stored active patients; ``stored`` includes those no longer active."""
+
+    stored: int
+    active: int
+    with_recent: int
+    with_upcoming: int
+
+
+async def identify_slice(
+    connection: AsyncConnection, generation: int, windows: Windows, after: str, size: int
+) -> str | None:
+    """Find the active ones among the next ``size`` mirrored patients in the order of their ids as text.
+
+    Returns the id that the next slice starts after, ``None`` when this was the last. Repeating a slice does no harm.
+    """
+    ids = select(PATIENT.c.id).where(PATIENT.c.generation == generation, PATIENT.c.id > after)
+    page = list((await connection.execute(ids.order_by(PATIENT.c.id).limit(size))).scalars())
+    if not page:
+        return None
+    between = (after, page[-1])
+    within = (
+        IDENTIFIED.c.generation == generation,
+        IDENTIFIED.c.patient_id > after,
+        IDENTIFIED.c.patient_id <= page[-1],
+    )
+    await connection.execute(delete(IDENTIFIED).where(*within))
+    found = _found(generation, windows, between)
+    await connection.execute(insert(IDENTIFIED).from_select([column.name for column in IDENTIFIED.columns], found))
+    return page[-1] if len(page) == size else None
+
+
+def _found(generation: int, windows: Windows, between: tuple[str, str]) -> Select[Any]:
+    after, last = between
+    individual = select(APPOINTMENT.c.patient_id, APPOINTMENT.c.starts_at).where(
+        APPOINTMENT.c.generation == generation,
+        APPOINTMENT.c.kind == "individual",
+        APPOINTMENT.c.patient_id > after,
+        APPOINTMENT.c.patient_id <= last,
+        APPOINTMENT.c.starts_at.between(windows.recent_from, windows.upcoming_to),
+        APPOINTMENT.c.cancelled_at.is_(None),
+        APPOINTMENT.c.archived_at.is_(None),
+        APPOINTMENT.c.deleted_at.is_(None),
+    )
+    in_class = (
+        select(ATTENDEE.c.patient_id, APPOINTMENT.c.starts_at)
+        .join_from(
+            ATTENDEE,
+            APPOINTMENT,
+            (APPOINTMENT.c.generation == ATTENDEE.c.generation)
+            & (APPOINTMENT.c.kind == "group")
+            & (APPOINTMENT.c.id == ATTENDEE.c.booking_id),
+        )
+        .where(
+            ATTENDEE.c.generation == generation,
+            ATTENDEE.c.patient_id > after,
+            ATTENDEE.c.patient_id <= last,
+            ATTENDEE.c.cancelled_at.is_(None),
+            ATTENDEE.c.archived_at.is_(None),
+            ATTENDEE.c.deleted_at.is_(None),
+            APPOINTMENT.c.starts_at.between(windows.recent_from, windows.upcoming_to),
+            APPOINTMENT.c.archived_at.is_(None),
+            APPOINTMENT.c.deleted_at.is_(None),
+        )
+    )
+    visits = union_all(individual, in_class).subquery("visits")
+    is_recent = visits.c.starts_at <= windows.now
+    return (
+        select(
+            cast(literal(generation), IDENTIFIED.c.generation.type),
+            visits.c.patient_id,
+            func.sum(case((is_recent, 1), else_=0)),
+            func.sum(case((is_recent, 0), else_=1)),
+            func.max(case((is_recent, visits.c.starts_at))),
+            func.min(case((~is_recent, visits.c.starts_at))),
+        )
+        .join_from(visits, PATIENT, (PATIENT.c.generation == generation) & (PATIENT.c.id == visits.c.patient_id))
+        .where(PATIENT.c.archived_at.is_(None), PATIENT.c.deleted_at.is_(None))
+        .group_by(visits.c.patient_id)
+    )
+
+
+async def count_identified(connection: AsyncConnection, generation: int) -> int:
+    """How many active patients the analysis of this generation has found so far."""
+    query = select(func.count()).select_from(IDENTIFIED).where(IDENTIFIED.c.generation == generation)
+    return (await connection.execute(query)).scalar_one()
+
+
+async def show_generation(
+    connection: AsyncConnection, organization_id: str, generation: int, patients_in_cliniko: int, now: datetime
+) -> int:
+    """Exchange what readers see for this generation and return how many active patients it has."""
+    found = select(IDENTIFIED.c.patient_id).where(IDENTIFIED.c.generation == generation)
+    await connection.execute(
+        update(ACTIVE)
+        .where(ACTIVE.c.organization_id == organization_id, ACTIVE.c.is_active, ACTIVE.c.patient_id.not_in(found))
+        .values(
+            is_active=False, recent_appointments=0, upcoming_appointments=0, next_appointment_at=None, updated_at=now
+        )
+    )
+    columns = [column.name for column in ACTIVE.columns]
+    rows = select(
+        literal(organization_id, ACTIVE.c.organization_id.type),
+        IDENTIFIED.c.patient_id,
+        literal(True, ACTIVE.c.is_active.type),
+        IDENTIFIED.c.recent_appointments,
+        IDENTIFIED.c.upcoming_appointments,
+        IDENTIFIED.c.last_appointment_at,
+        IDENTIFIED.c.next_appointment_at,
+        literal(now, ACTIVE.c.updated_at.type),
+    ).where(IDENTIFIED.c.generation == generation)
+    statement = upsert(connection, ACTIVE).from_select(columns, rows)
+    changed = {column.name: statement.excluded[column.name] for column in ACTIVE.columns if not column.primary_key}
+    await connection.execute(
+        statement.on_conflict_do_update(index_elements=["organization_id", "patient_id"], set_=changed)
+    )
+    shown = {"generation": generation, "patients_in_cliniko": patients_in_cliniko, "synced_at": now}
+    await connection.execute(
+        upsert(connection, MIRROR)
+        .values(organization_id=organization_id, **shown)
+        .on_conflict_do_update(index_elements=["organization_id"], set_=shown)
+    )
+    return await count_identified(connection, generation)
+
+
+async def active_counts(connection: AsyncConnection, organization_id: str) -> ActiveCounts:
+    """Counts of the organization's active patients; all 0 before the first completed sync."""
+
+    def count_if(condition: Any) -> Any:
+        return func.coalesce(func.sum(cast(condition, Integer)), 0)
+
+    query = select(
+        func.count(),
+        count_if(ACTIVE.c.is_active),
+        count_if(ACTIVE.c.is_active & (ACTIVE.c.recent_appointments > 0)),
+        count_if(ACTIVE.c.is_active & (ACTIVE.c.upcoming_appointments > 0)),
+    ).where(ACTIVE.c.organization_id == organization_id)
+    return ActiveCounts(*(await connection.execute(query)).one())
+
+
+async def patients_in_cliniko(connection: AsyncConnection, organization_id: str) -> int:
+    """How many patients Cliniko listed in the newest completed sync, 0 before it."""
+    query = select(MIRROR.c.patients_in_cliniko).where(MIRROR.c.organization_id == organization_id)
+    return (await connection.execute(query)).scalar_one_or_none() or 0

@@ -1,0 +1,114 @@
+"""Encrypts Cliniko API keys before they are stored: AES-256-GCM with the organization as associated data.
+
+So a row that is copied to another organization does not open. The first configured key encrypts; every configured
+key decrypts, which makes room for rotation. Without configured keys a key file is made beside the database.
+"""
+
+import base64
+import binascii
+import os
+import re
+import stat
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from routiq_gql.errors import SettingsError, StorageError
+
+NONCE_BYTES = 12  # the size that GCM is specified for; random per encryption
+KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """Named 256-bit keys; the first one encrypts."""
+
+    keys: dict[str, bytes] = field(repr=False)
+
+    def encrypt(self, organization_id: str, secret: str) -> tuple[str, bytes]:
+        """The id of the key used, and nonce and ciphertext in one."""
+        key_id = next(iter(self.keys))
+        nonce = os.urandom(NONCE_BYTES)
+        sealed = AESGCM(self.keys[key_id]).encrypt(nonce, secret.encode(), organization_id.encode())
+        return key_id, nonce + sealed
+
+    def decrypt(self, organization_id: str, key_id: str, sealed: bytes) -> str:
+        """The secret as it was encrypted for this organization.
+
+        Raises:
+            StorageError: The key is unknown, or the row was changed or belongs to another organization.
+        """
+        key = self.keys.get(key_id)
+        if key is None:
+            raise StorageError(
+                f"The stored Cliniko key was encrypted with the key “{key_id}”, which is not configured. "
+                "Add it to ROUTIQ_ENCRYPTION_KEYS or bring the key file back."
+            )
+        try:
+            secret = AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], organization_id.encode())
+        except (InvalidTag, ValueError):
+            raise StorageError(
+                "The stored Cliniko key can't be decrypted: it was changed or stored for another organization. "
+                "Connect the organization again."
+            ) from None
+        return secret.decode()
+
+
+def load_key_ring(configured: str, database_path: Path) -> KeyRing:
+    """Keys from ``ROUTIQ_ENCRYPTION_KEYS``, else from the key file beside the database, made when there is none.
+
+    Raises:
+        SettingsError: The setting or the file is malformed, or others may read the file.
+    """
+    if configured.strip():
+        return KeyRing(_parse(configured, "ROUTIQ_ENCRYPTION_KEYS"))
+    path = database_path.with_name(database_path.name + ".key")
+    if not path.exists():
+        _make_key_file(path)
+    return KeyRing(_parse(_read_private(path), str(path)))
+
+
+def _make_key_file(path: Path) -> None:
+    """Write a new key, whole or not at all, unless another process was faster."""
+    text = f"file-{os.urandom(4).hex()}:{base64.b64encode(os.urandom(KEY_BYTES)).decode()}\n"
+    try:
+        with NamedTemporaryFile("w", dir=path.parent, prefix=path.name) as file:  # made with mode 0600
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(file.name, path)
+    except OSError as error:
+        raise SettingsError(f"The key file {path} can't be made: {os.strerror(error.errno or 0)}.") from None
+
+
+def _read_private(path: Path) -> str:
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if os.name == "posix" and mode & 0o077:
+            raise SettingsError(f"Others may read the key file {path} (mode {mode:o}). Run: chmod 600 {path}")
+        return path.read_text()
+    except OSError as error:
+        raise SettingsError(f"The key file {path} can't be read: {os.strerror(error.errno or 0)}.") from None
+
+
+def _parse(text: str, source: str) -> dict[str, bytes]:
+    keys: dict[str, bytes] = {}
+    for pair in filter(None, re.split(r"[,\s]+", text)):
+        key_id, separator, encoded = pair.partition(":")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except binascii.Error:
+            key = b""
+        if not separator or not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", key_id) or len(key) != KEY_BYTES:
+            raise SettingsError(f"{source} is wrong: expected id:base64 pairs with {KEY_BYTES} bytes each.")
+        if key_id in keys:
+            raise SettingsError(f"{source} is wrong: the key id {key_id} occurs twice.")
+        keys[key_id] = key
+    if not keys:
+        raise SettingsError(f"{source} is wrong: it holds no key.")
+    return keys

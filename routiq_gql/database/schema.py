@@ -1,0 +1,44 @@
+"""Brings the tables of a database to this version's form. Called at every start; does nothing when they are current."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Connection as SyncConnection
+
+from routiq_gql.database.engine import Database
+from routiq_gql.errors import StorageError
+
+
+async def upgrade(database: Database) -> str:
+    """Apply all missing migrations in one transaction and return the revision that the database is at.
+
+    Raises:
+        StorageError: The file is damaged, locked, or was written by a newer version.
+    """
+    await database.check_can_be_opened()
+    async with database.writing() as connection:
+        return await connection.run_sync(_upgrade, database.path)
+
+
+def alembic_config(connection: SyncConnection | None = None) -> Config:
+    """Alembic's configuration, without a file."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _upgrade(connection: SyncConnection, path: Path) -> str:
+    config = alembic_config(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    before = MigrationContext.configure(connection).get_current_revision()
+    if before is not None and before not in known:
+        raise StorageError(
+            f"{path} was written by a newer version of Routiq. Start that version, or use another ROUTIQ_DATABASE_URL."
+        )
+    command.upgrade(config, "head")
+    return MigrationContext.configure(connection).get_current_revision() or ""

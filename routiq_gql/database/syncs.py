@@ -1,0 +1,173 @@
+"""Queries on syncs and their log. Each takes the connection of a ``reading()`` or ``writing()`` transaction.
+
+All changes of a running sync go through ``change_running``: it carries the epoch, raises the version, and never
+lowers the percentage, so that no caller can forget one of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, and_, case, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.clock import utc_now
+from routiq_gql.database.tables import Base, Sync, SyncLog
+
+SYNC = Base.metadata.tables[Sync.__tablename__]
+LOG = Base.metadata.tables[SyncLog.__tablename__]
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """A log line that is still to get its number."""
+
+    level: str
+    step: int
+    message: str
+
+
+async def insert_sync(connection: AsyncConnection, organization_id: str, values: Mapping[str, Any]) -> Row[Any] | None:
+    """Insert an active sync and return its row, or ``None`` when the organization has one already.
+
+    ``values`` holds all columns but ``sync_id``, ``version``, ``epoch`` and those of the end.
+    """
+    if await active_sync(connection, organization_id) is not None:
+        return None
+    started_at: datetime = values["started_at"]
+    base = f"sync_{organization_id}_{started_at:%Y%m%d_%H%M%S}"
+    sync_id, number = base, 1
+    while await sync_by_id(connection, sync_id) is not None:
+        number += 1
+        sync_id = f"{base}_{number}"
+    row = {**values, "organization_id": organization_id, "sync_id": sync_id, "version": 1, "epoch": 0}
+    inserted: Row[Any] = (await connection.execute(insert(SYNC).values(**row).returning(SYNC))).one()
+    return inserted
+
+
+async def sync_by_id(connection: AsyncConnection, sync_id: str, organization_id: str | None = None) -> Row[Any] | None:
+    """The sync's row; with ``organization_id``, only if it is that organization's."""
+    query = select(SYNC).where(SYNC.c.sync_id == sync_id)
+    if organization_id is not None:
+        query = query.where(SYNC.c.organization_id == organization_id)
+    return (await connection.execute(query)).one_or_none()
+
+
+async def active_sync(connection: AsyncConnection, organization_id: str) -> Row[Any] | None:
+    """The organization's running sync."""
+    query = select(SYNC).where(SYNC.c.organization_id == organization_id, SYNC.c.completed_at.is_(None))
+    return (await connection.execute(query)).one_or_none()
+
+
+async def active_keys(connection: AsyncConnection) -> list[int]:
+    """Keys of all running syncs, the oldest first."""
+    query = select(SYNC.c.key).where(SYNC.c.completed_at.is_(None)).order_by(SYNC.c.key)
+    return list((await connection.execute(query)).scalars())
+
+
+async def take_up(connection: AsyncConnection, key: int) -> Row[Any] | None:
+    """Become the only one whose writes count, and return the row; ``None`` when the sync has ended."""
+    statement = (
+        update(SYNC)
+        .where(SYNC.c.key == key, SYNC.c.completed_at.is_(None))
+        .values(epoch=SYNC.c.epoch + 1, version=SYNC.c.version + 1, last_updated=utc_now(), resumes_at=None)
+        .returning(SYNC)
+    )
+    taken: Row[Any] | None = (await connection.execute(statement)).one_or_none()
+    return taken
+
+
+async def change_running(
+    connection: AsyncConnection, key: int, epoch: int, values: Mapping[str, Any], lines: Sequence[NewLine] = ()
+) -> Row[Any] | None:
+    """Change a sync that this holder still runs, append ``lines`` to its log, and return the new row.
+
+    ``None`` means that the sync has ended or was taken up by another holder: nothing was written.
+    """
+    statement = update(SYNC).where(SYNC.c.key == key, SYNC.c.epoch == epoch, SYNC.c.completed_at.is_(None))
+    return await _change(connection, statement, values, lines)
+
+
+async def end_sync(
+    connection: AsyncConnection, sync_id: str, values: Mapping[str, Any], lines: Sequence[NewLine]
+) -> Row[Any] | None:
+    """End a sync whoever runs it, so that the holder's late writes match nothing; ``None`` when it had ended."""
+    statement = update(SYNC).where(SYNC.c.sync_id == sync_id, SYNC.c.completed_at.is_(None))
+    return await _change(connection, statement, {**values, "epoch": SYNC.c.epoch + 1}, lines)
+
+
+async def _change(
+    connection: AsyncConnection, statement: Any, values: Mapping[str, Any], lines: Sequence[NewLine]
+) -> Row[Any] | None:
+    now = utc_now()
+    changes: dict[str, Any] = {**values, "version": SYNC.c.version + 1, "last_updated": now}
+    changes["last_log_seq"] = SYNC.c.last_log_seq + len(lines)
+    if "progress_percentage" in changes:
+        new = changes["progress_percentage"]
+        changes["progress_percentage"] = case((SYNC.c.progress_percentage < new, new), else_=SYNC.c.progress_percentage)
+    row: Row[Any] | None = (await connection.execute(statement.values(**changes).returning(SYNC))).one_or_none()
+    if row is not None and lines:
+        await append_lines(connection, row.key, row.last_log_seq - len(lines), lines, now)
+    return row
+
+
+async def append_lines(
+    connection: AsyncConnection, key: int, last_seq: int, lines: Sequence[NewLine], now: datetime
+) -> None:
+    """Write log lines with the numbers after ``last_seq``, which the sync's row has already given out."""
+    rows = [
+        {"sync_key": key, "seq": last_seq + number, "time": now, "level": line.level, "step": line.step,
+         "message": line.message}
+        for number, line in enumerate(lines, 1)
+    ]  # fmt: skip
+    await connection.execute(insert(LOG), rows)
+
+
+async def log_after(connection: AsyncConnection, key: int, seq: int, limit: int) -> Sequence[Row[Any]]:
+    """At most ``limit`` lines with a number above ``seq``, ascending."""
+    query = select(LOG).where(LOG.c.sync_key == key, LOG.c.seq > seq).order_by(LOG.c.seq).limit(limit)
+    return (await connection.execute(query)).all()
+
+
+async def newest_log(connection: AsyncConnection, key: int, limit: int) -> Sequence[Row[Any]]:
+    """The newest ``limit`` lines, ascending."""
+    query = select(LOG).where(LOG.c.sync_key == key).order_by(LOG.c.seq.desc()).limit(limit)
+    return (await connection.execute(query)).all()[::-1]
+
+
+async def newest_ended(connection: AsyncConnection, organization_id: str, status: str | None = None) -> Row[Any] | None:
+    """The organization's sync that ended last; with ``status``, only among those that ended so."""
+    query = select(SYNC).where(SYNC.c.organization_id == organization_id, SYNC.c.completed_at.is_not(None))
+    if status is not None:
+        query = query.where(SYNC.c.status == status)
+    return (await connection.execute(query.order_by(SYNC.c.completed_at.desc(), SYNC.c.key.desc()).limit(1))).first()
+
+
+async def history_page(
+    connection: AsyncConnection, organization_id: str, limit: int, before: tuple[datetime, str] | None
+) -> Sequence[Row[Any]]:
+    """At most ``limit`` syncs, newest first by (started_at, sync_id), that come after the one named ``before``."""
+    query = select(SYNC).where(SYNC.c.organization_id == organization_id)
+    if before is not None:
+        started_at, sync_id = before
+        query = query.where(
+            or_(SYNC.c.started_at < started_at, and_(SYNC.c.started_at == started_at, SYNC.c.sync_id < sync_id))
+        )
+    query = query.order_by(SYNC.c.started_at.desc(), SYNC.c.sync_id.desc()).limit(limit)
+    return (await connection.execute(query)).all()
+
+
+async def counts_by_status(connection: AsyncConnection, organization_id: str) -> dict[str, int]:
+    """How many syncs the organization has in each status."""
+    query = select(SYNC.c.status, func.count()).where(SYNC.c.organization_id == organization_id).group_by(SYNC.c.status)
+    return {row[0]: row[1] for row in await connection.execute(query)}
+
+
+async def average_duration(connection: AsyncConnection, organization_id: str, status: str) -> timedelta | None:
+    """How long the organization's syncs that ended with ``status`` took on average; ``None`` when there are none."""
+    query = select(SYNC.c.started_at, SYNC.c.completed_at).where(
+        SYNC.c.organization_id == organization_id, SYNC.c.status == status
+    )
+    durations = [end - start for start, end in await connection.execute(query)]
+    return sum(durations, timedelta()) / len(durations) if durations else None
