@@ -1,0 +1,157 @@
+"""What readers ask about an organization: its dashboard and its history, each read in one transaction.
+
+Plain values that the doors render; the service checks who asks.
+"""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.clock import format_time
+from routiq_gql.database.active_patients import active_counts, patients_in_cliniko
+from routiq_gql.database.connections import connection_of
+from routiq_gql.database.syncs import active_sync, average_duration, counts_by_status, history_page, newest_ended
+from routiq_gql.errors import BadInput
+from routiq_gql.sync.connections import ConnectionState
+from routiq_gql.sync.progress import SyncSnapshot, SyncState
+from routiq_gql.sync.store import snapshot_of
+
+
+@dataclass(frozen=True, slots=True)
+class PatientStats:
+    """Counts of an organization's patients as of ``last_sync_time``.
+
+    Attributes:
+        total_patients: Stored active patients, those no longer active included. Not the number of patients in Cliniko.
+        active_patients: Those active now.
+        patients_with_upcoming: Active ones with an appointment ahead; may overlap with ``patients_with_recent``.
+        patients_with_recent: Active ones with an appointment in the recent past.
+        patients_in_cliniko: Patients that Cliniko listed in the newest completed sync.
+        last_sync_time: When the newest completed sync ended; ``None`` before the first.
+    """
+
+    total_patients: int
+    active_patients: int
+    patients_with_upcoming: int
+    patients_with_recent: int
+    patients_in_cliniko: int
+    last_sync_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """One organization at a glance.
+
+    Attributes:
+        current_sync: The running sync, ``None`` when idle.
+        last_sync: The newest sync that has ended, whatever its outcome.
+        last_successful_sync: The newest completed sync.
+        sync_available: Whether the organization has an enabled connection.
+    """
+
+    organization_id: str
+    current_sync: SyncSnapshot | None
+    patient_stats: PatientStats
+    last_sync: SyncSnapshot | None
+    last_successful_sync: SyncSnapshot | None
+    sync_available: bool
+
+    @property
+    def status(self) -> SyncState:
+        return self.current_sync.status if self.current_sync else SyncState.IDLE
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One page of an organization's syncs, newest first, and totals over all of them.
+
+    Attributes:
+        failed_syncs: Failed ones; cancelled ones are counted apart.
+        average_sync_duration_seconds: Over completed syncs; ``None`` before the first.
+        next_cursor: Opaque; pass as ``after`` for the next page. ``None`` on the last page.
+    """
+
+    organization_id: str
+    total_syncs: int
+    successful_syncs: int
+    failed_syncs: int
+    cancelled_syncs: int
+    last_sync_at: datetime | None
+    last_successful_sync_at: datetime | None
+    average_sync_duration_seconds: float | None
+    recent_syncs: list[SyncSnapshot]
+    next_cursor: str | None
+
+
+async def read_dashboard(connection: AsyncConnection, organization_id: str) -> Dashboard:
+    """The organization's dashboard as the connection's transaction sees it."""
+    current = await active_sync(connection, organization_id)
+    last = await newest_ended(connection, organization_id)
+    successful = await newest_ended(connection, organization_id, SyncState.COMPLETED)
+    counts = await active_counts(connection, organization_id)
+    access = await connection_of(connection, organization_id)
+    return Dashboard(
+        organization_id=organization_id,
+        current_sync=snapshot_of(current) if current else None,
+        patient_stats=PatientStats(
+            total_patients=counts.stored,
+            active_patients=counts.active,
+            patients_with_upcoming=counts.with_upcoming,
+            patients_with_recent=counts.with_recent,
+            patients_in_cliniko=await patients_in_cliniko(connection, organization_id),
+            last_sync_time=successful.completed_at if successful else None,
+        ),
+        last_sync=snapshot_of(last) if last else None,
+        last_successful_sync=snapshot_of(successful) if successful else None,
+        sync_available=access is not None and access.state != ConnectionState.DISABLED,
+    )
+
+
+async def read_history(
+    connection: AsyncConnection, organization_id: str, limit: int, before: tuple[datetime, str] | None
+) -> History:
+    """A page of the organization's syncs behind the one named ``before``, and totals over all of them."""
+    rows = await history_page(connection, organization_id, limit + 1, before)
+    counts = await counts_by_status(connection, organization_id)
+    newest = await history_page(connection, organization_id, 1, None)
+    successful = await newest_ended(connection, organization_id, SyncState.COMPLETED)
+    average = await average_duration(connection, organization_id, SyncState.COMPLETED)
+    page = [snapshot_of(row) for row in rows[:limit]]
+    return History(
+        organization_id=organization_id,
+        total_syncs=sum(counts.values()),
+        successful_syncs=counts.get(SyncState.COMPLETED, 0),
+        failed_syncs=counts.get(SyncState.FAILED, 0),
+        cancelled_syncs=counts.get(SyncState.CANCELLED, 0),
+        last_sync_at=newest[0].started_at if newest else None,
+        last_successful_sync_at=successful.completed_at if successful else None,
+        average_sync_duration_seconds=round(average.total_seconds(), 3) if average is not None else None,
+        recent_syncs=page,
+        next_cursor=_make_cursor(page[-1]) if len(rows) > limit else None,
+    )
+
+
+def read_cursor(cursor: str) -> tuple[datetime, str]:
+    """The place in the history that an opaque cursor names.
+
+    Raises:
+        BadInput: It is no cursor of ours.
+    """
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        started_at, sync_id = json.loads(text)
+        moment = datetime.fromisoformat(started_at)
+        if moment.tzinfo is None or not isinstance(sync_id, str):
+            raise ValueError(cursor)
+    except (ValueError, TypeError, binascii.Error):
+        raise BadInput("“after” is not a cursor of this history. Use the nextCursor of an earlier page.") from None
+    return moment, sync_id
+
+
+def _make_cursor(snapshot: SyncSnapshot) -> str:
+    place = json.dumps([format_time(snapshot.started_at), snapshot.sync_id], separators=(",", ":"))
+    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")

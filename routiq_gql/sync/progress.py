@@ -1,0 +1,196 @@
+"""What a client sees of a sync: states, steps, the percentage and the snapshot. Pure values, no input or output.
+
+The names and numbers are the documented ones; other people's clients rely on them.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from math import floor
+
+TOTAL_STEPS = 8
+SYNC_CANCELLED_MESSAGE = "Sync cancelled by user"
+
+
+class SyncMode(StrEnum):
+    """How much is read from Cliniko. AUTO lets the service choose."""
+
+    AUTO = "auto"
+    FULL = "full"
+    INCREMENTAL = "incremental"
+
+
+class SyncState(StrEnum):
+    """The documented status of a sync or, as IDLE, of an organization without a running one."""
+
+    IDLE = "idle"
+    STARTING = "starting"
+    FETCHING_PATIENTS = "fetching_patients"
+    FETCHING_APPOINTMENTS = "fetching_appointments"
+    ANALYZING = "analyzing"
+    STORING = "storing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self in {SyncState.COMPLETED, SyncState.FAILED, SyncState.CANCELLED}
+
+
+class SyncStep(IntEnum):
+    """The eight steps; the value is the documented number, 1 to 8."""
+
+    INITIALIZING = 1
+    CHECKING_CONFIG = 2
+    CHECKING_CREDENTIALS = 3
+    FETCHING_PATIENTS = 4
+    FETCHING_APPOINTMENTS = 5
+    LOADING_TYPES = 6
+    ANALYZING = 7
+    STORING = 8
+
+    @property
+    def state(self) -> SyncState:
+        """The documented status while this step runs."""
+        return _STATES[self]
+
+    @property
+    def opening_text(self) -> str:
+        """The documented ``current_step`` text when this step begins."""
+        return _OPENING_TEXTS[self]
+
+
+_STATES = {
+    SyncStep.INITIALIZING: SyncState.STARTING,
+    SyncStep.CHECKING_CONFIG: SyncState.STARTING,
+    SyncStep.CHECKING_CREDENTIALS: SyncState.STARTING,
+    SyncStep.FETCHING_PATIENTS: SyncState.FETCHING_PATIENTS,
+    SyncStep.FETCHING_APPOINTMENTS: SyncState.FETCHING_APPOINTMENTS,
+    SyncStep.LOADING_TYPES: SyncState.FETCHING_APPOINTMENTS,
+    SyncStep.ANALYZING: SyncState.ANALYZING,
+    SyncStep.STORING: SyncState.STORING,
+}
+
+_OPENING_TEXTS = {
+    SyncStep.INITIALIZING: "Initializing sync…",
+    SyncStep.CHECKING_CONFIG: "Checking service configuration…",
+    SyncStep.CHECKING_CREDENTIALS: "Validating credentials…",
+    SyncStep.FETCHING_PATIENTS: "Fetching patients…",
+    SyncStep.FETCHING_APPOINTMENTS: "Fetching appointments…",
+    SyncStep.LOADING_TYPES: "Loading appointment types…",
+    SyncStep.ANALYZING: "Analyzing active patients…",
+    SyncStep.STORING: "Storing patient data…",
+}
+
+COMPLETED_TEXT = "Sync completed successfully!"
+
+
+def percentage(step: SyncStep, fraction: float) -> int:
+    """The percentage with ``fraction`` (0 to 1) of ``step`` done: 0 to 99, as 100 is for a completed sync only."""
+    done = min(max(fraction, 0.0), 1.0)
+    return min(floor(100 * (step - 1) / TOTAL_STEPS + done * 100 / TOTAL_STEPS), 99)
+
+
+class LogLevel(StrEnum):
+    """How a log line is meant."""
+
+    INFO = "info"
+    SUCCESS = "success"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class FailureCode(StrEnum):
+    """Why a sync ended without success. Stable; clients may branch on it."""
+
+    CONNECTION_MISSING = "CONNECTION_MISSING"
+    CONNECTION_DISABLED = "CONNECTION_DISABLED"
+    KEY_REFUSED = "KEY_REFUSED"
+    KEY_LACKS_PERMISSION = "KEY_LACKS_PERMISSION"
+    ACCOUNT_MOVED = "ACCOUNT_MOVED"
+    CLINIKO_UNREACHABLE = "CLINIKO_UNREACHABLE"
+    CLINIKO_UNEXPECTED_ANSWER = "CLINIKO_UNEXPECTED_ANSWER"
+    TIME_LIMIT = "TIME_LIMIT"
+    CANCELLED = "CANCELLED"
+    INTERNAL = "INTERNAL"
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether starting again, with nothing else changed, may succeed."""
+        return self in {
+            FailureCode.CLINIKO_UNREACHABLE,
+            FailureCode.CLINIKO_UNEXPECTED_ANSWER,
+            FailureCode.TIME_LIMIT,
+            FailureCode.CANCELLED,
+            FailureCode.INTERNAL,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SyncFailure:
+    """Why a sync failed or was cancelled, for the clinic: what happened, where, and what to do."""
+
+    code: FailureCode
+    step: SyncStep
+    message: str
+    what_to_do: str
+
+    @property
+    def retryable(self) -> bool:
+        return self.code.is_retryable
+
+
+@dataclass(frozen=True, slots=True)
+class SyncSnapshot:
+    """One committed state of one sync. Snapshots of a sync are ordered by ``version``; a newer one replaces an older.
+
+    Attributes:
+        key: Internal row number; never leaves the process.
+        progress_percentage: 0 to 100; 100 only when completed; never lower than in an older snapshot.
+        estimated_completion: When the sync will likely end; ``None`` while that is unknown and after the end.
+        resumes_at: While a wait is under way (rate limit, retry): when the sync goes on.
+        last_log_seq: Number of the newest log line written so far, 0 for none.
+    """
+
+    key: int
+    sync_id: str
+    organization_id: str
+    mode: SyncMode
+    status: SyncState
+    step: SyncStep
+    progress_percentage: int
+    current_step: str
+    patients_found: int
+    appointments_found: int
+    active_patients_identified: int
+    active_patients_stored: int
+    started_at: datetime
+    completed_at: datetime | None
+    estimated_completion: datetime | None
+    resumes_at: datetime | None
+    failure: SyncFailure | None
+    last_updated: datetime
+    version: int
+    last_log_seq: int
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.completed_at is not None
+
+    @property
+    def errors(self) -> list[str]:
+        """The documented ``errors``: empty, or the one sentence that says why the sync ended."""
+        return [self.failure.message] if self.failure else []
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of a sync's log. ``seq`` counts from 1 without gaps within the sync ``sync_id``."""
+
+    sync_id: str
+    seq: int
+    time: datetime
+    level: LogLevel
+    step: SyncStep
+    message: str

@@ -1,0 +1,208 @@
+"""One taking-up of one sync: all that the eight steps see of the world behind them.
+
+Every write carries the epoch of this taking-up. When it matches no row, the sync has ended or is someone else's:
+``StopRequested`` unwinds the steps, and nothing more is written. Snapshots are published after their commit.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.clock import utc_now
+from routiq_gql.database.engine import Database
+from routiq_gql.database.syncs import NewLine, change_running
+from routiq_gql.errors import StorageError
+from routiq_gql.sync.bus import ProgressBus
+from routiq_gql.sync.progress import (
+    COMPLETED_TEXT,
+    LogLevel,
+    SyncFailure,
+    SyncSnapshot,
+    SyncState,
+    SyncStep,
+    percentage,
+)
+from routiq_gql.sync.store import failure_values, snapshot_of
+
+MIN_INTERVAL_SECONDS = 0.1
+"""Changes within a step are written at most ten times a second."""
+MAX_INTERVAL_SECONDS = 1.0
+"""A client sees a sign of life at least this often."""
+
+Save = Callable[[AsyncConnection], Awaitable[None]]
+
+
+class StopRequested(Exception):
+    """This process doesn't run the sync any more: it was cancelled, or another holder has taken it up."""
+
+
+class SyncRun:
+    """The run context: where the sync stands (``cursor``), and the three ways to say how it goes on.
+
+    Attributes:
+        snapshot: The newest committed snapshot.
+        cursor: What ``checkpoint`` stored last; empty for a sync that has not got that far.
+    """
+
+    def __init__(self, database: Database, bus: ProgressBus, row: Row[Any]) -> None:
+        self.snapshot: SyncSnapshot = snapshot_of(row)
+        self.cursor: dict[str, Any] = dict(row.checkpoint)
+        self.epoch: int = row.epoch
+        self._database = database
+        self._bus = bus
+        self._unwritten: dict[str, Any] = {}
+        self._written_at = time.monotonic()
+        self._change_lock = asyncio.Lock()
+
+    @property
+    def key(self) -> int:
+        return self.snapshot.key
+
+    @property
+    def step(self) -> SyncStep:
+        return self.snapshot.step
+
+    async def begin_step(self, step: SyncStep) -> None:
+        """Enter ``step``: status, documented text and a log line."""
+        values = {
+            "status": step.state.value,
+            "step": step.value,
+            "current_step": step.opening_text,
+            "progress_percentage": percentage(step, 0),
+            "resumes_at": None,
+        }
+        await self._write(values, [(LogLevel.INFO, step.opening_text)], step=step)
+
+    async def progress(
+        self,
+        *,
+        fraction: float | None = None,
+        text: str | None = None,
+        log: tuple[LogLevel, str] | None = None,
+        resumes_at: datetime | None = None,
+        **columns: Any,
+    ) -> None:
+        """Show how the current step goes on.
+
+        Written at most ten times a second; what comes faster is kept and joins the next write. A ``log`` line is
+        never held back.
+        """
+        self._unwritten |= self._progress_values(fraction, text, resumes_at, columns)
+        if log is not None or time.monotonic() - self._written_at >= MIN_INTERVAL_SECONDS:
+            await self._write({}, [log] if log else [])
+
+    async def checkpoint(
+        self,
+        cursor: dict[str, Any],
+        save: Save | None = None,
+        *,
+        fraction: float | None = None,
+        text: str | None = None,
+        log: tuple[LogLevel, str] | None = None,
+        **columns: Any,
+    ) -> None:
+        """Store what was read and where to go on, and show it, in one transaction."""
+        values = self._progress_values(fraction, text, None, columns) | {"checkpoint": cursor}
+        await self._write(values, [log] if log else [], save=save)
+        self.cursor = cursor
+
+    async def complete(
+        self, save: Callable[[AsyncConnection], Awaitable[int]], messages: Callable[[int], list[str]]
+    ) -> None:
+        """End the sync as completed in the transaction of ``save``, which returns how many active patients it stored.
+
+        ``messages`` makes the last log lines from that number.
+        """
+        async with self._change_lock, self._database.writing() as connection:
+            stored = await save(connection)
+            values = {
+                **self._take_unwritten(),
+                "status": SyncState.COMPLETED.value,
+                "current_step": COMPLETED_TEXT,
+                "progress_percentage": 100,
+                "active_patients_stored": stored,
+                "completed_at": utc_now(),
+                "estimated_completion": None,
+                "resumes_at": None,
+            }
+            lines = [NewLine(LogLevel.SUCCESS.value, SyncStep.STORING.value, text) for text in messages(stored)]
+            row = await change_running(connection, self.key, self.epoch, values, lines)
+            if row is None:
+                raise StopRequested
+        self._show(row)
+
+    async def fail(self, failure: SyncFailure) -> None:
+        """End the sync as failed."""
+        self._take_unwritten()
+        await self._write(
+            failure_values(failure, SyncState.FAILED, utc_now()), [(LogLevel.ERROR, failure.message)], step=failure.step
+        )
+
+    @asynccontextmanager
+    async def signs_of_life(self) -> AsyncIterator[None]:
+        """While the block runs, write something at least each second, so that watchers see that the sync lives."""
+        ticker = asyncio.create_task(self._tick(), name=f"signs of life of {self.snapshot.sync_id}")
+        try:
+            yield
+        finally:
+            ticker.cancel()
+            await asyncio.wait([ticker])
+
+    async def _tick(self) -> None:
+        while True:
+            silent = time.monotonic() - self._written_at
+            if silent < MAX_INTERVAL_SECONDS:
+                await asyncio.sleep(MAX_INTERVAL_SECONDS - silent)
+                continue
+            try:
+                await self._write({}, [])
+            except StopRequested:
+                return  # the steps find out with their own next write, or are cancelled before
+            except StorageError:
+                await asyncio.sleep(MAX_INTERVAL_SECONDS)  # the steps meet it too, and it is theirs to tell
+
+    def _progress_values(
+        self, fraction: float | None, text: str | None, resumes_at: datetime | None, columns: dict[str, Any]
+    ) -> dict[str, Any]:
+        values = {**columns, "resumes_at": resumes_at}
+        if fraction is not None:
+            values["progress_percentage"] = percentage(self.step, fraction)
+        if text is not None:
+            values["current_step"] = text
+        return values
+
+    def _take_unwritten(self) -> dict[str, Any]:
+        taken, self._unwritten = self._unwritten, {}
+        return taken
+
+    async def _write(
+        self,
+        values: dict[str, Any],
+        lines: list[tuple[LogLevel, str]],
+        *,
+        step: SyncStep | None = None,
+        save: Save | None = None,
+    ) -> None:
+        # One change at a time, so that the ticker can't publish between a commit and its snapshot.
+        async with self._change_lock:
+            number = (step or self.step).value
+            values = self._take_unwritten() | values
+            new_lines = [NewLine(level.value, number, message) for level, message in lines]
+            async with self._database.writing() as connection:
+                row = await change_running(connection, self.key, self.epoch, values, new_lines)
+                if row is None:
+                    raise StopRequested
+                if save is not None:
+                    await save(connection)
+            self._show(row)
+
+    def _show(self, row: Row[Any]) -> None:
+        self._written_at = time.monotonic()
+        self.snapshot = snapshot_of(row)
+        self._bus.publish(self.snapshot)

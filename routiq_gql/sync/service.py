@@ -1,0 +1,270 @@
+"""The door to syncs: start, cancel, read and watch. GraphQL, REST and the command line call the same methods.
+
+Every method takes the viewer first. What a viewer may not reach answers like what does not exist; an organization
+that is not theirs is refused.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.clock import utc_now
+from routiq_gql.database.engine import Database
+from routiq_gql.database.syncs import (
+    active_sync,
+    insert_sync,
+    log_after,
+    newest_log,
+    sync_by_id,
+)
+from routiq_gql.errors import BadInput, SyncNotFound
+from routiq_gql.sync.bus import ProgressBus
+from routiq_gql.sync.connections import check_organization_id
+from routiq_gql.sync.engine import SyncEngine
+from routiq_gql.sync.overview import Dashboard, History, read_cursor, read_dashboard, read_history
+from routiq_gql.sync.progress import (
+    SYNC_CANCELLED_MESSAGE,
+    FailureCode,
+    LogLine,
+    SyncFailure,
+    SyncMode,
+    SyncSnapshot,
+    SyncState,
+)
+from routiq_gql.sync.store import end_with_failure, first_values, log_line_of, snapshot_of
+from routiq_gql.viewer import Viewer
+
+MAX_PAGE = 100
+LOG_BATCH = 500
+"""Log lines read at once by whoever follows a log."""
+REREAD_SECONDS_ELSEWHERE = 0.5
+"""How often a watcher reads the row of a sync that another process runs, of which no news arrive here."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartedSync:
+    """The sync that runs now; ``created`` tells whether this call started it."""
+
+    sync: SyncSnapshot
+    created: bool
+
+    @property
+    def message(self) -> str:
+        return "Sync started" if self.created else "Sync already in progress"
+
+
+@dataclass(frozen=True, slots=True)
+class CancelledSync:
+    """The sync's final state; ``cancelled`` tells whether this call ended it."""
+
+    sync: SyncSnapshot
+    cancelled: bool
+
+    @property
+    def message(self) -> str:
+        return "Sync cancelled" if self.cancelled else f"Sync already {self.sync.status.value}"
+
+
+class SyncService:
+    """Starts, ends, reads and watches syncs."""
+
+    def __init__(self, database: Database, bus: ProgressBus, engine: SyncEngine, reread_seconds: float) -> None:
+        self._database = database
+        self._bus = bus
+        self._engine = engine
+        self._reread_seconds = reread_seconds
+
+    async def start(self, viewer: Viewer, organization_id: str, mode: SyncMode = SyncMode.AUTO) -> StartedSync:
+        """Start a sync, or return the one that runs already. Every ``mode`` reads everything for now.
+
+        Raises:
+            BadInput: The organization id has a wrong form.
+            Forbidden: It is not the viewer's.
+        """
+        _check_organization(viewer, organization_id)
+        try:
+            async with self._database.writing() as connection:
+                row = await insert_sync(connection, organization_id, first_values(SyncMode.FULL, utc_now()))
+                running = await active_sync(connection, organization_id) if row is None else None
+        except IntegrityError:  # another process was faster
+            row = None
+            async with self._database.reading() as connection:
+                running = await active_sync(connection, organization_id)
+        if row is None:
+            if running is None:  # it has ended in between
+                return await self.start(viewer, organization_id, mode)
+            return StartedSync(snapshot_of(running), created=False)
+        snapshot = snapshot_of(row)
+        self._bus.publish(snapshot)
+        self._engine.start(snapshot)
+        return StartedSync(snapshot, created=True)
+
+    async def cancel(self, viewer: Viewer, sync_id: str) -> CancelledSync:
+        """End a running sync, which frees the organization for the next start; one that has ended stays as it is.
+
+        Raises:
+            SyncNotFound: Unknown, or another organization's.
+        """
+        async with self._database.writing() as connection:
+            current = await _visible_sync(connection, viewer, sync_id)
+            failure = SyncFailure(
+                FailureCode.CANCELLED,
+                current.step,
+                SYNC_CANCELLED_MESSAGE,
+                "Start the sync again when you are ready. What was stored before is unchanged.",
+            )
+            ended = await end_with_failure(connection, sync_id, failure, SyncState.CANCELLED, utc_now())
+        if ended is None:
+            return CancelledSync(current, cancelled=False)
+        self._engine.stop(ended)
+        self._bus.publish(ended)
+        return CancelledSync(ended, cancelled=True)
+
+    async def status(self, viewer: Viewer, sync_id: str) -> SyncSnapshot:
+        """The newest committed snapshot.
+
+        Raises:
+            SyncNotFound: Unknown, or another organization's.
+        """
+        async with self._database.reading() as connection:
+            return await _visible_sync(connection, viewer, sync_id)
+
+    async def log(self, viewer: Viewer, sync_id: str, after: int | None = None, limit: int = 100) -> list[LogLine]:
+        """Log lines, ascending: those behind ``after``, or the newest ones without it; 1 to 100 of them.
+
+        Raises:
+            SyncNotFound: Unknown, or another organization's.
+            BadInput: ``limit`` or ``after`` is out of range.
+        """
+        _check_limit(limit)
+        if after is not None and after < 0:
+            raise BadInput("“after” is the number of a log line, 0 or more.")
+        async with self._database.reading() as connection:
+            sync = await _visible_sync(connection, viewer, sync_id)
+            if after is None:
+                rows = await newest_log(connection, sync.key, limit)
+            else:
+                rows = await log_after(connection, sync.key, after, limit)
+        return [log_line_of(sync_id, row) for row in rows]
+
+    async def dashboard(self, viewer: Viewer, organization_id: str) -> Dashboard:
+        """The organization at a glance, all of one moment.
+
+        Raises:
+            BadInput: The organization id has a wrong form.
+            Forbidden: It is not the viewer's.
+        """
+        _check_organization(viewer, organization_id)
+        async with self._database.reading() as connection:
+            return await read_dashboard(connection, organization_id)
+
+    async def history(self, viewer: Viewer, organization_id: str, limit: int = 10, after: str | None = None) -> History:
+        """A page of 1 to 100 syncs, newest first, behind the cursor ``after``; totals are over all syncs.
+
+        Raises:
+            BadInput: The organization id, ``limit`` or ``after`` has a wrong form.
+            Forbidden: The organization is not the viewer's.
+        """
+        _check_organization(viewer, organization_id)
+        _check_limit(limit)
+        before = read_cursor(after) if after is not None else None
+        async with self._database.reading() as connection:
+            return await read_history(connection, organization_id, limit, before)
+
+    async def watch(self, viewer: Viewer, sync_id: str) -> AsyncGenerator[SyncSnapshot, None]:
+        """The snapshot now, then every newer one as fast as the caller takes them; ends after the terminal one.
+
+        Raises:
+            SyncNotFound: Unknown, or another organization's.
+        """
+        with self._bus.subscribe(sync_id) as news:
+            snapshot: SyncSnapshot | None = await self.status(viewer, sync_id)
+            version = 0
+            while True:
+                if snapshot is not None and snapshot.version > version:
+                    yield snapshot
+                    if snapshot.is_terminal:
+                        return
+                    version = snapshot.version
+                snapshot = await news.wait(self._wait_seconds) or await self.status(viewer, sync_id)
+
+    async def watch_log(self, viewer: Viewer, sync_id: str, after: int | None = None) -> AsyncGenerator[LogLine, None]:
+        """Every log line behind ``after`` once and in order, old ones first, then live; ends after the sync's end.
+
+        Raises:
+            SyncNotFound: Unknown, or another organization's.
+            BadInput: ``after`` is negative.
+        """
+        if after is not None and after < 0:
+            raise BadInput("“after” is the number of a log line, 0 or more.")
+        async with aclosing(self.follow(viewer, sync_id, after_seq=after or 0)) as items:
+            async for item in items:
+                if isinstance(item, LogLine):
+                    yield item
+
+    async def follow(
+        self, viewer: Viewer, sync_id: str, after_version: int = 0, after_seq: int = 0
+    ) -> AsyncGenerator[LogLine | SyncSnapshot, None]:
+        """Log lines behind ``after_seq`` and snapshots newer than ``after_version``, in the order of their commits.
+
+        Lines come before the snapshot that they were committed with. The terminal snapshot comes last, even if its
+        version is not above ``after_version``.
+
+        Raises:
+            SyncNotFound: Unknown, or another organization's.
+        """
+        version, seq = after_version, after_seq
+        async with aclosing(self.watch(viewer, sync_id)) as snapshots:
+            async for snapshot in snapshots:
+                while seq < snapshot.last_log_seq:
+                    limit = min(LOG_BATCH, snapshot.last_log_seq - seq)
+                    async with self._database.reading() as connection:
+                        rows = await log_after(connection, snapshot.key, seq, limit)
+                    for row in rows:
+                        yield log_line_of(sync_id, row)
+                        seq = row.seq
+                    if not rows:  # pruned meanwhile
+                        break
+                if snapshot.version > version or snapshot.is_terminal:
+                    yield snapshot
+                    version = snapshot.version
+
+    async def watch_dashboard(self, viewer: Viewer, organization_id: str) -> AsyncGenerator[Dashboard, None]:
+        """The dashboard now, then after every change, whoever started the sync; never ends by itself.
+
+        Raises:
+            BadInput: The organization id has a wrong form.
+            Forbidden: It is not the viewer's.
+        """
+        with self._bus.subscribe(organization_id) as news:
+            shown: Dashboard | None = None
+            while True:
+                dashboard = await self.dashboard(viewer, organization_id)
+                if dashboard != shown:
+                    yield dashboard
+                    shown = dashboard
+                await news.wait(self._wait_seconds)
+
+    @property
+    def _wait_seconds(self) -> float:
+        return self._reread_seconds if self._engine.runs_here else REREAD_SECONDS_ELSEWHERE
+
+
+async def _visible_sync(connection: AsyncConnection, viewer: Viewer, sync_id: str) -> SyncSnapshot:
+    row = await sync_by_id(connection, sync_id, viewer.organization_id)
+    if row is None:
+        raise SyncNotFound
+    return snapshot_of(row)
+
+
+def _check_organization(viewer: Viewer, organization_id: str) -> None:
+    check_organization_id(organization_id)
+    viewer.require(organization_id)
+
+
+def _check_limit(limit: int) -> None:
+    if not 1 <= limit <= MAX_PAGE:
+        raise BadInput(f"“limit” must be from 1 to {MAX_PAGE}.")
