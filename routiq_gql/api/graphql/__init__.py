@@ -1,0 +1,6 @@
+"""GraphQL at ``/graphql``: queries, mutations and subscriptions over HTTP, websockets and event streams."""
+
+from routiq_gql.api.graphql.schema import schema_text
+from routiq_gql.api.graphql.view import GraphQLDoor
+
+__all__ = ["GraphQLDoor", "schema_text"]

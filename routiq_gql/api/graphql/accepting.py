@@ -1,0 +1,55 @@
+"""Which form of answer a client prefers, read from its ``Accept`` header."""
+
+from typing import NamedTuple
+
+GRAPHQL_JSON = "application/graphql-response+json"
+JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
+HTML = "text/html"
+
+
+class Preference(NamedTuple):
+    """How much a media type is wanted; the greater the better, and never wanted at ``NOT_AT_ALL``."""
+
+    quality: float
+    earliness: int
+
+
+NOT_AT_ALL = Preference(0.0, 0)
+
+
+def preference(accept: str, media_type: str) -> Preference:
+    """How much ``accept`` wants ``media_type`` by name; wildcards name nothing."""
+    for place, part in enumerate(accept.split(",")):
+        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        if name == media_type:
+            return Preference(_quality(parameters), -place)
+    return NOT_AT_ALL
+
+
+def prefers_event_stream(accept: str) -> bool:
+    """Whether the client would rather read events than JSON. urql lists both and wants JSON; it puts that first."""
+    stream = preference(accept, EVENT_STREAM)
+    return stream.quality > 0 and stream > max(preference(accept, JSON), preference(accept, GRAPHQL_JSON))
+
+
+def prefers_html(accept: str) -> bool:
+    """Whether a person with a browser asks."""
+    html = preference(accept, HTML)
+    return html.quality > 0 and html > max(preference(accept, JSON), preference(accept, GRAPHQL_JSON))
+
+
+def prefers_graphql_json(accept: str) -> bool:
+    """Whether the client reads the newer media type, which has honest status codes."""
+    newer = preference(accept, GRAPHQL_JSON)
+    return newer.quality > 0 and newer > preference(accept, JSON)
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return min(max(float(parameter[2:]), 0.0), 1.0)
+            except ValueError:
+                return 0.0
+    return 1.0

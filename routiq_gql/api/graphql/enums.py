@@ -1,0 +1,77 @@
+"""The enums of the schema, with a description for every value.
+
+They repeat the names of ``sync/progress.py``, which knows no GraphQL; a test keeps the two alike. A domain value is
+turned into one of these by its name: ``SyncState[snapshot.status.name]``.
+"""
+
+from enum import Enum
+
+from strawberry import enum, enum_value
+
+
+@enum(description="Where a sync stands; IDLE is an organization without a running one.")
+class SyncState(Enum):
+    IDLE = enum_value("IDLE", description="No sync is running.")
+    STARTING = enum_value("STARTING", description="The sync is being set up: steps 1 to 3.")
+    FETCHING_PATIENTS = enum_value("FETCHING_PATIENTS", description="Patients are read from Cliniko: step 4.")
+    FETCHING_APPOINTMENTS = enum_value(
+        "FETCHING_APPOINTMENTS", description="Appointments and their types are read from Cliniko: steps 5 and 6."
+    )
+    ANALYZING = enum_value("ANALYZING", description="Active patients are identified: step 7.")
+    STORING = enum_value("STORING", description="Active patients are stored: step 8.")
+    COMPLETED = enum_value("COMPLETED", description="Ended, and everything is stored.")
+    FAILED = enum_value("FAILED", description="Ended without success; what was stored before is unchanged.")
+    CANCELLED = enum_value("CANCELLED", description="Ended by a person; what was stored before is unchanged.")
+
+
+@enum(description="How much a sync reads from Cliniko.")
+class SyncMode(Enum):
+    AUTO = enum_value("AUTO", description="The server chooses.")
+    FULL = enum_value("FULL", description="Everything is read.")
+    INCREMENTAL = enum_value(
+        "INCREMENTAL", description="Only what changed since the last sync, where the server can; everything otherwise."
+    )
+
+
+@enum(description="The eight steps of a sync, in their order.")
+class SyncStep(Enum):
+    INITIALIZING = enum_value("INITIALIZING", description="Step 1, 0 to 12 %: setting up.")
+    CHECKING_CONFIG = enum_value("CHECKING_CONFIG", description="Step 2, 12 to 25 %: is there a connection?")
+    CHECKING_CREDENTIALS = enum_value(
+        "CHECKING_CREDENTIALS", description="Step 3, 25 to 37 %: does Cliniko accept the API key?"
+    )
+    FETCHING_PATIENTS = enum_value("FETCHING_PATIENTS", description="Step 4, 37 to 50 %: reading patients.")
+    FETCHING_APPOINTMENTS = enum_value("FETCHING_APPOINTMENTS", description="Step 5, 50 to 62 %: reading appointments.")
+    LOADING_TYPES = enum_value("LOADING_TYPES", description="Step 6, 62 to 75 %: reading appointment types.")
+    ANALYZING = enum_value("ANALYZING", description="Step 7, 75 to 87 %: identifying active patients.")
+    STORING = enum_value("STORING", description="Step 8, 87 to 100 %: storing active patients, all at once.")
+
+
+@enum(description="How a log line is meant.")
+class LogLevel(Enum):
+    INFO = enum_value("INFO", description="What is being done.")
+    SUCCESS = enum_value("SUCCESS", description="Something was achieved.")
+    WARNING = enum_value("WARNING", description="The sync goes on, or was ended on purpose.")
+    ERROR = enum_value("ERROR", description="The reason why the sync failed.")
+
+
+@enum(description="Why a sync ended without success. Programs may branch on it.")
+class SyncFailureCode(Enum):
+    CONNECTION_MISSING = enum_value(
+        "CONNECTION_MISSING", description="The organization has no connection to Cliniko that can be used."
+    )
+    CONNECTION_DISABLED = enum_value("CONNECTION_DISABLED", description="Its connection is switched off.")
+    KEY_REFUSED = enum_value("KEY_REFUSED", description="Cliniko does not accept the API key.")
+    KEY_LACKS_PERMISSION = enum_value(
+        "KEY_LACKS_PERMISSION", description="The API key's user may not read a list that a sync needs."
+    )
+    ACCOUNT_MOVED = enum_value("ACCOUNT_MOVED", description="Cliniko serves the account at another address now.")
+    CLINIKO_UNREACHABLE = enum_value(
+        "CLINIKO_UNREACHABLE", description="Cliniko did not answer, or only with errors, however often it was asked."
+    )
+    CLINIKO_UNEXPECTED_ANSWER = enum_value(
+        "CLINIKO_UNEXPECTED_ANSWER", description="Cliniko answered something that can't be relied on."
+    )
+    TIME_LIMIT = enum_value("TIME_LIMIT", description="The sync ran longer than it may.")
+    CANCELLED = enum_value("CANCELLED", description="A person cancelled it.")
+    INTERNAL = enum_value("INTERNAL", description="A fault of this server.")

@@ -1,0 +1,84 @@
+"""What clients see of errors: every one carries ``extensions.code``, and faults of ours show a reference only.
+
+An extension rather than Strawberry's exception handlers, which don't cover subscriptions.
+"""
+
+import re
+from collections.abc import Mapping
+
+from graphql import FieldNode, GraphQLError, StringValueNode, VariableNode
+from strawberry.exceptions import MissingQueryError
+from strawberry.extensions import MaskErrors
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+
+from routiq_gql.api.errors import internal_sentence, log_fault, outcome_of
+from routiq_gql.errors import RoutiqError
+
+REQUEST_ERRORS = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
+"""What Strawberry raises about a request that has nothing to execute."""
+
+_SYNC_ID = re.compile(r"sync_[A-Za-z0-9_-]{1,96}")
+
+
+class CodedErrors(MaskErrors):
+    """Goes over the errors of every result, of each event of a subscription too, before it is sent."""
+
+    def _process_errors(self, errors: list[GraphQLError]) -> list[GraphQLError]:
+        return [self._told(error) for error in errors]
+
+    def _told(self, error: GraphQLError) -> GraphQLError:
+        cause = _cause(error)
+        if cause is None:
+            return coded_error(error)
+        outcome = outcome_of(cause)
+        if outcome.is_shown and isinstance(cause, RoutiqError):
+            return _copy(error, cause.message, {"code": outcome.code})
+        sync_id = self._sync_id(error)
+        known = {"sync_id": sync_id} if sync_id else {}
+        reference = log_fault(cause, field=".".join(map(str, error.path or ())), **known)
+        shown = {"code": outcome.code, "reference": reference} | ({"syncId": sync_id} if sync_id else {})
+        return _copy(error, internal_sentence(reference), shown)
+
+    def _sync_id(self, error: GraphQLError) -> str | None:
+        """The ``syncId`` that the failed field was asked about, if it was."""
+        for node in error.nodes or ():
+            for argument in (node.arguments or ()) if isinstance(node, FieldNode) else ():
+                if argument.name.value != "syncId":
+                    continue
+                value: object = None
+                if isinstance(argument.value, StringValueNode):
+                    value = argument.value.value
+                elif isinstance(argument.value, VariableNode):
+                    value = (self.execution_context.variables or {}).get(argument.value.name.value)
+                if isinstance(value, str) and _SYNC_ID.fullmatch(value):
+                    return value
+        return None
+
+
+def coded_error(error: GraphQLError) -> GraphQLError:
+    """An error of the request itself: syntax, validation, variables. Shown as it is, for developers."""
+    message = error.message
+    if isinstance(error.original_error, CannotGetOperationTypeError):
+        message = error.original_error.as_http_error_reason()
+    elif isinstance(error.original_error, MissingQueryError):
+        message = "There is no query in the request."
+    return _copy(error, message, {**(error.extensions or {}), "code": "BAD_USER_INPUT"})
+
+
+def _cause(error: GraphQLError) -> BaseException | None:
+    """The exception behind ``error``; ``None`` if GraphQL itself refused what the client sent."""
+    cause: BaseException | None = error.original_error
+    while isinstance(cause, GraphQLError):
+        cause = cause.original_error
+    return None if isinstance(cause, REQUEST_ERRORS) else cause
+
+
+def _copy(error: GraphQLError, message: str, extensions: Mapping[str, object]) -> GraphQLError:
+    return GraphQLError(
+        message,
+        nodes=error.nodes,
+        source=error.source,
+        positions=error.positions,
+        path=error.path,
+        extensions=dict(extensions),
+    )

@@ -1,0 +1,142 @@
+"""The roots of the schema: what can be asked, done and watched. Each field calls the service and renders.
+
+A subscription looks at the sync or organization before it hands over its stream, so that an unknown one is an error of
+the operation and not a first result.
+"""
+
+# Strawberry types its decorators as Any; the functions are checked all the same.
+# mypy: disable-error-code="untyped-decorator"
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Self
+
+import strawberry
+from strawberry import ID, UNSET
+
+from routiq_gql.api.graphql.context import Context, Info
+from routiq_gql.api.graphql.enums import SyncMode, SyncState
+from routiq_gql.api.graphql.overview import Dashboard, SyncHistory
+from routiq_gql.api.graphql.types import After, SyncLogEntry, SyncStatus, given
+from routiq_gql.sync import progress
+from routiq_gql.sync.service import CancelledSync, StartedSync
+
+OrganizationId = Annotated[
+    ID, strawberry.argument(description="The organization: 1 to 64 letters, digits, dashes and underscores.")
+]
+SyncId = Annotated[ID, strawberry.argument(description="The sync, as named by `startSync`, `dashboard` or `history`.")]
+Mode = Annotated[SyncMode, strawberry.argument(description="How much to read.")]
+PageLimit = Annotated[int, strawberry.argument(description="How many syncs on a page, 1 to 100.")]
+Cursor = Annotated[str | None, strawberry.argument(description="`nextCursor` of the page before.")]
+
+
+@strawberry.type(description="The sync that runs now.")
+class StartSyncPayload:
+    message: str = strawberry.field(description="`Sync started` or `Sync already in progress`.")
+    sync_id: ID = strawberry.field(description="The sync to watch.")
+    organization_id: ID = strawberry.field(description="The organization.")
+    status: SyncState = strawberry.field(description="Where the sync stands.")
+    created: bool = strawberry.field(description="Whether this call started it.")
+    sync: SyncStatus = strawberry.field(description="The sync itself.")
+
+    @classmethod
+    def of(cls, started: StartedSync) -> Self:
+        sync = SyncStatus.of(started.sync)
+        return cls(
+            message=started.message,
+            sync_id=sync.sync_id,
+            organization_id=sync.organization_id,
+            status=sync.status,
+            created=started.created,
+            sync=sync,
+        )
+
+
+@strawberry.type(description="The final state of a sync, whether this call ended it or it had ended before.")
+class CancelSyncPayload:
+    message: str = strawberry.field(description="`Sync cancelled`, or `Sync already completed` (failed, cancelled).")
+    sync_id: ID = strawberry.field(description="The sync.")
+    status: SyncState = strawberry.field(description="How it ended.")
+    sync: SyncStatus = strawberry.field(description="The sync itself.")
+
+    @classmethod
+    def of(cls, cancelled: CancelledSync) -> Self:
+        sync = SyncStatus.of(cancelled.sync)
+        return cls(message=cancelled.message, sync_id=sync.sync_id, status=sync.status, sync=sync)
+
+
+@strawberry.type(description="What can be asked.")
+class Query:
+    @strawberry.field(description="One sync now; null with the error SYNC_NOT_FOUND if there is none with this id.")
+    async def sync_status(self, info: Info, sync_id: SyncId) -> SyncStatus | None:
+        return SyncStatus.of(await info.context.syncs.status(info.context.viewer, sync_id))
+
+    @strawberry.field(description="One organization at a glance.")
+    async def dashboard(self, info: Info, organization_id: OrganizationId) -> Dashboard:
+        return Dashboard.of(await info.context.syncs.dashboard(info.context.viewer, organization_id))
+
+    @strawberry.field(description="An organization's syncs, newest first, a running one included.")
+    async def history(
+        self, info: Info, organization_id: OrganizationId, limit: PageLimit = 10, after: Cursor = UNSET
+    ) -> SyncHistory:
+        cursor = None if after is UNSET else after
+        return SyncHistory.of(
+            await info.context.syncs.history(info.context.viewer, organization_id, limit=limit, after=cursor)
+        )
+
+
+@strawberry.type(description="What can be done.")
+class Mutation:
+    @strawberry.mutation(description="Start a sync; if one runs already, that one is the answer.")
+    async def start_sync(
+        self, info: Info, organization_id: OrganizationId, mode: Mode = SyncMode.AUTO
+    ) -> StartSyncPayload:
+        wanted = progress.SyncMode[mode.name]
+        return StartSyncPayload.of(await info.context.syncs.start(info.context.viewer, organization_id, wanted))
+
+    @strawberry.mutation(description="End a running sync; one that has ended stays as it is.")
+    async def cancel_sync(self, info: Info, sync_id: SyncId) -> CancelSyncPayload:
+        return CancelSyncPayload.of(await info.context.syncs.cancel(info.context.viewer, sync_id))
+
+
+@strawberry.type(description="What can be watched.")
+class Subscription:
+    @strawberry.subscription(
+        description="A sync: its state now, then every newer one; completes after the state in which it ended."
+    )
+    async def sync_progress(self, info: Info, sync_id: SyncId) -> AsyncGenerator[SyncStatus, None]:
+        await info.context.syncs.status(info.context.viewer, sync_id)
+        return _progress(info.context, sync_id)
+
+    @strawberry.subscription(
+        description="A sync's log: every line once and in order, old ones first; completes after the sync's end."
+    )
+    async def sync_log(self, info: Info, sync_id: SyncId, after: After = UNSET) -> AsyncGenerator[SyncLogEntry, None]:
+        await info.context.syncs.log(info.context.viewer, sync_id, after=given(after), limit=1)
+        return _log(info.context, sync_id, given(after))
+
+    @strawberry.subscription(
+        description="An organization: its dashboard now, then after every change, whoever started the sync; "
+        "never completes."
+    )
+    async def dashboard_updated(self, info: Info, organization_id: OrganizationId) -> AsyncGenerator[Dashboard, None]:
+        await info.context.syncs.dashboard(info.context.viewer, organization_id)
+        return _dashboards(info.context, organization_id)
+
+
+async def _progress(context: Context, sync_id: str) -> AsyncGenerator[SyncStatus, None]:
+    async with aclosing(context.syncs.watch(context.viewer, sync_id)) as snapshots:
+        async for snapshot in snapshots:
+            yield SyncStatus.of(snapshot)
+
+
+async def _log(context: Context, sync_id: str, after: int | None) -> AsyncGenerator[SyncLogEntry, None]:
+    async with aclosing(context.syncs.watch_log(context.viewer, sync_id, after)) as lines:
+        async for line in lines:
+            yield SyncLogEntry.of(line)
+
+
+async def _dashboards(context: Context, organization_id: str) -> AsyncGenerator[Dashboard, None]:
+    async with aclosing(context.syncs.watch_dashboard(context.viewer, organization_id)) as dashboards:
+        async for dashboard in dashboards:
+            yield Dashboard.of(dashboard)

@@ -1,0 +1,112 @@
+"""The object types about an organization: its dashboard and its history."""
+
+from datetime import datetime
+from typing import Self
+
+import strawberry
+from strawberry import ID
+
+from routiq_gql.api.graphql.enums import SyncState
+from routiq_gql.api.graphql.types import SyncStatus
+from routiq_gql.sync import overview
+from routiq_gql.sync.progress import SyncSnapshot
+
+
+@strawberry.type(description="Counts of an organization's patients as of `lastSyncTime`; all 0 before the first sync.")
+class PatientStats:
+    total_patients: int = strawberry.field(
+        description="Stored active patients, those no longer active included. Not the patients in Cliniko."
+    )
+    active_patients: int = strawberry.field(description="Patients who are active now.")
+    patients_with_upcoming: int = strawberry.field(description="Active patients with an appointment ahead.")
+    patients_with_recent: int = strawberry.field(
+        description="Active patients with an appointment in the recent past; some may have one ahead too."
+    )
+    patients_in_cliniko: int = strawberry.field(
+        description="Patients that Cliniko listed in the newest completed sync."
+    )
+    last_sync_time: datetime | None = strawberry.field(
+        description="When the newest completed sync ended; null before the first. "
+        "Named like the documented key `last_sync_time`."
+    )
+
+    @classmethod
+    def of(cls, stats: overview.PatientStats) -> Self:
+        return cls(
+            total_patients=stats.total_patients,
+            active_patients=stats.active_patients,
+            patients_with_upcoming=stats.patients_with_upcoming,
+            patients_with_recent=stats.patients_with_recent,
+            patients_in_cliniko=stats.patients_in_cliniko,
+            last_sync_time=stats.last_sync_time,
+        )
+
+
+@strawberry.type(description="One organization at a glance, all of one moment.")
+class Dashboard:
+    id: ID = strawberry.field(description="The same as `organizationId`.")
+    organization_id: ID = strawberry.field(description="The organization.")
+    status: SyncState = strawberry.field(description="The status of the running sync, or IDLE.")
+    current_sync: SyncStatus | None = strawberry.field(description="The running sync; null when idle.")
+    patient_stats: PatientStats = strawberry.field(description="Counts of its patients.")
+    last_sync: SyncStatus | None = strawberry.field(
+        description="The newest sync that has ended, whatever the outcome; null before the first."
+    )
+    last_successful_sync: SyncStatus | None = strawberry.field(
+        description="The newest completed sync; null before the first."
+    )
+    sync_available: bool = strawberry.field(
+        description="Whether the organization has an enabled connection to Cliniko."
+    )
+
+    @classmethod
+    def of(cls, dashboard: overview.Dashboard) -> Self:
+        return cls(
+            id=ID(dashboard.organization_id),
+            organization_id=ID(dashboard.organization_id),
+            status=SyncState[dashboard.status.name],
+            current_sync=_status(dashboard.current_sync),
+            patient_stats=PatientStats.of(dashboard.patient_stats),
+            last_sync=_status(dashboard.last_sync),
+            last_successful_sync=_status(dashboard.last_successful_sync),
+            sync_available=dashboard.sync_available,
+        )
+
+
+@strawberry.type(description="One page of an organization's syncs, newest first, and totals over all of them.")
+class SyncHistory:
+    organization_id: ID = strawberry.field(description="The organization.")
+    total_syncs: int = strawberry.field(description="All its syncs, a running one included.")
+    successful_syncs: int = strawberry.field(description="Completed syncs.")
+    failed_syncs: int = strawberry.field(description="Failed syncs, without the cancelled ones.")
+    cancelled_syncs: int = strawberry.field(description="Cancelled syncs.")
+    last_sync_at: datetime | None = strawberry.field(
+        description="When the newest sync was started; null before the first."
+    )
+    last_successful_sync_at: datetime | None = strawberry.field(
+        description="When the newest completed sync ended; null before the first."
+    )
+    average_sync_duration_seconds: float | None = strawberry.field(
+        description="How long completed syncs took on average, in seconds; null before the first."
+    )
+    recent_syncs: list[SyncStatus] = strawberry.field(description="The syncs of this page, newest first.")
+    next_cursor: str | None = strawberry.field(description="Pass as `after` for the next page; null on the last one.")
+
+    @classmethod
+    def of(cls, history: overview.History) -> Self:
+        return cls(
+            organization_id=ID(history.organization_id),
+            total_syncs=history.total_syncs,
+            successful_syncs=history.successful_syncs,
+            failed_syncs=history.failed_syncs,
+            cancelled_syncs=history.cancelled_syncs,
+            last_sync_at=history.last_sync_at,
+            last_successful_sync_at=history.last_successful_sync_at,
+            average_sync_duration_seconds=history.average_sync_duration_seconds,
+            recent_syncs=[SyncStatus.of(sync) for sync in history.recent_syncs],
+            next_cursor=history.next_cursor,
+        )
+
+
+def _status(sync: SyncSnapshot | None) -> SyncStatus | None:
+    return SyncStatus.of(sync) if sync is not None else None

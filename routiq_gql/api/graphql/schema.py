@@ -1,0 +1,34 @@
+"""Puts the schema together. ``schema.graphql`` at the top of the project is ``schema_text()``, committed."""
+
+from datetime import datetime
+
+import strawberry
+from graphql import GraphQLError, build_schema, lexicographic_sort_schema, print_schema
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
+
+from routiq_gql.api.graphql.errors import CodedErrors
+from routiq_gql.api.graphql.operations import Mutation, Query, Subscription
+from routiq_gql.api.graphql.scalars import DATE_TIME
+
+
+class Schema(strawberry.Schema):
+    """Leaves logging to ``CodedErrors``; Strawberry's own would log the text of queries and exceptions."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        del errors, execution_context
+
+
+SCHEMA = Schema(
+    query=Query,
+    mutation=Mutation,
+    subscription=Subscription,
+    extensions=[CodedErrors],
+    config=StrawberryConfig(scalar_map={datetime: DATE_TIME}),
+)
+
+
+def schema_text() -> str:
+    """The schema in GraphQL's own language, sorted, ending in one line break."""
+    # Strawberry's own sorting makes its enums forget how to print a default value.
+    return print_schema(lexicographic_sort_schema(build_schema(SCHEMA.as_str()))).strip() + "\n"

@@ -1,0 +1,142 @@
+"""The object types of one sync: its status, its failure and its log. ``overview.py`` holds those about organizations.
+
+Names are the documented ones in camelCase. ``id`` fields let normalising clients keep one copy of each object.
+"""
+
+# Strawberry types its decorators as Any; the functions are checked all the same.
+# mypy: disable-error-code="untyped-decorator"
+
+from datetime import datetime
+from typing import Annotated, Self
+
+import strawberry
+from strawberry import ID, UNSET
+
+from routiq_gql.api.graphql.context import Info
+from routiq_gql.api.graphql.enums import LogLevel, SyncFailureCode, SyncMode, SyncState, SyncStep
+from routiq_gql.sync import progress
+from routiq_gql.sync.progress import TOTAL_STEPS
+
+After = Annotated[
+    int | None,
+    strawberry.argument(description="Only lines behind the one with this `seq`; 0 begins at the first."),
+]
+LogLimit = Annotated[int, strawberry.argument(description="How many lines at most, 1 to 100.")]
+
+
+def given(after: int | None) -> int | None:
+    """An optional argument without Strawberry's marker for one that the client left out."""
+    return None if after is UNSET else after
+
+
+@strawberry.type(description="Why a sync failed or was cancelled, in words for the clinic.")
+class SyncFailure:
+    code: SyncFailureCode = strawberry.field(description="The reason; programs may branch on it.")
+    step: SyncStep = strawberry.field(description="The step in which the sync ended.")
+    message: str = strawberry.field(description="What happened, in one sentence.")
+    what_to_do: str = strawberry.field(description="What helps, in one or two sentences.")
+    retryable: bool = strawberry.field(description="Whether starting again, with nothing else changed, may succeed.")
+
+    @classmethod
+    def of(cls, failure: progress.SyncFailure) -> Self:
+        return cls(
+            code=SyncFailureCode[failure.code.name],
+            step=SyncStep[failure.step.name],
+            message=failure.message,
+            what_to_do=failure.what_to_do,
+            retryable=failure.retryable,
+        )
+
+
+@strawberry.type(description="One line of a sync's log.")
+class SyncLogEntry:
+    id: ID = strawberry.field(description="`syncId:seq`, unique among all log lines.")
+    seq: int = strawberry.field(description="The line's number within its sync: 1, 2, 3… without gaps.")
+    time: datetime = strawberry.field(description="When it was written.")
+    level: LogLevel = strawberry.field(description="How it is meant.")
+    step: SyncStep = strawberry.field(description="The step that wrote it.")
+    message: str = strawberry.field(description="What happened, in one sentence.")
+
+    @classmethod
+    def of(cls, line: progress.LogLine) -> Self:
+        return cls(
+            id=ID(f"{line.sync_id}:{line.seq}"),
+            seq=line.seq,
+            time=line.time,
+            level=LogLevel[line.level.name],
+            step=SyncStep[line.step.name],
+            message=line.message,
+        )
+
+
+@strawberry.type(description="One state of one sync. Of two states the one with the higher `version` is the newer.")
+class SyncStatus:
+    id: ID = strawberry.field(description="The same as `syncId`.")
+    organization_id: ID = strawberry.field(description="The organization whose data is synced.")
+    sync_id: ID = strawberry.field(description="`sync_`, the organization's id, and the second of its start in UTC.")
+    mode: SyncMode = strawberry.field(description="How much this sync reads.")
+    status: SyncState = strawberry.field(description="Where it stands.")
+    step: SyncStep = strawberry.field(description="The step that runs, or in which it ended.")
+    progress_percentage: int = strawberry.field(
+        description="0 to 100 percent. Never goes back, and is 100 for a completed sync only."
+    )
+    current_step: str = strawberry.field(description="What is being done, in words for people.")
+    total_steps: int = strawberry.field(description="How many steps a sync has: 8.")
+    current_step_number: int = strawberry.field(description="The number of `step`, 1 to 8.")
+    patients_found: int = strawberry.field(description="Patients that Cliniko lists, as far as read.")
+    appointments_found: int = strawberry.field(
+        description="Appointments within the window that Cliniko lists, individual and group, as far as read."
+    )
+    active_patients_identified: int = strawberry.field(description="Active patients among them; 0 before step 7.")
+    active_patients_stored: int = strawberry.field(description="Active patients stored; 0 until all are.")
+    started_at: datetime = strawberry.field(description="When it was started.")
+    completed_at: datetime | None = strawberry.field(
+        description="When it ended, whatever the outcome; null while it runs."
+    )
+    estimated_completion: datetime | None = strawberry.field(
+        description="When it will likely end; null while that can't be said, and after the end."
+    )
+    resumes_at: datetime | None = strawberry.field(
+        description="While it waits for Cliniko (rate limit, retry): when it goes on; null otherwise."
+    )
+    errors: list[str] = strawberry.field(description="Empty, or one sentence that says why it ended without success.")
+    failure: SyncFailure | None = strawberry.field(
+        description="The same with its reason and what to do; null unless it failed or was cancelled."
+    )
+    last_updated: datetime = strawberry.field(
+        description="When this state was stored. Named like the documented key `last_updated`."
+    )
+    version: int = strawberry.field(description="Grows with every state of this sync.")
+
+    @strawberry.field(description="Its log in ascending order: the newest lines, or those behind `after`.")
+    async def log(self, info: Info, after: After = UNSET, limit: LogLimit = 100) -> list[SyncLogEntry]:
+        context = info.context
+        lines = await context.syncs.log(context.viewer, self.sync_id, after=given(after), limit=limit)
+        return [SyncLogEntry.of(line) for line in lines]
+
+    @classmethod
+    def of(cls, sync: progress.SyncSnapshot) -> Self:
+        return cls(
+            id=ID(sync.sync_id),
+            organization_id=ID(sync.organization_id),
+            sync_id=ID(sync.sync_id),
+            mode=SyncMode[sync.mode.name],
+            status=SyncState[sync.status.name],
+            step=SyncStep[sync.step.name],
+            progress_percentage=sync.progress_percentage,
+            current_step=sync.current_step,
+            total_steps=TOTAL_STEPS,
+            current_step_number=sync.step.value,
+            patients_found=sync.patients_found,
+            appointments_found=sync.appointments_found,
+            active_patients_identified=sync.active_patients_identified,
+            active_patients_stored=sync.active_patients_stored,
+            started_at=sync.started_at,
+            completed_at=sync.completed_at,
+            estimated_completion=sync.estimated_completion,
+            resumes_at=sync.resumes_at,
+            errors=sync.errors,
+            failure=SyncFailure.of(sync.failure) if sync.failure else None,
+            last_updated=sync.last_updated,
+            version=sync.version,
+        )

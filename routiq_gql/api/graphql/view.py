@@ -1,0 +1,180 @@
+"""The ASGI application at ``/graphql``: Strawberry's view with our context, answers and transports.
+
+Hosts and origins are the guard's business. Over HTTP an answer is JSON, an event stream or multipart, as the client
+prefers; errors of the request are JSON too.
+"""
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from graphql import GraphQLError
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
+from strawberry.http.base import BaseRequestProtocol
+from strawberry.http.streaming import MultipartSubscriptionTransport, SSETransport
+from strawberry.subscriptions import (
+    GRAPHQL_SSE_PROTOCOL,
+    GRAPHQL_TRANSPORT_WS_PROTOCOL,
+    MULTIPART_SUBSCRIPTION_PROTOCOL,
+)
+from strawberry.types import ExecutionResult
+from strawberry.types.execution import PreExecutionError
+
+from routiq_gql.api.callers import syncs_of, viewer_of
+from routiq_gql.api.graphql.accepting import GRAPHQL_JSON, prefers_event_stream, prefers_graphql_json, prefers_html
+from routiq_gql.api.graphql.context import Context
+from routiq_gql.api.graphql.errors import coded_error
+from routiq_gql.api.graphql.schema import SCHEMA
+from routiq_gql.api.graphql.sockets import SocketAdapter, SocketHandler
+from routiq_gql.api.streams import LINE_END, StreamResponse
+
+CONNECTION_INIT_SECONDS = 5
+"""How long a new socket may wait with ``connection_init``."""
+
+
+class EventStreamTransport(SSETransport):
+    """GraphQL over server-sent events, for clients that prefer it, with line ends that urql reads."""
+
+    def accepts(self, accept: str) -> bool:
+        return prefers_event_stream(accept)
+
+    def encode_event(self, event: str, data: str | None = None) -> str:
+        return super().encode_event(event, data).replace("\r\n", LINE_END)
+
+    def encode_comment(self, comment: str) -> str:
+        return super().encode_comment(comment).replace("\r\n", LINE_END)
+
+
+class Answer(JSONResponse):
+    """A complete answer to an operation, as ``application/json``, which has status 200 whatever the outcome."""
+
+    def __init__(self, content: Any) -> None:
+        super().__init__(content, headers={"Cache-Control": "no-store"})
+        self._was_executed = "data" in content
+
+    def become_graphql_json(self) -> None:
+        """Change to the media type in which a request that can't be executed has status 400.
+
+        Source: GraphQL over HTTP, "application/graphql-response+json".
+        """
+        self.headers["Content-Type"] = f"{GRAPHQL_JSON}; charset=utf-8"
+        self.status_code = 200 if self._was_executed else 400
+
+
+class GraphQLDoor(GraphQL[Context, None]):
+    """``/graphql`` for every transport."""
+
+    websocket_adapter_class = SocketAdapter
+    graphql_transport_ws_handler_class = SocketHandler
+    stream_transport_classes_by_protocol = {  # noqa: RUF012 - as declared by the base class
+        GRAPHQL_SSE_PROTOCOL: EventStreamTransport,
+        MULTIPART_SUBSCRIPTION_PROTOCOL: MultipartSubscriptionTransport,
+    }
+
+    def __init__(self, *, graphiql: bool) -> None:
+        super().__init__(
+            SCHEMA,
+            graphql_ide="graphiql" if graphiql else None,
+            subscription_protocols=(
+                GRAPHQL_TRANSPORT_WS_PROTOCOL,
+                GRAPHQL_SSE_PROTOCOL,
+                MULTIPART_SUBSCRIPTION_PROTOCOL,
+            ),
+            connection_init_wait_timeout=timedelta(seconds=CONNECTION_INIT_SECONDS),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self.run(WebSocket(scope, receive=receive, send=send))
+            return
+        request = Request(scope, receive=receive)
+        response: Response
+        try:
+            response = await self.run(request)
+        except HTTPException as error:
+            response = _refusal(error.status_code, error.reason)
+        if isinstance(response, Answer) and prefers_graphql_json(request.headers.get("accept", "")):
+            response.become_graphql_json()
+        await response(scope, receive, send)
+
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
+        connection: HTTPConnection = request
+        return Context(syncs_of(connection), viewer_of(connection), {})
+
+    def is_websocket_origin_allowed(self, request: WebSocket, origin: str) -> bool:
+        return True  # or the guard would have refused it
+
+    def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
+        return (
+            self.graphql_ide is not None
+            and request.method == "GET"
+            and request.query_params.get("query") is None
+            and prefers_html(_accept(request.headers))
+        )
+
+    def decode_json(self, data: str | bytes) -> object:
+        try:
+            return json.loads(data)
+        except (RecursionError, UnicodeDecodeError) as error:
+            raise json.JSONDecodeError("Not readable", "", 0) from error
+
+    def parse_json(self, data: str | bytes) -> Any:
+        value = super().parse_json(data)
+        if isinstance(data, bytes) and not isinstance(value, dict | list):  # a body; parameters come as text
+            raise HTTPException(400, "The request body must be a JSON object.")
+        return value
+
+    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
+        data = await super().parse_http_body(request)
+        if isinstance(data, GraphQLRequestData) and not isinstance(data.operation_name, str | None):
+            raise HTTPException(400, "The GraphQL operation's `operationName` must be a string or null, if provided.")
+        return data
+
+    async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
+        answer = await super().process_result(request, result)
+        if isinstance(result, PreExecutionError):
+            del answer["data"]  # it was not executed, so there is none. Source: GraphQL spec, "Response"
+        return answer
+
+    def create_response(
+        self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response
+    ) -> Response:
+        return Answer(response_data)
+
+    async def create_streaming_response(
+        self,
+        request: Request | WebSocket,
+        stream: Callable[[], AsyncIterator[str]],
+        sub_response: Response,
+        headers: Mapping[str, str],
+    ) -> Response:
+        others = {name: value for name, value in headers.items() if name.lower() != "content-type"}
+        # Strawberry's transports bring their own heartbeats.
+        return StreamResponse(_encoded(stream), heartbeat_seconds=0, headers=others, media_type=headers["Content-Type"])
+
+
+async def _encoded(stream: Callable[[], AsyncIterator[str]]) -> AsyncGenerator[bytes, None]:
+    pieces = stream()
+    try:
+        async for piece in pieces:
+            yield piece.encode()
+    finally:
+        await pieces.aclose()  # type: ignore[attr-defined]
+
+
+def _accept(headers: Mapping[str, str]) -> str:
+    return next((value for name, value in headers.items() if name.lower() == "accept"), "")
+
+
+def _refusal(status: int, reason: str) -> JSONResponse:
+    error = coded_error(GraphQLError(reason))
+    return JSONResponse(
+        {"errors": [error.formatted]}, status_code=status, headers={"Allow": "GET, POST"} if status == 405 else None
+    )

@@ -1,0 +1,110 @@
+"""The guard in front of every route: under which name the server is addressed, and which pages may use it.
+
+Without the ``Host`` check a page elsewhere could have its own name point at this machine and read everything;
+without the ``Origin`` check it could start and cancel syncs. A refusal says which setting would allow it.
+"""
+
+import re
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from routiq_gql.api.errors import problem
+from routiq_gql.api.origins import host_name, is_loopback_origin, is_same_origin
+from routiq_gql.settings import Settings
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST, DELETE",
+    "Access-Control-Allow-Headers": "authorization, content-type, x-organization-id, last-event-id",
+    "Access-Control-Max-Age": "600",  # seconds; ten minutes until a changed setting reaches every page
+}
+
+
+class Guard:
+    """ASGI middleware; goes outside everything else.
+
+    Args:
+        origins: What matches the origins of ROUTIQ_ALLOWED_ORIGINS; see ``compile_origins``.
+        allow_null_origin: Whether pages opened as files may use the API.
+    """
+
+    def __init__(
+        self, app: ASGIApp, settings: Settings, origins: re.Pattern[str], *, allow_null_origin: bool = False
+    ) -> None:
+        self._app = app
+        self._trusts_loopback = settings.auth == "off"
+        self._hosts = frozenset(name.lower() for name in settings.allowed_hosts)
+        if self._trusts_loopback:
+            self._hosts |= LOOPBACK_NAMES
+        self._origins = origins
+        self._allow_null_origin = allow_null_origin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        origin = headers.get("origin")
+        allowed = origin is not None and self._is_allowed(origin, headers.get("host", ""))
+        refusal = self._refusal(scope, headers, is_allowed=allowed)
+        if refusal is not None:
+            await _answer(refusal, scope, receive, send)
+            return
+
+        async def send_with_cors(message: Message) -> None:
+            if message["type"] in {"http.response.start", "websocket.http.response.start"}:
+                answered = MutableHeaders(scope=message)
+                answered.add_vary_header("Origin")
+                if origin is not None and allowed:
+                    answered["Access-Control-Allow-Origin"] = origin
+            await send(message)
+
+        if scope["type"] == "http" and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+            await Response(status_code=204, headers=_PREFLIGHT)(scope, receive, send_with_cors)
+            return
+        await self._app(scope, receive, send_with_cors)
+
+    def _is_allowed(self, origin: str, host: str) -> bool:
+        if origin == "null":
+            return self._allow_null_origin
+        return (
+            is_same_origin(origin, host)
+            or (self._trusts_loopback and is_loopback_origin(origin))
+            or self._origins.fullmatch(origin) is not None
+        )
+
+    def _refusal(self, scope: Scope, headers: Headers, *, is_allowed: bool) -> Response | None:
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or host_name(hosts[0]) not in self._hosts:
+            return problem(
+                421,
+                "HOST_NOT_ALLOWED",
+                "Host not allowed",
+                "This server is not addressed under this name. To allow it, add the name to ROUTIQ_ALLOWED_HOSTS.",
+            )
+        is_checked = (
+            scope["type"] == "websocket"
+            or scope["method"] not in SAFE_METHODS
+            or "access-control-request-method" in headers
+        )
+        if is_checked and "origin" in headers and not is_allowed:
+            return problem(
+                403,
+                "ORIGIN_NOT_ALLOWED",
+                "Origin not allowed",
+                "Pages of this origin may not use this server. To allow them, add it to ROUTIQ_ALLOWED_ORIGINS.",
+                headers={"Vary": "Origin"},
+            )
+        return None
+
+
+async def _answer(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send ``response``; before a handshake too, if the web server knows how (otherwise it answers 403 by itself)."""
+    if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    await response(scope, receive, send)

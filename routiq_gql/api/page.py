@@ -1,0 +1,56 @@
+"""``GET /``: the dashboard page for people.
+
+Its source is ``examples/sync_dashboard.html``, which also works when opened as a file; the link beside this module
+makes it part of the installed package. The page loads nothing from elsewhere, and its policy says so to the browser.
+"""
+
+import base64
+import hashlib
+import html
+import re
+from importlib.resources import files
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
+
+_PLACE = '<meta name="routiq-organization" content="">'
+
+
+def page_route(default_organization: str | None) -> Route:
+    """The page; it shows ``default_organization`` unless its address names another one."""
+    source = files("routiq_gql.api").joinpath("sync_dashboard.html").read_text(encoding="utf-8")
+    filled = source.replace(_PLACE, _PLACE.replace('""', f'"{html.escape(default_organization or "")}"'))
+    headers = {
+        "Cache-Control": "no-cache",
+        "Content-Security-Policy": _policy(source),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+    }
+
+    async def page(_request: Request) -> HTMLResponse:
+        return HTMLResponse(filled, headers=headers)
+
+    return Route("/", page)
+
+
+def _policy(source: str) -> str:
+    """A policy that allows the page's own style and script, and requests to this server."""
+    return "; ".join(
+        [
+            "default-src 'none'",
+            f"style-src {_digest(source, 'style')}",
+            f"script-src {_digest(source, 'script')}",
+            "connect-src 'self'",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        ]
+    )
+
+
+def _digest(source: str, element: str) -> str:
+    match = re.search(rf"<{element}>(.*?)</{element}>", source, re.DOTALL)
+    content = match[1] if match else ""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"

@@ -1,0 +1,127 @@
+"""The OpenAPI 3.1 description of the REST routes, written by hand as data; ``schemas.py`` describes their objects.
+
+A test compares it with the routes that exist.
+"""
+
+from routiq_gql import __version__
+from routiq_gql.api.rest.schemas import ORGANIZATION_ID, SCHEMAS, SYNC_ID, Json, number, ref, text
+
+
+def _path(name: str, schema: Json) -> Json:
+    return {"name": name, "in": "path", "required": True, "schema": schema, "description": schema["description"]}
+
+
+def _query(name: str, schema: Json) -> Json:
+    return {"name": name, "in": "query", "schema": schema, "description": schema["description"]}
+
+
+def _problem(description: str) -> Json:
+    return {"description": description, "content": {"application/problem+json": {"schema": ref("Problem")}}}
+
+
+def _operation(name: str, summary: str, parameters: list[Json], answer: str, *, problems: Json) -> Json:
+    return {
+        "operationId": name,
+        "summary": summary,
+        "parameters": parameters,
+        "responses": {
+            "200": {
+                "description": SCHEMAS[answer]["description"],
+                "content": {"application/json": {"schema": ref(answer)}},
+            },
+            **problems,
+        },
+    }
+
+
+NOT_FOUND = {"404": _problem("There is no such sync, or it is another organization's.")}
+WRONG_ORGANIZATION = {
+    "403": _problem("The organization is not the caller's."),
+    "422": _problem("A value is out of its documented form or range."),
+}
+AFTER_EVENT = text("An event id: go on behind it, like the header Last-Event-ID.", examples=["12.5"])
+
+PATHS: Json = {
+    "/api/v1/sync/start/{organization_id}": {
+        "post": _operation(
+            "startSync",
+            "Start a sync, or get the running one",
+            [_path("organization_id", ORGANIZATION_ID)],
+            "Started",
+            problems=WRONG_ORGANIZATION,
+        )
+    },
+    "/api/v1/sync/status/{sync_id}": {
+        "get": _operation(
+            "getSyncStatus", "One sync now", [_path("sync_id", SYNC_ID)], "SyncStatus", problems=NOT_FOUND
+        )
+    },
+    "/api/v1/sync/dashboard/{organization_id}": {
+        "get": _operation(
+            "getDashboard",
+            "One organization at a glance",
+            [_path("organization_id", ORGANIZATION_ID)],
+            "Dashboard",
+            problems=WRONG_ORGANIZATION,
+        )
+    },
+    "/api/v1/sync/history/{organization_id}": {
+        "get": _operation(
+            "getHistory",
+            "Earlier syncs, newest first",
+            [
+                _path("organization_id", ORGANIZATION_ID),
+                _query("limit", number("Syncs on a page.", minimum=1, maximum=100, default=10)),
+                _query("after", text("`next_cursor` of the page before.")),
+            ],
+            "History",
+            problems=WRONG_ORGANIZATION,
+        )
+    },
+    "/api/v1/sync/cancel/{sync_id}": {
+        "delete": _operation(
+            "cancelSync", "End a running sync", [_path("sync_id", SYNC_ID)], "Cancelled", problems=NOT_FOUND
+        )
+    },
+    "/api/v1/sync/stream/{sync_id}": {
+        "get": {
+            "operationId": "streamSync",
+            "summary": "Follow one sync to its end",
+            "description": "Unnamed events carry a SyncStatus, `event: log` a LogLine. Ids have the form "
+            "`<version>.<seq>`; a reconnect with Last-Event-ID goes on behind it. The server closes after the end.",
+            "parameters": [
+                _path("sync_id", SYNC_ID),
+                _query("after", AFTER_EVENT),
+                {
+                    "name": "Last-Event-ID",
+                    "in": "header",
+                    "schema": AFTER_EVENT,
+                    "description": AFTER_EVENT["description"],
+                },
+            ],
+            "responses": {
+                "200": {
+                    "description": "Server-sent events.",
+                    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                },
+                "204": {"description": "The sync has ended and the caller has seen its end."},
+                "404": NOT_FOUND["404"],
+                "422": _problem("`after` is not an event id."),
+            },
+        }
+    },
+}
+
+
+def openapi_document() -> Json:
+    """The whole document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Routiq sync API",
+            "version": __version__,
+            "description": "Syncs a clinic from Cliniko and shows every step. The same over GraphQL: /graphql.",
+        },
+        "paths": PATHS,
+        "components": {"schemas": SCHEMAS},
+    }

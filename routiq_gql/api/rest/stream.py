@@ -1,0 +1,96 @@
+"""``GET /stream/{sync_id}``: one sync followed to its end as server-sent events.
+
+Unnamed events carry the status, ``event: log`` the log lines. Each id ``<version>.<seq>`` names the newest status and
+log line sent on this connection, so that a reconnect goes on right there. The end comes last; a client that comes
+back after having seen it gets 204, which stops ``EventSource``.
+"""
+
+import json
+import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, NamedTuple
+
+from sse_starlette import ServerSentEvent
+from starlette.requests import Request
+from starlette.responses import Response
+
+from routiq_gql.api.callers import syncs_of, viewer_of
+from routiq_gql.api.rest.render import log_json, status_json
+from routiq_gql.api.streams import LINE_END, StreamResponse
+from routiq_gql.errors import BadInput
+from routiq_gql.settings import Settings
+from routiq_gql.sync.progress import LogLine, SyncSnapshot
+from routiq_gql.sync.service import SyncService
+from routiq_gql.viewer import Viewer
+
+RETRY_MILLISECONDS = 3000
+"""How long a client waits before it reconnects."""
+
+_EVENT_ID = re.compile(r"(\d{1,9})\.(\d{1,9})", re.ASCII)
+
+
+class Position(NamedTuple):
+    """What a client has seen: the version of a status, and the number of a log line."""
+
+    version: int
+    seq: int
+
+
+NOTHING_SEEN = Position(0, 0)
+
+
+async def stream(request: Request) -> Response:
+    """The open answer, 204 for a client that has seen the end, or an error before anything was sent."""
+    service, viewer = syncs_of(request), viewer_of(request)
+    seen = _seen(request)
+    sync = await service.status(viewer, request.path_params["sync_id"])
+    if seen.version > sync.version or seen.seq > sync.last_log_seq:
+        seen = NOTHING_SEEN  # an id of another sync, or of a database that is gone
+    if sync.is_terminal and seen == (sync.version, sync.last_log_seq):
+        return Response(status_code=204)
+    settings: Settings = request.app.state.settings
+    return StreamResponse(_events(service, viewer, sync.sync_id, seen), heartbeat_seconds=settings.heartbeat_seconds)
+
+
+def _seen(request: Request) -> Position:
+    """The position that the client names. A malformed header counts as none: a browser can't help what it sends.
+
+    Raises:
+        BadInput: ``?after=`` is no event id.
+    """
+    # A reconnecting browser repeats the address with its old ``after``; what it has seen since is in the header.
+    if header := _position(request.headers.get("last-event-id", "")):
+        return header
+    after = request.query_params.get("after", "")
+    position = _position(after) if after else NOTHING_SEEN
+    if position is None:
+        raise BadInput("“after” must be the id of an event of this stream, such as 12.5.")
+    return position
+
+
+def _position(event_id: str) -> Position | None:
+    match = _EVENT_ID.fullmatch(event_id)
+    return Position(int(match[1]), int(match[2])) if match else None
+
+
+async def _events(service: SyncService, viewer: Viewer, sync_id: str, seen: Position) -> AsyncGenerator[bytes, None]:
+    yield ServerSentEvent(retry=RETRY_MILLISECONDS, sep=LINE_END).encode()
+    version, seq = seen
+    async with aclosing(service.follow(viewer, sync_id, after_version=version, after_seq=seq)) as items:
+        async for item in items:
+            if isinstance(item, LogLine):
+                seq = item.seq
+            else:
+                version = item.version
+            yield _event(item, Position(version, seq))
+
+
+def _event(item: LogLine | SyncSnapshot, seen: Position) -> bytes:
+    content: dict[str, Any] = log_json(item) if isinstance(item, LogLine) else status_json(item)
+    return ServerSentEvent(
+        json.dumps(content, ensure_ascii=False, separators=(",", ":")),
+        event="log" if isinstance(item, LogLine) else None,
+        id=f"{seen.version}.{seen.seq}",
+        sep=LINE_END,
+    ).encode()

@@ -1,0 +1,70 @@
+"""The documented REST routes, except the stream: each reads its parameters, calls the service, and renders."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from routiq_gql.api.callers import syncs_of, viewer_of
+from routiq_gql.api.rest.render import dashboard_json, history_json, status_json, status_word
+from routiq_gql.errors import BadInput
+
+DEFAULT_LIMIT = 10
+
+
+async def start(request: Request) -> JSONResponse:
+    """``POST /start/{organization_id}``"""
+    started = await syncs_of(request).start(viewer_of(request), request.path_params["organization_id"])
+    return _uncached(
+        {
+            "message": started.message,
+            "sync_id": started.sync.sync_id,
+            "organization_id": started.sync.organization_id,
+            "status": status_word(started.sync.status),
+        }
+    )
+
+
+async def status(request: Request) -> JSONResponse:
+    """``GET /status/{sync_id}``"""
+    return _uncached(status_json(await syncs_of(request).status(viewer_of(request), request.path_params["sync_id"])))
+
+
+async def dashboard(request: Request) -> JSONResponse:
+    """``GET /dashboard/{organization_id}``"""
+    organization_id = request.path_params["organization_id"]
+    return _uncached(dashboard_json(await syncs_of(request).dashboard(viewer_of(request), organization_id)))
+
+
+async def history(request: Request) -> JSONResponse:
+    """``GET /history/{organization_id}?limit=10&after=``"""
+    page = await syncs_of(request).history(
+        viewer_of(request),
+        request.path_params["organization_id"],
+        limit=_limit(request.query_params.get("limit")),
+        after=request.query_params.get("after") or None,
+    )
+    return _uncached(history_json(page))
+
+
+async def cancel(request: Request) -> JSONResponse:
+    """``DELETE /cancel/{sync_id}``"""
+    cancelled = await syncs_of(request).cancel(viewer_of(request), request.path_params["sync_id"])
+    return _uncached(
+        {
+            "message": cancelled.message,
+            "sync_id": cancelled.sync.sync_id,
+            "status": status_word(cancelled.sync.status),
+        }
+    )
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return DEFAULT_LIMIT
+    # Three digits: the service says what is out of range, and int() takes signs, spaces and underscores.
+    if not (text.isascii() and text.isdigit() and len(text) <= 3):
+        raise BadInput("“limit” must be a whole number from 1 to 100.")
+    return int(text)
+
+
+def _uncached(content: dict[str, object]) -> JSONResponse:
+    return JSONResponse(content, headers={"Cache-Control": "no-store"})

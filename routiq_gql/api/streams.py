@@ -1,0 +1,87 @@
+"""Answers that stay open: REST's event stream and GraphQL over HTTP share how they end.
+
+A stream ends when its source does, when the client goes away (the source is closed then), when a reader takes nothing
+for half a minute, and when the server stops.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+
+import anyio
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import SendTimeoutError
+from starlette.types import Receive, Scope, Send
+
+LINE_END = "\n"
+"""CRLF is allowed too, but urql's parser does not read it."""
+
+SEND_TIMEOUT_SECONDS = 30
+"""How long one piece may wait for a reader that takes nothing; such a reader comes back with its last event id."""
+
+STREAM_HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+"""Nobody on the way may keep, compress or hold back a stream."""
+
+
+class StreamResponse(EventSourceResponse):
+    """An open answer of text pieces, each sent as it is.
+
+    Args:
+        heartbeat_seconds: Time between comment lines; 0 for a source that brings its own signs of life.
+    """
+
+    def __init__(
+        self,
+        pieces: AsyncGenerator[bytes, None],
+        *,
+        heartbeat_seconds: float,
+        headers: Mapping[str, str] | None = None,
+        media_type: str = "text/event-stream",
+        status_code: int = 200,
+    ) -> None:
+        super().__init__(
+            cancelled_once(pieces),
+            status_code=status_code,
+            headers={**STREAM_HEADERS, **(headers or {})},
+            media_type=media_type,
+            ping=heartbeat_seconds,
+            ping_message_factory=lambda: ServerSentEvent(comment="heartbeat", sep=LINE_END),
+            send_timeout=SEND_TIMEOUT_SECONDS,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except SendTimeoutError:
+            return  # the web server closes the connection
+        if self.active and scope["method"] != "HEAD":
+            # The server is stopping. An answer that is complete lets the client reconnect without an error.
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def cancelled_once(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """The same pieces, from a source that may clean up in peace when the stream is given up.
+
+    Under anyio, which runs the response, a cancelled task is cancelled again at every further ``await``. A source
+    that was reading the database would then leave its connection half closed, with a task that never ends.
+    """
+    try:
+        while True:
+            step = asyncio.ensure_future(_next_piece(pieces))
+            try:
+                await asyncio.wait({step})
+            finally:
+                if not step.done():
+                    step.cancel()
+                    with anyio.CancelScope(shield=True):
+                        await asyncio.wait({step})
+            piece = step.result()
+            if piece is None:
+                return
+            yield piece
+    finally:
+        with anyio.CancelScope(shield=True):
+            await pieces.aclose()
+
+
+async def _next_piece(pieces: AsyncGenerator[bytes, None]) -> bytes | None:
+    return await anext(pieces, None)

@@ -1,0 +1,109 @@
+"""``create_app``: the ASGI application, its routes as a list and its parts wired by hand.
+
+Commands and tests call it. It opens the runtime with its lifespan, or serves one that is open already, as the demo
+does to run its sync beside the server.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import cast
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from routiq_gql.api.errors import problem_of, problem_of_status
+from routiq_gql.api.faults import FaultBarrier
+from routiq_gql.api.graphql import GraphQLDoor
+from routiq_gql.api.guard import Guard
+from routiq_gql.api.health import health_routes
+from routiq_gql.api.origins import compile_origins
+from routiq_gql.api.page import page_route
+from routiq_gql.api.rest import rest_routes
+from routiq_gql.errors import RoutiqError, StorageError
+from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.settings import Settings
+
+PROBED_ORGANIZATION = "-"
+"""Asked about only to see whether the database answers; whether it exists doesn't matter."""
+
+
+def create_app(
+    settings: Settings,
+    *,
+    runtime: Runtime | None = None,
+    extra_routes: Sequence[BaseRoute] = (),
+    allow_null_origin: bool = False,
+    default_organization: str | None = None,
+) -> Starlette:
+    """The application with every route.
+
+    Args:
+        runtime: An open runtime, which stays the caller's to close; without one the lifespan opens its own.
+        extra_routes: Looked at before all others.
+        allow_null_origin: Whether pages opened as files may use the API.
+        default_organization: What the page shows unless its address names another organization.
+
+    Raises:
+        SettingsError: An entry of ROUTIQ_ALLOWED_ORIGINS is not an origin.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        if runtime is not None:
+            _attach(app, runtime)
+            yield
+            return
+        async with open_runtime(settings) as opened:
+            _attach(app, opened)
+            yield
+
+    graphql = GraphQLDoor(graphiql=settings.graphiql)
+    app = Starlette(
+        routes=[
+            *extra_routes,
+            Route("/graphql", graphql),
+            WebSocketRoute("/graphql", graphql),
+            *rest_routes(),
+            *health_routes(),
+            page_route(default_organization),
+        ],
+        middleware=[
+            Middleware(
+                Guard,
+                settings=settings,
+                origins=compile_origins(settings.allowed_origins),
+                allow_null_origin=allow_null_origin,
+            ),
+            Middleware(FaultBarrier),
+        ],
+        exception_handlers={HTTPException: _on_http_exception, RoutiqError: _on_routiq_error},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False  # a redirect would be built from the client's own Host header
+    app.state.settings = settings
+    return app
+
+
+def _attach(app: Starlette, runtime: Runtime) -> None:
+    async def find_problem() -> str | None:
+        try:
+            await runtime.connections.has_enabled(PROBED_ORGANIZATION)
+        except StorageError:
+            return "The database can't be used at the moment."
+        return None
+
+    app.state.runtime = runtime
+    app.state.find_problem = find_problem
+
+
+async def _on_http_exception(_request: Request, error: Exception) -> Response:
+    refused = cast(HTTPException, error)
+    return problem_of_status(refused.status_code, dict(refused.headers or {}))
+
+
+async def _on_routiq_error(request: Request, error: Exception) -> Response:
+    return problem_of(error, path=request.url.path, method=request.method)

@@ -1,0 +1,95 @@
+"""The schema as a contract: committed, described, and with the same names as the sync itself."""
+
+from pathlib import Path
+
+import pytest
+from graphql import GraphQLError, GraphQLSchema, build_schema
+
+from routiq_gql.api.graphql import enums, schema_text
+from routiq_gql.api.graphql.scalars import parse_time
+from routiq_gql.sync import progress
+
+COMMITTED = Path(__file__).parents[3] / "schema.graphql"
+
+
+@pytest.fixture
+def schema() -> GraphQLSchema:
+    return build_schema(schema_text())
+
+
+def test_the_committed_schema_is_not_stale():
+    """Code generators read schema.graphql; `make schema` writes it anew."""
+    assert COMMITTED.read_text(encoding="utf-8") == schema_text()
+    assert schema_text().endswith("}\n")
+
+
+def test_everything_is_described(schema: GraphQLSchema):
+    """Every type, field, argument and enum value says what it is."""
+    silent = []
+    for name, kind in schema.type_map.items():
+        if name.startswith("__") or name in {"ID", "String", "Int", "Float", "Boolean"}:
+            continue
+        silent += [] if kind.description else [name]
+        for field_name, field in getattr(kind, "fields", {}).items():
+            silent += [] if field.description else [f"{name}.{field_name}"]
+            silent += [f"{name}.{field_name}({key})" for key, arg in field.args.items() if not arg.description]
+        silent += [f"{name}.{key}" for key, value in getattr(kind, "values", {}).items() if not value.description]
+    assert silent == []
+
+
+@pytest.mark.parametrize(
+    ("shown", "known"),
+    [
+        (enums.SyncState, progress.SyncState),
+        (enums.SyncMode, progress.SyncMode),
+        (enums.SyncStep, progress.SyncStep),
+        (enums.LogLevel, progress.LogLevel),
+        (enums.SyncFailureCode, progress.FailureCode),
+    ],
+)
+def test_enums_have_the_names_of_the_sync(shown, known):
+    """A value that the sync knows can be shown, and nothing else can."""
+    assert [value.name for value in shown] == [value.name for value in known]
+
+
+@pytest.mark.parametrize(
+    ("type_name", "field", "expected"),
+    [
+        ("Query", "syncStatus", "SyncStatus"),
+        ("Query", "dashboard", "Dashboard!"),
+        ("Query", "history", "SyncHistory!"),
+        ("Mutation", "startSync", "StartSyncPayload!"),
+        ("Mutation", "cancelSync", "CancelSyncPayload!"),
+        ("Subscription", "syncProgress", "SyncStatus!"),
+        ("Subscription", "syncLog", "SyncLogEntry!"),
+        ("Subscription", "dashboardUpdated", "Dashboard!"),
+        ("SyncStatus", "log", "[SyncLogEntry!]!"),
+        ("SyncStatus", "completedAt", "DateTime"),
+        ("SyncHistory", "averageSyncDurationSeconds", "Float"),
+    ],
+)
+def test_fields_have_their_designed_types(schema: GraphQLSchema, type_name: str, field: str, expected: str):
+    """Other people's clients rely on names and on what may be null."""
+    assert str(schema.type_map[type_name].fields[field].type) == expected
+
+
+def test_arguments_have_their_designed_defaults(schema: GraphQLSchema):
+    """Whoever leaves an argument out gets the documented behaviour."""
+    text = schema_text()
+    for written in (
+        "limit: Int! = 10",
+        "limit: Int! = 100",
+        "mode: SyncMode! = AUTO",
+        "after: Int\n",
+        "after: String\n",
+    ):
+        assert written in text
+    assert '@specifiedBy(url: "https://scalars.graphql.org/andimarek/date-time")' in text
+
+
+def test_times_are_read_with_any_offset_and_never_without():
+    """A time without an offset could mean anything."""
+    assert parse_time("2024-12-22T15:30:22.123+01:00") == parse_time("2024-12-22T14:30:22.123Z")
+    for wrong in ("2024-12-22T14:30:22", "yesterday", 5, None):
+        with pytest.raises(GraphQLError):
+            parse_time(wrong)

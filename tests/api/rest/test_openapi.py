@@ -1,0 +1,85 @@
+"""The OpenAPI description says what the routes do: every route, and every key of every answer in its order."""
+
+from typing import Any
+
+from starlette.routing import Mount, Route
+
+from routiq_gql.api.rest import rest_routes
+from routiq_gql.api.rest.openapi import openapi_document
+from tests.api.serving import ORGANIZATION, Server
+
+
+def _keys(name: str) -> list[str]:
+    return list(openapi_document()["components"]["schemas"][name]["properties"])
+
+
+def test_every_route_is_described():
+    """Each path and method of the REST door is in the document, and nothing else is."""
+    real = {
+        (f"{mount.path}{route.path}", method.lower())
+        for mount in rest_routes()
+        if isinstance(mount, Mount)
+        for route in mount.routes
+        if isinstance(route, Route)
+        for method in route.methods - {"HEAD"}
+    }
+    described = {(path, method) for path, methods in openapi_document()["paths"].items() for method in methods}
+    assert described == real
+
+
+def test_every_reference_leads_somewhere_and_every_key_is_described():
+    """A program that reads the document finds everything that it mentions."""
+    document = openapi_document()
+    references, undescribed = [], []
+
+    def look(value: Any, place: str) -> None:
+        if isinstance(value, dict):
+            references.extend([value["$ref"]] if "$ref" in value else [])
+            for name, schema in value.get("properties", {}).items() if place != "properties" else ():
+                is_reference = "$ref" in schema or "oneOf" in schema
+                undescribed.extend([] if is_reference or schema.get("description") else [name])
+            for key, inner in value.items():
+                look(inner, key)
+        elif isinstance(value, list):
+            for inner in value:
+                look(inner, place)
+
+    look(document, "")
+    names = {reference.removeprefix("#/components/schemas/") for reference in references}
+    assert names <= set(document["components"]["schemas"])
+    assert undescribed == []
+
+
+async def test_the_document_is_served(bare_server: Server):
+    """Anyone can fetch it."""
+    answer = await bare_server.http.get("/openapi.json")
+    assert answer.json() == openapi_document()
+    assert answer.json()["openapi"].startswith("3.1.")
+
+
+async def test_real_answers_have_exactly_the_described_keys(server: Server):
+    """What is described is what comes, in the same order."""
+    get = server.http.get
+    started = (await server.http.post(f"/api/v1/sync/start/{ORGANIZATION}")).json()
+    current = (await get(f"/api/v1/sync/dashboard/{ORGANIZATION}")).json()["current_sync"]
+    async with server.stream(started["sync_id"]) as stream:
+        events = [event async for event in stream]
+    dashboard = (await get(f"/api/v1/sync/dashboard/{ORGANIZATION}")).json()
+    history = (await get(f"/api/v1/sync/history/{ORGANIZATION}")).json()
+    answers = {
+        "Started": started,
+        "CurrentSync": current,
+        "LogLine": next(event.json for event in events if event.name == "log"),
+        "SyncStatus": events[-1].json,
+        "Dashboard": dashboard,
+        "PatientStats": dashboard["patient_stats"],
+        "EndedSync": dashboard["last_sync"],
+        "History": history,
+        "RecentSync": history["recent_syncs"][0],
+        "Cancelled": (await server.http.delete(f"/api/v1/sync/cancel/{started['sync_id']}")).json(),
+        "Problem": (await get("/nowhere")).json(),
+    }
+    unconnected = (await server.http.post("/api/v1/sync/start/org_unconnected")).json()
+    answers["Failure"] = (await server.until_ended(unconnected["sync_id"]))["failure"]
+    assert {name: list(answer) for name, answer in answers.items()} == {name: _keys(name) for name in answers}
+    assert set(answers) == set(openapi_document()["components"]["schemas"])

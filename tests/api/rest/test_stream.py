@@ -1,0 +1,215 @@
+"""The event stream in five moments: before the start, in the middle, after the end, drop and return, restart."""
+
+import asyncio
+
+from routiq_gql.clock import utc_now
+from routiq_gql.emulator import EMULATED_API_KEY, demo_clinic
+from routiq_gql.settings import Settings
+from tests.api.conftest import Cliniko
+from tests.api.serving import Event, Server
+
+
+def _lines(events: list[Event]) -> list[int]:
+    return [event.json["seq"] for event in events if event.name == "log"]
+
+
+def _versions(events: list[Event]) -> list[int]:
+    return [event.json["version"] for event in events if event.name == ""]
+
+
+async def _all(server: Server, sync_id: str, last_event_id: str | None = None, **parameters: str) -> list[Event]:
+    async with server.stream(sync_id, last_event_id, **parameters) as events:
+        return [event async for event in events]
+
+
+async def test_a_sync_is_streamed_from_start_to_end(server: Server, cliniko: Cliniko):
+    """Who watches from the start sees every log line, growing versions, and the end last."""
+    cliniko.gate.hold("patients")
+    sync_id = await server.start_sync()
+    async with server.stream(sync_id) as stream:
+        await cliniko.gate.reached()
+        cliniko.gate.open()
+        events = [event async for event in stream]
+    final = await server.status(sync_id)
+    assert {event.name for event in events} == {"", "log"}
+    assert events[-1].json == final
+    assert final["status"] == "completed"
+    assert _lines(events) == list(range(1, len(_lines(events)) + 1))
+    assert _versions(events) == sorted(set(_versions(events)))
+    percentages = [event.json["progress_percentage"] for event in events if event.name == ""]
+    assert percentages == sorted(percentages)
+
+
+async def test_ids_name_what_was_sent_last(server: Server):
+    """Each id has the newest version and the newest log line that this connection has carried."""
+    events = await _all(server, await server.start_sync())
+    version = seq = 0
+    for event in events:
+        if event.name == "log":
+            seq = event.json["seq"]
+        else:
+            version = event.json["version"]
+        assert event.id == f"{version}.{seq}"
+
+
+async def test_the_stream_has_headers_that_keep_it_flowing(server: Server):
+    """Nobody on the way stores, compresses or holds back the stream, and lines end in LF."""
+    sync_id = await server.start_sync()
+    answer = await server.http.get(f"/api/v1/sync/stream/{sync_id}", headers={"Accept-Encoding": "gzip, br"})
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["cache-control"] == "no-cache, no-transform"
+    assert answer.headers["x-accel-buffering"] == "no"
+    assert "content-encoding" not in answer.headers
+    assert answer.text.startswith("retry: 3000\n\n")
+    assert "\r" not in answer.text
+
+
+async def test_an_ended_sync_is_replayed_once_and_then_is_no_content(server: Server):
+    """A late watcher gets the whole log and the end; the browser's next try is told to stop."""
+    sync_id = await server.start_sync()
+    live = await _all(server, sync_id)
+    late = await _all(server, sync_id)
+    assert _lines(late) == _lines(live)
+    assert late[-1] == live[-1]
+    assert len(_versions(late)) == 1
+    path = f"/api/v1/sync/stream/{sync_id}"
+    assert (await server.http.get(path, headers={"Last-Event-ID": late[-1].id})).status_code == 204
+    assert (await server.http.get(path, params={"after": late[-1].id})).status_code == 204
+
+
+async def test_cut_at_every_point_nothing_is_lost_or_repeated(server: Server):
+    """Wherever the connection breaks, going on with the last id completes the log without a gap or a repetition."""
+    sync_id = await server.start_sync()
+    whole = await _all(server, sync_id)
+    for cut in range(len(whole) - 1):
+        rest = await _all(server, sync_id, whole[cut].id)
+        assert _lines(whole[: cut + 1]) + _lines(rest) == _lines(whole)
+        assert rest[-1] == whole[-1]
+
+
+async def test_a_dropped_watcher_comes_back_in_the_middle(server: Server, cliniko: Cliniko):
+    """Who loses the connection during a sync leaves nothing behind and goes on where it was."""
+    cliniko.gate.hold("individual_appointments")
+    sync_id = await server.start_sync()
+    await cliniko.gate.reached()
+    first: list[Event] = []
+    async with server.stream(sync_id) as stream:
+        async for event in stream:
+            first.append(event)
+            if event.name == "" and event.json["status"] == "fetching_appointments":
+                break
+    await server.without_watchers()
+    async with server.stream(sync_id, first[-1].id) as stream:
+        cliniko.gate.open()
+        rest = [event async for event in stream]
+    lines = _lines(first) + _lines(rest)
+    assert lines == list(range(1, len(lines) + 1))
+    assert _versions(rest)[0] > _versions(first)[-1]
+    assert rest[-1].json["status"] == "completed"
+
+
+async def test_a_restart_ends_the_stream_and_the_sync_goes_on(server: Server, cliniko: Cliniko):
+    """A server that stops ends the stream in order; after it is back, watcher and sync go on where they were."""
+    cliniko.gate.hold("appointment_types")
+    sync_id = await server.start_sync()
+    await cliniko.gate.reached()
+    first: list[Event] = []
+    async with server.stream(sync_id) as stream:
+        async for event in stream:
+            first.append(event)
+            if event.name == "" and event.json["step"] == "loading_types":
+                await server.stop()  # the stream ends: no error is raised here
+    assert first[-1].json["status"] == "fetching_appointments"
+    await server.start()
+    async with server.stream(sync_id, first[-1].id) as stream:
+        cliniko.gate.open()
+        rest = [event async for event in stream]
+    lines = _lines(first) + _lines(rest)
+    assert lines == list(range(1, len(lines) + 1))
+    assert _versions(rest)[0] > _versions(first)[-1]
+    assert rest[-1].json["status"] == "completed"
+
+
+async def test_a_cancelled_sync_ends_the_stream(server: Server, cliniko: Cliniko):
+    """Cancelling is the end for whoever watches, shown as failed."""
+    cliniko.gate.hold("patients")
+    sync_id = await server.start_sync()
+    async with server.stream(sync_id) as stream:
+        await cliniko.gate.reached()
+        await server.http.delete(f"/api/v1/sync/cancel/{sync_id}")
+        events = [event async for event in stream]
+    assert events[-1].json["status"] == "failed"
+    assert events[-1].json["failure"]["code"] == "CANCELLED"
+    assert events[-2].name == "log"
+
+
+async def test_many_watch_the_same_sync(server: Server, cliniko: Cliniko):
+    """Each watcher has the whole stream; the one that stops early does not disturb the others."""
+    cliniko.gate.hold("patients")
+    sync_id = await server.start_sync()
+    async with server.stream(sync_id) as one, server.stream(sync_id) as two:
+        async with server.stream(sync_id) as leaver:
+            await anext(leaver)
+        cliniko.gate.open()
+        first = [event async for event in one]
+        second = [event async for event in two]
+    assert first[-1] == second[-1]
+    assert _lines(first) == _lines(second)
+
+
+async def test_an_id_that_says_nothing_counts_as_none(server: Server):
+    """A Last-Event-ID that is not ours replays everything instead of failing."""
+    sync_id = await server.start_sync()
+    whole = await _all(server, sync_id)
+    for event_id in ("", "x", "1", "1.", "-1.0", "1.2.3", "٣.٣", "99999999.99999999", "9" * 4000):
+        headers = {b"Last-Event-ID": event_id.encode()}
+        answer = await server.http.get(f"/api/v1/sync/stream/{sync_id}", headers=headers)
+        assert answer.status_code == 200
+        assert answer.text.count("event: log") == len(_lines(whole))
+
+
+async def test_a_wrong_after_is_refused(server: Server):
+    """Whoever types an event id wrong is told so."""
+    sync_id = await server.start_sync()
+    answer = await server.http.get(f"/api/v1/sync/stream/{sync_id}", params={"after": "12"})
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "BAD_USER_INPUT"
+
+
+async def test_asking_for_the_head_opens_no_stream(server: Server, cliniko: Cliniko):
+    """HEAD answers at once, also while the sync runs."""
+    cliniko.gate.hold("patients")
+    sync_id = await server.start_sync()
+    answer = await server.http.head(f"/api/v1/sync/stream/{sync_id}")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/event-stream")
+
+
+async def test_a_silent_stream_has_heartbeats(settings: Settings, cliniko: Cliniko):
+    """While nothing happens a comment shows that the connection lives."""
+    lively = settings.model_copy(update={"heartbeat_seconds": 0.05})
+    async with Server(lively) as server:
+        await server.connect_organization(cliniko.base_url, EMULATED_API_KEY)
+        cliniko.gate.hold("patients")
+        sync_id = await server.start_sync()
+        async with server.stream(sync_id) as stream:
+            async for event in stream:
+                if "heartbeat" in event.comments:
+                    break
+
+
+async def test_watchers_that_leave_at_any_moment_leave_nothing_behind(server: Server, cliniko: Cliniko):
+    """Browsers close while the server is reading for them; no connection to the database stays half open for that."""
+    cliniko.emulator.clinic = demo_clinic(utc_now())
+    sync_id = await server.start_sync()
+
+    async def leave_after(count: int) -> None:
+        async with server.stream(sync_id) as stream:
+            for _ in range(count):
+                if await anext(stream, None) is None:
+                    return
+
+    async with asyncio.TaskGroup() as watchers:
+        for count in range(60):
+            watchers.create_task(leave_after(count // 2))
+    # The fixture looks for what is left.
