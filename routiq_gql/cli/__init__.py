@@ -1,0 +1,8 @@
+"""The command line. One module a command; ``main`` turns every expected error into a sentence and an exit code.
+
+Exit codes: 0 done, 1 the work failed, 2 wrong use or settings, 3 the sync was cancelled, 130 stopped with Ctrl-C.
+"""
+
+from routiq_gql.cli.program import main
+
+__all__ = ["main"]

@@ -1,0 +1,78 @@
+"""``routiq-gql connect``: stores an organization's Cliniko API key, after trying it."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from routiq_gql.cli.running import run
+from routiq_gql.cli.terminal import clean_text, counted, open_terminal
+from routiq_gql.errors import BadInput
+from routiq_gql.logs import configure_logging
+from routiq_gql.runtime import open_runtime
+from routiq_gql.settings import Settings, load_settings
+from routiq_gql.sync.connections import ConnectedAccount, check_organization_id
+
+KEY_VARIABLE = "ROUTIQ_CLINIKO_API_KEY"
+
+EXAMPLES = "Example: routiq-gql connect org_123 < key.txt"
+
+
+def connect(
+    organization: Annotated[str, typer.Argument(metavar="ORG", help="The organization's id, such as org_123.")],
+    api_key: Annotated[
+        str,
+        typer.Option(
+            metavar="KEY",
+            envvar=KEY_VARIABLE,
+            help="The Cliniko API key. Left out, it is asked for, or read from standard input, and stays out of the "
+            "shell's history.",
+        ),
+    ] = "",
+    base_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where Cliniko's API is. Left out, the key's ending tells."),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check/--no-check", help="Try the key before it is stored.")] = True,
+) -> None:
+    """Connect an organization to Cliniko, or exchange its key. The key is stored encrypted."""
+    settings = load_settings()
+    configure_logging(settings, quiet=True)
+    check_organization_id(organization)
+    key = api_key or _read_key()
+    account = run(_connect(settings, organization, key, base_url, check))
+    terminal = open_terminal()
+    for line in _result_lines(account):
+        terminal.print(line)
+
+
+def _read_key() -> str:
+    if sys.stdin is not None and sys.stdin.isatty():
+        key = str(typer.prompt("Cliniko API key", hide_input=True))
+    else:
+        key = sys.stdin.readline() if sys.stdin is not None else ""
+    if not key.strip():
+        raise BadInput(f"The API key is missing. Set {KEY_VARIABLE}, pipe the key in, or use `--api-key KEY`.")
+    return key.strip()
+
+
+async def _connect(
+    settings: Settings, organization: str, api_key: str, base_url: str | None, check: bool
+) -> ConnectedAccount:
+    async with open_runtime(settings, run_syncs=False) as runtime:
+        return await runtime.connections.connect(organization, api_key, base_url, check=check)
+
+
+def _result_lines(account: ConnectedAccount) -> list[str]:
+    organization = account.organization_id
+    if account.access is None:
+        connected = f"Stored the connection of {organization} to {account.base_url}, without trying it."
+    else:
+        totals = " · ".join(
+            counted(total, name.replace("_", " ").removesuffix("s")) for name, total in account.access.totals.items()
+        )
+        connected = (
+            f"Connected {organization} to {clean_text(account.access.account_name or account.base_url)}. "
+            f"The key reads all that a sync needs: {totals}."
+        )
+    return [connected, f"Sync it: routiq-gql sync {organization}"]

@@ -1,0 +1,110 @@
+"""``routiq-gql demo``: an emulated clinic, the server and one FULL sync, in one process and one folder.
+
+The emulated Cliniko gets another port at each start, so the stored connection is renewed before the engine may look
+for a sync to go on with. A run that was interrupted is continued; otherwise a new sync is started.
+"""
+
+from typing import Annotated
+
+import structlog
+import typer
+from rich.console import Console
+
+from routiq_gql.app import create_app
+from routiq_gql.cli.demo_folder import DATABASE_URL, claim_demo_folder
+from routiq_gql.cli.progress import follow_sync, outcome_lines, progress_view
+from routiq_gql.cli.running import Stopped, run
+from routiq_gql.cli.serve import address_lines
+from routiq_gql.cli.terminal import open_terminal
+from routiq_gql.clock import utc_now
+from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, demo_clinic
+from routiq_gql.errors import RoutiqError, StorageError
+from routiq_gql.logs import configure_logging
+from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.server import Listener, listen_on_loopback
+from routiq_gql.server import serve as serve_app
+from routiq_gql.settings import Settings, load_settings
+from routiq_gql.sync.progress import SyncMode
+from routiq_gql.viewer import LOCAL_OPERATOR
+
+EXAMPLES = "Examples: routiq-gql demo --port 9123 · routiq-gql demo --fresh"
+
+DEMO_ORGANIZATION = "org_2xwHiNrj68eaRUlX10anlXGvzX7"
+
+REQUESTS_OF_A_SYNC = 42
+"""How many requests a sync of the demo clinic makes, one after the other; their latency makes its length."""
+SECONDS_BESIDES_REQUESTS = 2
+"""What such a sync takes when every request is answered at once."""
+
+log = structlog.get_logger(__name__)
+
+
+def demo(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 8000,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget earlier runs: start with an empty database.")] = False,
+    seconds: Annotated[
+        float, typer.Option(min=0, max=3600, help="About how long a sync takes; the emulated Cliniko answers slowly.")
+    ] = 20,
+) -> None:
+    """Watch an emulated clinic being synced: the server, its page, and one sync with a progress bar.
+
+    Keeps its database in ./.routiq-demo and serves until Ctrl-C.
+    """
+    listener = listen_on_loopback("127.0.0.1", port)
+    try:
+        with claim_demo_folder(fresh=fresh):
+            settings = _demo_settings()
+            configure_logging(settings, quiet=True)
+            run(_demo(settings, listener, max(0, seconds - SECONDS_BESIDES_REQUESTS) / REQUESTS_OF_A_SYNC))
+    except StorageError as error:
+        raise StorageError(f"{error.message} To start anew: routiq-gql demo --fresh") from None
+    except Stopped:
+        pass  # Ctrl-C is how a demo ends, also before it has begun
+    finally:
+        listener.close()
+
+
+def _demo_settings() -> Settings:
+    return load_settings(
+        database_url=DATABASE_URL,
+        cliniko_requests_per_minute=0,  # the emulated Cliniko has its own pace
+        shutdown_grace_seconds=1,  # whoever pressed Ctrl-C in a terminal is waiting
+    )
+
+
+async def _demo(settings: Settings, listener: Listener, latency_seconds: float) -> None:
+    terminal = open_terminal()
+    emulator = Emulator(demo_clinic(utc_now()), api_keys=EMULATED_API_KEY, latency_seconds=latency_seconds)
+    async with EmulatorServer(emulator) as cliniko:
+        async with open_runtime(settings, run_syncs=False) as idle:
+            await idle.connections.connect(DEMO_ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, check=False)
+        async with open_runtime(settings) as runtime:
+            app = create_app(settings, runtime=runtime, default_organization=DEMO_ORGANIZATION, allow_null_origin=True)
+
+            async def show() -> None:
+                for line in ("Harbour Street Physio, an emulated clinic", *address_lines(listener.url), ""):
+                    terminal.print(line)
+                await _sync_once(runtime, terminal)
+
+            await serve_app(app, listener, grace_seconds=settings.shutdown_grace_seconds, alongside=show)
+            dashboard = await runtime.syncs.dashboard(LOCAL_OPERATOR, DEMO_ORGANIZATION)
+    if dashboard.current_sync is not None:
+        reached = dashboard.current_sync.progress_percentage
+        terminal.print(f"Stopped. The sync goes on from {reached} % with the next demo.")
+
+
+async def _sync_once(runtime: Runtime, terminal: Console) -> None:
+    """Start or continue a sync and show it to its end. The server goes on whatever becomes of it."""
+    try:
+        begun = await runtime.syncs.start(LOCAL_OPERATOR, DEMO_ORGANIZATION, SyncMode.FULL)
+        if not begun.created:
+            terminal.print(f"Going on with the interrupted sync at {begun.sync.progress_percentage} %.")
+        with progress_view(terminal) as view:
+            last = await follow_sync(runtime.syncs, begun.sync.sync_id, view)
+        for line in outcome_lines(last):
+            terminal.print(line)
+    except RoutiqError as error:
+        terminal.print(error.message)
+    except Exception:
+        log.exception("the sync can't be shown")
+    terminal.print("The server goes on; start further syncs on its page or with its API. Ctrl-C ends it.")

@@ -1,0 +1,69 @@
+"""``routiq-gql emulator``: a stand-in for Cliniko on this machine, to try a server against without an account."""
+
+import asyncio
+from contextlib import suppress
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from routiq_gql.cli.running import Stopped, run
+from routiq_gql.cli.terminal import open_terminal
+from routiq_gql.clock import utc_now
+from routiq_gql.emulator import (
+    EMULATED_API_KEY,
+    Clinic,
+    Emulator,
+    EmulatorServer,
+    awkward_clinic,
+    demo_clinic,
+    generated_clinic,
+)
+from routiq_gql.logs import configure_logging
+from routiq_gql.server import listen_on_loopback
+from routiq_gql.settings import load_settings
+
+EXAMPLES = "Example: routiq-gql emulator --patients 5000 --port 9000"
+
+
+class ClinicName(StrEnum):
+    """The clinics that are written down; any other is generated."""
+
+    DEMO = "demo"
+    AWKWARD = "awkward"
+
+
+def emulator(
+    patients: Annotated[
+        int | None, typer.Option(min=0, max=200_000, help="Emulate a generated clinic with this many patients.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another seed makes another generated clinic of the same size.")] = 1,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 0,
+    clinic: Annotated[
+        ClinicName,
+        typer.Option(help="demo: the one of `routiq-gql demo`; awkward: a small one full of rare cases."),
+    ] = ClinicName.DEMO,
+) -> None:
+    """Run an emulated Cliniko on this machine, until Ctrl-C."""
+    configure_logging(load_settings(), quiet=True)
+    listener = listen_on_loopback("127.0.0.1", port)
+    listener.close()  # that it could be opened is all: the emulator opens one of its own
+    with suppress(Stopped):
+        run(_emulate(_clinic(patients, seed, clinic), listener.port))
+
+
+def _clinic(patients: int | None, seed: int, clinic: ClinicName) -> Clinic:
+    if patients is not None:
+        return generated_clinic(patients, utc_now(), seed)
+    return demo_clinic(utc_now()) if clinic is ClinicName.DEMO else awkward_clinic(utc_now())
+
+
+async def _emulate(clinic: Clinic, port: int) -> None:
+    async with EmulatorServer(Emulator(clinic, api_keys=EMULATED_API_KEY), port=port) as server:
+        terminal = open_terminal()
+        terminal.print(f"Emulated Cliniko at {server.base_url}")
+        terminal.print(
+            f"Connect: routiq-gql connect org_demo --base-url {server.base_url} --api-key {EMULATED_API_KEY}"
+        )
+        terminal.print("Stop with Ctrl-C.")
+        await asyncio.Event().wait()  # until a signal cancels it

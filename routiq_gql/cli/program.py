@@ -1,0 +1,80 @@
+"""The program ``routiq-gql``: its commands, and what becomes of their errors."""
+
+import os
+import sys
+from typing import Annotated, TextIO
+
+import typer
+
+from routiq_gql import __version__
+from routiq_gql.cli import connect, database, demo, emulator, schema, serve, sync
+from routiq_gql.cli.running import EXIT_FAILED, EXIT_STOPPED, EXIT_USAGE, Stopped
+from routiq_gql.cli.terminal import clean_text
+from routiq_gql.cliniko import ClinikoError, InvalidApiKey
+from routiq_gql.errors import RoutiqError
+
+PROGRAM = "routiq-gql"
+
+app = typer.Typer(name=PROGRAM, add_completion=False, pretty_exceptions_enable=False)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True, epilog=f"Begin with: {PROGRAM} demo")
+def _program(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version and end.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Sync a clinic's patients and appointments from Cliniko, and watch every step live."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+app.command(epilog=demo.EXAMPLES)(demo.demo)
+app.command(epilog=serve.EXAMPLES)(serve.serve)
+app.command(epilog=connect.EXAMPLES)(connect.connect)
+app.command(epilog=sync.EXAMPLES)(sync.sync)
+app.command(epilog=schema.EXAMPLES)(schema.schema)
+app.command(epilog=emulator.EXAMPLES)(emulator.emulator)
+app.add_typer(database.app, name="db")
+
+
+def main() -> None:
+    """Run the command that the arguments name and end the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIO) and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without "…" gets "?" instead of an error
+    try:
+        code = app(prog_name=PROGRAM, standalone_mode=False)
+    except typer.TyperException as error:
+        code = _complain(_usage_sentence(error), EXIT_USAGE)
+    except RoutiqError as error:
+        code = _complain(error.message, EXIT_USAGE)
+    except ClinikoError as error:
+        code = _complain(
+            f"{error.message} {error.what_to_do}", EXIT_USAGE if isinstance(error, InvalidApiKey) else EXIT_FAILED
+        )
+    except (Stopped, typer.Abort, KeyboardInterrupt):
+        code = EXIT_STOPPED
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing may be written to it any more, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = EXIT_FAILED
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(sentence: str, code: int) -> int:
+    print(clean_text(sentence), file=sys.stderr)  # noqa: T201 — this is what a command line is for
+    return code
+
+
+def _usage_sentence(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else PROGRAM
+    return f"{error.format_message().rstrip('.')}. Type `{command} --help` to see what is possible."

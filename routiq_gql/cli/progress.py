@@ -1,0 +1,134 @@
+"""A sync in the terminal: a bar that moves with log lines above it, or plain lines where output is no terminal.
+
+Everything that comes from a sync is shown as text: no markup, no control characters.
+"""
+
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
+from typing import Protocol
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from routiq_gql.cli.terminal import clean_text, counted
+from routiq_gql.sync.progress import TOTAL_STEPS, LogLevel, LogLine, SyncSnapshot, SyncState
+from routiq_gql.sync.service import SyncService
+from routiq_gql.viewer import LOCAL_OPERATOR
+
+_STYLES = {LogLevel.INFO: "", LogLevel.SUCCESS: "green", LogLevel.WARNING: "yellow", LogLevel.ERROR: "red"}
+
+PLAIN_STEP_PERCENT = 5
+"""Without a terminal, a new percentage within a step gets a line only when it is this much further."""
+
+
+class ProgressView(Protocol):
+    """Where a sync is shown."""
+
+    def show_line(self, line: LogLine) -> None: ...
+
+    def show_progress(self, snapshot: SyncSnapshot) -> None: ...
+
+
+async def follow_sync(syncs: SyncService, sync_id: str, view: ProgressView) -> SyncSnapshot:
+    """Show a sync until it has ended, and return how it ended.
+
+    Raises:
+        SyncNotFound: There is no such sync.
+    """
+    last: SyncSnapshot | None = None
+    async with aclosing(syncs.follow(LOCAL_OPERATOR, sync_id)) as updates:
+        async for update in updates:
+            if isinstance(update, LogLine):
+                view.show_line(update)
+            else:
+                view.show_progress(update)
+                last = update
+    return last or await syncs.status(LOCAL_OPERATOR, sync_id)
+
+
+@contextmanager
+def progress_view(console: Console) -> Iterator[ProgressView]:
+    """A view that fits ``console``; the bar is gone after the block, the log lines stay."""
+    if not console.is_terminal:
+        yield _PlainLines(console)
+        return
+    with Live(console=console, transient=True, refresh_per_second=8) as live:
+        yield _Bar(live)
+
+
+def outcome_lines(snapshot: SyncSnapshot) -> list[str]:
+    """What to say when a sync has ended: the result, or what went wrong and what to do."""
+    if snapshot.status is SyncState.COMPLETED and snapshot.completed_at is not None:
+        seconds = (snapshot.completed_at - snapshot.started_at).total_seconds()
+        found = f"{counted(snapshot.patients_found, 'patient')}, {counted(snapshot.appointments_found, 'appointment')}"
+        stored = counted(snapshot.active_patients_stored, "active patient")
+        return [f"Sync completed in {seconds:.1f} s: {found} in the window, {stored} stored."]
+    ending = "was cancelled" if snapshot.status is SyncState.CANCELLED else "failed"
+    where = f"Sync {ending} at step {snapshot.step.value} of {TOTAL_STEPS}, {snapshot.progress_percentage} %"
+    if snapshot.failure is None or snapshot.status is SyncState.CANCELLED:
+        return [f"{where}."]
+    return [f"{where}: {clean_text(snapshot.failure.message)}", clean_text(snapshot.failure.what_to_do)]
+
+
+def counts_text(snapshot: SyncSnapshot) -> str:
+    """``641 patients · 1,247 appointments · 89 active``."""
+    found = f"{counted(snapshot.patients_found, 'patient')} · {counted(snapshot.appointments_found, 'appointment')}"
+    return f"{found} · {snapshot.active_patients_identified:,} active"
+
+
+class _Bar:
+    """Three lines at the bottom of the terminal; rich draws log lines above them."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def show_line(self, line: LogLine) -> None:
+        text = Text(f"{line.time.astimezone():%H:%M:%S}  ", style="dim")
+        text.append(clean_text(line.message), style=_STYLES[line.level] or "not dim")
+        self._live.console.print(text)
+
+    def show_progress(self, snapshot: SyncSnapshot) -> None:
+        self._live.update(_draw(snapshot), refresh=True)
+
+
+def _draw(snapshot: SyncSnapshot) -> RenderableType:
+    bar = Table.grid(expand=True, padding=(0, 1))
+    bar.add_column(ratio=1)
+    bar.add_column(justify="right", width=5)
+    bar.add_row(ProgressBar(total=100, completed=snapshot.progress_percentage), f"{snapshot.progress_percentage} %")
+    step = Text(f"Step {snapshot.step.value} of {TOTAL_STEPS}  ", style="bold")
+    step.append(clean_text(snapshot.current_step), style="yellow" if snapshot.resumes_at else "not bold")
+    return Group(Text(), step, bar, Text(counts_text(snapshot), style="dim"))
+
+
+class _PlainLines:
+    """A line for each log line, and one for each new step or every few percent."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._shown: SyncSnapshot | None = None
+
+    def show_line(self, line: LogLine) -> None:
+        level = "" if line.level is LogLevel.INFO else f"{line.level.value}: "
+        self._console.print(f"{line.time.astimezone():%H:%M:%S}  {level}{clean_text(line.message)}")
+
+    def show_progress(self, snapshot: SyncSnapshot) -> None:
+        if self._shown is not None and not self._is_news(self._shown, snapshot):
+            return
+        self._shown = snapshot
+        self._console.print(
+            f"{snapshot.last_updated.astimezone():%H:%M:%S}  {snapshot.progress_percentage:3d} %  "
+            f"step {snapshot.step.value}/{TOTAL_STEPS}  {clean_text(snapshot.current_step)}  ({counts_text(snapshot)})"
+        )
+
+    @staticmethod
+    def _is_news(shown: SyncSnapshot, snapshot: SyncSnapshot) -> bool:
+        return (
+            snapshot.step != shown.step
+            or snapshot.status != shown.status
+            or snapshot.resumes_at != shown.resumes_at
+            or snapshot.progress_percentage >= shown.progress_percentage + PLAIN_STEP_PERCENT
+        )

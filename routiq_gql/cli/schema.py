@@ -1,0 +1,45 @@
+"""``routiq-gql schema``: the GraphQL schema as text, for code generators and for review."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from routiq_gql.api.graphql import schema_text
+from routiq_gql.cli.running import EXIT_FAILED
+from routiq_gql.errors import BadInput
+
+EXAMPLES = "Example: routiq-gql schema --output schema.graphql"
+
+DEFAULT_FILE = Path("schema.graphql")
+
+
+def schema(
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it to this file instead of standard output.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; the exit code is 1 when FILE (schema.graphql) differs.")
+    ] = False,
+) -> None:
+    """Print the GraphQL schema, sorted and with descriptions."""
+    text = schema_text()
+    if check:
+        _compare(output or DEFAULT_FILE, text)
+    elif output is None:
+        typer.echo(text, nl=False)
+    else:
+        try:
+            output.write_text(text, encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise BadInput(f"{output} can't be written ({error.strerror}). Use another `--output FILE`.") from None
+
+
+def _compare(file: Path, text: str) -> None:
+    try:
+        current = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        current = ""
+    if current != text:
+        typer.echo(f"{file} is not up to date. Type: routiq-gql schema --output {file}", err=True)
+        raise typer.Exit(EXIT_FAILED)

@@ -1,0 +1,50 @@
+"""``routiq-gql serve``: the API and the page on this machine, until Ctrl-C."""
+
+from typing import Annotated
+
+import typer
+
+from routiq_gql.app import create_app
+from routiq_gql.cli.running import run
+from routiq_gql.cli.terminal import open_terminal
+from routiq_gql.logs import configure_logging
+from routiq_gql.runtime import open_runtime
+from routiq_gql.server import Listener, listen_on_loopback
+from routiq_gql.server import serve as serve_app
+from routiq_gql.settings import Settings, load_settings
+
+EXAMPLES = "Example: routiq-gql serve --port 8080"
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="A name or address of this machine.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 8000,
+) -> None:
+    """Serve GraphQL, REST and the page, and run syncs."""
+    settings = load_settings()
+    configure_logging(settings)
+    listener = listen_on_loopback(host, port)
+    try:
+        run(_serve(settings, listener))
+    finally:
+        listener.close()
+
+
+async def _serve(settings: Settings, listener: Listener) -> None:
+    async def announce() -> None:
+        terminal = open_terminal()
+        for line in address_lines(listener.url):
+            terminal.print(line)
+
+    async with open_runtime(settings) as runtime:
+        await serve_app(
+            create_app(settings, runtime=runtime),
+            listener,
+            grace_seconds=settings.shutdown_grace_seconds,
+            alongside=announce,
+        )
+
+
+def address_lines(url: str) -> list[str]:
+    """Where a person and a program find what at ``url``."""
+    return [f"Page     {url}/", f"GraphQL  {url}/graphql", f"REST     {url}/api/v1/sync", "Stop with Ctrl-C."]

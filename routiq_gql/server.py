@@ -1,0 +1,186 @@
+"""How the ASGI application is put on the network: which addresses may be listened on, and how serving ends.
+
+The commands ``serve``, ``demo`` and ``emulator`` call it. Sockets are opened before anything else, so that a port
+in use is a sentence and not half a start. Uvicorn's access log stays off: it would write query strings.
+"""
+
+import asyncio
+import errno
+import ipaddress
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from math import ceil
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.server import HANDLED_SIGNALS
+
+from routiq_gql.errors import SettingsError
+
+MAX_FRAME_BYTES = 256 * 1024
+"""The largest websocket message that is read; the same limit holds for request bodies."""
+
+
+class Listener:
+    """Open sockets of one host and port. Close it, or give it to ``serve``, which does."""
+
+    def __init__(self, host: str, sockets: Sequence[socket.socket]) -> None:
+        self._host = host
+        self.sockets = list(sockets)
+        self.port: int = self.sockets[0].getsockname()[1]
+
+    @property
+    def url(self) -> str:
+        """``http://127.0.0.1:8000``, without a slash at the end."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self.port}"
+
+    def close(self) -> None:
+        """Give the port back. Does nothing the second time."""
+        for listening in self.sockets:
+            listening.close()
+
+
+def listen_on_loopback(host: str, port: int) -> Listener:
+    """Open ``port`` (0: any free one) on every address of ``host``.
+
+    Raises:
+        SettingsError: The host is unknown, one of its addresses can be reached from elsewhere, or the port is taken.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, UnicodeError):
+        raise SettingsError(f"There is no host {host!r}. Use `--host 127.0.0.1`.") from None
+    # Sorted: IPv4 first, which is what a URL with a fixed port is most often opened with.
+    addresses = sorted({(family.value, str(address[0])) for family, _, _, _, address in found})
+    for _, address in addresses:
+        if not ipaddress.ip_address(address.partition("%")[0]).is_loopback:
+            raise SettingsError(
+                f"With ROUTIQ_AUTH=off the server listens on this machine only, and {host!r} can be reached from "
+                "elsewhere. Use `--host 127.0.0.1`."
+            )
+    sockets: list[socket.socket] = []
+    try:
+        for family, address in addresses:
+            sockets.append(
+                _open(socket.AddressFamily(family), address, sockets[0].getsockname()[1] if sockets else port)
+            )
+    except OSError as error:
+        for opened in sockets:
+            opened.close()
+        # A host may have an IPv6 address in its hosts file although the machine has no IPv6.
+        if error.errno == errno.EADDRNOTAVAIL and sockets:
+            return listen_on_loopback(addresses[0][1], port)
+        raise SettingsError(_why_not(error, host, port)) from None
+    return Listener(host, sockets)
+
+
+def _open(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    # Named as TCP: asyncio switches Nagle's delay off only for sockets that say so.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind((address, port))
+        listening.listen(512)  # as many waiting connections as a burst of reconnecting browsers may bring
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _why_not(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} on {host} is in use. Choose another one, for example `--port {_free_port()}`."
+    if error.errno == errno.EACCES:
+        return f"This user may not listen on port {port}. Choose one above 1023, for example `--port 8000`."
+    return f"{host!r} is no address of this machine. Use `--host 127.0.0.1`."
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def serve(
+    app: ASGIApp,
+    listener: Listener,
+    *,
+    grace_seconds: float,
+    alongside: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then end open streams within ``grace_seconds``; a second Ctrl-C doesn't wait.
+
+    Args:
+        alongside: Runs from the moment the server answers, and is cancelled when it begins to stop. It handles its
+            own errors: one that escapes stops the server and rises here.
+    """
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        lifespan="on",
+        ws_max_size=MAX_FRAME_BYTES,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=ceil(grace_seconds),
+    )
+    server = _Server(config, alongside)
+    try:
+        await server.serve(sockets=listener.sockets)
+    finally:
+        listener.close()
+        await server.end_alongside()
+    server.raise_from_alongside()
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's server, which ends on a signal without raising the signal again afterwards.
+
+    The signal handler stays a method of the server: sse-starlette finds the server by it to end its streams.
+    """
+
+    def __init__(self, config: uvicorn.Config, alongside: Callable[[], Awaitable[None]] | None) -> None:
+        super().__init__(config)
+        self._alongside = alongside
+        self._task: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        previous = {number: signal.signal(number, self.handle_exit) for number in HANDLED_SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self._alongside is not None:
+            self._task = asyncio.create_task(self._run(self._alongside))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self.end_alongside()
+        await super().shutdown(sockets=sockets)
+
+    async def _run(self, alongside: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await alongside()
+        except Exception:
+            self.should_exit = True
+            raise
+
+    async def end_alongside(self) -> None:
+        """Cancel what runs alongside and wait for its end."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    def raise_from_alongside(self) -> None:
+        """Let the error that ended what ran alongside rise, if one did."""
+        if self._task is not None and not self._task.cancelled() and (error := self._task.exception()):
+            raise error

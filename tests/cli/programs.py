@@ -1,0 +1,122 @@
+"""Runs ``routiq-gql`` in a process of its own, the way an operator does, and reads what it prints."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+PATIENCE_SECONDS = 60
+"""How long a test waits for something that is bound to happen, on a slow machine."""
+
+
+class Program:
+    """A running ``routiq-gql``. Leave the block and it has ended, by force if need be."""
+
+    def __init__(self, *arguments: str, folder: Path, settings: dict[str, str] | None = None, stdin: str | None = None):
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("ROUTIQ_")}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "routiq_gql", *arguments],
+            cwd=folder,
+            env={**environment, "PYTHONWARNINGS": "error", **(settings or {})},
+            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        if stdin is not None:
+            self.process.stdin.write(stdin)
+            self.process.stdin.close()
+        self._news = threading.Condition()
+        self._lines: dict[str, list[str]] = {"stdout": [], "stderr": []}
+        self._open = 2
+        self._readers = [
+            threading.Thread(target=self._read, args=(name, stream), daemon=True)
+            for name, stream in (("stdout", self.process.stdout), ("stderr", self.process.stderr))
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def __enter__(self) -> "Program":
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.process.kill()
+        self.process.wait()
+        for reader in self._readers:
+            reader.join()
+        for stream in (self.process.stdout, self.process.stderr):
+            stream.close()
+
+    @property
+    def output(self) -> str:
+        """Standard output so far."""
+        return self._text("stdout")
+
+    @property
+    def complaints(self) -> str:
+        """Standard error so far."""
+        return self._text("stderr")
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """The first match in standard output, as soon as it is there; a failed test when the program ends before."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        with self._news:
+            while True:
+                if match := re.search(pattern, "".join(self._lines["stdout"])):
+                    return match
+                assert self._open, f"It ended before it printed {pattern!r}:\n{self._all()}"
+                assert self._news.wait(until - time.monotonic()), f"It did not print {pattern!r}:\n{self._all()}"
+
+    def url(self) -> str:
+        """Where the server that the program announces can be reached."""
+        return self.wait_for(r"(http://127\.0\.0\.1:\d+)/graphql").group(1)
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def end(self) -> int:
+        """The exit code, once the program has ended by itself."""
+        code = self.process.wait(PATIENCE_SECONDS)
+        for reader in self._readers:
+            reader.join(PATIENCE_SECONDS)
+        return code
+
+    def _read(self, name: str, stream: IO[str]) -> None:
+        for line in stream:
+            with self._news:
+                self._lines[name].append(line)
+                self._news.notify_all()
+        with self._news:
+            self._open -= 1
+            self._news.notify_all()
+
+    def _text(self, name: str) -> str:
+        with self._news:
+            return "".join(self._lines[name])
+
+    def _all(self) -> str:
+        return "".join(self._lines["stdout"] + self._lines["stderr"])
+
+
+def run_program(
+    *arguments: str, folder: Path, settings: dict[str, str] | None = None, stdin: str | None = None
+) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of a command that ends by itself."""
+    with Program(*arguments, folder=folder, settings=settings, stdin=stdin) as program:
+        code = program.end()
+        return code, program.output, program.complaints
+
+
+def percentages(lines: Iterable[str]) -> list[int]:
+    """The percentages of plain progress lines."""
+    return [int(match.group(1)) for line in lines if (match := re.search(r"(\d+) %  step", line))]

@@ -1,0 +1,126 @@
+"""``routiq-gql demo`` as a stranger meets it: URLs, a sync with the documented figures, and Ctrl-C at any time."""
+
+import re
+import signal
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from routiq_gql.cli.demo import REQUESTS_OF_A_SYNC
+from routiq_gql.clock import utc_now
+from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, demo_clinic
+from routiq_gql.runtime import open_runtime
+from routiq_gql.settings import load_settings
+from routiq_gql.sync.progress import SyncMode, SyncState
+from routiq_gql.viewer import LOCAL_OPERATOR
+from tests.cli.programs import Program, percentages
+
+ORGANIZATION = "org_2xwHiNrj68eaRUlX10anlXGvzX7"
+FIGURES = "641 patients, 1,247 appointments in the window, 89 active patients stored."
+SYNC_ID = rf"sync_{ORGANIZATION}_\d+_\d+(_\d+)?"
+
+
+def _demo(folder: Path, *arguments: str) -> Program:
+    return Program("demo", "--port", "0", *arguments, folder=folder)
+
+
+def _current_sync_id(url: str) -> str:
+    return str(_answer(f"{url}/api/v1/sync/dashboard/{ORGANIZATION}")["current_sync"]["sync_id"])
+
+
+def _answer(url: str) -> Any:
+    response = httpx.get(url)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def test_a_demo_shows_addresses_syncs_and_ends_with_ctrl_c(folder: Path):
+    """The addresses come first, then the sync to its end with the documented figures; Ctrl-C ends it without noise."""
+    with _demo(folder, "--seconds", "0") as demo:
+        url = demo.url()
+        demo.wait_for(re.escape(FIGURES))
+        demo.wait_for("Ctrl-C ends it")
+        dashboard = _answer(f"{url}/api/v1/sync/dashboard/{ORGANIZATION}")
+        assert dashboard["sync_available"] is True
+        assert dashboard["current_sync"] is None
+        stats = dashboard["patient_stats"]
+        assert (stats["active_patients"], stats["patients_with_upcoming"], stats["patients_with_recent"]) == (
+            89,
+            23,
+            66,
+        )
+        demo.send(signal.SIGINT)
+        assert demo.end() == 0
+        assert demo.complaints == ""
+        assert demo.output.index(url) < demo.output.index("step 1/8")
+        shown = percentages(demo.output.splitlines())
+        assert shown == sorted(shown)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_stopped_in_the_middle_goes_on_the_next_time(folder: Path, number: signal.Signals):
+    """The same sync continues from where it was, although the emulated Cliniko has another port now."""
+    with _demo(folder, "--seconds", "20") as demo:
+        sync_id = _current_sync_id(demo.url())
+        demo.wait_for(r"step 5/8")
+        demo.send(number)
+        assert demo.end() == 0
+        assert demo.complaints == ""
+        assert re.search(r"goes on from \d+ % with the next demo", demo.output)
+        reached = max(percentages(demo.output.splitlines()))
+    with _demo(folder, "--seconds", "0") as demo:
+        assert re.fullmatch(SYNC_ID, sync_id)
+        url = demo.url()
+        demo.wait_for(re.escape(FIGURES))
+        assert "Going on with the interrupted sync" in demo.output
+        assert min(percentages(demo.output.splitlines())) >= reached
+        history = _answer(f"{url}/api/v1/sync/history/{ORGANIZATION}")
+        assert [sync["sync_id"] for sync in history["recent_syncs"]] == [sync_id]
+
+
+def test_a_second_demo_syncs_anew_and_a_fresh_one_forgets(folder: Path):
+    """After a completed sync the next demo runs another one; --fresh begins with an empty history."""
+    for arguments, total in (([], 1), ([], 2), (["--fresh"], 1)):
+        with _demo(folder, "--seconds", "0", *arguments) as demo:
+            url = demo.url()
+            demo.wait_for(re.escape(FIGURES))
+            history = _answer(f"{url}/api/v1/sync/history/{ORGANIZATION}")
+            assert (history["total_syncs"], history["successful_syncs"]) == (total, total)
+            demo.send(signal.SIGTERM)
+            assert demo.end() == 0
+
+
+async def test_the_demo_knows_how_many_requests_a_sync_makes(folder: Path):
+    """The length of a demo's sync is set by the latency of each answer, so their number has to be right."""
+    settings = load_settings(database_url=f"sqlite+aiosqlite:///{folder}/routiq.db", cliniko_requests_per_minute=0)
+    async with EmulatorServer(Emulator(demo_clinic(utc_now()))) as cliniko, open_runtime(settings) as runtime:
+        await runtime.connections.connect(ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, check=False)
+        begun = await runtime.syncs.start(LOCAL_OPERATOR, ORGANIZATION, SyncMode.FULL)
+        async with aclosing(runtime.syncs.watch(LOCAL_OPERATOR, begun.sync.sync_id)) as snapshots:
+            last = [snapshot async for snapshot in snapshots][-1]
+    assert last.status is SyncState.COMPLETED
+    assert len(cliniko.emulator.requests) == pytest.approx(REQUESTS_OF_A_SYNC, rel=0.1)
+
+
+def test_the_page_knows_its_organization(folder: Path):
+    """Opening the address shows a page that is about the emulated clinic without typing anything."""
+    with _demo(folder, "--seconds", "0") as demo:
+        page = httpx.get(demo.url() + "/")
+        assert page.status_code == 200
+        assert ORGANIZATION in page.text
+
+
+def test_ctrl_c_is_quick_while_someone_watches(folder: Path):
+    """An open event stream doesn't hold the demo up."""
+    with _demo(folder, "--seconds", "30") as demo:
+        url = demo.url()
+        demo.wait_for(r"step 4/8")
+        with httpx.stream("GET", f"{url}/api/v1/sync/stream/{_current_sync_id(url)}", timeout=30) as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            demo.send(signal.SIGINT)
+            assert demo.process.wait(10) == 0
+        assert demo.complaints == ""

@@ -1,0 +1,135 @@
+"""What a sync looks like in a terminal and in a pipe, whatever its texts hold."""
+
+import io
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from routiq_gql.cli.progress import counts_text, outcome_lines, progress_view
+from routiq_gql.cli.terminal import clean_text, counted, open_terminal
+from routiq_gql.sync.progress import (
+    FailureCode,
+    LogLevel,
+    LogLine,
+    SyncFailure,
+    SyncMode,
+    SyncSnapshot,
+    SyncState,
+    SyncStep,
+)
+
+BEGIN = datetime(2026, 3, 2, 9, 0, 0, tzinfo=UTC)
+
+SNAPSHOT = SyncSnapshot(
+    key=1,
+    sync_id="sync_org_1_20260302_090000",
+    organization_id="org_1",
+    mode=SyncMode.FULL,
+    status=SyncState.FETCHING_PATIENTS,
+    step=SyncStep.FETCHING_PATIENTS,
+    progress_percentage=43,
+    current_step="300 of 641 patients",
+    patients_found=300,
+    appointments_found=1247,
+    active_patients_identified=89,
+    active_patients_stored=0,
+    started_at=BEGIN,
+    completed_at=None,
+    estimated_completion=None,
+    resumes_at=None,
+    failure=None,
+    last_updated=BEGIN,
+    version=7,
+    last_log_seq=3,
+)
+LINE = LogLine(SNAPSHOT.sync_id, 1, BEGIN, LogLevel.SUCCESS, SyncStep.FETCHING_PATIENTS, "Found 641 patients")
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _kind_of_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+def _shown(*updates: LogLine | SyncSnapshot, terminal: bool) -> str:
+    text = _Terminal() if terminal else io.StringIO()
+    console = open_terminal(text)
+    with progress_view(console) as view:
+        for update in updates:
+            if isinstance(update, LogLine):
+                view.show_line(update)
+            else:
+                view.show_progress(update)
+    return text.getvalue()
+
+
+def test_a_terminal_shows_step_percentage_counts_and_log():
+    """Everything worth knowing is in sight: where it is, how far, how many, and what was said."""
+    shown = _shown(SNAPSHOT, LINE, terminal=True)
+    for part in ("Step 4 of 8", "300 of 641 patients", "43 %", "1,247 appointments", "89 active", "Found 641 patients"):
+        assert part in shown
+    assert "━" in shown
+
+
+def test_a_pipe_gets_plain_lines_and_not_too_many():
+    """In a file or another program's hands there is a line per step or five percent, and no control codes."""
+    further = [replace(SNAPSHOT, progress_percentage=p, version=p) for p in range(43, 50)]
+    shown = _shown(LINE, *further, replace(SNAPSHOT, step=SyncStep.LOADING_TYPES, version=60), terminal=False)
+    lines = shown.splitlines()
+    assert "\x1b" not in shown
+    assert [line[10:15].strip() for line in lines[1:]] == ["43 %", "48 %", "43 %"]
+    assert "success: Found 641 patients" in lines[0]
+    assert "step 4/8  300 of 641 patients  (300 patients · 1,247 appointments · 89 active)" in lines[1]
+
+
+def test_a_wait_is_shown_at_once_in_a_pipe():
+    """That a sync waits for Cliniko is news, even when the percentage stands still."""
+    waiting = replace(
+        SNAPSHOT, current_step="Waiting for Cliniko's rate limit", resumes_at=BEGIN + timedelta(seconds=23)
+    )
+    assert "Waiting for Cliniko's rate limit" in _shown(SNAPSHOT, waiting, terminal=False)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_texts_cannot_steer_the_terminal(terminal: bool):
+    """A hostile text is shown as text: it can't recolour, clear, retitle or mirror anything."""
+    hostile = "[bold red]x[/] [link=http://evil]y[/link] :smile: \x1b]0;title\x07\x1b[2J\r\u202egnp.exe\x9b31m"
+    snapshot, line = replace(SNAPSHOT, current_step=hostile), replace(LINE, message=hostile)
+    shown = _shown(line, snapshot, terminal=terminal)
+    for dangerous in ("\x1b]0", "\x1b[2J", "\x07", "\u202e", "\x9b"):
+        assert dangerous not in shown
+    for plain in ("[bold red]x[/]", "[link=http://evil]y[/link]", ":smile:"):
+        assert plain in shown
+
+
+def test_clean_text_keeps_what_is_only_unusual():
+    """Names from all over the world stay as they are."""
+    assert clean_text("Zoë Ångström 李 🙂 – …") == "Zoë Ångström 李 🙂 – …"
+    assert clean_text("a\nb\tc\u2028d\ud800e") == "a�b�c�d�e"
+
+
+def test_counts_read_like_a_sentence():
+    """One patient, two patients, and separators in large numbers."""
+    assert [counted(n, "patient") for n in (0, 1, 1247)] == ["0 patients", "1 patient", "1,247 patients"]
+    assert counts_text(SNAPSHOT) == "300 patients · 1,247 appointments · 89 active"
+
+
+def test_each_ending_says_what_became_of_the_sync():
+    """Done with its figures; failed with the reason and what to do; cancelled with how far it had come."""
+    ended = replace(SNAPSHOT, completed_at=BEGIN + timedelta(seconds=20.25), patients_found=641)
+    completed = replace(ended, status=SyncState.COMPLETED, progress_percentage=100, active_patients_stored=89)
+    assert outcome_lines(completed) == [
+        "Sync completed in 20.2 s: 641 patients, 1,247 appointments in the window, 89 active patients stored."
+    ]
+    failure = SyncFailure(FailureCode.KEY_REFUSED, SyncStep.CHECKING_CREDENTIALS, "Refused.\x1b[2J", "Make a new key.")
+    failed = replace(ended, status=SyncState.FAILED, failure=failure)
+    assert outcome_lines(failed) == ["Sync failed at step 4 of 8, 43 %: Refused.�[2J", "Make a new key."]
+    cancelled = replace(ended, status=SyncState.CANCELLED, failure=failure)
+    assert outcome_lines(cancelled) == ["Sync was cancelled at step 4 of 8, 43 %."]

@@ -1,0 +1,199 @@
+"""``connect`` and ``sync`` as an operator uses them: alone, beside a server, interrupted, refused."""
+
+import asyncio
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, demo_clinic
+from tests.cli.programs import PATIENCE_SECONDS, Program, percentages, run_program
+
+ORGANIZATION = "org_harbour"
+UNPACED = {"ROUTIQ_CLINIKO_REQUESTS_PER_MINUTE": "0"}
+
+
+@pytest.fixture
+async def cliniko() -> AsyncIterator[EmulatorServer]:
+    """The demo clinic, answering at once."""
+    async with EmulatorServer(Emulator(demo_clinic(datetime.now(UTC)))) as server:
+        yield server
+
+
+async def _run(*arguments: str, folder: Path, stdin: str | None = None) -> tuple[int, str, str]:
+    """In a thread: the emulator answers on this event loop meanwhile."""
+    return await asyncio.to_thread(run_program, *arguments, folder=folder, settings=UNPACED, stdin=stdin)
+
+
+def _files_with(folder: Path, text: str) -> list[Path]:
+    return [file for file in folder.iterdir() if text.encode() in file.read_bytes()]
+
+
+async def _connect(folder: Path, cliniko: EmulatorServer) -> None:
+    code, _, err = await _run(
+        "connect", ORGANIZATION, "--base-url", cliniko.base_url, folder=folder, stdin=EMULATED_API_KEY + "\n"
+    )
+    assert code == 0, err
+
+
+async def test_connect_checks_the_key_and_never_shows_it(folder: Path, cliniko: EmulatorServer):
+    """The account is named, every list that a sync reads was tried, and the key is nowhere to be seen or found."""
+    code, out, err = await _run(
+        "connect", ORGANIZATION, "--base-url", cliniko.base_url, folder=folder, stdin=EMULATED_API_KEY + "\n"
+    )
+    assert (code, err) == (0, "")
+    assert "Harbour Street Physio" in out
+    assert "641 patients" in out
+    assert f"routiq-gql sync {ORGANIZATION}" in out
+    assert EMULATED_API_KEY not in out
+    assert {request.resource for request in cliniko.emulator.requests} >= {"patients", "attendees"}
+    assert not _files_with(folder, EMULATED_API_KEY)
+
+
+async def test_connect_takes_the_key_from_the_environment(folder: Path, cliniko: EmulatorServer):
+    """A key in a variable stays out of the shell's history as well."""
+    code, _, err = await asyncio.to_thread(
+        run_program,
+        *("connect", ORGANIZATION, "--base-url", cliniko.base_url),
+        folder=folder,
+        settings={"ROUTIQ_CLINIKO_API_KEY": EMULATED_API_KEY},
+    )
+    assert (code, err) == (0, "")
+
+
+async def test_a_refused_key_is_not_stored(folder: Path, cliniko: EmulatorServer):
+    """Connecting with a wrong key fails with a reason, and there is no connection afterwards."""
+    code, out, err = await _run(
+        "connect", ORGANIZATION, "--base-url", cliniko.base_url, folder=folder, stdin="MS0xd3Jvbmcta2V5-au1\n"
+    )
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+    assert "MS0x" not in err
+    assert (await _run("sync", ORGANIZATION, folder=folder))[0] == 2
+
+
+async def test_sync_alone_runs_to_the_end(folder: Path, cliniko: EmulatorServer):
+    """With no server about, the command runs the sync itself, in plain growing lines, with the right figures."""
+    await _connect(folder, cliniko)
+    code, out, err = await _run("sync", ORGANIZATION, folder=folder)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0].startswith(f"Sync started: sync_{ORGANIZATION}_")
+    shown = percentages(lines)
+    assert shown == sorted(shown)
+    assert shown[-1] == 100
+    assert "641 patients, 1,247 appointments in the window, 89 active patients stored." in lines[-1]
+    assert "\x1b" not in out
+
+
+async def test_a_failed_sync_says_why_and_exits_with_1(folder: Path, cliniko: EmulatorServer):
+    """The exit code tells a script, the sentences tell a person what to do."""
+    code, _, err = await _run(
+        *("connect", ORGANIZATION, "--no-check", "--base-url", cliniko.base_url),
+        folder=folder,
+        stdin="MS0xd3Jvbmcta2V5-au1\n",
+    )
+    assert (code, err) == (0, "")
+    code, out, err = await _run("sync", ORGANIZATION, folder=folder)
+    assert (code, err) == (1, "")
+    assert "Sync failed at step 3 of 8" in out
+
+
+async def test_sync_beside_a_server_only_watches(folder: Path, cliniko: EmulatorServer):
+    """A server that holds the database runs the sync; the command starts it there and shows it to the end."""
+    await _connect(folder, cliniko)
+    with Program("serve", "--port", "0", folder=folder, settings=UNPACED) as server:
+        url = await asyncio.to_thread(server.url)
+        code, out, err = await _run("sync", ORGANIZATION, folder=folder)
+        assert (code, err) == (0, "")
+        assert "89 active patients stored" in out
+        sync_id = re.search(r"sync_org_harbour_\d+_\d+", out).group()
+        assert f"sync_id={sync_id}" in server.complaints  # the server's log tells of running it
+        async with httpx.AsyncClient(base_url=url) as client:
+            status = (await client.get(f"/api/v1/sync/status/{sync_id}")).json()
+        assert (status["status"], status["active_patients_stored"]) == ("completed", 89)
+        server.send(signal.SIGTERM)
+        assert await asyncio.to_thread(server.end) == 0
+
+
+async def test_a_sync_cancelled_elsewhere_exits_with_3(folder: Path, cliniko: EmulatorServer):
+    """Someone cancels on the page what an operator follows in the terminal: the command says so and ends."""
+    cliniko.emulator.latency_seconds = 0.3
+    await _connect(folder, cliniko)
+    with (
+        Program("serve", "--port", "0", folder=folder, settings=UNPACED) as server,
+        Program("sync", ORGANIZATION, folder=folder, settings=UNPACED) as sync,
+    ):
+        url = await asyncio.to_thread(server.url)
+        sync_id = (await asyncio.to_thread(sync.wait_for, r"sync_org_harbour_\d+_\d+")).group()
+        async with httpx.AsyncClient(base_url=url) as client:
+            assert (await client.delete(f"/api/v1/sync/cancel/{sync_id}")).json()["message"] == "Sync cancelled"
+        assert await asyncio.to_thread(sync.end) == 3
+        assert "Sync was cancelled" in sync.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_an_interrupted_sync_goes_on_with_the_next_one(
+    folder: Path, cliniko: EmulatorServer, number: signal.Signals
+):
+    """Ctrl-C leaves the sync where it is and says so; typing the same again continues it and reads nothing twice."""
+    cliniko.emulator.latency_seconds = 0.1
+    await _connect(folder, cliniko)
+    with Program("sync", ORGANIZATION, folder=folder, settings=UNPACED) as sync:
+        first = await asyncio.to_thread(sync.wait_for, r"Sync started: (\S+)")
+        await asyncio.to_thread(sync.wait_for, r"step 5/8")
+        sync.send(number)
+        assert await asyncio.to_thread(sync.end) == 130
+        assert "Nothing is lost" in sync.output
+        assert sync.complaints == ""
+        reached = max(percentages(sync.output.splitlines()))
+    before = len(cliniko.emulator.requests)
+    code, out, err = await _run("sync", ORGANIZATION, folder=folder)
+    assert (code, err) == (0, "")
+    assert f"Sync already in progress: {first.group(1)}" in out
+    assert min(percentages(out.splitlines())) >= reached
+    assert "89 active patients stored" in out
+    assert "patients" not in {request.resource for request in cliniko.emulator.requests[before:]}
+
+
+async def test_a_terminal_sees_a_moving_bar(folder: Path, cliniko: EmulatorServer):
+    """In a real terminal there is a bar with step and percentage, and the result stays at the end."""
+    await _connect(folder, cliniko)
+    shown = await asyncio.to_thread(_in_terminal, "sync", ORGANIZATION, folder=folder)
+    assert "━" in shown
+    assert re.search(r"Step \d of 8", shown)
+    assert "89 active patients stored" in shown.splitlines()[-1]
+
+
+def _in_terminal(*arguments: str, folder: Path) -> str:
+    """What the command writes to a pseudo-terminal."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "routiq_gql", *arguments],
+        cwd=folder,
+        env={**os.environ, **UNPACED, "TERM": "xterm-256color", "COLUMNS": "100"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # how a pseudo-terminal ends on Linux
+                break
+            if not part:
+                break
+            shown += part
+        assert process.wait(PATIENCE_SECONDS) == 0, shown
+    os.close(ours)
+    return shown.decode()

@@ -1,0 +1,144 @@
+"""Wrong use, settings and circumstances: one sentence that says what to type instead, exit code 2, no traceback."""
+
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from routiq_gql.emulator import EMULATED_API_KEY
+from tests.cli.conftest import Command, Result
+from tests.cli.programs import Program, run_program
+
+
+def _assert_one_sentence(result: Result, *parts: str) -> None:
+    assert result.code == 2, result
+    assert result.out == ""
+    assert result.err.count("\n") == 1, result.err
+    for part in parts:
+        assert part in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["sync"], ["Missing argument 'ORG'", "routiq-gql sync --help"]),
+        (["serv"], ["No such command 'serv'", "serve", "routiq-gql --help"]),
+        (["demo", "--prt", "1"], ["No such option", "--port", "routiq-gql demo --help"]),
+        (["demo", "--port", "99999"], ["--port", "65535", "routiq-gql demo --help"]),
+        (["emulator", "--clinic", "tidy"], ["'demo'", "'awkward'"]),
+        (["db"], ["Missing command", "routiq-gql db --help"]),
+        (["sync", "org 1"], ["letters, digits, dashes and underscores"]),
+        (["sync", "org_1"], ["org_1 is not connected", "routiq-gql connect org_1"]),
+        (["connect", "org_1"], ["API key is missing", "--api-key KEY"]),
+        (["connect", "org_1", "--api-key", "not a key"], ["key"]),
+        (["connect", "org_1", "--api-key", EMULATED_API_KEY], ["ROUTIQ_CONTACT_EMAIL"]),
+        (["connect", "org_1", "--api-key", EMULATED_API_KEY, "--base-url", "http://example.com"], ["base URL"]),
+        (["serve", "--host", "0.0.0.0"], ["ROUTIQ_AUTH=off", "--host 127.0.0.1"]),
+        (["schema", "--output", "no/such/folder.graphql"], ["can't be written", "--output FILE"]),
+    ],
+)
+def test_wrong_use_gets_a_sentence(command: Command, arguments: list[str], parts: list[str]):
+    """Whatever is mistyped or missing, the answer names it and says what to type."""
+    _assert_one_sentence(command(*arguments), *parts)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ROUTIQ_RECENT_DAYS", "soon"),
+        ("ROUTIQ_LOG_FORMAT", "xml"),
+        ("ROUTIQ_AUTH", "maybe"),
+        ("ROUTIQ_DATABASE_URL", "mysql://secret@host/db"),
+        ("ROUTIQ_CONTACT_EMAIL", "nobody"),
+        ("ROUTIQ_CLINIKO_REQUESTS_PER_MINUTE", "100000"),
+    ],
+)
+@pytest.mark.parametrize("arguments", [["serve"], ["sync", "org_1"], ["connect", "org_1"], ["db", "upgrade"]])
+def test_a_wrong_setting_is_named(
+    command: Command, monkeypatch: pytest.MonkeyPatch, name: str, value: str, arguments: list[str]
+):
+    """The sentence names the variable; it doesn't repeat the value, which may be a secret."""
+    monkeypatch.setenv(name, value)
+    result = command(*arguments)
+    _assert_one_sentence(result, name)
+    assert value not in result.err
+
+
+@pytest.mark.parametrize("arguments", [["serve", "--port", "0"], ["sync", "org_1"], ["db", "upgrade"]])
+@pytest.mark.parametrize("problem", ["no folder", "a folder in its place", "not a database", "newer"])
+def test_a_database_that_cannot_be_used_is_named(
+    command: Command, monkeypatch: pytest.MonkeyPatch, folder: Path, problem: str, arguments: list[str]
+):
+    """A missing folder, a wrong file or a newer version: the sentence names the file, and the file stays as it is."""
+    file = folder / "here" / "clinic.db"
+    monkeypatch.setenv("ROUTIQ_DATABASE_URL", f"sqlite+aiosqlite:///{file}")
+    if problem != "no folder":
+        file.parent.mkdir()
+    if problem == "a folder in its place":
+        file.mkdir()
+    elif problem == "not a database":
+        file.write_text("Dear diary, this is not a database, but it is long enough to look at." * 100)
+    elif problem == "newer":
+        assert command("db", "upgrade").code == 0
+        connection = sqlite3.connect(file)
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+        connection.close()
+    before = file.read_bytes() if file.is_file() else None
+    _assert_one_sentence(command(*arguments), str(file))
+    assert before is None or file.read_bytes()[:4096] == before[:4096]
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        yield taken.getsockname()[1]
+
+
+@pytest.mark.parametrize("name", ["serve", "demo", "emulator"])
+def test_a_port_in_use_gets_a_sentence(command: Command, folder: Path, taken_port: int, name: str):
+    """The port is looked at before anything is made or started."""
+    _assert_one_sentence(command(name, "--port", str(taken_port)), f"Port {taken_port}", "--port ")
+    assert os.listdir(folder) == []
+
+
+def test_a_second_demo_in_the_same_folder_is_refused(folder: Path):
+    """Two demos would share one database; the second one says so and leaves the first alone."""
+    with Program("demo", "--port", "0", folder=folder) as first:
+        first.url()
+        code, out, err = run_program("demo", "--port", "0", "--fresh", folder=folder)
+        assert (code, out) == (2, "")
+        assert "Another demo runs here" in err
+        assert err.count("\n") == 1
+        assert first.process.poll() is None
+
+
+def test_a_demo_where_nothing_can_be_written_says_so(command: Command, folder: Path):
+    """The demo names the folder that it can't use."""
+    (folder / ".routiq-demo").write_text("in the way")
+    _assert_one_sentence(command("demo", "--port", "0"), ".routiq-demo", "folder of your own")
+
+
+def test_every_command_has_help_with_an_example(command: Command):
+    """Whoever types --help sees what a command does and a line to copy."""
+    listing = command("--help")
+    assert listing.code == 0
+    names = ["demo", "serve", "connect", "sync", "schema", "db", "emulator"]
+    for name in names:
+        assert name in listing.out
+        shown = command(name, "--help")
+        assert shown.code == 0
+        assert "Example" in shown.out
+        assert f"routiq-gql {name}" in shown.out
+    assert "Example" in command("db", "upgrade", "--help").out
+    assert command().out == listing.out
+
+
+def test_the_version_is_told(command: Command):
+    """The version that is installed, on one line."""
+    assert command("--version").out == "routiq-gql 0.1.0\n"
