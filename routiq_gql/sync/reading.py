@@ -76,8 +76,8 @@ class Reader:
     async def read_whole(self, resource: Resource[Any], filters: Sequence[str], show: Show) -> int:
         """Read one list to its end and return how many rows are stored of it."""
         target = TARGETS[resource.name]
-        if not self._is_done(resource.name):
-            place = self._place_in(resource.name)
+        place = self._place_in(resource.name)
+        if not self._is_done(resource.name) and not place["ended"]:
 
             async def drop(connection: AsyncConnection) -> None:
                 await drop_list(connection, target, self._run.key)
@@ -106,11 +106,14 @@ class Reader:
             def show_classes(_read: int, _remaining: int, done: int = done) -> dict[str, Any]:
                 return show(done, max(classes - done, 0))
 
-            await self._read(ATTENDEES, [booking_in(ids)], place, drop, show_classes)
-            place = {**place, "batch_after": ids[-1], "last": None, "classes": done + len(ids)}
+            if not place["ended"]:
+                await self._read(ATTENDEES, [booking_in(ids)], place, drop, show_classes)
+            place = {**place, "batch_after": ids[-1], "last": None, "ended": False, "classes": done + len(ids)}
 
     async def finish(self, resource: Resource[Any], rows: int, cursor: Mapping[str, Any], **shown: Any) -> None:
-        """Store that a list is read, with the number of its rows, and where to go on: ``cursor``."""
+        """Store that a list is read, with the number of its rows, and where to go on: ``cursor``. Done once a list."""
+        if self._is_done(resource.name):
+            return
         totals = {**self.totals, resource.name: rows}
         await self._run.checkpoint({"totals": totals, **cursor}, **shown)
 
@@ -120,7 +123,7 @@ class Reader:
         return part in TARGETS and names.index(part) > names.index(name)
 
     def _place_in(self, name: str) -> dict[str, Any]:
-        start = {"part": name, "last": None, "read": 0, "batch_after": "", "classes": 0}
+        start = {"part": name, "last": None, "ended": False, "read": 0, "batch_after": "", "classes": 0}
         cursor = self._run.cursor
         return (
             {**start, **{key: cursor[key] for key in start if key in cursor}} if cursor.get("part") == name else start
@@ -151,6 +154,7 @@ class Reader:
                     read_before = 0
                 place["read"] = read_before + page.read  # pages may overlap, so their rows don't add up
                 place["last"] = page.last_id
+                place["ended"] = page.last_id is not None and not page.remaining
                 self._requests += 1
                 await self._run.checkpoint(
                     {"step": self._run.step.value, "totals": self.totals, **place},

@@ -108,6 +108,12 @@ class SyncService:
         Raises:
             SyncNotFound: Unknown, or another organization's.
         """
+        current = await self.status(viewer, sync_id)
+        if current.is_terminal:
+            return CancelledSync(current, cancelled=False)
+        # Stopped before it is ended, as a long statement of its own may hold the write lock. Whoever takes it up
+        # again queues for that lock behind this method.
+        self._engine.stop(current)
         async with self._database.writing() as connection:
             current = await _visible_sync(connection, viewer, sync_id)
             failure = SyncFailure(
@@ -117,11 +123,9 @@ class SyncService:
                 "Start the sync again when you are ready. What was stored before is unchanged.",
             )
             ended = await end_with_failure(connection, sync_id, failure, SyncState.CANCELLED, utc_now())
-        if ended is None:
-            return CancelledSync(current, cancelled=False)
-        self._engine.stop(ended)
-        self._bus.publish(ended)
-        return CancelledSync(ended, cancelled=True)
+        self._engine.stop(ended or current)
+        self._bus.publish(ended or current)  # a run that was stopped at its very end has not told it
+        return CancelledSync(ended or current, cancelled=ended is not None)
 
     async def status(self, viewer: Viewer, sync_id: str) -> SyncSnapshot:
         """The newest committed snapshot.

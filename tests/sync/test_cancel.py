@@ -1,0 +1,188 @@
+"""Cancelling is answered at once wherever the sync is, leaves what was stored, and frees the organization."""
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.emulator import Fault, FaultKind
+from routiq_gql.errors import SyncNotFound
+from routiq_gql.runtime import Runtime
+from routiq_gql.sync import pipeline
+from routiq_gql.sync.progress import FailureCode, SyncSnapshot, SyncState, SyncStep
+from routiq_gql.viewer import LOCAL_OPERATOR, Viewer
+from tests.sync.clinic import LIMIT_SECONDS, ORGANIZATION, follow, run_sync, start, stored_rows
+from tests.sync.conftest import Cliniko
+
+LISTS = ["patients", "individual_appointments", "group_appointments", "attendees", "appointment_types"]
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+
+
+async def until(runtime: Runtime, sync_id: str, condition: Any) -> SyncSnapshot:
+    """The first snapshot that fits."""
+    async with asyncio.timeout(LIMIT_SECONDS):
+        async for snapshot in runtime.syncs.watch(LOCAL_OPERATOR, sync_id):
+            if condition(snapshot):
+                return snapshot
+    raise AssertionError("the sync ended before")
+
+
+async def until_asked(cliniko: Cliniko, resource: str, already: int) -> None:
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while not any(request.resource == resource for request in cliniko.emulator.requests[already:]):
+            await asyncio.sleep(0.01)
+
+
+async def cancel_and_check(runtime: Runtime, cliniko: Cliniko, sync_id: str) -> SyncSnapshot:
+    """Cancel and check all that a cancel promises; returns the final snapshot."""
+    before = await stored_rows(runtime.database)
+    async with asyncio.timeout(LIMIT_SECONDS):
+        answer = await runtime.syncs.cancel(LOCAL_OPERATOR, sync_id)
+    asked = len(cliniko.emulator.requests)
+    last = answer.sync
+    assert answer.cancelled
+    assert answer.message == "Sync cancelled"
+    assert last.status is SyncState.CANCELLED
+    assert last.completed_at is not None
+    assert last.failure is not None
+    assert (last.failure.code, last.failure.message) == (FailureCode.CANCELLED, "Sync cancelled by user")
+    assert last.progress_percentage < 100
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while runtime.engine.running:
+            await asyncio.sleep(0.01)
+    assert len(cliniko.emulator.requests) == asked, "nothing is asked of Cliniko any more"
+    assert await runtime.syncs.status(LOCAL_OPERATOR, sync_id) == last, "the end is final"
+    assert await stored_rows(runtime.database) == before
+    again = await runtime.syncs.cancel(LOCAL_OPERATOR, sync_id)
+    assert (again.cancelled, again.message, again.sync) == (False, "Sync already cancelled", last)
+    assert (await follow(runtime, sync_id)) == [last]
+    return last
+
+
+async def check_free(runtime: Runtime, cliniko: Cliniko) -> None:
+    """The next sync starts at once and is a whole one."""
+    cliniko.emulator.faults.clear()
+    assert (await run_sync(runtime)).active_patients_stored == 12
+
+
+@pytest.mark.parametrize("resource", ["settings", *LISTS])
+async def test_in_a_hanging_request(runtime: Runtime, cliniko: Cliniko, resource: str):
+    """Cliniko doesn't answer, whatever it was asked for: the cancel doesn't wait for it."""
+    await run_sync(runtime)
+    cliniko.emulator.faults.add(Fault(FaultKind.HANG, resource, only_above_per_page=0 if resource == "settings" else 1))
+    already = len(cliniko.emulator.requests)
+    sync_id = await start(runtime)
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while not any(struck for _, struck in cliniko.emulator.faults.listed()):
+            await asyncio.sleep(0.01)
+    assert len(cliniko.emulator.requests) > already
+    await cancel_and_check(runtime, cliniko, sync_id)
+    await check_free(runtime, cliniko)
+
+
+@pytest.mark.parametrize("kind", [FaultKind.RATE_LIMIT, FaultKind.STATUS_503])
+async def test_in_a_wait(runtime: Runtime, cliniko: Cliniko, kind: FaultKind, monkeypatch: pytest.MonkeyPatch):
+    """A minute's wait for the rate limit, or the wait before another attempt, ends with the cancel."""
+    monkeypatch.setattr("routiq_gql.cliniko.retries.Backoff.growing", lambda _self, _failures: 50.0)
+    cliniko.emulator.faults.add(Fault(kind, "patients", only_above_per_page=1, times=None, seconds=50))
+    sync_id = await start(runtime)
+    waiting = await until(runtime, sync_id, lambda snapshot: snapshot.resumes_at is not None)
+    assert waiting.step is SyncStep.FETCHING_PATIENTS
+    last = await cancel_and_check(runtime, cliniko, sync_id)
+    assert last.resumes_at is None
+    # The key stays limited for everyone who uses it, so the next sync is not run to its end here.
+    await runtime.syncs.cancel(LOCAL_OPERATOR, await start(runtime))
+
+
+@pytest.mark.parametrize("function", ["identify_slice", "show_generation"])
+async def test_in_a_long_statement(runtime: Runtime, cliniko: Cliniko, function: str, monkeypatch: pytest.MonkeyPatch):
+    """A computation in the database that would never end is interrupted, in the analysis and while storing."""
+    await run_sync(runtime)
+    began = asyncio.Event()
+
+    async def compute_for_ever(connection: AsyncConnection, *_: Any) -> None:
+        began.set()
+        await connection.execute(text("DELETE FROM active_patients"))
+        await connection.execute(text(ENDLESS))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, function, compute_for_ever)
+        sync_id = await start(runtime)
+        async with asyncio.timeout(LIMIT_SECONDS):
+            await began.wait()
+        last = await cancel_and_check(runtime, cliniko, sync_id)
+    assert last.failure is not None
+    assert last.failure.step is (SyncStep.ANALYZING if function == "identify_slice" else SyncStep.STORING)
+    await check_free(runtime, cliniko)
+
+
+async def test_before_it_has_begun_and_again_and_again(runtime: Runtime, cliniko: Cliniko):
+    """Start and cancel in quick succession: every sync ends as cancelled, and the last start works."""
+    for _ in range(20):
+        sync_id = await start(runtime)
+        answer = await runtime.syncs.cancel(LOCAL_OPERATOR, sync_id)
+        assert answer.sync.status is SyncState.CANCELLED
+    await check_free(runtime, cliniko)
+    history = await runtime.syncs.history(LOCAL_OPERATOR, ORGANIZATION)
+    assert (history.cancelled_syncs, history.successful_syncs, history.total_syncs) == (20, 1, 21)
+
+
+async def test_after_the_end_nothing_changes(runtime: Runtime):
+    """Cancelling a sync that has ended says how it ended."""
+    last = await run_sync(runtime)
+    answer = await runtime.syncs.cancel(LOCAL_OPERATOR, last.sync_id)
+    assert (answer.cancelled, answer.message, answer.sync) == (False, "Sync already completed", last)
+
+
+async def test_at_the_moment_of_completion(runtime: Runtime):
+    """Whatever comes first wins, and answer, status, log and stored rows agree on it."""
+    print("seed 11")
+    chance = random.Random(11)
+    began = asyncio.get_running_loop().time()
+    await run_sync(runtime)
+    length = asyncio.get_running_loop().time() - began
+    outcomes = set()
+    for number in range(30):
+        before = await stored_rows(runtime.database)
+        sync_id = await start(runtime)
+        if number % 2:
+            await asyncio.sleep(chance.uniform(0.2, 1.1) * length)
+        else:
+            await until(runtime, sync_id, lambda snapshot: snapshot.step is SyncStep.STORING or snapshot.is_terminal)
+            await asyncio.sleep(chance.uniform(0, 0.01))
+        answer = await runtime.syncs.cancel(LOCAL_OPERATOR, sync_id)
+        seen = (await follow(runtime, sync_id))[-1]
+        lines = await runtime.syncs.log(LOCAL_OPERATOR, sync_id)
+        assert seen == answer.sync
+        if answer.cancelled:
+            assert seen.status is SyncState.CANCELLED
+            assert await stored_rows(runtime.database) == before
+            assert lines[-1].message == "Sync cancelled by user"
+        else:
+            assert (seen.status, seen.progress_percentage) == (SyncState.COMPLETED, 100)
+            assert lines[-1].message == "Sync completed successfully!"
+            assert await stored_rows(runtime.database) != before, "it shows its own generation"
+        outcomes.add(answer.cancelled)
+    assert outcomes == {True, False}, "both ends were seen"
+
+
+async def test_ten_people_cancel_at_once(runtime: Runtime, cliniko: Cliniko):
+    """One of them cancels, the others hear that it was cancelled, and all see the same final state."""
+    cliniko.emulator.latency_seconds = 0.2
+    sync_id = await start(runtime)
+    answers = await asyncio.gather(*(runtime.syncs.cancel(LOCAL_OPERATOR, sync_id) for _ in range(10)))
+    assert sorted(answer.message for answer in answers) == ["Sync already cancelled"] * 9 + ["Sync cancelled"]
+    assert len({answer.sync for answer in answers}) == 1
+
+
+async def test_another_organizations_sync_is_not_found(runtime: Runtime, cliniko: Cliniko):
+    """Nobody can end, or even see, what is not theirs."""
+    cliniko.emulator.latency_seconds = 0.2
+    sync_id = await start(runtime)
+    with pytest.raises(SyncNotFound):
+        await runtime.syncs.cancel(Viewer("org_else"), sync_id)
+    assert not (await runtime.syncs.status(LOCAL_OPERATOR, sync_id)).is_terminal
+    await runtime.syncs.cancel(LOCAL_OPERATOR, sync_id)

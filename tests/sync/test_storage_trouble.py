@@ -1,0 +1,122 @@
+"""A full disk or a locked file in the middle of a sync: a sentence, a rest, and the sync goes on by itself."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+
+import pytest
+import structlog
+from sqlalchemy import event
+
+from routiq_gql.clock import utc_now
+from routiq_gql.database import engine as database_engine
+from routiq_gql.emulator import generated_clinic
+from routiq_gql.errors import StorageError
+from routiq_gql.runtime import Runtime
+from routiq_gql.sync import engine as sync_engine
+from routiq_gql.sync.progress import SyncState, SyncStep
+from routiq_gql.viewer import LOCAL_OPERATOR
+from tests.sync.clinic import LIMIT_SECONDS, follow, run_sync, start, stored_rows
+from tests.sync.conftest import Cliniko
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def limit_pages(runtime: Runtime, pages: int) -> None:
+    """Let the file grow to ``pages`` pages at most: SQLite then answers as it does on a full disk."""
+    engine = runtime.database._engine.sync_engine
+
+    @event.listens_for(engine, "connect")
+    def limit(connection, _entry):
+        connection.execute(f"PRAGMA max_page_count = {pages}").close()
+
+    await runtime.database.close()  # connections that are open already know no limit
+
+
+@pytest.fixture(autouse=True)
+def _short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sync_engine, "RETRY_INTERVAL_SECONDS", 0.1)
+
+
+async def test_a_disk_that_gets_full(runtime: Runtime, cliniko: Cliniko):
+    """The log tells the operator which file is on the full disk; with new space the sync goes on and ends right."""
+    await run_sync(runtime)
+    before = await stored_rows(runtime.database)
+    clinic = cliniko.emulator.clinic = generated_clinic(600, utc_now())
+    with sqlite3.connect(runtime.database.path) as reader:
+        pages = reader.execute("PRAGMA page_count").fetchone()[0]
+    reader.close()
+    await limit_pages(runtime, pages + 12)
+    with structlog.testing.capture_logs() as logged:
+        sync_id = await start(runtime)
+        await until(lambda: any(line["event"] in {"sync_rests", "database_unusable"} for line in logged))
+        told = next(line for line in logged if line["event"] in {"sync_rests", "database_unusable"})
+        assert told["log_level"] == "error"
+        assert "is full. Free some space; syncs go on by themselves." in told["reason"]
+        assert str(runtime.database.path) in told["reason"]
+        assert not (await runtime.syncs.status(LOCAL_OPERATOR, sync_id)).is_terminal
+        assert await stored_rows(runtime.database) == before
+        await limit_pages(runtime, 2**30)
+        last = (await follow(runtime, sync_id))[-1]
+    assert last.status is SyncState.COMPLETED
+    assert clinic.expected is not None
+    assert last.patients_found == clinic.expected.patients_found
+    assert last.active_patients_stored == len(clinic.expected.recent | clinic.expected.upcoming)
+
+
+async def test_a_file_that_another_program_keeps_locked(
+    runtime: Runtime, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
+):
+    """Who asks for a change meanwhile gets a sentence; afterwards the sync goes on where it was."""
+    monkeypatch.setattr(database_engine, "BUSY_TIMEOUT_SECONDS", 0)
+    await runtime.database.close()
+    cliniko.emulator.clinic = generated_clinic(600, utc_now())
+    cliniko.emulator.latency_seconds = 0.05
+    sync_id = await start(runtime)
+    async for snapshot in runtime.syncs.watch(LOCAL_OPERATOR, sync_id):
+        if snapshot.step is SyncStep.FETCHING_PATIENTS and snapshot.patients_found:
+            break
+    other = sqlite3.connect(runtime.database.path, isolation_level=None)
+    with structlog.testing.capture_logs() as logged:
+        other.execute("BEGIN IMMEDIATE")
+        await until(lambda: any(line["event"] == "sync_rests" for line in logged))
+        with pytest.raises(StorageError, match=r"Another program has kept .* locked"):
+            await runtime.syncs.start(LOCAL_OPERATOR, "org_other")
+        assert (await runtime.syncs.status(LOCAL_OPERATOR, sync_id)).patients_found >= snapshot.patients_found
+        other.execute("ROLLBACK")
+        other.close()
+        assert (await follow(runtime, sync_id))[-1].status is SyncState.COMPLETED
+    pages = [request for request in cliniko.emulator.requests if request.values("per_page") == ["100"]]
+    again = len(pages) - len({(request.resource, request.parameters) for request in pages})
+    assert again <= sum(line["event"] == "sync_rests" for line in logged), "only pages in flight were read again"
+
+
+async def test_an_unexpected_error_ends_the_sync_with_its_id(runtime: Runtime, monkeypatch: pytest.MonkeyPatch):
+    """A fault of ours is told as one, with the id to report; the log has its kind and place, and not its text."""
+
+    private = "Zoë Quist, zoe@example.com"
+
+    async def broken(*_: object) -> None:
+        raise ValueError(private)
+
+    monkeypatch.setattr("routiq_gql.sync.pipeline.identify_slice", broken)
+    with structlog.testing.capture_logs() as logged:
+        last = await run_sync(runtime)
+    assert last.failure is not None
+    assert (last.failure.code, last.failure.message) == ("INTERNAL", f"Internal error in {last.sync_id}")
+    broke = next(line for line in logged if line["event"] == "sync_broke")
+    assert broke["error"] == "ValueError"
+    assert any("test_storage_trouble" in place for place in broke["where"])
+    assert private not in str(logged)
+
+
+async def test_a_sync_that_no_process_could_end_fails_at_last(runtime: Runtime, monkeypatch: pytest.MonkeyPatch):
+    """A sync that kills whoever runs it is not begun for ever."""
+    monkeypatch.setattr(sync_engine, "MAX_TAKE_UPS", 0)
+    last = await run_sync(runtime)
+    assert last.failure is not None
+    assert last.failure.code == "INTERNAL"
