@@ -8,7 +8,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 PIP_INSTALL = .venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check schema
+.PHONY: help demo test soak bench check schema
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -21,6 +21,9 @@ test: .venv/.installed-dev ## all tests, except the long searches of soak
 
 soak: .venv/.installed-dev ## minutes-long searches for rare failures
 	.venv/bin/python -m pytest -m soak --timeout 1800
+
+bench: .venv/.installed-dev ## memory, time per page and fan-out, beside their bare limits
+	.venv/bin/python -m tests.bench
 
 check: .venv/.installed-dev ## style, types, and who may import whom
 	.venv/bin/python -m ruff check .

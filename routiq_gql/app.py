@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from routiq_gql.api.access_log import AccessLog
 from routiq_gql.api.errors import problem_of, problem_of_status
 from routiq_gql.api.faults import FaultBarrier
 from routiq_gql.api.graphql import GraphQLDoor
@@ -72,6 +73,7 @@ def create_app(
             page_route(default_organization),
         ],
         middleware=[
+            Middleware(AccessLog),
             Middleware(
                 Guard,
                 settings=settings,
@@ -94,6 +96,8 @@ def _attach(app: Starlette, runtime: Runtime) -> None:
             await runtime.connections.has_enabled(PROBED_ORGANIZATION)
         except StorageError:
             return "The database can't be used at the moment."
+        if not runtime.is_working:
+            return "Syncs are not run, as what runs them has stopped. The log says why; restart the server."
         return None
 
     app.state.runtime = runtime

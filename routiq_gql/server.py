@@ -6,6 +6,7 @@ in use is a sentence and not half a start. Uvicorn's access log stays off: it wo
 
 import asyncio
 import errno
+import gc
 import ipaddress
 import signal
 import socket
@@ -21,6 +22,10 @@ from routiq_gql.errors import SettingsError
 
 MAX_FRAME_BYTES = 256 * 1024
 """The largest websocket message that is read; the same limit holds for request bodies."""
+
+STALLED_SECONDS = 60
+"""After so long with data that the other side doesn't take, the system ends a connection. The doors give up on a
+reader before; without this its connection, already closed here, would wait for it for ever."""
 
 
 class Listener:
@@ -82,6 +87,8 @@ def _open(family: socket.AddressFamily, address: str, port: int) -> socket.socke
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit it
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_SECONDS * 1000)
         if family == socket.AF_INET6:
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listening.bind((address, port))
@@ -160,6 +167,9 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
+        # What has been loaded stays. Left out of later collections, it no longer makes their pauses longer.
+        gc.collect()
+        gc.freeze()
         if self._alongside is not None:
             self._task = asyncio.create_task(self._run(self._alongside))
 

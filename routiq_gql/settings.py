@@ -38,6 +38,10 @@ class Settings(BaseSettings):
         description="An address at which Cliniko can reach you; it is part of the User-Agent. "
         "Needed for a real Cliniko account.",
     )
+    cliniko_base_url: str = Field(
+        "",
+        description="Where Cliniko's API is, for all keys; for an emulator. Empty: the ending of each key tells.",
+    )
     cliniko_requests_per_minute: int = Field(
         180,
         ge=0,
@@ -64,6 +68,8 @@ class Settings(BaseSettings):
     sync_time_limit: int = Field(
         6 * 3600, ge=1, description="Seconds that one sync may run before it fails with TIME_LIMIT."
     )
+    keep_log_days: int = Field(30, ge=1, le=36_500, description="Days for which the log of an ended sync is kept.")
+    keep_history_days: int = Field(400, ge=1, le=36_500, description="Days for which an ended sync is kept.")
     shutdown_grace_seconds: float = Field(
         5, ge=0, le=300, description="Seconds that a stopping server gives open streams and running syncs."
     )

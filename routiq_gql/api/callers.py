@@ -4,13 +4,25 @@ from typing import cast
 
 from starlette.requests import HTTPConnection
 
+from routiq_gql.runtime import Runtime
+from routiq_gql.sync.connections import ConnectionService
 from routiq_gql.sync.service import SyncService
 from routiq_gql.viewer import LOCAL_OPERATOR, Viewer
 
 
+def runtime_of(connection: HTTPConnection) -> Runtime:
+    """The parts of the app that received the request; its lifespan opened them."""
+    return cast(Runtime, connection.app.state.runtime)
+
+
 def syncs_of(connection: HTTPConnection) -> SyncService:
-    """The service of the app that received the request; the app's lifespan opened it."""
-    return cast(SyncService, connection.app.state.runtime.syncs)
+    """The service of the app that received the request, for syncs."""
+    return runtime_of(connection).syncs
+
+
+def connections_of(connection: HTTPConnection) -> ConnectionService:
+    """The service of the app that received the request, for connections to Cliniko."""
+    return runtime_of(connection).connections
 
 
 def viewer_of(connection: HTTPConnection) -> Viewer:

@@ -1,7 +1,7 @@
-"""What becomes of an error at the doors: one table from ``RoutiqError.code`` to HTTP and GraphQL, and the problem form.
+"""What becomes of an error at the doors: one table from its code to HTTP and GraphQL, and the problem form.
 
-Outcomes that a caller can act on are shown with their own sentence and not logged. Everything else is logged once,
-under a reference that the client is given instead of the reason.
+Outcomes that a caller can act on are shown with a sentence and not logged. Everything else is logged once, under a
+reference that the client is given instead of the reason.
 """
 
 import traceback
@@ -25,34 +25,61 @@ class Outcome:
     """How the doors tell one kind of error.
 
     Attributes:
-        http_status: Status of a REST answer.
-        code: The member ``code`` of a problem, and ``extensions.code`` in GraphQL.
-        title: The same for every error of the kind.
-        is_shown: Whether the error's own sentence is for clients; if not it is logged, and they get a reference.
+        http_status: Status of an HTTP answer that has a problem as its body.
+        title: The problem's title, the same for every error of the kind.
+        graphql_code: ``extensions.code``; ``None`` for what is refused before GraphQL is reached.
+        sentence: What the client reads; ``None`` if each error brings its own.
+        is_shown: Whether that sentence is for clients; if not the error is logged, and they get a reference.
     """
 
     http_status: int
-    code: str
     title: str
+    graphql_code: str | None = None
+    sentence: str | None = None
     is_shown: bool = True
 
 
 OUTCOMES = {
-    "UNAUTHENTICATED": Outcome(401, "UNAUTHENTICATED", "Who are you?"),
-    "FORBIDDEN": Outcome(403, "FORBIDDEN", "Not allowed"),
-    "SYNC_NOT_FOUND": Outcome(404, "SYNC_NOT_FOUND", "Sync not found"),
-    "BAD_USER_INPUT": Outcome(422, "BAD_USER_INPUT", "Value not accepted"),
-    "RATE_LIMITED": Outcome(429, "RATE_LIMITED", "Too many requests"),
-    "STORAGE": Outcome(503, "INTERNAL", "Database not available", is_shown=False),
+    # A caller can act on these.
+    "UNAUTHENTICATED": Outcome(401, "Who are you?", "UNAUTHENTICATED"),
+    "FORBIDDEN": Outcome(403, "Not allowed", "FORBIDDEN"),
+    "SYNC_NOT_FOUND": Outcome(404, "Sync not found", "SYNC_NOT_FOUND"),
+    "BAD_USER_INPUT": Outcome(422, "Value not accepted", "BAD_USER_INPUT"),
+    "RATE_LIMITED": Outcome(429, "Too many requests", "RATE_LIMITED"),
+    # Requests that nobody can take.
+    "BAD_REQUEST": Outcome(400, "Bad request", "BAD_USER_INPUT"),
+    "NOT_FOUND": Outcome(
+        404, "Not found", sentence="There is nothing at this address. GET /openapi.json lists what there is."
+    ),
+    "METHOD_NOT_ALLOWED": Outcome(
+        405,
+        "Method not allowed",
+        "BAD_USER_INPUT",
+        "This address does not take this method; the header Allow lists those that it takes.",
+    ),
+    "HOST_NOT_ALLOWED": Outcome(
+        421,
+        "Host not allowed",
+        sentence="This server is not addressed under this name. To allow it, add the name to ROUTIQ_ALLOWED_HOSTS.",
+    ),
+    "ORIGIN_NOT_ALLOWED": Outcome(
+        403,
+        "Origin not allowed",
+        sentence="Pages of this origin may not use this server. To allow them, add it to ROUTIQ_ALLOWED_ORIGINS.",
+    ),
+    # Not the caller's fault.
+    "NOT_READY": Outcome(503, "Not ready"),
+    "STORAGE": Outcome(503, "Database not available", "INTERNAL", is_shown=False),
+    "INTERNAL": Outcome(500, "Internal error", "INTERNAL", is_shown=False),
 }
-"""By ``RoutiqError.code``. A code that is not listed is our own fault."""
+"""By ``RoutiqError.code`` or by the reason of a refusal; the key is a problem's ``code``."""
 
-INTERNAL = Outcome(500, "INTERNAL", "Internal error", is_shown=False)
+_REFUSALS = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
 
 
-def outcome_of(error: BaseException) -> Outcome:
-    """How ``error`` is told; ``INTERNAL`` for whatever is no ``RoutiqError`` of the table."""
-    return OUTCOMES.get(error.code, INTERNAL) if isinstance(error, RoutiqError) else INTERNAL
+def code_of(error: BaseException) -> str:
+    """The key of ``error`` in the table; INTERNAL for whatever is not in it, which is our own fault."""
+    return error.code if isinstance(error, RoutiqError) and error.code in OUTCOMES else "INTERNAL"
 
 
 def problem(
@@ -77,21 +104,26 @@ def problem(
 
 def problem_of(error: Exception, **known: object) -> JSONResponse:
     """The answer to a request that ended in ``error``; logs what is not for the client, together with ``known``."""
-    outcome = outcome_of(error)
+    code = code_of(error)
+    outcome = OUTCOMES[code]
     if outcome.is_shown and isinstance(error, RoutiqError):
-        return problem(outcome.http_status, outcome.code, outcome.title, error.message)
+        return problem(outcome.http_status, code, outcome.title, error.message)
     reference = log_fault(error, **known)
-    return problem(outcome.http_status, outcome.code, outcome.title, internal_sentence(reference), reference=reference)
+    return problem(outcome.http_status, code, outcome.title, internal_sentence(reference), reference=reference)
+
+
+def refusal(code: str, sentence: str = "", *, headers: dict[str, str] | None = None) -> JSONResponse:
+    """The answer to a request that is refused for this reason; ``sentence`` where the table has none."""
+    outcome = OUTCOMES[code]
+    return problem(outcome.http_status, code, outcome.title, outcome.sentence or sentence, headers=headers)
 
 
 def problem_of_status(status: int, headers: dict[str, str] | None = None) -> JSONResponse:
     """The answer to a request that no route takes: unknown path, wrong method."""
+    if status in _REFUSALS:
+        return refusal(_REFUSALS[status], headers=headers)
     phrase = HTTPStatus(status)
-    details = {
-        404: "There is nothing at this address. GET /openapi.json lists what there is.",
-        405: "This address does not take this method; the header Allow lists those that it takes.",
-    }
-    return problem(status, phrase.name, phrase.phrase, details.get(status, phrase.description), headers=headers)
+    return problem(status, phrase.name, phrase.phrase, phrase.description, headers=headers)
 
 
 def log_fault(error: BaseException, **known: object) -> str:

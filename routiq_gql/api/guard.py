@@ -10,7 +10,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from routiq_gql.api.errors import problem
+from routiq_gql.api.access_log import REQUEST_ID_HEADER
+from routiq_gql.api.errors import refusal
 from routiq_gql.api.origins import host_name, is_loopback_origin, is_same_origin
 from routiq_gql.settings import Settings
 
@@ -61,6 +62,7 @@ class Guard:
                 answered.add_vary_header("Origin")
                 if origin is not None and allowed:
                     answered["Access-Control-Allow-Origin"] = origin
+                    answered["Access-Control-Expose-Headers"] = REQUEST_ID_HEADER  # for a page's own error report
             await send(message)
 
         if scope["type"] == "http" and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
@@ -80,25 +82,14 @@ class Guard:
     def _refusal(self, scope: Scope, headers: Headers, *, is_allowed: bool) -> Response | None:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or host_name(hosts[0]) not in self._hosts:
-            return problem(
-                421,
-                "HOST_NOT_ALLOWED",
-                "Host not allowed",
-                "This server is not addressed under this name. To allow it, add the name to ROUTIQ_ALLOWED_HOSTS.",
-            )
+            return refusal("HOST_NOT_ALLOWED")
         is_checked = (
             scope["type"] == "websocket"
             or scope["method"] not in SAFE_METHODS
             or "access-control-request-method" in headers
         )
         if is_checked and "origin" in headers and not is_allowed:
-            return problem(
-                403,
-                "ORIGIN_NOT_ALLOWED",
-                "Origin not allowed",
-                "Pages of this origin may not use this server. To allow them, add it to ROUTIQ_ALLOWED_ORIGINS.",
-                headers={"Vary": "Origin"},
-            )
+            return refusal("ORIGIN_NOT_ALLOWED", headers={"Vary": "Origin"})
         return None
 
 

@@ -1,29 +1,55 @@
-"""``/healthz`` and ``/readyz``, for whoever watches over the process: is it alive, and can it answer."""
+"""``/healthz``, ``/readyz`` and ``/metrics``, for whoever watches over the process: is it alive, can it do its work,
+and how is it doing.
 
+Metrics are shown to programs on this machine only: they name no clinic, but tell how busy one is.
+"""
+
+import ipaddress
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from routiq_gql.api.errors import problem
+from routiq_gql import metrics
+from routiq_gql.api.callers import runtime_of
+from routiq_gql.api.errors import refusal
+from routiq_gql.errors import Forbidden
 
 FindProblem = Callable[[], Awaitable[str | None]]
-"""Says in one sentence what keeps the process from answering, or ``None``."""
+"""Says in one sentence what keeps the process from doing its work, or ``None``."""
+
+_UNCACHED = {"Cache-Control": "no-store"}
 
 
 def health_routes() -> list[Route]:
-    """Both routes. The app keeps a ``FindProblem`` in ``app.state.find_problem``."""
-    return [Route("/healthz", _healthz), Route("/readyz", _readyz)]
+    """The three routes. The app keeps a ``FindProblem`` in ``app.state.find_problem``."""
+    return [Route("/healthz", _healthz), Route("/readyz", _readyz), Route("/metrics", _metrics)]
 
 
 async def _healthz(_request: Request) -> Response:
-    return JSONResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})
+    return JSONResponse({"status": "ok"}, headers=_UNCACHED)
 
 
 async def _readyz(request: Request) -> Response:
     find_problem: FindProblem = request.app.state.find_problem
     found = await find_problem()
     if found is not None:
-        return problem(503, "NOT_READY", "Not ready", found, headers={"Cache-Control": "no-store"})
-    return JSONResponse({"status": "ready"}, headers={"Cache-Control": "no-store"})
+        return refusal("NOT_READY", found, headers=_UNCACHED)
+    return JSONResponse({"status": "ready"}, headers=_UNCACHED)
+
+
+async def _metrics(request: Request) -> Response:
+    # A proxy on this machine tells for whom it asks, and the web server believes it.
+    if request.client is None or not _is_loopback(request.client.host):
+        raise Forbidden("Metrics are shown to programs on the server's own machine only.")
+    runtime = runtime_of(request)
+    text = metrics.exposition(syncs_running=runtime.engine.running, subscribers=runtime.bus.watcher_count)
+    return Response(text, headers=_UNCACHED | {"Content-Type": metrics.CONTENT_TYPE})
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

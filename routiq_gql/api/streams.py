@@ -10,7 +10,9 @@ from collections.abc import AsyncGenerator, Mapping
 import anyio
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
+
+from routiq_gql import metrics
 
 LINE_END = "\n"
 """CRLF is allowed too, but urql's parser does not read it."""
@@ -47,11 +49,20 @@ class StreamResponse(EventSourceResponse):
             ping_message_factory=lambda: ServerSentEvent(comment="heartbeat", sep=LINE_END),
             send_timeout=SEND_TIMEOUT_SECONDS,
         )
+        self._transport: metrics.Transport = "multipart" if media_type.startswith("multipart/") else "sse"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        transport = self._transport
+
+        async def send_counted(message: Message) -> None:
+            await send(message)
+            if message.get("body"):
+                metrics.frame_sent(transport)
+
         try:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, send_counted)
         except SendTimeoutError:
+            metrics.peer_dropped(transport)
             return  # the web server closes the connection
         if self.active and scope["method"] != "HEAD":
             # The server is stopping. An answer that is complete lets the client reconnect without an error.

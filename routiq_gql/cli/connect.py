@@ -11,7 +11,8 @@ from routiq_gql.errors import BadInput
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime
 from routiq_gql.settings import Settings, load_settings
-from routiq_gql.sync.connections import ConnectedAccount, check_organization_id
+from routiq_gql.sync.connections import ConnectedAccount
+from routiq_gql.viewer import LOCAL_OPERATOR, check_organization_id
 
 KEY_VARIABLE = "ROUTIQ_CLINIKO_API_KEY"
 
@@ -34,13 +35,19 @@ def connect(
         typer.Option(metavar="URL", help="Where Cliniko's API is. Left out, the key's ending tells."),
     ] = None,
     check: Annotated[bool, typer.Option("--check/--no-check", help="Try the key before it is stored.")] = True,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="Accept the key of another account, and drop what was stored of the earlier one."
+        ),
+    ] = False,
 ) -> None:
     """Connect an organization to Cliniko, or exchange its key. The key is stored encrypted."""
     settings = load_settings()
     configure_logging(settings, quiet=True)
     check_organization_id(organization)
     key = api_key or _read_key()
-    account = run(_connect(settings, organization, key, base_url, check))
+    account = run(_connect(settings, organization, key, base_url, check=check, replace=replace))
     terminal = open_terminal()
     for line in _result_lines(account):
         terminal.print(line)
@@ -57,22 +64,25 @@ def _read_key() -> str:
 
 
 async def _connect(
-    settings: Settings, organization: str, api_key: str, base_url: str | None, check: bool
+    settings: Settings, organization: str, api_key: str, base_url: str | None, *, check: bool, replace: bool
 ) -> ConnectedAccount:
     async with open_runtime(settings, run_syncs=False) as runtime:
-        return await runtime.connections.connect(organization, api_key, base_url, check=check)
+        return await runtime.connections.connect(
+            LOCAL_OPERATOR, organization, api_key, base_url, check=check, replace=replace
+        )
 
 
 def _result_lines(account: ConnectedAccount) -> list[str]:
-    organization = account.organization_id
+    organization = account.connection.organization_id
     if account.access is None:
         connected = f"Stored the connection of {organization} to {account.base_url}, without trying it."
     else:
         totals = " · ".join(
             counted(total, name.replace("_", " ").removesuffix("s")) for name, total in account.access.totals.items()
         )
+        role = f" as {clean_text(account.access.role)}" if account.access.role else ""
         connected = (
-            f"Connected {organization} to {clean_text(account.access.account_name or account.base_url)}. "
+            f"Connected {organization} to {clean_text(account.access.account_name or account.base_url)}{role}. "
             f"The key reads all that a sync needs: {totals}."
         )
     return [connected, f"Sync it: routiq-gql sync {organization}"]

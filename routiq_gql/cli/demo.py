@@ -76,8 +76,12 @@ async def _demo(settings: Settings, listener: Listener, latency_seconds: float) 
     terminal = open_terminal()
     emulator = Emulator(demo_clinic(utc_now()), api_keys=EMULATED_API_KEY, latency_seconds=latency_seconds)
     async with EmulatorServer(emulator) as cliniko:
+        # Keys that are typed into the page belong to the emulated Cliniko, too.
+        settings = settings.model_copy(update={"cliniko_base_url": cliniko.base_url})
         async with open_runtime(settings, run_syncs=False) as idle:
-            await idle.connections.connect(DEMO_ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, check=False)
+            await idle.connections.connect(
+                LOCAL_OPERATOR, DEMO_ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, check=False
+            )
         async with open_runtime(settings) as runtime:
             app = create_app(settings, runtime=runtime, default_organization=DEMO_ORGANIZATION, allow_null_origin=True)
 

@@ -7,15 +7,15 @@ from typing import Annotated, TextIO
 import typer
 
 from routiq_gql import __version__
-from routiq_gql.cli import connect, database, demo, emulator, schema, serve, sync
+from routiq_gql.cli import connect, database, demo, disconnect, emulator, keys, schema, serve, status, sync
 from routiq_gql.cli.running import EXIT_FAILED, EXIT_STOPPED, EXIT_USAGE, Stopped
 from routiq_gql.cli.terminal import clean_text
-from routiq_gql.cliniko import ClinikoError, InvalidApiKey
 from routiq_gql.errors import RoutiqError
+from routiq_gql.sync.connection_state import ConnectionProblem
 
 PROGRAM = "routiq-gql"
 
-app = typer.Typer(name=PROGRAM, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(name=PROGRAM, pretty_exceptions_enable=False)
 
 
 def _show_version(wanted: bool) -> None:
@@ -39,9 +39,13 @@ def _program(
 app.command(epilog=demo.EXAMPLES)(demo.demo)
 app.command(epilog=serve.EXAMPLES)(serve.serve)
 app.command(epilog=connect.EXAMPLES)(connect.connect)
+app.command(epilog=disconnect.EXAMPLES)(disconnect.disconnect)
+app.command(epilog=status.CONNECTIONS_EXAMPLES)(status.connections)
 app.command(epilog=sync.EXAMPLES)(sync.sync)
+app.command(epilog=status.STATUS_EXAMPLES)(status.status)
 app.command(epilog=schema.EXAMPLES)(schema.schema)
 app.command(epilog=emulator.EXAMPLES)(emulator.emulator)
+app.add_typer(keys.app, name="keys")
 app.add_typer(database.app, name="db")
 
 
@@ -54,12 +58,10 @@ def main() -> None:
         code = app(prog_name=PROGRAM, standalone_mode=False)
     except typer.TyperException as error:
         code = _complain(_usage_sentence(error), EXIT_USAGE)
+    except ConnectionProblem as error:
+        code = _complain(f"{error.message} {error.what_to_do}", EXIT_FAILED)
     except RoutiqError as error:
         code = _complain(error.message, EXIT_USAGE)
-    except ClinikoError as error:
-        code = _complain(
-            f"{error.message} {error.what_to_do}", EXIT_USAGE if isinstance(error, InvalidApiKey) else EXIT_FAILED
-        )
     except (Stopped, typer.Abort, KeyboardInterrupt):
         code = EXIT_STOPPED
     except BrokenPipeError:

@@ -4,11 +4,14 @@ When a server holds the database, it runs the sync and this only watches; otherw
 """
 
 import asyncio
+import json
+import sys
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from routiq_gql.api.rest.render import status_json
 from routiq_gql.cli.progress import follow_sync, outcome_lines, progress_view
 from routiq_gql.cli.running import EXIT_CANCELLED, EXIT_FAILED, run
 from routiq_gql.cli.terminal import open_terminal
@@ -16,9 +19,8 @@ from routiq_gql.errors import BadInput
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime
 from routiq_gql.settings import Settings, load_settings
-from routiq_gql.sync.connections import check_organization_id
 from routiq_gql.sync.progress import SyncSnapshot, SyncState
-from routiq_gql.viewer import LOCAL_OPERATOR
+from routiq_gql.viewer import LOCAL_OPERATOR, check_organization_id
 
 EXAMPLES = "Example: routiq-gql sync org_123"
 
@@ -27,6 +29,10 @@ EXIT_CODES = {SyncState.COMPLETED: 0, SyncState.FAILED: EXIT_FAILED, SyncState.C
 
 def sync(
     organization: Annotated[str, typer.Argument(metavar="ORG", help="The organization's id, such as org_123.")],
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="For programs: the final status as JSON; progress goes to standard error."),
+    ] = False,
 ) -> None:
     """Sync an organization now and show the progress.
 
@@ -36,7 +42,10 @@ def sync(
     settings = load_settings()
     configure_logging(settings, quiet=True)
     check_organization_id(organization)
-    last = run(_sync(settings, organization, open_terminal()))
+    terminal = open_terminal()
+    last = run(_sync(settings, organization, open_terminal(sys.stderr) if as_json else terminal))
+    if as_json:
+        terminal.print(json.dumps(status_json(last), ensure_ascii=False, indent=2), soft_wrap=True)
     raise typer.Exit(EXIT_CODES[last.status])
 
 

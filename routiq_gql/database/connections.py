@@ -1,14 +1,26 @@
-"""Queries on connections. Keys come and go encrypted; see ``keys``."""
+"""Queries on connections, and the removal of all that an organization has. Keys come and go encrypted; see ``keys``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.mirror import upsert
-from routiq_gql.database.tables import Base, Connection
+from routiq_gql.database.tables import (
+    ActivePatient,
+    Base,
+    Connection,
+    IdentifiedPatient,
+    Mirror,
+    MirroredAppointment,
+    MirroredAppointmentType,
+    MirroredAttendee,
+    MirroredPatient,
+    Sync,
+    SyncLog,
+)
 
 CONNECTION = Base.metadata.tables[Connection.__tablename__]
 
@@ -19,9 +31,52 @@ async def connection_of(connection: AsyncConnection, organization_id: str) -> Ro
     return (await connection.execute(query)).one_or_none()
 
 
-async def save_connection(connection: AsyncConnection, organization_id: str, values: Mapping[str, Any]) -> None:
-    """Insert the organization's connection, or replace the one it has."""
+async def all_connections(connection: AsyncConnection) -> Sequence[Row[Any]]:
+    """Every connection, by organization."""
+    return (await connection.execute(select(CONNECTION).order_by(CONNECTION.c.organization_id))).all()
+
+
+async def save_connection(connection: AsyncConnection, organization_id: str, values: Mapping[str, Any]) -> Row[Any]:
+    """Insert the organization's connection, or replace the one it has; returns its row."""
     now = utc_now()
     changed = {**values, "updated_at": now}
     statement = upsert(connection, CONNECTION).values(organization_id=organization_id, created_at=now, **changed)
-    await connection.execute(statement.on_conflict_do_update(index_elements=["organization_id"], set_=changed))
+    statement = statement.on_conflict_do_update(index_elements=["organization_id"], set_=changed)
+    row: Row[Any] = (await connection.execute(statement.returning(CONNECTION))).one()
+    return row
+
+
+async def change_connection(
+    connection: AsyncConnection, organization_id: str, values: Mapping[str, Any]
+) -> Row[Any] | None:
+    """Change the organization's connection and return its row; ``None`` when it has none."""
+    statement = (
+        update(CONNECTION)
+        .where(CONNECTION.c.organization_id == organization_id)
+        .values(**values, updated_at=utc_now())
+        .returning(CONNECTION)
+    )
+    row: Row[Any] | None = (await connection.execute(statement)).one_or_none()
+    return row
+
+
+async def erase_patients(connection: AsyncConnection, organization_id: str) -> None:
+    """Remove everything that was read from Cliniko for the organization. Its syncs and their log stay."""
+    sync = Base.metadata.tables[Sync.__tablename__]
+    own = select(sync.c.key).where(sync.c.organization_id == organization_id)
+    for read in (MirroredPatient, MirroredAppointment, MirroredAttendee, MirroredAppointmentType, IdentifiedPatient):
+        table = Base.metadata.tables[read.__tablename__]
+        await connection.execute(delete(table).where(table.c.generation.in_(own)))
+    for shown in (ActivePatient, Mirror):
+        table = Base.metadata.tables[shown.__tablename__]
+        await connection.execute(delete(table).where(table.c.organization_id == organization_id))
+
+
+async def erase_organization(connection: AsyncConnection, organization_id: str) -> None:
+    """Remove every row that is the organization's: patients, syncs, their log, and the connection."""
+    await erase_patients(connection, organization_id)
+    sync, log = Base.metadata.tables[Sync.__tablename__], Base.metadata.tables[SyncLog.__tablename__]
+    own = select(sync.c.key).where(sync.c.organization_id == organization_id)
+    await connection.execute(delete(log).where(log.c.sync_key.in_(own)))
+    await connection.execute(delete(sync).where(sync.c.organization_id == organization_id))
+    await connection.execute(delete(CONNECTION).where(CONNECTION.c.organization_id == organization_id))

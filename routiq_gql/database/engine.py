@@ -5,9 +5,10 @@ its own default lets two reads of one transaction differ and fails concurrent wr
 """
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +84,23 @@ class Database:
         Raises:
             StorageError: It can't be opened.
         """
+        # Nobody else on the machine may read what is stored. SQLite gives its other files the mode of this one.
+        with suppress(OSError):
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         try:
             sqlite3.connect(self.path).close()
         except sqlite3.Error as error:
             raise StorageError(storage_sentence(error, self.path) or f"{self.path} can't be opened.") from error
+
+    async def forget_deleted(self) -> bool:
+        """Bring the write-ahead log, which still holds older states, to an end; ``False`` while a reader needs it."""
+
+        def checkpoint() -> bool:
+            with closing(sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_SECONDS)) as connection:
+                busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            return not busy
+
+        return await asyncio.to_thread(checkpoint)
 
     async def close(self) -> None:
         """Close all connections; open transactions are rolled back."""
@@ -122,6 +136,7 @@ def _prepare_connection(connection: Any, _entry: ConnectionPoolEntry) -> None:
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA secure_delete = ON")  # what is deleted about a person is gone, not merely out of sight
         cursor.close()
     except BaseException:
         connection.close()  # the pool forgets a connection that was not ready, and would leave it open

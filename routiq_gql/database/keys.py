@@ -9,6 +9,7 @@ import binascii
 import os
 import re
 import stat
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,9 +30,14 @@ class KeyRing:
 
     keys: dict[str, bytes] = field(repr=False)
 
+    @property
+    def first_id(self) -> str:
+        """The id of the key that encrypts."""
+        return next(iter(self.keys))
+
     def encrypt(self, organization_id: str, secret: str) -> tuple[str, bytes]:
         """The id of the key used, and nonce and ciphertext in one."""
-        key_id = next(iter(self.keys))
+        key_id = self.first_id
         nonce = os.urandom(NONCE_BYTES)
         sealed = AESGCM(self.keys[key_id]).encrypt(nonce, secret.encode(), organization_id.encode())
         return key_id, nonce + sealed
@@ -58,32 +64,70 @@ class KeyRing:
         return secret.decode()
 
 
-def load_key_ring(configured: str, database_path: Path) -> KeyRing:
-    """Keys from ``ROUTIQ_ENCRYPTION_KEYS``, else from the key file beside the database, made when there is none.
+class KeyStore:
+    """Where the keys are: in ``ROUTIQ_ENCRYPTION_KEYS``, or in the file beside the database.
 
-    Raises:
-        SettingsError: The setting or the file is malformed, or others may read the file.
+    The file is read again at each use, so that a running process follows a rotation made by another one.
     """
-    if configured.strip():
-        return KeyRing(_parse(configured, "ROUTIQ_ENCRYPTION_KEYS"))
-    path = database_path.with_name(database_path.name + ".key")
-    if not path.exists():
-        _make_key_file(path)
-    return KeyRing(_parse(_read_private(path), str(path)))
+
+    def __init__(self, configured: str, database_path: Path) -> None:
+        self._configured = configured
+        self._path = database_path.with_name(database_path.name + ".key")
+
+    def load(self) -> KeyRing:
+        """The keys as they are now. Without a setting the file is made when there is none.
+
+        Raises:
+            SettingsError: The setting or the file is malformed, or others may read the file.
+        """
+        if self._configured.strip():
+            return KeyRing(_parse(self._configured, "ROUTIQ_ENCRYPTION_KEYS"))
+        if not self._path.exists():
+            with suppress(FileExistsError):  # another process was faster
+                _write_key_file(self._path, KeyRing(_new_key()), os.link)
+        return KeyRing(_parse(_read_private(self._path), str(self._path)))
+
+    def begin_rotation(self) -> KeyRing:
+        """The keys with a new one first, or as configured. Call it within the write transaction that encrypts anew.
+
+        Raises:
+            SettingsError: As ``load``, or the file can't be written.
+        """
+        ring = self.load()
+        if not self._configured.strip():
+            ring = KeyRing({**_new_key(), **ring.keys})
+            _write_key_file(self._path, ring, os.replace)
+        return ring
+
+    def end_rotation(self, needed_ids: Collection[str]) -> None:
+        """Forget all keys but the first and those that stored rows need. Configured keys are the operator's."""
+        if not self._configured.strip():
+            ring = self.load()
+            kept = {key_id: key for key_id, key in ring.keys.items() if key_id in {ring.first_id, *needed_ids}}
+            _write_key_file(self._path, KeyRing(kept), os.replace)
 
 
-def _make_key_file(path: Path) -> None:
-    """Write a new key, whole or not at all, unless another process was faster."""
-    text = f"file-{os.urandom(4).hex()}:{base64.b64encode(os.urandom(KEY_BYTES)).decode()}\n"
+def _new_key() -> dict[str, bytes]:
+    return {f"file-{os.urandom(4).hex()}": os.urandom(KEY_BYTES)}
+
+
+def _write_key_file(path: Path, ring: KeyRing, publish: Callable[[str, Path], None]) -> None:
+    """Write the file whole or not at all; ``publish`` gives it its name."""
+    pairs = [f"{key_id}:{base64.b64encode(key).decode()}\n" for key_id, key in ring.keys.items()]
     try:
-        with NamedTemporaryFile("w", dir=path.parent, prefix=path.name) as file:  # made with mode 0600
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            with suppress(FileExistsError):
-                os.link(file.name, path)
+        with NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as file:  # made with mode 0600
+            try:
+                file.writelines(pairs)
+                file.flush()
+                os.fsync(file.fileno())
+                publish(file.name, path)
+            finally:
+                with suppress(FileNotFoundError):  # replaced, it has moved
+                    os.unlink(file.name)
+    except FileExistsError:
+        raise
     except OSError as error:
-        raise SettingsError(f"The key file {path} can't be made: {os.strerror(error.errno or 0)}.") from None
+        raise SettingsError(f"The key file {path} can't be written: {os.strerror(error.errno or 0)}.") from None
 
 
 def _read_private(path: Path) -> str:

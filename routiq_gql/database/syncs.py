@@ -4,7 +4,7 @@ All changes of a running sync go through ``change_running``: it carries the epoc
 lowers the percentage, so that no caller can forget one of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -145,10 +145,19 @@ async def newest_ended(connection: AsyncConnection, organization_id: str, status
 
 
 async def history_page(
-    connection: AsyncConnection, organization_id: str, limit: int, before: tuple[datetime, str] | None
+    connection: AsyncConnection,
+    organization_id: str,
+    limit: int,
+    before: tuple[datetime, str] | None = None,
+    statuses: Collection[str] = (),
 ) -> Sequence[Row[Any]]:
-    """At most ``limit`` syncs, newest first by (started_at, sync_id), that come after the one named ``before``."""
+    """At most ``limit`` syncs, newest first by (started_at, sync_id), that come after the one named ``before``.
+
+    With ``statuses``, only those in one of them.
+    """
     query = select(SYNC).where(SYNC.c.organization_id == organization_id)
+    if statuses:
+        query = query.where(SYNC.c.status.in_(statuses))
     if before is not None:
         started_at, sync_id = before
         query = query.where(

@@ -25,7 +25,7 @@ class Base(DeclarativeBase):
 
 
 class Connection(Base):
-    """An organization's access to Cliniko. The key is encrypted; see ``keys``."""
+    """An organization's access to Cliniko. The key is encrypted, see ``keys``, and empty once it was taken away."""
 
     __tablename__ = "connections"
 
@@ -36,8 +36,12 @@ class Connection(Base):
     encrypted_key: Mapped[bytes] = mapped_column(LargeBinary)
     encryption_key_id: Mapped[str] = mapped_column(String(64))
     account_name: Mapped[str | None]
+    account_subdomain: Mapped[str | None]
     role: Mapped[str | None]
     last_validated_at: Mapped[datetime | None]
+    problem_code: Mapped[str | None] = mapped_column(String(32))
+    problem_message: Mapped[str | None]
+    problem_what_to_do: Mapped[str | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

@@ -1,128 +1,195 @@
-"""An organization's access to Cliniko: stored, checked and opened. Called by the command line and by the sync.
+"""The door to connections: connect, test, disconnect, list and rotate keys. Doors and commands call the same methods.
 
-The key leaves this module only inside a client; it is encrypted before it is stored. A base URL comes from an
-operator or from the key itself, never from a client of the API.
+A connection is an organization's access to Cliniko. Its key goes in and never comes out again.
 """
 
-import re
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
-from urllib.parse import urlsplit
+from typing import Any
 
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql import metrics
 from routiq_gql.cliniko import (
     Access,
-    Backoff,
-    ClinikoClient,
+    AccountMoved,
     ClinikoError,
-    PacerRegistry,
-    Wait,
+    InvalidApiKey,
+    KeyLacksPermission,
+    KeyRefused,
     base_url_for,
     check_access,
     shard_of,
 )
 from routiq_gql.clock import utc_now
-from routiq_gql.database.connections import connection_of, save_connection
+from routiq_gql.database.connections import (
+    all_connections,
+    change_connection,
+    connection_of,
+    erase_organization,
+    erase_patients,
+    save_connection,
+)
 from routiq_gql.database.engine import Database
-from routiq_gql.database.keys import KeyRing
-from routiq_gql.errors import BadInput, RoutiqError, SettingsError
-from routiq_gql.settings import Settings, is_loopback_url
-from routiq_gql.sync.progress import FailureCode
+from routiq_gql.database.keys import KeyStore
+from routiq_gql.database.syncs import active_sync
+from routiq_gql.errors import BadInput
+from routiq_gql.settings import Settings
+from routiq_gql.sync.bus import ProgressBus
+from routiq_gql.sync.clients import (
+    ClientOpener,
+    appointment_window,
+    check_base_url,
+    check_settings,
+    values_of_access,
+)
+from routiq_gql.sync.connection_state import ConnectionInfo, ConnectionProblem, ConnectionState, info_of
+from routiq_gql.sync.engine import SyncEngine
+from routiq_gql.sync.overview import OrganizationState, read_organizations
+from routiq_gql.sync.progress import FailureCode, SyncFailure, SyncSnapshot, SyncState, SyncStep
+from routiq_gql.sync.store import end_with_failure
+from routiq_gql.viewer import Viewer
 
-OnWait = Callable[[Wait], Awaitable[None]]
-
-ORGANIZATION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-class ConnectionState(StrEnum):
-    """Whether an organization's connection may be used."""
-
-    CONNECTED = "connected"
-    DISABLED = "disabled"
-    NEEDS_ATTENTION = "needs_attention"
-
-
-class ConnectionProblem(RoutiqError):
-    """A sync can't use the organization's connection; becomes the sync's failure."""
-
-    code = "CONNECTION_PROBLEM"
-
-    def __init__(self, failure_code: FailureCode, message: str, what_to_do: str) -> None:
-        super().__init__(message)
-        self.failure_code = failure_code
-        self.what_to_do = what_to_do
+MOST_ATTEMPTS = 2
+"""How often a request is tried while a person waits for the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectedAccount:
-    """What ``connect`` found out; ``access`` is ``None`` when it was told not to check."""
+    """What ``connect`` has stored; ``access`` is ``None`` when it was told not to check."""
 
-    organization_id: str
+    connection: ConnectionInfo
     base_url: str
-    shard: str
     access: Access | None
 
 
-def check_organization_id(organization_id: str) -> None:
-    """Pass if the id has the documented form.
-
-    Raises:
-        BadInput: It has not.
-    """
-    if not ORGANIZATION_ID.fullmatch(organization_id):
-        raise BadInput("An organization id has 1 to 64 letters, digits, dashes and underscores.")
-
-
-def appointment_window(now: datetime, settings: Settings) -> tuple[datetime, datetime]:
-    """The times between which appointments are read: the recent and the upcoming window together."""
-    return now - timedelta(days=settings.recent_days), now + timedelta(days=settings.upcoming_days)
-
-
 class ConnectionService:
-    """The door to connections."""
+    """Connects organizations to Cliniko and takes them off again."""
 
-    def __init__(self, database: Database, keys: KeyRing, settings: Settings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyStore,
+        clients: ClientOpener,
+        engine: SyncEngine,
+        bus: ProgressBus,
+        settings: Settings,
+    ) -> None:
         self._database = database
         self._keys = keys
+        self._clients = clients
+        self._engine = engine
+        self._bus = bus
         self._settings = settings
-        self._pacers = PacerRegistry(settings.cliniko_requests_per_minute)
 
     async def connect(
-        self, organization_id: str, api_key: str, base_url: str | None = None, *, check: bool = True
+        self,
+        viewer: Viewer,
+        organization_id: str,
+        api_key: str,
+        base_url: str | None = None,
+        *,
+        check: bool = True,
+        replace: bool = False,
     ) -> ConnectedAccount:
-        """Check that the key reads every list that a sync reads, then store it, replacing an earlier one.
+        """Check that the key reads every list that a sync reads, then store it in the place of an earlier one.
+
+        Args:
+            replace: Allow the key of another account, whose patients then take the place of the earlier account's.
 
         Raises:
-            BadInput: The organization id or the base URL has a wrong form.
-            ClinikoError: The key is malformed or refused, or Cliniko can't be reached; nothing was stored.
+            BadInput: The organization id, the base URL or the key has a wrong form, or it is another account's key.
+            Forbidden: The organization is not the viewer's.
+            ConnectionProblem: The key is refused, or Cliniko can't be reached; nothing was stored.
             SettingsError: ``ROUTIQ_CONTACT_EMAIL`` is missing, or the pacing doesn't fit the address.
         """
-        check_organization_id(organization_id)
+        viewer.require(organization_id)
         api_key = api_key.strip()
-        shard = shard_of(api_key)
-        url = (base_url or base_url_for(api_key)).rstrip("/")
+        try:
+            shard = shard_of(api_key)
+            url = (base_url or self._settings.cliniko_base_url or base_url_for(api_key)).rstrip("/")
+        except InvalidApiKey as error:
+            raise BadInput(f"{error.message} {error.what_to_do}") from None
         check_base_url(url)
-        self._check_settings(url)
-        access = None
-        if check:
-            window = appointment_window(utc_now(), self._settings)
-            async with self._client(api_key, url, None) as client:
-                access = await check_access(client, *window)
-        key_id, sealed = self._keys.encrypt(organization_id, api_key)
+        check_settings(self._settings, url)
+        access = await self._try(api_key, url) if check else None
         values = {
-            "state": ConnectionState.CONNECTED.value,
+            **(values_of_access(access) if access else _UNCHECKED),
             "base_url": url,
             "shard": shard,
-            "encrypted_key": sealed,
-            "encryption_key_id": key_id,
-            "account_name": access.account_name if access else None,
-            "role": access.role if access else None,
-            "last_validated_at": utc_now() if access else None,
         }
+        ended = None
         async with self._database.writing() as connection:
-            await save_connection(connection, organization_id, values)
-        return ConnectedAccount(organization_id, url, shard, access)
+            earlier = await connection_of(connection, organization_id)
+            if _is_another_account(earlier, access):
+                if not replace:
+                    raise BadInput(_other_account_sentence(organization_id, earlier, access))
+                ended = await _end_running(connection, organization_id, "The connection was replaced.")
+                await erase_patients(connection, organization_id)
+            key_id, sealed = self._keys.load().encrypt(organization_id, api_key)
+            values |= {"encrypted_key": sealed, "encryption_key_id": key_id}
+            row = await save_connection(connection, organization_id, values)
+        self._tell(ended)
+        return ConnectedAccount(info_of(row), url, access)
+
+    async def test(self, viewer: Viewer, organization_id: str) -> ConnectionInfo:
+        """Try the stored key as a sync would, and note how it went; ``problem`` says what was wrong.
+
+        Raises:
+            BadInput: The organization id has a wrong form.
+            Forbidden: The organization is not the viewer's.
+            ConnectionProblem: There is no connection, or Cliniko can't be reached, which says nothing about the key.
+        """
+        viewer.require(organization_id)
+        opened = await self._clients.open(organization_id)
+        try:
+            async with opened.client as client:
+                access = await check_access(client, *appointment_window(utc_now(), self._settings))
+            await self._clients.note_access(opened, access)
+        except (KeyRefused, KeyLacksPermission, AccountMoved) as error:
+            await self._clients.note_refusal(opened, error)
+        except ClinikoError as error:
+            raise problem_of(error) from None
+        async with self._database.reading() as connection:
+            row = await connection_of(connection, organization_id)
+        if row is None:  # erased meanwhile
+            raise _not_connected(organization_id)
+        return info_of(row)
+
+    async def disconnect(self, viewer: Viewer, organization_id: str) -> ConnectionInfo:
+        """Take the key away and end a running sync. What was stored of patients stays.
+
+        Raises:
+            BadInput: The organization id has a wrong form.
+            Forbidden: The organization is not the viewer's.
+            ConnectionProblem: There is nothing to disconnect.
+        """
+        viewer.require(organization_id)
+        disabled = {"state": ConnectionState.DISABLED.value, "encrypted_key": b"", **_NO_PROBLEM}
+        async with self._database.writing() as connection:
+            row = await change_connection(connection, organization_id, disabled)
+            if row is None:
+                raise _not_connected(organization_id)
+            ended = await _end_running(connection, organization_id, "The connection was switched off.")
+        self._tell(ended)
+        return info_of(row)
+
+    async def erase(self, viewer: Viewer, organization_id: str) -> bool:
+        """Remove every row of the organization, in one transaction: patients, syncs, their log, the connection.
+
+        Returns whether older states are gone from the database's files too; if not, a reader still uses them, and
+        they go with the next checkpoint.
+
+        Raises:
+            BadInput: The organization id has a wrong form.
+            Forbidden: The organization is not the viewer's.
+        """
+        viewer.require(organization_id)
+        async with self._database.writing() as connection:
+            ended = await _end_running(connection, organization_id, "The organization was erased.")
+            await erase_organization(connection, organization_id)
+        self._tell(ended)
+        return await self._database.forget_deleted()
 
     async def has_enabled(self, organization_id: str) -> bool:
         """Whether a sync of the organization would find a connection that it may use."""
@@ -130,79 +197,90 @@ class ConnectionService:
             row = await connection_of(connection, organization_id)
         return row is not None and row.state != ConnectionState.DISABLED
 
-    async def open_client(self, organization_id: str, on_wait: OnWait) -> ClinikoClient:
-        """A client with the organization's key; enter it to use it.
+    async def organizations(self, viewer: Viewer) -> list[OrganizationState]:
+        """Every connected organization within the viewer's reach, by id, with how its syncs went."""
+        async with self._database.reading() as connection:
+            return await read_organizations(connection, viewer)
+
+    async def rotate_keys(self) -> tuple[str, int]:
+        """Encrypt every stored key anew; returns the id of the key that does so now, and how many were changed.
+
+        With a key file a new key is made, and the earlier ones are dropped once nothing needs them. Processes that
+        run meanwhile read the file again. With ``ROUTIQ_ENCRYPTION_KEYS`` the first key there is used.
 
         Raises:
-            ConnectionProblem: There is no connection, it is disabled, or the settings don't allow to use it.
+            StorageError: A stored key can't be decrypted; nothing was changed.
         """
-        async with self._database.reading() as connection:
-            row = await connection_of(connection, organization_id)
-        if row is None:
-            raise ConnectionProblem(
-                FailureCode.CONNECTION_MISSING,
-                "This organization is not connected to Cliniko.",
-                f"Connect it with a Cliniko API key: routiq-gql connect {organization_id}",
-            )
-        if row.state == ConnectionState.DISABLED:
-            raise ConnectionProblem(
-                FailureCode.CONNECTION_DISABLED,
-                "The connection of this organization to Cliniko is switched off.",
-                f"Connect it again: routiq-gql connect {organization_id}",
-            )
+        changed = 0
+        async with self._database.writing() as connection:
+            ring = self._keys.begin_rotation()
+            for row in await all_connections(connection):
+                if row.encrypted_key and row.encryption_key_id != ring.first_id:
+                    api_key = ring.decrypt(row.organization_id, row.encryption_key_id, row.encrypted_key)
+                    key_id, sealed = ring.encrypt(row.organization_id, api_key)
+                    values = {"encrypted_key": sealed, "encryption_key_id": key_id}
+                    await change_connection(connection, row.organization_id, values)
+                    changed += 1
+        async with self._database.writing() as connection:  # nobody may store a key meanwhile
+            self._keys.end_rotation({row.encryption_key_id for row in await all_connections(connection)})
+        return ring.first_id, changed
+
+    async def _try(self, api_key: str, url: str) -> Access:
+        window = appointment_window(utc_now(), self._settings)
+        attempts = min(MOST_ATTEMPTS, self._settings.cliniko_max_attempts)
         try:
-            self._check_settings(row.base_url)
-            api_key = self._keys.decrypt(organization_id, row.encryption_key_id, row.encrypted_key)
-        except RoutiqError as error:
-            raise ConnectionProblem(
-                FailureCode.CONNECTION_MISSING,
-                error.message,
-                "Ask whoever runs this server to mend it, then start again.",
-            ) from None
-        return self._client(api_key, row.base_url, on_wait)
+            async with self._clients.client(api_key, url, max_attempts=attempts) as client:
+                return await check_access(client, *window)
+        except ClinikoError as error:
+            raise problem_of(error) from None
 
-    def _client(self, api_key: str, base_url: str, on_wait: OnWait | None) -> ClinikoClient:
-        return ClinikoClient(
-            api_key,
-            base_url=base_url,
-            contact_email=self._settings.contact_email or "nobody@localhost.invalid",  # loopback only, see below
-            pacer=self._pacers.pacer_for(api_key),
-            max_attempts=self._settings.cliniko_max_attempts,
-            read_timeout=self._settings.cliniko_read_timeout_seconds,
-            on_wait=on_wait,
-            backoff=Backoff(base_seconds=self._settings.cliniko_retry_seconds),
-        )
-
-    def _check_settings(self, base_url: str) -> None:
-        if is_loopback_url(base_url):
-            return
-        if not self._settings.contact_email:
-            raise SettingsError(
-                "ROUTIQ_CONTACT_EMAIL is missing: Cliniko may block programs that don't name a contact. "
-                "Set it to an address that you read."
-            )
-        if self._settings.cliniko_requests_per_minute == 0:
-            raise SettingsError(
-                "ROUTIQ_CLINIKO_REQUESTS_PER_MINUTE=0 works for loopback addresses only. Set 180 or less."
-            )
+    def _tell(self, ended: SyncSnapshot | None) -> None:
+        if ended is not None and ended.duration_seconds is not None:
+            metrics.sync_ended(ended.status.value, ended.duration_seconds)
+            self._engine.stop(ended)
+            self._bus.publish(ended)
 
 
-def check_base_url(url: str) -> None:
-    """Pass if a key may be sent to ``url``: https anywhere, http on this machine only.
-
-    Raises:
-        BadInput: It is no such address.
-    """
-    parts = urlsplit(url)
-    is_plain = parts.scheme == "http" and is_loopback_url(url)
-    if (
-        not parts.hostname
-        or parts.username
-        or parts.query
-        or parts.fragment
-        or not (parts.scheme == "https" or is_plain)
-    ):
-        raise BadInput("The base URL must look like https://api.au1.cliniko.com/v1 (http only for this machine).")
+_NO_PROBLEM = {"problem_code": None, "problem_message": None, "problem_what_to_do": None}
+_UNCHECKED: dict[str, Any] = {
+    "state": ConnectionState.CONNECTED.value,
+    **dict.fromkeys(("account_name", "account_subdomain", "role", "last_validated_at")),
+    **_NO_PROBLEM,
+}
 
 
-__all__ = ["ClinikoError", "ConnectedAccount", "ConnectionProblem", "ConnectionService", "ConnectionState"]
+def problem_of(error: ClinikoError) -> ConnectionProblem:
+    """The same, for those who know nothing of Cliniko's errors."""
+    return ConnectionProblem(FailureCode(error.code), error.message, error.what_to_do)
+
+
+async def _end_running(connection: AsyncConnection, organization_id: str, message: str) -> SyncSnapshot | None:
+    row = await active_sync(connection, organization_id)
+    if row is None:
+        return None
+    what_to_do = f"To sync again, connect the organization: routiq-gql connect {organization_id}"
+    failure = SyncFailure(FailureCode.CONNECTION_DISABLED, SyncStep(row.step), message, what_to_do)
+    return await end_with_failure(connection, row.sync_id, failure, SyncState.FAILED, utc_now())
+
+
+def _is_another_account(earlier: Row[Any] | None, access: Access | None) -> bool:
+    if earlier is None or access is None or not earlier.account_subdomain or not access.subdomain:
+        return False
+    return bool(earlier.account_subdomain != access.subdomain)
+
+
+def _other_account_sentence(organization_id: str, earlier: Row[Any] | None, access: Access | None) -> str:
+    new = (access.account_name or access.subdomain) if access else None
+    old = (earlier.account_name or earlier.account_subdomain) if earlier else None
+    return (
+        f"This key belongs to the Cliniko account “{new}”, but {organization_id} is connected to “{old}”. To exchange "
+        f"the account, and with it all that was stored of “{old}”: routiq-gql connect {organization_id} --replace"
+    )
+
+
+def _not_connected(organization_id: str) -> ConnectionProblem:
+    return ConnectionProblem(
+        FailureCode.CONNECTION_MISSING,
+        "This organization is not connected to Cliniko.",
+        f"Connect it with a Cliniko API key: routiq-gql connect {organization_id}",
+    )

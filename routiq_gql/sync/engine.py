@@ -17,19 +17,17 @@ from filelock import FileLock, Timeout
 
 from routiq_gql.cliniko import ClinikoError
 from routiq_gql.database.engine import Database
-from routiq_gql.database.mirror import drop_unused_rows
 from routiq_gql.database.syncs import active_keys, take_up
 from routiq_gql.errors import StorageError
 from routiq_gql.sync.bus import ProgressBus
-from routiq_gql.sync.connections import ConnectionProblem
+from routiq_gql.sync.connection_state import ConnectionProblem
+from routiq_gql.sync.housekeeping import Housekeeping
 from routiq_gql.sync.progress import FailureCode, SyncFailure, SyncSnapshot
 from routiq_gql.sync.run import StopRequested, SyncRun
 
 LOOK_INTERVAL_SECONDS = 1.0
 RETRY_INTERVAL_SECONDS = 5.0
 """How long a sync rests whose database failed, and how long a holder rests that can't read the table."""
-UNUSED_ROWS_PER_BATCH = 2_000
-"""Rows of dropped generations removed in one transaction; some 20 ms."""
 
 MAX_TAKE_UPS = 200
 """A sync that so many processes have begun and none could end, each of them killed or without a database, fails."""
@@ -65,18 +63,19 @@ class EmbeddedEngine:
         database: Database,
         bus: ProgressBus,
         run_steps: Callable[[SyncRun], Awaitable[None]],
+        housekeeping: Housekeeping,
         time_limit: timedelta,
     ) -> None:
         self._database = database
         self._bus = bus
         self._run_steps = run_steps
+        self._housekeeping = housekeeping
         self._time_limit = time_limit
         path = database.path
-        self._lock = FileLock(path.with_name(path.name + ".lock"), thread_local=False)
+        self._lock = FileLock(path.with_name(path.name + ".lock"), mode=0o600, thread_local=False)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._rest_until: dict[int, float] = {}
         self._ended_elsewhere: set[int] = set()
-        self._may_have_unused_rows = True
         self._wake = asyncio.Event()
         self._closing = False
 
@@ -112,12 +111,12 @@ class EmbeddedEngine:
                 continue
             try:
                 await self._look()
-                await self._drop_unused_rows()
+                has_more = await self._housekeeping.step()
             except StorageError as error:
                 log.error("database_unusable", reason=error.message)
                 await self._pause(RETRY_INTERVAL_SECONDS)
                 continue
-            if not self._may_have_unused_rows:
+            if not has_more:
                 await self._pause(LOOK_INTERVAL_SECONDS)
 
     async def close(self, grace: timedelta) -> None:
@@ -166,7 +165,7 @@ class EmbeddedEngine:
 
     def _forget(self, key: int) -> None:
         self._tasks.pop(key, None)
-        self._may_have_unused_rows = True
+        self._housekeeping.note_ended_sync()
         self._wake.set()
 
     async def _run(self, run: SyncRun) -> None:
@@ -209,11 +208,6 @@ class EmbeddedEngine:
         except Exception as error:
             log.error("sync_broke", error=type(error).__name__, where=traceback.format_tb(error.__traceback__)[-4:])
             await run.fail(_internal_failure(run))
-
-    async def _drop_unused_rows(self) -> None:
-        if self._may_have_unused_rows:
-            async with self._database.writing() as connection:
-                self._may_have_unused_rows = await drop_unused_rows(connection, UNUSED_ROWS_PER_BATCH)
 
 
 def _time_limit_failure(run: SyncRun, seconds: float) -> SyncFailure:

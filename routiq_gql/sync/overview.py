@@ -6,19 +6,23 @@ Plain values that the doors render; the service checks who asks.
 import base64
 import binascii
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import format_time
 from routiq_gql.database.active_patients import active_counts, patients_in_cliniko
-from routiq_gql.database.connections import connection_of
+from routiq_gql.database.connections import all_connections, connection_of
 from routiq_gql.database.syncs import active_sync, average_duration, counts_by_status, history_page, newest_ended
 from routiq_gql.errors import BadInput
-from routiq_gql.sync.connections import ConnectionState
+from routiq_gql.sync.connection_state import ConnectionInfo, ConnectionState, info_of
 from routiq_gql.sync.progress import SyncSnapshot, SyncState
 from routiq_gql.sync.store import snapshot_of
+from routiq_gql.viewer import Viewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Dashboard:
         last_sync: The newest sync that has ended, whatever its outcome.
         last_successful_sync: The newest completed sync.
         sync_available: Whether the organization has an enabled connection.
+        connection: Its access to Cliniko; ``None`` when it was never connected.
     """
 
     organization_id: str
@@ -59,6 +64,7 @@ class Dashboard:
     last_sync: SyncSnapshot | None
     last_successful_sync: SyncSnapshot | None
     sync_available: bool
+    connection: ConnectionInfo | None
 
     @property
     def status(self) -> SyncState:
@@ -87,6 +93,22 @@ class History:
     next_cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class OrganizationState:
+    """One organization as an operator sees it.
+
+    Attributes:
+        last_success_at: When its newest completed sync ended.
+        last_sync: Its newest sync that has ended.
+    """
+
+    organization_id: str
+    connection: ConnectionInfo
+    current_sync: SyncSnapshot | None
+    last_sync: SyncSnapshot | None
+    last_success_at: datetime | None
+
+
 async def read_dashboard(connection: AsyncConnection, organization_id: str) -> Dashboard:
     """The organization's dashboard as the connection's transaction sees it."""
     current = await active_sync(connection, organization_id)
@@ -108,16 +130,21 @@ async def read_dashboard(connection: AsyncConnection, organization_id: str) -> D
         last_sync=snapshot_of(last) if last else None,
         last_successful_sync=snapshot_of(successful) if successful else None,
         sync_available=access is not None and access.state != ConnectionState.DISABLED,
+        connection=info_of(access) if access is not None else None,
     )
 
 
 async def read_history(
-    connection: AsyncConnection, organization_id: str, limit: int, before: tuple[datetime, str] | None
+    connection: AsyncConnection,
+    organization_id: str,
+    limit: int,
+    before: tuple[datetime, str] | None,
+    outcomes: Collection[SyncState],
 ) -> History:
     """A page of the organization's syncs behind the one named ``before``, and totals over all of them."""
-    rows = await history_page(connection, organization_id, limit + 1, before)
+    rows = await history_page(connection, organization_id, limit + 1, before, [outcome.value for outcome in outcomes])
     counts = await counts_by_status(connection, organization_id)
-    newest = await history_page(connection, organization_id, 1, None)
+    newest = await history_page(connection, organization_id, 1)
     successful = await newest_ended(connection, organization_id, SyncState.COMPLETED)
     average = await average_duration(connection, organization_id, SyncState.COMPLETED)
     page = [snapshot_of(row) for row in rows[:limit]]
@@ -132,6 +159,26 @@ async def read_history(
         average_sync_duration_seconds=round(average.total_seconds(), 3) if average is not None else None,
         recent_syncs=page,
         next_cursor=_make_cursor(page[-1]) if len(rows) > limit else None,
+    )
+
+
+async def read_organizations(connection: AsyncConnection, viewer: Viewer) -> list[OrganizationState]:
+    """Every organization within the viewer's reach that has a connection, by id."""
+    rows = await all_connections(connection)
+    return [await _state_of(connection, row) for row in rows if viewer.organization_id in {None, row.organization_id}]
+
+
+async def _state_of(connection: AsyncConnection, row: Row[Any]) -> OrganizationState:
+    organization_id = row.organization_id
+    current = await active_sync(connection, organization_id)
+    last = await newest_ended(connection, organization_id)
+    successful = await newest_ended(connection, organization_id, SyncState.COMPLETED)
+    return OrganizationState(
+        organization_id=organization_id,
+        connection=info_of(row),
+        current_sync=snapshot_of(current) if current else None,
+        last_sync=snapshot_of(last) if last else None,
+        last_success_at=successful.completed_at if successful else None,
     )
 
 

@@ -10,13 +10,17 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routiq_gql import metrics
 from routiq_gql.cliniko import (
     APPOINTMENT_TYPES,
     ATTENDEES,
     GROUP_APPOINTMENTS,
     INDIVIDUAL_APPOINTMENTS,
     PATIENTS,
+    AccountMoved,
     ClinikoClient,
+    KeyLacksPermission,
+    KeyRefused,
     Wait,
     check_access,
     starts_between,
@@ -26,7 +30,7 @@ from routiq_gql.database.active_patients import Windows, count_identified, ident
 from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import MirrorList, count_rows
 from routiq_gql.settings import Settings
-from routiq_gql.sync.connections import ConnectionService, appointment_window
+from routiq_gql.sync.clients import ClientOpener, OpenConnection, appointment_window
 from routiq_gql.sync.progress import COMPLETED_TEXT, LogLevel, SyncStep
 from routiq_gql.sync.reading import Reader
 from routiq_gql.sync.run import SyncRun
@@ -40,7 +44,7 @@ class Pipeline:
     """What the steps work with; the same for every sync."""
 
     database: Database
-    connections: ConnectionService
+    clients: ClientOpener
     settings: Settings
 
     async def run(self, run: SyncRun) -> None:
@@ -59,14 +63,28 @@ class Pipeline:
             await run.begin_step(SyncStep.INITIALIZING)
             await run.begin_step(SyncStep.CHECKING_CONFIG)
         if reached < SyncStep.ANALYZING:
-            client = await self.connections.open_client(run.snapshot.organization_id, _wait_teller(run))
-            async with client:
-                if not reached:
-                    await _check_credentials(run, client, windows)
-                await self._read_lists(run, client, windows, reached)
+            opened = await self.clients.open(run.snapshot.organization_id, _wait_teller(run))
+            try:
+                async with opened.client as client:
+                    if not reached:
+                        await self._check_credentials(run, opened, windows)
+                    await self._read_lists(run, client, windows, reached)
+            except (KeyRefused, KeyLacksPermission, AccountMoved) as error:
+                await self.clients.note_refusal(opened, error)
+                raise
         if reached <= SyncStep.ANALYZING:
             await self._analyze(run, windows)
         await self._store(run)
+
+    async def _check_credentials(self, run: SyncRun, opened: OpenConnection, windows: Windows) -> None:
+        await run.begin_step(SyncStep.CHECKING_CREDENTIALS)
+        access = await check_access(opened.client, windows.recent_from, windows.upcoming_to)
+        await self.clients.note_access(opened, access)
+        await run.checkpoint(
+            {"step": SyncStep.FETCHING_PATIENTS.value, "totals": dict(access.totals)},
+            fraction=1,
+            log=(LogLevel.SUCCESS, "Cliniko accepts the key for every list that a sync reads"),
+        )
 
     async def _read_lists(self, run: SyncRun, client: ClinikoClient, windows: Windows, reached: int) -> None:
         reader = Reader(run, client, self.database)
@@ -124,19 +142,11 @@ async def _enter(run: SyncRun, step: SyncStep) -> None:
 
 def _wait_teller(run: SyncRun) -> Callable[[Wait], Awaitable[None]]:
     async def tell(wait: Wait) -> None:
+        if wait.reason == "rate_limit":
+            metrics.rate_limit_wait(wait.seconds)
         await run.progress(text=wait.message, resumes_at=wait.resumes_at, log=(LogLevel.WARNING, wait.message))
 
     return tell
-
-
-async def _check_credentials(run: SyncRun, client: ClinikoClient, windows: Windows) -> None:
-    await run.begin_step(SyncStep.CHECKING_CREDENTIALS)
-    access = await check_access(client, windows.recent_from, windows.upcoming_to)
-    await run.checkpoint(
-        {"step": SyncStep.FETCHING_PATIENTS.value, "totals": dict(access.totals)},
-        fraction=1,
-        log=(LogLevel.SUCCESS, "Cliniko accepts the key for every list that a sync reads"),
-    )
 
 
 async def _fetch_patients(run: SyncRun, reader: Reader) -> None:

@@ -179,6 +179,11 @@ class SyncSnapshot:
         return self.completed_at is not None
 
     @property
+    def duration_seconds(self) -> float | None:
+        """How long it took; ``None`` while it runs."""
+        return (self.completed_at - self.started_at).total_seconds() if self.completed_at else None
+
+    @property
     def errors(self) -> list[str]:
         """The documented ``errors``: empty, or the one sentence that says why the sync ended."""
         return [self.failure.message] if self.failure else []

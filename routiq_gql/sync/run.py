@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routiq_gql import metrics
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.syncs import NewLine, change_running
@@ -31,7 +32,7 @@ from routiq_gql.sync.progress import (
 from routiq_gql.sync.store import failure_values, snapshot_of
 
 MIN_INTERVAL_SECONDS = 0.1
-"""Changes within a step are written at most ten times a second."""
+"""Changes within a step are told at most ten times a second."""
 MAX_INTERVAL_SECONDS = 1.0
 """A client sees a sign of life at least this often."""
 
@@ -58,6 +59,7 @@ class SyncRun:
         self._bus = bus
         self._unwritten: dict[str, Any] = {}
         self._written_at = time.monotonic()
+        self._published_at = 0.0
         self._change_lock = asyncio.Lock()
 
     @property
@@ -200,9 +202,14 @@ class SyncRun:
                     raise StopRequested
                 if save is not None:
                     await save(connection)
-            self._show(row)
+            # Pages may come faster than anyone wants to hear; the next page, line or sign of life tells of this one.
+            self._show(row, is_urgent=step is not None or save is None or bool(lines))
 
-    def _show(self, row: Row[Any]) -> None:
+    def _show(self, row: Row[Any], *, is_urgent: bool = True) -> None:
         self._written_at = time.monotonic()
         self.snapshot = snapshot_of(row)
-        self._bus.publish(self.snapshot)
+        if is_urgent or self._written_at - self._published_at >= MIN_INTERVAL_SECONDS:
+            self._published_at = self._written_at
+            self._bus.publish(self.snapshot)
+        if self.snapshot.duration_seconds is not None:
+            metrics.sync_ended(self.snapshot.status.value, self.snapshot.duration_seconds)

@@ -4,13 +4,14 @@ Every method takes the viewer first. What a viewer may not reach answers like wh
 that is not theirs is refused.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routiq_gql import metrics
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.syncs import (
@@ -22,7 +23,6 @@ from routiq_gql.database.syncs import (
 )
 from routiq_gql.errors import BadInput, SyncNotFound
 from routiq_gql.sync.bus import ProgressBus
-from routiq_gql.sync.connections import check_organization_id
 from routiq_gql.sync.engine import SyncEngine
 from routiq_gql.sync.overview import Dashboard, History, read_cursor, read_dashboard, read_history
 from routiq_gql.sync.progress import (
@@ -84,7 +84,7 @@ class SyncService:
             BadInput: The organization id has a wrong form.
             Forbidden: It is not the viewer's.
         """
-        _check_organization(viewer, organization_id)
+        viewer.require(organization_id)
         try:
             async with self._database.writing() as connection:
                 row = await insert_sync(connection, organization_id, first_values(SyncMode.FULL, utc_now()))
@@ -123,6 +123,8 @@ class SyncService:
                 "Start the sync again when you are ready. What was stored before is unchanged.",
             )
             ended = await end_with_failure(connection, sync_id, failure, SyncState.CANCELLED, utc_now())
+        if ended is not None and ended.duration_seconds is not None:
+            metrics.sync_ended(ended.status.value, ended.duration_seconds)
         self._engine.stop(ended or current)
         self._bus.publish(ended or current)  # a run that was stopped at its very end has not told it
         return CancelledSync(ended or current, cancelled=ended is not None)
@@ -161,22 +163,34 @@ class SyncService:
             BadInput: The organization id has a wrong form.
             Forbidden: It is not the viewer's.
         """
-        _check_organization(viewer, organization_id)
+        viewer.require(organization_id)
         async with self._database.reading() as connection:
             return await read_dashboard(connection, organization_id)
 
-    async def history(self, viewer: Viewer, organization_id: str, limit: int = 10, after: str | None = None) -> History:
+    async def history(
+        self,
+        viewer: Viewer,
+        organization_id: str,
+        limit: int = 10,
+        after: str | None = None,
+        outcomes: Collection[SyncState] = (),
+    ) -> History:
         """A page of 1 to 100 syncs, newest first, behind the cursor ``after``; totals are over all syncs.
 
+        Args:
+            outcomes: Only syncs that ended in one of these ways; all of them, and running ones, when empty.
+
         Raises:
-            BadInput: The organization id, ``limit`` or ``after`` has a wrong form.
+            BadInput: The organization id, ``limit``, ``after`` or an outcome has a wrong form.
             Forbidden: The organization is not the viewer's.
         """
-        _check_organization(viewer, organization_id)
+        viewer.require(organization_id)
         _check_limit(limit)
+        if not all(outcome.is_terminal for outcome in outcomes):
+            raise BadInput("“status” must be completed, failed or cancelled.")
         before = read_cursor(after) if after is not None else None
         async with self._database.reading() as connection:
-            return await read_history(connection, organization_id, limit, before)
+            return await read_history(connection, organization_id, limit, before, outcomes)
 
     async def watch(self, viewer: Viewer, sync_id: str) -> AsyncGenerator[SyncSnapshot, None]:
         """The snapshot now, then every newer one as fast as the caller takes them; ends after the terminal one.
@@ -262,11 +276,6 @@ async def _visible_sync(connection: AsyncConnection, viewer: Viewer, sync_id: st
     if row is None:
         raise SyncNotFound
     return snapshot_of(row)
-
-
-def _check_organization(viewer: Viewer, organization_id: str) -> None:
-    check_organization_id(organization_id)
-    viewer.require(organization_id)
 
 
 def _check_limit(limit: int) -> None:

@@ -19,6 +19,7 @@ from routiq_gql.app import create_app
 from routiq_gql.runtime import Runtime
 from routiq_gql.server import listen_on_loopback, serve
 from routiq_gql.settings import Settings
+from routiq_gql.viewer import LOCAL_OPERATOR
 
 ORGANIZATION = "org_2xwHiNrj68eaRUlX10anlXGvzX7"
 LIMIT_SECONDS = 20
@@ -128,7 +129,7 @@ class Server:
         await self.http.aclose()
 
     async def connect_organization(self, base_url: str, api_key: str, organization_id: str = ORGANIZATION) -> None:
-        await self.runtime.connections.connect(organization_id, api_key, base_url)
+        await self.runtime.connections.connect(LOCAL_OPERATOR, organization_id, api_key, base_url)
 
     async def start_sync(self, organization_id: str = ORGANIZATION) -> str:
         answer = await self.http.post(f"/api/v1/sync/start/{organization_id}")
@@ -151,6 +152,16 @@ class Server:
         answer = await self.http.post("/graphql", json={"query": query, "variables": variables})
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
+
+    async def break_database(self) -> None:
+        """Put files that are no database in the place of the database's own."""
+        database = self.runtime.database
+        await database.close()
+        for suffix in ("-wal", "-shm", ""):
+            # Not written into the old files: whoever still has one of those in memory would crash the process.
+            garbage = database.path.with_name("garbage")
+            garbage.write_bytes(b"this is no database " * 400)
+            garbage.replace(database.path.with_name(database.path.name + suffix))
 
     async def without_watchers(self) -> None:
         """Return once nobody watches anything, which is at once or never."""

@@ -78,6 +78,56 @@ async def test_pages_of_this_machine_may_do_everything(bare_server: Server):
         assert preflight.headers["access-control-max-age"] == "600"
 
 
+@pytest.mark.parametrize(
+    ("origin", "path", "method", "headers"),
+    [
+        # The documented client.
+        ("http://localhost:3000", "/api/v1/sync/start/org_1", "POST", "content-type"),
+        ("http://localhost:3000", "/api/v1/sync/cancel/sync_x", "DELETE", "content-type"),
+        ("http://localhost:3000", "/api/v1/sync/stream/sync_x", "GET", "last-event-id"),
+        # A Next.js page with a token, elsewhere.
+        ("https://app.example.com", "/graphql", "POST", "authorization,content-type,x-organization-id"),
+        ("https://app.example.com", "/api/v1/sync/dashboard/org_1", "GET", "authorization, x-organization-id"),
+        ("https://pr-7.example.com", "/api/v1/sync/stream/sync_x", "GET", "authorization,last-event-id"),
+        ("https://pr-7.example.com", "/api/v1/sync/cancel/sync_x", "DELETE", "authorization,content-type"),
+    ],
+)
+async def test_the_preflights_of_known_clients_pass(
+    open_server: Server, origin: str, path: str, method: str, headers: str
+):
+    """A browser that asks first is told that it may, for ten minutes, with every header that the client sends."""
+    asked = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers}
+    preflight = await open_server.http.options(path, headers=asked)
+    assert (preflight.status_code, preflight.content) == (204, b"")
+    told = preflight.headers
+    assert told["access-control-allow-origin"] == origin
+    assert method in told["access-control-allow-methods"].split(", ")
+    assert {name.strip() for name in headers.split(",")} <= set(told["access-control-allow-headers"].split(", "))
+    assert told["access-control-max-age"] == "600"
+    assert "Origin" in told["vary"]
+    # Tokens go in a header; cookies of other pages are never asked for.
+    assert "access-control-allow-credentials" not in told
+    actual = await open_server.http.request(method, path, headers={"Origin": origin})
+    assert actual.headers["access-control-allow-origin"] == origin
+
+
+async def test_a_page_can_read_the_request_id(bare_server: Server):
+    """It can show the id under which the log has its request."""
+    answer = await bare_server.http.get("/nowhere", headers={"Origin": "http://localhost:3000"})
+    assert answer.headers["access-control-expose-headers"] == "X-Request-ID"
+    assert answer.headers["x-request-id"]
+    refused = await bare_server.http.get("/nowhere", headers={"Origin": "https://evil.example"})
+    assert "access-control-expose-headers" not in refused.headers
+
+
+async def test_a_preflight_of_a_page_elsewhere_fails(open_server: Server):
+    """It is told neither methods nor headers, but which setting would allow it."""
+    asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    refused = await open_server.http.options("/graphql", headers=asked)
+    assert (refused.status_code, refused.json()["code"]) == (403, "ORIGIN_NOT_ALLOWED")
+    assert [name for name in refused.headers if name.startswith("access-control")] == []
+
+
 async def test_listed_pages_are_allowed(open_server: Server):
     """An operator may list origins, with a star within a part of the name; the demo takes pages opened as files."""
     for origin in ["https://app.example.com", "https://pr-12.example.com", "null"]:

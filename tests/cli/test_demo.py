@@ -97,7 +97,7 @@ async def test_the_demo_knows_how_many_requests_a_sync_makes(folder: Path):
     """The length of a demo's sync is set by the latency of each answer, so their number has to be right."""
     settings = load_settings(database_url=f"sqlite+aiosqlite:///{folder}/routiq.db", cliniko_requests_per_minute=0)
     async with EmulatorServer(Emulator(demo_clinic(utc_now()))) as cliniko, open_runtime(settings) as runtime:
-        await runtime.connections.connect(ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, check=False)
+        await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, check=False)
         begun = await runtime.syncs.start(LOCAL_OPERATOR, ORGANIZATION, SyncMode.FULL)
         async with aclosing(runtime.syncs.watch(LOCAL_OPERATOR, begun.sync.sync_id)) as snapshots:
             last = [snapshot async for snapshot in snapshots][-1]

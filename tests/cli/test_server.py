@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
+from routiq_gql import server
 from routiq_gql.errors import SettingsError
 from routiq_gql.server import listen_on_loopback, serve
 
@@ -78,6 +79,26 @@ def test_localhost_listens_under_one_port():
         assert listener.url == f"http://localhost:{listener.port}"
     finally:
         listener.close()
+
+
+async def test_a_connection_that_nobody_reads_from_is_ended(monkeypatch: pytest.MonkeyPatch):
+    """A browser that has frozen keeps no connection for ever, not even one that is already closed on our side."""
+    monkeypatch.setattr(server, "STALLED_SECONDS", 1)
+    listener = listen_on_loopback("127.0.0.1", 0)
+    lost: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+
+    class Closing(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            transport.write(b"x" * 20_000_000)  # far more than the buffers of both sides hold
+            transport.close()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            lost.set_result(exc)
+
+    serving = await asyncio.get_running_loop().create_server(Closing, sock=listener.sockets[0])
+    async with asyncio.timeout(30), serving:
+        with socket.create_connection(("127.0.0.1", listener.port)):
+            assert isinstance(await lost, TimeoutError)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

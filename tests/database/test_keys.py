@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from routiq_gql.database.keys import load_key_ring
+from routiq_gql.database.keys import KeyStore
 from routiq_gql.errors import SettingsError, StorageError
 
 SECRET = "MS0xLWplbm5pZmVy-au1"
@@ -18,26 +18,26 @@ KEY_B = f"b:{base64.b64encode(b'b' * 32).decode()}"
 
 def test_a_key_file_is_made_for_its_owner_only(tmp_path):
     """Without a setting, a key file appears that other users of the machine can't read, and stays the same."""
-    ring = load_key_ring("", tmp_path / "routiq.db")
+    ring = KeyStore("", tmp_path / "routiq.db").load()
     path = tmp_path / "routiq.db.key"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     key_id, sealed = ring.encrypt("org_a", SECRET)
     assert SECRET.encode() not in sealed
-    assert load_key_ring("", tmp_path / "routiq.db").decrypt("org_a", key_id, sealed) == SECRET
+    assert KeyStore("", tmp_path / "routiq.db").load().decrypt("org_a", key_id, sealed) == SECRET
     assert os.listdir(tmp_path) == ["routiq.db.key"]
 
 
 def test_a_key_file_that_others_may_read_is_refused(tmp_path):
     """A key file with loose permissions stops the start and says what to type."""
-    load_key_ring("", tmp_path / "routiq.db")
+    KeyStore("", tmp_path / "routiq.db").load()
     (tmp_path / "routiq.db.key").chmod(0o644)
     with pytest.raises(SettingsError, match="chmod 600"):
-        load_key_ring("", tmp_path / "routiq.db")
+        KeyStore("", tmp_path / "routiq.db").load()
 
 
 def test_a_row_copied_to_another_organization_does_not_open(tmp_path):
     """Swapping two clinics' rows gives neither the other's access."""
-    ring = load_key_ring(KEY_A, tmp_path)
+    ring = KeyStore(KEY_A, tmp_path / "routiq.db").load()
     key_id, sealed = ring.encrypt("org_a", SECRET)
     with pytest.raises(StorageError, match="another organization") as caught:
         ring.decrypt("org_b", key_id, sealed)
@@ -46,17 +46,17 @@ def test_a_row_copied_to_another_organization_does_not_open(tmp_path):
 
 def test_an_older_key_still_opens_and_an_unknown_one_is_named(tmp_path):
     """After a new key is put first, stored rows stay readable; a removed key is named."""
-    key_id, sealed = load_key_ring(KEY_A, tmp_path).encrypt("org_a", SECRET)
-    rotated = load_key_ring(f"{KEY_B},{KEY_A}", tmp_path)
+    key_id, sealed = KeyStore(KEY_A, tmp_path / "routiq.db").load().encrypt("org_a", SECRET)
+    rotated = KeyStore(f"{KEY_B},{KEY_A}", tmp_path / "routiq.db").load()
     assert rotated.decrypt("org_a", key_id, sealed) == SECRET
     assert rotated.encrypt("org_a", SECRET)[0] == "b"
     with pytest.raises(StorageError, match="“a”, which is not configured"):
-        load_key_ring(KEY_B, tmp_path).decrypt("org_a", key_id, sealed)
+        KeyStore(KEY_B, tmp_path / "routiq.db").load().decrypt("org_a", key_id, sealed)
 
 
 @pytest.mark.parametrize("text", ["nonsense", "a:short", "a:!!!", f"{KEY_A},{KEY_A}", f"bad id:{KEY_A}", ","])
 def test_a_malformed_key_setting_is_refused_without_being_repeated(tmp_path, text):
     """A wrong setting is named, and its value never shown."""
     with pytest.raises(SettingsError, match="ROUTIQ_ENCRYPTION_KEYS") as caught:
-        load_key_ring(text, tmp_path)
+        KeyStore(text, tmp_path / "routiq.db").load()
     assert text not in str(caught.value) or text == ","

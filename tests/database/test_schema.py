@@ -37,7 +37,7 @@ async def test_migrations_and_tables_agree(database):
 
 async def test_upgrading_twice_changes_nothing(database):
     """Starting again with a current file is harmless."""
-    assert await upgrade(database) == await upgrade(database) == "0001"
+    assert await upgrade(database) == await upgrade(database) == "0002"
 
 
 async def test_an_organization_has_one_active_sync(database):

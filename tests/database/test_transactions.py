@@ -1,10 +1,13 @@
 """Transactions on a real SQLite file behave as the rest of the code relies on."""
 
 import asyncio
+import gc
 import sqlite3
 import subprocess
 import sys
 import time
+import warnings
+from contextlib import suppress
 
 import pytest
 from sqlalchemy import text
@@ -140,3 +143,26 @@ async def test_a_file_locked_by_another_program_is_told_in_a_sentence(counter, m
     other.execute("ROLLBACK")
     other.close()
     await locked_out.close()
+
+
+async def test_who_leaves_while_a_connection_is_opened_leaves_nothing_open(tmp_path):
+    """A request that is given up at its very beginning does not keep the file open for ever."""
+    with warnings.catch_warnings(record=True) as complaints:
+        warnings.simplefilter("always", ResourceWarning)
+        for turns in range(40):
+            database = Database(f"sqlite+aiosqlite:///{tmp_path}/{turns}.db")
+
+            async def read(database: Database = database) -> None:
+                async with database.reading() as connection:
+                    await connection.execute(text("SELECT 1"))
+
+            task = asyncio.create_task(read())
+            for _ in range(turns):
+                await asyncio.sleep(0.0005)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            await database.close()
+        del database, task
+        gc.collect()
+    assert [str(complaint.message) for complaint in complaints] == []

@@ -10,6 +10,7 @@ from routiq_gql.clock import utc_now
 from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, awkward_clinic
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.settings import Settings
+from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.sync.clinic import ORGANIZATION
 
 
@@ -34,7 +35,7 @@ async def runtime(settings: Settings, cliniko: Cliniko) -> AsyncIterator[Runtime
     """A process that runs syncs, with one organization connected. Afterwards nothing of it may be left."""
     before = asyncio.all_tasks()
     async with open_runtime(settings) as opened:
-        await opened.connections.connect(ORGANIZATION, EMULATED_API_KEY, cliniko.base_url)
+        await opened.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url)
         yield opened
         assert opened.bus.watcher_count == 0
     async with asyncio.timeout(10):

@@ -55,7 +55,7 @@ class Victims:
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
                 if kill_after is not None:
-                    await self._until_requests_or_end(already, process)
+                    await self._until_requests_or_end(sync_id, already, process)
                     await asyncio.sleep(kill_after)
                     if process.returncode is None:
                         process.kill()
@@ -69,8 +69,12 @@ class Victims:
         self.pages.append([request for request in self.emulator.requests[already:] if _is_page(request)])
         return code != 0
 
-    async def _until_requests_or_end(self, already: int, process: asyncio.subprocess.Process) -> None:
+    async def _until_requests_or_end(self, sync_id: str, already: int, process: asyncio.subprocess.Process) -> None:
+        """Until the process asks Cliniko for something, or has brought the sync to its end without: a server killed
+        after the last page asks nothing any more, and does not end by itself."""
         while len(self.emulator.requests) == already and process.returncode is None:
+            if (await self.runtime.syncs.status(LOCAL_OPERATOR, sync_id)).is_terminal:
+                return
             await asyncio.sleep(0.01)
 
     async def check(self, sync_id: str, undisturbed: int) -> None:
@@ -110,10 +114,12 @@ async def prepared(settings: Settings, clinic: Clinic) -> AsyncIterator[tuple[Vi
     """A connected database that nobody runs syncs on, and how many pages a whole sync reads."""
     emulator = EmulatedCliniko(clinic)
     async with EmulatorServer(emulator) as server, open_runtime(settings, run_syncs=False) as runtime:
-        await runtime.connections.connect(ORGANIZATION, EMULATED_API_KEY, server.base_url, check=False)
+        await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, server.base_url, check=False)
         elsewhere = settings.model_copy(update={"database_url": settings.database_url + ".undisturbed"})
         async with open_runtime(elsewhere) as other:
-            await other.connections.connect(ORGANIZATION, EMULATED_API_KEY, server.base_url, check=False)
+            await other.connections.connect(
+                LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, server.base_url, check=False
+            )
             await run_sync(other)
             expected = await shown_rows(other.database)
         pages = sum(_is_page(request) for request in emulator.requests)

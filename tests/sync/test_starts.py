@@ -52,7 +52,7 @@ async def test_fifty_starts_from_two_processes_make_one_sync(settings: Settings,
     environment = {**os.environ, "ROUTIQ_DATABASE_URL": settings.database_url, "ROUTIQ_LOG_LEVEL": "ERROR"}
     environment["ROUTIQ_CLINIKO_REQUESTS_PER_MINUTE"] = "0"
     async with open_runtime(settings, run_syncs=False) as here:
-        await here.connections.connect(ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, check=False)
+        await here.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, check=False)
         others = [
             await asyncio.create_subprocess_exec(
                 *(sys.executable, "-c", STARTS),
@@ -82,7 +82,7 @@ async def test_many_organizations_sync_at_once(runtime: Runtime, cliniko: Clinik
     """Every clinic gets its own sync, none waits for another's end, and all end right."""
     organizations = [f"org_{number}" for number in range(12)]
     for organization in organizations:
-        await runtime.connections.connect(organization, EMULATED_API_KEY, cliniko.base_url, check=False)
+        await runtime.connections.connect(LOCAL_OPERATOR, organization, EMULATED_API_KEY, cliniko.base_url, check=False)
     ended = await asyncio.gather(*(run_sync(runtime, organization) for organization in organizations))
     assert {last.active_patients_stored for last in ended} == {12}
 
@@ -90,7 +90,7 @@ async def test_many_organizations_sync_at_once(runtime: Runtime, cliniko: Clinik
 async def test_a_sync_ends_at_its_time_limit(settings: Settings, cliniko: Cliniko):
     """A source that never answers doesn't keep a sync, and with it the organization, busy for ever."""
     async with open_runtime(settings.model_copy(update={"sync_time_limit": 1})) as runtime:
-        await runtime.connections.connect(ORGANIZATION, EMULATED_API_KEY, cliniko.base_url)
+        await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url)
         before = await stored_rows(runtime.database)
         cliniko.emulator.faults.add(Fault(FaultKind.HANG, "attendees", only_above_per_page=1))
         last = await run_sync(runtime)

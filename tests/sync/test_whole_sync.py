@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from routiq_gql.clock import utc_now
-from routiq_gql.emulator import EMULATED_API_KEY, demo_clinic
+from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind, demo_clinic
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.settings import Settings
 from routiq_gql.sync.progress import FailureCode, LogLevel, SyncMode, SyncState, SyncStep
@@ -71,6 +71,20 @@ async def test_progress_goes_through_the_documented_steps(runtime: Runtime, clin
     texts = {snapshot.current_step for snapshot in snapshots}
     assert {"300 of 641 patients", "Found 641 patients", "Found 1247 appointments"} <= texts
     assert len({snapshot.step for snapshot in snapshots}) >= 6, "a watcher sees nearly every step"
+
+
+async def test_a_list_that_is_read_twice_shows_no_figure_going_back(runtime: Runtime, cliniko: Cliniko):
+    """Where Cliniko refuses to sort, lists are read again to compare; people see that, and their figures stay."""
+    cliniko.emulator.clinic = demo_clinic(utc_now())
+    cliniko.emulator.latency_seconds = 0.1
+    cliniko.emulator.faults.add(Fault(FaultKind.REFUSE_SORT, "patients", times=None))
+    snapshots = await follow(runtime, await start(runtime))
+    for before, after in pairwise(snapshots):
+        assert after.patients_found >= before.patients_found
+        assert after.progress_percentage >= before.progress_percentage
+    texts = {snapshot.current_step for snapshot in snapshots}
+    assert any(text.startswith("Reading patients again to compare… ") for text in texts)
+    assert (snapshots[-1].patients_found, snapshots[-1].active_patients_stored) == (641, 89)
 
 
 async def test_the_log_tells_every_step_in_order(runtime: Runtime):
@@ -154,7 +168,7 @@ async def test_windows_are_settings(settings: Settings, cliniko: Cliniko):
     """A clinic that looks two weeks back finds fewer patients active than one that looks back thirty days."""
     narrow = settings.model_copy(update={"recent_days": 9, "upcoming_days": 6})
     async with open_runtime(narrow) as runtime:
-        await runtime.connections.connect(ORGANIZATION, EMULATED_API_KEY, cliniko.base_url)
+        await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url)
         await run_sync(runtime)
         recent, upcoming = await active_ids(runtime.database)
     assert recent == {"9", "1000", "514810976034364392"}

@@ -1,9 +1,10 @@
-"""What resolvers are given: the service and who asks. Made once per HTTP request, or once per socket."""
+"""What resolvers are given: the services and who asks. Made once per HTTP request, or once per socket."""
 
 from dataclasses import dataclass
 
 import strawberry
 
+from routiq_gql.sync.connections import ConnectionService
 from routiq_gql.sync.service import SyncService
 from routiq_gql.viewer import Viewer
 
@@ -17,6 +18,7 @@ class Context:
     """
 
     syncs: SyncService
+    connections: ConnectionService
     viewer: Viewer
     connection_params: dict[str, object]
 

@@ -47,6 +47,16 @@ class SyncStep(Enum):
     STORING = enum_value("STORING", description="Step 8, 87 to 100 %: storing active patients, all at once.")
 
 
+@enum(description="Whether an organization's connection to Cliniko may be used.")
+class ConnectionState(Enum):
+    CONNECTED = enum_value("CONNECTED", description="Syncs use it.")
+    DISABLED = enum_value("DISABLED", description="It was switched off, and its API key removed.")
+    NEEDS_ATTENTION = enum_value(
+        "NEEDS_ATTENTION",
+        description="Cliniko did not accept the API key when it was last used; `problem` says why.",
+    )
+
+
 @enum(description="How a log line is meant.")
 class LogLevel(Enum):
     INFO = enum_value("INFO", description="What is being done.")

@@ -11,7 +11,7 @@ from strawberry.exceptions import MissingQueryError
 from strawberry.extensions import MaskErrors
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
-from routiq_gql.api.errors import internal_sentence, log_fault, outcome_of
+from routiq_gql.api.errors import OUTCOMES, code_of, internal_sentence, log_fault
 from routiq_gql.errors import RoutiqError
 
 REQUEST_ERRORS = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
@@ -30,13 +30,13 @@ class CodedErrors(MaskErrors):
         cause = _cause(error)
         if cause is None:
             return coded_error(error)
-        outcome = outcome_of(cause)
+        outcome = OUTCOMES[code_of(cause)]
         if outcome.is_shown and isinstance(cause, RoutiqError):
-            return _copy(error, cause.message, {"code": outcome.code})
+            return _copy(error, cause.message, {"code": outcome.graphql_code})
         sync_id = self._sync_id(error)
         known = {"sync_id": sync_id} if sync_id else {}
         reference = log_fault(cause, field=".".join(map(str, error.path or ())), **known)
-        shown = {"code": outcome.code, "reference": reference} | ({"syncId": sync_id} if sync_id else {})
+        shown = {"code": outcome.graphql_code, "reference": reference} | ({"syncId": sync_id} if sync_id else {})
         return _copy(error, internal_sentence(reference), shown)
 
     def _sync_id(self, error: GraphQLError) -> str | None:
@@ -62,7 +62,7 @@ def coded_error(error: GraphQLError) -> GraphQLError:
         message = error.original_error.as_http_error_reason()
     elif isinstance(error.original_error, MissingQueryError):
         message = "There is no query in the request."
-    return _copy(error, message, {**(error.extensions or {}), "code": "BAD_USER_INPUT"})
+    return _copy(error, message, {**(error.extensions or {}), "code": OUTCOMES["BAD_REQUEST"].graphql_code})
 
 
 def _cause(error: GraphQLError) -> BaseException | None:

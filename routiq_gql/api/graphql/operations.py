@@ -14,11 +14,14 @@ from typing import Annotated, Self
 import strawberry
 from strawberry import ID, UNSET
 
+from routiq_gql.api.graphql.connections import ConnectionPayload
 from routiq_gql.api.graphql.context import Context, Info
 from routiq_gql.api.graphql.enums import SyncMode, SyncState
 from routiq_gql.api.graphql.overview import Dashboard, SyncHistory
 from routiq_gql.api.graphql.types import After, SyncLogEntry, SyncStatus, given
+from routiq_gql.errors import SettingsError
 from routiq_gql.sync import progress
+from routiq_gql.sync.connection_state import ConnectionProblem, not_set_up
 from routiq_gql.sync.service import CancelledSync, StartedSync
 
 OrganizationId = Annotated[
@@ -27,6 +30,11 @@ OrganizationId = Annotated[
 SyncId = Annotated[ID, strawberry.argument(description="The sync, as named by `startSync`, `dashboard` or `history`.")]
 Mode = Annotated[SyncMode, strawberry.argument(description="How much to read.")]
 PageLimit = Annotated[int, strawberry.argument(description="How many syncs on a page, 1 to 100.")]
+Outcome = Annotated[
+    SyncState | None,
+    strawberry.argument(description="Only syncs that ended so: COMPLETED, FAILED or CANCELLED. Totals stay over all."),
+]
+ApiKey = Annotated[str, strawberry.argument(description="A Cliniko API key, as copied from Cliniko under My Info.")]
 Cursor = Annotated[str | None, strawberry.argument(description="`nextCursor` of the page before.")]
 
 
@@ -77,11 +85,19 @@ class Query:
 
     @strawberry.field(description="An organization's syncs, newest first, a running one included.")
     async def history(
-        self, info: Info, organization_id: OrganizationId, limit: PageLimit = 10, after: Cursor = UNSET
+        self,
+        info: Info,
+        organization_id: OrganizationId,
+        limit: PageLimit = 10,
+        after: Cursor = UNSET,
+        status: Outcome = UNSET,
     ) -> SyncHistory:
         cursor = None if after is UNSET else after
+        outcomes = [progress.SyncState[status.name]] if status else []
         return SyncHistory.of(
-            await info.context.syncs.history(info.context.viewer, organization_id, limit=limit, after=cursor)
+            await info.context.syncs.history(
+                info.context.viewer, organization_id, limit=limit, after=cursor, outcomes=outcomes
+            )
         )
 
 
@@ -97,6 +113,41 @@ class Mutation:
     @strawberry.mutation(description="End a running sync; one that has ended stays as it is.")
     async def cancel_sync(self, info: Info, sync_id: SyncId) -> CancelSyncPayload:
         return CancelSyncPayload.of(await info.context.syncs.cancel(info.context.viewer, sync_id))
+
+    @strawberry.mutation(
+        description="Connect an organization to Cliniko, or exchange its API key for another one of the same account. "
+        "The key is tried first, stored encrypted, and never shown again."
+    )
+    async def connect_cliniko(self, info: Info, organization_id: OrganizationId, api_key: ApiKey) -> ConnectionPayload:
+        context = info.context
+        try:
+            connected = await context.connections.connect(context.viewer, organization_id, api_key)
+        except ConnectionProblem as problem:
+            return ConnectionPayload.refused(organization_id, problem)
+        except SettingsError as error:
+            return ConnectionPayload.refused(organization_id, not_set_up(error))
+        return ConnectionPayload.of("Connected", connected.connection)
+
+    @strawberry.mutation(description="Try the stored API key as a sync would, and note how it went.")
+    async def test_connection(self, info: Info, organization_id: OrganizationId) -> ConnectionPayload:
+        context = info.context
+        try:
+            tested = await context.connections.test(context.viewer, organization_id)
+        except ConnectionProblem as problem:
+            return ConnectionPayload.refused(organization_id, problem)
+        return ConnectionPayload.of("The connection works", tested)
+
+    @strawberry.mutation(
+        description="Switch an organization's connection off: its API key is removed and a running sync ends. "
+        "Stored patients stay."
+    )
+    async def disconnect_cliniko(self, info: Info, organization_id: OrganizationId) -> ConnectionPayload:
+        context = info.context
+        try:
+            disabled = await context.connections.disconnect(context.viewer, organization_id)
+        except ConnectionProblem as problem:
+            return ConnectionPayload.refused(organization_id, problem)
+        return ConnectionPayload.of("Disconnected", disabled)
 
 
 @strawberry.type(description="What can be watched.")

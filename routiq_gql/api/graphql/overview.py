@@ -6,6 +6,7 @@ from typing import Self
 import strawberry
 from strawberry import ID
 
+from routiq_gql.api.graphql.connections import ClinikoConnection
 from routiq_gql.api.graphql.enums import SyncState
 from routiq_gql.api.graphql.types import SyncStatus
 from routiq_gql.sync import overview
@@ -58,6 +59,9 @@ class Dashboard:
     sync_available: bool = strawberry.field(
         description="Whether the organization has an enabled connection to Cliniko."
     )
+    connection: ClinikoConnection | None = strawberry.field(
+        description="Its access to Cliniko; null if it was never connected."
+    )
 
     @classmethod
     def of(cls, dashboard: overview.Dashboard) -> Self:
@@ -70,6 +74,7 @@ class Dashboard:
             last_sync=_status(dashboard.last_sync),
             last_successful_sync=_status(dashboard.last_successful_sync),
             sync_available=dashboard.sync_available,
+            connection=ClinikoConnection.of(dashboard.connection) if dashboard.connection else None,
         )
 
 

@@ -1,14 +1,18 @@
 """GraphQL over websockets: ``graphql-transport-ws``, with what Strawberry's handler gets wrong put right.
 
 Put right: a frame that is JSON but no object closed the socket without a word, ``connection_init`` with a payload of
-null was refused, and a syntax error or unknown operation name in one operation closed the socket for all.
+null was refused, a syntax error or unknown operation name in one operation closed the socket for all, and a peer that
+stopped reading was kept for ever.
 Source: graphql-ws, PROTOCOL.md.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, cast
 
 from graphql import GraphQLError
-from starlette.websockets import WebSocketState
+from starlette.websockets import WebSocket, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
@@ -18,8 +22,10 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
     SubscribeMessage,
 )
 
+from routiq_gql import metrics
 from routiq_gql.api.errors import log_fault
 from routiq_gql.api.graphql.context import Context
+from routiq_gql.api.streams import SEND_TIMEOUT_SECONDS
 
 MAX_REASON_BYTES = 123
 """What a close frame has room for. Source: RFC 6455, 5.5."""
@@ -28,20 +34,56 @@ INVALID_MESSAGE = "Invalid message"
 
 
 class SocketAdapter(ASGIWebSocketAdapter):
-    """Sends nothing after the end, and reasons that fit."""
+    """Sends nothing after the end, reasons that fit, and nothing more to a peer that takes nothing.
+
+    Attributes:
+        patience: Entered around the handler; runs out when the peer has stopped reading.
+    """
+
+    def __init__(self, view: Any, request: WebSocket, response: WebSocket) -> None:
+        super().__init__(view, request, response)
+        self.patience = asyncio.timeout(None)
+        self._is_stalled = False
 
     async def send_json(self, message: object) -> None:
-        if self.ws.application_state is not WebSocketState.CONNECTED:
+        if self._is_stalled or self.ws.application_state is not WebSocketState.CONNECTED:
             raise WebSocketDisconnected
-        await super().send_json(message)  # type: ignore[arg-type]
+        async with self._within_patience():
+            await super().send_json(message)  # type: ignore[arg-type]
+        metrics.frame_sent("websocket")
 
     async def close(self, code: int, reason: str) -> None:
-        if self.ws.application_state is WebSocketState.CONNECTED:
-            await super().close(code, reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore"))
+        if not self._is_stalled and self.ws.application_state is WebSocketState.CONNECTED:
+            async with self._within_patience():
+                await super().close(code, reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore"))
+
+    @asynccontextmanager
+    async def _within_patience(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
+                yield
+        except TimeoutError:
+            self._give_up()
+            raise WebSocketDisconnected from None
+
+    def _give_up(self) -> None:
+        if not self._is_stalled:  # several operations may find out at the same time
+            self._is_stalled = True
+            metrics.peer_dropped("websocket")
+            self.patience.reschedule(asyncio.get_running_loop().time())
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     """One socket with all its operations."""
+
+    async def handle(self) -> None:
+        patience = cast(SocketAdapter, self.websocket).patience
+        try:
+            async with patience:
+                await super().handle()
+        except TimeoutError:
+            if not patience.expired():
+                raise
 
     async def handle_message(self, message: Message) -> None:
         # The annotation is a hope: this is whatever the client sent.

@@ -93,6 +93,7 @@ class SyncStatus:
     completed_at: datetime | None = strawberry.field(
         description="When it ended, whatever the outcome; null while it runs."
     )
+    duration_seconds: float | None = strawberry.field(description="How long it took, in seconds; null while it runs.")
     estimated_completion: datetime | None = strawberry.field(
         description="When it will likely end; null while that can't be said, and after the end."
     )
@@ -133,6 +134,7 @@ class SyncStatus:
             active_patients_stored=sync.active_patients_stored,
             started_at=sync.started_at,
             completed_at=sync.completed_at,
+            duration_seconds=sync.duration_seconds,
             estimated_completion=sync.estimated_completion,
             resumes_at=sync.resumes_at,
             errors=sync.errors,

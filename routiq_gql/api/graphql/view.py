@@ -27,7 +27,7 @@ from strawberry.subscriptions import (
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
-from routiq_gql.api.callers import syncs_of, viewer_of
+from routiq_gql.api.callers import connections_of, syncs_of, viewer_of
 from routiq_gql.api.graphql.accepting import GRAPHQL_JSON, prefers_event_stream, prefers_graphql_json, prefers_html
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.errors import coded_error
@@ -106,7 +106,7 @@ class GraphQLDoor(GraphQL[Context, None]):
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         connection: HTTPConnection = request
-        return Context(syncs_of(connection), viewer_of(connection), {})
+        return Context(syncs_of(connection), connections_of(connection), viewer_of(connection), {})
 
     def is_websocket_origin_allowed(self, request: WebSocket, origin: str) -> bool:
         return True  # or the guard would have refused it

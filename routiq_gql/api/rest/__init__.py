@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Mount, Route
 
+from routiq_gql.api.access_log import NamedRoute
 from routiq_gql.api.rest import syncs
 from routiq_gql.api.rest.openapi import openapi_document
 from routiq_gql.api.rest.stream import stream
@@ -17,12 +18,12 @@ def rest_routes() -> list[BaseRoute]:
         Mount(
             PREFIX,
             routes=[
-                Route("/start/{organization_id}", syncs.start, methods=["POST"]),
-                Route("/status/{sync_id}", syncs.status),
-                Route("/dashboard/{organization_id}", syncs.dashboard),
-                Route("/history/{organization_id}", syncs.history),
-                Route("/cancel/{sync_id}", syncs.cancel, methods=["DELETE"]),
-                Route("/stream/{sync_id}", stream),
+                NamedRoute("/start/{organization_id}", syncs.start, methods=["POST"]),
+                NamedRoute("/status/{sync_id}", syncs.status),
+                NamedRoute("/dashboard/{organization_id}", syncs.dashboard),
+                NamedRoute("/history/{organization_id}", syncs.history),
+                NamedRoute("/cancel/{sync_id}", syncs.cancel, methods=["DELETE"]),
+                NamedRoute("/stream/{sync_id}", stream),
             ],
         ),
         Route("/openapi.json", _openapi),

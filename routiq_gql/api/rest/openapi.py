@@ -73,6 +73,13 @@ PATHS: Json = {
                 _path("organization_id", ORGANIZATION_ID),
                 _query("limit", number("Syncs on a page.", minimum=1, maximum=100, default=10)),
                 _query("after", text("`next_cursor` of the page before.")),
+                _query(
+                    "status",
+                    text(
+                        "Only syncs that ended so; failed includes cancelled ones. Totals stay over all.",
+                        enum=["completed", "failed", "cancelled"],
+                    ),
+                ),
             ],
             "History",
             problems=WRONG_ORGANIZATION,

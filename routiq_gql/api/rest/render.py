@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from routiq_gql.clock import format_time
+from routiq_gql.sync.connection_state import ConnectionInfo
 from routiq_gql.sync.overview import Dashboard, History, PatientStats
 from routiq_gql.sync.progress import TOTAL_STEPS, LogLine, SyncFailure, SyncSnapshot, SyncState
 
@@ -68,6 +69,7 @@ def dashboard_json(dashboard: Dashboard) -> Json:
         "last_sync": _last_json(last) if last else None,
         "sync_available": dashboard.sync_available,
         "last_successful_sync": _last_json(successful) if successful else None,
+        "connection": _connection_json(dashboard.connection) if dashboard.connection else None,
     }
 
 
@@ -143,6 +145,25 @@ def _recent_json(sync: SyncSnapshot) -> Json:
         "patients_found": sync.patients_found,
         "appointments_found": sync.appointments_found,
         "failure": _failure_json(sync.failure),
+        "duration_seconds": sync.duration_seconds,
+    }
+
+
+def _connection_json(connection: ConnectionInfo) -> Json:
+    problem = connection.problem
+    return {
+        "state": connection.state.value,
+        "account": connection.account_name,
+        "shard": connection.shard,
+        "role": connection.role,
+        "last_validated_at": _time(connection.last_validated_at),
+        "problem": {
+            "code": problem.failure_code.value,
+            "message": problem.message,
+            "what_to_do": problem.what_to_do,
+        }
+        if problem
+        else None,
     }
 
 

@@ -5,6 +5,7 @@ A test compares them with real answers, key by key and in order; whoever changes
 
 from typing import Any
 
+from routiq_gql.sync.connection_state import ConnectionState
 from routiq_gql.sync.progress import FailureCode, LogLevel, SyncMode, SyncState, SyncStep
 
 Json = dict[str, Any]
@@ -163,6 +164,26 @@ SCHEMAS: Json = {
             "last_sync": _nullable(ref("EndedSync")),
             "sync_available": {"type": "boolean", "description": "Whether there is an enabled connection to Cliniko."},
             "last_successful_sync": _nullable(ref("EndedSync")),
+            "connection": _nullable(ref("Connection")),
+        },
+    ),
+    "Connection": _object(
+        "An organization's access to Cliniko; its API key is never shown.",
+        {
+            "state": text("Whether it may be used.", enum=[state.value for state in ConnectionState]),
+            "account": _nullable(text("The clinic's name in Cliniko; null until the key was tried.")),
+            "shard": text("The part of Cliniko that holds the account, such as au1."),
+            "role": _nullable(text("The Cliniko role of the person whose key it is.")),
+            "last_validated_at": _nullable(_time("When Cliniko last accepted the key for all that a sync reads.")),
+            "problem": _nullable(ref("ConnectionProblem")),
+        },
+    ),
+    "ConnectionProblem": _object(
+        "Why a connection needs attention.",
+        {
+            "code": text("Stable; programs may branch on it.", enum=[code.value for code in FailureCode]),
+            "message": text("What happened, as a sentence for people."),
+            "what_to_do": text("What helps, as a sentence for people."),
         },
     ),
     "RecentSync": _object(
@@ -180,6 +201,10 @@ SCHEMAS: Json = {
             "patients_found": PATIENTS_FOUND,
             "appointments_found": APPOINTMENTS_FOUND,
             "failure": FAILURE,
+            "duration_seconds": {
+                "type": ["number", "null"],
+                "description": "How long it took, in seconds; null while it runs.",
+            },
         },
     ),
     "History": _object(

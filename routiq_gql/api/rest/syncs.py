@@ -6,6 +6,7 @@ from starlette.responses import JSONResponse
 from routiq_gql.api.callers import syncs_of, viewer_of
 from routiq_gql.api.rest.render import dashboard_json, history_json, status_json, status_word
 from routiq_gql.errors import BadInput
+from routiq_gql.sync.progress import SyncState
 
 DEFAULT_LIMIT = 10
 
@@ -35,12 +36,13 @@ async def dashboard(request: Request) -> JSONResponse:
 
 
 async def history(request: Request) -> JSONResponse:
-    """``GET /history/{organization_id}?limit=10&after=``"""
+    """``GET /history/{organization_id}?limit=10&after=&status=``"""
     page = await syncs_of(request).history(
         viewer_of(request),
         request.path_params["organization_id"],
         limit=_limit(request.query_params.get("limit")),
         after=request.query_params.get("after") or None,
+        outcomes=_outcomes(request.query_params.get("status")),
     )
     return _uncached(history_json(page))
 
@@ -64,6 +66,16 @@ def _limit(text: str | None) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 3):
         raise BadInput("“limit” must be a whole number from 1 to 100.")
     return int(text)
+
+
+def _outcomes(text: str | None) -> tuple[SyncState, ...]:
+    if not text:
+        return ()
+    if text == SyncState.FAILED.value:  # which is how a cancelled sync is shown here
+        return SyncState.FAILED, SyncState.CANCELLED
+    if text not in {SyncState.COMPLETED.value, SyncState.CANCELLED.value}:
+        raise BadInput("“status” must be completed, failed or cancelled.")
+    return (SyncState(text),)
 
 
 def _uncached(content: dict[str, object]) -> JSONResponse:

@@ -6,6 +6,8 @@ from starlette.routing import Mount, Route
 
 from routiq_gql.api.rest import rest_routes
 from routiq_gql.api.rest.openapi import openapi_document
+from routiq_gql.emulator import Fault, FaultKind
+from tests.api.conftest import Cliniko
 from tests.api.serving import ORGANIZATION, Server
 
 
@@ -57,7 +59,7 @@ async def test_the_document_is_served(bare_server: Server):
     assert answer.json()["openapi"].startswith("3.1.")
 
 
-async def test_real_answers_have_exactly_the_described_keys(server: Server):
+async def test_real_answers_have_exactly_the_described_keys(server: Server, cliniko: Cliniko):
     """What is described is what comes, in the same order."""
     get = server.http.get
     started = (await server.http.post(f"/api/v1/sync/start/{ORGANIZATION}")).json()
@@ -78,8 +80,13 @@ async def test_real_answers_have_exactly_the_described_keys(server: Server):
         "RecentSync": history["recent_syncs"][0],
         "Cancelled": (await server.http.delete(f"/api/v1/sync/cancel/{started['sync_id']}")).json(),
         "Problem": (await get("/nowhere")).json(),
+        "Connection": dashboard["connection"],
     }
     unconnected = (await server.http.post("/api/v1/sync/start/org_unconnected")).json()
     answers["Failure"] = (await server.until_ended(unconnected["sync_id"]))["failure"]
+    cliniko.emulator.faults.add(Fault(FaultKind.STATUS_401, times=None))
+    await server.until_ended(await server.start_sync())
+    refused = (await get(f"/api/v1/sync/dashboard/{ORGANIZATION}")).json()["connection"]
+    answers["ConnectionProblem"] = refused["problem"]
     assert {name: list(answer) for name, answer in answers.items()} == {name: _keys(name) for name in answers}
     assert set(answers) == set(openapi_document()["components"]["schemas"])

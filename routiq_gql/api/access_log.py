@@ -1,0 +1,125 @@
+"""One log line for each request and each socket, written when it ends, and the request id that all its lines share.
+
+The id is the client's own ``X-Request-ID`` if that is one, and goes back in the answer. Query strings, which may hold
+tokens, are never logged. Goes around everything else, so that what the guard refuses is logged and counted as well.
+"""
+
+import re
+import time
+from secrets import token_hex
+from urllib.parse import quote
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from routiq_gql import metrics
+
+REQUEST_ID_HEADER = "X-Request-ID"
+QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked every few seconds by machines; their lines are for debugging only."""
+MAX_PATH_LENGTH = 200
+"""More of an address says nothing more; a client may send 64 KiB of it."""
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_SAFE_IN_PATHS = "/:@!$&'()*+,;=~"  # "@" must stay readable for the log's own search for e-mail addresses
+
+log = structlog.get_logger(__name__)
+
+
+class AccessLog:
+    """ASGI middleware; goes outside the guard."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, receive, send)
+        # The web server runs every request in a task of its own, so nothing has to be taken back afterwards.
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
+        try:
+            await self._app(scope, exchange.receive, exchange.send)
+        finally:
+            exchange.tell()
+
+
+class NamedRoute(Route):
+    """A route whose ``organization_id`` or ``sync_id`` is in every log line of the request."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        names = {name: value for name, value in scope["path_params"].items() if _NAME.fullmatch(value)}
+        structlog.contextvars.bind_contextvars(**names)
+        await super().handle(scope, receive, send)
+
+
+class _Exchange:
+    """One request and what became of it."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._began = time.monotonic()
+        self._is_socket = scope["type"] == "websocket"
+        self._status: int | None = None  # as long as nothing was answered
+        self._close_code: int | None = None
+        wished = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
+        self.request_id = wished if _REQUEST_ID.fullmatch(wished) else token_hex(8)
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            self._ended_with(message.get("code"))
+        return message
+
+    async def send(self, message: Message) -> None:
+        match message["type"]:
+            case "http.response.start" | "websocket.http.response.start":
+                self._status = message["status"]
+                self._add_header(message)
+            case "websocket.accept":
+                self._status = 101
+                self._add_header(message)
+            case "websocket.close" if self._status is None:
+                self._status = 403  # how the web server answers a handshake that is closed
+            case "websocket.close":
+                self._ended_with(message.get("code", 1000))
+        await self._send(message)
+
+    def tell(self) -> None:
+        """Log and count it."""
+        path, method = self._scope["path"], "WEBSOCKET" if self._is_socket else self._scope["method"]
+        write = log.debug if path in QUIET_PATHS else log.info
+        write(
+            "socket_ended" if self._is_socket else "request_ended",
+            method=method[:MAX_PATH_LENGTH],
+            path=quote(path[:MAX_PATH_LENGTH], safe=_SAFE_IN_PATHS),
+            status=self._status,
+            milliseconds=round((time.monotonic() - self._began) * 1000, 1),
+            **({"close_code": self._close_code} if self._close_code is not None else {}),
+        )
+        if not self._is_socket and self._status is not None:
+            metrics.http_request(_template(self._scope), method, self._status)
+
+    def _add_header(self, message: Message) -> None:
+        message.setdefault("headers", [])
+        MutableHeaders(scope=message)[REQUEST_ID_HEADER] = self.request_id
+
+    def _ended_with(self, code: int | None) -> None:
+        if self._status == 101 and self._close_code is None:  # who closes first gives the reason
+            self._close_code = code
+
+
+def _template(scope: Scope) -> str | None:
+    """The path of the route that took the request, with its parameters' names, such as ``/status/{sync_id}``."""
+    route = scope.get("route")
+    if not isinstance(route, Route):
+        return None
+    root = scope.get("root_path", "")
+    return f"{root.removeprefix(scope.get('app_root_path', root))}{route.path}"

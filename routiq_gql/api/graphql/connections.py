@@ -1,0 +1,89 @@
+"""The object types of an organization's connection to Cliniko. An API key goes in by a mutation and never comes out."""
+
+from datetime import datetime
+from typing import Self
+
+import strawberry
+from strawberry import ID
+
+from routiq_gql.api.graphql.enums import ConnectionState, SyncFailureCode
+from routiq_gql.sync import connection_state
+
+
+@strawberry.type(description="Why a connection can't be used, or an API key can't become one.")
+class ConnectionProblem:
+    code: SyncFailureCode = strawberry.field(description="The reason; programs may branch on it.")
+    message: str = strawberry.field(description="What happened, in one sentence.")
+    what_to_do: str = strawberry.field(description="What helps, in one or two sentences.")
+
+    @classmethod
+    def of(cls, problem: connection_state.ConnectionProblem) -> Self:
+        return cls(
+            code=SyncFailureCode[problem.failure_code.name],
+            message=problem.message,
+            what_to_do=problem.what_to_do,
+        )
+
+
+@strawberry.type(description="An organization's access to Cliniko.")
+class ClinikoConnection:
+    id: ID = strawberry.field(description="`connection:` and the organization's id.")
+    organization_id: ID = strawberry.field(description="The organization.")
+    state: ConnectionState = strawberry.field(description="Whether it may be used.")
+    account: str | None = strawberry.field(description="The clinic's name in Cliniko; null until the key was tried.")
+    shard: str = strawberry.field(description="The part of Cliniko that holds the account, such as `au1`.")
+    role: str | None = strawberry.field(
+        description="The role in Cliniko of the person whose API key it is; null until the key was tried."
+    )
+    last_validated_at: datetime | None = strawberry.field(
+        description="When Cliniko last accepted the key for all that a sync reads; null if it never did."
+    )
+    problem: ConnectionProblem | None = strawberry.field(
+        description="Why it needs attention; null in every other state."
+    )
+
+    @classmethod
+    def of(cls, connection: connection_state.ConnectionInfo) -> Self:
+        return cls(
+            id=ID(f"connection:{connection.organization_id}"),
+            organization_id=ID(connection.organization_id),
+            state=ConnectionState[connection.state.name],
+            account=connection.account_name,
+            shard=connection.shard,
+            role=connection.role,
+            last_validated_at=connection.last_validated_at,
+            problem=ConnectionProblem.of(connection.problem) if connection.problem else None,
+        )
+
+
+@strawberry.type(description="What came of connecting, testing or disconnecting an organization.")
+class ConnectionPayload:
+    message: str = strawberry.field(description="What happened, in one sentence.")
+    organization_id: ID = strawberry.field(description="The organization.")
+    ok: bool = strawberry.field(description="Whether it was done. If not, nothing was stored and `problem` says why.")
+    connection: ClinikoConnection | None = strawberry.field(
+        description="The connection afterwards; null when there is none."
+    )
+    problem: ConnectionProblem | None = strawberry.field(description="What was wrong; null if nothing was.")
+
+    @classmethod
+    def of(cls, message: str, connection: connection_state.ConnectionInfo) -> Self:
+        seen = ClinikoConnection.of(connection)
+        problem = seen.problem
+        return cls(
+            message=problem.message if problem else message,
+            organization_id=seen.organization_id,
+            ok=problem is None,
+            connection=seen,
+            problem=problem,
+        )
+
+    @classmethod
+    def refused(cls, organization_id: str, problem: connection_state.ConnectionProblem) -> Self:
+        return cls(
+            message=problem.message,
+            organization_id=ID(organization_id),
+            ok=False,
+            connection=None,
+            problem=ConnectionProblem.of(problem),
+        )

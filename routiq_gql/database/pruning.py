@@ -1,0 +1,53 @@
+"""Removes what is older than it is kept for, a small batch in each transaction, so that nobody waits for the lock."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Table, delete, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.database.tables import Base, Mirror, MirroredAppointment, MirroredAttendee, Sync, SyncLog
+
+SYNC = Base.metadata.tables[Sync.__tablename__]
+LOG = Base.metadata.tables[SyncLog.__tablename__]
+MIRROR = Base.metadata.tables[Mirror.__tablename__]
+APPOINTMENT = Base.metadata.tables[MirroredAppointment.__tablename__]
+ATTENDEE = Base.metadata.tables[MirroredAttendee.__tablename__]
+
+
+@dataclass(frozen=True, slots=True)
+class Cutoffs:
+    """From when on things are kept.
+
+    Attributes:
+        log: Lines of syncs that ended before are removed.
+        history: Syncs that ended before are removed, but for the one that readers see the result of.
+        appointments: Mirrored appointments that began before are removed, with who attended them.
+    """
+
+    log: datetime
+    history: datetime
+    appointments: datetime
+
+
+async def prune_batch(connection: AsyncConnection, cutoffs: Cutoffs, size: int) -> bool:
+    """Remove up to ``size`` rows of one kind; whether any was found, so that there may be more."""
+    shown = select(MIRROR.c.generation)
+    old_sync = select(SYNC.c.key).where(SYNC.c.completed_at < cutoffs.log)
+    if await _remove(connection, LOG, LOG.c.sync_key.in_(old_sync), size):
+        return True
+    # A sync whose rows are still to be dropped is needed to find them.
+    forgotten = (SYNC.c.completed_at < cutoffs.history) & ~SYNC.c.has_rows & SYNC.c.key.not_in(shown)
+    if await _remove(connection, SYNC, forgotten, size):
+        return True
+    past = APPOINTMENT.c.generation.in_(shown) & (APPOINTMENT.c.starts_at < cutoffs.appointments)
+    past_classes = select(APPOINTMENT.c.generation, APPOINTMENT.c.id).where(past, APPOINTMENT.c.kind == "group")
+    attended = tuple_(ATTENDEE.c.generation, ATTENDEE.c.booking_id).in_(past_classes)
+    return await _remove(connection, ATTENDEE, attended, size) or await _remove(connection, APPOINTMENT, past, size)
+
+
+async def _remove(connection: AsyncConnection, table: Table, condition: ColumnElement[bool], size: int) -> bool:
+    keys = list(table.primary_key)
+    batch = select(*keys).where(condition).limit(size)
+    removed = await connection.execute(delete(table).where(tuple_(*keys).in_(batch)))
+    return bool(removed.rowcount)

@@ -1,0 +1,115 @@
+"""Counts and times for operators, in Prometheus' terms and in a registry of our own.
+
+Whoever does something worth counting calls a function here; none of them waits or fails. ``GET /metrics`` shows the
+sums of this process since its start. No label names an organization or a sync: every value of a label is a series
+that Prometheus keeps, and whose clinic it is is nobody's business there.
+"""
+
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+Transport = Literal["websocket", "sse", "multipart"]
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+"""What ``exposition`` gives; every version of Prometheus reads it."""
+
+STATUSES = ("completed", "failed", "cancelled")
+CLINIKO_OUTCOMES = ("ok", "no_answer", "timed_out", "server_error", "rate_limited", "refused", "unusable")
+"""The same as in the connector, which imports nothing of ours; a test compares them."""
+TRANSPORTS: tuple[Transport, ...] = ("websocket", "sse", "multipart")
+METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"})
+"""Methods counted by name. Clients may invent others, and each would be a series of its own."""
+
+DURATION_BUCKETS_SECONDS = (1, 3, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 21600)
+"""From a small emulated clinic to the default time limit of six hours."""
+
+# They would add a second series to each counter, of which nobody asks anything.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+REGISTRY = CollectorRegistry()
+
+SYNCS_ENDED = Counter("routiq_syncs_ended", "Syncs that ended, by their final status.", ["status"], registry=REGISTRY)
+SYNC_DURATION = Histogram(
+    "routiq_sync_duration_seconds",
+    "Time from the start of a sync to its end, by its final status.",
+    ["status"],
+    buckets=DURATION_BUCKETS_SECONDS,
+    registry=REGISTRY,
+)
+SYNCS_RUNNING = Gauge("routiq_syncs_running", "Syncs that this process runs now.", registry=REGISTRY)
+CLINIKO_REQUESTS = Counter(
+    "routiq_cliniko_requests", "Requests sent to Cliniko, by how they went.", ["outcome"], registry=REGISTRY
+)
+RATE_LIMIT_WAIT = Counter(
+    "routiq_cliniko_rate_limit_wait_seconds",
+    "Time that syncs were made to wait for Cliniko's rate limit.",
+    registry=REGISTRY,
+)
+SUBSCRIBERS = Gauge("routiq_subscribers", "Open subscriptions to syncs and organizations.", registry=REGISTRY)
+FRAMES_SENT = Counter(
+    "routiq_frames_sent",
+    "Messages sent on connections that stay open, signs of life included, by transport.",
+    ["transport"],
+    registry=REGISTRY,
+)
+PEERS_DROPPED = Counter(
+    "routiq_peers_dropped",
+    "Connections given up because the other side had stopped reading, by transport.",
+    ["transport"],
+    registry=REGISTRY,
+)
+HTTP_REQUESTS = Counter(
+    "routiq_http_requests",
+    "HTTP requests answered, by route (none: no route was reached), method and class of status.",
+    ["route", "method", "status"],
+    registry=REGISTRY,
+)
+
+# Series that begin at zero, so that the first event already shows as an increase.
+for _status in STATUSES:
+    SYNCS_ENDED.labels(_status)
+    SYNC_DURATION.labels(_status)
+for _outcome in CLINIKO_OUTCOMES:
+    CLINIKO_REQUESTS.labels(_outcome)
+_FRAMES_BY_TRANSPORT = {transport: FRAMES_SENT.labels(transport) for transport in TRANSPORTS}
+_DROPPED_BY_TRANSPORT = {transport: PEERS_DROPPED.labels(transport) for transport in TRANSPORTS}
+
+
+def sync_ended(status: str, seconds: float) -> None:
+    """A sync ended as ``completed``, ``failed`` or ``cancelled``, this long after its start. Once for each sync."""
+    SYNCS_ENDED.labels(status).inc()
+    SYNC_DURATION.labels(status).observe(seconds)
+
+
+def cliniko_request(outcome: str) -> None:
+    """One request to Cliniko went so; the ``on_request`` of its client."""
+    CLINIKO_REQUESTS.labels(outcome).inc()
+
+
+def rate_limit_wait(seconds: float) -> None:
+    """A sync waits so long for Cliniko's rate limit."""
+    RATE_LIMIT_WAIT.inc(max(0.0, seconds))
+
+
+def frame_sent(transport: Transport) -> None:
+    """One message went out on an open connection."""
+    _FRAMES_BY_TRANSPORT[transport].inc()
+
+
+def peer_dropped(transport: Transport) -> None:
+    """A connection was given up because nobody read at its other end."""
+    _DROPPED_BY_TRANSPORT[transport].inc()
+
+
+def http_request(route: str | None, method: str, status: int) -> None:
+    """A request was answered. ``route`` is a template such as ``/status/{sync_id}``, never an address."""
+    HTTP_REQUESTS.labels(route or "none", method if method in METHODS else "other", f"{status // 100}xx").inc()
+
+
+def exposition(*, syncs_running: int, subscribers: int) -> bytes:
+    """Everything as text, with what is counted at the moment of asking."""
+    SYNCS_RUNNING.set(syncs_running)
+    SUBSCRIBERS.set(subscribers)
+    return generate_latest(REGISTRY)

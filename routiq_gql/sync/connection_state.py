@@ -1,0 +1,73 @@
+"""What may be known of a connection: its state, whose account it is, and what is wrong with it. Never its key."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Row
+
+from routiq_gql.errors import RoutiqError
+from routiq_gql.sync.progress import FailureCode
+
+
+class ConnectionState(StrEnum):
+    """Whether an organization's connection may be used."""
+
+    CONNECTED = "connected"
+    DISABLED = "disabled"
+    NEEDS_ATTENTION = "needs_attention"
+
+
+class ConnectionProblem(RoutiqError):
+    """A connection can't be used, or a key can't become one. In a sync it becomes the sync's failure."""
+
+    code = "CONNECTION_PROBLEM"
+
+    def __init__(self, failure_code: FailureCode, message: str, what_to_do: str) -> None:
+        super().__init__(message)
+        self.failure_code = failure_code
+        self.what_to_do = what_to_do
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionInfo:
+    """What may be known of a connection; never its key.
+
+    Attributes:
+        shard: The part of Cliniko that holds the account, such as ``au1``.
+        account_name: The clinic's name in Cliniko; like the role unknown until the key was tried.
+        role: The Cliniko role of the person whose key it is.
+        problem: Why it needs attention.
+    """
+
+    organization_id: str
+    state: ConnectionState
+    shard: str
+    account_name: str | None
+    role: str | None
+    last_validated_at: datetime | None
+    problem: ConnectionProblem | None
+
+
+def not_set_up(error: RoutiqError) -> ConnectionProblem:
+    """What a clinic is told when this server's own settings or keys don't allow to use its connection."""
+    return ConnectionProblem(
+        FailureCode.CONNECTION_MISSING, error.message, "Ask whoever runs this server to mend it, then start again."
+    )
+
+
+def info_of(row: Row[Any]) -> ConnectionInfo:
+    """What may be known of a row of ``connections``."""
+    problem = None
+    if row.problem_code is not None:
+        problem = ConnectionProblem(FailureCode(row.problem_code), row.problem_message, row.problem_what_to_do)
+    return ConnectionInfo(
+        organization_id=row.organization_id,
+        state=ConnectionState(row.state),
+        shard=row.shard,
+        account_name=row.account_name,
+        role=row.role,
+        last_validated_at=row.last_validated_at,
+        problem=problem,
+    )

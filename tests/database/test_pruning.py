@@ -1,0 +1,90 @@
+"""What is older than it is kept for goes, in small batches; what readers see stays."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, insert, select
+
+from routiq_gql.database.active_patients import MIRROR
+from routiq_gql.database.engine import Database
+from routiq_gql.database.mirror import MirrorList, save_rows
+from routiq_gql.database.pruning import Cutoffs, prune_batch
+from routiq_gql.database.schema import upgrade
+from routiq_gql.database.syncs import LOG, SYNC
+from routiq_gql.sync.progress import SyncMode
+from routiq_gql.sync.store import first_values
+
+NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
+CUTOFFS = Cutoffs(
+    log=NOW - timedelta(days=30), history=NOW - timedelta(days=400), appointments=NOW - timedelta(days=30)
+)
+AGES = [None, 1, 29, 31, 399, 401, 500]
+"""Days since the syncs with the keys 1 to 7 ended; the first one still runs."""
+
+
+@pytest.fixture
+async def database(tmp_path):
+    """Seven syncs with three log lines each. Readers see the oldest, whose appointments reach back for months."""
+    opened = Database(f"sqlite+aiosqlite:///{tmp_path}/routiq.db")
+    await upgrade(opened)
+    async with opened.writing() as connection:
+        for key, age in enumerate(AGES, 1):
+            ended = NOW - timedelta(days=age) if age is not None else None
+            values = {**first_values(SyncMode.FULL, NOW), "organization_id": "org_a", "version": 1, "epoch": 0}
+            values |= {"completed_at": ended, "has_rows": key == 7}
+            await connection.execute(insert(SYNC).values(**values, key=key, sync_id=f"sync_{key}"))
+            lines = [
+                {"sync_key": key, "seq": seq, "time": NOW, "level": "info", "step": 1, "message": ""}
+                for seq in (1, 2, 3)
+            ]
+            await connection.execute(insert(LOG), lines)
+        shown = {"organization_id": "org_a", "generation": 7, "patients_in_cliniko": 1, "synced_at": NOW}
+        await connection.execute(insert(MIRROR).values(**shown))
+        times = dict.fromkeys(("ends_at", "archived_at", "deleted_at", "created_at", "updated_at"))
+        for number, age in enumerate((100, 31, 29, -5)):
+            appointment = {**times, "appointment_type_id": None, "starts_at": NOW - timedelta(days=age)}
+            visit = {**appointment, "id": f"1{number}", "patient_id": "7", "did_not_arrive": False}
+            visit["cancelled_at"] = None
+            attendee = {"id": f"3{number}", "booking_id": f"2{number}", "patient_id": "7", "arrived": True}
+            attendee |= dict.fromkeys(("cancelled_at", "archived_at", "deleted_at", "created_at", "updated_at"))
+            await save_rows(connection, MirrorList.INDIVIDUAL_APPOINTMENTS, 7, [visit])
+            await save_rows(connection, MirrorList.GROUP_APPOINTMENTS, 7, [{**appointment, "id": f"2{number}"}])
+            await save_rows(connection, MirrorList.ATTENDEES, 7, [attendee])
+    yield opened
+    await opened.close()
+
+
+@pytest.mark.parametrize("size", [1, 2, 1000])
+async def test_only_what_is_too_old_goes(database: Database, size: int):
+    """Logs after a month, syncs after a year and more, past appointments with who attended; in batches of any size."""
+    steps = 0
+    while True:
+        async with database.writing() as connection:
+            if not await prune_batch(connection, CUTOFFS, size):
+                break
+        steps += 1
+        assert steps < 100
+    async with database.reading() as connection:
+        syncs = set((await connection.execute(select(SYNC.c.key))).scalars())
+        logged = set((await connection.execute(select(LOG.c.sync_key).distinct())).scalars())
+        left = {}
+        for target in (MirrorList.INDIVIDUAL_APPOINTMENTS, MirrorList.GROUP_APPOINTMENTS, MirrorList.ATTENDEES):
+            query = select(target.table.c.id).where(target.rows_of(7))
+            left[target.name] = set((await connection.execute(query)).scalars())
+    assert syncs == {1, 2, 3, 4, 5, 7}, "the seventh is the one that readers see"
+    assert logged == {1, 2, 3}
+    assert left == {
+        "INDIVIDUAL_APPOINTMENTS": {"12", "13"},
+        "GROUP_APPOINTMENTS": {"22", "23"},
+        "ATTENDEES": {"32", "33"},
+    }
+    if size == 1:
+        assert steps == 12 + 1 + 2 * 3, "one row at a time"
+
+
+async def test_with_nothing_too_old_nothing_happens(database: Database):
+    """Pruning an up-to-date database changes no row."""
+    long_ago = NOW - timedelta(days=10_000)
+    async with database.writing() as connection:
+        assert not await prune_batch(connection, Cutoffs(long_ago, long_ago, long_ago), 1000)
+        assert (await connection.execute(select(func.count()).select_from(SYNC))).scalar_one() == len(AGES)

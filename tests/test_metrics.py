@@ -1,0 +1,86 @@
+"""Metrics: names and units as Prometheus wants them, series that begin at zero, and nothing that names a clinic."""
+
+from typing import get_args
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from routiq_gql import metrics
+from routiq_gql.cliniko.client import Outcome
+from routiq_gql.sync.progress import SyncState
+
+_NOTHING = {"syncs_running": 0, "subscribers": 0}
+
+
+def _value(name: str, **labels: str) -> float:
+    return metrics.REGISTRY.get_sample_value(name, labels) or 0
+
+
+def test_names_have_a_prefix_and_a_unit():
+    """Every metric is ours by its name, says what it counts, and has a base unit or none."""
+    families = {
+        family.name: family for family in text_string_to_metric_families(metrics.exposition(**_NOTHING).decode())
+    }
+    assert {name: family.type for name, family in families.items()} == {
+        "routiq_syncs_ended": "counter",
+        "routiq_sync_duration_seconds": "histogram",
+        "routiq_syncs_running": "gauge",
+        "routiq_cliniko_requests": "counter",
+        "routiq_cliniko_rate_limit_wait_seconds": "counter",
+        "routiq_subscribers": "gauge",
+        "routiq_frames_sent": "counter",
+        "routiq_peers_dropped": "counter",
+        "routiq_http_requests": "counter",
+    }
+    assert all(family.documentation.endswith(".") for family in families.values())
+
+
+def test_labels_have_few_values_and_name_nobody():
+    """No organization, sync or address becomes a series."""
+    families = text_string_to_metric_families(metrics.exposition(**_NOTHING).decode())
+    labels = {name for family in families for sample in family.samples for name in sample.labels}
+    assert labels <= {"status", "outcome", "transport", "route", "method", "le"}
+
+
+def test_the_outcomes_are_those_of_the_connector_and_of_a_sync():
+    """Every way a request or a sync can end has its series from the start."""
+    assert get_args(Outcome) == metrics.CLINIKO_OUTCOMES
+    assert {state.value for state in SyncState if state.is_terminal} == set(metrics.STATUSES)
+    text = metrics.exposition(**_NOTHING).decode()
+    assert all(f'routiq_cliniko_requests_total{{outcome="{outcome}"}}' in text for outcome in metrics.CLINIKO_OUTCOMES)
+    assert all(f'routiq_syncs_ended_total{{status="{status}"}}' in text for status in metrics.STATUSES)
+    assert "_created" not in text
+
+
+def test_what_is_told_is_counted():
+    """Each function adds to its own series."""
+    before = {
+        name: _value(name, **labels)
+        for name, labels in {
+            "routiq_syncs_ended_total": {"status": "failed"},
+            "routiq_sync_duration_seconds_sum": {"status": "failed"},
+            "routiq_cliniko_requests_total": {"outcome": "rate_limited"},
+            "routiq_cliniko_rate_limit_wait_seconds_total": {},
+        }.items()
+    }
+    metrics.sync_ended("failed", 7.5)
+    metrics.cliniko_request("rate_limited")
+    metrics.rate_limit_wait(2.25)
+    metrics.rate_limit_wait(-1)
+    assert _value("routiq_syncs_ended_total", status="failed") - before["routiq_syncs_ended_total"] == 1
+    assert _value("routiq_sync_duration_seconds_sum", status="failed") - before[
+        "routiq_sync_duration_seconds_sum"
+    ] == pytest.approx(7.5)
+    assert (
+        _value("routiq_cliniko_requests_total", outcome="rate_limited") - before["routiq_cliniko_requests_total"] == 1
+    )
+    assert _value("routiq_cliniko_rate_limit_wait_seconds_total") - before[
+        "routiq_cliniko_rate_limit_wait_seconds_total"
+    ] == pytest.approx(2.25)
+
+
+def test_what_is_counted_at_the_moment_of_asking():
+    """Gauges show what is true now."""
+    text = metrics.exposition(syncs_running=2, subscribers=30).decode()
+    assert "\nroutiq_syncs_running 2.0\n" in text
+    assert "\nroutiq_subscribers 30.0\n" in text
