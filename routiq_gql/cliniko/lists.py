@@ -89,7 +89,7 @@ class _KeyReader(Generic[R]):
                     last, read, before = before.start, read - before.rows, None
                     continue
                 answer = await self._ask_above(last)  # it may be this answer that leaves rows out
-            else:
+            elif before is not None:  # right after a return nothing has been proved yet
                 returns = 0
             rows = len(answer.records)
             remaining = answer.total - rows

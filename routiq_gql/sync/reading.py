@@ -156,11 +156,15 @@ class Reader:
                 place["last"] = page.last_id
                 place["ended"] = page.last_id is not None and not page.remaining
                 self._requests += 1
+                shown = show(place["read"], page.remaining)
+                if page.pass_number > 1:  # the figures of the first pass stay until the last has confirmed them
+                    total = place["read"] + page.remaining
+                    shown = {"text": f"Reading {resource.label} again to compare… {place['read']} of {total}"}
                 await self._run.checkpoint(
                     {"step": self._run.step.value, "totals": self.totals, **place},
                     save,
                     estimated_completion=self._estimate(resource.name, page.remaining),
-                    **show(place["read"], page.remaining),
+                    **shown,
                 )
 
     def _estimate(self, part: str, remaining: int) -> datetime:

@@ -26,20 +26,18 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def limit_pages(runtime: Runtime, pages: int) -> None:
+def limit_pages(runtime: Runtime, pages: int) -> None:
     """Let the file grow to ``pages`` pages at most: SQLite then answers as it does on a full disk."""
-    engine = runtime.database._engine.sync_engine
 
-    @event.listens_for(engine, "connect")
-    def limit(connection, _entry):
+    @event.listens_for(runtime.database._engine.sync_engine, "checkout")
+    def limit(connection, _entry, _fairy):
         connection.execute(f"PRAGMA max_page_count = {pages}").close()
-
-    await runtime.database.close()  # connections that are open already know no limit
 
 
 @pytest.fixture(autouse=True)
-def _short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sync_engine, "RETRY_INTERVAL_SECONDS", 0.1)
+    monkeypatch.setattr(database_engine, "BUSY_TIMEOUT_SECONDS", 0)
 
 
 async def test_a_disk_that_gets_full(runtime: Runtime, cliniko: Cliniko):
@@ -50,7 +48,7 @@ async def test_a_disk_that_gets_full(runtime: Runtime, cliniko: Cliniko):
     with sqlite3.connect(runtime.database.path) as reader:
         pages = reader.execute("PRAGMA page_count").fetchone()[0]
     reader.close()
-    await limit_pages(runtime, pages + 12)
+    limit_pages(runtime, pages + 12)
     with structlog.testing.capture_logs() as logged:
         sync_id = await start(runtime)
         await until(lambda: any(line["event"] in {"sync_rests", "database_unusable"} for line in logged))
@@ -60,7 +58,7 @@ async def test_a_disk_that_gets_full(runtime: Runtime, cliniko: Cliniko):
         assert str(runtime.database.path) in told["reason"]
         assert not (await runtime.syncs.status(LOCAL_OPERATOR, sync_id)).is_terminal
         assert await stored_rows(runtime.database) == before
-        await limit_pages(runtime, 2**30)
+        limit_pages(runtime, 2**30)
         last = (await follow(runtime, sync_id))[-1]
     assert last.status is SyncState.COMPLETED
     assert clinic.expected is not None
@@ -68,12 +66,8 @@ async def test_a_disk_that_gets_full(runtime: Runtime, cliniko: Cliniko):
     assert last.active_patients_stored == len(clinic.expected.recent | clinic.expected.upcoming)
 
 
-async def test_a_file_that_another_program_keeps_locked(
-    runtime: Runtime, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
-):
+async def test_a_file_that_another_program_keeps_locked(runtime: Runtime, cliniko: Cliniko):
     """Who asks for a change meanwhile gets a sentence; afterwards the sync goes on where it was."""
-    monkeypatch.setattr(database_engine, "BUSY_TIMEOUT_SECONDS", 0)
-    await runtime.database.close()
     cliniko.emulator.clinic = generated_clinic(600, utc_now())
     cliniko.emulator.latency_seconds = 0.05
     sync_id = await start(runtime)

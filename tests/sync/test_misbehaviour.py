@@ -1,0 +1,278 @@
+"""Every way in which Cliniko may misbehave, in every list, through whole syncs: right, or failed and nothing changed.
+
+``OUTCOMES`` is the promise, and the README shows the same table. Each test makes one kind of fault happen to every
+list, once and for good, and compares all rows with those of an undisturbed sync.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from routiq_gql.cliniko import Backoff
+from routiq_gql.clock import utc_now
+from routiq_gql.emulator import (
+    EMULATED_API_KEY,
+    Clinic,
+    Emulator,
+    EmulatorServer,
+    Fault,
+    FaultKind,
+    generated_clinic,
+)
+from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.settings import Settings
+from routiq_gql.sync import clients
+from routiq_gql.sync.progress import SyncSnapshot, SyncState, SyncStep
+from routiq_gql.viewer import LOCAL_OPERATOR
+from tests.sync.clinic import ORGANIZATION, Rows, run_sync, shown_rows, stored_rows
+
+RIGHT = "right"
+UNREACHABLE, UNEXPECTED = "CLINIKO_UNREACHABLE", "CLINIKO_UNEXPECTED_ANSWER"
+
+OUTCOMES = {
+    FaultKind.SLOW: (RIGHT, RIGHT),
+    FaultKind.HANG: (RIGHT, UNREACHABLE),
+    FaultKind.DROP_BEFORE: (RIGHT, UNREACHABLE),
+    FaultKind.DROP_INSIDE: (RIGHT, UNREACHABLE),
+    FaultKind.RATE_LIMIT: (RIGHT, UNREACHABLE),
+    FaultKind.STATUS_500: (RIGHT, UNREACHABLE),
+    FaultKind.STATUS_502_HTML: (RIGHT, UNREACHABLE),
+    FaultKind.STATUS_503: (RIGHT, UNREACHABLE),
+    FaultKind.STATUS_504: (RIGHT, UNREACHABLE),
+    FaultKind.CUT_JSON: (RIGHT, UNEXPECTED),
+    FaultKind.HTML_200: (RIGHT, UNEXPECTED),
+    FaultKind.WRONG_SHAPE_JSON: (RIGHT, UNEXPECTED),
+    FaultKind.WRONG_SHAPE_ROW: (RIGHT, UNEXPECTED),
+    FaultKind.REPEAT_PAGE: (RIGHT, UNEXPECTED),
+    FaultKind.REPEAT_ROW: (RIGHT, UNEXPECTED),
+    FaultKind.JUMP: (RIGHT, UNEXPECTED),
+    FaultKind.SHORT_PAGE: (RIGHT, UNEXPECTED),
+    FaultKind.REFUSE_SORT: (RIGHT, RIGHT),
+    FaultKind.REFUSE_ID_FILTER: (RIGHT, RIGHT),
+    FaultKind.FOREIGN_LINK: (RIGHT, RIGHT),
+    FaultKind.STATUS_401: ("KEY_REFUSED", "KEY_REFUSED"),
+    FaultKind.STATUS_403: ("KEY_LACKS_PERMISSION", "KEY_LACKS_PERMISSION"),
+    FaultKind.REDIRECT: ("ACCOUNT_MOVED", "ACCOUNT_MOVED"),
+}
+"""By kind: how a sync ends that meets it once, and one that meets it from some request on for good."""
+
+STEPS = {
+    "patients": SyncStep.FETCHING_PATIENTS,
+    "individual_appointments": SyncStep.FETCHING_APPOINTMENTS,
+    "group_appointments": SyncStep.FETCHING_APPOINTMENTS,
+    "attendees": SyncStep.FETCHING_APPOINTMENTS,
+    "appointment_types": SyncStep.LOADING_TYPES,
+}
+"""Every list that a sync reads, and the step that reads it."""
+
+ROWS = 205
+"""Of each list, and attendees three times as many: at least three pages of each."""
+
+
+def clinic_with_pages(now: datetime) -> Clinic:
+    """A clinic with at least three pages in every list."""
+    clinic = generated_clinic(ROWS, now)
+    patients = [str(patient) for patient in clinic.patients.ids()][:ROWS]
+    for number in range(ROWS):
+        clinic.insert_type(f"Type {number}")
+        clinic.insert_appointment(patients[number], now + timedelta(days=number % 20 + 2))
+        class_id = clinic.insert_class(now - timedelta(days=number % 20 + 2))
+        for attendee in range(3):
+            clinic.insert_attendee(class_id, patients[(number + attendee * 7) % ROWS])
+    return clinic
+
+
+def is_page(parameters: list[str]) -> bool:
+    return parameters != ["1"]  # one row a page is how the key is checked
+
+
+@dataclass
+class Stage:
+    """A runtime and a clinic, an earlier sync of a smaller one, and what an undisturbed sync would store."""
+
+    runtime: Runtime
+    emulator: Emulator
+    expected: dict[str, Rows]
+    figures: tuple[int, int, int]
+    pages: dict[str, int]
+
+    async def meet(self, fault: Fault, *more: Fault) -> SyncSnapshot:
+        """The end of a sync that meets these faults; they did happen."""
+        self.emulator.faults.clear()
+        self.emulator.faults.add(*more, fault)
+        last = await run_sync(self.runtime)
+        assert self.emulator.faults.listed()[-1][1] > 0, f"{fault} did not happen"
+        return last
+
+    async def check_right(self, last: SyncSnapshot) -> None:
+        assert last.status is SyncState.COMPLETED, last.failure
+        assert (last.patients_found, last.appointments_found, last.active_patients_stored) == self.figures
+        assert await active_and_mirrored(self.runtime) == self.expected
+
+
+async def active_and_mirrored(runtime: Runtime) -> dict[str, Rows]:
+    rows = dict(await shown_rows(runtime.database))
+    rows["active_patients"] = [row for row in rows["active_patients"] if row[2]]
+    return rows
+
+
+@asynccontextmanager
+async def staged(settings: Settings) -> AsyncIterator[Stage]:
+    quick = settings.model_copy(update={"cliniko_max_attempts": 3, "cliniko_read_timeout_seconds": 1.0})
+    now = utc_now()
+    emulator = Emulator(clinic_with_pages(now))
+    async with EmulatorServer(emulator) as server, open_runtime(quick) as runtime:
+        await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, server.base_url)
+        already = len(emulator.requests)
+        last = await run_sync(runtime)
+        pages = {
+            name: sum(
+                request.resource == name and is_page(request.values("per_page"))
+                for request in emulator.requests[already:]
+            )
+            for name in STEPS
+        }
+        assert all(count >= 3 for count in pages.values()), pages
+        figures = (last.patients_found, last.appointments_found, last.active_patients_stored)
+        yield Stage(runtime, emulator, await active_and_mirrored(runtime), figures, pages)
+
+
+@pytest.fixture(autouse=True)
+def _short_rate_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    shorter = partial(Backoff, rate_limit_floor_seconds=0.01, rate_limit_attempts=4)
+    monkeypatch.setattr(clients, "Backoff", shorter)
+
+
+def fault_at(kind: FaultKind, resource: str, number: int, times: int | None) -> Fault:
+    """The fault at this request for a page of this list, and from there on."""
+    seconds = {FaultKind.SLOW: 0.05, FaultKind.RATE_LIMIT: 0}.get(kind, 1)
+    # The first page is asked for without an id, so refusing ids begins with the second.
+    later = kind is FaultKind.REFUSE_ID_FILTER and number > 1
+    return Fault(
+        kind,
+        resource,
+        request_number=min(number, 1) if later else number,
+        times=times,
+        only_above_per_page=1,
+        seconds=seconds,
+    )
+
+
+def places(pages: int) -> dict[str, int]:
+    return {"first": 1, "middle": (pages + 1) // 2, "last": pages}
+
+
+async def check_cell(stage: Stage, kind: FaultKind, resource: str, place: str, times: int | None) -> None:
+    """One kind of fault in one place of one list ends as promised."""
+    number = places(stage.pages[resource])[place]
+    if kind is FaultKind.REPEAT_PAGE and number == 1:
+        number = 2  # the first page again is a fault from the second on
+    expected = OUTCOMES[kind][0 if times else 1]
+    before = await stored_rows(stage.runtime.database)
+    stats = (await stage.runtime.syncs.dashboard(LOCAL_OPERATOR, ORGANIZATION)).patient_stats
+    last = await stage.meet(fault_at(kind, resource, number, times))
+    where = f"{kind} in {resource}, {place}, {'once' if times else 'for good'}"
+    if expected is RIGHT:
+        await stage.check_right(last)
+        return
+    assert last.failure is not None, where
+    assert (last.status, last.failure.code) == (SyncState.FAILED, expected), where
+    assert last.failure.step is STEPS[resource], where
+    assert last.failure.message.endswith(".")
+    assert last.failure.what_to_do.endswith(".")
+    assert await stored_rows(stage.runtime.database) == before, where
+    assert (await stage.runtime.syncs.dashboard(LOCAL_OPERATOR, ORGANIZATION)).patient_stats == stats
+
+
+@pytest.mark.parametrize("kind", list(FaultKind))
+async def test_every_kind_in_every_list(settings: Settings, kind: FaultKind):
+    """Whatever Cliniko does, a sync is right or fails and leaves what was stored. Each list has it in another place."""
+    async with staged(settings) as stage:
+        for number, resource in enumerate(STEPS, list(FaultKind).index(kind)):
+            await check_cell(stage, kind, resource, ("first", "middle", "last")[number % 3], 1)
+            await check_cell(stage, kind, resource, ("middle", "last", "first")[number % 3], None)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("times", [1, 2, None])
+@pytest.mark.parametrize("kind", list(FaultKind))
+async def test_every_kind_in_every_place(settings: Settings, kind: FaultKind, times: int | None):
+    """The same in every place of every list."""
+    async with staged(settings) as stage:
+        for resource in STEPS:
+            for place in ("first", "middle", "last"):
+                await check_cell(stage, kind, resource, place, times)
+
+
+async def test_long_pages_that_time_out_are_asked_for_in_shorter_ones(settings: Settings):
+    """A list that Cliniko can't deliver a hundred rows of in time is read in smaller parts."""
+    async with staged(settings) as stage:
+        for resource in STEPS:
+            last = await stage.meet(Fault(FaultKind.STATUS_504, resource, times=None, only_above_per_page=30))
+            await stage.check_right(last)
+
+
+async def test_every_kind_at_once(settings: Settings):
+    """A bad day: everything that may pass happens once in each list, one after the other, and the sync is right."""
+    passing = [kind for kind, (once, _) in OUTCOMES.items() if once is RIGHT and kind is not FaultKind.HANG]
+    async with staged(settings) as stage:
+        faults = [
+            fault_at(kind, resource, 1 + 2 * number, 1)
+            for resource in STEPS
+            for number, kind in enumerate(passing)
+            if kind not in {FaultKind.REFUSE_SORT, FaultKind.REFUSE_ID_FILTER}
+        ]
+        last = await stage.meet(faults[0], *faults[1:])
+        await stage.check_right(last)
+
+
+@pytest.mark.parametrize("refusal", [FaultKind.REFUSE_SORT, FaultKind.REFUSE_ID_FILTER])
+async def test_a_link_to_another_host_is_never_followed(settings: Settings, refusal: FaultKind):
+    """A list read along its links stays on Cliniko's host: the key goes nowhere else."""
+    elsewhere = Emulator(clinic_with_pages(utc_now()))
+    async with staged(settings) as stage, EmulatorServer(elsewhere) as trap:
+        for resource in STEPS:
+            refused = Fault(refusal, resource, times=None, only_above_per_page=1)
+            link = f"{trap.base_url}/{resource}?page=2&per_page=100"
+            for times, expected in ((1, None), (None, UNEXPECTED)):
+                fault = Fault(
+                    FaultKind.FOREIGN_LINK,
+                    resource,
+                    request_number=2,
+                    times=times,
+                    only_above_per_page=1,
+                    location=link,
+                )
+                last = await stage.meet(fault, refused)
+                if expected is None:
+                    await stage.check_right(last)
+                else:
+                    assert last.failure is not None
+                    assert last.failure.code == expected
+            moved = Fault(FaultKind.REDIRECT, resource, only_above_per_page=1, location=link)
+            assert (await stage.meet(moved)).failure.code == "ACCOUNT_MOVED"
+    assert elsewhere.requests == []
+
+
+@pytest.mark.parametrize("resource", ["settings", "user"])
+async def test_what_a_sync_does_not_need_may_be_missing(settings: Settings, resource: str):
+    """Without the account's name or the user's role a sync is as right as ever."""
+    async with staged(settings) as stage:
+        for kind in (FaultKind.STATUS_403, FaultKind.HTML_200, FaultKind.STATUS_503):
+            last = await stage.meet(Fault(kind, resource, times=1 if kind is FaultKind.STATUS_503 else None))
+            await stage.check_right(last)
+
+
+def test_the_readme_has_the_same_table():
+    """Whoever reads the README knows what is promised."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    section = readme.partition("\n## When Cliniko misbehaves\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| .* \(`(\w+)`\) \| (.*?) \| (.*?) \|$", section, re.MULTILINE)
+    told = {FaultKind(kind): (once.strip("`"), for_good.strip("`")) for kind, once, for_good in rows}
+    assert told == OUTCOMES
