@@ -1,0 +1,83 @@
+"""A child in which the product serves one sync to many watchers: ``python -m tests.bench.fanout_server``.
+
+It is the product with its doors, engine and database; only the eight steps are replaced. Each line on standard input
+makes one checkpoint, and the moment right after its commit is told.
+"""
+
+import asyncio
+import signal
+import tempfile
+import time
+from typing import Any
+
+from routiq_gql import runtime
+from routiq_gql.app import create_app
+from routiq_gql.logs import configure_logging
+from routiq_gql.server import listen_on_loopback, serve
+from routiq_gql.settings import Settings
+from routiq_gql.sync.bus import InProcessBus
+from routiq_gql.sync.progress import SyncSnapshot, SyncStep
+from routiq_gql.sync.run import SyncRun
+from routiq_gql.viewer import LOCAL_OPERATOR
+from tests.bench.children import read_commands, tell
+
+ORGANIZATION = "org_bench"
+PATIENTS = 100_000
+ROWS_PER_PAGE = 100
+
+
+def tell_snapshot(version: int, at: int) -> None:
+    """Say that a snapshot could be sent from the moment ``at`` on, and what this process has worked so far."""
+    tell(version=version, at=at, cpu=time.process_time())
+
+
+def page_shown(number: int) -> tuple[str, int]:
+    """What a sync shows after a page of patients: the text and the patients found."""
+    read = number * ROWS_PER_PAGE
+    return f"{read} of {PATIENTS} patients", read
+
+
+class TimedBus(InProcessBus):
+    """Remembers when it was given its newest snapshot."""
+
+    published_at = 0
+
+    def publish(self, snapshot: SyncSnapshot) -> None:
+        TimedBus.published_at = time.monotonic_ns()
+        super().publish(snapshot)
+
+
+class CommandedPipeline:
+    """In the place of the eight steps: a checkpoint for each command, as after a page of patients."""
+
+    def __init__(self, *_parts: Any) -> None: ...
+
+    async def run(self, run: SyncRun) -> None:
+        await run.begin_step(SyncStep.FETCHING_PATIENTS)
+        number = 0
+        async for _ in read_commands():
+            number += 1
+            text, read = page_shown(number)
+            await run.checkpoint({"last": str(number)}, fraction=read / PATIENTS, text=text, patients_found=read)
+            tell_snapshot(run.snapshot.version, TimedBus.published_at)
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.Event().wait()  # until the engine is closed
+
+
+async def serve_one_sync() -> None:
+    with tempfile.TemporaryDirectory(prefix="routiq-bench-") as folder:
+        settings = Settings(database_url=f"sqlite+aiosqlite:///{folder}/routiq.db")
+        configure_logging(settings, quiet=True)
+        app = create_app(settings)
+        listener = listen_on_loopback("127.0.0.1", 0)
+
+        async def start_sync() -> None:
+            started = await app.state.runtime.syncs.start(LOCAL_OPERATOR, ORGANIZATION)
+            tell(port=listener.port, sync_id=started.sync.sync_id)
+
+        await serve(app, listener, grace_seconds=1, alongside=start_sync)
+
+
+if __name__ == "__main__":
+    vars(runtime).update(InProcessBus=TimedBus, Pipeline=CommandedPipeline)
+    asyncio.run(serve_one_sync())

@@ -1,0 +1,180 @@
+"""A child that runs FULL syncs and says what they took: ``python -m tests.bench.measured_sync BASE_URL SYNCS``.
+
+The product runs as it is; only its doors to the database and to watchers are replaced by ones that also look at the
+clock. The second sync on the same database replaces what readers see and has the first one's rows cleared behind it.
+"""
+
+import asyncio
+import resource
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql import runtime
+from routiq_gql.database.engine import Database
+from routiq_gql.emulator import EMULATED_API_KEY
+from routiq_gql.logs import configure_logging
+from routiq_gql.settings import Settings
+from routiq_gql.sync import housekeeping, pipeline, reading
+from routiq_gql.sync.bus import InProcessBus
+from routiq_gql.sync.progress import SyncSnapshot, SyncState
+from routiq_gql.viewer import LOCAL_OPERATOR
+from tests.bench.children import tell
+from tests.bench.yardstick import Times
+
+ORGANIZATION = "org_bench"
+TELL_SECONDS = 0.5
+
+
+class Clock:
+    """What was measured since the last ``reset``; times in seconds."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.writes: dict[str, list[float]] = defaultdict(list)
+        self.pages: dict[str, Times] = defaultdict(Times)
+        self.gap, self.gap_step = 0.0, ""
+        self._kind, self._began, self._page_at = "", 0.0, ("", 0.0)
+        self._told_at: float | None = None
+        self.cleared = asyncio.Event()
+
+    def begin_write(self) -> None:
+        self._kind, self._began = "progress", time.perf_counter()
+
+    def name_write(self, kind: str) -> None:
+        """Say what the transaction under way is for."""
+        self._kind = kind
+
+    def end_write(self) -> None:
+        now, kind = time.perf_counter(), self._kind
+        if not kind:  # it began before the reset
+            return
+        self.writes[kind].append(now - self._began)
+        if kind in reading.TARGETS:
+            name, before = self._page_at
+            if name == kind:  # a list's first page has no page before it to measure from
+                self.pages[name].add(now - before)
+            self._page_at = (kind, time.perf_counter())
+
+    def told(self, snapshot: SyncSnapshot) -> None:
+        """A snapshot goes out to watchers."""
+        now = time.perf_counter()
+        if self._told_at is not None and now - self._told_at > self.gap:
+            self.gap, self.gap_step = now - self._told_at, snapshot.step.name
+        self._told_at = now
+        if snapshot.is_terminal:
+            self._told_at = None
+            self.cleared.clear()
+
+
+CLOCK = Clock()
+
+
+class TimedDatabase(Database):
+    """Measures every write transaction, from the moment it has the lock to the end of its commit."""
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        async with super().writing() as connection:
+            CLOCK.begin_write()
+            yield connection
+        CLOCK.end_write()
+
+
+class TimedBus(InProcessBus):
+    """Measures the time between two snapshots."""
+
+    def publish(self, snapshot: SyncSnapshot) -> None:
+        CLOCK.told(snapshot)
+        super().publish(snapshot)
+
+
+def measure() -> None:
+    """Put the clock into the product."""
+    names = {target: name for name, target in reading.TARGETS.items()}
+
+    def named(function: Callable[..., Any], kind_of: Callable[..., str]) -> Callable[..., Any]:
+        async def call(*arguments: Any) -> Any:
+            CLOCK.name_write(kind_of(*arguments))
+            return await function(*arguments)
+
+        return call
+
+    vars(runtime).update(Database=TimedDatabase, InProcessBus=TimedBus)
+    vars(reading).update(save_rows=named(reading.save_rows, lambda _connection, target, *_: names[target]))
+    vars(pipeline).update(
+        identify_slice=named(pipeline.identify_slice, lambda *_: "analysis"),
+        show_generation=named(pipeline.show_generation, lambda *_: "storing"),
+    )
+    drop_unused_rows = named(housekeeping.drop_unused_rows, lambda *_: "clearing")
+
+    async def drop(*arguments: Any) -> bool:
+        has_more = bool(await drop_unused_rows(*arguments))
+        if not has_more:
+            CLOCK.cleared.set()
+        return has_more
+
+    prune_batch = named(housekeeping.prune_batch, lambda *_: "pruning")
+    vars(housekeeping).update(drop_unused_rows=drop, prune_batch=prune_batch)
+
+
+def peak_megabytes() -> float:
+    """The most memory that this process has had so far."""
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would also count what the parent had when it started this process
+        fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(fields["VmHWM"].split()[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2  # bytes on macOS
+
+
+async def sync_once(opened: runtime.Runtime) -> SyncSnapshot:
+    """Run one sync to its end, telling from time to time how far it is."""
+    started = await opened.syncs.start(LOCAL_OPERATOR, ORGANIZATION)
+    told_at, last = 0.0, started.sync
+    async for last in opened.syncs.watch(LOCAL_OPERATOR, started.sync.sync_id):
+        if time.monotonic() - told_at >= TELL_SECONDS:
+            told_at = time.monotonic()
+            tell(percent=last.progress_percentage, text=last.current_step)
+    return last
+
+
+async def run(base_url: str, syncs: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="routiq-bench-") as folder:
+        settings = Settings(database_url=f"sqlite+aiosqlite:///{folder}/routiq.db", cliniko_requests_per_minute=0)
+        configure_logging(settings, quiet=True)
+        async with runtime.open_runtime(settings) as opened:
+            await opened.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, base_url)
+            for _ in range(syncs):
+                CLOCK.reset()
+                began = time.perf_counter()
+                last = await sync_once(opened)
+                seconds = time.perf_counter() - began
+                await CLOCK.cleared.wait()
+                tell(
+                    done=last.status is SyncState.COMPLETED,
+                    text=last.current_step,
+                    seconds=seconds,
+                    patients=last.patients_found,
+                    appointments=last.appointments_found,
+                    active=last.active_patients_stored,
+                    peak_megabytes=peak_megabytes(),
+                    pages={name: asdict(times) for name, times in CLOCK.pages.items()},
+                    writes=CLOCK.writes,
+                    gap=CLOCK.gap,
+                    gap_step=CLOCK.gap_step,
+                )
+
+
+if __name__ == "__main__":
+    measure()
+    asyncio.run(run(sys.argv[1], int(sys.argv[2])))

@@ -1,0 +1,56 @@
+"""A fixed piece of work, done beside every page, that tells how fast the machine is at that moment.
+
+A shared machine's speed changes by half within seconds, far more than a page's time may. Ratios are therefore of page
+times in units of this work; the milliseconds beside them are as the clock showed them.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+_TEXT = json.dumps(
+    [{"id": str(number), "name": "x" * 40, "starts_at": "2024-12-22T14:30:22Z"} for number in range(150)]
+)
+_ROUNDS = 3
+TENTHS = 10
+
+
+def measure() -> float:
+    """Seconds that the work takes now, about half a millisecond."""
+    began = time.perf_counter()
+    for _ in range(_ROUNDS):
+        json.loads(_TEXT)
+    return time.perf_counter() - began
+
+
+@dataclass(slots=True)
+class Times:
+    """What the pages of one list have taken.
+
+    Attributes:
+        seconds: By the clock.
+        relative: In units of the work done right after the page.
+    """
+
+    seconds: list[float] = field(default_factory=list)
+    relative: list[float] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, value: dict[str, Any]) -> "Times":
+        """From the form in which a child tells them."""
+        return cls(list(value["seconds"]), list(value["relative"]))
+
+    def add(self, seconds: float) -> None:
+        """Note a page, and measure the machine. The next page begins after this."""
+        self.seconds.append(seconds)
+        self.relative.append(seconds / measure())
+
+
+def tenths(values: Sequence[float]) -> tuple[float, float, float]:
+    """The medians of the first, the middle and the last tenth: one slow moment doesn't move them."""
+    size = max(1, len(values) // TENTHS)
+    middle = (len(values) - size) // 2
+    return median(values[:size]), median(values[middle : middle + size]), median(values[-size:])

@@ -1,0 +1,31 @@
+"""``make bench`` works: its short form measures everything and shows every row. No time is asserted."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+ROWS = [
+    *("1,000 patients, first sync", "5,000 patients, second sync", "more for 5,000 patients, at most 60"),
+    *("Time per page of patients", "Time per page of appointments"),
+    *("emulator alone", "bare httpx", "connector", "first sync", "second sync"),
+    *("a page of patients", "a page of appointments", "an analysis slice", "storing (what readers see)"),
+    *("clearing a batch behind it", "the longest of all", "between two snapshots"),
+    *("Routiq", "stock Strawberry", "bare websockets"),
+]
+
+
+@pytest.mark.timeout(300)
+def test_the_short_benchmark_measures_everything():
+    """Whoever changes how a sync runs can still measure what it costs."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.bench", "--quick"], cwd=ROOT, env=os.environ, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr == ""
+    starts = [line.partition("  ")[0].rstrip() for line in ran.stdout.splitlines()]
+    assert [row for row in ROWS if not any(line.startswith(row) for line in starts)] == []
