@@ -1,0 +1,149 @@
+"""The README tells the truth: what it claims is compared with the product."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import typer.main
+
+from routiq_gql.cli.connect import KEY_VARIABLE
+from routiq_gql.cli.demo import DEMO_ORGANIZATION
+from routiq_gql.cli.program import app
+from routiq_gql.settings import Settings
+from tests.cli.programs import Program
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+VARIABLES = {f"ROUTIQ_{name.upper()}": field for name, field in Settings.model_fields.items()}
+
+
+def _tables(heading: str) -> list[list[str]]:
+    """The rows of the table under ``heading``, cells stripped."""
+    section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows[2:]]
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def test_the_settings_table_is_the_settings_class():
+    """Every setting is listed once, with its default and what it does, and no other."""
+
+    def default(value: object) -> str:
+        return "" if value in ("", ()) else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+    expected = [[f"`{name}`", default(field.default), field.description] for name, field in VARIABLES.items()]
+    assert _tables("Settings") == expected
+
+
+def test_every_variable_that_is_named_exists():
+    """No text tells to set a variable that nothing reads."""
+    assert set(re.findall(r"ROUTIQ_[A-Z_]+", README)) - set(VARIABLES) <= {KEY_VARIABLE}
+
+
+def test_every_command_and_option_that_is_named_exists():
+    """The command table is complete, and each option in it or in an example belongs to its command."""
+    program = typer.main.get_command(app)
+    named = [line for cells in _tables("Commands") for line in re.findall(r"`(routiq-gql [^`]*)`", cells[0])]
+    listed = {line.split()[1] for line in named}
+    assert listed == set(program.commands)
+    for line in [*named, *re.findall(r"^routiq-gql .*$", "\n".join(_blocks("sh")), re.MULTILINE)]:
+        words = [word.strip("[]") for word in line.split()[1:]]
+        command = program.commands[words[0]]
+        for word in words[1:]:
+            if word in getattr(command, "commands", {}):
+                command = command.commands[word]
+            elif word.startswith("--"):
+                options = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
+                assert word in options, line
+
+
+def test_every_make_target_that_is_named_exists():
+    """Each `make something` works."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"`?make ([a-z]+)\b(?:`| +#|$|\s+PORT)", README, re.MULTILINE))
+    assert {"demo", "test"} <= named <= targets
+
+
+def test_every_file_that_is_named_exists():
+    """Paths lead somewhere."""
+    for path in re.findall(r"`((?:examples|tests|routiq_gql|\.ci)/[\w./-]*|schema\.graphql|constraints\.txt)`", README):
+        assert (ROOT / path).exists(), path
+    for path in re.findall(r"\]\((?!https?:|#)([^)]+)\)", README):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A demo whose first sync is over."""
+    with Program("demo", "--port", "0", "--seconds", "0", folder=tmp_path_factory.mktemp("readme")) as demo:
+        url = demo.url()
+        demo.wait_for("Ctrl-C ends it")
+        yield url
+
+
+def _is_alike(real: Any, shown: Any) -> bool:
+    """Whether two answers have the same keys, in their order, and the same kinds of values. Null is like anything."""
+    if real is None or shown is None:
+        return True
+    if isinstance(real, dict) and isinstance(shown, dict):
+        return list(real) == list(shown) and all(_is_alike(real[key], shown[key]) for key in real)
+    if isinstance(real, list) and isinstance(shown, list):
+        return all(_is_alike(real[0], one) for one in shown) if real else True
+    return isinstance(real, type(shown)) or {type(real), type(shown)} <= {int, float}
+
+
+def _call(server: str, command: str) -> httpx.Response:
+    """Does what a line ``curl …`` of the README does."""
+    words = [word for word in shlex.split(command.replace("\\\n", " ")) if word not in {"curl", "-N", "-s"}]
+    method, body, headers, url = None, None, {}, ""
+    while words:
+        word = words.pop(0)
+        if word == "-X":
+            method = words.pop(0)
+        elif word == "-d":
+            body = words.pop(0)
+        elif word == "-H":
+            name, _, value = words.pop(0).partition(":")
+            headers[name] = value.strip()
+        else:
+            url = word
+    path = url.removeprefix("localhost:8000")
+    assert path.startswith("/"), command
+    if "SYNC_ID" in path + (body or ""):
+        history = httpx.get(f"{server}/api/v1/sync/history/{DEMO_ORGANIZATION}").json()
+        newest = history["recent_syncs"][0]["sync_id"]
+        path, body = path.replace("SYNC_ID", newest), body and body.replace("SYNC_ID", newest)
+    return httpx.request(
+        method or ("POST" if body else "GET"), server + path, content=body, headers=headers, timeout=60
+    )
+
+
+def test_the_answers_of_the_api_are_real(server: str):
+    """Each curl line of "The API on one screen" is answered with the keys and kinds of values that stand below it."""
+    section = README.partition("\n## The API on one screen\n")[2].partition("\n## ")[0]
+    pairs = re.findall(r"^```sh\n(curl .*?)^```\n+```json\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    assert len(pairs) >= 3
+    for command, answer in pairs:
+        response = _call(server, command)
+        assert response.status_code == 200, response.text
+        assert _is_alike(response.json(), json.loads(answer)), command
+
+
+def test_the_stream_looks_as_shown(server: str):
+    """The event stream has the fields, the events and the kind of data that the README shows."""
+    section = README.partition("\n## The API on one screen\n")[2].partition("\n## ")[0]
+    command, shown = re.search(r"^```sh\n(curl -N .*?)^```\n+```text\n(.*?)^```", section, re.M | re.S).groups()
+    real = _call(server, command).text
+    for line in shown.splitlines():
+        field = line.partition(":")[0]
+        if line and line != "…":
+            assert re.search(rf"^{re.escape(field)}: ?", real, re.MULTILINE), line
+    assert real.rstrip().splitlines()[-1].startswith("data:")
