@@ -66,8 +66,8 @@ def configure_logging(settings: Settings, *, quiet: bool = False) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # They tell of every request or statement, below which our own lines would drown.
-    for noisy in ("httpx", "httpcore", "alembic", "aiosqlite", "asyncio"):
+    # They tell of every request, socket (with its address) or statement, below which our own lines would drown.
+    for noisy in ("httpx", "httpcore", "alembic", "aiosqlite", "asyncio", "uvicorn.error"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[
