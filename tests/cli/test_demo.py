@@ -64,8 +64,9 @@ def test_a_demo_shows_addresses_syncs_and_ends_with_ctrl_c(folder: Path):
 def test_a_demo_stopped_in_the_middle_goes_on_the_next_time(folder: Path, number: signal.Signals):
     """The same sync continues from where it was, although the emulated Cliniko has another port now."""
     with _demo(folder, "--seconds", "20") as demo:
-        sync_id = _current_sync_id(demo.url())
+        url = demo.url()
         demo.wait_for(r"step 5/8")
+        sync_id = _current_sync_id(url)
         demo.send(number)
         assert demo.end() == 0
         assert demo.complaints == ""

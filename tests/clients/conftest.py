@@ -66,8 +66,8 @@ def run_script(node: str) -> RunScript:
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[str]:
-    """The URL of a demo whose first sync has just begun and takes a few seconds."""
-    with Program("demo", "--port", "0", "--seconds", "4", folder=tmp_path) as program:
+    """The URL of a demo whose first sync has just begun and takes some seconds, whatever Node.js needs to start."""
+    with Program("demo", "--port", "0", "--seconds", "8", folder=tmp_path) as program:
         url = program.url()
         program.wait_for("step 1/8")
         yield url
