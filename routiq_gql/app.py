@@ -62,7 +62,7 @@ def create_app(
             _attach(app, opened)
             yield
 
-    graphql = GraphQLDoor(graphiql=settings.graphiql)
+    graphql = GraphQLDoor(settings)
     app = Starlette(
         routes=[
             *extra_routes,

@@ -7,6 +7,7 @@ statuses and GraphQL codes; nothing here is logged as an error.
     ├── BadInput               a value is out of its documented form or range
     ├── SyncNotFound           unknown, or another organization's
     ├── Forbidden              the viewer may not reach this organization
+    ├── RateLimited            more at once, or in a short time, than anyone needs
     ├── SettingsError          a setting is missing or wrong; the server can't start with it
     └── StorageError           the database file can't be used: corrupt, too new, locked, full
 """
@@ -43,6 +44,20 @@ class Forbidden(RoutiqError):
     """The viewer may not reach this organization."""
 
     code = "FORBIDDEN"
+
+
+class RateLimited(RoutiqError):
+    """The caller asks for more than is given to one organization; later it may succeed.
+
+    Attributes:
+        retry_after_seconds: When to try again, at the earliest.
+    """
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, message: str, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class SettingsError(RoutiqError):

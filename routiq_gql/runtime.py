@@ -75,7 +75,7 @@ async def open_runtime(settings: Settings, *, run_syncs: bool = True) -> AsyncIt
             timedelta(seconds=settings.sync_time_limit),
         )
         connections = ConnectionService(database, keys, clients, engine, bus, settings)
-        syncs = SyncService(database, bus, engine, settings.reread_seconds)
+        syncs = SyncService(database, bus, engine, settings)
         worker = asyncio.create_task(engine.run_worker(), name="sync engine") if run_syncs else None
         if worker is not None:
             worker.add_done_callback(_tell_of_fault)

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from uvicorn.server import HANDLED_SIGNALS
 
 from routiq_gql.errors import SettingsError
+from routiq_gql.protocols import HttpProtocol, SocketProtocol
 
 MAX_FRAME_BYTES = 256 * 1024
 """The largest websocket message that is read; the same limit holds for request bodies."""
@@ -132,6 +133,8 @@ async def serve(
         log_config=None,
         server_header=False,
         lifespan="on",
+        http=HttpProtocol,
+        ws=SocketProtocol,
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=ceil(grace_seconds),

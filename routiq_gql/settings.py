@@ -79,7 +79,24 @@ class Settings(BaseSettings):
     reread_seconds: float = Field(
         5, gt=0, le=60, description="Seconds after which a watcher reads the database again, whatever it was told."
     )
+    send_timeout: float = Field(
+        30,
+        gt=0,
+        le=300,
+        description="Seconds after which a client that takes nothing more of its subscription or stream is dropped.",
+    )
+    max_subscriptions: int = Field(
+        1000,
+        ge=1,
+        le=100_000,
+        description="Open subscriptions and streams for each organization; beyond them, new ones are refused.",
+    )
     graphiql: bool = Field(True, description="Show GraphiQL to browsers that open `/graphql`.")
+    introspection: bool = Field(
+        True,
+        description="Let GraphQL clients ask for the schema, and suggest names in errors. GraphiQL and code generators "
+        "that ask a server need it.",
+    )
     auth: Literal["off"] = Field(
         "off", description="Who may ask. `off`: everyone on this machine; the server then listens on loopback only."
     )

@@ -12,7 +12,7 @@ from secrets import token_hex
 import structlog
 from starlette.responses import JSONResponse
 
-from routiq_gql.errors import RoutiqError
+from routiq_gql.errors import RateLimited, RoutiqError
 
 log = structlog.get_logger(__name__)
 
@@ -107,7 +107,8 @@ def problem_of(error: Exception, **known: object) -> JSONResponse:
     code = code_of(error)
     outcome = OUTCOMES[code]
     if outcome.is_shown and isinstance(error, RoutiqError):
-        return problem(outcome.http_status, code, outcome.title, error.message)
+        headers = {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, RateLimited) else None
+        return problem(outcome.http_status, code, outcome.title, error.message, headers=headers)
     reference = log_fault(error, **known)
     return problem(outcome.http_status, code, outcome.title, internal_sentence(reference), reference=reference)
 

@@ -1,7 +1,7 @@
 """Answers that stay open: REST's event stream and GraphQL over HTTP share how they end.
 
 A stream ends when its source does, when the client goes away (the source is closed then), when a reader takes nothing
-for half a minute, and when the server stops.
+for ``ROUTIQ_SEND_TIMEOUT`` seconds, and when the server stops.
 """
 
 import asyncio
@@ -13,12 +13,10 @@ from sse_starlette.sse import SendTimeoutError
 from starlette.types import Message, Receive, Scope, Send
 
 from routiq_gql import metrics
+from routiq_gql.protocols import ABORT_EXTENSION
 
 LINE_END = "\n"
 """CRLF is allowed too, but urql's parser does not read it."""
-
-SEND_TIMEOUT_SECONDS = 30
-"""How long one piece may wait for a reader that takes nothing; such a reader comes back with its last event id."""
 
 STREAM_HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 """Nobody on the way may keep, compress or hold back a stream."""
@@ -29,6 +27,8 @@ class StreamResponse(EventSourceResponse):
 
     Args:
         heartbeat_seconds: Time between comment lines; 0 for a source that brings its own signs of life.
+        send_timeout_seconds: How long one piece may wait for a reader that takes nothing; then the connection is
+            dropped. Such a reader comes back with its last event id.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class StreamResponse(EventSourceResponse):
         pieces: AsyncGenerator[bytes, None],
         *,
         heartbeat_seconds: float,
+        send_timeout_seconds: float,
         headers: Mapping[str, str] | None = None,
         media_type: str = "text/event-stream",
         status_code: int = 200,
@@ -47,7 +48,7 @@ class StreamResponse(EventSourceResponse):
             media_type=media_type,
             ping=heartbeat_seconds,
             ping_message_factory=lambda: ServerSentEvent(comment="heartbeat", sep=LINE_END),
-            send_timeout=SEND_TIMEOUT_SECONDS,
+            send_timeout=send_timeout_seconds,
         )
         self._transport: metrics.Transport = "multipart" if media_type.startswith("multipart/") else "sse"
 
@@ -62,11 +63,19 @@ class StreamResponse(EventSourceResponse):
         try:
             await super().__call__(scope, receive, send_counted)
         except SendTimeoutError:
+            abort_connection(scope)
             metrics.peer_dropped(transport)
-            return  # the web server closes the connection
+            return
         if self.active and scope["method"] != "HEAD":
             # The server is stopping. An answer that is complete lets the client reconnect without an error.
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def abort_connection(scope: Scope) -> None:
+    """End the connection at once, with whatever is still on its way: its peer has stopped reading."""
+    abort = scope.get("extensions", {}).get(ABORT_EXTENSION)
+    if abort is not None:  # other web servers close it as they see fit
+        abort()
 
 
 async def cancelled_once(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

@@ -22,6 +22,7 @@ from routiq_gql.database.syncs import (
     sync_by_id,
 )
 from routiq_gql.errors import BadInput, SyncNotFound
+from routiq_gql.settings import Settings
 from routiq_gql.sync.bus import ProgressBus
 from routiq_gql.sync.engine import SyncEngine
 from routiq_gql.sync.overview import Dashboard, History, read_cursor, read_dashboard, read_history
@@ -35,6 +36,7 @@ from routiq_gql.sync.progress import (
     SyncState,
 )
 from routiq_gql.sync.store import end_with_failure, first_values, log_line_of, snapshot_of
+from routiq_gql.sync.subscriptions import Subscriptions
 from routiq_gql.viewer import Viewer
 
 MAX_PAGE = 100
@@ -69,13 +71,18 @@ class CancelledSync:
 
 
 class SyncService:
-    """Starts, ends, reads and watches syncs."""
+    """Starts, ends, reads and watches syncs.
 
-    def __init__(self, database: Database, bus: ProgressBus, engine: SyncEngine, reread_seconds: float) -> None:
+    Attributes:
+        subscriptions: How many watch in this process.
+    """
+
+    def __init__(self, database: Database, bus: ProgressBus, engine: SyncEngine, settings: Settings) -> None:
         self._database = database
         self._bus = bus
         self._engine = engine
-        self._reread_seconds = reread_seconds
+        self._reread_seconds = settings.reread_seconds
+        self.subscriptions = Subscriptions(settings.max_subscriptions)
 
     async def start(self, viewer: Viewer, organization_id: str, mode: SyncMode = SyncMode.AUTO) -> StartedSync:
         """Start a sync, or return the one that runs already. Every ``mode`` reads everything for now.
@@ -197,17 +204,19 @@ class SyncService:
 
         Raises:
             SyncNotFound: Unknown, or another organization's.
+            RateLimited: Too many subscriptions to the organization are open.
         """
         with self._bus.subscribe(sync_id) as news:
-            snapshot: SyncSnapshot | None = await self.status(viewer, sync_id)
-            version = 0
-            while True:
-                if snapshot is not None and snapshot.version > version:
-                    yield snapshot
-                    if snapshot.is_terminal:
-                        return
-                    version = snapshot.version
-                snapshot = await news.wait(self._wait_seconds) or await self.status(viewer, sync_id)
+            snapshot = await self.status(viewer, sync_id)
+            with self.subscriptions.counted(snapshot.organization_id):
+                version = 0
+                while True:
+                    if snapshot.version > version:
+                        yield snapshot
+                        if snapshot.is_terminal:
+                            return
+                        version = snapshot.version
+                    snapshot = await news.wait(self._wait_seconds) or await self.status(viewer, sync_id)
 
     async def watch_log(self, viewer: Viewer, sync_id: str, after: int | None = None) -> AsyncGenerator[LogLine, None]:
         """Every log line behind ``after`` once and in order, old ones first, then live; ends after the sync's end.
@@ -257,7 +266,8 @@ class SyncService:
             BadInput: The organization id has a wrong form.
             Forbidden: It is not the viewer's.
         """
-        with self._bus.subscribe(organization_id) as news:
+        viewer.require(organization_id)
+        with self.subscriptions.counted(organization_id), self._bus.subscribe(organization_id) as news:
             shown: Dashboard | None = None
             while True:
                 dashboard = await self.dashboard(viewer, organization_id)

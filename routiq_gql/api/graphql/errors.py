@@ -21,7 +21,15 @@ _SYNC_ID = re.compile(r"sync_[A-Za-z0-9_-]{1,96}")
 
 
 class CodedErrors(MaskErrors):
-    """Goes over the errors of every result, of each event of a subscription too, before it is sent."""
+    """Goes over the errors of every result, of each event of a subscription too, before it is sent.
+
+    Args:
+        hide_suggestions: Leave out what GraphQL suggests instead of an unknown name.
+    """
+
+    def __init__(self, *, hide_suggestions: bool = False) -> None:
+        super().__init__()
+        self._hide_suggestions = hide_suggestions
 
     def _process_errors(self, errors: list[GraphQLError]) -> list[GraphQLError]:
         return [self._told(error) for error in errors]
@@ -29,7 +37,8 @@ class CodedErrors(MaskErrors):
     def _told(self, error: GraphQLError) -> GraphQLError:
         cause = _cause(error)
         if cause is None:
-            return coded_error(error)
+            told = coded_error(error)
+            return _without_suggestion(told) if self._hide_suggestions else told
         outcome = OUTCOMES[code_of(cause)]
         if outcome.is_shown and isinstance(cause, RoutiqError):
             return _copy(error, cause.message, {"code": outcome.graphql_code})
@@ -63,6 +72,10 @@ def coded_error(error: GraphQLError) -> GraphQLError:
     elif isinstance(error.original_error, MissingQueryError):
         message = "There is no query in the request."
     return _copy(error, message, {**(error.extensions or {}), "code": OUTCOMES["BAD_REQUEST"].graphql_code})
+
+
+def _without_suggestion(error: GraphQLError) -> GraphQLError:
+    return _copy(error, error.message.partition(" Did you mean ")[0], error.extensions or {})
 
 
 def _cause(error: GraphQLError) -> BaseException | None:

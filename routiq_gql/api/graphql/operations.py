@@ -156,7 +156,7 @@ class Subscription:
         description="A sync: its state now, then every newer one; completes after the state in which it ended."
     )
     async def sync_progress(self, info: Info, sync_id: SyncId) -> AsyncGenerator[SyncStatus, None]:
-        await info.context.syncs.status(info.context.viewer, sync_id)
+        await _require_room(info.context, sync_id)
         return _progress(info.context, sync_id)
 
     @strawberry.subscription(
@@ -164,6 +164,7 @@ class Subscription:
     )
     async def sync_log(self, info: Info, sync_id: SyncId, after: After = UNSET) -> AsyncGenerator[SyncLogEntry, None]:
         await info.context.syncs.log(info.context.viewer, sync_id, after=given(after), limit=1)
+        await _require_room(info.context, sync_id)
         return _log(info.context, sync_id, given(after))
 
     @strawberry.subscription(
@@ -172,7 +173,14 @@ class Subscription:
     )
     async def dashboard_updated(self, info: Info, organization_id: OrganizationId) -> AsyncGenerator[Dashboard, None]:
         await info.context.syncs.dashboard(info.context.viewer, organization_id)
+        info.context.syncs.subscriptions.require_room(organization_id)
         return _dashboards(info.context, organization_id)
+
+
+async def _require_room(context: Context, sync_id: str) -> None:
+    """Refuse a subscription before it begins, so that it is an error of the operation and no result."""
+    sync = await context.syncs.status(context.viewer, sync_id)
+    context.syncs.subscriptions.require_room(sync.organization_id)
 
 
 async def _progress(context: Context, sync_id: str) -> AsyncGenerator[SyncStatus, None]:

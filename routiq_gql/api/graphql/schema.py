@@ -1,13 +1,16 @@
 """Puts the schema together. ``schema.graphql`` at the top of the project is ``schema_text()``, committed."""
 
 from datetime import datetime
+from functools import partial
 
 import strawberry
 from graphql import GraphQLError, build_schema, lexicographic_sort_schema, print_schema
+from strawberry.extensions import DisableIntrospection
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from routiq_gql.api.graphql.errors import CodedErrors
+from routiq_gql.api.graphql.limits import OperationLimits
 from routiq_gql.api.graphql.operations import Mutation, Query, Subscription
 from routiq_gql.api.graphql.scalars import DATE_TIME
 
@@ -19,16 +22,22 @@ class Schema(strawberry.Schema):
         del errors, execution_context
 
 
-SCHEMA = Schema(
-    query=Query,
-    mutation=Mutation,
-    subscription=Subscription,
-    extensions=[CodedErrors],
-    config=StrawberryConfig(scalar_map={datetime: DATE_TIME}),
-)
+def make_schema(*, introspection: bool = True) -> Schema:
+    """The schema; without ``introspection``, clients can neither ask for its types nor guess them from errors."""
+    return Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        extensions=[
+            partial(CodedErrors, hide_suggestions=not introspection),
+            OperationLimits,
+            *([] if introspection else [DisableIntrospection]),
+        ],
+        config=StrawberryConfig(scalar_map={datetime: DATE_TIME}),
+    )
 
 
 def schema_text() -> str:
     """The schema in GraphQL's own language, sorted, ending in one line break."""
     # Strawberry's own sorting makes its enums forget how to print a default value.
-    return print_schema(lexicographic_sort_schema(build_schema(SCHEMA.as_str()))).strip() + "\n"
+    return print_schema(lexicographic_sort_schema(build_schema(make_schema().as_str()))).strip() + "\n"

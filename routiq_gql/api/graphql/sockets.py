@@ -19,18 +19,24 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Bas
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
     ConnectionInitMessage,
     Message,
+    PingMessage,
     SubscribeMessage,
 )
 
 from routiq_gql import metrics
 from routiq_gql.api.errors import log_fault
 from routiq_gql.api.graphql.context import Context
-from routiq_gql.api.streams import SEND_TIMEOUT_SECONDS
+from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, TOO_LONG_A_DOCUMENT
+from routiq_gql.api.streams import abort_connection
 
 MAX_REASON_BYTES = 123
 """What a close frame has room for. Source: RFC 6455, 5.5."""
 
 INVALID_MESSAGE = "Invalid message"
+
+MAX_OPERATIONS = 50
+"""At a time on one socket; a page with more live parts than that has another socket."""
+TOO_MANY_OPERATIONS = f"{MAX_OPERATIONS} operations are open on this socket, and no more are taken. End one of them."
 
 
 class SocketAdapter(ASGIWebSocketAdapter):
@@ -43,6 +49,7 @@ class SocketAdapter(ASGIWebSocketAdapter):
     def __init__(self, view: Any, request: WebSocket, response: WebSocket) -> None:
         super().__init__(view, request, response)
         self.patience = asyncio.timeout(None)
+        self._send_timeout: float = view.settings.send_timeout
         self._is_stalled = False
 
     async def send_json(self, message: object) -> None:
@@ -60,7 +67,7 @@ class SocketAdapter(ASGIWebSocketAdapter):
     @asynccontextmanager
     async def _within_patience(self) -> AsyncIterator[None]:
         try:
-            async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
+            async with asyncio.timeout(self._send_timeout):
                 yield
         except TimeoutError:
             self._give_up()
@@ -69,6 +76,7 @@ class SocketAdapter(ASGIWebSocketAdapter):
     def _give_up(self) -> None:
         if not self._is_stalled:  # several operations may find out at the same time
             self._is_stalled = True
+            abort_connection(self.ws.scope)  # a close frame would wait for the peer too
             metrics.peer_dropped("websocket")
             self.patience.reschedule(asyncio.get_running_loop().time())
 
@@ -97,11 +105,27 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             message = {"type": "connection_init", "payload": {}}
         await super().handle_connection_init(message)
 
+    async def handle_ping(self, message: PingMessage) -> None:
+        payload = message.get("payload")
+        await self.send_message({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
+
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
         if not _is_valid_request(message["payload"]):
             await self.handle_invalid_message(INVALID_MESSAGE)
             return
+        excess = self._excess_of(message)
+        if excess is not None and self.connection_acknowledged:
+            await self.send_message({"id": message["id"], "type": "error", "payload": [excess.formatted]})
+            return
         await super().handle_subscribe(message)
+
+    def _excess_of(self, message: SubscribeMessage) -> GraphQLError | None:
+        """Why the operation alone is refused, while the socket and its other operations go on."""
+        if len(message["payload"]["query"]) > MAX_QUERY_CHARACTERS:
+            return GraphQLError(TOO_LONG_A_DOCUMENT, extensions={"code": "BAD_USER_INPUT"})
+        if len(self.operations) >= MAX_OPERATIONS and message["id"] not in self.operations:
+            return GraphQLError(TOO_MANY_OPERATIONS, extensions={"code": "RATE_LIMITED"})
+        return None
 
     async def handle_task_exception(self, error: Exception) -> None:
         if not isinstance(error, WebSocketDisconnected):
@@ -117,6 +141,8 @@ def _has_valid_members(message: Mapping[str, object]) -> bool:
     kind, operation_id = message.get("type"), message.get("id")
     if kind == "subscribe" or kind == "complete":
         return isinstance(operation_id, str) and operation_id != ""
+    if kind == "ping" or kind == "pong":
+        return isinstance(message.get("payload"), dict | None)
     return isinstance(kind, str)
 
 

@@ -19,6 +19,7 @@ from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.http.base import BaseRequestProtocol
 from strawberry.http.streaming import MultipartSubscriptionTransport, SSETransport
+from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.subscriptions import (
     GRAPHQL_SSE_PROTOCOL,
     GRAPHQL_TRANSPORT_WS_PROTOCOL,
@@ -26,17 +27,27 @@ from strawberry.subscriptions import (
 )
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
+from strawberry.types.graphql import OperationType
 
 from routiq_gql.api.callers import connections_of, syncs_of, viewer_of
 from routiq_gql.api.graphql.accepting import GRAPHQL_JSON, prefers_event_stream, prefers_graphql_json, prefers_html
+from routiq_gql.api.graphql.body import BodyTooLarge, limited
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.errors import coded_error
-from routiq_gql.api.graphql.schema import SCHEMA
+from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, TOO_LONG_A_DOCUMENT
+from routiq_gql.api.graphql.schema import make_schema
 from routiq_gql.api.graphql.sockets import SocketAdapter, SocketHandler
 from routiq_gql.api.streams import LINE_END, StreamResponse
+from routiq_gql.settings import Settings
 
 CONNECTION_INIT_SECONDS = 5
 """How long a new socket may wait with ``connection_init``."""
+
+
+NEEDS_A_STREAM = (
+    "A subscription needs an answer that stays open: a websocket with the protocol graphql-transport-ws at this "
+    "address, or POST with “Accept: text/event-stream” or “Accept: multipart/mixed;subscriptionSpec=1.0”."
+)
 
 
 class EventStreamTransport(SSETransport):
@@ -78,10 +89,11 @@ class GraphQLDoor(GraphQL[Context, None]):
         MULTIPART_SUBSCRIPTION_PROTOCOL: MultipartSubscriptionTransport,
     }
 
-    def __init__(self, *, graphiql: bool) -> None:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         super().__init__(
-            SCHEMA,
-            graphql_ide="graphiql" if graphiql else None,
+            make_schema(introspection=settings.introspection),
+            graphql_ide="graphiql" if settings.graphiql else None,
             subscription_protocols=(
                 GRAPHQL_TRANSPORT_WS_PROTOCOL,
                 GRAPHQL_SSE_PROTOCOL,
@@ -94,12 +106,15 @@ class GraphQLDoor(GraphQL[Context, None]):
         if scope["type"] == "websocket":
             await self.run(WebSocket(scope, receive=receive, send=send))
             return
-        request = Request(scope, receive=receive)
+        request = Request(scope, receive=limited(Request(scope), receive))
         response: Response
         try:
             response = await self.run(request)
         except HTTPException as error:
-            response = _refusal(error.status_code, error.reason)
+            response = _refusal(*_status_and_reason(error))
+        except BodyTooLarge as error:
+            response = _refusal(413, error.sentence)
+            response.headers["Connection"] = "close"  # the rest of the body is not waited for
         if isinstance(response, Answer) and prefers_graphql_json(request.headers.get("accept", "")):
             response.become_graphql_json()
         await response(scope, receive, send)
@@ -133,8 +148,11 @@ class GraphQLDoor(GraphQL[Context, None]):
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
         data = await super().parse_http_body(request)
-        if isinstance(data, GraphQLRequestData) and not isinstance(data.operation_name, str | None):
-            raise HTTPException(400, "The GraphQL operation's `operationName` must be a string or null, if provided.")
+        if isinstance(data, GraphQLRequestData):
+            if not isinstance(data.operation_name, str | None):
+                raise HTTPException(400, "The GraphQL operation's `operationName` must be a string or null.")
+            if data.query is not None and len(data.query) > MAX_QUERY_CHARACTERS:
+                raise HTTPException(413, TOO_LONG_A_DOCUMENT)
         return data
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
@@ -157,7 +175,13 @@ class GraphQLDoor(GraphQL[Context, None]):
     ) -> Response:
         others = {name: value for name, value in headers.items() if name.lower() != "content-type"}
         # Strawberry's transports bring their own heartbeats.
-        return StreamResponse(_encoded(stream), heartbeat_seconds=0, headers=others, media_type=headers["Content-Type"])
+        return StreamResponse(
+            _encoded(stream),
+            heartbeat_seconds=0,
+            send_timeout_seconds=self.settings.send_timeout,
+            headers=others,
+            media_type=headers["Content-Type"],
+        )
 
 
 async def _encoded(stream: Callable[[], AsyncIterator[str]]) -> AsyncGenerator[bytes, None]:
@@ -171,6 +195,18 @@ async def _encoded(stream: Callable[[], AsyncIterator[str]]) -> AsyncGenerator[b
 
 def _accept(headers: Mapping[str, str]) -> str:
     return next((value for name, value in headers.items() if name.lower() == "accept"), "")
+
+
+def _status_and_reason(error: HTTPException) -> tuple[int, str]:
+    """Strawberry's refusals, with the status and the sentence that help a client on."""
+    cause = error.__cause__
+    if isinstance(cause, InvalidOperationTypeError):
+        if cause.operation_type is OperationType.SUBSCRIPTION:
+            return 400, NEEDS_A_STREAM
+        return 405, "Mutations are taken by POST only."
+    if error.reason == "Unsupported content type":
+        return 415, "Send the request as JSON, with “Content-Type: application/json”."
+    return error.status_code, error.reason
 
 
 def _refusal(status: int, reason: str) -> JSONResponse:

@@ -49,8 +49,13 @@ async def stream(request: Request) -> Response:
         seen = NOTHING_SEEN  # an id of another sync, or of a database that is gone
     if sync.is_terminal and seen == (sync.version, sync.last_log_seq):
         return Response(status_code=204)
+    service.subscriptions.require_room(sync.organization_id)
     settings: Settings = request.app.state.settings
-    return StreamResponse(_events(service, viewer, sync.sync_id, seen), heartbeat_seconds=settings.heartbeat_seconds)
+    return StreamResponse(
+        _events(service, viewer, sync.sync_id, seen),
+        heartbeat_seconds=settings.heartbeat_seconds,
+        send_timeout_seconds=settings.send_timeout,
+    )
 
 
 def _seen(request: Request) -> Position:

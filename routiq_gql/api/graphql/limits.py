@@ -1,0 +1,141 @@
+"""How large one operation may be, checked before it costs anything, and the documents that are remembered.
+
+Strawberry has limiters for depth and aliases, but they visit a fragment each time it is spread, so that eighty small
+fragments keep them busy for ever, and one that spreads an unknown fragment breaks them. Here every fragment is
+measured once. The parser stops at the first token too many, and graphql-core limits nested introspection by itself.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    SelectionNode,
+    SelectionSetNode,
+)
+from strawberry.extensions import ParserCache, ValidationCache
+
+MAX_QUERY_CHARACTERS = 65_536
+"""Of one document; what takes longer to read than a thousand tokens should is comments, commas or one long string."""
+TOO_LONG_A_DOCUMENT = f"A GraphQL document may have {MAX_QUERY_CHARACTERS:,} characters. Send a shorter one."
+MAX_TOKENS = 1_000
+MAX_DEPTH = 12
+"""The deepest operation that our types allow to be of use has five levels; introspection has a limit of its own."""
+MAX_ALIASES = 50
+MAX_ROOT_FIELDS = 20
+MAX_DIRECTIVES = 50
+
+REMEMBERED_DOCUMENTS = 100
+"""Parsed and validated documents kept, the last ones used: some megabytes at the most."""
+
+
+class OperationLimits(ParserCache, ValidationCache):
+    """Parses and validates within the limits; a document that was seen lately is not parsed or validated again."""
+
+    def __init__(self) -> None:
+        ParserCache.__init__(self, maxsize=REMEMBERED_DOCUMENTS)
+        ValidationCache.__init__(self, maxsize=REMEMBERED_DOCUMENTS)
+
+    def on_operation(self) -> Iterator[None]:
+        self.execution_context.parse_options["max_tokens"] = MAX_TOKENS
+        yield
+
+    def on_parse(self) -> Iterator[None]:
+        context = self.execution_context
+        with suppress(GraphQLSyntaxError):  # Strawberry then parses it too, and turns the error into an answer
+            context.graphql_document = self.cached_parse_document(context.query, **context.parse_options)
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        document = self.execution_context.graphql_document
+        try:
+            excess = _excess_of(document) if document is not None else None
+        except RecursionError:  # a chain of fragments, each one level deeper
+            excess = f"The operation has more levels than can be counted; {MAX_DEPTH} are allowed."
+        if excess is None:
+            yield from super().on_validate()
+            return
+        self.execution_context.pre_execution_errors = [GraphQLError(excess)]
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """Of a selection set with all fragments spread in it."""
+
+    depth: int = 0
+    aliases: int = 0
+    directives: int = 0
+    fields: int = 0
+    """On the level of the selection set itself."""
+
+
+class _Measure:
+    """Measures selection sets, each fragment once."""
+
+    def __init__(self, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
+        self._fragments = fragments
+        self._known: dict[str, _Size] = {}
+
+    def size(self, selections: SelectionSetNode | None) -> _Size:
+        return _sum(map(self._one, selections.selections)) if selections is not None else _Size()
+
+    def _one(self, node: SelectionNode) -> _Size:
+        directives = len(node.directives or ())
+        if isinstance(node, FragmentSpreadNode):
+            inner = self._fragment(node.name.value)
+            return _Size(inner.depth, inner.aliases, inner.directives + directives, inner.fields)
+        inner = self.size(getattr(node, "selection_set", None))
+        if isinstance(node, FieldNode):
+            is_aliased = node.alias is not None
+            depth = 0 if node.name.value.startswith("__") else inner.depth + 1
+            return _Size(depth, inner.aliases + is_aliased, inner.directives + directives, 1)
+        return _Size(inner.depth, inner.aliases, inner.directives + directives, inner.fields)
+
+    def _fragment(self, name: str) -> _Size:
+        if name not in self._known:
+            self._known[name] = _Size()  # for one that contains itself, which validation refuses
+            definition = self._fragments.get(name)
+            if definition is not None:
+                self._known[name] = self.size(definition.selection_set)
+        return self._known[name]
+
+
+def _sum(sizes: Iterable[_Size]) -> _Size:
+    depth = aliases = directives = fields = 0
+    for size in sizes:
+        depth = max(depth, size.depth)
+        aliases += size.aliases
+        directives += size.directives
+        fields += size.fields
+    return _Size(depth, aliases, directives, fields)
+
+
+def _excess_of(document: DocumentNode) -> str | None:
+    """What is too much in the largest operation of a document, as a sentence."""
+    measure = _Measure(
+        {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+    )
+    for operation in document.definitions:
+        if not isinstance(operation, OperationDefinitionNode):
+            continue
+        size = measure.size(operation.selection_set)
+        directives = size.directives + len(operation.directives or ())
+        for number, limit, things in (
+            (size.depth, MAX_DEPTH, "levels of fields"),
+            (size.aliases, MAX_ALIASES, "aliases"),
+            (directives, MAX_DIRECTIVES, "directives"),
+            (size.fields, MAX_ROOT_FIELDS, "root fields"),
+        ):
+            if number > limit:
+                return (
+                    f"The operation has {min(number, 10**6):,} {things}; {limit} are allowed. Ask for less at a time."
+                )
+    return None
