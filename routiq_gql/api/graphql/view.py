@@ -31,6 +31,7 @@ from routiq_gql.api.callers import connections_of, syncs_of, viewer_of
 from routiq_gql.api.graphql.accepting import GRAPHQL_JSON, prefers_event_stream, prefers_graphql_json, prefers_html
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.errors import coded_error
+from routiq_gql.api.graphql.ide import graphiql_page
 from routiq_gql.api.graphql.schema import SCHEMA
 from routiq_gql.api.graphql.sockets import SocketAdapter, SocketHandler
 from routiq_gql.api.streams import LINE_END, StreamResponse
@@ -78,7 +79,7 @@ class GraphQLDoor(GraphQL[Context, None]):
         MULTIPART_SUBSCRIPTION_PROTOCOL: MultipartSubscriptionTransport,
     }
 
-    def __init__(self, *, graphiql: bool) -> None:
+    def __init__(self, *, graphiql: bool, default_organization: str | None = None) -> None:
         super().__init__(
             SCHEMA,
             graphql_ide="graphiql" if graphiql else None,
@@ -89,6 +90,7 @@ class GraphQLDoor(GraphQL[Context, None]):
             ),
             connection_init_wait_timeout=timedelta(seconds=CONNECTION_INIT_SECONDS),
         )
+        self._default_organization = default_organization
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -118,6 +120,9 @@ class GraphQLDoor(GraphQL[Context, None]):
             and request.query_params.get("query") is None
             and prefers_html(_accept(request.headers))
         )
+
+    async def render_graphql_ide(self, request: Request) -> Response:
+        return graphiql_page(self._default_organization) or await super().render_graphql_ide(request)
 
     def decode_json(self, data: str | bytes) -> object:
         try:
