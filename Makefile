@@ -40,8 +40,9 @@ check: .venv/.installed-dev ## style, types, and who may import whom
 	.venv/bin/python -m mypy
 	.venv/bin/lint-imports
 
-schema: .venv/.installed-dev ## write schema.graphql anew from the code
+schema: .venv/.installed-dev ## write schema.graphql, and what is generated from it, anew from the code
 	.venv/bin/python -m routiq_gql schema --output schema.graphql
+	@if [ -d examples/react/node_modules ]; then npm run --silent --prefix examples/react codegen; fi
 
 .venv/.installed: pyproject.toml constraints.txt
 	@if [ -z "$(PYTHON)" ]; then \
