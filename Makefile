@@ -5,16 +5,25 @@ PORT ?= 8000
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$name; break; }; done)
 
+GRAPHIQL = routiq_gql/api/graphql/graphiql/assets
+
 PIP_INSTALL = .venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak bench check schema
+.PHONY: help demo test soak bench check schema graphiql wheel
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/.installed ## an emulated clinic syncs in front of you (make demo PORT=9123)
+	@if command -v npm >/dev/null; then $(MAKE) --silent graphiql || \
+		echo "GraphiQL's files could not be installed; its page loads them from a public server instead." >&2; fi
 	@.venv/bin/python -m routiq_gql demo --port $(PORT)
+
+graphiql: $(GRAPHIQL)/.installed ## GraphiQL's files, from npm, so that its page loads nothing from elsewhere
+
+wheel: .venv/.installed graphiql ## the package with all its files, in dist/
+	.venv/bin/python -m pip wheel --disable-pip-version-check --no-deps --wheel-dir dist .
 
 test: .venv/.installed-dev ## all tests, except the long searches of soak
 	.venv/bin/python -m pytest -m "not soak"
@@ -31,8 +40,9 @@ check: .venv/.installed-dev ## style, types, and who may import whom
 	.venv/bin/python -m mypy
 	.venv/bin/lint-imports
 
-schema: .venv/.installed-dev ## write schema.graphql anew from the code
+schema: .venv/.installed-dev ## write schema.graphql, and what is generated from it, anew from the code
 	.venv/bin/python -m routiq_gql schema --output schema.graphql
+	@if [ -d examples/react/node_modules ]; then npm run --silent --prefix examples/react codegen; fi
 
 .venv/.installed: pyproject.toml constraints.txt
 	@if [ -z "$(PYTHON)" ]; then \
@@ -48,4 +58,12 @@ schema: .venv/.installed-dev ## write schema.graphql anew from the code
 .venv/.installed-dev: .venv/.installed
 	@echo "Installing what tests and checks need into .venv. This happens once."
 	@$(PIP_INSTALL) -e ".[dev]"
+	@touch $@
+
+$(GRAPHIQL)/.installed: examples/graphiql/package-lock.json
+	@echo "Installing GraphiQL's files. This happens once."
+	@npm ci --prefix examples/graphiql --ignore-scripts --silent --fetch-retries=1 --fetch-timeout=20000
+	@mkdir -p $(GRAPHIQL)
+	@cd examples/graphiql/node_modules && cp react/umd/react.production.min.js react-dom/umd/react-dom.production.min.js \
+		graphiql/graphiql.min.js graphiql/graphiql.min.css $(CURDIR)/$(GRAPHIQL)
 	@touch $@

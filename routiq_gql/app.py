@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from routiq_gql.api.access_log import AccessLog
 from routiq_gql.api.errors import problem_of, problem_of_status
 from routiq_gql.api.faults import FaultBarrier
-from routiq_gql.api.graphql import GraphQLDoor
+from routiq_gql.api.graphql import GraphQLDoor, graphiql_routes
 from routiq_gql.api.guard import Guard
 from routiq_gql.api.health import health_routes
 from routiq_gql.api.origins import compile_origins
@@ -62,12 +62,13 @@ def create_app(
             _attach(app, opened)
             yield
 
-    graphql = GraphQLDoor(settings)
+    graphql = GraphQLDoor(settings, default_organization=default_organization)
     app = Starlette(
         routes=[
             *extra_routes,
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
+            *(graphiql_routes() if settings.graphiql else ()),
             *rest_routes(),
             *health_routes(),
             page_route(default_organization),

@@ -34,6 +34,7 @@ from routiq_gql.api.graphql.accepting import GRAPHQL_JSON, prefers_event_stream,
 from routiq_gql.api.graphql.body import BodyTooLarge, limited
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.errors import coded_error
+from routiq_gql.api.graphql.ide import graphiql_page
 from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, TOO_LONG_A_DOCUMENT
 from routiq_gql.api.graphql.schema import make_schema
 from routiq_gql.api.graphql.sockets import SocketAdapter, SocketHandler
@@ -89,7 +90,7 @@ class GraphQLDoor(GraphQL[Context, None]):
         MULTIPART_SUBSCRIPTION_PROTOCOL: MultipartSubscriptionTransport,
     }
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, default_organization: str | None = None) -> None:
         self.settings = settings
         super().__init__(
             make_schema(introspection=settings.introspection),
@@ -101,6 +102,7 @@ class GraphQLDoor(GraphQL[Context, None]):
             ),
             connection_init_wait_timeout=timedelta(seconds=CONNECTION_INIT_SECONDS),
         )
+        self._default_organization = default_organization
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -133,6 +135,9 @@ class GraphQLDoor(GraphQL[Context, None]):
             and request.query_params.get("query") is None
             and prefers_html(_accept(request.headers))
         )
+
+    async def render_graphql_ide(self, request: Request) -> Response:
+        return graphiql_page(self._default_organization) or await super().render_graphql_ide(request)
 
     def decode_json(self, data: str | bytes) -> object:
         try:

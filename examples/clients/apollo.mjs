@@ -1,0 +1,37 @@
+// Starts a sync, follows it, and reads the dashboard with Apollo Client: subscriptions over a websocket, the rest over HTTP.
+// Usage: node apollo.mjs [http://localhost:8000] [ORGANIZATION_ID]
+
+import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from '@apollo/client';
+import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
+import { OperationTypeNode } from 'graphql';
+import { createClient } from 'graphql-ws';
+import WebSocket from 'ws'; // browsers, and Node.js from 22, have one of their own
+
+const [server = 'http://localhost:8000', organizationId = 'org_2xwHiNrj68eaRUlX10anlXGvzX7'] = process.argv.slice(2);
+const url = `${server}/graphql`;
+
+// Reconnecting: graphql-ws does it and subscribes again; Apollo does not notice, and the next state follows the last one.
+// connectionParams is asked at each attempt: return a fresh token there.
+const socket = createClient({ url: url.replace(/^http/, 'ws'), webSocketImpl: WebSocket, retryAttempts: Infinity });
+const link = ApolloLink.split(
+  ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
+  new GraphQLWsLink(socket),
+  new HttpLink({ uri: url }),
+);
+const client = new ApolloClient({ link, cache: new InMemoryCache() }); // every type has an id, so the cache merges states
+
+const START = gql`mutation ($id: ID!) { startSync(organizationId: $id) { sync { id syncId } } }`;
+const WATCH = gql`subscription ($id: ID!) { syncProgress(syncId: $id) { id status progressPercentage currentStep } }`;
+const DASHBOARD = gql`query ($id: ID!) { dashboard(organizationId: $id) { id patientStats { activePatients patientsInCliniko } } }`;
+
+const { data } = await client.mutate({ mutation: START, variables: { id: organizationId } });
+await new Promise((complete, error) => {
+  const next = ({ data, error: problem }) => {
+    if (problem) return error(problem);
+    console.log(`${data.syncProgress.progressPercentage} % ${data.syncProgress.currentStep}`);
+  };
+  client.subscribe({ query: WATCH, variables: { id: data.startSync.sync.syncId } }).subscribe({ next, error, complete });
+});
+const { dashboard } = (await client.query({ query: DASHBOARD, variables: { id: organizationId } })).data;
+console.log(`${dashboard.patientStats.activePatients} of ${dashboard.patientStats.patientsInCliniko} patients are active.`);
+await socket.dispose();

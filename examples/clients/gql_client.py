@@ -1,0 +1,38 @@
+"""Starts a sync and follows it with Python's gql over a websocket.
+
+Usage: pip install "gql[websockets]"; python gql_client.py [http://localhost:8000] [ORGANIZATION_ID]
+"""
+
+import asyncio
+import sys
+
+from gql import Client, gql
+from gql.transport.exceptions import TransportConnectionFailed
+from gql.transport.websockets import WebsocketsTransport
+
+START = gql("mutation ($id: ID!) { startSync(organizationId: $id) { syncId } }")
+WATCH = gql("subscription ($id: ID!) { syncProgress(syncId: $id) { progressPercentage currentStep } }")
+DASHBOARD = gql("query ($id: ID!) { dashboard(organizationId: $id) { patientStats { activePatients patientsInCliniko } } }")
+
+
+async def main(server: str = "http://localhost:8000", organization: str = "org_2xwHiNrj68eaRUlX10anlXGvzX7") -> None:
+    # A token goes in here: init_payload={"Authorization": "Bearer …"}
+    transport = WebsocketsTransport(server.replace("http", "ws", 1) + "/graphql", subprotocols=["graphql-transport-ws"])
+    # Reconnecting: gql opens the socket again by itself, but a subscription that was cut raises. Subscribe again then:
+    # it begins with the state of that moment and completes after the sync's end, so nothing is missed.
+    session = await Client(transport=transport).connect_async(reconnecting=True)
+    started = await session.execute(START, variable_values={"id": organization})
+    is_over = False
+    while not is_over:
+        try:
+            async for result in session.subscribe(WATCH, variable_values={"id": started["startSync"]["syncId"]}):
+                print("{progressPercentage} % {currentStep}".format(**result["syncProgress"]))
+            is_over = True
+        except TransportConnectionFailed:
+            await asyncio.sleep(1)
+    dashboard = await session.execute(DASHBOARD, variable_values={"id": organization})
+    print("{activePatients} of {patientsInCliniko} patients are active.".format(**dashboard["dashboard"]["patientStats"]))
+    await session.client.close_async()
+
+
+asyncio.run(main(*sys.argv[1:]))

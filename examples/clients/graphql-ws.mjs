@@ -1,0 +1,34 @@
+// Starts a sync and follows it with graphql-ws alone.
+// Usage: node graphql-ws.mjs [http://localhost:8000] [ORGANIZATION_ID]
+
+import { createClient } from 'graphql-ws';
+import WebSocket from 'ws'; // browsers, and Node.js from 22, have one of their own
+
+const [server = 'http://localhost:8000', organizationId = 'org_2xwHiNrj68eaRUlX10anlXGvzX7'] = process.argv.slice(2);
+
+// Reconnecting: by itself, for as long as something is subscribed, and then it subscribes again. syncProgress begins with
+// the state of that moment, so nothing is missed. connectionParams is asked each time: return a fresh token there.
+const client = createClient({
+  url: `${server.replace(/^http/, 'ws')}/graphql`,
+  webSocketImpl: WebSocket,
+  retryAttempts: Infinity,
+  connectionParams: async () => ({ Authorization: process.env.TOKEN && `Bearer ${process.env.TOKEN}` }),
+});
+
+// The results of an operation, one after the other; a query or mutation has one.
+async function* ask(query, variables) {
+  for await (const { data, errors } of client.iterate({ query, variables })) {
+    if (errors) throw new Error(errors[0].message);
+    yield data;
+  }
+}
+
+const { value } = await ask(`mutation ($id: ID!) { startSync(organizationId: $id) { syncId } }`, { id: organizationId }).next();
+const { syncId } = value.startSync;
+
+const progress = `subscription ($syncId: ID!) { syncProgress(syncId: $syncId) { status progressPercentage currentStep } }`;
+for await (const { syncProgress } of ask(progress, { syncId })) {
+  console.log(`${syncProgress.progressPercentage} % ${syncProgress.currentStep}`);
+}
+console.log('The sync has ended.');
+await client.dispose();

@@ -1,0 +1,24 @@
+// Writes src/gql/ from the schema and from the operations in src/. Run it after a change of either: npm run codegen
+
+import type { CodegenConfig } from '@graphql-codegen/cli';
+
+const config: CodegenConfig = {
+  schema: '../../schema.graphql',
+  documents: 'src/**/*.graphql',
+  generates: {
+    'src/gql/': {
+      preset: 'client',
+      presetConfig: { fragmentMasking: false },
+      config: {
+        scalars: { DateTime: 'string' }, // ISO 8601 in UTC, such as 2024-12-22T14:30:22.123Z
+        documentMode: 'string', // a page that ships text needs no GraphQL parser
+        enumsAsTypes: true,
+        useTypeImports: true,
+        strictScalars: true,
+        onlyOperationTypes: true, // so that a new field that is not asked for changes nothing here
+      },
+    },
+  },
+};
+
+export default config;

@@ -1,0 +1,402 @@
+/* eslint-disable */
+import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+export type Maybe<T> = T | null;
+export type InputMaybe<T> = T | null | undefined;
+export type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
+export type MakeOptional<T, K extends keyof T> = Omit<T, K> & { [SubKey in K]?: Maybe<T[SubKey]> };
+export type MakeMaybe<T, K extends keyof T> = Omit<T, K> & { [SubKey in K]: Maybe<T[SubKey]> };
+export type MakeEmpty<T extends { [key: string]: unknown }, K extends keyof T> = { [_ in K]?: never };
+export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+/** All built-in and custom scalars, mapped to their actual values */
+export type Scalars = {
+  ID: { input: string; output: string; }
+  String: { input: string; output: string; }
+  Boolean: { input: boolean; output: boolean; }
+  Int: { input: number; output: number; }
+  Float: { input: number; output: number; }
+  /** A moment in UTC with milliseconds, such as `2024-12-22T14:30:22.123Z`. */
+  DateTime: { input: string; output: string; }
+};
+
+/** Whether an organization's connection to Cliniko may be used. */
+export type ConnectionState =
+  /** Syncs use it. */
+  | 'CONNECTED'
+  /** It was switched off, and its API key removed. */
+  | 'DISABLED'
+  /** Cliniko did not accept the API key when it was last used; `problem` says why. */
+  | 'NEEDS_ATTENTION';
+
+/** How a log line is meant. */
+export type LogLevel =
+  /** The reason why the sync failed. */
+  | 'ERROR'
+  /** What is being done. */
+  | 'INFO'
+  /** Something was achieved. */
+  | 'SUCCESS'
+  /** The sync goes on, or was ended on purpose. */
+  | 'WARNING';
+
+/** Why a sync ended without success. Programs may branch on it. */
+export type SyncFailureCode =
+  /** Cliniko serves the account at another address now. */
+  | 'ACCOUNT_MOVED'
+  /** A person cancelled it. */
+  | 'CANCELLED'
+  /** Cliniko answered something that can't be relied on. */
+  | 'CLINIKO_UNEXPECTED_ANSWER'
+  /** Cliniko did not answer, or only with errors, however often it was asked. */
+  | 'CLINIKO_UNREACHABLE'
+  /** Its connection is switched off. */
+  | 'CONNECTION_DISABLED'
+  /** The organization has no connection to Cliniko that can be used. */
+  | 'CONNECTION_MISSING'
+  /** A fault of this server. */
+  | 'INTERNAL'
+  /** The API key's user may not read a list that a sync needs. */
+  | 'KEY_LACKS_PERMISSION'
+  /** Cliniko does not accept the API key. */
+  | 'KEY_REFUSED'
+  /** The sync ran longer than it may. */
+  | 'TIME_LIMIT';
+
+/** How much a sync reads from Cliniko. */
+export type SyncMode =
+  /** The server chooses. */
+  | 'AUTO'
+  /** Everything is read. */
+  | 'FULL'
+  /** Only what changed since the last sync, where the server can; everything otherwise. */
+  | 'INCREMENTAL';
+
+/** Where a sync stands; IDLE is an organization without a running one. */
+export type SyncState =
+  /** Active patients are identified: step 7. */
+  | 'ANALYZING'
+  /** Ended by a person; what was stored before is unchanged. */
+  | 'CANCELLED'
+  /** Ended, and everything is stored. */
+  | 'COMPLETED'
+  /** Ended without success; what was stored before is unchanged. */
+  | 'FAILED'
+  /** Appointments and their types are read from Cliniko: steps 5 and 6. */
+  | 'FETCHING_APPOINTMENTS'
+  /** Patients are read from Cliniko: step 4. */
+  | 'FETCHING_PATIENTS'
+  /** No sync is running. */
+  | 'IDLE'
+  /** The sync is being set up: steps 1 to 3. */
+  | 'STARTING'
+  /** Active patients are stored: step 8. */
+  | 'STORING';
+
+/** The eight steps of a sync, in their order. */
+export type SyncStep =
+  /** Step 7, 75 to 87 %: identifying active patients. */
+  | 'ANALYZING'
+  /** Step 2, 12 to 25 %: is there a connection? */
+  | 'CHECKING_CONFIG'
+  /** Step 3, 25 to 37 %: does Cliniko accept the API key? */
+  | 'CHECKING_CREDENTIALS'
+  /** Step 5, 50 to 62 %: reading appointments. */
+  | 'FETCHING_APPOINTMENTS'
+  /** Step 4, 37 to 50 %: reading patients. */
+  | 'FETCHING_PATIENTS'
+  /** Step 1, 0 to 12 %: setting up. */
+  | 'INITIALIZING'
+  /** Step 6, 62 to 75 %: reading appointment types. */
+  | 'LOADING_TYPES'
+  /** Step 8, 87 to 100 %: storing active patients, all at once. */
+  | 'STORING';
+
+export type SyncFragment = { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null };
+
+export type OverviewFragment = { __typename?: 'Dashboard', id: string, syncAvailable: boolean, currentSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, lastSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, patientStats: { __typename?: 'PatientStats', activePatients: number, patientsInCliniko: number, patientsWithRecent: number, patientsWithUpcoming: number, lastSyncTime?: string | null } };
+
+export type DashboardUpdatedSubscriptionVariables = Exact<{
+  organizationId: Scalars['ID']['input'];
+}>;
+
+
+export type DashboardUpdatedSubscription = { __typename?: 'Subscription', dashboardUpdated: { __typename?: 'Dashboard', id: string, syncAvailable: boolean, currentSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, lastSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, patientStats: { __typename?: 'PatientStats', activePatients: number, patientsInCliniko: number, patientsWithRecent: number, patientsWithUpcoming: number, lastSyncTime?: string | null } } };
+
+export type SyncLogSubscriptionVariables = Exact<{
+  syncId: Scalars['ID']['input'];
+  after: Scalars['Int']['input'];
+}>;
+
+
+export type SyncLogSubscription = { __typename?: 'Subscription', syncLog: { __typename?: 'SyncLogEntry', id: string, seq: number, time: string, level: LogLevel, step: SyncStep, message: string } };
+
+export type DashboardNowQueryVariables = Exact<{
+  organizationId: Scalars['ID']['input'];
+}>;
+
+
+export type DashboardNowQuery = { __typename?: 'Query', dashboard: { __typename?: 'Dashboard', id: string, syncAvailable: boolean, currentSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, lastSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, patientStats: { __typename?: 'PatientStats', activePatients: number, patientsInCliniko: number, patientsWithRecent: number, patientsWithUpcoming: number, lastSyncTime?: string | null } } };
+
+export type StartSyncMutationVariables = Exact<{
+  organizationId: Scalars['ID']['input'];
+}>;
+
+
+export type StartSyncMutation = { __typename?: 'Mutation', startSync: { __typename?: 'StartSyncPayload', sync: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } } };
+
+export type CancelSyncMutationVariables = Exact<{
+  syncId: Scalars['ID']['input'];
+}>;
+
+
+export type CancelSyncMutation = { __typename?: 'Mutation', cancelSync: { __typename?: 'CancelSyncPayload', sync: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } } };
+
+export class TypedDocumentString<TResult, TVariables>
+  extends String
+  implements DocumentTypeDecoration<TResult, TVariables>
+{
+  __apiType?: NonNullable<DocumentTypeDecoration<TResult, TVariables>['__apiType']>;
+  private value: string;
+  public __meta__?: Record<string, any> | undefined;
+
+  constructor(value: string, __meta__?: Record<string, any> | undefined) {
+    super(value);
+    this.value = value;
+    this.__meta__ = __meta__;
+  }
+
+  override toString(): string & DocumentTypeDecoration<TResult, TVariables> {
+    return this.value;
+  }
+}
+export const SyncFragmentDoc = new TypedDocumentString(`
+    fragment Sync on SyncStatus {
+  id
+  syncId
+  status
+  step
+  progressPercentage
+  currentStep
+  currentStepNumber
+  patientsFound
+  appointmentsFound
+  activePatientsIdentified
+  activePatientsStored
+  startedAt
+  completedAt
+  estimatedCompletion
+  resumesAt
+  failure {
+    code
+    message
+    whatToDo
+  }
+  version
+}
+    `, {"fragmentName":"Sync"}) as unknown as TypedDocumentString<SyncFragment, unknown>;
+export const OverviewFragmentDoc = new TypedDocumentString(`
+    fragment Overview on Dashboard {
+  id
+  syncAvailable
+  currentSync {
+    ...Sync
+  }
+  lastSync {
+    ...Sync
+  }
+  patientStats {
+    activePatients
+    patientsInCliniko
+    patientsWithRecent
+    patientsWithUpcoming
+    lastSyncTime
+  }
+}
+    fragment Sync on SyncStatus {
+  id
+  syncId
+  status
+  step
+  progressPercentage
+  currentStep
+  currentStepNumber
+  patientsFound
+  appointmentsFound
+  activePatientsIdentified
+  activePatientsStored
+  startedAt
+  completedAt
+  estimatedCompletion
+  resumesAt
+  failure {
+    code
+    message
+    whatToDo
+  }
+  version
+}`, {"fragmentName":"Overview"}) as unknown as TypedDocumentString<OverviewFragment, unknown>;
+export const DashboardUpdatedDocument = new TypedDocumentString(`
+    subscription DashboardUpdated($organizationId: ID!) {
+  dashboardUpdated(organizationId: $organizationId) {
+    ...Overview
+  }
+}
+    fragment Sync on SyncStatus {
+  id
+  syncId
+  status
+  step
+  progressPercentage
+  currentStep
+  currentStepNumber
+  patientsFound
+  appointmentsFound
+  activePatientsIdentified
+  activePatientsStored
+  startedAt
+  completedAt
+  estimatedCompletion
+  resumesAt
+  failure {
+    code
+    message
+    whatToDo
+  }
+  version
+}
+fragment Overview on Dashboard {
+  id
+  syncAvailable
+  currentSync {
+    ...Sync
+  }
+  lastSync {
+    ...Sync
+  }
+  patientStats {
+    activePatients
+    patientsInCliniko
+    patientsWithRecent
+    patientsWithUpcoming
+    lastSyncTime
+  }
+}`) as unknown as TypedDocumentString<DashboardUpdatedSubscription, DashboardUpdatedSubscriptionVariables>;
+export const SyncLogDocument = new TypedDocumentString(`
+    subscription SyncLog($syncId: ID!, $after: Int!) {
+  syncLog(syncId: $syncId, after: $after) {
+    id
+    seq
+    time
+    level
+    step
+    message
+  }
+}
+    `) as unknown as TypedDocumentString<SyncLogSubscription, SyncLogSubscriptionVariables>;
+export const DashboardNowDocument = new TypedDocumentString(`
+    query DashboardNow($organizationId: ID!) {
+  dashboard(organizationId: $organizationId) {
+    ...Overview
+  }
+}
+    fragment Sync on SyncStatus {
+  id
+  syncId
+  status
+  step
+  progressPercentage
+  currentStep
+  currentStepNumber
+  patientsFound
+  appointmentsFound
+  activePatientsIdentified
+  activePatientsStored
+  startedAt
+  completedAt
+  estimatedCompletion
+  resumesAt
+  failure {
+    code
+    message
+    whatToDo
+  }
+  version
+}
+fragment Overview on Dashboard {
+  id
+  syncAvailable
+  currentSync {
+    ...Sync
+  }
+  lastSync {
+    ...Sync
+  }
+  patientStats {
+    activePatients
+    patientsInCliniko
+    patientsWithRecent
+    patientsWithUpcoming
+    lastSyncTime
+  }
+}`) as unknown as TypedDocumentString<DashboardNowQuery, DashboardNowQueryVariables>;
+export const StartSyncDocument = new TypedDocumentString(`
+    mutation StartSync($organizationId: ID!) {
+  startSync(organizationId: $organizationId) {
+    sync {
+      ...Sync
+    }
+  }
+}
+    fragment Sync on SyncStatus {
+  id
+  syncId
+  status
+  step
+  progressPercentage
+  currentStep
+  currentStepNumber
+  patientsFound
+  appointmentsFound
+  activePatientsIdentified
+  activePatientsStored
+  startedAt
+  completedAt
+  estimatedCompletion
+  resumesAt
+  failure {
+    code
+    message
+    whatToDo
+  }
+  version
+}`) as unknown as TypedDocumentString<StartSyncMutation, StartSyncMutationVariables>;
+export const CancelSyncDocument = new TypedDocumentString(`
+    mutation CancelSync($syncId: ID!) {
+  cancelSync(syncId: $syncId) {
+    sync {
+      ...Sync
+    }
+  }
+}
+    fragment Sync on SyncStatus {
+  id
+  syncId
+  status
+  step
+  progressPercentage
+  currentStep
+  currentStepNumber
+  patientsFound
+  appointmentsFound
+  activePatientsIdentified
+  activePatientsStored
+  startedAt
+  completedAt
+  estimatedCompletion
+  resumesAt
+  failure {
+    code
+    message
+    whatToDo
+  }
+  version
+}`) as unknown as TypedDocumentString<CancelSyncMutation, CancelSyncMutationVariables>;

@@ -1,0 +1,44 @@
+// The live log, newest line first, so that news is where people look; filtered by level.
+
+import { useState } from 'react';
+
+import type { LogLevel } from '../gql/graphql';
+import type { LogLine } from '../useSync';
+import { LEVEL_TEXTS, STEP_TEXTS, time } from '../words';
+
+export function Log({ lines, onClear }: { lines: readonly LogLine[]; onClear: () => void }) {
+  const [level, setLevel] = useState<LogLevel | 'ALL'>('ALL');
+  const shown = lines.filter((line) => level === 'ALL' || line.level === level).reverse();
+  return (
+    <div className="routiq-log">
+      <div className="routiq-log-head">
+        <h3>Log</h3>
+        <label>
+          Level{' '}
+          <select value={level} onChange={(event) => setLevel(event.target.value as LogLevel | 'ALL')}>
+            <option value="ALL">All</option>
+            {Object.entries(LEVEL_TEXTS).map(([value, text]) => (
+              <option key={value} value={value}>
+                {text}
+              </option>
+            ))}
+          </select>
+        </label>
+        <button type="button" onClick={onClear} disabled={lines.length === 0}>
+          Clear log
+        </button>
+      </div>
+      <ol role="log" aria-label="Log lines" tabIndex={0}>
+        {shown.map((line) => (
+          <li key={line.id} data-level={line.level} data-seq={line.seq}>
+            <time dateTime={line.time}>{time(line.time)}</time>
+            <span className="routiq-level">{LEVEL_TEXTS[line.level]}</span>
+            <span className="routiq-message">{line.message}</span>
+            <span className="routiq-line-step">{STEP_TEXTS[line.step]}</span>
+          </li>
+        ))}
+        {shown.length === 0 && <li className="routiq-empty">No lines.</li>}
+      </ol>
+    </div>
+  );
+}

@@ -1,0 +1,211 @@
+// What a page knows about an organization's sync, kept up to date for as long as somebody listens. It knows nothing of
+// React but fits its useSyncExternalStore; useSync.ts is the hook around it.
+
+import type { Client } from 'graphql-ws';
+
+import {
+  CancelSyncDocument,
+  DashboardNowDocument,
+  DashboardUpdatedDocument,
+  type OverviewFragment,
+  StartSyncDocument,
+  type SyncFragment,
+  SyncLogDocument,
+  type SyncLogSubscription,
+} from './gql/graphql';
+import { type GetToken, request, socketUrlOf } from './requests';
+import { type Connection, keepSubscribed, openSocket } from './socket';
+
+export type Sync = SyncFragment;
+export type Overview = OverviewFragment;
+export type LogLine = SyncLogSubscription['syncLog'];
+
+/** All of one moment. A new object whenever something has changed. */
+export interface SyncView {
+  connection: Connection;
+  /** The organization's figures; null until the server has answered. */
+  overview: Overview | null;
+  /** The running sync, or the newest one that has ended; null if there is none, or none is known yet. */
+  sync: Sync | null;
+  /** The log of `sync`: every line once, in order. */
+  log: readonly LogLine[];
+  /** What was asked for and is not answered yet. */
+  pending: 'start' | 'cancel' | 'refresh' | null;
+  /** What went wrong last, in words for people. */
+  error: string | null;
+}
+
+const NOTHING_YET: SyncView = {
+  connection: 'connecting',
+  overview: null,
+  sync: null,
+  log: [],
+  pending: null,
+  error: null,
+};
+
+export class SyncStore {
+  private view = NOTHING_YET;
+  private readonly listeners = new Set<() => void>();
+  private client: Client | null = null;
+  private turn: ReturnType<typeof setTimeout> | undefined;
+  private stopDashboard = () => {};
+  private stopLog = () => {};
+  private lastLine = 0;
+
+  constructor(
+    private readonly organizationId: string,
+    private readonly endpoint: string,
+    private readonly getToken: GetToken,
+  ) {}
+
+  readonly getView = (): SyncView => this.view;
+
+  /** Connects for the first listener, and closes after the last one has left. */
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    this.openOrCloseSoon();
+    return () => {
+      this.listeners.delete(listener);
+      this.openOrCloseSoon();
+    };
+  };
+
+  /** Starts a sync; if one runs already, that one is shown. */
+  readonly start = (): Promise<void> =>
+    this.attempt('start', async () => {
+      if (this.view.connection === 'refused') this.reopen();
+      const variables = { organizationId: this.organizationId };
+      const { startSync } = await request(this.endpoint, this.getToken, StartSyncDocument, variables);
+      this.take(startSync.sync);
+    });
+
+  /** Ends the running sync; the answer is its final state. */
+  readonly cancel = (): Promise<void> =>
+    this.attempt('cancel', async () => {
+      const { sync } = this.view;
+      if (!sync || sync.completedAt) return;
+      const variables = { syncId: sync.syncId };
+      const { cancelSync } = await request(this.endpoint, this.getToken, CancelSyncDocument, variables);
+      this.take(cancelSync.sync);
+    });
+
+  /** Asks for everything once more. Not needed while the connection is live. */
+  readonly refresh = (): Promise<void> =>
+    this.attempt('refresh', async () => {
+      const variables = { organizationId: this.organizationId };
+      const { dashboard } = await request(this.endpoint, this.getToken, DashboardNowDocument, variables);
+      this.takeOverview(dashboard);
+    });
+
+  /** Forgets the log lines so far; later ones are added again. */
+  readonly clearLog = (): void => this.change({ log: [] });
+
+  private change(part: Partial<SyncView>): void {
+    this.view = { ...this.view, ...part };
+    for (const listener of this.listeners) listener();
+  }
+
+  private async attempt(pending: SyncView['pending'], action: () => Promise<void>): Promise<void> {
+    if (this.view.pending) return;
+    this.change({ pending, error: null });
+    try {
+      await action();
+    } catch (problem) {
+      this.change({ error: problem instanceof Error ? problem.message : String(problem) });
+    } finally {
+      this.change({ pending: null });
+    }
+  }
+
+  /** Waits for the end of this turn: React's StrictMode mounts, unmounts and mounts again within one. */
+  private openOrCloseSoon(): void {
+    clearTimeout(this.turn);
+    this.turn = setTimeout(() => {
+      if (this.listeners.size > 0 && !this.client) this.open();
+      if (this.listeners.size === 0) this.close();
+    });
+  }
+
+  private open(): void {
+    const client = openSocket(socketUrlOf(this.endpoint), this.getToken, (connection) => {
+      if (this.client === client && this.view.connection !== 'refused') this.change({ connection });
+    });
+    this.client = client;
+    this.stopDashboard = keepSubscribed(
+      client,
+      DashboardUpdatedDocument,
+      { organizationId: this.organizationId },
+      {
+        next: ({ dashboardUpdated }) => this.takeOverview(dashboardUpdated),
+        isWanted: () => true,
+        refused: this.refuse,
+      },
+    );
+    if (this.view.sync) this.followLog(this.view.sync.syncId); // seen before the store was closed
+  }
+
+  private close(): void {
+    const { client } = this;
+    this.client = null;
+    this.stopDashboard();
+    this.stopLog();
+    // Rejects when it interrupts an attempt to connect, which is all right.
+    Promise.resolve(client?.dispose()).catch(() => {});
+    this.change({ connection: 'connecting' });
+  }
+
+  private reopen(): void {
+    this.close();
+    this.openOrCloseSoon();
+  }
+
+  private readonly refuse = (error: string): void => this.change({ connection: 'refused', error });
+
+  private takeOverview(overview: Overview): void {
+    const sync = overview.currentSync ?? overview.lastSync;
+    if (isOutdated(sync, this.view.sync)) return;
+    this.change({ overview });
+    if (sync) this.take(sync);
+  }
+
+  private take(sync: Sync): void {
+    const shown = this.view.sync;
+    if (isOutdated(sync, shown)) return;
+    if (shown?.syncId === sync.syncId) {
+      this.change({ sync });
+      return;
+    }
+    this.lastLine = 0;
+    this.change({ sync, log: [] });
+    this.followLog(sync.syncId);
+  }
+
+  /** Follows a sync's log to its end, from behind the last line that is known. */
+  private followLog(syncId: string): void {
+    this.stopLog();
+    if (!this.client) return;
+    const store = this;
+    const variables = {
+      syncId,
+      get after() {
+        return store.lastLine;
+      },
+    };
+    this.stopLog = keepSubscribed(this.client, SyncLogDocument, variables, {
+      next: ({ syncLog }) => {
+        if (syncLog.seq <= this.lastLine) return;
+        this.lastLine = syncLog.seq;
+        this.change({ log: [...this.view.log, syncLog] });
+      },
+      isWanted: () => !this.view.sync?.completedAt,
+      refused: (error) => this.change({ error }),
+    });
+  }
+}
+
+/** Whether what is `shown` is a newer state of the same sync, or a newer sync: answers may overtake each other. */
+function isOutdated(sync: Sync | null | undefined, shown: Sync | null): boolean {
+  if (!sync || !shown) return false;
+  return sync.syncId === shown.syncId ? sync.version < shown.version : sync.startedAt < shown.startedAt;
+}

@@ -1,0 +1,52 @@
+// The hook behind SyncDashboard: an organization's sync, live, for a design of your own.
+
+import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
+
+import { type GetToken, endpointOf } from './requests';
+import { SyncStore, type SyncView } from './syncStore';
+
+export type { Connection } from './socket';
+export type { LogLine, Overview, Sync } from './syncStore';
+
+export interface SyncOptions {
+  organizationId: string;
+  /** The documented REST address, such as `http://localhost:8000/api/v1`. */
+  apiBaseUrl: string;
+  /** The GraphQL endpoint; `/graphql` on the host of `apiBaseUrl` unless given. */
+  graphqlUrl?: string | undefined;
+  /** Gives the token for a request or a (re)connection; it may be fetched at that moment. */
+  getToken?: GetToken | undefined;
+}
+
+export interface SyncState extends SyncView {
+  /** Where `sync` stands; `IDLE` if there has been none; null until the server has answered. */
+  status: NonNullable<SyncView['sync']>['status'] | null;
+  isRunning: boolean;
+  start: () => Promise<void>;
+  cancel: () => Promise<void>;
+  refresh: () => Promise<void>;
+  clearLog: () => void;
+}
+
+/** Follows the organization's syncs, whoever starts them, while the component is mounted. */
+export function useSync({ organizationId, apiBaseUrl, graphqlUrl, getToken }: SyncOptions): SyncState {
+  const latestGetToken = useRef(getToken);
+  useEffect(() => {
+    latestGetToken.current = getToken; // a new function at each render must not mean a new connection
+  });
+  const endpoint = endpointOf(apiBaseUrl, graphqlUrl);
+  const store = useMemo(
+    () => new SyncStore(organizationId, endpoint, () => latestGetToken.current?.()),
+    [organizationId, endpoint],
+  );
+  const view = useSyncExternalStore(store.subscribe, store.getView);
+  return {
+    ...view,
+    status: view.sync?.status ?? (view.overview ? 'IDLE' : null),
+    isRunning: view.sync !== null && !view.sync.completedAt,
+    start: store.start,
+    cancel: store.cancel,
+    refresh: store.refresh,
+    clearLog: store.clearLog,
+  };
+}

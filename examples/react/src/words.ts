@@ -1,0 +1,55 @@
+// How statuses, steps, levels, numbers and times are called on the page.
+
+import type { LogLevel, SyncState, SyncStep } from './gql/graphql';
+
+export const STATUS_TEXTS: Record<SyncState, string> = {
+  IDLE: 'Idle',
+  STARTING: 'Starting',
+  FETCHING_PATIENTS: 'Fetching patients',
+  FETCHING_APPOINTMENTS: 'Fetching appointments',
+  ANALYZING: 'Analyzing',
+  STORING: 'Storing',
+  COMPLETED: 'Completed',
+  FAILED: 'Failed',
+  CANCELLED: 'Cancelled',
+};
+
+/** In their order: the first one is step 1. */
+export const STEP_TEXTS: Record<SyncStep, string> = {
+  INITIALIZING: 'Initializing',
+  CHECKING_CONFIG: 'Checking config',
+  CHECKING_CREDENTIALS: 'Checking credentials',
+  FETCHING_PATIENTS: 'Fetching patients',
+  FETCHING_APPOINTMENTS: 'Fetching appointments',
+  LOADING_TYPES: 'Loading types',
+  ANALYZING: 'Analyzing',
+  STORING: 'Storing',
+};
+
+export const LEVEL_TEXTS: Record<LogLevel, string> = {
+  INFO: 'Info',
+  SUCCESS: 'Success',
+  WARNING: 'Warning',
+  ERROR: 'Error',
+};
+
+const NUMBERS = new Intl.NumberFormat('en');
+const DAY_AND_TIME = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+const TIME = new Intl.DateTimeFormat('en', { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+
+/** `1247` as `1,247`. */
+export const number = (value: number): string => NUMBERS.format(value);
+
+/** Such as `Dec 22, 14:30`, where the reader is. */
+export const dayAndTime = (iso: string): string => DAY_AND_TIME.format(new Date(iso));
+
+/** Such as `14:30:22`, where the reader is. */
+export const time = (iso: string): string => TIME.format(new Date(iso));
+
+/** Milliseconds as `9 s`, `2 min 5 s` or `1 h 12 min`; nothing is less than 0 s. */
+export function duration(milliseconds: number): string {
+  const seconds = Math.max(0, Math.round(milliseconds / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60 ? `${minutes} min ${seconds % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

@@ -1,0 +1,127 @@
+// The component at its documented path, as a person or a screen reader finds it, against a real server.
+
+import { cleanup, render, screen, waitFor, within } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { StrictMode } from 'react';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import SyncDashboard from '../../SyncDashboard';
+import { ORGANIZATION, TestServer, completed, lineOf, overviewOf, syncOf } from './server';
+
+const PATIENCE = { timeout: 20_000 };
+const SYNC_ID = syncOf().syncId;
+const FIGURES = {
+  activePatients: 89,
+  patientsInCliniko: 641,
+  patientsWithRecent: 66,
+  patientsWithUpcoming: 23,
+  lastSyncTime: '2024-12-22T14:30:42.123Z',
+};
+
+let server: TestServer;
+
+beforeEach(async () => {
+  server = new TestServer();
+  await server.start();
+});
+
+afterEach(async () => {
+  cleanup();
+  await server.kill();
+});
+
+const show = () =>
+  render(
+    <StrictMode>
+      <SyncDashboard organizationId={ORGANIZATION} apiBaseUrl={server.apiBaseUrl} />
+    </StrictMode>,
+  );
+
+const button = (name: string) => screen.getByRole<HTMLButtonElement>('button', { name });
+const stages = () =>
+  within(screen.getByRole('list', { name: 'Steps' }))
+    .getAllByRole('listitem')
+    .map((step) => step.dataset['stage']);
+const messages = () =>
+  within(screen.getByRole('log'))
+    .getAllByRole('listitem')
+    .map((line) => line.querySelector('.routiq-message')?.textContent);
+
+test('before the first sync it says so, and a sync can be started and cancelled', async () => {
+  server.show(overviewOf());
+  show();
+  await screen.findByText('Nothing has been synced yet.', undefined, PATIENCE);
+  await screen.findByText('Live', undefined, PATIENCE);
+  expect(screen.getByText('Idle')).toBeTruthy();
+  expect([button('Start sync').disabled, button('Cancel').disabled]).toEqual([false, true]);
+
+  server.answers['startSync'] = { sync: syncOf() };
+  await userEvent.click(button('Start sync'));
+  await screen.findByText('300 of 641 patients', undefined, PATIENCE);
+  await waitFor(() => expect([button('Start sync').disabled, button('Cancel').disabled]).toEqual([true, false]), PATIENCE);
+  expect(stages()).toEqual(['done', 'done', 'done', 'running', ...Array<string>(4).fill('to come')]);
+  expect(screen.getByRole('progressbar', { name: 'Patient sync' }).ariaValueNow).toBe('43');
+
+  const failure = { code: 'CANCELLED', message: 'Sync cancelled by user', whatToDo: 'Start the sync again.' } as const;
+  server.answers['cancelSync'] = {
+    sync: syncOf({ status: 'CANCELLED', completedAt: '2024-12-22T14:30:30.123Z', version: 11, failure }),
+  };
+  await userEvent.click(button('Cancel'));
+  await screen.findByText('Cancelled', undefined, PATIENCE);
+  expect(screen.getByText('Start the sync again.', { exact: false })).toBeTruthy();
+  expect(stages()[3]).toBe('ended');
+  await waitFor(() => expect(button('Start sync').disabled).toBe(false), PATIENCE);
+});
+
+test('a completed sync has all steps done, its counts, and the figures of the clinic', async () => {
+  server.show(overviewOf({ lastSync: completed(), patientStats: FIGURES }));
+  show();
+  await screen.findByText('Completed', undefined, PATIENCE);
+  expect(stages()).toEqual(Array<string>(8).fill('done'));
+  expect(screen.getAllByRole('definition').map(({ textContent }) => textContent)).toEqual(['641', '1,247', '89', '89']);
+  expect(screen.getByText('89 of 641 patients')).toBeTruthy();
+  expect(screen.getByText('Took 20 s')).toBeTruthy();
+});
+
+test('a failure says what happened and what to do', async () => {
+  const failure = { code: 'KEY_REFUSED', message: 'Cliniko refused the key.', whatToDo: 'Make a new one.' } as const;
+  server.show(overviewOf({ lastSync: completed({ status: 'FAILED', currentStepNumber: 3, failure }) }));
+  show();
+  await screen.findByText('Cliniko refused the key.', undefined, PATIENCE);
+  expect(screen.getByText('Make a new one.', { exact: false })).toBeTruthy();
+  expect(stages()).toEqual(['done', 'done', 'ended', ...Array<string>(5).fill('to come')]);
+});
+
+test('the log has the newest line first, is filtered by level, can be cleared, and is text whatever it holds', async () => {
+  const markup = '<img src=x onerror=alert(1)>';
+  server.write(SYNC_ID, lineOf(SYNC_ID, 1), lineOf(SYNC_ID, 2, { level: 'WARNING', message: markup }));
+  server.show(overviewOf({ currentSync: syncOf() }));
+  show();
+  await screen.findByText(markup, undefined, PATIENCE);
+  expect(messages()).toEqual([markup, 'Line 1']);
+  expect(document.querySelector('img')).toBeNull();
+
+  await userEvent.selectOptions(screen.getByLabelText('Level'), 'Warning');
+  expect(messages()).toEqual([markup]);
+  await userEvent.click(button('Clear log'));
+  expect(screen.getByText('No lines.')).toBeTruthy();
+});
+
+test('waiting for the rate limit is counted down, and a lost line is told', async () => {
+  const resumesAt = new Date(Date.now() + 3_600_000).toISOString();
+  server.show(overviewOf({ currentSync: syncOf({ resumesAt }) }));
+  show();
+  await screen.findByText(/goes on in (59 min \d+ s|1 h 0 min)/, undefined, PATIENCE);
+  await server.kill();
+  await screen.findByText('Connection lost, trying again…', undefined, PATIENCE);
+  expect(screen.getByText('300 of 641 patients')).toBeTruthy();
+  await server.start();
+  await screen.findByText('Live', undefined, PATIENCE);
+});
+
+test('an organization without a connection is told how to get one', async () => {
+  server.show(overviewOf({ syncAvailable: false }));
+  show();
+  await screen.findByText('routiq-gql connect', undefined, PATIENCE);
+  expect(button('Start sync').disabled).toBe(true);
+});

@@ -1,0 +1,218 @@
+// A server with the real schema, real HTTP and real websockets, whose answers the tests write.
+
+import { readFileSync } from 'node:fs';
+import { type Server, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import { buildSchema, graphql } from 'graphql';
+import { useServer } from 'graphql-ws/use/ws';
+import { WebSocketServer } from 'ws';
+
+import type { LogLine, Overview, Sync } from '../src/useSync';
+
+export const ORGANIZATION = 'org_1';
+
+export function syncOf(part: Partial<Sync> = {}): Sync {
+  const syncId = part.syncId ?? 'sync_org_1_20241222_143022';
+  return {
+    id: syncId,
+    syncId,
+    status: 'FETCHING_PATIENTS',
+    step: 'FETCHING_PATIENTS',
+    progressPercentage: 43,
+    currentStep: '300 of 641 patients',
+    currentStepNumber: 4,
+    patientsFound: 300,
+    appointmentsFound: 0,
+    activePatientsIdentified: 0,
+    activePatientsStored: 0,
+    startedAt: '2024-12-22T14:30:22.123Z',
+    completedAt: null,
+    estimatedCompletion: null,
+    resumesAt: null,
+    failure: null,
+    version: 10,
+    ...part,
+  };
+}
+
+export function completed(part: Partial<Sync> = {}): Sync {
+  return syncOf({
+    status: 'COMPLETED',
+    step: 'STORING',
+    progressPercentage: 100,
+    currentStep: 'Sync completed successfully!',
+    currentStepNumber: 8,
+    patientsFound: 641,
+    appointmentsFound: 1247,
+    activePatientsIdentified: 89,
+    activePatientsStored: 89,
+    completedAt: '2024-12-22T14:30:42.123Z',
+    version: 54,
+    ...part,
+  });
+}
+
+export function overviewOf(part: Partial<Overview> = {}): Overview {
+  return {
+    id: ORGANIZATION,
+    syncAvailable: true,
+    currentSync: null,
+    lastSync: null,
+    patientStats: {
+      activePatients: 0,
+      patientsInCliniko: 0,
+      patientsWithRecent: 0,
+      patientsWithUpcoming: 0,
+      lastSyncTime: null,
+    },
+    ...part,
+  };
+}
+
+export function lineOf(syncId: string, seq: number, part: Partial<LogLine> = {}): LogLine {
+  const time = '2024-12-22T14:30:23.000Z';
+  return { id: `${syncId}:${seq}`, seq, time, level: 'INFO', step: 'INITIALIZING', message: `Line ${seq}`, ...part };
+}
+
+/** Hands out what was pushed so far, then what is pushed later, until it is closed. */
+class Feed<Item> {
+  items: Item[] = [];
+  isClosed = false;
+  private wake = () => {};
+  private news = new Promise<void>((resolve) => (this.wake = resolve));
+
+  push(...items: Item[]): void {
+    this.items.push(...items);
+    this.notify();
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.notify();
+  }
+
+  async *read(from: number): AsyncGenerator<Item> {
+    for (let next = from; ; ) {
+      const { news } = this;
+      while (next < this.items.length) yield this.items[next++]!;
+      if (this.isClosed) return;
+      await news;
+    }
+  }
+
+  private notify(): void {
+    this.wake();
+    this.news = new Promise((resolve) => (this.wake = resolve));
+  }
+}
+
+export class TestServer {
+  /** Every handshake so far, with what it brought to prove who asks. */
+  handshakes: Record<string, unknown>[] = [];
+  /** Every subscription so far. */
+  subscribed: { name: string; variables: Record<string, unknown> }[] = [];
+  /** The `Authorization` of every request so far. */
+  authorizations: (string | undefined)[] = [];
+  openSockets = 0;
+  /** What mutations and queries answer. */
+  answers: Record<string, unknown> = {};
+  /** Close new sockets with this code instead of serving them. */
+  refusal: number | null = null;
+
+  private readonly dashboards = new Feed<Overview>();
+  private readonly logs = new Map<string, Feed<LogLine>>();
+  private http!: Server;
+  private sockets!: WebSocketServer;
+  private port = 0;
+
+  get apiBaseUrl(): string {
+    return `http://127.0.0.1:${this.port}/api/v1`;
+  }
+
+  async start(): Promise<void> {
+    const schema = buildSchema(readFileSync('../../schema.graphql', 'utf8'));
+    const { dashboards, logs, answers } = this;
+    const rootValue = {
+      async *dashboardUpdated() {
+        for await (const dashboard of dashboards.read(Math.max(0, dashboards.items.length - 1))) {
+          yield { dashboardUpdated: dashboard };
+        }
+      },
+      async *syncLog({ syncId, after }: { syncId: string; after: number }) {
+        for await (const line of (logs.get(syncId) ?? new Feed<LogLine>()).read(after)) yield { syncLog: line };
+      },
+      dashboard: () => answers['dashboard'],
+      startSync: () => answers['startSync'],
+      cancelSync: () => answers['cancelSync'],
+    };
+    this.http = createServer((asked, answer) => {
+      const chunks: Buffer[] = [];
+      this.authorizations.push(asked.headers.authorization);
+      asked.on('data', (chunk: Buffer) => chunks.push(chunk));
+      asked.on('end', () => {
+        const { query, variables } = JSON.parse(Buffer.concat(chunks).toString()) as {
+          query: string;
+          variables: Record<string, unknown>;
+        };
+        void graphql({ schema, source: query, variableValues: variables, rootValue }).then((result) =>
+          answer.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(result)),
+        );
+      });
+    });
+    this.sockets = new WebSocketServer({ server: this.http, path: '/graphql' });
+    this.sockets.on('connection', (socket) => {
+      this.openSockets += 1;
+      socket.on('close', () => (this.openSockets -= 1));
+      if (this.refusal) socket.close(this.refusal, 'Refused');
+    });
+    useServer(
+      {
+        schema,
+        roots: { subscription: rootValue },
+        onConnect: ({ connectionParams }) => void this.handshakes.push(connectionParams ?? {}),
+        onSubscribe: (_context, _id, { query, variables }) => {
+          const name = /subscription (\w+)/.exec(query)?.[1] ?? '';
+          this.subscribed.push({ name, variables: { ...variables } });
+        },
+      },
+      this.sockets,
+    );
+    await new Promise<void>((resolve) => this.http.listen(this.port, '127.0.0.1', resolve));
+    this.port = (this.http.address() as AddressInfo).port;
+  }
+
+  /** Ends without goodbye. `start` again serves on the same port. */
+  async kill(): Promise<void> {
+    this.drop();
+    this.http.closeAllConnections();
+    await new Promise((resolve) => this.http.close(resolve));
+  }
+
+  /** Cuts all sockets. */
+  drop(): void {
+    for (const socket of this.sockets.clients) socket.terminate();
+  }
+
+  show(overview: Overview): void {
+    this.dashboards.push(overview);
+  }
+
+  write(syncId: string, ...lines: LogLine[]): void {
+    this.logOf(syncId).push(...lines);
+  }
+
+  endLog(syncId: string): void {
+    this.logOf(syncId).close();
+  }
+
+  /** The cursors with which a sync's log was asked for. */
+  cursors(syncId: string): unknown[] {
+    return this.subscribed.filter(({ variables }) => variables['syncId'] === syncId).map(({ variables }) => variables['after']);
+  }
+
+  private logOf(syncId: string): Feed<LogLine> {
+    if (!this.logs.has(syncId)) this.logs.set(syncId, new Feed());
+    return this.logs.get(syncId)!;
+  }
+}

@@ -1,0 +1,209 @@
+// The hook against a real server with real sockets: what it shows, what it survives, and what it never does twice.
+
+import { act, cleanup, renderHook, waitFor } from '@testing-library/react';
+import { StrictMode } from 'react';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import { endpointOf, socketUrlOf } from '../src/requests';
+import { type SyncOptions, useSync } from '../src/useSync';
+import { ORGANIZATION, TestServer, completed, lineOf, overviewOf, syncOf } from './server';
+
+const PATIENCE = { timeout: 20_000 };
+const SYNC_ID = syncOf().syncId;
+
+let server: TestServer;
+
+beforeEach(async () => {
+  server = new TestServer();
+  await server.start();
+});
+
+afterEach(async () => {
+  cleanup();
+  await server.kill();
+});
+
+function follow(options: Partial<SyncOptions> = {}) {
+  const initialProps = { organizationId: ORGANIZATION, apiBaseUrl: server.apiBaseUrl, ...options };
+  return renderHook(useSync, { initialProps, wrapper: StrictMode });
+}
+
+const seen = (result: { current: ReturnType<typeof useSync> }) => result.current.log.map(({ seq }) => seq);
+
+test('StrictMode mounts twice and opens one socket with one subscription, which ends with the component', async () => {
+  server.show(overviewOf());
+  const { result, unmount } = follow();
+  expect(result.current).toMatchObject({ connection: 'connecting', status: null });
+  await waitFor(() => expect(result.current.status).toBe('IDLE'), PATIENCE);
+  expect(result.current.connection).toBe('live');
+  expect(server.handshakes).toHaveLength(1);
+  expect(server.openSockets).toBe(1);
+  expect(server.subscribed.map(({ name }) => name)).toEqual(['DashboardUpdated']);
+  unmount();
+  await waitFor(() => expect(server.openSockets).toBe(0), PATIENCE);
+  expect(server.handshakes).toHaveLength(1);
+});
+
+test('a sync that someone else has started is shown with its log, to its end', async () => {
+  server.show(overviewOf());
+  const { result } = follow();
+  await waitFor(() => expect(result.current.status).toBe('IDLE'), PATIENCE);
+
+  server.write(SYNC_ID, lineOf(SYNC_ID, 1), lineOf(SYNC_ID, 2));
+  server.show(overviewOf({ currentSync: syncOf() }));
+  await waitFor(() => expect(seen(result)).toEqual([1, 2]), PATIENCE);
+  expect(result.current).toMatchObject({ status: 'FETCHING_PATIENTS', isRunning: true });
+
+  server.write(SYNC_ID, lineOf(SYNC_ID, 3));
+  server.show(overviewOf({ lastSync: completed() }));
+  server.endLog(SYNC_ID);
+  await waitFor(() => expect(result.current.isRunning).toBe(false), PATIENCE);
+  await waitFor(() => expect(seen(result)).toEqual([1, 2, 3]), PATIENCE);
+  expect(result.current.sync).toEqual(completed());
+  expect(server.cursors(SYNC_ID)).toEqual([0]);
+});
+
+test('an older state of the same sync, or an older sync, changes nothing', async () => {
+  const newest = syncOf({ version: 20, progressPercentage: 60 });
+  server.show(overviewOf({ currentSync: newest }));
+  const { result } = follow();
+  await waitFor(() => expect(result.current.sync).toEqual(newest), PATIENCE);
+
+  server.answers['startSync'] = { sync: syncOf({ version: 19, progressPercentage: 50 }) };
+  await act(() => result.current.start());
+  expect(result.current.sync).toEqual(newest);
+
+  server.answers['dashboard'] = overviewOf({ lastSync: completed({ syncId: 'old', startedAt: '2024-12-21T00:00:00.000Z' }) });
+  await act(() => result.current.refresh());
+  expect(result.current.sync).toEqual(newest);
+  expect(result.current.overview?.currentSync).toEqual(newest);
+
+  server.answers['startSync'] = { sync: syncOf({ version: 21, progressPercentage: 61 }) };
+  await act(() => result.current.start());
+  expect(result.current.sync?.version).toBe(21);
+});
+
+test('a line that is cut comes back by itself with a fresh token, and without a lost or repeated log line', async () => {
+  let tokens = 0;
+  server.write(SYNC_ID, lineOf(SYNC_ID, 1), lineOf(SYNC_ID, 2));
+  server.show(overviewOf({ currentSync: syncOf() }));
+  const { result } = follow({ getToken: async () => Promise.resolve(`token-${++tokens}`) });
+  await waitFor(() => expect(seen(result)).toEqual([1, 2]), PATIENCE);
+
+  await server.kill();
+  await waitFor(() => expect(result.current.connection).toBe('lost'), PATIENCE);
+  expect(result.current.sync).toEqual(syncOf()); // what is known stays on the page
+  server.write(SYNC_ID, lineOf(SYNC_ID, 3));
+  server.show(overviewOf({ currentSync: syncOf({ version: 11, progressPercentage: 47 }) }));
+  await server.start();
+
+  await waitFor(() => expect(result.current.connection).toBe('live'), PATIENCE);
+  await waitFor(() => expect(seen(result)).toEqual([1, 2, 3]), PATIENCE);
+  await waitFor(() => expect(result.current.sync?.version).toBe(11), PATIENCE);
+  expect(server.cursors(SYNC_ID)).toEqual([0, 2]);
+  expect(server.handshakes).toEqual([{ Authorization: 'Bearer token-1' }, { Authorization: 'Bearer token-2' }]);
+});
+
+test('a log that the server ends too early is asked for again, from where it was', async () => {
+  server.write(SYNC_ID, lineOf(SYNC_ID, 1));
+  server.endLog(SYNC_ID); // as a server does that is being shut down
+  server.show(overviewOf({ currentSync: syncOf() }));
+  const { result } = follow();
+  await waitFor(() => expect(server.cursors(SYNC_ID).slice(0, 2)).toEqual([0, 1]), PATIENCE);
+  expect(seen(result)).toEqual([1]);
+});
+
+test('start shows the sync of the answer, and cancel its end, whatever the socket says', async () => {
+  server.show(overviewOf());
+  const { result } = follow({ getToken: () => 'secret' });
+  await waitFor(() => expect(result.current.status).toBe('IDLE'), PATIENCE);
+
+  server.answers['startSync'] = { sync: syncOf({ status: 'STARTING', version: 1 }) };
+  await act(() => result.current.start());
+  expect(result.current).toMatchObject({ status: 'STARTING', pending: null, error: null });
+
+  const failure = { code: 'CANCELLED', message: 'Sync cancelled by user', whatToDo: 'Start again.' } as const;
+  server.answers['cancelSync'] = { sync: completed({ status: 'CANCELLED', version: 9, failure }) };
+  await act(() => result.current.cancel());
+  expect(result.current).toMatchObject({ status: 'CANCELLED', isRunning: false, sync: { failure } });
+  expect(server.authorizations).toEqual(['Bearer secret', 'Bearer secret']);
+});
+
+test('refresh asks once more', async () => {
+  server.show(overviewOf());
+  const { result } = follow();
+  await waitFor(() => expect(result.current.status).toBe('IDLE'), PATIENCE);
+  server.answers['dashboard'] = overviewOf({ lastSync: completed() });
+  await act(() => result.current.refresh());
+  expect(result.current.status).toBe('COMPLETED');
+});
+
+test('what goes wrong is told in words, and is forgotten with the next attempt that works', async () => {
+  server.show(overviewOf());
+  const { result } = follow();
+  await waitFor(() => expect(result.current.status).toBe('IDLE'), PATIENCE);
+
+  server.answers['startSync'] = new Error('Too many syncs were started. Try again in a minute.');
+  await act(() => result.current.start());
+  expect(result.current.error).toBe('Too many syncs were started. Try again in a minute.');
+
+  await server.kill();
+  await act(() => result.current.start());
+  expect(result.current.error).toMatch(/^127\.0\.0\.1:\d+ can't be reached/);
+
+  await server.start();
+  server.answers['startSync'] = { sync: syncOf() };
+  await act(() => result.current.start());
+  expect(result.current).toMatchObject({ error: null, isRunning: true });
+});
+
+test('a refused connection is not tried again until a person does something', async () => {
+  server.refusal = 4401;
+  server.show(overviewOf());
+  const { result } = follow();
+  await waitFor(() => expect(result.current.connection).toBe('refused'), PATIENCE);
+  expect(result.current.error).toMatch(/Sign in again/);
+
+  server.refusal = null;
+  server.answers['startSync'] = { sync: syncOf() };
+  await act(() => result.current.start());
+  await waitFor(() => expect(result.current.connection).toBe('live'), PATIENCE);
+  expect(result.current).toMatchObject({ error: null, isRunning: true });
+});
+
+test('another token function keeps the connection; another organization gets one of its own', async () => {
+  server.show(overviewOf());
+  const { result, rerender } = follow({ getToken: () => 'one' });
+  await waitFor(() => expect(result.current.status).toBe('IDLE'), PATIENCE);
+  rerender({ organizationId: ORGANIZATION, apiBaseUrl: server.apiBaseUrl, getToken: () => 'two' });
+  server.answers['startSync'] = { sync: syncOf() };
+  await act(() => result.current.start());
+  expect(server.authorizations).toEqual(['Bearer two']);
+  expect(server.handshakes).toHaveLength(1);
+
+  rerender({ organizationId: 'org_2', apiBaseUrl: server.apiBaseUrl, getToken: () => 'two' });
+  expect(result.current).toMatchObject({ status: null, sync: null, log: [] });
+  await waitFor(() => expect(server.handshakes).toHaveLength(2), PATIENCE);
+  await waitFor(() => expect(server.openSockets).toBe(1), PATIENCE);
+  const organizations = server.subscribed.map(({ variables }) => variables['organizationId']).filter(Boolean);
+  expect(organizations).toEqual([ORGANIZATION, 'org_2']);
+});
+
+test('cleared lines stay away, later ones are added', async () => {
+  server.write(SYNC_ID, lineOf(SYNC_ID, 1), lineOf(SYNC_ID, 2));
+  server.show(overviewOf({ currentSync: syncOf() }));
+  const { result } = follow();
+  await waitFor(() => expect(seen(result)).toEqual([1, 2]), PATIENCE);
+  act(() => result.current.clearLog());
+  server.write(SYNC_ID, lineOf(SYNC_ID, 3));
+  await waitFor(() => expect(seen(result)).toEqual([3]), PATIENCE);
+});
+
+test('the endpoint is /graphql on the host of the REST address, unless it is given', () => {
+  expect(endpointOf('http://localhost:8000/api/v1')).toBe('http://localhost:8000/graphql');
+  expect(endpointOf('/api/v1')).toBe(new URL('/graphql', document.baseURI).href);
+  expect(endpointOf('https://a.example/api/v1', '/sync/graphql')).toBe('https://a.example/sync/graphql');
+  expect(endpointOf('https://a.example/api/v1', 'https://b.example/graphql')).toBe('https://b.example/graphql');
+  expect(socketUrlOf('https://a.example/graphql')).toBe('wss://a.example/graphql');
+  expect(socketUrlOf('http://localhost:8000/graphql')).toBe('ws://localhost:8000/graphql');
+});

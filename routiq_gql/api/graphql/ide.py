@@ -1,0 +1,62 @@
+"""GraphiQL for browsers that open ``/graphql``: our page around the files that npm's ``graphiql`` ships.
+
+``make graphiql`` puts these into ``graphiql/assets``; they are part of a built package and never committed. Where they
+are missing there is no page, and the caller shows Strawberry's, which loads the same files from a public server.
+"""
+
+import html
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse
+from starlette.routing import Route
+
+OURS = Path(__file__).parent / "graphiql"
+ASSETS = OURS / "assets"
+ASSET_NAMES = ("react.production.min.js", "react-dom.production.min.js", "graphiql.min.js", "graphiql.min.css")
+
+_PLACE = '<meta name="routiq-organization" content="">'
+_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self' 'unsafe-inline'",  # its editor and menus write styles of their own
+        "font-src data:",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    ]
+)
+_CACHE_SECONDS = 3600  # what is loaded once an hour need not have its version in its name
+
+
+def graphiql_page(default_organization: str | None) -> HTMLResponse | None:
+    """The page, with ``default_organization`` in its ready-made operations; ``None`` where its files are missing."""
+    if not all((ASSETS / name).is_file() for name in ASSET_NAMES):
+        return None
+    source = (OURS / "page.html").read_text(encoding="utf-8")
+    filled = source.replace(_PLACE, _PLACE.replace('""', f'"{html.escape(default_organization or "")}"'))
+    headers = {
+        "Cache-Control": "no-cache",
+        "Content-Security-Policy": _POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+    }
+    return HTMLResponse(filled, headers=headers)
+
+
+def graphiql_routes() -> list[Route]:
+    """The scripts and styles of the page."""
+    return [Route("/graphiql/{name}", _file)]
+
+
+async def _file(request: Request) -> FileResponse:
+    name = request.path_params["name"]
+    path = OURS / name if name == "start.js" else ASSETS / name
+    if name not in {"start.js", *ASSET_NAMES} or not path.is_file():
+        raise HTTPException(404)
+    headers = {"Cache-Control": f"max-age={_CACHE_SECONDS}", "X-Content-Type-Options": "nosniff"}
+    return FileResponse(path, headers=headers)

@@ -1,0 +1,62 @@
+"""GraphiQL's page and files: there when installed, Strawberry's page when not, and neither when switched off."""
+
+from pathlib import Path
+
+import pytest
+
+from routiq_gql.api.graphql import ide
+from routiq_gql.settings import Settings
+from tests.api.serving import Server
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.fixture
+def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where GraphiQL's files are looked for: a folder that holds stand-ins."""
+    folder = tmp_path / "assets"
+    folder.mkdir()
+    for name in ide.ASSET_NAMES:
+        (folder / name).write_text(f"/* {name} */")
+    monkeypatch.setattr(ide, "ASSETS", folder)
+    return folder
+
+
+async def test_the_page_names_its_organization_and_loads_its_own_files_only(settings: Settings, assets: Path):
+    """Each file that the page names is served, and its policy lets nothing else in."""
+    async with Server(settings, default_organization="org_1") as server:
+        page = await server.http.get("/graphql", headers=BROWSER)
+        assert '<meta name="routiq-organization" content="org_1">' in page.text
+        assert "http" not in page.text
+        policy = page.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src 'self';" in policy
+        for name in (*ide.ASSET_NAMES, "start.js"):
+            assert f'"graphiql/{name}"' in page.text
+            file = await server.http.get(f"/graphiql/{name}")
+            assert file.status_code == 200
+            assert file.headers["content-type"].startswith(("text/javascript", "text/css"))
+            assert file.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("name", ["page.html", "..%2Fide.py", "%2Fetc%2Fpasswd", "nothing.js"])
+async def test_no_other_file_is_served(bare_server: Server, assets: Path, name: str):
+    """Only the files of the page."""
+    assert (await bare_server.http.get(f"/graphiql/{name}")).status_code == 404
+
+
+async def test_without_its_files_the_page_is_strawberrys(bare_server: Server, assets: Path):
+    """A page that needs the internet is better than none; with the files in place it is ours, without a restart."""
+    kept = (assets / "graphiql.min.css").rename(assets.parent / "kept")
+    page = await bare_server.http.get("/graphql", headers=BROWSER)
+    assert "Strawberry GraphiQL" in page.text
+    assert "content-security-policy" not in page.headers
+    kept.rename(assets / "graphiql.min.css")
+    assert "Strawberry" not in (await bare_server.http.get("/graphql", headers=BROWSER)).text
+
+
+async def test_switched_off_there_is_no_page_and_no_file(settings: Settings, assets: Path):
+    """ROUTIQ_GRAPHIQL=false leaves nothing for browsers."""
+    async with Server(settings.model_copy(update={"graphiql": False})) as server:
+        assert (await server.http.get("/graphql", headers=BROWSER)).status_code == 400
+        assert (await server.http.get("/graphiql/start.js")).status_code == 404

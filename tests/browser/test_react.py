@@ -1,0 +1,184 @@
+"""The built React page in Chromium, served from an origin of its own, against a running server.
+
+``app.localhost`` is this machine to every browser, but no loopback name to the server, which therefore has to be told
+of the origin, as for a page on a real host.
+"""
+
+import asyncio
+import json
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.async_api import Locator, Page, WebSocket, expect
+
+from routiq_gql.cli.demo import DEMO_ORGANIZATION
+from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
+from tests.cli.programs import Program
+from tests.node_projects import INSTALL_SECONDS, REACT, installed, run, tool
+
+pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120)]
+
+
+class _QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def app_origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The origin of the built page."""
+    built = tmp_path_factory.mktemp("page") / "dist"
+    folder = installed(REACT)
+    run(tool(folder, "vite"), "build", "--outDir", str(built), "--logLevel", "warn", folder=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietHandler, directory=str(built))) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://app.localhost:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def _demo(folder: Path, origin: str, *, seconds: int, port: int = 0) -> Program:
+    arguments = ("demo", "--port", str(port), "--seconds", str(seconds))
+    return Program(*arguments, folder=folder, settings={"ROUTIQ_ALLOWED_ORIGINS": origin})
+
+
+async def _address(origin: str, demo: Program) -> str:
+    return f"{origin}/?organization={DEMO_ORGANIZATION}&api={await asyncio.to_thread(demo.url)}/api/v1"
+
+
+def _badge(page: Page) -> Locator:
+    return page.locator(".routiq-badge")
+
+
+def _connection(page: Page) -> Locator:
+    return page.locator(".routiq-connection")
+
+
+async def _until_percentage(page: Page, at_least: int) -> None:
+    await page.wait_for_function(
+        "least => document.querySelector('[role=progressbar]').ariaValueNow >= least", arg=at_least
+    )
+
+
+async def _log_numbers(page: Page) -> list[int]:
+    """The numbers of the log lines on the page, oldest first."""
+    lines = await page.locator("[role=log] li[data-seq]").all()
+    return [int(await line.get_attribute("data-seq") or 0) for line in reversed(lines)]
+
+
+async def _expect_completed(page: Page) -> None:
+    await expect(_badge(page)).to_have_text("Completed")
+    await expect(page.locator(".routiq-steps li[data-stage=done]")).to_have_count(8)
+    await expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "100")
+    await expect(page.get_by_role("definition")).to_have_text(["641", "1,247", "89", "89"])
+    await expect(page.get_by_text("89 of 641 patients")).to_be_visible()
+    await expect(page.locator("[role=log] li").first).to_contain_text("Sync completed successfully!")
+    numbers = await _log_numbers(page)
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+async def test_a_start_is_seen_on_every_page_to_its_end(app_origin: str, open_page: OpenPage, tmp_path: Path):
+    """One person starts a sync, and both see all eight steps done."""
+    with _demo(tmp_path, app_origin, seconds=3) as demo:
+        address = await _address(app_origin, demo)
+        await asyncio.to_thread(demo.wait_for, "Ctrl-C ends it")
+        pages = [await open_page(address), await open_page(address)]
+        for page in pages:
+            await _expect_completed(page)  # the demo's own sync
+            await expect(_connection(page)).to_have_text("Live")
+        first_line = "document.querySelector('[role=log] li[data-seq=\"1\"] time')?.dateTime"
+        before = await pages[0].evaluate(first_line)
+
+        await pages[0].get_by_role("button", name="Start sync").click()
+        for page in pages:
+            await page.wait_for_function(f"before => {first_line} && {first_line} !== before", arg=before)
+            await _expect_completed(page)
+
+
+async def test_a_cancel_is_seen_on_every_page(app_origin: str, open_page: OpenPage, tmp_path: Path):
+    """One person starts a sync, the other one cancels it; then anybody may start again."""
+    with _demo(tmp_path, app_origin, seconds=600) as demo:
+        address = await _address(app_origin, demo)
+        one, other = await open_page(address), await open_page(address)
+        for starter, canceller in ((None, one), (one, other)):  # the first sync is the demo's own
+            if starter:
+                await starter.get_by_role("button", name="Start sync").click()
+            for page in (one, other):
+                await expect(page.get_by_role("button", name="Cancel")).to_be_enabled()
+                await expect(page.locator(".routiq-steps li[data-stage=running]")).to_have_count(1)
+            await canceller.get_by_role("button", name="Cancel").click()
+            for page in (one, other):
+                await expect(_badge(page)).to_have_text("Cancelled")
+                await expect(page.get_by_role("button", name="Start sync")).to_be_enabled()
+                await expect(page.locator(".routiq-steps li[data-stage=ended]")).to_have_count(1)
+                await expect(page.locator("[role=log] li").first).to_contain_text("Sync cancelled by user")
+
+
+async def test_a_reload_in_the_middle_shows_the_sync_at_once(app_origin: str, open_page: OpenPage, tmp_path: Path):
+    """Nothing is asked of the reader: the running sync is there again, with its whole log."""
+    with _demo(tmp_path, app_origin, seconds=6) as demo:
+        page = await open_page(await _address(app_origin, demo))
+        await _until_percentage(page, 37)
+        reached = int(await page.get_by_role("progressbar").get_attribute("aria-valuenow") or 0)
+        await page.reload()
+        await _until_percentage(page, reached)
+        await _expect_completed(page)
+
+
+async def test_a_killed_server_is_told_and_outlived(app_origin: str, open_page: OpenPage, tmp_path: Path):
+    """The page says that the line is lost, and goes on with the sync once the server is back on its port.
+
+    It asks for the log from where it was, and shows no line twice and misses none.
+    """
+    cursors: list[int] = []
+
+    def note_socket(socket: WebSocket) -> None:
+        socket.on("framesent", note_frame)
+
+    def note_frame(frame: str | bytes) -> None:
+        payload = json.loads(frame).get("payload") or {}
+        if "syncLog" in payload.get("query", ""):
+            cursors.append(payload["variables"]["after"])
+
+    page = await open_page(line_may_break=True)
+    page.on("websocket", note_socket)
+    with _demo(tmp_path, app_origin, seconds=30) as demo:
+        address = await _address(app_origin, demo)
+        port = int(re.search(r":(\d+)/api", address)[1])
+        await page.goto(address)
+        await _until_percentage(page, 37)
+        shown = await _log_numbers(page)
+        demo.send(signal.SIGKILL)
+        await asyncio.to_thread(demo.end)
+    await expect(_connection(page)).to_have_text("Connection lost, trying again…")
+    await expect(page.locator(".routiq-steps li[data-stage=running]")).to_have_count(1)
+    await page.get_by_role("button", name="Refresh").click()
+    await expect(page.get_by_role("alert")).to_contain_text("can't be reached")
+
+    with _demo(tmp_path, app_origin, seconds=2, port=port):
+        await expect(_connection(page)).to_have_text("Live")
+        await _expect_completed(page)
+        await page.get_by_role("button", name="Refresh").click()
+        await expect(page.get_by_role("alert")).to_have_count(0)
+    assert cursors[0] == 0
+    assert cursors[-1] >= max(shown)
+
+
+async def test_a_page_that_is_not_allowed_learns_nothing(app_origin: str, open_page: OpenPage, tmp_path: Path):
+    """Without the setting the server refuses the page's origin: the tests above are about an allowed one."""
+    with _demo(tmp_path, "https://elsewhere.example", seconds=0) as demo:
+        page = await open_page(await _address(app_origin, demo), line_may_break=True)
+        await expect(_connection(page)).to_have_text("Connection lost, trying again…")
+        await expect(page.get_by_text("Asking the server…")).to_be_visible()
+        url = await asyncio.to_thread(demo.url)
+        async with httpx.AsyncClient(headers={"Origin": app_origin}) as client:
+            refusal = await client.post(f"{url}/graphql", json={"query": "{ __typename }"})
+        assert (refusal.status_code, refusal.json()["code"]) == (403, "ORIGIN_NOT_ALLOWED")

@@ -1,0 +1,113 @@
+"""What code generators make of schema.graphql, and that the schema does not break clients that exist."""
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from tests.cli.programs import PATIENCE_SECONDS, Program
+from tests.node_projects import CLIENTS, INSTALL_SECONDS, REACT, ROOT, installed, leave_out, run, tool
+
+pytestmark = pytest.mark.timeout(INSTALL_SECONDS + 2 * PATIENCE_SECONDS)
+
+SCHEMA = ROOT / "schema.graphql"
+PUBLISHED = Path(__file__).with_name("published.graphql")
+"""The schema of the last release. A release replaces it with a copy of schema.graphql, and nothing else does."""
+PINS = Path(__file__).with_name("ariadne-constraints.txt")
+
+
+def _broken(older: Path, newer: Path) -> list[str]:
+    """What graphql-inspector says that ``newer`` breaks."""
+    script = installed(CLIENTS) / "compare-schemas.mjs"
+    done = subprocess.run(["node", str(script), str(older), str(newer)], capture_output=True, text=True)
+    assert done.stderr == ""
+    found = done.stdout.splitlines()
+    assert done.returncode == (1 if found else 0)
+    return found
+
+
+def test_the_schema_breaks_no_client_of_the_last_release():
+    """Adding is free; what goes was marked as deprecated in a release before."""
+    assert _broken(PUBLISHED, SCHEMA) == []
+
+
+def test_a_breaking_change_is_noticed(tmp_path: Path):
+    """A removed field, a stricter argument: found. A new field, or a removed one that was deprecated: fine."""
+    text = SCHEMA.read_text()
+    field = re.search(r'\n  """Whether this call started it\."""\n  created: Boolean!\n', text).group()
+    (removed := tmp_path / "removed.graphql").write_text(text.replace(field, "\n"))
+    (stricter := tmp_path / "stricter.graphql").write_text(text.replace("    after: Int\n", "    after: Int!\n"))
+    (deprecated := tmp_path / "deprecated.graphql").write_text(
+        text.replace(field, field.rstrip() + ' @deprecated(reason: "Ask for message")\n')
+    )
+    assert _broken(SCHEMA, removed) == ["Field 'created' was removed from object type 'StartSyncPayload'"]
+    assert len(_broken(SCHEMA, stricter)) == 2
+    assert _broken(removed, SCHEMA) == []
+    assert _broken(SCHEMA, deprecated) == []
+    assert _broken(deprecated, removed) == []
+
+
+def test_the_types_of_the_react_example_are_fresh():
+    """graphql-codegen would write what is committed; after a change: npm run codegen in examples/react."""
+    folder = installed(REACT)
+    run(tool(folder, "graphql-codegen"), "--config", "codegen.ts", "--check", folder=folder)
+    assert "DateTime: { input: string; output: string; }" in (folder / "src" / "gql" / "graphql.ts").read_text()
+
+
+def _copied(name: str, tmp_path: Path) -> Path:
+    """A copy of an example that writes beside itself, with the schema where it looks for it."""
+    shutil.copy(SCHEMA, tmp_path)
+    return Path(shutil.copytree(CLIENTS / name, tmp_path / "examples" / "clients" / name))
+
+
+def test_relay_compiles_its_operations(tmp_path: Path):
+    """relay-compiler accepts the schema and makes types in which a time is a string."""
+    folder = _copied("relay", tmp_path)
+    run(tool(installed(CLIENTS), "relay-compiler"), folder=folder)
+    made = {file.name: file.read_text() for file in (folder / "src" / "__generated__").iterdir()}
+    assert set(made) == {
+        "operationsDashboardQuery.graphql.ts",
+        "operationsStartMutation.graphql.ts",
+        "operationsWatchSubscription.graphql.ts",
+        "operations_progress.graphql.ts",
+    }
+    assert "readonly startedAt: string;" in made["operations_progress.graphql.ts"]
+
+
+@pytest.fixture
+def ariadne(request: pytest.FixtureRequest) -> Path:
+    """The programs of an environment with ariadne-codegen, made once for each state of its pins."""
+    state = hashlib.sha256(PINS.read_bytes() + sys.version.encode()).hexdigest()[:16]
+    folder = request.config.cache.mkdir(f"ariadne-codegen-{state}")
+    with FileLock(folder / "making.lock"):
+        if not (folder / "made").exists():
+            venv.create(folder / "venv", with_pip=True, clear=True)
+            wanted = ["ariadne-codegen[subscriptions]", "-c", str(PINS)]
+            python = str(folder / "venv" / "bin" / "python")
+            done = subprocess.run(
+                [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted],
+                capture_output=True,
+                text=True,
+                timeout=INSTALL_SECONDS,
+            )
+            if done.returncode:
+                leave_out(f"ariadne-codegen can't be installed here:\n{done.stderr}")
+            (folder / "made").touch()
+    return folder / "venv" / "bin"
+
+
+def test_the_client_of_ariadne_codegen_works(ariadne: Path, tmp_path: Path):
+    """The generated Python client starts a sync, follows it over a websocket, and has times as datetimes."""
+    folder = _copied("ariadne", tmp_path)
+    run(str(ariadne / "ariadne-codegen"), "--config", "ariadne-codegen.toml", folder=folder)
+    (tmp_path / "demo").mkdir()
+    with Program("demo", "--port", "0", "--seconds", "2", folder=tmp_path / "demo") as demo:
+        printed = run(str(ariadne / "python"), "follow_sync.py", demo.url(), folder=folder)
+    assert "100 % Sync completed successfully!" in printed
+    assert re.search(r"^89 of 641 patients are active, as of \d{4}-\d\d-\d\d \d\d:\d\d\.$", printed, re.MULTILINE)

@@ -1,0 +1,73 @@
+"""Node.js, and the npm projects of this repository, installed from their lock files.
+
+Tests that need them ask here. A project is installed once for each state of its lock file; later sessions find it
+as it is. Where Node.js is missing such tests are left out, except in CI.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+ROOT = Path(__file__).parent.parent
+REACT = ROOT / "examples" / "react"
+CLIENTS = ROOT / "examples" / "clients"
+
+INSTALL_SECONDS = 300
+"""How long npm may take on a slow machine without a cache."""
+
+
+def is_ci() -> bool:
+    return os.environ.get("CI", "") not in {"", "0", "false"}
+
+
+def leave_out(reason: str) -> None:
+    """Skip the test, or fail it in CI."""
+    if is_ci():
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def program(name: str, what_for: str) -> str:
+    """The path of a program."""
+    found = shutil.which(name)
+    if found is None:
+        leave_out(f"{name} is not installed; it is needed {what_for}")
+    return str(found)
+
+
+def installed(folder: Path) -> Path:
+    """``folder`` with what its ``package-lock.json`` names in ``node_modules``."""
+    program("node", "to run JavaScript")
+    npm = program("npm", "to install JavaScript packages")
+    wanted = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    mark = folder / "node_modules" / ".installed-from"
+    with FileLock(folder / "node_modules.lock"):
+        if not mark.exists() or mark.read_text() != wanted:
+            done = subprocess.run(
+                [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                timeout=INSTALL_SECONDS,
+            )
+            if done.returncode:
+                leave_out(f"npm ci failed in {folder.name}, which needs npm's registry or its cache:\n{done.stderr}")
+            mark.write_text(wanted)
+    return folder
+
+
+def run(*command: str, folder: Path, seconds: float = 120) -> str:
+    """What a command prints, once it has ended well."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def tool(folder: Path, name: str) -> str:
+    """The path of a program that an installed project brings."""
+    return str(folder / "node_modules" / ".bin" / name)
