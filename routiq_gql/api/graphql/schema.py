@@ -2,21 +2,31 @@
 
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import strawberry
 from graphql import GraphQLError, build_schema, lexicographic_sort_schema, print_schema
 from strawberry.extensions import DisableIntrospection
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types import ExecutionContext
+from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types.graphql import OperationType
 
 from routiq_gql.api.graphql.errors import CodedErrors
 from routiq_gql.api.graphql.limits import OperationLimits
 from routiq_gql.api.graphql.operations import Mutation, Query, Subscription
 from routiq_gql.api.graphql.scalars import DATE_TIME
 
+SINGLE_RESULTS = frozenset({OperationType.QUERY, OperationType.MUTATION})
+"""What an answer that doesn't stay open can carry. Strawberry would try a subscription too, and break over it."""
+
 
 class Schema(strawberry.Schema):
     """Leaves logging to ``CodedErrors``; Strawberry's own would log the text of queries and exceptions."""
+
+    async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
+        allowed = kwargs.get("allowed_operation_types")
+        kwargs["allowed_operation_types"] = SINGLE_RESULTS if allowed is None else SINGLE_RESULTS.intersection(allowed)
+        return await super().execute(*args, **kwargs)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         del errors, execution_context

@@ -82,9 +82,32 @@ async def test_other_ways_to_ask(bare_server: Server):
     mutation = await bare_server.http.get(
         "/graphql", params={"query": 'mutation { cancelSync(syncId: "x") { syncId } }'}
     )
-    assert mutation.status_code == 400
+    assert (mutation.status_code, mutation.headers["allow"]) == (405, "GET, POST")
+    assert "POST only" in mutation.json()["errors"][0]["message"]
     deleted = await bare_server.http.delete("/graphql")
     assert (deleted.status_code, deleted.headers["allow"]) == (405, "GET, POST")
+
+
+async def test_a_subscription_needs_a_transport_that_stays_open(bare_server: Server):
+    """Whoever asks for one as for a query is told which ways there are."""
+    asked = {"query": 'subscription { dashboardUpdated(organizationId: "org_1") { id } }'}
+    for answer in (
+        await bare_server.http.get("/graphql", params=asked),
+        await bare_server.http.post("/graphql", json=asked),
+    ):
+        assert answer.status_code == 400
+        message = answer.json()["errors"][0]["message"]
+        assert all(way in message for way in ("graphql-transport-ws", "text/event-stream", "multipart/mixed"))
+
+
+async def test_only_json_is_taken(bare_server: Server):
+    """A form of a page elsewhere, which browsers send without asking, reaches nothing."""
+    for media_type in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
+        answer = await bare_server.http.post(
+            "/graphql", content='{"query": "{ __typename }"}', headers={"Content-Type": media_type}
+        )
+        assert answer.status_code == 415
+        assert "application/json" in answer.json()["errors"][0]["message"]
 
 
 async def test_the_answer_has_the_form_that_the_client_prefers(bare_server: Server):

@@ -33,7 +33,10 @@ async def test_queries_and_pings_are_answered(bare_server: Server):
         assert await socket.results() == [{"data": {"__typename": "Query"}}]
         await socket.send({"type": "pong"})
         await socket.send({"type": "ping", "payload": {"a": 1}})
-        assert (await socket.receive())["type"] == "pong"
+        assert await socket.receive() == {"type": "pong", "payload": {"a": 1}}
+        await socket.send({"type": "complete", "id": "nothing that is open"})
+        await socket.subscribe(QUERY)
+        assert await socket.results() == [{"data": {"__typename": "Query"}}]
 
 
 BAD_FRAMES = [
@@ -59,7 +62,11 @@ BAD_FRAMES = [
     {"type": "subscribe", "id": "1", "payload": {"query": 3}},
     {"type": "subscribe", "id": "1", "payload": {"query": QUERY, "variables": 3}},
     {"type": "subscribe", "id": "1", "payload": {"query": QUERY, "operationName": 3}},
+    {"type": "subscribe", "id": "1", "payload": {"query": QUERY, "extensions": 3}},
     {"type": "complete"},
+    {"type": "complete", "id": 1},
+    {"type": "ping", "payload": 3},
+    {"type": "pong", "payload": []},
 ]
 
 
