@@ -1,0 +1,89 @@
+"""The machine's own Chromium, once per session, and pages whose errors fail the test.
+
+Playwright drives it but brings no browser of its own here. Tests that use these fixtures are coroutines in the
+session's event loop, in which the browser lives: each module says ``pytestmark = IN_SESSION_LOOP``.
+"""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
+
+IN_CI = os.environ.get("CI", "") not in {"", "0", "false"}
+IN_SESSION_LOOP = pytest.mark.asyncio(loop_scope="session")
+
+PATIENCE_MILLISECONDS = 30_000
+"""How long a page may take for what it is bound to show; far more than it needs on a slow machine."""
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM_OPTIONS = (
+    "--no-sandbox",  # CI runs as root, where the sandbox does not start
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+LINE_ERRORS = ("Failed to load resource:", "WebSocket connection to ")
+"""How Chromium begins what it writes about a request that failed. A page can't prevent it when a server is gone."""
+
+OpenPage = Callable[..., Awaitable[Page]]
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The path of Chromium."""
+    found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    if found is None:
+        reason = "chromium is not installed; it is needed to see pages as people do"
+        if IN_CI:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser(chromium_path: str) -> AsyncIterator[Browser]:
+    """Chromium without a window and with a fresh profile."""
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=chromium_path, args=list(CHROMIUM_OPTIONS))
+        yield launched
+        await launched.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
+    """Opens a page: ``await open_page(url)``; further arguments are those of Playwright's ``new_context``.
+
+    Every page has a profile of its own. After the test no page may have had an error or a warning in its console.
+    With ``line_may_break=True`` those are allowed that the browser itself writes about failed requests. Without a URL
+    the page is empty, for a test that sets up routes first.
+    """
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    async def open_one(url: str = "", *, line_may_break: bool = False, **options: object) -> Page:
+        context = await browser.new_context(**options)
+        context.set_default_timeout(PATIENCE_MILLISECONDS)
+        contexts.append(context)
+
+        def note_console(message: ConsoleMessage) -> None:
+            is_about_line = message.text.startswith(LINE_ERRORS)
+            if message.type in {"error", "warning"} and not (line_may_break and is_about_line):
+                errors.append(f"{message.type} in the console: {message.text}")
+
+        context.on("console", note_console)
+        context.on("weberror", lambda error: errors.append(f"uncaught: {error.error}"))
+        page = await context.new_page()
+        page.on("crash", lambda: errors.append("the page crashed"))
+        if url:
+            await page.goto(url)
+        return page
+
+    yield open_one
+    for context in contexts:
+        await context.close()
+    assert errors == []
