@@ -73,14 +73,18 @@ def _troubles(emulator: Emulator, engine: EmbeddedEngine) -> dict[str, Trouble]:
     def arm(*faults: Fault) -> Callable[[], None]:
         return lambda: emulator.faults.add(*faults)
 
-    moving = emulator.after_request = MovingRows(emulator.clinic)
+    moving, stopping = MovingRows(emulator.clinic), WorkerStop(engine)
 
-    def stop_worker() -> None:
-        engine.rest(timedelta(seconds=STOP_SECONDS))
+    def after_request(request: RecordedRequest) -> None:
+        moving(request)
+        stopping(request)
+
+    emulator.after_request = after_request
 
     def behave() -> None:
         emulator.faults.clear()
         moving.stop()
+        stopping.is_due = False
 
     return {
         "slow": Trouble(
@@ -116,8 +120,8 @@ def _troubles(emulator: Emulator, engine: EmbeddedEngine) -> dict[str, Trouble]:
         "worker_stops": Trouble(
             "Stop the worker",
             f"What runs syncs stands still for {STOP_SECONDS} s, as if it had been killed.",
-            "The worker has stopped. The sync goes on from its last stored page when it is back.",
-            stop_worker,
+            "The worker stops at the next page. The sync goes on from its last stored page when it is back.",
+            stopping.arm,
         ),
         "behave": Trouble(
             "Behave again",
@@ -127,6 +131,24 @@ def _troubles(emulator: Emulator, engine: EmbeddedEngine) -> dict[str, Trouble]:
             needs_sync=False,
         ),
     }
+
+
+class WorkerStop:
+    """Puts the engine to rest in the middle of a sync: while the next page of rows is on its way."""
+
+    def __init__(self, engine: EmbeddedEngine) -> None:
+        self.is_due = False
+        self._engine = engine
+
+    def arm(self) -> None:
+        """Stop at the next page."""
+        self.is_due = True
+
+    def __call__(self, request: RecordedRequest) -> None:
+        is_page = request.values("per_page") not in ([], ["1"])  # a check of access asks for one row
+        if self.is_due and is_page:
+            self.is_due = False
+            self._engine.rest(timedelta(seconds=STOP_SECONDS))
 
 
 class MovingRows:

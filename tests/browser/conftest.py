@@ -32,8 +32,8 @@ CHROMIUM_OPTIONS = (
     "--disable-sync",
     "--host-resolver-rules=MAP *.example.test 127.0.0.1",  # pages of other origins, from this machine
 )
-LINE_ERRORS = ("Failed to load resource:", "WebSocket connection to ")
-"""How Chromium begins what it writes about a request that failed. A page can't prevent it when a server is gone."""
+LINE_ERRORS = ("Failed to load resource:", "WebSocket connection to ", "Access to fetch at ")
+"""How Chromium begins what it writes about a request that failed, which a page can't prevent."""
 
 OpenPage = Callable[..., Awaitable[Page]]
 Serve = Callable[..., Awaitable[Served]]

@@ -91,14 +91,21 @@ class Served:
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, *, clinic: Clinic | None = None, is_connected: bool = True, **options: Any
+    settings: Settings,
+    *,
+    clinic: Clinic | None = None,
+    is_connected: bool = True,
+    allowed_origins: tuple[str, ...] = (),
+    **options: Any,
 ) -> AsyncIterator[Served]:
-    """A server over an emulated Cliniko; afterwards nobody may be watching."""
+    """A server over an emulated Cliniko; ``options`` are those of ``create_app``."""
     emulator = Emulator(clinic or awkward_clinic(utc_now()))
     gate = emulator.app = Gate(emulator.app)
     doors = Doors()
     async with EmulatorServer(emulator) as cliniko:
-        settings = settings.model_copy(update={"cliniko_base_url": cliniko.base_url})
+        settings = settings.model_copy(
+            update={"cliniko_base_url": cliniko.base_url, "allowed_origins": allowed_origins}
+        )
         async with Server(settings, around=doors.around, **{"default_organization": ORGANIZATION, **options}) as server:
             if is_connected:
                 await server.connect_organization(cliniko.base_url, EMULATED_API_KEY)
