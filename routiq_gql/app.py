@@ -39,6 +39,7 @@ def create_app(
     extra_routes: Sequence[BaseRoute] = (),
     allow_null_origin: bool = False,
     default_organization: str | None = None,
+    trouble_path: str | None = None,
 ) -> Starlette:
     """The application with every route.
 
@@ -47,6 +48,7 @@ def create_app(
         extra_routes: Looked at before all others.
         allow_null_origin: Whether pages opened as files may use the API.
         default_organization: What the page shows unless its address names another organization.
+        trouble_path: One of ``extra_routes`` by which the page may ask for trouble; for demos.
 
     Raises:
         SettingsError: An entry of ROUTIQ_ALLOWED_ORIGINS is not an origin.
@@ -71,7 +73,7 @@ def create_app(
             *(graphiql_routes() if settings.graphiql else ()),
             *rest_routes(),
             *health_routes(),
-            page_route(default_organization),
+            page_route(default_organization, (settings.recent_days, settings.upcoming_days), trouble_path),
         ],
         middleware=[
             Middleware(AccessLog),

@@ -14,13 +14,27 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-_PLACE = '<meta name="routiq-organization" content="">'
 
+def page_route(default_organization: str | None, windows: tuple[int, int], trouble_path: str | None = None) -> Route:
+    """The page.
 
-def page_route(default_organization: str | None) -> Route:
-    """The page; it shows ``default_organization`` unless its address names another one."""
+    Args:
+        default_organization: What it shows unless its address names another one.
+        windows: Days back and ahead within which an appointment makes a patient active, to say so beside the figures.
+        trouble_path: Where a demo can be told to misbehave; ``None`` shows no panel for that.
+    """
     source = files("routiq_gql.api").joinpath("sync_dashboard.html").read_text(encoding="utf-8")
-    filled = source.replace(_PLACE, _PLACE.replace('""', f'"{html.escape(default_organization or "")}"'))
+    values = {
+        "server": "this",  # it is shown by a server, and asks no other one
+        "organization": default_organization or "",
+        "windows": " ".join(map(str, windows)),
+        "trouble": trouble_path or "",
+    }
+    filled = source
+    for name, value in values.items():
+        filled = filled.replace(
+            f'<meta name="routiq-{name}" content="">', f'<meta name="routiq-{name}" content="{html.escape(value)}">'
+        )
     headers = {
         "Cache-Control": "no-cache",
         "Content-Security-Policy": _policy(source),

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from routiq_gql.app import create_app
 from routiq_gql.cli.demo_folder import DATABASE_URL, claim_demo_folder
+from routiq_gql.cli.demo_trouble import TROUBLE_PATH, trouble_routes
 from routiq_gql.cli.progress import follow_sync, outcome_lines, progress_view
 from routiq_gql.cli.running import Stopped, run
 from routiq_gql.cli.serve import address_lines
@@ -83,7 +84,14 @@ async def _demo(settings: Settings, listener: Listener, latency_seconds: float) 
                 LOCAL_OPERATOR, DEMO_ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, check=False
             )
         async with open_runtime(settings) as runtime:
-            app = create_app(settings, runtime=runtime, default_organization=DEMO_ORGANIZATION, allow_null_origin=True)
+            app = create_app(
+                settings,
+                runtime=runtime,
+                extra_routes=trouble_routes(emulator, runtime.engine),
+                allow_null_origin=True,
+                default_organization=DEMO_ORGANIZATION,
+                trouble_path=TROUBLE_PATH,
+            )
 
             async def show() -> None:
                 for line in ("Harbour Street Physio, an emulated clinic", *address_lines(listener.url), ""):

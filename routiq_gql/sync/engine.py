@@ -76,6 +76,7 @@ class EmbeddedEngine:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._rest_until: dict[int, float] = {}
         self._ended_elsewhere: set[int] = set()
+        self._idle_until = 0.0
         self._wake = asyncio.Event()
         self._closing = False
 
@@ -102,6 +103,15 @@ class EmbeddedEngine:
     def stop(self, snapshot: SyncSnapshot) -> None:
         task = self._tasks.get(snapshot.key)
         if task is not None:
+            task.cancel()
+
+    def rest(self, time_off: timedelta) -> None:
+        """Put every running sync down and take none up for so long, as if the process had been killed and restarted.
+
+        They stay active in the database and go on from their checkpoints. A demo shows with it what that looks like.
+        """
+        self._idle_until = time.monotonic() + time_off.total_seconds()
+        for task in self._tasks.values():
             task.cancel()
 
     async def run_worker(self) -> None:
@@ -148,7 +158,7 @@ class EmbeddedEngine:
             self._tasks[key].cancel()
         self._ended_elsewhere = ended
         for key in active:
-            rests = self._rest_until.get(key, 0) > time.monotonic()
+            rests = max(self._idle_until, self._rest_until.get(key, 0)) > time.monotonic()
             if key not in self._tasks and not rests and not self._closing:
                 await self._take_up(key)
 

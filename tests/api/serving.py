@@ -64,13 +64,19 @@ class _StopServing(Exception):
 
 
 class Server:
-    """The product, served as the command line serves it. Can be stopped and started again on the same port."""
+    """The product, served as the command line serves it. Can be stopped and started again on the same port.
 
-    def __init__(self, settings: Settings, **options: Any) -> None:
+    ``around`` puts an application of a test's own around it.
+    """
+
+    def __init__(
+        self, settings: Settings, *, around: Callable[[ASGIApp], ASGIApp] = lambda app: app, **options: Any
+    ) -> None:
         self.settings = settings
         self.port = 0
         self.app: Starlette
         self.http: httpx.AsyncClient
+        self._around = around
         self._options = options
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -100,7 +106,12 @@ class Server:
             raise _StopServing
 
         self._task = asyncio.create_task(
-            serve(self.app, listener, grace_seconds=self.settings.shutdown_grace_seconds, alongside=until_stopped)
+            serve(
+                self._around(self.app),
+                listener,
+                grace_seconds=self.settings.shutdown_grace_seconds,
+                alongside=until_stopped,
+            )
         )
         began = asyncio.create_task(ready.wait())
         await asyncio.wait({began, self._task}, return_when=asyncio.FIRST_COMPLETED, timeout=LIMIT_SECONDS)

@@ -7,10 +7,15 @@ session's event loop, in which the browser lives: each module says ``pytestmark 
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
+
+from routiq_gql.settings import Settings
+from tests.browser.serving import Served, serving
 
 IN_CI = os.environ.get("CI", "") not in {"", "0", "false"}
 IN_SESSION_LOOP = pytest.mark.asyncio(loop_scope="session")
@@ -25,11 +30,13 @@ CHROMIUM_OPTIONS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP *.example.test 127.0.0.1",  # pages of other origins, from this machine
 )
-LINE_ERRORS = ("Failed to load resource:", "WebSocket connection to ")
-"""How Chromium begins what it writes about a request that failed. A page can't prevent it when a server is gone."""
+LINE_ERRORS = ("Failed to load resource:", "WebSocket connection to ", "Access to fetch at ")
+"""How Chromium begins what it writes about a request that failed, which a page can't prevent."""
 
 OpenPage = Callable[..., Awaitable[Page]]
+Serve = Callable[..., Awaitable[Served]]
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +72,7 @@ async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
-    async def open_one(url: str = "", *, line_may_break: bool = False, **options: object) -> Page:
+    async def open_one(url: str = "", *, line_may_break: bool = False, **options: Any) -> Page:
         context = await browser.new_context(**options)
         context.set_default_timeout(PATIENCE_MILLISECONDS)
         contexts.append(context)
@@ -87,3 +94,23 @@ async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
     for context in contexts:
         await context.close()
     assert errors == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def serve(settings: Settings) -> AsyncIterator[Serve]:
+    """Starts a server over an emulated Cliniko: ``await serve(clinic=…)``, with the arguments of ``serving``.
+
+    A test names this fixture before ``open_page``, so that its pages are closed while their server still answers.
+    """
+    async with AsyncExitStack() as running:
+
+        async def start(**options: Any) -> Served:
+            return await running.enter_async_context(serving(settings, **options))
+
+        yield start
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def served(serve: Serve) -> Served:
+    """A server with one organization, connected to a small emulated clinic. To be named before ``open_page``."""
+    return await serve()

@@ -1,0 +1,195 @@
+"""Trouble on purpose: ``/demo/trouble``, by which the demo's page makes its emulated Cliniko misbehave.
+
+Only ``routiq-gql demo`` has these routes. They reach the emulator and the engine of the same process; nothing that a
+button does outlasts the demo, and each sync that meets it says what happens and ends as any other would.
+"""
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from routiq_gql.emulator import EMULATED_API_KEY, Clinic, Emulator, Fault, FaultKind, RecordedRequest
+from routiq_gql.errors import BadInput
+from routiq_gql.sync.engine import EmbeddedEngine
+
+TROUBLE_PATH = "/demo/trouble"
+PATIENTS = "patients"
+
+SLOW_ANSWERS, SLOW_SECONDS = 6, 2.5
+RATE_LIMIT_SECONDS = 15
+MOVING_ANSWERS = 12
+STOP_SECONDS = 8
+"""Long enough for the page to notice the silence, which it does after five."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One button.
+
+    Attributes:
+        said: What the page says once it is done.
+        needs_sync: Whether only a running sync can meet it.
+    """
+
+    title: str
+    text: str
+    said: str
+    make: Callable[[], None]
+    needs_sync: bool = True
+
+
+def trouble_routes(emulator: Emulator, engine: EmbeddedEngine) -> list[Route]:
+    """``GET /demo/trouble`` lists the kinds, ``POST`` with ``{"kind": "slow"}`` makes one."""
+    troubles = _troubles(emulator, engine)
+
+    async def list_kinds(_request: Request) -> JSONResponse:
+        kinds = [{"name": name, "title": one.title, "text": one.text} for name, one in troubles.items()]
+        return JSONResponse({"kinds": kinds, "api_key": EMULATED_API_KEY})
+
+    async def make(request: Request) -> JSONResponse:
+        trouble = troubles.get(_kind(await request.body()))
+        if trouble is None:
+            raise BadInput(f"“kind” must be one of {', '.join(troubles)}.")
+        trouble.make()
+        return JSONResponse({"message": trouble.said, "needs_sync": trouble.needs_sync})
+
+    return [Route(TROUBLE_PATH, list_kinds, methods=["GET"]), Route(TROUBLE_PATH, make, methods=["POST"])]
+
+
+def _kind(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["kind"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ""
+
+
+def _troubles(emulator: Emulator, engine: EmbeddedEngine) -> dict[str, Trouble]:
+    def arm(*faults: Fault) -> Callable[[], None]:
+        return lambda: emulator.faults.add(*faults)
+
+    moving, stopping = MovingRows(emulator.clinic), WorkerStop(engine)
+
+    def after_request(request: RecordedRequest) -> None:
+        moving(request)
+        stopping(request)
+
+    emulator.after_request = after_request
+
+    def behave() -> None:
+        emulator.faults.clear()
+        moving.stop()
+        stopping.is_due = False
+
+    return {
+        "slow": Trouble(
+            "Slow source",
+            f"The next {SLOW_ANSWERS} answers come {SLOW_SECONDS} s late.",
+            "Cliniko answers slowly for a while. The sync takes longer and loses nothing.",
+            arm(Fault(FaultKind.SLOW, times=SLOW_ANSWERS, seconds=SLOW_SECONDS)),
+        ),
+        "rate_limit": Trouble(
+            "Rate limit",
+            f"Cliniko asks the sync to wait {RATE_LIMIT_SECONDS} s.",
+            "The next answer says that the rate limit is reached. The sync counts down and goes on.",
+            arm(Fault(FaultKind.RATE_LIMIT, seconds=RATE_LIMIT_SECONDS)),
+        ),
+        "cut": Trouble(
+            "Cut answers",
+            "One answer breaks off, the next one is half of its JSON.",
+            "The next two answers are cut short. The sync throws them away and asks again.",
+            arm(Fault(FaultKind.DROP_INSIDE), Fault(FaultKind.CUT_JSON, request_number=2)),
+        ),
+        "moving_rows": Trouble(
+            "Rows that move",
+            "Patients are added, archived and brought back while the list is read.",
+            f"Patients come and go between the next {MOVING_ANSWERS} answers. Whoever is there throughout is found.",
+            moving.start,
+        ),
+        "key_refused": Trouble(
+            "Key refused",
+            "Cliniko does not accept the API key once.",
+            "The next answer refuses the key. The sync fails at once and says what to do.",
+            arm(Fault(FaultKind.STATUS_401)),
+        ),
+        "worker_stops": Trouble(
+            "Stop the worker",
+            f"What runs syncs stands still for {STOP_SECONDS} s, as if it had been killed.",
+            "The worker stops at the next page. The sync goes on from its last stored page when it is back.",
+            stopping.arm,
+        ),
+        "behave": Trouble(
+            "Behave again",
+            "Forget all of the above.",
+            "Cliniko behaves again.",
+            behave,
+            needs_sync=False,
+        ),
+    }
+
+
+class WorkerStop:
+    """Puts the engine to rest in the middle of a sync: while the next page of rows is on its way."""
+
+    def __init__(self, engine: EmbeddedEngine) -> None:
+        self.is_due = False
+        self._engine = engine
+
+    def arm(self) -> None:
+        """Stop at the next page."""
+        self.is_due = True
+
+    def __call__(self, request: RecordedRequest) -> None:
+        is_page = request.values("per_page") not in ([], ["1"])  # a check of access asks for one row
+        if self.is_due and is_page:
+            self.is_due = False
+            self._engine.rest(timedelta(seconds=STOP_SECONDS))
+
+
+class MovingRows:
+    """Changes the list of patients after each of the next answers that show it, then puts back what it hid.
+
+    Active patients stay, so that the figures a sync arrives at are still those of the clinic.
+    """
+
+    def __init__(self, clinic: Clinic) -> None:
+        self._clinic = clinic
+        self._left = 0
+        self._archived: str | None = None
+
+    def start(self) -> None:
+        """Move rows from now on."""
+        self._left = MOVING_ANSWERS
+
+    def stop(self) -> None:
+        """Let them rest."""
+        self._left = 0
+        self._bring_back()
+
+    def __call__(self, request: RecordedRequest) -> None:
+        if request.resource != PATIENTS:
+            return
+        self._bring_back()
+        if self._left:
+            self._left -= 1
+            self._archived = str(random.choice(self._inactive()))
+            self._clinic.archive(PATIENTS, self._archived)
+            self._clinic.insert_patient(first_name="Newly", last_name="Added")
+
+    def _bring_back(self) -> None:
+        if self._archived is not None:
+            self._clinic.unarchive(PATIENTS, self._archived)
+            self._archived = None
+
+    def _inactive(self) -> list[int | None]:
+        active = self._clinic.expected.active if self._clinic.expected else frozenset()
+        return [
+            row["id"]
+            for row in self._clinic.patients.rows()
+            if row["archived_at"] is None and row["deleted_at"] is None and str(row["id"]) not in active
+        ]

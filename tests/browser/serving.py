@@ -1,0 +1,139 @@
+"""What pages are tried against: a server with a gate in its Cliniko, and doors that can be shut.
+
+The server runs in the session's event loop, so that a test holds a sync wherever it wants and sees what reaches it.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Page, expect
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from routiq_gql.clock import utc_now
+from routiq_gql.emulator import EMULATED_API_KEY, Clinic, Emulator, EmulatorServer, awkward_clinic
+from routiq_gql.settings import Settings
+from tests.api.serving import ORGANIZATION, Gate, Server
+
+PAGE = Path(__file__).parents[2] / "examples" / "sync_dashboard.html"
+
+
+@dataclass
+class Doors:
+    """Stands before the server, as a proxy would, and lets only some ways of following a sync through.
+
+    Attributes:
+        seen: The headers of every request and handshake, and the first frame of every socket.
+    """
+
+    refuse_sockets: bool = False
+    refuse_streams: bool = False
+    hold_streams: bool = False
+    seen: list[dict[str, Any]] = field(default_factory=list)
+
+    def around(self, app: ASGIApp) -> ASGIApp:
+        async def pass_on(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] not in {"http", "websocket"}:
+                await app(scope, receive, send)
+                return
+            noted = {name.decode(): value.decode() for name, value in scope["headers"]}
+            noted |= {"type": scope["type"], "path": scope["path"]}
+            self.seen.append(noted)
+            if scope["type"] == "websocket" and self.refuse_sockets:
+                await receive()
+                await send({"type": "websocket.close", "code": 1008})
+                return
+            is_stream = scope["path"].startswith("/api/v1/sync/stream/")
+            if is_stream and self.refuse_streams:
+                await PlainTextResponse("No streams here", 502)(scope, receive, send)
+                return
+
+            async def receive_noted() -> Message:
+                message = await receive()
+                if message["type"] == "websocket.receive" and "frame" not in noted:
+                    noted["frame"] = json.loads(message["text"])
+                return message
+
+            async def send_held(message: Message) -> None:
+                if not (is_stream and self.hold_streams and message["type"] == "http.response.body"):
+                    await send(message)
+
+            await app(scope, receive_noted, send_held)
+
+        return pass_on
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server, the Cliniko behind it, and the doors before it."""
+
+    server: Server
+    emulator: Emulator
+    gate: Gate
+    doors: Doors
+    cliniko_url: str
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    async def sync(self) -> dict[str, Any]:
+        """The newest sync, running or not, as GraphQL tells it."""
+        fields = "syncId status version log(after: 0) { seq level message }"
+        query = f"query($id: ID!) {{ history(organizationId: $id, limit: 1) {{ recentSyncs {{ {fields} }} }} }}"
+        answer = await self.server.ask(query, id=ORGANIZATION)
+        return dict(answer["data"]["history"]["recentSyncs"][0])
+
+
+@asynccontextmanager
+async def serving(
+    settings: Settings,
+    *,
+    clinic: Clinic | None = None,
+    is_connected: bool = True,
+    allowed_origins: tuple[str, ...] = (),
+    **options: Any,
+) -> AsyncIterator[Served]:
+    """A server over an emulated Cliniko; ``options`` are those of ``create_app``."""
+    emulator = Emulator(clinic or awkward_clinic(utc_now()))
+    gate = emulator.app = Gate(emulator.app)
+    doors = Doors()
+    async with EmulatorServer(emulator) as cliniko:
+        settings = settings.model_copy(
+            update={"cliniko_base_url": cliniko.base_url, "allowed_origins": allowed_origins}
+        )
+        async with Server(settings, around=doors.around, **{"default_organization": ORGANIZATION, **options}) as server:
+            if is_connected:
+                await server.connect_organization(cliniko.base_url, EMULATED_API_KEY)
+            yield Served(server, emulator, gate, doors, cliniko.base_url)
+            gate.open()
+
+
+async def expect_status(page: Page, word: str) -> None:
+    """Return once the badge shows ``word``."""
+    await expect(page.locator("#badge")).to_have_text(word)
+
+
+async def shown_log(page: Page) -> list[int]:
+    """The numbers of the log lines on the page, oldest first."""
+    numbers = await page.locator("#log li").evaluate_all("items => items.map((item) => Number(item.dataset.seq))")
+    return list(reversed(numbers))
+
+
+async def expect_whole_log(page: Page, served: Served) -> None:
+    """Return once the page shows the log of the newest sync: every line, once, in order."""
+    lines = [line["seq"] for line in (await served.sync())["log"]]
+    await expect(page.locator("#log li")).to_have_count(len(lines))
+    assert await shown_log(page) == lines == list(range(1, len(lines) + 1))
+
+
+async def until_at_gate(served: Served, resource: str, page: Page, status: str) -> None:
+    """Start a sync on the page and return when it is held at ``resource`` and the page shows so."""
+    served.gate.hold(resource)
+    await page.get_by_role("button", name="Start sync").click()
+    await served.gate.reached()
+    await expect_status(page, status)
