@@ -1,4 +1,7 @@
-"""The programs of examples/clients against a running demo: all at once, also while the server is killed under them."""
+"""Other people's clients follow a sync of a running demo: all at once, also while the server is killed under them.
+
+Those of ``examples/clients``, and three that use GraphQL over HTTP, by event streams and multipart.
+"""
 
 import asyncio
 import re
@@ -14,6 +17,7 @@ from routiq_gql.cli.demo import DEMO_ORGANIZATION
 from tests.cli.programs import PATIENCE_SECONDS, Program
 from tests.node_projects import CLIENTS, INSTALL_SECONDS, installed, program
 
+HERE = Path(__file__).parent
 pytestmark = pytest.mark.timeout(INSTALL_SECONDS + 2 * PATIENCE_SECONDS)
 
 EXAMPLES = {
@@ -25,6 +29,9 @@ EXAMPLES = {
     "curl.sh": '"active_patients":89',
 }
 """Each program, and how the last line that it prints ends or what it holds."""
+OVER_HTTP = dict.fromkeys(("graphql-sse", "urql", "apollo"), "The sync has ended: COMPLETED.")
+"""The same of those that ``follow_over_http.mjs`` knows."""
+LAST_LINES = EXAMPLES | OVER_HTTP
 
 
 class Client:
@@ -52,12 +59,17 @@ class Client:
         return self._process.returncode
 
 
+def _command(name: str) -> list[str]:
+    if name in OVER_HTTP:
+        return ["node", str(HERE / "follow_over_http.mjs"), name]
+    runner = {".mjs": ["node"], ".py": [sys.executable, "-u"], ".sh": ["sh"]}[Path(name).suffix]
+    return [*runner, str(CLIENTS / name)]
+
+
 @asynccontextmanager
 async def _run(name: str, url: str) -> AsyncIterator[Client]:
-    runner = {".mjs": ["node"], ".py": [sys.executable, "-u"], ".sh": ["sh"]}[Path(name).suffix]
     process = await asyncio.create_subprocess_exec(
-        *runner,
-        str(CLIENTS / name),
+        *_command(name),
         url,
         DEMO_ORGANIZATION,
         stdout=asyncio.subprocess.PIPE,
@@ -75,6 +87,7 @@ async def _run(name: str, url: str) -> AsyncIterator[Client]:
 @pytest.fixture
 def _programs() -> None:
     installed(CLIENTS)
+    installed(HERE)
     program("curl", "by examples/clients/curl.sh")
 
 
@@ -82,27 +95,27 @@ async def _expect_ends(clients: list[Client]) -> None:
     for client in clients:
         assert await client.end() == 0, f"{client.name}:\n{client.output}"
         assert "Sync completed successfully!" in client.output, client.name
-        assert EXAMPLES[client.name] in client.output.splitlines()[-1], client.name
+        assert LAST_LINES[client.name] in client.output.splitlines()[-1], client.name
 
 
 @pytest.mark.usefixtures("_programs")
-async def test_each_example_follows_a_sync_to_its_end(tmp_path: Path):
+async def test_each_client_follows_a_sync_to_its_end(tmp_path: Path):
     """The first one starts a sync, the others join it; each shows its progress and ends."""
     with Program("demo", "--port", "0", "--seconds", "4", folder=tmp_path) as demo:
         await asyncio.to_thread(demo.wait_for, "Ctrl-C ends it")
         async with AsyncExitStack() as stack:
             url = demo.url()
-            clients = [await stack.enter_async_context(_run(name, url)) for name in EXAMPLES]
+            clients = [await stack.enter_async_context(_run(name, url)) for name in LAST_LINES]
             await _expect_ends(clients)
 
 
 @pytest.mark.usefixtures("_programs")
-async def test_each_example_outlives_a_server_that_is_killed(tmp_path: Path):
+async def test_each_client_outlives_a_server_that_is_killed(tmp_path: Path):
     """What the comments on reconnecting say is true: each goes on with the sync once the server is back."""
     async with AsyncExitStack() as stack:
         with Program("demo", "--port", "0", "--seconds", "60", folder=tmp_path) as demo:
             url = await asyncio.to_thread(demo.url)
-            clients = [await stack.enter_async_context(_run(name, url)) for name in EXAMPLES]
+            clients = [await stack.enter_async_context(_run(name, url)) for name in LAST_LINES]
             for client in clients:
                 await client.until(r"Validating credentials|of 641 patients")
             demo.send(signal.SIGKILL)
