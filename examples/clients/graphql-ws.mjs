@@ -12,6 +12,7 @@ const client = createClient({
   url: `${server.replace(/^http/, 'ws')}/graphql`,
   webSocketImpl: WebSocket,
   retryAttempts: Infinity,
+  shouldRetry: () => true, // also while nothing answers at all
   connectionParams: async () => ({ Authorization: process.env.TOKEN && `Bearer ${process.env.TOKEN}` }),
 });
 

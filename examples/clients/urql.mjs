@@ -10,7 +10,12 @@ const url = `${server}/graphql`;
 
 // Reconnecting: graphql-ws does it and subscribes again; urql does not notice, and the next state follows the last one.
 // connectionParams is asked at each attempt: return a fresh token there.
-const socket = createClient({ url: url.replace(/^http/, 'ws'), webSocketImpl: WebSocket, retryAttempts: Infinity });
+const socket = createClient({
+  url: url.replace(/^http/, 'ws'),
+  webSocketImpl: WebSocket,
+  retryAttempts: Infinity,
+  shouldRetry: () => true, // also while nothing answers at all
+});
 const forwardSubscription = (operation) => ({
   subscribe: (sink) => ({ unsubscribe: socket.subscribe({ ...operation, query: operation.query ?? '' }, sink) }),
 });

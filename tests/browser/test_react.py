@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Locator, Page, WebSocket, expect
 
 from routiq_gql.cli.demo import DEMO_ORGANIZATION
@@ -101,6 +102,18 @@ async def test_a_start_is_seen_on_every_page_to_its_end(app_origin: str, open_pa
         for page in pages:
             await page.wait_for_function(f"before => {first_line} && {first_line} !== before", arg=before)
             await _expect_completed(page)
+
+
+async def test_everyone_can_use_it(app_origin: str, open_page: OpenPage, tmp_path: Path):
+    """axe-core finds nothing serious, in light and dark, wide and narrow; nothing is wider than a phone."""
+    with _demo(tmp_path, app_origin, seconds=600) as demo:
+        address = await _address(app_origin, demo)
+        for scheme, width in (("light", 1000), ("dark", 360)):
+            page = await open_page(address, color_scheme=scheme, viewport={"width": width, "height": 800})
+            await expect(page.locator("[role=log] li").first).to_be_visible()
+            violations = (await Axe().run(page)).response["violations"]
+            assert [one["id"] for one in violations if one["impact"] in {"serious", "critical"}] == []
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 async def test_a_cancel_is_seen_on_every_page(app_origin: str, open_page: OpenPage, tmp_path: Path):

@@ -98,6 +98,22 @@ async def _expect_ends(clients: list[Client]) -> None:
         assert LAST_LINES[client.name] in client.output.splitlines()[-1], client.name
 
 
+async def _cut_attempts(port: int, number: int) -> None:
+    """Accept and cut so many connections, as a proxy does whose server is away."""
+    enough = asyncio.Event()
+    left = number
+
+    def cut(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal left
+        left -= 1
+        writer.close()
+        if left <= 0:
+            enough.set()
+
+    async with asyncio.timeout(PATIENCE_SECONDS), await asyncio.start_server(cut, "127.0.0.1", port):
+        await enough.wait()
+
+
 @pytest.mark.usefixtures("_programs")
 async def test_each_client_follows_a_sync_to_its_end(tmp_path: Path):
     """The first one starts a sync, the others join it; each shows its progress and ends."""
@@ -120,7 +136,9 @@ async def test_each_client_outlives_a_server_that_is_killed(tmp_path: Path):
                 await client.until(r"Validating credentials|of 641 patients")
             demo.send(signal.SIGKILL)
             await asyncio.to_thread(demo.end)
-        with Program("demo", "--port", url.rpartition(":")[2], "--seconds", "2", folder=tmp_path):
+        port = int(url.rpartition(":")[2])
+        await _cut_attempts(port, 2 * len(clients))
+        with Program("demo", "--port", str(port), "--seconds", "2", folder=tmp_path):
             await _expect_ends(clients)
 
 

@@ -28,17 +28,19 @@ export function Log({ lines, onClear }: { lines: readonly LogLine[]; onClear: ()
           Clear log
         </button>
       </div>
-      <ol role="log" aria-label="Log lines" tabIndex={0}>
-        {shown.map((line) => (
-          <li key={line.id} data-level={line.level} data-seq={line.seq}>
-            <time dateTime={line.time}>{time(line.time)}</time>
-            <span className="routiq-level">{LEVEL_TEXTS[line.level]}</span>
-            <span className="routiq-message">{line.message}</span>
-            <span className="routiq-line-step">{STEP_TEXTS[line.step]}</span>
-          </li>
-        ))}
-        {shown.length === 0 && <li className="routiq-empty">No lines.</li>}
-      </ol>
+      <div className="routiq-lines" role="log" aria-label="Log lines" tabIndex={0}>
+        <ol>
+          {shown.map((line) => (
+            <li key={line.id} data-level={line.level} data-seq={line.seq}>
+              <time dateTime={line.time}>{time(line.time)}</time>
+              <span className="routiq-level">{LEVEL_TEXTS[line.level]}</span>
+              <span className="routiq-message">{line.message}</span>
+              <span className="routiq-line-step">{STEP_TEXTS[line.step]}</span>
+            </li>
+          ))}
+          {shown.length === 0 && <li className="routiq-empty">No lines.</li>}
+        </ol>
+      </div>
     </div>
   );
 }
