@@ -8,10 +8,10 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 PIP_INSTALL = .venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak bench check schema
+.PHONY: help demo test soak bench check schema screenshot
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/.installed ## an emulated clinic syncs in front of you (make demo PORT=9123)
 	@.venv/bin/python -m routiq_gql demo --port $(PORT)
@@ -33,6 +33,9 @@ check: .venv/.installed-dev ## style, types, and who may import whom
 
 schema: .venv/.installed-dev ## write schema.graphql anew from the code
 	.venv/bin/python -m routiq_gql schema --output schema.graphql
+
+screenshot: .venv/.installed-dev ## take the README's picture of the page (needs Chromium)
+	@.venv/bin/python -m tests.browser.screenshot
 
 .venv/.installed: pyproject.toml constraints.txt
 	@if [ -z "$(PYTHON)" ]; then \

@@ -42,7 +42,9 @@ async def test_a_failure_says_what_to_do(served: Served, open_page: OpenPage):
     await expect_status(page, "Failed")
     failure = page.locator("#failure")
     await expect(failure).to_be_visible()
-    await expect(failure).to_contain_text("Cliniko")
+    await expect(failure).to_contain_text("Cliniko refused the API key.")
+    await expect(failure).to_contain_text("connect again")
+    await expect(page.locator("#step-text")).to_have_text("Failed while checking credentials.")
     await expect(failure).to_contain_text("KEY_REFUSED")
     await expect(page.locator("#steps li[data-state=failed]")).to_have_attribute("data-step", "3")
     await expect(page.locator("#connection-state")).to_have_text("Needs attention")
@@ -144,6 +146,7 @@ async def test_the_log_is_filtered_and_cleared(served: Served, open_page: OpenPa
     await expect(page.locator("#announcer")).to_have_text("Refreshed.")
     await expect(page.locator("#log li")).to_have_count(0)
     await _start(page)
+    await expect(page.locator("#past tr")).to_have_count(2)
     await expect_status(page, "Completed")
     await expect_whole_log(page, served)
 
