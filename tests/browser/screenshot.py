@@ -35,9 +35,10 @@ async def _take(url: str) -> None:
 
 def main() -> None:
     """Run a demo in a folder of its own and write the picture."""
-    with tempfile.TemporaryDirectory() as folder, Program(
-        "demo", "--port", "0", "--seconds", "12", folder=Path(folder)
-    ) as demo:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Program("demo", "--port", "0", "--seconds", "12", folder=Path(folder)) as demo,
+    ):
         asyncio.run(_take(demo.url()))
     print(f"Wrote {TARGET.relative_to(Path.cwd())}")
 
