@@ -10,10 +10,10 @@ GRAPHIQL = routiq_gql/api/graphql/graphiql/assets
 PIP_INSTALL = .venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak bench check schema graphiql wheel
+.PHONY: help demo test soak bench check schema graphiql wheel screenshot
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/.installed ## an emulated clinic syncs in front of you (make demo PORT=9123)
 	@if command -v npm >/dev/null; then $(MAKE) --silent graphiql || \
@@ -43,6 +43,9 @@ check: .venv/.installed-dev ## style, types, and who may import whom
 schema: .venv/.installed-dev ## write schema.graphql, and what is generated from it, anew from the code
 	.venv/bin/python -m routiq_gql schema --output schema.graphql
 	@if [ -d examples/react/node_modules ]; then npm run --silent --prefix examples/react codegen; fi
+
+screenshot: .venv/.installed-dev ## take the README's picture of the page (needs Chromium)
+	@.venv/bin/python -m tests.browser.screenshot
 
 .venv/.installed: pyproject.toml constraints.txt
 	@if [ -z "$(PYTHON)" ]; then \

@@ -39,10 +39,15 @@ OpenPage = Callable[..., Awaitable[Page]]
 Serve = Callable[..., Awaitable[Served]]
 
 
+def find_chromium() -> str | None:
+    """Where Chromium is installed; ``None`` if it isn't."""
+    return next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+
+
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     """The path of Chromium."""
-    found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    found = find_chromium()
     if found is None:
         reason = "chromium is not installed; it is needed to see pages as people do"
         if IN_CI:
