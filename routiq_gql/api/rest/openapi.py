@@ -39,6 +39,17 @@ WRONG_ORGANIZATION = {
     "403": _problem("The organization is not the caller's."),
     "422": _problem("A value is out of its documented form or range."),
 }
+RATE_LIMITED = {"429": _problem("As many streams of the organization are open as there may be; try again later.")}
+EVENT: Json = {
+    "type": "object",
+    "description": "One event. `data` is a SyncStatus as JSON, or with `event: log` a line of the log.",
+    "properties": {
+        "id": {"type": "string", "pattern": r"^\d+\.\d+$", "description": "What the next request goes on behind."},
+        "event": {"enum": ["message", "log"], "description": "`message`, also when absent: the state of the sync."},
+        "data": {"type": "string", "contentMediaType": "application/json", "description": "A SyncStatus or LogLine."},
+        "retry": {"type": "integer", "description": "Milliseconds to wait before a reconnect."},
+    },
+}
 AFTER_EVENT = text("An event id: go on behind it, like the header Last-Event-ID.", examples=["12.5"])
 
 PATHS: Json = {
@@ -108,12 +119,13 @@ PATHS: Json = {
             ],
             "responses": {
                 "200": {
-                    "description": "Server-sent events.",
-                    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                    "description": "Server-sent events. Unnamed ones carry a SyncStatus, `log` ones a line of the log.",
+                    "content": {"text/event-stream": {"schema": EVENT}},
                 },
                 "204": {"description": "The sync has ended and the caller has seen its end."},
                 "404": NOT_FOUND["404"],
                 "422": _problem("`after` is not an event id."),
+                **RATE_LIMITED,
             },
         }
     },

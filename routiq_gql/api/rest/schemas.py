@@ -36,8 +36,13 @@ def ref(name: str) -> Json:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _object(description: str, properties: Json) -> Json:
-    return {"type": "object", "description": description, "properties": properties, "required": list(properties)}
+def _object(description: str, properties: Json, *, optional: Json | None = None) -> Json:
+    return {
+        "type": "object",
+        "description": description,
+        "properties": {**properties, **(optional or {})},
+        "required": list(properties),
+    }
 
 
 ORGANIZATION_ID = text("The organization, as named when it was connected.", pattern="^[A-Za-z0-9_-]{1,64}$")
@@ -233,5 +238,6 @@ SCHEMAS: Json = {
             "detail": text("This problem, as a sentence for people."),
             "code": text("Stable; programs may branch on it.", examples=["SYNC_NOT_FOUND", "BAD_USER_INPUT"]),
         },
+        optional={"reference": text("Of a fault of the server: where its log tells the reason.")},
     ),
 }

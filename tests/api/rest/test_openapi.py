@@ -12,7 +12,7 @@ from tests.api.serving import ORGANIZATION, Server
 
 
 def _keys(name: str) -> list[str]:
-    return list(openapi_document()["components"]["schemas"][name]["properties"])
+    return list(openapi_document()["components"]["schemas"][name]["required"])
 
 
 def test_every_route_is_described():

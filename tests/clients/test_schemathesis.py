@@ -1,0 +1,69 @@
+"""REST and GraphQL as schemathesis judges them: random requests, valid and not, by what the server says of itself."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+
+from routiq_gql.api.errors import GRAPHQL_CODES
+from tests.cli.programs import Program
+
+HERE = Path(__file__).parent
+EXAMPLES = 20
+SHOWN_CODES = set(GRAPHQL_CODES) - {"INTERNAL"}
+LIMIT_SECONDS = 300
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Program]:
+    """A server on a database of its own."""
+    with Program("serve", "--port", "0", folder=tmp_path) as program:
+        program.url()
+        yield program
+
+
+@pytest.mark.timeout(LIMIT_SECONDS + 30)
+def test_rest_keeps_what_its_description_promises(server: Program, tmp_path: Path):
+    """Each status, header and body is one that /openapi.json names, whatever is asked."""
+    judged = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml")),
+            *("run", f"{server.url()}/openapi.json", "--max-examples", str(EXAMPLES)),
+            *("--generation-deterministic", "--suppress-health-check", "all", "--request-timeout", "30"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+    )
+    assert judged.returncode == 0, judged.stdout
+    assert "Tested: 6" in judged.stdout
+    assert "[error " not in server.complaints, "the server logged a fault of its own"
+
+
+@pytest.mark.timeout(LIMIT_SECONDS)
+def test_graphql_keeps_what_its_schema_promises(server: Program):
+    """Every operation made from the schema is executed; what a resolver refuses has one of the documented codes."""
+    schema = schemathesis.graphql.from_url(f"{server.url()}/graphql")
+    tested = []
+    for found in schema.get_all_operations():
+        operation = found.ok()
+        tested.append(operation.label)
+
+        @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @given(case=operation.as_strategy())
+        def judge(case: schemathesis.Case) -> None:
+            response = case.call(timeout=30)
+            assert response.status_code == 200, case.as_curl_command()
+            answer = response.json()
+            assert set(answer) <= {"data", "errors"}
+            for error in answer.get("errors", ()):
+                code = error["extensions"]["code"]
+                assert code in SHOWN_CODES, (error, case.as_curl_command())
+
+        judge()
+    assert len(tested) == 8
