@@ -20,7 +20,7 @@ from tests.browser.serving import Served, serving
 IN_CI = os.environ.get("CI", "") not in {"", "0", "false"}
 IN_SESSION_LOOP = pytest.mark.asyncio(loop_scope="session")
 
-PATIENCE_MILLISECONDS = 30_000
+PATIENCE_MILLISECONDS = 45_000
 """How long a page may take for what it is bound to show; far more than it needs on a slow machine."""
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 
 from playwright.async_api import Page, Route, expect
 
@@ -162,9 +161,9 @@ async def test_time_so_far_grows_and_an_end_is_dated(served: Served, open_page: 
     served.gate.open()
     await expect_status(page, "Completed")
     await expect(page.locator("#time-so-far")).to_contain_text("Took")
-    await expect(page.locator("#time-left")).to_contain_text("Ended today")
+    await expect(page.locator("#time-left")).to_contain_text(re.compile(r"Ended .*\d\d:\d\d$"))
     await expect(page).to_have_title("Completed · Sync dashboard")
-    await expect(page.locator("#as-of")).to_contain_text(datetime.now().strftime("today %H:"))  # noqa: DTZ005
+    await expect(page.locator("#as-of")).to_have_text(re.compile(r"\d\d:\d\d$"))
 
 
 async def test_hostile_texts_are_shown_as_text(serve: Serve, open_page: OpenPage):
