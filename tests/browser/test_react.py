@@ -88,7 +88,7 @@ async def _expect_completed(page: Page) -> None:
 
 async def test_a_start_is_seen_on_every_page_to_its_end(app_origin: str, open_page: OpenPage, tmp_path: Path):
     """One person starts a sync, and both see all eight steps done."""
-    with _demo(tmp_path, app_origin, seconds=3) as demo:
+    with _demo(tmp_path, app_origin, seconds=0) as demo:
         address = await _address(app_origin, demo)
         await asyncio.to_thread(demo.wait_for, "Ctrl-C ends it")
         pages = [await open_page(address), await open_page(address)]
@@ -137,7 +137,7 @@ async def test_a_cancel_is_seen_on_every_page(app_origin: str, open_page: OpenPa
 
 async def test_a_reload_in_the_middle_shows_the_sync_at_once(app_origin: str, open_page: OpenPage, tmp_path: Path):
     """Nothing is asked of the reader: the running sync is there again, with its whole log."""
-    with _demo(tmp_path, app_origin, seconds=6) as demo:
+    with _demo(tmp_path, app_origin, seconds=4) as demo:
         page = await open_page(await _address(app_origin, demo))
         await _until_percentage(page, 37)
         reached = int(await page.get_by_role("progressbar").get_attribute("aria-valuenow") or 0)
@@ -176,7 +176,7 @@ async def test_a_killed_server_is_told_and_outlived(app_origin: str, open_page: 
     await page.get_by_role("button", name="Refresh").click()
     await expect(page.get_by_role("alert")).to_contain_text("can't be reached")
 
-    with _demo(tmp_path, app_origin, seconds=2, port=port):
+    with _demo(tmp_path, app_origin, seconds=0, port=port):
         await expect(_connection(page)).to_have_text("Live")
         await _expect_completed(page)
         await page.get_by_role("button", name="Refresh").click()

@@ -117,7 +117,7 @@ async def _cut_attempts(port: int, number: int) -> None:
 @pytest.mark.usefixtures("_programs")
 async def test_each_client_follows_a_sync_to_its_end(tmp_path: Path):
     """The first one starts a sync, the others join it; each shows its progress and ends."""
-    with Program("demo", "--port", "0", "--seconds", "4", folder=tmp_path) as demo:
+    with Program("demo", "--port", "0", "--seconds", "0", folder=tmp_path) as demo:
         await asyncio.to_thread(demo.wait_for, "Ctrl-C ends it")
         async with AsyncExitStack() as stack:
             url = demo.url()
@@ -138,7 +138,7 @@ async def test_each_client_outlives_a_server_that_is_killed(tmp_path: Path):
             await asyncio.to_thread(demo.end)
         port = int(url.rpartition(":")[2])
         await _cut_attempts(port, 2 * len(clients))
-        with Program("demo", "--port", str(port), "--seconds", "2", folder=tmp_path):
+        with Program("demo", "--port", str(port), "--seconds", "0", folder=tmp_path):
             await _expect_ends(clients)
 
 
