@@ -25,11 +25,12 @@ soak: .venv/.installed-dev ## minutes-long searches for rare failures
 bench: .venv/.installed-dev ## memory, time per page and fan-out, beside their bare limits
 	.venv/bin/python -m tests.bench
 
-check: .venv/.installed-dev ## style, types, and who may import whom
+check: .venv/.installed-dev ## style, types, who may import whom, and that migrations make the tables
 	.venv/bin/python -m ruff check .
 	.venv/bin/python -m ruff format --check .
 	.venv/bin/python -m mypy
 	.venv/bin/lint-imports
+	.venv/bin/python -m tests.database.check_migrations
 
 schema: .venv/.installed-dev ## write schema.graphql anew from the code
 	.venv/bin/python -m routiq_gql schema --output schema.graphql

@@ -15,6 +15,7 @@ import structlog
 from routiq_gql.database.engine import Database
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.database.schema import upgrade
+from routiq_gql.errors import SettingsError
 from routiq_gql.settings import Settings
 from routiq_gql.sync.bus import InProcessBus
 from routiq_gql.sync.clients import ClientOpener
@@ -60,6 +61,8 @@ async def open_runtime(settings: Settings, *, run_syncs: bool = True) -> AsyncIt
         SettingsError: The encryption keys are missing or wrong.
     """
     database = Database(settings.database_url)
+    if database.path is None:
+        raise SettingsError("Syncs run on SQLite only, so far. `routiq-gql db upgrade` works with PostgreSQL.")
     try:
         await upgrade(database)
         keys = KeyStore(settings.encryption_keys, database.path)
@@ -73,6 +76,7 @@ async def open_runtime(settings: Settings, *, run_syncs: bool = True) -> AsyncIt
             pipeline.run,
             Housekeeping(database, settings),
             timedelta(seconds=settings.sync_time_limit),
+            database.path.with_name(database.path.name + ".lock"),
         )
         connections = ConnectionService(database, keys, clients, engine, bus, settings)
         syncs = SyncService(database, bus, engine, settings.reread_seconds)

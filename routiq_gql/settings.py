@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from routiq_gql.errors import SettingsError
 
@@ -25,13 +27,16 @@ class Settings(BaseSettings):
 
     database_url: str = Field(
         "sqlite+aiosqlite:///./routiq.db",
-        description="Where everything is stored, as an SQLAlchemy URL. A relative path starts in the current folder.",
+        repr=False,
+        description="Where everything is stored, as an SQLAlchemy URL. A relative path starts in the current folder. "
+        "PostgreSQL is `postgresql+psycopg://user:password@host/database`.",
     )
     encryption_keys: str = Field(
         "",
         repr=False,
         description="Keys that encrypt Cliniko API keys at rest: `id:base64` pairs of 32 bytes, separated by commas, "
-        "the first one encrypts. Empty: a key file (mode 0600) is made beside the SQLite database.",
+        "the first one encrypts. Empty: a key file (mode 0600) is made beside the SQLite database. "
+        "Needed with PostgreSQL, the same for all processes.",
     )
     contact_email: str = Field(
         "",
@@ -104,8 +109,15 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _check_database(cls, value: str) -> str:
-        if not value.startswith("sqlite+aiosqlite:///"):
-            raise ValueError("must start with sqlite+aiosqlite:/// followed by the path of the database file")
+        if not value.startswith(("sqlite+aiosqlite:///", "postgresql+psycopg://")):
+            raise ValueError(
+                "must start with sqlite+aiosqlite:/// followed by the path of the database file, or with "
+                "postgresql+psycopg:// followed by user:password@host/database"
+            )
+        try:
+            make_url(value)
+        except ArgumentError:
+            raise ValueError("is no URL; characters such as @ and / in a password are written as %40 and %2F") from None
         return value
 
     @field_validator("contact_email")

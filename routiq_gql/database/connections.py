@@ -25,15 +25,20 @@ from routiq_gql.database.tables import (
 CONNECTION = Base.metadata.tables[Connection.__tablename__]
 
 
-async def connection_of(connection: AsyncConnection, organization_id: str) -> Row[Any] | None:
-    """The organization's connection."""
+async def connection_of(
+    connection: AsyncConnection, organization_id: str, *, to_change: bool = False
+) -> Row[Any] | None:
+    """The organization's connection; with ``to_change`` nobody else changes it before this transaction ends."""
     query = select(CONNECTION).where(CONNECTION.c.organization_id == organization_id)
+    if to_change:
+        query = query.with_for_update()
     return (await connection.execute(query)).one_or_none()
 
 
-async def all_connections(connection: AsyncConnection) -> Sequence[Row[Any]]:
-    """Every connection, by organization."""
-    return (await connection.execute(select(CONNECTION).order_by(CONNECTION.c.organization_id))).all()
+async def all_connections(connection: AsyncConnection, *, to_change: bool = False) -> Sequence[Row[Any]]:
+    """Every connection, by organization; with ``to_change`` nobody else changes one before this transaction ends."""
+    query = select(CONNECTION).order_by(CONNECTION.c.organization_id)
+    return (await connection.execute(query.with_for_update() if to_change else query)).all()
 
 
 async def save_connection(connection: AsyncConnection, organization_id: str, values: Mapping[str, Any]) -> Row[Any]:

@@ -96,7 +96,7 @@ class ClientOpener:
 
     async def _note(self, opened: OpenConnection, values: dict[str, Any]) -> None:
         async with self._database.writing() as connection:
-            row = await connection_of(connection, opened.organization_id)
+            row = await connection_of(connection, opened.organization_id, to_change=True)
             if row is not None and row.encrypted_key == opened.encrypted_key:  # not a newer key, nor a taken away one
                 await change_connection(connection, opened.organization_id, values)
 

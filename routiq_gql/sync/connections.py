@@ -120,7 +120,7 @@ class ConnectionService:
         }
         ended = None
         async with self._database.writing() as connection:
-            earlier = await connection_of(connection, organization_id)
+            earlier = await connection_of(connection, organization_id, to_change=True)
             if _is_another_account(earlier, access):
                 if not replace:
                     raise BadInput(_other_account_sentence(organization_id, earlier, access))
@@ -214,7 +214,7 @@ class ConnectionService:
         changed = 0
         async with self._database.writing() as connection:
             ring = self._keys.begin_rotation()
-            for row in await all_connections(connection):
+            for row in await all_connections(connection, to_change=True):
                 if row.encrypted_key and row.encryption_key_id != ring.first_id:
                     api_key = ring.decrypt(row.organization_id, row.encryption_key_id, row.encrypted_key)
                     key_id, sealed = ring.encrypt(row.organization_id, api_key)

@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -65,14 +66,14 @@ class EmbeddedEngine:
         run_steps: Callable[[SyncRun], Awaitable[None]],
         housekeeping: Housekeeping,
         time_limit: timedelta,
+        lock_path: Path,
     ) -> None:
         self._database = database
         self._bus = bus
         self._run_steps = run_steps
         self._housekeeping = housekeeping
         self._time_limit = time_limit
-        path = database.path
-        self._lock = FileLock(path.with_name(path.name + ".lock"), mode=0o600, thread_local=False)
+        self._lock = FileLock(lock_path, mode=0o600, thread_local=False)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._rest_until: dict[int, float] = {}
         self._ended_elsewhere: set[int] = set()

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import event
 
 from routiq_gql.clock import utc_now
-from routiq_gql.database import engine as database_engine
+from routiq_gql.database import sqlite
 from routiq_gql.emulator import generated_clinic
 from routiq_gql.errors import StorageError
 from routiq_gql.runtime import Runtime
@@ -37,7 +37,7 @@ def limit_pages(runtime: Runtime, pages: int) -> None:
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sync_engine, "RETRY_INTERVAL_SECONDS", 0.1)
-    monkeypatch.setattr(database_engine, "BUSY_TIMEOUT_SECONDS", 0)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0)
 
 
 async def test_a_disk_that_gets_full(runtime: Runtime, cliniko: Cliniko):
