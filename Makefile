@@ -8,10 +8,10 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 PIP_INSTALL = .venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak bench check schema
+.PHONY: help demo test soak bench bench-scale check schema
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/.installed ## an emulated clinic syncs in front of you (make demo PORT=9123)
 	@.venv/bin/python -m routiq_gql demo --port $(PORT)
@@ -24,6 +24,9 @@ soak: .venv/.installed-dev ## minutes-long searches for rare failures
 
 bench: .venv/.installed-dev ## memory, time per page and fan-out, beside their bare limits
 	.venv/bin/python -m tests.bench
+
+bench-scale: .venv/.installed-dev ## syncs and updates a second on PostgreSQL, with 1, 2 and 4 workers
+	.venv/bin/python -m tests.bench.scale
 
 check: .venv/.installed-dev ## style, types, who may import whom, and that migrations make the tables
 	.venv/bin/python -m ruff check .

@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     upcoming_days: int = Field(
         30, ge=1, le=366, description="An appointment this many days ahead makes a patient active."
     )
+    worker_max_syncs: int = Field(
+        50, ge=1, le=1000, description="Syncs that one process runs at the same time, with PostgreSQL."
+    )
     sync_time_limit: int = Field(
         6 * 3600, ge=1, description="Seconds that one sync may run before it fails with TIME_LIMIT."
     )
@@ -100,6 +103,11 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="The lowest level that is logged."
     )
+
+    @property
+    def uses_postgres(self) -> bool:
+        """Whether syncs may run in several processes."""
+        return self.database_url.startswith("postgresql")
 
     @field_validator("allowed_hosts", "allowed_origins", mode="before")
     @classmethod

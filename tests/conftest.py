@@ -5,8 +5,9 @@ Tests marked ``both_databases`` run on SQLite and on PostgreSQL; all others on S
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -93,16 +94,29 @@ def empty_database_url(database_kind: str, tmp_path: Path, request: pytest.Fixtu
 
 
 @pytest.fixture
-def database_url(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A database of this test's own, without rows."""
+def new_database_url(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
+    """Makes databases without rows, one at each call."""
+    numbers = count(1)
     if database_kind == "sqlite":
-        yield f"sqlite+aiosqlite:///{tmp_path}/routiq.db"
+        yield lambda: f"sqlite+aiosqlite:///{tmp_path}/routiq{next(numbers)}.db"
         return
     template = request.getfixturevalue("postgres_template")
     databases: Databases = request.getfixturevalue("postgres")
-    url = databases.create(template)
-    yield url
-    databases.drop(url)
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(databases.create(template))
+        return made[-1]
+
+    yield make
+    for url in made:
+        databases.drop(url)
+
+
+@pytest.fixture
+def database_url(database_kind: str, tmp_path: Path, new_database_url: Callable[[], str]) -> str:
+    """A database of this test's own, without rows."""
+    return new_database_url() if database_kind == "postgres" else f"sqlite+aiosqlite:///{tmp_path}/routiq.db"
 
 
 @pytest.fixture

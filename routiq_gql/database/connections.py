@@ -18,6 +18,7 @@ from routiq_gql.database.tables import (
     MirroredAppointmentType,
     MirroredAttendee,
     MirroredPatient,
+    Schedule,
     Sync,
     SyncLog,
 )
@@ -84,4 +85,6 @@ async def erase_organization(connection: AsyncConnection, organization_id: str) 
     own = select(sync.c.key).where(sync.c.organization_id == organization_id)
     await connection.execute(delete(log).where(log.c.sync_key.in_(own)))
     await connection.execute(delete(sync).where(sync.c.organization_id == organization_id))
-    await connection.execute(delete(CONNECTION).where(CONNECTION.c.organization_id == organization_id))
+    schedule = Base.metadata.tables[Schedule.__tablename__]
+    for table in (schedule, CONNECTION):
+        await connection.execute(delete(table).where(table.c.organization_id == organization_id))

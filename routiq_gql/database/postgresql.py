@@ -34,9 +34,11 @@ CONNECT_SETTINGS: dict[str, Any] = {
 }
 """A server that has vanished is noticed within some 25 s, and within 15 s while something is on its way to it."""
 
-SERVER_OPTIONS = "-c idle_in_transaction_session_timeout=10s -c tcp_user_timeout=15s"
+SERVER_OPTIONS = (
+    "-c idle_in_transaction_session_timeout=10s -c client_connection_check_interval=2s -c tcp_user_timeout=15s"
+)
 """What the server does about us: a process that stopped in the middle of a transaction loses its locks after 10 s,
-no later than its heartbeat is missed."""
+no later than its heartbeat is missed; a statement whose process has gone is ended. PostgreSQL 14 or newer."""
 
 UPGRADE_LOCK = 0x726F7574  # "rout"; any number, the same for every process that upgrades
 

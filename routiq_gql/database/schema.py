@@ -12,8 +12,11 @@ from routiq_gql.database.engine import Database
 from routiq_gql.errors import StorageError
 
 
-async def upgrade(database: Database) -> str:
+async def upgrade(database: Database, revision: str = "head") -> str:
     """Apply all missing migrations in one transaction and return the revision that the database is at.
+
+    Args:
+        revision: Where to stop, for those who want an earlier form.
 
     Raises:
         StorageError: The database is damaged, locked, can't be reached, or was written by a newer version.
@@ -21,7 +24,7 @@ async def upgrade(database: Database) -> str:
     await database.check_can_be_opened()
     async with database.writing() as connection:
         await database.lock_tables(connection)
-        return await connection.run_sync(_upgrade, database.name)
+        return await connection.run_sync(_upgrade, database.name, revision)
 
 
 def alembic_config(connection: SyncConnection | None = None) -> Config:
@@ -33,7 +36,7 @@ def alembic_config(connection: SyncConnection | None = None) -> Config:
     return config
 
 
-def _upgrade(connection: SyncConnection, name: str) -> str:
+def _upgrade(connection: SyncConnection, name: str, revision: str) -> str:
     config = alembic_config(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     before = MigrationContext.configure(connection).get_current_revision()
@@ -41,5 +44,5 @@ def _upgrade(connection: SyncConnection, name: str) -> str:
         raise StorageError(
             f"{name} was written by a newer version of Routiq. Start that version, or use another ROUTIQ_DATABASE_URL."
         )
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
     return MigrationContext.configure(connection).get_current_revision() or ""

@@ -209,7 +209,13 @@ def test_every_row_is_triggered():
     assert codes(RoutiqError) - AT_START_OR_IN_PAYLOADS <= OUTCOMES.keys()
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
+def _on_its_database(row: Row) -> Any:
+    """Only a file can be broken so."""
+    marks = [pytest.mark.sqlite_only] if row.prepare is _with_a_broken_database else []
+    return pytest.param(row, marks=marks, id=str(row))
+
+
+@pytest.mark.parametrize("row", [_on_its_database(row) for row in ROWS])
 async def test_what_every_door_answers(bare_server: Server, monkeypatch: pytest.MonkeyPatch, row: Row):
     """The status, the code and the sentence are those of the table, whichever way the client asked."""
     sync_id = await bare_server.start_sync("org_1")

@@ -2,13 +2,14 @@
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.schema import alembic_config, upgrade
-from routiq_gql.database.syncs import SYNC
+from routiq_gql.database.syncs import SYNC, change_running
+from routiq_gql.database.tables import Base
 from routiq_gql.sync.progress import SyncMode
 from routiq_gql.sync.store import first_values
 from tests.database.check_migrations import check
@@ -56,3 +57,45 @@ async def test_errors_do_not_show_what_was_to_be_stored(database):
         async with database.writing() as connection:
             await connection.execute(insert(SYNC).values(**row, sync_id="one"))
     assert "org_secret" not in str(caught.value)
+
+
+EARLIER = [
+    script.revision
+    for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()
+    if script.nextrev  # all but the newest
+]
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+async def test_an_earlier_form_is_brought_up_to_date_with_its_rows(empty_database_url, revision):
+    """Whoever upgrades from any earlier version keeps every connection, every sync, and the one that runs."""
+    database = Database(empty_database_url)
+    await upgrade(database, revision)
+    now = utc_now()
+    rows = {
+        "connections": {
+            "organization_id": "org_a",
+            "state": "connected",
+            "base_url": "https://a",
+            "shard": "au1",
+            "encrypted_key": b"\x00\xff",
+            "encryption_key_id": "k",
+            "created_at": now,
+            "updated_at": now,
+        },
+        "syncs": {**first_values(SyncMode.FULL, now), "organization_id": "org_a", "version": 7, "epoch": 3}
+        | {"sync_id": "sync_a", "checkpoint": {"step": 4, "last": "99"}},
+        "mirrors": {"organization_id": "org_a", "generation": 1, "patients_in_cliniko": 641, "synced_at": now},
+    }
+    async with database.writing() as connection:
+        for name, values in rows.items():
+            await connection.execute(insert(Base.metadata.tables[name]).values(**values))
+    assert await upgrade(database) not in {revision, ""}
+    async with database.reading() as connection:
+        for name, values in rows.items():
+            table = Base.metadata.tables[name]
+            (row,) = await connection.execute(select(table))
+            assert {key: row._mapping[key] for key in values} == values
+    async with database.writing() as connection:
+        assert await change_running(connection, 1, 3, {"patients_found": 8}) is not None, "the running one goes on"
+    await database.close()

@@ -51,6 +51,7 @@ async def test_fifty_starts_from_two_processes_make_one_sync(settings: Settings,
     cliniko.emulator.latency_seconds = 0.05
     environment = {**os.environ, "ROUTIQ_DATABASE_URL": settings.database_url, "ROUTIQ_LOG_LEVEL": "ERROR"}
     environment["ROUTIQ_CLINIKO_REQUESTS_PER_MINUTE"] = "0"
+    environment["ROUTIQ_ENCRYPTION_KEYS"] = settings.encryption_keys
     async with open_runtime(settings, run_syncs=False) as here:
         await here.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, check=False)
         others = [
