@@ -67,10 +67,11 @@ def configure_logging(settings: Settings, *, quiet: bool = False) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     # They tell of every request or statement, below which our own lines would drown.
-    for noisy in ("httpx", "httpcore", "alembic", "aiosqlite", "asyncio", "psycopg"):
+    for noisy in ("httpx", "httpcore", "alembic", "aiosqlite", "asyncio"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
-    # It tells every failure of the database with a traceback; the engine tells it in a line.
-    logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
+    # They tell every failure of the database at length and again and again; we tell it once, in a line.
+    for verbose in ("procrastinate", "psycopg"):
+        logging.getLogger(verbose).setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -29,8 +29,8 @@ def test_the_short_benchmark_of_workers_measures_everything():
     )
     assert ran.returncode == 0, ran.stderr
     assert ran.stderr == ""
-    rows = [line.split() for line in ran.stdout.splitlines() if line[:2] in {"1 ", "2 "}]
-    assert [len(row) for row in rows] == [3, 3, 7, 7]
+    rows = [line.split() for line in ran.stdout.splitlines() if line.startswith("1 ")]
+    assert [len(row) for row in rows] == [3, 7]
     assert all(float(cell) > 0 for row in rows for cell in row)
 
 

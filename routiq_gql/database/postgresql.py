@@ -16,12 +16,13 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from routiq_gql.database.tables import Base
 from routiq_gql.errors import DatabaseAway, SettingsError, StorageError
 
 POOL_SIZE = 10
 POOL_OVERFLOW = 10
-POOL_WAIT_SECONDS = 10
-"""How long a transaction waits for one of these connections."""
+POOL_WAIT_SECONDS = 30
+"""How long a transaction waits for one of these connections, as SQLite's waits for its lock."""
 
 CONNECT_SETTINGS: dict[str, Any] = {
     "connect_timeout": 5,
@@ -130,7 +131,7 @@ class PostgresServer:
         # The write-ahead log and its backups keep older states for as long as their owner decided.
         async with engine.connect() as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")
-            await connection.execute(text("VACUUM"))
+            await connection.execute(text(f"VACUUM {', '.join(Base.metadata.tables)}"))
         return True
 
     def _note_back(self, *_: object) -> None:

@@ -39,16 +39,22 @@ async def next_sync_at(connection: AsyncConnection, organization_id: str) -> dat
     return (await connection.execute(query)).scalar_one_or_none()
 
 
-async def due_schedules(connection: AsyncConnection, now: datetime, limit: int) -> Sequence[Row[Any]]:
-    """Schedules that are due, the longest first, locked; never those whose connection can't be used."""
+async def due_schedules(
+    connection: AsyncConnection, now: datetime, limit: int, *, to_change: bool = False
+) -> Sequence[Row[Any]]:
+    """Schedules that are due, the longest first; never those whose connection can't be used.
+
+    With ``to_change`` those that somebody else is just changing are left out, and nobody else changes the others.
+    """
     query = (
         select(SCHEDULE)
         .join(CONNECTION, CONNECTION.c.organization_id == SCHEDULE.c.organization_id)
         .where(SCHEDULE.c.next_at <= now, CONNECTION.c.state == USABLE)
         .order_by(SCHEDULE.c.next_at)
         .limit(limit)
-        .with_for_update(of=SCHEDULE, skip_locked=True)
     )
+    if to_change:
+        query = query.with_for_update(of=SCHEDULE, skip_locked=True)
     return (await connection.execute(query)).all()
 
 

@@ -30,11 +30,14 @@ class Scheduler:
         Raises:
             StorageError: The database can't be used.
         """
+        async with self._database.reading() as connection:
+            if not await due_schedules(connection, utc_now(), 1):
+                return  # as almost always, and then nobody needs to wait for a write
         started = []
         try:
             async with self._database.writing() as connection:
                 now = utc_now()
-                for schedule in await due_schedules(connection, now, MOST_AT_ONCE):
+                for schedule in await due_schedules(connection, now, MOST_AT_ONCE, to_change=True):
                     await put_off(connection, schedule, now)
                     row = await begin_sync(connection, engine, schedule.organization_id, Priority.SCHEDULE)
                     if row is not None:

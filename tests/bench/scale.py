@@ -152,9 +152,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.scale", description="Measure syncs on PostgreSQL with several workers."
     )
-    parser.add_argument("--quick", action="store_true", help="a short look: few syncs, 1 and 2 workers")
-    quick = parser.parse_args().quick
-    asyncio.run(measure([1, 2], 4, 6, 0.2) if quick else measure([1, 2, 4], 40, 200, 3.0))
+    parser.add_argument("--quick", action="store_true", help="a short look: few syncs, one worker")
+    parser.add_argument("--syncs", type=int, default=40, help="syncs that are run as fast as they can (40)")
+    parser.add_argument("--running", type=int, default=200, help="syncs that are under way at the same time (200)")
+    given = parser.parse_args()
+    asyncio.run(measure([1], 4, 6, 0.2) if given.quick else measure([1, 2, 4], given.syncs, given.running, 3.0))
 
 
 if __name__ == "__main__":

@@ -138,9 +138,9 @@ async def test_after_a_standstill_not_all_begin_at_once(
 
     due_schedules = scheduler.due_schedules
 
-    async def asked(*arguments):
+    async def asked(*arguments, **options):
         begun.append(0)
-        return await due_schedules(*arguments)
+        return await due_schedules(*arguments, **options)
 
     monkeypatch.setattr(scheduler, "begin_sync", counted)
     monkeypatch.setattr(scheduler, "due_schedules", asked)

@@ -5,6 +5,8 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.settings import Settings
@@ -12,6 +14,8 @@ from routiq_gql.sync.progress import FailureCode, SyncState, SyncStep
 from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.sync.clinic import LIMIT_SECONDS, ORGANIZATION, follow, run_sync, start, stored_rows
 from tests.sync.conftest import Cliniko
+
+pytestmark = pytest.mark.both_databases
 
 ROOT = Path(__file__).parents[2]
 

@@ -41,6 +41,8 @@ async def introduce(connection: AsyncConnection, worker_id: int, name: str, max_
         ),
         {"id": worker_id, "name": name, "max_syncs": max_syncs},
     )
+    gone = "DELETE FROM procrastinate_workers WHERE last_heartbeat < now() - interval '10 minutes'"
+    await connection.execute(text(gone))
     await connection.execute(text("DELETE FROM workers WHERE id NOT IN (SELECT id FROM procrastinate_workers)"))
 
 

@@ -164,7 +164,7 @@ class Clinics:
 
 @asynccontextmanager
 async def clinics(
-    settings: Settings, number: int, patients: int = 450, latency_seconds: float = 0.25
+    settings: Settings, number: int, patients: int = 450, *, latency_seconds: float
 ) -> AsyncIterator[Clinics]:
     """So many connected organizations, and a process that starts and watches syncs but runs none."""
     clinic: Clinic = generated_clinic(patients, utc_now())

@@ -23,6 +23,8 @@ from tests.sync.postgres.processes import LIMIT_SECONDS, Clinics, Process, clini
 pytestmark = [pytest.mark.postgres_only, pytest.mark.timeout(300)]
 
 FEW, MANY = 5, 20
+SLOW, QUICK = 0.6, 0.02
+"""How long Cliniko takes for an answer, in seconds: until something was done to the processes, and after it."""
 PROGRESS = "subscription ($id: ID!) { syncProgress(syncId: $id) { status version progressPercentage } }"
 
 
@@ -33,7 +35,7 @@ async def syncs_on(group: Clinics, process: Process) -> list[str]:
     return [sync_id for one in workers if one.name.endswith(f":{process.pid}") for sync_id in one.sync_ids]
 
 
-async def until_both_work(group: Clinics, *processes: Process) -> None:
+async def until_all_work(group: Clinics, *processes: Process) -> None:
     """Each of the processes runs some of the syncs, and all of those have stored something."""
     async with asyncio.timeout(LIMIT_SECONDS):
         while not all([await syncs_on(group, process) for process in processes]):
@@ -42,70 +44,58 @@ async def until_both_work(group: Clinics, *processes: Process) -> None:
 
 
 @asynccontextmanager
-async def two_workers(settings: Settings, number: int) -> AsyncIterator[tuple[Clinics, Process, Process]]:
-    """Two worker processes that share so many syncs about evenly."""
-    shared = settings.model_copy(update={"worker_max_syncs": number // 2 + 1})
-    async with clinics(shared, number) as group, AsyncExitStack() as stack:
-        first = await stack.enter_async_context(worker(shared))
-        second = await stack.enter_async_context(worker(shared))
-        for one in (first, second):
-            await one.until_printed("Runs up to")
+async def at_work(settings: Settings, syncs: int, workers: int) -> AsyncIterator[tuple[Clinics, list[Process]]]:
+    """So many worker processes that share so many syncs about evenly, none of which comes to its end soon."""
+    shared = settings.model_copy(update={"worker_max_syncs": -(-syncs // workers)})
+    async with clinics(shared, syncs, latency_seconds=SLOW) as group, AsyncExitStack() as stack:
+        processes = [await stack.enter_async_context(worker(shared)) for _ in range(workers)]
+        for process in processes:
+            await process.until_printed("Runs up to")
         await group.start()
-        await until_both_work(group, first, second)
-        yield group, first, second
+        await until_all_work(group, *processes)
+        yield group, processes
 
 
-async def kill_one(settings: Settings, number: int) -> None:
-    async with two_workers(settings, number) as (group, first, _second):
-        first.send(signal.SIGKILL)
-        await group.until_ended()
-
-
-async def test_a_worker_is_killed(settings: Settings):
-    """kill -9 of a worker: its syncs go on from where they were, at the other one or at the one in its place."""
-    await kill_one(settings, FEW)
-
-
-@pytest.mark.soak
-async def test_a_worker_of_twenty_syncs_is_killed(settings: Settings):
-    """The same with twenty syncs."""
-    await kill_one(settings, MANY)
-
-
-async def freeze_one(settings: Settings, number: int) -> None:
-    async with two_workers(settings, number) as (group, first, second):
-        lost = await syncs_on(group, first)
-        first.send(signal.SIGSTOP)
+async def kill_and_freeze(settings: Settings, syncs: int) -> None:
+    async with at_work(settings, syncs, 3) as (group, (killed, frozen, _third)):
+        lost = await syncs_on(group, frozen)
+        pid = frozen.pid
+        frozen.send(signal.SIGSTOP)
+        killed.send(signal.SIGKILL)
+        group.emulator.latency_seconds = QUICK
         async with asyncio.timeout(LIMIT_SECONDS):
-            while not set(lost) & set(await syncs_on(group, second)):
+            while set(lost) & set(await syncs_on(group, frozen)):
                 await asyncio.sleep(0.1)
-        first.send(signal.SIGCONT)
         await group.until_ended()
+        assert frozen.pid == pid
+        frozen.send(signal.SIGCONT)
         async with asyncio.timeout(LIMIT_SECONDS):
-            while not first.codes:
+            while not frozen.codes:
                 await asyncio.sleep(0.05)
-        assert first.codes[0] == EXIT_LOST
+        assert frozen.codes[0] == EXIT_LOST
+        await group.until_ended()
 
 
-async def test_a_worker_is_frozen_and_wakes_up(settings: Settings):
-    """A machine that stood still for a while: others do its work, and when it wakes up it stops itself."""
-    await freeze_one(settings, FEW)
+async def test_a_worker_is_killed_and_another_frozen(settings: Settings):
+    """Others go on with their syncs from where they were; the frozen one, when it wakes up, spoils nothing and ends."""
+    await kill_and_freeze(settings, FEW)
 
 
 @pytest.mark.soak
-async def test_a_worker_of_twenty_syncs_is_frozen_and_wakes_up(settings: Settings):
+async def test_workers_of_twenty_syncs_are_killed_and_frozen(settings: Settings):
     """The same with twenty syncs."""
-    await freeze_one(settings, MANY)
+    await kill_and_freeze(settings, MANY)
 
 
-async def stop_one(settings: Settings, number: int) -> None:
-    async with two_workers(settings, number) as (group, first, second):
+async def stop_one(settings: Settings, syncs: int) -> None:
+    async with at_work(settings, syncs, 2) as (group, (first, second)):
         handed_over = await syncs_on(group, first)
         assert await first.leave(signal.SIGTERM) == 0
         async with group.runtime.database.reading() as connection:
             workers = await read_workers(connection)
         assert [one.name.endswith(f":{second.pid}") for one in workers] == [True], "it took its leave"
         assert handed_over
+        group.emulator.latency_seconds = QUICK
         await group.until_ended()
 
 
@@ -120,12 +110,12 @@ async def test_a_worker_of_twenty_syncs_is_told_to_stop(settings: Settings):
     await stop_one(settings, MANY)
 
 
-async def restart_database(number: int) -> None:
+async def restart_database(syncs: int) -> None:
     with Cluster() as cluster:
         settings = Settings(
             database_url=cluster.url, encryption_keys=ENCRYPTION_KEYS, cliniko_requests_per_minute=0, reread_seconds=1
         )
-        async with two_workers(settings, number) as (group, _first, _second), AsyncExitStack() as stack:
+        async with at_work(settings, syncs, 2) as (group, _workers), AsyncExitStack() as stack:
             api = await stack.enter_async_context(Process(settings, "serve", "--port", "0", is_kept=False))
             url = (await api.until_printed("/graphql")).split()[-1].removesuffix("/graphql")
             http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=LIMIT_SECONDS))
@@ -133,6 +123,7 @@ async def restart_database(number: int) -> None:
             status = f"/api/v1/sync/status/{group.sync_ids[1]}"
             assert (await http.get(status)).status_code == 200
             cluster.stop()
+            group.emulator.latency_seconds = QUICK
             answer = await http.get(status)
             assert (answer.status_code, answer.json()["code"]) == (503, "DATABASE_AWAY")
             assert "can't be reached at the moment" in answer.json()["detail"]
@@ -180,8 +171,8 @@ async def test_the_database_restarts_under_twenty_syncs(settings: Settings):
     await restart_database(MANY)
 
 
-async def kill_api(settings: Settings, number: int) -> None:
-    async with clinics(settings, number) as group, AsyncExitStack() as stack:
+async def kill_api(settings: Settings, syncs: int) -> None:
+    async with clinics(settings, syncs, latency_seconds=SLOW) as group, AsyncExitStack() as stack:
         await stack.enter_async_context(worker(settings))
         first, second = [
             await stack.enter_async_context(Process(settings, "serve", "--port", "0", is_kept=False)) for _ in range(2)
@@ -209,6 +200,7 @@ async def kill_api(settings: Settings, number: int) -> None:
         followers = [asyncio.create_task(follow(sync_id)) for sync_id in group.sync_ids for _ in range(3)]
         await group.until_all_read()
         first.send(signal.SIGKILL)
+        group.emulator.latency_seconds = QUICK
         await group.until_ended()
         async with asyncio.timeout(LIMIT_SECONDS):
             for versions in await asyncio.gather(*followers):
