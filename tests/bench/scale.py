@@ -116,12 +116,12 @@ async def measure(counts: list[int], busy: int, running: int, latency_seconds: f
             addresses = [(await child.receive())["base_url"] for child in (quick, slow)]
             for number in counts:
                 async with workers(settings, number, runtime):
-                    show_progress(f"{number} workers: {busy} syncs as fast as they can")
+                    show_progress(f"Workers: {number}. {busy} syncs as fast as they can")
                     names = await connect(runtime, addresses[0], busy)
                     await run_all(runtime, names[: max(1, busy // 4)])  # what is slow the first time
                     seconds, changes, _ = await run_all(runtime, names)
                     throughput.append([str(number), f"{busy / seconds:.1f}", f"{changes / seconds:.0f}"])
-                    show_progress(f"{number} workers: {running} syncs under way")
+                    show_progress(f"Workers: {number}. {running} syncs under way")
                     names = await connect(runtime, addresses[1], running)
                     seconds, changes, seen = await run_all(runtime, names)
                     delays.append(
