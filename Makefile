@@ -10,10 +10,10 @@ GRAPHIQL = routiq_gql/api/graphql/graphiql/assets
 PIP_INSTALL = .venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak bench check schema graphiql wheel screenshot
+.PHONY: help demo test soak bench bench-scale check schema graphiql wheel screenshot
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/.installed ## an emulated clinic syncs in front of you (make demo PORT=9123)
 	@if command -v npm >/dev/null; then $(MAKE) --silent graphiql || \
@@ -34,11 +34,15 @@ soak: .venv/.installed-dev ## minutes-long searches for rare failures
 bench: .venv/.installed-dev ## memory, time per page and fan-out, beside their bare limits
 	.venv/bin/python -m tests.bench
 
-check: .venv/.installed-dev ## style, types, and who may import whom
+bench-scale: .venv/.installed-dev ## syncs and updates a second on PostgreSQL, with 1, 2 and 4 workers
+	.venv/bin/python -m tests.bench.scale
+
+check: .venv/.installed-dev ## style, types, who may import whom, and that migrations make the tables
 	.venv/bin/python -m ruff check .
 	.venv/bin/python -m ruff format --check .
 	.venv/bin/python -m mypy
 	.venv/bin/lint-imports
+	.venv/bin/python -m tests.database.check_migrations
 
 schema: .venv/.installed-dev ## write schema.graphql, and what is generated from it, anew from the code
 	.venv/bin/python -m routiq_gql schema --output schema.graphql

@@ -93,6 +93,21 @@ def create_app(
     return app
 
 
+def create_worker_app(settings: Settings, runtime: Runtime) -> Starlette:
+    """What a worker answers to those who look after it: health and metrics, and nothing of any organization."""
+    app = Starlette(
+        routes=health_routes(),
+        middleware=[
+            Middleware(Guard, settings=settings, origins=compile_origins(())),
+            Middleware(FaultBarrier),
+        ],
+        exception_handlers={HTTPException: _on_http_exception, RoutiqError: _on_routiq_error},
+    )
+    app.state.settings = settings
+    _attach(app, runtime)
+    return app
+
+
 def _attach(app: Starlette, runtime: Runtime) -> None:
     async def find_problem() -> str | None:
         try:

@@ -9,7 +9,8 @@ statuses and GraphQL codes; nothing here is logged as an error.
     ├── Forbidden              the viewer may not reach this organization
     ├── RateLimited            more at once, or in a short time, than anyone needs
     ├── SettingsError          a setting is missing or wrong; the server can't start with it
-    └── StorageError           the database file can't be used: corrupt, too new, locked, full
+    └── StorageError           the database can't be used: corrupt, too new, locked, full
+        └── DatabaseAway       the database server can't be reached, but will be again
 """
 
 from typing import ClassVar
@@ -70,3 +71,12 @@ class StorageError(RoutiqError):
     """The database can't be used as it is; the sentence says why and what to do."""
 
     code = "STORAGE"
+
+
+class DatabaseAway(StorageError):
+    """The database server can't be reached or has no connection free; asking again soon helps.
+
+    Its sentence is for clients; what the operator needs to know is logged where it is found out.
+    """
+
+    code = "DATABASE_AWAY"

@@ -69,6 +69,9 @@ def configure_logging(settings: Settings, *, quiet: bool = False) -> None:
     # They tell of every request, socket (with its address) or statement, below which our own lines would drown.
     for noisy in ("httpx", "httpcore", "alembic", "aiosqlite", "asyncio", "uvicorn.error"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+    # They tell every failure of the database at length and again and again; we tell it once, in a line.
+    for verbose in ("procrastinate", "psycopg"):
+        logging.getLogger(verbose).setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

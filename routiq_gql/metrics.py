@@ -5,6 +5,7 @@ sums of this process since its start. No label names an organization or a sync: 
 that Prometheus keeps, and whose clinic it is is nobody's business there.
 """
 
+from math import nan
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
@@ -60,6 +61,22 @@ PEERS_DROPPED = Counter(
     ["transport"],
     registry=REGISTRY,
 )
+QUEUE_DEPTH = Gauge("routiq_queue_depth", "Syncs that wait for a worker, over all processes.", registry=REGISTRY)
+QUEUE_AGE = Gauge(
+    "routiq_queue_age_seconds",
+    "How long the sync that has waited longest for a worker has been waiting.",
+    registry=REGISTRY,
+)
+WORKERS_ALIVE = Gauge("routiq_workers_alive", "Processes alive that run syncs.", registry=REGISTRY)
+RESCUES = Counter(
+    "routiq_rescues", "Syncs that this process took from a silent worker or found without one.", registry=REGISTRY
+)
+FLUSH_LAG = Histogram(
+    "routiq_flush_lag_seconds",
+    "Time from a change of a sync to the moment at which other processes are told, with PostgreSQL.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2.5, 5, 10),
+    registry=REGISTRY,
+)
 HTTP_REQUESTS = Counter(
     "routiq_http_requests",
     "HTTP requests answered, by route (none: no route was reached), method and class of status.",
@@ -108,8 +125,23 @@ def http_request(route: str | None, method: str, status: int) -> None:
     HTTP_REQUESTS.labels(route or "none", method if method in METHODS else "other", f"{status // 100}xx").inc()
 
 
-def exposition(*, syncs_running: int, subscribers: int) -> bytes:
-    """Everything as text, with what is counted at the moment of asking."""
+def rescued(syncs: int) -> None:
+    """So many syncs had nobody who runs them, and will be run again."""
+    RESCUES.inc(syncs)
+
+
+def flushed(seconds: float) -> None:
+    """News were sent to other processes, the oldest of them after so long."""
+    FLUSH_LAG.observe(seconds)
+
+
+def exposition(
+    *, syncs_running: int, subscribers: int, waiting: float = nan, oldest_seconds: float = nan, workers: float = nan
+) -> bytes:
+    """Everything as text, with what is counted at the moment of asking; what is not known is not a number."""
     SYNCS_RUNNING.set(syncs_running)
     SUBSCRIBERS.set(subscribers)
+    QUEUE_DEPTH.set(waiting)
+    QUEUE_AGE.set(oldest_seconds)
+    WORKERS_ALIVE.set(workers)
     return generate_latest(REGISTRY)

@@ -1,27 +1,33 @@
 """Wires the parts of one process by hand: database, keys, bus, engine and services.
 
-Used by the app and by the command line.
+Used by the app and by the command line. What only PostgreSQL needs is loaded by name: users of SQLite don't have it.
 """
 
 import asyncio
 import traceback
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 
 import structlog
 
+from routiq_gql.cliniko import PacerRegistry
 from routiq_gql.database.engine import Database
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.database.schema import upgrade
 from routiq_gql.settings import Settings
-from routiq_gql.sync.bus import InProcessBus
+from routiq_gql.sync.bus import InProcessBus, ProgressBus
 from routiq_gql.sync.clients import ClientOpener
 from routiq_gql.sync.connections import ConnectionService
-from routiq_gql.sync.engine import EmbeddedEngine
+from routiq_gql.sync.embedded import EmbeddedEngine
+from routiq_gql.sync.engine import SyncEngine
 from routiq_gql.sync.housekeeping import Housekeeping
 from routiq_gql.sync.pipeline import Pipeline
+from routiq_gql.sync.runner import SyncRunner
+from routiq_gql.sync.scheduler import Scheduler
+from routiq_gql.sync.schedules import ScheduleService
 from routiq_gql.sync.service import SyncService
 
 log = structlog.get_logger(__name__)
@@ -37,58 +43,72 @@ class Runtime:
 
     settings: Settings
     database: Database
-    bus: InProcessBus
-    engine: EmbeddedEngine
+    bus: ProgressBus
+    engine: SyncEngine
     connections: ConnectionService
     syncs: SyncService
+    schedules: ScheduleService
     worker: asyncio.Task[None] | None
 
     @property
     def is_working(self) -> bool:
-        """Whether the worker lives: it runs syncs, or waits for the lock that another process holds."""
-        return self.worker is not None and not self.worker.done()
+        """Whether this process does its share: its worker lives, or it leaves syncs to other processes."""
+        return self.worker is None or not self.worker.done()
 
 
 @asynccontextmanager
-async def open_runtime(settings: Settings, *, run_syncs: bool = True) -> AsyncIterator[Runtime]:
+async def open_runtime(
+    settings: Settings, *, run_syncs: bool = True, only_if_alone: bool = False
+) -> AsyncIterator[Runtime]:
     """Bring the database up to date and open everything; with ``run_syncs``, run syncs in the background.
 
-    On leaving, running syncs are stopped within ``shutdown_grace_seconds`` and go on with the next start.
+    On leaving, running syncs are stopped within ``shutdown_grace_seconds`` and go on elsewhere, or with the next start.
+
+    Args:
+        only_if_alone: Run syncs only while no other process does, which is always so with SQLite.
 
     Raises:
         StorageError: The database can't be used.
         SettingsError: The encryption keys are missing or wrong.
     """
-    database = Database(settings.database_url)
-    try:
+    async with AsyncExitStack() as stack:
+        database = Database(settings.database_url)
+        stack.push_async_callback(database.close)
         await upgrade(database)
         keys = KeyStore(settings.encryption_keys, database.path)
         keys.load()  # wrong keys end the start, not the first sync
-        bus = InProcessBus()
-        clients = ClientOpener(database, keys, settings)
-        pipeline = Pipeline(database, clients, settings)
-        engine = EmbeddedEngine(
-            database,
-            bus,
-            pipeline.run,
-            Housekeeping(database, settings),
-            timedelta(seconds=settings.sync_time_limit),
-        )
+        time_limit = timedelta(seconds=settings.sync_time_limit)
+        housekeeping = Housekeeping(database, settings)
+        bus: ProgressBus
+        engine: SyncEngine
+        if database.path is not None:
+            bus = InProcessBus()
+            clients = ClientOpener(database, keys, settings, PacerRegistry(settings.cliniko_requests_per_minute))
+            runner = SyncRunner(database, bus, Pipeline(database, clients, settings).run, time_limit)
+            lock_path = database.path.with_name(database.path.name + ".lock")
+            engine = EmbeddedEngine(database, runner, housekeeping, Scheduler(database, bus), lock_path)
+        else:
+            postgres = import_module("routiq_gql.sync.postgres")
+            bus = await stack.enter_async_context(postgres.PostgresBus(database))
+            pacers = postgres.shared_pacers(database, settings.cliniko_requests_per_minute)
+            clients = ClientOpener(database, keys, settings, pacers)
+            runner = SyncRunner(database, bus, Pipeline(database, clients, settings).run, time_limit)
+            engine = postgres.DistributedEngine(
+                *(database, bus, runner, housekeeping, Scheduler(database, bus), settings), only_if_alone=only_if_alone
+            )
         connections = ConnectionService(database, keys, clients, engine, bus, settings)
         syncs = SyncService(database, bus, engine, settings)
         worker = asyncio.create_task(engine.run_worker(), name="sync engine") if run_syncs else None
         if worker is not None:
             worker.add_done_callback(_tell_of_fault)
         try:
-            yield Runtime(settings, database, bus, engine, connections, syncs, worker)
+            yield Runtime(settings, database, bus, engine, connections, syncs, ScheduleService(database), worker)
         finally:
             await engine.close(timedelta(seconds=settings.shutdown_grace_seconds))
             if worker is not None:
                 worker.cancel()
                 with suppress(asyncio.CancelledError):
                     await worker
-    finally:
-        await database.close()
 
 
 def _tell_of_fault(worker: asyncio.Task[None]) -> None:

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from routiq_gql.errors import SettingsError
 
@@ -25,13 +27,16 @@ class Settings(BaseSettings):
 
     database_url: str = Field(
         "sqlite+aiosqlite:///./routiq.db",
-        description="Where everything is stored, as an SQLAlchemy URL. A relative path starts in the current folder.",
+        repr=False,
+        description="Where everything is stored, as an SQLAlchemy URL. A relative path starts in the current folder. "
+        "PostgreSQL is `postgresql+psycopg://user:password@host/database`.",
     )
     encryption_keys: str = Field(
         "",
         repr=False,
         description="Keys that encrypt Cliniko API keys at rest: `id:base64` pairs of 32 bytes, separated by commas, "
-        "the first one encrypts. Empty: a key file (mode 0600) is made beside the SQLite database.",
+        "the first one encrypts. Empty: a key file (mode 0600) is made beside the SQLite database. "
+        "Needed with PostgreSQL, the same for all processes.",
     )
     contact_email: str = Field(
         "",
@@ -64,6 +69,9 @@ class Settings(BaseSettings):
     recent_days: int = Field(30, ge=1, le=366, description="An appointment this many days back makes a patient active.")
     upcoming_days: int = Field(
         30, ge=1, le=366, description="An appointment this many days ahead makes a patient active."
+    )
+    worker_max_syncs: int = Field(
+        50, ge=1, le=1000, description="Syncs that one process runs at the same time, with PostgreSQL."
     )
     sync_time_limit: int = Field(
         6 * 3600, ge=1, description="Seconds that one sync may run before it fails with TIME_LIMIT."
@@ -113,6 +121,11 @@ class Settings(BaseSettings):
         "INFO", description="The lowest level that is logged."
     )
 
+    @property
+    def uses_postgres(self) -> bool:
+        """Whether syncs may run in several processes."""
+        return self.database_url.startswith("postgresql")
+
     @field_validator("allowed_hosts", "allowed_origins", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
@@ -121,8 +134,15 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _check_database(cls, value: str) -> str:
-        if not value.startswith("sqlite+aiosqlite:///"):
-            raise ValueError("must start with sqlite+aiosqlite:/// followed by the path of the database file")
+        if not value.startswith(("sqlite+aiosqlite:///", "postgresql+psycopg://")):
+            raise ValueError(
+                "must start with sqlite+aiosqlite:/// followed by the path of the database file, or with "
+                "postgresql+psycopg:// followed by user:password@host/database"
+            )
+        try:
+            make_url(value)
+        except ArgumentError:
+            raise ValueError("is no URL; characters such as @ and / in a password are written as %40 and %2F") from None
         return value
 
     @field_validator("contact_email")

@@ -19,6 +19,21 @@ ROWS = [
 ]
 
 
+@pytest.mark.postgres_only
+@pytest.mark.usefixtures("postgres")  # left out, or failed, where there is no PostgreSQL
+@pytest.mark.timeout(300)
+def test_the_short_benchmark_of_workers_measures_everything():
+    """The same for syncs in several processes."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.bench.scale", "--quick"], cwd=ROOT, env=os.environ, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr == ""
+    rows = [line.split() for line in ran.stdout.splitlines() if line.startswith("1 ")]
+    assert [len(row) for row in rows] == [3, 7]
+    assert all(float(cell) > 0 for row in rows for cell in row)
+
+
 @pytest.mark.timeout(300)
 def test_the_short_benchmark_measures_everything():
     """Whoever changes how a sync runs can still measure what it costs."""

@@ -31,6 +31,11 @@ def test_names_have_a_prefix_and_a_unit():
         "routiq_frames_sent": "counter",
         "routiq_peers_dropped": "counter",
         "routiq_http_requests": "counter",
+        "routiq_queue_depth": "gauge",
+        "routiq_queue_age_seconds": "gauge",
+        "routiq_workers_alive": "gauge",
+        "routiq_rescues": "counter",
+        "routiq_flush_lag_seconds": "histogram",
     }
     assert all(family.documentation.endswith(".") for family in families.values())
 

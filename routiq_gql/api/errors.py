@@ -69,6 +69,7 @@ OUTCOMES = {
     ),
     # Not the caller's fault.
     "NOT_READY": Outcome(503, "Not ready"),
+    "DATABASE_AWAY": Outcome(503, "Database not available", "INTERNAL"),
     "STORAGE": Outcome(503, "Database not available", "INTERNAL", is_shown=False),
     "INTERNAL": Outcome(500, "Internal error", "INTERNAL", is_shown=False),
 }

@@ -6,6 +6,7 @@ Metrics are shown to programs on this machine only: they name no clinic, but tel
 
 import ipaddress
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,7 +15,7 @@ from starlette.routing import Route
 from routiq_gql import metrics
 from routiq_gql.api.callers import runtime_of
 from routiq_gql.api.errors import refusal
-from routiq_gql.errors import Forbidden
+from routiq_gql.errors import Forbidden, StorageError
 
 FindProblem = Callable[[], Awaitable[str | None]]
 """Says in one sentence what keeps the process from doing its work, or ``None``."""
@@ -44,7 +45,11 @@ async def _metrics(request: Request) -> Response:
     if request.client is None or not _is_loopback(request.client.host):
         raise Forbidden("Metrics are shown to programs on the server's own machine only.")
     runtime = runtime_of(request)
-    text = metrics.exposition(syncs_running=runtime.engine.running, subscribers=runtime.bus.watcher_count)
+    known: dict[str, float] = {}
+    with suppress(StorageError):
+        queue = await runtime.engine.queue_state()
+        known = {"waiting": queue.waiting, "oldest_seconds": queue.oldest_seconds, "workers": queue.workers}
+    text = metrics.exposition(syncs_running=runtime.engine.running, subscribers=runtime.bus.watcher_count, **known)
     return Response(text, headers=_UNCACHED | {"Content-Type": metrics.CONTENT_TYPE})
 
 

@@ -1,4 +1,4 @@
-"""``routiq-gql db``: care for the database file."""
+"""``routiq-gql db``: care for the database."""
 
 import typer
 
@@ -31,4 +31,4 @@ async def _upgrade(settings: Settings) -> str:
         revision = await upgrade_schema(database)
     finally:
         await database.close()
-    return f"{database.path} is at revision {revision}."
+    return f"{database.name} is at revision {revision}."

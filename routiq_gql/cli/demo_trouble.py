@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from routiq_gql.emulator import EMULATED_API_KEY, Clinic, Emulator, Fault, FaultKind, RecordedRequest
 from routiq_gql.errors import BadInput
-from routiq_gql.sync.engine import EmbeddedEngine
+from routiq_gql.sync.embedded import EmbeddedEngine
 
 TROUBLE_PATH = "/demo/trouble"
 PATIENTS = "patients"

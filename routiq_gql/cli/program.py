@@ -7,7 +7,21 @@ from typing import Annotated, TextIO
 import typer
 
 from routiq_gql import __version__
-from routiq_gql.cli import connect, database, demo, disconnect, emulator, keys, schema, serve, status, sync
+from routiq_gql.cli import (
+    connect,
+    database,
+    demo,
+    disconnect,
+    emulator,
+    keys,
+    schedule,
+    schema,
+    serve,
+    status,
+    sync,
+    worker,
+    workers,
+)
 from routiq_gql.cli.running import EXIT_FAILED, EXIT_STOPPED, EXIT_USAGE, Stopped
 from routiq_gql.cli.terminal import clean_text
 from routiq_gql.errors import RoutiqError
@@ -38,10 +52,13 @@ def _program(
 
 app.command(epilog=demo.EXAMPLES)(demo.demo)
 app.command(epilog=serve.EXAMPLES)(serve.serve)
+app.command(epilog=worker.EXAMPLES)(worker.worker)
+app.command(epilog=workers.EXAMPLES)(workers.workers)
 app.command(epilog=connect.EXAMPLES)(connect.connect)
 app.command(epilog=disconnect.EXAMPLES)(disconnect.disconnect)
 app.command(epilog=status.CONNECTIONS_EXAMPLES)(status.connections)
 app.command(epilog=sync.EXAMPLES)(sync.sync)
+app.command(epilog=schedule.EXAMPLES)(schedule.schedule)
 app.command(epilog=status.STATUS_EXAMPLES)(status.status)
 app.command(epilog=schema.EXAMPLES)(schema.schema)
 app.command(epilog=emulator.EXAMPLES)(emulator.emulator)

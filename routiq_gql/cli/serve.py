@@ -19,24 +19,27 @@ EXAMPLES = "Example: routiq-gql serve --port 8080"
 def serve(
     host: Annotated[str, typer.Option(help="A name or address of this machine.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 8000,
+    with_worker: Annotated[
+        bool, typer.Option("--with-worker", help="Run syncs in this process too, with PostgreSQL. With SQLite it does.")
+    ] = False,
 ) -> None:
-    """Serve GraphQL, REST and the page, and run syncs."""
+    """Serve GraphQL, REST and the page. With SQLite, run syncs; with PostgreSQL, `routiq-gql worker` does."""
     settings = load_settings()
     configure_logging(settings)
     listener = listen_on_loopback(host, port)
     try:
-        run(_serve(settings, listener))
+        run(_serve(settings, listener, run_syncs=with_worker or not settings.uses_postgres))
     finally:
         listener.close()
 
 
-async def _serve(settings: Settings, listener: Listener) -> None:
+async def _serve(settings: Settings, listener: Listener, *, run_syncs: bool) -> None:
     async def announce() -> None:
         terminal = open_terminal()
         for line in address_lines(listener.url):
             terminal.print(line)
 
-    async with open_runtime(settings) as runtime:
+    async with open_runtime(settings, run_syncs=run_syncs) as runtime:
         await serve_app(
             create_app(settings, runtime=runtime),
             listener,

@@ -1,6 +1,6 @@
 """``routiq-gql sync``: one sync in the terminal, or the company of one that is already running.
 
-When a server holds the database, it runs the sync and this only watches; otherwise this process runs it.
+When a server or a worker runs syncs, it runs this one too and the command only watches; otherwise this process does.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ def sync(
 
 
 async def _sync(settings: Settings, organization: str, terminal: Console) -> SyncSnapshot:
-    async with open_runtime(settings) as runtime:
+    async with open_runtime(settings, only_if_alone=True) as runtime:
         if not await runtime.connections.has_enabled(organization):
             raise BadInput(f"{organization} is not connected to Cliniko. Type: routiq-gql connect {organization}")
         begun = await runtime.syncs.start(LOCAL_OPERATOR, organization)

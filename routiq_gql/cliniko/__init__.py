@@ -16,7 +16,15 @@ from routiq_gql.cliniko.errors import (
     UnexpectedAnswer,
 )
 from routiq_gql.cliniko.keys import base_url_for, shard_of
-from routiq_gql.cliniko.limits import Pacer, PacerRegistry, Wait
+from routiq_gql.cliniko.limits import (
+    BURST,
+    OnWait,
+    Pacer,
+    PacerRegistry,
+    Wait,
+    rate_limit_message,
+    wait_openly,
+)
 from routiq_gql.cliniko.lists import read_list
 from routiq_gql.cliniko.passes import Page
 from routiq_gql.cliniko.records import AppointmentType, Attendee, GroupAppointment, IndividualAppointment, Patient
@@ -36,6 +44,7 @@ from routiq_gql.cliniko.retries import Backoff
 __all__ = [
     "APPOINTMENT_TYPES",
     "ATTENDEES",
+    "BURST",
     "GROUP_APPOINTMENTS",
     "INDIVIDUAL_APPOINTMENTS",
     "PATIENTS",
@@ -53,6 +62,7 @@ __all__ = [
     "InvalidApiKey",
     "KeyLacksPermission",
     "KeyRefused",
+    "OnWait",
     "Pacer",
     "PacerRegistry",
     "Page",
@@ -64,7 +74,9 @@ __all__ = [
     "base_url_for",
     "booking_in",
     "check_access",
+    "rate_limit_message",
     "read_list",
     "shard_of",
     "starts_between",
+    "wait_openly",
 ]

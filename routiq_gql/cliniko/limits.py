@@ -56,6 +56,11 @@ async def wait_openly(
     await asyncio.sleep(max(0.0, end - time.monotonic()))
 
 
+def rate_limit_message(seconds: float) -> str:
+    """What people read while a request waits so long for its turn."""
+    return f"Waiting for Cliniko's rate limit, resuming in {ceil(seconds)} s"
+
+
 class Pacer:
     """Spaces the requests of one API key within one process.
 
@@ -78,8 +83,7 @@ class Pacer:
             turn = self._take_turn()
             seconds = turn - time.monotonic()
             if seconds > 0:
-                message = f"Waiting for Cliniko's rate limit, resuming in {ceil(seconds)} s"
-                await wait_openly(seconds, "rate_limit", message, on_wait)
+                await wait_openly(seconds, "rate_limit", rate_limit_message(seconds), on_wait)
             if turn >= self._held_until:
                 return
 
@@ -97,10 +101,14 @@ class Pacer:
 
 
 class PacerRegistry:
-    """One pacer per API key. Keys are remembered as digests only; with and without its shard, a key is the same."""
+    """One pacer per API key. Keys are remembered as digests only; with and without its shard, a key is the same.
 
-    def __init__(self, requests_per_minute: int) -> None:
-        self._requests_per_minute = requests_per_minute
+    Args:
+        make: Makes the pacer of a key from the key's digest, for those who share a pace beyond this process.
+    """
+
+    def __init__(self, requests_per_minute: int, make: Callable[[bytes], Pacer] | None = None) -> None:
+        self._make = make or (lambda _digest: Pacer(requests_per_minute))
         self._pacers: dict[bytes, Pacer] = {}
 
     def pacer_for(self, api_key: str) -> Pacer:
@@ -110,4 +118,6 @@ class PacerRegistry:
             InvalidApiKey: The text can't be a key.
         """
         digest = hashlib.sha256(key_without_shard(api_key).encode()).digest()
-        return self._pacers.setdefault(digest, Pacer(self._requests_per_minute))
+        if digest not in self._pacers:
+            self._pacers[digest] = self._make(digest)
+        return self._pacers[digest]

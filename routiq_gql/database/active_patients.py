@@ -8,7 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Integer, Select, case, cast, delete, func, insert, literal, select, union_all, update
+from sqlalchemy import (
+    Integer,
+    Select,
+    case,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    union_all,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.mirror import upsert
@@ -60,6 +74,7 @@ async def identify_slice(
     page = list((await connection.execute(ids.order_by(PATIENT.c.id).limit(size))).scalars())
     if not page:
         return None
+    await _read_in_one_pass(connection)
     between = (after, page[-1])
     within = (
         IDENTIFIED.c.generation == generation,
@@ -70,6 +85,16 @@ async def identify_slice(
     found = _found(generation, windows, between)
     await connection.execute(insert(IDENTIFIED).from_select([column.name for column in IDENTIFIED.columns], found))
     return page[-1] if len(page) == size else None
+
+
+async def _read_in_one_pass(connection: AsyncConnection) -> None:
+    """Have PostgreSQL join by hashing until the transaction ends.
+
+    It has no statistics of a generation that has just been read and expects a handful of rows. For 641 patients it
+    then compared 70 million pairs, in 24 s; hashing takes 2 ms, and is right for any number of rows.
+    """
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text("SET LOCAL enable_nestloop = off"))
 
 
 def _found(generation: int, windows: Windows, between: tuple[str, str]) -> Select[Any]:
@@ -132,10 +157,11 @@ async def show_generation(
     connection: AsyncConnection, organization_id: str, generation: int, patients_in_cliniko: int, now: datetime
 ) -> int:
     """Exchange what readers see for this generation and return how many active patients it has."""
-    found = select(IDENTIFIED.c.patient_id).where(IDENTIFIED.c.generation == generation)
+    await _read_in_one_pass(connection)
+    found = exists().where(IDENTIFIED.c.generation == generation, IDENTIFIED.c.patient_id == ACTIVE.c.patient_id)
     await connection.execute(
         update(ACTIVE)
-        .where(ACTIVE.c.organization_id == organization_id, ACTIVE.c.is_active, ACTIVE.c.patient_id.not_in(found))
+        .where(ACTIVE.c.organization_id == organization_id, ACTIVE.c.is_active, ~found)
         .values(
             is_active=False, recent_appointments=0, upcoming_appointments=0, next_appointment_at=None, updated_at=now
         )

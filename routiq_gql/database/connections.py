@@ -18,6 +18,7 @@ from routiq_gql.database.tables import (
     MirroredAppointmentType,
     MirroredAttendee,
     MirroredPatient,
+    Schedule,
     Sync,
     SyncLog,
 )
@@ -25,15 +26,20 @@ from routiq_gql.database.tables import (
 CONNECTION = Base.metadata.tables[Connection.__tablename__]
 
 
-async def connection_of(connection: AsyncConnection, organization_id: str) -> Row[Any] | None:
-    """The organization's connection."""
+async def connection_of(
+    connection: AsyncConnection, organization_id: str, *, to_change: bool = False
+) -> Row[Any] | None:
+    """The organization's connection; with ``to_change`` nobody else changes it before this transaction ends."""
     query = select(CONNECTION).where(CONNECTION.c.organization_id == organization_id)
+    if to_change:
+        query = query.with_for_update()
     return (await connection.execute(query)).one_or_none()
 
 
-async def all_connections(connection: AsyncConnection) -> Sequence[Row[Any]]:
-    """Every connection, by organization."""
-    return (await connection.execute(select(CONNECTION).order_by(CONNECTION.c.organization_id))).all()
+async def all_connections(connection: AsyncConnection, *, to_change: bool = False) -> Sequence[Row[Any]]:
+    """Every connection, by organization; with ``to_change`` nobody else changes one before this transaction ends."""
+    query = select(CONNECTION).order_by(CONNECTION.c.organization_id)
+    return (await connection.execute(query.with_for_update() if to_change else query)).all()
 
 
 async def save_connection(connection: AsyncConnection, organization_id: str, values: Mapping[str, Any]) -> Row[Any]:
@@ -79,4 +85,6 @@ async def erase_organization(connection: AsyncConnection, organization_id: str) 
     own = select(sync.c.key).where(sync.c.organization_id == organization_id)
     await connection.execute(delete(log).where(log.c.sync_key.in_(own)))
     await connection.execute(delete(sync).where(sync.c.organization_id == organization_id))
-    await connection.execute(delete(CONNECTION).where(CONNECTION.c.organization_id == organization_id))
+    schedule = Base.metadata.tables[Schedule.__tablename__]
+    for table in (schedule, CONNECTION):
+        await connection.execute(delete(table).where(table.c.organization_id == organization_id))

@@ -70,9 +70,9 @@ class KeyStore:
     The file is read again at each use, so that a running process follows a rotation made by another one.
     """
 
-    def __init__(self, configured: str, database_path: Path) -> None:
+    def __init__(self, configured: str, database_path: Path | None) -> None:
         self._configured = configured
-        self._path = database_path.with_name(database_path.name + ".key")
+        self._database_path = database_path
 
     def load(self) -> KeyRing:
         """The keys as they are now. Without a setting the file is made when there is none.
@@ -82,10 +82,20 @@ class KeyStore:
         """
         if self._configured.strip():
             return KeyRing(_parse(self._configured, "ROUTIQ_ENCRYPTION_KEYS"))
-        if not self._path.exists():
+        path = self._path
+        if not path.exists():
             with suppress(FileExistsError):  # another process was faster
-                _write_key_file(self._path, KeyRing(_new_key()), os.link)
-        return KeyRing(_parse(_read_private(self._path), str(self._path)))
+                _write_key_file(path, KeyRing(_new_key()), os.link)
+        return KeyRing(_parse(_read_private(path), str(path)))
+
+    @property
+    def _path(self) -> Path:
+        if self._database_path is None:
+            raise SettingsError(
+                "ROUTIQ_ENCRYPTION_KEYS is missing: with PostgreSQL there is no place for a key file. Make a key with "
+                "`echo key1:$(head -c 32 /dev/urandom | base64)` and set it for every process."
+            )
+        return self._database_path.with_name(self._database_path.name + ".key")
 
     def begin_rotation(self) -> KeyRing:
         """The keys with a new one first, or as configured. Call it within the write transaction that encrypts anew.

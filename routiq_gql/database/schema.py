@@ -12,15 +12,19 @@ from routiq_gql.database.engine import Database
 from routiq_gql.errors import StorageError
 
 
-async def upgrade(database: Database) -> str:
+async def upgrade(database: Database, revision: str = "head") -> str:
     """Apply all missing migrations in one transaction and return the revision that the database is at.
 
+    Args:
+        revision: Where to stop, for those who want an earlier form.
+
     Raises:
-        StorageError: The file is damaged, locked, or was written by a newer version.
+        StorageError: The database is damaged, locked, can't be reached, or was written by a newer version.
     """
     await database.check_can_be_opened()
     async with database.writing() as connection:
-        return await connection.run_sync(_upgrade, database.path)
+        await database.lock_tables(connection)
+        return await connection.run_sync(_upgrade, database.name, revision)
 
 
 def alembic_config(connection: SyncConnection | None = None) -> Config:
@@ -32,13 +36,13 @@ def alembic_config(connection: SyncConnection | None = None) -> Config:
     return config
 
 
-def _upgrade(connection: SyncConnection, path: Path) -> str:
+def _upgrade(connection: SyncConnection, name: str, revision: str) -> str:
     config = alembic_config(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     before = MigrationContext.configure(connection).get_current_revision()
     if before is not None and before not in known:
         raise StorageError(
-            f"{path} was written by a newer version of Routiq. Start that version, or use another ROUTIQ_DATABASE_URL."
+            f"{name} was written by a newer version of Routiq. Start that version, or use another ROUTIQ_DATABASE_URL."
         )
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
     return MigrationContext.configure(connection).get_current_revision() or ""

@@ -8,7 +8,7 @@ So a sync that fails or is cancelled leaves what was stored before as it was.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from routiq_gql.database.columns import RowKey, UtcDateTime
@@ -219,3 +219,36 @@ class ActivePatient(Base):
     last_appointment_at: Mapped[datetime | None]
     next_appointment_at: Mapped[datetime | None]
     updated_at: Mapped[datetime]
+
+
+class Schedule(Base):
+    """An organization that is synced every so often. It pauses by itself while its connection can't be used."""
+
+    __tablename__ = "schedules"
+    __table_args__ = (Index("ix_schedules_next", "next_at"),)
+
+    organization_id: Mapped[str] = mapped_column(OrganizationId, primary_key=True)
+    every_seconds: Mapped[int]
+    next_at: Mapped[datetime]
+
+
+class Worker(Base):
+    """A process that runs syncs on PostgreSQL, by the number under which the queue knows it."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    name: Mapped[str]
+    started_at: Mapped[datetime]
+    max_syncs: Mapped[int]
+
+
+class KeyPace(Base):
+    """When the next request with an API key may be sent, for all processes; the key is there as a digest only."""
+
+    __tablename__ = "key_paces"
+
+    key_digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    turn_at: Mapped[datetime]
+    free_at: Mapped[datetime]
+    held_until: Mapped[datetime]

@@ -15,6 +15,10 @@ from routiq_gql.sync.progress import SyncSnapshot
 class ProgressBus(Protocol):
     """What the sync code needs of whatever carries the news."""
 
+    @property
+    def watcher_count(self) -> int:
+        """How many subscriptions are open."""
+
     def publish(self, snapshot: SyncSnapshot) -> None:
         """Tell everyone who watches the sync or its organization. Only committed snapshots may be published."""
 

@@ -38,11 +38,11 @@ class OpenConnection:
 class ClientOpener:
     """Makes clients that share one pace per key."""
 
-    def __init__(self, database: Database, keys: KeyStore, settings: Settings) -> None:
+    def __init__(self, database: Database, keys: KeyStore, settings: Settings, pacers: PacerRegistry) -> None:
         self._database = database
         self._keys = keys
         self._settings = settings
-        self._pacers = PacerRegistry(settings.cliniko_requests_per_minute)
+        self._pacers = pacers
 
     async def open(self, organization_id: str, on_wait: OnWait | None = None) -> OpenConnection:
         """A client with the organization's key.
@@ -96,7 +96,7 @@ class ClientOpener:
 
     async def _note(self, opened: OpenConnection, values: dict[str, Any]) -> None:
         async with self._database.writing() as connection:
-            row = await connection_of(connection, opened.organization_id)
+            row = await connection_of(connection, opened.organization_id, to_change=True)
             if row is not None and row.encrypted_key == opened.encrypted_key:  # not a newer key, nor a taken away one
                 await change_connection(connection, opened.organization_id, values)
 

@@ -120,11 +120,11 @@ class ConnectionService:
         }
         ended = None
         async with self._database.writing() as connection:
-            earlier = await connection_of(connection, organization_id)
+            earlier = await connection_of(connection, organization_id, to_change=True)
             if _is_another_account(earlier, access):
                 if not replace:
                     raise BadInput(_other_account_sentence(organization_id, earlier, access))
-                ended = await _end_running(connection, organization_id, "The connection was replaced.")
+                ended = await _end_running(connection, self._engine, organization_id, "The connection was replaced.")
                 await erase_patients(connection, organization_id)
             key_id, sealed = self._keys.load().encrypt(organization_id, api_key)
             values |= {"encrypted_key": sealed, "encryption_key_id": key_id}
@@ -170,7 +170,7 @@ class ConnectionService:
             row = await change_connection(connection, organization_id, disabled)
             if row is None:
                 raise _not_connected(organization_id)
-            ended = await _end_running(connection, organization_id, "The connection was switched off.")
+            ended = await _end_running(connection, self._engine, organization_id, "The connection was switched off.")
         self._tell(ended)
         return info_of(row)
 
@@ -186,7 +186,7 @@ class ConnectionService:
         """
         viewer.require(organization_id)
         async with self._database.writing() as connection:
-            ended = await _end_running(connection, organization_id, "The organization was erased.")
+            ended = await _end_running(connection, self._engine, organization_id, "The organization was erased.")
             await erase_organization(connection, organization_id)
         self._tell(ended)
         return await self._database.forget_deleted()
@@ -214,7 +214,7 @@ class ConnectionService:
         changed = 0
         async with self._database.writing() as connection:
             ring = self._keys.begin_rotation()
-            for row in await all_connections(connection):
+            for row in await all_connections(connection, to_change=True):
                 if row.encrypted_key and row.encryption_key_id != ring.first_id:
                     api_key = ring.decrypt(row.organization_id, row.encryption_key_id, row.encrypted_key)
                     key_id, sealed = ring.encrypt(row.organization_id, api_key)
@@ -254,12 +254,15 @@ def problem_of(error: ClinikoError) -> ConnectionProblem:
     return ConnectionProblem(FailureCode(error.code), error.message, error.what_to_do)
 
 
-async def _end_running(connection: AsyncConnection, organization_id: str, message: str) -> SyncSnapshot | None:
+async def _end_running(
+    connection: AsyncConnection, engine: SyncEngine, organization_id: str, message: str
+) -> SyncSnapshot | None:
     row = await active_sync(connection, organization_id)
     if row is None:
         return None
     what_to_do = f"To sync again, connect the organization: routiq-gql connect {organization_id}"
     failure = SyncFailure(FailureCode.CONNECTION_DISABLED, SyncStep(row.step), message, what_to_do)
+    await engine.withdraw(connection, row.key)
     return await end_with_failure(connection, row.sync_id, failure, SyncState.FAILED, utc_now())
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql.clock import format_time
 from routiq_gql.database.active_patients import active_counts, patients_in_cliniko
 from routiq_gql.database.connections import all_connections, connection_of
+from routiq_gql.database.schedules import next_sync_at
 from routiq_gql.database.syncs import active_sync, average_duration, counts_by_status, history_page, newest_ended
 from routiq_gql.errors import BadInput
 from routiq_gql.sync.connection_state import ConnectionInfo, ConnectionState, info_of
@@ -56,6 +57,7 @@ class Dashboard:
         last_successful_sync: The newest completed sync.
         sync_available: Whether the organization has an enabled connection.
         connection: Its access to Cliniko; ``None`` when it was never connected.
+        next_sync_at: When its schedule starts the next sync; ``None`` without one, or while it pauses.
     """
 
     organization_id: str
@@ -65,6 +67,7 @@ class Dashboard:
     last_successful_sync: SyncSnapshot | None
     sync_available: bool
     connection: ConnectionInfo | None
+    next_sync_at: datetime | None
 
     @property
     def status(self) -> SyncState:
@@ -131,6 +134,7 @@ async def read_dashboard(connection: AsyncConnection, organization_id: str) -> D
         last_successful_sync=snapshot_of(successful) if successful else None,
         sync_available=access is not None and access.state != ConnectionState.DISABLED,
         connection=info_of(access) if access is not None else None,
+        next_sync_at=await next_sync_at(connection, organization_id),
     )
 
 

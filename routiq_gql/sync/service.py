@@ -4,6 +4,7 @@ Every method takes the viewer first. What a viewer may not reach answers like wh
 that is not theirs is refused.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -14,17 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql import metrics
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
-from routiq_gql.database.syncs import (
-    active_sync,
-    insert_sync,
-    log_after,
-    newest_log,
-    sync_by_id,
-)
-from routiq_gql.errors import BadInput, SyncNotFound
+from routiq_gql.database.syncs import active_sync, log_after, newest_log, sync_by_id
+from routiq_gql.errors import BadInput, DatabaseAway, SyncNotFound
 from routiq_gql.settings import Settings
 from routiq_gql.sync.bus import ProgressBus
-from routiq_gql.sync.engine import SyncEngine
+from routiq_gql.sync.engine import Priority, SyncEngine, begin_sync
 from routiq_gql.sync.overview import Dashboard, History, read_cursor, read_dashboard, read_history
 from routiq_gql.sync.progress import (
     SYNC_CANCELLED_MESSAGE,
@@ -35,7 +30,7 @@ from routiq_gql.sync.progress import (
     SyncSnapshot,
     SyncState,
 )
-from routiq_gql.sync.store import end_with_failure, first_values, log_line_of, snapshot_of
+from routiq_gql.sync.store import end_with_failure, log_line_of, snapshot_of
 from routiq_gql.sync.subscriptions import Subscriptions
 from routiq_gql.viewer import Viewer
 
@@ -94,8 +89,10 @@ class SyncService:
         viewer.require(organization_id)
         try:
             async with self._database.writing() as connection:
-                row = await insert_sync(connection, organization_id, first_values(SyncMode.FULL, utc_now()))
+                row = await begin_sync(connection, self._engine, organization_id, Priority.PERSON)
                 running = await active_sync(connection, organization_id) if row is None else None
+                if running is not None:
+                    await self._engine.hurry(connection, running.key)
         except IntegrityError:  # another process was faster
             row = None
             async with self._database.reading() as connection:
@@ -130,6 +127,9 @@ class SyncService:
                 "Start the sync again when you are ready. What was stored before is unchanged.",
             )
             ended = await end_with_failure(connection, sync_id, failure, SyncState.CANCELLED, utc_now())
+            await self._engine.withdraw(connection, current.key)
+            if ended is None:  # somebody else was faster, between the two statements
+                current = await _visible_sync(connection, viewer, sync_id)
         if ended is not None and ended.duration_seconds is not None:
             metrics.sync_ended(ended.status.value, ended.duration_seconds)
         self._engine.stop(ended or current)
@@ -207,16 +207,17 @@ class SyncService:
             RateLimited: Too many subscriptions to the organization are open.
         """
         with self._bus.subscribe(sync_id) as news:
-            snapshot = await self.status(viewer, sync_id)
-            with self.subscriptions.counted(snapshot.organization_id):
+            first = await self.status(viewer, sync_id)
+            with self.subscriptions.counted(first.organization_id):
+                snapshot: SyncSnapshot | None = first
                 version = 0
                 while True:
-                    if snapshot.version > version:
+                    if snapshot is not None and snapshot.version > version:
                         yield snapshot
                         if snapshot.is_terminal:
                             return
                         version = snapshot.version
-                    snapshot = await news.wait(self._wait_seconds) or await self.status(viewer, sync_id)
+                    snapshot = await news.wait(self._wait_seconds) or await self._reread(viewer, sync_id)
 
     async def watch_log(self, viewer: Viewer, sync_id: str, after: int | None = None) -> AsyncGenerator[LogLine, None]:
         """Every log line behind ``after`` once and in order, old ones first, then live; ends after the sync's end.
@@ -248,8 +249,12 @@ class SyncService:
             async for snapshot in snapshots:
                 while seq < snapshot.last_log_seq:
                     limit = min(LOG_BATCH, snapshot.last_log_seq - seq)
-                    async with self._database.reading() as connection:
-                        rows = await log_after(connection, snapshot.key, seq, limit)
+                    try:
+                        async with self._database.reading() as connection:
+                            rows = await log_after(connection, snapshot.key, seq, limit)
+                    except DatabaseAway:
+                        await asyncio.sleep(REREAD_SECONDS_ELSEWHERE)
+                        continue
                     for row in rows:
                         yield log_line_of(sync_id, row)
                         seq = row.seq
@@ -270,15 +275,27 @@ class SyncService:
         with self.subscriptions.counted(organization_id), self._bus.subscribe(organization_id) as news:
             shown: Dashboard | None = None
             while True:
-                dashboard = await self.dashboard(viewer, organization_id)
+                try:
+                    dashboard = await self.dashboard(viewer, organization_id)
+                except DatabaseAway:
+                    if shown is None:
+                        raise
+                    dashboard = shown
                 if dashboard != shown:
                     yield dashboard
                     shown = dashboard
                 await news.wait(self._wait_seconds)
 
+    async def _reread(self, viewer: Viewer, sync_id: str) -> SyncSnapshot | None:
+        """The newest snapshot; ``None`` while the database is away, which ends nobody's subscription."""
+        try:
+            return await self.status(viewer, sync_id)
+        except DatabaseAway:
+            return None
+
     @property
     def _wait_seconds(self) -> float:
-        return self._reread_seconds if self._engine.runs_here else REREAD_SECONDS_ELSEWHERE
+        return self._reread_seconds if self._engine.hears_news else REREAD_SECONDS_ELSEWHERE
 
 
 async def _visible_sync(connection: AsyncConnection, viewer: Viewer, sync_id: str) -> SyncSnapshot:

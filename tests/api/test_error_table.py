@@ -1,7 +1,8 @@
 """Each row of the table of errors, triggered over real HTTP and a real websocket: what every door answers."""
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from structlog.testing import capture_logs
 
 from routiq_gql.api import callers
 from routiq_gql.api.errors import GRAPHQL_CODES, OUTCOMES
-from routiq_gql.errors import RoutiqError
+from routiq_gql.errors import DatabaseAway, RoutiqError
 from routiq_gql.runtime import Runtime
 from routiq_gql.sync.service import SyncService
 from routiq_gql.viewer import Viewer
@@ -39,6 +40,15 @@ def _as_another_organization(_server: Server, monkeypatch: pytest.MonkeyPatch) -
 
 async def _with_a_broken_database(server: Server, _monkeypatch: pytest.MonkeyPatch) -> None:
     await server.break_database()
+
+
+def _with_an_absent_server(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    @asynccontextmanager
+    async def away(_options: object) -> AsyncIterator[None]:
+        raise DatabaseAway("The database can't be reached at the moment.")
+        yield
+
+    monkeypatch.setattr(server.runtime.database, "_transaction", away)
 
 
 def _with_a_fault_of_ours(_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,6 +146,18 @@ ROWS = [
         operations=[(STATUS, {"id": "{sync_id}"}), (START, {"id": "org_1"}), (PROGRESS, {"id": "{sync_id}"})],
     ),
     Row(
+        "DATABASE_AWAY",
+        "the database server can't be reached",
+        prepare=_with_an_absent_server,
+        rest=[
+            ("GET", f"{SYNCS}/status/{{sync_id}}"),
+            ("GET", f"{SYNCS}/stream/{{sync_id}}"),
+            ("GET", f"{SYNCS}/dashboard/org_1"),
+            ("POST", f"{SYNCS}/start/org_1"),
+        ],
+        operations=[(STATUS, {"id": "{sync_id}"}), (START, {"id": "org_1"}), (PROGRESS, {"id": "{sync_id}"})],
+    ),
+    Row(
         "INTERNAL",
         "a fault of ours",
         prepare=_with_a_fault_of_ours,
@@ -187,7 +209,13 @@ def test_every_row_is_triggered():
     assert codes(RoutiqError) - AT_START_OR_IN_PAYLOADS <= OUTCOMES.keys()
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
+def _on_its_database(row: Row) -> Any:
+    """Only a file can be broken so."""
+    marks = [pytest.mark.sqlite_only] if row.prepare is _with_a_broken_database else []
+    return pytest.param(row, marks=marks, id=str(row))
+
+
+@pytest.mark.parametrize("row", [_on_its_database(row) for row in ROWS])
 async def test_what_every_door_answers(bare_server: Server, monkeypatch: pytest.MonkeyPatch, row: Row):
     """The status, the code and the sentence are those of the table, whichever way the client asked."""
     sync_id = await bare_server.start_sync("org_1")

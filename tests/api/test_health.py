@@ -5,7 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
 from routiq_gql.settings import Settings
-from routiq_gql.sync.engine import EmbeddedEngine
+from routiq_gql.sync.embedded import EmbeddedEngine
 from tests.api.conftest import Cliniko
 from tests.api.graphql.documents import PROGRESS
 from tests.api.serving import Server, open_socket, until
@@ -26,6 +26,7 @@ async def _metrics(server: Server) -> dict[str, float]:
     }
 
 
+@pytest.mark.sqlite_only
 async def test_ready_as_long_as_the_database_answers(bare_server: Server):
     """The process is alive whatever becomes of its database, but not ready without it; the answer names no file."""
     assert (await bare_server.http.get("/healthz")).json() == {"status": "ok"}
@@ -37,6 +38,7 @@ async def test_ready_as_long_as_the_database_answers(bare_server: Server):
     assert (await bare_server.http.get("/healthz")).status_code == 200
 
 
+@pytest.mark.sqlite_only
 async def test_ready_as_long_as_syncs_can_be_run(settings: Settings, monkeypatch: pytest.MonkeyPatch):
     """When what runs syncs has died, the probe says so, and the log why, without the text of the error."""
 

@@ -65,6 +65,7 @@ async def test_what_is_searched_for_would_be_found(cliniko: Cliniko):
     assert len(clinic.secrets().all()) > 300
 
 
+@pytest.mark.sqlite_only  # it reads the file
 async def test_a_good_sync_tells_nothing_private(server: Server, cliniko: Cliniko, capsys: pytest.CaptureFixture[str]):
     """Whoever reads logs, progress or figures learns nothing about a patient; clinical text is not even stored."""
     clinic = cliniko.emulator.clinic = generated_clinic(120, utc_now())

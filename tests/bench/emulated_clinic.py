@@ -1,7 +1,7 @@
-"""A child that serves a generated clinic: ``python -m tests.bench.emulated_clinic PATIENTS``.
+"""A child that serves a generated clinic: ``python -m tests.bench.emulated_clinic PATIENTS [SECONDS]``.
 
 It is a process of its own, so that the clinic's memory and its work are not counted as the sync's. It answers at
-once and sets no limit, as the sync's own share would vanish beside either.
+once, or after SECONDS, and sets no limit, as the sync's own share would vanish beside either.
 """
 
 import asyncio
@@ -14,12 +14,12 @@ from routiq_gql.emulator.table import Table
 from tests.bench.children import read_commands, tell
 
 
-async def serve(patients: int) -> None:
+async def serve(patients: int, latency_seconds: float) -> None:
     clinic = generated_clinic(patients, utc_now())
     mix_appointments(clinic)
     expected = clinic.expected
     assert expected is not None
-    async with EmulatorServer(Emulator(clinic)) as server:
+    async with EmulatorServer(Emulator(clinic, latency_seconds=latency_seconds)) as server:
         tell(
             base_url=server.base_url,
             patients=expected.patients_found,
@@ -47,4 +47,4 @@ def mix_appointments(clinic: Clinic) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    asyncio.run(serve(int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0))

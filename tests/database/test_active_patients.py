@@ -26,10 +26,13 @@ APPOINTMENT = {
 }
 
 
+pytestmark = pytest.mark.both_databases
+
+
 @pytest.fixture
-async def database(tmp_path):
+async def database(database_url):
     """An empty database."""
-    opened = Database(f"sqlite+aiosqlite:///{tmp_path}/routiq.db")
+    opened = Database(database_url)
     await upgrade(opened)
     yield opened
     await opened.close()

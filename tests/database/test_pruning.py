@@ -22,10 +22,13 @@ AGES = [None, 1, 29, 31, 399, 401, 500]
 """Days since the syncs with the keys 1 to 7 ended; the first one still runs."""
 
 
+pytestmark = pytest.mark.both_databases
+
+
 @pytest.fixture
-async def database(tmp_path):
+async def database(database_url):
     """Seven syncs with three log lines each. Readers see the oldest, whose appointments reach back for months."""
-    opened = Database(f"sqlite+aiosqlite:///{tmp_path}/routiq.db")
+    opened = Database(database_url)
     await upgrade(opened)
     async with opened.writing() as connection:
         for key, age in enumerate(AGES, 1):

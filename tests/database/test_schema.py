@@ -1,43 +1,40 @@
 """Migrations make exactly the tables that the code uses, on an empty file and when applied again."""
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
-from sqlalchemy import insert
-from sqlalchemy.dialects import postgresql
+from alembic.script import ScriptDirectory
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.schema import CreateIndex, CreateTable
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
-from routiq_gql.database.schema import upgrade
-from routiq_gql.database.syncs import SYNC
+from routiq_gql.database.schema import alembic_config, upgrade
+from routiq_gql.database.syncs import SYNC, change_running
 from routiq_gql.database.tables import Base
 from routiq_gql.sync.progress import SyncMode
 from routiq_gql.sync.store import first_values
+from tests.database.check_migrations import check
+
+pytestmark = pytest.mark.both_databases
 
 
 @pytest.fixture
-async def database(tmp_path):
+async def database(empty_database_url):
     """A database with all tables."""
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/routiq.db")
+    database = Database(empty_database_url)
     await upgrade(database)
     yield database
     await database.close()
 
 
-async def test_migrations_and_tables_agree(database):
+async def test_migrations_and_tables_agree(empty_database_url):
     """What the migrations create is what the code expects."""
-    async with database.reading() as connection:
-        differences = await connection.run_sync(
-            lambda plain: compare_metadata(MigrationContext.configure(plain), Base.metadata)
-        )
-    assert differences == []
+    await check(empty_database_url)
 
 
 async def test_upgrading_twice_changes_nothing(database):
     """Starting again with a current file is harmless."""
-    assert await upgrade(database) == await upgrade(database) == "0002"
+    newest = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    assert await upgrade(database) == await upgrade(database) == newest
 
 
 async def test_an_organization_has_one_active_sync(database):
@@ -62,12 +59,43 @@ async def test_errors_do_not_show_what_was_to_be_stored(database):
     assert "org_secret" not in str(caught.value)
 
 
-def test_tables_can_be_made_in_postgresql():
-    """Every table and index has a form that PostgreSQL understands."""
-    dialect = postgresql.dialect()
-    for table in Base.metadata.sorted_tables:
-        assert "CREATE TABLE" in str(CreateTable(table).compile(dialect=dialect))
-        for index in table.indexes:
-            assert "CREATE" in str(CreateIndex(index).compile(dialect=dialect))
-    active = next(index for index in SYNC.indexes if index.name == "uq_syncs_active_organization")
-    assert "WHERE completed_at IS NULL" in str(CreateIndex(active).compile(dialect=dialect))
+EARLIER = [
+    script.revision
+    for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()
+    if script.nextrev  # all but the newest
+]
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+async def test_an_earlier_form_is_brought_up_to_date_with_its_rows(empty_database_url, revision):
+    """Whoever upgrades from any earlier version keeps every connection, every sync, and the one that runs."""
+    database = Database(empty_database_url)
+    await upgrade(database, revision)
+    now = utc_now()
+    rows = {
+        "connections": {
+            "organization_id": "org_a",
+            "state": "connected",
+            "base_url": "https://a",
+            "shard": "au1",
+            "encrypted_key": b"\x00\xff",
+            "encryption_key_id": "k",
+            "created_at": now,
+            "updated_at": now,
+        },
+        "syncs": {**first_values(SyncMode.FULL, now), "organization_id": "org_a", "version": 7, "epoch": 3}
+        | {"sync_id": "sync_a", "checkpoint": {"step": 4, "last": "99"}},
+        "mirrors": {"organization_id": "org_a", "generation": 1, "patients_in_cliniko": 641, "synced_at": now},
+    }
+    async with database.writing() as connection:
+        for name, values in rows.items():
+            await connection.execute(insert(Base.metadata.tables[name]).values(**values))
+    assert await upgrade(database) not in {revision, ""}
+    async with database.reading() as connection:
+        for name, values in rows.items():
+            table = Base.metadata.tables[name]
+            (row,) = await connection.execute(select(table))
+            assert {key: row._mapping[key] for key in values} == values
+    async with database.writing() as connection:
+        assert await change_running(connection, 1, 3, {"patients_found": 8}) is not None, "the running one goes on"
+    await database.close()

@@ -133,7 +133,7 @@ async def test_a_file_of_a_newer_version_is_left_alone(tmp_path):
 
 async def test_a_file_locked_by_another_program_is_told_in_a_sentence(counter, monkeypatch):
     """When another program keeps the file locked, the operator is told which file."""
-    monkeypatch.setattr("routiq_gql.database.engine.BUSY_TIMEOUT_SECONDS", 0)
+    monkeypatch.setattr("routiq_gql.database.sqlite.BUSY_TIMEOUT_SECONDS", 0)
     other = sqlite3.connect(counter.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     locked_out = Database(str(counter.url))

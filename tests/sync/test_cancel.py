@@ -17,6 +17,8 @@ from routiq_gql.viewer import LOCAL_OPERATOR, Viewer
 from tests.sync.clinic import LIMIT_SECONDS, ORGANIZATION, follow, run_sync, start, stored_rows
 from tests.sync.conftest import Cliniko
 
+pytestmark = pytest.mark.both_databases
+
 LISTS = ["patients", "individual_appointments", "group_appointments", "attendees", "appointment_types"]
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
 

@@ -21,6 +21,8 @@ from routiq_gql.sync.progress import SyncSnapshot, SyncState
 from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.sync.clinic import LIMIT_SECONDS, ORGANIZATION, run_sync, shown_rows, start, stored_rows
 
+pytestmark = pytest.mark.sqlite_only  # with PostgreSQL other workers go on; see postgres/test_chaos.py
+
 ROOT = Path(__file__).parents[2]
 PATIENTS = 450
 """Five pages of patients, about as many of appointments."""

@@ -5,6 +5,8 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.settings import Settings
@@ -12,6 +14,8 @@ from routiq_gql.sync.progress import FailureCode, SyncState, SyncStep
 from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.sync.clinic import LIMIT_SECONDS, ORGANIZATION, follow, run_sync, start, stored_rows
 from tests.sync.conftest import Cliniko
+
+pytestmark = pytest.mark.both_databases
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,6 +55,7 @@ async def test_fifty_starts_from_two_processes_make_one_sync(settings: Settings,
     cliniko.emulator.latency_seconds = 0.05
     environment = {**os.environ, "ROUTIQ_DATABASE_URL": settings.database_url, "ROUTIQ_LOG_LEVEL": "ERROR"}
     environment["ROUTIQ_CLINIKO_REQUESTS_PER_MINUTE"] = "0"
+    environment["ROUTIQ_ENCRYPTION_KEYS"] = settings.encryption_keys
     async with open_runtime(settings, run_syncs=False) as here:
         await here.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, check=False)
         others = [

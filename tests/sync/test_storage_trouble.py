@@ -9,11 +9,11 @@ import structlog
 from sqlalchemy import event
 
 from routiq_gql.clock import utc_now
-from routiq_gql.database import engine as database_engine
+from routiq_gql.database import sqlite
 from routiq_gql.emulator import generated_clinic
 from routiq_gql.errors import StorageError
 from routiq_gql.runtime import Runtime
-from routiq_gql.sync import engine as sync_engine
+from routiq_gql.sync import embedded
 from routiq_gql.sync.progress import SyncState, SyncStep
 from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.sync.clinic import LIMIT_SECONDS, follow, run_sync, start, stored_rows
@@ -36,10 +36,11 @@ def limit_pages(runtime: Runtime, pages: int) -> None:
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sync_engine, "RETRY_INTERVAL_SECONDS", 0.1)
-    monkeypatch.setattr(database_engine, "BUSY_TIMEOUT_SECONDS", 0)
+    monkeypatch.setattr(embedded, "RETRY_INTERVAL_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0)
 
 
+@pytest.mark.sqlite_only
 async def test_a_disk_that_gets_full(runtime: Runtime, cliniko: Cliniko):
     """The log tells the operator which file is on the full disk; with new space the sync goes on and ends right."""
     await run_sync(runtime)
@@ -66,6 +67,7 @@ async def test_a_disk_that_gets_full(runtime: Runtime, cliniko: Cliniko):
     assert last.active_patients_stored == len(clinic.expected.recent | clinic.expected.upcoming)
 
 
+@pytest.mark.sqlite_only
 async def test_a_file_that_another_program_keeps_locked(runtime: Runtime, cliniko: Cliniko):
     """Who asks for a change meanwhile gets a sentence; afterwards the sync goes on where it was."""
     cliniko.emulator.clinic = generated_clinic(600, utc_now())
@@ -110,7 +112,7 @@ async def test_an_unexpected_error_ends_the_sync_with_its_id(runtime: Runtime, m
 
 async def test_a_sync_that_no_process_could_end_fails_at_last(runtime: Runtime, monkeypatch: pytest.MonkeyPatch):
     """A sync that kills whoever runs it is not begun for ever."""
-    monkeypatch.setattr(sync_engine, "MAX_TAKE_UPS", 0)
+    monkeypatch.setattr("routiq_gql.sync.runner.MAX_TAKE_UPS", 0)
     last = await run_sync(runtime)
     assert last.failure is not None
     assert last.failure.code == "INTERNAL"

@@ -54,7 +54,7 @@ async def test_the_awkward_clinic_has_exactly_the_patients_that_are_active(runti
 async def test_progress_goes_through_the_documented_steps(runtime: Runtime, cliniko: Cliniko):
     """Steps come in order, each with its status and percentages; nothing ever goes back."""
     cliniko.emulator.clinic = demo_clinic(utc_now())
-    cliniko.emulator.latency_seconds = 0.02
+    cliniko.emulator.latency_seconds = 0.12  # what comes faster is told together
     snapshots = await follow(runtime, await start(runtime))
     for before, after in pairwise(snapshots):
         assert after.version > before.version

@@ -62,6 +62,10 @@ class Dashboard:
     connection: ClinikoConnection | None = strawberry.field(
         description="Its access to Cliniko; null if it was never connected."
     )
+    next_sync_at: datetime | None = strawberry.field(
+        description="When its schedule starts the next sync; null without a schedule, "
+        "and while it pauses as the connection can't be used."
+    )
 
     @classmethod
     def of(cls, dashboard: overview.Dashboard) -> Self:
@@ -75,6 +79,7 @@ class Dashboard:
             last_successful_sync=_status(dashboard.last_successful_sync),
             sync_available=dashboard.sync_available,
             connection=ClinikoConnection.of(dashboard.connection) if dashboard.connection else None,
+            next_sync_at=dashboard.next_sync_at,
         )
 
 

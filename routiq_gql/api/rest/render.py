@@ -70,6 +70,7 @@ def dashboard_json(dashboard: Dashboard) -> Json:
         "sync_available": dashboard.sync_available,
         "last_successful_sync": _last_json(successful) if successful else None,
         "connection": _connection_json(dashboard.connection) if dashboard.connection else None,
+        "next_sync_at": _time(dashboard.next_sync_at),
     }
 
 

@@ -170,6 +170,7 @@ SCHEMAS: Json = {
             "sync_available": {"type": "boolean", "description": "Whether there is an enabled connection to Cliniko."},
             "last_successful_sync": _nullable(ref("EndedSync")),
             "connection": _nullable(ref("Connection")),
+            "next_sync_at": _nullable(_time("When its schedule starts the next sync; null without one or paused.")),
         },
     ),
     "Connection": _object(

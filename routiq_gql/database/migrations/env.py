@@ -4,10 +4,16 @@ from alembic import context
 
 from routiq_gql.database.tables import Base
 
+
+def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
+    return kind != "table" or not (name or "").startswith("procrastinate_")
+
+
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
     render_as_batch=True,
+    include_name=_is_ours,
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -160,6 +160,7 @@ async def test_a_server_that_is_not_set_up_says_so(bare_server: Server):
     assert "ROUTIQ_CONTACT_EMAIL" in answer["message"]
 
 
+@pytest.mark.sqlite_only
 async def test_the_key_comes_out_nowhere(connectable: Server, settings: Settings, caplog: pytest.LogCaptureFixture):
     """No answer, no log line and no byte of the database shows a key that was stored."""
     answers = [await connectable.ask(CONNECT, id=ORGANIZATION, key=EMULATED_API_KEY)]

@@ -1,6 +1,7 @@
 """GraphQL over HTTP: answers, errors and their codes, media types, and subscriptions as event streams."""
 
 import json
+from collections.abc import Callable
 
 import httpx
 
@@ -138,16 +139,16 @@ async def test_the_newer_media_type_has_honest_status_codes(bare_server: Server)
         assert "data" not in answer.json()
 
 
-async def test_graphiql_is_for_browsers_only(bare_server: Server, settings: Settings):
+async def test_graphiql_is_for_browsers_only(
+    bare_server: Server, settings: Settings, new_database_url: Callable[[], str]
+):
     """A person sees a page, a program an error, and no one a page where it is switched off."""
     browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
     page = await bare_server.http.get("/graphql", headers=browser)
     assert page.headers["content-type"].startswith("text/html")
     program = await bare_server.http.get("/graphql")
     assert (program.status_code, program.headers["content-type"]) == (400, "application/json")
-    async with Server(
-        settings.model_copy(update={"graphiql": False, "database_url": f"{settings.database_url}2"})
-    ) as other:
+    async with Server(settings.model_copy(update={"graphiql": False, "database_url": new_database_url()})) as other:
         assert (await other.http.get("/graphql", headers=browser)).status_code == 400
 
 

@@ -1,0 +1,64 @@
+"""``routiq-gql worker``: runs syncs on PostgreSQL, beside any number of others, until it is told to stop."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from routiq_gql.app import create_worker_app
+from routiq_gql.cli.running import Stopped, run
+from routiq_gql.cli.terminal import open_terminal
+from routiq_gql.errors import SettingsError
+from routiq_gql.logs import configure_logging
+from routiq_gql.runtime import open_runtime
+from routiq_gql.server import Listener, listen_on_loopback
+from routiq_gql.server import serve as serve_app
+from routiq_gql.settings import Settings, load_settings
+
+EXAMPLES = "Example: routiq-gql worker --port 9101"
+
+
+def worker(
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Answer /healthz, /readyz and /metrics here, on this machine only; 0 takes any."
+        ),
+    ] = None,
+) -> None:
+    """Run syncs that any process has started; with PostgreSQL only.
+
+    Told to stop (SIGTERM or Ctrl-C), it hands its syncs over to the other workers and ends with exit code 0.
+    """
+    settings = load_settings()
+    configure_logging(settings)
+    check_postgres(settings, "routiq-gql serve runs syncs by itself.")
+    listener = listen_on_loopback("127.0.0.1", port) if port is not None else None
+    try:
+        run(_work(settings, listener))
+    except Stopped:
+        pass  # is how a worker ends
+    finally:
+        if listener is not None:
+            listener.close()
+
+
+def check_postgres(settings: Settings, otherwise: str) -> None:
+    """Pass with PostgreSQL.
+
+    Raises:
+        SettingsError: It is SQLite, where ``otherwise`` holds.
+    """
+    if not settings.uses_postgres:
+        raise SettingsError(f"This command needs PostgreSQL in ROUTIQ_DATABASE_URL. With SQLite {otherwise}")
+
+
+async def _work(settings: Settings, listener: Listener | None) -> None:
+    terminal = open_terminal()
+    async with open_runtime(settings) as runtime:
+        terminal.print(f"Runs up to {settings.worker_max_syncs} syncs at once. Stop with Ctrl-C.")
+        if listener is None:
+            await asyncio.Event().wait()
+            return
+        terminal.print(f"Health   {listener.url}/readyz")
+        await serve_app(create_worker_app(settings, runtime), listener, grace_seconds=settings.shutdown_grace_seconds)

@@ -1,0 +1,69 @@
+"""Queries on schedules: what is due, and when an organization is synced next."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.database.connections import CONNECTION
+from routiq_gql.database.mirror import upsert
+from routiq_gql.database.tables import Base, Schedule
+
+SCHEDULE = Base.metadata.tables[Schedule.__tablename__]
+USABLE = "connected"
+"""The state of a connection with which a schedule goes on."""
+
+
+async def save_schedule(connection: AsyncConnection, organization_id: str, every: timedelta, next_at: datetime) -> None:
+    """Sync the organization every so often, from ``next_at`` on."""
+    values = {"every_seconds": int(every.total_seconds()), "next_at": next_at}
+    statement = upsert(connection, SCHEDULE).values(organization_id=organization_id, **values)
+    await connection.execute(statement.on_conflict_do_update(index_elements=["organization_id"], set_=values))
+
+
+async def drop_schedule(connection: AsyncConnection, organization_id: str) -> bool:
+    """Stop; whether there was a schedule."""
+    removed = await connection.execute(delete(SCHEDULE).where(SCHEDULE.c.organization_id == organization_id))
+    return bool(removed.rowcount)
+
+
+async def next_sync_at(connection: AsyncConnection, organization_id: str) -> datetime | None:
+    """When the organization's schedule is due; ``None`` without one, or while it pauses."""
+    query = (
+        select(SCHEDULE.c.next_at)
+        .join(CONNECTION, CONNECTION.c.organization_id == SCHEDULE.c.organization_id)
+        .where(SCHEDULE.c.organization_id == organization_id, CONNECTION.c.state == USABLE)
+    )
+    return (await connection.execute(query)).scalar_one_or_none()
+
+
+async def due_schedules(
+    connection: AsyncConnection, now: datetime, limit: int, *, to_change: bool = False
+) -> Sequence[Row[Any]]:
+    """Schedules that are due, the longest first; never those whose connection can't be used.
+
+    With ``to_change`` those that somebody else is just changing are left out, and nobody else changes the others.
+    """
+    query = (
+        select(SCHEDULE)
+        .join(CONNECTION, CONNECTION.c.organization_id == SCHEDULE.c.organization_id)
+        .where(SCHEDULE.c.next_at <= now, CONNECTION.c.state == USABLE)
+        .order_by(SCHEDULE.c.next_at)
+        .limit(limit)
+    )
+    if to_change:
+        query = query.with_for_update(of=SCHEDULE, skip_locked=True)
+    return (await connection.execute(query)).all()
+
+
+async def put_off(connection: AsyncConnection, schedule: Row[Any], now: datetime) -> None:
+    """Make the schedule due at the first of its times after ``now``."""
+    every = timedelta(seconds=schedule.every_seconds)
+    missed = (now - schedule.next_at) // every
+    await connection.execute(
+        update(SCHEDULE)
+        .where(SCHEDULE.c.organization_id == schedule.organization_id)
+        .values(next_at=schedule.next_at + (missed + 1) * every)
+    )

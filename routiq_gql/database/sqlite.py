@@ -1,0 +1,135 @@
+"""SQLite behind ``Database``: one file, one writer at a time, and what its errors mean.
+
+The driver is told to leave transactions to us: its own default lets two reads of one transaction differ and fails
+concurrent writers in spite of the timeout.
+"""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, closing, suppress
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+from sqlalchemy import URL, event
+from sqlalchemy.engine import Connection as SyncConnection
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from routiq_gql.errors import StorageError
+
+BUSY_TIMEOUT_SECONDS = 30
+"""How long a statement waits for another process that writes to the same SQLite file."""
+INTERRUPT_INTERVAL_SECONDS = 0.01
+
+
+class SqliteFile:
+    """A ``Storage`` in one file. Writers of this process queue on ``write_lock``."""
+
+    reading_options: Mapping[str, Any] = {"routiq_begin": "BEGIN"}
+    writing_options: Mapping[str, Any] = {"routiq_begin": "BEGIN IMMEDIATE"}
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self.path = Path(url.database or "")
+        self.write_lock: AbstractAsyncContextManager[None] = asyncio.Lock()
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+    def create_engine(self) -> AsyncEngine:
+        # Parameters hold names and e-mail addresses; without this, errors would print them.
+        engine = create_async_engine(self._url, hide_parameters=True)
+        event.listen(engine.sync_engine, "connect", _prepare_connection)
+        event.listen(engine.sync_engine, "begin", _begin)
+        event.listen(engine.sync_engine, "handle_error", _interrupt_cancelled)
+        return engine
+
+    def storage_error(self, error: SQLAlchemyError) -> StorageError | None:
+        sentence = storage_sentence(getattr(error, "orig", None), self.path)
+        return StorageError(sentence) if sentence is not None else None
+
+    async def check_can_be_opened(self, engine: AsyncEngine) -> None:
+        # The driver's thread outlives an opening that failed, and complains when the process ends meanwhile.
+        del engine
+        # Nobody else on the machine may read what is stored. SQLite gives its other files the mode of this one.
+        with suppress(OSError):
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        try:
+            sqlite3.connect(self.path).close()
+        except sqlite3.Error as error:
+            raise StorageError(storage_sentence(error, self.path) or f"{self.path} can't be opened.") from error
+
+    async def lock_tables(self, connection: AsyncConnection) -> None:
+        """Nothing to do: a writing transaction has the whole file to itself."""
+
+    async def forget_deleted(self, engine: AsyncEngine) -> bool:
+        del engine
+
+        def checkpoint() -> bool:
+            with closing(sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_SECONDS)) as connection:
+                busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            return not busy
+
+        return await asyncio.to_thread(checkpoint)
+
+
+def storage_sentence(error: BaseException | None, path: Path) -> str | None:
+    """What to tell an operator about a failure of the database file itself; ``None`` for any other error."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return None
+    match code & 0xFF:  # the low byte is the primary code; the rest tells details
+        case sqlite3.SQLITE_FULL:
+            return f"The disk that holds {path} is full. Free some space; syncs go on by themselves."
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return f"Another program has kept {path} locked for {BUSY_TIMEOUT_SECONDS} s. Close it, then try again."
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return f"{path} is damaged or is not a database. Restore it from a backup, or move it away to start anew."
+        case sqlite3.SQLITE_CANTOPEN:
+            return f"{path} can't be opened. Check that its folder exists and that this user may write to it."
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            return f"{path} can't be written to. Check the permissions of the file and of its folder."
+        case sqlite3.SQLITE_IOERR:
+            return f"Reading or writing {path} failed. Check the disk, then try again."
+    return None
+
+
+def _prepare_connection(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None
+    try:
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA secure_delete = ON")  # what is deleted about a person is gone, not merely out of sight
+        cursor.close()
+    except BaseException:
+        connection.close()  # the pool forgets a connection that was not ready, and would leave it open
+        raise
+
+
+def _begin(connection: SyncConnection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("routiq_begin", "BEGIN"))
+
+
+def _interrupt_cancelled(context: ExceptionContext) -> None:
+    """End a statement that the driver's thread would go on with after its caller was cancelled, keeping its locks."""
+    if isinstance(context.original_exception, asyncio.CancelledError) and context.connection is not None:
+        adapted: Any = context.connection.connection.dbapi_connection
+        adapted.run_async(_stop_statement)
+
+
+async def _stop_statement(driver: aiosqlite.Connection) -> None:
+    # The thread may not have begun the statement yet, and an interrupt then does nothing: repeat it until the
+    # rollback, which queues behind the statement, is through. An interrupted rollback is repeated by the close.
+    rollback = asyncio.ensure_future(driver.rollback())
+    while not (await asyncio.wait([rollback], timeout=INTERRUPT_INTERVAL_SECONDS))[0]:
+        await driver.interrupt()
+    rollback.exception()

@@ -1,0 +1,221 @@
+"""Tells all processes about committed snapshots, over PostgreSQL's LISTEN and NOTIFY.
+
+Told is only which syncs have changed; whoever watches one here reads its row. News are sent together, at most ten
+times a second. Being told is for speed: every two seconds, and after a listener was lost, whatever is watched is read.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import aclosing, suppress
+from types import TracebackType
+from typing import Any, Self
+from uuid import uuid4
+
+import psycopg
+import structlog
+from sqlalchemy import ColumnElement, or_, select, text
+
+from routiq_gql import metrics
+from routiq_gql.database.engine import Database
+from routiq_gql.database.postgresql import connect_settings
+from routiq_gql.database.syncs import SYNC
+from routiq_gql.errors import StorageError
+from routiq_gql.sync.bus import InProcessBus
+from routiq_gql.sync.postgres.jobs import conninfo
+from routiq_gql.sync.progress import SyncSnapshot
+from routiq_gql.sync.store import snapshot_of
+
+CHANNEL = "routiq_progress"
+FLUSH_SECONDS = 0.1
+POLL_SECONDS = 2.0
+RETRY_SECONDS = 0.5
+"""How long to wait before a server that is away is tried again."""
+SIGN_OF_LIFE_SECONDS = 10.0
+"""A silent listener is asked for a sign of life so often."""
+MAX_PAYLOAD_BYTES = 7_900
+"""PostgreSQL takes less than 8,000. Source: PostgreSQL documentation, "NOTIFY"."""
+
+_NOTIFY = text("SELECT pg_notify(:channel, payload) FROM unnest(CAST(:payloads AS text[])) AS payload")
+
+News = tuple[int, int, str, str]
+"""Key, version, sync id and organization of a sync that has changed."""
+
+log = structlog.get_logger(__name__)
+
+
+class PostgresBus(InProcessBus):
+    """The bus of one process among many. Use it as a context manager, which sends and hears news."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__()
+        self._database = database
+        self._origin = uuid4().hex[:8]
+        self._news: dict[int, News] = {}
+        self._stops: set[int] = set()
+        self._first_news_at = 0.0
+        self._flush_wanted = asyncio.Event()
+        self._stop_wanted = asyncio.Event()
+        self._heard: set[int] = set()
+        self._read_all = False
+        self._read_wanted = asyncio.Event()
+        self._versions: dict[int, int] = {}
+        self._on_stop: Callable[[int], None] = lambda _key: None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def on_stop(self, call: Callable[[int], None]) -> None:
+        """Have ``call`` told the keys of syncs that any process wants to be stopped."""
+        self._on_stop = call
+
+    async def __aenter__(self) -> Self:
+        for work in (self._send, self._listen, self._read):
+            self._tasks.append(asyncio.create_task(work(), name=f"bus {work.__name__}"))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(StorageError):  # the others read what they were not told
+            await self._flush()
+
+    def publish(self, snapshot: SyncSnapshot) -> None:
+        self._tell(snapshot)
+        if not self._news:
+            self._first_news_at = time.monotonic()
+        self._news[snapshot.key] = (snapshot.key, snapshot.version, snapshot.sync_id, snapshot.organization_id)
+        self._flush_wanted.set()
+
+    def request_stop(self, key: int) -> None:
+        """Have whoever runs the sync stop, at once."""
+        self._stops.add(key)
+        self._stop_wanted.set()
+        self._flush_wanted.set()
+
+    def _tell(self, snapshot: SyncSnapshot) -> None:
+        if snapshot.is_terminal:
+            self._versions.pop(snapshot.key, None)
+        else:
+            self._versions[snapshot.key] = snapshot.version
+        super().publish(snapshot)
+
+    async def _send(self) -> None:
+        while True:
+            await self._flush_wanted.wait()
+            self._flush_wanted.clear()
+            try:
+                await self._flush()
+            except StorageError:
+                self._flush_wanted.set()
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FLUSH_SECONDS):
+                    await self._stop_wanted.wait()
+
+    async def _flush(self) -> None:
+        self._stop_wanted.clear()
+        news, stops, since = self._news, self._stops, self._first_news_at
+        if not news and not stops:
+            return
+        self._news, self._stops = {}, set()
+        payloads = list(payloads_of(self._origin, news.values(), stops))
+        try:
+            async with self._database.writing() as connection:
+                await connection.execute(_NOTIFY, {"channel": CHANNEL, "payloads": payloads})
+        except BaseException:
+            self._news = {**news, **self._news}
+            self._stops |= stops
+            raise
+        if news:
+            metrics.flushed(time.monotonic() - since)
+
+    async def _listen(self) -> None:
+        url = self._database.url
+        is_lost = False
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(
+                    conninfo(url), autocommit=True, **connect_settings(url)
+                ) as connection:
+                    await connection.execute(f"LISTEN {CHANNEL}")
+                    self._want_all()
+                    if is_lost:
+                        log.info("listening_again")
+                    is_lost = False
+                    while True:
+                        async with aclosing(connection.notifies(timeout=SIGN_OF_LIFE_SECONDS)) as told:
+                            async for notification in told:
+                                self._take(notification.payload)
+                        await connection.execute("SELECT 1")
+            except psycopg.Error as error:
+                if not is_lost:
+                    log.warning("listener_lost", error=type(error).__name__)
+                is_lost = True
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def _take(self, payload: str) -> None:
+        told = json.loads(payload)
+        for key in told["stop"]:
+            self._on_stop(key)
+        if told["from"] == self._origin:
+            return
+        for key, version, sync_id, organization_id in told["news"]:
+            is_watched = sync_id in self._subscriptions or organization_id in self._subscriptions
+            if is_watched and version > self._versions.get(key, 0):
+                self._heard.add(key)
+        if self._heard:
+            self._read_wanted.set()
+
+    def _want_all(self) -> None:
+        self._read_all = True
+        self._read_wanted.set()
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._read_wanted.wait()
+            except TimeoutError:
+                self._read_all = True
+            self._read_wanted.clear()
+            everything, self._read_all = self._read_all, False
+            heard, self._heard = self._heard, set()
+            if not self._subscriptions:
+                self._versions.clear()
+                continue
+            try:
+                await self._read_rows(_watched(self._subscriptions) if everything else SYNC.c.key.in_(heard))
+            except StorageError:
+                self._read_all = True
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _read_rows(self, condition: ColumnElement[bool]) -> None:
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(select(SYNC).where(condition))).all()
+        for row in rows:
+            if row.version > self._versions.get(row.key, 0):
+                self._tell(snapshot_of(row))
+
+
+def payloads_of(origin: str, news: Iterable[News], stops: Iterable[int]) -> Iterator[str]:
+    """The news as texts that are each short enough for one notification."""
+    part: list[News] = []
+    stop, size = list(stops), 0
+    for one in news:
+        length = len(json.dumps(one)) + 2
+        if part and size + length > MAX_PAYLOAD_BYTES - 200 - 20 * len(stop):
+            yield json.dumps({"from": origin, "news": part, "stop": stop})
+            part, stop, size = [], [], 0
+        part.append(one)
+        size += length
+    yield json.dumps({"from": origin, "news": part, "stop": stop})
+
+
+def _watched(subscriptions: dict[str, Any]) -> ColumnElement[bool]:
+    """Those watched by their id, and those running in organizations that are watched."""
+    topics = list(subscriptions)
+    return or_(SYNC.c.sync_id.in_(topics), SYNC.c.organization_id.in_(topics) & SYNC.c.completed_at.is_(None))

@@ -1,0 +1,223 @@
+"""Runs syncs in any number of processes: what is to be run is a job in the database, taken by whoever is free.
+
+Only the epoch of a sync decides whose writes count. Everything here that notices a lost worker serves speed and
+order; a process that finds that its own job is another's by now ends at once, before it can spoil the other's.
+"""
+
+import asyncio
+import os
+import socket
+import traceback
+from contextlib import suppress
+from datetime import timedelta
+
+import psycopg
+import structlog
+from procrastinate import JobContext
+from procrastinate.exceptions import ProcrastinateException
+from procrastinate.worker import Worker
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.database.engine import Database
+from routiq_gql.errors import StorageError
+from routiq_gql.settings import Settings
+from routiq_gql.sync.engine import RETRY_INTERVAL_SECONDS, Priority, QueueState
+from routiq_gql.sync.housekeeping import Housekeeping
+from routiq_gql.sync.postgres import jobs
+from routiq_gql.sync.postgres.bus import PostgresBus
+from routiq_gql.sync.postgres.patrol import Patrol, WorkerState
+from routiq_gql.sync.postgres.watchdog import Watchdog, leave_process
+from routiq_gql.sync.postgres.workers import read_queue_state, read_workers
+from routiq_gql.sync.progress import SyncSnapshot
+from routiq_gql.sync.runner import Outcome, SyncRunner
+from routiq_gql.sync.scheduler import Scheduler
+
+RESTART_SECONDS = 1.0
+"""How long a worker whose database went away waits before it tries again."""
+
+log = structlog.get_logger(__name__)
+
+
+class DistributedEngine:
+    """One process's share in running syncs. Without ``run_worker`` it only enqueues and stops them.
+
+    Args:
+        only_if_alone: Run syncs only while no other worker is alive, as a command in a terminal does.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        bus: PostgresBus,
+        runner: SyncRunner,
+        housekeeping: Housekeeping,
+        scheduler: Scheduler,
+        settings: Settings,
+        *,
+        only_if_alone: bool = False,
+    ) -> None:
+        self._database = database
+        self._bus = bus
+        self._runner = runner
+        self._only_if_alone = only_if_alone
+        self._queue = jobs.make_app(database.url)
+        self._state = WorkerState(f"{socket.gethostname()}:{os.getpid()}", settings.worker_max_syncs)
+        self._patrol = Patrol(database, self, self._state, housekeeping, scheduler)
+        self._worker: Worker | None = None
+        self._tasks: dict[int, asyncio.Task[Outcome]] = {}
+        self._closing = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._ended.set()
+        bus.on_stop(self._stop_here)
+
+    @property
+    def hears_news(self) -> bool:
+        return True
+
+    @property
+    def runs_here(self) -> bool:
+        return self._only_if_alone and self.worker_id is not None
+
+    @property
+    def running(self) -> int:
+        return len(self._tasks)
+
+    @property
+    def worker_id(self) -> int | None:
+        """The number under which the queue knows this process; ``None`` while it runs no syncs."""
+        return self._worker.worker_id if self._worker is not None else None
+
+    async def enqueue(self, connection: AsyncConnection, key: int, priority: Priority) -> None:
+        await jobs.enqueue(self._queue, connection, key, priority)
+
+    async def withdraw(self, connection: AsyncConnection, key: int) -> None:
+        await jobs.withdraw(connection, key)
+
+    async def hurry(self, connection: AsyncConnection, key: int) -> None:
+        await jobs.hurry(connection, key)
+
+    async def queue_state(self) -> QueueState:
+        async with self._database.reading() as connection:
+            return await read_queue_state(connection)
+
+    def start(self, snapshot: SyncSnapshot) -> None:
+        """The queue tells the workers by itself."""
+
+    def stop(self, snapshot: SyncSnapshot) -> None:
+        self._stop_here(snapshot.key)
+        self._bus.request_stop(snapshot.key)
+
+    async def run_worker(self) -> None:
+        self._ended.clear()
+        try:
+            with Watchdog(self._database.url, lambda: self.worker_id):
+                while not self._closing.is_set():
+                    try:
+                        if not self._only_if_alone or await self._is_alone():
+                            await self._work()
+                    except (ProcrastinateException, psycopg.Error, StorageError) as error:
+                        log.warning("worker_without_database", error=type(error).__name__)
+                    except Exception as error:
+                        log.error("worker_broke", error=type(error).__name__, where=_where(error))
+                    await self._pause(RESTART_SECONDS)
+        finally:
+            self._ended.set()
+
+    async def close(self, grace: timedelta) -> None:
+        self._closing.set()
+        if self._worker is not None:
+            self._worker.stop()  # type: ignore[no-untyped-call]
+        try:
+            async with asyncio.timeout(grace.total_seconds()):
+                await self._ended.wait()
+        except TimeoutError:
+            log.warning("syncs_left_behind", count=self.running, reason="they did not stop within the grace period")
+
+    async def _is_alone(self) -> bool:
+        async with self._database.reading() as connection:
+            workers = await read_workers(connection)
+        return not any(one.is_alive and one.worker_id not in self._state.former_ids for one in workers)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+
+    async def _work(self) -> None:
+        """Run syncs until closed, or until the database goes away, which Procrastinate tells in several ways."""
+        app = jobs.make_app(self._database.url, self._run_job)
+        async with jobs.make_pool(self._database.url) as pool, app.open_async(pool):
+            worker = self._worker = Worker(
+                app,
+                queues=[jobs.QUEUE],
+                concurrency=self._state.max_syncs,
+                fetch_job_polling_interval=1,
+                abort_job_polling_interval=3600,  # stops come over the bus
+                shutdown_graceful_timeout=0,  # syncs are handed over, not waited for
+                delete_jobs="always",
+                install_signal_handlers=False,
+                update_heartbeat_interval=jobs.HEARTBEAT_SECONDS,
+                stalled_worker_timeout=60,
+            )
+            patrol = asyncio.create_task(self._patrol.run(lambda: worker.worker_id), name="patrol")
+            try:
+                if not self._closing.is_set():
+                    await worker.run()  # type: ignore[no-untyped-call]
+            finally:
+                patrol.cancel()
+                await asyncio.wait({patrol})
+                if worker.worker_id is not None:  # it could not take its leave of the database
+                    self._state.former_ids.add(worker.worker_id)
+                self._worker = None
+
+    async def _run_job(self, context: JobContext, key: int) -> None:
+        job = context.job
+        if job.id is None:
+            return
+        self._state.job_ids.add(job.id)
+        try:
+            run = await self._runner.take_up(key)
+            if run is None:
+                return
+            task = self._tasks[key] = asyncio.create_task(self._runner.run(run), name=run.snapshot.sync_id)
+            try:
+                await asyncio.wait({task})
+            finally:
+                _cancel_once(task)
+                await asyncio.wait({task})
+                self._tasks.pop(key, None)
+            if task.cancelled():  # whoever asked to stop ends the sync, or else it is to be run again
+                raise jobs.HandedOver
+            match task.result():
+                case Outcome.RESTS:
+                    raise jobs.HandedOver(int(RETRY_INTERVAL_SECONDS))
+                case Outcome.NOT_OURS:
+                    await self._leave_unless_ours(job.id, job.worker_id)
+        except StorageError:
+            raise jobs.HandedOver(int(RETRY_INTERVAL_SECONDS)) from None
+        except asyncio.CancelledError:
+            # The worker is stopping and takes this error for "put it back"; a cancellation would abort the job.
+            raise jobs.HandedOver from None
+        finally:
+            self._state.job_ids.discard(job.id)
+
+    async def _leave_unless_ours(self, job_id: int, worker_id: int | None) -> None:
+        async with self._database.reading() as connection:
+            is_ours = await jobs.is_run_by(connection, job_id, worker_id)
+        if not is_ours:
+            leave_process("its syncs were taken over while it was silent")
+
+    def _stop_here(self, key: int) -> None:
+        task = self._tasks.get(key)
+        if task is not None:
+            _cancel_once(task)
+
+
+def _cancel_once(task: asyncio.Task[Outcome]) -> None:
+    """A second cancellation would interrupt the driver while it asks the server to end a long statement."""
+    if not task.cancelling():
+        task.cancel()
+
+
+def _where(error: BaseException) -> list[str]:
+    return traceback.format_tb(error.__traceback__)[-4:]

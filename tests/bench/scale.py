@@ -1,0 +1,163 @@
+"""``make bench-scale``: syncs on PostgreSQL with 1, 2 and 4 worker processes, on this machine. See ``--help``.
+
+First as many syncs as the machine can do, with a Cliniko that answers at once; then many syncs that are all under way
+and wait for Cliniko most of the time, as real ones do, and how long it takes until another process sees their changes.
+All of it runs on one machine, emulated Cliniko and PostgreSQL too, so more workers help only while cores are free.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from routiq_gql.emulator import EMULATED_API_KEY
+from routiq_gql.logs import configure_logging
+from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.settings import Settings
+from routiq_gql.sync.progress import SyncState
+from routiq_gql.viewer import LOCAL_OPERATOR
+from tests.bench.children import start
+from tests.bench.table import end_progress, milliseconds, print_table, show_progress
+from tests.postgres import Cluster
+
+KEYS = "bench:YmVuY2hiZW5jaGJlbmNoYmVuY2hiZW5jaGJlbmNoYmU="
+PATIENTS = 300
+"""Three pages of patients, as many of appointments: some 20 requests a sync."""
+LIMIT_SECONDS = 900
+
+
+@dataclass
+class Seen:
+    """What a watcher in another process saw.
+
+    Attributes:
+        delays: Seconds from the moment of each change to the moment it arrived here.
+    """
+
+    delays: list[float] = field(default_factory=list)
+
+    def percentile(self, percent: float) -> float:
+        ordered = sorted(self.delays)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] if ordered else 0.0
+
+
+@asynccontextmanager
+async def workers(settings: Settings, number: int, runtime: Runtime) -> AsyncIterator[None]:
+    """So many worker processes, counted on by the queue."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("ROUTIQ_")},
+        "ROUTIQ_DATABASE_URL": settings.database_url,
+        "ROUTIQ_ENCRYPTION_KEYS": KEYS,
+        "ROUTIQ_CLINIKO_REQUESTS_PER_MINUTE": "0",
+        "ROUTIQ_WORKER_MAX_SYNCS": str(settings.worker_max_syncs),
+        "ROUTIQ_LOG_LEVEL": "WARNING",
+    }
+    processes = [
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "routiq_gql", "worker"), env=environment, stdout=asyncio.subprocess.DEVNULL
+        )
+        for _ in range(number)
+    ]
+    try:
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while (await runtime.engine.queue_state()).workers < number:
+                await asyncio.sleep(0.1)
+        yield
+    finally:
+        for process in processes:
+            process.terminate()
+        await asyncio.gather(*(process.wait() for process in processes))
+
+
+async def follow(runtime: Runtime, sync_id: str, seen: Seen) -> int:
+    """Watch a sync to its end; returns how often it changed."""
+    version = 0
+    async for snapshot in runtime.syncs.watch(LOCAL_OPERATOR, sync_id):
+        if version:  # the first is what was read, not what was told
+            seen.delays.append((datetime.now(UTC) - snapshot.last_updated).total_seconds())
+        version = snapshot.version
+    if snapshot.status is not SyncState.COMPLETED:
+        raise SystemExit(f"A sync went wrong: {snapshot.failure}")
+    return version
+
+
+async def run_all(runtime: Runtime, organizations: list[str]) -> tuple[float, int, Seen]:
+    """Sync every organization once; seconds, changes, and what was seen of them."""
+    seen, began = Seen(), time.monotonic()
+    async with asyncio.timeout(LIMIT_SECONDS):
+        started = [await runtime.syncs.start(LOCAL_OPERATOR, one) for one in organizations]
+        changes = await asyncio.gather(*(follow(runtime, one.sync.sync_id, seen) for one in started))
+    return time.monotonic() - began, sum(changes), seen
+
+
+async def measure(counts: list[int], busy: int, running: int, latency_seconds: float) -> None:
+    """Measure and show everything."""
+    throughput, delays = [], []
+    with Cluster() as cluster:
+        settings = Settings(
+            database_url=cluster.url,
+            encryption_keys=KEYS,
+            cliniko_requests_per_minute=0,
+            worker_max_syncs=running,
+            log_level="WARNING",
+        )
+        configure_logging(settings)
+        async with (
+            start("emulated_clinic", str(PATIENTS)) as quick,
+            start("emulated_clinic", str(PATIENTS), str(latency_seconds)) as slow,
+            open_runtime(settings, run_syncs=False) as runtime,
+            AsyncExitStack() as stack,
+        ):
+            addresses = [(await child.receive())["base_url"] for child in (quick, slow)]
+            for number in counts:
+                async with workers(settings, number, runtime):
+                    show_progress(f"Workers: {number}. {busy} syncs as fast as they can")
+                    names = await connect(runtime, addresses[0], busy)
+                    await run_all(runtime, names[: max(1, busy // 4)])  # what is slow the first time
+                    seconds, changes, _ = await run_all(runtime, names)
+                    throughput.append([str(number), f"{busy / seconds:.1f}", f"{changes / seconds:.0f}"])
+                    show_progress(f"Workers: {number}. {running} syncs under way")
+                    names = await connect(runtime, addresses[1], running)
+                    seconds, changes, seen = await run_all(runtime, names)
+                    delays.append(
+                        [str(number), f"{changes / seconds:.0f}", str(len(seen.delays))]
+                        + [milliseconds(seen.percentile(percent)) for percent in (50, 95, 99, 100)]
+                    )
+            await stack.aclose()
+    end_progress()
+    print_table(
+        f"{busy} syncs of {PATIENTS} patients, Cliniko answers at once", ["workers", "syncs/s", "updates/s"], throughput
+    )
+    print_table(
+        f"{running} syncs under way, Cliniko takes {latency_seconds:g} s for an answer: until another process sees it",
+        ["workers", "updates/s", "seen", "p50 ms", "p95 ms", "p99 ms", "longest ms"],
+        delays,
+    )
+    print(f"\nOn one machine with {os.cpu_count()} cores, which Cliniko, PostgreSQL and the watcher use too.")
+
+
+async def connect(runtime: Runtime, base_url: str, number: int) -> list[str]:
+    names = [f"org_{one}" for one in range(number)]
+    for name in names:
+        await runtime.connections.connect(LOCAL_OPERATOR, name, EMULATED_API_KEY, base_url, check=False)
+    return names
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.scale", description="Measure syncs on PostgreSQL with several workers."
+    )
+    parser.add_argument("--quick", action="store_true", help="a short look: few syncs, one worker")
+    parser.add_argument("--syncs", type=int, default=40, help="syncs that are run as fast as they can (40)")
+    parser.add_argument("--running", type=int, default=200, help="syncs that are under way at the same time (200)")
+    given = parser.parse_args()
+    asyncio.run(measure([1], 4, 6, 0.2) if given.quick else measure([1, 2, 4], given.syncs, given.running, 3.0))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""More than one machine as an operator starts it: servers, workers, who is alive, and schedules."""
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from routiq_gql.emulator import EMULATED_API_KEY
+from tests.cli.conftest import Command
+from tests.cli.programs import Program
+from tests.conftest import ENCRYPTION_KEYS
+
+
+@pytest.fixture
+def cliniko(folder: Path) -> Iterator[str]:
+    """The base URL of an emulated Cliniko with 50 patients, in a process of its own."""
+    with Program("emulator", "--port", "0", "--patients", "50", folder=folder) as emulator:
+        yield emulator.wait_for(r"(http://127\.0\.0\.1:\d+/v1)").group(1)
+
+
+@pytest.mark.postgres_only
+def test_servers_and_workers_from_an_empty_database(
+    folder: Path, cliniko: str, command: Command, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Make the tables, start a server and a worker, sync over the server, look who is there, and stop both."""
+    together = {
+        "ROUTIQ_DATABASE_URL": empty_database_url,
+        "ROUTIQ_ENCRYPTION_KEYS": ENCRYPTION_KEYS,
+        "ROUTIQ_CLINIKO_REQUESTS_PER_MINUTE": "0",
+    }
+    for name, value in together.items():
+        monkeypatch.setenv(name, value)
+    assert "is at revision" in command("db", "upgrade").out
+    assert command("connect", "org_1", "--base-url", cliniko, stdin=EMULATED_API_KEY).code == 0
+    assert "No worker is alive" in command("workers").out
+    assert command("sync", "org_1").code == 0, "it runs here, as nobody else does"
+
+    with (
+        Program("serve", "--port", "0", folder=folder, settings=together) as server,
+        Program("worker", "--port", "0", folder=folder, settings=together) as worker,
+        httpx.Client(base_url=server.url(), timeout=60) as http,
+    ):
+        health = worker.wait_for(r"(http://127\.0\.0\.1:\d+)/readyz").group(1)
+        sync_id = http.post("/api/v1/sync/start/org_1").json()["sync_id"]
+        with http.stream("GET", f"/api/v1/sync/stream/{sync_id}") as stream:
+            assert '"status":"completed"' in "".join(stream.iter_text())
+        found = json.loads(command("workers", "--json").out)
+        assert [one["alive"] for one in found["workers"]] == [True]
+        assert found["workers"][0]["name"].endswith(f":{worker.process.pid}")
+        assert found["waiting"] == []
+        assert "alive, runs 0 of 50" in command("workers").out
+        assert command("sync", "org_1").code == 0, "the worker runs it"
+
+        shown = http.get("/metrics").text
+        for line in ("routiq_workers_alive 1.0", "routiq_queue_depth 0.0", "routiq_queue_age_seconds 0.0"):
+            assert line in shown
+        own = httpx.get(f"{health}/metrics").text
+        assert 'routiq_syncs_ended_total{status="completed"} 2.0' in own
+        assert "routiq_rescues_total 0.0" in own
+        assert "routiq_flush_lag_seconds_count" in own
+        assert httpx.get(f"{health}/healthz").json() == {"status": "ok"}
+        assert httpx.get(f"{health}/api/v1/sync/dashboard/org_1").status_code == 404
+
+        worker.send(signal.SIGTERM)
+        assert worker.end() == 0
+        server.send(signal.SIGTERM)
+        assert server.end() == 0
+        assert worker.complaints.count("Traceback") == server.complaints.count("Traceback") == 0
+
+
+def test_with_sqlite_there_are_no_workers(command: Command):
+    """Who types it all the same reads what to do instead."""
+    for name in ("worker", "workers"):
+        refused = command(name)
+        assert (refused.code, "needs PostgreSQL" in refused.err) == (2, True)
+
+
+def test_a_schedule_is_made_shown_and_ended(cliniko: str, command: Command):
+    """The sentence says when the next sync comes, or what is missing."""
+    assert "begins when org_1 has a working connection" in command("schedule", "org_1", "--every", "1h").out
+    command("connect", "org_1", "--base-url", cliniko, stdin=EMULATED_API_KEY)
+    assert "Next sync of org_1 at 20" in command("schedule", "org_1", "--every", "6h").out
+    assert command("schedule", "org_1", "--every", "off").out == "org_1 is synced on demand only.\n"
+    assert "as before" in command("schedule", "org_1", "--every", "off").out
+    for nonsense in ("1m", "99d", "soon", "1h30m", "-1h"):
+        refused = command("schedule", "org_1", f"--every={nonsense}")
+        assert refused.code == 2, nonsense
+        assert refused.err

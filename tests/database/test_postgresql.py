@@ -1,0 +1,181 @@
+"""PostgreSQL behind the same two kinds of transaction: what others write at the same time, and what errors tell."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+import structlog
+from sqlalchemy import insert, text
+from sqlalchemy.exc import IntegrityError
+
+from routiq_gql.clock import utc_now
+from routiq_gql.database.connections import connection_of, save_connection
+from routiq_gql.database.engine import Database
+from routiq_gql.database.keys import KeyStore
+from routiq_gql.database.schema import upgrade
+from routiq_gql.database.syncs import SYNC
+from routiq_gql.errors import DatabaseAway, SettingsError, StorageError
+from routiq_gql.settings import load_settings
+from routiq_gql.sync.progress import SyncMode
+from routiq_gql.sync.store import first_values
+from tests.postgres import Cluster
+
+pytestmark = pytest.mark.postgres_only
+
+LIMIT_SECONDS = 60
+VALUES = {
+    **dict.fromkeys(("account_name", "account_subdomain", "role", "last_validated_at", "problem_code")),
+    "problem_message": None,
+    "problem_what_to_do": None,
+    "state": "connected",
+    "base_url": "",
+    "shard": "au1",
+    "encrypted_key": b"",
+    "encryption_key_id": "0",
+}
+
+
+@pytest.fixture
+async def database(database_url):
+    """A database with all tables."""
+    opened = Database(database_url)
+    yield opened
+    await opened.close()
+
+
+async def test_two_reads_of_one_transaction_agree(database):
+    """A reader sees one moment, whatever is written meanwhile."""
+    async with database.reading() as reader:
+        before = await connection_of(reader, "org_a")
+        async with database.writing() as writer:
+            await save_connection(writer, "org_a", VALUES)
+        assert await connection_of(reader, "org_a") == before is None
+    async with database.reading() as reader:
+        assert await connection_of(reader, "org_a") is not None
+
+
+async def test_a_reader_can_not_write(database):
+    """What only reads is refused when it writes, so that nobody does so by mistake."""
+    with pytest.raises(StorageError, match="takes no changes"):
+        async with database.reading() as connection:
+            await save_connection(connection, "org_a", VALUES)
+
+
+async def test_no_change_of_a_row_that_was_read_for_it_is_lost(database):
+    """Twenty who count in the same row at the same time never lose a count."""
+    async with database.writing() as connection:
+        await save_connection(connection, "org_a", VALUES)
+
+    async def count() -> None:
+        for _ in range(5):
+            async with database.writing() as connection:
+                row = await connection_of(connection, "org_a", to_change=True)
+                await save_connection(connection, "org_a", {**VALUES, "encryption_key_id": f"{row.encryption_key_id}1"})
+
+    async with asyncio.timeout(LIMIT_SECONDS):
+        await asyncio.gather(*(count() for _ in range(12)))
+    async with database.reading() as connection:
+        assert (await connection_of(connection, "org_a")).encryption_key_id == "0" + "1" * 60
+
+
+async def test_a_cancelled_long_statement_frees_its_locks_at_once(database):
+    """Who cancels does not wait for a long computation in the database."""
+    async with database.writing() as connection:
+        await save_connection(connection, "org_a", VALUES)
+    started = asyncio.Event()
+
+    async def compute_for_long() -> None:
+        async with database.writing() as connection:
+            await save_connection(connection, "org_a", {**VALUES, "shard": "uk1"})
+            started.set()
+            await connection.execute(text("SELECT pg_sleep(600)"))
+
+    task = asyncio.create_task(compute_for_long())
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with asyncio.timeout(LIMIT_SECONDS), database.writing() as connection:
+        assert (await connection_of(connection, "org_a", to_change=True)).shard == "au1"
+
+
+async def test_errors_do_not_show_the_row(database):
+    """The server tells which row it refused; that part stays out of every error."""
+    row = {**first_values(SyncMode.FULL, utc_now()), "organization_id": "org_secret", "version": 1, "epoch": 0}
+    with pytest.raises(IntegrityError) as caught:
+        async with database.writing() as connection:
+            for sync_id in ("one", "two"):
+                await connection.execute(insert(SYNC).values(**row, sync_id=sync_id))
+    assert "uq_syncs_active_organization" in str(caught.value)
+    assert "org_secret" not in f"{caught.value!s}{caught.value.orig!s}"
+
+
+async def test_many_processes_may_upgrade_at_once(postgres):
+    """Ten servers that start together on an empty database make its tables once."""
+    url = postgres.create()
+    databases = [Database(url) for _ in range(10)]
+    async with asyncio.timeout(LIMIT_SECONDS):
+        revisions = await asyncio.gather(*(upgrade(one) for one in databases))
+    assert len(set(revisions)) == 1
+    for one in databases:
+        await one.close()
+    postgres.drop(url)
+
+
+async def test_a_server_that_is_not_there_is_told_in_a_sentence():
+    """At the start the operator reads what libpq says, and where to look."""
+    database = Database("postgresql+psycopg://routiq:s3cret@127.0.0.1:1/routiq")
+    with pytest.raises(StorageError, match=r"PostgreSQL can't be used .*refused.*Check ROUTIQ_DATABASE_URL") as caught:
+        await upgrade(database)
+    assert "s3cret" not in str(caught.value)
+    await database.close()
+
+
+async def test_a_server_that_goes_and_comes_back():
+    """Meanwhile everybody hears that it is away, and the operator why, once; afterwards everything works."""
+    with Cluster() as cluster, structlog.testing.capture_logs() as logged:
+        database = Database(cluster.url)
+        await upgrade(database)
+        cluster.stop()
+        for _ in range(3):
+            with pytest.raises(DatabaseAway, match="can't be reached at the moment"):
+                async with database.reading() as connection:
+                    await connection_of(connection, "org_a")
+        cluster.start()
+        async with asyncio.timeout(LIMIT_SECONDS), database.writing() as connection:
+            await save_connection(connection, "org_a", VALUES)
+        await database.close()
+    assert [line["event"] for line in logged if line["event"].startswith("database")] == [
+        "database_away",
+        "database_back",
+    ]
+
+
+async def test_a_frozen_process_loses_its_locks(database, monkeypatch):
+    """A transaction in which nothing happens is ended by the server; the others go on."""
+    monkeypatch.setattr("routiq_gql.database.postgresql.SERVER_OPTIONS", "-c idle_in_transaction_session_timeout=200ms")
+    frozen = Database(database.url.render_as_string(hide_password=False))
+    async with database.writing() as connection:
+        await save_connection(connection, "org_a", VALUES)
+    with suppress(DatabaseAway):
+        async with frozen.writing() as holder:
+            await connection_of(holder, "org_a", to_change=True)
+            async with asyncio.timeout(LIMIT_SECONDS), database.writing() as other:
+                await save_connection(other, "org_a", {**VALUES, "shard": "uk1"})
+    await frozen.close()
+    async with database.reading() as connection:
+        assert (await connection_of(connection, "org_a")).shard == "uk1"
+
+
+def test_without_configured_keys_the_sentence_says_how_to_make_one():
+    """PostgreSQL has no folder for a key file; several machines would not share it anyway."""
+    with pytest.raises(SettingsError, match=r"ROUTIQ_ENCRYPTION_KEYS is missing.*base64"):
+        KeyStore("", None).load()
+
+
+@pytest.mark.parametrize("url", ["mysql://a/b", "postgresql://a/b", "postgresql+psycopg://a:b@c@d:port/x"])
+def test_another_kind_of_database_is_refused(url):
+    """The sentence names both forms, and never shows the URL, which may hold a password."""
+    with pytest.raises(SettingsError, match="ROUTIQ_DATABASE_URL is wrong") as caught:
+        load_settings(database_url=url)
+    assert url not in str(caught.value)
