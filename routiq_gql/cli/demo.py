@@ -4,7 +4,7 @@ The emulated Cliniko gets another port at each start, so the stored connection i
 for a sync to go on with. A run that was interrupted is continued; otherwise a new sync is started.
 """
 
-from typing import Annotated
+from typing import Annotated, cast
 
 import structlog
 import typer
@@ -25,6 +25,7 @@ from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.server import Listener, listen_on_loopback
 from routiq_gql.server import serve as serve_app
 from routiq_gql.settings import Settings, load_settings
+from routiq_gql.sync.embedded import EmbeddedEngine
 from routiq_gql.sync.progress import SyncMode
 from routiq_gql.viewer import LOCAL_OPERATOR
 
@@ -87,7 +88,7 @@ async def _demo(settings: Settings, listener: Listener, latency_seconds: float) 
             app = create_app(
                 settings,
                 runtime=runtime,
-                extra_routes=trouble_routes(emulator, runtime.engine),
+                extra_routes=trouble_routes(emulator, cast(EmbeddedEngine, runtime.engine)),
                 allow_null_origin=True,
                 default_organization=DEMO_ORGANIZATION,
                 trouble_path=TROUBLE_PATH,
