@@ -7,7 +7,6 @@ that is not theirs is refused.
 import asyncio
 from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
-from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,6 +19,7 @@ from routiq_gql.errors import BadInput, DatabaseAway, SyncNotFound
 from routiq_gql.settings import Settings
 from routiq_gql.sync.bus import ProgressBus
 from routiq_gql.sync.engine import Priority, SyncEngine, begin_sync
+from routiq_gql.sync.outcomes import CancelledSync, StartedSync
 from routiq_gql.sync.overview import Dashboard, History, read_cursor, read_dashboard, read_history
 from routiq_gql.sync.progress import (
     SYNC_CANCELLED_MESSAGE,
@@ -39,30 +39,6 @@ LOG_BATCH = 500
 """Log lines read at once by whoever follows a log."""
 REREAD_SECONDS_ELSEWHERE = 0.5
 """How often a watcher reads the row of a sync that another process runs, of which no news arrive here."""
-
-
-@dataclass(frozen=True, slots=True)
-class StartedSync:
-    """The sync that runs now; ``created`` tells whether this call started it."""
-
-    sync: SyncSnapshot
-    created: bool
-
-    @property
-    def message(self) -> str:
-        return "Sync started" if self.created else "Sync already in progress"
-
-
-@dataclass(frozen=True, slots=True)
-class CancelledSync:
-    """The sync's final state; ``cancelled`` tells whether this call ended it."""
-
-    sync: SyncSnapshot
-    cancelled: bool
-
-    @property
-    def message(self) -> str:
-        return "Sync cancelled" if self.cancelled else f"Sync already {self.sync.status.value}"
 
 
 class SyncService:

@@ -22,7 +22,7 @@ from routiq_gql.api.graphql.types import After, SyncLogEntry, SyncStatus, given
 from routiq_gql.errors import SettingsError
 from routiq_gql.sync import progress
 from routiq_gql.sync.connection_state import ConnectionProblem, not_set_up
-from routiq_gql.sync.service import CancelledSync, StartedSync
+from routiq_gql.sync.outcomes import CancelledSync, StartedSync
 
 OrganizationId = Annotated[
     ID, strawberry.argument(description="The organization: 1 to 64 letters, digits, dashes and underscores.")

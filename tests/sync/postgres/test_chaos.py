@@ -119,7 +119,10 @@ async def restart_database(syncs: int) -> None:
             api = await stack.enter_async_context(Process(settings, "serve", "--port", "0", is_kept=False))
             url = (await api.until_printed("/graphql")).split()[-1].removesuffix("/graphql")
             http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=LIMIT_SECONDS))
-            followed = asyncio.create_task(follow_socket(url, group.sync_ids[0]))
+            began = asyncio.Event()
+            followed = asyncio.create_task(follow_socket(url, group.sync_ids[0], began))
+            async with asyncio.timeout(LIMIT_SECONDS):
+                await began.wait()
             status = f"/api/v1/sync/status/{group.sync_ids[1]}"
             assert (await http.get(status)).status_code == 200
             cluster.stop()
@@ -141,8 +144,11 @@ async def restart_database(syncs: int) -> None:
             assert await api.leave(signal.SIGTERM) == 0
 
 
-async def follow_socket(url: str, sync_id: str) -> list[dict[str, object]]:
-    """Every snapshot that one subscription on one socket gets, to its completion; versions only grow."""
+async def follow_socket(url: str, sync_id: str, began: asyncio.Event) -> list[dict[str, object]]:
+    """Every snapshot that one subscription on one socket gets, to its completion; versions only grow.
+
+    ``began`` is set with the first one.
+    """
     address = url.replace("http", "ws", 1) + "/graphql"
     seen: list[dict[str, object]] = []
     async with connect(address, subprotocols=["graphql-transport-ws"]) as socket:
@@ -153,6 +159,7 @@ async def follow_socket(url: str, sync_id: str) -> list[dict[str, object]]:
         while (frame := json.loads(await socket.recv()))["type"] != "complete":
             if frame["type"] == "next":
                 seen.append(frame["payload"]["data"]["syncProgress"])
+                began.set()
             else:
                 assert frame["type"] in {"ping", "pong"}, frame
     versions = [one["version"] for one in seen]
