@@ -43,8 +43,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def keepalive_timeout(self) -> None:
         """A peer that answers no ping is gone, or reads nothing: a close frame would not reach it."""
-        super().keepalive_timeout()
         _abort(self.transport)
+        super().keepalive_timeout()
 
 
 def _keep_little(transport: asyncio.Transport) -> None:

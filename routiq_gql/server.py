@@ -24,6 +24,9 @@ from routiq_gql.protocols import HttpProtocol, SocketProtocol
 MAX_FRAME_BYTES = 256 * 1024
 """The largest websocket message that is read; the same limit holds for request bodies."""
 
+PING_SECONDS = 20
+"""How often a websocket's peer is asked whether it is still there, and how long it may take to answer."""
+
 STALLED_SECONDS = 60
 """After so long with data that the other side doesn't take, the system ends a connection. The doors give up on a
 reader before; without this its connection, already closed here, would wait for it for ever."""
@@ -136,6 +139,8 @@ async def serve(
         http=HttpProtocol,
         ws=SocketProtocol,
         ws_max_size=MAX_FRAME_BYTES,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=ceil(grace_seconds),
     )

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from structlog.testing import capture_logs
 from websockets.frames import Frame, Opcode
 
+from routiq_gql import server as server_module
 from routiq_gql.api.streams import StreamResponse
 from routiq_gql.metrics import REGISTRY
 from routiq_gql.settings import Settings
@@ -134,6 +135,19 @@ async def test_a_deaf_socket_is_given_up_with_all_that_it_watches(impatient_serv
         await until(lambda: any(line["event"] == "socket_ended" for line in logs))
         assert await _was_reset(deaf)
     assert _dropped("websocket") == before + 1
+
+
+async def test_a_peer_that_answers_no_ping_is_found(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    """A laptop that was closed leaves no watcher behind: its socket is reset after two pings, shorter ones here."""
+    monkeypatch.setattr(server_module, "PING_SECONDS", 0.2)
+    async with Server(settings) as server:
+        with _deaf_connection(server) as gone:
+            await asyncio.to_thread(greet, gone)
+            variables = {"id": "org_1"}
+            send(gone, {"id": "1", "type": "subscribe", "payload": {"query": UPDATES, "variables": variables}})
+            await until(lambda: server.runtime.bus.watcher_count == 1)
+            await server.without_watchers()
+            assert await _was_reset(gone)
 
 
 async def test_who_wakes_in_time_gets_the_newest_state(server: Server, cliniko: Cliniko):

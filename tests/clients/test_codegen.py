@@ -3,6 +3,7 @@
 import hashlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import venv
@@ -102,12 +103,37 @@ def ariadne(request: pytest.FixtureRequest) -> Path:
     return folder / "venv" / "bin"
 
 
-def test_the_client_of_ariadne_codegen_works(ariadne: Path, tmp_path: Path):
-    """The generated Python client starts a sync, follows it over a websocket, and has times as datetimes."""
+@pytest.fixture
+def generated(ariadne: Path, tmp_path: Path) -> Path:
+    """The example with the client that ariadne-codegen has written for it."""
     folder = _copied("ariadne", tmp_path)
     run(str(ariadne / "ariadne-codegen"), "--config", "ariadne-codegen.toml", folder=folder)
     (tmp_path / "demo").mkdir()
+    return folder
+
+
+def test_the_client_of_ariadne_codegen_works(ariadne: Path, generated: Path, tmp_path: Path):
+    """The generated Python client starts a sync, follows it over a websocket, and has times as datetimes."""
     with Program("demo", "--port", "0", "--seconds", "0", folder=tmp_path / "demo") as demo:
-        printed = run(str(ariadne / "python"), "follow_sync.py", demo.url(), folder=folder)
+        printed = run(str(ariadne / "python"), "follow_sync.py", demo.url(), folder=generated)
     assert "100 % Sync completed successfully!" in printed
     assert re.search(r"^89 of 641 patients are active, as of \d{4}-\d\d-\d\d \d\d:\d\d\.$", printed, re.MULTILINE)
+
+
+def test_the_client_of_ariadne_codegen_outlives_a_server_that_is_killed(ariadne: Path, generated: Path, tmp_path: Path):
+    """Cut in the middle, it follows the same sync to its end once the server is back."""
+    with Program("demo", "--port", "0", "--seconds", "60", folder=tmp_path / "demo") as demo:
+        url = demo.url()
+        command = [str(ariadne / "python"), "-u", "follow_sync.py", url]
+        client = subprocess.Popen(command, cwd=generated, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        printed = ""
+        while "of 641 patients" not in printed:
+            line = client.stdout.readline()
+            assert line, printed
+            printed += line
+        demo.send(signal.SIGKILL)
+        demo.end()
+    with Program("demo", "--port", url.rpartition(":")[2], "--seconds", "2", folder=tmp_path / "demo"):
+        rest, _ = client.communicate(timeout=PATIENCE_SECONDS)
+    assert client.returncode == 0, printed + rest
+    assert "100 % Sync completed successfully!" in rest
