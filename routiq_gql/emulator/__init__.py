@@ -9,6 +9,7 @@ from routiq_gql.emulator.clinic import Clinic, Expected, Secrets
 from routiq_gql.emulator.demo import demo_clinic
 from routiq_gql.emulator.faults import Fault, FaultKind, Faults
 from routiq_gql.emulator.generated import generated_clinic
+from routiq_gql.emulator.issuer import Issuer
 from routiq_gql.emulator.people import PLANTED_MARKERS
 from routiq_gql.emulator.running import EmulatorServer
 from routiq_gql.emulator.server import Emulator, RecordedRequest
@@ -24,6 +25,7 @@ __all__ = [
     "Fault",
     "FaultKind",
     "Faults",
+    "Issuer",
     "RecordedRequest",
     "Secrets",
     "awkward_clinic",
