@@ -5,7 +5,7 @@ does to run its sync beside the server.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import cast
 
 from starlette.applications import Starlette
@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from routiq_gql.api.access_log import AccessLog
+from routiq_gql.api.auth import Authentication
 from routiq_gql.api.errors import problem_of, problem_of_status
 from routiq_gql.api.faults import FaultBarrier
 from routiq_gql.api.graphql import GraphQLDoor, graphiql_routes
@@ -51,16 +52,17 @@ def create_app(
         trouble_path: One of ``extra_routes`` by which the page may ask for trouble; for demos.
 
     Raises:
-        SettingsError: An entry of ROUTIQ_ALLOWED_ORIGINS is not an origin.
+        SettingsError: An entry of ROUTIQ_ALLOWED_ORIGINS is not an origin, or something that goes with ROUTIQ_AUTH is
+            missing.
     """
+
+    authentication = Authentication(settings)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        if runtime is not None:
-            _attach(app, runtime)
-            yield
-            return
-        async with open_runtime(settings) as opened:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(authentication.close)
+            opened = runtime if runtime is not None else await stack.enter_async_context(open_runtime(settings))
             _attach(app, opened)
             yield
 
@@ -90,6 +92,7 @@ def create_app(
     )
     app.router.redirect_slashes = False  # a redirect would be built from the client's own Host header
     app.state.settings = settings
+    app.state.authentication = authentication
     return app
 
 

@@ -6,7 +6,9 @@ statuses and GraphQL codes; nothing here is logged as an error.
     RoutiqError
     ├── BadInput               a value is out of its documented form or range
     ├── SyncNotFound           unknown, or another organization's
-    ├── Forbidden              the viewer may not reach this organization
+    ├── Unauthenticated        nobody can tell who asks
+    ├── Forbidden              the viewer may not reach this organization, or not do this
+    ├── IssuerAway             whether a token is good can't be told now, but can later
     ├── RateLimited            more at once, or in a short time, than anyone needs
     ├── SettingsError          a setting is missing or wrong; the server can't start with it
     └── StorageError           the database can't be used: corrupt, too new, locked, full
@@ -41,10 +43,30 @@ class SyncNotFound(RoutiqError):
         super().__init__("There is no sync with this id.")
 
 
+class Unauthenticated(RoutiqError):
+    """The token is missing, wrong or no longer good.
+
+    Attributes:
+        may_be_mended: Whether a fresh token of the same kind may be accepted; if not, asking again is of no use.
+    """
+
+    code = "UNAUTHENTICATED"
+
+    def __init__(self, message: str, *, may_be_mended: bool = True) -> None:
+        super().__init__(message)
+        self.may_be_mended = may_be_mended
+
+
 class Forbidden(RoutiqError):
-    """The viewer may not reach this organization."""
+    """The viewer may not reach this organization, or may not do this in it."""
 
     code = "FORBIDDEN"
+
+
+class IssuerAway(RoutiqError):
+    """The public keys of those who make tokens can't be fetched, and none are known."""
+
+    code = "ISSUER_AWAY"
 
 
 class RateLimited(RoutiqError):

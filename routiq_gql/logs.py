@@ -22,6 +22,7 @@ _PRIVATE_NAMES = ("authorization", "cookie", "email", "key", "name", "notes", "p
 
 _PRIVATE_TEXT = re.compile(
     r"""MS0[A-Za-z0-9+/=_]{8,}(?:-\w{2}\d{1,2})?      # a Cliniko API key
+    | rtq_[A-Za-z0-9_-]{16,}                        # a token of ours
     | (?:Basic|Bearer)\s+[A-Za-z0-9+/=._~-]{8,}     # a header's value
     | (?<![A-Za-z0-9_-])ey[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*   # a signed token
     | [A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+""",

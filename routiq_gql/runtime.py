@@ -18,6 +18,7 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.database.schema import upgrade
 from routiq_gql.settings import Settings
+from routiq_gql.sync.audit import Audit
 from routiq_gql.sync.bus import InProcessBus, ProgressBus
 from routiq_gql.sync.clients import ClientOpener
 from routiq_gql.sync.connections import ConnectionService
@@ -29,6 +30,7 @@ from routiq_gql.sync.runner import SyncRunner
 from routiq_gql.sync.scheduler import Scheduler
 from routiq_gql.sync.schedules import ScheduleService
 from routiq_gql.sync.service import SyncService
+from routiq_gql.sync.stream_tokens import StreamTokens
 
 log = structlog.get_logger(__name__)
 
@@ -45,8 +47,10 @@ class Runtime:
     database: Database
     bus: ProgressBus
     engine: SyncEngine
+    audit: Audit
     connections: ConnectionService
     syncs: SyncService
+    stream_tokens: StreamTokens
     schedules: ScheduleService
     worker: asyncio.Task[None] | None
 
@@ -75,6 +79,8 @@ async def open_runtime(
         database = Database(settings.database_url)
         stack.push_async_callback(database.close)
         await upgrade(database)
+        audit = Audit(database)
+        stack.push_async_callback(audit.close)
         keys = KeyStore(settings.encryption_keys, database.path)
         keys.load()  # wrong keys end the start, not the first sync
         time_limit = timedelta(seconds=settings.sync_time_limit)
@@ -86,7 +92,7 @@ async def open_runtime(
             clients = ClientOpener(database, keys, settings, PacerRegistry(settings.cliniko_requests_per_minute))
             runner = SyncRunner(database, bus, Pipeline(database, clients, settings).run, time_limit)
             lock_path = database.path.with_name(database.path.name + ".lock")
-            engine = EmbeddedEngine(database, runner, housekeeping, Scheduler(database, bus), lock_path)
+            engine = EmbeddedEngine(database, runner, housekeeping, Scheduler(database, bus, audit), lock_path)
         else:
             postgres = import_module("routiq_gql.sync.postgres")
             bus = await stack.enter_async_context(postgres.PostgresBus(database))
@@ -94,15 +100,18 @@ async def open_runtime(
             clients = ClientOpener(database, keys, settings, pacers)
             runner = SyncRunner(database, bus, Pipeline(database, clients, settings).run, time_limit)
             engine = postgres.DistributedEngine(
-                *(database, bus, runner, housekeeping, Scheduler(database, bus), settings), only_if_alone=only_if_alone
+                *(database, bus, runner, housekeeping, Scheduler(database, bus, audit), settings),
+                only_if_alone=only_if_alone,
             )
-        connections = ConnectionService(database, keys, clients, engine, bus, settings)
-        syncs = SyncService(database, bus, engine, settings)
+        connections = ConnectionService(database, keys, clients, engine, bus, audit, settings)
+        syncs = SyncService(database, bus, engine, audit, settings)
         worker = asyncio.create_task(engine.run_worker(), name="sync engine") if run_syncs else None
         if worker is not None:
             worker.add_done_callback(_tell_of_fault)
         try:
-            yield Runtime(settings, database, bus, engine, connections, syncs, ScheduleService(database), worker)
+            schedules = ScheduleService(database, audit)
+            tokens = StreamTokens(keys, syncs)
+            yield Runtime(settings, database, bus, engine, audit, connections, syncs, tokens, schedules, worker)
         finally:
             await engine.close(timedelta(seconds=settings.shutdown_grace_seconds))
             if worker is not None:

@@ -53,10 +53,19 @@ class Listener:
 
 
 def listen_on_loopback(host: str, port: int) -> Listener:
+    """The same as ``listen``, on this machine only.
+
+    Raises:
+        SettingsError: As ``listen``, or an address of the host can be reached from elsewhere.
+    """
+    return listen(host, port, only_loopback=True)
+
+
+def listen(host: str, port: int, *, only_loopback: bool) -> Listener:
     """Open ``port`` (0: any free one) on every address of ``host``.
 
     Raises:
-        SettingsError: The host is unknown, one of its addresses can be reached from elsewhere, or the port is taken.
+        SettingsError: The host is unknown, the port is taken, or an address can be reached from elsewhere and may not.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -65,10 +74,10 @@ def listen_on_loopback(host: str, port: int) -> Listener:
     # Sorted: IPv4 first, which is what a URL with a fixed port is most often opened with.
     addresses = sorted({(family.value, str(address[0])) for family, _, _, _, address in found})
     for _, address in addresses:
-        if not ipaddress.ip_address(address.partition("%")[0]).is_loopback:
+        if only_loopback and not ipaddress.ip_address(address.partition("%")[0]).is_loopback:
             raise SettingsError(
                 f"With ROUTIQ_AUTH=off the server listens on this machine only, and {host!r} can be reached from "
-                "elsewhere. Use `--host 127.0.0.1`."
+                "elsewhere. Use `--host 127.0.0.1`, or set ROUTIQ_AUTH to token or jwt."
             )
     sockets: list[socket.socket] = []
     try:
@@ -81,7 +90,7 @@ def listen_on_loopback(host: str, port: int) -> Listener:
             opened.close()
         # A host may have an IPv6 address in its hosts file although the machine has no IPv6.
         if error.errno == errno.EADDRNOTAVAIL and sockets:
-            return listen_on_loopback(addresses[0][1], port)
+            return listen(addresses[0][1], port, only_loopback=only_loopback)
         raise SettingsError(_why_not(error, host, port)) from None
     return Listener(host, sockets)
 
@@ -122,11 +131,13 @@ async def serve(
     listener: Listener,
     *,
     grace_seconds: float,
+    trusted_proxies: Sequence[str] = (),
     alongside: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then end open streams within ``grace_seconds``; a second Ctrl-C doesn't wait.
 
     Args:
+        trusted_proxies: Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed.
         alongside: Runs from the moment the server answers, and is cancelled when it begins to stop. It handles its
             own errors: one that escapes stops the server and rises here.
     """
@@ -136,6 +147,8 @@ async def serve(
         log_config=None,
         server_header=False,
         lifespan="on",
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies),
         http=HttpProtocol,
         ws=SocketProtocol,
         ws_max_size=MAX_FRAME_BYTES,

@@ -105,11 +105,55 @@ class Settings(BaseSettings):
         description="Let GraphQL clients ask for the schema, and suggest names in errors. GraphiQL and code generators "
         "that ask a server need it.",
     )
-    auth: Literal["off"] = Field(
-        "off", description="Who may ask. `off`: everyone on this machine; the server then listens on loopback only."
+    auth: Literal["off", "token", "jwt"] = Field(
+        "off",
+        description="Who may ask. `off`: everyone on this machine; the server then listens on loopback only. "
+        "`token`: whoever has one of the tokens in `ROUTIQ_TOKENS_FILE`. `jwt`: whoever `ROUTIQ_JWT_ISSUER` has signed "
+        "in, such as Clerk.",
+    )
+    tokens_file: str = Field(
+        "",
+        description="With `token`: the file in which `routiq-gql tokens` keeps who may ask. It holds no token, only "
+        "what each is recognized by.",
+    )
+    jwt_issuer: str = Field(
+        "", description="With `jwt`: who makes the tokens, exactly as they say in `iss`; an https address."
+    )
+    jwt_jwks_url: str = Field(
+        "", description="Where the issuer's public keys are. Empty: `/.well-known/jwks.json` under the issuer."
+    )
+    jwt_audience: str = Field("", description="What tokens must name in `aud`. Empty: that is not looked at.")
+    jwt_authorized_parties: NameList = Field(
+        (),
+        description="Origins of the pages for which tokens are made, such as `https://app.example.com`; a token that "
+        "names another one in `azp` is refused. Empty: that is not looked at.",
+    )
+    auth_grace_seconds: float = Field(
+        600,
+        ge=0,
+        le=86_400,
+        description="How long an open subscription or stream outlives its token, to be given a fresh one. Meanwhile it "
+        "may only read.",
+    )
+    start_roles: NameList = Field(
+        ("*",), description="Roles and permissions that may start syncs, without `org:` before them; `*`: every member."
+    )
+    cancel_roles: NameList = Field(("*",), description="The same for cancelling syncs.")
+    connect_roles: NameList = Field(
+        ("admin",), description="The same for connecting, testing and disconnecting an organization."
+    )
+    starts_per_minute: int = Field(
+        20, ge=1, le=1000, description="Syncs that may be started for one organization within a minute."
+    )
+    trusted_proxies: NameList = Field(
+        ("127.0.0.1", "::1"),
+        description="Addresses of proxies that are believed when they say from where a request comes, and whether by "
+        "https; networks such as `10.0.0.0/8` too.",
     )
     allowed_hosts: NameList = Field(
-        (), description="Host names, beside localhost, under which the server may be addressed."
+        (),
+        description="Host names under which the server may be addressed, without the port. With `ROUTIQ_AUTH=off` "
+        "beside localhost; else these only, so one is needed.",
     )
     allowed_origins: NameList = Field(
         (),
@@ -126,7 +170,16 @@ class Settings(BaseSettings):
         """Whether syncs may run in several processes."""
         return self.database_url.startswith("postgresql")
 
-    @field_validator("allowed_hosts", "allowed_origins", mode="before")
+    @field_validator(
+        "allowed_hosts",
+        "allowed_origins",
+        "jwt_authorized_parties",
+        "start_roles",
+        "cancel_roles",
+        "connect_roles",
+        "trusted_proxies",
+        mode="before",
+    )
     @classmethod
     def _split_names(cls, value: object) -> object:
         return tuple(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) and value.strip() else value or ()
@@ -143,6 +196,13 @@ class Settings(BaseSettings):
             make_url(value)
         except ArgumentError:
             raise ValueError("is no URL; characters such as @ and / in a password are written as %40 and %2F") from None
+        return value
+
+    @field_validator("jwt_issuer", "jwt_jwks_url")
+    @classmethod
+    def _check_issuer(cls, value: str) -> str:
+        if value and not value.startswith("https://") and not (value.startswith("http://") and is_loopback_url(value)):
+            raise ValueError("must be an https address such as https://clerk.example.com")
         return value
 
     @field_validator("contact_email")

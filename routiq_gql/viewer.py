@@ -5,10 +5,29 @@ With authentication off the viewer is an operator on this machine and reaches ev
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 
-from routiq_gql.errors import BadInput, Forbidden
+from routiq_gql.errors import BadInput, Forbidden, Unauthenticated
 
 ORGANIZATION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class Right(StrEnum):
+    """What not every member of an organization may do. Reading needs no right."""
+
+    START = "start"
+    CANCEL = "cancel"
+    CONNECT = "connect"
+
+
+_MEANS = {
+    Right.START: "start syncs",
+    Right.CANCEL: "cancel syncs",
+    Right.CONNECT: "change the connection to Cliniko",
+}
+
+ALL_RIGHTS = frozenset(Right)
+NO_RIGHTS: frozenset[Right] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,24 +36,46 @@ class Viewer:
 
     Attributes:
         organization_id: The only organization within reach; ``None`` reaches all (authentication is off).
+        rights: What may be done beside reading.
+        subject: Who it is, as whoever made the token names them; ``None`` when nobody was asked.
+        address: The network address that the request came from; ``None`` on the command line.
+        sync_id: The only sync within reach, and nothing else of its organization; ``None`` for all of them.
+        has_lapsed: Its token has expired and a fresh one is awaited; meanwhile it may read on.
     """
 
     organization_id: str | None = None
+    rights: frozenset[Right] = ALL_RIGHTS
+    subject: str | None = None
+    address: str | None = None
+    sync_id: str | None = None
+    has_lapsed: bool = False
 
-    def require(self, organization_id: str) -> None:
-        """Pass if the viewer may reach ``organization_id``.
+    def require(self, organization_id: str, right: Right | None = None) -> None:
+        """Pass if the viewer may reach ``organization_id``, and there do what ``right`` stands for.
 
         Raises:
             BadInput: It can't be an organization's id.
-            Forbidden: It is another organization's.
+            Forbidden: It is another organization's, or the viewer lacks the right.
+            Unauthenticated: The right was the viewer's until the token expired.
         """
         check_organization_id(organization_id)
         if self.organization_id is not None and self.organization_id != organization_id:
             raise Forbidden("This token belongs to another organization.")
+        if self.sync_id is not None:
+            raise Forbidden("This token is for following one sync and for nothing else.")
+        if right is None:
+            return
+        if right not in self.rights:
+            raise Forbidden(
+                f"You may not {_MEANS[right]}: none of your roles and permissions in this organization is among those "
+                f"that ROUTIQ_{right.name}_ROLES names."
+            )
+        if self.has_lapsed:
+            raise Unauthenticated("The token has expired. Send a fresh one and try again.")
 
 
-LOCAL_OPERATOR = Viewer()
-"""The viewer of the command line, and of every request while ``ROUTIQ_AUTH=off``."""
+LOCAL_OPERATOR = Viewer(subject="command line")
+"""The viewer of the command line, and of the demo in a terminal."""
 
 
 def check_organization_id(organization_id: str) -> None:

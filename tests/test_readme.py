@@ -37,7 +37,10 @@ def test_the_settings_table_is_the_settings_class():
     """Every setting is listed once, with its default and what it does, and no other."""
 
     def default(value: object) -> str:
-        return "" if value in ("", ()) else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+        shown = (
+            " ".join(value) if isinstance(value, tuple) else str(value).lower() if isinstance(value, bool) else value
+        )
+        return "" if shown == "" else f"`{shown}`"
 
     expected = [[f"`{name}`", default(field.default), field.description] for name, field in VARIABLES.items()]
     assert _tables("Settings") == expected

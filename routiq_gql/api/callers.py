@@ -4,10 +4,12 @@ from typing import cast
 
 from starlette.requests import HTTPConnection
 
+from routiq_gql.api.auth import Authentication, Session
 from routiq_gql.runtime import Runtime
 from routiq_gql.sync.connections import ConnectionService
 from routiq_gql.sync.service import SyncService
-from routiq_gql.viewer import LOCAL_OPERATOR, Viewer
+from routiq_gql.sync.stream_tokens import Grant
+from routiq_gql.viewer import Viewer
 
 
 def runtime_of(connection: HTTPConnection) -> Runtime:
@@ -25,7 +27,34 @@ def connections_of(connection: HTTPConnection) -> ConnectionService:
     return runtime_of(connection).connections
 
 
-def viewer_of(connection: HTTPConnection) -> Viewer:
-    """Who asks. With ``ROUTIQ_AUTH=off``, the only value for now, that is the operator of this machine."""
-    del connection  # tokens will be read from it
-    return LOCAL_OPERATOR
+def authentication_of(connection: HTTPConnection) -> Authentication:
+    """What tells who asks, in the app that received the request."""
+    return cast(Authentication, connection.app.state.authentication)
+
+
+async def session_of(request: HTTPConnection) -> Session:
+    """Who has sent an HTTP request, and for how long its answer may stay open.
+
+    Raises:
+        Unauthenticated: Its token is missing or not good.
+        Forbidden: It names no organization.
+        IssuerAway: Whether it is good can't be told at the moment.
+    """
+    return await authentication_of(request).session(request, runtime_of(request).audit)
+
+
+def grant_of(request: HTTPConnection, token: str | None) -> Grant | None:
+    """What the stream token in an address allows; ``None`` without one.
+
+    Raises:
+        Unauthenticated: It is none of ours, or its time is over.
+    """
+    if token is None:
+        return None
+    runtime = runtime_of(request)
+    return authentication_of(request).grant(token, request, runtime.stream_tokens, runtime.audit)
+
+
+async def viewer_of(request: HTTPConnection) -> Viewer:
+    """Who has sent an HTTP request that is answered at once; raises as ``session_of``."""
+    return (await session_of(request)).viewer

@@ -12,7 +12,7 @@ from secrets import token_hex
 import structlog
 from starlette.responses import JSONResponse
 
-from routiq_gql.errors import RateLimited, RoutiqError
+from routiq_gql.errors import RateLimited, RoutiqError, Unauthenticated
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +41,7 @@ class Outcome:
 
 OUTCOMES = {
     # A caller can act on these.
-    "UNAUTHENTICATED": Outcome(401, "Who are you?", "UNAUTHENTICATED"),
+    "UNAUTHENTICATED": Outcome(401, "Not authenticated", "UNAUTHENTICATED"),
     "FORBIDDEN": Outcome(403, "Not allowed", "FORBIDDEN"),
     "SYNC_NOT_FOUND": Outcome(404, "Sync not found", "SYNC_NOT_FOUND"),
     "BAD_USER_INPUT": Outcome(422, "Value not accepted", "BAD_USER_INPUT"),
@@ -67,7 +67,14 @@ OUTCOMES = {
         "Origin not allowed",
         sentence="Pages of this origin may not use this server. To allow them, add it to ROUTIQ_ALLOWED_ORIGINS.",
     ),
+    "NOT_LOCAL": Outcome(
+        403,
+        "Not allowed",
+        sentence="With ROUTIQ_AUTH=off this server answers this machine only, and a proxy says that the request comes "
+        "from elsewhere. To serve others, set ROUTIQ_AUTH to token or jwt.",
+    ),
     # Not the caller's fault.
+    "ISSUER_AWAY": Outcome(503, "Tokens can't be checked", "INTERNAL"),
     "NOT_READY": Outcome(503, "Not ready"),
     "DATABASE_AWAY": Outcome(503, "Database not available", "INTERNAL"),
     "STORAGE": Outcome(503, "Database not available", "INTERNAL", is_shown=False),
@@ -108,10 +115,18 @@ def problem_of(error: Exception, **known: object) -> JSONResponse:
     code = code_of(error)
     outcome = OUTCOMES[code]
     if outcome.is_shown and isinstance(error, RoutiqError):
-        headers = {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, RateLimited) else None
-        return problem(outcome.http_status, code, outcome.title, error.message, headers=headers)
+        return problem(outcome.http_status, code, outcome.title, error.message, headers=headers_of(error))
     reference = log_fault(error, **known)
     return problem(outcome.http_status, code, outcome.title, internal_sentence(reference), reference=reference)
+
+
+def headers_of(error: RoutiqError) -> dict[str, str]:
+    """What an HTTP answer to ``error`` says in its headers."""
+    if isinstance(error, RateLimited):
+        return {"Retry-After": str(error.retry_after_seconds)}
+    if isinstance(error, Unauthenticated):
+        return {"WWW-Authenticate": "Bearer"}  # Source: RFC 6750, "The WWW-Authenticate Response Header Field"
+    return {}
 
 
 def refusal(code: str, sentence: str = "", *, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -141,6 +156,11 @@ def log_fault(error: BaseException, **known: object) -> str:
         **known,
     )
     return reference
+
+
+def sentence_for_client(error: RoutiqError, **known: object) -> str:
+    """What a client reads of ``error``; logs what is not for the client, together with ``known``."""
+    return error.message if OUTCOMES[code_of(error)].is_shown else internal_sentence(log_fault(error, **known))
 
 
 def internal_sentence(reference: str) -> str:

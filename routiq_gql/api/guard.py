@@ -12,10 +12,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from routiq_gql.api.access_log import REQUEST_ID_HEADER
 from routiq_gql.api.errors import refusal
-from routiq_gql.api.origins import host_name, is_loopback_origin, is_same_origin
+from routiq_gql.api.origins import host_name, is_forwarded_from_elsewhere, is_loopback_origin, is_same_origin
 from routiq_gql.settings import Settings
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+PROBED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked by programs on this machine, whatever names it has elsewhere; none of them tells of any organization."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _PREFLIGHT = {
@@ -37,7 +39,7 @@ class Guard:
         self, app: ASGIApp, settings: Settings, origins: re.Pattern[str], *, allow_null_origin: bool = False
     ) -> None:
         self._app = app
-        self._trusts_loopback = settings.auth == "off"
+        self._trusts_loopback = settings.auth == "off"  # and nobody else
         self._hosts = frozenset(name.lower() for name in settings.allowed_hosts)
         if self._trusts_loopback:
             self._hosts |= LOOPBACK_NAMES
@@ -81,8 +83,11 @@ class Guard:
 
     def _refusal(self, scope: Scope, headers: Headers, *, is_allowed: bool) -> Response | None:
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or host_name(hosts[0]) not in self._hosts:
+        allowed_hosts = self._hosts | LOOPBACK_NAMES if scope["path"] in PROBED_PATHS else self._hosts
+        if len(hosts) != 1 or host_name(hosts[0]) not in allowed_hosts:
             return refusal("HOST_NOT_ALLOWED")
+        if self._trusts_loopback and is_forwarded_from_elsewhere(headers, allowed_hosts):
+            return refusal("NOT_LOCAL")
         is_checked = (
             scope["type"] == "websocket"
             or scope["method"] not in SAFE_METHODS

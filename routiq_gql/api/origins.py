@@ -6,11 +6,16 @@ within a host label, as in ``https://app-*.example.com``.
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+
+from starlette.datastructures import Headers
 
 from routiq_gql.errors import SettingsError
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+
+_CLIENT_HEADERS = ("x-forwarded-for", "x-real-ip", "x-client-ip", "cf-connecting-ip", "true-client-ip")
+_FORWARDED_FOR = re.compile(r'for=("[^"]*"|[^;,\s]*)', re.IGNORECASE)
 
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?")
 _ORIGIN = re.compile(rf"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://{_HOST.pattern}")
@@ -46,6 +51,31 @@ def is_loopback_origin(origin: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return name == "localhost"
+
+
+def is_forwarded_from_elsewhere(headers: Headers, hosts: Collection[str]) -> bool:
+    """Whether a proxy says that the request comes from another machine, or was addressed to a host not in ``hosts``.
+
+    Source: RFC 7239, "Forwarded HTTP Extension", and the headers that proxies have used before and besides.
+    """
+    told = [one for name in _CLIENT_HEADERS for value in headers.getlist(name) for one in value.split(",")]
+    told += [match[1] for value in headers.getlist("forwarded") for match in _FORWARDED_FOR.finditer(value)]
+    named = [one for value in headers.getlist("x-forwarded-host") for one in value.split(",")]
+    return not all(_is_loopback_address(one) for one in told) or not all(
+        host_name(one.strip()) in hosts for one in named
+    )
+
+
+def _is_loopback_address(text: str) -> bool:
+    address = text.strip().strip('"')
+    if match := re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9.]+):\d+", address):
+        address = match[1] or match[2]
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False  # “unknown”, or a name: nobody can tell
+    mapped = getattr(found, "ipv4_mapped", None)
+    return (mapped or found).is_loopback
 
 
 def compile_origins(allowed: Iterable[str]) -> re.Pattern[str]:

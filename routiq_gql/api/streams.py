@@ -6,6 +6,7 @@ for ``ROUTIQ_SEND_TIMEOUT`` seconds, and when the server stops.
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from typing import Any
 
 import anyio
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -13,6 +14,7 @@ from sse_starlette.sse import SendTimeoutError
 from starlette.types import Message, Receive, Scope, Send
 
 from routiq_gql import metrics
+from routiq_gql.api.auth import Session
 from routiq_gql.protocols import ABORT_EXTENSION
 
 LINE_END = "\n"
@@ -29,6 +31,7 @@ class StreamResponse(EventSourceResponse):
         heartbeat_seconds: Time between comment lines; 0 for a source that brings its own signs of life.
         send_timeout_seconds: How long one piece may wait for a reader that takes nothing; then the connection is
             dropped. Such a reader comes back with its last event id.
+        session: Who reads it; the answer ends where the session does.
     """
 
     def __init__(
@@ -39,11 +42,10 @@ class StreamResponse(EventSourceResponse):
         send_timeout_seconds: float,
         headers: Mapping[str, str] | None = None,
         media_type: str = "text/event-stream",
-        status_code: int = 200,
+        session: Session | None = None,
     ) -> None:
         super().__init__(
-            cancelled_once(pieces),
-            status_code=status_code,
+            cancelled_once(pieces, session if session is not None and session.can_end else None),
             headers={**STREAM_HEADERS, **(headers or {})},
             media_type=media_type,
             ping=heartbeat_seconds,
@@ -78,27 +80,33 @@ def abort_connection(scope: Scope) -> None:
         abort()
 
 
-async def cancelled_once(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """The same pieces, from a source that may clean up in peace when the stream is given up.
+async def cancelled_once(
+    pieces: AsyncGenerator[bytes, None], session: Session | None = None
+) -> AsyncGenerator[bytes, None]:
+    """The same pieces, from a source that may clean up in peace when the stream is given up, or the session is over.
 
     Under anyio, which runs the response, a cancelled task is cancelled again at every further ``await``. A source
     that was reading the database would then leave its connection half closed, with a task that never ends.
     """
+    end: set[asyncio.Future[Any]] = {asyncio.ensure_future(session.until_over())} if session is not None else set()
     try:
         while True:
-            step = asyncio.ensure_future(_next_piece(pieces))
+            step: asyncio.Future[Any] = asyncio.ensure_future(_next_piece(pieces))
             try:
-                await asyncio.wait({step})
+                await asyncio.wait({step, *end}, return_when=asyncio.FIRST_COMPLETED)
+                is_over = not step.done()
             finally:
                 if not step.done():
                     step.cancel()
                     with anyio.CancelScope(shield=True):
                         await asyncio.wait({step})
-            piece = step.result()
+            piece = None if is_over else step.result()
             if piece is None:
                 return
             yield piece
     finally:
+        for waiting in end:
+            waiting.cancel()
         with anyio.CancelScope(shield=True):
             await pieces.aclose()
 

@@ -7,6 +7,7 @@ from routiq_gql.cli.terminal import counted, open_terminal
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime
 from routiq_gql.settings import Settings, load_settings
+from routiq_gql.viewer import LOCAL_OPERATOR
 
 app = typer.Typer(help="Care for the encryption of stored API keys.", epilog="Example: routiq-gql keys rotate")
 
@@ -30,5 +31,5 @@ def _group() -> None:
 
 async def _rotate(settings: Settings) -> str:
     async with open_runtime(settings, run_syncs=False) as runtime:
-        key_id, changed = await runtime.connections.rotate_keys()
+        key_id, changed = await runtime.connections.rotate_keys(LOCAL_OPERATOR)
     return f"Encrypted {counted(changed, 'stored API key')} anew with the key {key_id}."

@@ -8,6 +8,7 @@ import typer
 
 from routiq_gql import __version__
 from routiq_gql.cli import (
+    audit,
     connect,
     database,
     demo,
@@ -19,6 +20,7 @@ from routiq_gql.cli import (
     serve,
     status,
     sync,
+    tokens,
     worker,
     workers,
 )
@@ -60,9 +62,11 @@ app.command(epilog=status.CONNECTIONS_EXAMPLES)(status.connections)
 app.command(epilog=sync.EXAMPLES)(sync.sync)
 app.command(epilog=schedule.EXAMPLES)(schedule.schedule)
 app.command(epilog=status.STATUS_EXAMPLES)(status.status)
+app.command(epilog=audit.EXAMPLES)(audit.audit)
 app.command(epilog=schema.EXAMPLES)(schema.schema)
 app.command(epilog=emulator.EXAMPLES)(emulator.emulator)
 app.add_typer(keys.app, name="keys")
+app.add_typer(tokens.app, name="tokens")
 app.add_typer(database.app, name="db")
 
 

@@ -9,7 +9,7 @@ from routiq_gql.cli.running import run
 from routiq_gql.cli.terminal import open_terminal
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime
-from routiq_gql.server import Listener, listen_on_loopback
+from routiq_gql.server import Listener, listen
 from routiq_gql.server import serve as serve_app
 from routiq_gql.settings import Settings, load_settings
 
@@ -26,7 +26,7 @@ def serve(
     """Serve GraphQL, REST and the page. With SQLite, run syncs; with PostgreSQL, `routiq-gql worker` does."""
     settings = load_settings()
     configure_logging(settings)
-    listener = listen_on_loopback(host, port)
+    listener = listen(host, port, only_loopback=settings.auth == "off")
     try:
         run(_serve(settings, listener, run_syncs=with_worker or not settings.uses_postgres))
     finally:
@@ -44,6 +44,7 @@ async def _serve(settings: Settings, listener: Listener, *, run_syncs: bool) -> 
             create_app(settings, runtime=runtime),
             listener,
             grace_seconds=settings.shutdown_grace_seconds,
+            trusted_proxies=settings.trusted_proxies,
             alongside=announce,
         )
 

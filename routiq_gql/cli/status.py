@@ -1,18 +1,14 @@
 """``routiq-gql connections`` and ``status``: every organization, its connection, and how its syncs went."""
 
-import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from routiq_gql.cli.running import EXIT_FAILED, run
+from routiq_gql.cli.tables import print_json, print_table
 from routiq_gql.cli.terminal import clean_text, open_terminal
 from routiq_gql.clock import format_time, utc_now
 from routiq_gql.errors import BadInput
@@ -54,7 +50,7 @@ def connections(as_json: AsJson = False) -> None:
     found = run(_organizations(settings))
     terminal = open_terminal()
     if as_json:
-        _print_json(terminal, [_connection_json(one) for one in found])
+        print_json(terminal, [_connection_json(one) for one in found])
         return
     rows = [
         (
@@ -67,7 +63,7 @@ def connections(as_json: AsJson = False) -> None:
         )
         for one in found
     ]
-    _print_table(terminal, ("organization", "state", "account", "shard", "role", "last success"), rows)
+    print_table(terminal, ("organization", "state", "account", "shard", "role", "last success"), rows, NOBODY)
 
 
 def status(
@@ -87,7 +83,7 @@ def status(
     verdicts = [(one, judge(one, limit, utc_now())) for one in found]
     terminal = open_terminal()
     if as_json:
-        _print_json(terminal, [_status_json(*pair) for pair in verdicts])
+        print_json(terminal, [_status_json(*pair) for pair in verdicts])
     else:
         rows = [
             (
@@ -99,7 +95,7 @@ def status(
             )
             for one, verdict in verdicts
         ]
-        _print_table(terminal, ("organization", "last success", "now", "last failure", "what to do"), rows)
+        print_table(terminal, ("organization", "last success", "now", "last failure", "what to do"), rows, NOBODY)
     if any(verdict.next_step for _, verdict in verdicts):
         raise typer.Exit(EXIT_FAILED)
 
@@ -112,7 +108,7 @@ def read_duration(text: str) -> timedelta:
     """
     match = re.fullmatch(r"(\d{1,5})([mhd])", text.strip())
     if match is None:
-        raise BadInput(f"“{clean_text(text)}” is no time. Use minutes, hours or days: `--stale 6h`.")
+        raise BadInput(f"“{clean_text(text)}” is no time. Use minutes, hours or days, such as 90m, 6h or 7d.")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
@@ -169,26 +165,6 @@ def _status_json(one: OrganizationState, verdict: Verdict) -> dict[str, Any]:
         "failure_code": verdict.failure_code,
         "what_to_do": verdict.next_step,
     }
-
-
-def _print_json(terminal: Console, value: list[dict[str, Any]]) -> None:
-    terminal.print(json.dumps(value, ensure_ascii=False, indent=2), soft_wrap=True)
-
-
-def _print_table(terminal: Console, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    if not rows:
-        terminal.print(NOBODY)
-        return
-    if not terminal.is_terminal:  # one line each, for grep and cut
-        for row in (headings, *rows):
-            typer.echo("\t".join(clean_text(cell) for cell in row))  # rich would turn tabs into spaces
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(clean_text(cell)) for cell in row))
-    terminal.print(table)
 
 
 def _when(moment: datetime | None) -> str:

@@ -1,4 +1,4 @@
-"""One account's HTTP client: identity, pacing, time limits, and what each status means. The only module with httpx.
+"""One account's HTTP client: identity, pacing, time limits, and what each status means. All that knows httpx here.
 
 It follows no redirect, sends the key to one address only, and raises nothing that holds the key, an address with
 parameters or a part of a body: httpx's errors know the request, so they are never chained to ours.

@@ -10,6 +10,7 @@ from routiq_gql.clock import utc_now
 from routiq_gql.database.mirror import upsert
 from routiq_gql.database.tables import (
     ActivePatient,
+    AuditRow,
     Base,
     Connection,
     IdentifiedPatient,
@@ -79,12 +80,15 @@ async def erase_patients(connection: AsyncConnection, organization_id: str) -> N
 
 
 async def erase_organization(connection: AsyncConnection, organization_id: str) -> None:
-    """Remove every row that is the organization's: patients, syncs, their log, and the connection."""
+    """Remove every row that is the organization's: patients, syncs, their log, the audit log, and the connection."""
     await erase_patients(connection, organization_id)
     sync, log = Base.metadata.tables[Sync.__tablename__], Base.metadata.tables[SyncLog.__tablename__]
     own = select(sync.c.key).where(sync.c.organization_id == organization_id)
     await connection.execute(delete(log).where(log.c.sync_key.in_(own)))
     await connection.execute(delete(sync).where(sync.c.organization_id == organization_id))
-    schedule = Base.metadata.tables[Schedule.__tablename__]
-    for table in (schedule, CONNECTION):
+    for table in (
+        Base.metadata.tables[Schedule.__tablename__],
+        Base.metadata.tables[AuditRow.__tablename__],
+        CONNECTION,
+    ):
         await connection.execute(delete(table).where(table.c.organization_id == organization_id))

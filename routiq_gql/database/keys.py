@@ -13,12 +13,14 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from routiq_gql.errors import SettingsError, StorageError
+from routiq_gql.private_file import write_private
 
 NONCE_BYTES = 12  # the size that GCM is specified for; random per encryption
 KEY_BYTES = 32
@@ -41,6 +43,13 @@ class KeyRing:
         nonce = os.urandom(NONCE_BYTES)
         sealed = AESGCM(self.keys[key_id]).encrypt(nonce, secret.encode(), organization_id.encode())
         return key_id, nonce + sealed
+
+    def derived(self, purpose: str) -> dict[str, bytes]:
+        """Keys for another purpose, 32 bytes each, by the ids of those that they come from; the first one signs."""
+        return {
+            key_id: HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose.encode()).derive(key)
+            for key_id, key in self.keys.items()
+        }
 
     def decrypt(self, organization_id: str, key_id: str, sealed: bytes) -> str:
         """The secret as it was encrypted for this organization.
@@ -122,22 +131,8 @@ def _new_key() -> dict[str, bytes]:
 
 
 def _write_key_file(path: Path, ring: KeyRing, publish: Callable[[str, Path], None]) -> None:
-    """Write the file whole or not at all; ``publish`` gives it its name."""
     pairs = [f"{key_id}:{base64.b64encode(key).decode()}\n" for key_id, key in ring.keys.items()]
-    try:
-        with NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as file:  # made with mode 0600
-            try:
-                file.writelines(pairs)
-                file.flush()
-                os.fsync(file.fileno())
-                publish(file.name, path)
-            finally:
-                with suppress(FileNotFoundError):  # replaced, it has moved
-                    os.unlink(file.name)
-    except FileExistsError:
-        raise
-    except OSError as error:
-        raise SettingsError(f"The key file {path} can't be written: {os.strerror(error.errno or 0)}.") from None
+    write_private(path, "".join(pairs), "key file", publish)
 
 
 def _read_private(path: Path) -> str:

@@ -6,12 +6,13 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Table, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.tables import Base, Mirror, MirroredAppointment, MirroredAttendee, Sync, SyncLog
+from routiq_gql.database.tables import AuditRow, Base, Mirror, MirroredAppointment, MirroredAttendee, Sync, SyncLog
 
 SYNC = Base.metadata.tables[Sync.__tablename__]
 LOG = Base.metadata.tables[SyncLog.__tablename__]
 MIRROR = Base.metadata.tables[Mirror.__tablename__]
 APPOINTMENT = Base.metadata.tables[MirroredAppointment.__tablename__]
+AUDIT = Base.metadata.tables[AuditRow.__tablename__]
 ATTENDEE = Base.metadata.tables[MirroredAttendee.__tablename__]
 
 
@@ -21,7 +22,8 @@ class Cutoffs:
 
     Attributes:
         log: Lines of syncs that ended before are removed.
-        history: Syncs that ended before are removed, but for the one that readers see the result of.
+        history: Syncs that ended before are removed, but for the one that readers see the result of; and what the
+            audit log has from before.
         appointments: Mirrored appointments that began before are removed, with who attended them.
     """
 
@@ -39,6 +41,8 @@ async def prune_batch(connection: AsyncConnection, cutoffs: Cutoffs, size: int) 
     # A sync whose rows are still to be dropped is needed to find them.
     forgotten = (SYNC.c.completed_at < cutoffs.history) & ~SYNC.c.has_rows & SYNC.c.key.not_in(shown)
     if await _remove(connection, SYNC, forgotten, size):
+        return True
+    if await _remove(connection, AUDIT, AUDIT.c.time < cutoffs.history, size):
         return True
     past = APPOINTMENT.c.generation.in_(shown) & (APPOINTMENT.c.starts_at < cutoffs.appointments)
     past_classes = select(APPOINTMENT.c.generation, APPOINTMENT.c.id).where(past, APPOINTMENT.c.kind == "group")

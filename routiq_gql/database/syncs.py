@@ -46,12 +46,28 @@ async def insert_sync(connection: AsyncConnection, organization_id: str, values:
     return inserted
 
 
-async def sync_by_id(connection: AsyncConnection, sync_id: str, organization_id: str | None = None) -> Row[Any] | None:
-    """The sync's row; with ``organization_id``, only if it is that organization's."""
+async def sync_by_id(
+    connection: AsyncConnection, sync_id: str, organization_id: str | None = None, *, only: str | None = None
+) -> Row[Any] | None:
+    """The sync's row, if it is the organization's and the one named by ``only``, where these are given."""
     query = select(SYNC).where(SYNC.c.sync_id == sync_id)
+    if only is not None:
+        query = query.where(SYNC.c.sync_id == only)
     if organization_id is not None:
         query = query.where(SYNC.c.organization_id == organization_id)
     return (await connection.execute(query)).one_or_none()
+
+
+async def started_since(
+    connection: AsyncConnection, organization_id: str, moment: datetime, *, but: int
+) -> list[datetime]:
+    """When the organization's syncs of this time were started, but the one with this key; the oldest first."""
+    query = (
+        select(SYNC.c.started_at)
+        .where(SYNC.c.organization_id == organization_id, SYNC.c.started_at > moment, SYNC.c.key != but)
+        .order_by(SYNC.c.started_at)
+    )
+    return list((await connection.execute(query)).scalars())
 
 
 async def active_sync(connection: AsyncConnection, organization_id: str) -> Row[Any] | None:

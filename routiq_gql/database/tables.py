@@ -252,3 +252,20 @@ class KeyPace(Base):
     turn_at: Mapped[datetime]
     free_at: Mapped[datetime]
     held_until: Mapped[datetime]
+
+
+class AuditRow(Base):
+    """Who did what, or was refused; see ``sync/audit.py``. Equal refusals within a minute share a row."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_time", "time"), Index("ix_audit_organization", "organization_id", "time"))
+
+    key: Mapped[int] = mapped_column(RowKey, primary_key=True, autoincrement=True)
+    time: Mapped[datetime]
+    action: Mapped[str] = mapped_column(String(16))
+    outcome: Mapped[str] = mapped_column(String(32))
+    organization_id: Mapped[str | None] = mapped_column(OrganizationId)
+    subject: Mapped[str | None]
+    address: Mapped[str | None]
+    sync_id: Mapped[str | None] = mapped_column(String(128))
+    times: Mapped[int]

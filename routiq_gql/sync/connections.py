@@ -35,6 +35,7 @@ from routiq_gql.database.keys import KeyStore
 from routiq_gql.database.syncs import active_sync
 from routiq_gql.errors import BadInput
 from routiq_gql.settings import Settings
+from routiq_gql.sync.audit import Action, Audit
 from routiq_gql.sync.bus import ProgressBus
 from routiq_gql.sync.clients import (
     ClientOpener,
@@ -73,6 +74,7 @@ class ConnectionService:
         clients: ClientOpener,
         engine: SyncEngine,
         bus: ProgressBus,
+        audit: Audit,
         settings: Settings,
     ) -> None:
         self._database = database
@@ -80,6 +82,7 @@ class ConnectionService:
         self._clients = clients
         self._engine = engine
         self._bus = bus
+        self._audit = audit
         self._settings = settings
 
     async def connect(
@@ -99,11 +102,11 @@ class ConnectionService:
 
         Raises:
             BadInput: The organization id, the base URL or the key has a wrong form, or it is another account's key.
-            Forbidden: The organization is not the viewer's.
+            Forbidden: The organization is not the viewer's, or the viewer may not change its connection.
             ConnectionProblem: The key is refused, or Cliniko can't be reached; nothing was stored.
             SettingsError: ``ROUTIQ_CONTACT_EMAIL`` is missing, or the pacing doesn't fit the address.
         """
-        viewer.require(organization_id)
+        self._audit.require(viewer, organization_id, Action.CONNECT)
         api_key = api_key.strip()
         try:
             shard = shard_of(api_key)
@@ -129,6 +132,7 @@ class ConnectionService:
             key_id, sealed = self._keys.load().encrypt(organization_id, api_key)
             values |= {"encrypted_key": sealed, "encryption_key_id": key_id}
             row = await save_connection(connection, organization_id, values)
+            await self._audit.note(connection, viewer, Action.CONNECT, organization_id)
         self._tell(ended)
         return ConnectedAccount(info_of(row), url, access)
 
@@ -137,10 +141,10 @@ class ConnectionService:
 
         Raises:
             BadInput: The organization id has a wrong form.
-            Forbidden: The organization is not the viewer's.
+            Forbidden: The organization is not the viewer's, or the viewer may not change its connection.
             ConnectionProblem: There is no connection, or Cliniko can't be reached, which says nothing about the key.
         """
-        viewer.require(organization_id)
+        self._audit.require(viewer, organization_id, Action.TEST)
         opened = await self._clients.open(organization_id)
         try:
             async with opened.client as client:
@@ -161,16 +165,17 @@ class ConnectionService:
 
         Raises:
             BadInput: The organization id has a wrong form.
-            Forbidden: The organization is not the viewer's.
+            Forbidden: The organization is not the viewer's, or the viewer may not change its connection.
             ConnectionProblem: There is nothing to disconnect.
         """
-        viewer.require(organization_id)
+        self._audit.require(viewer, organization_id, Action.DISCONNECT)
         disabled = {"state": ConnectionState.DISABLED.value, "encrypted_key": b"", **_NO_PROBLEM}
         async with self._database.writing() as connection:
             row = await change_connection(connection, organization_id, disabled)
             if row is None:
                 raise _not_connected(organization_id)
             ended = await _end_running(connection, self._engine, organization_id, "The connection was switched off.")
+            await self._audit.note(connection, viewer, Action.DISCONNECT, organization_id)
         self._tell(ended)
         return info_of(row)
 
@@ -182,9 +187,9 @@ class ConnectionService:
 
         Raises:
             BadInput: The organization id has a wrong form.
-            Forbidden: The organization is not the viewer's.
+            Forbidden: The organization is not the viewer's, or the viewer may not change its connection.
         """
-        viewer.require(organization_id)
+        self._audit.require(viewer, organization_id, Action.ERASE)
         async with self._database.writing() as connection:
             ended = await _end_running(connection, self._engine, organization_id, "The organization was erased.")
             await erase_organization(connection, organization_id)
@@ -202,7 +207,7 @@ class ConnectionService:
         async with self._database.reading() as connection:
             return await read_organizations(connection, viewer)
 
-    async def rotate_keys(self) -> tuple[str, int]:
+    async def rotate_keys(self, viewer: Viewer) -> tuple[str, int]:
         """Encrypt every stored key anew; returns the id of the key that does so now, and how many were changed.
 
         With a key file a new key is made, and the earlier ones are dropped once nothing needs them. Processes that
@@ -221,6 +226,7 @@ class ConnectionService:
                     values = {"encrypted_key": sealed, "encryption_key_id": key_id}
                     await change_connection(connection, row.organization_id, values)
                     changed += 1
+            await self._audit.note(connection, viewer, Action.ROTATE)
         async with self._database.writing() as connection:  # nobody may store a key meanwhile
             self._keys.end_rotation({row.encryption_key_id for row in await all_connections(connection)})
         return ring.first_id, changed

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.schedules import due_schedules, put_off
+from routiq_gql.sync.audit import SCHEDULE_VIEWER, Action, Audit
 from routiq_gql.sync.bus import ProgressBus
 from routiq_gql.sync.engine import Priority, SyncEngine, begin_sync
 from routiq_gql.sync.store import snapshot_of
@@ -20,8 +21,9 @@ MOST_AT_ONCE = 5
 class Scheduler:
     """The schedules of all organizations."""
 
-    def __init__(self, database: Database, bus: ProgressBus) -> None:
+    def __init__(self, database: Database, bus: ProgressBus, audit: Audit) -> None:
         self._database = database
+        self._audit = audit
         self._bus = bus
 
     async def step(self, engine: SyncEngine) -> None:
@@ -41,6 +43,9 @@ class Scheduler:
                     await put_off(connection, schedule, now)
                     row = await begin_sync(connection, engine, schedule.organization_id, Priority.SCHEDULE)
                     if row is not None:
+                        await self._audit.note(
+                            connection, SCHEDULE_VIEWER, Action.START, schedule.organization_id, row.sync_id
+                        )
                         started.append(snapshot_of(row))
         except IntegrityError:
             return  # a person has started one of them this very moment; the next step does the others

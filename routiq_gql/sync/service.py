@@ -17,6 +17,7 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.syncs import active_sync, log_after, newest_log, sync_by_id
 from routiq_gql.errors import BadInput, DatabaseAway, SyncNotFound
 from routiq_gql.settings import Settings
+from routiq_gql.sync.audit import Action, Audit
 from routiq_gql.sync.bus import ProgressBus
 from routiq_gql.sync.engine import Priority, SyncEngine, begin_sync
 from routiq_gql.sync.outcomes import CancelledSync, StartedSync
@@ -30,6 +31,7 @@ from routiq_gql.sync.progress import (
     SyncSnapshot,
     SyncState,
 )
+from routiq_gql.sync.start_limit import require_rest
 from routiq_gql.sync.store import end_with_failure, log_line_of, snapshot_of
 from routiq_gql.sync.subscriptions import Subscriptions
 from routiq_gql.viewer import Viewer
@@ -48,10 +50,14 @@ class SyncService:
         subscriptions: How many watch in this process.
     """
 
-    def __init__(self, database: Database, bus: ProgressBus, engine: SyncEngine, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, bus: ProgressBus, engine: SyncEngine, audit: Audit, settings: Settings
+    ) -> None:
         self._database = database
         self._bus = bus
         self._engine = engine
+        self._audit = audit
+        self._starts_per_minute = settings.starts_per_minute
         self._reread_seconds = settings.reread_seconds
         self.subscriptions = Subscriptions(settings.max_subscriptions)
 
@@ -60,14 +66,17 @@ class SyncService:
 
         Raises:
             BadInput: The organization id has a wrong form.
-            Forbidden: It is not the viewer's.
+            Forbidden: It is not the viewer's, or the viewer may not start syncs.
+            RateLimited: As many were started within the last minute as may be.
         """
-        viewer.require(organization_id)
+        self._audit.require(viewer, organization_id, Action.START)
         try:
             async with self._database.writing() as connection:
                 row = await begin_sync(connection, self._engine, organization_id, Priority.PERSON)
-                running = await active_sync(connection, organization_id) if row is None else None
-                if running is not None:
+                if row is not None:
+                    await require_rest(connection, organization_id, row.key, self._starts_per_minute)
+                    await self._audit.note(connection, viewer, Action.START, organization_id, row.sync_id)
+                elif (running := await active_sync(connection, organization_id)) is not None:
                     await self._engine.hurry(connection, running.key)
         except IntegrityError:  # another process was faster
             row = None
@@ -87,8 +96,10 @@ class SyncService:
 
         Raises:
             SyncNotFound: Unknown, or another organization's.
+            Forbidden: The viewer may not cancel syncs.
         """
         current = await self.status(viewer, sync_id)
+        self._audit.require(viewer, current.organization_id, Action.CANCEL)
         if current.is_terminal:
             return CancelledSync(current, cancelled=False)
         # Stopped before it is ended, as a long statement of its own may hold the write lock. Whoever takes it up
@@ -104,7 +115,9 @@ class SyncService:
             )
             ended = await end_with_failure(connection, sync_id, failure, SyncState.CANCELLED, utc_now())
             await self._engine.withdraw(connection, current.key)
-            if ended is None:  # somebody else was faster, between the two statements
+            if ended is not None:
+                await self._audit.note(connection, viewer, Action.CANCEL, ended.organization_id, sync_id)
+            else:  # somebody else was faster, between the two statements
                 current = await _visible_sync(connection, viewer, sync_id)
         if ended is not None and ended.duration_seconds is not None:
             metrics.sync_ended(ended.status.value, ended.duration_seconds)
@@ -146,7 +159,7 @@ class SyncService:
             BadInput: The organization id has a wrong form.
             Forbidden: It is not the viewer's.
         """
-        viewer.require(organization_id)
+        self._audit.require(viewer, organization_id, Action.READ)
         async with self._database.reading() as connection:
             return await read_dashboard(connection, organization_id)
 
@@ -167,7 +180,7 @@ class SyncService:
             BadInput: The organization id, ``limit``, ``after`` or an outcome has a wrong form.
             Forbidden: The organization is not the viewer's.
         """
-        viewer.require(organization_id)
+        self._audit.require(viewer, organization_id, Action.READ)
         _check_limit(limit)
         if not all(outcome.is_terminal for outcome in outcomes):
             raise BadInput("“status” must be completed, failed or cancelled.")
@@ -247,7 +260,7 @@ class SyncService:
             BadInput: The organization id has a wrong form.
             Forbidden: It is not the viewer's.
         """
-        viewer.require(organization_id)
+        self._audit.require(viewer, organization_id, Action.READ)
         with self.subscriptions.counted(organization_id), self._bus.subscribe(organization_id) as news:
             shown: Dashboard | None = None
             while True:
@@ -275,7 +288,8 @@ class SyncService:
 
 
 async def _visible_sync(connection: AsyncConnection, viewer: Viewer, sync_id: str) -> SyncSnapshot:
-    row = await sync_by_id(connection, sync_id, viewer.organization_id)
+    # A viewer of one sync reads it by its own id: every other one is as unknown as one that does not exist.
+    row = await sync_by_id(connection, sync_id, viewer.organization_id, only=viewer.sync_id)
     if row is None:
         raise SyncNotFound
     return snapshot_of(row)

@@ -110,6 +110,7 @@ class Server:
                 self._around(self.app),
                 listener,
                 grace_seconds=self.settings.shutdown_grace_seconds,
+                trusted_proxies=self.settings.trusted_proxies,
                 alongside=until_stopped,
             )
         )

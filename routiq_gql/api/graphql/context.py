@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 import strawberry
 
+from routiq_gql.api.auth import Session
+from routiq_gql.errors import Unauthenticated
 from routiq_gql.sync.connections import ConnectionService
 from routiq_gql.sync.service import SyncService
+from routiq_gql.sync.stream_tokens import StreamTokens
 from routiq_gql.viewer import Viewer
 
 
@@ -14,13 +17,26 @@ class Context:
     """Lives as long as a socket does, so nothing short-lived belongs here.
 
     Attributes:
-        connection_params: The payload of ``connection_init``; empty over HTTP.
+        session: Who asks; ``None`` on a socket before ``connection_init``.
+        connection_params: The payload of ``connection_init`` but for the token; empty over HTTP.
     """
 
     syncs: SyncService
     connections: ConnectionService
-    viewer: Viewer
+    stream_tokens: StreamTokens
+    session: Session | None
     connection_params: dict[str, object]
+
+    @property
+    def viewer(self) -> Viewer:
+        """Who asks, as of now.
+
+        Raises:
+            Unauthenticated: Nobody has said it yet.
+        """
+        if self.session is None:
+            raise Unauthenticated("This socket has not been told who asks.")
+        return self.session.viewer
 
 
 Info = strawberry.Info[Context, None]

@@ -9,6 +9,7 @@ the operation and not a first result.
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from datetime import datetime
 from typing import Annotated, Self
 
 import strawberry
@@ -20,7 +21,7 @@ from routiq_gql.api.graphql.enums import SyncMode, SyncState
 from routiq_gql.api.graphql.overview import Dashboard, SyncHistory
 from routiq_gql.api.graphql.types import After, SyncLogEntry, SyncStatus, given
 from routiq_gql.errors import SettingsError
-from routiq_gql.sync import progress
+from routiq_gql.sync import progress, stream_tokens
 from routiq_gql.sync.connection_state import ConnectionProblem, not_set_up
 from routiq_gql.sync.outcomes import CancelledSync, StartedSync
 
@@ -73,6 +74,19 @@ class CancelSyncPayload:
         return cls(message=cancelled.message, sync_id=sync.sync_id, status=sync.status, sync=sync)
 
 
+@strawberry.type(description="A token for following one sync.")
+class StreamToken:
+    token: str = strawberry.field(description="To be put into the address, and kept like a password.")
+    sync_id: ID = strawberry.field(description="The sync.")
+    expires_at: datetime = strawberry.field(
+        description="When it ends at the latest: after 24 hours. It ends with its sync if that is sooner."
+    )
+
+    @classmethod
+    def of(cls, made: stream_tokens.StreamToken) -> Self:
+        return cls(token=made.token, sync_id=ID(made.sync_id), expires_at=made.expires_at)
+
+
 @strawberry.type(description="What can be asked.")
 class Query:
     @strawberry.field(description="One sync now; null with the error SYNC_NOT_FOUND if there is none with this id.")
@@ -113,6 +127,13 @@ class Mutation:
     @strawberry.mutation(description="End a running sync; one that has ended stays as it is.")
     async def cancel_sync(self, info: Info, sync_id: SyncId) -> CancelSyncPayload:
         return CancelSyncPayload.of(await info.context.syncs.cancel(info.context.viewer, sync_id))
+
+    @strawberry.mutation(
+        description="A token for following one sync by `GET /api/v1/sync/stream/{syncId}?token=…`, for `EventSource`, "
+        "which can't send a header. It reads this sync and nothing else."
+    )
+    async def create_stream_token(self, info: Info, sync_id: SyncId) -> StreamToken:
+        return StreamToken.of(await info.context.stream_tokens.make(info.context.viewer, sync_id))
 
     @strawberry.mutation(
         description="Connect an organization to Cliniko, or exchange its API key for another one of the same account. "

@@ -8,10 +8,11 @@ Source: graphql-ws, PROTOCOL.md.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
 from graphql import GraphQLError
+from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import WebSocketDisconnected
@@ -24,15 +25,22 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 )
 
 from routiq_gql import metrics
-from routiq_gql.api.errors import log_fault
+from routiq_gql.api.auth import Authentication, Session
+from routiq_gql.api.callers import authentication_of, runtime_of
+from routiq_gql.api.errors import log_fault, sentence_for_client
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, TOO_LONG_A_DOCUMENT
 from routiq_gql.api.streams import abort_connection
+from routiq_gql.errors import Forbidden, RoutiqError, Unauthenticated
+from routiq_gql.sync.audit import Audit
 
 MAX_REASON_BYTES = 123
 """What a close frame has room for. Source: RFC 6455, 5.5."""
 
 INVALID_MESSAGE = "Invalid message"
+
+CLOSE_UNAUTHORIZED, CLOSE_FORBIDDEN, CLOSE_TRY_AGAIN_LATER = 4401, 4403, 1013
+"""Source: graphql-ws, PROTOCOL.md and its client's list of codes that it does not retry; RFC 6455 and IANA for 1013."""
 
 MAX_OPERATIONS = 50
 """At a time on one socket; a page with more live parts than that has another socket."""
@@ -84,6 +92,8 @@ class SocketAdapter(ASGIWebSocketAdapter):
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     """One socket with all its operations."""
 
+    _ending: asyncio.Task[None] | None = None
+
     async def handle(self) -> None:
         patience = cast(SocketAdapter, self.websocket).patience
         try:
@@ -92,6 +102,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         except TimeoutError:
             if not patience.expired():
                 raise
+        finally:
+            if self._ending is not None:
+                self._ending.cancel()
 
     async def handle_message(self, message: Message) -> None:
         # The annotation is a hope: this is whatever the client sent.
@@ -101,13 +114,55 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         await super().handle_message(message)
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
-        if message.get("payload") is None:
-            message = {"type": "connection_init", "payload": {}}
+        payload = message.get("payload")
+        if isinstance(payload, dict | None) and not self.connection_init_received:
+            payload, authorization = _without_authorization(payload or {})
+            try:
+                self.context.session = await self._authentication.session_of(authorization, *self._asking)
+            except RoutiqError as error:
+                await self._refuse(error)
+                return
+            message = {"type": "connection_init", "payload": payload}
         await super().handle_connection_init(message)
+        if self.context.session is not None and self.context.session.can_end and self._ending is None:
+            self._ending = asyncio.create_task(self._end_in_time(self.context.session), name="session")
 
     async def handle_ping(self, message: PingMessage) -> None:
         payload = message.get("payload")
-        await self.send_message({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
+        if payload is not None and self.context.session is not None:
+            payload, authorization = _without_authorization(payload)
+            if authorization is not None:
+                try:
+                    await self._authentication.renew(self.context.session, authorization, *self._asking)
+                except RoutiqError as error:
+                    await self._refuse(error, is_renewal=True)
+                    return
+        await self.send_message({"type": "pong", "payload": payload} if payload else {"type": "pong"})
+
+    @property
+    def _authentication(self) -> Authentication:
+        return authentication_of(cast(SocketAdapter, self.websocket).ws)
+
+    @property
+    def _asking(self) -> tuple[HTTPConnection, Audit]:
+        connection = cast(SocketAdapter, self.websocket).ws
+        return connection, runtime_of(connection).audit
+
+    async def _refuse(self, error: RoutiqError, *, is_renewal: bool = False) -> None:
+        """Close with a code by which clients know whether to come back: 4401 is final to them, the others are not."""
+        reason = error.message
+        if isinstance(error, Unauthenticated) and not error.may_be_mended and not is_renewal:
+            code = CLOSE_UNAUTHORIZED
+        elif isinstance(error, Unauthenticated | Forbidden):
+            code = CLOSE_FORBIDDEN
+        else:
+            code = CLOSE_TRY_AGAIN_LATER
+            reason = sentence_for_client(error, transport="websocket")
+        await self.websocket.close(code, reason)
+
+    async def _end_in_time(self, session: Session) -> None:
+        with suppress(WebSocketDisconnected):
+            await self.websocket.close(CLOSE_FORBIDDEN, await session.until_over())
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
         if not _is_valid_request(message["payload"]):
@@ -135,6 +190,13 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     def _get_pre_execution_close_reason(error: GraphQLError) -> str | None:
         del error
         return None  # never close the socket for one operation's error
+
+
+def _without_authorization(payload: Mapping[str, object]) -> tuple[dict[str, object], object]:
+    """The payload without the token, which is kept nowhere and sent back to nobody, and what the token is behind."""
+    rest = {name: value for name, value in payload.items() if name.lower() != "authorization"}
+    given = [value for name, value in payload.items() if name.lower() == "authorization"]
+    return rest, given[0] if len(given) == 1 else None
 
 
 def _has_valid_members(message: Mapping[str, object]) -> bool:

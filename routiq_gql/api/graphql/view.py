@@ -11,7 +11,7 @@ from typing import Any
 
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from graphql import GraphQLError
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -29,7 +29,8 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from routiq_gql.api.callers import connections_of, syncs_of, viewer_of
+from routiq_gql.api.callers import runtime_of, session_of
+from routiq_gql.api.errors import OUTCOMES, code_of, headers_of, sentence_for_client
 from routiq_gql.api.graphql.accepting import GRAPHQL_JSON, prefers_event_stream, prefers_graphql_json, prefers_html
 from routiq_gql.api.graphql.body import BodyTooLarge, limited
 from routiq_gql.api.graphql.context import Context
@@ -39,6 +40,7 @@ from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, TOO_LONG_A_DOCUM
 from routiq_gql.api.graphql.schema import make_schema
 from routiq_gql.api.graphql.sockets import SocketAdapter, SocketHandler
 from routiq_gql.api.streams import LINE_END, StreamResponse
+from routiq_gql.errors import RoutiqError
 from routiq_gql.settings import Settings
 
 CONNECTION_INIT_SECONDS = 5
@@ -117,13 +119,18 @@ class GraphQLDoor(GraphQL[Context, None]):
         except BodyTooLarge as error:
             response = _refusal(413, error.sentence)
             response.headers["Connection"] = "close"  # the rest of the body is not waited for
+        except RoutiqError as error:
+            response = _told(error)
         if isinstance(response, Answer) and prefers_graphql_json(request.headers.get("accept", "")):
             response.become_graphql_json()
         await response(scope, receive, send)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
-        connection: HTTPConnection = request
-        return Context(syncs_of(connection), connections_of(connection), viewer_of(connection), {})
+        runtime = runtime_of(request)
+        session = None
+        if isinstance(request, Request):  # a websocket says who it is in its first message
+            session = request.state.session = await session_of(request)
+        return Context(runtime.syncs, runtime.connections, runtime.stream_tokens, session, {})
 
     def is_websocket_origin_allowed(self, request: WebSocket, origin: str) -> bool:
         return True  # or the guard would have refused it
@@ -184,6 +191,7 @@ class GraphQLDoor(GraphQL[Context, None]):
             _encoded(stream),
             heartbeat_seconds=0,
             send_timeout_seconds=self.settings.send_timeout,
+            session=request.state.session,
             headers=others,
             media_type=headers["Content-Type"],
         )
@@ -212,6 +220,14 @@ def _status_and_reason(error: HTTPException) -> tuple[int, str]:
     if error.reason == "Unsupported content type":
         return 415, "Send the request as JSON, with “Content-Type: application/json”."
     return error.status_code, error.reason
+
+
+def _told(error: RoutiqError) -> JSONResponse:
+    """The answer to a request that was refused before anything of it was executed: nobody knows who asks."""
+    outcome = OUTCOMES[code_of(error)]
+    message = sentence_for_client(error, path="/graphql")
+    content = {"errors": [{"message": message, "extensions": {"code": outcome.graphql_code}}]}
+    return JSONResponse(content, status_code=outcome.http_status, headers=headers_of(error))
 
 
 def _refusal(status: int, reason: str) -> JSONResponse:

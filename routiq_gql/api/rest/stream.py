@@ -15,7 +15,8 @@ from sse_starlette import ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
-from routiq_gql.api.callers import syncs_of, viewer_of
+from routiq_gql.api.auth import Credentials, Session
+from routiq_gql.api.callers import grant_of, session_of, syncs_of
 from routiq_gql.api.rest.render import log_json, status_json
 from routiq_gql.api.streams import LINE_END, StreamResponse
 from routiq_gql.errors import BadInput
@@ -42,9 +43,14 @@ NOTHING_SEEN = Position(0, 0)
 
 async def stream(request: Request) -> Response:
     """The open answer, 204 for a client that has seen the end, or an error before anything was sent."""
-    service, viewer = syncs_of(request), viewer_of(request)
+    service = syncs_of(request)
+    grant = grant_of(request, request.query_params.get("token"))
+    session = Session(Credentials(grant.viewer, grant.expires_at)) if grant else await session_of(request)
+    viewer = session.viewer
     seen = _seen(request)
     sync = await service.status(viewer, request.path_params["sync_id"])
+    if grant is not None:
+        grant.require_valid_for(sync)
     if seen.version > sync.version or seen.seq > sync.last_log_seq:
         seen = NOTHING_SEEN  # an id of another sync, or of a database that is gone
     if sync.is_terminal and seen == (sync.version, sync.last_log_seq):
@@ -55,6 +61,7 @@ async def stream(request: Request) -> Response:
         _events(service, viewer, sync.sync_id, seen),
         heartbeat_seconds=settings.heartbeat_seconds,
         send_timeout_seconds=settings.send_timeout,
+        session=session,
     )
 
 

@@ -13,7 +13,7 @@ DEFAULT_LIMIT = 10
 
 async def start(request: Request) -> JSONResponse:
     """``POST /start/{organization_id}``"""
-    started = await syncs_of(request).start(viewer_of(request), request.path_params["organization_id"])
+    started = await syncs_of(request).start(await viewer_of(request), request.path_params["organization_id"])
     return _uncached(
         {
             "message": started.message,
@@ -26,19 +26,21 @@ async def start(request: Request) -> JSONResponse:
 
 async def status(request: Request) -> JSONResponse:
     """``GET /status/{sync_id}``"""
-    return _uncached(status_json(await syncs_of(request).status(viewer_of(request), request.path_params["sync_id"])))
+    return _uncached(
+        status_json(await syncs_of(request).status(await viewer_of(request), request.path_params["sync_id"]))
+    )
 
 
 async def dashboard(request: Request) -> JSONResponse:
     """``GET /dashboard/{organization_id}``"""
     organization_id = request.path_params["organization_id"]
-    return _uncached(dashboard_json(await syncs_of(request).dashboard(viewer_of(request), organization_id)))
+    return _uncached(dashboard_json(await syncs_of(request).dashboard(await viewer_of(request), organization_id)))
 
 
 async def history(request: Request) -> JSONResponse:
     """``GET /history/{organization_id}?limit=10&after=&status=``"""
     page = await syncs_of(request).history(
-        viewer_of(request),
+        await viewer_of(request),
         request.path_params["organization_id"],
         limit=_limit(request.query_params.get("limit")),
         after=request.query_params.get("after") or None,
@@ -49,7 +51,7 @@ async def history(request: Request) -> JSONResponse:
 
 async def cancel(request: Request) -> JSONResponse:
     """``DELETE /cancel/{sync_id}``"""
-    cancelled = await syncs_of(request).cancel(viewer_of(request), request.path_params["sync_id"])
+    cancelled = await syncs_of(request).cancel(await viewer_of(request), request.path_params["sync_id"])
     return _uncached(
         {
             "message": cancelled.message,

@@ -1,0 +1,117 @@
+"""The one place where a request or socket is asked who it is; all doors come here.
+
+What is refused is noted in the audit log. Tokens are never logged, and never leave this package.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from starlette.requests import HTTPConnection
+
+from routiq_gql.api.auth.credentials import Authenticator, Credentials
+from routiq_gql.api.auth.file_tokens import FileTokens
+from routiq_gql.api.auth.issued_tokens import IssuedTokens
+from routiq_gql.api.auth.session import Session
+from routiq_gql.errors import Forbidden, SettingsError, Unauthenticated
+from routiq_gql.settings import Settings
+from routiq_gql.sync.audit import Action, Audit
+from routiq_gql.sync.stream_tokens import Grant, StreamTokens
+from routiq_gql.viewer import Viewer
+
+MAX_TOKEN_CHARACTERS = 8192
+"""Longer than any issuer makes them; web servers take no longer header either."""
+
+_MISSING = (
+    "This needs a token: over HTTP in the header “Authorization: Bearer …”, on a websocket in the payload of "
+    "connection_init, as “Authorization” too."
+)
+
+
+class Authentication:
+    """Who asks, by ``ROUTIQ_AUTH``. Close it.
+
+    Raises:
+        SettingsError: A setting that goes with ``ROUTIQ_AUTH`` is missing.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._grace = timedelta(seconds=settings.auth_grace_seconds)
+        self._authenticator: Authenticator | None = None
+        if settings.auth == "off":
+            return
+        self._authenticator = FileTokens(settings) if settings.auth == "token" else IssuedTokens(settings)
+        if not settings.allowed_hosts:
+            raise SettingsError(
+                f"ROUTIQ_ALLOWED_HOSTS is missing: with ROUTIQ_AUTH={settings.auth} it names the hosts under which "
+                "this server is addressed, such as routiq.example.com."
+            )
+
+    async def session(self, connection: HTTPConnection, audit: Audit) -> Session:
+        """Who has sent an HTTP request.
+
+        Raises:
+            Unauthenticated: Its token is missing or not good.
+            Forbidden: It names no organization.
+            IssuerAway: Whether it is good can't be told at the moment.
+        """
+        headers = connection.headers.getlist("authorization")
+        return await self.session_of(headers[0] if len(headers) == 1 else None, connection, audit)
+
+    async def session_of(self, authorization: object, connection: HTTPConnection, audit: Audit) -> Session:
+        """The same with what stands behind ``Authorization``, ``Bearer`` included; see ``session``."""
+        credentials = await self._credentials(authorization, connection, audit)
+        return Session(credentials, self._authenticator, self._grace)
+
+    def grant(self, token: str, connection: HTTPConnection, tokens: StreamTokens, audit: Audit) -> Grant:
+        """What a stream token allows, which a client that can't send headers has in its address.
+
+        Raises:
+            Unauthenticated: It is none of ours, or its time is over.
+        """
+        address = _address_of(connection)
+        try:
+            return tokens.read(token, address)
+        except Unauthenticated as error:
+            audit.refused(error, Action.ASK, Viewer(address=address))
+            raise
+
+    async def renew(self, session: Session, authorization: object, connection: HTTPConnection, audit: Audit) -> None:
+        """Have a session go on with a fresh token.
+
+        Raises:
+            Unauthenticated: It is not good, or another person's or organization's.
+            Forbidden: It names no organization.
+            IssuerAway: Whether it is good can't be told at the moment.
+        """
+        session.renew(await self._credentials(authorization, connection, audit))
+
+    async def close(self) -> None:
+        """End what runs."""
+        if self._authenticator is not None:
+            await self._authenticator.close()
+
+    async def _credentials(self, authorization: object, connection: HTTPConnection, audit: Audit) -> Credentials:
+        address = _address_of(connection)
+        if self._authenticator is None:
+            return Credentials(Viewer(address=address))
+        try:
+            found = await self._authenticator.authenticate(_bearer(authorization))
+        except (Unauthenticated, Forbidden) as error:
+            audit.refused(error, Action.ASK, Viewer(address=address))
+            raise
+        return replace(found, viewer=replace(found.viewer, address=address))
+
+
+def _address_of(connection: HTTPConnection) -> str | None:
+    return connection.client.host if connection.client else None
+
+
+def _bearer(authorization: object) -> str:
+    """The token behind ``Bearer``, which may be written in any case. Source: RFC 9110, "Authentication Scheme"."""
+    if authorization is None:
+        raise Unauthenticated(_MISSING, may_be_mended=False)
+    scheme, _, token = authorization.partition(" ") if isinstance(authorization, str) else ("", "", "")
+    token = token.strip(" ")
+    if scheme.lower() != "bearer" or not 0 < len(token) <= MAX_TOKEN_CHARACTERS or not token.isascii():
+        raise Unauthenticated(_MISSING, may_be_mended=False)
+    return token

@@ -1,0 +1,79 @@
+"""Reads the claims of a token whose signature and times are good: who it is, of which organization, with which roles.
+
+Claims are Clerk's, of both versions. Source: Clerk, "Session tokens".
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from routiq_gql.errors import Forbidden, Unauthenticated
+from routiq_gql.viewer import ORGANIZATION_ID
+
+MAX_SUBJECT_CHARACTERS = 255
+"""Source: OpenID Connect Core, "ID Token"."""
+
+
+def check_party(claims: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
+    """Pass unless the token was made for a page that is not among ``allowed``, or for someone not fully signed in.
+
+    Raises:
+        Unauthenticated: It was.
+    """
+    party = claims.get("azp")
+    if party is not None and allowed and party not in allowed:
+        raise Unauthenticated(
+            "This token was made for a page that is not listed in ROUTIQ_JWT_AUTHORIZED_PARTIES.", may_be_mended=False
+        )
+    if claims.get("sts") == "pending":
+        raise Unauthenticated("The sign-in is not complete. Complete it and send a fresh token.")
+
+
+def subject_of(claims: Mapping[str, Any]) -> str:
+    """Who it is.
+
+    Raises:
+        Unauthenticated: The token doesn't say, or not in a readable way.
+    """
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT_CHARACTERS or not subject.isprintable():
+        raise Unauthenticated("This token doesn't say whose it is.", may_be_mended=False)
+    return subject
+
+
+def organization_of(claims: Mapping[str, Any]) -> str:
+    """The organization that its holder has chosen.
+
+    Raises:
+        Forbidden: There is none, or none that we could know.
+    """
+    nested = claims.get("o")
+    organization_id = nested.get("id") if isinstance(nested, Mapping) else claims.get("org_id")
+    if not isinstance(organization_id, str) or not ORGANIZATION_ID.fullmatch(organization_id):
+        raise Forbidden("This token names no organization. Choose one where you sign in, and send a fresh token.")
+    return organization_id
+
+
+def roles_of(claims: Mapping[str, Any]) -> frozenset[str]:
+    """Roles and permissions in that organization; empty when the token holds none that can be read."""
+    nested = claims.get("o")
+    if isinstance(nested, Mapping):
+        named = [nested.get("rol"), *_unpacked(claims.get("fea"), nested.get("per"), nested.get("fpm"))]
+    else:
+        permissions = claims.get("org_permissions")
+        named = [claims.get("org_role"), *(permissions if isinstance(permissions, list) else [])]
+    return frozenset(name for name in named if isinstance(name, str) and name)
+
+
+def _unpacked(features: object, permissions: object, masks: object) -> Iterator[str]:
+    """``feature:permission`` for each bit: the first permission is the lowest bit of each feature's number.
+
+    Features are written ``o:name``; those of the person and not of the organization have another letter and no mask.
+    """
+    if not (isinstance(features, str) and isinstance(permissions, str) and isinstance(masks, str)):
+        return
+    scoped = [feature.strip().partition(":") for feature in features.split(",")]
+    names = [name for scope, _, name in scoped if "o" in scope]
+    for name, mask in zip(names, masks.split(","), strict=False):
+        for bit, permission in enumerate(permissions.split(",")):
+            if mask.strip().isdecimal() and int(mask) >> bit & 1:
+                yield f"{name}:{permission.strip()}"

@@ -1,0 +1,47 @@
+"""``ROUTIQ_AUTH=token``: long-lived tokens, each of one organization, that an operator has made and may revoke."""
+
+from pathlib import Path
+
+import structlog
+
+from routiq_gql.api.auth.credentials import Credentials
+from routiq_gql.api.auth.roles import RoleTable
+from routiq_gql.errors import SettingsError, Unauthenticated
+from routiq_gql.settings import Settings
+from routiq_gql.token_file import TokenFile
+from routiq_gql.viewer import Viewer
+
+log = structlog.get_logger(__name__)
+
+
+class FileTokens:
+    """Accepts the tokens of ``ROUTIQ_TOKENS_FILE``."""
+
+    def __init__(self, settings: Settings) -> None:
+        if not settings.tokens_file:
+            raise SettingsError(
+                "ROUTIQ_TOKENS_FILE is missing: with ROUTIQ_AUTH=token it says where `routiq-gql tokens` keeps who may "
+                "ask, such as /var/lib/routiq/tokens."
+            )
+        self._file = TokenFile(Path(settings.tokens_file))
+        self._roles = RoleTable(settings)
+        if not self._file.entries():
+            log.warning("nobody_may_ask_yet", what_to_do="Make a token: routiq-gql tokens add ORG")
+
+    async def authenticate(self, token: str) -> Credentials:
+        """See ``Authenticator``."""
+        entry = self._file.find(token)
+        if entry is None:
+            raise Unauthenticated("This token is none that is accepted here.", may_be_mended=False)
+        rights = self._roles.rights_of(entry.roles)
+        return Credentials(Viewer(entry.organization_id, rights, f"token:{entry.id}"))
+
+    def is_revoked(self, credentials: Credentials) -> bool:
+        """See ``Authenticator``."""
+        try:
+            return credentials.viewer.subject not in {f"token:{entry.id}" for entry in self._file.entries()}
+        except SettingsError:  # nobody gets in now, but those inside may stay until the file is mended
+            return False
+
+    async def close(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,30 @@
+"""Which rights the roles and permissions of a token give, as the settings say."""
+
+from collections.abc import Collection, Iterable
+
+from routiq_gql.settings import Settings
+from routiq_gql.viewer import Right
+
+EVERY_MEMBER = "*"
+_PREFIX = "org:"
+
+
+class RoleTable:
+    """The settings ROUTIQ_START_ROLES, ROUTIQ_CANCEL_ROLES and ROUTIQ_CONNECT_ROLES."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._needed: dict[Right, frozenset[str]] = {
+            Right.START: _plain(settings.start_roles),
+            Right.CANCEL: _plain(settings.cancel_roles),
+            Right.CONNECT: _plain(settings.connect_roles),
+        }
+
+    def rights_of(self, names: Collection[str]) -> frozenset[Right]:
+        """The rights of a member with these roles and permissions."""
+        held = _plain(names) | {EVERY_MEMBER}
+        return frozenset(right for right, needed in self._needed.items() if needed & held)
+
+
+def _plain(names: Iterable[str]) -> frozenset[str]:
+    """Without the prefix that version 1 of Clerk's tokens has and version 2 has not."""
+    return frozenset(name.removeprefix(_PREFIX) for name in names)

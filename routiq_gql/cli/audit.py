@@ -1,0 +1,79 @@
+"""``routiq-gql audit``: who started, cancelled and connected what, and who was refused."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from routiq_gql.cli.running import run
+from routiq_gql.cli.status import read_duration
+from routiq_gql.cli.tables import print_json, print_table
+from routiq_gql.cli.terminal import open_terminal
+from routiq_gql.clock import format_time, utc_now
+from routiq_gql.logs import configure_logging
+from routiq_gql.runtime import open_runtime
+from routiq_gql.settings import Settings, load_settings
+from routiq_gql.sync.audit import AuditEntry
+from routiq_gql.viewer import check_organization_id
+
+EXAMPLES = "Examples: routiq-gql audit · routiq-gql audit org_123 --since 7d · routiq-gql audit --json"
+HEADINGS = ("time", "action", "outcome", "times", "organization", "who", "from", "sync")
+
+
+def audit(
+    organization: Annotated[
+        str | None, typer.Argument(metavar="[ORG]", help="One organization; all of them without it.")
+    ] = None,
+    since: Annotated[str, typer.Option(metavar="TIME", help="Only what is newer, such as 90m, 6h or 7d.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="The newest so many.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: a JSON array.")] = False,
+) -> None:
+    """Show who did what and who was refused, the newest first.
+
+    Who it was is what their token says, `command line` for this program, and nothing while ROUTIQ_AUTH is off.
+    Refusals are written within a second; the same one again is counted and written once a minute.
+    """
+    settings = load_settings()
+    configure_logging(settings, quiet=True)
+    if organization is not None:
+        check_organization_id(organization)
+    moment = utc_now() - read_duration(since) if since else None
+    entries = run(_entries(settings, organization, moment, limit))
+    terminal = open_terminal()
+    if as_json:
+        print_json(terminal, [_json(entry) for entry in entries])
+    else:
+        print_table(terminal, HEADINGS, [_row(entry) for entry in entries], "Nothing has been noted.")
+
+
+async def _entries(
+    settings: Settings, organization: str | None, since: datetime | None, limit: int
+) -> list[AuditEntry]:
+    async with open_runtime(settings, run_syncs=False) as runtime:
+        return await runtime.audit.entries(limit, organization, since)
+
+
+def _row(entry: AuditEntry) -> tuple[str, ...]:
+    return (
+        entry.time.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+        entry.action.value,
+        entry.outcome,
+        str(entry.times),
+        entry.organization_id or "",
+        entry.subject or "",
+        entry.address or "",
+        entry.sync_id or "",
+    )
+
+
+def _json(entry: AuditEntry) -> dict[str, Any]:
+    return {
+        "time": format_time(entry.time),
+        "action": entry.action.value,
+        "outcome": entry.outcome,
+        "times": entry.times,
+        "organization_id": entry.organization_id,
+        "subject": entry.subject,
+        "address": entry.address,
+        "sync_id": entry.sync_id,
+    }

@@ -1,0 +1,34 @@
+"""How commands show many things: a table for people, lines of tabs for grep and cut, JSON for programs."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from routiq_gql.cli.terminal import clean_text
+
+
+def print_json(terminal: Console, value: list[dict[str, Any]]) -> None:
+    """The objects as an array."""
+    terminal.print(json.dumps(value, ensure_ascii=False, indent=2), soft_wrap=True)
+
+
+def print_table(terminal: Console, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], if_none: str) -> None:
+    """The rows under their headings, or the sentence ``if_none``."""
+    if not rows:
+        terminal.print(if_none)
+        return
+    if not terminal.is_terminal:  # one line each
+        for row in (headings, *rows):
+            typer.echo("\t".join(clean_text(cell) for cell in row))  # rich would turn tabs into spaces
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(clean_text(cell)) for cell in row))
+    terminal.print(table)

@@ -1,0 +1,148 @@
+"""The public keys of those who make tokens: fetched without holding anyone up, kept, and fetched again as they change.
+
+A key that is not known makes one more look, at most every 30 seconds, so that invented ones cost the issuer nothing.
+While the issuer can't be reached, the keys that were known stay good.
+"""
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import httpx
+import jwt
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from routiq_gql.errors import IssuerAway
+
+PublicKey = RSAPublicKey | EllipticCurvePublicKey
+
+FETCH_SECONDS = 4.0
+"""Less than a new websocket waits for its first message to be answered."""
+UNKNOWN_KEY_SECONDS = 30.0
+REFRESH_SECONDS = 600.0
+"""After so long the keys are fetched again, so that one that was withdrawn is not taken for ever."""
+RETRY_SECONDS = 2.0
+"""How soon a fetch that failed is tried again while no key is known."""
+MAX_BYTES = 256 * 1024
+MAX_KEYS = 100
+MIN_RSA_BITS = 2048
+
+log = structlog.get_logger(__name__)
+
+
+class UnusableKeySet(Exception):
+    """What the issuer has sent is no set of public keys."""
+
+
+class KeySet:
+    """The keys behind one address. Close it.
+
+    Args:
+        url: Where the issuer publishes them. Source: RFC 7517, "JWK Set Format".
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client = httpx.AsyncClient(timeout=FETCH_SECONDS, follow_redirects=False)
+        self._keys: dict[tuple[str, str], PublicKey] = {}
+        self._fetched_at: float | None = None  # when it last worked
+        self._tried_at: float | None = None
+        self._lock = asyncio.Lock()
+        self._refreshing: asyncio.Task[None] | None = None
+
+    async def key(self, key_id: str, algorithm: str) -> PublicKey | None:
+        """The key that the issuer publishes under this id for this algorithm; ``None`` if there is none.
+
+        Raises:
+            IssuerAway: No keys are known and they can't be fetched.
+        """
+        found = self._keys.get((key_id, algorithm))
+        if found is None:
+            await self._look_again(key_id, algorithm)
+            found = self._keys.get((key_id, algorithm))
+        elif self._is_older_than(self._fetched_at, REFRESH_SECONDS):
+            self._refresh_meanwhile()
+        if self._fetched_at is None:
+            raise IssuerAway("Whether this token is good can't be told at the moment. Try again soon.")
+        return found
+
+    async def close(self) -> None:
+        """End what runs."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            await asyncio.wait({self._refreshing})
+        await self._client.aclose()
+
+    async def _look_again(self, key_id: str, algorithm: str) -> None:
+        """One fetch for all who wait for it, unless the last one was only just."""
+        async with self._lock:
+            pause = UNKNOWN_KEY_SECONDS if self._fetched_at is not None else RETRY_SECONDS
+            if (key_id, algorithm) not in self._keys and self._is_older_than(self._tried_at, pause):
+                await self._fetch()
+
+    def _refresh_meanwhile(self) -> None:
+        is_running = self._refreshing is not None and not self._refreshing.done()
+        if not is_running and self._is_older_than(self._tried_at, UNKNOWN_KEY_SECONDS):
+            self._refreshing = asyncio.create_task(self._fetch(), name="public keys")
+
+    @staticmethod
+    def _is_older_than(moment: float | None, seconds: float) -> bool:
+        return moment is None or time.monotonic() - moment > seconds
+
+    async def _fetch(self) -> None:
+        """Exchange all keys, or keep them and log why."""
+        self._tried_at = time.monotonic()
+        try:
+            async with asyncio.timeout(FETCH_SECONDS):
+                keys = _read(await self._download())
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, UnusableKeySet) as error:
+            log.warning("public_keys_not_fetched", reason=str(error) or type(error).__name__, known=len(self._keys))
+            return
+        self._keys, self._fetched_at = keys, time.monotonic()
+
+    async def _download(self) -> bytes:
+        async with self._client.stream("GET", self._url, headers={"Accept": "application/json"}) as answer:
+            if answer.status_code != httpx.codes.OK:
+                raise UnusableKeySet(f"status {answer.status_code}")
+            body = b""
+            async for piece in answer.aiter_bytes():
+                body += piece
+                if len(body) > MAX_BYTES:
+                    raise UnusableKeySet("too long")
+            return body
+
+
+def _read(body: bytes) -> dict[tuple[str, str], PublicKey]:
+    try:
+        listed = json.loads(body)["keys"][:MAX_KEYS]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise UnusableKeySet("no JSON Web Key Set") from None
+    keys: dict[tuple[str, str], PublicKey] = {}
+    for entry in listed:
+        if isinstance(entry, dict) and (key := _public_key(entry)) is not None:
+            keys[str(entry["kid"]), "RS256" if isinstance(key, RSAPublicKey) else "ES256"] = key
+    if not keys:
+        raise UnusableKeySet("no key in it can be used")
+    return keys
+
+
+def _public_key(entry: dict[str, Any]) -> PublicKey | None:
+    """The key, if it is one for signatures of the two algorithms that are accepted, and strong enough."""
+    algorithm = {"RSA": "RS256", "EC": "ES256"}.get(str(entry.get("kty")))
+    if algorithm is None or not entry.get("kid") or entry.get("use", "sig") != "sig":
+        return None
+    if entry.get("alg", algorithm) != algorithm:
+        return None
+    public = {name: value for name, value in entry.items() if name in {"kty", "n", "e", "crv", "x", "y"}}
+    try:
+        key = jwt.PyJWK(public, algorithm).key
+    except (jwt.PyJWTError, ValueError, TypeError):
+        return None
+    if isinstance(key, RSAPublicKey):
+        return key if key.key_size >= MIN_RSA_BITS else None
+    if isinstance(key, EllipticCurvePublicKey):
+        return key if isinstance(key.curve, SECP256R1) else None
+    return None

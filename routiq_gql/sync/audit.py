@@ -1,0 +1,222 @@
+"""Who did what, when and from where, and who was refused: checked and noted in one place for all services.
+
+What is done is noted in the transaction that does it. Refusals are counted in memory and written soon after, equal ones
+together, so that whoever is refused a thousand times a second costs one row a minute.
+"""
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.clock import utc_now
+from routiq_gql.database.audit import audit_entries, insert_audit
+from routiq_gql.database.engine import Database
+from routiq_gql.errors import RoutiqError, StorageError
+from routiq_gql.viewer import Right, Viewer
+
+DONE = "DONE"
+FLUSH_SECONDS = 1.0
+SAME_AGAIN_SECONDS = 60.0
+"""How long the same refusal is counted before it is written again."""
+MOST_KINDS = 500
+"""Different refusals kept apart at a time; further ones are counted together."""
+
+log = structlog.get_logger(__name__)
+
+
+class Action(StrEnum):
+    """What somebody did or wanted to do."""
+
+    ASK = "ask"
+    READ = "read"
+    START = "start"
+    CANCEL = "cancel"
+    CONNECT = "connect"
+    TEST = "test"
+    DISCONNECT = "disconnect"
+    SCHEDULE = "schedule"
+    ERASE = "erase"
+    ROTATE = "rotate"
+
+
+_NEEDS = {
+    Action.START: Right.START,
+    Action.CANCEL: Right.CANCEL,
+    Action.CONNECT: Right.CONNECT,
+    Action.TEST: Right.CONNECT,
+    Action.DISCONNECT: Right.CONNECT,
+    Action.SCHEDULE: Right.CONNECT,
+    Action.ERASE: Right.CONNECT,
+}
+
+SCHEDULE_VIEWER = Viewer(subject="schedule")
+"""Who has started a sync that no person has."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One line of the audit log.
+
+    Attributes:
+        time: When; of equal refusals the last one.
+        outcome: ``DONE``, or the code of the error with which it was refused.
+        organization_id: Whose data it was about; ``None`` if none's, or not known.
+        subject: Who, as whoever made the token names them; ``None`` when nobody was asked or could tell.
+        address: From where; ``None`` for the command line.
+        sync_id: About which sync.
+        times: How often, for refusals.
+    """
+
+    time: datetime
+    action: Action
+    outcome: str
+    organization_id: str | None = None
+    subject: str | None = None
+    address: str | None = None
+    sync_id: str | None = None
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    action: Action
+    outcome: str
+    organization_id: str | None
+    subject: str | None
+    address: str | None
+
+
+_OTHERS = _Refusal(Action.ASK, "SEVERAL", None, None, None)
+
+
+class Audit:
+    """The audit log of the database. Close it, or the last refusals are not written."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: dict[_Refusal, int] = {}
+        self._written_at: dict[_Refusal, float] = {}
+        self._flushing: asyncio.Task[None] | None = None
+
+    def require(self, viewer: Viewer, organization_id: str, action: Action) -> None:
+        """Pass if the viewer may do this for the organization; note it if not.
+
+        Raises:
+            BadInput: The organization id has a wrong form.
+            Forbidden: It is not the viewer's, or the viewer lacks the right.
+            Unauthenticated: The right was the viewer's until the token expired.
+        """
+        try:
+            viewer.require(organization_id, _NEEDS.get(action))
+        except RoutiqError as error:
+            if error.code != "BAD_USER_INPUT":
+                self.refused(error, action, viewer, organization_id)
+            raise
+
+    async def note(
+        self,
+        connection: AsyncConnection,
+        viewer: Viewer,
+        action: Action,
+        organization_id: str | None = None,
+        sync_id: str | None = None,
+    ) -> None:
+        """Note what the connection's transaction does."""
+        entry = AuditEntry(utc_now(), action, DONE, organization_id, viewer.subject, viewer.address, sync_id)
+        await insert_audit(connection, [_values(entry)])
+
+    def refused(self, error: RoutiqError, action: Action, viewer: Viewer, organization_id: str | None = None) -> None:
+        """Note a refusal, soon. Never waits and never fails."""
+        refusal = _Refusal(action, error.code, organization_id, viewer.subject, viewer.address)
+        if refusal not in self._waiting and len(self._waiting) >= MOST_KINDS:
+            refusal = _OTHERS
+        self._waiting[refusal] = self._waiting.get(refusal, 0) + 1
+        if self._flushing is None or self._flushing.done():
+            self._flushing = asyncio.create_task(self._flush_until_empty(), name="audit")
+
+    async def entries(
+        self, limit: int, organization_id: str | None = None, since: datetime | None = None
+    ) -> list[AuditEntry]:
+        """The newest entries first, of one organization or of all; those since a time, or as many as ``limit``."""
+        async with self._database.reading() as connection:
+            rows = await audit_entries(connection, limit, organization_id, since)
+        return [
+            AuditEntry(
+                row.time,
+                Action(row.action),
+                row.outcome,
+                row.organization_id,
+                row.subject,
+                row.address,
+                row.sync_id,
+                row.times,
+            )
+            for row in rows
+        ]
+
+    async def close(self) -> None:
+        """Write what waits."""
+        if self._flushing is not None:
+            self._flushing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._flushing
+        with suppress(StorageError):  # it has been told already
+            await self._flush(self._waiting)
+
+    async def _flush_until_empty(self) -> None:
+        while self._waiting:
+            await asyncio.sleep(FLUSH_SECONDS)
+            now = time.monotonic()
+            self._written_at = {one: at for one, at in self._written_at.items() if now - at < SAME_AGAIN_SECONDS}
+            due = {one: times for one, times in self._waiting.items() if one not in self._written_at}
+            try:
+                await self._flush(due)
+            except StorageError as error:
+                log.warning("audit_waits", reason=error.message, refusals=sum(self._waiting.values()))
+                await asyncio.sleep(SAME_AGAIN_SECONDS)
+
+    async def _flush(self, due: dict[_Refusal, int]) -> None:
+        if not due:
+            return
+        due, now = dict(due), time.monotonic()
+        entry = AuditEntry(utc_now(), Action.ASK, DONE)
+        rows = [
+            _values(
+                replace(
+                    entry,
+                    action=one.action,
+                    outcome=one.outcome,
+                    organization_id=one.organization_id,
+                    subject=one.subject,
+                    address=one.address,
+                    times=times,
+                )
+            )
+            for one, times in due.items()
+        ]
+        async with self._database.writing() as connection:
+            await insert_audit(connection, rows)
+        for one, times in due.items():
+            self._written_at[one] = now
+            self._waiting[one] -= times  # more may have come while these were written
+            if not self._waiting[one]:
+                del self._waiting[one]
+
+
+def _values(entry: AuditEntry) -> dict[str, object]:
+    return {
+        "time": entry.time,
+        "action": entry.action.value,
+        "outcome": entry.outcome,
+        "organization_id": entry.organization_id,
+        "subject": entry.subject,
+        "address": entry.address,
+        "sync_id": entry.sync_id,
+        "times": entry.times,
+    }
