@@ -119,7 +119,4 @@ class _Exchange:
 def _template(scope: Scope) -> str | None:
     """The path of the route that took the request, with its parameters' names, such as ``/status/{sync_id}``."""
     route = scope.get("route")
-    if not isinstance(route, Route):
-        return None
-    root = scope.get("root_path", "")
-    return f"{root.removeprefix(scope.get('app_root_path', root))}{route.path}"
+    return route.path if isinstance(route, Route) else None

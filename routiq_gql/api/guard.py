@@ -20,6 +20,9 @@ PROBED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked by programs on this machine, whatever names it has elsewhere; none of them tells of any organization."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
+_EXPOSED = f"{REQUEST_ID_HEADER}, Retry-After"
+"""What a page elsewhere may read beside the body: for its error report, and for when to try again."""
+
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, DELETE",
     "Access-Control-Allow-Headers": "authorization, content-type, x-organization-id, last-event-id",
@@ -64,7 +67,7 @@ class Guard:
                 answered.add_vary_header("Origin")
                 if origin is not None and allowed:
                     answered["Access-Control-Allow-Origin"] = origin
-                    answered["Access-Control-Expose-Headers"] = REQUEST_ID_HEADER  # for a page's own error report
+                    answered["Access-Control-Expose-Headers"] = _EXPOSED
             await send(message)
 
         if scope["type"] == "http" and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:

@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from routiq_gql.app import create_app
 from routiq_gql.errors import SettingsError
 from routiq_gql.settings import Settings
-from tests.api.serving import Server
+from tests.api.serving import Server, open_socket
 
 START = "/api/v1/sync/start/org_1"
 
@@ -35,6 +36,39 @@ async def test_an_unknown_name_is_misdirected(bare_server: Server):
         answer = await bare_server.http.get("/healthz", headers={"Host": host})
         assert answer.status_code == 421
         assert "ROUTIQ_ALLOWED_HOSTS" in answer.json()["detail"]
+
+
+FROM_ELSEWHERE = [
+    {"X-Forwarded-For": "203.0.113.5"},
+    {"X-Forwarded-For": "127.0.0.1, 203.0.113.5"},
+    {"X-Forwarded-For": "unknown"},
+    {"X-Forwarded-For": ""},
+    {"X-Real-IP": "2001:db8::1"},
+    {"CF-Connecting-IP": "203.0.113.5"},
+    {"Forwarded": "for=203.0.113.5;proto=https"},
+    {"Forwarded": 'for=127.0.0.1, For="[2001:db8::1]:4711"'},
+    {"Forwarded": "for=_hidden"},
+    {"X-Forwarded-Host": "sync.example.com"},
+]
+FROM_HERE = [
+    {"X-Forwarded-For": "127.0.0.1"},
+    {"X-Forwarded-For": "::1, ::ffff:127.0.0.1", "X-Forwarded-Host": "localhost:5173"},
+    {"Forwarded": 'for="[::1]:5173";host=localhost'},
+    {"X-Real-IP": "127.0.0.53"},
+]
+
+
+async def test_without_authentication_a_proxy_may_serve_this_machine_only(bare_server: Server):
+    """A proxy before the server would show everyone's data to everyone; a development server on this machine may."""
+    for headers in FROM_ELSEWHERE:
+        answer = await bare_server.http.get("/api/v1/sync/dashboard/org_1", headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "NOT_LOCAL"), headers
+        assert "ROUTIQ_AUTH" in answer.json()["detail"]
+        with pytest.raises(InvalidStatus):
+            async with open_socket(bare_server, additional_headers=headers):
+                pass
+    for headers in FROM_HERE:
+        assert (await bare_server.http.get("/api/v1/sync/dashboard/org_1", headers=headers)).status_code == 200
 
 
 async def test_a_listed_name_is_served(open_server: Server):
@@ -114,7 +148,7 @@ async def test_the_preflights_of_known_clients_pass(
 async def test_a_page_can_read_the_request_id(bare_server: Server):
     """It can show the id under which the log has its request."""
     answer = await bare_server.http.get("/nowhere", headers={"Origin": "http://localhost:3000"})
-    assert answer.headers["access-control-expose-headers"] == "X-Request-ID"
+    assert answer.headers["access-control-expose-headers"] == "X-Request-ID, Retry-After"
     assert answer.headers["x-request-id"]
     refused = await bare_server.http.get("/nowhere", headers={"Origin": "https://evil.example"})
     assert "access-control-expose-headers" not in refused.headers

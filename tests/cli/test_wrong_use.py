@@ -36,7 +36,12 @@ def _assert_one_sentence(result: Result, *parts: str) -> None:
         (["connect", "org_1", "--api-key", "not a key"], ["key"]),
         (["connect", "org_1", "--api-key", EMULATED_API_KEY], ["ROUTIQ_CONTACT_EMAIL"]),
         (["connect", "org_1", "--api-key", EMULATED_API_KEY, "--base-url", "http://example.com"], ["base URL"]),
-        (["serve", "--host", "0.0.0.0"], ["ROUTIQ_AUTH=off", "--host 127.0.0.1"]),
+        (["serve", "--host", "0.0.0.0"], ["ROUTIQ_AUTH=off", "--host 127.0.0.1", "ROUTIQ_AUTH to token or jwt"]),
+        (["tokens"], ["Missing command", "routiq-gql tokens --help"]),
+        (["tokens", "add", "org_1"], ["ROUTIQ_TOKENS_FILE is missing"]),
+        (["audit", "org 1"], ["letters, digits, dashes and underscores"]),
+        (["audit", "--since", "yesterday"], ["“yesterday” is no time", "7d"]),
+        (["audit", "--limit", "0"], ["--limit", "routiq-gql audit --help"]),
         (["schema", "--output", "no/such/folder.graphql"], ["can't be written", "--output FILE"]),
     ],
 )
@@ -53,6 +58,7 @@ def test_wrong_use_gets_a_sentence(command: Command, arguments: list[str], parts
         ("ROUTIQ_AUTH", "maybe"),
         ("ROUTIQ_DATABASE_URL", "mysql://secret@host/db"),
         ("ROUTIQ_CONTACT_EMAIL", "nobody"),
+        ("ROUTIQ_JWT_ISSUER", "http://issuer.example"),
         ("ROUTIQ_CLINIKO_REQUESTS_PER_MINUTE", "100000"),
     ],
 )

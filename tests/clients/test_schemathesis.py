@@ -1,5 +1,6 @@
 """REST and GraphQL as schemathesis judges them: random requests, valid and not, by what the server says of itself."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,10 +11,13 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 
 from routiq_gql.api.errors import GRAPHQL_CODES
+from routiq_gql.token_file import TokenFile
 from tests.cli.programs import Program
 
 HERE = Path(__file__).parent
 EXAMPLES = 20
+ORGANIZATION = "org_2xwHiNrj68eaRUlX10anlXGvzX7"
+"""The example in the description."""
 SHOWN_CODES = set(GRAPHQL_CODES) - {"INTERNAL"}
 LIMIT_SECONDS = 300
 
@@ -29,13 +33,31 @@ def server(tmp_path: Path) -> Iterator[Program]:
 @pytest.mark.timeout(LIMIT_SECONDS + 30)
 def test_rest_keeps_what_its_description_promises(server: Program, tmp_path: Path):
     """Each status, header and body is one that /openapi.json names, whatever is asked."""
+    _judge_rest(server, tmp_path)
+
+
+@pytest.mark.timeout(LIMIT_SECONDS + 30)
+def test_rest_asks_for_the_token_that_its_description_promises(tmp_path: Path):
+    """With authentication too; and no route answers without a token, or with a wrong one."""
+    settings = {"ROUTIQ_AUTH": "token", "ROUTIQ_TOKENS_FILE": "tokens", "ROUTIQ_ALLOWED_HOSTS": "127.0.0.1"}
+    _, token = TokenFile(tmp_path / "tokens").add(ORGANIZATION)
+    with Program("serve", "--port", "0", folder=tmp_path, settings=settings) as server:
+        server.url()
+        _judge_rest(server, tmp_path, "--header", f"Authorization: Bearer {token}")
+        answered = re.findall(r"path=/api/v1/sync/(\w+)/.* status=(\d+)", server.complaints)
+        assert ("dashboard", "200") in answered, "it reached its own organization"
+        routes = {"start", "status", "dashboard", "history", "cancel", "stream"}
+        assert {route for route, status in answered if status == "401"} == routes, "it tried each without the token"
+
+
+def _judge_rest(server: Program, folder: Path, *options: str) -> None:
     judged = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml")),
-            *("run", f"{server.url()}/openapi.json", "--max-examples", str(EXAMPLES)),
+            *("run", f"{server.url()}/openapi.json", "--max-examples", str(EXAMPLES), *options),
             *("--generation-deterministic", "--suppress-health-check", "all", "--request-timeout", "30"),
         ],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=LIMIT_SECONDS,
@@ -66,4 +88,4 @@ def test_graphql_keeps_what_its_schema_promises(server: Program):
                 assert code in SHOWN_CODES, (error, case.as_curl_command())
 
         judge()
-    assert len(tested) == 8
+    assert len(tested) == 9

@@ -3,11 +3,16 @@
 import asyncio
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select, update
 
+from routiq_gql.clock import utc_now
+from routiq_gql.database.syncs import SYNC
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind
+from routiq_gql.errors import RateLimited
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.settings import Settings
 from routiq_gql.sync.progress import FailureCode, SyncState, SyncStep
@@ -21,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 
 STARTS = f"""
 import asyncio, sys
+from routiq_gql.errors import RateLimited
 from routiq_gql.runtime import open_runtime
 from routiq_gql.settings import load_settings
 from routiq_gql.viewer import LOCAL_OPERATOR
@@ -107,6 +113,40 @@ async def test_a_sync_ends_at_its_time_limit(settings: Settings, cliniko: Clinik
         assert last.failure.retryable
         assert await stored_rows(runtime.database) == before
         assert await start(runtime) != last.sync_id
+
+
+async def test_an_organization_can_t_be_started_again_and_again(settings: Settings):
+    """Each sync spends the clinic's requests to Cliniko; beyond some in a minute, the answer says when to try again."""
+    async with open_runtime(settings.model_copy(update={"starts_per_minute": 2})) as runtime:
+        for _ in range(2):
+            await follow(runtime, await start(runtime))  # ends at once, as there is no connection
+        for _ in range(3):
+            with pytest.raises(RateLimited) as refused:
+                await start(runtime)
+            assert 1 <= refused.value.retry_after_seconds <= 60
+            assert f"Try again in {refused.value.retry_after_seconds} s" in refused.value.message
+        assert (await runtime.syncs.history(LOCAL_OPERATOR, ORGANIZATION)).total_syncs == 2, (
+            "a refused one leaves nothing"
+        )
+        await follow(runtime, (await runtime.syncs.start(LOCAL_OPERATOR, "org_other")).sync.sync_id)
+        async with runtime.database.writing() as connection:  # a minute passes for one of the two
+            oldest = select(func.min(SYNC.c.key)).where(SYNC.c.organization_id == ORGANIZATION).scalar_subquery()
+            earlier = utc_now() - timedelta(seconds=61)
+            await connection.execute(update(SYNC).where(SYNC.c.key == oldest).values(started_at=earlier))
+        await follow(runtime, await start(runtime))
+        with pytest.raises(RateLimited):
+            await start(runtime)
+
+
+async def test_asking_for_the_running_sync_is_no_start(settings: Settings, cliniko: Cliniko):
+    """Whoever presses Start while a sync runs is shown it, however often."""
+    async with open_runtime(settings.model_copy(update={"starts_per_minute": 1})) as runtime:
+        await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url)
+        cliniko.emulator.faults.add(Fault(FaultKind.HANG, "patients", only_above_per_page=1))
+        sync_id = await start(runtime)
+        again = [await runtime.syncs.start(LOCAL_OPERATOR, ORGANIZATION) for _ in range(5)]
+        assert {(one.sync.sync_id, one.created) for one in again} == {(sync_id, False)}
+        await runtime.syncs.cancel(LOCAL_OPERATOR, sync_id)
 
 
 async def test_ids_of_syncs_in_one_second_differ(runtime: Runtime):

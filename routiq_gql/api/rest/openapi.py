@@ -39,7 +39,19 @@ WRONG_ORGANIZATION = {
     "403": _problem("The organization is not the caller's."),
     "422": _problem("A value is out of its documented form or range."),
 }
-RATE_LIMITED = {"429": _problem("As many streams of the organization are open as there may be; try again later.")}
+UNAUTHENTICATED = {
+    "401": _problem("The token is missing or not good.")
+    | {"headers": {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "`Bearer`."}}}
+}
+_RETRY_AFTER = {"Retry-After": {"schema": number("Seconds to wait."), "description": "Seconds to wait."}}
+TOO_MANY_STREAMS = {
+    "429": _problem("As many streams of the organization are open as there may be; try again later.")
+    | {"headers": _RETRY_AFTER}
+}
+TOO_MANY_STARTS = {
+    "429": _problem("As many syncs of the organization were started within a minute as may be; try again later.")
+    | {"headers": _RETRY_AFTER}
+}
 EVENT: Json = {
     "type": "object",
     "description": "One event. `data` is a SyncStatus as JSON, or with `event: log` a line of the log.",
@@ -50,7 +62,13 @@ EVENT: Json = {
         "retry": {"type": "integer", "description": "Milliseconds to wait before a reconnect."},
     },
 }
+STREAM_TOKEN = text("A token of GraphQL's `createStreamToken`, for clients that can't send a header.")
 AFTER_EVENT = text("An event id: go on behind it, like the header Last-Event-ID.", examples=["12.5"])
+
+SECURITY: Json = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A token of one organization."},
+    "streamToken": {"type": "apiKey", "in": "query", "name": "token", "description": STREAM_TOKEN["description"]},
+}
 
 PATHS: Json = {
     "/api/v1/sync/start/{organization_id}": {
@@ -59,7 +77,7 @@ PATHS: Json = {
             "Start a sync, or get the running one",
             [_path("organization_id", ORGANIZATION_ID)],
             "Started",
-            problems=WRONG_ORGANIZATION,
+            problems=WRONG_ORGANIZATION | TOO_MANY_STARTS,
         )
     },
     "/api/v1/sync/status/{sync_id}": {
@@ -110,6 +128,7 @@ PATHS: Json = {
             "parameters": [
                 _path("sync_id", SYNC_ID),
                 _query("after", AFTER_EVENT),
+                _query("token", STREAM_TOKEN),
                 {
                     "name": "Last-Event-ID",
                     "in": "header",
@@ -125,15 +144,16 @@ PATHS: Json = {
                 "204": {"description": "The sync has ended and the caller has seen its end."},
                 "404": NOT_FOUND["404"],
                 "422": _problem("`after` is not an event id."),
-                **RATE_LIMITED,
+                **UNAUTHENTICATED,
+                **TOO_MANY_STREAMS,
             },
         }
     },
 }
 
 
-def openapi_document() -> Json:
-    """The whole document."""
+def openapi_document(*, with_tokens: bool) -> Json:
+    """The whole document; ``with_tokens`` for a server that asks who one is."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -141,6 +161,17 @@ def openapi_document() -> Json:
             "version": __version__,
             "description": "Syncs a clinic from Cliniko and shows every step. The same over GraphQL: /graphql.",
         },
-        "paths": PATHS,
-        "components": {"schemas": SCHEMAS},
+        "paths": {path: {method: _secured(one) for method, one in methods.items()} for path, methods in PATHS.items()}
+        if with_tokens
+        else PATHS,
+        "components": {"schemas": SCHEMAS} | ({"securitySchemes": SECURITY} if with_tokens else {}),
     }
+
+
+def _secured(operation: Json) -> Json:
+    """The operation as it is with authentication: it needs a token, and may say so."""
+    ways: list[Json] = [{"bearer": []}]
+    if any(parameter["name"] == "token" for parameter in operation["parameters"]):
+        ways.append({"streamToken": []})
+    forbidden = {"403": WRONG_ORGANIZATION["403"]}
+    return operation | {"responses": {**operation["responses"], **UNAUTHENTICATED, **forbidden}, "security": ways}

@@ -1,0 +1,230 @@
+"""Tokens of an issuer: which are taken, by what claims, and what becomes of them when the issuer changes or is away."""
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import pytest
+from starlette.responses import RedirectResponse, Response
+
+from routiq_gql import jwks
+from routiq_gql.app import create_app
+from routiq_gql.emulator import Issuer
+from routiq_gql.errors import SettingsError
+from routiq_gql.settings import Settings, load_settings
+from tests.api.auth.issuing import OURS, IssuerServer, bearer, jwt_settings, use_token
+from tests.api.graphql.documents import UPDATES
+from tests.api.serving import LIMIT_SECONDS, Server, open_socket, until
+
+DASHBOARD = f"/api/v1/sync/dashboard/{OURS}"
+
+
+async def _status(server: Server, token: str) -> int:
+    return (await server.http.get(DASHBOARD, headers=bearer(token))).status_code
+
+
+async def test_both_versions_and_both_algorithms_are_taken(guarded: Server, issuer: Issuer):
+    """Whichever the issuer uses, the same person gets in."""
+    for version in (1, 2):
+        for algorithm in ("RS256", "ES256"):
+            assert await _status(guarded, issuer.token(OURS, version=version, algorithm=algorithm)) == 200
+    assert issuer.key_requests == 1
+
+
+async def test_clocks_may_differ_a_little(guarded: Server, issuer: Issuer):
+    """A few seconds are forgiven at both ends of a token's life, and no more."""
+    assert await _status(guarded, issuer.token(OURS, lifetime_seconds=-1)) == 200
+    assert await _status(guarded, issuer.token(OURS, lifetime_seconds=-10)) == 401
+
+
+async def test_the_audience_and_the_page_can_be_demanded(settings: Settings, issuer: Issuer):
+    """A token that was made for another server or another page is refused for good."""
+    demands = {"jwt_audience": "routiq", "jwt_authorized_parties": ("https://app.example.com",)}
+    async with Server(jwt_settings(settings, issuer, **demands)) as server:
+        good: dict[str, Any] = {"aud": ["other", "routiq"], "azp": "https://app.example.com"}
+        assert await _status(server, issuer.token(OURS, claims=good)) == 200
+        assert await _status(server, issuer.token(OURS, claims=good | {"azp": None})) == 200, "pages may leave it out"
+        for wrong in ({"aud": None}, {"aud": "other"}, {"azp": "https://evil.example"}, {"azp": 3}):
+            token = issuer.token(OURS, claims=good | wrong)
+            assert await _status(server, token) == 401
+            async with open_socket(server, init=False) as socket:
+                await socket.send({"type": "connection_init", "payload": bearer(token)})
+                assert (await socket.closed())[0] == 4401
+
+
+async def test_the_issuer_may_exchange_its_keys(guarded: Server, issuer: Issuer, monkeypatch: pytest.MonkeyPatch):
+    """A key that is new to us makes one look; what was signed before is refused from then on."""
+    before = issuer.token(OURS)
+    assert await _status(guarded, before) == 200
+    issuer.rotate()
+    assert await _status(guarded, issuer.token(OURS)) == 401, "only just looked"
+    assert await _status(guarded, before) == 200
+    monkeypatch.setattr(jwks, "UNKNOWN_KEY_SECONDS", 0)
+    assert await _status(guarded, issuer.token(OURS)) == 200
+    assert await _status(guarded, before) == 401
+
+
+async def test_invented_keys_cost_the_issuer_nothing(guarded: Server, issuer: Issuer):
+    """A flood of tokens with unknown keys is answered without asking the issuer again and again."""
+    forged = [issuer.token(OURS, headers={"kid": f"invented-{number}"}) for number in range(20)]
+    assert set(await asyncio.gather(*(_status(guarded, token) for token in forged))) == {401}
+    assert issuer.key_requests == 1
+
+
+async def test_a_restart_with_other_keys_on_both_sides(settings: Settings, issuer: Issuer):
+    """Server and issuer restart with new keys: fresh tokens are taken, old ones and old stream tokens are not."""
+    with_keys = settings.model_copy(update={"encryption_keys": "a:" + "A" * 43 + "="})
+    async with Server(jwt_settings(with_keys, issuer)) as server:
+        old = issuer.token(OURS)
+        use_token(server, old)
+        sync_id = await server.start_sync(OURS)
+        await server.until_ended(sync_id)
+        made = await server.ask("mutation ($id: ID!) { createStreamToken(syncId: $id) { token } }", id=sync_id)
+        stream_token = made["data"]["createStreamToken"]["token"]
+        stream = f"/api/v1/sync/stream/{sync_id}?token={stream_token}"
+        async with httpx.AsyncClient(base_url=server.url, timeout=LIMIT_SECONDS) as anyone:
+            assert (await anyone.get(stream)).status_code == 200
+            await server.stop()
+            issuer.rotate()
+            server.settings = server.settings.model_copy(update={"encryption_keys": "b:" + "B" * 42 + "A="})
+            await server.start()
+            assert await _status(server, old) == 401
+            assert await _status(server, issuer.token(OURS)) == 200
+            assert (await anyone.get(stream)).status_code == 401
+
+
+async def test_known_keys_stay_good_while_the_issuer_is_away(
+    guarded: Server, issuer_server: IssuerServer, monkeypatch: pytest.MonkeyPatch
+):
+    """An outage of the issuer locks nobody out who has a token; the keys are fetched again when it is back."""
+    issuer = issuer_server.issuer
+    assert await _status(guarded, issuer.token(OURS)) == 200
+    await issuer_server.stop()
+    monkeypatch.setattr(jwks, "UNKNOWN_KEY_SECONDS", 0)
+    monkeypatch.setattr(jwks, "REFRESH_SECONDS", 0)
+    for _ in range(3):
+        assert await _status(guarded, issuer.token(OURS)) == 200
+    issuer.rotate()
+    assert await _status(guarded, issuer.token(OURS)) == 401
+    await issuer_server.start()
+    assert await _status(guarded, issuer.token(OURS)) == 200
+
+
+async def test_keys_that_were_withdrawn_go_in_time(guarded: Server, issuer: Issuer, monkeypatch: pytest.MonkeyPatch):
+    """They are fetched anew every now and then, while nobody waits for it."""
+    old = issuer.token(OURS)
+    assert await _status(guarded, old) == 200
+    issuer.rotate()
+    monkeypatch.setattr(jwks, "UNKNOWN_KEY_SECONDS", 0)
+    monkeypatch.setattr(jwks, "REFRESH_SECONDS", 0)
+    assert await _status(guarded, old) == 200, "answered at once, and looked up meanwhile"
+    await until(lambda: issuer.key_requests == 2)
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while await _status(guarded, old) != 401:
+            await asyncio.sleep(0.01)
+
+
+async def test_nobody_waits_for_a_slow_issuer_but_those_who_need_it(guarded: Server, issuer_server: IssuerServer):
+    """While keys are awaited, everything else is answered."""
+    issuer_server.held = asyncio.Event()
+    waiting = asyncio.create_task(_status(guarded, issuer_server.issuer.token(OURS)))
+    assert (await guarded.http.get("/healthz")).status_code == 200
+    assert not waiting.done()
+    issuer_server.held.set()
+    assert await waiting == 200
+
+
+async def test_an_issuer_that_was_never_reached_is_said_so(guarded: Server, issuer_server: IssuerServer):
+    """Whether a token is good can't be told then: clients are asked to come back, and get in as soon as it can."""
+    token = issuer_server.issuer.token(OURS, lifetime_seconds=600)
+    await issuer_server.stop()
+    answer = await guarded.http.get(DASHBOARD, headers=bearer(token))
+    assert (answer.status_code, answer.json()["code"]) == (503, "ISSUER_AWAY")
+    answer = await guarded.http.post("/graphql", json={"query": "{ __typename }"}, headers=bearer(token))
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (503, "INTERNAL")
+    async with open_socket(guarded, init=False) as socket:
+        await socket.send({"type": "connection_init", "payload": bearer(token)})
+        assert (await socket.closed())[0] == 1013
+    await issuer_server.start()
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while await _status(guarded, token) != 200:
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Response(status_code=500),
+        Response("<html>", media_type="text/html"),
+        Response("[]", media_type="application/json"),
+        Response('{"keys": 3}', media_type="application/json"),
+        Response('{"keys": [3, {}, {"kty": "RSA", "kid": "rs256_1"}, {"kty": "oct", "kid": "x", "k": "c2VjcmV0"}]}'),
+        Response('{"keys": [' + " " * 300_000 + "]}", media_type="application/json"),
+        RedirectResponse("http://127.0.0.1:9/keys"),
+    ],
+    ids=["error", "page", "list", "number", "no usable key", "endless", "redirect"],
+)
+async def test_what_is_no_set_of_keys_changes_nothing(
+    guarded: Server, issuer_server: IssuerServer, answer: Response, monkeypatch: pytest.MonkeyPatch
+):
+    """Keys that were known are kept; without any, the server says that it can't tell."""
+    token = issuer_server.issuer.token(OURS)
+    issuer_server.answer = answer
+    assert await _status(guarded, token) == 503
+    issuer_server.answer = None
+    monkeypatch.setattr(jwks, "RETRY_SECONDS", 0)
+    assert await _status(guarded, token) == 200
+    issuer_server.answer = answer
+    monkeypatch.setattr(jwks, "UNKNOWN_KEY_SECONDS", 0)
+    assert await _status(guarded, issuer_server.issuer.token(OURS, headers={"kid": "other"})) == 401
+    assert await _status(guarded, token) == 200
+
+
+def test_a_weak_or_foreign_key_is_left_out():
+    """Short RSA keys, keys for encryption, and other curves don't count."""
+    good = Issuer("https://issuer.example").public_keys()["keys"]
+    rsa, ec = good
+    wrong = [
+        {**rsa, "use": "enc"},
+        {**rsa, "alg": "RS512"},
+        {**rsa, "kid": ""},
+        {**rsa, "n": rsa["n"][:100]},
+        {**ec, "crv": "P-384"},
+        {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "ed"},
+    ]
+    read = jwks._read
+    assert set(read(json.dumps({"keys": good + wrong}).encode())) == {(rsa["kid"], "RS256"), (ec["kid"], "ES256")}
+    for entry in wrong:
+        with pytest.raises(jwks.UnusableKeySet):
+            read(json.dumps({"keys": [entry]}).encode())
+
+
+async def test_a_socket_may_send_its_token_in_any_case(guarded: Server, issuer: Issuer):
+    """Header names have no case, and some clients put them into the payload as they are."""
+    async with open_socket(guarded, init=False) as socket:
+        await socket.init(payload={"authorization": f"bearer {issuer.token(OURS)}", "more": 1})
+        await socket.subscribe(UPDATES, id=OURS)
+        assert (await socket.receive())["type"] == "next"
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"auth": "jwt"}, "ROUTIQ_JWT_ISSUER"),
+        ({"auth": "token"}, "ROUTIQ_TOKENS_FILE"),
+        ({"auth": "jwt", "jwt_issuer": "https://issuer.example"}, "ROUTIQ_ALLOWED_HOSTS"),
+    ],
+)
+def test_what_is_missing_is_said_at_the_start(settings: Settings, change: dict[str, str], named: str):
+    """A server that could let nobody in, or not tell who is who, does not start."""
+    with pytest.raises(SettingsError) as error:
+        create_app(settings.model_copy(update=change))
+    assert named in error.value.message
+
+
+@pytest.mark.parametrize("url", ["issuer.example", "http://issuer.example", "ftp://issuer.example"])
+def test_keys_are_fetched_safely_only(url: str):
+    """Who could change the keys on their way could make tokens."""
+    with pytest.raises(SettingsError, match="ROUTIQ_JWT_ISSUER is wrong: must be an https address"):
+        load_settings(jwt_issuer=url)
