@@ -205,6 +205,16 @@ class Settings(BaseSettings):
             raise ValueError("must be an https address such as https://clerk.example.com")
         return value
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            try:
+                ipaddress.ip_network(one)
+            except ValueError:
+                raise ValueError("must be addresses and networks such as 127.0.0.1 and 10.0.0.0/8") from None
+        return value
+
     @field_validator("contact_email")
     @classmethod
     def _check_email(cls, value: str) -> str:

@@ -5,6 +5,7 @@ import sys
 from typing import Annotated, TextIO
 
 import typer
+from typer.main import get_command
 
 from routiq_gql import __version__
 from routiq_gql.cli import (
@@ -99,5 +100,6 @@ def _complain(sentence: str, code: int) -> int:
 
 def _usage_sentence(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else PROGRAM
+    words = [word for word in sys.argv[1:2] if word in get_command(app).commands]  # type: ignore[attr-defined]
+    command = context.command_path if context is not None else " ".join([PROGRAM, *words])
     return f"{error.format_message().rstrip('.')}. Type `{command} --help` to see what is possible."

@@ -38,8 +38,10 @@ def schema(
 def _compare(file: Path, text: str) -> None:
     try:
         current = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        problem = "is not up to date"
+    except (OSError, UnicodeDecodeError) as error:
         current = ""
+        problem = f"can't be read ({error.strerror})" if isinstance(error, OSError) else "is no text"
     if current != text:
-        typer.echo(f"{file} is not up to date. Type: routiq-gql schema --output {file}", err=True)
+        typer.echo(f"{file} {problem}. Type: routiq-gql schema --output {file}", err=True)
         raise typer.Exit(EXIT_FAILED)

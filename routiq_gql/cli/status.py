@@ -89,7 +89,7 @@ def status(
             (
                 one.organization_id,
                 _when(one.last_success_at) + (" (stale)" if verdict.is_stale else ""),
-                one.current_sync.status.value if one.current_sync else "idle",
+                _now(one),
                 verdict.failure_code or "",
                 verdict.next_step or "",
             )
@@ -165,6 +165,12 @@ def _status_json(one: OrganizationState, verdict: Verdict) -> dict[str, Any]:
         "failure_code": verdict.failure_code,
         "what_to_do": verdict.next_step,
     }
+
+
+def _now(one: OrganizationState) -> str:
+    if one.current_sync is not None:
+        return one.current_sync.status.value
+    return "disconnected" if one.connection.state is ConnectionState.DISABLED else SyncState.IDLE.value
 
 
 def _when(moment: datetime | None) -> str:

@@ -47,9 +47,7 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 """A page of 100 rows with long notes stays far below; a source that never ends a body must not fill the memory."""
 _EMAIL = re.compile(r"[!-~]+@[!-~]+")
 
-_UNREACHABLE_ADVICE = (
-    "Check this server's internet connection and Cliniko's status page, then start the sync again later."
-)
+_UNREACHABLE_ADVICE = "Check this server's internet connection and Cliniko's status page, then try again later."
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,7 @@ def test_disconnected_and_connected_again(folder: Path, cliniko: str, command: C
     command("connect", "org_1", "--base-url", cliniko, stdin=EMULATED_API_KEY)
     assert command("sync", "org_1").code == 0
     assert "Its patients stay stored" in command("disconnect", "org_1").out
+    assert command("status").out.splitlines()[1].split("\t")[2] == "disconnected"
     refused = command("sync", "org_1")
     assert (refused.code, "routiq-gql connect org_1" in refused.err) == (2, True)
     assert "disabled" in command("connections").out

@@ -37,6 +37,7 @@ def _assert_one_sentence(result: Result, *parts: str) -> None:
         (["connect", "org_1", "--api-key", EMULATED_API_KEY], ["ROUTIQ_CONTACT_EMAIL"]),
         (["connect", "org_1", "--api-key", EMULATED_API_KEY, "--base-url", "http://example.com"], ["base URL"]),
         (["serve", "--host", "0.0.0.0"], ["ROUTIQ_AUTH=off", "--host 127.0.0.1", "ROUTIQ_AUTH to token or jwt"]),
+        (["status", "--stale"], ["routiq-gql status --help"]),
         (["tokens"], ["Missing command", "routiq-gql tokens --help"]),
         (["tokens", "add", "org_1"], ["ROUTIQ_TOKENS_FILE is missing"]),
         (["audit", "org 1"], ["letters, digits, dashes and underscores"]),
@@ -59,6 +60,7 @@ def test_wrong_use_gets_a_sentence(command: Command, arguments: list[str], parts
         ("ROUTIQ_DATABASE_URL", "mysql://secret@host/db"),
         ("ROUTIQ_CONTACT_EMAIL", "nobody"),
         ("ROUTIQ_JWT_ISSUER", "http://issuer.example"),
+        ("ROUTIQ_TRUSTED_PROXIES", "10.0.0.0/8 proxy"),
         ("ROUTIQ_CLINIKO_REQUESTS_PER_MINUTE", "100000"),
     ],
 )

@@ -11,6 +11,8 @@ from routiq_gql.viewer import ORGANIZATION_ID
 
 MAX_SUBJECT_CHARACTERS = 255
 """Source: OpenID Connect Core, "ID Token"."""
+MAX_MASK_DIGITS = 300
+"""Enough for a thousand permissions of one feature."""
 
 
 def check_party(claims: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
@@ -75,5 +77,5 @@ def _unpacked(features: object, permissions: object, masks: object) -> Iterator[
     names = [name for scope, _, name in scoped if "o" in scope]
     for name, mask in zip(names, masks.split(","), strict=False):
         for bit, permission in enumerate(permissions.split(",")):
-            if mask.strip().isdecimal() and int(mask) >> bit & 1:
+            if len(mask) <= MAX_MASK_DIGITS and mask.strip().isdecimal() and int(mask) >> bit & 1:
                 yield f"{name}:{permission.strip()}"

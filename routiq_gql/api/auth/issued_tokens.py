@@ -44,7 +44,7 @@ class IssuedTokens:
         claims = await self._verified(token)
         check_party(claims, self._parties)
         viewer = Viewer(organization_of(claims), self._roles.rights_of(roles_of(claims)), subject_of(claims))
-        return Credentials(viewer, datetime.fromtimestamp(claims["exp"], UTC))
+        return Credentials(viewer, _time(claims["exp"]))
 
     def is_revoked(self, credentials: Credentials) -> bool:
         """Issued tokens end by their time alone."""
@@ -87,3 +87,15 @@ class IssuedTokens:
             ) from None
         except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError):
             raise Unauthenticated(_NOT_OURS, may_be_mended=False) from None
+
+
+def _time(claim: object) -> datetime:
+    """When that is. Source: RFC 7519, "NumericDate".
+
+    Raises:
+        Unauthenticated: It is no time that a clock could show.
+    """
+    try:
+        return datetime.fromtimestamp(int(claim), UTC)  # type: ignore[call-overload]
+    except (ValueError, TypeError, OverflowError, OSError):
+        raise Unauthenticated(_NOT_OURS, may_be_mended=False) from None

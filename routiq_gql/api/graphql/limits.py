@@ -54,15 +54,19 @@ class OperationLimits(ParserCache, ValidationCache):
         yield
 
     def on_validate(self) -> Iterator[None]:
-        document = self.execution_context.graphql_document
+        context, excess = self.execution_context, None
+        document = context.graphql_document
         try:
-            excess = _excess_of(document) if document is not None else None
+            if document is not None:
+                # Its public property falls back to the first operation, which Strawberry would then execute.
+                has_name = context._provided_operation_name is not None
+                excess = _excess_of(document) or (None if has_name else _doubt_of(document))
         except RecursionError:  # a chain of fragments, each one level deeper
             excess = f"The operation has more levels than can be counted; {MAX_DEPTH} are allowed."
         if excess is None:
             yield from super().on_validate()
             return
-        self.execution_context.pre_execution_errors = [GraphQLError(excess)]
+        context.pre_execution_errors = [GraphQLError(excess)]
         yield
 
 
@@ -116,6 +120,14 @@ def _sum(sizes: Iterable[_Size]) -> _Size:
         directives += size.directives
         fields += size.fields
     return _Size(depth, aliases, directives, fields)
+
+
+def _doubt_of(document: DocumentNode) -> str | None:
+    """Why nobody can tell which operation is meant. Source: GraphQL, "Executing Requests"."""
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    if len(operations) < 2:
+        return None
+    return "The document has several operations; name one of them in operationName."
 
 
 def _excess_of(document: DocumentNode) -> str | None:

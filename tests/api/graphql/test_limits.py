@@ -176,3 +176,18 @@ async def test_the_schema_can_be_kept_private(settings: Settings, bare_server: S
         message = (await server.ask(misspelt))["errors"][0]["message"]
         assert message == "Cannot query field 'dashbord' on type 'Query'."
         assert await server.ask(INNOCENT) == {"data": {"__typename": "Query"}}
+
+
+async def test_one_of_several_operations_has_to_be_named(bare_server: Server):
+    """Nobody guesses which one was meant: nothing is executed, on no transport."""
+    document = 'query A { __typename } mutation B { startSync(organizationId: "org_1") { created } }'
+    answer = (await bare_server.http.post("/graphql", json={"query": document})).json()
+    assert [error["message"] for error in answer["errors"]] == [
+        "The document has several operations; name one of them in operationName."
+    ]
+    named = await bare_server.http.post("/graphql", json={"query": document, "operationName": "A"})
+    assert named.json() == {"data": {"__typename": "Query"}}
+    async with open_socket(bare_server) as socket:
+        await socket.subscribe(document)
+        frame = await socket.receive()
+    assert (frame["type"], frame["payload"][0]["message"]) == ("error", answer["errors"][0]["message"])
