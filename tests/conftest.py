@@ -121,11 +121,12 @@ def database_url(database_kind: str, tmp_path: Path, new_database_url: Callable[
 
 @pytest.fixture
 def settings(database_kind: str, database_url: str) -> Settings:
-    """Settings with an empty database. Requests are not paced, and repeated soon after they failed."""
+    """Settings with an empty database. Nothing is paced, and requests are repeated soon after they failed."""
     return Settings(
         database_url=database_url,
         encryption_keys=ENCRYPTION_KEYS if database_kind == "postgres" else "",
         cliniko_requests_per_minute=0,
         cliniko_retry_seconds=0.01,
+        starts_per_minute=1000,
         shutdown_grace_seconds=5,
     )
