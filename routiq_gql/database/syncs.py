@@ -1,7 +1,7 @@
 """Queries on syncs and their log. Each takes the connection of a ``reading()`` or ``writing()`` transaction.
 
-All changes of a running sync go through ``change_running``: it carries the epoch, raises the version, and never
-lowers the percentage, so that no caller can forget one of them.
+All changes of a running sync go through ``change_running``, signs of life of many through ``touch_running``: they carry
+the epoch, raise the version, and never lower the percentage, so that no caller can forget one of them.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, case, func, insert, or_, select, update
+from sqlalchemy import Row, and_, case, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import utc_now
@@ -103,6 +103,17 @@ async def change_running(
     """
     statement = update(SYNC).where(SYNC.c.key == key, SYNC.c.epoch == epoch, SYNC.c.completed_at.is_(None))
     return await _change(connection, statement, values, lines)
+
+
+async def touch_running(connection: AsyncConnection, epochs: Mapping[int, int]) -> dict[int, Row[Any]]:
+    """Note that syncs live, by key with the epoch of their holder; the new rows of those that still are its own."""
+    statement = (
+        update(SYNC)
+        .where(tuple_(SYNC.c.key, SYNC.c.epoch).in_(list(epochs.items())), SYNC.c.completed_at.is_(None))
+        .values(version=SYNC.c.version + 1, last_updated=utc_now())
+        .returning(SYNC)
+    )
+    return {row.key: row for row in await connection.execute(statement)}
 
 
 async def end_sync(

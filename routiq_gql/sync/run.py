@@ -6,8 +6,7 @@ Every write carries the epoch of this taking-up. When it matches no row, the syn
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +17,6 @@ from routiq_gql import metrics
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.syncs import NewLine, change_running
-from routiq_gql.errors import StorageError
 from routiq_gql.sync.bus import ProgressBus
 from routiq_gql.sync.progress import (
     COMPLETED_TEXT,
@@ -34,7 +32,7 @@ from routiq_gql.sync.store import failure_values, snapshot_of
 MIN_INTERVAL_SECONDS = 0.1
 """Changes within a step are told at most ten times a second."""
 MAX_INTERVAL_SECONDS = 1.0
-"""A client sees a sign of life at least this often."""
+"""A client sees a sign of life at least this often; see ``pulse``."""
 
 Save = Callable[[AsyncConnection], Awaitable[None]]
 
@@ -49,6 +47,7 @@ class SyncRun:
     Attributes:
         snapshot: The newest committed snapshot.
         cursor: What ``checkpoint`` stored last; empty for a sync that has not got that far.
+        change_lock: Held from before a change until after it was shown, so that snapshots come in their order.
     """
 
     def __init__(self, database: Database, bus: ProgressBus, row: Row[Any]) -> None:
@@ -60,7 +59,7 @@ class SyncRun:
         self._unwritten: dict[str, Any] = {}
         self._written_at = time.monotonic()
         self._published_at = 0.0
-        self._change_lock = asyncio.Lock()
+        self.change_lock = asyncio.Lock()
 
     @property
     def key(self) -> int:
@@ -121,7 +120,7 @@ class SyncRun:
 
         ``messages`` makes the last log lines from that number.
         """
-        async with self._change_lock, self._database.writing() as connection:
+        async with self.change_lock, self._database.writing() as connection:
             stored = await save(connection)
             values = {
                 **self._take_unwritten(),
@@ -137,7 +136,7 @@ class SyncRun:
             row = await change_running(connection, self.key, self.epoch, values, lines)
             if row is None:
                 raise StopRequested
-        self._show(row)
+        self.show(row)
 
     async def fail(self, failure: SyncFailure) -> None:
         """End the sync as failed."""
@@ -146,28 +145,23 @@ class SyncRun:
             failure_values(failure, SyncState.FAILED, utc_now()), [(LogLevel.ERROR, failure.message)], step=failure.step
         )
 
-    @asynccontextmanager
-    async def signs_of_life(self) -> AsyncIterator[None]:
-        """While the block runs, write something at least each second, so that watchers see that the sync lives."""
-        ticker = asyncio.create_task(self._tick(), name=f"signs of life of {self.snapshot.sync_id}")
-        try:
-            yield
-        finally:
-            ticker.cancel()
-            await asyncio.wait([ticker])
+    @property
+    def silent_seconds(self) -> float:
+        """How long ago the last change was committed."""
+        return time.monotonic() - self._written_at
 
-    async def _tick(self) -> None:
-        while True:
-            silent = time.monotonic() - self._written_at
-            if silent < MAX_INTERVAL_SECONDS:
-                await asyncio.sleep(MAX_INTERVAL_SECONDS - silent)
-                continue
-            try:
-                await self._write({}, [])
-            except StopRequested:
-                return  # the steps find out with their own next write, or are cancelled before
-            except StorageError:
-                await asyncio.sleep(MAX_INTERVAL_SECONDS)  # the steps meet it too, and it is theirs to tell
+    @property
+    def has_unwritten(self) -> bool:
+        """Whether something that ``progress`` was told waits to be written."""
+        return bool(self._unwritten)
+
+    async def write_now(self) -> None:
+        """Write what waits, or only that the sync lives.
+
+        Raises:
+            StopRequested: It is not ours any more.
+        """
+        await self._write({}, [])
 
     def _progress_values(
         self, fraction: float | None, text: str | None, resumes_at: datetime | None, columns: dict[str, Any]
@@ -191,8 +185,7 @@ class SyncRun:
         step: SyncStep | None = None,
         save: Save | None = None,
     ) -> None:
-        # One change at a time, so that the ticker can't publish between a commit and its snapshot.
-        async with self._change_lock:
+        async with self.change_lock:
             number = (step or self.step).value
             values = self._take_unwritten() | values
             new_lines = [NewLine(level.value, number, message) for level, message in lines]
@@ -203,9 +196,10 @@ class SyncRun:
                 if save is not None:
                     await save(connection)
             # Pages may come faster than anyone wants to hear; the next page, line or sign of life tells of this one.
-            self._show(row, is_urgent=step is not None or save is None or bool(lines))
+            self.show(row, is_urgent=step is not None or save is None or bool(lines))
 
-    def _show(self, row: Row[Any], *, is_urgent: bool = True) -> None:
+    def show(self, row: Row[Any], *, is_urgent: bool = True) -> None:
+        """Note a committed change and tell watchers of it; without ``is_urgent`` at most ten times a second."""
         self._written_at = time.monotonic()
         self.snapshot = snapshot_of(row)
         if is_urgent or self._written_at - self._published_at >= MIN_INTERVAL_SECONDS:

@@ -15,6 +15,7 @@ from routiq_gql.errors import StorageError
 from routiq_gql.sync.bus import ProgressBus
 from routiq_gql.sync.connection_state import ConnectionProblem
 from routiq_gql.sync.progress import FailureCode, SyncFailure
+from routiq_gql.sync.pulse import Pulse
 from routiq_gql.sync.run import StopRequested, SyncRun
 
 MAX_TAKE_UPS = 200
@@ -51,6 +52,7 @@ class SyncRunner:
         self._bus = bus
         self._run_steps = run_steps
         self._time_limit = time_limit
+        self._pulse = Pulse(database)
 
     async def take_up(self, key: int) -> SyncRun | None:
         """Become the only one whose writes to the sync count; ``None`` when it has ended.
@@ -86,7 +88,7 @@ class SyncRunner:
     async def _run_to_its_end(self, run: SyncRun) -> None:
         limit = self._time_limit.total_seconds()
         try:
-            async with run.signs_of_life():
+            async with self._pulse.keep(run):
                 if run.epoch > MAX_TAKE_UPS:
                     await run.fail(_internal_failure(run))
                     return

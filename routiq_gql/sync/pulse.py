@@ -1,0 +1,78 @@
+"""Shows watchers that syncs live: each run of this process writes at least once a second, all that are due together.
+
+One statement for many runs, because a worker with two hundred of them would otherwise spend its time on transactions
+that say nothing new. Every row is still checked for the epoch of its run.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from routiq_gql.database.engine import Database
+from routiq_gql.database.syncs import touch_running
+from routiq_gql.errors import StorageError
+from routiq_gql.sync.run import MAX_INTERVAL_SECONDS, StopRequested, SyncRun
+
+BEAT_SECONDS = 0.1
+
+
+class Pulse:
+    """The signs of life of all runs of one process."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._runs: set[SyncRun] = set()
+        self._beating: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def keep(self, run: SyncRun) -> AsyncIterator[None]:
+        """While the block runs, ``run`` writes something at least each second."""
+        self._runs.add(run)
+        if self._beating is None or self._beating.done():
+            self._beating = asyncio.create_task(self._beat(), name="signs of life")
+        try:
+            yield
+        finally:
+            self._runs.discard(run)
+            if not self._runs and self._beating is not None:
+                beating, self._beating = self._beating, None
+                beating.cancel()
+                await asyncio.wait([beating])
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            try:
+                for run in [run for run in self._due() if run.has_unwritten]:
+                    await self._write(run)
+                if self._due():
+                    await self._touch()
+            except StorageError:
+                await asyncio.sleep(MAX_INTERVAL_SECONDS)  # the steps meet it too, and it is theirs to tell
+
+    def _due(self) -> list[SyncRun]:
+        """Those that will have been silent for a second at the next beat. One that is being written is not silent."""
+        silent = MAX_INTERVAL_SECONDS - BEAT_SECONDS
+        return [run for run in self._runs if run.silent_seconds >= silent and not run.change_lock.locked()]
+
+    async def _write(self, run: SyncRun) -> None:
+        try:
+            await run.write_now()
+        except StopRequested:
+            self._forget([run])
+
+    async def _touch(self) -> None:
+        async with AsyncExitStack() as locks:
+            async with self._database.writing() as connection:
+                due = self._due()  # looked at only now, as it may have taken long to get here
+                for run in due:
+                    await locks.enter_async_context(run.change_lock)  # free, so nothing is waited for
+                rows = await touch_running(connection, {run.key: run.epoch for run in due}) if due else {}
+            for run in due:
+                if run.key in rows:
+                    run.show(rows[run.key])
+        self._forget(run for run in due if run.key not in rows)
+
+    def _forget(self, runs: Iterable[SyncRun]) -> None:
+        """They are somebody else's; their steps find out with their own next write, or are cancelled before."""
+        self._runs.difference_update(runs)
