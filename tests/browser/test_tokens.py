@@ -223,12 +223,11 @@ async def test_refused_tokens_are_not_asked_for_in_a_hot_loop(
     tokens = {"expired": issuer.token(ORGANIZATION, lifetime_seconds=-60)}
     await page.expose_function("routiqGetToken", lambda: tokens.get("good", tokens["expired"]))
     await page.goto(served.url)
-    await until(lambda: len(served.doors.sockets) >= 5)
+    await until(lambda: len(served.doors.sockets) >= 4)
     at = [one["at"] for one in served.doors.sockets]
     waits = [later - earlier for earlier, later in pairwise(at)]
     assert waits[1] > 0.2
     assert waits[2] > 0.4
-    assert waits[3] > 0.8
     await expect(page.locator("#problem")).to_contain_text("The token has expired.")
     tokens["good"] = issuer.token(ORGANIZATION, lifetime_seconds=600)
     await expect_status(page, "Idle")
