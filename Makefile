@@ -15,10 +15,10 @@ PIP_INSTALL = .venv/bin/python -m pip install --disable-pip-version-check -c con
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
-demo: .venv/.installed ## an emulated clinic syncs in front of you (make demo PORT=9123)
+demo: .venv/.installed ## an emulated clinic syncs in front of you (make demo PORT=9123 AUTH=1: with tokens)
 	@if command -v npm >/dev/null; then $(MAKE) --silent graphiql || \
 		echo "GraphiQL's files could not be installed; its page loads them from a public server instead." >&2; fi
-	@.venv/bin/python -m routiq_gql demo --port $(PORT)
+	@.venv/bin/python -m routiq_gql demo --port $(PORT) $(if $(AUTH),--auth)
 
 graphiql: $(GRAPHIQL)/.installed ## GraphiQL's files, from npm, so that its page loads nothing from elsewhere
 

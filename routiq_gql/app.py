@@ -41,6 +41,7 @@ def create_app(
     allow_null_origin: bool = False,
     default_organization: str | None = None,
     trouble_path: str | None = None,
+    token_path: str | None = None,
 ) -> Starlette:
     """The application with every route.
 
@@ -50,6 +51,7 @@ def create_app(
         allow_null_origin: Whether pages opened as files may use the API.
         default_organization: What the page shows unless its address names another organization.
         trouble_path: One of ``extra_routes`` by which the page may ask for trouble; for demos.
+        token_path: Another one of them, at which the page gets its tokens; for demos.
 
     Raises:
         SettingsError: An entry of ROUTIQ_ALLOWED_ORIGINS is not an origin, or something that goes with ROUTIQ_AUTH is
@@ -75,7 +77,7 @@ def create_app(
             *(graphiql_routes() if settings.graphiql else ()),
             *rest_routes(),
             *health_routes(),
-            page_route(default_organization, (settings.recent_days, settings.upcoming_days), trouble_path),
+            page_route(default_organization, (settings.recent_days, settings.upcoming_days), trouble_path, token_path),
         ],
         middleware=[
             Middleware(AccessLog),

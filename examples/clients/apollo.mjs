@@ -2,6 +2,7 @@
 // Usage: node apollo.mjs [http://localhost:8000] [ORGANIZATION_ID]
 
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from '@apollo/client';
+import { SetContextLink } from '@apollo/client/link/context';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { OperationTypeNode } from 'graphql';
 import { createClient } from 'graphql-ws';
@@ -10,18 +11,26 @@ import WebSocket from 'ws'; // browsers, and Node.js from 22, have one of their 
 const [server = 'http://localhost:8000', organizationId = 'org_2xwHiNrj68eaRUlX10anlXGvzX7'] = process.argv.slice(2);
 const url = `${server}/graphql`;
 
+// Asked for each request and each connection. Yours comes from where people sign in; this one from `routiq-gql demo --auth`.
+async function credentials() {
+  if (!process.env.ROUTIQ_TOKEN_URL) return {};
+  const { token } = await (await fetch(process.env.ROUTIQ_TOKEN_URL, { method: 'POST' })).json();
+  return { Authorization: `Bearer ${token}` };
+}
+
 // Reconnecting: graphql-ws does it and subscribes again; Apollo does not notice, and the next state follows the last one.
-// connectionParams is asked at each attempt: return a fresh token there.
+// A socket ends some minutes after its token, and comes back with a fresh one.
 const socket = createClient({
   url: url.replace(/^http/, 'ws'),
   webSocketImpl: WebSocket,
+  connectionParams: credentials,
   retryAttempts: Infinity,
   shouldRetry: () => true, // also while nothing answers at all
 });
 const link = ApolloLink.split(
   ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
   new GraphQLWsLink(socket),
-  new HttpLink({ uri: url }),
+  new SetContextLink(async () => ({ headers: await credentials() })).concat(new HttpLink({ uri: url })),
 );
 const client = new ApolloClient({ link, cache: new InMemoryCache() }); // every type has an id, so the cache merges states
 

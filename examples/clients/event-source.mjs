@@ -6,12 +6,36 @@ import { EventSource } from 'eventsource'; // leave this line out in a browser
 const [server = 'http://localhost:8000', organizationId = 'org_2xwHiNrj68eaRUlX10anlXGvzX7'] = process.argv.slice(2);
 const api = `${server}/api/v1/sync`;
 
-const answer = await (await fetch(`${api}/start/${organizationId}`, { method: 'POST' })).json();
+// Asked for each request and each connection. Yours comes from where people sign in; this one from `routiq-gql demo --auth`.
+async function credentials() {
+  if (!process.env.ROUTIQ_TOKEN_URL) return {};
+  const { token } = await (await fetch(process.env.ROUTIQ_TOKEN_URL, { method: 'POST' })).json();
+  return { Authorization: `Bearer ${token}` };
+}
+
+const answer = await (await fetch(`${api}/start/${organizationId}`, { method: 'POST', headers: await credentials() })).json();
 if (!answer.sync_id) throw new Error(answer.detail);
+
+// EventSource can't send headers. Where the server asks for tokens, one for this sync alone goes into the address; it holds
+// until the sync has ended.
+async function address() {
+  const plain = `${api}/stream/${answer.sync_id}`;
+  const headers = await credentials();
+  if (!headers.Authorization) return plain;
+  const query = `mutation ($id: ID!) { createStreamToken(syncId: $id) { token } }`;
+  const made = await fetch(`${server}/graphql`, {
+    method: 'POST',
+    headers: { ...headers, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ query, variables: { id: answer.sync_id } }),
+  });
+  const { data, errors } = await made.json();
+  if (errors) throw new Error(errors[0].message);
+  return `${plain}?token=${data.createStreamToken.token}`;
+}
 
 // Reconnecting: EventSource does it by itself, three seconds after the line was lost, and says with Last-Event-ID what it
 // has seen last: the server goes on from there, so no log line is lost or repeated. Close it at the end of the sync.
-const source = new EventSource(`${api}/stream/${answer.sync_id}`);
+const source = new EventSource(await address());
 
 source.onerror = () => {
   if (source.readyState === EventSource.CONNECTING) console.log('The line is lost, trying again…');

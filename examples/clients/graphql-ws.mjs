@@ -6,14 +6,21 @@ import WebSocket from 'ws'; // browsers, and Node.js from 22, have one of their 
 
 const [server = 'http://localhost:8000', organizationId = 'org_2xwHiNrj68eaRUlX10anlXGvzX7'] = process.argv.slice(2);
 
+// Asked for each request and each connection. Yours comes from where people sign in; this one from `routiq-gql demo --auth`.
+async function credentials() {
+  if (!process.env.ROUTIQ_TOKEN_URL) return {};
+  const { token } = await (await fetch(process.env.ROUTIQ_TOKEN_URL, { method: 'POST' })).json();
+  return { Authorization: `Bearer ${token}` };
+}
+
 // Reconnecting: by itself, for as long as something is subscribed, and then it subscribes again. syncProgress begins with
-// the state of that moment, so nothing is missed. connectionParams is asked each time: return a fresh token there.
+// the state of that moment, so nothing is missed. A socket ends some minutes after its token, and comes back with a fresh one.
 const client = createClient({
   url: `${server.replace(/^http/, 'ws')}/graphql`,
   webSocketImpl: WebSocket,
   retryAttempts: Infinity,
   shouldRetry: () => true, // also while nothing answers at all
-  connectionParams: async () => ({ Authorization: process.env.TOKEN && `Bearer ${process.env.TOKEN}` }),
+  connectionParams: credentials,
 });
 
 // The results of an operation, one after the other; a query or mutation has one.

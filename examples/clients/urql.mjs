@@ -8,11 +8,19 @@ import WebSocket from 'ws'; // browsers, and Node.js from 22, have one of their 
 const [server = 'http://localhost:8000', organizationId = 'org_2xwHiNrj68eaRUlX10anlXGvzX7'] = process.argv.slice(2);
 const url = `${server}/graphql`;
 
+// Asked for each request and each connection. Yours comes from where people sign in; this one from `routiq-gql demo --auth`.
+async function credentials() {
+  if (!process.env.ROUTIQ_TOKEN_URL) return {};
+  const { token } = await (await fetch(process.env.ROUTIQ_TOKEN_URL, { method: 'POST' })).json();
+  return { Authorization: `Bearer ${token}` };
+}
+
 // Reconnecting: graphql-ws does it and subscribes again; urql does not notice, and the next state follows the last one.
-// connectionParams is asked at each attempt: return a fresh token there.
+// A socket ends some minutes after its token, and comes back with a fresh one.
 const socket = createClient({
   url: url.replace(/^http/, 'ws'),
   webSocketImpl: WebSocket,
+  connectionParams: credentials,
   retryAttempts: Infinity,
   shouldRetry: () => true, // also while nothing answers at all
 });
@@ -20,7 +28,9 @@ const forwardSubscription = (operation) => ({
   subscribe: (sink) => ({ unsubscribe: socket.subscribe({ ...operation, query: operation.query ?? '' }, sink) }),
 });
 const exchanges = [cacheExchange, fetchExchange, subscriptionExchange({ forwardSubscription })];
-const client = new Client({ url, exchanges, preferGetMethod: false });
+const fetchWithToken = async (address, options) =>
+  fetch(address, { ...options, headers: { ...options.headers, ...(await credentials()) } });
+const client = new Client({ url, exchanges, preferGetMethod: false, fetch: fetchWithToken });
 
 const START = `mutation ($id: ID!) { startSync(organizationId: $id) { syncId } }`;
 const WATCH = `subscription ($id: ID!) { syncProgress(syncId: $id) { id status progressPercentage currentStep } }`;

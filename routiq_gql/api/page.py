@@ -15,13 +15,19 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 
-def page_route(default_organization: str | None, windows: tuple[int, int], trouble_path: str | None = None) -> Route:
+def page_route(
+    default_organization: str | None,
+    windows: tuple[int, int],
+    trouble_path: str | None = None,
+    token_path: str | None = None,
+) -> Route:
     """The page.
 
     Args:
         default_organization: What it shows unless its address names another one.
         windows: Days back and ahead within which an appointment makes a patient active, to say so beside the figures.
         trouble_path: Where a demo can be told to misbehave; ``None`` shows no panel for that.
+        token_path: Where a demo gives out tokens; ``None`` has the page ask its reader, once a token is needed.
     """
     source = files("routiq_gql.api").joinpath("sync_dashboard.html").read_text(encoding="utf-8")
     values = {
@@ -29,6 +35,7 @@ def page_route(default_organization: str | None, windows: tuple[int, int], troub
         "organization": default_organization or "",
         "windows": " ".join(map(str, windows)),
         "trouble": trouble_path or "",
+        "token": token_path or "",
     }
     filled = source
     for name, value in values.items():

@@ -9,9 +9,11 @@ from typing import Annotated, cast
 import structlog
 import typer
 from rich.console import Console
+from starlette.routing import Route
 
 from routiq_gql.app import create_app
 from routiq_gql.cli.demo_folder import DATABASE_URL, claim_demo_folder
+from routiq_gql.cli.demo_issuer import ISSUER_PATH, TOKEN_PATH, how_to_get_a_token, with_issuer
 from routiq_gql.cli.demo_trouble import TROUBLE_PATH, trouble_routes
 from routiq_gql.cli.progress import follow_sync, outcome_lines, progress_view
 from routiq_gql.cli.running import Stopped, run
@@ -29,7 +31,7 @@ from routiq_gql.sync.embedded import EmbeddedEngine
 from routiq_gql.sync.progress import SyncMode
 from routiq_gql.viewer import LOCAL_OPERATOR
 
-EXAMPLES = "Examples: routiq-gql demo --port 9123 · routiq-gql demo --fresh"
+EXAMPLES = "Examples: routiq-gql demo --port 9123 · routiq-gql demo --fresh · routiq-gql demo --auth"
 
 DEMO_ORGANIZATION = "org_2xwHiNrj68eaRUlX10anlXGvzX7"
 
@@ -47,6 +49,10 @@ def demo(
     seconds: Annotated[
         float, typer.Option(min=0, max=3600, help="About how long a sync takes; the emulated Cliniko answers slowly.")
     ] = 20,
+    auth: Annotated[
+        bool,
+        typer.Option("--auth", help="Ask for tokens, which a stand-in for the service where people sign in gives out."),
+    ] = False,
 ) -> None:
     """Watch an emulated clinic being synced: the server, its page, and one sync with a progress bar.
 
@@ -57,7 +63,8 @@ def demo(
         with claim_demo_folder(fresh=fresh):
             settings = _demo_settings()
             configure_logging(settings, quiet=True)
-            run(_demo(settings, listener, max(0, seconds - SECONDS_BESIDES_REQUESTS) / REQUESTS_OF_A_SYNC))
+            latency_seconds = max(0, seconds - SECONDS_BESIDES_REQUESTS) / REQUESTS_OF_A_SYNC
+            run(_demo(settings, listener, latency_seconds, asks_for_tokens=auth))
     except StorageError as error:
         raise StorageError(f"{error.message} To start anew: routiq-gql demo --fresh") from None
     except Stopped:
@@ -74,8 +81,14 @@ def _demo_settings() -> Settings:
     )
 
 
-async def _demo(settings: Settings, listener: Listener, latency_seconds: float) -> None:
+async def _demo(settings: Settings, listener: Listener, latency_seconds: float, *, asks_for_tokens: bool) -> None:
     terminal = open_terminal()
+    addresses = address_lines(listener.url)
+    issuer_routes: list[Route] = []
+    if asks_for_tokens:
+        settings, issuer = with_issuer(settings, listener.url)
+        issuer_routes = issuer.routes(ISSUER_PATH)
+        addresses[-1:-1] = how_to_get_a_token(listener.url, DEMO_ORGANIZATION)  # the last line says how to stop
     emulator = Emulator(demo_clinic(utc_now()), api_keys=EMULATED_API_KEY, latency_seconds=latency_seconds)
     async with EmulatorServer(emulator) as cliniko:
         # Keys that are typed into the page belong to the emulated Cliniko, too.
@@ -88,15 +101,16 @@ async def _demo(settings: Settings, listener: Listener, latency_seconds: float) 
             app = create_app(
                 settings,
                 runtime=runtime,
-                extra_routes=trouble_routes(emulator, cast(EmbeddedEngine, runtime.engine)),
+                extra_routes=[*trouble_routes(emulator, cast(EmbeddedEngine, runtime.engine)), *issuer_routes],
                 allow_null_origin=True,
                 default_organization=DEMO_ORGANIZATION,
                 trouble_path=TROUBLE_PATH,
+                token_path=TOKEN_PATH if asks_for_tokens else None,
             )
 
             async def show() -> None:
-                for line in ("Harbour Street Physio, an emulated clinic", *address_lines(listener.url), ""):
-                    terminal.print(line)
+                for line in ("Harbour Street Physio, an emulated clinic", *addresses, ""):
+                    terminal.print(line, soft_wrap=True)  # so that addresses can be copied
                 await _sync_once(runtime, terminal)
 
             await serve_app(app, listener, grace_seconds=settings.shutdown_grace_seconds, alongside=show)

@@ -3,6 +3,7 @@
 The server runs in the session's event loop, so that a test holds a sync wherever it wants and sees what reaches it.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,21 +28,31 @@ class Doors:
     """Stands before the server, as a proxy would, and lets only some ways of following a sync through.
 
     Attributes:
-        seen: The headers of every request and handshake, and the first frame of every socket.
+        seen: The headers of every request and handshake, the first frame of every socket, and when it came.
+        renewals: What pings have brought in their payloads.
     """
 
     refuse_sockets: bool = False
     refuse_streams: bool = False
     hold_streams: bool = False
     seen: list[dict[str, Any]] = field(default_factory=list)
+    renewals: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def sockets(self) -> list[dict[str, Any]]:
+        return [seen for seen in self.seen if seen["type"] == "websocket"]
+
+    @property
+    def streams(self) -> list[dict[str, Any]]:
+        return [seen for seen in self.seen if "/sync/stream/" in seen["path"]]
 
     def around(self, app: ASGIApp) -> ASGIApp:
         async def pass_on(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] not in {"http", "websocket"}:
                 await app(scope, receive, send)
                 return
-            noted = {name.decode(): value.decode() for name, value in scope["headers"]}
-            noted |= {"type": scope["type"], "path": scope["path"]}
+            noted: dict[str, Any] = {name.decode(): value.decode() for name, value in scope["headers"]}
+            noted |= {"type": scope["type"], "path": scope["path"], "at": asyncio.get_running_loop().time()}
             self.seen.append(noted)
             if scope["type"] == "websocket" and self.refuse_sockets:
                 await receive()
@@ -54,8 +65,11 @@ class Doors:
 
             async def receive_noted() -> Message:
                 message = await receive()
-                if message["type"] == "websocket.receive" and "frame" not in noted:
-                    noted["frame"] = json.loads(message["text"])
+                if message["type"] == "websocket.receive":
+                    frame = json.loads(message["text"])
+                    noted.setdefault("frame", frame)
+                    if frame["type"] == "ping" and "payload" in frame:
+                        self.renewals.append(frame["payload"])
                 return message
 
             async def send_held(message: Message) -> None:

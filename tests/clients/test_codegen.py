@@ -1,26 +1,20 @@
 """What code generators make of schema.graphql, and that the schema does not break clients that exist."""
 
-import hashlib
 import re
-import shutil
 import signal
 import subprocess
-import sys
-import venv
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from tests.cli.programs import PATIENCE_SECONDS, Program
-from tests.node_projects import CLIENTS, INSTALL_SECONDS, REACT, ROOT, installed, leave_out, run, tool
+from tests.clients.conftest import SCHEMA, copied
+from tests.node_projects import CLIENTS, INSTALL_SECONDS, REACT, installed, run, tool
 
 pytestmark = pytest.mark.timeout(INSTALL_SECONDS + 2 * PATIENCE_SECONDS)
 
-SCHEMA = ROOT / "schema.graphql"
 PUBLISHED = Path(__file__).with_name("published.graphql")
 """The schema of the last release. A release replaces it with a copy of schema.graphql, and nothing else does."""
-PINS = Path(__file__).with_name("ariadne-constraints.txt")
 
 
 def _broken(older: Path, newer: Path) -> list[str]:
@@ -61,15 +55,9 @@ def test_the_types_of_the_react_example_are_fresh():
     assert "DateTime: { input: string; output: string; }" in (folder / "src" / "gql" / "graphql.ts").read_text()
 
 
-def _copied(name: str, tmp_path: Path) -> Path:
-    """A copy of an example that writes beside itself, with the schema where it looks for it."""
-    shutil.copy(SCHEMA, tmp_path)
-    return Path(shutil.copytree(CLIENTS / name, tmp_path / "examples" / "clients" / name))
-
-
 def test_relay_compiles_its_operations(tmp_path: Path):
     """relay-compiler accepts the schema and makes types in which a time is a string."""
-    folder = _copied("relay", tmp_path)
+    folder = copied("relay", tmp_path)
     run(tool(installed(CLIENTS), "relay-compiler"), folder=folder)
     made = {file.name: file.read_text() for file in (folder / "src" / "__generated__").iterdir()}
     assert set(made) == {
@@ -79,37 +67,6 @@ def test_relay_compiles_its_operations(tmp_path: Path):
         "operations_progress.graphql.ts",
     }
     assert "readonly startedAt: string;" in made["operations_progress.graphql.ts"]
-
-
-@pytest.fixture
-def ariadne(request: pytest.FixtureRequest) -> Path:
-    """The programs of an environment with ariadne-codegen, made once for each state of its pins."""
-    state = hashlib.sha256(PINS.read_bytes() + sys.version.encode()).hexdigest()[:16]
-    folder = request.config.cache.mkdir(f"ariadne-codegen-{state}")
-    with FileLock(folder / "making.lock"):
-        if not (folder / "made").exists():
-            venv.create(folder / "venv", clear=True)
-            python = str(folder / "venv" / "bin" / "python")
-            pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check", "--quiet"]
-            done = subprocess.run(
-                [*pip, "install", "ariadne-codegen[subscriptions]", "-c", str(PINS)],
-                capture_output=True,
-                text=True,
-                timeout=INSTALL_SECONDS,
-            )
-            if done.returncode:
-                leave_out(f"ariadne-codegen can't be installed here:\n{done.stderr}")
-            (folder / "made").touch()
-    return folder / "venv" / "bin"
-
-
-@pytest.fixture
-def generated(ariadne: Path, tmp_path: Path) -> Path:
-    """The example with the client that ariadne-codegen has written for it."""
-    folder = _copied("ariadne", tmp_path)
-    run(str(ariadne / "ariadne-codegen"), "--config", "ariadne-codegen.toml", folder=folder)
-    (tmp_path / "demo").mkdir()
-    return folder
 
 
 def test_the_client_of_ariadne_codegen_works(ariadne: Path, generated: Path, tmp_path: Path):

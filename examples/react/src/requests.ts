@@ -16,9 +16,14 @@ export function socketUrlOf(endpoint: string): string {
   return endpoint.replace(/^http/i, 'ws');
 }
 
-/** What proves who asks, for the headers of a request or the first frame of a socket; nothing without a token. */
+/** What proves who asks, for the headers of a request or a frame of a socket; nothing without a token. */
 export async function credentials(getToken: GetToken): Promise<Record<string, string>> {
-  const token = await getToken();
+  let token: Awaited<ReturnType<GetToken>>;
+  try {
+    token = await getToken();
+  } catch (problem) {
+    throw new Error('No token could be fetched from where you sign in.', { cause: problem });
+  }
   return token ? { Authorization: `Bearer ${token}` } : {};
 }
 
@@ -29,6 +34,7 @@ export async function request<Data, Variables>(
   document: TypedDocumentString<Data, Variables>,
   variables: Variables,
 ): Promise<Data> {
+  const proof = await credentials(getToken);
   let response: Response;
   try {
     response = await fetch(endpoint, {
@@ -36,7 +42,7 @@ export async function request<Data, Variables>(
       headers: {
         Accept: 'application/graphql-response+json, application/json',
         'Content-Type': 'application/json',
-        ...(await credentials(getToken)),
+        ...proof,
       },
       body: JSON.stringify({ query: document.toString(), variables }),
       signal: AbortSignal.timeout(TIME_LIMIT_MS),

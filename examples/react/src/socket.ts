@@ -3,6 +3,7 @@
 import { type Client, CloseCode, createClient } from 'graphql-ws';
 
 import type { TypedDocumentString } from './gql/graphql';
+import { keepRenewed } from './renewal';
 import { type GetToken, credentials } from './requests';
 
 /**
@@ -35,9 +36,11 @@ function pause(retries: number): Promise<void> {
 export function openSocket(url: string, getToken: GetToken, onConnection: (state: Connection) => void): Client {
   let wasConnected = false;
   let overdue: ReturnType<typeof setTimeout> | undefined;
+  let proof: Record<string, string> = {};
+  let stopRenewing = () => {};
   const client = createClient({
     url,
-    connectionParams: () => credentials(getToken), // asked at every attempt, so that each one has a fresh token
+    connectionParams: async () => (proof = await credentials(getToken)), // at every attempt, so each has a fresh token
     retryAttempts: Infinity,
     retryWait: pause,
     shouldRetry: () => true,
@@ -45,8 +48,9 @@ export function openSocket(url: string, getToken: GetToken, onConnection: (state
     keepAlive: PING_EVERY_MS,
     on: {
       connecting: (isRetry) => onConnection(isRetry || wasConnected ? 'lost' : 'connecting'),
-      connected: () => {
+      connected: (socket) => {
         wasConnected = true;
+        stopRenewing = keepRenewed(socket as WebSocket, proof, getToken);
         onConnection('live');
       },
       ping: (isFromServer) => {
@@ -55,6 +59,7 @@ export function openSocket(url: string, getToken: GetToken, onConnection: (state
       pong: () => clearTimeout(overdue),
       closed: () => {
         clearTimeout(overdue);
+        stopRenewing();
         onConnection('lost');
       },
     },
@@ -120,7 +125,7 @@ function finalReason(problem: unknown): string | null {
     const isPassing = errors.some(({ extensions }) => ['INTERNAL', 'RATE_LIMITED'].includes(String(extensions?.code)));
     return isPassing ? null : errors.map(({ message }) => message).join(' ');
   }
-  const code = (problem as Partial<CloseEvent> | null)?.code;
+  const { code, reason } = (problem ?? {}) as Partial<CloseEvent>;
   const isFinal = code === CloseCode.Unauthorized || code === CloseCode.SubprotocolNotAcceptable;
-  return isFinal ? 'The server refused the connection. Sign in again, then start or reload.' : null;
+  return isFinal ? `${reason || 'The server refused the connection.'} Sign in again, then start or refresh.` : null;
 }

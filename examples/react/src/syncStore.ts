@@ -74,7 +74,7 @@ export class SyncStore {
   /** Starts a sync; if one runs already, that one is shown. */
   readonly start = (): Promise<void> =>
     this.attempt('start', async () => {
-      if (this.view.connection === 'refused') this.reopen();
+      this.reopenIfRefused();
       const variables = { organizationId: this.organizationId };
       const { startSync } = await request(this.endpoint, this.getToken, StartSyncDocument, variables);
       this.take(startSync.sync);
@@ -93,6 +93,7 @@ export class SyncStore {
   /** Asks for everything once more. Not needed while the connection is live. */
   readonly refresh = (): Promise<void> =>
     this.attempt('refresh', async () => {
+      this.reopenIfRefused();
       const variables = { organizationId: this.organizationId };
       const { dashboard } = await request(this.endpoint, this.getToken, DashboardNowDocument, variables);
       this.takeOverview(dashboard);
@@ -155,7 +156,8 @@ export class SyncStore {
     this.change({ connection: 'connecting' });
   }
 
-  private reopen(): void {
+  private reopenIfRefused(): void {
+    if (this.view.connection !== 'refused') return;
     this.close();
     this.openOrCloseSoon();
   }

@@ -14,7 +14,7 @@ export interface SyncOptions {
   apiBaseUrl: string;
   /** The GraphQL endpoint; `/graphql` on the host of `apiBaseUrl` unless given. */
   graphqlUrl?: string | undefined;
-  /** Gives the token for a request or a (re)connection; it may be fetched at that moment. */
+  /** Gives the token for a request, a (re)connection or a renewal of one; it may be fetched at that moment. */
   getToken?: GetToken | undefined;
 }
 

@@ -110,11 +110,15 @@ class Feed<Item> {
 export class TestServer {
   /** Every handshake so far, with what it brought to prove who asks. */
   handshakes: Record<string, unknown>[] = [];
+  /** What pings have brought, those without anything left out. */
+  renewals: unknown[] = [];
   /** Every subscription so far. */
   subscribed: { name: string; variables: Record<string, unknown> }[] = [];
   /** The `Authorization` of every request so far. */
   authorizations: (string | undefined)[] = [];
   openSockets = 0;
+  /** How many sockets were ever opened. */
+  attempts = 0;
   /** What mutations and queries answer. */
   answers: Record<string, unknown> = {};
   /** Close new sockets with this code instead of serving them. */
@@ -163,14 +167,18 @@ export class TestServer {
     this.sockets = new WebSocketServer({ server: this.http, path: '/graphql' });
     this.sockets.on('connection', (socket) => {
       this.openSockets += 1;
+      this.attempts += 1;
       socket.on('close', () => (this.openSockets -= 1));
-      if (this.refusal) socket.close(this.refusal, 'Refused');
+      if (this.refusal) socket.close(this.refusal, 'This token is none that is accepted here.');
     });
     useServer(
       {
         schema,
         roots: { subscription: rootValue },
         onConnect: ({ connectionParams }) => void this.handshakes.push(connectionParams ?? {}),
+        onPing: (_context, payload) => {
+          if (payload) this.renewals.push(payload);
+        },
         onSubscribe: (_context, _id, { query, variables }) => {
           const name = /subscription (\w+)/.exec(query)?.[1] ?? '';
           this.subscribed.push({ name, variables: { ...variables } });
@@ -187,6 +195,11 @@ export class TestServer {
     this.drop();
     this.http.closeAllConnections();
     await new Promise((resolve) => this.http.close(resolve));
+  }
+
+  /** Closes all sockets, as for a token that nobody has renewed in time. */
+  expire(): void {
+    for (const socket of this.sockets.clients) socket.close(4403, 'The token has expired. Reconnect with a fresh one.');
   }
 
   /** Cuts all sockets. */

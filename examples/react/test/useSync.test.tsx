@@ -162,13 +162,85 @@ test('a refused connection is not tried again until a person does something', as
   server.show(overviewOf());
   const { result } = follow();
   await waitFor(() => expect(result.current.connection).toBe('refused'), PATIENCE);
-  expect(result.current.error).toMatch(/Sign in again/);
+  expect(result.current.error).toMatch(/^This token is none that is accepted here\. Sign in again/);
+  await act(() => result.current.cancel());
+  expect(result.current.connection).toBe('refused');
+  const attempts = server.attempts;
 
   server.refusal = null;
   server.answers['startSync'] = { sync: syncOf() };
   await act(() => result.current.start());
   await waitFor(() => expect(result.current.connection).toBe('live'), PATIENCE);
   expect(result.current).toMatchObject({ error: null, isRunning: true });
+  expect(server.attempts).toBe(attempts + 1);
+});
+
+/** A token that can be read, as an issuer makes them, and that lives for two seconds. */
+function brief(number: number): string {
+  const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
+  return `${encode({ alg: 'RS256' })}.${encode({ exp: Date.now() / 1000 + 2, jti: String(number) })}.signature`;
+}
+
+test('a line is renewed with fresh tokens for as long as it is open, and not afterwards', async () => {
+  const tokens: string[] = [];
+  const getToken = async () => Promise.resolve((tokens.push(brief(tokens.length)), tokens.at(-1)!));
+  server.show(overviewOf());
+  const { result, unmount } = follow({ getToken });
+  await waitFor(() => expect(server.renewals.length).toBeGreaterThanOrEqual(3), PATIENCE);
+  expect(result.current.connection).toBe('live');
+  expect(server.attempts).toBe(1);
+  const sent = [...server.handshakes, ...server.renewals];
+  expect(sent).toEqual(tokens.slice(0, sent.length).map((token) => ({ Authorization: `Bearer ${token}` })));
+
+  unmount();
+  await waitFor(() => expect(server.openSockets).toBe(0), PATIENCE);
+  const asked = tokens.length;
+  server.show(overviewOf());
+  const renewals = server.renewals.length;
+  let others = 100;
+  follow({ getToken: () => brief(others++) }); // whose renewals take as long as those would have that must not come
+  await waitFor(() => expect(server.renewals.length).toBeGreaterThanOrEqual(renewals + 3), PATIENCE);
+  expect(tokens.length).toBeLessThanOrEqual(asked + 1); // one may have been on its way
+});
+
+test('a token that stays the same is not sent again, and one that can not be fetched breaks nothing', async () => {
+  const answers = [brief(1), brief(1), new Error('signed out'), brief(2), brief(2)];
+  let asked = 0;
+  server.show(overviewOf());
+  const { result } = follow({
+    getToken: () => {
+      const answer = answers[Math.min(asked++, answers.length - 1)]!;
+      if (answer instanceof Error) throw answer;
+      return answer;
+    },
+  });
+  await waitFor(() => expect(asked).toBeGreaterThan(answers.length), PATIENCE);
+  expect(server.renewals).toEqual([{ Authorization: `Bearer ${answers[3] as string}` }]);
+  expect(server.attempts).toBe(1);
+  expect(result.current).toMatchObject({ connection: 'live', error: null });
+});
+
+test('a line whose token has expired comes back with a fresh one, and loses and repeats no log line', async () => {
+  let tokens = 0;
+  server.write(SYNC_ID, lineOf(SYNC_ID, 1), lineOf(SYNC_ID, 2));
+  server.show(overviewOf({ currentSync: syncOf() }));
+  const { result } = follow({ getToken: () => `token-${++tokens}` });
+  await waitFor(() => expect(seen(result)).toEqual([1, 2]), PATIENCE);
+
+  server.expire();
+  await waitFor(() => expect(server.handshakes).toHaveLength(2), PATIENCE);
+  server.write(SYNC_ID, lineOf(SYNC_ID, 3));
+  await waitFor(() => expect(seen(result)).toEqual([1, 2, 3]), PATIENCE);
+  expect(server.handshakes).toEqual([{ Authorization: 'Bearer token-1' }, { Authorization: 'Bearer token-2' }]);
+  expect(server.cursors(SYNC_ID)).toEqual([0, 2]);
+  expect(result.current).toMatchObject({ connection: 'live', error: null });
+});
+
+test('where no token can be fetched, that is said and not that the server is away', async () => {
+  server.show(overviewOf());
+  const { result } = follow({ getToken: () => Promise.reject(new Error('signed out')) });
+  await act(() => result.current.refresh());
+  expect(result.current.error).toBe('No token could be fetched from where you sign in.');
 });
 
 test('another token function keeps the connection; another organization gets one of its own', async () => {

@@ -1,0 +1,36 @@
+"""``routiq-gql demo --auth``: tokens on every door of the demo, and a stand-in for the service that makes them.
+
+The issuer is in the demo's own process, under ``/demo/issuer``, and gives anyone any token: it is there to show how
+pages and programs get and renew theirs, not to keep anybody out.
+"""
+
+from routiq_gql.emulator import Issuer
+from routiq_gql.settings import Settings
+
+ISSUER_PATH = "/demo/issuer"
+TOKEN_PATH = f"{ISSUER_PATH}/token"
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+
+
+def with_issuer(settings: Settings, url: str) -> tuple[Settings, Issuer]:
+    """An issuer for a demo at ``url``, and settings by which the demo takes its tokens and no others."""
+    issuer = Issuer(url + ISSUER_PATH)
+    wanted = {
+        "auth": "jwt",
+        "jwt_issuer": issuer.url,
+        "jwt_jwks_url": "",
+        "jwt_audience": "",
+        "jwt_authorized_parties": (),
+        "allowed_hosts": (*LOOPBACK_HOSTS, *settings.allowed_hosts),
+    }
+    return settings.model_copy(update=wanted), issuer
+
+
+def how_to_get_a_token(url: str, organization_id: str) -> list[str]:
+    """What a person types to ask as a program would."""
+    address = f"{url}{TOKEN_PATH}?organization={organization_id}"
+    return [
+        f"Tokens   curl -X POST '{address}&role=admin'",
+        "         Each lives a minute; the page gets its own. Programs of examples/clients take them from:",
+        f"         export ROUTIQ_TOKEN_URL='{address}'",
+    ]
