@@ -150,7 +150,7 @@ async def test_a_reader_is_asked_for_a_token(serve_with_tokens: ServeWithTokens,
     assert await page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
 
     await page.reload()
-    brief = issuer.token(ORGANIZATION, lifetime_seconds=6)
+    brief = issuer.token(ORGANIZATION, lifetime_seconds=10)
     await field.fill(brief)
     await page.get_by_role("button", name="Use this token").click()
     await expect_status(page, "Fetching patients")

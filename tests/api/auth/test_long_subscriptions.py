@@ -21,7 +21,7 @@ from tests.api.graphql.documents import CANCEL, LOG, PROGRESS, START, UPDATES
 from tests.api.serving import LIMIT_SECONDS, Server, Socket, open_socket, read_events
 
 STREAM_TOKEN = "mutation ($id: ID!) { createStreamToken(syncId: $id) { token syncId expiresAt } }"
-BRIEF_SECONDS = 2
+BRIEF_SECONDS = 3
 """How long a token lives here. Whole seconds, as tokens know no parts of them."""
 
 
@@ -130,7 +130,7 @@ async def test_between_expiry_and_end_a_socket_only_reads(
     async with Server(jwt_settings(settings, issuer, auth_grace_seconds=600)) as server:
         await server.connect_organization(cliniko.base_url, EMULATED_API_KEY, OURS)
         async with open_socket(server, init=False) as socket:
-            await socket.init(payload=bearer(issuer.token(OURS, lifetime_seconds=1)))
+            await socket.init(payload=bearer(issuer.token(OURS, lifetime_seconds=2)))
 
             async def ask(document: str, name: str) -> dict[str, Any]:
                 await socket.subscribe(document, id=name)
