@@ -25,7 +25,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.mirror import upsert
 from routiq_gql.database.tables import (
     ActivePatient,
     Base,
@@ -35,6 +34,7 @@ from routiq_gql.database.tables import (
     MirroredAttendee,
     MirroredPatient,
 )
+from routiq_gql.database.upserts import upsert
 
 ACTIVE = Base.metadata.tables[ActivePatient.__tablename__]
 IDENTIFIED = Base.metadata.tables[IdentifiedPatient.__tablename__]

@@ -7,7 +7,6 @@ from sqlalchemy import Row, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import utc_now
-from routiq_gql.database.mirror import upsert
 from routiq_gql.database.tables import (
     ActivePatient,
     AuditRow,
@@ -23,6 +22,7 @@ from routiq_gql.database.tables import (
     Sync,
     SyncLog,
 )
+from routiq_gql.database.upserts import upsert
 
 CONNECTION = Base.metadata.tables[Connection.__tablename__]
 

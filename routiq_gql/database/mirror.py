@@ -5,7 +5,6 @@ from enum import Enum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, and_, delete, func, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.tables import (
@@ -18,6 +17,7 @@ from routiq_gql.database.tables import (
     MirroredPatient,
     Sync,
 )
+from routiq_gql.database.upserts import upsert_rows
 
 APPOINTMENT = Base.metadata.tables[MirroredAppointment.__tablename__]
 
@@ -42,12 +42,6 @@ class MirrorList(Enum):
         return own if kind is None else and_(own, self.table.c.kind == kind)
 
 
-def upsert(connection: AsyncConnection, table: Table) -> Any:
-    """An INSERT for the connection's database that can be told what to do on conflict."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)
-
-
 async def save_rows(
     connection: AsyncConnection, target: MirrorList, generation: int, records: Sequence[Mapping[str, Any]]
 ) -> None:
@@ -61,13 +55,7 @@ async def save_rows(
     fixed: dict[str, Any] = {"generation": generation} if kind is None else {"generation": generation, "kind": kind}
     if target is MirrorList.GROUP_APPOINTMENTS:
         fixed |= {"patient_id": None, "did_not_arrive": False, "cancelled_at": None}
-    statement = upsert(connection, target.table)
-    key_columns = [column.name for column in target.table.primary_key]
-    changed = {
-        column.name: statement.excluded[column.name] for column in target.table.columns if not column.primary_key
-    }
-    statement = statement.on_conflict_do_update(index_elements=key_columns, set_=changed)
-    await connection.execute(statement, [{**record, **fixed} for record in records])
+    await upsert_rows(connection, target.table, [{**record, **fixed} for record in records])
 
 
 async def drop_list(connection: AsyncConnection, target: MirrorList, generation: int) -> None:

@@ -93,7 +93,7 @@ class PostgresServer:
             raise SettingsError(
                 f"PostgreSQL needs the package {error.name}. Install it with: pip install 'routiq-gql[postgres]'"
             ) from None
-        # An INSERT of a page becomes one statement instead of one for each row.
+        # An INSERT of several rows becomes one statement instead of one for each row.
         engine.dialect.use_insertmanyvalues_wo_returning = True
         event.listen(engine.sync_engine, "handle_error", _hide_rows)
         event.listen(engine.sync_engine, "checkout", self._note_back)

@@ -8,8 +8,8 @@ from sqlalchemy import Row, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.connections import CONNECTION
-from routiq_gql.database.mirror import upsert
 from routiq_gql.database.tables import Base, Schedule
+from routiq_gql.database.upserts import upsert
 
 SCHEDULE = Base.metadata.tables[Schedule.__tablename__]
 USABLE = "connected"

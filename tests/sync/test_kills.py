@@ -43,6 +43,7 @@ class Victims:
             "ROUTIQ_DATABASE_URL": settings.database_url,
             "ROUTIQ_CLINIKO_REQUESTS_PER_MINUTE": "0",
             "ROUTIQ_CLINIKO_RETRY_SECONDS": "0.01",
+            "ROUTIQ_STARTS_PER_MINUTE": "1000",
             "ROUTIQ_LOG_LEVEL": "ERROR",
         }
         self.snapshots: list[SyncSnapshot] = []

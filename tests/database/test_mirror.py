@@ -1,0 +1,74 @@
+"""Pages of Cliniko's rows, as they are stored: whatever they hold, and however often a page is read again."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from routiq_gql.clock import utc_now
+from routiq_gql.database.engine import Database
+from routiq_gql.database.mirror import MirrorList, save_rows
+from routiq_gql.database.schema import upgrade
+
+pytestmark = pytest.mark.both_databases
+
+NOW = utc_now()
+ATTENDEE: dict[str, Any] = {
+    "id": "1",
+    "booking_id": "7",
+    "patient_id": "8",
+    "arrived": False,
+    "cancelled_at": None,
+    "archived_at": NOW,
+    "deleted_at": None,
+    "created_at": NOW - timedelta(days=400),
+    "updated_at": None,
+}
+PATIENT: dict[str, Any] = {
+    "id": "9007199254740993",
+    "first_name": 'Zoë 🩺 {a,"b\\\\"} \',NULL',
+    "last_name": None,
+    "preferred_first_name": "",
+    "email": None,
+    "phone": "+61 400 111 222",
+    "archived_at": None,
+    "deleted_at": None,
+    "created_at": None,
+    "updated_at": NOW,
+}
+
+
+async def _stored(database: Database, target: MirrorList) -> list[dict[str, Any]]:
+    async with database.reading() as connection:
+        rows = await connection.execute(select(target.table).order_by(target.table.c.id))
+        return [dict(row._mapping) for row in rows]
+
+
+async def test_every_value_comes_back_as_it_was(database_url: str):
+    """Letters of all kinds, nothing at all, and times stay what they are, in a page of one row and of many."""
+    database = Database(database_url)
+    await upgrade(database)
+    people = [PATIENT, *({**PATIENT, "id": str(10**16 + number), "last_name": f"N{number}"} for number in range(250))]
+    async with database.writing() as connection:
+        await save_rows(connection, MirrorList.PATIENTS, 3, people)
+        await save_rows(connection, MirrorList.ATTENDEES, 3, [ATTENDEE])
+        await save_rows(connection, MirrorList.ATTENDEES, 3, [])
+    expected = sorted(({**one, "generation": 3} for one in people), key=lambda one: str(one["id"]))
+    assert sorted(await _stored(database, MirrorList.PATIENTS), key=lambda one: str(one["id"])) == expected
+    assert await _stored(database, MirrorList.ATTENDEES) == [{**ATTENDEE, "generation": 3}]
+    await database.close()
+
+
+async def test_the_newest_of_equal_rows_stays(database_url: str):
+    """A page that is read again takes the place of what it held before, and a row twice in a page counts once."""
+    database = Database(database_url)
+    await upgrade(database)
+    for page in ([ATTENDEE], [{**ATTENDEE, "arrived": True}, {**ATTENDEE, "patient_id": "9"}]):
+        async with database.writing() as connection:
+            await save_rows(connection, MirrorList.ATTENDEES, 3, page)
+            await save_rows(connection, MirrorList.ATTENDEES, 4, page[:1])
+    rows = {row["generation"]: row for row in await _stored(database, MirrorList.ATTENDEES)}
+    assert (rows[3]["patient_id"], rows[3]["arrived"]) == ("9", False)
+    assert (rows[4]["patient_id"], rows[4]["arrived"]) == ("8", True)
+    await database.close()
