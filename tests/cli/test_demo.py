@@ -115,7 +115,7 @@ def test_the_page_knows_its_organization(folder: Path):
 
 
 def test_a_demo_with_tokens_gives_them_out(folder: Path):
-    """It shows its own sync, asks everyone else for a token, and says how to get one that works, here and on the page."""
+    """It shows its own sync, asks everyone else for a token, and says how to get one that works."""
     with _demo(folder, "--auth", "--seconds", "0") as demo:
         url = demo.url()
         address = demo.wait_for(r"curl -X POST '(\S+)'").group(1)
