@@ -193,15 +193,31 @@ class Settings(BaseSettings):
                 "postgresql+psycopg:// followed by user:password@host/database"
             )
         try:
-            make_url(value)
+            url = make_url(value)
         except ArgumentError:
             raise ValueError("is no URL; characters such as @ and / in a password are written as %40 and %2F") from None
+        if url.database in {None, "", ":memory:"}:
+            raise ValueError("must name a database that is kept; one in memory is gone with the process that made it")
+        return value
+
+    @field_validator("cliniko_base_url")
+    @classmethod
+    def _check_cliniko(cls, value: str) -> str:
+        if value and not _is_safe_url(value):
+            raise ValueError("must be an https address, or an http address of this machine for an emulator")
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", one) for one in value):
+            raise ValueError("must be names such as routiq.example.com, without port, scheme or *")
         return value
 
     @field_validator("jwt_issuer", "jwt_jwks_url")
     @classmethod
     def _check_issuer(cls, value: str) -> str:
-        if value and not value.startswith("https://") and not (value.startswith("http://") and is_loopback_url(value)):
+        if value and not _is_safe_url(value):
             raise ValueError("must be an https address such as https://clerk.example.com")
         return value
 
@@ -236,6 +252,12 @@ def load_settings(**overrides: object) -> Settings:
         name = "ROUTIQ_" + "_".join(str(part) for part in problem["loc"]).upper()
         expected = problem["msg"].removeprefix("Value error, ")
         raise SettingsError(f"{name} is wrong: {expected[0].lower()}{expected[1:]}.") from None
+
+
+def _is_safe_url(url: str) -> bool:
+    """Whether nobody on the way can read or change what is sent to ``url`` and comes from there."""
+    scheme = urlsplit(url).scheme
+    return bool(urlsplit(url).hostname) and (scheme == "https" or (scheme == "http" and is_loopback_url(url)))
 
 
 def is_loopback_url(url: str) -> bool:

@@ -6,9 +6,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
 from sqlalchemy.engine import Connection as SyncConnection
 
 from routiq_gql.database.engine import Database
+from routiq_gql.database.tables import Base
 from routiq_gql.errors import StorageError
 
 
@@ -19,7 +21,8 @@ async def upgrade(database: Database, revision: str = "head") -> str:
         revision: Where to stop, for those who want an earlier form.
 
     Raises:
-        StorageError: The database is damaged, locked, can't be reached, or was written by a newer version.
+        StorageError: The database is damaged, locked, can't be reached, was written by a newer version, or is another
+            program's.
     """
     await database.check_can_be_opened()
     async with database.writing() as connection:
@@ -43,6 +46,11 @@ def _upgrade(connection: SyncConnection, name: str, revision: str) -> str:
     if before is not None and before not in known:
         raise StorageError(
             f"{name} was written by a newer version of Routiq. Start that version, or use another ROUTIQ_DATABASE_URL."
+        )
+    if before is None and (theirs := set(inspect(connection).get_table_names()) & set(Base.metadata.tables)):
+        raise StorageError(
+            f"{name} is another program's: it has a table {min(theirs)} that is none of ours. Use another "
+            "ROUTIQ_DATABASE_URL."
         )
     command.upgrade(config, revision)
     return MigrationContext.configure(connection).get_current_revision() or ""

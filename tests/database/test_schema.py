@@ -2,7 +2,7 @@
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import insert, select
+from sqlalchemy import insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from routiq_gql.clock import utc_now
@@ -10,6 +10,7 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.schema import alembic_config, upgrade
 from routiq_gql.database.syncs import SYNC, change_running
 from routiq_gql.database.tables import Base
+from routiq_gql.errors import StorageError
 from routiq_gql.sync.progress import SyncMode
 from routiq_gql.sync.store import first_values
 from tests.database.check_migrations import check
@@ -98,4 +99,17 @@ async def test_an_earlier_form_is_brought_up_to_date_with_its_rows(empty_databas
             assert {key: row._mapping[key] for key in values} == values
     async with database.writing() as connection:
         assert await change_running(connection, 1, 3, {"patients_found": 8}) is not None, "the running one goes on"
+    await database.close()
+
+
+async def test_a_database_of_another_program_is_left_alone(empty_database_url):
+    """Nothing is put beside tables that happen to have our names; the sentence says what to do."""
+    database = Database(empty_database_url)
+    async with database.writing() as connection:
+        await connection.execute(text("CREATE TABLE syncs (theirs INTEGER)"))
+    with pytest.raises(StorageError, match="another program's: it has a table syncs"):
+        await upgrade(database)
+    async with database.reading() as connection:
+        names = await connection.run_sync(lambda plain: inspect(plain).get_table_names())
+    assert names == ["syncs"]
     await database.close()
