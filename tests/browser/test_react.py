@@ -10,6 +10,7 @@ import re
 import signal
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,8 +20,15 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Locator, Page, WebSocket, expect
 
+from routiq_gql.api.auth import issued_tokens, session
 from routiq_gql.cli.demo import DEMO_ORGANIZATION
+from routiq_gql.clock import utc_now
+from routiq_gql.emulator import demo_clinic
+from routiq_gql.settings import Settings
+from tests.api.auth.issuing import issuing, jwt_settings, use_token
+from tests.api.serving import ORGANIZATION, until
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
+from tests.browser.serving import serving
 from tests.cli.programs import Program
 from tests.node_projects import INSTALL_SECONDS, REACT, installed, run, tool
 
@@ -195,3 +203,39 @@ async def test_a_page_that_is_not_allowed_learns_nothing(app_origin: str, open_p
         async with httpx.AsyncClient(headers={"Origin": app_origin}) as client:
             refusal = await client.post(f"{url}/graphql", json={"query": "{ __typename }"})
         assert (refusal.status_code, refusal.json()["code"]) == (403, "ORIGIN_NOT_ALLOWED")
+
+
+async def test_it_follows_through_expired_tokens(
+    app_origin: str, open_page: OpenPage, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    """With tokens of three seconds from `&tokens=`, sockets are renewed or come back, and no log line is lost."""
+    for module in (session, issued_tokens):
+        monkeypatch.setattr(module, "LEEWAY", timedelta(0))
+    async with issuing() as issuing_server:
+        issuer = issuing_server.issuer
+        issuer.lifetime_seconds = 3
+        guarded = jwt_settings(settings, issuer, auth_grace_seconds=1)
+        async with serving(
+            guarded,
+            clinic=demo_clinic(utc_now()),
+            allowed_origins=(app_origin,),
+            extra_routes=issuer.routes("/issuer"),
+        ) as served:
+            use_token(served.server, issuer.token(ORGANIZATION, role="admin", lifetime_seconds=3600))
+            address = (
+                f"{app_origin}/?organization={ORGANIZATION}&api={served.url}/api/v1&tokens={served.url}/issuer/token"
+            )
+            page = await open_page(address, line_may_break=True)
+            await expect(_badge(page)).to_have_text("Idle")
+            served.gate.hold("patients")
+            await page.get_by_role("button", name="Start sync").click()
+            await served.gate.reached()
+            await until(lambda: len(served.doors.renewals) >= 5)  # the first token and its grace are over then
+            first = served.doors.sockets[0]["frame"]["payload"]["Authorization"]
+            assert first not in {one["Authorization"] for one in served.doors.renewals}
+            served.gate.open()
+            await _expect_completed(page)
+            await expect(_connection(page)).to_have_text("Live")
+            lines = [line["seq"] for line in (await served.sync())["log"]]
+            assert await _log_numbers(page) == lines
+            await page.close()

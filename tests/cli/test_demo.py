@@ -114,6 +114,39 @@ def test_the_page_knows_its_organization(folder: Path):
         assert ORGANIZATION in page.text
 
 
+def test_a_demo_with_tokens_gives_them_out(folder: Path):
+    """It shows its own sync, asks everyone else for a token, and says how to get one that works."""
+    with _demo(folder, "--auth", "--seconds", "0") as demo:
+        url = demo.url()
+        address = demo.wait_for(r"curl -X POST '(\S+)'").group(1)
+        for_programs = demo.wait_for(r"export ROUTIQ_TOKEN_URL='(\S+)'").group(1)
+        demo.wait_for(re.escape(FIGURES))
+        dashboard = f"{url}/api/v1/sync/dashboard/{ORGANIZATION}"
+        refused = httpx.get(dashboard)
+        assert (refused.status_code, refused.json()["code"]) == (401, "UNAUTHENTICATED")
+        for given_out in (address, for_programs):
+            token = httpx.post(given_out).json()["token"]
+            answer = httpx.get(dashboard, headers={"Authorization": f"Bearer {token}"})
+            assert answer.json()["patient_stats"]["active_patients"] == 89
+        assert '<meta name="routiq-token" content="/demo/issuer/token">' in httpx.get(url + "/").text
+        stranger = httpx.post(f"{url}/demo/issuer/token?organization=org_other").json()["token"]
+        assert httpx.get(dashboard, headers={"Authorization": f"Bearer {stranger}"}).status_code == 403
+        assert httpx.get(f"{url}/demo/trouble").json()["kinds"]
+        elsewhere = httpx.post(address, headers={"Origin": "https://elsewhere.example"})
+        assert elsewhere.status_code == 403
+        demo.send(signal.SIGINT)
+        assert demo.end() == 0
+        assert demo.complaints == ""
+
+
+def test_a_demo_without_tokens_gives_none_out(folder: Path):
+    """The stand-in for the service where people sign in is there with --auth only."""
+    with _demo(folder, "--seconds", "0") as demo:
+        url = demo.url()
+        assert httpx.post(f"{url}/demo/issuer/token").status_code == 404
+        assert '<meta name="routiq-token" content="">' in httpx.get(url + "/").text
+
+
 def test_ctrl_c_is_quick_while_someone_watches(folder: Path):
     """An open event stream doesn't hold the demo up."""
     with _demo(folder, "--seconds", "30") as demo:
