@@ -22,9 +22,9 @@ MAX_TOKEN_CHARACTERS = 8192
 """Longer than any issuer makes them; web servers take no longer header either."""
 
 _MISSING = (
-    "This needs a token: over HTTP in the header “Authorization: Bearer …”, on a websocket in the payload of "
-    "connection_init, as “Authorization” too."
+    "A token is missing: “Authorization: Bearer …” as a header, or on a websocket in the payload of connection_init."
 )
+"""Short enough for the frame that closes a websocket."""
 
 
 class Authentication:
