@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
+from sse_starlette.sse import AppStatus
 
 from routiq_gql.database.engine import Database
 from routiq_gql.database.schema import upgrade
@@ -55,6 +56,12 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("ROUTIQ_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_server_has_been_told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """sse-starlette keeps for the whole process that a signal has stopped a server, and then ends every stream."""
+    monkeypatch.setattr(AppStatus, "should_exit", False)
 
 
 @pytest.fixture(scope="session")

@@ -81,6 +81,7 @@ async def test_each_client_outlives_its_token(
         issuer.lifetime_seconds = BRIEF_SECONDS
         desk = TokenDesk(issuer)
         cliniko = await stack.enter_async_context(EmulatorServer(emulator))
+        stack.callback(gate.open)  # or the emulator would wait for what is held, should anything fail
         guarded = jwt_settings(settings, issuer, auth_grace_seconds=GRACE_SECONDS, cliniko_base_url=cliniko.base_url)
         server = await stack.enter_async_context(Server(guarded, extra_routes=[desk.route]))
         await server.connect_organization(cliniko.base_url, EMULATED_API_KEY)
