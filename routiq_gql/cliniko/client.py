@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Literal, Self, TypeVar
 
 import httpx
+import orjson
 
 from routiq_gql.cliniko.errors import (
     AccountMoved,
@@ -242,6 +243,10 @@ def _parse(body: bytes | None) -> object:
     if body is None:
         return None
     try:
-        return json.loads(body)
+        return orjson.loads(body)
+    except ValueError:
+        pass
+    try:
+        return json.loads(body)  # takes a little more, such as half of a surrogate pair
     except (ValueError, RecursionError):
         return None

@@ -45,12 +45,13 @@ def read_time(row: Row, name: str) -> datetime | None:
     moment = None
     try:
         parsed = datetime.fromisoformat(value) if isinstance(value, str) else None
-        moment = parsed.astimezone(UTC) if parsed is not None and parsed.tzinfo else None
+        if parsed is not None and parsed.tzinfo is not None:
+            moment = parsed if parsed.tzinfo is UTC else parsed.astimezone(UTC)
     except (ValueError, OverflowError):
         pass  # raised below, as the error in hand quotes the value
     if moment is None:
         raise BadRow(name)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000) if moment.microsecond else moment
 
 
 def read_required_time(row: Row, name: str) -> datetime:

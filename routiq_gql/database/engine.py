@@ -29,6 +29,7 @@ class Storage(Protocol):
         path: The file, if it is one.
         reading_options: Execution options of a transaction that only reads.
         write_lock: Held by a transaction that writes.
+        bulk_turn: To be held around a transaction that writes many rows.
     """
 
     @property
@@ -41,6 +42,8 @@ class Storage(Protocol):
     def writing_options(self) -> Mapping[str, Any]: ...
     @property
     def write_lock(self) -> AbstractAsyncContextManager[None]: ...
+    @property
+    def bulk_turn(self) -> AbstractAsyncContextManager[None]: ...
 
     def create_engine(self) -> AsyncEngine: ...
     def storage_error(self, error: SQLAlchemyError) -> StorageError | None: ...
@@ -68,6 +71,14 @@ class Database:
     def path(self) -> Path | None:
         """The SQLite file; ``None`` with PostgreSQL."""
         return self._storage.path
+
+    @property
+    def bulk_turn(self) -> AbstractAsyncContextManager[None]:
+        """To be held around a ``writing()`` of many rows, before any other lock, so that few of them run at a time.
+
+        What is short, such as a start, a cancel or a sign of life, then never waits for more than these.
+        """
+        return self._storage.bulk_turn
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:

@@ -37,6 +37,7 @@ class SqliteFile:
         self._url = url
         self.path = Path(url.database or "")
         self.write_lock: AbstractAsyncContextManager[None] = asyncio.Lock()
+        self.bulk_turn: AbstractAsyncContextManager[None] = asyncio.Lock()
 
     @property
     def name(self) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Table, bindparam, cast, column, func, select
+import orjson
+from sqlalchemy import JSON, String, Table, bindparam, cast, column, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,8 +22,7 @@ async def upsert_rows(connection: AsyncConnection, table: Table, rows: Sequence[
         return
     # A statement may touch no row twice.
     unique = {tuple(row[key.name] for key in table.primary_key): row for row in rows}
-    arrays = {one.name: [row[one.name] for row in unique.values()] for one in table.columns}
-    await connection.execute(_from_arrays(table), arrays)
+    await connection.execute(_from_json(table), {"rows": orjson.dumps(list(unique.values())).decode()})
 
 
 def _insert(table: Table, dialect: str) -> Any:
@@ -35,17 +35,15 @@ def _replacing(statement: Any, table: Table) -> Any:
 
 
 @cache
-def _from_arrays(table: Table) -> Any:
-    """An INSERT of any number of rows that is one short statement, with an array for each column.
+def _from_json(table: Table) -> Any:
+    """An INSERT of any number of rows that is one short statement with one parameter.
 
-    A page of 100 rows takes half the time of 100 statements, for the server as well.
+    A page of 100 rows takes less than half the time that it takes with an array for each column, and that half the
+    time of 100 statements.
     """
-    arrays = (cast(bindparam(one.name, type_=_array(one)), _array(one)) for one in table.columns)
-    names = [one.name for one in table.columns]
-    rows = func.unnest(*arrays).table_valued(*map(column, names)).render_derived()
+    columns = [column(one.name, one.type) for one in table.columns]
+    given = cast(bindparam("rows", type_=String()), JSON)
+    rows = func.json_to_recordset(given).table_valued(*columns).render_derived(with_types=True)
+    names = [one.name for one in columns]
     insert = _insert(table, "postgresql").from_select(names, select(*(rows.c[name] for name in names)))
     return _replacing(insert, table)
-
-
-def _array(one: Any) -> Any:
-    return postgresql.ARRAY(one.type)

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import fields
 from datetime import datetime, timedelta
 from math import ceil
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -141,7 +142,7 @@ class Reader:
         read_before: int = place["read"]
         async with aclosing(read_list(self._client, resource, filters=filters, after=place["last"])) as pages:
             async for page in pages:
-                rows = [_columns(record) for record in page.records]
+                rows = _rows_of(page.records)
 
                 async def save(
                     connection: AsyncConnection, rows: list[dict[str, Any]] = rows, restarted: bool = page.restarted
@@ -180,5 +181,10 @@ class Reader:
         return utc_now() + timedelta(milliseconds=round(seconds * 1000))
 
 
-def _columns(record: Any) -> dict[str, Any]:
-    return {field.name: getattr(record, field.name) for field in fields(record)}
+def _rows_of(records: Sequence[Any]) -> list[dict[str, Any]]:
+    """Records, all of one kind, with their values by column."""
+    if not records:
+        return []
+    names = [field.name for field in fields(records[0])]
+    values_of = attrgetter(*names)
+    return [dict(zip(names, values_of(record), strict=True)) for record in records]

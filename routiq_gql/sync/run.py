@@ -7,6 +7,7 @@ Every write carries the epoch of this taking-up. When it matches no row, the syn
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -120,7 +121,7 @@ class SyncRun:
 
         ``messages`` makes the last log lines from that number.
         """
-        async with self.change_lock, self._database.writing() as connection:
+        async with self._database.bulk_turn, self.change_lock, self._database.writing() as connection:
             stored = await save(connection)
             values = {
                 **self._take_unwritten(),
@@ -185,7 +186,7 @@ class SyncRun:
         step: SyncStep | None = None,
         save: Save | None = None,
     ) -> None:
-        async with self.change_lock:
+        async with self._database.bulk_turn if save is not None else nullcontext(), self.change_lock:
             number = (step or self.step).value
             values = self._take_unwritten() | values
             new_lines = [NewLine(level.value, number, message) for level, message in lines]

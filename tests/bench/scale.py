@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.server import shorten_pauses
 from routiq_gql.settings import Settings
 from routiq_gql.sync.progress import SyncState
 from routiq_gql.viewer import LOCAL_OPERATOR
@@ -142,6 +143,7 @@ async def measure(counts: list[int], busy: int, running: int, latency_seconds: f
             open_runtime(settings, run_syncs=False) as runtime,
             AsyncExitStack() as stack,
         ):
+            shorten_pauses()  # as processes that serve do
             addresses = [(await child.receive())["base_url"] for child in (quick, slow)]
             for number in counts:
                 async with workers(settings, number, runtime):

@@ -5,6 +5,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Page, expect
 
 from tests.api.serving import ORGANIZATION
@@ -113,6 +114,7 @@ async def test_a_killed_server_that_comes_back_is_found_again(open_page: OpenPag
         assert shown == list(range(1, len(shown) + 1))
 
 
+@pytest.mark.sqlite_only  # only what runs syncs in the serving process can be told to rest
 async def test_a_silent_worker_is_told_apart_from_a_lost_line(served: Served, open_page: OpenPage):
     """When what runs syncs stands still, the page says that no news come, not that the line is lost."""
     page = await open_page(served.url)

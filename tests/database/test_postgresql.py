@@ -12,6 +12,7 @@ from routiq_gql.clock import utc_now
 from routiq_gql.database.connections import connection_of, save_connection
 from routiq_gql.database.engine import Database
 from routiq_gql.database.keys import KeyStore
+from routiq_gql.database.postgresql import TRUSTED_SECONDS
 from routiq_gql.database.schema import upgrade
 from routiq_gql.database.syncs import SYNC
 from routiq_gql.errors import DatabaseAway, SettingsError, StorageError
@@ -149,6 +150,27 @@ async def test_a_server_that_goes_and_comes_back():
         "database_away",
         "database_back",
     ]
+
+
+async def test_connections_that_were_lost_at_rest_are_exchanged(database, postgres):
+    """Cut by a firewall or a restart while nothing was asked, they make nobody's next transaction fail."""
+
+    async def use(together: asyncio.Barrier) -> int:
+        async with database.reading() as connection:
+            await together.wait()
+            return (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+
+    async def use_three() -> list[int]:
+        together = asyncio.Barrier(3)
+        return await asyncio.gather(*(use(together) for _ in range(3)))
+
+    before = await use_three()
+    other = Database(postgres.create())
+    async with other.writing() as connection:
+        await connection.execute(text("SELECT pg_terminate_backend(pid) FROM unnest(:pids) AS pid"), {"pids": before})
+    await other.close()
+    await asyncio.sleep(TRUSTED_SECONDS + 0.1)
+    assert set(await use_three()).isdisjoint(before)
 
 
 async def test_a_frozen_process_loses_its_locks(database, monkeypatch):

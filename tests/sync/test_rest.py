@@ -3,6 +3,8 @@
 from contextlib import aclosing
 from datetime import timedelta
 
+import pytest
+
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, RecordedRequest, awkward_clinic
 from routiq_gql.runtime import open_runtime
@@ -11,6 +13,7 @@ from routiq_gql.sync.progress import SyncState
 from routiq_gql.viewer import LOCAL_OPERATOR
 
 
+@pytest.mark.sqlite_only  # only what runs syncs in this very process can be told to rest
 async def test_a_sync_outlives_a_rest_of_the_engine(settings: Settings):
     """Put down in the middle of a page, the same sync is taken up again after the rest and ends right."""
     emulator = Emulator(awkward_clinic(utc_now()))

@@ -1,7 +1,9 @@
 """A sync from Cliniko's pages to the stored active patients, undisturbed."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.sync.clinic import (
     AWKWARD_RECENT,
     AWKWARD_UPCOMING,
+    LIMIT_SECONDS,
     ORGANIZATION,
     active_ids,
     follow,
@@ -162,6 +165,27 @@ async def test_a_silent_source_is_waited_for_with_signs_of_life(runtime: Runtime
     gaps = [(after - before).total_seconds() for before, after in pairwise(seen)]
     assert max(gaps) < 2.5, "three seconds pass between two answers; signs of life come in between"
     await runtime.syncs.cancel(LOCAL_OPERATOR, sync_id)
+
+
+@pytest.mark.both_databases
+async def test_what_is_short_never_waits_for_pages(runtime: Runtime):
+    """While as many pages as may are being stored, one more waits, but signs of life, reads and a cancel do not."""
+    async with AsyncExitStack() as others:
+        turn: Any = runtime.database.bulk_turn
+        while not turn.locked():
+            await others.enter_async_context(turn)
+        sync_id = await start(runtime)
+        signs = 0
+        async with asyncio.timeout(LIMIT_SECONDS):
+            async for snapshot in runtime.syncs.watch(LOCAL_OPERATOR, sync_id):
+                signs += snapshot.step is SyncStep.FETCHING_PATIENTS
+                if signs == 3:
+                    break
+            assert snapshot.patients_found == 0
+            assert (await runtime.syncs.cancel(LOCAL_OPERATOR, sync_id)).cancelled
+            while runtime.engine.running:
+                await asyncio.sleep(0.01)
+    assert (await run_sync(runtime)).status is SyncState.COMPLETED
 
 
 async def test_windows_are_settings(settings: Settings, cliniko: Cliniko):

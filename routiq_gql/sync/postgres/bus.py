@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import psycopg
 import structlog
-from sqlalchemy import ColumnElement, or_, select, text
+from sqlalchemy import ColumnElement, or_, select
 
 from routiq_gql import metrics
 from routiq_gql.database.engine import Database
@@ -24,10 +24,10 @@ from routiq_gql.database.syncs import SYNC
 from routiq_gql.errors import StorageError
 from routiq_gql.sync.bus import InProcessBus
 from routiq_gql.sync.postgres.jobs import conninfo
+from routiq_gql.sync.postgres.notifier import CHANNEL, Notifier
 from routiq_gql.sync.progress import SyncSnapshot
 from routiq_gql.sync.store import snapshot_of
 
-CHANNEL = "routiq_progress"
 FLUSH_SECONDS = 0.1
 POLL_SECONDS = 2.0
 RETRY_SECONDS = 0.5
@@ -36,8 +36,6 @@ SIGN_OF_LIFE_SECONDS = 10.0
 """A silent listener is asked for a sign of life so often."""
 MAX_PAYLOAD_BYTES = 7_900
 """PostgreSQL takes less than 8,000. Source: PostgreSQL documentation, "NOTIFY"."""
-
-_NOTIFY = text("SELECT pg_notify(:channel, payload) FROM unnest(CAST(:payloads AS text[])) AS payload")
 
 News = tuple[int, int, str, str]
 """Key, version, sync id and organization of a sync that has changed."""
@@ -51,6 +49,7 @@ class PostgresBus(InProcessBus):
     def __init__(self, database: Database) -> None:
         super().__init__()
         self._database = database
+        self._notifier = Notifier(database.url)
         self._origin = uuid4().hex[:8]
         self._news: dict[int, News] = {}
         self._stops: set[int] = set()
@@ -79,8 +78,9 @@ class PostgresBus(InProcessBus):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        with suppress(StorageError):  # the others read what they were not told
+        with suppress(psycopg.Error):  # the others read what they were not told
             await self._flush()
+        await self._notifier.close()
 
     def publish(self, snapshot: SyncSnapshot) -> None:
         self._tell(snapshot)
@@ -108,7 +108,7 @@ class PostgresBus(InProcessBus):
             self._flush_wanted.clear()
             try:
                 await self._flush()
-            except StorageError:
+            except psycopg.Error:
                 self._flush_wanted.set()
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
@@ -122,10 +122,8 @@ class PostgresBus(InProcessBus):
         if not news and not stops:
             return
         self._news, self._stops = {}, set()
-        payloads = list(payloads_of(self._origin, news.values(), stops))
         try:
-            async with self._database.writing() as connection:
-                await connection.execute(_NOTIFY, {"channel": CHANNEL, "payloads": payloads})
+            await self._notifier.send(payloads_of(self._origin, news.values(), stops))
         except BaseException:
             self._news = {**news, **self._news}
             self._stops |= stops

@@ -1,7 +1,7 @@
 """How much one client may ask for: refused at once with a sentence, while everybody else is served."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
@@ -163,13 +163,15 @@ async def test_documents_are_remembered_and_forgotten(bare_server: Server):
     assert cache.cache_info().currsize == REMEMBERED_DOCUMENTS
 
 
-async def test_the_schema_can_be_kept_private(settings: Settings, bare_server: Server):
+async def test_the_schema_can_be_kept_private(
+    settings: Settings, bare_server: Server, new_database_url: Callable[[], str]
+):
     """With introspection off nobody can ask for types, and errors suggest no names; operations work as ever."""
     asked = "{ __schema { types { name } } }"
     misspelt = '{ dashbord(organizationId: "org_1") { status } }'
     assert "data" in await bare_server.ask(asked)
     assert "Did you mean" in (await bare_server.ask(misspelt))["errors"][0]["message"]
-    private = settings.model_copy(update={"introspection": False, "database_url": f"{settings.database_url}2"})
+    private = settings.model_copy(update={"introspection": False, "database_url": new_database_url()})
     async with Server(private) as server:
         refused = (await server.ask(asked))["errors"]
         assert all("introspection has been disabled" in error["message"] for error in refused)
