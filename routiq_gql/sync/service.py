@@ -19,9 +19,10 @@ from routiq_gql.errors import BadInput, DatabaseAway, SyncNotFound
 from routiq_gql.settings import Settings
 from routiq_gql.sync.audit import Action, Audit
 from routiq_gql.sync.bus import ProgressBus
+from routiq_gql.sync.dashboards import Dashboards
 from routiq_gql.sync.engine import Priority, SyncEngine, begin_sync
 from routiq_gql.sync.outcomes import CancelledSync, StartedSync
-from routiq_gql.sync.overview import Dashboard, History, read_cursor, read_dashboard, read_history
+from routiq_gql.sync.overview import Dashboard, History, read_cursor, read_history
 from routiq_gql.sync.progress import (
     SYNC_CANCELLED_MESSAGE,
     FailureCode,
@@ -50,13 +51,12 @@ class SyncService:
         subscriptions: How many watch in this process.
     """
 
-    def __init__(
-        self, database: Database, bus: ProgressBus, engine: SyncEngine, audit: Audit, settings: Settings
-    ) -> None:
+    def __init__(self, database: Database, bus: ProgressBus, engine: SyncEngine, audit: Audit, settings: Settings):
         self._database = database
         self._bus = bus
         self._engine = engine
         self._audit = audit
+        self._dashboards = Dashboards(database)
         self._starts_per_minute = settings.starts_per_minute
         self._reread_seconds = settings.reread_seconds
         self.subscriptions = Subscriptions(settings.max_subscriptions)
@@ -160,8 +160,7 @@ class SyncService:
             Forbidden: It is not the viewer's.
         """
         self._audit.require(viewer, organization_id, Action.READ)
-        async with self._database.reading() as connection:
-            return await read_dashboard(connection, organization_id)
+        return await self._dashboards.read(organization_id)
 
     async def history(
         self,

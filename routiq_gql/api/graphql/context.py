@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import strawberry
 
 from routiq_gql.api.auth import Session
+from routiq_gql.api.graphql.sharing import SharedResults
 from routiq_gql.errors import Unauthenticated
 from routiq_gql.sync.connections import ConnectionService
 from routiq_gql.sync.service import SyncService
@@ -18,6 +19,7 @@ class Context:
 
     Attributes:
         session: Who asks; ``None`` on a socket before ``connection_init``.
+        shared_results: What events of subscriptions look like, for all who subscribe in this process.
         connection_params: The payload of ``connection_init`` but for the token; empty over HTTP.
     """
 
@@ -25,6 +27,7 @@ class Context:
     connections: ConnectionService
     stream_tokens: StreamTokens
     session: Session | None
+    shared_results: SharedResults
     connection_params: dict[str, object]
 
     @property

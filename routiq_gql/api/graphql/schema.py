@@ -15,6 +15,7 @@ from routiq_gql.api.graphql.errors import CodedErrors
 from routiq_gql.api.graphql.limits import OperationLimits
 from routiq_gql.api.graphql.operations import Mutation, Query, Subscription
 from routiq_gql.api.graphql.scalars import DATE_TIME
+from routiq_gql.api.graphql.sharing import SharingExecutor
 
 SINGLE_RESULTS = frozenset({OperationType.QUERY, OperationType.MUTATION})
 """What an answer that doesn't stay open can carry. Strawberry would try a subscription too, and break over it."""
@@ -43,6 +44,7 @@ def make_schema(*, introspection: bool = True) -> Schema:
             OperationLimits,
             *([] if introspection else [DisableIntrospection]),
         ],
+        execution_context_class=SharingExecutor,
         config=StrawberryConfig(scalar_map={datetime: DATE_TIME}),
     )
 

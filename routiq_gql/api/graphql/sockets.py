@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from graphql import GraphQLError
 from starlette.requests import HTTPConnection
-from starlette.websockets import WebSocket, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
@@ -30,6 +30,7 @@ from routiq_gql.api.callers import authentication_of, runtime_of
 from routiq_gql.api.errors import log_fault, sentence_for_client
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, TOO_LONG_A_DOCUMENT
+from routiq_gql.api.graphql.sharing import next_frame
 from routiq_gql.api.streams import abort_connection
 from routiq_gql.errors import Forbidden, RoutiqError, Unauthenticated
 from routiq_gql.sync.audit import Audit
@@ -60,11 +61,18 @@ class SocketAdapter(ASGIWebSocketAdapter):
         self._send_timeout: float = view.settings.send_timeout
         self._is_stalled = False
 
-    async def send_json(self, message: object) -> None:
+    async def send_json(self, message: Mapping[str, object]) -> None:
         if self._is_stalled or self.ws.application_state is not WebSocketState.CONNECTED:
             raise WebSocketDisconnected
         async with self._within_patience():
-            await super().send_json(message)  # type: ignore[arg-type]
+            frame = next_frame(message, self.view.encode_json)
+            try:
+                if frame is None:
+                    await super().send_json(message)
+                else:
+                    await self.ws.send_text(frame)
+            except WebSocketDisconnect as error:
+                raise WebSocketDisconnected from error
         metrics.frame_sent("websocket")
 
     async def close(self, code: int, reason: str) -> None:

@@ -38,6 +38,7 @@ from routiq_gql.api.graphql.errors import coded_error
 from routiq_gql.api.graphql.ide import graphiql_page
 from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, TOO_LONG_A_DOCUMENT
 from routiq_gql.api.graphql.schema import make_schema
+from routiq_gql.api.graphql.sharing import SharedResults
 from routiq_gql.api.graphql.sockets import SocketAdapter, SocketHandler
 from routiq_gql.api.streams import LINE_END, StreamResponse
 from routiq_gql.errors import RoutiqError
@@ -105,6 +106,7 @@ class GraphQLDoor(GraphQL[Context, None]):
             connection_init_wait_timeout=timedelta(seconds=CONNECTION_INIT_SECONDS),
         )
         self._default_organization = default_organization
+        self._shared_results = SharedResults()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -130,7 +132,14 @@ class GraphQLDoor(GraphQL[Context, None]):
         session = None
         if isinstance(request, Request):  # a websocket says who it is in its first message
             session = request.state.session = await session_of(request)
-        return Context(runtime.syncs, runtime.connections, runtime.stream_tokens, session, {})
+        return Context(
+            runtime.syncs,
+            runtime.connections,
+            runtime.stream_tokens,
+            session,
+            self._shared_results,
+            connection_params={},
+        )
 
     def is_websocket_origin_allowed(self, request: WebSocket, origin: str) -> bool:
         return True  # or the guard would have refused it
