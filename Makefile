@@ -10,10 +10,10 @@ GRAPHIQL = routiq_gql/api/graphql/graphiql/assets
 PIP_INSTALL = .venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak bench bench-scale check schema graphiql wheel screenshot
+.PHONY: help demo test test-postgres soak bench bench-scale check schema graphiql wheel screenshot
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/.installed ## an emulated clinic syncs in front of you (make demo PORT=9123 AUTH=1: with tokens)
 	@if command -v npm >/dev/null; then $(MAKE) --silent graphiql || \
@@ -27,6 +27,9 @@ wheel: .venv/.installed graphiql ## the package with all its files, in dist/
 
 test: .venv/.installed-dev ## all tests, except the long searches of soak
 	.venv/bin/python -m pytest -m "not soak"
+
+test-postgres: .venv/.installed-dev ## the same tests with everything on PostgreSQL
+	.venv/bin/python -m pytest -m "not soak" --database=postgres
 
 soak: .venv/.installed-dev ## minutes-long searches for rare failures
 	.venv/bin/python -m pytest -m soak --timeout 1800

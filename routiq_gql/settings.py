@@ -4,7 +4,9 @@ A field's description is the text of the README's settings table, which a test c
 A wrong value ends the start with one sentence; see ``load_settings``.
 """
 
+import difflib
 import ipaddress
+import os
 import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -16,6 +18,15 @@ from sqlalchemy.exc import ArgumentError
 
 from routiq_gql.errors import SettingsError
 
+PREFIX = "ROUTIQ_"
+
+_EXPECTED = {
+    "int_parsing": "A whole number is expected",
+    "float_parsing": "A number is expected",
+    "bool_parsing": "True or false is expected",
+}
+"""By kinds of error that pydantic tells of in a programmer's words."""
+
 NameList = Annotated[tuple[str, ...], NoDecode]
 """Names separated by commas or spaces in the environment."""
 
@@ -23,7 +34,7 @@ NameList = Annotated[tuple[str, ...], NoDecode]
 class Settings(BaseSettings):
     """What an operator may set. Times are in the unit that the name or description says."""
 
-    model_config = SettingsConfigDict(env_prefix="ROUTIQ_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     database_url: str = Field(
         "sqlite+aiosqlite:///./routiq.db",
@@ -243,15 +254,28 @@ def load_settings(**overrides: object) -> Settings:
     """Settings from the environment, with ``overrides`` taking precedence.
 
     Raises:
-        SettingsError: A value is wrong; the sentence names the variable and what is expected, never the value.
+        SettingsError: A value is wrong; the sentence names the variable and what is expected, never the value. Or a
+            variable is set whose name is misspelt, which would otherwise be without effect.
     """
+    _check_spelling()
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         problem = error.errors(include_input=False, include_url=False)[0]
-        name = "ROUTIQ_" + "_".join(str(part) for part in problem["loc"]).upper()
-        expected = problem["msg"].removeprefix("Value error, ")
+        name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
+        expected = _EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
         raise SettingsError(f"{name} is wrong: {expected[0].lower()}{expected[1:]}.") from None
+
+
+def _check_spelling() -> None:
+    """Pass if no variable's name is nearly one of ours; those of other programs may begin with the prefix too."""
+    known = [name.upper() for name in Settings.model_fields]
+    for variable in sorted(os.environ):
+        name = variable.upper().removeprefix(PREFIX)
+        if variable.upper().startswith(PREFIX) and name not in known:
+            meant = difflib.get_close_matches(name, known, 1, cutoff=0.75)
+            if meant:
+                raise SettingsError(f"{variable} is no setting. Do you mean {PREFIX}{meant[0]}?")
 
 
 def _is_safe_url(url: str) -> bool:

@@ -38,7 +38,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database_kind" not in metafunc.fixturenames:
         return
-    if metafunc.definition.get_closest_marker("both_databases"):
+    marked = {mark.name for mark in metafunc.definition.iter_markers()}
+    if "both_databases" in marked and marked.isdisjoint(f"{kind}_only" for kind in KINDS):
         metafunc.parametrize("database_kind", KINDS, indirect=True)
 
 

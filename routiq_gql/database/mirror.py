@@ -101,6 +101,7 @@ async def drop_unused_rows(connection: AsyncConnection, batch_size: int) -> bool
         .where(sync.c.has_rows, sync.c.completed_at.is_not(None), sync.c.key.not_in(select(mirror.c.generation)))
         .order_by(sync.c.key)
         .limit(1)
+        .with_for_update(skip_locked=True)  # another process may tidy too; each takes a generation of its own
     )
     generation = (await connection.execute(unused)).scalar_one_or_none()
     if generation is None:

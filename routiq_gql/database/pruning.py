@@ -52,6 +52,7 @@ async def prune_batch(connection: AsyncConnection, cutoffs: Cutoffs, size: int) 
 
 async def _remove(connection: AsyncConnection, table: Table, condition: ColumnElement[bool], size: int) -> bool:
     keys = list(table.primary_key)
-    batch = select(*keys).where(condition).limit(size)
+    # Another process may prune too: each takes rows of its own, as two that wait for each other would not end.
+    batch = select(*keys).where(condition).limit(size).with_for_update(skip_locked=True)
     removed = await connection.execute(delete(table).where(tuple_(*keys).in_(batch)))
     return bool(removed.rowcount)

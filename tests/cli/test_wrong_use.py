@@ -78,6 +78,31 @@ def test_a_wrong_setting_is_named(
     assert value not in result.err
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "parts"),
+    [
+        ("ROUTIQ_SEND_TIMEOUT", "", ["ROUTIQ_SEND_TIMEOUT is wrong", "number is expected"]),
+        ("ROUTIQ_RECENT_DAYS", "", ["ROUTIQ_RECENT_DAYS is wrong", "whole number is expected"]),
+        ("ROUTIQ_INTROSPECTION", "perhaps", ["ROUTIQ_INTROSPECTION is wrong", "true or false"]),
+        ("ROUTIQ_ALOWED_HOSTS", "clinic.example", ["ROUTIQ_ALOWED_HOSTS is no setting", "ROUTIQ_ALLOWED_HOSTS?"]),
+        ("routiq_databaseurl", "secret", ["routiq_databaseurl is no setting", "ROUTIQ_DATABASE_URL?"]),
+    ],
+)
+def test_a_setting_is_explained_in_words(
+    command: Command, monkeypatch: pytest.MonkeyPatch, name: str, value: str, parts: list[str]
+):
+    """What is expected is said in an operator's words, and a misspelt name is not just without effect."""
+    monkeypatch.setenv(name, value)
+    _assert_one_sentence(command("status"), *parts)
+
+
+def test_variables_of_other_programs_are_left_alone(command: Command, monkeypatch: pytest.MonkeyPatch):
+    """The example clients, for one, have variables of their own with the same prefix."""
+    for name in ("ROUTIQ_TOKEN", "ROUTIQ_TOKEN_URL", "ROUTIQ_CLINIKO_API_KEY", "ROUTIQ_TEST_POSTGRES_URL"):
+        monkeypatch.setenv(name, "x")
+    assert command("status").code == 0
+
+
 @pytest.mark.parametrize("arguments", [["serve", "--port", "0"], ["sync", "org_1"], ["db", "upgrade"]])
 @pytest.mark.parametrize("problem", ["no folder", "a folder in its place", "not a database", "newer"])
 def test_a_database_that_cannot_be_used_is_named(

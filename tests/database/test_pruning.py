@@ -1,13 +1,15 @@
 """What is older than it is kept for goes, in small batches; what readers see stays."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, select, update
 
 from routiq_gql.database.active_patients import MIRROR
 from routiq_gql.database.engine import Database
-from routiq_gql.database.mirror import MirrorList, save_rows
+from routiq_gql.database.mirror import MirrorList, drop_unused_rows, save_rows
 from routiq_gql.database.pruning import Cutoffs, prune_batch
 from routiq_gql.database.schema import upgrade
 from routiq_gql.database.syncs import LOG, SYNC
@@ -18,6 +20,10 @@ NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 CUTOFFS = Cutoffs(
     log=NOW - timedelta(days=30), history=NOW - timedelta(days=400), appointments=NOW - timedelta(days=30)
 )
+LIMIT_SECONDS = 60
+PATIENT = dict.fromkeys(
+    ("first_name", "last_name", "preferred_first_name", "email", "phone", "archived_at", "deleted_at", "created_at")
+) | {"updated_at": None}
 AGES = [None, 1, 29, 31, 399, 401, 500]
 """Days since the syncs with the keys 1 to 7 ended; the first one still runs."""
 
@@ -91,3 +97,30 @@ async def test_with_nothing_too_old_nothing_happens(database: Database):
     async with database.writing() as connection:
         assert not await prune_batch(connection, Cutoffs(long_ago, long_ago, long_ago), 1000)
         assert (await connection.execute(select(func.count()).select_from(SYNC))).scalar_one() == len(AGES)
+
+
+@pytest.mark.postgres_only
+async def test_two_who_tidy_never_wait_for_each_other(database: Database):
+    """Each takes rows of its own, so two processes that tidy at the same time can't end in each other's way."""
+    async with database.writing() as connection:
+        await connection.execute(delete(MIRROR))
+        rows = [{**PATIENT, "id": str(number)} for number in range(1, 5)]
+        for generation in (6, 7):
+            await save_rows(connection, MirrorList.PATIENTS, generation, rows)
+        await connection.execute(update(SYNC).values(has_rows=SYNC.c.key >= 6))
+    removals = [partial(drop_unused_rows, batch_size=2), partial(prune_batch, cutoffs=CUTOFFS, size=2)]
+    for remove in removals:
+        async with asyncio.timeout(LIMIT_SECONDS), database.writing() as one, database.writing() as other:
+            assert await remove(one)
+            assert await remove(other)
+    async with asyncio.timeout(LIMIT_SECONDS):
+        for remove in removals:
+            has_more = True
+            while has_more:
+                async with database.writing() as connection:
+                    has_more = await remove(connection)
+    async with database.reading() as connection:
+        patients = select(func.count()).select_from(MirrorList.PATIENTS.table)
+        assert (await connection.execute(patients)).scalar_one() == 0
+        left = (await connection.execute(select(SYNC.c.key).order_by(SYNC.c.key))).scalars().all()
+        assert left == [1, 2, 3, 4, 5]
