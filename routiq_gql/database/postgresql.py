@@ -32,7 +32,7 @@ BULK_WRITERS = 4
 """Pages that one process stores at the same time. More make none of them faster, and all else slower."""
 
 TRUSTED_SECONDS = 1.0
-"""A connection that was in use so recently is taken to stand still."""
+"""A connection that was in use so recently is taken to be alive."""
 
 CONNECT_SETTINGS: dict[str, Any] = {
     "connect_timeout": 5,

@@ -62,9 +62,16 @@ class SharedResults:
         return self._finished(key, shown)
 
     async def _finished(self, key: Hashable, shown: _Shown) -> ExecutionResult:
-        result = await asyncio.shield(cast("asyncio.Future[ExecutionResult]", shown.result))
-        if result.errors and self._newest.get(key) is shown:
-            del self._newest[key]
+        has_failed = True
+        try:
+            result = await asyncio.shield(cast("asyncio.Future[ExecutionResult]", shown.result))
+            has_failed = bool(result.errors)
+        except asyncio.CancelledError:  # of this one only
+            has_failed = False
+            raise
+        finally:
+            if has_failed and self._newest.get(key) is shown:
+                del self._newest[key]
         return result
 
 
