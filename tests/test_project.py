@@ -59,7 +59,7 @@ def test_the_top_level_holds_only_what_is_expected():
     """Someone who looks at the repository finds his way at one glance."""
     expected = {
         *("pyproject.toml", "README.md", "schema.graphql", "routiq_gql", "tests", "examples"),
-        *("Makefile", "LICENSE", "constraints.txt", ".ci", ".gitignore"),
+        *("Makefile", "LICENSE", "constraints.txt", ".ci", ".gitignore", "CHANGELOG.md", "docs"),
     }
     assert {file.relative_to(ROOT).parts[0] for file in _tracked_files()} <= expected
 
