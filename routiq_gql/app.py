@@ -25,12 +25,9 @@ from routiq_gql.api.health import health_routes
 from routiq_gql.api.origins import compile_origins
 from routiq_gql.api.page import page_route
 from routiq_gql.api.rest import rest_routes
-from routiq_gql.errors import RoutiqError, StorageError
+from routiq_gql.errors import RoutiqError
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.settings import Settings
-
-PROBED_ORGANIZATION = "-"
-"""Asked about only to see whether the database answers; whether it exists doesn't matter."""
 
 
 def create_app(
@@ -66,6 +63,8 @@ def create_app(
             stack.push_async_callback(authentication.close)
             opened = runtime if runtime is not None else await stack.enter_async_context(open_runtime(settings))
             _attach(app, opened)
+            for task in authentication.supervised:
+                opened.supervisor.add(task)
             yield
 
     graphql = GraphQLDoor(settings, default_organization=default_organization)
@@ -115,10 +114,8 @@ def create_worker_app(settings: Settings, runtime: Runtime) -> Starlette:
 
 def _attach(app: Starlette, runtime: Runtime) -> None:
     async def find_problem() -> str | None:
-        try:
-            await runtime.connections.has_enabled(PROBED_ORGANIZATION)
-        except StorageError:
-            return "The database can't be used at the moment."
+        if (found := await runtime.readiness.problem()) is not None:
+            return found
         if not runtime.is_working:
             return "Syncs are not run, as what runs them has stopped. The log says why; restart the server."
         return None

@@ -12,7 +12,8 @@ statuses and GraphQL codes; nothing here is logged as an error.
     ├── RateLimited            more at once, or in a short time, than anyone needs
     ├── SettingsError          a setting is missing or wrong; the server can't start with it
     └── StorageError           the database can't be used: corrupt, too new, locked, full
-        └── DatabaseAway       the database server can't be reached, but will be again
+        ├── DatabaseAway       the database server can't be reached, but will be again
+        └── DatabaseFileLost   the database file was deleted or replaced while the process uses it
 """
 
 from typing import ClassVar
@@ -102,3 +103,10 @@ class DatabaseAway(StorageError):
     """
 
     code = "DATABASE_AWAY"
+
+
+class DatabaseFileLost(StorageError):
+    """The files that this process has open are no longer those at the database's path.
+
+    The process must write nothing more and end: it would serve one database while new connections open another.
+    """

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from routiq_gql.errors import IssuerAway
+from routiq_gql.supervision import SupervisedTask
 
 PublicKey = RSAPublicKey | EllipticCurvePublicKey
 
@@ -42,6 +43,9 @@ class KeySet:
 
     Args:
         url: Where the issuer publishes them. Source: RFC 7517, "JWK Set Format".
+
+    Attributes:
+        refresh: The task that fetches them again. An issuer that is away is no failure of it: known keys stay good.
     """
 
     def __init__(self, url: str) -> None:
@@ -52,6 +56,7 @@ class KeySet:
         self._tried_at: float | None = None
         self._lock = asyncio.Lock()
         self._refreshing: asyncio.Task[None] | None = None
+        self.refresh = SupervisedTask("public keys", "The issuer's public keys are not fetched again.")
 
     async def key(self, key_id: str, algorithm: str) -> PublicKey | None:
         """The key that the issuer publishes under this id for this algorithm; ``None`` if there is none.
@@ -86,7 +91,7 @@ class KeySet:
     def _refresh_meanwhile(self) -> None:
         is_running = self._refreshing is not None and not self._refreshing.done()
         if not is_running and self._is_older_than(self._tried_at, UNKNOWN_KEY_SECONDS):
-            self._refreshing = asyncio.create_task(self._fetch(), name="public keys")
+            self._refreshing = asyncio.create_task(self.refresh.until_done(self._fetch), name=self.refresh.name)
 
     @staticmethod
     def _is_older_than(moment: float | None, seconds: float) -> bool:

@@ -18,14 +18,17 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.database.schema import upgrade
 from routiq_gql.settings import Settings
+from routiq_gql.supervision import Supervisor
 from routiq_gql.sync.audit import Audit
 from routiq_gql.sync.bus import InProcessBus, ProgressBus
 from routiq_gql.sync.clients import ClientOpener
 from routiq_gql.sync.connections import ConnectionService
 from routiq_gql.sync.embedded import EmbeddedEngine
 from routiq_gql.sync.engine import SyncEngine
+from routiq_gql.sync.file_watch import FileWatch
 from routiq_gql.sync.housekeeping import Housekeeping
 from routiq_gql.sync.pipeline import Pipeline
+from routiq_gql.sync.readiness import Readiness
 from routiq_gql.sync.runner import SyncRunner
 from routiq_gql.sync.scheduler import Scheduler
 from routiq_gql.sync.schedules import ScheduleService
@@ -40,6 +43,7 @@ class Runtime:
     """The parts that doors and commands use.
 
     Attributes:
+        supervisor: All tasks that live as long as the process.
         worker: What runs syncs in the background; ``None`` in a process that leaves them to others.
     """
 
@@ -52,6 +56,9 @@ class Runtime:
     syncs: SyncService
     stream_tokens: StreamTokens
     schedules: ScheduleService
+    supervisor: Supervisor
+    readiness: Readiness
+    file_watch: FileWatch
     worker: asyncio.Task[None] | None
 
     @property
@@ -76,10 +83,14 @@ async def open_runtime(
         SettingsError: The encryption keys are missing or wrong.
     """
     async with AsyncExitStack() as stack:
+        supervisor = Supervisor()
         database = Database(settings.database_url)
         stack.push_async_callback(database.close)
         await upgrade(database)
-        audit = Audit(database)
+        file_watch = FileWatch(database, supervisor)
+        if database.path is not None:
+            stack.push_async_callback(_end, asyncio.create_task(file_watch.run(), name="file watch"))
+        audit = Audit(database, supervisor)
         stack.push_async_callback(audit.close)
         keys = KeyStore(settings.encryption_keys, database.path)
         keys.load()  # wrong keys end the start, not the first sync
@@ -90,34 +101,45 @@ async def open_runtime(
         if database.path is not None:
             bus = InProcessBus()
             clients = ClientOpener(database, keys, settings, PacerRegistry(settings.cliniko_requests_per_minute))
-            runner = SyncRunner(database, bus, Pipeline(database, clients, settings).run, time_limit)
+            runner = SyncRunner(database, bus, Pipeline(database, clients, settings).run, time_limit, supervisor)
             lock_path = database.path.with_name(database.path.name + ".lock")
-            engine = EmbeddedEngine(database, runner, housekeeping, Scheduler(database, bus, audit), lock_path)
+            scheduler = Scheduler(database, bus, audit)
+            engine = EmbeddedEngine(database, runner, housekeeping, scheduler, lock_path, supervisor)
         else:
             postgres = import_module("routiq_gql.sync.postgres")
-            bus = await stack.enter_async_context(postgres.PostgresBus(database))
+            bus = await stack.enter_async_context(postgres.PostgresBus(database, supervisor))
             pacers = postgres.shared_pacers(database, settings.cliniko_requests_per_minute)
             clients = ClientOpener(database, keys, settings, pacers)
-            runner = SyncRunner(database, bus, Pipeline(database, clients, settings).run, time_limit)
+            runner = SyncRunner(database, bus, Pipeline(database, clients, settings).run, time_limit, supervisor)
             engine = postgres.DistributedEngine(
-                *(database, bus, runner, housekeeping, Scheduler(database, bus, audit), settings),
+                *(database, bus, runner, housekeeping, Scheduler(database, bus, audit), settings, supervisor),
                 only_if_alone=only_if_alone,
             )
         connections = ConnectionService(database, keys, clients, engine, bus, audit, settings)
         syncs = SyncService(database, bus, engine, audit, settings)
+        readiness = Readiness(database, supervisor, runner.pauses)
+        stack.push_async_callback(readiness.close)
         worker = asyncio.create_task(engine.run_worker(), name="sync engine") if run_syncs else None
         if worker is not None:
             worker.add_done_callback(_tell_of_fault)
         try:
             schedules = ScheduleService(database, audit)
             tokens = StreamTokens(keys, syncs)
-            yield Runtime(settings, database, bus, engine, audit, connections, syncs, tokens, schedules, worker)
+            yield Runtime(
+                *(settings, database, bus, engine, audit, connections, syncs, tokens, schedules),
+                *(supervisor, readiness, file_watch, worker),
+            )
         finally:
             await engine.close(timedelta(seconds=settings.shutdown_grace_seconds))
             if worker is not None:
                 worker.cancel()
                 with suppress(asyncio.CancelledError):
                     await worker
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 def _tell_of_fault(worker: asyncio.Task[None]) -> None:

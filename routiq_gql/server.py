@@ -27,6 +27,9 @@ MAX_FRAME_BYTES = 256 * 1024
 PING_SECONDS = 20
 """How often a websocket's peer is asked whether it is still there, and how long it may take to answer."""
 
+FAULT_GRACE_SECONDS = 1
+"""How long open requests have when the server stops because it can't go on."""
+
 STALLED_SECONDS = 60
 """After so long with data that the other side doesn't take, the system ends a connection. The doors give up on a
 reader before; without this its connection, already closed here, would wait for it for ever."""
@@ -211,6 +214,7 @@ class _Server(uvicorn.Server):
         try:
             await alongside()
         except Exception:
+            self.config.timeout_graceful_shutdown = min(self.config.timeout_graceful_shutdown or 0, FAULT_GRACE_SECONDS)
             self.should_exit = True
             raise
 

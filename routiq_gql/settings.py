@@ -85,7 +85,9 @@ class Settings(BaseSettings):
         50, ge=1, le=1000, description="Syncs that one process runs at the same time, with PostgreSQL."
     )
     sync_time_limit: int = Field(
-        6 * 3600, ge=1, description="Seconds that one sync may run before it fails with TIME_LIMIT."
+        6 * 3600,
+        ge=1,
+        description="Seconds from the start of a sync, pauses included, after which it fails with TIME_LIMIT.",
     )
     keep_log_days: int = Field(30, ge=1, le=36_500, description="Days for which the log of an ended sync is kept.")
     keep_history_days: int = Field(400, ge=1, le=36_500, description="Days for which an ended sync is kept.")

@@ -4,6 +4,7 @@ The emulated Cliniko gets another port at each start, so the stored connection i
 for a sync to go on with. A run that was interrupted is continued; otherwise a new sync is started.
 """
 
+import asyncio
 from typing import Annotated, cast
 
 import structlog
@@ -66,7 +67,7 @@ def demo(
             latency_seconds = max(0, seconds - SECONDS_BESIDES_REQUESTS) / REQUESTS_OF_A_SYNC
             run(_demo(settings, listener, latency_seconds, asks_for_tokens=auth))
     except StorageError as error:
-        raise StorageError(f"{error.message} To start anew: routiq-gql demo --fresh") from None
+        raise type(error)(f"{error.message} To start anew: routiq-gql demo --fresh") from None
     except Stopped:
         pass  # Ctrl-C is how a demo ends, also before it has begun
     finally:
@@ -111,7 +112,12 @@ async def _demo(settings: Settings, listener: Listener, latency_seconds: float, 
             async def show() -> None:
                 for line in ("Harbour Street Physio, an emulated clinic", *addresses, ""):
                     terminal.print(line, soft_wrap=True)  # so that addresses can be copied
-                await _sync_once(runtime, terminal)
+                syncing = asyncio.create_task(_sync_once(runtime, terminal), name="first sync")
+                try:
+                    await runtime.file_watch.until_lost()  # which ends the server
+                finally:
+                    syncing.cancel()
+                    await asyncio.wait({syncing})
 
             await serve_app(app, listener, grace_seconds=settings.shutdown_grace_seconds, alongside=show)
             dashboard = await runtime.syncs.dashboard(LOCAL_OPERATOR, DEMO_ORGANIZATION)

@@ -27,7 +27,7 @@ from routiq_gql.cli import (
 )
 from routiq_gql.cli.running import EXIT_FAILED, EXIT_STOPPED, EXIT_USAGE, Stopped
 from routiq_gql.cli.terminal import clean_text
-from routiq_gql.errors import RoutiqError
+from routiq_gql.errors import DatabaseFileLost, RoutiqError
 from routiq_gql.sync.connection_state import ConnectionProblem
 
 PROGRAM = "routiq-gql"
@@ -82,6 +82,8 @@ def main() -> None:
         code = _complain(_usage_sentence(error), EXIT_USAGE)
     except ConnectionProblem as error:
         code = _complain(f"{error.message} {error.what_to_do}", EXIT_FAILED)
+    except DatabaseFileLost as error:
+        code = _complain(error.message, EXIT_FAILED)
     except RoutiqError as error:
         code = _complain(error.message, EXIT_USAGE)
     except (Stopped, typer.Abort, KeyboardInterrupt):

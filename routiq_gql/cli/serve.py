@@ -38,6 +38,7 @@ async def _serve(settings: Settings, listener: Listener, *, run_syncs: bool) -> 
         terminal = open_terminal()
         for line in address_lines(listener.url):
             terminal.print(line)
+        await runtime.file_watch.until_lost()  # which ends the server
 
     async with open_runtime(settings, run_syncs=run_syncs) as runtime:
         await serve_app(

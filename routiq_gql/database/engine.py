@@ -4,8 +4,9 @@ Everyone who touches a table does so inside one of them. What differs between an
 is behind ``Storage``; nobody else asks which of the two it is, but for the form of a few statements.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from routiq_gql.database.postgresql import PostgresServer
 from routiq_gql.database.sqlite import SqliteFile
-from routiq_gql.errors import StorageError
+from routiq_gql.errors import DatabaseAway, StorageError
 
 POSTGRES_SCHEME = "postgresql+psycopg"
 
@@ -46,6 +47,9 @@ class Storage(Protocol):
     def bulk_turn(self) -> AbstractAsyncContextManager[None]: ...
 
     def create_engine(self) -> AsyncEngine: ...
+    def check_file(self) -> None: ...
+    def check_space(self) -> None: ...
+    def close(self) -> None: ...
     def storage_error(self, error: SQLAlchemyError) -> StorageError | None: ...
     async def check_can_be_opened(self, engine: AsyncEngine) -> None: ...
     async def lock_tables(self, connection: AsyncConnection) -> None: ...
@@ -87,20 +91,38 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
+    async def writing(self, patience_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
         """A transaction that is committed at the end of the block and rolled back when an error leaves it.
 
         With PostgreSQL others write at the same time: a row that is read in order to be changed is read ``FOR
         UPDATE``, which SQLite, where writers queue, has no need for and leaves out.
 
         When the block is cancelled while the commit is under way, the commit may have happened: read again.
+
+        Args:
+            patience_seconds: How long to wait for another writer, rather than half a minute: for what is worth
+                writing only if that can be done at once. Waits for a lock of this process and for others add up.
         """
-        async with self._storage.write_lock, self._transaction(self._storage.writing_options) as connection:
+        options = self._storage.writing_options
+        if patience_seconds is not None:
+            options = {**options, "routiq_patience": patience_seconds}
+        async with self._turn_to_write(patience_seconds), self._transaction(options) as connection:
             yield connection
             await connection.commit()
 
     @asynccontextmanager
+    async def _turn_to_write(self, patience_seconds: float | None) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(patience_seconds):
+                    await stack.enter_async_context(self._storage.write_lock)
+            except TimeoutError:
+                raise DatabaseAway("The database is busy at the moment. Try again soon; nothing is lost.") from None
+            yield
+
+    @asynccontextmanager
     async def _transaction(self, options: Mapping[str, Any]) -> AsyncIterator[AsyncConnection]:
+        self._storage.check_file()
         try:
             async with self._engine.connect() as connection:
                 await connection.execution_options(**options)
@@ -119,6 +141,22 @@ class Database:
         """
         await self._storage.check_can_be_opened(self._engine)
 
+    def check_file(self) -> None:
+        """Raise if the database is not the one that was opened. No transaction begins any more then.
+
+        Raises:
+            DatabaseFileLost: Its file was deleted or replaced; can't happen with PostgreSQL.
+        """
+        self._storage.check_file()
+
+    def check_space(self) -> None:
+        """Raise if the disk of the database file is full.
+
+        Raises:
+            StorageError: It is; with PostgreSQL only a write shows that.
+        """
+        self._storage.check_space()
+
     async def lock_tables(self, connection: AsyncConnection) -> None:
         """Let nobody else change the tables' form before the end of the connection's transaction."""
         await self._storage.lock_tables(connection)
@@ -130,3 +168,4 @@ class Database:
     async def close(self) -> None:
         """Close all connections; open transactions are rolled back."""
         await self._engine.dispose()
+        self._storage.close()

@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import URL, Dialect, event, text
+from sqlalchemy.engine import Connection as SyncConnection
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -60,6 +61,7 @@ _SENTENCES = {
     "40P01": "{name} ended one of two transactions that waited for each other. It is tried again by itself.",
     "25006": "{name} takes no changes, as a standby does. Use the address of the primary server.",
     "42501": "This user may not do that in {name}. Let the user own the database.",
+    "55P03": "Another program has kept rows of {name} locked. It is tried again by itself.",
     "57014": "{name} ended a statement that took too long.",
 }
 """By SQLSTATE. Source: PostgreSQL documentation, appendix A."""
@@ -107,6 +109,7 @@ class PostgresServer:
             ) from None
         # An INSERT of several rows becomes one statement instead of one for each row.
         engine.dialect.use_insertmanyvalues_wo_returning = True
+        event.listen(engine.sync_engine, "begin", _begin)
         event.listen(engine.sync_engine, "handle_error", _hide_rows)
         event.listen(engine.sync_engine, "checkin", _note_rest)
         event.listen(engine.sync_engine, "checkout", partial(_check_rested, engine.dialect))
@@ -128,6 +131,15 @@ class PostgresServer:
             self._was_away = True
             log.warning("database_away", reason=_first_line(error), database=self.name)
         return DatabaseAway("The database can't be reached at the moment. Try again soon; nothing is lost.")
+
+    def check_file(self) -> None:
+        """Nothing to do: the server looks after its files."""
+
+    def check_space(self) -> None:
+        """Nothing to do: the disk is the server's."""
+
+    def close(self) -> None:
+        """Nothing to do beside the pool."""
 
     async def check_can_be_opened(self, engine: AsyncEngine) -> None:
         try:
@@ -152,6 +164,12 @@ class PostgresServer:
         if self._was_away:
             self._was_away = False
             log.info("database_back", database=self.name)
+
+
+def _begin(connection: SyncConnection) -> None:
+    patience = connection.get_execution_options().get("routiq_patience")
+    if patience is not None:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(patience * 1000)}")
 
 
 def _note_rest(_connection: Any, record: Any) -> None:

@@ -17,14 +17,19 @@ from sqlalchemy import URL, event
 from sqlalchemy.engine import Connection as SyncConnection
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from routiq_gql.errors import StorageError
+from routiq_gql.database.sqlite_files import SqliteFiles
+from routiq_gql.errors import DatabaseAway, DatabaseFileLost, StorageError
+from routiq_gql.supervision import descriptor_shortage
 
 BUSY_TIMEOUT_SECONDS = 30
 """How long a statement waits for another process that writes to the same SQLite file."""
 INTERRUPT_INTERVAL_SECONDS = 0.01
+LEAST_FREE_BYTES = 64 * 1024
+"""A disk with less free space is full: a page of 100 rows takes about as much in the write-ahead log."""
 
 
 class SqliteFile:
@@ -36,6 +41,7 @@ class SqliteFile:
     def __init__(self, url: URL) -> None:
         self._url = url
         self.path = Path(url.database or "")
+        self._files = SqliteFiles(self.path)
         self.write_lock: AbstractAsyncContextManager[None] = asyncio.Lock()
         self.bulk_turn: AbstractAsyncContextManager[None] = asyncio.Lock()
 
@@ -46,12 +52,15 @@ class SqliteFile:
     def create_engine(self) -> AsyncEngine:
         # Parameters hold names and e-mail addresses; without this, errors would print them.
         engine = create_async_engine(self._url, hide_parameters=True)
-        event.listen(engine.sync_engine, "connect", _prepare_connection)
+        event.listen(engine.sync_engine, "do_connect", self._name_file)
+        event.listen(engine.sync_engine, "connect", self._prepare_connection)
         event.listen(engine.sync_engine, "begin", _begin)
         event.listen(engine.sync_engine, "handle_error", _interrupt_cancelled)
         return engine
 
     def storage_error(self, error: SQLAlchemyError) -> StorageError | None:
+        if isinstance(error, PoolTimeout):
+            return DatabaseAway("The database is busy at the moment. Try again soon; nothing is lost.")
         sentence = storage_sentence(getattr(error, "orig", None), self.path)
         return StorageError(sentence) if sentence is not None else None
 
@@ -62,9 +71,23 @@ class SqliteFile:
         with suppress(OSError):
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         try:
-            sqlite3.connect(self.path).close()
+            await asyncio.to_thread(self._files.hold, BUSY_TIMEOUT_SECONDS)
         except sqlite3.Error as error:
             raise StorageError(storage_sentence(error, self.path) or f"{self.path} can't be opened.") from error
+
+    def check_file(self) -> None:
+        self._files.check()
+
+    def check_space(self) -> None:
+        # A write may still succeed in what the log or the file have free inside, when nothing else would.
+        with suppress(OSError):
+            disk = os.statvfs(self.path.absolute().parent)
+            blocks = disk.f_bfree if os.geteuid() == 0 else disk.f_bavail
+            if blocks * disk.f_frsize < LEAST_FREE_BYTES:
+                raise StorageError(_full_sentence(self.path))
+
+    def close(self) -> None:
+        self._files.release()
 
     async def lock_tables(self, connection: AsyncConnection) -> None:
         """Nothing to do: a writing transaction has the whole file to itself."""
@@ -73,11 +96,22 @@ class SqliteFile:
         del engine
 
         def checkpoint() -> bool:
-            with closing(sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_SECONDS)) as connection:
+            with closing(sqlite3.connect(self._files.uri, timeout=BUSY_TIMEOUT_SECONDS, uri=True)) as connection:
                 busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             return not busy
 
         return await asyncio.to_thread(checkpoint)
+
+    def _name_file(self, _dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
+        arguments[0], options["uri"] = self._files.uri, True
+
+    def _prepare_connection(self, connection: Any, _entry: ConnectionPoolEntry) -> None:
+        _prepare(connection)
+        try:
+            self._files.check()  # the file may have been replaced since the transaction began to ask for a connection
+        except DatabaseFileLost:
+            connection.close()
+            raise
 
 
 def storage_sentence(error: BaseException | None, path: Path) -> str | None:
@@ -87,21 +121,26 @@ def storage_sentence(error: BaseException | None, path: Path) -> str | None:
         return None
     match code & 0xFF:  # the low byte is the primary code; the rest tells details
         case sqlite3.SQLITE_FULL:
-            return f"The disk that holds {path} is full. Free some space; syncs go on by themselves."
+            return _full_sentence(path)
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return f"Another program has kept {path} locked for {BUSY_TIMEOUT_SECONDS} s. Close it, then try again."
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return f"{path} is damaged or is not a database. Restore it from a backup, or move it away to start anew."
         case sqlite3.SQLITE_CANTOPEN:
-            return f"{path} can't be opened. Check that its folder exists and that this user may write to it."
+            advice = "Check that its folder exists and that this user may write to it."
+            return f"{path} can't be opened. {descriptor_shortage() or advice}"
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
             return f"{path} can't be written to. Check the permissions of the file and of its folder."
         case sqlite3.SQLITE_IOERR:
-            return f"Reading or writing {path} failed. Check the disk, then try again."
+            return f"Reading or writing {path} failed. {descriptor_shortage() or 'Check the disk, then try again.'}"
     return None
 
 
-def _prepare_connection(connection: Any, _entry: ConnectionPoolEntry) -> None:
+def _full_sentence(path: Path) -> str:
+    return f"The disk that holds {path} is full. Free some space; syncs go on by themselves."
+
+
+def _prepare(connection: Any) -> None:
     connection.isolation_level = None
     try:
         cursor = connection.cursor()
@@ -117,7 +156,16 @@ def _prepare_connection(connection: Any, _entry: ConnectionPoolEntry) -> None:
 
 
 def _begin(connection: SyncConnection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("routiq_begin", "BEGIN"))
+    options = connection.get_execution_options()
+    statement, patience = options.get("routiq_begin", "BEGIN"), options.get("routiq_patience")
+    if patience is None:
+        connection.exec_driver_sql(statement)
+        return
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(patience * 1000)}")
+    try:
+        connection.exec_driver_sql(statement)
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
 
 
 def _interrupt_cancelled(context: ExceptionContext) -> None:

@@ -82,16 +82,44 @@ async def active_keys(connection: AsyncConnection) -> list[int]:
     return list((await connection.execute(query)).scalars())
 
 
-async def take_up(connection: AsyncConnection, key: int) -> Row[Any] | None:
-    """Become the only one whose writes count, and return the row; ``None`` when the sync has ended."""
+async def take_up(
+    connection: AsyncConnection, key: int, holder: str, opening_texts: Mapping[int, str]
+) -> Row[Any] | None:
+    """Become the only one whose writes count, and return the row; ``None`` when the sync has ended.
+
+    A claim that another process did not release was lost with that process, and is counted.
+
+    Args:
+        holder: Names this process, uniquely among all that have ever been.
+        opening_texts: What ``current_step`` becomes, by step, when it said what the sync was waiting for.
+    """
+    was_lost = SYNC.c.claimed_by.is_not(None) & (SYNC.c.claimed_by != holder)
+    texts = [(SYNC.c.step == step, text) for step, text in opening_texts.items()]
     statement = (
         update(SYNC)
         .where(SYNC.c.key == key, SYNC.c.completed_at.is_(None))
-        .values(epoch=SYNC.c.epoch + 1, version=SYNC.c.version + 1, last_updated=utc_now(), resumes_at=None)
+        .values(
+            epoch=SYNC.c.epoch + 1,
+            version=SYNC.c.version + 1,
+            last_updated=utc_now(),
+            claimed_by=holder,
+            lost_claims=case((was_lost, SYNC.c.lost_claims + 1), else_=SYNC.c.lost_claims),
+            current_step=case((SYNC.c.waiting_for.is_(None), SYNC.c.current_step), *texts, else_=SYNC.c.current_step),
+            resumes_at=None,
+            waiting_for=None,
+        )
         .returning(SYNC)
     )
     taken: Row[Any] | None = (await connection.execute(statement)).one_or_none()
     return taken
+
+
+async def release_claims(connection: AsyncConnection, holder: str, key: int | None = None) -> None:
+    """Note that this process has stopped running a sync, or all its syncs, on purpose: they were not lost with it."""
+    statement = update(SYNC).where(SYNC.c.claimed_by == holder, SYNC.c.completed_at.is_(None))
+    if key is not None:
+        statement = statement.where(SYNC.c.key == key)
+    await connection.execute(statement.values(claimed_by=None))
 
 
 async def change_running(

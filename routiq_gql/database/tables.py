@@ -52,6 +52,9 @@ class Sync(Base):
     ``epoch`` counts who has taken the sync up; writes of an earlier holder match no row. ``version`` grows with
     every change that a client sees. ``checkpoint`` is where reading goes on after a break. ``has_rows`` is true until
     the generation of this sync, no longer in use, has been removed.
+
+    ``claimed_by`` is the process that runs it, empty once that has stopped on purpose. ``lost_claims`` counts claims
+    that ended with a dead process, ``pauses`` those that the database interrupted; progress resets both.
     """
 
     __tablename__ = "syncs"
@@ -83,6 +86,7 @@ class Sync(Base):
     completed_at: Mapped[datetime | None]
     estimated_completion: Mapped[datetime | None]
     resumes_at: Mapped[datetime | None]
+    waiting_for: Mapped[str | None] = mapped_column(String(16))
     failure_code: Mapped[str | None] = mapped_column(String(32))
     failure_step: Mapped[int | None]
     failure_message: Mapped[str | None]
@@ -90,6 +94,9 @@ class Sync(Base):
     last_updated: Mapped[datetime]
     version: Mapped[int]
     epoch: Mapped[int]
+    claimed_by: Mapped[str | None] = mapped_column(String(64))
+    lost_claims: Mapped[int] = mapped_column(server_default="0")
+    pauses: Mapped[int] = mapped_column(server_default="0")
     checkpoint: Mapped[dict[str, Any]] = mapped_column(JSON)
     last_log_seq: Mapped[int]
     has_rows: Mapped[bool]
@@ -269,3 +276,12 @@ class AuditRow(Base):
     address: Mapped[str | None]
     sync_id: Mapped[str | None] = mapped_column(String(128))
     times: Mapped[int]
+
+
+class WriteProbe(Base):
+    """One row that is written to see whether the database takes changes; see ``probe.py``."""
+
+    __tablename__ = "write_probe"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    written_at: Mapped[datetime]

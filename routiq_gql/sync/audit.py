@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.audit import audit_entries, insert_audit
 from routiq_gql.database.engine import Database
 from routiq_gql.errors import RoutiqError, StorageError
+from routiq_gql.supervision import Supervisor
 from routiq_gql.viewer import Right, Viewer
 
 DONE = "DONE"
@@ -26,8 +26,6 @@ SAME_AGAIN_SECONDS = 60.0
 """How long the same refusal is counted before it is written again."""
 MOST_KINDS = 500
 """Different refusals kept apart at a time; further ones are counted together."""
-
-log = structlog.get_logger(__name__)
 
 
 class Action(StrEnum):
@@ -98,8 +96,9 @@ _OTHERS = _Refusal(Action.ASK, "SEVERAL", None, None, None)
 class Audit:
     """The audit log of the database. Close it, or the last refusals are not written."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, supervisor: Supervisor) -> None:
         self._database = database
+        self._task = supervisor.task("audit log", "Refusals are not written to the audit log.")
         self._waiting: dict[_Refusal, int] = {}
         self._written_at: dict[_Refusal, float] = {}
         self._flushing: asyncio.Task[None] | None = None
@@ -138,7 +137,7 @@ class Audit:
             refusal = _OTHERS
         self._waiting[refusal] = self._waiting.get(refusal, 0) + 1
         if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self._flush_until_empty(), name="audit")
+            self._flushing = asyncio.create_task(self._task.until_done(self._flush_until_empty), name=self._task.name)
 
     async def entries(
         self, limit: int, organization_id: str | None = None, since: datetime | None = None
@@ -175,11 +174,8 @@ class Audit:
             now = time.monotonic()
             self._written_at = {one: at for one, at in self._written_at.items() if now - at < SAME_AGAIN_SECONDS}
             due = {one: times for one, times in self._waiting.items() if one not in self._written_at}
-            try:
-                await self._flush(due)
-            except StorageError as error:
-                log.warning("audit_waits", reason=error.message, refusals=sum(self._waiting.values()))
-                await asyncio.sleep(SAME_AGAIN_SECONDS)
+            await self._flush(due)
+            self._task.succeeded()
 
     async def _flush(self, due: dict[_Refusal, int]) -> None:
         if not due:

@@ -6,8 +6,10 @@ each second is for truth.
 """
 
 import asyncio
+import os
 import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -17,14 +19,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql.database.engine import Database
 from routiq_gql.database.syncs import active_keys
 from routiq_gql.errors import StorageError
-from routiq_gql.sync.engine import RETRY_INTERVAL_SECONDS, Priority, QueueState
+from routiq_gql.supervision import Supervisor, shortage_sentence
+from routiq_gql.sync.engine import Priority, QueueState
 from routiq_gql.sync.housekeeping import Housekeeping
 from routiq_gql.sync.progress import SyncSnapshot
-from routiq_gql.sync.run import SyncRun
 from routiq_gql.sync.runner import Outcome, SyncRunner
 from routiq_gql.sync.scheduler import Scheduler
 
 LOOK_INTERVAL_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 5.0
+"""How long the engine waits at most before it tries a database again that could not be used."""
 
 log = structlog.get_logger(__name__)
 
@@ -39,14 +43,17 @@ class EmbeddedEngine:
         housekeeping: Housekeeping,
         scheduler: Scheduler,
         lock_path: Path,
+        supervisor: Supervisor,
     ) -> None:
         self._database = database
         self._runner = runner
         self._housekeeping = housekeeping
         self._scheduler = scheduler
         self._lock = FileLock(lock_path, mode=0o600, thread_local=False)
-        self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._rest_until: dict[int, float] = {}
+        self._task = supervisor.task("sync engine", "Syncs are not begun or resumed.", LONGEST_PAUSE_SECONDS)
+        self._tidying = supervisor.task("housekeeping", "Rows that are no longer needed are not removed.")
+        self._scheduling = supervisor.task("scheduler", "Schedules start no syncs.")
+        self._tasks: dict[int, asyncio.Task[Outcome]] = {}
         self._ended_elsewhere: set[int] = set()
         self._idle_until = 0.0
         self._wake = asyncio.Event()
@@ -77,12 +84,11 @@ class EmbeddedEngine:
         return QueueState(waiting=0, oldest_seconds=0, workers=int(self.runs_here))
 
     def try_lock(self) -> bool:
-        """Become the process that runs syncs, unless another one is."""
+        """Become the process that runs syncs, unless another one is or the lock file can't be opened now."""
         try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
+            return self._acquire()
+        except StorageError:
             return False
-        return True
 
     def start(self, snapshot: SyncSnapshot) -> None:
         self._wake.set()
@@ -102,20 +108,26 @@ class EmbeddedEngine:
             task.cancel()
 
     async def run_worker(self) -> None:
-        while not self._closing:
-            if not self._lock.is_locked and not self.try_lock():
-                await self._pause(LOOK_INTERVAL_SECONDS)
-                continue
-            try:
-                await self._scheduler.step(self)
-                await self._look()
-                has_more = await self._housekeeping.step()
-            except StorageError as error:
-                log.error("database_unusable", reason=error.message)
-                await self._pause(RETRY_INTERVAL_SECONDS)
-                continue
-            if not has_more:
-                await self._pause(LOOK_INTERVAL_SECONDS)
+        await self._task.repeat(self._step, pause=self._pause, may_continue=lambda: not self._closing)
+
+    async def _step(self) -> None:
+        if not self._lock.is_locked and not self._acquire():
+            await self._pause(LOOK_INTERVAL_SECONDS)
+            return
+        await self._scheduling.attempt(partial(self._scheduler.step, self))
+        await self._look()
+        if not await self._tidying.attempt(self._housekeeping.step):
+            await self._pause(LOOK_INTERVAL_SECONDS)
+
+    def _acquire(self) -> bool:
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        except OSError as error:
+            reason = shortage_sentence(error) or f"{os.strerror(error.errno or 0)}."
+            raise StorageError(f"The lock file {self._lock.lock_file} can't be opened. {reason}") from error
+        return True
 
     async def close(self, grace: timedelta) -> None:
         self._closing = True
@@ -127,6 +139,8 @@ class EmbeddedEngine:
             _, stuck = await asyncio.wait(tasks, timeout=grace.total_seconds())
             if stuck:
                 log.warning("syncs_left_behind", count=len(stuck), reason="they did not stop within the grace period")
+        if self._lock.is_locked:
+            await self._runner.release()
         self._lock.release()
 
     async def _pause(self, seconds: float) -> None:
@@ -146,15 +160,22 @@ class EmbeddedEngine:
             self._tasks[key].cancel()
         self._ended_elsewhere = ended
         for key in active:
-            rests = max(self._idle_until, self._rest_until.get(key, 0)) > time.monotonic()
-            if key not in self._tasks and not rests and not self._closing:
+            rests = self._idle_until > time.monotonic() or self._runner.pauses.left(key) > 0
+            if key in self._tasks or rests or self._closing:
+                continue
+            try:
                 await self._take_up(key)
+            except StorageError:
+                raise
+            except Exception as error:  # of this sync alone, and no reason to leave the others
+                _, seconds = self._runner.pauses.begin(key)
+                log.error("sync_not_taken_up", key=key, error=type(error).__name__, seconds=seconds)
 
     async def _take_up(self, key: int) -> None:
         run = await self._runner.take_up(key)
         if run is None:
             return
-        task = asyncio.create_task(self._run(run), name=run.snapshot.sync_id)
+        task = asyncio.create_task(self._runner.run(run), name=run.snapshot.sync_id)
         self._tasks[key] = task
         task.add_done_callback(lambda _done: self._forget(key))
 
@@ -162,9 +183,3 @@ class EmbeddedEngine:
         self._tasks.pop(key, None)
         self._housekeeping.note_ended_sync()
         self._wake.set()
-
-    async def _run(self, run: SyncRun) -> None:
-        if await self._runner.run(run) is Outcome.RESTS:
-            self._rest_until[run.key] = time.monotonic() + RETRY_INTERVAL_SECONDS
-        else:
-            self._rest_until.pop(run.key, None)

@@ -13,9 +13,6 @@ from routiq_gql.database.syncs import insert_sync
 from routiq_gql.sync.progress import SyncMode, SyncSnapshot
 from routiq_gql.sync.store import first_values
 
-RETRY_INTERVAL_SECONDS = 5.0
-"""How long a sync rests whose database failed, and how long a holder rests that can't read the table."""
-
 
 class Priority(IntEnum):
     """Whose sync begins first when not all can run at once; the larger one."""

@@ -31,7 +31,7 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import MirrorList, count_rows
 from routiq_gql.settings import Settings
 from routiq_gql.sync.clients import ClientOpener, OpenConnection, appointment_window
-from routiq_gql.sync.progress import COMPLETED_TEXT, LogLevel, SyncStep
+from routiq_gql.sync.progress import COMPLETED_TEXT, LogLevel, SyncStep, WaitingFor
 from routiq_gql.sync.reading import Reader
 from routiq_gql.sync.run import SyncRun
 
@@ -140,11 +140,19 @@ async def _enter(run: SyncRun, step: SyncStep) -> None:
         await run.begin_step(step)
 
 
+_WAITING_FOR = {"rate_limit": WaitingFor.RATE_LIMIT, "retry": WaitingFor.CLINIKO_RETRY}
+
+
 def _wait_teller(run: SyncRun) -> Callable[[Wait], Awaitable[None]]:
     async def tell(wait: Wait) -> None:
         if wait.reason == "rate_limit":
             metrics.rate_limit_wait(wait.seconds)
-        await run.progress(text=wait.message, resumes_at=wait.resumes_at, log=(LogLevel.WARNING, wait.message))
+        await run.progress(
+            text=wait.message,
+            resumes_at=wait.resumes_at,
+            waiting_for=_WAITING_FOR[wait.reason],
+            log=(LogLevel.WARNING, wait.message),
+        )
 
     return tell
 

@@ -83,6 +83,7 @@ _OPENING_TEXTS = {
     SyncStep.STORING: "Storing patient data…",
 }
 
+WAITING_FOR_DATABASE_TEXT = "Waiting for the database…"
 COMPLETED_TEXT = "Sync completed successfully!"
 
 
@@ -90,6 +91,14 @@ def percentage(step: SyncStep, fraction: float) -> int:
     """The percentage with ``fraction`` (0 to 1) of ``step`` done: 0 to 99, as 100 is for a completed sync only."""
     done = min(max(fraction, 0.0), 1.0)
     return min(floor(100 * (step - 1) / TOTAL_STEPS + done * 100 / TOTAL_STEPS), 99)
+
+
+class WaitingFor(StrEnum):
+    """What a running sync waits for before it resumes by itself."""
+
+    RATE_LIMIT = "rate_limit"
+    CLINIKO_RETRY = "cliniko_retry"
+    DATABASE = "database"
 
 
 class LogLevel(StrEnum):
@@ -149,8 +158,9 @@ class SyncSnapshot:
         key: Internal row number; never leaves the process.
         progress_percentage: 0 to 100; 100 only when completed; never lower than in an older snapshot.
         estimated_completion: When the sync will likely end; ``None`` while that is unknown and after the end.
-        resumes_at: While a wait is under way (rate limit, retry): when the sync goes on.
+        resumes_at: While a wait is under way (rate limit, retry, database): when the sync resumes.
         last_log_seq: Number of the newest log line written so far, 0 for none.
+        waiting_for: What that wait is for.
     """
 
     key: int
@@ -173,6 +183,7 @@ class SyncSnapshot:
     last_updated: datetime
     version: int
     last_log_seq: int
+    waiting_for: WaitingFor | None = None
 
     @property
     def is_terminal(self) -> bool:

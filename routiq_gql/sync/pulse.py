@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from routiq_gql.database.engine import Database
 from routiq_gql.database.syncs import touch_running
-from routiq_gql.errors import StorageError
+from routiq_gql.supervision import Supervisor
 from routiq_gql.sync.run import MAX_INTERVAL_SECONDS, StopRequested, SyncRun
 
 BEAT_SECONDS = 0.1
@@ -19,8 +19,9 @@ BEAT_SECONDS = 0.1
 class Pulse:
     """The signs of life of all runs of one process."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, supervisor: Supervisor) -> None:
         self._database = database
+        self._task = supervisor.task("signs of life", "Running syncs can't show that they live.", MAX_INTERVAL_SECONDS)
         self._runs: set[SyncRun] = set()
         self._beating: asyncio.Task[None] | None = None
 
@@ -29,7 +30,7 @@ class Pulse:
         """While the block runs, ``run`` writes something at least each second."""
         self._runs.add(run)
         if self._beating is None or self._beating.done():
-            self._beating = asyncio.create_task(self._beat(), name="signs of life")
+            self._beating = asyncio.create_task(self._task.repeat(self._beat), name=self._task.name)
         try:
             yield
         finally:
@@ -40,15 +41,11 @@ class Pulse:
                 await asyncio.wait([beating])
 
     async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(BEAT_SECONDS)
-            try:
-                for run in [run for run in self._due() if run.has_unwritten]:
-                    await self._write(run)
-                if self._due():
-                    await self._touch()
-            except StorageError:
-                await asyncio.sleep(MAX_INTERVAL_SECONDS)  # the steps meet it too, and it is theirs to tell
+        await asyncio.sleep(BEAT_SECONDS)
+        for run in [run for run in self._due() if run.has_unwritten]:
+            await self._write(run)
+        if self._due():
+            await self._touch()
 
     def _due(self) -> list[SyncRun]:
         """Those that will have been silent for a second at the next beat. One that is being written is not silent."""

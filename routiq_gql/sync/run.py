@@ -21,17 +21,21 @@ from routiq_gql.database.syncs import NewLine, change_running
 from routiq_gql.sync.bus import ProgressBus
 from routiq_gql.sync.progress import (
     COMPLETED_TEXT,
+    WAITING_FOR_DATABASE_TEXT,
     LogLevel,
     SyncFailure,
     SyncSnapshot,
     SyncState,
     SyncStep,
+    WaitingFor,
     percentage,
 )
-from routiq_gql.sync.store import failure_values, snapshot_of
+from routiq_gql.sync.store import NOT_WAITING, failure_values, snapshot_of
 
 MIN_INTERVAL_SECONDS = 0.1
 """Changes within a step are told at most ten times a second."""
+PAUSE_PATIENCE_SECONDS = 2.0
+"""How long a sync that has to wait for the database tries to say so."""
 MAX_INTERVAL_SECONDS = 1.0
 """A client sees a sign of life at least this often; see ``pulse``."""
 
@@ -48,13 +52,20 @@ class SyncRun:
     Attributes:
         snapshot: The newest committed snapshot.
         cursor: What ``checkpoint`` stored last; empty for a sync that has not got that far.
+        lost_claims: How many claims in a row ended with a dead process and made no progress.
+        pauses: How often in a row the database interrupted it without any progress between.
         change_lock: Held from before a change until after it was shown, so that snapshots come in their order.
     """
 
-    def __init__(self, database: Database, bus: ProgressBus, row: Row[Any]) -> None:
+    def __init__(
+        self, database: Database, bus: ProgressBus, row: Row[Any], on_progress: Callable[[], None] = lambda: None
+    ) -> None:
         self.snapshot: SyncSnapshot = snapshot_of(row)
         self.cursor: dict[str, Any] = dict(row.checkpoint)
         self.epoch: int = row.epoch
+        self.lost_claims: int = row.lost_claims
+        self.pauses: int = row.pauses
+        self._on_progress = on_progress
         self._database = database
         self._bus = bus
         self._unwritten: dict[str, Any] = {}
@@ -77,7 +88,7 @@ class SyncRun:
             "step": step.value,
             "current_step": step.opening_text,
             "progress_percentage": percentage(step, 0),
-            "resumes_at": None,
+            **NOT_WAITING,
         }
         await self._write(values, [(LogLevel.INFO, step.opening_text)], step=step)
 
@@ -88,6 +99,7 @@ class SyncRun:
         text: str | None = None,
         log: tuple[LogLevel, str] | None = None,
         resumes_at: datetime | None = None,
+        waiting_for: WaitingFor | None = None,
         **columns: Any,
     ) -> None:
         """Show how the current step goes on.
@@ -95,7 +107,7 @@ class SyncRun:
         Written at most ten times a second; what comes faster is kept and joins the next write. A ``log`` line is
         never held back.
         """
-        self._unwritten |= self._progress_values(fraction, text, resumes_at, columns)
+        self._unwritten |= self._progress_values(fraction, text, resumes_at, waiting_for, columns)
         if log is not None or time.monotonic() - self._written_at >= MIN_INTERVAL_SECONDS:
             await self._write({}, [log] if log else [])
 
@@ -110,9 +122,14 @@ class SyncRun:
         **columns: Any,
     ) -> None:
         """Store what was read and where to go on, and show it, in one transaction."""
-        values = self._progress_values(fraction, text, None, columns) | {"checkpoint": cursor}
+        values = self._progress_values(fraction, text, None, None, columns) | {"checkpoint": cursor}
+        if is_progress := cursor != self.cursor:  # a slice that is repeated after a break is none
+            values |= {"lost_claims": 0, "pauses": 0}
         await self._write(values, [log] if log else [], save=save)
         self.cursor = cursor
+        if is_progress:
+            self.lost_claims = self.pauses = 0
+            self._on_progress()
 
     async def complete(
         self, save: Callable[[AsyncConnection], Awaitable[int]], messages: Callable[[int], list[str]]
@@ -131,7 +148,7 @@ class SyncRun:
                 "active_patients_stored": stored,
                 "completed_at": utc_now(),
                 "estimated_completion": None,
-                "resumes_at": None,
+                **NOT_WAITING,
             }
             lines = [NewLine(LogLevel.SUCCESS.value, SyncStep.STORING.value, text) for text in messages(stored)]
             row = await change_running(connection, self.key, self.epoch, values, lines)
@@ -145,6 +162,29 @@ class SyncRun:
         await self._write(
             failure_values(failure, SyncState.FAILED, utc_now()), [(LogLevel.ERROR, failure.message)], step=failure.step
         )
+
+    async def show_pause(self, resumes_at: datetime) -> None:
+        """Show that the sync waits for the database, if that takes this little change, and release the claim.
+
+        Raises:
+            StorageError: It doesn't; then nothing is shown.
+            StopRequested: The sync is not ours any more.
+        """
+        self._take_unwritten()  # what the interrupted step wanted to show is not stored
+        values = {
+            "current_step": WAITING_FOR_DATABASE_TEXT,
+            "resumes_at": resumes_at,
+            "waiting_for": WaitingFor.DATABASE.value,
+            "claimed_by": None,
+            "pauses": self.pauses,
+        }
+        text = "The database can't be used at the moment; the sync waits and resumes by itself"
+        lines = [NewLine(LogLevel.WARNING.value, self.step.value, text)] if self.pauses == 1 else []
+        async with self.change_lock, self._database.writing(PAUSE_PATIENCE_SECONDS) as connection:
+            row = await change_running(connection, self.key, self.epoch, values, lines)
+            if row is None:
+                raise StopRequested
+        self.show(row)
 
     @property
     def silent_seconds(self) -> float:
@@ -165,9 +205,15 @@ class SyncRun:
         await self._write({}, [])
 
     def _progress_values(
-        self, fraction: float | None, text: str | None, resumes_at: datetime | None, columns: dict[str, Any]
+        self,
+        fraction: float | None,
+        text: str | None,
+        resumes_at: datetime | None,
+        waiting_for: WaitingFor | None,
+        columns: dict[str, Any],
     ) -> dict[str, Any]:
-        values = {**columns, "resumes_at": resumes_at}
+        reason = waiting_for.value if waiting_for is not None else None
+        values = {**columns, "resumes_at": resumes_at, "waiting_for": reason}
         if fraction is not None:
             values["progress_percentage"] = percentage(self.step, fraction)
         if text is not None:

@@ -1,25 +1,34 @@
 """Brings one sync to its end, whichever engine has taken it up; every way in which that can go wrong ends here."""
 
 import asyncio
+import os
+import socket
 import traceback
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from enum import Enum, auto
+from uuid import uuid4
 
 import structlog
 
 from routiq_gql.cliniko import ClinikoError
+from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
-from routiq_gql.database.syncs import take_up
+from routiq_gql.database.syncs import release_claims, take_up
 from routiq_gql.errors import StorageError
+from routiq_gql.supervision import Supervisor, shortage_sentence
 from routiq_gql.sync.bus import ProgressBus
 from routiq_gql.sync.connection_state import ConnectionProblem
-from routiq_gql.sync.progress import FailureCode, SyncFailure
+from routiq_gql.sync.pauses import Pauses
+from routiq_gql.sync.progress import FailureCode, SyncFailure, SyncStep
 from routiq_gql.sync.pulse import Pulse
 from routiq_gql.sync.run import StopRequested, SyncRun
 
-MAX_TAKE_UPS = 200
-"""A sync that so many processes have begun and none could end, each of them killed or without a database, fails."""
+MAX_LOST_CLAIMS = 200
+"""A sync with which so many processes died, one after the other and without any progress between, fails."""
+RELEASE_SECONDS = 2.0
+"""How long a process that stops tries to say that it has stopped on purpose."""
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +39,7 @@ class Outcome(Enum):
     Attributes:
         ENDED: The sync is over, completed or failed.
         NOT_OURS: It was ended or taken up by someone else meanwhile; nothing more was written.
-        RESTS: The database can't be used; the sync is as it was, and to be taken up again later.
+        RESTS: The database can't be used; the sync is as it was, and to be taken up again after its pause.
     """
 
     ENDED = auto()
@@ -47,12 +56,15 @@ class SyncRunner:
         bus: ProgressBus,
         run_steps: Callable[[SyncRun], Awaitable[None]],
         time_limit: timedelta,
+        supervisor: Supervisor,
     ) -> None:
         self._database = database
         self._bus = bus
         self._run_steps = run_steps
         self._time_limit = time_limit
-        self._pulse = Pulse(database)
+        self._pulse = Pulse(database, supervisor)
+        self.pauses = Pauses()
+        self._holder = f"{socket.gethostname()[:32]}:{os.getpid()}:{uuid4().hex[:12]}"
 
     async def take_up(self, key: int) -> SyncRun | None:
         """Become the only one whose writes to the sync count; ``None`` when it has ended.
@@ -61,10 +73,11 @@ class SyncRunner:
             StorageError: The database can't be used.
         """
         async with self._database.writing() as connection:
-            row = await take_up(connection, key)
+            row = await take_up(connection, key, self._holder, {step.value: step.opening_text for step in SyncStep})
         if row is None:
+            self.pauses.end(key)
             return None
-        run = SyncRun(self._database, self._bus, row)
+        run = SyncRun(self._database, self._bus, row, on_progress=lambda: self.pauses.end(key))
         self._bus.publish(run.snapshot)
         return run
 
@@ -80,20 +93,43 @@ class SyncRunner:
                 log.info("sync_not_ours_any_more")
                 return Outcome.NOT_OURS
             except StorageError as error:
-                log.error("sync_rests", reason=error.message)
+                await self._pause(run, error)
                 return Outcome.RESTS
+            except Exception as error:  # not even the failure could be stored
+                log.error("sync_broke", error=type(error).__name__, where=traceback.format_tb(error.__traceback__)[-4:])
+                await self._pause(run, error)
+                return Outcome.RESTS
+            self.pauses.end(run.key)
             log.info("sync_ended", status=run.snapshot.status.value)
             return Outcome.ENDED
 
+    async def release(self, key: int | None = None) -> None:
+        """Note that this process stops running a sync, or all of its syncs, on purpose; if the database takes it."""
+        with suppress(StorageError, TimeoutError):
+            async with asyncio.timeout(RELEASE_SECONDS), self._database.writing(RELEASE_SECONDS) as connection:
+                await release_claims(connection, self._holder, key)
+
+    async def _pause(self, run: SyncRun, error: Exception) -> None:
+        run.pauses, seconds = self.pauses.begin(run.key, run.pauses)
+        reason = error.message if isinstance(error, StorageError) else ""
+        (log.error if run.pauses == 1 else log.info)("sync_rests", reason=reason, seconds=seconds)
+        with suppress(StorageError, StopRequested):
+            await run.show_pause(utc_now() + timedelta(seconds=seconds))
+
     async def _run_to_its_end(self, run: SyncRun) -> None:
         limit = self._time_limit.total_seconds()
+        # From its start, pauses and restarts included. A clock that was set back gives no more than one whole limit.
+        left = limit - max(0.0, (utc_now() - run.snapshot.started_at).total_seconds())
         try:
             async with self._pulse.keep(run):
-                if run.epoch > MAX_TAKE_UPS:
+                if run.lost_claims > MAX_LOST_CLAIMS:
                     await run.fail(_internal_failure(run))
                     return
+                if left <= 0:
+                    await run.fail(_time_limit_failure(run, limit))
+                    return
                 try:
-                    async with asyncio.timeout(limit) as deadline:
+                    async with asyncio.timeout(left) as deadline:
                         await self._run_steps(run)
                 except TimeoutError:
                     if not deadline.expired():
@@ -107,6 +143,8 @@ class SyncRunner:
         except (StopRequested, StorageError):
             raise
         except Exception as error:
+            if isinstance(error, OSError) and (shortage := shortage_sentence(error)):
+                raise StorageError(shortage) from error
             log.error("sync_broke", error=type(error).__name__, where=traceback.format_tb(error.__traceback__)[-4:])
             await run.fail(_internal_failure(run))
 
@@ -115,7 +153,7 @@ def _time_limit_failure(run: SyncRun, seconds: float) -> SyncFailure:
     return SyncFailure(
         FailureCode.TIME_LIMIT,
         run.step,
-        f"The sync did not end within its time limit of {seconds:.0f} s.",
+        f"The sync did not end within its time limit of {seconds:.0f} s, counted from its start.",
         "Start it again, or raise ROUTIQ_SYNC_TIME_LIMIT if the clinic is large.",
     )
 

@@ -16,6 +16,7 @@ from routiq_gql.sync.progress import (
     SyncSnapshot,
     SyncState,
     SyncStep,
+    WaitingFor,
 )
 
 
@@ -50,7 +51,12 @@ def snapshot_of(row: Row[Any]) -> SyncSnapshot:
         last_updated=row.last_updated,
         version=row.version,
         last_log_seq=row.last_log_seq,
+        waiting_for=WaitingFor(row.waiting_for) if row.waiting_for is not None else None,
     )
+
+
+NOT_WAITING: dict[str, Any] = {"resumes_at": None, "waiting_for": None}
+"""The columns of a sync that is not, or no longer, waiting."""
 
 
 def log_line_of(sync_id: str, row: Row[Any]) -> LogLine:
@@ -92,7 +98,7 @@ def failure_values(failure: SyncFailure, status: SyncState, now: datetime) -> di
         "current_step": failure.message,
         "completed_at": now,
         "estimated_completion": None,
-        "resumes_at": None,
+        **NOT_WAITING,
         "failure_code": failure.code.value,
         "failure_step": failure.step.value,
         "failure_message": failure.message,

@@ -13,7 +13,7 @@ from routiq_gql.database import sqlite
 from routiq_gql.emulator import generated_clinic
 from routiq_gql.errors import StorageError
 from routiq_gql.runtime import Runtime
-from routiq_gql.sync import embedded
+from routiq_gql.sync import pauses
 from routiq_gql.sync.progress import SyncState, SyncStep
 from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.sync.clinic import LIMIT_SECONDS, follow, run_sync, start, stored_rows
@@ -36,7 +36,7 @@ def limit_pages(runtime: Runtime, pages: int) -> None:
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "RETRY_INTERVAL_SECONDS", 0.1)
+    monkeypatch.setattr(pauses, "FIRST_PAUSE_SECONDS", 0.1)
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 0)
 
 
@@ -52,8 +52,8 @@ async def test_a_disk_that_gets_full(runtime: Runtime, cliniko: Cliniko):
     limit_pages(runtime, pages + 12)
     with structlog.testing.capture_logs() as logged:
         sync_id = await start(runtime)
-        await until(lambda: any(line["event"] in {"sync_rests", "database_unusable"} for line in logged))
-        told = next(line for line in logged if line["event"] in {"sync_rests", "database_unusable"})
+        await until(lambda: any(line["event"] in {"sync_rests", "task_failing"} for line in logged))
+        told = next(line for line in logged if line["event"] in {"sync_rests", "task_failing"})
         assert told["log_level"] == "error"
         assert "is full. Free some space; syncs go on by themselves." in told["reason"]
         assert str(runtime.database.path) in told["reason"]
@@ -108,11 +108,3 @@ async def test_an_unexpected_error_ends_the_sync_with_its_id(runtime: Runtime, m
     assert broke["error"] == "ValueError"
     assert any("test_storage_trouble" in place for place in broke["where"])
     assert private not in str(logged)
-
-
-async def test_a_sync_that_no_process_could_end_fails_at_last(runtime: Runtime, monkeypatch: pytest.MonkeyPatch):
-    """A sync that kills whoever runs it is not begun for ever."""
-    monkeypatch.setattr("routiq_gql.sync.runner.MAX_TAKE_UPS", 0)
-    last = await run_sync(runtime)
-    assert last.failure is not None
-    assert last.failure.code == "INTERNAL"

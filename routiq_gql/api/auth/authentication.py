@@ -14,6 +14,7 @@ from routiq_gql.api.auth.issued_tokens import IssuedTokens
 from routiq_gql.api.auth.session import Session
 from routiq_gql.errors import Forbidden, SettingsError, Unauthenticated
 from routiq_gql.settings import Settings
+from routiq_gql.supervision import SupervisedTask
 from routiq_gql.sync.audit import Action, Audit
 from routiq_gql.sync.stream_tokens import Grant, StreamTokens
 from routiq_gql.viewer import Viewer
@@ -84,6 +85,11 @@ class Authentication:
             IssuerAway: Whether it is good can't be told at the moment.
         """
         session.renew(await self._credentials(authorization, connection, audit))
+
+    @property
+    def supervised(self) -> tuple[SupervisedTask, ...]:
+        """What runs in the background to tell who asks."""
+        return self._authenticator.supervised if isinstance(self._authenticator, IssuedTokens) else ()
 
     async def close(self) -> None:
         """End what runs."""

@@ -12,6 +12,7 @@ from routiq_gql.api.auth.session import LEEWAY
 from routiq_gql.errors import SettingsError, Unauthenticated
 from routiq_gql.jwks import KeySet
 from routiq_gql.settings import Settings
+from routiq_gql.supervision import SupervisedTask
 from routiq_gql.viewer import Viewer
 
 ALGORITHMS = ("RS256", "ES256")
@@ -50,6 +51,11 @@ class IssuedTokens:
         """Issued tokens end by their time alone."""
         del credentials
         return False
+
+    @property
+    def supervised(self) -> tuple[SupervisedTask, ...]:
+        """What runs in the background."""
+        return (self._keys.refresh,)
 
     async def close(self) -> None:
         """End what runs."""

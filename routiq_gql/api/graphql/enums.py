@@ -47,6 +47,15 @@ class SyncStep(Enum):
     STORING = enum_value("STORING", description="Step 8, 87 to 100 %: storing active patients, all at once.")
 
 
+@enum(description="What a running sync waits for before it resumes by itself.")
+class WaitingFor(Enum):
+    RATE_LIMIT = enum_value("RATE_LIMIT", description="Cliniko's rate limit.")
+    CLINIKO_RETRY = enum_value(
+        "CLINIKO_RETRY", description="Another attempt, after Cliniko did not answer as it should."
+    )
+    DATABASE = enum_value("DATABASE", description="The server's own database, which can't be used at the moment.")
+
+
 @enum(description="Whether an organization's connection to Cliniko may be used.")
 class ConnectionState(Enum):
     CONNECTED = enum_value("CONNECTED", description="Syncs use it.")

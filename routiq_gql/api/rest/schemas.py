@@ -6,11 +6,12 @@ A test compares them with real answers, key by key and in order; whoever changes
 from typing import Any
 
 from routiq_gql.sync.connection_state import ConnectionState
-from routiq_gql.sync.progress import FailureCode, LogLevel, SyncMode, SyncState, SyncStep
+from routiq_gql.sync.progress import FailureCode, LogLevel, SyncMode, SyncState, SyncStep, WaitingFor
 
 Json = dict[str, Any]
 
 STATUSES = [state.value for state in SyncState if state is not SyncState.CANCELLED]
+WAITING_FOR = [one.value for one in WaitingFor]
 STEPS = [step.name.lower() for step in SyncStep]
 
 
@@ -82,9 +83,10 @@ _STATUS: Json = {
     "mode": MODE,
     "step": text("The step by name.", enum=STEPS),
     "estimated_completion": _nullable(_time("When it will likely end, if that can be said.")),
-    "resumes_at": _nullable(_time("While it waits for Cliniko: when it goes on.")),
+    "resumes_at": _nullable(_time("While it waits for something: when it resumes.")),
     "failure": FAILURE,
     "version": number("Grows with every state of this sync."),
+    "waiting_for": _nullable(text("While it waits for something: for what.", enum=[*WAITING_FOR, None])),
 }
 
 _CURRENT_KEYS = (

@@ -14,14 +14,13 @@ from typing import Any, Self
 from uuid import uuid4
 
 import psycopg
-import structlog
 from sqlalchemy import ColumnElement, or_, select
 
 from routiq_gql import metrics
 from routiq_gql.database.engine import Database
 from routiq_gql.database.postgresql import connect_settings
 from routiq_gql.database.syncs import SYNC
-from routiq_gql.errors import StorageError
+from routiq_gql.supervision import Supervisor
 from routiq_gql.sync.bus import InProcessBus
 from routiq_gql.sync.postgres.jobs import conninfo
 from routiq_gql.sync.postgres.notifier import CHANNEL, Notifier
@@ -30,8 +29,8 @@ from routiq_gql.sync.store import snapshot_of
 
 FLUSH_SECONDS = 0.1
 POLL_SECONDS = 2.0
-RETRY_SECONDS = 0.5
-"""How long to wait before a server that is away is tried again."""
+LONGEST_PAUSE_SECONDS = 5.0
+"""How long to wait at most before a server that is away is tried again."""
 SIGN_OF_LIFE_SECONDS = 10.0
 """A silent listener is asked for a sign of life so often."""
 MAX_PAYLOAD_BYTES = 7_900
@@ -40,13 +39,11 @@ MAX_PAYLOAD_BYTES = 7_900
 News = tuple[int, int, str, str]
 """Key, version, sync id and organization of a sync that has changed."""
 
-log = structlog.get_logger(__name__)
-
 
 class PostgresBus(InProcessBus):
     """The bus of one process among many. Use it as a context manager, which sends and hears news."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, supervisor: Supervisor) -> None:
         super().__init__()
         self._database = database
         self._notifier = Notifier(database.url)
@@ -62,14 +59,19 @@ class PostgresBus(InProcessBus):
         self._versions: dict[int, int] = {}
         self._on_stop: Callable[[int], None] = lambda _key: None
         self._tasks: list[asyncio.Task[None]] = []
+        self._sender = supervisor.task("bus sender", "Other processes hear of changes late.", LONGEST_PAUSE_SECONDS)
+        self._listener = supervisor.task(
+            "bus listener", "Changes in other processes are seen late.", LONGEST_PAUSE_SECONDS
+        )
+        self._reader = supervisor.task("bus reader", "Changes in other processes are not seen.", LONGEST_PAUSE_SECONDS)
 
     def on_stop(self, call: Callable[[int], None]) -> None:
         """Have ``call`` told the keys of syncs that any process wants to be stopped."""
         self._on_stop = call
 
     async def __aenter__(self) -> Self:
-        for work in (self._send, self._listen, self._read):
-            self._tasks.append(asyncio.create_task(work(), name=f"bus {work.__name__}"))
+        for task, step in ((self._sender, self._send), (self._listener, self._listen), (self._reader, self._read)):
+            self._tasks.append(asyncio.create_task(task.repeat(step), name=task.name))
         return self
 
     async def __aexit__(
@@ -78,7 +80,7 @@ class PostgresBus(InProcessBus):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        with suppress(psycopg.Error):  # the others read what they were not told
+        with suppress(psycopg.Error, OSError):  # the others read what they were not told
             await self._flush()
         await self._notifier.close()
 
@@ -103,20 +105,14 @@ class PostgresBus(InProcessBus):
         super().publish(snapshot)
 
     async def _send(self) -> None:
-        while True:
-            await self._flush_wanted.wait()
-            self._flush_wanted.clear()
-            try:
-                await self._flush()
-            except psycopg.Error:
-                self._flush_wanted.set()
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            with suppress(TimeoutError):
-                async with asyncio.timeout(FLUSH_SECONDS):
-                    await self._stop_wanted.wait()
+        await self._flush_wanted.wait()
+        await self._flush()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await self._stop_wanted.wait()
 
     async def _flush(self) -> None:
+        self._flush_wanted.clear()
         self._stop_wanted.clear()
         news, stops, since = self._news, self._stops, self._first_news_at
         if not news and not stops:
@@ -127,33 +123,24 @@ class PostgresBus(InProcessBus):
         except BaseException:
             self._news = {**news, **self._news}
             self._stops |= stops
+            self._flush_wanted.set()
             raise
         if news:
             metrics.flushed(time.monotonic() - since)
 
     async def _listen(self) -> None:
         url = self._database.url
-        is_lost = False
-        while True:
-            try:
-                async with await psycopg.AsyncConnection.connect(
-                    conninfo(url), autocommit=True, **connect_settings(url)
-                ) as connection:
-                    await connection.execute(f"LISTEN {CHANNEL}")
-                    self._want_all()
-                    if is_lost:
-                        log.info("listening_again")
-                    is_lost = False
-                    while True:
-                        async with aclosing(connection.notifies(timeout=SIGN_OF_LIFE_SECONDS)) as told:
-                            async for notification in told:
-                                self._take(notification.payload)
-                        await connection.execute("SELECT 1")
-            except psycopg.Error as error:
-                if not is_lost:
-                    log.warning("listener_lost", error=type(error).__name__)
-                is_lost = True
-            await asyncio.sleep(RETRY_SECONDS)
+        async with await psycopg.AsyncConnection.connect(
+            conninfo(url), autocommit=True, **connect_settings(url)
+        ) as connection:
+            await connection.execute(f"LISTEN {CHANNEL}")
+            self._want_all()
+            self._listener.succeeded()
+            while True:
+                async with aclosing(connection.notifies(timeout=SIGN_OF_LIFE_SECONDS)) as told:
+                    async for notification in told:
+                        self._take(notification.payload)
+                await connection.execute("SELECT 1")
 
     def _take(self, payload: str) -> None:
         told = json.loads(payload)
@@ -173,23 +160,22 @@ class PostgresBus(InProcessBus):
         self._read_wanted.set()
 
     async def _read(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(POLL_SECONDS):
-                    await self._read_wanted.wait()
-            except TimeoutError:
-                self._read_all = True
-            self._read_wanted.clear()
-            everything, self._read_all = self._read_all, False
-            heard, self._heard = self._heard, set()
-            if not self._subscriptions:
-                self._versions.clear()
-                continue
-            try:
-                await self._read_rows(_watched(self._subscriptions) if everything else SYNC.c.key.in_(heard))
-            except StorageError:
-                self._read_all = True
-                await asyncio.sleep(RETRY_SECONDS)
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._read_wanted.wait()
+        except TimeoutError:
+            self._read_all = True
+        self._read_wanted.clear()
+        everything, self._read_all = self._read_all, False
+        heard, self._heard = self._heard, set()
+        if not self._subscriptions:
+            self._versions.clear()
+            return
+        try:
+            await self._read_rows(_watched(self._subscriptions) if everything else SYNC.c.key.in_(heard))
+        except Exception:
+            self._want_all()
+            raise
 
     async def _read_rows(self, condition: ColumnElement[bool]) -> None:
         async with self._database.reading() as connection:

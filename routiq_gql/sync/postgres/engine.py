@@ -10,32 +10,40 @@ import socket
 import traceback
 from contextlib import suppress
 from datetime import timedelta
+from math import ceil
 
-import psycopg
 import structlog
 from procrastinate import JobContext
-from procrastinate.exceptions import ProcrastinateException
 from procrastinate.worker import Worker
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.engine import Database
 from routiq_gql.errors import StorageError
 from routiq_gql.settings import Settings
-from routiq_gql.sync.engine import RETRY_INTERVAL_SECONDS, Priority, QueueState
+from routiq_gql.supervision import Supervisor
+from routiq_gql.sync.engine import Priority, QueueState
 from routiq_gql.sync.housekeeping import Housekeeping
+from routiq_gql.sync.pauses import FIRST_PAUSE_SECONDS
 from routiq_gql.sync.postgres import jobs
 from routiq_gql.sync.postgres.bus import PostgresBus
 from routiq_gql.sync.postgres.patrol import Patrol, WorkerState
 from routiq_gql.sync.postgres.watchdog import Watchdog, leave_process
 from routiq_gql.sync.postgres.workers import read_queue_state, read_workers
 from routiq_gql.sync.progress import SyncSnapshot
+from routiq_gql.sync.run import SyncRun
 from routiq_gql.sync.runner import Outcome, SyncRunner
 from routiq_gql.sync.scheduler import Scheduler
 
 RESTART_SECONDS = 1.0
-"""How long a worker whose database went away waits before it tries again."""
+"""How long a process that runs syncs only while it is alone waits before it looks again."""
+LONGEST_PAUSE_SECONDS = 5.0
+"""How long a worker waits at most before it tries a database again that was away."""
 
 log = structlog.get_logger(__name__)
+
+
+class WorkerEnded(Exception):
+    """The queue's worker has stopped although it was not asked to; most of its failures end this way."""
 
 
 class DistributedEngine:
@@ -53,6 +61,7 @@ class DistributedEngine:
         housekeeping: Housekeeping,
         scheduler: Scheduler,
         settings: Settings,
+        supervisor: Supervisor,
         *,
         only_if_alone: bool = False,
     ) -> None:
@@ -62,7 +71,9 @@ class DistributedEngine:
         self._only_if_alone = only_if_alone
         self._queue = jobs.make_app(database.url)
         self._state = WorkerState(f"{socket.gethostname()}:{os.getpid()}", settings.worker_max_syncs)
-        self._patrol = Patrol(database, self, self._state, housekeeping, scheduler)
+        self._task = supervisor.task("sync engine", "Syncs are not begun or resumed.", LONGEST_PAUSE_SECONDS)
+        self._patrol = Patrol(database, self, self._state, housekeeping, scheduler, supervisor)
+        self._watchdog_task = supervisor.task("watchdog", "A heartbeat that stops would not be noticed.")
         self._worker: Worker | None = None
         self._tasks: dict[int, asyncio.Task[Outcome]] = {}
         self._closing = asyncio.Event()
@@ -110,18 +121,17 @@ class DistributedEngine:
     async def run_worker(self) -> None:
         self._ended.clear()
         try:
-            with Watchdog(self._database.url, lambda: self.worker_id):
-                while not self._closing.is_set():
-                    try:
-                        if not self._only_if_alone or await self._is_alone():
-                            await self._work()
-                    except (ProcrastinateException, psycopg.Error, StorageError) as error:
-                        log.warning("worker_without_database", error=type(error).__name__)
-                    except Exception as error:
-                        log.error("worker_broke", error=type(error).__name__, where=_where(error))
-                    await self._pause(RESTART_SECONDS)
+            with Watchdog(self._database.url, lambda: self.worker_id, self._watchdog_task):
+                await self._task.repeat(self._step, pause=self._pause, may_continue=lambda: not self._closing.is_set())
         finally:
             self._ended.set()
+
+    async def _step(self) -> None:
+        if not self._only_if_alone or await self._is_alone():
+            await self._work()
+            if not self._closing.is_set():
+                raise WorkerEnded
+        await self._pause(RESTART_SECONDS)
 
     async def close(self, grace: timedelta) -> None:
         self._closing.set()
@@ -159,7 +169,9 @@ class DistributedEngine:
                 update_heartbeat_interval=jobs.HEARTBEAT_SECONDS,
                 stalled_worker_timeout=60,
             )
-            patrol = asyncio.create_task(self._patrol.run(lambda: worker.worker_id), name="patrol")
+            patrol = asyncio.create_task(
+                self._patrol.run(lambda: worker.worker_id, self._task.succeeded), name="patrol"
+            )
             try:
                 if not self._closing.is_set():
                     await worker.run()  # type: ignore[no-untyped-call]
@@ -176,7 +188,7 @@ class DistributedEngine:
             return
         self._state.job_ids.add(job.id)
         try:
-            run = await self._runner.take_up(key)
+            run = await self._take_up(key)
             if run is None:
                 return
             task = self._tasks[key] = asyncio.create_task(self._runner.run(run), name=run.snapshot.sync_id)
@@ -187,23 +199,35 @@ class DistributedEngine:
                 await asyncio.wait({task})
                 self._tasks.pop(key, None)
             if task.cancelled():  # whoever asked to stop ends the sync, or else it is to be run again
+                await self._runner.release(key)
                 raise jobs.HandedOver
             match task.result():
                 case Outcome.RESTS:
-                    raise jobs.HandedOver(int(RETRY_INTERVAL_SECONDS))
+                    raise jobs.HandedOver(ceil(self._runner.pauses.left(key)))
                 case Outcome.NOT_OURS:
                     await self._leave_unless_ours(job.id, job.worker_id)
-        except StorageError:
-            raise jobs.HandedOver(int(RETRY_INTERVAL_SECONDS)) from None
         except asyncio.CancelledError:
+            await self._runner.release(key)
             # The worker is stopping and takes this error for "put it back"; a cancellation would abort the job.
             raise jobs.HandedOver from None
         finally:
             self._state.job_ids.discard(job.id)
 
+    async def _take_up(self, key: int) -> SyncRun | None:
+        try:
+            return await self._runner.take_up(key)
+        except Exception as error:
+            _, seconds = self._runner.pauses.begin(key)
+            if not isinstance(error, StorageError):
+                log.error("sync_not_taken_up", key=key, error=type(error).__name__, where=_where(error))
+            raise jobs.HandedOver(ceil(seconds)) from None
+
     async def _leave_unless_ours(self, job_id: int, worker_id: int | None) -> None:
-        async with self._database.reading() as connection:
-            is_ours = await jobs.is_run_by(connection, job_id, worker_id)
+        try:
+            async with self._database.reading() as connection:
+                is_ours = await jobs.is_run_by(connection, job_id, worker_id)
+        except StorageError:
+            raise jobs.HandedOver(ceil(FIRST_PAUSE_SECONDS)) from None
         if not is_ours:
             leave_process("its syncs were taken over while it was silent")
 

@@ -7,13 +7,14 @@ the queue whose troubles they are to mend. A lock in the database lets one proce
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 from sqlalchemy import text
 
 from routiq_gql import metrics
 from routiq_gql.database.engine import Database
-from routiq_gql.errors import StorageError
+from routiq_gql.supervision import Supervisor
 from routiq_gql.sync.engine import Priority, SyncEngine
 from routiq_gql.sync.housekeeping import Housekeeping
 from routiq_gql.sync.postgres import jobs
@@ -21,6 +22,7 @@ from routiq_gql.sync.postgres.workers import introduce
 from routiq_gql.sync.scheduler import Scheduler
 
 LOOK_SECONDS = 2.0
+LONGEST_PAUSE_SECONDS = 5.0
 LOCK = 0x70617472  # "patr"; any number, the same for every process
 TIDY_STEPS = 20
 """Batches of unneeded rows removed in one look."""
@@ -53,6 +55,7 @@ class Patrol:
         state: WorkerState,
         housekeeping: Housekeeping,
         scheduler: Scheduler,
+        supervisor: Supervisor,
     ) -> None:
         self._database = database
         self._engine = engine
@@ -60,19 +63,29 @@ class Patrol:
         self._housekeeping = housekeeping
         self._scheduler = scheduler
         self._seen_idle: set[int] = set()
+        self._task = supervisor.task("patrol", "Syncs of workers that died are not rescued.", LONGEST_PAUSE_SECONDS)
+        self._scheduling = supervisor.task("scheduler", "Schedules start no syncs.")
+        self._tidying = supervisor.task("housekeeping", "Rows that are no longer needed are not removed.")
 
-    async def run(self, worker_id: Callable[[], int | None]) -> None:
-        """Look until cancelled."""
-        while True:
+    async def run(self, worker_id: Callable[[], int | None], note_alive: Callable[[], None]) -> None:
+        """Look until cancelled.
+
+        Args:
+            note_alive: Called when the worker has been at work for the time between two looks.
+        """
+        was_there = False
+
+        async def step() -> None:
+            nonlocal was_there
             number = worker_id()
+            if was_there and number is not None:
+                note_alive()
+            was_there = number is not None
             if number is not None:
-                try:
-                    await self._look(number)
-                except StorageError as error:
-                    log.warning("patrol_without_database", reason=error.message)
-                except Exception as error:
-                    log.error("patrol_broke", error=type(error).__name__)
+                await self._look(number)
             await asyncio.sleep(LOOK_SECONDS if number is not None else 0.05)
+
+        await self._task.repeat(step)
 
     async def _look(self, worker_id: int) -> None:
         await self._take_back(worker_id)
@@ -89,10 +102,10 @@ class Patrol:
         if stalled or lost:
             metrics.rescued(len(stalled) + len(lost))
             log.warning("syncs_rescued", from_silent_workers=len(stalled), without_job=len(lost))
-        await self._scheduler.step(self._engine)
+        await self._scheduling.attempt(partial(self._scheduler.step, self._engine))
         self._housekeeping.note_ended_sync()  # by whichever process
         for _ in range(TIDY_STEPS):
-            if not await self._housekeeping.step():
+            if not await self._tidying.attempt(self._housekeeping.step):
                 break
 
     async def _take_back(self, worker_id: int) -> None:

@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import URL
 
 from routiq_gql.database.postgresql import connect_settings
+from routiq_gql.supervision import SupervisedTask
 from routiq_gql.sync.postgres.jobs import conninfo
 
 EXIT_LOST = 75
@@ -35,10 +36,12 @@ def leave_process(reason: str) -> None:
 class Watchdog:
     """Looks after one worker process; a context manager."""
 
-    def __init__(self, url: URL, worker_id: Callable[[], int | None]) -> None:
+    def __init__(self, url: URL, worker_id: Callable[[], int | None], task: SupervisedTask) -> None:
         self._url = url
         self._worker_id = worker_id
         self._ended = threading.Event()
+        self._task = task
+        self._missed_by: int | None = None
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def __enter__(self) -> None:
@@ -46,17 +49,20 @@ class Watchdog:
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
+        self._task.ended()
 
     def _watch(self) -> None:
-        missed_by: int | None = None
         while not self._ended.wait(LOOK_SECONDS):
-            worker_id = self._worker_id()
-            if worker_id is None or self._is_heard(worker_id):
-                missed_by = None
-            elif missed_by == worker_id and not self._ended.is_set():  # twice, or it has only just woken up
-                leave_process("its heartbeat has stopped")
-            else:
-                missed_by = worker_id
+            self._task.attempt_blocking(self._look)
+
+    def _look(self) -> None:
+        worker_id = self._worker_id()
+        if worker_id is None or self._is_heard(worker_id):
+            self._missed_by = None
+        elif self._missed_by == worker_id and not self._ended.is_set():  # twice, or it has only just woken up
+            leave_process("its heartbeat has stopped")
+        else:
+            self._missed_by = worker_id
 
     def _is_heard(self, worker_id: int) -> bool:
         try:

@@ -110,6 +110,15 @@ export type SyncStep =
   /** Step 8, 87 to 100 %: storing active patients, all at once. */
   | 'STORING';
 
+/** What a running sync waits for before it resumes by itself. */
+export type WaitingFor =
+  /** Another attempt, after Cliniko did not answer as it should. */
+  | 'CLINIKO_RETRY'
+  /** The server's own database, which can't be used at the moment. */
+  | 'DATABASE'
+  /** Cliniko's rate limit. */
+  | 'RATE_LIMIT';
+
 export type SyncFragment = { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null };
 
 export type OverviewFragment = { __typename?: 'Dashboard', id: string, syncAvailable: boolean, currentSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, lastSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, patientStats: { __typename?: 'PatientStats', activePatients: number, patientsInCliniko: number, patientsWithRecent: number, patientsWithUpcoming: number, lastSyncTime?: string | null } };

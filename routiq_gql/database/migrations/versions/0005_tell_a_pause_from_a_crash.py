@@ -1,0 +1,24 @@
+"""Tell a pause from a crash, say what a sync waits for, and make room for a write that tries whether writing works"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from routiq_gql.database.columns import UtcDateTime
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("syncs", sa.Column("waiting_for", sa.String(length=16), nullable=True))
+    op.add_column("syncs", sa.Column("claimed_by", sa.String(length=64), nullable=True))
+    op.add_column("syncs", sa.Column("lost_claims", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("syncs", sa.Column("pauses", sa.Integer(), server_default="0", nullable=False))
+    op.create_table(
+        "write_probe",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("written_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )

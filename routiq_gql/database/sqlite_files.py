@@ -1,0 +1,88 @@
+"""Which files an SQLite database consists of while a process has it open, and whether they are still in their places.
+
+SQLite keeps using a file that was deleted or replaced under it, while each new connection opens what is at the path
+now: one process would serve two databases. So the files are compared by device and inode. Nothing here opens the
+database file itself: closing it would release SQLite's own locks on it.
+"""
+
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from routiq_gql.errors import DatabaseFileLost
+
+SUFFIXES = ("", "-wal", "-shm")
+"""The database, its write-ahead log, and the index of that. Source: SQLite, "Write-Ahead Logging"."""
+
+
+class SqliteFiles:
+    """The files of one database, held in place by a connection that does nothing else.
+
+    While it is open, no other connection removes the write-ahead log as the last one to close, so that all three files
+    stay the same for as long as the process lives.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._holder: sqlite3.Connection | None = None
+        self._known: dict[str, tuple[int, int]] = {}
+        self._lost: str | None = None
+
+    @property
+    def uri(self) -> str:
+        """What a connection opens. Once the files are held, one that is missing is not made again."""
+        return f"file:{quote(str(self._path.absolute()))}?mode={'rw' if self._known else 'rwc'}"
+
+    def hold(self, timeout_seconds: float) -> None:
+        """Open the database and remember its files.
+
+        Raises:
+            sqlite3.Error: It can't be opened.
+        """
+        if self._holder is not None:
+            return
+        holder = sqlite3.connect(self.uri, uri=True, timeout=timeout_seconds, check_same_thread=False)
+        try:
+            holder.isolation_level = None
+            holder.execute("PRAGMA journal_mode = WAL").close()
+            holder.execute("SELECT count(*) FROM sqlite_schema").close()  # from now on the files are in use
+        except BaseException:
+            holder.close()
+            raise
+        self._holder = holder
+        self._known = {suffix: identity for suffix in SUFFIXES if (identity := self._identity(suffix)) is not None}
+
+    def release(self) -> None:
+        """Let the write-ahead log go with the last connection. The database file itself stays the one to be found."""
+        holder, self._holder = self._holder, None
+        if holder is not None:
+            holder.close()
+        self._known = {suffix: identity for suffix, identity in self._known.items() if not suffix}
+
+    def check(self) -> None:
+        """Raise if a file is not the one that was opened.
+
+        Raises:
+            DatabaseFileLost: One is missing or another one; once raised, always.
+        """
+        if self._lost is None:
+            for suffix, known in self._known.items():
+                found = self._identity(suffix)
+                if found != known:
+                    what = "deleted" if found is None else "replaced"
+                    self._lost = (
+                        f"{self._path}{suffix} was {what} while this process was using it. Nothing more is written. "
+                        "Stop every process on this database, put the right file in place without old -wal and -shm "
+                        "files, and start again."
+                    )
+                    break
+        if self._lost is not None:
+            raise DatabaseFileLost(self._lost)
+
+    def _identity(self, suffix: str) -> tuple[int, int] | None:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            found = os.stat(f"{self._path}{suffix}")
+            return found.st_dev, found.st_ino
+        return None

@@ -1,0 +1,198 @@
+"""Keeps the tasks that live as long as the process alive, and knows which of them is failing.
+
+Each such task is a ``SupervisedTask`` in the process's one ``Supervisor``; ``/readyz`` reads it from there. An error of
+any kind ends an attempt and never the task: the next attempt follows after a pause that doubles from half a second to
+half a minute. One line is logged for each different failure and one for the recovery, however many attempts there were.
+"""
+
+import errno
+import os
+import time
+import traceback
+from asyncio import sleep
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
+
+import structlog
+
+from routiq_gql.errors import RoutiqError
+
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+MAX_FAILURES_TOLD = 20
+"""Different failures logged before a recovery. A task that fails in ever new ways must not fill the log."""
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+
+class SupervisedTask:
+    """One task that lives as long as the process, or one chore in the loop of another task.
+
+    Args:
+        name: What logs call it, and the name of the asyncio task or thread if it has its own.
+        consequence: A sentence for ``/readyz``: what doesn't happen while it fails.
+        longest_pause_seconds: Where the growing pause ends; short for what waits for a server that is away.
+
+    Attributes:
+        attempts_failed: How many attempts have failed in a row; 0 while all is well.
+    """
+
+    def __init__(self, name: str, consequence: str, longest_pause_seconds: float = LONGEST_PAUSE_SECONDS) -> None:
+        self.name = name
+        self.consequence = consequence
+        self.attempts_failed = 0
+        self._longest = longest_pause_seconds
+        self._pause = 0.0
+        self._failed_at = self._recovered_at = self._began_failing_at = 0.0
+        self._told: set[tuple[str, str]] = set()
+        self._is_told = False
+
+    @property
+    def pause_seconds(self) -> float:
+        """How long the next attempt has to wait from now; 0 while all is well."""
+        return max(0.0, self._failed_at + self._pause - time.monotonic()) if self.attempts_failed else 0.0
+
+    def failed(self, error: Exception) -> None:
+        """Note that an attempt ended with ``error``."""
+        now = time.monotonic()
+        if not self.attempts_failed:
+            # One that fails again at once after its recovery has not really recovered: the pause keeps growing.
+            if now - self._recovered_at > self._pause:
+                self._pause = 0.0
+                self._told.clear()
+            self._began_failing_at = now
+            self._is_told = False
+        self.attempts_failed += 1
+        self._failed_at = now
+        self._pause = min(self._longest, self._pause * 2 or FIRST_PAUSE_SECONDS)
+        reason = _reason(error)
+        kind = (type(error).__name__, reason)
+        if kind not in self._told and len(self._told) < MAX_FAILURES_TOLD:
+            self._told.add(kind)
+            self._is_told = True
+            where = traceback.format_tb(error.__traceback__)[-4:]
+            log.error("task_failing", task=self.name, error=kind[0], reason=reason, where=where)
+
+    def succeeded(self) -> None:
+        """Note that it does its work (again)."""
+        if not self.attempts_failed:
+            return
+        now = time.monotonic()
+        if self._is_told:
+            seconds = round(now - self._began_failing_at, 1)
+            log.info("task_recovered", task=self.name, seconds=seconds, attempts_failed=self.attempts_failed)
+        self.attempts_failed = 0
+        self._recovered_at = now
+
+    def ended(self) -> None:
+        """Note that there is nothing to do for it any more, so that its last failure is no trouble."""
+        self.attempts_failed = 0
+
+    async def attempt(self, step: Callable[[], Awaitable[T]]) -> T | None:
+        """What ``step`` returns; ``None`` when it failed, or must not be tried again yet."""
+        if self.pause_seconds:
+            return None
+        try:
+            result = await step()
+        except Exception as error:
+            self.failed(error)
+            return None
+        self.succeeded()
+        return result
+
+    def attempt_blocking(self, step: Callable[[], T]) -> T | None:
+        """The same in a thread."""
+        if self.pause_seconds:
+            return None
+        try:
+            result = step()
+        except Exception as error:
+            self.failed(error)
+            return None
+        self.succeeded()
+        return result
+
+    async def repeat(
+        self,
+        step: Callable[[], Awaitable[object]],
+        *,
+        pause: Callable[[float], Awaitable[None]] = sleep,
+        may_continue: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Call ``step`` again and again, which itself waits for what is to be done next.
+
+        Args:
+            pause: Waits after a failure; may return early.
+        """
+        try:
+            while may_continue():
+                await self.attempt(step)
+                while self.pause_seconds and may_continue():
+                    await pause(self.pause_seconds)
+        finally:
+            self.ended()
+
+    async def until_done(self, step: Callable[[], Awaitable[object]]) -> None:
+        """Call ``step`` until it returns without an error."""
+        try:
+            while True:
+                await self.attempt(step)
+                if not self.attempts_failed:
+                    return
+                await sleep(self.pause_seconds)
+        finally:
+            self.ended()
+
+
+class Supervisor:
+    """All supervised tasks of one process."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, SupervisedTask] = {}
+
+    def __iter__(self) -> Iterator[SupervisedTask]:
+        return iter(list(self._tasks.values()))
+
+    def task(self, name: str, consequence: str, longest_pause_seconds: float = LONGEST_PAUSE_SECONDS) -> SupervisedTask:
+        """Register a task; see ``SupervisedTask``."""
+        return self.add(SupervisedTask(name, consequence, longest_pause_seconds))
+
+    def add(self, task: SupervisedTask) -> SupervisedTask:
+        """Register a task that was made elsewhere, in the place of an earlier one of the same name."""
+        self._tasks[task.name] = task
+        return task
+
+    def problem(self) -> str | None:
+        """A sentence about the task that has failed longest in a row; ``None`` while all is well."""
+        failing = max(self, key=lambda task: task.attempts_failed, default=None)
+        if failing is None or not failing.attempts_failed:
+            return None
+        return f"{failing.consequence} The server tries again by itself; its log says why (task “{failing.name}”)."
+
+
+def descriptor_shortage() -> str | None:
+    """A sentence when this process, or the whole machine, can't open another file at the moment."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return shortage_sentence(error)
+    return None
+
+
+def shortage_sentence(error: OSError) -> str | None:
+    """The same about an error that was met."""
+    if error.errno == errno.EMFILE:
+        return "Too many open files: raise the limit of this process with `ulimit -n` (LimitNOFILE in systemd)."
+    if error.errno == errno.ENFILE:
+        return "Too many open files on this machine: raise fs.file-max, or end what keeps so many open."
+    return None
+
+
+def _reason(error: Exception) -> str:
+    """What may be logged of an error: sentences of ours and the system's, never a text that may quote a row."""
+    if isinstance(error, RoutiqError):
+        return error.message
+    if isinstance(error, OSError) and error.errno is not None:
+        return shortage_sentence(error) or os.strerror(error.errno)
+    return ""

@@ -1,0 +1,94 @@
+"""Whether this process can do its work: the database can be read and written, and no lasting task fails.
+
+``/readyz`` asks. The database is read each time, and written at most every ten seconds. A database that takes long does
+not keep the answer waiting: the look continues, later questions share it, and meanwhile the answer is that it takes
+long.
+"""
+
+import asyncio
+import time
+
+from routiq_gql.database.engine import Database
+from routiq_gql.database.probe import write_probe
+from routiq_gql.database.syncs import active_sync
+from routiq_gql.errors import DatabaseFileLost
+from routiq_gql.supervision import SupervisedTask, Supervisor, descriptor_shortage
+from routiq_gql.sync.pauses import Pauses
+
+WRITE_INTERVAL_SECONDS = 10.0
+ANSWER_SECONDS = 3.0
+"""How long a question waits for the database. A write may wait a little less for other writers."""
+WRITE_PATIENCE_SECONDS = 2.0
+PROBED_ORGANIZATION = "-"
+"""Asked about only to see whether the database can be read."""
+
+FILE_LOST = (
+    "The database file was deleted or replaced while the server was using it. The server stops; its log says more."
+)
+CANT_BE_READ = "The database can't be used at the moment."
+CANT_BE_WRITTEN = "The database takes no changes at the moment: its disk is full, or it is locked. The log says more."
+SYNCS_PAUSE = "Syncs wait because the database could not be used. They resume by themselves; the log says why."
+TAKES_LONG = "The database has not answered for some seconds: it is busy, or another program keeps it locked."
+
+
+class Readiness:
+    """What keeps this process from doing its work. Close it."""
+
+    def __init__(self, database: Database, supervisor: Supervisor, pauses: Pauses) -> None:
+        self._database = database
+        self._supervisor = supervisor
+        self._pauses = pauses
+        self._looking: asyncio.Task[str | None] | None = None
+        self._wrote_at: float | None = None
+        self._write_problem: str | None = None
+        self._check = SupervisedTask("readiness check", "")  # for its log lines only: one per failure and recovery
+
+    async def problem(self) -> str | None:
+        """The first problem in one sentence, with no path or name in it; ``None`` when there is none."""
+        found = await self._database_problem()
+        if found is not None:
+            return found
+        if self._pauses.count:
+            return SYNCS_PAUSE
+        return self._supervisor.problem()
+
+    async def close(self) -> None:
+        """End what runs."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait({self._looking})
+
+    async def _database_problem(self) -> str | None:
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look(), name="readiness")
+        done, _ = await asyncio.wait({self._looking}, timeout=ANSWER_SECONDS)
+        if not done:
+            return TAKES_LONG
+        return self._looking.result()
+
+    async def _look(self) -> str | None:
+        try:
+            async with self._database.reading() as connection:
+                await active_sync(connection, PROBED_ORGANIZATION)
+        except DatabaseFileLost:
+            return FILE_LOST
+        except Exception as error:
+            self._check.failed(error)
+            return descriptor_shortage() or CANT_BE_READ
+        if self._wrote_at is None or time.monotonic() - self._wrote_at >= WRITE_INTERVAL_SECONDS:
+            self._write_problem = await self._write()
+            self._wrote_at = time.monotonic()
+        return self._write_problem
+
+    async def _write(self) -> str | None:
+        try:
+            self._database.check_space()
+            async with self._database.writing(WRITE_PATIENCE_SECONDS) as connection:
+                await write_probe(connection)
+        except DatabaseFileLost:
+            return FILE_LOST
+        except Exception as error:
+            self._check.failed(error)
+            return descriptor_shortage() or CANT_BE_WRITTEN
+        self._check.succeeded()
+        return None

@@ -1,0 +1,180 @@
+"""A pause is not a crash: what a sync shows while its database can't be used, how long it waits, what is counted."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event, select, text, update
+
+from routiq_gql.clock import utc_now
+from routiq_gql.database.syncs import SYNC, take_up
+from routiq_gql.emulator import EMULATED_API_KEY, RecordedRequest, generated_clinic
+from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.settings import Settings
+from routiq_gql.sync import pauses, runner
+from routiq_gql.sync.pauses import Pauses
+from routiq_gql.sync.progress import SyncSnapshot, SyncState, WaitingFor
+from routiq_gql.viewer import LOCAL_OPERATOR
+from tests.sync.clinic import LIMIT_SECONDS, follow, start
+from tests.sync.conftest import Cliniko
+
+POSTGRES_FULL = """
+    CREATE FUNCTION full_disk() RETURNS trigger AS
+    $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$ LANGUAGE plpgsql;
+    CREATE TRIGGER full_disk BEFORE INSERT ON mirrored_patients FOR EACH ROW EXECUTE FUNCTION full_disk();
+"""
+
+
+@asynccontextmanager
+async def full_disk(runtime: Runtime) -> AsyncIterator[None]:
+    """While the block runs, no page of patients can be stored, but the sync's own row can: as on a real full disk."""
+    if runtime.database.path is not None:
+        engine = runtime.database._engine.sync_engine
+        async with runtime.database.reading() as connection:
+            pages = (await connection.execute(text("PRAGMA page_count"))).scalar_one()
+
+        def limit(connection, _entry, _fairy):
+            connection.execute(f"PRAGMA max_page_count = {limited[0]}").close()
+
+        limited = [pages]
+        event.listen(engine, "checkout", limit)
+        yield
+        limited[0] = 2**30
+        return
+    async with runtime.database.writing() as connection:
+        await connection.exec_driver_sql(POSTGRES_FULL, execution_options={"no_parameters": True})
+    yield
+    async with runtime.database.writing() as connection:
+        await connection.execute(text("DROP TRIGGER full_disk ON mirrored_patients"))
+
+
+async def row_of(runtime: Runtime, sync_id: str):
+    async with runtime.database.reading() as connection:
+        return (await connection.execute(select(SYNC).where(SYNC.c.sync_id == sync_id))).one()
+
+
+async def until_shown(runtime: Runtime, sync_id: str, number: int) -> SyncSnapshot:
+    """The snapshot while the sync pauses, at the earliest in its pause of that number."""
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while True:
+            row = await row_of(runtime, sync_id)
+            snapshot = await runtime.syncs.status(LOCAL_OPERATOR, sync_id)
+            if row.pauses >= number and snapshot.waiting_for is not None:
+                return snapshot
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pauses, "FIRST_PAUSE_SECONDS", 0.5)
+    monkeypatch.setattr(pauses, "LONGEST_PAUSE_SECONDS", 0.5)
+
+
+@pytest.mark.both_databases
+@pytest.mark.usefixtures("_short_pauses")
+async def test_pauses_are_shown_and_are_no_crashes(runtime: Runtime, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch):
+    """A full disk is shown as a wait, however often it is met, and with new space the sync ends right."""
+    monkeypatch.setattr(runner, "MAX_LOST_CLAIMS", 0)
+    cliniko.emulator.clinic = generated_clinic(600, utc_now())
+    async with full_disk(runtime):
+        sync_id = await start(runtime)
+        shown = await until_shown(runtime, sync_id, 3)
+        assert (shown.waiting_for, shown.current_step) == (WaitingFor.DATABASE, "Waiting for the database…")
+        assert shown.resumes_at is not None
+        assert not shown.is_terminal
+        assert "Syncs wait" in str(await runtime.readiness.problem())
+        row = await row_of(runtime, sync_id)
+        assert row.epoch >= 3
+        assert (row.lost_claims, row.claimed_by) == (0, None)
+    last = (await follow(runtime, sync_id))[-1]
+    assert last.status is SyncState.COMPLETED
+    assert (last.waiting_for, last.resumes_at) == (None, None)
+    assert (await row_of(runtime, sync_id)).pauses == 0
+    assert await runtime.readiness.problem() is None
+    lines = await runtime.syncs.log(LOCAL_OPERATOR, sync_id)
+    assert sum("the sync waits and resumes by itself" in line.message for line in lines) == 1
+
+
+@pytest.mark.both_databases
+async def test_a_sync_with_which_processes_die_without_progress_fails_at_last(
+    settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
+):
+    """A sync that kills each process that runs it fails in the end instead of killing the next one."""
+    monkeypatch.setattr(runner, "MAX_LOST_CLAIMS", 2)
+    async with open_runtime(settings, run_syncs=False) as runtime:
+        await runtime.connections.connect(LOCAL_OPERATOR, "org_1", EMULATED_API_KEY, cliniko.base_url, check=False)
+        begun = await runtime.syncs.start(LOCAL_OPERATOR, "org_1")
+        for number in range(4):  # three processes died: those before the last one
+            async with runtime.database.writing() as connection:
+                row = await take_up(connection, begun.sync.key, f"process {number}", {})
+                assert row is not None
+        assert (row.epoch, row.lost_claims) == (4, 3)
+    async with open_runtime(settings) as runtime:
+        last = (await follow(runtime, begun.sync.sync_id))[-1]
+    assert last.failure is not None
+    assert last.failure.code == "INTERNAL"
+
+
+@pytest.mark.both_databases
+async def test_a_stop_on_purpose_and_progress_are_not_counted(settings: Settings, cliniko: Cliniko):
+    """Restarts for upgrades never add up to a failure, and a page that was stored resets what was counted."""
+    reached = asyncio.Event()
+    cliniko.emulator.latency_seconds = 0.1
+
+    def note(request: RecordedRequest) -> None:
+        if request.resource == "patients" and request.values("per_page") != ["1"]:
+            reached.set()
+
+    cliniko.emulator.after_request = note
+    async with open_runtime(settings) as first:
+        await first.connections.connect(LOCAL_OPERATOR, "org_1", EMULATED_API_KEY, cliniko.base_url, check=False)
+        begun = await first.syncs.start(LOCAL_OPERATOR, "org_1")
+        async with first.database.writing() as connection:
+            await connection.execute(update(SYNC).values(lost_claims=7))
+        async with asyncio.timeout(LIMIT_SECONDS):
+            await reached.wait()
+        row = await row_of(first, begun.sync.sync_id)
+        assert row.lost_claims == 0, "the credentials were checked, which is progress"
+        assert row.claimed_by is not None
+    async with open_runtime(settings, run_syncs=False) as idle:
+        row = await row_of(idle, begun.sync.sync_id)
+        assert row.completed_at is None
+        assert (row.lost_claims, row.claimed_by) == (0, None)
+
+
+def test_pauses_grow_until_there_is_progress(monkeypatch: pytest.MonkeyPatch):
+    """A disk that stays full for a day costs an attempt a minute, and the count goes along to the next process."""
+    now = 1000.0
+    monkeypatch.setattr(pauses.time, "monotonic", lambda: now)
+    counted = Pauses()
+    assert [counted.begin(1)[1] for _ in range(6)] == [5, 10, 20, 40, 60, 60]
+    assert counted.left(1) == 60
+    assert Pauses().begin(1, earlier=3) == (4, 40)
+    now += 60
+    assert (counted.left(1), counted.count) == (0, 1)
+    now += 16
+    assert counted.count == 0, "it was claimed elsewhere, or is all right"
+    counted.end(1)
+    assert counted.begin(1) == (1, 5)
+    now += 10_000
+    counted.begin(2)
+    assert counted.left(1) == 0
+    assert len(counted._pauses) == 1, "what was never heard of again is forgotten"
+
+
+@pytest.mark.both_databases
+async def test_the_time_limit_counts_from_the_start_of_the_sync(settings: Settings, cliniko: Cliniko):
+    """A sync whose server was down for longer than the limit fails at once, without a question to Cliniko."""
+    async with open_runtime(settings, run_syncs=False) as idle:
+        await idle.connections.connect(LOCAL_OPERATOR, "org_1", EMULATED_API_KEY, cliniko.base_url, check=False)
+        begun = await idle.syncs.start(LOCAL_OPERATOR, "org_1")
+        async with idle.database.writing() as connection:
+            await connection.execute(update(SYNC).values(started_at=utc_now() - timedelta(hours=7)))
+    async with open_runtime(settings) as runtime:
+        last = (await follow(runtime, begun.sync.sync_id))[-1]
+    assert last.failure is not None
+    assert last.failure.code == "TIME_LIMIT"
+    assert "counted from its start" in last.failure.message
+    assert cliniko.emulator.requests == []

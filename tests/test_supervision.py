@@ -1,0 +1,102 @@
+"""What keeps a lasting task alive: any error ends an attempt only, the pause grows, and the log gets few lines."""
+
+import asyncio
+import errno
+
+import pytest
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from structlog.testing import capture_logs
+
+from routiq_gql import supervision
+from routiq_gql.errors import StorageError
+from routiq_gql.supervision import SupervisedTask, Supervisor
+
+PRIVATE = "Zoë Quist, zoe@example.com"
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "FIRST_PAUSE_SECONDS", 0.001)
+
+
+async def test_one_line_for_each_different_failure_and_one_for_the_recovery():
+    """However often the task fails, the log says once why, and once that all is well; readiness names the task."""
+    supervisor = Supervisor()
+    task = supervisor.task("chore", "Nothing is done.", 0.004)
+    errors = [
+        OSError(errno.EMFILE, "x"),
+        StorageError("The disk is full."),
+        PoolTimeout(PRIVATE),
+        RuntimeError(PRIVATE),
+    ]
+    attempts, done = 0, asyncio.Event()
+
+    async def step() -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts <= 40:
+            assert attempts == 1 or "Nothing is done." in supervisor.problem()
+            raise errors[attempts % 4]
+        done.set()
+        await asyncio.sleep(60)
+
+    with capture_logs() as logged:
+        running = asyncio.create_task(task.repeat(step))
+        async with asyncio.timeout(20):
+            await done.wait()
+        task.succeeded()
+        assert supervisor.problem() is None
+        running.cancel()
+        await asyncio.wait({running})
+    assert running.cancelled(), "a cancellation is let through"
+    failing = [line for line in logged if line["event"] == "task_failing"]
+    assert {line["error"] for line in failing} == {"OSError", "StorageError", "TimeoutError", "RuntimeError"}
+    assert len(failing) == 4
+    assert any("ulimit -n" in line["reason"] for line in failing)
+    (recovered,) = (line for line in logged if line["event"] == "task_recovered")
+    assert recovered["attempts_failed"] == 40
+    assert PRIVATE not in str(logged)
+
+
+def test_the_pause_doubles_up_to_a_limit_and_starts_anew_after_a_lasting_recovery(monkeypatch: pytest.MonkeyPatch):
+    """A server that is down is not asked a thousand times a second, and a new trouble begins with a short pause."""
+    now = 1000.0
+    monkeypatch.setattr(supervision.time, "monotonic", lambda: now)
+    monkeypatch.setattr(supervision, "FIRST_PAUSE_SECONDS", 0.5)
+    task = SupervisedTask("chore", "Nothing is done.")
+
+    def fail() -> float:
+        nonlocal now
+        task.failed(RuntimeError())
+        pause = task.pause_seconds
+        now += pause
+        return pause
+
+    assert [fail() for _ in range(8)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
+    task.succeeded()
+    now += 1
+    assert fail() == 30, "it had not really recovered"
+    task.succeeded()
+    now += 31
+    assert fail() == 0.5
+
+
+async def test_what_is_done_only_when_needed_leaves_no_trouble_behind():
+    """A task that ends with its work is not reported for ever because its last attempt failed."""
+    supervisor = Supervisor()
+    task = supervisor.task("chore", "Nothing is done.")
+    failures = [RuntimeError(), RuntimeError()]
+
+    async def step() -> None:
+        if failures:
+            raise failures.pop()
+
+    async with asyncio.timeout(20):
+        await task.until_done(step)
+    task.failed(RuntimeError())
+    assert supervisor.problem() is not None
+    running = asyncio.create_task(task.until_done(step))
+    running.cancel()
+    await asyncio.wait({running})
+    task.ended()
+    assert supervisor.problem() is None
