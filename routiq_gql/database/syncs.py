@@ -151,9 +151,16 @@ async def append_lines(
     await connection.execute(insert(LOG), rows)
 
 
-async def log_after(connection: AsyncConnection, key: int, seq: int, limit: int) -> Sequence[Row[Any]]:
-    """At most ``limit`` lines with a number above ``seq``, ascending."""
+async def log_after(
+    connection: AsyncConnection, key: int, seq: int, limit: int, sync_id: str | None = None
+) -> Sequence[Row[Any]]:
+    """At most ``limit`` lines with a number above ``seq``, ascending.
+
+    With ``sync_id``, none if the number is that of another sync by now.
+    """
     query = select(LOG).where(LOG.c.sync_key == key, LOG.c.seq > seq).order_by(LOG.c.seq).limit(limit)
+    if sync_id is not None:
+        query = query.where(select(SYNC.c.key).where(SYNC.c.key == key, SYNC.c.sync_id == sync_id).exists())
     return (await connection.execute(query)).all()
 
 

@@ -35,6 +35,7 @@ from routiq_gql.sync.progress import (
 from routiq_gql.sync.start_limit import require_rest
 from routiq_gql.sync.store import end_with_failure, log_line_of, snapshot_of
 from routiq_gql.sync.subscriptions import Subscriptions
+from routiq_gql.sync.topics import DashboardTopic, SyncTopic
 from routiq_gql.viewer import Viewer
 
 MAX_PAGE = 100
@@ -194,18 +195,18 @@ class SyncService:
             SyncNotFound: Unknown, or another organization's.
             RateLimited: Too many subscriptions to the organization are open.
         """
-        with self._bus.subscribe(sync_id) as news:
-            first = await self.status(viewer, sync_id)
-            with self.subscriptions.counted(first.organization_id):
-                snapshot: SyncSnapshot | None = first
-                version = 0
-                while True:
-                    if snapshot is not None and snapshot.version > version:
-                        yield snapshot
-                        if snapshot.is_terminal:
-                            return
-                        version = snapshot.version
-                    snapshot = await news.wait(self._wait_seconds) or await self._reread(viewer, sync_id)
+        first = await self.status(viewer, sync_id)
+        topic, version = SyncTopic.of(first), 0
+        with self.subscriptions.counted(first.organization_id), self._bus.subscribe(topic) as news:
+            # Read again, as a change since the first reading was not published to this subscription.
+            snapshot = first if first.is_terminal else await self._reread(viewer, sync_id) or first
+            while True:
+                if topic.require(snapshot).version > version:
+                    yield snapshot
+                    if snapshot.is_terminal:
+                        return
+                    version = snapshot.version
+                snapshot = await news.wait(self._wait_seconds) or await self._reread(viewer, sync_id) or snapshot
 
     async def watch_log(self, viewer: Viewer, sync_id: str, after: int | None = None) -> AsyncGenerator[LogLine, None]:
         """Every log line behind ``after`` once and in order, old ones first, then live; ends after the sync's end.
@@ -239,7 +240,7 @@ class SyncService:
                     limit = min(LOG_BATCH, snapshot.last_log_seq - seq)
                     try:
                         async with self._database.reading() as connection:
-                            rows = await log_after(connection, snapshot.key, seq, limit)
+                            rows = await log_after(connection, snapshot.key, seq, limit, sync_id)
                     except DatabaseAway:
                         await asyncio.sleep(REREAD_SECONDS_ELSEWHERE)
                         continue
@@ -260,7 +261,7 @@ class SyncService:
             Forbidden: It is not the viewer's.
         """
         self._audit.require(viewer, organization_id, Action.READ)
-        with self.subscriptions.counted(organization_id), self._bus.subscribe(organization_id) as news:
+        with self.subscriptions.counted(organization_id), self._bus.subscribe(DashboardTopic(organization_id)) as news:
             shown: Dashboard | None = None
             while True:
                 try:

@@ -41,6 +41,10 @@ class Gate:
         self._opened.clear()
         self._reached.clear()
 
+    def keep(self) -> None:
+        """Let everything through but the requests that are held now."""
+        self._held = ""
+
     def open(self) -> None:
         """Let everything through."""
         self._held = ""
