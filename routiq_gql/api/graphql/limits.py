@@ -22,6 +22,8 @@ from graphql import (
 )
 from strawberry.extensions import ParserCache, ValidationCache
 
+from routiq_gql.api.graphql.documents import DOCUMENTS
+
 MAX_QUERY_CHARACTERS = 65_536
 """Of one document; what takes longer to read than a thousand tokens should is comments, commas or one long string."""
 TOO_LONG_A_DOCUMENT = f"A GraphQL document may have {MAX_QUERY_CHARACTERS:,} characters. Send a shorter one."
@@ -32,16 +34,14 @@ MAX_ALIASES = 50
 MAX_ROOT_FIELDS = 20
 MAX_DIRECTIVES = 50
 
-REMEMBERED_DOCUMENTS = 100
-"""Parsed and validated documents kept, the last ones used: some megabytes at the most."""
-
 
 class OperationLimits(ParserCache, ValidationCache):
     """Parses and validates within the limits; a document that was seen lately is not parsed or validated again."""
 
     def __init__(self) -> None:
-        ParserCache.__init__(self, maxsize=REMEMBERED_DOCUMENTS)
-        ValidationCache.__init__(self, maxsize=REMEMBERED_DOCUMENTS)
+        super().__init__()
+        self.cached_parse_document = DOCUMENTS.parse
+        self.cached_validate_document = DOCUMENTS.validate
 
     def on_operation(self) -> Iterator[None]:
         self.execution_context.parse_options["max_tokens"] = MAX_TOKENS

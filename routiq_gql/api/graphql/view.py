@@ -106,7 +106,7 @@ class GraphQLDoor(GraphQL[Context, None]):
             connection_init_wait_timeout=timedelta(seconds=CONNECTION_INIT_SECONDS),
         )
         self._default_organization = default_organization
-        self._shared_results = SharedResults()
+        self._shared_results = SharedResults(self.encode_json)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
