@@ -6,13 +6,23 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Table, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.tables import AuditRow, Base, Mirror, MirroredAppointment, MirroredAttendee, Sync, SyncLog
+from routiq_gql.database.tables import (
+    AuditRow,
+    Base,
+    KeyPace,
+    Mirror,
+    MirroredAppointment,
+    MirroredAttendee,
+    Sync,
+    SyncLog,
+)
 
 SYNC = Base.metadata.tables[Sync.__tablename__]
 LOG = Base.metadata.tables[SyncLog.__tablename__]
 MIRROR = Base.metadata.tables[Mirror.__tablename__]
 APPOINTMENT = Base.metadata.tables[MirroredAppointment.__tablename__]
 AUDIT = Base.metadata.tables[AuditRow.__tablename__]
+PACE = Base.metadata.tables[KeyPace.__tablename__]
 ATTENDEE = Base.metadata.tables[MirroredAttendee.__tablename__]
 
 
@@ -25,11 +35,13 @@ class Cutoffs:
         history: Syncs that ended before are removed, but for the one that readers see the result of; and what the
             audit log has from before.
         appointments: Mirrored appointments that began before are removed, with who attended them.
+        paces: The pace of an API key that was not used since is removed. It has long been like that of a new one.
     """
 
     log: datetime
     history: datetime
     appointments: datetime
+    paces: datetime
 
 
 async def prune_batch(connection: AsyncConnection, cutoffs: Cutoffs, size: int) -> bool:
@@ -43,6 +55,8 @@ async def prune_batch(connection: AsyncConnection, cutoffs: Cutoffs, size: int) 
     if await _remove(connection, SYNC, forgotten, size):
         return True
     if await _remove(connection, AUDIT, AUDIT.c.time < cutoffs.history, size):
+        return True
+    if await _remove(connection, PACE, (PACE.c.free_at < cutoffs.paces) & (PACE.c.held_until < cutoffs.paces), size):
         return True
     past = APPOINTMENT.c.generation.in_(shown) & (APPOINTMENT.c.starts_at < cutoffs.appointments)
     past_classes = select(APPOINTMENT.c.generation, APPOINTMENT.c.id).where(past, APPOINTMENT.c.kind == "group")

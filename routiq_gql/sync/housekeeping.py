@@ -15,6 +15,8 @@ from routiq_gql.settings import Settings
 ROWS_PER_STEP = 2_000
 """Rows removed in one transaction; some 20 ms."""
 PRUNING_INTERVAL_SECONDS = 3600.0
+KEEP_PACES = timedelta(days=1)
+"""Of API keys that are not used; a pace matters for some minutes at the most."""
 
 
 class Housekeeping:
@@ -54,4 +56,5 @@ class Housekeeping:
             log=now - timedelta(days=settings.keep_log_days),
             history=now - timedelta(days=settings.keep_history_days),
             appointments=now - timedelta(days=settings.recent_days),
+            paces=now - KEEP_PACES,
         )

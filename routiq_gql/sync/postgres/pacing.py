@@ -45,6 +45,7 @@ class SharedPacer(Pacer):
     def hold(self, seconds: float) -> None:
         # Written with the next turn, which whoever was told to hold takes at once.
         self._unwritten_hold = max(self._unwritten_hold, seconds)
+        super().hold(seconds)  # for as long as this object is to be kept
 
     async def _take(self) -> float:
         early = self._step * (BURST - 1)

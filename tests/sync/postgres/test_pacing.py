@@ -71,3 +71,19 @@ async def test_a_hold_holds_everybody_with_the_key(databases):
 def test_without_a_pace_nothing_is_shared(databases):
     """For an emulated Cliniko on this machine no request needs the database."""
     assert not isinstance(shared_pacers(databases[0], 0).pacer_for("MS0xabc"), SharedPacer)
+
+
+async def test_a_hold_that_is_not_written_yet_is_kept(databases):
+    """A client that is told to hold and gives up at once does not take the hold with it."""
+    registry = shared_pacers(databases[0], 600)
+    await registry.pacer_for("MS0xabc").wait_turn()
+    registry.pacer_for("MS0xabc").hold(0.5)
+    assert len(registry) == 1
+    began = time.monotonic()
+    async with asyncio.timeout(LIMIT_SECONDS):
+        await registry.pacer_for("MS0xabc").wait_turn()
+    assert time.monotonic() - began >= 0.4
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while len(registry):  # until the hold is over
+            await asyncio.sleep(0.05)
+            registry.pacer_for("MS0xabf")
