@@ -93,7 +93,11 @@ class Settings(BaseSettings):
         5, ge=0, le=300, description="Seconds that a stopping server gives open streams and running syncs."
     )
     heartbeat_seconds: float = Field(
-        15, gt=0, le=60, description="Seconds between comments on a silent event stream, so that proxies keep it open."
+        15,
+        gt=0,
+        le=60,
+        description="Seconds between `heartbeat` events on a silent event stream, so that proxies keep it open and "
+        "clients notice a lost connection.",
     )
     reread_seconds: float = Field(
         5, gt=0, le=60, description="Seconds after which a watcher reads the database again, whatever it was told."

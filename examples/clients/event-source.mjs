@@ -33,22 +33,48 @@ async function address() {
   return `${plain}?token=${data.createStreamToken.token}`;
 }
 
-// Reconnecting: EventSource does it by itself, three seconds after the line was lost, and says with Last-Event-ID what it
-// has seen last: the server goes on from there, so no log line is lost or repeated. Close it at the end of the sync.
-const source = new EventSource(await address());
+// Reconnecting: EventSource does it by itself three seconds after it noticed that the connection is lost, and sends
+// Last-Event-ID: the server resumes behind that event, so no log line is lost or repeated. It does not notice a connection
+// that is silent for ever, as after a laptop has slept. So this program opens another one after 45 s without any event; the
+// server sends a heartbeat every 15 s. Close it at the end of the sync.
+const SILENCE_MS = Number(process.env.SILENCE_MS ?? 45_000);
+let lastEventId = '';
 
-source.onerror = () => {
-  if (source.readyState === EventSource.CONNECTING) console.log('The line is lost, trying again…');
-};
-source.addEventListener('log', ({ data }) => {
-  const line = JSON.parse(data);
-  console.log(`${line.time} ${line.level} ${line.message}`);
-});
-source.onmessage = ({ data }) => {
-  const sync = JSON.parse(data);
-  console.log(`${sync.progress_percentage} % ${sync.current_step}`);
-  if (['completed', 'failed'].includes(sync.status)) {
-    source.close();
-    console.log('The sync has ended.');
-  }
-};
+async function follow() {
+  const url = new URL(await address());
+  if (lastEventId) url.searchParams.set('lastEventId', lastEventId);
+  const source = new EventSource(url);
+  let watchdog;
+  const heard = (event) => {
+    lastEventId = event?.lastEventId || lastEventId;
+    clearTimeout(watchdog);
+    watchdog = setTimeout(() => {
+      console.log('The connection is silent, opening another one…');
+      source.close();
+      void follow();
+    }, SILENCE_MS);
+  };
+  heard();
+  source.onopen = () => heard();
+  source.onerror = () => {
+    if (source.readyState === EventSource.CONNECTING) console.log('Connection lost, trying again…');
+  };
+  source.addEventListener('heartbeat', heard);
+  source.addEventListener('log', (event) => {
+    heard(event);
+    const line = JSON.parse(event.data);
+    console.log(`${line.time} ${line.level} ${line.message}`);
+  });
+  source.onmessage = (event) => {
+    heard(event);
+    const sync = JSON.parse(event.data);
+    console.log(`${sync.progress_percentage} % ${sync.current_step}`);
+    if (['completed', 'failed'].includes(sync.status)) {
+      clearTimeout(watchdog);
+      source.close();
+      console.log('The sync has ended.');
+    }
+  };
+}
+
+await follow();

@@ -28,6 +28,9 @@ from routiq_gql.viewer import Viewer
 RETRY_MILLISECONDS = 3000
 """How long a client waits before it reconnects."""
 
+LAST_EVENT_ID_PARAMETER = "lastEventId"
+"""How event-source-polyfill resumes, as it sends no header of its own across origins."""
+
 _EVENT_ID = re.compile(r"(\d{1,9})\.(\d{1,9})", re.ASCII)
 
 
@@ -71,9 +74,11 @@ def _seen(request: Request) -> Position:
     Raises:
         BadInput: ``?after=`` is no event id.
     """
-    # A reconnecting browser repeats the address with its old ``after``; what it has seen since is in the header.
-    if header := _position(request.headers.get("last-event-id", "")):
-        return header
+    # A reconnecting browser repeats the address with its old ``after``; the header, or the parameter that
+    # event-source-polyfill sends instead of it, holds what the browser has seen since.
+    resumed = request.headers.get("last-event-id") or request.query_params.get(LAST_EVENT_ID_PARAMETER, "")
+    if position := _position(resumed):
+        return position
     after = request.query_params.get("after", "")
     position = _position(after) if after else NOTHING_SEEN
     if position is None:
