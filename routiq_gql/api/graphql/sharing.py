@@ -82,7 +82,7 @@ class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
         execute = super().execute_operation
         if self.operation.operation is not OperationType.SUBSCRIPTION:
             return execute(serially)
-        key = (id(self.operation), repr(self.variable_values.coerced), _sight_of(self.context_value.viewer))
+        key = (id(self.operation), repr(self.variable_values.coerced), _sight_of(self.context_value.reader))
         results: SharedResults = self.context_value.shared_results
         return results.result_of(key, self.operation, self.root_value, lambda: execute(serially))
 
