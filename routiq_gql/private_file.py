@@ -1,12 +1,47 @@
-"""Writes small files that are for their owner only, whole or not at all: encryption keys, and who may ask."""
+"""Small files that only their owner may write: encryption keys, and who may ask.
+
+They are written whole or not at all. A file that others could have written is refused when it is read.
+"""
 
 import os
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from routiq_gql.errors import SettingsError
+
+
+def check_only_owner_writes(path: Path, found: os.stat_result, name: str) -> None:
+    """Raise if a user other than this one and root may write the file, or put another one in its place.
+
+    Args:
+        found: Of the file itself, once it is open.
+        name: What the error calls it.
+
+    Raises:
+        SettingsError: They may.
+    """
+    if os.name != "posix":
+        return
+    if found.st_uid not in {0, os.geteuid()}:
+        raise SettingsError(
+            f"The {name} {path} belongs to another user (number {found.st_uid}). Run this as that user, or check what "
+            "the file says and make it yours: chown."
+        )
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise SettingsError(
+            f"Others may write the {name} {path} (mode {stat.S_IMODE(found.st_mode):o}). Check what it says, then run: "
+            f"chmod 600 {path}"
+        )
+    folder = path.absolute().parent
+    mode = folder.stat().st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise SettingsError(
+            f"Everyone may put another {name} in the place of {path}: its folder has mode {stat.S_IMODE(mode):o}. "
+            f"Run: chmod o-w {folder}"
+        )
 
 
 def write_private(path: Path, text: str, name: str, publish: Callable[[str, Path], None] = os.replace) -> None:

@@ -143,6 +143,13 @@ class Settings(BaseSettings):
         description="Origins of the pages for which tokens are made, such as `https://app.example.com`; a token that "
         "names another one in `azp` is refused. Empty: that is not looked at.",
     )
+    max_token_lifetime: int = Field(
+        24 * 3600,
+        ge=60,
+        le=10 * 366 * 86_400,
+        description="With `jwt`: seconds for which a token may be good at most; one that its issuer made for longer is "
+        "refused.",
+    )
     auth_grace_seconds: float = Field(
         600,
         ge=0,

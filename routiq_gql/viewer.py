@@ -70,6 +70,14 @@ class Viewer:
                 f"You may not {_MEANS[right]}: none of your roles and permissions in this organization is among those "
                 f"that ROUTIQ_{right.name}_ROLES names."
             )
+        self.require_fresh()
+
+    def require_fresh(self) -> None:
+        """Raise if the viewer may only read on.
+
+        Raises:
+            Unauthenticated: The token has expired.
+        """
         if self.has_lapsed:
             raise Unauthenticated("The token has expired. Send a fresh one and try again.")
 

@@ -16,10 +16,12 @@ async function credentials() {
 const answer = await (await fetch(`${api}/start/${organizationId}`, { method: 'POST', headers: await credentials() })).json();
 if (!answer.sync_id) throw new Error(answer.detail);
 
-// EventSource can't send headers. Where the server asks for tokens, one for this sync alone goes into the address; it holds
-// until the sync has ended.
+let lastSeen = ''; // the id of the newest event
+
+// EventSource can't send headers. Where the server asks for tokens, one for this sync alone goes into the address; it ends
+// with the sync, or with the token that it was made with.
 async function address() {
-  const plain = `${api}/stream/${answer.sync_id}`;
+  const plain = `${api}/stream/${answer.sync_id}?after=${lastSeen}`;
   const headers = await credentials();
   if (!headers.Authorization) return plain;
   const query = `mutation ($id: ID!) { createStreamToken(syncId: $id) { token } }`;
@@ -30,34 +32,35 @@ async function address() {
   });
   const { data, errors } = await made.json();
   if (errors) throw new Error(errors[0].message);
-  return `${plain}?token=${data.createStreamToken.token}`;
+  return `${plain}&token=${data.createStreamToken.token}`;
 }
 
 // Reconnecting: EventSource does it by itself three seconds after it noticed that the connection is lost, and sends
-// Last-Event-ID: the server resumes behind that event, so no log line is lost or repeated. It does not notice a connection
-// that is silent for ever, as after a laptop has slept. So this program opens another one after 45 s without any event; the
-// server sends a heartbeat every 15 s. Close it at the end of the sync.
+// Last-Event-ID: the server resumes behind that event, so no log line is lost or repeated. Two things it leaves to the
+// program. It gives up when the address is refused, as once its token has ended. And it does not notice a connection that is
+// silent for ever, as after a laptop has slept; the server sends a heartbeat every 15 s. In both cases a fresh address
+// resumes in the same way. Close it at the end of the sync.
 const SILENCE_MS = Number(process.env.SILENCE_MS ?? 45_000);
-let lastEventId = '';
 
 async function follow() {
-  const url = new URL(await address());
-  if (lastEventId) url.searchParams.set('lastEventId', lastEventId);
-  const source = new EventSource(url);
+  const source = new EventSource(await address());
   let watchdog;
   const heard = (event) => {
-    lastEventId = event?.lastEventId || lastEventId;
+    lastSeen = event?.lastEventId || lastSeen;
     clearTimeout(watchdog);
     watchdog = setTimeout(() => {
       console.log('The connection is silent, opening another one…');
       source.close();
-      void follow();
+      followAgain(0);
     }, SILENCE_MS);
   };
   heard();
   source.onopen = () => heard();
   source.onerror = () => {
-    if (source.readyState === EventSource.CONNECTING) console.log('Connection lost, trying again…');
+    console.log('Connection lost, trying again…');
+    if (source.readyState !== EventSource.CLOSED) return;
+    clearTimeout(watchdog);
+    followAgain();
   };
   source.addEventListener('heartbeat', heard);
   source.addEventListener('log', (event) => {
@@ -75,6 +78,10 @@ async function follow() {
       console.log('The sync has ended.');
     }
   };
+}
+
+function followAgain(wait = 3000) {
+  setTimeout(() => follow().catch(() => followAgain()), wait);
 }
 
 await follow();

@@ -43,14 +43,13 @@ async def session_of(request: HTTPConnection) -> Session:
     return await authentication_of(request).session(request, runtime_of(request).audit)
 
 
-def grant_of(request: HTTPConnection, token: str | None) -> Grant | None:
-    """What the stream token in an address allows; ``None`` without one.
+def grant_of(request: HTTPConnection, token: str) -> tuple[Grant, Session]:
+    """What the stream token in an address allows, and for how long its answer may stay open.
 
     Raises:
-        Unauthenticated: It is none of ours, or its time is over.
+        Unauthenticated: It is not one of ours, its time is over, or what it was made with is not accepted any more.
+        SettingsError: That can't be read at the moment.
     """
-    if token is None:
-        return None
     runtime = runtime_of(request)
     return authentication_of(request).grant(token, request, runtime.stream_tokens, runtime.audit)
 

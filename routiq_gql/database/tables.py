@@ -268,4 +268,5 @@ class AuditRow(Base):
     subject: Mapped[str | None]
     address: Mapped[str | None]
     sync_id: Mapped[str | None] = mapped_column(String(128))
+    token_id: Mapped[str | None] = mapped_column(String(64))
     times: Mapped[int]

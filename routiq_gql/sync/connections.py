@@ -182,6 +182,8 @@ class ConnectionService:
     async def erase(self, viewer: Viewer, organization_id: str) -> bool:
         """Remove every row of the organization, in one transaction: patients, syncs, their log, the connection.
 
+        The audit log keeps that an organization was erased, when and by whom, without naming it.
+
         Returns whether older states are gone from the database's files too; if not, a reader still uses them, and
         they go with the next checkpoint.
 
@@ -193,6 +195,7 @@ class ConnectionService:
         async with self._database.writing() as connection:
             ended = await _end_running(connection, self._engine, organization_id, "The organization was erased.")
             await erase_organization(connection, organization_id)
+            await self._audit.note(connection, viewer, Action.ERASE)
         self._tell(ended)
         return await self._database.forget_deleted()
 

@@ -15,7 +15,7 @@ from routiq_gql import metrics
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.syncs import active_sync, log_after, newest_log, sync_by_id
-from routiq_gql.errors import BadInput, DatabaseAway, SyncNotFound
+from routiq_gql.errors import BadInput, DatabaseAway, RateLimited, SyncNotFound
 from routiq_gql.settings import Settings
 from routiq_gql.sync.audit import Action, Audit
 from routiq_gql.sync.bus import ProgressBus
@@ -75,7 +75,8 @@ class SyncService:
             async with self._database.writing() as connection:
                 row = await begin_sync(connection, self._engine, organization_id, Priority.PERSON)
                 if row is not None:
-                    await require_rest(connection, organization_id, row.key, self._starts_per_minute)
+                    with self._audit.noting(RateLimited, Action.START, viewer, organization_id):
+                        await require_rest(connection, organization_id, row.key, self._starts_per_minute)
                     await self._audit.note(connection, viewer, Action.START, organization_id, row.sync_id)
                 elif (running := await active_sync(connection, organization_id)) is not None:
                     await self._engine.hurry(connection, running.key)
@@ -107,7 +108,7 @@ class SyncService:
         # again queues for that lock behind this method.
         self._engine.stop(current)
         async with self._database.writing() as connection:
-            current = await _visible_sync(connection, viewer, sync_id)
+            current = await _visible_sync(connection, viewer, sync_id, self._audit)
             failure = SyncFailure(
                 FailureCode.CANCELLED,
                 current.step,
@@ -119,7 +120,7 @@ class SyncService:
             if ended is not None:
                 await self._audit.note(connection, viewer, Action.CANCEL, ended.organization_id, sync_id)
             else:  # somebody else was faster, between the two statements
-                current = await _visible_sync(connection, viewer, sync_id)
+                current = await _visible_sync(connection, viewer, sync_id, self._audit)
         if ended is not None and ended.duration_seconds is not None:
             metrics.sync_ended(ended.status.value, ended.duration_seconds)
         self._engine.stop(ended or current)
@@ -133,7 +134,7 @@ class SyncService:
             SyncNotFound: Unknown, or another organization's.
         """
         async with self._database.reading() as connection:
-            return await _visible_sync(connection, viewer, sync_id)
+            return await _visible_sync(connection, viewer, sync_id, self._audit)
 
     async def log(self, viewer: Viewer, sync_id: str, after: int | None = None, limit: int = 100) -> list[LogLine]:
         """Log lines, ascending: those behind ``after``, or the newest ones without it; 1 to 100 of them.
@@ -146,7 +147,7 @@ class SyncService:
         if after is not None and after < 0:
             raise BadInput("“after” is the number of a log line, 0 or more.")
         async with self._database.reading() as connection:
-            sync = await _visible_sync(connection, viewer, sync_id)
+            sync = await _visible_sync(connection, viewer, sync_id, self._audit)
             if after is None:
                 rows = await newest_log(connection, sync.key, limit)
             else:
@@ -287,11 +288,11 @@ class SyncService:
         return self._reread_seconds if self._engine.hears_news else REREAD_SECONDS_ELSEWHERE
 
 
-async def _visible_sync(connection: AsyncConnection, viewer: Viewer, sync_id: str) -> SyncSnapshot:
+async def _visible_sync(connection: AsyncConnection, viewer: Viewer, sync_id: str, audit: Audit) -> SyncSnapshot:
     # A viewer of one sync reads it by its own id: every other one is as unknown as one that does not exist.
     row = await sync_by_id(connection, sync_id, viewer.organization_id, only=viewer.sync_id)
-    if row is None:
-        raise SyncNotFound
+    if row is None:  # the id may have been guessed
+        raise audit.refused(SyncNotFound(), Action.READ, viewer)
     return snapshot_of(row)
 
 

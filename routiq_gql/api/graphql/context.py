@@ -9,7 +9,7 @@ from routiq_gql.api.graphql.sharing import SharedResults
 from routiq_gql.errors import Unauthenticated
 from routiq_gql.sync.connections import ConnectionService
 from routiq_gql.sync.service import SyncService
-from routiq_gql.sync.stream_tokens import StreamTokens
+from routiq_gql.sync.stream_tokens import Parent, StreamTokens
 from routiq_gql.viewer import Viewer
 
 
@@ -32,14 +32,38 @@ class Context:
 
     @property
     def viewer(self) -> Viewer:
-        """Who asks, as of now.
+        """Who asks, with the rights of now; for whatever begins to read or to change something.
 
         Raises:
-            Unauthenticated: Nobody has said it yet.
+            Unauthenticated: The socket has not said it yet, or the token was revoked.
         """
+        return self._known_session.current_viewer()
+
+    @property
+    def reader(self) -> Viewer:
+        """Who reads an event of what is open already; its end is the session's business.
+
+        Events are shared with others: that the token of one of them was revoked is no error for all.
+
+        Raises:
+            Unauthenticated: The socket has not said it yet.
+        """
+        return self._known_session.viewer
+
+    @property
+    def parent(self) -> Parent:
+        """What a token that is made for the viewer is derived from.
+
+        Raises:
+            Unauthenticated: The socket has not said it yet.
+        """
+        return self._known_session.parent
+
+    @property
+    def _known_session(self) -> Session:
         if self.session is None:
             raise Unauthenticated("This socket has not been told who asks.")
-        return self.session.viewer
+        return self.session
 
 
 Info = strawberry.Info[Context, None]

@@ -79,7 +79,8 @@ class StreamToken:
     token: str = strawberry.field(description="To be put into the address, and kept like a password.")
     sync_id: ID = strawberry.field(description="The sync.")
     expires_at: datetime = strawberry.field(
-        description="When it ends at the latest: after 24 hours. It ends with its sync if that is sooner."
+        description="When it ends at the latest: after 24 hours, or with the token that it was made with. "
+        "It ends with its sync if that is sooner."
     )
 
     @classmethod
@@ -133,7 +134,8 @@ class Mutation:
         "which can't send a header. It reads this sync and nothing else."
     )
     async def create_stream_token(self, info: Info, sync_id: SyncId) -> StreamToken:
-        return StreamToken.of(await info.context.stream_tokens.make(info.context.viewer, sync_id))
+        context = info.context
+        return StreamToken.of(await context.stream_tokens.make(context.viewer, sync_id, context.parent))
 
     @strawberry.mutation(
         description="Connect an organization to Cliniko, or exchange its API key for another one of the same account. "

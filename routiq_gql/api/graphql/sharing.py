@@ -181,7 +181,7 @@ class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
         return results.result_of(
             self.operation,
             self.variable_values.coerced,
-            _sight_of(self.context_value.viewer),
+            _sight_of(self.context_value.reader),
             self.root_value,
             lambda: execute(serially),
         )

@@ -126,6 +126,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         if isinstance(payload, dict | None) and not self.connection_init_received:
             payload, authorization = _without_authorization(payload or {})
             try:
+                if authorization is None:  # programs that can set headers may send it in the handshake
+                    authorization = self._authentication.authorization_of(self._asking[0])
                 self.context.session = await self._authentication.session_of(authorization, *self._asking)
             except RoutiqError as error:
                 await self._refuse(error)
@@ -201,10 +203,13 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
 
 def _without_authorization(payload: Mapping[str, object]) -> tuple[dict[str, object], object]:
-    """The payload without the token, which is kept nowhere and sent back to nobody, and what the token is behind."""
+    """The payload without the token, which is kept nowhere and never sent back, and what the token is behind.
+
+    That is ``None`` if the payload brings none, and not a token if it brings several.
+    """
     rest = {name: value for name, value in payload.items() if name.lower() != "authorization"}
     given = [value for name, value in payload.items() if name.lower() == "authorization"]
-    return rest, given[0] if len(given) == 1 else None
+    return rest, given[0] if len(given) == 1 else "" if given else None
 
 
 def _has_valid_members(message: Mapping[str, object]) -> bool:

@@ -112,7 +112,7 @@ class SyncStatus:
     @strawberry.field(description="Its log in ascending order: the newest lines, or those behind `after`.")
     async def log(self, info: Info, after: After = UNSET, limit: LogLimit = 100) -> list[SyncLogEntry]:
         context = info.context
-        lines = await context.syncs.log(context.viewer, self.sync_id, after=given(after), limit=limit)
+        lines = await context.syncs.log(context.reader, self.sync_id, after=given(after), limit=limit)
         return [SyncLogEntry.of(line) for line in lines]
 
     @classmethod

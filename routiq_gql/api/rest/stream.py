@@ -15,7 +15,6 @@ from sse_starlette import ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
-from routiq_gql.api.auth import Credentials, Session
 from routiq_gql.api.callers import grant_of, session_of, syncs_of
 from routiq_gql.api.rest.render import log_json, status_json
 from routiq_gql.api.streams import LINE_END, StreamResponse
@@ -47,8 +46,8 @@ NOTHING_SEEN = Position(0, 0)
 async def stream(request: Request) -> Response:
     """The open answer, 204 for a client that has seen the end, or an error before anything was sent."""
     service = syncs_of(request)
-    grant = grant_of(request, request.query_params.get("token"))
-    session = Session(Credentials(grant.viewer, grant.expires_at)) if grant else await session_of(request)
+    token = request.query_params.get("token")
+    grant, session = (None, await session_of(request)) if token is None else grant_of(request, token)
     viewer = session.viewer
     seen = _seen(request)
     sync = await service.status(viewer, request.path_params["sync_id"])
