@@ -20,6 +20,7 @@ from routiq_gql.emulator import (
     generated_clinic,
 )
 from routiq_gql.logs import configure_logging
+from routiq_gql.open_files import raise_limit
 from routiq_gql.server import listen_on_loopback
 from routiq_gql.settings import load_settings
 
@@ -46,6 +47,7 @@ def emulator(
 ) -> None:
     """Run an emulated Cliniko on this machine, until Ctrl-C."""
     configure_logging(load_settings(), quiet=True)
+    raise_limit()
     listener = listen_on_loopback("127.0.0.1", port)
     listener.close()  # that it could be opened is all: the emulator opens one of its own
     with suppress(Stopped):
