@@ -79,8 +79,11 @@ def shortage_in_one_line(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     previous = loop.get_exception_handler()
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        if is_out_of_files(context.get("exception")):
+        error = context.get("exception")
+        if is_out_of_files(error):
             shortage.warn(reason=OUT_OF_FILES)
+        elif isinstance(error, ValueError) and "_start_serving" in str(context.get("handle")):
+            pass  # asyncio wanted to accept again after a shortage, and serving has ended meanwhile
         elif previous is not None:
             previous(loop, context)
         else:

@@ -155,7 +155,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
     def _count(self, organization_id: str | None) -> None:
         """Take one of the organization's places, and one that is not given away."""
-        if organization_id is not None:
+        if organization_id is not None and self._counted_for is None:
             self._open_sockets.add(organization_id)
             self._counted_for = organization_id
         keep_connection(cast(SocketAdapter, self.websocket).ws.scope)
