@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
+import structlog
+
 from routiq_gql.rate_limited_log import RateLimitedLog
 
 resource: Any
@@ -18,6 +20,8 @@ try:
     resource = import_module("resource")
 except ImportError:  # Windows
     resource = None
+
+log = structlog.get_logger(__name__)
 
 OUT_OF_FILES = "Too many open files; raise `ulimit -n` (with systemd: LimitNOFILE=)."
 
@@ -57,6 +61,11 @@ def most_connections(wished: int = 0) -> int:
     else:
         reserve = min(LARGEST_RESERVE, max(SMALLEST_RESERVE, limit // 4))
         possible = max(FEWEST_CONNECTIONS, limit - reserve)
+    if possible < wished:
+        sentence = (
+            f"ROUTIQ_MAX_CONNECTIONS is {wished}, but the limit of open files allows {possible}. Raise `ulimit -n`."
+        )
+        log.warning("fewer_connections_than_wished", reason=sentence)
     return min(possible, wished or MOST_CONNECTIONS)
 
 

@@ -3,14 +3,16 @@
 import asyncio
 import json
 import resource
+import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from routiq_gql import connection_table
@@ -173,15 +175,61 @@ async def test_refused_connections_do_not_pile_up(connect: Connect, small: Serve
     assert all(answer.startswith(b"HTTP/1.1 503 ") for answer in answers)
 
 
+async def test_a_burst_of_visitors_waits_in_the_system(bare_server: Server):
+    """Two hundred browsers that reconnect in the same moment are taken, although few are accepted at a time."""
+    with ExitStack() as stack:
+        for _ in range(200):  # while this test lets nothing else run
+            visitor = stack.enter_context(socket.create_connection(("127.0.0.1", bare_server.port), timeout=5))
+        visitor.sendall(GET + b"\r\n")
+        assert await asyncio.to_thread(visitor.recv, 100)
+
+
 async def test_a_socket_that_never_says_who_it_is_is_closed(
     settings: Settings, states: list[ServerState], monkeypatch: pytest.MonkeyPatch
 ):
     """Five seconds, a tenth of one here, are for the greeting; then the place is free again."""
     monkeypatch.setattr("routiq_gql.api.graphql.view.CONNECTION_INIT_SECONDS", 0.1)
-    async with Server(settings) as server, open_socket(server, init=False) as socket:
-        await socket.send({"type": "ping"})
-        assert (await socket.closed())[0] == 4408
+    async with Server(settings) as server, open_socket(server, init=False) as unknown:
+        await unknown.send({"type": "ping"})
+        assert (await unknown.closed())[0] == 4408
         await until(lambda: len(states[0].table) == 0)
+
+
+async def test_closing_a_socket_that_has_just_gone_is_no_fault(
+    settings: Settings, states: list[ServerState], monkeypatch: pytest.MonkeyPatch
+):
+    """A peer that goes in the moment in which it is told to go is not logged as an error."""
+    monkeypatch.setattr("routiq_gql.api.graphql.view.CONNECTION_INIT_SECONDS", 0.1)
+    told = asyncio.Event()
+
+    def slow_to_hear(app: ASGIApp) -> ASGIApp:
+        async def around(scope: Scope, receive: Receive, send: Send) -> None:
+            async def receive_late() -> Message:
+                message = await receive()
+                if message["type"] == "websocket.disconnect":
+                    await told.wait()
+                return message
+
+            async def send_and_tell(message: Message) -> None:
+                try:
+                    await send(message)
+                finally:
+                    if message["type"] == "websocket.close":
+                        told.set()
+
+            is_socket = scope["type"] == "websocket"
+            await app(scope, receive_late if is_socket else receive, send_and_tell if is_socket else send)
+
+        return around
+
+    with capture_logs() as logs:
+        async with Server(settings, around=slow_to_hear) as server:
+            async with open_socket(server, init=False) as peer:
+                peer.connection.transport.abort()
+            async with asyncio.timeout(LIMIT_SECONDS):
+                await told.wait()
+            await until(lambda: any(line["event"] == "socket_ended" for line in logs))
+    assert [line for line in logs if line["log_level"] == "error"] == []
 
 
 def test_files_are_kept_for_the_database_and_cliniko(monkeypatch: pytest.MonkeyPatch):

@@ -78,8 +78,10 @@ class SocketAdapter(ASGIWebSocketAdapter):
 
     async def close(self, code: int, reason: str) -> None:
         if not self._is_stalled and self.ws.application_state is WebSocketState.CONNECTED:
+            fitting = reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
             async with self._within_patience():
-                await super().close(code, reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore"))
+                with suppress(WebSocketDisconnect):  # the connection is gone already
+                    await super().close(code, fitting)
 
     @asynccontextmanager
     async def _within_patience(self) -> AsyncIterator[None]:
