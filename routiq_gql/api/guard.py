@@ -70,9 +70,9 @@ class Guard:
         allowed = origin is not None and self._is_allowed(origin, headers.get("host", ""))
         refused = self._refusal_code(scope, headers, is_allowed=allowed)
         if refused is not None:
-            if scope["type"] == "websocket" or refused == "ORIGIN_NOT_ALLOWED":
+            if scope["type"] == "websocket":  # a browser tells its page nothing of the reason
                 asked = {"origin": _printable(origin), "host": _printable(headers.get("host"))}
-                log.warning("request_refused", code=refused, transport=scope["type"], **asked)
+                log.warning("websocket_refused", code=refused, **asked)
             varying = {"Vary": "Origin"} if refused == "ORIGIN_NOT_ALLOWED" else {}
             response = refusal(refused, headers={NOSNIFF_HEADER: "nosniff", **varying})
             await _answer(response, scope, receive, send)

@@ -76,16 +76,18 @@ async def test_a_refused_websocket_is_one_warning_that_names_the_origin(
     assert refused.value.response.status_code == 403
     assert "ROUTIQ_ALLOWED_ORIGINS" in refused.value.response.body.decode()
     (warning,) = (line for line in logs if line["log_level"] not in {"info", "debug"})
-    assert (warning["log_level"], warning["event"]) == ("warning", "request_refused")
+    assert (warning["log_level"], warning["event"]) == ("warning", "websocket_refused")
     assert (warning["code"], warning["origin"]) == ("ORIGIN_NOT_ALLOWED", "https://app.clinic.example")
     assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_a_refused_origin_can_not_write_into_the_log(bare_server: Server):
     """What a stranger calls itself is logged short and in plain characters."""
-    with capture_logs() as logs:
-        await bare_server.http.post(START, headers={"Origin": b"https://\xe2\x80\xae\x1b[31m" + b"x" * 5000})
-    (warning,) = (line for line in logs if line["event"] == "request_refused")
+    origin = "https://\u202e" + "x" * 5000
+    with capture_logs() as logs, pytest.raises(InvalidStatus):
+        async with open_socket(bare_server, origin=origin.encode().decode("latin-1")):
+            pass
+    (warning,) = (line for line in logs if line["event"] == "websocket_refused")
     assert len(warning["origin"]) == 200
     assert warning["origin"].isascii()
     assert warning["origin"].isprintable()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -90,7 +91,11 @@ async def handlers() -> Handlers:
 
 @pytest.fixture
 async def hasty(
-    settings: Settings, handlers: Handlers, protocol: type[RequestDeadline], states: list[ServerState]
+    settings: Settings,
+    handlers: Handlers,
+    protocol: type[RequestDeadline],
+    states: list[ServerState],
+    caplog: pytest.LogCaptureFixture,
 ) -> AsyncIterator[Server]:
     """A server that gives a request 0.4 s, where 15 s are usual. In the end no connection and no fault is left."""
     assert Settings.model_fields["request_timeout"].default == server_module.REQUEST_SECONDS == 15
@@ -102,6 +107,7 @@ async def hasty(
             await server.http.aclose()
             await until(lambda: not states[0].connections and len(states[0].table) == 0)
     assert [line for line in logs if line["log_level"] in {"error", "critical"}] == []
+    assert [record.message for record in caplog.get_records("call") if record.levelno >= logging.ERROR] == []
 
 
 @asynccontextmanager
@@ -310,8 +316,12 @@ async def test_a_peer_that_hardly_reads_is_cut(
     monkeypatch.setattr(server_module, "STALLED_SECONDS", 0.5)
     monkeypatch.delattr(server_module.socket, "TCP_USER_TIMEOUT", raising=False)  # the system's own limit
 
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(200):
+            yield b"x" * 100_000
+
     async def big(_request: Request) -> Response:
-        return PlainTextResponse("x" * 20_000_000)
+        return StreamingResponse(pieces())
 
     async with Server(settings, extra_routes=[Route("/big", big)]) as server, _connection(server) as (reader, writer):
         writer.transport.pause_reading()
