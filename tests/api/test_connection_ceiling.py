@@ -66,7 +66,7 @@ Connect = Callable[[], "asyncio.Future[Peer]"]
 async def small(
     settings: Settings, states: list[ServerState], monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Server]:
-    """A server that takes four connections, none of which is protected by its age alone."""
+    """A server that takes four connections and protects none of them for its age."""
     monkeypatch.setattr(connection_table, "FAIR_SECONDS", 0)
     ended = asyncio.Event()
 
@@ -102,7 +102,7 @@ async def _waiting(states: list[ServerState], phase: connection_table.Phase, num
 
 
 async def test_the_oldest_idle_connection_gives_way(connect: Connect, states: list[ServerState]):
-    """A new visitor takes the place of the browser that has been idle for longest, and of nobody else."""
+    """A new visitor takes the place of the browser that has been idle for longest, and no other place."""
     idle = [await connect() for _ in range(CEILING)]
     await _waiting(states, connection_table.Phase.IDLE, CEILING)
     assert await idle[0].is_served()  # so it is now the youngest
@@ -131,7 +131,7 @@ async def test_half_requests_and_unknown_sockets_give_way_after_idle_connections
     assert await unknown.rest() == b""
 
 
-async def test_a_flood_of_half_requests_shuts_nobody_out(connect: Connect, states: list[ServerState]):
+async def test_a_flood_of_half_requests_shuts_no_visitor_out(connect: Connect, states: list[ServerState]):
     """Ten times as many half requests as there are places, and a clinic still reads its page at once."""
     with capture_logs() as logs:
         for _ in range(CEILING * 10):
@@ -198,7 +198,7 @@ async def test_a_socket_that_never_says_who_it_is_is_closed(
 async def test_closing_a_socket_that_has_just_gone_is_no_fault(
     settings: Settings, states: list[ServerState], monkeypatch: pytest.MonkeyPatch
 ):
-    """A peer that goes in the moment in which it is told to go is not logged as an error."""
+    """A peer that disconnects while the server closes its socket is not logged as an error."""
     monkeypatch.setattr("routiq_gql.api.graphql.view.CONNECTION_INIT_SECONDS", 0.1)
     told = asyncio.Event()
 
@@ -263,7 +263,7 @@ def test_the_emulator_takes_all_files_that_it_may(limited: Callable[[int, int], 
         assert resource.prlimit(program.process.pid, resource.RLIMIT_NOFILE) == (500, 500)
 
 
-async def test_more_half_requests_than_files_shut_nobody_out(
+async def test_more_half_requests_than_files_shut_no_visitor_out(
     limited: Callable[[int, int], dict[str, str]], tmp_path: Path
 ):
     """A flood of half requests fills a page of the log at most, and a clinic is answered meanwhile."""

@@ -50,7 +50,7 @@ class ToolsProtocol(RequestDeadline, HttpToolsProtocol):
 
 
 class Handlers:
-    """Routes whose handlers wait until a test lets them go on."""
+    """Routes whose handlers wait until a test releases them."""
 
     def __init__(self) -> None:
         self.may_go_on = asyncio.Event()
@@ -202,7 +202,7 @@ UNREAD = {
 }
 
 
-async def test_a_body_that_nobody_reads_keeps_no_connection(hasty: Server):
+async def test_a_body_left_unread_keeps_no_connection(hasty: Server):
     """A refusal that comes before the body is sent once, and the rest of the body is not waited for."""
 
     async def check(status: str, dribbled: bytes) -> None:
@@ -232,7 +232,7 @@ async def test_requests_sent_together_are_answered_before_half_a_request_is_cut(
     assert answer.index(b"HTTP/1.1 408 ") > answer.rindex(b"HTTP/1.1 200 ")
 
 
-async def test_a_connection_is_idle_again_after_a_body_that_nobody_read(hasty: Server, states: list[ServerState]):
+async def test_a_connection_is_idle_again_after_an_unread_body(hasty: Server, states: list[ServerState]):
     """The rest of a refused request does not switch off the timeout between two requests."""
     async with _connection(hasty) as (reader, writer):
         writer.write(UNREAD["404"] + b"Content-Length: 5\r\n\r\n")
@@ -244,7 +244,7 @@ async def test_a_connection_is_idle_again_after_a_body_that_nobody_read(hasty: S
 
 
 async def test_garbage_after_an_answer_is_no_fault(hasty: Server):
-    """A body that turns out to be none of HTTP ends the connection, without a second answer or a traceback."""
+    """A body that is not valid HTTP ends the connection, without a second answer or a traceback."""
     async with _connection(hasty) as (reader, writer):
         writer.write(UNREAD["404"] + b"Transfer-Encoding: chunked\r\n\r\n")
         answer = await reader.readuntil(b"}")
@@ -274,7 +274,7 @@ async def test_the_application_learns_that_its_client_has_gone(hasty: Server):
 
 
 async def test_time_for_the_answer_is_not_limited(hasty: Server, handlers: Handlers):
-    """A slow answer, and a stream of hours, goes on after the time for the request is over."""
+    """A slow answer, and a stream of hours, continues after the time for the request is over."""
     async with _connection(hasty) as (slow, ask_slow), _connection(hasty) as (stream, ask_stream):
         ask_slow.write(b"GET /slow HTTP/1.1\r\nConnection: close\r\n" + HEAD + b"\r\n")
         ask_stream.write(b"GET /stream HTTP/1.1\r\nConnection: close\r\n" + HEAD + b"\r\n")

@@ -1,4 +1,4 @@
-"""A command that is told to stop in its first moments ends, also as the first process of a container."""
+"""A command that is stopped in its first moments ends, also as the first process of a container."""
 
 import signal
 import subprocess
