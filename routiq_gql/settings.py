@@ -4,19 +4,17 @@ A field's description is the text of the README's settings table, which a test c
 A wrong value ends the start with one sentence; see ``load_settings``.
 """
 
-import difflib
 import ipaddress
-import os
 import re
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from routiq_gql.errors import SettingsError
+from routiq_gql.setting_checks import check_spelling, is_safe_url
 
 PREFIX = "ROUTIQ_"
 
@@ -114,6 +112,23 @@ class Settings(BaseSettings):
         le=100_000,
         description="Open subscriptions and streams for each organization; beyond them, new ones are refused.",
     )
+    max_sockets: int = Field(
+        0,
+        ge=0,
+        le=100_000,
+        description="Open websockets for each organization, at least `ROUTIQ_MAX_SUBSCRIPTIONS`; beyond them, new ones "
+        "are closed. 0: as many as that.",
+    )
+    request_timeout: float = Field(
+        15, gt=0, le=300, description="Seconds within which a request has to arrive completely, from its first byte on."
+    )
+    max_connections: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Open connections to this process. 0: as many as the limit of open files (`ulimit -n`) allows with "
+        "a reserve, and at most 10,000.",
+    )
     graphiql: bool = Field(True, description="Show GraphiQL to browsers that open `/graphql`.")
     introspection: bool = Field(
         True,
@@ -206,6 +221,21 @@ class Settings(BaseSettings):
     def _split_names(cls, value: object) -> object:
         return tuple(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) and value.strip() else value or ()
 
+    @property
+    def most_sockets(self) -> int:
+        """How many websockets one organization may have open."""
+        return self.max_sockets or self.max_subscriptions
+
+    @field_validator("max_sockets")
+    @classmethod
+    def _check_sockets(cls, value: int, info: ValidationInfo) -> int:
+        least = info.data.get("max_subscriptions", 0)
+        if 0 < value < least:
+            raise ValueError(
+                f"must be at least ROUTIQ_MAX_SUBSCRIPTIONS, which is {least}; 0 allows as many sockets as that"
+            )
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _check_database(cls, value: str) -> str:
@@ -225,7 +255,7 @@ class Settings(BaseSettings):
     @field_validator("cliniko_base_url")
     @classmethod
     def _check_cliniko(cls, value: str) -> str:
-        if value and not _is_safe_url(value):
+        if value and not is_safe_url(value):
             raise ValueError("must be an https address, or an http address of this machine for an emulator")
         return value
 
@@ -239,7 +269,7 @@ class Settings(BaseSettings):
     @field_validator("jwt_issuer", "jwt_jwks_url")
     @classmethod
     def _check_issuer(cls, value: str) -> str:
-        if value and not _is_safe_url(value):
+        if value and not is_safe_url(value):
             raise ValueError("must be an https address such as https://clerk.example.com")
         return value
 
@@ -268,7 +298,7 @@ def load_settings(**overrides: object) -> Settings:
         SettingsError: A value is wrong; the sentence names the variable and what is expected, never the value. Or a
             variable is set whose name is misspelt, which would otherwise be without effect.
     """
-    _check_spelling()
+    check_spelling(PREFIX, Settings.model_fields)
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
@@ -276,29 +306,3 @@ def load_settings(**overrides: object) -> Settings:
         name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
         expected = _EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
         raise SettingsError(f"{name} is wrong: {expected[0].lower()}{expected[1:]}.") from None
-
-
-def _check_spelling() -> None:
-    """Pass if no variable's name is nearly one of ours; those of other programs may begin with the prefix too."""
-    known = [name.upper() for name in Settings.model_fields]
-    for variable in sorted(os.environ):
-        name = variable.upper().removeprefix(PREFIX)
-        if variable.upper().startswith(PREFIX) and name not in known:
-            meant = difflib.get_close_matches(name, known, 1, cutoff=0.75)
-            if meant:
-                raise SettingsError(f"{variable} is no setting. Do you mean {PREFIX}{meant[0]}?")
-
-
-def _is_safe_url(url: str) -> bool:
-    """Whether nobody on the way can read or change what is sent to ``url`` and comes from there."""
-    scheme = urlsplit(url).scheme
-    return bool(urlsplit(url).hostname) and (scheme == "https" or (scheme == "http" and is_loopback_url(url)))
-
-
-def is_loopback_url(url: str) -> bool:
-    """Whether ``url`` names this machine itself (``localhost`` or a loopback address)."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

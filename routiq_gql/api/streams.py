@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from routiq_gql import metrics
 from routiq_gql.api.auth import Session
-from routiq_gql.protocols import ABORT_EXTENSION
+from routiq_gql.protocols import ABORT_EXTENSION, KEEP_EXTENSION
 
 LINE_END = "\n"
 """CRLF is allowed too, but urql's parser does not read it."""
@@ -82,6 +82,13 @@ def abort_connection(scope: Scope) -> None:
     abort = scope.get("extensions", {}).get(ABORT_EXTENSION)
     if abort is not None:  # other web servers close it as they see fit
         abort()
+
+
+def keep_connection(scope: Scope) -> None:
+    """Protect a websocket whose peer is known now: it no longer gives way to new connections."""
+    keep = scope.get("extensions", {}).get(KEEP_EXTENSION)
+    if keep is not None:
+        keep()
 
 
 async def cancelled_once(

@@ -106,7 +106,7 @@ async def serve_strawberry() -> None:
         Query, subscription=Subscription, config=StrawberryConfig(scalar_map={datetime: DATE_TIME})
     )
     listener = listen_on_loopback("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(GraphQL(schema), log_level="error", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(uvicorn.Config(GraphQL(schema), http="h11", log_level="error", timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve(sockets=listener.sockets))
     tell(port=listener.port, sync_id=SYNCS.newest.sync_id)
     async for _ in read_commands():

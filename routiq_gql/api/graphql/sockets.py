@@ -31,7 +31,8 @@ from routiq_gql.api.errors import log_fault, sentence_for_client
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, TOO_LONG_A_DOCUMENT
 from routiq_gql.api.graphql.sharing import next_frame
-from routiq_gql.api.streams import abort_connection
+from routiq_gql.api.graphql.socket_limit import OpenSockets
+from routiq_gql.api.streams import abort_connection, keep_connection
 from routiq_gql.errors import Forbidden, RoutiqError, Unauthenticated
 from routiq_gql.sync.audit import Audit
 
@@ -77,8 +78,10 @@ class SocketAdapter(ASGIWebSocketAdapter):
 
     async def close(self, code: int, reason: str) -> None:
         if not self._is_stalled and self.ws.application_state is WebSocketState.CONNECTED:
+            fitting = reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
             async with self._within_patience():
-                await super().close(code, reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore"))
+                with suppress(WebSocketDisconnect):  # the connection is gone already
+                    await super().close(code, fitting)
 
     @asynccontextmanager
     async def _within_patience(self) -> AsyncIterator[None]:
@@ -101,6 +104,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     """One socket with all its operations."""
 
     _ending: asyncio.Task[None] | None = None
+    _counted_for: str | None = None  # the organization
 
     async def handle(self) -> None:
         patience = cast(SocketAdapter, self.websocket).patience
@@ -113,6 +117,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         finally:
             if self._ending is not None:
                 self._ending.cancel()
+            if self._counted_for is not None:
+                self._open_sockets.remove(self._counted_for)
 
     async def handle_message(self, message: Message) -> None:
         # The annotation is a hope: this is whatever the client sent.
@@ -128,7 +134,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             try:
                 if authorization is None:  # programs that can set headers may send it in the handshake
                     authorization = self._authentication.authorization_of(self._asking[0])
-                self.context.session = await self._authentication.session_of(authorization, *self._asking)
+                session = await self._authentication.session_of(authorization, *self._asking)
+                self._count(session.viewer.organization_id)
+                self.context.session = session
             except RoutiqError as error:
                 await self._refuse(error)
                 return
@@ -148,6 +156,17 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
                     await self._refuse(error, is_renewal=True)
                     return
         await self.send_message({"type": "pong", "payload": payload} if payload else {"type": "pong"})
+
+    def _count(self, organization_id: str | None) -> None:
+        """Take one of the organization's places, and one that is not given away."""
+        if organization_id is not None and self._counted_for is None:
+            self._open_sockets.add(organization_id)
+            self._counted_for = organization_id
+        keep_connection(cast(SocketAdapter, self.websocket).ws.scope)
+
+    @property
+    def _open_sockets(self) -> OpenSockets:
+        return cast(OpenSockets, cast(Any, self.view).open_sockets)
 
     @property
     def _authentication(self) -> Authentication:

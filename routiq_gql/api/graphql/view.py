@@ -35,10 +35,11 @@ from routiq_gql.api.graphql.accepting import GRAPHQL_JSON, prefers_event_stream,
 from routiq_gql.api.graphql.body import BodyTooLarge, limited
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.errors import coded_error
-from routiq_gql.api.graphql.ide import graphiql_page
+from routiq_gql.api.graphql.ide import graphiql_page, how_to_install
 from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, TOO_LONG_A_DOCUMENT
 from routiq_gql.api.graphql.schema import make_schema
 from routiq_gql.api.graphql.sharing import SharedResults
+from routiq_gql.api.graphql.socket_limit import OpenSockets
 from routiq_gql.api.graphql.sockets import SocketAdapter, SocketHandler
 from routiq_gql.api.streams import LINE_END, StreamResponse
 from routiq_gql.errors import RoutiqError
@@ -107,6 +108,7 @@ class GraphQLDoor(GraphQL[Context, None]):
         )
         self._default_organization = default_organization
         self._shared_results = SharedResults(self.encode_json)
+        self.open_sockets = OpenSockets(settings.most_sockets)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -153,7 +155,10 @@ class GraphQLDoor(GraphQL[Context, None]):
         )
 
     async def render_graphql_ide(self, request: Request) -> Response:
-        return graphiql_page(self._default_organization) or await super().render_graphql_ide(request)
+        page = graphiql_page(self._default_organization)
+        if page is None and self.settings.auth != "off":
+            return how_to_install()
+        return page or await super().render_graphql_ide(request)
 
     def decode_json(self, data: str | bytes) -> object:
         try:
