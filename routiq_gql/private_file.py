@@ -1,5 +1,9 @@
-"""Writes small files that are for their owner only, whole or not at all: encryption keys, and who may ask."""
+"""Writes small files that are for their owner only, whole or not at all: encryption keys, and who may ask.
 
+When ``write_private`` returns, file and name are on the disk: a power cut brings back neither an earlier file nor none.
+"""
+
+import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,7 +30,22 @@ def write_private(path: Path, text: str, name: str, publish: Callable[[str, Path
             finally:
                 with suppress(FileNotFoundError):  # replaced, it has moved
                     os.unlink(file.name)
+        _store_names(path.parent)
     except FileExistsError:
         raise
     except OSError as error:
         raise SettingsError(f"The {name} {path} can't be written: {os.strerror(error.errno or 0)}.") from None
+
+
+def _store_names(folder: Path) -> None:
+    """Have the disk keep which names are in the folder; a rename alone is in memory only."""
+    if os.name != "posix":  # other systems can't open a folder
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # some network file systems have no such thing
+            raise
+    finally:
+        os.close(descriptor)
