@@ -1,8 +1,11 @@
 """Small files that only their owner may write: encryption keys, and who may ask.
 
 They are written whole or not at all. A file that others could have written is refused when it is read.
+
+When ``write_private`` returns, file and name are on the disk: a power cut brings back neither an earlier file nor none.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -61,7 +64,22 @@ def write_private(path: Path, text: str, name: str, publish: Callable[[str, Path
             finally:
                 with suppress(FileNotFoundError):  # replaced, it has moved
                     os.unlink(file.name)
+        _store_names(path.parent)
     except FileExistsError:
         raise
     except OSError as error:
         raise SettingsError(f"The {name} {path} can't be written: {os.strerror(error.errno or 0)}.") from None
+
+
+def _store_names(folder: Path) -> None:
+    """Have the disk keep which names are in the folder; a rename alone is in memory only."""
+    if os.name != "posix":  # other systems can't open a folder
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # some network file systems have no such thing
+            raise
+    finally:
+        os.close(descriptor)

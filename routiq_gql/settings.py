@@ -182,6 +182,13 @@ class Settings(BaseSettings):
     starts_per_minute: int = Field(
         20, ge=1, le=1000, description="Syncs that may be started for one organization within a minute."
     )
+    connects_per_minute: int = Field(
+        10,
+        ge=1,
+        le=1000,
+        description="Keys that may be tried with Cliniko within a minute, by connecting and testing: for one "
+        "organization, and by one caller. For all of them together six times as many. Not for `routiq-gql connect`.",
+    )
     trusted_proxies: NameList = Field(
         ("127.0.0.1", "::1"),
         description="Addresses of proxies that are believed when they say from where a request comes, and whether by "

@@ -7,8 +7,8 @@ import typer
 
 from routiq_gql.cli.running import run
 from routiq_gql.cli.status import read_duration
-from routiq_gql.cli.tables import print_json, print_table
-from routiq_gql.cli.terminal import open_terminal
+from routiq_gql.cli.tables import print_table
+from routiq_gql.cli.terminal import open_terminal, print_json
 from routiq_gql.clock import format_time, utc_now
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime

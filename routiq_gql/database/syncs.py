@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, case, func, insert, or_, select, tuple_, update
+from sqlalchemy import Row, case, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import utc_now
@@ -59,12 +59,20 @@ async def sync_by_id(
 
 
 async def started_since(
-    connection: AsyncConnection, organization_id: str, moment: datetime, *, but: int
+    connection: AsyncConnection, organization_id: str, moment: datetime, until: datetime, *, but: int
 ) -> list[datetime]:
-    """When the organization's syncs of this time were started, but the one with this key; the oldest first."""
+    """When the organization's syncs after ``moment`` and up to ``until`` were started, the oldest first.
+
+    Left out is the one with the key ``but``.
+    """
     query = (
         select(SYNC.c.started_at)
-        .where(SYNC.c.organization_id == organization_id, SYNC.c.started_at > moment, SYNC.c.key != but)
+        .where(
+            SYNC.c.organization_id == organization_id,
+            SYNC.c.started_at > moment,
+            SYNC.c.started_at <= until,
+            SYNC.c.key != but,
+        )
         .order_by(SYNC.c.started_at)
     )
     return list((await connection.execute(query)).scalars())
@@ -171,34 +179,30 @@ async def newest_log(connection: AsyncConnection, key: int, limit: int) -> Seque
 
 
 async def newest_ended(connection: AsyncConnection, organization_id: str, status: str | None = None) -> Row[Any] | None:
-    """The organization's sync that ended last; with ``status``, only among those that ended so."""
+    """The newest of the organization's syncs that have ended; with ``status``, of those that ended so."""
     query = select(SYNC).where(SYNC.c.organization_id == organization_id, SYNC.c.completed_at.is_not(None))
     if status is not None:
         query = query.where(SYNC.c.status == status)
-    return (await connection.execute(query.order_by(SYNC.c.completed_at.desc(), SYNC.c.key.desc()).limit(1))).first()
+    return (await connection.execute(query.order_by(SYNC.c.key.desc()).limit(1))).first()
 
 
 async def history_page(
     connection: AsyncConnection,
     organization_id: str,
     limit: int,
-    before: tuple[datetime, str] | None = None,
+    before: int | None = None,
     statuses: Collection[str] = (),
 ) -> Sequence[Row[Any]]:
-    """At most ``limit`` syncs, newest first by (started_at, sync_id), that come after the one named ``before``.
+    """At most ``limit`` syncs, newest first, whose keys are below ``before``; with ``statuses``, those in one of them.
 
-    With ``statuses``, only those in one of them.
+    By key and not by time: a sync started while the clock was ahead would otherwise stay first until that time comes.
     """
     query = select(SYNC).where(SYNC.c.organization_id == organization_id)
     if statuses:
         query = query.where(SYNC.c.status.in_(statuses))
     if before is not None:
-        started_at, sync_id = before
-        query = query.where(
-            or_(SYNC.c.started_at < started_at, and_(SYNC.c.started_at == started_at, SYNC.c.sync_id < sync_id))
-        )
-    query = query.order_by(SYNC.c.started_at.desc(), SYNC.c.sync_id.desc()).limit(limit)
-    return (await connection.execute(query)).all()
+        query = query.where(SYNC.c.key < before)
+    return (await connection.execute(query.order_by(SYNC.c.key.desc()).limit(limit))).all()
 
 
 async def counts_by_status(connection: AsyncConnection, organization_id: str) -> dict[str, int]:
@@ -212,5 +216,6 @@ async def average_duration(connection: AsyncConnection, organization_id: str, st
     query = select(SYNC.c.started_at, SYNC.c.completed_at).where(
         SYNC.c.organization_id == organization_id, SYNC.c.status == status
     )
-    durations = [end - start for start, end in await connection.execute(query)]
+    # The clock may have been set back while a sync ran.
+    durations = [max(end - start, timedelta()) for start, end in await connection.execute(query)]
     return sum(durations, timedelta()) / len(durations) if durations else None

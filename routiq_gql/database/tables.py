@@ -49,6 +49,8 @@ class Connection(Base):
 class Sync(Base):
     """One run. Active means ``completed_at IS NULL``; at most one per organization is.
 
+    ``key`` is the sync's number. It alone says which of two syncs is newer: times come from clocks, which may be wrong.
+
     ``epoch`` counts who has taken the sync up; writes of an earlier holder match no row. ``version`` grows with
     every change that a client sees. ``checkpoint`` is where reading goes on after a break. ``has_rows`` is true until
     the generation of this sync, no longer in use, has been removed.
@@ -64,6 +66,8 @@ class Sync(Base):
             postgresql_where=text("completed_at IS NULL"),
         ),
         Index("ix_syncs_organization_started", "organization_id", "started_at", "sync_id"),
+        Index("ix_syncs_organization_key", "organization_id", "key"),
+        Index("ix_syncs_organization_status", "organization_id", "status", "key"),
         Index("ix_syncs_has_rows", "key", sqlite_where=text("has_rows"), postgresql_where=text("has_rows")),
     )
 
@@ -258,7 +262,7 @@ class AuditRow(Base):
     """Who did what, or was refused; see ``sync/audit.py``. Equal refusals within a minute share a row."""
 
     __tablename__ = "audit"
-    __table_args__ = (Index("ix_audit_time", "time"), Index("ix_audit_organization", "organization_id", "time"))
+    __table_args__ = (Index("ix_audit_time", "time"), Index("ix_audit_organization", "organization_id", "key"))
 
     key: Mapped[int] = mapped_column(RowKey, primary_key=True, autoincrement=True)
     time: Mapped[datetime]
@@ -270,3 +274,16 @@ class AuditRow(Base):
     sync_id: Mapped[str | None] = mapped_column(String(128))
     token_id: Mapped[str | None] = mapped_column(String(64))
     times: Mapped[int]
+
+
+class Retention(Base):
+    """How far the removal of old rows has come, for each kind of them; see ``retention``.
+
+    ``cutoff`` is from when on rows are kept. ``moved_at`` is when it was last moved ahead.
+    """
+
+    __tablename__ = "retention"
+
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    cutoff: Mapped[datetime]
+    moved_at: Mapped[datetime]

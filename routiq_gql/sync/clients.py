@@ -21,7 +21,7 @@ from routiq_gql.database.keys import KeyStore
 from routiq_gql.errors import BadInput, SettingsError, StorageError
 from routiq_gql.setting_checks import is_loopback_url
 from routiq_gql.settings import Settings
-from routiq_gql.sync.connection_state import ConnectionProblem, ConnectionState, not_set_up
+from routiq_gql.sync.connection_state import ConnectionProblem, ConnectionState, not_connected, not_set_up
 from routiq_gql.sync.progress import FailureCode
 
 OnWait = Callable[[Wait], Awaitable[None]]
@@ -105,11 +105,7 @@ class ClientOpener:
         async with self._database.reading() as connection:
             row = await connection_of(connection, organization_id)
         if row is None:
-            raise ConnectionProblem(
-                FailureCode.CONNECTION_MISSING,
-                "This organization is not connected to Cliniko.",
-                f"Connect it with a Cliniko API key: routiq-gql connect {organization_id}",
-            )
+            raise not_connected(organization_id)
         if row.state == ConnectionState.DISABLED:
             raise ConnectionProblem(
                 FailureCode.CONNECTION_DISABLED,

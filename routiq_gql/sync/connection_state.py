@@ -71,3 +71,12 @@ def info_of(row: Row[Any]) -> ConnectionInfo:
         last_validated_at=row.last_validated_at,
         problem=problem,
     )
+
+
+def not_connected(organization_id: str) -> ConnectionProblem:
+    """The organization has no connection."""
+    return ConnectionProblem(
+        FailureCode.CONNECTION_MISSING,
+        "This organization is not connected to Cliniko.",
+        f"Connect it with a Cliniko API key: routiq-gql connect {organization_id}",
+    )

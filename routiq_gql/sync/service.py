@@ -19,10 +19,11 @@ from routiq_gql.errors import BadInput, DatabaseAway, RateLimited, SyncNotFound
 from routiq_gql.settings import Settings
 from routiq_gql.sync.audit import Action, Audit
 from routiq_gql.sync.bus import ProgressBus
+from routiq_gql.sync.cursors import read_history_cursor
 from routiq_gql.sync.dashboards import Dashboards
 from routiq_gql.sync.engine import Priority, SyncEngine, begin_sync
 from routiq_gql.sync.outcomes import CancelledSync, StartedSync
-from routiq_gql.sync.overview import Dashboard, History, read_cursor, read_history
+from routiq_gql.sync.overview import Dashboard, History, read_history
 from routiq_gql.sync.progress import (
     SYNC_CANCELLED_MESSAGE,
     FailureCode,
@@ -185,7 +186,7 @@ class SyncService:
         _check_limit(limit)
         if not all(outcome.is_terminal for outcome in outcomes):
             raise BadInput("“status” must be completed, failed or cancelled.")
-        before = read_cursor(after) if after is not None else None
+        before = read_history_cursor(after) if after is not None else None
         async with self._database.reading() as connection:
             return await read_history(connection, organization_id, limit, before, outcomes)
 

@@ -20,6 +20,7 @@ NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 CUTOFFS = Cutoffs(
     log=NOW - timedelta(days=30),
     history=NOW - timedelta(days=400),
+    audit=NOW - timedelta(days=400),
     appointments=NOW - timedelta(days=30),
     paces=NOW - timedelta(days=1),
 )
@@ -98,7 +99,7 @@ async def test_with_nothing_too_old_nothing_happens(database: Database):
     """Pruning an up-to-date database changes no row."""
     long_ago = NOW - timedelta(days=10_000)
     async with database.writing() as connection:
-        assert not await prune_batch(connection, Cutoffs(*[long_ago] * 4), 1000)
+        assert not await prune_batch(connection, Cutoffs(*[long_ago] * 5), 1000)
         assert (await connection.execute(select(func.count()).select_from(SYNC))).scalar_one() == len(AGES)
 
 
