@@ -4,18 +4,16 @@ A field's description is the text of the README's settings table, which a test c
 A wrong value ends the start with one sentence; see ``load_settings``.
 """
 
-import difflib
 import ipaddress
-import os
 import re
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from routiq_gql.environment import check_spelling, is_safe_url
 from routiq_gql.errors import SettingsError
 
 PREFIX = "ROUTIQ_"
@@ -109,6 +107,27 @@ class Settings(BaseSettings):
         ge=1,
         le=100_000,
         description="Open subscriptions and streams for each organization; beyond them, new ones are refused.",
+    )
+    max_operations: int = Field(
+        32,
+        ge=1,
+        le=10_000,
+        description="Queries, mutations and REST requests of one organization that are executed at the same time; "
+        "others wait for up to a second, then are refused.",
+    )
+    max_operation_cost: int = Field(
+        1100,
+        ge=1,
+        le=1_000_000,
+        description="What one GraphQL operation may cost: the sum, over its fields with a `limit`, of that limit times "
+        "the limits of the fields around it.",
+    )
+    operation_timeout: float = Field(
+        10,
+        gt=0,
+        le=300,
+        description="Seconds after which a query, a REST request that only reads, or an event of a subscription is "
+        "stopped. Mutations run to their end.",
     )
     graphiql: bool = Field(True, description="Show GraphiQL to browsers that open `/graphql`.")
     introspection: bool = Field(
@@ -214,7 +233,7 @@ class Settings(BaseSettings):
     @field_validator("cliniko_base_url")
     @classmethod
     def _check_cliniko(cls, value: str) -> str:
-        if value and not _is_safe_url(value):
+        if value and not is_safe_url(value):
             raise ValueError("must be an https address, or an http address of this machine for an emulator")
         return value
 
@@ -228,7 +247,7 @@ class Settings(BaseSettings):
     @field_validator("jwt_issuer", "jwt_jwks_url")
     @classmethod
     def _check_issuer(cls, value: str) -> str:
-        if value and not _is_safe_url(value):
+        if value and not is_safe_url(value):
             raise ValueError("must be an https address such as https://clerk.example.com")
         return value
 
@@ -257,7 +276,7 @@ def load_settings(**overrides: object) -> Settings:
         SettingsError: A value is wrong; the sentence names the variable and what is expected, never the value. Or a
             variable is set whose name is misspelt, which would otherwise be without effect.
     """
-    _check_spelling()
+    check_spelling(PREFIX, Settings.model_fields)
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
@@ -265,29 +284,3 @@ def load_settings(**overrides: object) -> Settings:
         name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
         expected = _EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
         raise SettingsError(f"{name} is wrong: {expected[0].lower()}{expected[1:]}.") from None
-
-
-def _check_spelling() -> None:
-    """Pass if no variable's name is nearly one of ours; those of other programs may begin with the prefix too."""
-    known = [name.upper() for name in Settings.model_fields]
-    for variable in sorted(os.environ):
-        name = variable.upper().removeprefix(PREFIX)
-        if variable.upper().startswith(PREFIX) and name not in known:
-            meant = difflib.get_close_matches(name, known, 1, cutoff=0.75)
-            if meant:
-                raise SettingsError(f"{variable} is no setting. Do you mean {PREFIX}{meant[0]}?")
-
-
-def _is_safe_url(url: str) -> bool:
-    """Whether nobody on the way can read or change what is sent to ``url`` and comes from there."""
-    scheme = urlsplit(url).scheme
-    return bool(urlsplit(url).hostname) and (scheme == "https" or (scheme == "http" and is_loopback_url(url)))
-
-
-def is_loopback_url(url: str) -> bool:
-    """Whether ``url`` names this machine itself (``localhost`` or a loopback address)."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

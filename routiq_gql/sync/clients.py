@@ -18,8 +18,9 @@ from routiq_gql.clock import utc_now
 from routiq_gql.database.connections import change_connection, connection_of
 from routiq_gql.database.engine import Database
 from routiq_gql.database.keys import KeyStore
+from routiq_gql.environment import is_loopback_url
 from routiq_gql.errors import BadInput, SettingsError, StorageError
-from routiq_gql.settings import Settings, is_loopback_url
+from routiq_gql.settings import Settings
 from routiq_gql.sync.connection_state import ConnectionProblem, ConnectionState, not_set_up
 from routiq_gql.sync.progress import FailureCode
 
