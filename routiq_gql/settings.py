@@ -4,17 +4,22 @@ A field's description is the text of the README's settings table, which a test c
 A wrong value ends the start with one sentence; see ``load_settings``.
 """
 
-import ipaddress
-import re
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from routiq_gql.errors import SettingsError
-from routiq_gql.setting_checks import check_spelling, is_safe_url
+from routiq_gql.setting_checks import (
+    ClinikoUrl,
+    DatabaseUrl,
+    EmailAddress,
+    HostList,
+    IssuerUrl,
+    NameList,
+    NetworkList,
+    check_spelling,
+)
 
 PREFIX = "ROUTIQ_"
 
@@ -25,16 +30,13 @@ _EXPECTED = {
 }
 """By kinds of error that pydantic tells of in a programmer's words."""
 
-NameList = Annotated[tuple[str, ...], NoDecode]
-"""Names separated by commas or spaces in the environment."""
-
 
 class Settings(BaseSettings):
     """What an operator may set. Times are in the unit that the name or description says."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
-    database_url: str = Field(
+    database_url: DatabaseUrl = Field(
         "sqlite+aiosqlite:///./routiq.db",
         repr=False,
         description="Where everything is stored, as an SQLAlchemy URL. A relative path starts in the current folder. "
@@ -47,12 +49,12 @@ class Settings(BaseSettings):
         "the first one encrypts. Empty: a key file (mode 0600) is made beside the SQLite database. "
         "Needed with PostgreSQL, the same for all processes.",
     )
-    contact_email: str = Field(
+    contact_email: EmailAddress = Field(
         "",
         description="An address at which Cliniko can reach you; it is part of the User-Agent. "
         "Needed for a real Cliniko account.",
     )
-    cliniko_base_url: str = Field(
+    cliniko_base_url: ClinikoUrl = Field(
         "",
         description="Where Cliniko's API is, for all keys; for an emulator. Empty: the ending of each key tells.",
     )
@@ -129,6 +131,27 @@ class Settings(BaseSettings):
         description="Open connections to this process. 0: as many as the limit of open files (`ulimit -n`) allows with "
         "a reserve, and at most 10,000.",
     )
+    max_operations: int = Field(
+        32,
+        ge=1,
+        le=10_000,
+        description="Queries, mutations and REST requests of one organization that are executed at the same time; "
+        "others wait for up to a second, then are refused.",
+    )
+    max_operation_cost: int = Field(
+        1100,
+        ge=1,
+        le=1_000_000,
+        description="What one GraphQL operation may cost: the sum, over its fields with a `limit`, of that limit times "
+        "the limits of the fields around it.",
+    )
+    operation_timeout: float = Field(
+        10,
+        gt=0,
+        le=300,
+        description="Seconds after which a query, a REST request that only reads, or an event of a subscription is "
+        "stopped. Mutations run to their end.",
+    )
     graphiql: bool = Field(True, description="Show GraphiQL to browsers that open `/graphql`.")
     introspection: bool = Field(
         True,
@@ -146,10 +169,10 @@ class Settings(BaseSettings):
         description="With `token`: the file in which `routiq-gql tokens` keeps who may ask. It holds no token, only "
         "what each is recognized by.",
     )
-    jwt_issuer: str = Field(
+    jwt_issuer: IssuerUrl = Field(
         "", description="With `jwt`: who makes the tokens, exactly as they say in `iss`; an https address."
     )
-    jwt_jwks_url: str = Field(
+    jwt_jwks_url: IssuerUrl = Field(
         "", description="Where the issuer's public keys are. Empty: `/.well-known/jwks.json` under the issuer."
     )
     jwt_audience: str = Field("", description="What tokens must name in `aud`. Empty: that is not looked at.")
@@ -189,12 +212,12 @@ class Settings(BaseSettings):
         description="Keys that may be tried with Cliniko within a minute, by connecting and testing: for one "
         "organization, and by one caller. For all of them together six times as many. Not for `routiq-gql connect`.",
     )
-    trusted_proxies: NameList = Field(
+    trusted_proxies: NetworkList = Field(
         ("127.0.0.1", "::1"),
         description="Addresses of proxies that are believed when they say from where a request comes, and whether by "
         "https; networks such as `10.0.0.0/8` too.",
     )
-    allowed_hosts: NameList = Field(
+    allowed_hosts: HostList = Field(
         (),
         description="Host names under which the server may be addressed, without the port. With `ROUTIQ_AUTH=off` "
         "beside localhost; else these only, so one is needed.",
@@ -214,20 +237,6 @@ class Settings(BaseSettings):
         """Whether syncs may run in several processes."""
         return self.database_url.startswith("postgresql")
 
-    @field_validator(
-        "allowed_hosts",
-        "allowed_origins",
-        "jwt_authorized_parties",
-        "start_roles",
-        "cancel_roles",
-        "connect_roles",
-        "trusted_proxies",
-        mode="before",
-    )
-    @classmethod
-    def _split_names(cls, value: object) -> object:
-        return tuple(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) and value.strip() else value or ()
-
     @property
     def most_sockets(self) -> int:
         """How many websockets one organization may have open."""
@@ -241,60 +250,6 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"must be at least ROUTIQ_MAX_SUBSCRIPTIONS, which is {least}; 0 allows as many sockets as that"
             )
-        return value
-
-    @field_validator("database_url")
-    @classmethod
-    def _check_database(cls, value: str) -> str:
-        if not value.startswith(("sqlite+aiosqlite:///", "postgresql+psycopg://")):
-            raise ValueError(
-                "must start with sqlite+aiosqlite:/// followed by the path of the database file, or with "
-                "postgresql+psycopg:// followed by user:password@host/database"
-            )
-        try:
-            url = make_url(value)
-        except ArgumentError:
-            raise ValueError("is no URL; characters such as @ and / in a password are written as %40 and %2F") from None
-        if url.database in {None, "", ":memory:"}:
-            raise ValueError("must name a database that is kept; one in memory is gone with the process that made it")
-        return value
-
-    @field_validator("cliniko_base_url")
-    @classmethod
-    def _check_cliniko(cls, value: str) -> str:
-        if value and not is_safe_url(value):
-            raise ValueError("must be an https address, or an http address of this machine for an emulator")
-        return value
-
-    @field_validator("allowed_hosts")
-    @classmethod
-    def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", one) for one in value):
-            raise ValueError("must be names such as routiq.example.com, without port, scheme or *")
-        return value
-
-    @field_validator("jwt_issuer", "jwt_jwks_url")
-    @classmethod
-    def _check_issuer(cls, value: str) -> str:
-        if value and not is_safe_url(value):
-            raise ValueError("must be an https address such as https://clerk.example.com")
-        return value
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for one in value:
-            try:
-                ipaddress.ip_network(one)
-            except ValueError:
-                raise ValueError("must be addresses and networks such as 127.0.0.1 and 10.0.0.0/8") from None
-        return value
-
-    @field_validator("contact_email")
-    @classmethod
-    def _check_email(cls, value: str) -> str:
-        if value and not re.fullmatch(r"[^@\s()<>]+@[^@\s()<>]+\.[^@\s()<>]+", value):
-            raise ValueError("must be an e-mail address such as ops@example.com")
         return value
 
 

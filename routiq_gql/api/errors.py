@@ -46,6 +46,7 @@ OUTCOMES = {
     "SYNC_NOT_FOUND": Outcome(404, "Sync not found", "SYNC_NOT_FOUND"),
     "BAD_USER_INPUT": Outcome(422, "Value not accepted", "BAD_USER_INPUT"),
     "RATE_LIMITED": Outcome(429, "Too many requests", "RATE_LIMITED"),
+    "TOOK_TOO_LONG": Outcome(503, "Took too long", "BAD_USER_INPUT"),
     # Requests that nobody can take.
     "BAD_REQUEST": Outcome(400, "Bad request", "BAD_USER_INPUT"),
     "NOT_FOUND": Outcome(
@@ -72,6 +73,12 @@ OUTCOMES = {
         "Not allowed",
         sentence="With ROUTIQ_AUTH=off this server answers this machine only, and a proxy says that the request comes "
         "from elsewhere. To serve others, set ROUTIQ_AUTH to token or jwt.",
+    ),
+    "CROSS_SITE": Outcome(
+        403,
+        "Request of another site",
+        sentence="A page of another site made the browser send this request, without saying which page it is. Open "
+        "the address yourself; or let the page use fetch() and add its origin to ROUTIQ_ALLOWED_ORIGINS.",
     ),
     # Not the caller's fault.
     "ISSUER_AWAY": Outcome(503, "Tokens can't be checked", "INTERNAL"),

@@ -7,7 +7,7 @@ without the ``Origin`` check it could start and cancel syncs. A refusal says whi
 import re
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +22,8 @@ PROBES = frozenset({"/healthz", "/readyz"})
 answer."""
 LOCAL_PATHS = PROBES | {"/metrics"}
 """Asked by programs on this machine, whatever names it has elsewhere."""
+EXECUTING_PREFIX = "/api/"
+"""Below it every address answers about an organization; elsewhere an address without a query only shows a page."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 NOSNIFF_HEADER = "X-Content-Type-Options"
@@ -118,7 +120,23 @@ class Guard:
         )
         if is_checked and "origin" in headers and not is_allowed:
             return "ORIGIN_NOT_ALLOWED"
+        if self._trusts_loopback and not is_allowed and _is_blind(scope, headers):
+            return "CROSS_SITE"
         return None
+
+
+def _is_blind(scope: Scope, headers: Headers) -> bool:
+    """Whether a page of another site has a browser ask for something whose answer it may not read.
+
+    It may still have an operation executed, again and again. Opening a page that executes nothing is let through: a
+    link from elsewhere leads to GraphiQL or to the page of a sync. Source: W3C, "Fetch Metadata Request Headers".
+    """
+    if headers.get("sec-fetch-site") != "cross-site" or scope["path"] in LOCAL_PATHS:
+        return False
+    if headers.get("sec-fetch-mode") != "navigate" or headers.get("sec-fetch-dest", "document") != "document":
+        return True
+    is_query = scope["path"] == "/graphql" and "query" in QueryParams(scope["query_string"])
+    return is_query or scope["path"].startswith(EXECUTING_PREFIX)
 
 
 def _printable(header: str | None) -> str | None:

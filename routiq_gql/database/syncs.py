@@ -9,14 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, case, func, insert, select, tuple_, update
+from sqlalchemy import Integer, Row, case, cast, func, insert, literal, select, tuple_, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import utc_now
+from routiq_gql.database.columns import milliseconds_between
 from routiq_gql.database.tables import Base, Sync, SyncLog
 
 SYNC = Base.metadata.tables[Sync.__tablename__]
 LOG = Base.metadata.tables[SyncLog.__tablename__]
+
+MAX_SEQ = 2**31 - 1
+"""The largest number that the column ``seq`` can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +176,45 @@ async def log_after(
     return (await connection.execute(query)).all()
 
 
-async def newest_log(connection: AsyncConnection, key: int, limit: int) -> Sequence[Row[Any]]:
-    """The newest ``limit`` lines, ascending."""
-    query = select(LOG).where(LOG.c.sync_key == key).order_by(LOG.c.seq.desc()).limit(limit)
-    return (await connection.execute(query)).all()[::-1]
+async def logs_of(
+    connection: AsyncConnection,
+    parts: Mapping[tuple[int | None, int], Collection[str]],
+    organization_id: str | None = None,
+    *,
+    only: str | None = None,
+) -> Sequence[Row[Any]]:
+    """Lines of the logs of several syncs in one statement, by ``sync_id`` and ascending.
+
+    A sync without such lines has one row whose ``seq`` is null; one that there is not, or not for the organization
+    and the one named by ``only``, has none.
+
+    Args:
+        parts: Which syncs, by ``(after, limit)``: at most ``limit`` lines above ``after``, or the newest without it.
+    """
+    queries = []
+    for (after, limit), sync_ids in parts.items():
+        # A log has no gaps, so a range of numbers is as many lines, and is found by the key.
+        if after is None:
+            is_asked = LOG.c.seq > SYNC.c.last_log_seq - limit
+        else:
+            is_asked = (LOG.c.seq > after) & (LOG.c.seq <= min(after + limit, MAX_SEQ))
+        query = (
+            select(
+                cast(literal(after), Integer).label("after"), literal(limit, Integer).label("limit"), SYNC.c.sync_id,
+                LOG.c.seq, LOG.c.time, LOG.c.level, LOG.c.step, LOG.c.message,
+            )
+            .select_from(SYNC.outerjoin(LOG, (LOG.c.sync_key == SYNC.c.key) & is_asked))
+            .where(SYNC.c.sync_id.in_(sync_ids))
+        )  # fmt: skip
+        if only is not None:
+            query = query.where(SYNC.c.sync_id == only)
+        if organization_id is not None:
+            # An expression: SQLite would else read all syncs of the organization instead of those named.
+            query = query.where(SYNC.c.organization_id.concat("") == organization_id)
+        queries.append(query)
+    statement = union_all(*queries)
+    rows = (await connection.execute(statement)).all()
+    return sorted(rows, key=lambda row: (row.sync_id, row.seq or 0))
 
 
 async def newest_ended(connection: AsyncConnection, organization_id: str, status: str | None = None) -> Row[Any] | None:
@@ -213,9 +252,8 @@ async def counts_by_status(connection: AsyncConnection, organization_id: str) ->
 
 async def average_duration(connection: AsyncConnection, organization_id: str, status: str) -> timedelta | None:
     """How long the organization's syncs that ended with ``status`` took on average; ``None`` when there are none."""
-    query = select(SYNC.c.started_at, SYNC.c.completed_at).where(
-        SYNC.c.organization_id == organization_id, SYNC.c.status == status
+    query = select(func.avg(milliseconds_between(SYNC.c.started_at, SYNC.c.completed_at))).where(
+        SYNC.c.organization_id == organization_id, SYNC.c.status == status, SYNC.c.completed_at.is_not(None)
     )
-    # The clock may have been set back while a sync ran.
-    durations = [max(end - start, timedelta()) for start, end in await connection.execute(query)]
-    return sum(durations, timedelta()) / len(durations) if durations else None
+    average = (await connection.execute(query)).scalar()
+    return timedelta(milliseconds=float(average)) if average is not None else None

@@ -68,6 +68,8 @@ class Sync(Base):
         Index("ix_syncs_organization_started", "organization_id", "started_at", "sync_id"),
         Index("ix_syncs_organization_key", "organization_id", "key"),
         Index("ix_syncs_organization_status", "organization_id", "status", "key"),
+        # Totals of an organization's history are computed from the index alone.
+        Index("ix_syncs_totals", "organization_id", "status", "started_at", "completed_at"),
         Index("ix_syncs_has_rows", "key", sqlite_where=text("has_rows"), postgresql_where=text("has_rows")),
     )
 

@@ -14,14 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql import metrics
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
-from routiq_gql.database.syncs import active_sync, log_after, newest_log, sync_by_id
+from routiq_gql.database.syncs import active_sync, log_after, sync_by_id
 from routiq_gql.errors import BadInput, DatabaseAway, RateLimited, SyncNotFound
 from routiq_gql.settings import Settings
+from routiq_gql.shares import FOLLOW_CONNECTIONS, Shares
 from routiq_gql.sync.audit import Action, Audit
 from routiq_gql.sync.bus import ProgressBus
 from routiq_gql.sync.cursors import read_history_cursor
 from routiq_gql.sync.dashboards import Dashboards
 from routiq_gql.sync.engine import Priority, SyncEngine, begin_sync
+from routiq_gql.sync.log_requests import LogRequest, check_after, check_limit, read_logs
 from routiq_gql.sync.outcomes import CancelledSync, StartedSync
 from routiq_gql.sync.overview import Dashboard, History, read_history
 from routiq_gql.sync.progress import (
@@ -39,7 +41,6 @@ from routiq_gql.sync.subscriptions import Subscriptions
 from routiq_gql.sync.topics import DashboardTopic, SyncTopic
 from routiq_gql.viewer import Viewer
 
-MAX_PAGE = 100
 LOG_BATCH = 500
 """Log lines read at once by whoever follows a log."""
 REREAD_SECONDS_ELSEWHERE = 0.5
@@ -61,6 +62,7 @@ class SyncService:
         self._dashboards = Dashboards(database)
         self._starts_per_minute = settings.starts_per_minute
         self._reread_seconds = settings.reread_seconds
+        self._followers = Shares(FOLLOW_CONNECTIONS)
         self.subscriptions = Subscriptions(settings.max_subscriptions)
 
     async def start(self, viewer: Viewer, organization_id: str, mode: SyncMode = SyncMode.AUTO) -> StartedSync:
@@ -144,16 +146,19 @@ class SyncService:
             SyncNotFound: Unknown, or another organization's.
             BadInput: ``limit`` or ``after`` is out of range.
         """
-        _check_limit(limit)
-        if after is not None and after < 0:
-            raise BadInput("“after” is the number of a log line, 0 or more.")
+        request = LogRequest(sync_id, after, limit)
+        request.check()
+        lines = (await self.logs(viewer, [request]))[request]
+        if isinstance(lines, SyncNotFound):  # the id may have been guessed
+            raise self._audit.refused(lines, Action.READ, viewer)
+        return lines
+
+    async def logs(
+        self, viewer: Viewer, requests: Collection[LogRequest]
+    ) -> dict[LogRequest, list[LogLine] | SyncNotFound]:
+        """The same for several syncs or parts of a log, read in one statement. The requests are checked before."""
         async with self._database.reading() as connection:
-            sync = await _visible_sync(connection, viewer, sync_id, self._audit)
-            if after is None:
-                rows = await newest_log(connection, sync.key, limit)
-            else:
-                rows = await log_after(connection, sync.key, after, limit)
-        return [log_line_of(sync_id, row) for row in rows]
+            return await read_logs(connection, viewer, requests)
 
     async def dashboard(self, viewer: Viewer, organization_id: str) -> Dashboard:
         """The organization at a glance, all of one moment.
@@ -183,7 +188,7 @@ class SyncService:
             Forbidden: The organization is not the viewer's.
         """
         self._audit.require(viewer, organization_id, Action.READ)
-        _check_limit(limit)
+        check_limit(limit)
         if not all(outcome.is_terminal for outcome in outcomes):
             raise BadInput("“status” must be completed, failed or cancelled.")
         before = read_history_cursor(after) if after is not None else None
@@ -217,8 +222,7 @@ class SyncService:
             SyncNotFound: Unknown, or another organization's.
             BadInput: ``after`` is negative.
         """
-        if after is not None and after < 0:
-            raise BadInput("“after” is the number of a log line, 0 or more.")
+        check_after(after)
         async with aclosing(self.follow(viewer, sync_id, after_seq=after or 0)) as items:
             async for item in items:
                 if isinstance(item, LogLine):
@@ -241,7 +245,8 @@ class SyncService:
                 while seq < snapshot.last_log_seq:
                     limit = min(LOG_BATCH, snapshot.last_log_seq - seq)
                     try:
-                        async with self._database.reading() as connection:
+                        share = self._followers.of(snapshot.organization_id)
+                        async with self._database.reading(share) as connection:
                             rows = await log_after(connection, snapshot.key, seq, limit, sync_id)
                     except DatabaseAway:
                         await asyncio.sleep(REREAD_SECONDS_ELSEWHERE)
@@ -295,8 +300,3 @@ async def _visible_sync(connection: AsyncConnection, viewer: Viewer, sync_id: st
     if row is None:  # the id may have been guessed
         raise audit.refused(SyncNotFound(), Action.READ, viewer)
     return snapshot_of(row)
-
-
-def _check_limit(limit: int) -> None:
-    if not 1 <= limit <= MAX_PAGE:
-        raise BadInput(f"“limit” must be from 1 to {MAX_PAGE}.")

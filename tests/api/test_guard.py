@@ -248,3 +248,56 @@ def test_what_is_no_origin_ends_the_start(settings: Settings, origin: str):
     """A wrong entry is a sentence at the start, not a page that silently doesn't work."""
     with pytest.raises(SettingsError, match="ROUTIQ_ALLOWED_ORIGINS"):
         create_app(settings.model_copy(update={"allowed_origins": (origin,)}))
+
+
+BLIND = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+OPENED = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+EXECUTING = [
+    "/graphql?query={__typename}",
+    "/graphql?query=",
+    "/graphql?a=1&query=%7B__typename%7D",
+    "/api/v1/sync/dashboard/org_1",
+    "/api/v1/sync/history/org_1",
+    "/api/v1/sync/status/sync_org_1_20241222_143022",
+    "/api/v1/sync/stream/sync_org_1_20241222_143022",
+]
+
+
+@pytest.mark.parametrize("path", EXECUTING)
+async def test_a_page_elsewhere_can_have_nothing_executed_blindly(bare_server: Server, path: str):
+    """An image, a script, a frame or a link of a foreign page has no operation executed; the answer says why."""
+    framed = {**OPENED, "Sec-Fetch-Dest": "iframe"}
+    for headers in (
+        BLIND,
+        OPENED,
+        framed,
+        {**BLIND, "Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ):
+        answer = await bare_server.http.get(path, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "CROSS_SITE")
+        assert "ROUTIQ_ALLOWED_ORIGINS" in answer.json()["detail"]
+    for site in ("same-origin", "same-site", "none"):
+        answer = await bare_server.http.get(path, headers={"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"})
+        assert answer.status_code != 403
+    # A page of this machine under another of its names is cross-site, and says which page it is.
+    answer = await bare_server.http.get(path, headers={**BLIND, "Origin": "http://localhost:5173"})
+    assert answer.status_code != 403
+
+
+async def test_allowed_pages_and_files_may_ask_from_another_site(open_server: Server):
+    """A page whose origin is allowed, or opened as a file where that is allowed, is always of another site."""
+    for origin in ("https://app.example.com", "https://pr-7.example.com", "null"):
+        headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors", "Origin": origin}
+        assert (await open_server.http.get("/graphql?query={__typename}", headers=headers)).status_code == 200
+
+
+async def test_links_from_elsewhere_lead_to_pages(bare_server: Server):
+    """A link in a mail or a wiki opens GraphiQL and the page; neither opens inside of another page."""
+    html = {"Accept": "text/html"}
+    for path in ("/graphql", "/", "/?organization=org_1"):
+        assert (await bare_server.http.get(path, headers={**OPENED, **html})).status_code == 200
+        framed = {**OPENED, "Sec-Fetch-Dest": "iframe", **html}
+        assert (await bare_server.http.get(path, headers=framed)).status_code == 403
+    for path in ("/healthz", "/readyz"):
+        assert (await bare_server.http.get(path, headers=BLIND)).status_code == 200

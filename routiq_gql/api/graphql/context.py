@@ -1,10 +1,16 @@
-"""What resolvers are given: the services and who asks. Made once per HTTP request, or once per socket."""
+"""What resolvers are given: the services and who asks. Made once per HTTP request, or once per socket.
 
-from dataclasses import dataclass
+Each operation, and each event of a subscription, gets a copy of its own with what lives no longer than that.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Self
 
 import strawberry
 
+from routiq_gql.api.admission import Admission, Turn
 from routiq_gql.api.auth import Session
+from routiq_gql.api.graphql.loading import LogLoader
 from routiq_gql.api.graphql.sharing import SharedResults
 from routiq_gql.errors import Unauthenticated
 from routiq_gql.sync.connections import ConnectionService
@@ -15,12 +21,17 @@ from routiq_gql.viewer import Viewer
 
 @dataclass(slots=True)
 class Context:
-    """Lives as long as a socket does, so nothing short-lived belongs here.
+    """The services, and who asks.
 
     Attributes:
+        admission: What counts operations and ends those that take too long.
         session: Who asks; ``None`` on a socket before ``connection_init``.
         shared_results: What events of subscriptions look like, for all who subscribe in this process.
         connection_params: The payload of ``connection_init`` but for the token; empty over HTTP.
+        bucket: The organization to which the operation is counted.
+        cost: What the operation costs.
+        turn: By which the operation is counted; ``None`` outside of one, and in subscriptions.
+        logs: Loads the logs that one operation or event asks for, all at once; ``None`` outside of one.
     """
 
     syncs: SyncService
@@ -29,6 +40,22 @@ class Context:
     session: Session | None
     shared_results: SharedResults
     connection_params: dict[str, object]
+    admission: Admission
+    bucket: str = ""
+    cost: int = 0
+    turn: Turn | None = None
+    logs: LogLoader | None = None
+
+    def for_operation(self, bucket: str, cost: int = 0, turn: Turn | None = None) -> Self:
+        """The context of one operation, or of one event of a subscription."""
+        return replace(self, bucket=bucket, cost=cost, turn=turn, logs=LogLoader(self.syncs, self.reader))
+
+    @property
+    def loader(self) -> LogLoader:
+        """What loads logs for this operation."""
+        if self.logs is None:
+            raise RuntimeError("Logs are loaded within an operation only.")
+        return self.logs
 
     @property
     def viewer(self) -> Viewer:

@@ -9,14 +9,19 @@ import asyncio
 import sys
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, cast
 
-from graphql import ExecutionResult, OperationDefinitionNode, OperationType
+from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from routiq_gql.errors import TookTooLong
 from routiq_gql.viewer import Viewer
+
+if TYPE_CHECKING:
+    from routiq_gql.api.graphql.context import Context
 
 REMEMBERED_OPERATIONS = 1_000
 """Distinct subscriptions whose newest event is kept; with more of them, events are executed more than once."""
@@ -171,20 +176,36 @@ class SharedResults:
 
 
 class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Executes queries and mutations as ever, and events of subscriptions through the context's ``SharedResults``."""
+    """Executes events of subscriptions through the context's ``SharedResults``, and everything within its limits.
+
+    Queries and events end at the time limit; mutations are executed to their end.
+    """
 
     def execute_operation(self, serially: bool | None = None) -> Any:
-        execute = super().execute_operation
-        if self.operation.operation is not OperationType.SUBSCRIPTION:
-            return execute(serially)
-        results: SharedResults = self.context_value.shared_results
-        return results.result_of(
+        context: Context = self.context_value
+        if self.operation.operation is OperationType.QUERY:
+            execute = super().execute_operation
+            return _in_time(lambda: execute(serially), context.admission.reading(context.bucket, context.cost))
+        if self.operation.operation is OperationType.MUTATION:
+            result = super().execute_operation(serially)
+            if context.turn is None or not self.is_awaitable(result):
+                return result
+            return context.admission.to_its_end(result, context.turn)
+        return context.shared_results.result_of(
             self.operation,
             self.variable_values.coerced,
-            _sight_of(self.context_value.reader),
+            _sight_of(context.reader),
             self.root_value,
-            lambda: execute(serially),
+            lambda: self._execute_event(serially),
         )
+
+    def _execute_event(self, serially: bool | None) -> Any:
+        context: Context = self.context_value
+        self.context_value = context.for_operation(context.bucket)
+        result = super().execute_operation(serially)
+        if not self.is_awaitable(result):
+            return result
+        return _in_time(lambda: result, context.admission.watching(context.bucket))
 
 
 def next_frame(message: Mapping[str, Any], encode: Encode) -> str | None:
@@ -196,6 +217,15 @@ def next_frame(message: Mapping[str, Any], encode: Encode) -> str | None:
     if not isinstance(data, SharedData):
         return None
     return f'{{"id":{_text(encode(message["id"]))},"type":"next","payload":{data.encoded}}}'
+
+
+async def _in_time(execute: Callable[[], Any], limit: AbstractAsyncContextManager[None]) -> ExecutionResult:
+    try:
+        async with limit:
+            result = execute()
+            return cast(ExecutionResult, await result if isawaitable(result) else result)
+    except TookTooLong as error:
+        return ExecutionResult(None, [GraphQLError(error.message, original_error=error)])
 
 
 def _key(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Hashable:

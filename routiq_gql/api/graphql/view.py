@@ -7,7 +7,7 @@ prefers; errors of the request are JSON too.
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from graphql import GraphQLError
@@ -29,6 +29,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from routiq_gql.api.admission import RETRY_AFTER_SECONDS, Admission, BodyFirst, while_connected
 from routiq_gql.api.callers import runtime_of, session_of
 from routiq_gql.api.errors import OUTCOMES, code_of, headers_of, sentence_for_client
 from routiq_gql.api.graphql.accepting import GRAPHQL_JSON, prefers_event_stream, prefers_graphql_json, prefers_html
@@ -69,11 +70,17 @@ class EventStreamTransport(SSETransport):
 
 
 class Answer(JSONResponse):
-    """A complete answer to an operation, as ``application/json``, which has status 200 whatever the outcome."""
+    """A complete answer to an operation, as ``application/json``, which has status 200 whatever the outcome.
+
+    Except for an operation that was refused as too many are being executed: that says when to try again.
+    """
 
     def __init__(self, content: Any) -> None:
         super().__init__(content, headers={"Cache-Control": "no-store"})
         self._was_executed = "data" in content
+        if not self._was_executed and _code_of_first_error(content) == "RATE_LIMITED":
+            self.status_code = OUTCOMES["RATE_LIMITED"].http_status
+            self.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
 
     def become_graphql_json(self) -> None:
         """Change to the media type in which a request that can't be executed has status 400.
@@ -81,7 +88,8 @@ class Answer(JSONResponse):
         Source: GraphQL over HTTP, "application/graphql-response+json".
         """
         self.headers["Content-Type"] = f"{GRAPHQL_JSON}; charset=utf-8"
-        self.status_code = 200 if self._was_executed else 400
+        if not self._was_executed and self.status_code == 200:
+            self.status_code = 400
 
 
 class GraphQLDoor(GraphQL[Context, None]):
@@ -94,10 +102,10 @@ class GraphQLDoor(GraphQL[Context, None]):
         MULTIPART_SUBSCRIPTION_PROTOCOL: MultipartSubscriptionTransport,
     }
 
-    def __init__(self, settings: Settings, *, default_organization: str | None = None) -> None:
+    def __init__(self, settings: Settings, admission: Admission, *, default_organization: str | None = None) -> None:
         self.settings = settings
         super().__init__(
-            make_schema(introspection=settings.introspection),
+            make_schema(introspection=settings.introspection, max_cost=settings.max_operation_cost),
             graphql_ide="graphiql" if settings.graphiql else None,
             subscription_protocols=(
                 GRAPHQL_TRANSPORT_WS_PROTOCOL,
@@ -106,6 +114,7 @@ class GraphQLDoor(GraphQL[Context, None]):
             ),
             connection_init_wait_timeout=timedelta(seconds=CONNECTION_INIT_SECONDS),
         )
+        self._admission = admission
         self._default_organization = default_organization
         self._shared_results = SharedResults(self.encode_json)
         self.open_sockets = OpenSockets(settings.most_sockets)
@@ -114,10 +123,11 @@ class GraphQLDoor(GraphQL[Context, None]):
         if scope["type"] == "websocket":
             await self.run(WebSocket(scope, receive=receive, send=send))
             return
-        request = Request(scope, receive=limited(Request(scope), receive))
+        parts = BodyFirst(receive, has_body=scope["method"] == "POST")
+        request = Request(scope, receive=limited(Request(scope), parts.body))
         response: Response
         try:
-            response = await self.run(request)
+            response = await while_connected(parts.news, self.run(request))
         except HTTPException as error:
             response = _refusal(*_status_and_reason(error))
         except BodyTooLarge as error:
@@ -141,6 +151,7 @@ class GraphQLDoor(GraphQL[Context, None]):
             session,
             self._shared_results,
             connection_params={},
+            admission=self._admission,
         )
 
     def is_websocket_origin_allowed(self, request: WebSocket, origin: str) -> bool:
@@ -218,6 +229,11 @@ async def _encoded(stream: Callable[[], AsyncIterator[str]]) -> AsyncGenerator[b
             yield piece.encode()
     finally:
         await pieces.aclose()  # type: ignore[attr-defined]
+
+
+def _code_of_first_error(content: Any) -> str | None:
+    errors = content.get("errors") or [{}]
+    return cast("str | None", errors[0].get("extensions", {}).get("code"))
 
 
 def _accept(headers: Mapping[str, str]) -> str:

@@ -15,7 +15,8 @@ from sse_starlette import ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
-from routiq_gql.api.callers import grant_of, session_of, syncs_of
+from routiq_gql.api.admission import bucket_of
+from routiq_gql.api.callers import admission_of, grant_of, session_of, syncs_of
 from routiq_gql.api.rest.render import log_json, status_json
 from routiq_gql.api.streams import LINE_END, StreamResponse
 from routiq_gql.errors import BadInput
@@ -50,7 +51,9 @@ async def stream(request: Request) -> Response:
     grant, session = (None, await session_of(request)) if token is None else grant_of(request, token)
     viewer = session.viewer
     seen = _seen(request)
-    sync = await service.status(viewer, request.path_params["sync_id"])
+    sync_id = request.path_params["sync_id"]
+    async with admission_of(request).watching(bucket_of(viewer, sync_id)):
+        sync = await service.status(viewer, sync_id)
     if grant is not None:
         grant.require_valid_for(sync)
     if seen.version > sync.version or seen.seq > sync.last_log_seq:

@@ -138,14 +138,14 @@ async def test_whoever_leaves_first_takes_nothing_away(
     """The one for whom a slow field is read goes away; the others still get what was being read."""
     sync_id = await server.start_sync()
     await server.until_ended(sync_id)
-    log, may_go_on, asked = SyncService.log, asyncio.Event(), Counter[str]()
+    logs, may_go_on, asked = SyncService.logs, asyncio.Event(), Counter[str]()
 
     async def slow(self: SyncService, *arguments: Any, **options: Any) -> Any:
         asked["log"] += 1
         await may_go_on.wait()
-        return await log(self, *arguments, **options)
+        return await logs(self, *arguments, **options)
 
-    monkeypatch.setattr(SyncService, "log", slow)
+    monkeypatch.setattr(SyncService, "logs", slow)
     async with open_socket(server) as other:
         async with open_socket(server) as first:
             await first.subscribe(WITH_LOG, id=sync_id)
@@ -164,7 +164,7 @@ async def test_an_error_is_kept_for_nobody(server: Server, monkeypatch: pytest.M
     sync_id = await server.start_sync()
     await server.until_ended(sync_id)
     with monkeypatch.context() as patched:
-        patched.setattr(SyncService, "log", lambda *_, **__: 1 / 0)
+        patched.setattr(SyncService, "logs", lambda *_, **__: 1 / 0)
         async with open_socket(server) as socket:
             await socket.subscribe(WITH_LOG, id=sync_id)
             (failed,) = await socket.results()
