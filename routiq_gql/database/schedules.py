@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.connections import CONNECTION
@@ -14,6 +14,8 @@ from routiq_gql.database.upserts import upsert
 SCHEDULE = Base.metadata.tables[Schedule.__tablename__]
 USABLE = "connected"
 """The state of a connection with which a schedule goes on."""
+DENIED = "needs_attention"
+"""The state of one with which it goes on only when its ``retry_at`` has come."""
 
 
 async def save_schedule(connection: AsyncConnection, organization_id: str, every: timedelta, next_at: datetime) -> None:
@@ -30,11 +32,11 @@ async def drop_schedule(connection: AsyncConnection, organization_id: str) -> bo
 
 
 async def next_sync_at(connection: AsyncConnection, organization_id: str) -> datetime | None:
-    """When the organization's schedule is due; ``None`` without one, or while it pauses."""
+    """When the organization's schedule is due, or tries a denied connection again; ``None`` without either."""
     query = (
-        select(SCHEDULE.c.next_at)
+        select(case((CONNECTION.c.state == USABLE, SCHEDULE.c.next_at), else_=CONNECTION.c.retry_at))
         .join(CONNECTION, CONNECTION.c.organization_id == SCHEDULE.c.organization_id)
-        .where(SCHEDULE.c.organization_id == organization_id, CONNECTION.c.state == USABLE)
+        .where(SCHEDULE.c.organization_id == organization_id, CONNECTION.c.state.in_([USABLE, DENIED]))
     )
     return (await connection.execute(query)).scalar_one_or_none()
 
@@ -42,14 +44,16 @@ async def next_sync_at(connection: AsyncConnection, organization_id: str) -> dat
 async def due_schedules(
     connection: AsyncConnection, now: datetime, limit: int, *, to_change: bool = False
 ) -> Sequence[Row[Any]]:
-    """Schedules that are due, the longest first; never those whose connection can't be used.
+    """Schedules that are due, the longest first, and those whose denied connection is to be tried again.
+
+    Never those whose connection can't be used.
 
     With ``to_change`` those that somebody else is just changing are left out, and nobody else changes the others.
     """
     query = (
         select(SCHEDULE)
         .join(CONNECTION, CONNECTION.c.organization_id == SCHEDULE.c.organization_id)
-        .where(SCHEDULE.c.next_at <= now, CONNECTION.c.state == USABLE)
+        .where(_is_due(now))
         .order_by(SCHEDULE.c.next_at)
         .limit(limit)
     )
@@ -58,8 +62,20 @@ async def due_schedules(
     return (await connection.execute(query)).all()
 
 
-async def put_off(connection: AsyncConnection, schedule: Row[Any], now: datetime) -> None:
-    """Make the schedule due at the first of its times after ``now``."""
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    return or_(
+        and_(CONNECTION.c.state == USABLE, SCHEDULE.c.next_at <= now),
+        and_(CONNECTION.c.state == DENIED, CONNECTION.c.retry_at <= now),
+    )
+
+
+async def put_off(connection: AsyncConnection, schedule: Row[Any], now: datetime, retry_at: datetime) -> None:
+    """Make the schedule due at the first of its times after ``now``, and a denied connection due at ``retry_at``."""
+    await connection.execute(
+        update(CONNECTION)
+        .where(CONNECTION.c.organization_id == schedule.organization_id, CONNECTION.c.state == DENIED)
+        .values(retry_at=retry_at)
+    )
     every = timedelta(seconds=schedule.every_seconds)
     missed = (now - schedule.next_at) // every
     await connection.execute(

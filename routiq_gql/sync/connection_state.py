@@ -1,7 +1,7 @@
 """What may be known of a connection: its state, whose account it is, and what is wrong with it. Never its key."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -9,6 +9,10 @@ from sqlalchemy import Row
 
 from routiq_gql.errors import RoutiqError
 from routiq_gql.sync.progress import FailureCode
+
+FIRST_RETRY = timedelta(hours=1)
+LATER_RETRY = timedelta(days=1)
+"""A connection that Cliniko denies a list (403) is tried again by its schedule after these, as a 403 may pass."""
 
 
 class ConnectionState(StrEnum):
@@ -55,6 +59,17 @@ def not_set_up(error: RoutiqError) -> ConnectionProblem:
     return ConnectionProblem(
         FailureCode.CONNECTION_MISSING, error.message, "Ask whoever runs this server to mend it, then start again."
     )
+
+
+def retry_after_denial(earlier: datetime | None, now: datetime) -> datetime:
+    """When a schedule tries a connection again that was denied access now.
+
+    Args:
+        earlier: What this gave before, or the scheduler when it tried; ``None`` if a sync has completed since.
+    """
+    if earlier is None:
+        return now + FIRST_RETRY
+    return earlier if earlier > now else now + LATER_RETRY
 
 
 def info_of(row: Row[Any]) -> ConnectionInfo:

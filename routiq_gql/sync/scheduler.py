@@ -1,7 +1,8 @@
 """Starts the syncs that schedules ask for. The engines call ``step`` again and again, one process at a time.
 
 A schedule keeps to its own times, which were spread when it was made, and leaves one out while a sync still runs. It
-pauses by itself while the organization's connection can't be used: Cliniko is not asked with a dead key.
+pauses by itself while the organization's connection can't be used: Cliniko is not asked with a dead key. After a 403,
+which may pass without anyone's doing, it tries again when the connection's ``retry_at`` has come.
 """
 
 from sqlalchemy.exc import IntegrityError
@@ -11,6 +12,7 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.schedules import due_schedules, put_off
 from routiq_gql.sync.audit import SCHEDULE_VIEWER, Action, Audit
 from routiq_gql.sync.bus import ProgressBus
+from routiq_gql.sync.connection_state import LATER_RETRY
 from routiq_gql.sync.engine import Priority, SyncEngine, begin_sync
 from routiq_gql.sync.store import snapshot_of
 
@@ -40,7 +42,7 @@ class Scheduler:
             async with self._database.writing() as connection:
                 now = utc_now()
                 for schedule in await due_schedules(connection, now, MOST_AT_ONCE, to_change=True):
-                    await put_off(connection, schedule, now)
+                    await put_off(connection, schedule, now, now + LATER_RETRY)
                     row = await begin_sync(connection, engine, schedule.organization_id, Priority.SCHEDULE)
                     if row is not None:
                         await self._audit.note(
