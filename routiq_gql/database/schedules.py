@@ -15,7 +15,7 @@ SCHEDULE = Base.metadata.tables[Schedule.__tablename__]
 USABLE = "connected"
 """The state of a connection with which a schedule goes on."""
 DENIED = "needs_attention"
-"""The state of one with which it goes on only when its ``retry_at`` has come."""
+"""The state of a connection that a schedule tries again once its ``retry_at`` has come."""
 
 
 async def save_schedule(connection: AsyncConnection, organization_id: str, every: timedelta, next_at: datetime) -> None:

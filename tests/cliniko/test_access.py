@@ -59,7 +59,7 @@ async def test_an_odd_row_keeps_no_clinic_from_connecting(kind: str, make_client
 
 @pytest.mark.parametrize("resource", ["settings", "user", "patients", "attendees"])
 async def test_a_single_403_is_no_refusal(make_client: MakeClient, resource: str) -> None:
-    """Cliniko denies a good key now and then; asked again, it answers. Each wait is told."""
+    """Cliniko denies a good key now and then; asked again, it answers. Each wait is announced."""
     emulator = Emulator(clinic_of(2))
     emulator.faults.add(Fault("status_403", resource=resource, times=2))
     told: list[str] = []
@@ -81,7 +81,7 @@ async def test_a_single_403_is_no_refusal(make_client: MakeClient, resource: str
 
 
 async def test_403_for_everything_is_a_block_of_this_server(make_client: MakeClient) -> None:
-    """Nobody is sent to look after roles when Cliniko denies even what any key may see."""
+    """If Cliniko denies even what any key may see, the failure does not blame the role of the user."""
     emulator = Emulator(clinic_of(2))
     emulator.faults.add(Fault("status_403", times=None))
     async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:

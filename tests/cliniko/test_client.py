@@ -106,7 +106,7 @@ async def test_403_is_asked_again_and_then_explained(make_client: MakeClient) ->
     ],
 )
 async def test_what_to_do_about_a_refusal(make_client: MakeClient, status: int, says: list[str]) -> None:
-    """The clinic is told where in Cliniko to look."""
+    """The failure says where in Cliniko to look."""
     async with RawServer(lambda _n, _head: http(status)) as server, make_client(server.base_url) as client:
         with pytest.raises(ClinikoError) as caught:
             await get(client)

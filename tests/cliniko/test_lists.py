@@ -281,7 +281,7 @@ async def test_a_row_that_cannot_be_read_is_counted_and_set_aside(
 
 
 async def test_a_page_without_any_id_is_a_failure(emulator: Emulator, client: ClinikoClient) -> None:
-    """There is nothing to go on from, and the same page for ever would be worse."""
+    """There is no id to continue from, so the reading fails instead of repeating the page."""
     emulator.faults.add(Fault("wrong_shape_row", times=None, rows=100))
     with pytest.raises(UnexpectedAnswer, match="patients"):
         await store_list(client, PATIENTS)
@@ -316,7 +316,7 @@ async def test_an_order_that_takes_too_long_is_given_up(emulator: Emulator, clie
 
 @pytest.mark.parametrize("rows", [1, -1, 5, -5, 20])
 async def test_a_total_that_stays_another_is_reported(emulator: Emulator, client: ClinikoClient, rows: int) -> None:
-    """An old total out of a cache does not stop a clinic: two readings agree, and the difference is told."""
+    """An old total out of a cache does not stop a clinic: two readings agree, and the difference is reported."""
     emulator.faults.add(Fault("wrong_total", times=None, rows=rows))
     stored, pages = await store_list(client, PATIENTS)
     assert set(stored) == listed_ids(emulator.clinic, "patients")

@@ -1,6 +1,6 @@
 """Every way in which Cliniko may misbehave, in every list, through whole syncs: right, or failed and nothing changed.
 
-What lies between is a row that can't be read as a whole or a total that is not the number of rows: the log tells of it.
+Rows that can't be read, and a total that is not the number of rows, are reported in the log of a right sync.
 ``OUTCOMES`` is the promise, and the README shows the same table. Each test makes one kind of fault happen to every
 list, once and for good, and compares all rows with those of an undisturbed sync.
 """

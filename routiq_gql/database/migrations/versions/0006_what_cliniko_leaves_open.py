@@ -24,6 +24,6 @@ def upgrade() -> None:
         batch_op.alter_column("booking_id", existing_type=sa.String(length=32), nullable=True)
         batch_op.alter_column("patient_id", existing_type=sa.String(length=32), nullable=True)
         batch_op.alter_column("arrived", existing_type=sa.Boolean(), nullable=True)
-    # False was stored for "not marked" too, and would make a no-show of every class visit that nobody marked.
+    # False was stored for "not marked" too, and would make a no-show of every unmarked class visit.
     op.execute("UPDATE mirrored_appointments SET did_not_arrive = NULL WHERE NOT did_not_arrive")
     op.execute("UPDATE mirrored_attendees SET arrived = NULL WHERE NOT arrived")
