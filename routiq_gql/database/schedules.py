@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Row, delete, extract, func, literal, select, update
+from sqlalchemy import ColumnElement, Float, Row, and_, delete, extract, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import CLOCK_TOLERANCE, utc_now
@@ -21,6 +21,10 @@ from routiq_gql.database.upserts import upsert
 SCHEDULE = Base.metadata.tables[Schedule.__tablename__]
 USABLE = "connected"
 """The state of a connection with which a schedule goes on."""
+DENIED = "needs_attention"
+"""The state of a connection that a schedule tries again once its ``retry_at`` has come."""
+MOST_UNTIL_RETRY = timedelta(days=1)
+"""The longest time until a denied connection is tried again."""
 
 
 async def save_schedule(connection: AsyncConnection, organization_id: str, every: timedelta, next_at: datetime) -> None:
@@ -37,34 +41,37 @@ async def drop_schedule(connection: AsyncConnection, organization_id: str) -> bo
 
 
 async def next_sync_at(connection: AsyncConnection, organization_id: str) -> datetime | None:
-    """When the organization's schedule is due; ``None`` without one, or while it pauses.
+    """When the organization's schedule is due, or tries a denied connection again; ``None`` without either.
 
     For a time that was written while the clock was ahead: when it is due at the latest.
     """
     query = (
-        select(SCHEDULE.c.next_at, SCHEDULE.c.every_seconds)
+        select(CONNECTION.c.state, CONNECTION.c.retry_at, SCHEDULE.c.next_at, SCHEDULE.c.every_seconds)
         .join(CONNECTION, CONNECTION.c.organization_id == SCHEDULE.c.organization_id)
-        .where(SCHEDULE.c.organization_id == organization_id, CONNECTION.c.state == USABLE)
+        .where(SCHEDULE.c.organization_id == organization_id, CONNECTION.c.state.in_([USABLE, DENIED]))
     )
     row = (await connection.execute(query)).one_or_none()
     if row is None:
         return None
-    next_at: datetime = row.next_at
-    latest = utc_now() + timedelta(seconds=row.every_seconds)
-    return latest if next_at > latest + CLOCK_TOLERANCE else next_at
+    every = timedelta(seconds=row.every_seconds)
+    next_at, within = (row.next_at, every) if row.state == USABLE else (row.retry_at, MOST_UNTIL_RETRY)
+    latest = utc_now() + within
+    return latest if next_at is not None and next_at > latest + CLOCK_TOLERANCE else next_at
 
 
 async def due_schedules(
     connection: AsyncConnection, now: datetime, limit: int, *, to_change: bool = False
 ) -> Sequence[Row[Any]]:
-    """Schedules that are due, the longest first; never those whose connection can't be used.
+    """Schedules that are due, the longest first, and those whose denied connection is to be tried again.
+
+    Never those whose connection can't be used.
 
     With ``to_change`` those that somebody else is just changing are left out, and nobody else changes the others.
     """
     query = (
         select(SCHEDULE)
         .join(CONNECTION, CONNECTION.c.organization_id == SCHEDULE.c.organization_id)
-        .where(SCHEDULE.c.next_at <= now, CONNECTION.c.state == USABLE)
+        .where(_is_due(now))
         .order_by(SCHEDULE.c.next_at)
         .limit(limit)
     )
@@ -73,8 +80,21 @@ async def due_schedules(
     return (await connection.execute(query)).all()
 
 
-async def put_off(connection: AsyncConnection, schedule: Row[Any], now: datetime) -> None:
-    """Make the schedule due at the first of its times after ``now``."""
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    latest_retry = now + MOST_UNTIL_RETRY + CLOCK_TOLERANCE  # a later one was written while the clock was ahead
+    return or_(
+        and_(CONNECTION.c.state == USABLE, SCHEDULE.c.next_at <= now),
+        and_(CONNECTION.c.state == DENIED, or_(CONNECTION.c.retry_at <= now, CONNECTION.c.retry_at > latest_retry)),
+    )
+
+
+async def put_off(connection: AsyncConnection, schedule: Row[Any], now: datetime, retry_at: datetime) -> None:
+    """Make the schedule due at the first of its times after ``now``, and a denied connection due at ``retry_at``."""
+    await connection.execute(
+        update(CONNECTION)
+        .where(CONNECTION.c.organization_id == schedule.organization_id, CONNECTION.c.state == DENIED)
+        .values(retry_at=retry_at)
+    )
     every = timedelta(seconds=schedule.every_seconds)
     missed = (now - schedule.next_at) // every
     await connection.execute(

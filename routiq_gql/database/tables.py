@@ -25,7 +25,10 @@ class Base(DeclarativeBase):
 
 
 class Connection(Base):
-    """An organization's access to Cliniko. The key is encrypted, see ``keys``, and empty once it was taken away."""
+    """An organization's access to Cliniko. The key is encrypted, see ``keys``, and empty once it was taken away.
+
+    ``retry_at`` is when a schedule tries a connection again that needs attention because of a 403.
+    """
 
     __tablename__ = "connections"
 
@@ -42,6 +45,7 @@ class Connection(Base):
     problem_code: Mapped[str | None] = mapped_column(String(32))
     problem_message: Mapped[str | None]
     problem_what_to_do: Mapped[str | None]
+    retry_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -146,7 +150,10 @@ class MirroredPatient(Base):
 
 
 class MirroredAppointment(Base):
-    """An appointment as Cliniko listed it: of one patient (``individual``), or a class (``group``, no patient)."""
+    """An appointment as Cliniko listed it: of one patient (``individual``), or a class (``group``, no patient).
+
+    ``did_not_arrive`` is null where nothing is marked.
+    """
 
     __tablename__ = "mirrored_appointments"
     __table_args__ = (Index("ix_mirrored_appointments_patient", "generation", "patient_id", "starts_at"),)
@@ -158,7 +165,7 @@ class MirroredAppointment(Base):
     appointment_type_id: Mapped[str | None] = mapped_column(ClinikoId)
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime | None]
-    did_not_arrive: Mapped[bool]
+    did_not_arrive: Mapped[bool | None]
     cancelled_at: Mapped[datetime | None]
     archived_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
@@ -167,16 +174,16 @@ class MirroredAppointment(Base):
 
 
 class MirroredAttendee(Base):
-    """Who comes to a group appointment, as Cliniko listed it."""
+    """Who comes to a group appointment, as Cliniko listed it. ``arrived`` is null where nothing is marked."""
 
     __tablename__ = "mirrored_attendees"
     __table_args__ = (Index("ix_mirrored_attendees_patient", "generation", "patient_id"),)
 
     generation: Mapped[int] = mapped_column(RowKey, primary_key=True, autoincrement=False)
     id: Mapped[str] = mapped_column(ClinikoId, primary_key=True)
-    booking_id: Mapped[str] = mapped_column(ClinikoId)
-    patient_id: Mapped[str] = mapped_column(ClinikoId)
-    arrived: Mapped[bool]
+    booking_id: Mapped[str | None] = mapped_column(ClinikoId)
+    patient_id: Mapped[str | None] = mapped_column(ClinikoId)
+    arrived: Mapped[bool | None]
     cancelled_at: Mapped[datetime | None]
     archived_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
@@ -200,7 +207,11 @@ class MirroredAppointmentType(Base):
 
 
 class IdentifiedPatient(Base):
-    """What the analysis of one sync found: a patient with appointments within the windows."""
+    """What the analysis of one sync found: a patient with appointments within the windows.
+
+    ``recent_appointments`` and ``last_appointment_at`` are of visits that took place or are not marked; past ones that
+    are marked as missed are ``missed_appointments``.
+    """
 
     __tablename__ = "identified_patients"
 
@@ -210,10 +221,11 @@ class IdentifiedPatient(Base):
     upcoming_appointments: Mapped[int]
     last_appointment_at: Mapped[datetime | None]
     next_appointment_at: Mapped[datetime | None]
+    missed_appointments: Mapped[int]
 
 
 class ActivePatient(Base):
-    """The result that readers see. Someone no longer active stays, with ``is_active`` false."""
+    """The result that readers see, counted as in ``IdentifiedPatient``. Someone no longer active stays, as inactive."""
 
     __tablename__ = "active_patients"
 
@@ -225,6 +237,7 @@ class ActivePatient(Base):
     last_appointment_at: Mapped[datetime | None]
     next_appointment_at: Mapped[datetime | None]
     updated_at: Mapped[datetime]
+    missed_appointments: Mapped[int]
 
 
 class Schedule(Base):

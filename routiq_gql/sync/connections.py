@@ -123,6 +123,7 @@ class ConnectionService:
         access = await self._try(api_key, url) if check else None
         values = {
             **(values_of_access(access) if access else _UNCHECKED),
+            "retry_at": None,
             "base_url": url,
             "shard": shard,
         }
@@ -257,7 +258,7 @@ class ConnectionService:
             self._bus.publish(ended)
 
 
-_NO_PROBLEM = {"problem_code": None, "problem_message": None, "problem_what_to_do": None}
+_NO_PROBLEM = {"problem_code": None, "problem_message": None, "problem_what_to_do": None, "retry_at": None}
 _UNCHECKED: dict[str, Any] = {
     "state": ConnectionState.CONNECTED.value,
     **dict.fromkeys(("account_name", "account_subdomain", "role", "last_validated_at")),

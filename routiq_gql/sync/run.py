@@ -6,7 +6,7 @@ Every write carries the epoch of this taking-up. When it matches no row, the syn
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
@@ -107,11 +107,12 @@ class SyncRun:
         fraction: float | None = None,
         text: str | None = None,
         log: tuple[LogLevel, str] | None = None,
+        notes: Sequence[tuple[LogLevel, str]] = (),
         **columns: Any,
     ) -> None:
-        """Store what was read and where to go on, and show it, in one transaction."""
+        """Store what was read and where to go on, and show it, in one transaction. ``log`` follows ``notes``."""
         values = self._progress_values(fraction, text, None, columns) | {"checkpoint": cursor}
-        await self._write(values, [log] if log else [], save=save)
+        await self._write(values, [*notes, log] if log else list(notes), save=save)
         self.cursor = cursor
 
     async def complete(

@@ -1,8 +1,9 @@
 """Starts the syncs that schedules ask for. The engines call ``step`` again and again, one process at a time.
 
 A schedule keeps to its own times, which were spread when it was made, and leaves one out while a sync still runs. It
-pauses by itself while the organization's connection can't be used: Cliniko is not asked with a dead key. One that
-was moved too far ahead by a clock that was wrong is made due within its interval.
+pauses by itself while the organization's connection can't be used: Cliniko is not asked with a dead key. After a 403,
+which may be transient, it tries again when the connection's ``retry_at`` has come. A schedule that a wrong clock has
+moved too far ahead is made due within its interval.
 """
 
 import structlog
@@ -10,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
-from routiq_gql.database.schedules import bring_forward, due_schedules, late_schedules, put_off
+from routiq_gql.database.schedules import MOST_UNTIL_RETRY, bring_forward, due_schedules, late_schedules, put_off
 from routiq_gql.sync.audit import SCHEDULE_VIEWER, Action, Audit
 from routiq_gql.sync.bus import ProgressBus
 from routiq_gql.sync.engine import Priority, SyncEngine, begin_sync
@@ -62,7 +63,7 @@ class Scheduler:
             async with self._database.writing() as connection:
                 now = utc_now()
                 for schedule in await due_schedules(connection, now, MOST_AT_ONCE, to_change=True):
-                    await put_off(connection, schedule, now)
+                    await put_off(connection, schedule, now, now + MOST_UNTIL_RETRY)
                     row = await begin_sync(connection, engine, schedule.organization_id, Priority.SCHEDULE)
                     if row is not None:
                         await self._audit.note(
