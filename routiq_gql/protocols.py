@@ -13,7 +13,8 @@ from typing import Any, cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from routiq_gql.socket_endings import CleanEnding
 
 ABORT_EXTENSION = "routiq.abort"
 """Under this name ``scope["extensions"]`` has a function that ends the connection at once."""
@@ -34,7 +35,7 @@ class HttpProtocol(H11Protocol):
         self.app = _with_abort(cast(ASGIApp, self.app), transport)
 
 
-class SocketProtocol(WebSocketsSansIOProtocol):
+class SocketProtocol(CleanEnding):
     """Websockets."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
