@@ -23,7 +23,7 @@ from routiq_gql.errors import BadInput
 from routiq_gql.sync.connection_state import ConnectionInfo, ConnectionState, info_of
 from routiq_gql.sync.progress import SyncSnapshot, SyncState
 from routiq_gql.sync.store import snapshot_of
-from routiq_gql.viewer import Viewer
+from routiq_gql.viewer import SYNC_ID, Viewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +196,9 @@ def read_cursor(cursor: str) -> tuple[datetime, str]:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         started_at, sync_id = json.loads(text)
         moment = datetime.fromisoformat(started_at)
-        if moment.tzinfo is None or not isinstance(sync_id, str):
+        if moment.tzinfo is None or not 2000 <= moment.year < 9999 or not SYNC_ID.fullmatch(sync_id):
             raise ValueError(cursor)
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, RecursionError, binascii.Error):
         raise BadInput("“after” is not a cursor of this history. Use the nextCursor of an earlier page.") from None
     return moment, sync_id
 

@@ -35,7 +35,7 @@ from routiq_gql.sync.progress import (
 from routiq_gql.sync.start_limit import require_rest
 from routiq_gql.sync.store import end_with_failure, log_line_of, snapshot_of
 from routiq_gql.sync.subscriptions import Subscriptions
-from routiq_gql.viewer import Viewer
+from routiq_gql.viewer import Viewer, check_sync_id
 
 MAX_PAGE = 100
 LOG_BATCH = 500
@@ -131,6 +131,7 @@ class SyncService:
         Raises:
             SyncNotFound: Unknown, or another organization's.
         """
+        check_sync_id(sync_id)
         async with self._database.reading() as connection:
             return await _visible_sync(connection, viewer, sync_id)
 
@@ -142,14 +143,14 @@ class SyncService:
             BadInput: ``limit`` or ``after`` is out of range.
         """
         _check_limit(limit)
+        check_sync_id(sync_id)
         if after is not None and after < 0:
             raise BadInput("“after” is the number of a log line, 0 or more.")
         async with self._database.reading() as connection:
-            sync = await _visible_sync(connection, viewer, sync_id)
-            if after is None:
-                rows = await newest_log(connection, sync.key, limit)
-            else:
-                rows = await log_after(connection, sync.key, after, limit)
+            key = (await _visible_sync(connection, viewer, sync_id)).key
+            rows = await (
+                newest_log(connection, key, limit) if after is None else log_after(connection, key, after, limit)
+            )
         return [log_line_of(sync_id, row) for row in rows]
 
     async def dashboard(self, viewer: Viewer, organization_id: str) -> Dashboard:

@@ -90,7 +90,7 @@ class StreamTokens:
         try:
             key = self._keys.load().derived(_PURPOSE)[jwt.get_unverified_header(token)["kid"]]
             claims = jwt.decode(token, key, [_ALGORITHM], options={"require": ["iat", "exp", "sub", "sync", "org"]})
-        except (jwt.InvalidTokenError, KeyError, TypeError):
+        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, RecursionError):
             raise Unauthenticated("This stream token is not valid. Get another one by createStreamToken.") from None
         viewer = Viewer(claims["org"], NO_RIGHTS, claims["sub"] or None, address, sync_id=claims["sync"])
         issued_at, expires_at = (datetime.fromtimestamp(claims[name], UTC) for name in ("iat", "exp"))
