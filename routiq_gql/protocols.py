@@ -15,12 +15,12 @@ import h11
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState as UvicornState
 from websockets.http11 import Response
 
 from routiq_gql.connection_table import Phase, ServerState, abort
 from routiq_gql.request_deadline import RequestDeadline
+from routiq_gql.socket_endings import CleanEnding
 
 ABORT_EXTENSION = "routiq.abort"
 """Under this name ``scope["extensions"]`` has a function that ends the connection at once."""
@@ -48,7 +48,7 @@ class HttpProtocol(RequestDeadline, H11Protocol):
         return state is h11.SEND_BODY or (state is h11.IDLE and self.conn.trailing_data[0] != b"")
 
 
-class SocketProtocol(WebSocketsSansIOProtocol):
+class SocketProtocol(CleanEnding):
     """Websockets."""
 
     def __init__(self, config: Config, server_state: UvicornState, app_state: dict[str, Any], *rest: Any) -> None:

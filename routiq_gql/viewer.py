@@ -7,9 +7,11 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from routiq_gql.errors import BadInput, Forbidden, Unauthenticated
+from routiq_gql.errors import BadInput, Forbidden, SyncNotFound, Unauthenticated
 
 ORGANIZATION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+SYNC_ID = re.compile(r"sync_[A-Za-z0-9_-]{1,96}")
+"""An organization's id, the second of the start, and a number where a second had several starts."""
 
 
 class Right(StrEnum):
@@ -94,3 +96,13 @@ def check_organization_id(organization_id: str) -> None:
     """
     if not ORGANIZATION_ID.fullmatch(organization_id):
         raise BadInput("An organization id has 1 to 64 letters, digits, dashes and underscores.")
+
+
+def check_sync_id(sync_id: str) -> None:
+    """Pass if the id has the form of a sync's. One that has not is as unknown as any other, and is never looked up.
+
+    Raises:
+        SyncNotFound: It has not.
+    """
+    if not SYNC_ID.fullmatch(sync_id):
+        raise SyncNotFound

@@ -10,8 +10,8 @@ from http import HTTPStatus
 from secrets import token_hex
 
 import structlog
-from starlette.responses import JSONResponse
 
+from routiq_gql.api.json_text import JsonResponse
 from routiq_gql.errors import RateLimited, RoutiqError, Unauthenticated
 
 log = structlog.get_logger(__name__)
@@ -105,7 +105,7 @@ def problem(
     *,
     reference: str | None = None,
     headers: dict[str, str] | None = None,
-) -> JSONResponse:
+) -> JsonResponse:
     """An ``application/problem+json`` answer with the members ``type title detail code``.
 
     There is no member ``status``: the documented React component shows ``data.status`` of whatever it gets.
@@ -114,10 +114,10 @@ def problem(
     content = {"type": "about:blank", "title": title, "detail": detail, "code": code}
     if reference is not None:
         content["reference"] = reference
-    return JSONResponse(content, status_code=status, headers=headers, media_type="application/problem+json")
+    return JsonResponse(content, status_code=status, headers=headers, media_type="application/problem+json")
 
 
-def problem_of(error: Exception, **known: object) -> JSONResponse:
+def problem_of(error: Exception, **known: object) -> JsonResponse:
     """The answer to a request that ended in ``error``; logs what is not for the client, together with ``known``."""
     code = code_of(error)
     outcome = OUTCOMES[code]
@@ -136,13 +136,13 @@ def headers_of(error: RoutiqError) -> dict[str, str]:
     return {}
 
 
-def refusal(code: str, sentence: str = "", *, headers: dict[str, str] | None = None) -> JSONResponse:
+def refusal(code: str, sentence: str = "", *, headers: dict[str, str] | None = None) -> JsonResponse:
     """The answer to a request that is refused for this reason; ``sentence`` where the table has none."""
     outcome = OUTCOMES[code]
     return problem(outcome.http_status, code, outcome.title, outcome.sentence or sentence, headers=headers)
 
 
-def problem_of_status(status: int, headers: dict[str, str] | None = None) -> JSONResponse:
+def problem_of_status(status: int, headers: dict[str, str] | None = None) -> JsonResponse:
     """The answer to a request that no route takes: unknown path, wrong method."""
     if status in _REFUSALS:
         return refusal(_REFUSALS[status], headers=headers)

@@ -172,13 +172,18 @@ def check_base_url(url: str) -> None:
     Raises:
         BadInput: It is no such address.
     """
-    parts = urlsplit(url)
-    is_plain = parts.scheme == "http" and is_loopback_url(url)
-    if (
-        not parts.hostname
-        or parts.username
-        or parts.query
-        or parts.fragment
-        or not (parts.scheme == "https" or is_plain)
-    ):
+    if not _is_base_url(url):
         raise BadInput("The base URL must look like https://api.au1.cliniko.com/v1 (http only for this machine).")
+
+
+def _is_base_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        has_good_port = parts.port != 0
+    except ValueError:  # a bracket that is not closed, or a port that is none
+        return False
+    is_allowed = parts.scheme == "https" or (parts.scheme == "http" and is_loopback_url(url))
+    has_more = parts.username or parts.query or parts.fragment
+    return bool(
+        url.isascii() and url.isprintable() and parts.hostname and has_good_port and is_allowed and not has_more
+    )

@@ -39,7 +39,7 @@ from routiq_gql.sync.start_limit import require_rest
 from routiq_gql.sync.store import end_with_failure, log_line_of, snapshot_of
 from routiq_gql.sync.subscriptions import Subscriptions
 from routiq_gql.sync.topics import DashboardTopic, SyncTopic
-from routiq_gql.viewer import Viewer
+from routiq_gql.viewer import Viewer, check_sync_id
 
 LOG_BATCH = 500
 """Log lines read at once by whoever follows a log."""
@@ -136,6 +136,7 @@ class SyncService:
         Raises:
             SyncNotFound: Unknown, or another organization's.
         """
+        check_sync_id(sync_id)
         async with self._database.reading() as connection:
             return await _visible_sync(connection, viewer, sync_id, self._audit)
 
@@ -146,6 +147,7 @@ class SyncService:
             SyncNotFound: Unknown, or another organization's.
             BadInput: ``limit`` or ``after`` is out of range.
         """
+        check_sync_id(sync_id)
         request = LogRequest(sync_id, after, limit)
         request.check()
         lines = (await self.logs(viewer, [request]))[request]

@@ -139,7 +139,7 @@ class StreamTokens:
             raise Unauthenticated(
                 "An earlier version of this server made this stream token. Get another one by createStreamToken."
             ) from None
-        except (jwt.InvalidTokenError, KeyError, TypeError):
+        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, RecursionError):
             raise Unauthenticated("This stream token is not valid. Get another one by createStreamToken.") from None
         viewer = Viewer(claims["org"], NO_RIGHTS, claims["sub"] or None, address, sync_id=claims["sync"])
         issued_at, expires_at = (datetime.fromtimestamp(claims[name], UTC) for name in ("iat", "exp"))

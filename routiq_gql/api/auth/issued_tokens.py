@@ -78,7 +78,7 @@ class IssuedTokens:
         """The claims of a token with a good signature, from the issuer, and within its time."""
         try:
             header = jwt.get_unverified_header(token)
-        except jwt.InvalidTokenError:
+        except (jwt.InvalidTokenError, ValueError, RecursionError):
             raise Unauthenticated(_NOT_OURS, may_be_mended=False) from None
         algorithm, key_id = header.get("alg"), header.get("kid")
         if algorithm not in ALGORITHMS or not isinstance(key_id, str) or _KEYS_BY_HEADER & header.keys():

@@ -25,6 +25,7 @@ from strawberry.extensions import ParserCache, ValidationCache
 
 from routiq_gql.api.graphql.cost import operation_cost
 from routiq_gql.api.graphql.documents import DOCUMENTS
+from routiq_gql.api.graphql.literals import too_long_a_number
 
 MAX_QUERY_CHARACTERS = 65_536
 """Of one document; what takes longer to read than a thousand tokens should is comments, commas or one long string."""
@@ -73,7 +74,9 @@ class OperationLimits(ParserCache, ValidationCache):
             if document is not None:
                 # Its public property falls back to the first operation, which Strawberry would then execute.
                 has_name = context._provided_operation_name is not None
-                excess = _excess_of(document) or (None if has_name else _doubt_of(document))
+                excess = (
+                    too_long_a_number(document) or _excess_of(document) or (None if has_name else _doubt_of(document))
+                )
         except RecursionError:  # a chain of fragments, each one level deeper
             excess = f"The operation has more levels than can be counted; {MAX_DEPTH} are allowed."
         if excess is None:

@@ -4,21 +4,21 @@ Hosts and origins are the guard's business. Over HTTP an answer is JSON, an even
 prefers; errors of the request are JSON too.
 """
 
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from datetime import timedelta
 from typing import Any, cast
 
-from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from cross_web import AsyncHTTPRequestAdapter, HTTPException, StarletteRequestAdapter
 from graphql import GraphQLError
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.http.base import BaseRequestProtocol
 from strawberry.http.streaming import MultipartSubscriptionTransport, SSETransport
+from strawberry.http.types import QueryParams
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.subscriptions import (
     GRAPHQL_SSE_PROTOCOL,
@@ -32,7 +32,14 @@ from strawberry.types.graphql import OperationType
 from routiq_gql.api.admission import RETRY_AFTER_SECONDS, Admission, BodyFirst, while_connected
 from routiq_gql.api.callers import runtime_of, session_of
 from routiq_gql.api.errors import OUTCOMES, code_of, headers_of, sentence_for_client
-from routiq_gql.api.graphql.accepting import GRAPHQL_JSON, prefers_event_stream, prefers_graphql_json, prefers_html
+from routiq_gql.api.graphql.accepting import (
+    GRAPHQL_JSON,
+    media_type_of,
+    prefers_event_stream,
+    prefers_graphql_json,
+    prefers_html,
+    prefers_multipart,
+)
 from routiq_gql.api.graphql.body import BodyTooLarge, limited
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.errors import coded_error
@@ -42,6 +49,7 @@ from routiq_gql.api.graphql.schema import make_schema
 from routiq_gql.api.graphql.sharing import SharedResults
 from routiq_gql.api.graphql.socket_limit import OpenSockets
 from routiq_gql.api.graphql.sockets import SocketAdapter, SocketHandler
+from routiq_gql.api.json_text import JsonResponse, UnreadableJson, read_json
 from routiq_gql.api.streams import LINE_END, StreamResponse
 from routiq_gql.errors import RoutiqError
 from routiq_gql.settings import Settings
@@ -49,6 +57,9 @@ from routiq_gql.settings import Settings
 CONNECTION_INIT_SECONDS = 5
 """How long a new socket may wait with ``connection_init``."""
 
+
+JSON_PARAMETERS = ("variables", "extensions")
+"""Of a GET request. Source: GraphQL over HTTP, "Request Parameters"."""
 
 NEEDS_A_STREAM = (
     "A subscription needs an answer that stays open: a websocket with the protocol graphql-transport-ws at this "
@@ -69,7 +80,22 @@ class EventStreamTransport(SSETransport):
         return super().encode_comment(comment).replace("\r\n", LINE_END)
 
 
-class Answer(JSONResponse):
+class MultipartTransport(MultipartSubscriptionTransport):
+    """Multipart subscriptions, for clients that ask for them."""
+
+    def accepts(self, accept: str) -> bool:
+        return prefers_multipart(accept)
+
+
+class RequestAdapter(StarletteRequestAdapter):
+    """Strawberry's, with a content type that is a media type and nothing else."""
+
+    @property
+    def content_type(self) -> str:
+        return media_type_of(self.headers.get("content-type", ""))
+
+
+class Answer(JsonResponse):
     """A complete answer to an operation, as ``application/json``, which has status 200 whatever the outcome.
 
     Except for an operation that was refused as too many are being executed: that says when to try again.
@@ -95,11 +121,12 @@ class Answer(JSONResponse):
 class GraphQLDoor(GraphQL[Context, None]):
     """``/graphql`` for every transport."""
 
+    request_adapter_class = RequestAdapter
     websocket_adapter_class = SocketAdapter
     graphql_transport_ws_handler_class = SocketHandler
     stream_transport_classes_by_protocol = {  # noqa: RUF012 - as declared by the base class
         GRAPHQL_SSE_PROTOCOL: EventStreamTransport,
-        MULTIPART_SUBSCRIPTION_PROTOCOL: MultipartSubscriptionTransport,
+        MULTIPART_SUBSCRIPTION_PROTOCOL: MultipartTransport,
     }
 
     def __init__(self, settings: Settings, admission: Admission, *, default_organization: str | None = None) -> None:
@@ -171,17 +198,18 @@ class GraphQLDoor(GraphQL[Context, None]):
             return how_to_install()
         return page or await super().render_graphql_ide(request)
 
-    def decode_json(self, data: str | bytes) -> object:
-        try:
-            return json.loads(data)
-        except (RecursionError, UnicodeDecodeError) as error:
-            raise json.JSONDecodeError("Not readable", "", 0) from error
-
     def parse_json(self, data: str | bytes) -> Any:
-        value = super().parse_json(data)
-        if isinstance(data, bytes) and not isinstance(value, dict | list):  # a body; parameters come as text
+        body = _read("The request body", data)
+        if not isinstance(body, dict | list):
             raise HTTPException(400, "The request body must be a JSON object.")
-        return value
+        return body
+
+    def parse_query_params(self, params: QueryParams) -> dict[str, Any]:
+        given: dict[str, Any] = dict(params)
+        for name in JSON_PARAMETERS:
+            if given.get(name):
+                given[name] = _read(f"The parameter “{name}”", given[name])
+        return given
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
         data = await super().parse_http_body(request)
@@ -236,6 +264,13 @@ def _code_of_first_error(content: Any) -> str | None:
     return cast("str | None", errors[0].get("extensions", {}).get("code"))
 
 
+def _read(what: str, data: str | bytes) -> Any:
+    try:
+        return read_json(data)
+    except UnreadableJson as error:
+        raise HTTPException(400, f"{what} {error.reason}.") from None
+
+
 def _accept(headers: Mapping[str, str]) -> str:
     return next((value for name, value in headers.items() if name.lower() == "accept"), "")
 
@@ -252,16 +287,16 @@ def _status_and_reason(error: HTTPException) -> tuple[int, str]:
     return error.status_code, error.reason
 
 
-def _told(error: RoutiqError) -> JSONResponse:
+def _told(error: RoutiqError) -> JsonResponse:
     """The answer to a request that was refused before anything of it was executed: nobody knows who asks."""
     outcome = OUTCOMES[code_of(error)]
     message = sentence_for_client(error, path="/graphql")
     content = {"errors": [{"message": message, "extensions": {"code": outcome.graphql_code}}]}
-    return JSONResponse(content, status_code=outcome.http_status, headers=headers_of(error))
+    return JsonResponse(content, status_code=outcome.http_status, headers=headers_of(error))
 
 
-def _refusal(status: int, reason: str) -> JSONResponse:
+def _refusal(status: int, reason: str) -> JsonResponse:
     error = coded_error(GraphQLError(reason))
-    return JSONResponse(
+    return JsonResponse(
         {"errors": [error.formatted]}, status_code=status, headers={"Allow": "GET, POST"} if status == 405 else None
     )
