@@ -10,7 +10,7 @@ GRAPHIQL = routiq_gql/api/graphql/graphiql/assets
 PIP_INSTALL = .venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-postgres soak bench bench-scale check schema graphiql wheel screenshot
+.PHONY: help demo test test-postgres soak bench bench-scale bench-fairness check schema graphiql wheel screenshot
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,9 @@ bench: .venv/.installed-dev ## memory, time per page and fan-out, beside their b
 
 bench-scale: .venv/.installed-dev ## syncs and updates a second on PostgreSQL, with 1, 2 and 4 workers
 	.venv/bin/python -m tests.bench.scale
+
+bench-fairness: .venv/.installed-dev ## does one organization notice an attack by another
+	.venv/bin/python -m tests.bench.fairness
 
 check: .venv/.installed-dev ## style, types, who may import whom, and that migrations make the tables
 	.venv/bin/python -m ruff check .

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from routiq_gql.api.access_log import AccessLog
+from routiq_gql.api.admission import Admission
 from routiq_gql.api.auth import Authentication
 from routiq_gql.api.errors import problem_of, problem_of_status
 from routiq_gql.api.faults import FaultBarrier
@@ -56,6 +57,7 @@ def create_app(
     """
 
     authentication = Authentication(settings)
+    admission = Admission(settings)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -65,9 +67,10 @@ def create_app(
             _attach(app, opened)
             for task in authentication.supervised:
                 opened.supervisor.add(task)
+            stack.push_async_callback(admission.close)
             yield
 
-    graphql = GraphQLDoor(settings, default_organization=default_organization)
+    graphql = GraphQLDoor(settings, admission, default_organization=default_organization)
     app = Starlette(
         routes=[
             *extra_routes,
@@ -94,6 +97,7 @@ def create_app(
     app.router.redirect_slashes = False  # a redirect would be built from the client's own Host header
     app.state.settings = settings
     app.state.authentication = authentication
+    app.state.admission = admission
     return app
 
 

@@ -4,7 +4,13 @@ Every time in the product is an aware UTC ``datetime`` with millisecond precisio
 stored, compared and sent is the same value. Anyone may import this; it imports nothing of ours.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+CLOCK_TOLERANCE = timedelta(seconds=10)
+"""By how much a stored time may be ahead of now before it counts as one of a clock that was wrong.
+
+Clocks of machines that keep them by NTP differ by less.
+"""
 
 
 def utc_now() -> datetime:

@@ -10,6 +10,7 @@ statuses and GraphQL codes; nothing here is logged as an error.
     ├── Forbidden              the viewer may not reach this organization, or not do this
     ├── IssuerAway             whether a token is good can't be told now, but can later
     ├── RateLimited            more at once, or in a short time, than anyone needs
+    ├── TookTooLong            a read was stopped at the time limit
     ├── SettingsError          a setting is missing or wrong; the server can't start with it
     └── StorageError           the database can't be used: corrupt, too new, locked, full
         ├── DatabaseAway       the database server can't be reached, but will be again
@@ -82,6 +83,12 @@ class RateLimited(RoutiqError):
     def __init__(self, message: str, retry_after_seconds: int) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class TookTooLong(RoutiqError):
+    """A read was stopped at the time limit; nothing was changed."""
+
+    code = "TOOK_TOO_LONG"
 
 
 class SettingsError(RoutiqError):

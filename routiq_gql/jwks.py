@@ -1,7 +1,7 @@
 """The public keys of those who make tokens: fetched without holding anyone up, kept, and fetched again as they change.
 
 A key that is not known makes one more look, at most every 30 seconds, so that invented ones cost the issuer nothing.
-While the issuer can't be reached, the keys that were known stay good.
+While the issuer can't be reached, or answers nonsense, the keys that were known stay good for a day.
 """
 
 import asyncio
@@ -25,8 +25,10 @@ FETCH_SECONDS = 4.0
 UNKNOWN_KEY_SECONDS = 30.0
 REFRESH_SECONDS = 600.0
 """After so long the keys are fetched again, so that one that was withdrawn is not taken for ever."""
+UNCONFIRMED_SECONDS = 24 * 3600.0
+"""After so long without a fetch that worked no key is good any more: its issuer may have withdrawn it meanwhile."""
 RETRY_SECONDS = 2.0
-"""How soon a fetch that failed is tried again while no key is known."""
+"""How soon a fetch that failed is tried again while no key is known or good."""
 MAX_BYTES = 256 * 1024
 MAX_KEYS = 100
 MIN_RSA_BITS = 2048
@@ -62,17 +64,15 @@ class KeySet:
         """The key that the issuer publishes under this id for this algorithm; ``None`` if there is none.
 
         Raises:
-            IssuerAway: No keys are known and they can't be fetched.
+            IssuerAway: No keys are known, or for too long not confirmed, and they can't be fetched.
         """
-        found = self._keys.get((key_id, algorithm))
-        if found is None:
+        if not self._is_known(key_id, algorithm):
             await self._look_again(key_id, algorithm)
-            found = self._keys.get((key_id, algorithm))
         elif self._is_older_than(self._fetched_at, REFRESH_SECONDS):
             self._refresh_meanwhile()
-        if self._fetched_at is None:
+        if self._are_unconfirmed:
             raise IssuerAway("Whether this token is good can't be told at the moment. Try again soon.")
-        return found
+        return self._keys.get((key_id, algorithm))
 
     async def close(self) -> None:
         """End what runs."""
@@ -84,9 +84,16 @@ class KeySet:
     async def _look_again(self, key_id: str, algorithm: str) -> None:
         """One fetch for all who wait for it, unless the last one was only just."""
         async with self._lock:
-            pause = UNKNOWN_KEY_SECONDS if self._fetched_at is not None else RETRY_SECONDS
-            if (key_id, algorithm) not in self._keys and self._is_older_than(self._tried_at, pause):
+            pause = RETRY_SECONDS if self._are_unconfirmed else UNKNOWN_KEY_SECONDS
+            if not self._is_known(key_id, algorithm) and self._is_older_than(self._tried_at, pause):
                 await self._fetch()
+
+    def _is_known(self, key_id: str, algorithm: str) -> bool:
+        return not self._are_unconfirmed and (key_id, algorithm) in self._keys
+
+    @property
+    def _are_unconfirmed(self) -> bool:
+        return self._is_older_than(self._fetched_at, UNCONFIRMED_SECONDS)
 
     def _refresh_meanwhile(self) -> None:
         is_running = self._refreshing is not None and not self._refreshing.done()
@@ -104,7 +111,11 @@ class KeySet:
             async with asyncio.timeout(FETCH_SECONDS):
                 keys = _read(await self._download())
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, UnusableKeySet) as error:
-            log.warning("public_keys_not_fetched", reason=str(error) or type(error).__name__, known=len(self._keys))
+            known = 0 if self._are_unconfirmed else len(self._keys)
+            log.warning("public_keys_not_fetched", reason=str(error) or type(error).__name__, known=known)
+            if self._keys and not known:
+                log.error("public_keys_dropped", what_happened="They were not confirmed for a day.")
+                self._keys, self._fetched_at = {}, None
             return
         self._keys, self._fetched_at = keys, time.monotonic()
 

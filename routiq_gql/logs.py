@@ -61,7 +61,11 @@ def configure_logging(settings: Settings, *, quiet: bool = False) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *([] if as_json else [escape_unprintable]),  # JSON is ASCII
+                renderer,
+            ],
         )
     )
     root = logging.getLogger()
@@ -95,6 +99,16 @@ def remove_query_strings(_logger: WrappedLogger, _method: str, event: EventDict)
     if str(event.get("logger", "")).startswith(("uvicorn", "websockets")):
         event["event"] = _QUERY_STRING.sub("", str(event["event"]))
     return event
+
+
+def escape_unprintable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """A processor that shows what could steer a terminal as escapes: a header of a request may hold such characters."""
+    return {
+        key: "".join(one if one.isprintable() or one in "\n\t" else ascii(one)[1:-1] for one in value)
+        if isinstance(value, str) and not value.isprintable()
+        else value
+        for key, value in event.items()
+    }
 
 
 def _clean(key: str, value: object) -> object:

@@ -1,12 +1,50 @@
-"""Writes small files that are for their owner only, whole or not at all: encryption keys, and who may ask."""
+"""Small files that only their owner may write: encryption keys, and who may ask.
 
+They are written whole or not at all. A file that others could have written is refused when it is read.
+
+When ``write_private`` returns, file and name are on the disk: a power cut brings back neither an earlier file nor none.
+"""
+
+import errno
 import os
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from routiq_gql.errors import SettingsError
+
+
+def check_only_owner_writes(path: Path, found: os.stat_result, name: str) -> None:
+    """Raise if a user other than this one and root may write the file, or put another one in its place.
+
+    Args:
+        found: Of the file itself, once it is open.
+        name: What the error calls it.
+
+    Raises:
+        SettingsError: They may.
+    """
+    if os.name != "posix":
+        return
+    if found.st_uid not in {0, os.geteuid()}:
+        raise SettingsError(
+            f"The {name} {path} belongs to another user (number {found.st_uid}). Run this as that user, or check what "
+            "the file says and make it yours: chown."
+        )
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise SettingsError(
+            f"Others may write the {name} {path} (mode {stat.S_IMODE(found.st_mode):o}). Check what it says, then run: "
+            f"chmod 600 {path}"
+        )
+    folder = path.absolute().parent
+    mode = folder.stat().st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise SettingsError(
+            f"Everyone may put another {name} in the place of {path}: its folder has mode {stat.S_IMODE(mode):o}. "
+            f"Run: chmod o-w {folder}"
+        )
 
 
 def write_private(path: Path, text: str, name: str, publish: Callable[[str, Path], None] = os.replace) -> None:
@@ -26,7 +64,22 @@ def write_private(path: Path, text: str, name: str, publish: Callable[[str, Path
             finally:
                 with suppress(FileNotFoundError):  # replaced, it has moved
                     os.unlink(file.name)
+        _store_names(path.parent)
     except FileExistsError:
         raise
     except OSError as error:
         raise SettingsError(f"The {name} {path} can't be written: {os.strerror(error.errno or 0)}.") from None
+
+
+def _store_names(folder: Path) -> None:
+    """Have the disk keep which names are in the folder; a rename alone is in memory only."""
+    if os.name != "posix":  # other systems can't open a folder
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # some network file systems have no such thing
+            raise
+    finally:
+        os.close(descriptor)

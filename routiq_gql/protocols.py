@@ -1,22 +1,32 @@
-"""Uvicorn's protocols, made hard to hurt by peers that stop reading.
+"""Uvicorn's protocols, made hard to hurt by peers that stop reading, or sending.
 
-On uvicorn as it comes, such a peer holds some 4 MB in the kernel's buffers; then sending to it, and closing it, wait
-for ever. Here little is kept for anyone, and whoever serves a connection can end it without a goodbye, through
-``scope["extensions"]``.
+On uvicorn as it comes, a peer that doesn't read holds some 4 MB in the kernel's buffers; then sending to it, and
+closing it, wait for ever. Here little is kept for anyone, and the application can end a connection without a goodbye,
+through ``scope["extensions"]``. Peers that don't send are the business of ``request_deadline``.
 """
 
 import asyncio
 import socket
-import struct
+from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
+import h11
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState as UvicornState
+from websockets.http11 import Response
+
+from routiq_gql.connection_table import Phase, ServerState, abort
+from routiq_gql.request_deadline import RequestDeadline
+from routiq_gql.socket_endings import CleanEnding
 
 ABORT_EXTENSION = "routiq.abort"
 """Under this name ``scope["extensions"]`` has a function that ends the connection at once."""
+
+KEEP_EXTENSION = "routiq.keep"
+"""Under this name a websocket has a function that protects it: known peers never give way to new connections."""
 
 UNSENT_BYTES = 16 * 1024
 """Kept in the kernel for one connection before it counts as full; what was sent and not yet confirmed comes on top, so
@@ -25,26 +35,56 @@ BUFFERED_BYTES = 32 * 1024
 """Kept in the process for one connection before whoever sends has to wait."""
 
 
-class HttpProtocol(H11Protocol):
+class HttpProtocol(RequestDeadline, H11Protocol):
     """HTTP/1.1."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         _keep_little(transport)
-        self.app = _with_abort(cast(ASGIApp, self.app), transport)
+        self.app = _extended(cast(ASGIApp, self.app), {ABORT_EXTENSION: partial(abort, transport)})
+
+    def is_receiving(self) -> bool:
+        state = self.conn.their_state
+        return state is h11.SEND_BODY or (state is h11.IDLE and self.conn.trailing_data[0] != b"")
 
 
-class SocketProtocol(WebSocketsSansIOProtocol):
+class SocketProtocol(CleanEnding):
     """Websockets."""
+
+    def __init__(self, config: Config, server_state: UvicornState, app_state: dict[str, Any], *rest: Any) -> None:
+        super().__init__(config, server_state, app_state, *rest)
+        self._table = cast(ServerState, server_state).table
+        send_response = self.conn.send_response
+
+        def send_response_safely(response: Response) -> None:
+            if "X-Content-Type-Options" not in response.headers:
+                response.headers["X-Content-Type-Options"] = "nosniff"
+            send_response(response)
+
+        self.conn.send_response = send_response_safely  # type: ignore[method-assign]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.app = _with_abort(cast(ASGIApp, self.app), self.transport)
+        end = partial(abort, self.transport)
+        self._table.replace_ending(self.transport, end)
+        self.app = _extended(cast(ASGIApp, self.app), {ABORT_EXTENSION: end, KEEP_EXTENSION: self._keep})
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._table.remove(self.transport)
+        super().connection_lost(exc)
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            self.handshake_complete = True  # or uvicorn logs each refusal as a fault of the application
 
     def keepalive_timeout(self) -> None:
         """A peer that answers no ping is gone, or reads nothing: a close frame would not reach it."""
-        _abort(self.transport)
+        abort(self.transport)
         super().keepalive_timeout()
+
+    def _keep(self) -> None:
+        self._table.enter(self.transport, Phase.IN_USE, self.loop.time())
 
 
 def _keep_little(transport: asyncio.Transport) -> None:
@@ -54,18 +94,9 @@ def _keep_little(transport: asyncio.Transport) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
-def _abort(transport: asyncio.Transport) -> None:
-    connection = transport.get_extra_info("socket")
-    if connection is not None and not transport.is_closing():
-        # Closing then resets the connection, and the kernel forgets what it still had for the peer.
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
-
-
-def _with_abort(app: ASGIApp, transport: asyncio.Transport) -> ASGIApp:
-    async def app_with_abort(scope: Scope, receive: Receive, send: Send) -> None:
-        extensions: dict[str, Any] = {**scope.get("extensions", {}), ABORT_EXTENSION: partial(_abort, transport)}
-        scope["extensions"] = extensions
+def _extended(app: ASGIApp, extensions: dict[str, Callable[[], None]]) -> ASGIApp:
+    async def app_with_extensions(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["extensions"] = {**scope.get("extensions", {}), **extensions}
         await app(scope, receive, send)
 
-    return app_with_abort
+    return app_with_extensions

@@ -124,7 +124,7 @@ async def open_runtime(
             worker.add_done_callback(_tell_of_fault)
         try:
             schedules = ScheduleService(database, audit)
-            tokens = StreamTokens(keys, syncs)
+            tokens = StreamTokens(keys, syncs, audit)
             yield Runtime(
                 *(settings, database, bus, engine, audit, connections, syncs, tokens, schedules),
                 *(supervisor, readiness, file_watch, worker),

@@ -18,7 +18,9 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.server import HANDLED_SIGNALS
 
+from routiq_gql.connection_table import ConnectionTable, ServerState
 from routiq_gql.errors import SettingsError
+from routiq_gql.open_files import most_connections, shortage_in_one_line
 from routiq_gql.protocols import HttpProtocol, SocketProtocol
 
 MAX_FRAME_BYTES = 256 * 1024
@@ -31,8 +33,18 @@ FAULT_GRACE_SECONDS = 1
 """How long open requests have when the server stops because it can't go on."""
 
 STALLED_SECONDS = 60
-"""After so long with data that the other side doesn't take, the system ends a connection. The doors give up on a
-reader before; without this its connection, already closed here, would wait for it for ever."""
+"""A connection is reset when its peer has not taken its answer for so long: by the system if the peer takes nothing, by
+us if it takes a little now and then. Streams and websockets give up on a reader before that."""
+
+QUEUED_CONNECTIONS = 512
+"""How many connections the system keeps waiting; a burst of reconnecting browsers may bring as many."""
+
+ACCEPTED_AT_ONCE = 16
+"""What asyncio accepts before it looks at anything else. It takes this number from ``backlog``, which is 2,048 with
+uvicorn: so many would be open before the ceiling is looked at, and so often it would try again when files run out."""
+
+REQUEST_SECONDS = 15
+"""How long a request may take to arrive, unless a setting says otherwise."""
 
 
 class Listener:
@@ -108,7 +120,7 @@ def _open(family: socket.AddressFamily, address: str, port: int) -> socket.socke
         if family == socket.AF_INET6:
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listening.bind((address, port))
-        listening.listen(512)  # as many waiting connections as a burst of reconnecting browsers may bring
+        listening.listen(QUEUED_CONNECTIONS)
     except OSError:
         listening.close()
         raise
@@ -147,6 +159,8 @@ async def serve(
     grace_seconds: float,
     trusted_proxies: Sequence[str] = (),
     alongside: Callable[[], Awaitable[None]] | None = None,
+    request_timeout: float = REQUEST_SECONDS,
+    max_connections: int = 0,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then end open streams within ``grace_seconds``; a second Ctrl-C doesn't wait.
 
@@ -154,6 +168,8 @@ async def serve(
         trusted_proxies: Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed.
         alongside: Runs from the moment the server answers, and is cancelled when it begins to stop. It handles its
             own errors: one that escapes stops the server and rises here.
+        request_timeout: Seconds within which a request has to arrive completely.
+        max_connections: Open at the same time; 0 for as many as the limit of open files allows.
     """
     config = uvicorn.Config(
         app,
@@ -170,10 +186,13 @@ async def serve(
         ws_ping_timeout=PING_SECONDS,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=ceil(grace_seconds),
+        backlog=ACCEPTED_AT_ONCE,
     )
-    server = _Server(config, alongside)
+    table = ConnectionTable(most_connections(max_connections), STALLED_SECONDS)
+    server = _Server(config, alongside, ServerState(table, request_timeout))
     try:
-        await server.serve(sockets=listener.sockets)
+        with shortage_in_one_line(asyncio.get_running_loop()):
+            await server.serve(sockets=listener.sockets)
     finally:
         listener.close()
         await server.end_alongside()
@@ -186,8 +205,13 @@ class _Server(uvicorn.Server):
     The signal handler stays a method of the server: sse-starlette finds the server by it to end its streams.
     """
 
-    def __init__(self, config: uvicorn.Config, alongside: Callable[[], Awaitable[None]] | None) -> None:
+    server_state: ServerState
+
+    def __init__(
+        self, config: uvicorn.Config, alongside: Callable[[], Awaitable[None]] | None, state: ServerState
+    ) -> None:
         super().__init__(config)
+        self.server_state = state
         self._alongside = alongside
         self._task: asyncio.Task[None] | None = None
 
@@ -202,9 +226,16 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
+        for listening in sockets or ():
+            listening.listen(QUEUED_CONNECTIONS)  # asyncio has set it to what it accepts at once
         shorten_pauses()
         if self._alongside is not None:
             self._task = asyncio.create_task(self._run(self._alongside))
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % 10 == 0:  # once a second
+            self.server_state.table.sweep(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self.end_alongside()

@@ -4,19 +4,22 @@ A field's description is the text of the README's settings table, which a test c
 A wrong value ends the start with one sentence; see ``load_settings``.
 """
 
-import difflib
-import ipaddress
-import os
-import re
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from routiq_gql.errors import SettingsError
+from routiq_gql.setting_checks import (
+    ClinikoUrl,
+    DatabaseUrl,
+    EmailAddress,
+    HostList,
+    IssuerUrl,
+    NameList,
+    NetworkList,
+    check_spelling,
+)
 
 PREFIX = "ROUTIQ_"
 
@@ -27,16 +30,13 @@ _EXPECTED = {
 }
 """By kinds of error that pydantic tells of in a programmer's words."""
 
-NameList = Annotated[tuple[str, ...], NoDecode]
-"""Names separated by commas or spaces in the environment."""
-
 
 class Settings(BaseSettings):
     """What an operator may set. Times are in the unit that the name or description says."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
-    database_url: str = Field(
+    database_url: DatabaseUrl = Field(
         "sqlite+aiosqlite:///./routiq.db",
         repr=False,
         description="Where everything is stored, as an SQLAlchemy URL. A relative path starts in the current folder. "
@@ -49,12 +49,12 @@ class Settings(BaseSettings):
         "the first one encrypts. Empty: a key file (mode 0600) is made beside the SQLite database. "
         "Needed with PostgreSQL, the same for all processes.",
     )
-    contact_email: str = Field(
+    contact_email: EmailAddress = Field(
         "",
         description="An address at which Cliniko can reach you; it is part of the User-Agent. "
         "Needed for a real Cliniko account.",
     )
-    cliniko_base_url: str = Field(
+    cliniko_base_url: ClinikoUrl = Field(
         "",
         description="Where Cliniko's API is, for all keys; for an emulator. Empty: the ending of each key tells.",
     )
@@ -95,7 +95,11 @@ class Settings(BaseSettings):
         5, ge=0, le=300, description="Seconds that a stopping server gives open streams and running syncs."
     )
     heartbeat_seconds: float = Field(
-        15, gt=0, le=60, description="Seconds between comments on a silent event stream, so that proxies keep it open."
+        15,
+        gt=0,
+        le=60,
+        description="Seconds between `heartbeat` events on a silent event stream, so that proxies keep it open and "
+        "clients notice a lost connection.",
     )
     reread_seconds: float = Field(
         5, gt=0, le=60, description="Seconds after which a watcher reads the database again, whatever it was told."
@@ -111,6 +115,44 @@ class Settings(BaseSettings):
         ge=1,
         le=100_000,
         description="Open subscriptions and streams for each organization; beyond them, new ones are refused.",
+    )
+    max_sockets: int = Field(
+        0,
+        ge=0,
+        le=100_000,
+        description="Open websockets for each organization, at least `ROUTIQ_MAX_SUBSCRIPTIONS`; beyond them, new ones "
+        "are closed. 0: as many as that.",
+    )
+    request_timeout: float = Field(
+        15, gt=0, le=300, description="Seconds within which a request has to arrive completely, from its first byte on."
+    )
+    max_connections: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Open connections to this process. 0: as many as the limit of open files (`ulimit -n`) allows with "
+        "a reserve, and at most 10,000.",
+    )
+    max_operations: int = Field(
+        32,
+        ge=1,
+        le=10_000,
+        description="Queries, mutations and REST requests of one organization that are executed at the same time; "
+        "others wait for up to a second, then are refused.",
+    )
+    max_operation_cost: int = Field(
+        1100,
+        ge=1,
+        le=1_000_000,
+        description="What one GraphQL operation may cost: the sum, over its fields with a `limit`, of that limit times "
+        "the limits of the fields around it.",
+    )
+    operation_timeout: float = Field(
+        10,
+        gt=0,
+        le=300,
+        description="Seconds after which a query, a REST request that only reads, or an event of a subscription is "
+        "stopped. Mutations run to their end.",
     )
     graphiql: bool = Field(True, description="Show GraphiQL to browsers that open `/graphql`.")
     introspection: bool = Field(
@@ -129,10 +171,10 @@ class Settings(BaseSettings):
         description="With `token`: the file in which `routiq-gql tokens` keeps who may ask. It holds no token, only "
         "what each is recognized by.",
     )
-    jwt_issuer: str = Field(
+    jwt_issuer: IssuerUrl = Field(
         "", description="With `jwt`: who makes the tokens, exactly as they say in `iss`; an https address."
     )
-    jwt_jwks_url: str = Field(
+    jwt_jwks_url: IssuerUrl = Field(
         "", description="Where the issuer's public keys are. Empty: `/.well-known/jwks.json` under the issuer."
     )
     jwt_audience: str = Field("", description="What tokens must name in `aud`. Empty: that is not looked at.")
@@ -140,6 +182,13 @@ class Settings(BaseSettings):
         (),
         description="Origins of the pages for which tokens are made, such as `https://app.example.com`; a token that "
         "names another one in `azp` is refused. Empty: that is not looked at.",
+    )
+    max_token_lifetime: int = Field(
+        24 * 3600,
+        ge=60,
+        le=10 * 366 * 86_400,
+        description="With `jwt`: seconds for which a token may be good at most; one that its issuer made for longer is "
+        "refused.",
     )
     auth_grace_seconds: float = Field(
         600,
@@ -158,12 +207,19 @@ class Settings(BaseSettings):
     starts_per_minute: int = Field(
         20, ge=1, le=1000, description="Syncs that may be started for one organization within a minute."
     )
-    trusted_proxies: NameList = Field(
+    connects_per_minute: int = Field(
+        10,
+        ge=1,
+        le=1000,
+        description="Keys that may be tried with Cliniko within a minute, by connecting and testing: for one "
+        "organization, and by one caller. For all of them together six times as many. Not for `routiq-gql connect`.",
+    )
+    trusted_proxies: NetworkList = Field(
         ("127.0.0.1", "::1"),
         description="Addresses of proxies that are believed when they say from where a request comes, and whether by "
         "https; networks such as `10.0.0.0/8` too.",
     )
-    allowed_hosts: NameList = Field(
+    allowed_hosts: HostList = Field(
         (),
         description="Host names under which the server may be addressed, without the port. With `ROUTIQ_AUTH=off` "
         "beside localhost; else these only, so one is needed.",
@@ -183,72 +239,19 @@ class Settings(BaseSettings):
         """Whether syncs may run in several processes."""
         return self.database_url.startswith("postgresql")
 
-    @field_validator(
-        "allowed_hosts",
-        "allowed_origins",
-        "jwt_authorized_parties",
-        "start_roles",
-        "cancel_roles",
-        "connect_roles",
-        "trusted_proxies",
-        mode="before",
-    )
-    @classmethod
-    def _split_names(cls, value: object) -> object:
-        return tuple(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) and value.strip() else value or ()
+    @property
+    def most_sockets(self) -> int:
+        """How many websockets one organization may have open."""
+        return self.max_sockets or self.max_subscriptions
 
-    @field_validator("database_url")
+    @field_validator("max_sockets")
     @classmethod
-    def _check_database(cls, value: str) -> str:
-        if not value.startswith(("sqlite+aiosqlite:///", "postgresql+psycopg://")):
+    def _check_sockets(cls, value: int, info: ValidationInfo) -> int:
+        least = info.data.get("max_subscriptions", 0)
+        if 0 < value < least:
             raise ValueError(
-                "must start with sqlite+aiosqlite:/// followed by the path of the database file, or with "
-                "postgresql+psycopg:// followed by user:password@host/database"
+                f"must be at least ROUTIQ_MAX_SUBSCRIPTIONS, which is {least}; 0 allows as many sockets as that"
             )
-        try:
-            url = make_url(value)
-        except ArgumentError:
-            raise ValueError("is no URL; characters such as @ and / in a password are written as %40 and %2F") from None
-        if url.database in {None, "", ":memory:"}:
-            raise ValueError("must name a database that is kept; one in memory is gone with the process that made it")
-        return value
-
-    @field_validator("cliniko_base_url")
-    @classmethod
-    def _check_cliniko(cls, value: str) -> str:
-        if value and not _is_safe_url(value):
-            raise ValueError("must be an https address, or an http address of this machine for an emulator")
-        return value
-
-    @field_validator("allowed_hosts")
-    @classmethod
-    def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", one) for one in value):
-            raise ValueError("must be names such as routiq.example.com, without port, scheme or *")
-        return value
-
-    @field_validator("jwt_issuer", "jwt_jwks_url")
-    @classmethod
-    def _check_issuer(cls, value: str) -> str:
-        if value and not _is_safe_url(value):
-            raise ValueError("must be an https address such as https://clerk.example.com")
-        return value
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for one in value:
-            try:
-                ipaddress.ip_network(one)
-            except ValueError:
-                raise ValueError("must be addresses and networks such as 127.0.0.1 and 10.0.0.0/8") from None
-        return value
-
-    @field_validator("contact_email")
-    @classmethod
-    def _check_email(cls, value: str) -> str:
-        if value and not re.fullmatch(r"[^@\s()<>]+@[^@\s()<>]+\.[^@\s()<>]+", value):
-            raise ValueError("must be an e-mail address such as ops@example.com")
         return value
 
 
@@ -259,7 +262,7 @@ def load_settings(**overrides: object) -> Settings:
         SettingsError: A value is wrong; the sentence names the variable and what is expected, never the value. Or a
             variable is set whose name is misspelt, which would otherwise be without effect.
     """
-    _check_spelling()
+    check_spelling(PREFIX, Settings.model_fields)
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
@@ -267,29 +270,3 @@ def load_settings(**overrides: object) -> Settings:
         name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
         expected = _EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
         raise SettingsError(f"{name} is wrong: {expected[0].lower()}{expected[1:]}.") from None
-
-
-def _check_spelling() -> None:
-    """Pass if no variable's name is nearly one of ours; those of other programs may begin with the prefix too."""
-    known = [name.upper() for name in Settings.model_fields]
-    for variable in sorted(os.environ):
-        name = variable.upper().removeprefix(PREFIX)
-        if variable.upper().startswith(PREFIX) and name not in known:
-            meant = difflib.get_close_matches(name, known, 1, cutoff=0.75)
-            if meant:
-                raise SettingsError(f"{variable} is no setting. Do you mean {PREFIX}{meant[0]}?")
-
-
-def _is_safe_url(url: str) -> bool:
-    """Whether nobody on the way can read or change what is sent to ``url`` and comes from there."""
-    scheme = urlsplit(url).scheme
-    return bool(urlsplit(url).hostname) and (scheme == "https" or (scheme == "http" and is_loopback_url(url)))
-
-
-def is_loopback_url(url: str) -> bool:
-    """Whether ``url`` names this machine itself (``localhost`` or a loopback address)."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from routiq_gql.clock import format_time, utc_now
 from routiq_gql.errors import BadInput, SettingsError
-from routiq_gql.private_file import write_private
+from routiq_gql.private_file import check_only_owner_writes, write_private
 from routiq_gql.viewer import check_organization_id
 
 PREFIX = "rtq_"
@@ -52,33 +52,26 @@ class TokenFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._stamp: tuple[int, int, int] | None = None
-        self._entries: tuple[TokenEntry, ...] = ()
+        self._stamp: tuple[int, ...] | None = None
+        self._entries: dict[str, TokenEntry] = {}
 
     def entries(self) -> Sequence[TokenEntry]:
         """All tokens, in the order in which they were made; none while there is no file.
 
         Raises:
-            SettingsError: The file can't be read or is malformed.
+            SettingsError: The file can't be read or is malformed, or others may write it.
         """
-        try:
-            found = self._path.stat()
-            stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
-            if stamp != self._stamp:
-                self._entries = tuple(_parse(self._path.read_text(encoding="utf-8"), self._path))
-                self._stamp = stamp
-        except FileNotFoundError:
-            self._entries, self._stamp = (), None
-        except (OSError, UnicodeDecodeError) as error:
-            reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else "it is no text"
-            raise SettingsError(f"The token file {self._path} can't be read: {reason}.") from None
-        return self._entries
+        return tuple(self._read().values())
+
+    def entry(self, token_id: str) -> TokenEntry | None:
+        """The token of this id; raises as ``entries``."""
+        return self._read().get(token_id)
 
     def find(self, token: str) -> TokenEntry | None:
         """The entry of a token, after the same work whichever it is and whether there is one."""
         digest = _digest(token)
         found = None
-        for entry in self.entries():
+        for entry in self._read().values():
             if hmac.compare_digest(entry.digest, digest):
                 found = entry
         return found
@@ -98,7 +91,7 @@ class TokenFile:
         token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
         with self._changing():
             entry = TokenEntry(secrets.token_hex(ID_BYTES), organization_id, named, utc_now(), _digest(token))
-            self._write([*self.entries(), entry])
+            self._write([*self._read().values(), entry])
         return entry, token
 
     def revoke(self, token_id: str) -> TokenEntry:
@@ -109,12 +102,29 @@ class TokenFile:
             SettingsError: The file can't be read or written.
         """
         with self._changing():
-            by_id = {entry.id: entry for entry in self.entries()}
+            by_id = dict(self._read())
             if token_id not in by_id:
                 raise BadInput(f"There is no token {token_id}. Type `routiq-gql tokens list` to see all.")
             gone = by_id.pop(token_id)
             self._write(by_id.values())
         return gone
+
+    def _read(self) -> dict[str, TokenEntry]:
+        """All tokens by id, read again if the file is another one or was changed."""
+        try:
+            if _stamp(self._path.stat()) != self._stamp:
+                with self._path.open(encoding="utf-8") as file:
+                    found = os.fstat(file.fileno())
+                    check_only_owner_writes(self._path, found, "token file")
+                    text = file.read()
+                self._entries = {entry.id: entry for entry in _parse(text, self._path)}
+                self._stamp = _stamp(found)
+        except FileNotFoundError:
+            self._entries, self._stamp = {}, None
+        except (OSError, UnicodeDecodeError) as error:
+            reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else "it is not text"
+            raise SettingsError(f"The token file {self._path} can't be read: {reason}.") from None
+        return self._entries
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
@@ -130,6 +140,11 @@ class TokenFile:
 
     def _write(self, entries: Iterable[TokenEntry]) -> None:
         write_private(self._path, _HEADER + "".join(map(_line, entries)), "token file")
+
+
+def _stamp(found: os.stat_result) -> tuple[int, ...]:
+    """What differs once the file was replaced or changed, or its owner or mode was."""
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_mode, found.st_uid
 
 
 def _digest(token: str) -> str:

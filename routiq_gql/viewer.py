@@ -7,9 +7,11 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from routiq_gql.errors import BadInput, Forbidden, Unauthenticated
+from routiq_gql.errors import BadInput, Forbidden, SyncNotFound, Unauthenticated
 
 ORGANIZATION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+SYNC_ID = re.compile(r"sync_[A-Za-z0-9_-]{1,96}")
+"""An organization's id, the second of the start, and a number where a second had several starts."""
 
 
 class Right(StrEnum):
@@ -70,6 +72,14 @@ class Viewer:
                 f"You may not {_MEANS[right]}: none of your roles and permissions in this organization is among those "
                 f"that ROUTIQ_{right.name}_ROLES names."
             )
+        self.require_fresh()
+
+    def require_fresh(self) -> None:
+        """Raise if the viewer may only read on.
+
+        Raises:
+            Unauthenticated: The token has expired.
+        """
         if self.has_lapsed:
             raise Unauthenticated("The token has expired. Send a fresh one and try again.")
 
@@ -86,3 +96,13 @@ def check_organization_id(organization_id: str) -> None:
     """
     if not ORGANIZATION_ID.fullmatch(organization_id):
         raise BadInput("An organization id has 1 to 64 letters, digits, dashes and underscores.")
+
+
+def check_sync_id(sync_id: str) -> None:
+    """Pass if the id has the form of a sync's. One that has not is as unknown as any other, and is never looked up.
+
+    Raises:
+        SyncNotFound: It has not.
+    """
+    if not SYNC_ID.fullmatch(sync_id):
+        raise SyncNotFound

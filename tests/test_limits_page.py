@@ -12,7 +12,7 @@ ROWS = [
     if line.startswith("| ")
 ][2:]
 
-LIMIT_NAMES = re.compile(r"^max_(?!.*cliniko)|_timeout$|_time_limit$|^starts_per_minute$")
+LIMIT_NAMES = re.compile(r"^max_(?!.*cliniko)|_timeout$|_time_limit$|^(starts|connects)_per_minute$")
 """Names of settings that limit callers."""
 
 

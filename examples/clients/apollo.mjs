@@ -20,12 +20,22 @@ async function credentials() {
 
 // Reconnecting: graphql-ws does it and subscribes again; Apollo does not notice, and the next state follows the last one.
 // A socket ends some minutes after its token, and comes back with a fresh one.
+let overdue;
 const socket = createClient({
   url: url.replace(/^http/, 'ws'),
   webSocketImpl: WebSocket,
   connectionParams: credentials,
   retryAttempts: Infinity,
   shouldRetry: () => true, // also while nothing answers at all
+  keepAlive: 10_000, // milliseconds between pings
+  on: {
+    // Without a pong the connection is gone, as after a laptop has slept. terminate() makes graphql-ws reconnect.
+    ping: (received) => {
+      if (!received) overdue = setTimeout(() => socket.terminate(), 5_000);
+    },
+    pong: (received) => received && clearTimeout(overdue),
+    closed: () => clearTimeout(overdue),
+  },
 });
 const link = ApolloLink.split(
   ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,

@@ -15,11 +15,21 @@ async function credentials() {
 
 // Reconnecting: by itself, for as long as something is subscribed, and then it subscribes again. syncProgress begins with
 // the state of that moment, so nothing is missed. A socket ends some minutes after its token, and comes back with a fresh one.
+let overdue;
 const client = createClient({
   url: `${server.replace(/^http/, 'ws')}/graphql`,
   webSocketImpl: WebSocket,
   retryAttempts: Infinity,
   shouldRetry: () => true, // also while nothing answers at all
+  keepAlive: 10_000, // milliseconds between pings
+  on: {
+    // Without a pong the connection is gone, as after a laptop has slept. terminate() makes graphql-ws reconnect.
+    ping: (received) => {
+      if (!received) overdue = setTimeout(() => client.terminate(), 5_000);
+    },
+    pong: (received) => received && clearTimeout(overdue),
+    closed: () => clearTimeout(overdue),
+  },
   connectionParams: credentials,
 });
 

@@ -99,7 +99,7 @@ class _Exchange:
         write(
             "socket_ended" if self._is_socket else "request_ended",
             method=method[:MAX_PATH_LENGTH],
-            path=quote(path[:MAX_PATH_LENGTH], safe=_SAFE_IN_PATHS),
+            path=quote(path[:MAX_PATH_LENGTH], safe=_SAFE_IN_PATHS, errors="replace"),
             status=self._status,
             milliseconds=round((time.monotonic() - self._began) * 1000, 1),
             **({"close_code": self._close_code} if self._close_code is not None else {}),

@@ -10,8 +10,8 @@ from http import HTTPStatus
 from secrets import token_hex
 
 import structlog
-from starlette.responses import JSONResponse
 
+from routiq_gql.api.json_text import JsonResponse
 from routiq_gql.errors import RateLimited, RoutiqError, Unauthenticated
 
 log = structlog.get_logger(__name__)
@@ -46,6 +46,7 @@ OUTCOMES = {
     "SYNC_NOT_FOUND": Outcome(404, "Sync not found", "SYNC_NOT_FOUND"),
     "BAD_USER_INPUT": Outcome(422, "Value not accepted", "BAD_USER_INPUT"),
     "RATE_LIMITED": Outcome(429, "Too many requests", "RATE_LIMITED"),
+    "TOOK_TOO_LONG": Outcome(503, "Took too long", "BAD_USER_INPUT"),
     # Requests that nobody can take.
     "BAD_REQUEST": Outcome(400, "Bad request", "BAD_USER_INPUT"),
     "NOT_FOUND": Outcome(
@@ -73,6 +74,12 @@ OUTCOMES = {
         sentence="With ROUTIQ_AUTH=off this server answers this machine only, and a proxy says that the request comes "
         "from elsewhere. To serve others, set ROUTIQ_AUTH to token or jwt.",
     ),
+    "CROSS_SITE": Outcome(
+        403,
+        "Request of another site",
+        sentence="A page of another site made the browser send this request, without saying which page it is. Open "
+        "the address yourself; or let the page use fetch() and add its origin to ROUTIQ_ALLOWED_ORIGINS.",
+    ),
     # Not the caller's fault.
     "ISSUER_AWAY": Outcome(503, "Tokens can't be checked", "INTERNAL"),
     "NOT_READY": Outcome(503, "Not ready"),
@@ -98,7 +105,7 @@ def problem(
     *,
     reference: str | None = None,
     headers: dict[str, str] | None = None,
-) -> JSONResponse:
+) -> JsonResponse:
     """An ``application/problem+json`` answer with the members ``type title detail code``.
 
     There is no member ``status``: the documented React component shows ``data.status`` of whatever it gets.
@@ -107,10 +114,10 @@ def problem(
     content = {"type": "about:blank", "title": title, "detail": detail, "code": code}
     if reference is not None:
         content["reference"] = reference
-    return JSONResponse(content, status_code=status, headers=headers, media_type="application/problem+json")
+    return JsonResponse(content, status_code=status, headers=headers, media_type="application/problem+json")
 
 
-def problem_of(error: Exception, **known: object) -> JSONResponse:
+def problem_of(error: Exception, **known: object) -> JsonResponse:
     """The answer to a request that ended in ``error``; logs what is not for the client, together with ``known``."""
     code = code_of(error)
     outcome = OUTCOMES[code]
@@ -129,13 +136,13 @@ def headers_of(error: RoutiqError) -> dict[str, str]:
     return {}
 
 
-def refusal(code: str, sentence: str = "", *, headers: dict[str, str] | None = None) -> JSONResponse:
+def refusal(code: str, sentence: str = "", *, headers: dict[str, str] | None = None) -> JsonResponse:
     """The answer to a request that is refused for this reason; ``sentence`` where the table has none."""
     outcome = OUTCOMES[code]
     return problem(outcome.http_status, code, outcome.title, outcome.sentence or sentence, headers=headers)
 
 
-def problem_of_status(status: int, headers: dict[str, str] | None = None) -> JSONResponse:
+def problem_of_status(status: int, headers: dict[str, str] | None = None) -> JsonResponse:
     """The answer to a request that no route takes: unknown path, wrong method."""
     if status in _REFUSALS:
         return refusal(_REFUSALS[status], headers=headers)

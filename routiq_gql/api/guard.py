@@ -6,7 +6,8 @@ without the ``Origin`` check it could start and cancel syncs. A refusal says whi
 
 import re
 
-from starlette.datastructures import Headers, MutableHeaders
+import structlog
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,9 +17,22 @@ from routiq_gql.api.origins import host_name, is_forwarded_from_elsewhere, is_lo
 from routiq_gql.settings import Settings
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
-PROBED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Asked by programs on this machine, whatever names it has elsewhere; none of them tells of any organization."""
+PROBES = frozenset({"/healthz", "/readyz"})
+"""Asked by load balancers and container platforms, by IP address or without any ``Host``; every caller gets the same
+answer."""
+LOCAL_PATHS = PROBES | {"/metrics"}
+"""Asked by programs on this machine, whatever names it has elsewhere."""
+EXECUTING_PREFIX = "/api/"
+"""Below it every address answers about an organization; elsewhere an address without a query only shows a page."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+NOSNIFF_HEADER = "X-Content-Type-Options"
+"""Keeps browsers from taking an answer for something else than its media type says."""
+
+MAX_LOGGED = 200
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+
+log = structlog.get_logger(__name__)
 
 _EXPOSED = f"{REQUEST_ID_HEADER}, Retry-After"
 """What a page elsewhere may read beside the body: for its error report, and for when to try again."""
@@ -56,14 +70,21 @@ class Guard:
         headers = Headers(scope=scope)
         origin = headers.get("origin")
         allowed = origin is not None and self._is_allowed(origin, headers.get("host", ""))
-        refusal = self._refusal(scope, headers, is_allowed=allowed)
-        if refusal is not None:
-            await _answer(refusal, scope, receive, send)
+        refused = self._refusal_code(scope, headers, is_allowed=allowed)
+        if refused is not None:
+            if scope["type"] == "websocket":  # a browser tells its page nothing of the reason
+                asked = {"origin": _printable(origin), "host": _printable(headers.get("host"))}
+                log.warning("websocket_refused", code=refused, **asked)
+            varying = {"Vary": "Origin"} if refused == "ORIGIN_NOT_ALLOWED" else {}
+            response = refusal(refused, headers={NOSNIFF_HEADER: "nosniff", **varying})
+            await _answer(response, scope, receive, send)
             return
 
         async def send_with_cors(message: Message) -> None:
             if message["type"] in {"http.response.start", "websocket.http.response.start"}:
+                message.setdefault("headers", [])
                 answered = MutableHeaders(scope=message)
+                answered[NOSNIFF_HEADER] = "nosniff"
                 answered.add_vary_header("Origin")
                 if origin is not None and allowed:
                     answered["Access-Control-Allow-Origin"] = origin
@@ -84,21 +105,43 @@ class Guard:
             or self._origins.fullmatch(origin) is not None
         )
 
-    def _refusal(self, scope: Scope, headers: Headers, *, is_allowed: bool) -> Response | None:
+    def _refusal_code(self, scope: Scope, headers: Headers, *, is_allowed: bool) -> str | None:
         hosts = headers.getlist("host")
-        allowed_hosts = self._hosts | LOOPBACK_NAMES if scope["path"] in PROBED_PATHS else self._hosts
-        if len(hosts) != 1 or host_name(hosts[0]) not in allowed_hosts:
-            return refusal("HOST_NOT_ALLOWED")
+        allowed_hosts = self._hosts | LOOPBACK_NAMES if scope["path"] in LOCAL_PATHS else self._hosts
+        is_probe = scope["type"] == "http" and scope["path"] in PROBES
+        if not is_probe and (len(hosts) != 1 or host_name(hosts[0]) not in allowed_hosts):
+            return "HOST_NOT_ALLOWED"
         if self._trusts_loopback and is_forwarded_from_elsewhere(headers, allowed_hosts):
-            return refusal("NOT_LOCAL")
+            return "NOT_LOCAL"
         is_checked = (
             scope["type"] == "websocket"
             or scope["method"] not in SAFE_METHODS
             or "access-control-request-method" in headers
         )
         if is_checked and "origin" in headers and not is_allowed:
-            return refusal("ORIGIN_NOT_ALLOWED", headers={"Vary": "Origin"})
+            return "ORIGIN_NOT_ALLOWED"
+        if self._trusts_loopback and not is_allowed and _is_blind(scope, headers):
+            return "CROSS_SITE"
         return None
+
+
+def _is_blind(scope: Scope, headers: Headers) -> bool:
+    """Whether a page of another site has a browser ask for something whose answer it may not read.
+
+    It may still have an operation executed, again and again. Opening a page that executes nothing is let through: a
+    link from elsewhere leads to GraphiQL or to the page of a sync. Source: W3C, "Fetch Metadata Request Headers".
+    """
+    if headers.get("sec-fetch-site") != "cross-site" or scope["path"] in LOCAL_PATHS:
+        return False
+    if headers.get("sec-fetch-mode") != "navigate" or headers.get("sec-fetch-dest", "document") != "document":
+        return True
+    is_query = scope["path"] == "/graphql" and "query" in QueryParams(scope["query_string"])
+    return is_query or scope["path"].startswith(EXECUTING_PREFIX)
+
+
+def _printable(header: str | None) -> str | None:
+    """A header for the log: short, and of characters that do nothing to a terminal."""
+    return None if header is None else _UNPRINTABLE.sub("?", header[:MAX_LOGGED])
 
 
 async def _answer(response: Response, scope: Scope, receive: Receive, send: Send) -> None:

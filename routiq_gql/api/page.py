@@ -45,7 +45,6 @@ def page_route(
     headers = {
         "Cache-Control": "no-cache",
         "Content-Security-Policy": _policy(source),
-        "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
     }
 

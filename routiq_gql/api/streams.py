@@ -15,10 +15,14 @@ from starlette.types import Message, Receive, Scope, Send
 
 from routiq_gql import metrics
 from routiq_gql.api.auth import Session
-from routiq_gql.protocols import ABORT_EXTENSION
+from routiq_gql.protocols import ABORT_EXTENSION, KEEP_EXTENSION
 
 LINE_END = "\n"
 """CRLF is allowed too, but urql's parser does not read it."""
+
+HEARTBEAT = "heartbeat"
+"""The event of a silent stream. It has data, without which ``EventSource`` drops an event, and no id, so that the last
+event id stays that of the newest status or log line. Source: WHATWG HTML, "Interpreting an event stream"."""
 
 STREAM_HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 """Nobody on the way may keep, compress or hold back a stream."""
@@ -28,7 +32,7 @@ class StreamResponse(EventSourceResponse):
     """An open answer of text pieces, each sent as it is.
 
     Args:
-        heartbeat_seconds: Time between comment lines; 0 for a source that brings its own signs of life.
+        heartbeat_seconds: Time between heartbeat events; 0 for a source that sends its own heartbeats.
         send_timeout_seconds: How long one piece may wait for a reader that takes nothing; then the connection is
             dropped. Such a reader comes back with its last event id.
         session: Who reads it; the answer ends where the session does.
@@ -49,7 +53,7 @@ class StreamResponse(EventSourceResponse):
             headers={**STREAM_HEADERS, **(headers or {})},
             media_type=media_type,
             ping=heartbeat_seconds,
-            ping_message_factory=lambda: ServerSentEvent(comment="heartbeat", sep=LINE_END),
+            ping_message_factory=lambda: ServerSentEvent("{}", event=HEARTBEAT, sep=LINE_END),
             send_timeout=send_timeout_seconds,
         )
         self._transport: metrics.Transport = "multipart" if media_type.startswith("multipart/") else "sse"
@@ -78,6 +82,13 @@ def abort_connection(scope: Scope) -> None:
     abort = scope.get("extensions", {}).get(ABORT_EXTENSION)
     if abort is not None:  # other web servers close it as they see fit
         abort()
+
+
+def keep_connection(scope: Scope) -> None:
+    """Protect a websocket whose peer is known now: it no longer gives way to new connections."""
+    keep = scope.get("extensions", {}).get(KEEP_EXTENSION)
+    if keep is not None:
+        keep()
 
 
 async def cancelled_once(

@@ -1,4 +1,4 @@
-"""``routiq-gql audit``: who started, cancelled and connected what, and who was refused."""
+"""``routiq-gql audit``: who started, cancelled, connected and erased what, and who was refused."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -7,8 +7,8 @@ import typer
 
 from routiq_gql.cli.running import run
 from routiq_gql.cli.status import read_duration
-from routiq_gql.cli.tables import print_json, print_table
-from routiq_gql.cli.terminal import open_terminal
+from routiq_gql.cli.tables import print_table
+from routiq_gql.cli.terminal import open_terminal, print_json
 from routiq_gql.clock import format_time, utc_now
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime
@@ -17,7 +17,7 @@ from routiq_gql.sync.audit import AuditEntry
 from routiq_gql.viewer import check_organization_id
 
 EXAMPLES = "Examples: routiq-gql audit · routiq-gql audit org_123 --since 7d · routiq-gql audit --json"
-HEADINGS = ("time", "action", "outcome", "times", "organization", "who", "from", "sync")
+HEADINGS = ("time", "action", "outcome", "times", "organization", "who", "from", "sync", "token")
 
 
 def audit(
@@ -31,7 +31,8 @@ def audit(
     """Show who did what and who was refused, the newest first.
 
     Who it was is what their token says, `command line` for this program, and nothing while ROUTIQ_AUTH is off.
-    Refusals are written within a second; the same one again is counted and written once a minute.
+    Refusals are written within a second; the same one again is counted and written once a minute. SEVERAL counts
+    different refusals of one person and address, after the first ten within a minute.
     """
     settings = load_settings()
     configure_logging(settings, quiet=True)
@@ -63,6 +64,7 @@ def _row(entry: AuditEntry) -> tuple[str, ...]:
         entry.subject or "",
         entry.address or "",
         entry.sync_id or "",
+        entry.token_id or "",
     )
 
 
@@ -76,4 +78,5 @@ def _json(entry: AuditEntry) -> dict[str, Any]:
         "subject": entry.subject,
         "address": entry.address,
         "sync_id": entry.sync_id,
+        "token_id": entry.token_id,
     }

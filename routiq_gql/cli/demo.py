@@ -24,6 +24,7 @@ from routiq_gql.clock import utc_now
 from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, demo_clinic
 from routiq_gql.errors import RoutiqError, StorageError
 from routiq_gql.logs import configure_logging
+from routiq_gql.open_files import raise_limit
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.server import Listener, listen_on_loopback
 from routiq_gql.server import serve as serve_app
@@ -64,6 +65,7 @@ def demo(
         with claim_demo_folder(fresh=fresh):
             settings = _demo_settings()
             configure_logging(settings, quiet=True)
+            raise_limit()
             latency_seconds = max(0, seconds - SECONDS_BESIDES_REQUESTS) / REQUESTS_OF_A_SYNC
             run(_demo(settings, listener, latency_seconds, asks_for_tokens=auth))
     except StorageError as error:
@@ -119,7 +121,14 @@ async def _demo(settings: Settings, listener: Listener, latency_seconds: float, 
                     syncing.cancel()
                     await asyncio.wait({syncing})
 
-            await serve_app(app, listener, grace_seconds=settings.shutdown_grace_seconds, alongside=show)
+            await serve_app(
+                app,
+                listener,
+                grace_seconds=settings.shutdown_grace_seconds,
+                alongside=show,
+                request_timeout=settings.request_timeout,
+                max_connections=settings.max_connections,
+            )
             dashboard = await runtime.syncs.dashboard(LOCAL_OPERATOR, DEMO_ORGANIZATION)
     if dashboard.current_sync is not None:
         reached = dashboard.current_sync.progress_percentage

@@ -23,7 +23,10 @@ def disconnect(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before erasing.")] = False,
 ) -> None:
-    """Take an organization's API key away and end its running sync. Stored patients stay, unless --erase is given."""
+    """Take an organization's API key away and end its running sync. Stored patients stay, unless --erase is given.
+
+    The audit log keeps that an organization was erased and when, without its name.
+    """
     settings = load_settings()
     configure_logging(settings, quiet=True)
     check_organization_id(organization)

@@ -20,6 +20,7 @@ from routiq_gql.emulator import (
     generated_clinic,
 )
 from routiq_gql.logs import configure_logging
+from routiq_gql.open_files import raise_limit, shortage_in_one_line
 from routiq_gql.server import listen_on_loopback
 from routiq_gql.settings import load_settings
 
@@ -46,6 +47,7 @@ def emulator(
 ) -> None:
     """Run an emulated Cliniko on this machine, until Ctrl-C."""
     configure_logging(load_settings(), quiet=True)
+    raise_limit()
     listener = listen_on_loopback("127.0.0.1", port)
     listener.close()  # that it could be opened is all: the emulator opens one of its own
     with suppress(Stopped):
@@ -59,11 +61,12 @@ def _clinic(patients: int | None, seed: int, clinic: ClinicName) -> Clinic:
 
 
 async def _emulate(clinic: Clinic, port: int) -> None:
-    async with EmulatorServer(Emulator(clinic, api_keys=EMULATED_API_KEY), port=port) as server:
-        terminal = open_terminal()
-        terminal.print(f"Emulated Cliniko at {server.base_url}")
-        terminal.print(
-            f"Connect: routiq-gql connect org_demo --base-url {server.base_url} --api-key {EMULATED_API_KEY}"
-        )
-        terminal.print("Stop with Ctrl-C.")
-        await asyncio.Event().wait()  # until a signal cancels it
+    with shortage_in_one_line(asyncio.get_running_loop()):
+        async with EmulatorServer(Emulator(clinic, api_keys=EMULATED_API_KEY), port=port) as server:
+            terminal = open_terminal()
+            terminal.print(f"Emulated Cliniko at {server.base_url}")
+            terminal.print(
+                f"Connect: routiq-gql connect org_demo --base-url {server.base_url} --api-key {EMULATED_API_KEY}"
+            )
+            terminal.print("Stop with Ctrl-C.")
+            await asyncio.Event().wait()  # until a signal cancels it

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from typing import Annotated, TextIO
+from io import TextIOWrapper
+from typing import Annotated
 
 import typer
 from typer.main import get_command
@@ -73,8 +74,8 @@ app.add_typer(database.app, name="db")
 
 def main() -> None:
     """Run the command that the arguments name and end the process with its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIO) and hasattr(stream, "reconfigure"):
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without "…" gets "?" instead of an error
     try:
         code = app(prog_name=PROGRAM, standalone_mode=False)

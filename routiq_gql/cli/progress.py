@@ -61,8 +61,8 @@ def progress_view(console: Console) -> Iterator[ProgressView]:
 
 def outcome_lines(snapshot: SyncSnapshot) -> list[str]:
     """What to say when a sync has ended: the result, or what went wrong and what to do."""
-    if snapshot.status is SyncState.COMPLETED and snapshot.completed_at is not None:
-        seconds = (snapshot.completed_at - snapshot.started_at).total_seconds()
+    seconds = snapshot.duration_seconds
+    if snapshot.status is SyncState.COMPLETED and seconds is not None:
         found = f"{counted(snapshot.patients_found, 'patient')}, {counted(snapshot.appointments_found, 'appointment')}"
         stored = counted(snapshot.active_patients_stored, "active patient")
         return [f"Sync completed in {seconds:.1f} s: {found} in the window, {stored} stored."]

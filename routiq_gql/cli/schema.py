@@ -1,5 +1,6 @@
 """``routiq-gql schema``: the GraphQL schema as text, for code generators and for review."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from routiq_gql.api.graphql import schema_text
 from routiq_gql.cli.running import EXIT_FAILED
+from routiq_gql.cli.terminal import open_terminal
 from routiq_gql.errors import BadInput
 
 EXAMPLES = "Example: routiq-gql schema --output schema.graphql"
@@ -43,5 +45,5 @@ def _compare(file: Path, text: str) -> None:
         current = ""
         problem = f"can't be read ({error.strerror})" if isinstance(error, OSError) else "is no text"
     if current != text:
-        typer.echo(f"{file} {problem}. Type: routiq-gql schema --output {file}", err=True)
+        open_terminal(sys.stderr).print(f"{file} {problem}. Type: routiq-gql schema --output {file}")
         raise typer.Exit(EXIT_FAILED)

@@ -8,6 +8,7 @@ from routiq_gql.app import create_app
 from routiq_gql.cli.running import run
 from routiq_gql.cli.terminal import open_terminal
 from routiq_gql.logs import configure_logging
+from routiq_gql.open_files import raise_limit
 from routiq_gql.runtime import open_runtime
 from routiq_gql.server import Listener, listen
 from routiq_gql.server import serve as serve_app
@@ -26,6 +27,7 @@ def serve(
     """Serve GraphQL, REST and the page. With SQLite, run syncs; with PostgreSQL, `routiq-gql worker` does."""
     settings = load_settings()
     configure_logging(settings)
+    raise_limit()
     listener = listen(host, port, only_loopback=settings.auth == "off")
     try:
         run(_serve(settings, listener, run_syncs=with_worker or not settings.uses_postgres))
@@ -47,6 +49,8 @@ async def _serve(settings: Settings, listener: Listener, *, run_syncs: bool) -> 
             grace_seconds=settings.shutdown_grace_seconds,
             trusted_proxies=settings.trusted_proxies,
             alongside=announce,
+            request_timeout=settings.request_timeout,
+            max_connections=settings.max_connections,
         )
 
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from routiq_gql.cli.running import EXIT_FAILED, run
-from routiq_gql.cli.tables import print_json, print_table
-from routiq_gql.cli.terminal import clean_text, open_terminal
-from routiq_gql.clock import format_time, utc_now
+from routiq_gql.cli.tables import print_table
+from routiq_gql.cli.terminal import clean_text, open_terminal, print_json
+from routiq_gql.clock import CLOCK_TOLERANCE, format_time, utc_now
 from routiq_gql.errors import BadInput
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime
@@ -115,18 +115,25 @@ def read_duration(text: str) -> timedelta:
 def judge(one: OrganizationState, limit: timedelta | None, now: datetime) -> Verdict:
     """Whether somebody has to act: the connection is no good, the last sync failed, or none succeeded in time.
 
-    A connection that was switched off is left out, as that was meant so.
+    A success in the future is stale, with or without ``limit``: the clock is wrong or was, so its age is unknown. A
+    connection that was switched off is left out, as that was meant so.
     """
     failure = one.last_sync.failure if one.last_sync and one.last_sync.status is SyncState.FAILED else None
     is_off = one.connection.state is ConnectionState.DISABLED
+    is_ahead = _is_ahead(one.last_success_at, now)
     is_late = limit is not None and (one.last_success_at is None or now - one.last_success_at > limit)
-    is_stale = is_late and not is_off
+    is_stale = (is_late or is_ahead) and not is_off
     next_step = None
     if not is_off:
         if one.connection.problem is not None:
             next_step = one.connection.problem.what_to_do
         elif failure is not None:
             next_step = failure.what_to_do
+        elif is_ahead:
+            next_step = (
+                "The last success is in the future: the clock of this machine is wrong now, or was wrong then. Check "
+                f"it, then sync: routiq-gql sync {one.organization_id}"
+            )
         elif is_stale:
             next_step = f"Sync it: routiq-gql sync {one.organization_id}"
     return Verdict(is_stale, failure.code.value if failure else None, next_step)
@@ -137,8 +144,16 @@ async def _organizations(settings: Settings) -> list[OrganizationState]:
         return await runtime.connections.organizations(LOCAL_OPERATOR)
 
 
+def _is_ahead(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment - now > CLOCK_TOLERANCE
+
+
 def _age_of_success(one: OrganizationState) -> timedelta:
-    return utc_now() - one.last_success_at if one.last_success_at else timedelta.max
+    """How long ago it was; more than any other where that is unknown."""
+    now = utc_now()
+    if one.last_success_at is None or _is_ahead(one.last_success_at, now):
+        return timedelta.max
+    return now - one.last_success_at
 
 
 def _connection_json(one: OrganizationState) -> dict[str, Any]:

@@ -4,7 +4,6 @@ When a server or a worker runs syncs, it runs this one too and the command only 
 """
 
 import asyncio
-import json
 import sys
 from typing import Annotated
 
@@ -14,7 +13,7 @@ from rich.console import Console
 from routiq_gql.api.rest.render import status_json
 from routiq_gql.cli.progress import follow_sync, outcome_lines, progress_view
 from routiq_gql.cli.running import EXIT_CANCELLED, EXIT_FAILED, run
-from routiq_gql.cli.terminal import open_terminal
+from routiq_gql.cli.terminal import open_terminal, print_json
 from routiq_gql.errors import BadInput
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime
@@ -45,7 +44,7 @@ def sync(
     terminal = open_terminal()
     last = run(_sync(settings, organization, open_terminal(sys.stderr) if as_json else terminal))
     if as_json:
-        terminal.print(json.dumps(status_json(last), ensure_ascii=False, indent=2), soft_wrap=True)
+        print_json(terminal, status_json(last))
     raise typer.Exit(EXIT_CODES[last.status])
 
 

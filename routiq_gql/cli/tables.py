@@ -1,8 +1,6 @@
-"""How commands show many things: a table for people, lines of tabs for grep and cut, JSON for programs."""
+"""How commands show many things: a table for people, lines of tabs for grep and cut."""
 
-import json
 from collections.abc import Sequence
-from typing import Any
 
 import typer
 from rich.console import Console
@@ -10,11 +8,6 @@ from rich.table import Table
 from rich.text import Text
 
 from routiq_gql.cli.terminal import clean_text
-
-
-def print_json(terminal: Console, value: list[dict[str, Any]]) -> None:
-    """The objects as an array."""
-    terminal.print(json.dumps(value, ensure_ascii=False, indent=2), soft_wrap=True)
 
 
 def print_table(terminal: Console, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], if_none: str) -> None:

@@ -1,15 +1,31 @@
-"""``routiq-gql tokens``: who may ask a server that runs with ROUTIQ_AUTH=token."""
+"""``routiq-gql tokens``: who may ask a server that runs with ROUTIQ_AUTH=token.
 
+The token file is changed first, whatever the database does: a token must be revocable while the database is away. The
+audit log is written afterwards if that can be done within seconds; a sentence on standard error says if not.
+"""
+
+import asyncio
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from routiq_gql.cli.running import Stopped, run
 from routiq_gql.cli.tables import print_table
-from routiq_gql.cli.terminal import open_terminal
-from routiq_gql.errors import SettingsError
-from routiq_gql.settings import load_settings
-from routiq_gql.token_file import TokenFile
+from routiq_gql.cli.terminal import clean_text, open_terminal
+from routiq_gql.database.engine import Database
+from routiq_gql.database.schema import upgrade
+from routiq_gql.errors import RoutiqError, SettingsError
+from routiq_gql.logs import configure_logging
+from routiq_gql.settings import Settings, load_settings
+from routiq_gql.supervision import Supervisor
+from routiq_gql.sync.audit import Action, Audit
+from routiq_gql.token_file import TokenEntry, TokenFile
+from routiq_gql.viewer import LOCAL_OPERATOR
+
+RECORD_SECONDS = 10.0
+"""How long a command waits for a database that doesn't answer or is being written."""
 
 app = typer.Typer(
     help="Make and revoke the tokens of ROUTIQ_AUTH=token. They are kept in ROUTIQ_TOKENS_FILE, as digests.",
@@ -26,10 +42,12 @@ def add(
     ] = None,
 ) -> None:
     """Make a token and show it, this once. A running server takes it from now on."""
-    entry, token = _file().add(organization, role or ())
+    settings = load_settings()
+    entry, token = _file(settings).add(organization, role or ())
     terminal = open_terminal()
     terminal.print(token, soft_wrap=True)
     terminal.print(f"Token {entry.id} of {organization}. Keep it like a password; it can't be shown again.")
+    _record(settings, Action.ADD_TOKEN, entry)
 
 
 @app.command(epilog="Example: routiq-gql tokens revoke 3f9a0c52e81b")
@@ -37,8 +55,10 @@ def revoke(
     token_id: Annotated[str, typer.Argument(metavar="ID", help="As `routiq-gql tokens list` shows it.")],
 ) -> None:
     """Take a token away. A running server refuses it from now on, and ends what it has open within seconds."""
-    entry = _file().revoke(token_id)
+    settings = load_settings()
+    entry = _file(settings).revoke(token_id)
     open_terminal().print(f"Token {entry.id} of {entry.organization_id} is revoked.")
+    _record(settings, Action.REVOKE_TOKEN, entry)
 
 
 @app.command("list", epilog="Example: routiq-gql tokens list")
@@ -46,14 +66,41 @@ def list_tokens() -> None:
     """List the tokens by their ids, never the tokens themselves."""
     rows = [
         (entry.id, entry.organization_id, ", ".join(entry.roles), f"{entry.made_at.astimezone():%Y-%m-%d %H:%M}")
-        for entry in _file().entries()
+        for entry in _file(load_settings()).entries()
     ]
     nobody = "There is no token. Make one: routiq-gql tokens add ORG"
     print_table(open_terminal(), ("id", "organization", "roles", "made"), rows, nobody)
 
 
-def _file() -> TokenFile:
-    path = load_settings().tokens_file
-    if not path:
+def _file(settings: Settings) -> TokenFile:
+    if not settings.tokens_file:
         raise SettingsError("ROUTIQ_TOKENS_FILE is missing: it says where tokens are kept, such as ./routiq.tokens.")
-    return TokenFile(Path(path))
+    return TokenFile(Path(settings.tokens_file))
+
+
+def _record(settings: Settings, action: Action, entry: TokenEntry) -> None:
+    """Write into the audit log what was done, or say that it could not be written."""
+    configure_logging(settings, quiet=True)
+    try:
+        run(_write(settings, action, entry))
+    except Stopped:
+        reason = "It was interrupted."
+    except TimeoutError:
+        reason = "The database doesn't answer."
+    except RoutiqError as error:
+        reason = error.message
+    except Exception as error:  # the token is made or revoked, and that is what counts
+        reason = f"The database can't be used ({type(error).__name__})."
+    else:
+        return
+    open_terminal(sys.stderr).print(clean_text(f"The audit log does not have this: {reason}"), soft_wrap=True)
+
+
+async def _write(settings: Settings, action: Action, entry: TokenEntry) -> None:
+    async with asyncio.timeout(RECORD_SECONDS):
+        database = Database(settings.database_url)
+        try:
+            await upgrade(database)
+            await Audit(database, Supervisor()).record(LOCAL_OPERATOR, action, entry.organization_id, token_id=entry.id)
+        finally:
+            await database.close()

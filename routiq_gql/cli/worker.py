@@ -10,6 +10,7 @@ from routiq_gql.cli.running import Stopped, run
 from routiq_gql.cli.terminal import open_terminal
 from routiq_gql.errors import SettingsError
 from routiq_gql.logs import configure_logging
+from routiq_gql.open_files import raise_limit
 from routiq_gql.runtime import open_runtime
 from routiq_gql.server import Listener, listen_on_loopback, shorten_pauses
 from routiq_gql.server import serve as serve_app
@@ -32,6 +33,7 @@ def worker(
     """
     settings = load_settings()
     configure_logging(settings)
+    raise_limit()
     check_postgres(settings, "routiq-gql serve runs syncs by itself.")
     listener = listen_on_loopback("127.0.0.1", port) if port is not None else None
     try:
@@ -62,4 +64,10 @@ async def _work(settings: Settings, listener: Listener | None) -> None:
             await asyncio.Event().wait()
             return
         terminal.print(f"Health   {listener.url}/readyz")
-        await serve_app(create_worker_app(settings, runtime), listener, grace_seconds=settings.shutdown_grace_seconds)
+        await serve_app(
+            create_worker_app(settings, runtime),
+            listener,
+            grace_seconds=settings.shutdown_grace_seconds,
+            request_timeout=settings.request_timeout,
+            max_connections=settings.max_connections,
+        )

@@ -1,13 +1,12 @@
 """``routiq-gql workers``: who runs syncs, which, and what waits."""
 
 import importlib
-import json
 from typing import Annotated, Any
 
 import typer
 
 from routiq_gql.cli.running import run
-from routiq_gql.cli.terminal import clean_text, counted, open_terminal
+from routiq_gql.cli.terminal import clean_text, counted, open_terminal, print_json
 from routiq_gql.cli.worker import check_postgres
 from routiq_gql.clock import format_time
 from routiq_gql.logs import configure_logging
@@ -25,7 +24,7 @@ def workers(as_json: Annotated[bool, typer.Option("--json", help="For programs: 
     found = run(_read(settings))
     terminal = open_terminal()
     if as_json:
-        terminal.print(json.dumps(found, ensure_ascii=False, indent=2), soft_wrap=True)
+        print_json(terminal, found)
         return
     for line in _lines(found):
         terminal.print(clean_text(line))

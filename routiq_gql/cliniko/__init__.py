@@ -4,6 +4,7 @@ Used by the sync and by ``connect``. It imports nothing else of the product, sto
 """
 
 from routiq_gql.cliniko.access import Access, check_access
+from routiq_gql.cliniko.answers import UnreadableRow
 from routiq_gql.cliniko.client import ClinikoClient
 from routiq_gql.cliniko.errors import (
     AccountMoved,
@@ -13,6 +14,7 @@ from routiq_gql.cliniko.errors import (
     KeyLacksPermission,
     KeyRefused,
     QueryRefused,
+    ServerBlocked,
     UnexpectedAnswer,
 )
 from routiq_gql.cliniko.keys import base_url_for, shard_of
@@ -69,7 +71,9 @@ __all__ = [
     "Patient",
     "QueryRefused",
     "Resource",
+    "ServerBlocked",
     "UnexpectedAnswer",
+    "UnreadableRow",
     "Wait",
     "base_url_for",
     "booking_in",

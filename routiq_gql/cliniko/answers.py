@@ -1,7 +1,7 @@
 """Asks for a part of a list and takes an answer only after every check of it has passed.
 
 Used by both ways of reading a list and by the check of a key. An answer that fails a check is asked for again; a page
-that Cliniko can't put together in time is asked for with fewer rows.
+that Cliniko can't put together in time is asked for with fewer rows. A single row that can't be read is set aside.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Generic
 
 from routiq_gql.cliniko.client import ClinikoClient
+from routiq_gql.cliniko.errors import CountsDisagree
 from routiq_gql.cliniko.resources import R, Resource
 from routiq_gql.cliniko.retries import GatewayTimeout, unusable
-from routiq_gql.cliniko.rows import BadRow
+from routiq_gql.cliniko.rows import BadRow, find_id
 
 ROWS_PER_PAGE = 100
 """The most that Cliniko gives."""
@@ -21,16 +22,34 @@ TIMEOUTS_BEFORE_FEWER_ROWS = 2
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadableRow:
+    """A row that no record can be made of. ``id`` is ``None`` where that is what can't be read.
+
+    Attributes:
+        field: The field at fault; its value is not kept.
+    """
+
+    id: str | None
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
 class ListAnswer(Generic[R]):
     """One answer of a list.
 
     Attributes:
-        records: Its rows, in Cliniko's order.
+        rows: How many rows it holds, readable or not.
+        ids: The id of each row in Cliniko's order, ``None`` where it can't be read.
+        records: Its readable rows, in Cliniko's order.
+        unreadable: The others.
         total: How many rows fit the request, on this page and others.
         next_url: Where Cliniko says that the next page is.
     """
 
+    rows: int
+    ids: list[str | None]
     records: list[R]
+    unreadable: list[UnreadableRow]
     total: int
     next_url: str | None
 
@@ -62,6 +81,9 @@ class ListAsker(Generic[R]):
             ClinikoError: No usable answer came, to the end of all attempts.
         """
 
+        return await self._ask(params, check, parses=True)
+
+    async def _ask(self, params: Sequence[tuple[str, str]], check: Check[R], *, parses: bool) -> ListAnswer[R]:
         async def attempt() -> ListAnswer[R]:
             size = self.per_page
             sent = [*params, ("per_page", str(size))]
@@ -71,24 +93,24 @@ class ListAsker(Generic[R]):
                 problem.starts_anew = self._ask_for_fewer()
                 raise
             self._timeouts = 0
-            answer = read_answer(body, self.resource)
+            answer = read_answer(body, self.resource, parses=parses)
             check(answer, size)
             return answer
 
         return await self.client.repeat(attempt)
 
     async def count(self, *conditions: str) -> int:
-        """How many rows fit the filters and ``conditions`` now."""
+        """How many rows fit the filters and ``conditions`` now. No row is read."""
         params = [*self.filters, *(("q[]", condition) for condition in conditions)]
         single = ListAsker(self.client, self.resource, (), per_page=1)
-        answer = await single.ask(params, self.check_row_count)
+        answer = await single._ask(params, self.check_row_count, parses=False)
         return answer.total
 
     def check_row_count(self, answer: ListAnswer[R], size: int, offset: int = 0) -> None:
         """Pass if the answer holds all the rows that its own total says fit on a page behind ``offset`` rows."""
         expected = min(size, max(0, answer.total - offset))
-        if len(answer.records) != expected:
-            raise unusable(self.resource.where, f"{len(answer.records)} rows instead of {expected}")
+        if answer.rows != expected:
+            raise unusable(self.resource.where, f"{answer.rows} rows instead of {expected}", CountsDisagree)
 
     def _ask_for_fewer(self) -> bool:
         self._timeouts += 1
@@ -99,11 +121,14 @@ class ListAsker(Generic[R]):
         return True
 
 
-def read_answer(body: dict[str, object], resource: Resource[R]) -> ListAnswer[R]:
-    """The records, total and next link of one answer.
+def read_answer(body: dict[str, object], resource: Resource[R], *, parses: bool = True) -> ListAnswer[R]:
+    """The rows, total and next link of one answer.
+
+    Args:
+        parses: Make records of the rows; without it they are only counted.
 
     Raises:
-        Retriable: It has another shape, or one of its rows has.
+        Retriable: It has another shape.
     """
     rows, total, links = body.get(resource.name), body.get("total_entries"), body.get("links")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -111,12 +136,18 @@ def read_answer(body: dict[str, object], resource: Resource[R]) -> ListAnswer[R]
     if not isinstance(total, int) or isinstance(total, bool) or total < 0:
         raise unusable(resource.where, "no total")
     next_url = links.get("next") if isinstance(links, dict) else None
-    bad_field = ""
+    ids: list[str | None] = []
     records: list[R] = []
-    try:
-        records.extend(resource.parse(row) for row in rows)
-    except BadRow as problem:
-        bad_field = str(problem)
-    if bad_field:
-        raise unusable(resource.where, f"row {len(records) + 1}: {bad_field}")
-    return ListAnswer(records, total, next_url if isinstance(next_url, str) and next_url else None)
+    unreadable: list[UnreadableRow] = []
+    for row in rows if parses else ():
+        try:
+            record = resource.parse(row)
+        except BadRow as problem:
+            unreadable.append(UnreadableRow(find_id(row), str(problem)))
+            ids.append(unreadable[-1].id)
+        else:
+            records.append(record)
+            ids.append(record.id)
+    return ListAnswer(
+        len(rows), ids, records, unreadable, total, next_url if isinstance(next_url, str) and next_url else None
+    )

@@ -20,16 +20,21 @@ import orjson
 
 from routiq_gql.cliniko.errors import (
     AccountMoved,
+    ClinikoError,
     ClinikoUnreachable,
     KeyLacksPermission,
     KeyRefused,
+    PaymentRequired,
     QueryRefused,
+    QueryTooSlow,
+    ServerBlocked,
     UnexpectedAnswer,
 )
 from routiq_gql.cliniko.keys import check_base_url, clean_key, is_loopback
 from routiq_gql.cliniko.limits import OnWait, Pacer
 from routiq_gql.cliniko.retries import (
     Backoff,
+    Denied,
     GatewayTimeout,
     RateLimited,
     Retriable,
@@ -37,6 +42,7 @@ from routiq_gql.cliniko.retries import (
     reset_seconds,
     retry_after_seconds,
     unusable,
+    web_page,
 )
 
 T = TypeVar("T")
@@ -46,6 +52,8 @@ Outcome = Literal["ok", "no_answer", "timed_out", "server_error", "rate_limited"
 CONNECT_SECONDS = 10.0
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """A page of 100 rows with long notes stays far below; a source that never ends a body must not fill the memory."""
+FOR_ANY_KEY = "settings/public"
+"""What Cliniko shows to every valid key, whatever the role of its user. Source: Cliniko API, "Settings"."""
 _EMAIL = re.compile(r"[!-~]+@[!-~]+")
 
 _UNREACHABLE_ADVICE = "Check this server's internet connection and Cliniko's status page, then try again later."
@@ -130,19 +138,37 @@ class ClinikoClient:
         if self._http is not None:
             await self._http.aclose()
 
-    async def repeat(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def repeat(self, attempt: Callable[[], Awaitable[T]], *, explains_denial: bool = True) -> T:
         """Call ``attempt``, which uses ``ask``, until it returns; with this client's waits and limits.
+
+        Args:
+            explains_denial: After the last 403, ask whether it is for everything.
 
         Raises:
             ClinikoError: It can't succeed, or no attempt is left.
         """
-        return await repeat(
-            attempt,
-            max_attempts=self.max_attempts,
-            backoff=self._backoff,
-            pacer=self._pacer,
-            on_wait=self._on_wait,
-        )
+        try:
+            return await repeat(
+                attempt,
+                max_attempts=self.max_attempts,
+                backoff=self._backoff,
+                pacer=self._pacer,
+                on_wait=self._on_wait,
+            )
+        except KeyLacksPermission as error:
+            denial = error
+        if explains_denial and await self._is_blocked():
+            raise ServerBlocked
+        raise denial
+
+    async def _is_blocked(self) -> bool:
+        try:
+            await self.ask(FOR_ANY_KEY, where="the account's name")
+        except Denied:
+            return True
+        except (Retriable, ClinikoError):
+            pass
+        return False
 
     async def ask(self, path: str, params: Params = (), *, where: str) -> dict[str, object]:
         """The JSON object that one GET of ``path`` under the base URL answers; a single attempt.
@@ -168,6 +194,8 @@ class ClinikoClient:
                 parsed = _parse(reply.body)
                 if isinstance(parsed, dict):
                     answer = parsed
+                elif _is_web_page(reply):
+                    outcome, problem = "unusable", web_page(where)
                 else:
                     outcome, problem = "unusable", unusable(where, "no JSON object")
         if self._on_request is not None:
@@ -215,27 +243,35 @@ def _judge(reply: _Reply, where: str) -> tuple[Outcome, Exception | None]:
     if status == 429:
         return "rate_limited", RateLimited(where, reset_seconds(reply.headers, now))
     if status >= 500:
-        verdict = ClinikoUnreachable(
+        is_slow = status == 504
+        verdict = (QueryTooSlow if is_slow else ClinikoUnreachable)(
             f"Cliniko kept answering with an error when it was asked for {where}.",
             _UNREACHABLE_ADVICE,
             f"status {status}",
         )
-        kind = GatewayTimeout if status == 504 else Retriable
+        kind = GatewayTimeout if is_slow else Retriable
         asked = retry_after_seconds(reply.headers, now) or 0
         return "server_error", kind("Cliniko answered with an error", verdict, asked)
     if status == 401:
         return "refused", KeyRefused()
     if status == 403:
-        return "refused", KeyLacksPermission(where)
+        return "refused", Denied(where)
+    if status == 402:
+        return "refused", PaymentRequired(where)
     if 300 <= status < 400:
         return "refused", AccountMoved(status)
-    refusal = QueryRefused if status == 400 else UnexpectedAnswer
+    refusal = QueryRefused if status in {400, 422} else UnexpectedAnswer
     return "refused", refusal(
         f"Cliniko refused the request for {where}.",
         "Starting again will not help. Tell whoever runs this server: Cliniko's API may have changed, "
         "or the base URL of the connection is wrong.",
         f"status {status}",
     )
+
+
+def _is_web_page(reply: _Reply) -> bool:
+    media_type = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media_type in {"text/html", "application/xhtml+xml"} or (reply.body or b"").lstrip()[:1] == b"<"
 
 
 def _parse(body: bytes | None) -> object:

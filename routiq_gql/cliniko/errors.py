@@ -6,11 +6,15 @@ out of an answer's body, or a name. ``detail`` is for us (a status, a count), un
     ClinikoError
     ├── KeyRefused                 401: Cliniko does not know the API key
     │   └── InvalidApiKey          it can't be an API key at all; nothing was sent
-    ├── KeyLacksPermission         403: the key's user may not see this
+    ├── KeyLacksPermission         403 again and again: the key's user may not see this
     ├── AccountMoved               a redirect, which is never followed
     ├── ClinikoUnreachable         no answer, errors of Cliniko's side or its rate limit, to the end of all attempts
+    │   ├── QueryTooSlow           504, to the end of all attempts; a list is then read another way
+    │   └── ServerBlocked          403 for everything, also for what any key may see
     └── UnexpectedAnswer           not the documented shape, to the end of all attempts, or a 4xx
-        └── QueryRefused           400: Cliniko refuses the order or a filter; a list is then read another way
+        ├── CountsDisagree         a list's total is not the number of its rows; it is then read another way
+        ├── PaymentRequired        402
+        └── QueryRefused           400 or 422: Cliniko refuses the order or a filter; a list is then read another way
 """
 
 from typing import ClassVar
@@ -43,8 +47,9 @@ class KeyRefused(ClinikoError):
     def __init__(self) -> None:
         super().__init__(
             "Cliniko refused the API key.",
-            "Check in Cliniko under My Info that the key still exists and was copied whole, including what follows its "
-            "last dash, or make a new one there; then connect again.",
+            "Check in Cliniko under My Info that “Allow yourself to create and use API keys” is switched on, and that "
+            "the key still exists and was copied whole, including what follows its last dash. If the account has moved "
+            "to another region, make a new key there. Then connect again.",
             "status 401",
         )
 
@@ -61,7 +66,7 @@ class InvalidApiKey(KeyRefused):
 
 
 class KeyLacksPermission(ClinikoError):
-    """Cliniko answered 403 for one of the things that a sync reads."""
+    """Cliniko kept answering 403 for one of the things that a sync reads, but not for all."""
 
     code = "KEY_LACKS_PERMISSION"
 
@@ -92,11 +97,43 @@ class ClinikoUnreachable(ClinikoError):
     code = "CLINIKO_UNREACHABLE"
 
 
+class QueryTooSlow(ClinikoUnreachable):
+    """Cliniko kept answering 504: it can't put this order and these filters together in time."""
+
+
+class ServerBlocked(ClinikoUnreachable):
+    """Cliniko answers 403 for everything. This is no matter of roles: the account's name is for any key to see."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Cliniko blocks this server: it denies even what every API key may see.",
+            "The role of the key's user is not the reason. Ask Cliniko's support whether the address of this server is "
+            "blocked, and check that no proxy or firewall answers in Cliniko's place and that ROUTIQ_CONTACT_EMAIL "
+            "is an address you read.",
+            "status 403 for everything",
+        )
+
+
 class UnexpectedAnswer(ClinikoError):
     """Cliniko's answer was not what its documentation says, so nothing was taken from it."""
 
     code = "CLINIKO_UNEXPECTED_ANSWER"
 
 
+class CountsDisagree(UnexpectedAnswer):
+    """An answer did not hold the number of rows that its own total calls for."""
+
+
+class PaymentRequired(UnexpectedAnswer):
+    """Cliniko answered 402."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"Cliniko asks for payment before it answers for {where}.",
+            "Look in Cliniko under Settings whether the subscription of this account is paid, then start again.",
+            "status 402",
+        )
+
+
 class QueryRefused(UnexpectedAnswer):
-    """Cliniko answered 400: it does not accept the order or one of the filters."""
+    """Cliniko answered 400 or 422: it does not accept the order or one of the filters."""

@@ -11,8 +11,10 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from math import ceil
 from typing import Literal
+from weakref import WeakValueDictionary
 
 from routiq_gql.cliniko.keys import key_without_shard
 
@@ -66,6 +68,9 @@ class Pacer:
 
     Args:
         requests_per_minute: 0 does not space at all; a ``hold`` is respected all the same.
+
+    Attributes:
+        on_use: Called when ``matters_until`` has changed; for the registry.
     """
 
     def __init__(self, requests_per_minute: int) -> None:
@@ -73,6 +78,12 @@ class Pacer:
         self._interval = 60 / requests_per_minute if requests_per_minute else 0.0
         self._free_at = 0.0  # monotonic time from which a whole burst is allowed again
         self._held_until = 0.0
+        self.on_use: Callable[[Pacer], None] = _nothing
+
+    @property
+    def matters_until(self) -> float:
+        """The monotonic time from which this pacer is like a new one."""
+        return max(self._free_at, self._held_until)
 
     async def wait_turn(self, on_wait: OnWait | None = None) -> None:
         """Return when the next request may be sent. Turns are given in the order of the calls.
@@ -92,16 +103,24 @@ class Pacer:
         self._held_until = max(self._held_until, time.monotonic() + seconds)
         # After the reset requests start evenly spaced, not with a burst.
         self._free_at = max(self._free_at, self._held_until + (BURST - 1) * self._interval)
+        self.on_use(self)
 
     def _take_turn(self) -> float:
         now = time.monotonic()
         turn = max(now, self._held_until, self._free_at - (BURST - 1) * self._interval)
         self._free_at = max(self._free_at, turn) + self._interval
+        self.on_use(self)
         return turn
+
+
+def _nothing(_pacer: Pacer) -> None:
+    pass
 
 
 class PacerRegistry:
     """One pacer per API key. Keys are remembered as digests only; with and without its shard, a key is the same.
+
+    A pacer is dropped when no client has it and it would let the next request through as a new one would.
 
     Args:
         make: Makes the pacer of a key from the key's digest, for those who share a pace beyond this process.
@@ -109,7 +128,12 @@ class PacerRegistry:
 
     def __init__(self, requests_per_minute: int, make: Callable[[bytes], Pacer] | None = None) -> None:
         self._make = make or (lambda _digest: Pacer(requests_per_minute))
-        self._pacers: dict[bytes, Pacer] = {}
+        self._pacers: WeakValueDictionary[bytes, Pacer] = WeakValueDictionary()
+        self._used: dict[bytes, Pacer] = {}  # those that may still matter
+
+    def __len__(self) -> int:
+        """How many pacers there are at the moment."""
+        return len(self._pacers)
 
     def pacer_for(self, api_key: str) -> Pacer:
         """The pacer that everyone with this key shares.
@@ -118,6 +142,11 @@ class PacerRegistry:
             InvalidApiKey: The text can't be a key.
         """
         digest = hashlib.sha256(key_without_shard(api_key).encode()).digest()
-        if digest not in self._pacers:
-            self._pacers[digest] = self._make(digest)
-        return self._pacers[digest]
+        now = time.monotonic()
+        for known in [known for known, pacer in self._used.items() if pacer.matters_until <= now]:
+            del self._used[known]
+        pacer = self._pacers.get(digest)
+        if pacer is None:
+            pacer = self._pacers[digest] = self._make(digest)
+            pacer.on_use = partial(self._used.__setitem__, digest)
+        return pacer

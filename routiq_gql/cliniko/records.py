@@ -1,7 +1,8 @@
 """The records that the product keeps of Cliniko's rows, and how a row becomes one.
 
 A row of Cliniko holds far more (notes, Medicare numbers, custom fields, a patient's name on an appointment): only the
-fields below are ever taken out of it. Personal fields are left out of ``repr``, so that a record in a log shows none.
+fields below are ever taken out of it. Only ``id``, and ``starts_at`` of an appointment, are required; any other field
+is ``None`` where it can't be read. Personal fields are left out of ``repr``, so that a record in a log shows none.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +15,6 @@ from routiq_gql.cliniko.rows import (
     read_number,
     read_phone,
     read_reference,
-    read_required_reference,
     read_required_time,
     read_text,
     read_time,
@@ -39,17 +39,17 @@ class Patient:
 
 @dataclass(frozen=True, slots=True)
 class IndividualAppointment:
-    """An appointment of one patient."""
+    """An appointment of one patient, who may be unknown. ``did_not_arrive`` is ``None`` where it is not marked."""
 
     id: str
-    patient_id: str
+    patient_id: str | None
     appointment_type_id: str | None
     starts_at: datetime
     ends_at: datetime | None
     cancelled_at: datetime | None
     archived_at: datetime | None
     deleted_at: datetime | None
-    did_not_arrive: bool
+    did_not_arrive: bool | None
     created_at: datetime | None
     updated_at: datetime | None
 
@@ -70,12 +70,12 @@ class GroupAppointment:
 
 @dataclass(frozen=True, slots=True)
 class Attendee:
-    """One patient's place in the group appointment ``booking_id``."""
+    """One patient's place in the group appointment ``booking_id``. ``arrived`` is ``None`` where it is not marked."""
 
     id: str
-    booking_id: str
-    patient_id: str
-    arrived: bool
+    booking_id: str | None
+    patient_id: str | None
+    arrived: bool | None
     cancelled_at: datetime | None
     archived_at: datetime | None
     deleted_at: datetime | None
@@ -97,7 +97,7 @@ class AppointmentType:
 
 
 def read_patient(row: Row) -> Patient:
-    """The record in a row of ``/patients``. Raises ``BadRow``."""
+    """The record in a row of ``/patients``. Raises ``BadRow`` without an id."""
     return Patient(
         id=read_id(row),
         first_name=read_text(row, "first_name"),
@@ -113,10 +113,10 @@ def read_patient(row: Row) -> Patient:
 
 
 def read_individual_appointment(row: Row) -> IndividualAppointment:
-    """The record in a row of ``/individual_appointments``. Raises ``BadRow``."""
+    """The record in a row of ``/individual_appointments``. Raises ``BadRow`` without an id or a start."""
     return IndividualAppointment(
         id=read_id(row),
-        patient_id=read_required_reference(row, "patient"),
+        patient_id=read_reference(row, "patient"),
         appointment_type_id=read_reference(row, "appointment_type"),
         starts_at=read_required_time(row, "starts_at"),
         ends_at=read_time(row, "ends_at"),
@@ -130,7 +130,7 @@ def read_individual_appointment(row: Row) -> IndividualAppointment:
 
 
 def read_group_appointment(row: Row) -> GroupAppointment:
-    """The record in a row of ``/group_appointments``. Raises ``BadRow``."""
+    """The record in a row of ``/group_appointments``. Raises ``BadRow`` without an id or a start."""
     return GroupAppointment(
         id=read_id(row),
         appointment_type_id=read_reference(row, "appointment_type"),
@@ -144,11 +144,11 @@ def read_group_appointment(row: Row) -> GroupAppointment:
 
 
 def read_attendee(row: Row) -> Attendee:
-    """The record in a row of ``/attendees``. Raises ``BadRow``."""
+    """The record in a row of ``/attendees``. Raises ``BadRow`` without an id."""
     return Attendee(
         id=read_id(row),
-        booking_id=read_required_reference(row, "booking"),
-        patient_id=read_required_reference(row, "patient"),
+        booking_id=read_reference(row, "booking"),
+        patient_id=read_reference(row, "patient"),
         arrived=read_flag(row, "arrived"),
         cancelled_at=read_time(row, "cancelled_at"),
         archived_at=read_time(row, "archived_at"),
@@ -159,7 +159,7 @@ def read_attendee(row: Row) -> Attendee:
 
 
 def read_appointment_type(row: Row) -> AppointmentType:
-    """The record in a row of ``/appointment_types``. Raises ``BadRow``."""
+    """The record in a row of ``/appointment_types``. Raises ``BadRow`` without an id."""
     return AppointmentType(
         id=read_id(row),
         name=read_text(row, "name"),

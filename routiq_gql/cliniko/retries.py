@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from math import ceil
 from typing import TypeVar
 
-from routiq_gql.cliniko.errors import ClinikoError, ClinikoUnreachable, UnexpectedAnswer
+from routiq_gql.cliniko.errors import ClinikoError, ClinikoUnreachable, KeyLacksPermission, UnexpectedAnswer
 from routiq_gql.cliniko.limits import OnWait, Pacer, wait_openly
 
 T = TypeVar("T")
@@ -31,6 +31,7 @@ class Backoff:
         rate_limit_floor_seconds: The least wait for a rate limit, as reset times come in whole seconds.
         rate_limit_cap_seconds: The longest; Cliniko's window is a minute, the rest is for clocks that differ.
         rate_limit_attempts: How often one request may meet the rate limit before that is a failure.
+        denied_attempts: How often one request is tried that is answered with 403; a single one has been transient.
     """
 
     base_seconds: float = 2
@@ -38,6 +39,7 @@ class Backoff:
     rate_limit_floor_seconds: float = 1
     rate_limit_cap_seconds: float = 90
     rate_limit_attempts: int = 20
+    denied_attempts: int = 3
 
     def growing(self, failures: int) -> float:
         """The wait after ``failures`` (1 or more) in a row, a quarter shorter or longer so that clients spread."""
@@ -71,6 +73,13 @@ class GatewayTimeout(Retriable):
     """504: the query took Cliniko over 30 seconds."""
 
 
+class Denied(Retriable):
+    """403, which passes by itself now and then."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"Cliniko denied access to {where}", KeyLacksPermission(where))
+
+
 class RateLimited(Retriable):
     """429. ``reset_seconds`` is ``None`` when the answer does not say when the limit ends."""
 
@@ -87,15 +96,28 @@ class RateLimited(Retriable):
         self.reset_seconds = reset_seconds
 
 
-def unusable(where: str, detail: str) -> Retriable:
+def unusable(where: str, detail: str, verdict: type[UnexpectedAnswer] = UnexpectedAnswer) -> Retriable:
     """An answer came, but not one to take anything from. ``detail`` must hold nothing out of the answer but counts."""
     return Retriable(
         "Cliniko's answer could not be used",
-        UnexpectedAnswer(
+        verdict(
             f"Cliniko's answer for {where} was not what its documentation says.",
             "Start the sync again later. If it ends the same way, ask Cliniko's support whether something is wrong "
             "with this list, and tell whoever runs this server.",
             detail,
+        ),
+    )
+
+
+def web_page(where: str) -> Retriable:
+    """A page for people came with a status of success: Cliniko's API sends none, so something answered in its place."""
+    return Retriable(
+        "A web page came in the place of Cliniko's answer",
+        UnexpectedAnswer(
+            f"A web page came in the place of Cliniko's answer for {where}.",
+            "A proxy, firewall or sign-in page between this server and Cliniko seems to answer. Let this server reach "
+            "Cliniko's address directly, or check the base URL of the connection, then start again.",
+            "HTML with a status of success",
         ),
     )
 
@@ -116,7 +138,7 @@ async def repeat(
     Raises:
         ClinikoError: It can't succeed, or no attempt is left.
     """
-    failures = limited = 0
+    failures = limited = denied = 0
     while True:
         try:
             return await attempt()
@@ -129,12 +151,17 @@ async def repeat(
                 raise problem.verdict
             pacer.hold(backoff.until_reset(problem.reset_seconds, limited))
             continue
-        failures = 0 if problem.starts_anew else failures + 1
-        if failures >= max_attempts:
+        if isinstance(problem, Denied):
+            denied += 1
+            tried, most = denied, backoff.denied_attempts
+        else:
+            failures = 0 if problem.starts_anew else failures + 1
+            tried, most = failures, max_attempts
+        if tried >= most:
             raise problem.verdict
         asked = min(problem.at_least_seconds, backoff.cap_seconds)
-        seconds = max(backoff.growing(max(failures, 1)), asked)
-        message = f"{problem.phrase}, trying again in {ceil(seconds)} s (attempt {failures + 1} of {max_attempts})"
+        seconds = max(backoff.growing(max(tried, 1)), asked)
+        message = f"{problem.phrase}, trying again in {ceil(seconds)} s (attempt {tried + 1} of {most})"
         await wait_openly(seconds, "retry", message, on_wait)
 
 

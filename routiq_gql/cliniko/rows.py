@@ -1,7 +1,7 @@
-"""Takes single fields out of a row that Cliniko sent, and refuses those that are not as documented.
+"""Takes single fields out of a row that Cliniko sent. A field that is not as documented is read as absent.
 
-Called by ``records`` only. Empty is ``null``, ``""`` or absent, for every kind of field. A refusal names the field and
-never holds its value.
+Called by ``records`` only. Cliniko's specification requires no field of any row, so only what a record can't be stored
+without, its id and the start of an appointment, makes a row unreadable. An error names the field, never its value.
 """
 
 import re
@@ -15,47 +15,57 @@ _ID = re.compile(r"0|[1-9]\d{0,31}", re.ASCII)
 
 
 class BadRow(ValueError):
-    """A row is not as documented. Holds the field's name, never its value."""
+    """A row can't be read. Holds the field's name, never its value."""
+
+
+def find_id(row: Row) -> str | None:
+    """The row's own id: digits without leading zeros, at most 32 of them; ``None`` without a readable one."""
+    value = row.get("id")
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value  # old examples: numbers
+    return text if isinstance(text, str) and _ID.fullmatch(text) else None
 
 
 def read_id(row: Row) -> str:
-    """The row's own id: digits without leading zeros, at most 32 of them."""
-    value = row.get("id")
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value  # old examples: numbers
-    if not isinstance(text, str) or not _ID.fullmatch(text):
+    """As ``find_id``.
+
+    Raises:
+        BadRow: There is no readable id.
+    """
+    row_id = find_id(row)
+    if row_id is None:
         raise BadRow("id")
-    return text
+    return row_id
 
 
 def read_text(row: Row, name: str) -> str | None:
     """The text without what no database takes (NUL, half of a surrogate pair); ``None`` for an empty one."""
     value = row.get(name)
-    if value is None:
-        return None
     if not isinstance(value, str):
-        raise BadRow(name)
+        return None
     return value.replace("\0", "").encode("utf-8", "replace").decode().strip() or None
 
 
 def read_time(row: Row, name: str) -> datetime | None:
-    """In UTC, cut to milliseconds. Cliniko writes both ``null`` and ``""`` for no time."""
+    """In UTC, cut to milliseconds; any offset and any number of decimals. ``None`` without a time zone."""
     value = row.get(name)
-    if value is None or value == "":
+    if not isinstance(value, str) or not value:
         return None
-    moment = None
     try:
-        parsed = datetime.fromisoformat(value) if isinstance(value, str) else None
-        if parsed is not None and parsed.tzinfo is not None:
-            moment = parsed if parsed.tzinfo is UTC else parsed.astimezone(UTC)
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            return None
+        moment = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        pass  # raised below, as the error in hand quotes the value
-    if moment is None:
-        raise BadRow(name)
+        return None
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000) if moment.microsecond else moment
 
 
 def read_required_time(row: Row, name: str) -> datetime:
-    """As ``read_time``, where a row without one is no row."""
+    """As ``read_time``.
+
+    Raises:
+        BadRow: There is no readable time.
+    """
     moment = read_time(row, name)
     if moment is None:
         raise BadRow(name)
@@ -63,58 +73,57 @@ def read_required_time(row: Row, name: str) -> datetime:
 
 
 def read_reference(row: Row, name: str) -> str | None:
-    """The id that a link ends with: ``{"links": {"self": "https://…/v1/patients/82"}}`` is ``82``."""
+    """The id that a link ends with: ``{"links": {"self": "https://…/v1/patients/82"}}`` is ``82``; relative ones too.
+
+    An absent relation may be left out, ``null``, or without a link.
+    """
     value = row.get(name)
-    if value is None or value == "":
-        return None
     links = value.get("links") if isinstance(value, dict) else None
     address = links.get("self") if isinstance(links, dict) else None
     try:
         last = urlsplit(address).path.rstrip("/").rsplit("/", 1)[-1] if isinstance(address, str) else ""
     except ValueError:
-        last = ""
-    if not _ID.fullmatch(last):
-        raise BadRow(name)
-    return last
+        return None
+    return last if _ID.fullmatch(last) else None
 
 
-def read_required_reference(row: Row, name: str) -> str:
-    """As ``read_reference``, where a row without one is no row."""
-    reference = read_reference(row, name)
-    if reference is None:
-        raise BadRow(name)
-    return reference
-
-
-def read_flag(row: Row, name: str) -> bool:
-    """Nothing counts as false."""
+def read_flag(row: Row, name: str) -> bool | None:
+    """``True`` or ``False`` only where the row says so; anything else is unknown."""
     value = row.get(name)
-    if value is None or value == "":
-        return False
-    if not isinstance(value, bool):
-        raise BadRow(name)
-    return value
+    return value if isinstance(value, bool) else None
 
 
 def read_number(row: Row, name: str) -> int | None:
     """A whole number, also one written as text."""
     value = row.get(name)
-    if value is None or value == "":
-        return None
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
         return int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not abs(value) < 10**9:
-        raise BadRow(name)
+        return None
     return value
 
 
 def read_phone(row: Row) -> str | None:
-    """The first mobile number, else the first number of any kind."""
+    """The first mobile number, else the first number that is not a fax."""
     value = row.get("patient_phone_numbers")
-    if value is None or value == "":
-        return None
-    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
-        raise BadRow("patient_phone_numbers")
-    numbers = [(entry.get("phone_type"), read_text(entry, "number")) for entry in value]
-    mobiles = [number for kind, number in numbers if kind == "Mobile" and number]
-    return next(iter(mobiles), None) or next((number for _, number in numbers if number), None)
+    entries = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+    numbers = [(_kind_of(entry), _phone_number(entry)) for entry in entries]
+    callable_numbers = [(kind, number) for kind, number in numbers if number and kind != "fax"]
+    mobiles = [number for kind, number in callable_numbers if kind == "mobile"]
+    return next(iter(mobiles), None) or next((number for _, number in callable_numbers), None)
+
+
+def _kind_of(entry: Row) -> str:
+    return (read_text(entry, "phone_type") or "").lower()
+
+
+def _phone_number(entry: Row) -> str | None:
+    """The number as the clinic wrote it, else in Cliniko's normalized form. A JSON number is taken by its digits."""
+    for name in ("number", "normalized_number"):
+        value = entry.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return str(value)
+        text = read_text(entry, name)
+        if text is not None:
+            return text
+    return None

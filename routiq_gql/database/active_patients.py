@@ -1,7 +1,8 @@
 """Who is an active patient: found in one generation by set-based SQL, then shown to readers in one exchange.
 
 Active is a listed patient, not archived or deleted, with an appointment in the recent or the upcoming window that
-is not cancelled, archived or deleted; in a class the attendee's row decides, never the class's own list of ids.
+is not cancelled, archived or deleted; in a class the attendee's row decides, never the class's own list of ids. A past
+appointment that is explicitly marked as missed makes active, since it was booked, but counts as missed, not as recent.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 from sqlalchemy import (
     Integer,
     Select,
+    and_,
     case,
     cast,
     delete,
@@ -99,7 +101,9 @@ async def _read_in_one_pass(connection: AsyncConnection) -> None:
 
 def _found(generation: int, windows: Windows, between: tuple[str, str]) -> Select[Any]:
     after, last = between
-    individual = select(APPOINTMENT.c.patient_id, APPOINTMENT.c.starts_at).where(
+    individual = select(
+        APPOINTMENT.c.patient_id, APPOINTMENT.c.starts_at, APPOINTMENT.c.did_not_arrive.is_(True).label("is_missed")
+    ).where(
         APPOINTMENT.c.generation == generation,
         APPOINTMENT.c.kind == "individual",
         APPOINTMENT.c.patient_id > after,
@@ -110,7 +114,7 @@ def _found(generation: int, windows: Windows, between: tuple[str, str]) -> Selec
         APPOINTMENT.c.deleted_at.is_(None),
     )
     in_class = (
-        select(ATTENDEE.c.patient_id, APPOINTMENT.c.starts_at)
+        select(ATTENDEE.c.patient_id, APPOINTMENT.c.starts_at, ATTENDEE.c.arrived.is_(False))
         .join_from(
             ATTENDEE,
             APPOINTMENT,
@@ -131,15 +135,17 @@ def _found(generation: int, windows: Windows, between: tuple[str, str]) -> Selec
         )
     )
     visits = union_all(individual, in_class).subquery("visits")
-    is_recent = visits.c.starts_at <= windows.now
+    is_past = visits.c.starts_at <= windows.now
+    is_recent = and_(is_past, ~visits.c.is_missed)
     return (
         select(
             cast(literal(generation), IDENTIFIED.c.generation.type),
             visits.c.patient_id,
             func.sum(case((is_recent, 1), else_=0)),
-            func.sum(case((is_recent, 0), else_=1)),
+            func.sum(case((is_past, 0), else_=1)),
             func.max(case((is_recent, visits.c.starts_at))),
-            func.min(case((~is_recent, visits.c.starts_at))),
+            func.min(case((~is_past, visits.c.starts_at))),
+            func.sum(case((and_(is_past, visits.c.is_missed), 1), else_=0)),
         )
         .join_from(visits, PATIENT, (PATIENT.c.generation == generation) & (PATIENT.c.id == visits.c.patient_id))
         .where(PATIENT.c.archived_at.is_(None), PATIENT.c.deleted_at.is_(None))
@@ -163,7 +169,12 @@ async def show_generation(
         update(ACTIVE)
         .where(ACTIVE.c.organization_id == organization_id, ACTIVE.c.is_active, ~found)
         .values(
-            is_active=False, recent_appointments=0, upcoming_appointments=0, next_appointment_at=None, updated_at=now
+            is_active=False,
+            recent_appointments=0,
+            missed_appointments=0,
+            upcoming_appointments=0,
+            next_appointment_at=None,
+            updated_at=now,
         )
     )
     columns = [column.name for column in ACTIVE.columns]
@@ -176,6 +187,7 @@ async def show_generation(
         IDENTIFIED.c.last_appointment_at,
         IDENTIFIED.c.next_appointment_at,
         literal(now, ACTIVE.c.updated_at.type),
+        IDENTIFIED.c.missed_appointments,
     ).where(IDENTIFIED.c.generation == generation)
     statement = upsert(connection, ACTIVE).from_select(columns, rows)
     changed = {column.name: statement.excluded[column.name] for column in ACTIVE.columns if not column.primary_key}

@@ -1,8 +1,12 @@
-"""Column types that both databases store alike."""
+"""Column types that both databases store alike, and what they compute of them."""
 
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer
+from sqlalchemy import BigInteger, DateTime, Dialect, Float, Integer
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 
@@ -24,6 +28,28 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class milliseconds_between(FunctionElement[float]):  # noqa: N801 - named like the SQL functions that it stands for
+    """An SQL expression: the milliseconds from its first argument, a time, to its second one, exact.
+
+    0 if the second one is earlier, as the clock may have been set back in between.
+    """
+
+    type = Float()
+    inherit_cache = True
+
+
+@compiles(milliseconds_between, "sqlite")
+def _on_sqlite(element: milliseconds_between, compiler: SQLCompiler, **options: Any) -> str:
+    start, end = (compiler.process(one, **options) for one in element.clauses)
+    return f"max(0, round((julianday({end}) - julianday({start})) * 86400000))"  # days, to less than a millisecond
+
+
+@compiles(milliseconds_between, "postgresql")
+def _on_postgresql(element: milliseconds_between, compiler: SQLCompiler, **options: Any) -> str:
+    start, end = (compiler.process(one, **options) for one in element.clauses)
+    return f"greatest(0, extract(epoch FROM {end} - {start}) * 1000)"
 
 
 RowKey = BigInteger().with_variant(Integer, "sqlite")

@@ -67,6 +67,15 @@ async def change_connection(
     return row
 
 
+async def forget_retry(connection: AsyncConnection, organization_id: str) -> None:
+    """A sync has completed: the next 403 is a first one again."""
+    await connection.execute(
+        update(CONNECTION)
+        .where(CONNECTION.c.organization_id == organization_id, CONNECTION.c.retry_at.is_not(None))
+        .values(retry_at=None)
+    )
+
+
 async def erase_patients(connection: AsyncConnection, organization_id: str) -> None:
     """Remove everything that was read from Cliniko for the organization. Its syncs and their log stay."""
     sync = Base.metadata.tables[Sync.__tablename__]

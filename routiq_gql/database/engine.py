@@ -6,7 +6,7 @@ is behind ``Storage``; nobody else asks which of the two it is, but for the form
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from routiq_gql.database.postgresql import PostgresServer
 from routiq_gql.database.sqlite import SqliteFile
 from routiq_gql.errors import DatabaseAway, StorageError
+from routiq_gql.shares import Share, place
 
 POSTGRES_SCHEME = "postgresql+psycopg"
 
@@ -30,6 +31,7 @@ class Storage(Protocol):
         path: The file, if it is one.
         reading_options: Execution options of a transaction that only reads.
         write_lock: Held by a transaction that writes.
+        writers_queue: Whether that lock lets one writer at a time use a connection.
         bulk_turn: To be held around a transaction that writes many rows.
     """
 
@@ -45,6 +47,8 @@ class Storage(Protocol):
     def write_lock(self) -> AbstractAsyncContextManager[None]: ...
     @property
     def bulk_turn(self) -> AbstractAsyncContextManager[None]: ...
+    @property
+    def writers_queue(self) -> bool: ...
 
     def create_engine(self) -> AsyncEngine: ...
     def check_file(self) -> None: ...
@@ -85,9 +89,16 @@ class Database:
         return self._storage.bulk_turn
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that sees one state of the database from its first statement on; changes are rolled back."""
-        async with self._transaction(self._storage.reading_options) as connection:
+    async def reading(self, share: Share | None = None) -> AsyncIterator[AsyncConnection]:
+        """A transaction that sees one state of the database from its first statement on; changes are rolled back.
+
+        Args:
+            share: Whose connections it takes; without one, that of the operation which it is part of.
+        """
+        async with (
+            share.connections if share is not None else place(),
+            self._transaction(self._storage.reading_options) as connection,
+        ):
             yield connection
 
     @asynccontextmanager
@@ -106,7 +117,9 @@ class Database:
         options = self._storage.writing_options
         if patience_seconds is not None:
             options = {**options, "routiq_patience": patience_seconds}
-        async with self._turn_to_write(patience_seconds), self._transaction(options) as connection:
+        # The holder of the lock keeps all writers waiting, so it must not wait for an organization's share.
+        share = nullcontext() if self._storage.writers_queue else place()
+        async with share, self._turn_to_write(patience_seconds), self._transaction(options) as connection:
             yield connection
             await connection.commit()
 

@@ -54,7 +54,7 @@ async def save_rows(
     kind = target.value[1]
     fixed: dict[str, Any] = {"generation": generation} if kind is None else {"generation": generation, "kind": kind}
     if target is MirrorList.GROUP_APPOINTMENTS:
-        fixed |= {"patient_id": None, "did_not_arrive": False, "cancelled_at": None}
+        fixed |= {"patient_id": None, "did_not_arrive": None, "cancelled_at": None}
     await upsert_rows(connection, target.table, [{**record, **fixed} for record in records])
 
 
@@ -74,6 +74,14 @@ async def drop_attendees(connection: AsyncConnection, generation: int, booking_i
 async def count_rows(connection: AsyncConnection, target: MirrorList, generation: int) -> int:
     """How many rows this generation holds of one list."""
     query = select(func.count()).select_from(target.table).where(target.rows_of(generation))
+    return (await connection.execute(query)).scalar_one()
+
+
+async def count_unassigned(connection: AsyncConnection, target: MirrorList, generation: int) -> int:
+    """How many rows this generation holds of a list of one patient's visits that name no patient; 0 for other lists."""
+    if target not in {MirrorList.INDIVIDUAL_APPOINTMENTS, MirrorList.ATTENDEES}:
+        return 0
+    query = select(func.count()).where(target.rows_of(generation), target.table.c.patient_id.is_(None))
     return (await connection.execute(query)).scalar_one()
 
 

@@ -83,6 +83,7 @@ class PostgresServer:
     # what the epoch in every change of a sync relies on.
     writing_options: Mapping[str, Any] = {"isolation_level": "READ COMMITTED"}
     write_lock: AbstractAsyncContextManager[None] = nullcontext()
+    writers_queue = False
 
     def __init__(self, url: URL) -> None:
         self.bulk_turn: AbstractAsyncContextManager[None] = asyncio.Semaphore(BULK_WRITERS)

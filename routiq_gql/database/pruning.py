@@ -3,16 +3,26 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Table, delete, select, tuple_
+from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.tables import AuditRow, Base, Mirror, MirroredAppointment, MirroredAttendee, Sync, SyncLog
+from routiq_gql.database.tables import (
+    AuditRow,
+    Base,
+    KeyPace,
+    Mirror,
+    MirroredAppointment,
+    MirroredAttendee,
+    Sync,
+    SyncLog,
+)
 
 SYNC = Base.metadata.tables[Sync.__tablename__]
 LOG = Base.metadata.tables[SyncLog.__tablename__]
 MIRROR = Base.metadata.tables[Mirror.__tablename__]
 APPOINTMENT = Base.metadata.tables[MirroredAppointment.__tablename__]
 AUDIT = Base.metadata.tables[AuditRow.__tablename__]
+PACE = Base.metadata.tables[KeyPace.__tablename__]
 ATTENDEE = Base.metadata.tables[MirroredAttendee.__tablename__]
 
 
@@ -22,32 +32,56 @@ class Cutoffs:
 
     Attributes:
         log: Lines of syncs that ended before are removed.
-        history: Syncs that ended before are removed, but for the one that readers see the result of; and what the
-            audit log has from before.
+        history: Syncs that ended before are removed, but for the one that readers see the result of.
+        audit: Entries of the audit log from before are removed.
         appointments: Mirrored appointments that began before are removed, with who attended them.
+        paces: The pace of an API key that was not used since is removed. It has long been like that of a new one.
     """
 
     log: datetime
     history: datetime
+    audit: datetime
     appointments: datetime
+    paces: datetime
 
 
 async def prune_batch(connection: AsyncConnection, cutoffs: Cutoffs, size: int) -> bool:
     """Remove up to ``size`` rows of one kind; whether any was found, so that there may be more."""
-    shown = select(MIRROR.c.generation)
     old_sync = select(SYNC.c.key).where(SYNC.c.completed_at < cutoffs.log)
     if await _remove(connection, LOG, LOG.c.sync_key.in_(old_sync), size):
         return True
-    # A sync whose rows are still to be dropped is needed to find them.
-    forgotten = (SYNC.c.completed_at < cutoffs.history) & ~SYNC.c.has_rows & SYNC.c.key.not_in(shown)
-    if await _remove(connection, SYNC, forgotten, size):
+    if await _remove(connection, SYNC, (SYNC.c.completed_at < cutoffs.history) & _may_be_forgotten(), size):
         return True
-    if await _remove(connection, AUDIT, AUDIT.c.time < cutoffs.history, size):
+    if await _remove(connection, AUDIT, AUDIT.c.time < cutoffs.audit, size):
         return True
-    past = APPOINTMENT.c.generation.in_(shown) & (APPOINTMENT.c.starts_at < cutoffs.appointments)
+    if await _remove(connection, PACE, (PACE.c.free_at < cutoffs.paces) & (PACE.c.held_until < cutoffs.paces), size):
+        return True
+    past = _is_shown() & (APPOINTMENT.c.starts_at < cutoffs.appointments)
     past_classes = select(APPOINTMENT.c.generation, APPOINTMENT.c.id).where(past, APPOINTMENT.c.kind == "group")
     attended = tuple_(ATTENDEE.c.generation, ATTENDEE.c.booking_id).in_(past_classes)
     return await _remove(connection, ATTENDEE, attended, size) or await _remove(connection, APPOINTMENT, past, size)
+
+
+async def oldest_of(connection: AsyncConnection) -> dict[str, datetime | None]:
+    """The time of the oldest row that could be removed, by the names of ``Cutoffs``; ``None`` where there is none."""
+    has_log = select(LOG.c.seq).where(LOG.c.sync_key == SYNC.c.key).exists()
+    queries = {
+        "log": select(func.min(SYNC.c.completed_at)).where(has_log),
+        "history": select(func.min(SYNC.c.completed_at)).where(_may_be_forgotten()),
+        "audit": select(func.min(AUDIT.c.time)),
+        "appointments": select(func.min(APPOINTMENT.c.starts_at)).where(_is_shown()),
+        "paces": select(func.min(PACE.c.free_at)),
+    }
+    return {name: (await connection.execute(query)).scalar_one() for name, query in queries.items()}
+
+
+def _may_be_forgotten() -> ColumnElement[bool]:
+    # A sync whose rows are still to be dropped is needed to find them.
+    return ~SYNC.c.has_rows & SYNC.c.key.not_in(select(MIRROR.c.generation))
+
+
+def _is_shown() -> ColumnElement[bool]:
+    return APPOINTMENT.c.generation.in_(select(MIRROR.c.generation))
 
 
 async def _remove(connection: AsyncConnection, table: Table, condition: ColumnElement[bool], size: int) -> bool:

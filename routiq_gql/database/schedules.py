@@ -1,12 +1,19 @@
-"""Queries on schedules: what is due, and when an organization is synced next."""
+"""Queries on schedules: what is due, and when an organization is synced next.
 
+The next time of a schedule is at most its interval away. A later one was written while the clock was ahead, and would
+keep the organization from being synced until that time has come; ``late_schedules`` finds those.
+"""
+
+import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import ColumnElement, Float, Row, and_, delete, extract, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routiq_gql.clock import CLOCK_TOLERANCE, utc_now
+from routiq_gql.database.columns import UtcDateTime
 from routiq_gql.database.connections import CONNECTION
 from routiq_gql.database.tables import Base, Schedule
 from routiq_gql.database.upserts import upsert
@@ -14,6 +21,10 @@ from routiq_gql.database.upserts import upsert
 SCHEDULE = Base.metadata.tables[Schedule.__tablename__]
 USABLE = "connected"
 """The state of a connection with which a schedule goes on."""
+DENIED = "needs_attention"
+"""The state of a connection that a schedule tries again once its ``retry_at`` has come."""
+MOST_UNTIL_RETRY = timedelta(days=1)
+"""The longest time until a denied connection is tried again."""
 
 
 async def save_schedule(connection: AsyncConnection, organization_id: str, every: timedelta, next_at: datetime) -> None:
@@ -30,26 +41,37 @@ async def drop_schedule(connection: AsyncConnection, organization_id: str) -> bo
 
 
 async def next_sync_at(connection: AsyncConnection, organization_id: str) -> datetime | None:
-    """When the organization's schedule is due; ``None`` without one, or while it pauses."""
+    """When the organization's schedule is due, or tries a denied connection again; ``None`` without either.
+
+    For a time that was written while the clock was ahead: when it is due at the latest.
+    """
     query = (
-        select(SCHEDULE.c.next_at)
+        select(CONNECTION.c.state, CONNECTION.c.retry_at, SCHEDULE.c.next_at, SCHEDULE.c.every_seconds)
         .join(CONNECTION, CONNECTION.c.organization_id == SCHEDULE.c.organization_id)
-        .where(SCHEDULE.c.organization_id == organization_id, CONNECTION.c.state == USABLE)
+        .where(SCHEDULE.c.organization_id == organization_id, CONNECTION.c.state.in_([USABLE, DENIED]))
     )
-    return (await connection.execute(query)).scalar_one_or_none()
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        return None
+    every = timedelta(seconds=row.every_seconds)
+    next_at, within = (row.next_at, every) if row.state == USABLE else (row.retry_at, MOST_UNTIL_RETRY)
+    latest = utc_now() + within
+    return latest if next_at is not None and next_at > latest + CLOCK_TOLERANCE else next_at
 
 
 async def due_schedules(
     connection: AsyncConnection, now: datetime, limit: int, *, to_change: bool = False
 ) -> Sequence[Row[Any]]:
-    """Schedules that are due, the longest first; never those whose connection can't be used.
+    """Schedules that are due, the longest first, and those whose denied connection is to be tried again.
+
+    Never those whose connection can't be used.
 
     With ``to_change`` those that somebody else is just changing are left out, and nobody else changes the others.
     """
     query = (
         select(SCHEDULE)
         .join(CONNECTION, CONNECTION.c.organization_id == SCHEDULE.c.organization_id)
-        .where(SCHEDULE.c.next_at <= now, CONNECTION.c.state == USABLE)
+        .where(_is_due(now))
         .order_by(SCHEDULE.c.next_at)
         .limit(limit)
     )
@@ -58,8 +80,21 @@ async def due_schedules(
     return (await connection.execute(query)).all()
 
 
-async def put_off(connection: AsyncConnection, schedule: Row[Any], now: datetime) -> None:
-    """Make the schedule due at the first of its times after ``now``."""
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    latest_retry = now + MOST_UNTIL_RETRY + CLOCK_TOLERANCE  # a later one was written while the clock was ahead
+    return or_(
+        and_(CONNECTION.c.state == USABLE, SCHEDULE.c.next_at <= now),
+        and_(CONNECTION.c.state == DENIED, or_(CONNECTION.c.retry_at <= now, CONNECTION.c.retry_at > latest_retry)),
+    )
+
+
+async def put_off(connection: AsyncConnection, schedule: Row[Any], now: datetime, retry_at: datetime) -> None:
+    """Make the schedule due at the first of its times after ``now``, and a denied connection due at ``retry_at``."""
+    await connection.execute(
+        update(CONNECTION)
+        .where(CONNECTION.c.organization_id == schedule.organization_id, CONNECTION.c.state == DENIED)
+        .values(retry_at=retry_at)
+    )
     every = timedelta(seconds=schedule.every_seconds)
     missed = (now - schedule.next_at) // every
     await connection.execute(
@@ -67,3 +102,35 @@ async def put_off(connection: AsyncConnection, schedule: Row[Any], now: datetime
         .where(SCHEDULE.c.organization_id == schedule.organization_id)
         .values(next_at=schedule.next_at + (missed + 1) * every)
     )
+
+
+async def late_schedules(
+    connection: AsyncConnection, now: datetime, limit: int, *, to_change: bool = False
+) -> Sequence[Row[Any]]:
+    """Schedules whose next time is more than their interval away; ``to_change`` as for ``due_schedules``."""
+    ahead = _seconds_until(connection, SCHEDULE.c.next_at, now)
+    query = select(SCHEDULE).where(ahead > SCHEDULE.c.every_seconds + CLOCK_TOLERANCE.total_seconds()).limit(limit)
+    if to_change:
+        query = query.with_for_update(skip_locked=True)
+    return (await connection.execute(query)).all()
+
+
+async def bring_forward(connection: AsyncConnection, schedule: Row[Any], now: datetime) -> None:
+    """Make the schedule due within its interval.
+
+    In the second half of it, at random: many schedules that a wrong clock has moved must not be due together, and
+    where the clocks of two machines differ, none may be due again at once.
+    """
+    seconds = schedule.every_seconds * random.uniform(0.5, 1)
+    await connection.execute(
+        update(SCHEDULE)
+        .where(SCHEDULE.c.organization_id == schedule.organization_id)
+        .values(next_at=now + timedelta(milliseconds=round(seconds * 1000)))
+    )
+
+
+def _seconds_until(connection: AsyncConnection, moment: ColumnElement[datetime], now: datetime) -> ColumnElement[Any]:
+    now_value = literal(now, UtcDateTime())
+    if connection.dialect.name == "postgresql":
+        return extract("epoch", moment - now_value)
+    return (func.julianday(moment, type_=Float) - func.julianday(now_value, type_=Float)) * 86_400

@@ -37,6 +37,7 @@ class SqliteFile:
 
     reading_options: Mapping[str, Any] = {"routiq_begin": "BEGIN"}
     writing_options: Mapping[str, Any] = {"routiq_begin": "BEGIN IMMEDIATE"}
+    writers_queue = True
 
     def __init__(self, url: URL) -> None:
         self._url = url

@@ -9,14 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, case, func, insert, or_, select, tuple_, update
+from sqlalchemy import Integer, Row, case, cast, func, insert, literal, select, tuple_, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import utc_now
+from routiq_gql.database.columns import milliseconds_between
 from routiq_gql.database.tables import Base, Sync, SyncLog
 
 SYNC = Base.metadata.tables[Sync.__tablename__]
 LOG = Base.metadata.tables[SyncLog.__tablename__]
+
+MAX_SEQ = 2**31 - 1
+"""The largest number that the column ``seq`` can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +63,20 @@ async def sync_by_id(
 
 
 async def started_since(
-    connection: AsyncConnection, organization_id: str, moment: datetime, *, but: int
+    connection: AsyncConnection, organization_id: str, moment: datetime, until: datetime, *, but: int
 ) -> list[datetime]:
-    """When the organization's syncs of this time were started, but the one with this key; the oldest first."""
+    """When the organization's syncs after ``moment`` and up to ``until`` were started, the oldest first.
+
+    Left out is the one with the key ``but``.
+    """
     query = (
         select(SYNC.c.started_at)
-        .where(SYNC.c.organization_id == organization_id, SYNC.c.started_at > moment, SYNC.c.key != but)
+        .where(
+            SYNC.c.organization_id == organization_id,
+            SYNC.c.started_at > moment,
+            SYNC.c.started_at <= until,
+            SYNC.c.key != but,
+        )
         .order_by(SYNC.c.started_at)
     )
     return list((await connection.execute(query)).scalars())
@@ -179,47 +191,85 @@ async def append_lines(
     await connection.execute(insert(LOG), rows)
 
 
-async def log_after(connection: AsyncConnection, key: int, seq: int, limit: int) -> Sequence[Row[Any]]:
-    """At most ``limit`` lines with a number above ``seq``, ascending."""
+async def log_after(
+    connection: AsyncConnection, key: int, seq: int, limit: int, sync_id: str | None = None
+) -> Sequence[Row[Any]]:
+    """At most ``limit`` lines with a number above ``seq``, ascending.
+
+    With ``sync_id``, none if the number is that of another sync by now.
+    """
     query = select(LOG).where(LOG.c.sync_key == key, LOG.c.seq > seq).order_by(LOG.c.seq).limit(limit)
+    if sync_id is not None:
+        query = query.where(select(SYNC.c.key).where(SYNC.c.key == key, SYNC.c.sync_id == sync_id).exists())
     return (await connection.execute(query)).all()
 
 
-async def newest_log(connection: AsyncConnection, key: int, limit: int) -> Sequence[Row[Any]]:
-    """The newest ``limit`` lines, ascending."""
-    query = select(LOG).where(LOG.c.sync_key == key).order_by(LOG.c.seq.desc()).limit(limit)
-    return (await connection.execute(query)).all()[::-1]
+async def logs_of(
+    connection: AsyncConnection,
+    parts: Mapping[tuple[int | None, int], Collection[str]],
+    organization_id: str | None = None,
+    *,
+    only: str | None = None,
+) -> Sequence[Row[Any]]:
+    """Lines of the logs of several syncs in one statement, by ``sync_id`` and ascending.
+
+    A sync without such lines has one row whose ``seq`` is null; one that there is not, or not for the organization
+    and the one named by ``only``, has none.
+
+    Args:
+        parts: Which syncs, by ``(after, limit)``: at most ``limit`` lines above ``after``, or the newest without it.
+    """
+    queries = []
+    for (after, limit), sync_ids in parts.items():
+        # A log has no gaps, so a range of numbers is as many lines, and is found by the key.
+        if after is None:
+            is_asked = LOG.c.seq > SYNC.c.last_log_seq - limit
+        else:
+            is_asked = (LOG.c.seq > after) & (LOG.c.seq <= min(after + limit, MAX_SEQ))
+        query = (
+            select(
+                cast(literal(after), Integer).label("after"), literal(limit, Integer).label("limit"), SYNC.c.sync_id,
+                LOG.c.seq, LOG.c.time, LOG.c.level, LOG.c.step, LOG.c.message,
+            )
+            .select_from(SYNC.outerjoin(LOG, (LOG.c.sync_key == SYNC.c.key) & is_asked))
+            .where(SYNC.c.sync_id.in_(sync_ids))
+        )  # fmt: skip
+        if only is not None:
+            query = query.where(SYNC.c.sync_id == only)
+        if organization_id is not None:
+            # An expression: SQLite would else read all syncs of the organization instead of those named.
+            query = query.where(SYNC.c.organization_id.concat("") == organization_id)
+        queries.append(query)
+    statement = union_all(*queries)
+    rows = (await connection.execute(statement)).all()
+    return sorted(rows, key=lambda row: (row.sync_id, row.seq or 0))
 
 
 async def newest_ended(connection: AsyncConnection, organization_id: str, status: str | None = None) -> Row[Any] | None:
-    """The organization's sync that ended last; with ``status``, only among those that ended so."""
+    """The newest of the organization's syncs that have ended; with ``status``, of those that ended so."""
     query = select(SYNC).where(SYNC.c.organization_id == organization_id, SYNC.c.completed_at.is_not(None))
     if status is not None:
         query = query.where(SYNC.c.status == status)
-    return (await connection.execute(query.order_by(SYNC.c.completed_at.desc(), SYNC.c.key.desc()).limit(1))).first()
+    return (await connection.execute(query.order_by(SYNC.c.key.desc()).limit(1))).first()
 
 
 async def history_page(
     connection: AsyncConnection,
     organization_id: str,
     limit: int,
-    before: tuple[datetime, str] | None = None,
+    before: int | None = None,
     statuses: Collection[str] = (),
 ) -> Sequence[Row[Any]]:
-    """At most ``limit`` syncs, newest first by (started_at, sync_id), that come after the one named ``before``.
+    """At most ``limit`` syncs, newest first, whose keys are below ``before``; with ``statuses``, those in one of them.
 
-    With ``statuses``, only those in one of them.
+    By key and not by time: a sync started while the clock was ahead would otherwise stay first until that time comes.
     """
     query = select(SYNC).where(SYNC.c.organization_id == organization_id)
     if statuses:
         query = query.where(SYNC.c.status.in_(statuses))
     if before is not None:
-        started_at, sync_id = before
-        query = query.where(
-            or_(SYNC.c.started_at < started_at, and_(SYNC.c.started_at == started_at, SYNC.c.sync_id < sync_id))
-        )
-    query = query.order_by(SYNC.c.started_at.desc(), SYNC.c.sync_id.desc()).limit(limit)
-    return (await connection.execute(query)).all()
+        query = query.where(SYNC.c.key < before)
+    return (await connection.execute(query.order_by(SYNC.c.key.desc()).limit(limit))).all()
 
 
 async def counts_by_status(connection: AsyncConnection, organization_id: str) -> dict[str, int]:
@@ -230,8 +280,8 @@ async def counts_by_status(connection: AsyncConnection, organization_id: str) ->
 
 async def average_duration(connection: AsyncConnection, organization_id: str, status: str) -> timedelta | None:
     """How long the organization's syncs that ended with ``status`` took on average; ``None`` when there are none."""
-    query = select(SYNC.c.started_at, SYNC.c.completed_at).where(
-        SYNC.c.organization_id == organization_id, SYNC.c.status == status
+    query = select(func.avg(milliseconds_between(SYNC.c.started_at, SYNC.c.completed_at))).where(
+        SYNC.c.organization_id == organization_id, SYNC.c.status == status, SYNC.c.completed_at.is_not(None)
     )
-    durations = [end - start for start, end in await connection.execute(query)]
-    return sum(durations, timedelta()) / len(durations) if durations else None
+    average = (await connection.execute(query)).scalar()
+    return timedelta(milliseconds=float(average)) if average is not None else None

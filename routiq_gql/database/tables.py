@@ -25,7 +25,10 @@ class Base(DeclarativeBase):
 
 
 class Connection(Base):
-    """An organization's access to Cliniko. The key is encrypted, see ``keys``, and empty once it was taken away."""
+    """An organization's access to Cliniko. The key is encrypted, see ``keys``, and empty once it was taken away.
+
+    ``retry_at`` is when a schedule tries a connection again that needs attention because of a 403.
+    """
 
     __tablename__ = "connections"
 
@@ -42,12 +45,15 @@ class Connection(Base):
     problem_code: Mapped[str | None] = mapped_column(String(32))
     problem_message: Mapped[str | None]
     problem_what_to_do: Mapped[str | None]
+    retry_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
 
 class Sync(Base):
     """One run. Active means ``completed_at IS NULL``; at most one per organization is.
+
+    ``key`` is the sync's number. It alone says which of two syncs is newer: times come from clocks, which may be wrong.
 
     ``epoch`` counts who has taken the sync up; writes of an earlier holder match no row. ``version`` grows with
     every change that a client sees. ``checkpoint`` is where reading goes on after a break. ``has_rows`` is true until
@@ -67,6 +73,10 @@ class Sync(Base):
             postgresql_where=text("completed_at IS NULL"),
         ),
         Index("ix_syncs_organization_started", "organization_id", "started_at", "sync_id"),
+        Index("ix_syncs_organization_key", "organization_id", "key"),
+        Index("ix_syncs_organization_status", "organization_id", "status", "key"),
+        # Totals of an organization's history are computed from the index alone.
+        Index("ix_syncs_totals", "organization_id", "status", "started_at", "completed_at"),
         Index("ix_syncs_has_rows", "key", sqlite_where=text("has_rows"), postgresql_where=text("has_rows")),
     )
 
@@ -147,7 +157,10 @@ class MirroredPatient(Base):
 
 
 class MirroredAppointment(Base):
-    """An appointment as Cliniko listed it: of one patient (``individual``), or a class (``group``, no patient)."""
+    """An appointment as Cliniko listed it: of one patient (``individual``), or a class (``group``, no patient).
+
+    ``did_not_arrive`` is null where nothing is marked.
+    """
 
     __tablename__ = "mirrored_appointments"
     __table_args__ = (Index("ix_mirrored_appointments_patient", "generation", "patient_id", "starts_at"),)
@@ -159,7 +172,7 @@ class MirroredAppointment(Base):
     appointment_type_id: Mapped[str | None] = mapped_column(ClinikoId)
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime | None]
-    did_not_arrive: Mapped[bool]
+    did_not_arrive: Mapped[bool | None]
     cancelled_at: Mapped[datetime | None]
     archived_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
@@ -168,16 +181,16 @@ class MirroredAppointment(Base):
 
 
 class MirroredAttendee(Base):
-    """Who comes to a group appointment, as Cliniko listed it."""
+    """Who comes to a group appointment, as Cliniko listed it. ``arrived`` is null where nothing is marked."""
 
     __tablename__ = "mirrored_attendees"
     __table_args__ = (Index("ix_mirrored_attendees_patient", "generation", "patient_id"),)
 
     generation: Mapped[int] = mapped_column(RowKey, primary_key=True, autoincrement=False)
     id: Mapped[str] = mapped_column(ClinikoId, primary_key=True)
-    booking_id: Mapped[str] = mapped_column(ClinikoId)
-    patient_id: Mapped[str] = mapped_column(ClinikoId)
-    arrived: Mapped[bool]
+    booking_id: Mapped[str | None] = mapped_column(ClinikoId)
+    patient_id: Mapped[str | None] = mapped_column(ClinikoId)
+    arrived: Mapped[bool | None]
     cancelled_at: Mapped[datetime | None]
     archived_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
@@ -201,7 +214,11 @@ class MirroredAppointmentType(Base):
 
 
 class IdentifiedPatient(Base):
-    """What the analysis of one sync found: a patient with appointments within the windows."""
+    """What the analysis of one sync found: a patient with appointments within the windows.
+
+    ``recent_appointments`` and ``last_appointment_at`` are of visits that took place or are not marked; past ones that
+    are marked as missed are ``missed_appointments``.
+    """
 
     __tablename__ = "identified_patients"
 
@@ -211,10 +228,11 @@ class IdentifiedPatient(Base):
     upcoming_appointments: Mapped[int]
     last_appointment_at: Mapped[datetime | None]
     next_appointment_at: Mapped[datetime | None]
+    missed_appointments: Mapped[int]
 
 
 class ActivePatient(Base):
-    """The result that readers see. Someone no longer active stays, with ``is_active`` false."""
+    """The result that readers see, counted as in ``IdentifiedPatient``. Someone no longer active stays, as inactive."""
 
     __tablename__ = "active_patients"
 
@@ -226,6 +244,7 @@ class ActivePatient(Base):
     last_appointment_at: Mapped[datetime | None]
     next_appointment_at: Mapped[datetime | None]
     updated_at: Mapped[datetime]
+    missed_appointments: Mapped[int]
 
 
 class Schedule(Base):
@@ -265,7 +284,7 @@ class AuditRow(Base):
     """Who did what, or was refused; see ``sync/audit.py``. Equal refusals within a minute share a row."""
 
     __tablename__ = "audit"
-    __table_args__ = (Index("ix_audit_time", "time"), Index("ix_audit_organization", "organization_id", "time"))
+    __table_args__ = (Index("ix_audit_time", "time"), Index("ix_audit_organization", "organization_id", "key"))
 
     key: Mapped[int] = mapped_column(RowKey, primary_key=True, autoincrement=True)
     time: Mapped[datetime]
@@ -275,6 +294,7 @@ class AuditRow(Base):
     subject: Mapped[str | None]
     address: Mapped[str | None]
     sync_id: Mapped[str | None] = mapped_column(String(128))
+    token_id: Mapped[str | None] = mapped_column(String(64))
     times: Mapped[int]
 
 
@@ -285,3 +305,16 @@ class WriteProbe(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     written_at: Mapped[datetime]
+
+
+class Retention(Base):
+    """How far the removal of old rows has come, for each kind of them; see ``retention``.
+
+    ``cutoff`` is from when on rows are kept. ``moved_at`` is when it was last moved ahead.
+    """
+
+    __tablename__ = "retention"
+
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    cutoff: Mapped[datetime]
+    moved_at: Mapped[datetime]

@@ -40,21 +40,16 @@ def refusal(status: int, message: str) -> Answer:
 
 
 def answer_settings(clinic: Clinic, base_url: str) -> Answer:
-    """``GET /settings/public``: the account's name and time zone, for any key."""
-    account = {
-        "name": clinic.name,
-        "subdomain": clinic.subdomain,
-        "country": clinic.country,
-        "time_zone": clinic.time_zone,
-    }
+    """``GET /settings/public``: the account's name, for any key."""
+    account = {"name": clinic.name, "subdomain": clinic.subdomain, "country": clinic.country}
     calendar = {"timeslot_size_in_minutes": 15}
     links = {"self": f"{base_url}/settings/public"}
     terminology = {"patient": "patient"}
     return Answer(200, {"terminology": terminology, "account": account, "calendar": calendar, "links": links})
 
 
-def answer_user(access: Access, base_url: str) -> Answer:
-    """``GET /user``: whose key it is."""
+def answer_user(clinic: Clinic, access: Access, base_url: str) -> Answer:
+    """``GET /user``: whose key it is, and that person's time zone."""
     user = {
         "id": access.user_id,
         "title": None,
@@ -62,7 +57,8 @@ def answer_user(access: Access, base_url: str) -> Answer:
         "last_name": access.last_name,
         "email": access.email,
         "role": access.role,
-        "time_zone": None,
+        "time_zone": clinic.time_zone,
+        "time_zone_identifier": f"Australia/{clinic.time_zone}",
         "active": True,
         "created_at": "2019-03-04T01:02:03Z",
         "updated_at": "2024-05-06T04:05:06Z",

@@ -9,7 +9,7 @@ ahead of ``now``; rows near an edge keep an hour's distance, so that a test may 
     82                   not active          its only appointment is archived
     101                  not active          its only appointment is deleted, and hidden
     102                  not active          its only appointment is deleted, and listed all the same
-    1000                 recent              did not arrive, which counts
+    1000                 missed              did not arrive: active, since booked
     9007199254740992     not active          2^53, never had an appointment; the next id equals it as a float
     9007199254740993     upcoming            2^53 + 1
     514810976034364376   not active          archived, with visits
@@ -23,7 +23,7 @@ ahead of ``now``; rows near an edge keep an hour's distance, so that a test may 
     514810976034364384   not active          an hour outside it
     514810976034364385   upcoming            an hour inside the window's end
     514810976034364386   not active          an hour outside it
-    514810976034364387   recent              has no name; missed a class, which counts
+    514810976034364387   missed              has no name; missed a class: active, since booked
     514810976034364388   not active          deleted, with a visit that is still listed
     514810976034364389   not active          comes to a class outside the window only
     514810976034364390   upcoming            a cancellation that was undone
@@ -32,7 +32,7 @@ ahead of ``now``; rows near an edge keep an hour's distance, so that a test may 
     514810976034364393   upcoming            a visit that begins in an hour
     514810976034364394   recent              comes to a class whose patient_ids is null
 
-27 patients, 24 of them listed; 12 active, 7 of them recent and 6 upcoming (one is both).
+27 patients, 24 of them listed; 12 active: 5 recent and 6 upcoming (one is both), 2 by missed visits only.
 The lists show 13 individual appointments and 4 classes within the window; one of the 13 is deleted.
 """
 

@@ -24,7 +24,7 @@ class Expected:
     Attributes:
         patients_found: Patients that the list shows by default.
         appointments_found: Individual and group appointments in the window that the lists show by default.
-        recent: Ids of active patients with an appointment in the last 30 days.
+        recent: Ids of active patients with an appointment in the last 30 days, missed ones included.
         upcoming: Ids of active patients with one in the next 30 days; may overlap with ``recent``.
     """
 

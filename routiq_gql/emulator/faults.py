@@ -35,7 +35,13 @@ class FaultKind(StrEnum):
     WRONG_SHAPE_JSON = "wrong_shape_json"
     """JSON of status 200 that is not the documented list."""
     WRONG_SHAPE_ROW = "wrong_shape_row"
-    """The documented list, but its last row has no id."""
+    """The documented list, but its last ``rows`` rows have no id."""
+    ROW_WITHOUT_START = "row_without_start"
+    """The documented list, but its last ``rows`` rows have no ``starts_at``, where rows have one."""
+    BARE_ROW = "bare_row"
+    """The last ``rows`` rows hold nothing but ``id`` and ``starts_at``."""
+    ODD_ROW = "odd_row"
+    """In the last ``rows`` rows everything but ``id`` and ``starts_at`` is of another type than documented."""
     REPEAT_PAGE = "repeat_page"
     """The first page of the list again, whatever page or key was asked for."""
     REPEAT_ROW = "repeat_row"
@@ -44,16 +50,21 @@ class FaultKind(StrEnum):
     """``rows`` rows between the last page and this one are skipped; ``total_entries`` still counts them."""
     SHORT_PAGE = "short_page"
     """The last ``rows`` rows of the page are missing; ``total_entries`` still counts them."""
+    WRONG_TOTAL = "wrong_total"
+    """The right page, but ``total_entries`` counts ``rows`` rows more than there are, as if out of a cache."""
     REFUSE_SORT = "refuse_sort"
-    """400 for ``sort=id``; other requests pass and don't count."""
+    """``status`` for ``sort=id``; other requests pass and don't count."""
     REFUSE_ID_FILTER = "refuse_id_filter"
-    """400 for ``q[]=id:>…``; other requests pass and don't count."""
+    """``status`` for ``q[]=id:>…``; other requests pass and don't count."""
+    SORT_TIMES_OUT = "sort_times_out"
+    """504 for ``sort=id``, whatever the number of rows; other requests pass and don't count."""
     STATUS_401 = "status_401"
+    STATUS_402 = "status_402"
     STATUS_403 = "status_403"
     REDIRECT = "redirect"
     """301 to ``location``, as for an account that moved to another shard."""
     FOREIGN_LINK = "foreign_link"
-    """The right page, but ``links.next`` points to ``location``, another host."""
+    """The right page, but ``links.next``, where there is one, points to the host of ``location``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +92,9 @@ class Fault:
         only_above_per_page: Concerns only requests for more rows a page than this. 1 leaves single-row checks alone.
         seconds: For SLOW how late, for RATE_LIMIT how far ahead the reset is.
         clock_skew_seconds: For RATE_LIMIT: how far the answer's ``Date`` and reset are off the true time.
-        rows: For JUMP and SHORT_PAGE: how many rows are left out.
+        rows: For JUMP and SHORT_PAGE: how many rows are left out; for odd rows, how many; for WRONG_TOTAL by how many.
         location: For REDIRECT and FOREIGN_LINK: where to.
+        status: For REFUSE_SORT and REFUSE_ID_FILTER: 400, or 422.
     """
 
     kind: FaultKind
@@ -95,6 +107,7 @@ class Fault:
     clock_skew_seconds: float = 0
     rows: int = 1
     location: str = "https://api.zz9.cliniko.invalid/v1/patients"
+    status: int = 400
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kind", FaultKind(self.kind))
@@ -106,7 +119,7 @@ class Fault:
         per_page = target.value("per_page") or "50"
         if self.only_above_per_page and not (per_page.isdecimal() and int(per_page) > self.only_above_per_page):
             return False
-        if self.kind is FaultKind.REFUSE_SORT:
+        if self.kind in {FaultKind.REFUSE_SORT, FaultKind.SORT_TIMES_OUT}:
             return "id" in re.split(r"[,:]", target.value("sort"))
         if self.kind is FaultKind.REFUSE_ID_FILTER:
             return any(name == "q[]" and value.startswith("id:>") for name, value in target.parameters)
@@ -123,7 +136,7 @@ def fault_from(values: dict[str, Any]) -> Fault:
     unknown = set(values) - {item.name for item in fields(Fault)}
     if unknown or "kind" not in values:
         raise ValueError(f"A fault has a kind and knows no {sorted(unknown)}." if unknown else "A fault needs a kind.")
-    for name in ("request_number", "until_request_number", "times", "only_above_per_page", "rows"):
+    for name in ("request_number", "until_request_number", "times", "only_above_per_page", "rows", "status"):
         value = values.get(name, 1)
         if not (isinstance(value, int) or (value is None and name in {"until_request_number", "times"})):
             raise TypeError(f"{name} must be a whole number.")

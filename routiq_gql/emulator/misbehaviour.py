@@ -4,9 +4,11 @@ The server asks ``spoiled`` for faults that still send a complete answer, and se
 connection itself must misbehave.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
+from typing import Any
+from urllib.parse import urlsplit
 
 from routiq_gql.emulator.answers import Answer, first_page_again, refusal, with_rows
 from routiq_gql.emulator.faults import Fault, FaultKind
@@ -33,6 +35,9 @@ _ENDINGS = {
 }
 
 
+_ODD_ROWS = {FaultKind.WRONG_SHAPE_ROW, FaultKind.ROW_WITHOUT_START, FaultKind.BARE_ROW, FaultKind.ODD_ROW}
+
+
 def ending_of(fault: Fault | None) -> Ending:
     """How the answer to a request that meets ``fault`` ends."""
     return Ending.PROPER if fault is None else _ENDINGS.get(fault.kind, Ending.PROPER)
@@ -54,16 +59,18 @@ def replaced_by(fault: Fault, now: float) -> Answer | None:
             return Answer(502, raw=HTML_PAGE, media_type="text/html; charset=utf-8")
         case FaultKind.STATUS_503:
             return Answer(503, raw=b"Service Unavailable", media_type="text/plain; charset=utf-8")
-        case FaultKind.STATUS_504:
+        case FaultKind.STATUS_504 | FaultKind.SORT_TIMES_OUT:
             return Answer(504, raw=HTML_PAGE, media_type="text/html; charset=utf-8")
         case FaultKind.HTML_200:
             return Answer(200, raw=HTML_PAGE, media_type="text/html; charset=utf-8")
         case FaultKind.REFUSE_SORT:
-            return refusal(400, "This column is not sortable.")
+            return refusal(fault.status, "This column is not sortable.")
         case FaultKind.REFUSE_ID_FILTER:
-            return refusal(400, "This column is not searchable.")
+            return refusal(fault.status, "This column is not searchable.")
         case FaultKind.STATUS_401:
             return refusal(401, "Unauthorized")
+        case FaultKind.STATUS_402:
+            return refusal(402, "Payment Required")
         case FaultKind.STATUS_403:
             return refusal(403, "Forbidden")
         case FaultKind.REDIRECT:
@@ -89,15 +96,37 @@ def spoiled(
         case FaultKind.REPEAT_ROW if is_list and len(answer.body[resource]) > 1:
             rows = answer.body[resource]
             return with_rows(answer, resource, [*rows[:-1], rows[-2]])
-        case FaultKind.WRONG_SHAPE_ROW if is_list and answer.body[resource]:
-            *rows, last = answer.body[resource]
-            return with_rows(answer, resource, [*rows, {name: last[name] for name in last if name != "id"}])
+        case _ if is_list and fault.kind in _ODD_ROWS:
+            rows = answer.body[resource]
+            right = max(0, len(rows) - fault.rows)
+            return with_rows(answer, resource, [*rows[:right], *(_odd(fault.kind, row) for row in rows[right:])])
+        case FaultKind.WRONG_TOTAL if is_list:
+            return replace(answer, body={**answer.body, "total_entries": answer.body["total_entries"] + fault.rows})
         case FaultKind.SHORT_PAGE if is_list:
             rows = answer.body[resource]
             return with_rows(answer, resource, rows[: max(0, len(rows) - fault.rows)])
-        case FaultKind.FOREIGN_LINK if is_list:
-            return replace(answer, body={**answer.body, "links": {**answer.body["links"], "next": fault.location}})
+        case FaultKind.FOREIGN_LINK if is_list and "next" in answer.body["links"]:
+            elsewhere, here = urlsplit(fault.location), urlsplit(answer.body["links"]["next"])
+            link = here._replace(scheme=elsewhere.scheme, netloc=elsewhere.netloc).geturl()
+            return replace(answer, body={**answer.body, "links": {**answer.body["links"], "next": link}})
     return answer
+
+
+def _odd(kind: FaultKind, row: Mapping[str, Any]) -> dict[str, Any]:
+    if kind is FaultKind.WRONG_SHAPE_ROW:
+        return {name: row[name] for name in row if name != "id"}
+    if kind is FaultKind.ROW_WITHOUT_START:
+        return {name: row[name] for name in row if name != "starts_at"}
+    required = {name: row[name] for name in ("id", "starts_at") if name in row}
+    if kind is FaultKind.BARE_ROW:
+        return required
+    return {**{name: _of_another_type(value, place) for place, (name, value) in enumerate(row.items())}, **required}
+
+
+def _of_another_type(value: object, place: int) -> object:
+    """Something that is no text, time, number, list, link or truth value where ``value`` is one."""
+    others: tuple[object, ...] = ("yes", 7, [], {"links": {"self": None}}, [{"number": {}}], {"links": {}}, "soon")
+    return next(other for other in (*others[place % 7 :], *others) if type(other) is not type(value))
 
 
 def rate_limited(resets_at: float) -> Answer:

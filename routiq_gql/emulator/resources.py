@@ -103,12 +103,12 @@ ATTENDEES = _resource(
     "attendees",
     _ID,
     Column("booking_id", searchable=True, indexed=True),
-    Column("patient_id"),
+    Column("patient_id", searchable=True),
     Column("arrived", Kind.FLAG),
     _time("cancelled_at", hides=True),
     _time("archived_at", hides=True),
     _time("deleted_at", searchable=False),
-    _time("created_at", searchable=False),
+    _time("created_at"),
     _time("updated_at"),
 )
 

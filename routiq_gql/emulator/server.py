@@ -110,7 +110,9 @@ class Emulator:
         )
 
     async def _user(self, request: Request) -> Response:
-        return await self._respond(request, "user", lambda access, _p, _s: answer_user(access, _base_url(request)))
+        return await self._respond(
+            request, "user", lambda access, _p, _s: answer_user(self.clinic, access, _base_url(request))
+        )
 
     async def _list(self, request: Request) -> Response:
         resource: str = request.path_params["resource"]

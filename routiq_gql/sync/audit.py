@@ -1,15 +1,17 @@
 """Who did what, when and from where, and who was refused: checked and noted in one place for all services.
 
 What is done is noted in the transaction that does it. Refusals are counted in memory and written soon after, equal ones
-together, so that whoever is refused a thousand times a second costs one row a minute.
+together: a caller that is refused a thousand times a second costs one row a minute. ``refusals`` bounds the rows.
 """
 
 import asyncio
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,14 +20,18 @@ from routiq_gql.database.audit import audit_entries, insert_audit
 from routiq_gql.database.engine import Database
 from routiq_gql.errors import RoutiqError, StorageError
 from routiq_gql.supervision import Supervisor
+from routiq_gql.sync.refusals import Refusal, Rows
 from routiq_gql.viewer import Right, Viewer
 
 DONE = "DONE"
 FLUSH_SECONDS = 1.0
 SAME_AGAIN_SECONDS = 60.0
 """How long the same refusal is counted before it is written again."""
+
 MOST_KINDS = 500
-"""Different refusals kept apart at a time; further ones are counted together."""
+"""Different refusals kept apart within a minute, of all callers; see ``refusals``."""
+
+E = TypeVar("E", bound=RoutiqError)
 
 
 class Action(StrEnum):
@@ -41,6 +47,9 @@ class Action(StrEnum):
     SCHEDULE = "schedule"
     ERASE = "erase"
     ROTATE = "rotate"
+    STREAM = "stream_token"
+    ADD_TOKEN = "add_token"  # noqa: S105 - what was done
+    REVOKE_TOKEN = "revoke_token"  # noqa: S105
 
 
 _NEEDS = {
@@ -63,11 +72,12 @@ class AuditEntry:
 
     Attributes:
         time: When; of equal refusals the last one.
-        outcome: ``DONE``, or the code of the error with which it was refused.
-        organization_id: Whose data it was about; ``None`` if none's, or not known.
+        outcome: ``DONE``, or the code of the error with which it was refused; ``SEVERAL`` counts different ones.
+        organization_id: Whose data it was about; ``None`` if none's, or erased, or not the viewer's own.
         subject: Who, as whoever made the token names them; ``None`` when nobody was asked or could tell.
         address: From where; ``None`` for the command line.
         sync_id: About which sync.
+        token_id: About which token of the token file.
         times: How often, for refusals.
     """
 
@@ -78,19 +88,8 @@ class AuditEntry:
     subject: str | None = None
     address: str | None = None
     sync_id: str | None = None
+    token_id: str | None = None
     times: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    action: Action
-    outcome: str
-    organization_id: str | None
-    subject: str | None
-    address: str | None
-
-
-_OTHERS = _Refusal(Action.ASK, "SEVERAL", None, None, None)
 
 
 class Audit:
@@ -99,8 +98,9 @@ class Audit:
     def __init__(self, database: Database, supervisor: Supervisor) -> None:
         self._database = database
         self._task = supervisor.task("audit log", "Refusals are not written to the audit log.")
-        self._waiting: dict[_Refusal, int] = {}
-        self._written_at: dict[_Refusal, float] = {}
+        self._waiting: dict[Refusal, int] = {}
+        self._written_at: dict[Refusal, float] = {}
+        self._rows = Rows(MOST_KINDS)
         self._flushing: asyncio.Task[None] | None = None
 
     def require(self, viewer: Viewer, organization_id: str, action: Action) -> None:
@@ -109,10 +109,12 @@ class Audit:
         Raises:
             BadInput: The organization id has a wrong form.
             Forbidden: It is not the viewer's, or the viewer lacks the right.
-            Unauthenticated: The right was the viewer's until the token expired.
+            Unauthenticated: It was the viewer's to do until the token expired; reading is still allowed.
         """
         try:
             viewer.require(organization_id, _NEEDS.get(action))
+            if action is not Action.READ:
+                viewer.require_fresh()
         except RoutiqError as error:
             if error.code != "BAD_USER_INPUT":
                 self.refused(error, action, viewer, organization_id)
@@ -125,19 +127,55 @@ class Audit:
         action: Action,
         organization_id: str | None = None,
         sync_id: str | None = None,
+        token_id: str | None = None,
     ) -> None:
         """Note what the connection's transaction does."""
-        entry = AuditEntry(utc_now(), action, DONE, organization_id, viewer.subject, viewer.address, sync_id)
+        entry = AuditEntry(utc_now(), action, DONE, organization_id, viewer.subject, viewer.address, sync_id, token_id)
         await insert_audit(connection, [_values(entry)])
 
-    def refused(self, error: RoutiqError, action: Action, viewer: Viewer, organization_id: str | None = None) -> None:
-        """Note a refusal, soon. Never waits and never fails."""
-        refusal = _Refusal(action, error.code, organization_id, viewer.subject, viewer.address)
-        if refusal not in self._waiting and len(self._waiting) >= MOST_KINDS:
-            refusal = _OTHERS
+    async def record(
+        self,
+        viewer: Viewer,
+        action: Action,
+        organization_id: str,
+        *,
+        sync_id: str | None = None,
+        token_id: str | None = None,
+    ) -> None:
+        """Note what is done outside the database.
+
+        Raises:
+            StorageError: It can't be written.
+        """
+        async with self._database.writing() as connection:
+            await self.note(connection, viewer, action, organization_id, sync_id, token_id)
+
+    @contextmanager
+    def noting(
+        self, kind: type[RoutiqError], action: Action, viewer: Viewer, organization_id: str | None = None
+    ) -> Iterator[None]:
+        """Note an error of this kind that leaves the block as a refusal."""
+        try:
+            yield
+        except kind as error:
+            self.refused(error, action, viewer, organization_id)
+            raise
+
+    def refused(self, error: E, action: Action, viewer: Viewer, organization_id: str | None = None) -> E:
+        """Note a refusal, soon, and return its error. Never waits and never fails.
+
+        An organization that is not the viewer's own is left out: its name may be any text that a caller has chosen.
+        """
+        if viewer.organization_id not in {None, organization_id}:
+            organization_id = None
+        refusal = Refusal(action, error.code, organization_id, viewer.subject, viewer.address)
+        if not self._waiting:
+            self._forget_earlier()
+        refusal = self._rows.row_for(refusal)
         self._waiting[refusal] = self._waiting.get(refusal, 0) + 1
         if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.create_task(self._task.until_done(self._flush_until_empty), name=self._task.name)
+        return error
 
     async def entries(
         self, limit: int, organization_id: str | None = None, since: datetime | None = None
@@ -154,6 +192,7 @@ class Audit:
                 row.subject,
                 row.address,
                 row.sync_id,
+                row.token_id,
                 row.times,
             )
             for row in rows
@@ -171,13 +210,18 @@ class Audit:
     async def _flush_until_empty(self) -> None:
         while self._waiting:
             await asyncio.sleep(FLUSH_SECONDS)
-            now = time.monotonic()
-            self._written_at = {one: at for one, at in self._written_at.items() if now - at < SAME_AGAIN_SECONDS}
+            self._forget_earlier()
             due = {one: times for one, times in self._waiting.items() if one not in self._written_at}
             await self._flush(due)
             self._task.succeeded()
 
-    async def _flush(self, due: dict[_Refusal, int]) -> None:
+    def _forget_earlier(self) -> None:
+        """Let what was written more than a minute ago be written again."""
+        now = time.monotonic()
+        self._written_at = {one: at for one, at in self._written_at.items() if now - at < SAME_AGAIN_SECONDS}
+        self._rows = Rows(MOST_KINDS, self._waiting.keys() | self._written_at.keys())
+
+    async def _flush(self, due: dict[Refusal, int]) -> None:
         if not due:
             return
         due, now = dict(due), time.monotonic()
@@ -186,7 +230,7 @@ class Audit:
             _values(
                 replace(
                     entry,
-                    action=one.action,
+                    action=Action(one.action),
                     outcome=one.outcome,
                     organization_id=one.organization_id,
                     subject=one.subject,
@@ -214,5 +258,6 @@ def _values(entry: AuditEntry) -> dict[str, object]:
         "subject": entry.subject,
         "address": entry.address,
         "sync_id": entry.sync_id,
+        "token_id": entry.token_id,
         "times": entry.times,
     }

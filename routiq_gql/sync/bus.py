@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from routiq_gql.sync.progress import SyncSnapshot
+from routiq_gql.sync.topics import Topic, topics_of
 
 
 class ProgressBus(Protocol):
@@ -22,14 +23,14 @@ class ProgressBus(Protocol):
     def publish(self, snapshot: SyncSnapshot) -> None:
         """Tell everyone who watches the sync or its organization. Only committed snapshots may be published."""
 
-    def subscribe(self, topic: str) -> "Subscription":
-        """Watch a ``sync_id`` or an ``organization_id``; use as a context manager, and read the row after entering."""
+    def subscribe(self, topic: Topic) -> "Subscription":
+        """Watch a sync or an organization; use as a context manager, and read the row after entering."""
 
 
 class Subscription:
     """The latest snapshot published about one topic since the subscription was entered."""
 
-    def __init__(self, bus: "InProcessBus", topic: str) -> None:
+    def __init__(self, bus: "InProcessBus", topic: Topic) -> None:
         self._bus = bus
         self._topic = topic
         self._told = asyncio.Event()
@@ -66,7 +67,7 @@ class InProcessBus:
     """The bus of one process: a dictionary of subscriptions."""
 
     def __init__(self) -> None:
-        self._subscriptions: dict[str, set[Subscription]] = defaultdict(set)
+        self._subscriptions: dict[Topic, set[Subscription]] = defaultdict(set)
 
     @property
     def watcher_count(self) -> int:
@@ -74,17 +75,17 @@ class InProcessBus:
         return sum(len(subscriptions) for subscriptions in self._subscriptions.values())
 
     def publish(self, snapshot: SyncSnapshot) -> None:
-        for topic in (snapshot.sync_id, snapshot.organization_id):
+        for topic in topics_of(snapshot):
             for subscription in self._subscriptions.get(topic, ()):
                 subscription.tell(snapshot)
 
-    def subscribe(self, topic: str) -> Subscription:
+    def subscribe(self, topic: Topic) -> Subscription:
         return Subscription(self, topic)
 
-    def add(self, topic: str, subscription: Subscription) -> None:
+    def add(self, topic: Topic, subscription: Subscription) -> None:
         self._subscriptions[topic].add(subscription)
 
-    def remove(self, topic: str, subscription: Subscription) -> None:
+    def remove(self, topic: Topic, subscription: Subscription) -> None:
         self._subscriptions[topic].discard(subscription)
         if not self._subscriptions[topic]:
             del self._subscriptions[topic]

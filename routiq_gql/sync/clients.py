@@ -13,14 +13,21 @@ from urllib.parse import urlsplit
 from sqlalchemy import Row
 
 from routiq_gql import metrics
-from routiq_gql.cliniko import Access, Backoff, ClinikoClient, ClinikoError, PacerRegistry, Wait
+from routiq_gql.cliniko import Access, Backoff, ClinikoClient, ClinikoError, KeyLacksPermission, PacerRegistry, Wait
 from routiq_gql.clock import utc_now
 from routiq_gql.database.connections import change_connection, connection_of
 from routiq_gql.database.engine import Database
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.errors import BadInput, SettingsError, StorageError
-from routiq_gql.settings import Settings, is_loopback_url
-from routiq_gql.sync.connection_state import ConnectionProblem, ConnectionState, not_set_up
+from routiq_gql.setting_checks import is_loopback_url
+from routiq_gql.settings import Settings
+from routiq_gql.sync.connection_state import (
+    ConnectionProblem,
+    ConnectionState,
+    not_connected,
+    not_set_up,
+    retry_after_denial,
+)
 from routiq_gql.sync.progress import FailureCode
 
 OnWait = Callable[[Wait], Awaitable[None]]
@@ -80,35 +87,37 @@ class ClientOpener:
 
     async def note_access(self, opened: OpenConnection, access: Access) -> None:
         """The key works: whose it is, and that nothing is wrong with it any more."""
-        await self._note(opened, values_of_access(access))
+        await self._note(opened, lambda _row: values_of_access(access))
 
     async def note_refusal(self, opened: OpenConnection, error: ClinikoError) -> None:
-        """Cliniko doesn't accept the key, or not for all that is needed: people have to look after it."""
-        await self._note(
-            opened,
-            {
+        """Cliniko doesn't accept the key, or not for all that is needed: people have to look after it.
+
+        A schedule tries a key again by itself that only lacks a list.
+        """
+
+        def values(row: Row[Any]) -> dict[str, Any]:
+            is_denial = isinstance(error, KeyLacksPermission)
+            return {
                 "state": ConnectionState.NEEDS_ATTENTION.value,
                 "problem_code": error.code,
                 "problem_message": error.message,
                 "problem_what_to_do": error.what_to_do,
-            },
-        )
+                "retry_at": retry_after_denial(row.retry_at, utc_now()) if is_denial else None,
+            }
 
-    async def _note(self, opened: OpenConnection, values: dict[str, Any]) -> None:
+        await self._note(opened, values)
+
+    async def _note(self, opened: OpenConnection, values_for: Callable[[Row[Any]], dict[str, Any]]) -> None:
         async with self._database.writing() as connection:
             row = await connection_of(connection, opened.organization_id, to_change=True)
             if row is not None and row.encrypted_key == opened.encrypted_key:  # not a newer key, nor a taken away one
-                await change_connection(connection, opened.organization_id, values)
+                await change_connection(connection, opened.organization_id, values_for(row))
 
     async def _row_of(self, organization_id: str) -> Row[Any]:
         async with self._database.reading() as connection:
             row = await connection_of(connection, organization_id)
         if row is None:
-            raise ConnectionProblem(
-                FailureCode.CONNECTION_MISSING,
-                "This organization is not connected to Cliniko.",
-                f"Connect it with a Cliniko API key: routiq-gql connect {organization_id}",
-            )
+            raise not_connected(organization_id)
         if row.state == ConnectionState.DISABLED:
             raise ConnectionProblem(
                 FailureCode.CONNECTION_DISABLED,
@@ -163,13 +172,18 @@ def check_base_url(url: str) -> None:
     Raises:
         BadInput: It is no such address.
     """
-    parts = urlsplit(url)
-    is_plain = parts.scheme == "http" and is_loopback_url(url)
-    if (
-        not parts.hostname
-        or parts.username
-        or parts.query
-        or parts.fragment
-        or not (parts.scheme == "https" or is_plain)
-    ):
+    if not _is_base_url(url):
         raise BadInput("The base URL must look like https://api.au1.cliniko.com/v1 (http only for this machine).")
+
+
+def _is_base_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        has_good_port = parts.port != 0
+    except ValueError:  # a bracket that is not closed, or a port that is none
+        return False
+    is_allowed = parts.scheme == "https" or (parts.scheme == "http" and is_loopback_url(url))
+    has_more = parts.username or parts.query or parts.fragment
+    return bool(
+        url.isascii() and url.isprintable() and parts.hostname and has_good_port and is_allowed and not has_more
+    )

@@ -1,14 +1,19 @@
 """What may be known of a connection: its state, whose account it is, and what is wrong with it. Never its key."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Row
 
+from routiq_gql.database.schedules import MOST_UNTIL_RETRY
 from routiq_gql.errors import RoutiqError
 from routiq_gql.sync.progress import FailureCode
+
+FIRST_RETRY = timedelta(hours=1)
+"""A connection that Cliniko denies a list (403) is tried again by its schedule, as a 403 may be transient: first after
+this time, then after ``MOST_UNTIL_RETRY``."""
 
 
 class ConnectionState(StrEnum):
@@ -57,6 +62,17 @@ def not_set_up(error: RoutiqError) -> ConnectionProblem:
     )
 
 
+def retry_after_denial(earlier: datetime | None, now: datetime) -> datetime:
+    """When a schedule tries a connection again that was denied access now.
+
+    Args:
+        earlier: What this gave before, or the scheduler when it tried; ``None`` if a sync has completed since.
+    """
+    if earlier is None:
+        return now + FIRST_RETRY
+    return earlier if earlier > now else now + MOST_UNTIL_RETRY
+
+
 def info_of(row: Row[Any]) -> ConnectionInfo:
     """What may be known of a row of ``connections``."""
     problem = None
@@ -70,4 +86,13 @@ def info_of(row: Row[Any]) -> ConnectionInfo:
         role=row.role,
         last_validated_at=row.last_validated_at,
         problem=problem,
+    )
+
+
+def not_connected(organization_id: str) -> ConnectionProblem:
+    """The organization has no connection."""
+    return ConnectionProblem(
+        FailureCode.CONNECTION_MISSING,
+        "This organization is not connected to Cliniko.",
+        f"Connect it with a Cliniko API key: routiq-gql connect {organization_id}",
     )

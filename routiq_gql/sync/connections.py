@@ -44,7 +44,8 @@ from routiq_gql.sync.clients import (
     check_settings,
     values_of_access,
 )
-from routiq_gql.sync.connection_state import ConnectionInfo, ConnectionProblem, ConnectionState, info_of
+from routiq_gql.sync.connect_limit import ConnectLimit
+from routiq_gql.sync.connection_state import ConnectionInfo, ConnectionProblem, ConnectionState, info_of, not_connected
 from routiq_gql.sync.engine import SyncEngine
 from routiq_gql.sync.overview import OrganizationState, read_organizations
 from routiq_gql.sync.progress import FailureCode, SyncFailure, SyncSnapshot, SyncState, SyncStep
@@ -84,6 +85,7 @@ class ConnectionService:
         self._bus = bus
         self._audit = audit
         self._settings = settings
+        self._limit = ConnectLimit(settings.connects_per_minute, audit)
 
     async def connect(
         self,
@@ -103,6 +105,7 @@ class ConnectionService:
         Raises:
             BadInput: The organization id, the base URL or the key has a wrong form, or it is another account's key.
             Forbidden: The organization is not the viewer's, or the viewer may not change its connection.
+            RateLimited: Too many keys were tried within the last minute.
             ConnectionProblem: The key is refused, or Cliniko can't be reached; nothing was stored.
             SettingsError: ``ROUTIQ_CONTACT_EMAIL`` is missing, or the pacing doesn't fit the address.
         """
@@ -115,9 +118,12 @@ class ConnectionService:
             raise BadInput(f"{error.message} {error.what_to_do}") from None
         check_base_url(url)
         check_settings(self._settings, url)
+        if check:
+            self._limit.require(viewer, organization_id, Action.CONNECT)
         access = await self._try(api_key, url) if check else None
         values = {
             **(values_of_access(access) if access else _UNCHECKED),
+            "retry_at": None,
             "base_url": url,
             "shard": shard,
         }
@@ -142,9 +148,11 @@ class ConnectionService:
         Raises:
             BadInput: The organization id has a wrong form.
             Forbidden: The organization is not the viewer's, or the viewer may not change its connection.
+            RateLimited: Too many keys were tried within the last minute.
             ConnectionProblem: There is no connection, or Cliniko can't be reached, which says nothing about the key.
         """
         self._audit.require(viewer, organization_id, Action.TEST)
+        self._limit.require(viewer, organization_id, Action.TEST)
         opened = await self._clients.open(organization_id)
         try:
             async with opened.client as client:
@@ -157,7 +165,7 @@ class ConnectionService:
         async with self._database.reading() as connection:
             row = await connection_of(connection, organization_id)
         if row is None:  # erased meanwhile
-            raise _not_connected(organization_id)
+            raise not_connected(organization_id)
         return info_of(row)
 
     async def disconnect(self, viewer: Viewer, organization_id: str) -> ConnectionInfo:
@@ -173,7 +181,7 @@ class ConnectionService:
         async with self._database.writing() as connection:
             row = await change_connection(connection, organization_id, disabled)
             if row is None:
-                raise _not_connected(organization_id)
+                raise not_connected(organization_id)
             ended = await _end_running(connection, self._engine, organization_id, "The connection was switched off.")
             await self._audit.note(connection, viewer, Action.DISCONNECT, organization_id)
         self._tell(ended)
@@ -181,6 +189,8 @@ class ConnectionService:
 
     async def erase(self, viewer: Viewer, organization_id: str) -> bool:
         """Remove every row of the organization, in one transaction: patients, syncs, their log, the connection.
+
+        The audit log keeps that an organization was erased, when and by whom, without naming it.
 
         Returns whether older states are gone from the database's files too; if not, a reader still uses them, and
         they go with the next checkpoint.
@@ -193,6 +203,7 @@ class ConnectionService:
         async with self._database.writing() as connection:
             ended = await _end_running(connection, self._engine, organization_id, "The organization was erased.")
             await erase_organization(connection, organization_id)
+            await self._audit.note(connection, viewer, Action.ERASE)
         self._tell(ended)
         return await self._database.forget_deleted()
 
@@ -247,7 +258,7 @@ class ConnectionService:
             self._bus.publish(ended)
 
 
-_NO_PROBLEM = {"problem_code": None, "problem_message": None, "problem_what_to_do": None}
+_NO_PROBLEM = {"problem_code": None, "problem_message": None, "problem_what_to_do": None, "retry_at": None}
 _UNCHECKED: dict[str, Any] = {
     "state": ConnectionState.CONNECTED.value,
     **dict.fromkeys(("account_name", "account_subdomain", "role", "last_validated_at")),
@@ -284,12 +295,4 @@ def _other_account_sentence(organization_id: str, earlier: Row[Any] | None, acce
     return (
         f"This key belongs to the Cliniko account “{new}”, but {organization_id} is connected to “{old}”. To exchange "
         f"the account, and with it all that was stored of “{old}”: routiq-gql connect {organization_id} --replace"
-    )
-
-
-def _not_connected(organization_id: str) -> ConnectionProblem:
-    return ConnectionProblem(
-        FailureCode.CONNECTION_MISSING,
-        "This organization is not connected to Cliniko.",
-        f"Connect it with a Cliniko API key: routiq-gql connect {organization_id}",
     )

@@ -3,9 +3,6 @@
 Plain values that the doors render; the service checks who asks.
 """
 
-import base64
-import binascii
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,13 +11,12 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.clock import format_time
 from routiq_gql.database.active_patients import active_counts, patients_in_cliniko
 from routiq_gql.database.connections import all_connections, connection_of
 from routiq_gql.database.schedules import next_sync_at
 from routiq_gql.database.syncs import active_sync, average_duration, counts_by_status, history_page, newest_ended
-from routiq_gql.errors import BadInput
 from routiq_gql.sync.connection_state import ConnectionInfo, ConnectionState, info_of
+from routiq_gql.sync.cursors import history_cursor
 from routiq_gql.sync.progress import SyncSnapshot, SyncState
 from routiq_gql.sync.store import snapshot_of
 from routiq_gql.viewer import Viewer
@@ -142,10 +138,10 @@ async def read_history(
     connection: AsyncConnection,
     organization_id: str,
     limit: int,
-    before: tuple[datetime, str] | None,
+    before: int | None,
     outcomes: Collection[SyncState],
 ) -> History:
-    """A page of the organization's syncs behind the one named ``before``, and totals over all of them."""
+    """A page of the organization's syncs with numbers below ``before``, and totals over all of them."""
     rows = await history_page(connection, organization_id, limit + 1, before, [outcome.value for outcome in outcomes])
     counts = await counts_by_status(connection, organization_id)
     newest = await history_page(connection, organization_id, 1)
@@ -162,7 +158,7 @@ async def read_history(
         last_successful_sync_at=successful.completed_at if successful else None,
         average_sync_duration_seconds=round(average.total_seconds(), 3) if average is not None else None,
         recent_syncs=page,
-        next_cursor=_make_cursor(page[-1]) if len(rows) > limit else None,
+        next_cursor=history_cursor(page[-1].key) if len(rows) > limit else None,
     )
 
 
@@ -184,25 +180,3 @@ async def _state_of(connection: AsyncConnection, row: Row[Any]) -> OrganizationS
         last_sync=snapshot_of(last) if last else None,
         last_success_at=successful.completed_at if successful else None,
     )
-
-
-def read_cursor(cursor: str) -> tuple[datetime, str]:
-    """The place in the history that an opaque cursor names.
-
-    Raises:
-        BadInput: It is no cursor of ours.
-    """
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        started_at, sync_id = json.loads(text)
-        moment = datetime.fromisoformat(started_at)
-        if moment.tzinfo is None or not isinstance(sync_id, str):
-            raise ValueError(cursor)
-    except (ValueError, TypeError, binascii.Error):
-        raise BadInput("“after” is not a cursor of this history. Use the nextCursor of an earlier page.") from None
-    return moment, sync_id
-
-
-def _make_cursor(snapshot: SyncSnapshot) -> str:
-    place = json.dumps([format_time(snapshot.started_at), snapshot.sync_id], separators=(",", ":"))
-    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")

@@ -27,6 +27,7 @@ from routiq_gql.cliniko import (
 )
 from routiq_gql.clock import utc_now
 from routiq_gql.database.active_patients import Windows, count_identified, identify_slice, show_generation
+from routiq_gql.database.connections import forget_retry
 from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import MirrorList, count_rows
 from routiq_gql.settings import Settings
@@ -129,6 +130,7 @@ class Pipeline:
 
         async def save(connection: AsyncConnection) -> int:
             patients = await count_rows(connection, MirrorList.PATIENTS, run.key)
+            await forget_retry(connection, run.snapshot.organization_id)
             return await show_generation(connection, run.snapshot.organization_id, run.key, patients, utc_now())
 
         await run.complete(save, lambda stored: [f"Stored {stored} active patients", COMPLETED_TEXT])

@@ -155,7 +155,7 @@ class SyncSnapshot:
     """One committed state of one sync. Snapshots of a sync are ordered by ``version``; a newer one replaces an older.
 
     Attributes:
-        key: Internal row number; never leaves the process.
+        key: The sync's number, higher for newer syncs. Clients see it inside opaque cursors only.
         progress_percentage: 0 to 100; 100 only when completed; never lower than in an older snapshot.
         estimated_completion: When the sync will likely end; ``None`` while that is unknown and after the end.
         resumes_at: While a wait is under way (rate limit, retry, database): when the sync resumes.
@@ -191,8 +191,8 @@ class SyncSnapshot:
 
     @property
     def duration_seconds(self) -> float | None:
-        """How long it took; ``None`` while it runs."""
-        return (self.completed_at - self.started_at).total_seconds() if self.completed_at else None
+        """How long it took; ``None`` while it runs. Not below 0, even if the clock was set back meanwhile."""
+        return max(0.0, (self.completed_at - self.started_at).total_seconds()) if self.completed_at else None
 
     @property
     def errors(self) -> list[str]:

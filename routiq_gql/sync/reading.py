@@ -1,7 +1,8 @@
 """Reads Cliniko's lists page by page into this sync's generation, with a checkpoint after each page.
 
 Used by the fetching steps. A page's rows and the place to go on behind them are one transaction, so after a break
-only the page in flight is read again. The cursor names the ``part`` that is being read: one list of one step.
+only the page in flight is read again. The cursor names the ``part`` that is being read: one list of one step, and
+holds what was found wrong with that list, which is logged when it is read.
 """
 
 import time
@@ -13,6 +14,7 @@ from math import ceil
 from operator import attrgetter
 from typing import Any
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.cliniko import (
@@ -31,17 +33,24 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import (
     MirrorList,
     count_rows,
+    count_unassigned,
     drop_attendees,
     drop_list,
     group_ids_after,
     save_rows,
 )
+from routiq_gql.sync.findings import Findings
+from routiq_gql.sync.progress import LogLevel
 from routiq_gql.sync.run import SyncRun
+
+log = structlog.get_logger(__name__)
 
 ROWS_PER_PAGE = 100
 """What a page of Cliniko holds at most; for estimates only."""
 CLASSES_PER_REQUEST = 50
 """Group appointments whose attendees are asked for at once; their ids make an address of some 1,100 characters."""
+
+NO_PATIENT = "name no patient: they are stored, and make no patient active"
 
 TARGETS: dict[str, MirrorList] = {
     PATIENTS.name: MirrorList.PATIENTS,
@@ -110,13 +119,36 @@ class Reader:
             if not place["ended"]:
                 await self._read(ATTENDEES, [booking_in(ids)], place, drop, show_classes)
             place = {**place, "batch_after": ids[-1], "last": None, "ended": False, "classes": done + len(ids)}
+            place["findings_before"] = place["findings"]
 
     async def finish(self, resource: Resource[Any], rows: int, cursor: Mapping[str, Any], **shown: Any) -> None:
-        """Store that a list is read, with the number of its rows, and where to go on: ``cursor``. Done once a list."""
+        """Store that a list is read, with the number of its rows, and where to go on: ``cursor``. Done once a list.
+
+        What was found wrong with the list is logged.
+
+        Raises:
+            UnexpectedAnswer: Too many of its rows can't be read.
+        """
         if self._is_done(resource.name):
             return
+        findings = Findings.of_stored(self._place_in(resource.name)["findings"])
+        await self._check(resource, findings, rows + findings.unreadable)
+        notes = [(LogLevel.WARNING, line) for line in findings.lines(resource.where, rows + findings.unreadable)]
+        if notes:
+            log.warning("cliniko_list_is_odd", list=resource.name, unreadable=findings.unreadable, stored=rows)
+        async with self._database.reading() as connection:
+            unassigned = await count_unassigned(connection, TARGETS[resource.name], self._run.key)
+        if unassigned:
+            notes.append((LogLevel.WARNING, f"{unassigned} of {rows} {resource.label} {NO_PATIENT}"))
         totals = {**self.totals, resource.name: rows}
-        await self._run.checkpoint({"totals": totals, **cursor}, **shown)
+        await self._run.checkpoint({"totals": totals, **cursor}, notes=notes, **shown)
+
+    async def _check(self, resource: Resource[Any], findings: Findings, total: int) -> None:
+        if not findings.is_too_much(total):
+            return
+        notes = [(LogLevel.WARNING, line) for line in findings.lines(resource.where, total)]
+        await self._run.checkpoint(self._run.cursor, notes=notes)
+        raise findings.failure(resource.where, total)
 
     def _is_done(self, name: str) -> bool:
         names = list(TARGETS)
@@ -124,7 +156,8 @@ class Reader:
         return part in TARGETS and names.index(part) > names.index(name)
 
     def _place_in(self, name: str) -> dict[str, Any]:
-        start = {"part": name, "last": None, "ended": False, "read": 0, "batch_after": "", "classes": 0}
+        start: dict[str, Any] = {"part": name, "last": None, "ended": False, "read": 0, "batch_after": "", "classes": 0}
+        start |= {"findings": {}, "findings_before": {}}
         cursor = self._run.cursor
         return (
             {**start, **{key: cursor[key] for key in start if key in cursor}} if cursor.get("part") == name else start
@@ -140,6 +173,7 @@ class Reader:
     ) -> None:
         target = TARGETS[resource.name]
         read_before: int = place["read"]
+        findings = findings_before = Findings.of_stored(place["findings"])
         async with aclosing(read_list(self._client, resource, filters=filters, after=place["last"])) as pages:
             async for page in pages:
                 rows = _rows_of(page.records)
@@ -153,6 +187,9 @@ class Reader:
 
                 if page.restarted:
                     read_before = 0
+                    findings = findings_before = Findings.of_stored(place["findings_before"])
+                findings = findings.with_page(page, findings_before)
+                place["findings"] = findings.stored()
                 place["read"] = read_before + page.read  # pages may overlap, so their rows don't add up
                 place["last"] = page.last_id
                 place["ended"] = page.last_id is not None and not page.remaining
@@ -167,6 +204,8 @@ class Reader:
                     estimated_completion=self._estimate(resource.name, page.remaining),
                     **shown,
                 )
+                if resource is not ATTENDEES:  # of which only a part is known before all are read
+                    await self._check(resource, findings, place["read"] + page.remaining)
 
     def _estimate(self, part: str, remaining: int) -> datetime:
         """When reading will likely be over, from the time that the pages so far have taken."""

@@ -6,7 +6,7 @@ Every write carries the epoch of this taking-up. When it matches no row, the syn
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
@@ -119,13 +119,14 @@ class SyncRun:
         fraction: float | None = None,
         text: str | None = None,
         log: tuple[LogLevel, str] | None = None,
+        notes: Sequence[tuple[LogLevel, str]] = (),
         **columns: Any,
     ) -> None:
-        """Store what was read and where to go on, and show it, in one transaction."""
+        """Store what was read and where to go on, and show it, in one transaction. ``log`` follows ``notes``."""
         values = self._progress_values(fraction, text, None, None, columns) | {"checkpoint": cursor}
         if is_progress := cursor != self.cursor:  # a slice that is repeated after a break is none
             values |= {"lost_claims": 0, "pauses": 0}
-        await self._write(values, [log] if log else [], save=save)
+        await self._write(values, [*notes, log] if log else list(notes), save=save)
         self.cursor = cursor
         if is_progress:
             self.lost_claims = self.pauses = 0

@@ -14,15 +14,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql import metrics
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
-from routiq_gql.database.syncs import active_sync, log_after, newest_log, sync_by_id
-from routiq_gql.errors import BadInput, DatabaseAway, SyncNotFound
+from routiq_gql.database.syncs import active_sync, log_after, sync_by_id
+from routiq_gql.errors import BadInput, DatabaseAway, RateLimited, SyncNotFound
 from routiq_gql.settings import Settings
+from routiq_gql.shares import FOLLOW_CONNECTIONS, Shares
 from routiq_gql.sync.audit import Action, Audit
 from routiq_gql.sync.bus import ProgressBus
+from routiq_gql.sync.cursors import read_history_cursor
 from routiq_gql.sync.dashboards import Dashboards
 from routiq_gql.sync.engine import Priority, SyncEngine, begin_sync
+from routiq_gql.sync.log_requests import LogRequest, check_after, check_limit, read_logs
 from routiq_gql.sync.outcomes import CancelledSync, StartedSync
-from routiq_gql.sync.overview import Dashboard, History, read_cursor, read_history
+from routiq_gql.sync.overview import Dashboard, History, read_history
 from routiq_gql.sync.progress import (
     SYNC_CANCELLED_MESSAGE,
     FailureCode,
@@ -35,9 +38,9 @@ from routiq_gql.sync.progress import (
 from routiq_gql.sync.start_limit import require_rest
 from routiq_gql.sync.store import end_with_failure, log_line_of, snapshot_of
 from routiq_gql.sync.subscriptions import Subscriptions
-from routiq_gql.viewer import Viewer
+from routiq_gql.sync.topics import DashboardTopic, SyncTopic
+from routiq_gql.viewer import Viewer, check_sync_id
 
-MAX_PAGE = 100
 LOG_BATCH = 500
 """Log lines read at once by whoever follows a log."""
 REREAD_SECONDS_ELSEWHERE = 0.5
@@ -59,6 +62,7 @@ class SyncService:
         self._dashboards = Dashboards(database)
         self._starts_per_minute = settings.starts_per_minute
         self._reread_seconds = settings.reread_seconds
+        self._followers = Shares(FOLLOW_CONNECTIONS)
         self.subscriptions = Subscriptions(settings.max_subscriptions)
 
     async def start(self, viewer: Viewer, organization_id: str, mode: SyncMode = SyncMode.AUTO) -> StartedSync:
@@ -74,7 +78,8 @@ class SyncService:
             async with self._database.writing() as connection:
                 row = await begin_sync(connection, self._engine, organization_id, Priority.PERSON)
                 if row is not None:
-                    await require_rest(connection, organization_id, row.key, self._starts_per_minute)
+                    with self._audit.noting(RateLimited, Action.START, viewer, organization_id):
+                        await require_rest(connection, organization_id, row.key, self._starts_per_minute)
                     await self._audit.note(connection, viewer, Action.START, organization_id, row.sync_id)
                 elif (running := await active_sync(connection, organization_id)) is not None:
                     await self._engine.hurry(connection, running.key)
@@ -106,7 +111,7 @@ class SyncService:
         # again queues for that lock behind this method.
         self._engine.stop(current)
         async with self._database.writing() as connection:
-            current = await _visible_sync(connection, viewer, sync_id)
+            current = await _visible_sync(connection, viewer, sync_id, self._audit)
             failure = SyncFailure(
                 FailureCode.CANCELLED,
                 current.step,
@@ -118,7 +123,7 @@ class SyncService:
             if ended is not None:
                 await self._audit.note(connection, viewer, Action.CANCEL, ended.organization_id, sync_id)
             else:  # somebody else was faster, between the two statements
-                current = await _visible_sync(connection, viewer, sync_id)
+                current = await _visible_sync(connection, viewer, sync_id, self._audit)
         if ended is not None and ended.duration_seconds is not None:
             metrics.sync_ended(ended.status.value, ended.duration_seconds)
         self._engine.stop(ended or current)
@@ -131,8 +136,9 @@ class SyncService:
         Raises:
             SyncNotFound: Unknown, or another organization's.
         """
+        check_sync_id(sync_id)
         async with self._database.reading() as connection:
-            return await _visible_sync(connection, viewer, sync_id)
+            return await _visible_sync(connection, viewer, sync_id, self._audit)
 
     async def log(self, viewer: Viewer, sync_id: str, after: int | None = None, limit: int = 100) -> list[LogLine]:
         """Log lines, ascending: those behind ``after``, or the newest ones without it; 1 to 100 of them.
@@ -141,16 +147,20 @@ class SyncService:
             SyncNotFound: Unknown, or another organization's.
             BadInput: ``limit`` or ``after`` is out of range.
         """
-        _check_limit(limit)
-        if after is not None and after < 0:
-            raise BadInput("“after” is the number of a log line, 0 or more.")
+        check_sync_id(sync_id)
+        request = LogRequest(sync_id, after, limit)
+        request.check()
+        lines = (await self.logs(viewer, [request]))[request]
+        if isinstance(lines, SyncNotFound):  # the id may have been guessed
+            raise self._audit.refused(lines, Action.READ, viewer)
+        return lines
+
+    async def logs(
+        self, viewer: Viewer, requests: Collection[LogRequest]
+    ) -> dict[LogRequest, list[LogLine] | SyncNotFound]:
+        """The same for several syncs or parts of a log, read in one statement. The requests are checked before."""
         async with self._database.reading() as connection:
-            sync = await _visible_sync(connection, viewer, sync_id)
-            if after is None:
-                rows = await newest_log(connection, sync.key, limit)
-            else:
-                rows = await log_after(connection, sync.key, after, limit)
-        return [log_line_of(sync_id, row) for row in rows]
+            return await read_logs(connection, viewer, requests)
 
     async def dashboard(self, viewer: Viewer, organization_id: str) -> Dashboard:
         """The organization at a glance, all of one moment.
@@ -180,10 +190,10 @@ class SyncService:
             Forbidden: The organization is not the viewer's.
         """
         self._audit.require(viewer, organization_id, Action.READ)
-        _check_limit(limit)
+        check_limit(limit)
         if not all(outcome.is_terminal for outcome in outcomes):
             raise BadInput("“status” must be completed, failed or cancelled.")
-        before = read_cursor(after) if after is not None else None
+        before = read_history_cursor(after) if after is not None else None
         async with self._database.reading() as connection:
             return await read_history(connection, organization_id, limit, before, outcomes)
 
@@ -194,18 +204,18 @@ class SyncService:
             SyncNotFound: Unknown, or another organization's.
             RateLimited: Too many subscriptions to the organization are open.
         """
-        with self._bus.subscribe(sync_id) as news:
-            first = await self.status(viewer, sync_id)
-            with self.subscriptions.counted(first.organization_id):
-                snapshot: SyncSnapshot | None = first
-                version = 0
-                while True:
-                    if snapshot is not None and snapshot.version > version:
-                        yield snapshot
-                        if snapshot.is_terminal:
-                            return
-                        version = snapshot.version
-                    snapshot = await news.wait(self._wait_seconds) or await self._reread(viewer, sync_id)
+        first = await self.status(viewer, sync_id)
+        topic, version = SyncTopic.of(first), 0
+        with self.subscriptions.counted(first.organization_id), self._bus.subscribe(topic) as news:
+            # Read again, as a change since the first reading was not published to this subscription.
+            snapshot = first if first.is_terminal else await self._reread(viewer, sync_id) or first
+            while True:
+                if topic.require(snapshot).version > version:
+                    yield snapshot
+                    if snapshot.is_terminal:
+                        return
+                    version = snapshot.version
+                snapshot = await news.wait(self._wait_seconds) or await self._reread(viewer, sync_id) or snapshot
 
     async def watch_log(self, viewer: Viewer, sync_id: str, after: int | None = None) -> AsyncGenerator[LogLine, None]:
         """Every log line behind ``after`` once and in order, old ones first, then live; ends after the sync's end.
@@ -214,8 +224,7 @@ class SyncService:
             SyncNotFound: Unknown, or another organization's.
             BadInput: ``after`` is negative.
         """
-        if after is not None and after < 0:
-            raise BadInput("“after” is the number of a log line, 0 or more.")
+        check_after(after)
         async with aclosing(self.follow(viewer, sync_id, after_seq=after or 0)) as items:
             async for item in items:
                 if isinstance(item, LogLine):
@@ -238,8 +247,9 @@ class SyncService:
                 while seq < snapshot.last_log_seq:
                     limit = min(LOG_BATCH, snapshot.last_log_seq - seq)
                     try:
-                        async with self._database.reading() as connection:
-                            rows = await log_after(connection, snapshot.key, seq, limit)
+                        share = self._followers.of(snapshot.organization_id)
+                        async with self._database.reading(share) as connection:
+                            rows = await log_after(connection, snapshot.key, seq, limit, sync_id)
                     except DatabaseAway:
                         await asyncio.sleep(REREAD_SECONDS_ELSEWHERE)
                         continue
@@ -260,7 +270,7 @@ class SyncService:
             Forbidden: It is not the viewer's.
         """
         self._audit.require(viewer, organization_id, Action.READ)
-        with self.subscriptions.counted(organization_id), self._bus.subscribe(organization_id) as news:
+        with self.subscriptions.counted(organization_id), self._bus.subscribe(DashboardTopic(organization_id)) as news:
             shown: Dashboard | None = None
             while True:
                 try:
@@ -286,14 +296,9 @@ class SyncService:
         return self._reread_seconds if self._engine.hears_news else REREAD_SECONDS_ELSEWHERE
 
 
-async def _visible_sync(connection: AsyncConnection, viewer: Viewer, sync_id: str) -> SyncSnapshot:
+async def _visible_sync(connection: AsyncConnection, viewer: Viewer, sync_id: str, audit: Audit) -> SyncSnapshot:
     # A viewer of one sync reads it by its own id: every other one is as unknown as one that does not exist.
     row = await sync_by_id(connection, sync_id, viewer.organization_id, only=viewer.sync_id)
-    if row is None:
-        raise SyncNotFound
+    if row is None:  # the id may have been guessed
+        raise audit.refused(SyncNotFound(), Action.READ, viewer)
     return snapshot_of(row)
-
-
-def _check_limit(limit: int) -> None:
-    if not 1 <= limit <= MAX_PAGE:
-        raise BadInput(f"“limit” must be from 1 to {MAX_PAGE}.")

@@ -1,4 +1,8 @@
-"""How many syncs one organization may start within a minute, over all processes: each spends the clinic's quota."""
+"""How many syncs one organization may start within a minute, over all processes: each spends the clinic's quota.
+
+Syncs with a start in the future, from when the clock was ahead, don't count: they would block the organization until
+that time has come.
+"""
 
 from datetime import timedelta
 from math import ceil
@@ -19,7 +23,7 @@ async def require_rest(connection: AsyncConnection, organization_id: str, key: i
         RateLimited: It is.
     """
     now = utc_now()
-    earlier = await started_since(connection, organization_id, now - A_MINUTE, but=key)
+    earlier = await started_since(connection, organization_id, now - A_MINUTE, now, but=key)
     if len(earlier) < most:
         return
     seconds = max(1, ceil((earlier[-most] + A_MINUTE - now).total_seconds()))

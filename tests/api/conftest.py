@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
+from routiq_gql import server as server_module
 from routiq_gql.clock import utc_now
+from routiq_gql.connection_table import ServerState
 from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, awkward_clinic
 from routiq_gql.settings import Settings
 from tests.api.serving import Gate, Server, until
@@ -48,6 +51,20 @@ async def server(bare_server: Server, cliniko: Cliniko) -> Server:
     """A server with one organization that is connected to the emulated Cliniko."""
     await bare_server.connect_organization(cliniko.base_url, EMULATED_API_KEY)
     return bare_server
+
+
+@pytest.fixture
+def states(monkeypatch: pytest.MonkeyPatch) -> list[ServerState]:
+    """What the servers of this test keep of their connections, in the order of their starts."""
+    made: list[ServerState] = []
+
+    class RecordedState(ServerState):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            made.append(self)
+
+    monkeypatch.setattr(server_module, "ServerState", RecordedState)
+    return made
 
 
 def _is_lasting(task: asyncio.Task[object]) -> bool:

@@ -41,6 +41,10 @@ class Gate:
         self._opened.clear()
         self._reached.clear()
 
+    def keep(self) -> None:
+        """Let everything through but the requests that are held now."""
+        self._held = ""
+
     def open(self) -> None:
         """Let everything through."""
         self._held = ""
@@ -112,6 +116,8 @@ class Server:
                 grace_seconds=self.settings.shutdown_grace_seconds,
                 trusted_proxies=self.settings.trusted_proxies,
                 alongside=until_stopped,
+                request_timeout=self.settings.request_timeout,
+                max_connections=self.settings.max_connections,
             )
         )
         began = asyncio.create_task(ready.wait())

@@ -1,5 +1,6 @@
 """Each row of the table of errors, triggered over real HTTP and a real websocket: what every door answers."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -54,6 +55,14 @@ def _with_an_absent_server(server: Server, monkeypatch: pytest.MonkeyPatch) -> N
         yield
 
     monkeypatch.setattr(server.runtime.database, "_transaction", away)
+
+
+def _with_endless_reads(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def endless(*_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(SyncService, "status", endless)
+    monkeypatch.setattr(server.app.state.admission, "_seconds", 0.05)
 
 
 def _with_a_fault_of_ours(_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,6 +220,19 @@ ROWS = [
         "a page elsewhere",
         rest=[("POST", f"{SYNCS}/start/org_1"), ("DELETE", f"{SYNCS}/cancel/x"), ("POST", "/graphql")],
         headers={"Origin": "https://evil.example"},
+    ),
+    Row(
+        "CROSS_SITE",
+        "a page elsewhere, blindly",
+        rest=[("GET", f"{SYNCS}/dashboard/org_1"), ("GET", "/graphql?query={__typename}"), ("GET", "/")],
+        headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
+    ),
+    Row(
+        "TOOK_TOO_LONG",
+        "a read at the time limit",
+        prepare=_with_endless_reads,
+        rest=[("GET", f"{SYNCS}/status/{{sync_id}}"), ("GET", f"{SYNCS}/stream/{{sync_id}}")],
+        operations=[(STATUS, {"id": "{sync_id}"}), (PROGRESS, {"id": "{sync_id}"})],
     ),
     Row("BAD_REQUEST", "not to be read", operations=[("{ a: }", {}), ("{ nothing }", {}), (STATUS, {})]),
 ]

@@ -1,14 +1,18 @@
 """Who may reach the server: host names, origins of pages, and what browsers are told about it."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 
 import pytest
+from structlog.testing import capture_logs
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from routiq_gql.app import create_app
 from routiq_gql.errors import SettingsError
 from routiq_gql.settings import Settings
-from tests.api.serving import Server, open_socket
+from tests.api.serving import LIMIT_SECONDS, Server, open_socket
 
 START = "/api/v1/sync/start/org_1"
 
@@ -30,12 +34,63 @@ async def test_this_machine_may_use_the_server(bare_server: Server):
         assert (await bare_server.http.get("/healthz", headers={"Host": host})).status_code == 200
 
 
+FOREIGN_HOSTS = ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "x@localhost", "[::2]", ""]
+
+
 async def test_an_unknown_name_is_misdirected(bare_server: Server):
     """A foreign name that points at this machine reads nothing; the answer names the setting."""
-    for host in ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "x@localhost", "[::2]", ""]:
-        answer = await bare_server.http.get("/healthz", headers={"Host": host})
-        assert answer.status_code == 421
-        assert "ROUTIQ_ALLOWED_HOSTS" in answer.json()["detail"]
+    for host in FOREIGN_HOSTS:
+        for path in ["/", "/metrics", "/graphql", "/api/v1/sync/dashboard/org_1", "/healthz/", "/nowhere"]:
+            answer = await bare_server.http.get(path, headers={"Host": host})
+            assert answer.status_code == 421, path
+            assert "ROUTIQ_ALLOWED_HOSTS" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_health_probes_may_use_any_name_or_none(bare_server: Server, path: str):
+    """A container platform asks by IP address, a load balancer without any name; both learn whether it is alive."""
+    for host in [*FOREIGN_HOSTS, "10.1.2.3:8000", "[fd00::1]:8000", "routiq.internal"]:
+        assert (await bare_server.http.get(path, headers={"Host": host})).status_code == 200, host
+        assert (await bare_server.http.head(path, headers={"Host": host})).status_code == 200, host
+    reader, writer = await asyncio.open_connection("127.0.0.1", bare_server.port)
+    writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+    async with asyncio.timeout(LIMIT_SECONDS):
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+    writer.close()
+
+
+async def test_a_probe_opens_no_websocket_under_a_foreign_name(bare_server: Server):
+    """Only the two plain requests are free of the check."""
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(f"ws://127.0.0.1:{bare_server.port}/healthz", additional_headers={"Host": "evil.example"})
+    assert refused.value.response.status_code in {400, 421}  # two hosts are no request
+
+
+async def test_a_refused_websocket_is_one_warning_that_names_the_origin(
+    bare_server: Server, caplog: pytest.LogCaptureFixture
+):
+    """The operator reads in one line which page was refused, and no fault of the server."""
+    with capture_logs() as logs, pytest.raises(InvalidStatus) as refused:
+        async with open_socket(bare_server, origin="https://app.clinic.example"):
+            pass
+    assert refused.value.response.status_code == 403
+    assert "ROUTIQ_ALLOWED_ORIGINS" in refused.value.response.body.decode()
+    (warning,) = (line for line in logs if line["log_level"] not in {"info", "debug"})
+    assert (warning["log_level"], warning["event"]) == ("warning", "websocket_refused")
+    assert (warning["code"], warning["origin"]) == ("ORIGIN_NOT_ALLOWED", "https://app.clinic.example")
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_a_refused_origin_can_not_write_into_the_log(bare_server: Server):
+    """What a stranger calls itself is logged short and in plain characters."""
+    origin = "https://\u202e" + "x" * 5000
+    with capture_logs() as logs, pytest.raises(InvalidStatus):
+        async with open_socket(bare_server, origin=origin.encode().decode("latin-1")):
+            pass
+    (warning,) = (line for line in logs if line["event"] == "websocket_refused")
+    assert len(warning["origin"]) == 200
+    assert warning["origin"].isascii()
+    assert warning["origin"].isprintable()
 
 
 FROM_ELSEWHERE = [
@@ -193,3 +248,56 @@ def test_what_is_no_origin_ends_the_start(settings: Settings, origin: str):
     """A wrong entry is a sentence at the start, not a page that silently doesn't work."""
     with pytest.raises(SettingsError, match="ROUTIQ_ALLOWED_ORIGINS"):
         create_app(settings.model_copy(update={"allowed_origins": (origin,)}))
+
+
+BLIND = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+OPENED = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+EXECUTING = [
+    "/graphql?query={__typename}",
+    "/graphql?query=",
+    "/graphql?a=1&query=%7B__typename%7D",
+    "/api/v1/sync/dashboard/org_1",
+    "/api/v1/sync/history/org_1",
+    "/api/v1/sync/status/sync_org_1_20241222_143022",
+    "/api/v1/sync/stream/sync_org_1_20241222_143022",
+]
+
+
+@pytest.mark.parametrize("path", EXECUTING)
+async def test_a_page_elsewhere_can_have_nothing_executed_blindly(bare_server: Server, path: str):
+    """An image, a script, a frame or a link of a foreign page has no operation executed; the answer says why."""
+    framed = {**OPENED, "Sec-Fetch-Dest": "iframe"}
+    for headers in (
+        BLIND,
+        OPENED,
+        framed,
+        {**BLIND, "Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ):
+        answer = await bare_server.http.get(path, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "CROSS_SITE")
+        assert "ROUTIQ_ALLOWED_ORIGINS" in answer.json()["detail"]
+    for site in ("same-origin", "same-site", "none"):
+        answer = await bare_server.http.get(path, headers={"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"})
+        assert answer.status_code != 403
+    # A page of this machine under another of its names is cross-site, and says which page it is.
+    answer = await bare_server.http.get(path, headers={**BLIND, "Origin": "http://localhost:5173"})
+    assert answer.status_code != 403
+
+
+async def test_allowed_pages_and_files_may_ask_from_another_site(open_server: Server):
+    """A page whose origin is allowed, or opened as a file where that is allowed, is always of another site."""
+    for origin in ("https://app.example.com", "https://pr-7.example.com", "null"):
+        headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors", "Origin": origin}
+        assert (await open_server.http.get("/graphql?query={__typename}", headers=headers)).status_code == 200
+
+
+async def test_links_from_elsewhere_lead_to_pages(bare_server: Server):
+    """A link in a mail or a wiki opens GraphiQL and the page; neither opens inside of another page."""
+    html = {"Accept": "text/html"}
+    for path in ("/graphql", "/", "/?organization=org_1"):
+        assert (await bare_server.http.get(path, headers={**OPENED, **html})).status_code == 200
+        framed = {**OPENED, "Sec-Fetch-Dest": "iframe", **html}
+        assert (await bare_server.http.get(path, headers=framed)).status_code == 403
+    for path in ("/healthz", "/readyz"):
+        assert (await bare_server.http.get(path, headers=BLIND)).status_code == 200

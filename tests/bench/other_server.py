@@ -26,6 +26,7 @@ from routiq_gql.clock import utc_now
 from routiq_gql.server import listen_on_loopback
 from routiq_gql.sync.bus import InProcessBus
 from routiq_gql.sync.progress import SyncMode, SyncSnapshot, SyncState, SyncStep, percentage
+from routiq_gql.sync.topics import SyncTopic
 from tests.bench.children import read_commands, tell
 from tests.bench.fanout_server import ORGANIZATION, PATIENTS, page_shown, tell_snapshot
 
@@ -92,7 +93,7 @@ class Query:
 class Subscription:
     @strawberry.subscription
     async def sync_progress(self, sync_id: strawberry.ID) -> AsyncGenerator[SyncStatus, None]:
-        with SYNCS.bus.subscribe(sync_id) as news:
+        with SYNCS.bus.subscribe(SyncTopic.of(SYNCS.newest)) as news:
             yield SyncStatus.of(SYNCS.newest)
             while True:
                 snapshot = await news.wait(60)
@@ -105,7 +106,7 @@ async def serve_strawberry() -> None:
         Query, subscription=Subscription, config=StrawberryConfig(scalar_map={datetime: DATE_TIME})
     )
     listener = listen_on_loopback("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(GraphQL(schema), log_level="error", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(uvicorn.Config(GraphQL(schema), http="h11", log_level="error", timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve(sockets=listener.sockets))
     tell(port=listener.port, sync_id=SYNCS.newest.sync_id)
     async for _ in read_commands():

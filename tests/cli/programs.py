@@ -1,6 +1,7 @@
 """Runs ``routiq-gql`` in a process of its own, the way an operator does, and reads what it prints."""
 
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -115,6 +116,33 @@ def run_program(
     with Program(*arguments, folder=folder, settings=settings, stdin=stdin) as program:
         code = program.end()
         return code, program.output, program.complaints
+
+
+def run_in_terminal(*arguments: str, folder: Path, settings: dict[str, str] | None = None) -> tuple[int, str]:
+    """Exit code of a command, and all that it writes to the pseudo-terminal that it runs in."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ROUTIQ_")}
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "routiq_gql", *arguments],
+        cwd=folder,
+        env={**environment, "TERM": "xterm-256color", "COLUMNS": "100", **(settings or {})},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # how a pseudo-terminal ends on Linux
+                break
+            if not part:
+                break
+            shown += part
+        code = process.wait(PATIENCE_SECONDS)
+    os.close(ours)
+    return code, shown.decode()
 
 
 def percentages(lines: Iterable[str]) -> list[int]:

@@ -71,3 +71,14 @@ def test_the_level_and_quietness(capsys: pytest.CaptureFixture[str]):
     assert "asked for" in text
     assert "small talk" not in text
     assert "details" not in text
+
+
+def test_a_header_can_t_steer_the_terminal_that_shows_the_log(capsys: pytest.CaptureFixture[str]):
+    """Escape sequences and text that is turned around are shown as escapes; line ends of a traceback stay."""
+    configure_logging(load_settings())
+    structlog.get_logger("ours").warning("refused\x1b[2J", origin="http://evil\x9b31m", said="a\u202eb\nc", code=7)
+    logging.getLogger("theirs").warning("from %s", "evil\x9b31m")
+    text = capsys.readouterr().err
+    assert all(one.isprintable() or one == "\n" for one in text)
+    assert "http://evil\\x9b31m" in text
+    assert "\\u202e" in text

@@ -5,9 +5,11 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 
 from routiq_gql.emulator import EMULATED_API_KEY
 from tests.cli.conftest import Command
@@ -144,3 +146,19 @@ def test_a_key_file_that_others_may_read_stops_every_command(folder: Path, clini
 def test_completion_is_offered(command: Command):
     """Shells can complete commands and options."""
     assert "--install-completion" in command("--help").out
+
+
+def test_a_success_in_the_future_is_reported(folder: Path, cliniko: str, command: Command):
+    """After the clock was ahead, cron is told that nothing is known about the age of the data, and why."""
+    assert command("connect", "org_1", "--base-url", cliniko, stdin=EMULATED_API_KEY).code == 0
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=730)):
+        assert command("sync", "org_1").code == 0
+        assert command("status", "--stale", "6h").code == 0
+    told = command("status", "--stale", "6h")
+    assert told.code == 1
+    assert "(stale)" in told.out
+    assert "in the future: the clock of this machine is wrong now, or was wrong then" in told.out
+    (listed,) = json.loads(command("status", "--stale", "6h", "--json").out)
+    assert (listed["stale"], "clock" in listed["what_to_do"]) == (True, True)
+    assert command("sync", "org_1").code == 0
+    assert command("status", "--stale", "6h").code == 0

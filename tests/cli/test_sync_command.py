@@ -1,12 +1,8 @@
 """``connect`` and ``sync`` as an operator uses them: alone, beside a server, interrupted, refused."""
 
 import asyncio
-import os
-import pty
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +11,7 @@ import httpx
 import pytest
 
 from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, demo_clinic
-from tests.cli.programs import PATIENCE_SECONDS, Program, percentages, run_program
+from tests.cli.programs import Program, percentages, run_in_terminal, run_program
 
 ORGANIZATION = "org_harbour"
 UNPACED = {"ROUTIQ_CLINIKO_REQUESTS_PER_MINUTE": "0"}
@@ -167,33 +163,8 @@ async def test_an_interrupted_sync_goes_on_with_the_next_one(
 async def test_a_terminal_sees_a_moving_bar(folder: Path, cliniko: EmulatorServer):
     """In a real terminal there is a bar with step and percentage, and the result stays at the end."""
     await _connect(folder, cliniko)
-    shown = await asyncio.to_thread(_in_terminal, "sync", ORGANIZATION, folder=folder)
+    code, shown = await asyncio.to_thread(run_in_terminal, "sync", ORGANIZATION, folder=folder, settings=UNPACED)
+    assert code == 0, shown
     assert "━" in shown
     assert re.search(r"Step \d of 8", shown)
     assert "89 active patients stored" in shown.splitlines()[-1]
-
-
-def _in_terminal(*arguments: str, folder: Path) -> str:
-    """What the command writes to a pseudo-terminal."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "routiq_gql", *arguments],
-        cwd=folder,
-        env={**os.environ, **UNPACED, "TERM": "xterm-256color", "COLUMNS": "100"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    ) as process:
-        os.close(theirs)
-        shown = b""
-        while True:
-            try:
-                part = os.read(ours, 65536)
-            except OSError:  # how a pseudo-terminal ends on Linux
-                break
-            if not part:
-                break
-            shown += part
-        assert process.wait(PATIENCE_SECONDS) == 0, shown
-    os.close(ours)
-    return shown.decode()

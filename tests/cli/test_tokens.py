@@ -88,5 +88,46 @@ def test_a_server_for_others_asks_who_is_there(command: Command, folder: Path, m
     ]
     assert sum(entry["times"] for entry in entries if entry["outcome"] == "UNAUTHENTICATED") == 2
     shown = command("audit", ORGANIZATION, "--since", "1h").out.splitlines()
-    assert [line.split("\t")[1] for line in shown] == ["action", "start"]
+    assert [line.split("\t")[1] for line in shown] == ["action", "revoke_token", "start", "add_token"]
+    assert all(token_id in line for line in (shown[1], shown[3]))
     assert command("audit", "org_other").out == "Nothing has been noted.\n"
+
+
+def test_a_token_is_revoked_whatever_the_database_does(command: Command, folder: Path, monkeypatch):
+    """What can't be written into the audit log is said, and the token is revoked all the same."""
+    monkeypatch.setenv("ROUTIQ_TOKENS_FILE", "tokens")
+    for url in (
+        "postgresql+psycopg://routiq:secret@127.0.0.1:1/routiq",
+        "sqlite+aiosqlite:///no/such/folder/routiq.db",
+    ):
+        monkeypatch.setenv("ROUTIQ_DATABASE_URL", url)
+        added = command("tokens", "add", ORGANIZATION)
+        _, token_id = _token(added.out)
+        revoked = command("tokens", "revoke", token_id)
+        assert (revoked.code, revoked.out) == (0, f"Token {token_id} of {ORGANIZATION} is revoked.\n")
+        assert token_id not in command("tokens", "list").out
+        for result in (added, revoked):
+            assert result.err.startswith("The audit log does not have this: ")
+            assert result.err.count("\n") == 1
+            assert "secret" not in result.err
+
+
+def test_a_token_file_that_others_may_write_is_refused(command: Command, folder: Path, monkeypatch):
+    """They could let themselves in: the command and a server refuse it, and say how to mend that."""
+    monkeypatch.setenv("ROUTIQ_TOKENS_FILE", "tokens")
+    _token(command("tokens", "add", ORGANIZATION).out)
+    monkeypatch.setenv("ROUTIQ_AUTH", "token")
+    monkeypatch.setenv("ROUTIQ_ALLOWED_HOSTS", "127.0.0.1")
+    for mode in (0o620, 0o602, 0o666):
+        (folder / "tokens").chmod(mode)
+        for arguments in (("tokens", "list"), ("tokens", "add", ORGANIZATION), ("tokens", "revoke", "x"), ("serve",)):
+            refused = command(*arguments)
+            assert (refused.code, refused.err.count("\n")) == (2, 1)
+            assert "chmod 600 tokens" in refused.err
+    (folder / "tokens").chmod(0o644)
+    assert command("tokens", "list").code == 0, "reading it gives no token away"
+    folder.chmod(0o777)
+    assert f"chmod o-w {folder}" in command("tokens", "list").err
+    folder.chmod(0o1777)
+    assert command("tokens", "list").code == 0, "where only owners may move files, as in /tmp"
+    folder.chmod(0o700)

@@ -3,6 +3,8 @@
 import os
 import socket
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +38,17 @@ def _assert_one_sentence(result: Result, *parts: str) -> None:
         (["connect", "org_1", "--api-key", "not a key"], ["key"]),
         (["connect", "org_1", "--api-key", EMULATED_API_KEY], ["ROUTIQ_CONTACT_EMAIL"]),
         (["connect", "org_1", "--api-key", EMULATED_API_KEY, "--base-url", "http://example.com"], ["base URL"]),
+        (["connect", "org_1", "--api-key", EMULATED_API_KEY, "--base-url", "http://[::1"], ["base URL"]),
+        (["connect", "org_1", "--api-key", EMULATED_API_KEY, "--base-url", f"https://x:{'9' * 5_000}"], ["base URL"]),
+        (["connect", "org_1", "--api-key", EMULATED_API_KEY, "--base-url", "https://x/\udced\x01"], ["base URL"]),
+        (["connect", "org_1", "--api-key", "\udced"], ["key"]),
+        (["connect", "\udced\udca0\udc80", "--api-key", "x"], ["letters, digits, dashes and underscores"]),
+        (["sync", "\udced\udca0\udc80"], ["letters, digits, dashes and underscores"]),
+        (["sync", "٣\x00"], ["letters, digits, dashes and underscores"]),
+        (["schedule", "org_1", "--every", "\udced"], ["“�” is no time"]),
+        (["audit", "--limit", "9" * 5_000], ["--limit", "routiq-gql audit --help"]),
+        (["tokens", "revoke", "\udced"], ["ROUTIQ_TOKENS_FILE is missing"]),
+        (["serve", "--host", "\udced"], ["no host"]),
         (["serve", "--host", "0.0.0.0"], ["ROUTIQ_AUTH=off", "--host 127.0.0.1", "ROUTIQ_AUTH to token or jwt"]),
         (["status", "--stale"], ["routiq-gql status --help"]),
         (["tokens"], ["Missing command", "routiq-gql tokens --help"]),
@@ -49,6 +62,20 @@ def _assert_one_sentence(result: Result, *parts: str) -> None:
 def test_wrong_use_gets_a_sentence(command: Command, arguments: list[str], parts: list[str]):
     """Whatever is mistyped or missing, the answer names it and says what to type."""
     _assert_one_sentence(command(*arguments), *parts)
+
+
+def test_a_key_that_is_not_text_gets_a_sentence(folder: Path):
+    """A file that is no key, piped in by mistake, and a terminal that knows ASCII only."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ROUTIQ_")}
+    ended = subprocess.run(
+        [sys.executable, "-m", "routiq_gql", "connect", "org_1"],
+        input=b"\xff\xfe\xed\xa0\x80",
+        capture_output=True,
+        cwd=folder,
+        env={**environment, "PYTHONIOENCODING": "ascii:strict"},
+        check=False,
+    )
+    _assert_one_sentence(Result(ended.returncode, ended.stdout.decode(), ended.stderr.decode("ascii")), "API key")
 
 
 @pytest.mark.parametrize(

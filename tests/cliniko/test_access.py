@@ -1,12 +1,14 @@
 """What a key may do."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from routiq_gql.cliniko import KeyLacksPermission, KeyRefused, check_access
+from routiq_gql.cliniko import Backoff, KeyLacksPermission, KeyRefused, ServerBlocked, Wait, check_access
 from routiq_gql.emulator import EMULATED_API_KEY, Access, Emulator, EmulatorServer, Fault
-from tests.cliniko.conftest import ROWS, MakeClient, clinic_of
+from tests.cliniko.conftest import FAST, ROWS, MakeClient, clinic_of
+from tests.cliniko.raw_server import RawServer, http
 
 START = datetime.now(UTC) - timedelta(days=30)
 END = datetime.now(UTC) + timedelta(days=30)
@@ -22,15 +24,96 @@ async def test_a_good_key_tells_whose_it_is_and_how_much_there_is(make_client: M
         "emulated",
         "administrator",
     )
-    assert (access.user_name, access.time_zone) == ("Robin Harbour", "Sydney")
+    assert (access.user_name, access.time_zone) == ("Robin Harbour", "Australia/Sydney")
     assert dict(access.totals) == {
         "patients": ROWS,
         "individual_appointments": ROWS,
         "group_appointments": ROWS,
-        "attendees": ROWS,
         "appointment_types": ROWS,
     }
     assert len(emulator.requests) == 7
+
+
+async def test_lists_are_tried_as_they_are_read(make_client: MakeClient) -> None:
+    """Attendees without a filter are every booking ever made; what is never read so is never tried so."""
+    emulator = Emulator(clinic_of(1))
+    async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:
+        await check_access(client, START, END)
+    filters = {request.resource: request.values("q[]") for request in emulator.requests}
+    assert [one.partition(":")[0] for one in filters["attendees"]] == ["booking_id"]
+    for name in ("individual_appointments", "group_appointments"):
+        assert [one.partition(":")[0] for one in filters[name]] == ["starts_at", "starts_at"]
+    lists = [request for request in emulator.requests if request.resource in filters and request.values("per_page")]
+    assert [request.values("per_page") for request in lists] == [["1"]] * 5
+
+
+@pytest.mark.parametrize("kind", ["wrong_shape_row", "row_without_start", "bare_row", "odd_row"])
+async def test_an_odd_row_keeps_no_clinic_from_connecting(kind: str, make_client: MakeClient) -> None:
+    """Whether a key may read a list does not depend on what is in the list's first row."""
+    emulator = Emulator(clinic_of(3))
+    emulator.faults.add(Fault(kind, times=None, rows=3))
+    async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:
+        access = await check_access(client, START, END)
+    assert set(access.totals.values()) == {3}
+
+
+@pytest.mark.parametrize("resource", ["settings", "user", "patients", "attendees"])
+async def test_a_single_403_is_no_refusal(make_client: MakeClient, resource: str) -> None:
+    """Cliniko denies a good key now and then; asked again, it answers. Each wait is announced."""
+    emulator = Emulator(clinic_of(2))
+    emulator.faults.add(Fault("status_403", resource=resource, times=2))
+    told: list[str] = []
+
+    async def tell(wait: Wait) -> None:
+        told.append(wait.message)
+
+    slower = Backoff(base_seconds=1.4)
+    async with (
+        EmulatorServer(emulator) as server,
+        make_client(server.base_url, backoff=slower if resource == "patients" else FAST, on_wait=tell) as client,
+    ):
+        access = await check_access(client, START, END)
+    assert access.account_name == "Harbour Street Physio"
+    assert access.role == "administrator"
+    if resource == "patients":
+        assert told[0].startswith("Cliniko denied access to the list of patients, trying again in ")
+        assert told[0].endswith("(attempt 2 of 3)")
+
+
+async def test_403_for_everything_is_a_block_of_this_server(make_client: MakeClient) -> None:
+    """If Cliniko denies even what any key may see, the failure does not blame the role of the user."""
+    emulator = Emulator(clinic_of(2))
+    emulator.faults.add(Fault("status_403", times=None))
+    async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:
+        with pytest.raises(ServerBlocked, match="blocks this server") as caught:
+            await check_access(client, START, END)
+    assert caught.value.code == "CLINIKO_UNREACHABLE"
+    assert "role of the key's user is not the reason" in caught.value.what_to_do
+    assert len(emulator.requests) == 7
+
+
+@pytest.mark.parametrize(
+    ("user", "time_zone"),
+    [
+        ({"time_zone": "Perth", "time_zone_identifier": "Australia/Perth"}, "Australia/Perth"),
+        ({"time_zone": "Perth", "time_zone_identifier": ""}, "Perth"),
+        ({"time_zone": "Perth"}, "Perth"),
+        ({"time_zone": None, "role": None}, None),
+    ],
+)
+async def test_the_time_zone_is_the_users(make_client: MakeClient, user: dict[str, Any], time_zone: str | None) -> None:
+    """The account tells no time zone any more, and may be missing altogether."""
+
+    def reply(_number: int, head: str) -> bytes:
+        path = head.split()[1]
+        if path.startswith("/v1/user"):
+            return http(200, user)
+        name = path.removeprefix("/v1/").partition("?")[0]
+        return http(200, {"account": None, name: [], "total_entries": 0})
+
+    async with RawServer(reply) as server, make_client(server.base_url) as client:
+        access = await check_access(client, START, END)
+    assert (access.time_zone, access.account_name, access.role) == (time_zone, None, None)
 
 
 async def test_a_list_that_the_key_may_not_read_is_named(make_client: MakeClient) -> None:
@@ -54,7 +137,7 @@ async def test_a_wrong_key_is_refused(make_client: MakeClient) -> None:
 async def test_a_key_that_may_not_see_the_account_still_works(make_client: MakeClient) -> None:
     """The account's name is nice to have; a sync reads lists only."""
     emulator = Emulator(clinic_of(2))
-    emulator.faults.add(Fault("status_403", resource="settings"), Fault("status_403", resource="user"))
+    emulator.faults.add(*(Fault("status_403", resource=one, times=None) for one in ("settings", "user")))
     async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:
         access = await check_access(client, START, END)
     assert (access.account_name, access.role) == (None, None)

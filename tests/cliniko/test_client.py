@@ -40,7 +40,7 @@ async def test_a_request_says_who_asks(make_client: MakeClient) -> None:
     ("status", "code", "requests"),
     [
         (401, "KEY_REFUSED", 1),
-        (403, "KEY_LACKS_PERMISSION", 1),
+        (402, "CLINIKO_UNEXPECTED_ANSWER", 1),
         (301, "ACCOUNT_MOVED", 1),
         (302, "ACCOUNT_MOVED", 1),
         (307, "ACCOUNT_MOVED", 1),
@@ -71,6 +71,70 @@ async def test_each_status_ends_as_the_design_says(
     assert "Zofia" not in "".join(traceback.format_exception(caught.value))
     if status not in {401, 301, 302, 307, 308}:
         assert "the list of patients" in caught.value.message
+
+
+async def test_403_is_asked_again_and_then_explained(make_client: MakeClient) -> None:
+    """Twice denied is no refusal; for good it is one of this list, or of everything, which one more request tells."""
+    for times, allowed, code in (
+        (2, "", ""),
+        (99, "settings/public", "KEY_LACKS_PERMISSION"),
+        (99, "", "CLINIKO_UNREACHABLE"),
+    ):
+
+        def reply(number: int, head: str, times: int = times, allowed: str = allowed) -> bytes:
+            fine = number > times or (allowed and allowed in head)
+            return http(200, GOOD) if fine else http(403, b"<html>Zofia</html>")
+
+        async with RawServer(reply) as server, make_client(server.base_url, max_attempts=1, api_key=KEY) as client:
+            if not code:
+                assert await get(client) == GOOD
+                assert len(server.heads) == 3
+                continue
+            with pytest.raises(ClinikoError) as caught:
+                await get(client)
+        assert caught.value.code == code
+        assert ["settings/public" in head for head in server.heads] == [False, False, False, True]
+        assert caught.value.__context__ is None
+        assert "Zofia" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        (402, ["payment", "subscription"]),
+        (401, ["refused", "another region", "“Allow yourself to create and use API keys”", "My Info"]),
+    ],
+)
+async def test_what_to_do_about_a_refusal(make_client: MakeClient, status: int, says: list[str]) -> None:
+    """The failure says where in Cliniko to look."""
+    async with RawServer(lambda _n, _head: http(status)) as server, make_client(server.base_url) as client:
+        with pytest.raises(ClinikoError) as caught:
+            await get(client)
+    assert [text for text in says if text not in f"{caught.value.message} {caught.value.what_to_do}"] == []
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        http(200, b"<html>Sign in</html>"),
+        http(200, b"\n <!DOCTYPE html><title>Blocked</title>"),
+        http(200, b"Please sign in", Content_Type="text/html; charset=utf-8"),
+        http(203, b"", Content_Type="Text/HTML"),
+    ],
+    ids=range(4),
+)
+async def test_a_web_page_means_that_something_is_in_between(make_client: MakeClient, page: bytes) -> None:
+    """A hotel's sign-in page or a company's proxy is named as such, and asked again in case it goes away."""
+    async with (
+        RawServer(lambda n, _head: page if n < 3 else http(200, GOOD)) as server,
+        make_client(server.base_url) as client,
+    ):
+        assert await get(client) == GOOD
+    async with RawServer(lambda _n, _head: page) as server, make_client(server.base_url) as client:
+        with pytest.raises(ClinikoError, match="A web page came in the place of Cliniko's answer") as caught:
+            await get(client)
+    assert caught.value.code == "CLINIKO_UNEXPECTED_ANSWER"
+    assert "proxy" in caught.value.what_to_do
 
 
 @pytest.mark.parametrize(

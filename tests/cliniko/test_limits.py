@@ -67,3 +67,32 @@ def test_a_key_has_one_pacer_with_and_without_its_shard() -> None:
     assert registry.pacer_for("MS0xabc-au1") is registry.pacer_for(" MS0xabc\n")
     assert registry.pacer_for("MS0xabc-au1") is not registry.pacer_for("MS0xabd-au1")
     assert "MS0xabc" not in repr(vars(registry))
+
+
+async def test_keys_that_were_tried_once_are_forgotten() -> None:
+    """Ten thousand invented keys leave nothing behind, and neither do clients that have ended."""
+    registry = PacerRegistry(6000)
+    in_use = registry.pacer_for("MS0xabc")
+    for number in range(10_000):
+        pacer = registry.pacer_for(f"MS0xabc{number}")
+        if number % 100 == 0:
+            await pacer.wait_turn()
+    assert len(registry) < 1000
+    del pacer
+    async with asyncio.timeout(5):
+        while len(registry) > 1:  # until the last turn no longer matters
+            await asyncio.sleep(0.01)
+            assert registry.pacer_for("MS0xabc") is in_use
+
+
+async def test_a_hold_outlives_the_client_that_was_told_of_it() -> None:
+    """Who comes next with the same key waits until Cliniko's reset time, although nobody has used the key since."""
+    registry = PacerRegistry(600)
+    registry.pacer_for("MS0xabc").hold(0.4)
+    for _ in range(BURST):
+        await registry.pacer_for("MS0xabd").wait_turn()
+    for number in range(100):
+        registry.pacer_for(f"MS0xabe{number}")
+    began = time.monotonic()
+    await asyncio.gather(registry.pacer_for("MS0xabc").wait_turn(), registry.pacer_for("MS0xabd").wait_turn())
+    assert time.monotonic() - began >= 0.4 - 0.02

@@ -5,9 +5,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from routiq_gql.database.active_patients import IDENTIFIED, Windows, identify_slice
+from routiq_gql.database.active_patients import (
+    ACTIVE,
+    IDENTIFIED,
+    Windows,
+    active_counts,
+    identify_slice,
+    show_generation,
+)
 from routiq_gql.database.engine import Database
-from routiq_gql.database.mirror import MirrorList, save_rows
+from routiq_gql.database.mirror import MirrorList, count_unassigned, save_rows
 from routiq_gql.database.schema import upgrade
 
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
@@ -21,6 +28,11 @@ PATIENT = {
 APPOINTMENT = {
     **dict.fromkeys(("appointment_type_id", "ends_at", "cancelled_at", "archived_at", "deleted_at")),
     "did_not_arrive": False,
+    "created_at": NOW,
+    "updated_at": NOW,
+}
+ATTENDEE = {
+    **dict.fromkeys(("arrived", "cancelled_at", "archived_at", "deleted_at")),
     "created_at": NOW,
     "updated_at": NOW,
 }
@@ -61,9 +73,86 @@ async def test_the_edges_of_the_windows(database, starts_at, recent, upcoming):
     expected = (
         []
         if recent is None
-        else [(1, "7", recent, upcoming, starts_at if recent else None, starts_at if upcoming else None)]
+        else [(1, "7", recent, upcoming, starts_at if recent else None, starts_at if upcoming else None, 0)]
     )
     assert found == expected
+
+
+YESTERDAY, LAST_WEEK, TOMORROW = NOW - timedelta(days=1), NOW - timedelta(days=7), NOW + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("visits", "expected"),
+    [
+        ([(YESTERDAY, None)], (1, 0, 0, YESTERDAY, None)),
+        ([(YESTERDAY, True)], (1, 0, 0, YESTERDAY, None)),
+        ([(YESTERDAY, False)], (0, 1, 0, None, None)),
+        ([(YESTERDAY, False), (LAST_WEEK, None)], (1, 1, 0, LAST_WEEK, None)),
+        ([(YESTERDAY, False), (LAST_WEEK, False), (TOMORROW, None)], (0, 2, 1, None, TOMORROW)),
+        ([(TOMORROW, False)], (0, 0, 1, None, TOMORROW)),
+    ],
+)
+@pytest.mark.parametrize("in_class", [False, True])
+async def test_only_an_explicit_mark_makes_a_missed_visit(database, visits, expected, in_class):
+    """Who booked is active, also if marked as missed; only visits that took place or are not marked count as recent."""
+    async with database.writing() as connection:
+        await save_rows(connection, MirrorList.PATIENTS, 1, [{**PATIENT, "id": "7"}])
+        for number, (starts_at, came) in enumerate(visits):
+            appointment = {**APPOINTMENT, "id": f"1{number}", "starts_at": starts_at}
+            if in_class:
+                attendee = {**ATTENDEE, "id": f"2{number}", "booking_id": f"1{number}", "patient_id": "7"}
+                del appointment["did_not_arrive"], appointment["cancelled_at"]
+                await save_rows(connection, MirrorList.GROUP_APPOINTMENTS, 1, [appointment])
+                await save_rows(connection, MirrorList.ATTENDEES, 1, [{**attendee, "arrived": came}])
+            else:
+                missed = None if came is None else not came
+                row = {**appointment, "patient_id": "7", "did_not_arrive": missed}
+                await save_rows(connection, MirrorList.INDIVIDUAL_APPOINTMENTS, 1, [row])
+        await identify_slice(connection, 1, WINDOWS, "", 100)
+        await show_generation(connection, "org_a", 1, 1, NOW)
+        for table in (IDENTIFIED, ACTIVE):
+            (row,) = await connection.execute(select(table))
+            found = (row.recent_appointments, row.missed_appointments, row.upcoming_appointments)
+            assert (*found, row.last_appointment_at, row.next_appointment_at) == expected
+        counts = await active_counts(connection, "org_a")
+    assert (counts.active, counts.with_recent, counts.with_upcoming) == (1, bool(expected[0]), bool(expected[2]))
+
+
+async def test_who_is_no_longer_active_has_missed_nothing(database):
+    """Counts of the windows end with them."""
+    visit = {**APPOINTMENT, "id": "1", "patient_id": "7", "starts_at": YESTERDAY, "did_not_arrive": True}
+    async with database.writing() as connection:
+        await save_rows(connection, MirrorList.PATIENTS, 1, [{**PATIENT, "id": "7"}])
+        await save_rows(connection, MirrorList.INDIVIDUAL_APPOINTMENTS, 1, [visit])
+        await identify_slice(connection, 1, WINDOWS, "", 100)
+        await show_generation(connection, "org_a", 1, 1, NOW)
+        await show_generation(connection, "org_a", 2, 1, NOW)
+        (row,) = await connection.execute(select(ACTIVE))
+    assert (row.is_active, row.missed_appointments, row.recent_appointments) == (False, 0, 0)
+
+
+async def test_a_visit_without_a_patient_makes_no_one_active(database):
+    """Cliniko may leave the patient out: the row is kept, and so is a booking without a class."""
+    async with database.writing() as connection:
+        await save_rows(connection, MirrorList.PATIENTS, 1, [{**PATIENT, "id": "7"}])
+        visit = {**APPOINTMENT, "id": "1", "patient_id": None, "starts_at": NOW}
+        await save_rows(connection, MirrorList.INDIVIDUAL_APPOINTMENTS, 1, [visit])
+        group = {**APPOINTMENT, "id": "2", "starts_at": NOW}
+        await save_rows(connection, MirrorList.GROUP_APPOINTMENTS, 1, [group])
+        attendees = [
+            {**ATTENDEE, "id": "3", "booking_id": "2", "patient_id": None},
+            {**ATTENDEE, "id": "4", "booking_id": None, "patient_id": "7"},
+        ]
+        await save_rows(connection, MirrorList.ATTENDEES, 1, attendees)
+        await identify_slice(connection, 1, WINDOWS, "", 100)
+        assert list(await connection.execute(select(IDENTIFIED))) == []
+        for target, expected in (
+            (MirrorList.INDIVIDUAL_APPOINTMENTS, 1),
+            (MirrorList.ATTENDEES, 1),
+            (MirrorList.GROUP_APPOINTMENTS, 0),
+            (MirrorList.PATIENTS, 0),
+        ):
+            assert await count_unassigned(connection, target, 1) == expected
 
 
 async def test_slices_find_the_same_as_one_look(database):

@@ -1,6 +1,7 @@
 """Cliniko keys are unreadable in the database, and open only for the organization that they belong to."""
 
 import base64
+import errno
 import os
 import stat
 
@@ -8,6 +9,7 @@ import pytest
 
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.errors import SettingsError, StorageError
+from routiq_gql.token_file import TokenFile
 
 SECRET = "MS0xLWplbm5pZmVy-au1"
 
@@ -60,3 +62,63 @@ def test_a_malformed_key_setting_is_refused_without_being_repeated(tmp_path, tex
     with pytest.raises(SettingsError, match="ROUTIQ_ENCRYPTION_KEYS") as caught:
         KeyStore(text, tmp_path / "routiq.db").load()
     assert text not in str(caught.value) or text == ","
+
+
+class Disk:
+    """Notes what is made to last, in its order, and may fail at it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder_error: int = 0) -> None:
+        self.done: list[str] = []
+        self._folder_error = folder_error
+        self._fsync, self._replace, self._link = os.fsync, os.replace, os.link
+        monkeypatch.setattr(os, "fsync", self.fsync)
+        monkeypatch.setattr("routiq_gql.database.keys.os.replace", self.replace)
+        monkeypatch.setattr("routiq_gql.database.keys.os.link", self.link)
+        # The token file's writer was given the real one when it was defined.
+        monkeypatch.setattr("routiq_gql.private_file.write_private.__defaults__", (self.replace,))
+
+    def fsync(self, descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        if is_folder and self._folder_error:
+            raise OSError(self._folder_error, os.strerror(self._folder_error))
+        self._fsync(descriptor)
+        self.done.append("folder" if is_folder else "file")
+
+    def replace(self, source, target) -> None:
+        self._replace(source, target)
+        self.done.append("name")
+
+    def link(self, source, target) -> None:
+        self._link(source, target)
+        self.done.append("name")
+
+
+def test_a_new_key_is_on_the_disk_with_its_name_before_it_is_used(tmp_path, monkeypatch):
+    """After a power cut the file is there under its name with the newest keys, or no stored key could be read."""
+    disk = Disk(monkeypatch)
+    store = KeyStore("", tmp_path / "routiq.db")
+    for write in (
+        store.load,
+        store.begin_rotation,
+        lambda: store.end_rotation(()),
+        lambda: TokenFile(tmp_path / "tokens").add("org_a", ()),
+    ):
+        disk.done.clear()
+        write()
+        assert disk.done == ["file", "name", "folder"]
+
+
+def test_a_file_system_without_lasting_names_is_good_enough(tmp_path, monkeypatch):
+    """Some network file systems have no such thing as to make names last; keys can be kept there all the same."""
+    Disk(monkeypatch, errno.EINVAL)
+    store = KeyStore("", tmp_path / "routiq.db")
+    assert store.begin_rotation().first_id == store.load().first_id
+
+
+def test_a_disk_that_fails_stops_the_rotation(tmp_path, monkeypatch):
+    """When the disk does not keep the new key, nothing is encrypted with it."""
+    store = KeyStore("", tmp_path / "routiq.db")
+    store.load()
+    Disk(monkeypatch, errno.EIO)
+    with pytest.raises(SettingsError, match="can't be written"):
+        store.begin_rotation()

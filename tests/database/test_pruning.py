@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, insert, select, update
 from routiq_gql.database.active_patients import MIRROR
 from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import MirrorList, drop_unused_rows, save_rows
-from routiq_gql.database.pruning import Cutoffs, prune_batch
+from routiq_gql.database.pruning import PACE, Cutoffs, prune_batch
 from routiq_gql.database.schema import upgrade
 from routiq_gql.database.syncs import LOG, SYNC
 from routiq_gql.sync.progress import SyncMode
@@ -18,7 +18,11 @@ from routiq_gql.sync.store import first_values
 
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 CUTOFFS = Cutoffs(
-    log=NOW - timedelta(days=30), history=NOW - timedelta(days=400), appointments=NOW - timedelta(days=30)
+    log=NOW - timedelta(days=30),
+    history=NOW - timedelta(days=400),
+    audit=NOW - timedelta(days=400),
+    appointments=NOW - timedelta(days=30),
+    paces=NOW - timedelta(days=1),
 )
 LIMIT_SECONDS = 60
 PATIENT = dict.fromkeys(
@@ -95,8 +99,26 @@ async def test_with_nothing_too_old_nothing_happens(database: Database):
     """Pruning an up-to-date database changes no row."""
     long_ago = NOW - timedelta(days=10_000)
     async with database.writing() as connection:
-        assert not await prune_batch(connection, Cutoffs(long_ago, long_ago, long_ago), 1000)
+        assert not await prune_batch(connection, Cutoffs(*[long_ago] * 5), 1000)
         assert (await connection.execute(select(func.count()).select_from(SYNC))).scalar_one() == len(AGES)
+
+
+async def test_the_pace_of_a_key_goes_a_day_after_its_last_use(database: Database):
+    """Keys that were tried once don't pile up; one that is in use or held by Cliniko keeps its pace."""
+    hours = {b"used": (-1, -1), b"held": (30, -1), b"last used": (23, 23), b"old": (25, 25), b"older": (900, 901)}
+    async with database.writing() as connection:
+        for digest, (free, held) in hours.items():
+            times = {"turn_at": NOW - timedelta(hours=free), "free_at": NOW - timedelta(hours=free)}
+            await connection.execute(
+                insert(PACE).values(key_digest=digest, **times, held_until=NOW - timedelta(hours=held))
+            )
+    for _ in range(100):
+        async with database.writing() as connection:
+            if not await prune_batch(connection, CUTOFFS, 1):
+                break
+    async with database.reading() as connection:
+        left = set((await connection.execute(select(PACE.c.key_digest))).scalars())
+    assert left == {b"used", b"held", b"last used"}
 
 
 @pytest.mark.postgres_only

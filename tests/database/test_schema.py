@@ -102,6 +102,35 @@ async def test_an_earlier_form_is_brought_up_to_date_with_its_rows(empty_databas
     await database.close()
 
 
+async def test_a_stored_no_becomes_unknown(empty_database_url):
+    """Unmarked visits were stored as no: kept so, every unmarked class visit would become a no-show."""
+    database = Database(empty_database_url)
+    await upgrade(database, "0004")
+    now = utc_now()
+    times = {"generation": 1, "created_at": now, "updated_at": now}
+    attendee = {**times, "booking_id": "1", "patient_id": "2"}
+    visit = {**times, "kind": "individual", "patient_id": "2", "starts_at": now}
+    attendees, visits = (Base.metadata.tables[name] for name in ("mirrored_attendees", "mirrored_appointments"))
+    active = Base.metadata.tables["active_patients"]
+    async with database.writing() as connection:
+        for row_id, mark in (("1", True), ("2", False)):
+            await connection.execute(insert(attendees).values(**attendee, id=row_id, arrived=mark))
+            await connection.execute(insert(visits).values(**visit, id=row_id, did_not_arrive=mark))
+        shown = {"organization_id": "org_a", "patient_id": "2", "is_active": True, "updated_at": now}
+        counts = {"recent_appointments": 3, "upcoming_appointments": 4}
+        await connection.execute(insert(active).values(**shown, **counts))
+    await upgrade(database)
+    async with database.reading() as connection:
+        for table, column in ((attendees, attendees.c.arrived), (visits, visits.c.did_not_arrive)):
+            marks = await connection.execute(select(column).order_by(table.c.id))
+            assert list(marks.scalars()) == [True, None]
+        (row,) = await connection.execute(select(active))
+        assert (row.recent_appointments, row.missed_appointments, row.upcoming_appointments) == (3, 0, 4)
+    async with database.writing() as connection:
+        await connection.execute(insert(attendees).values(generation=1, id="3"))
+    await database.close()
+
+
 async def test_a_database_of_another_program_is_left_alone(empty_database_url):
     """Nothing is put beside tables that happen to have our names; the sentence says what to do."""
     database = Database(empty_database_url)

@@ -52,8 +52,12 @@ async def test_settings_and_user_tell_whose_key_it_is(clinic: Clinic, serve: Ser
     account = (await client.get("/settings/public")).json()["account"]
     assert account["name"] == "Awkward & Söhne <Physio>"
     assert account["subdomain"] == "awkward"
-    assert account["time_zone"] == "Perth"
-    assert (await client.get("/user")).json()["role"] == "receptionist"
+    user = (await client.get("/user")).json()
+    assert (user["role"], user["time_zone"], user["time_zone_identifier"]) == (
+        "receptionist",
+        "Perth",
+        "Australia/Perth",
+    )
 
 
 async def test_a_key_reads_only_what_its_user_may(clinic: Clinic, serve: Serve) -> None:

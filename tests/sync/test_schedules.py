@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from routiq_gql.clock import utc_now
+from routiq_gql.database.connections import CONNECTION
 from routiq_gql.database.schedules import SCHEDULE
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind
 from routiq_gql.errors import BadInput, Forbidden
@@ -83,10 +84,7 @@ async def test_never_beside_a_running_sync(runtime: Runtime, cliniko: Cliniko):
     assert (await runtime.syncs.history(LOCAL_OPERATOR, ORGANIZATION)).total_syncs == 1
 
 
-@pytest.mark.parametrize(
-    ("kind", "code"),
-    [(FaultKind.STATUS_401, FailureCode.KEY_REFUSED), (FaultKind.STATUS_403, FailureCode.KEY_LACKS_PERMISSION)],
-)
+@pytest.mark.parametrize(("kind", "code"), [(FaultKind.STATUS_401, FailureCode.KEY_REFUSED)])
 async def test_a_refused_key_pauses_the_schedule_until_it_is_mended(
     runtime: Runtime, cliniko: Cliniko, kind: FaultKind, code: FailureCode
 ):
@@ -113,6 +111,86 @@ async def test_a_refused_key_pauses_the_schedule_until_it_is_mended(
     assert mended.state is ConnectionState.CONNECTED
     await until_synced(runtime, ORGANIZATION)
     assert await next_at(runtime) is not None
+
+
+async def set_retry(runtime: Runtime, at: datetime) -> None:
+    async with runtime.database.writing() as connection:
+        await connection.execute(update(CONNECTION).values(retry_at=at))
+
+
+async def until_ended(runtime: Runtime, number: int) -> None:
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while True:
+            history = await runtime.syncs.history(LOCAL_OPERATOR, ORGANIZATION)
+            if history.failed_syncs + history.successful_syncs >= number:
+                return
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("request_number", [1, 2])
+async def test_a_denied_connection_recovers_by_itself(runtime: Runtime, cliniko: Cliniko, request_number: int):
+    """After a 403 the schedule tries again in an hour, then once a day, until it passes; the dashboard says when.
+
+    It makes no difference whether the check of the key is denied or a list that is read afterwards.
+    """
+    week = timedelta(days=7)
+    await runtime.schedules.begin(LOCAL_OPERATOR, ORGANIZATION, week)
+    due = utc_now() + timedelta(days=3)
+    await set_due(runtime, utc_now() - due)
+    denied = Fault(FaultKind.STATUS_403, "patients", times=None, only_above_per_page=request_number - 1)
+    cliniko.emulator.faults.add(denied)
+    failed = await run_sync(runtime)
+    assert failed.failure is not None
+    assert failed.failure.code is FailureCode.KEY_LACKS_PERMISSION
+    assert near(await next_at(runtime), utc_now() + HOUR)
+    await run_sync(runtime)
+    assert near(await next_at(runtime), utc_now() + HOUR), "a person who tries does not put it off"
+
+    # The second time was written while the clock was two years ahead.
+    for number, from_now in ((3, timedelta(seconds=-1)), (4, timedelta(days=730))):
+        await set_retry(runtime, utc_now() + from_now)
+        await until_ended(runtime, number)
+        assert near(await next_at(runtime), utc_now() + timedelta(days=1))
+
+    cliniko.emulator.faults.clear()
+    await set_retry(runtime, utc_now() - timedelta(seconds=1))
+    await until_synced(runtime, ORGANIZATION)
+    dashboard = await runtime.syncs.dashboard(LOCAL_OPERATOR, ORGANIZATION)
+    assert dashboard.connection is not None
+    assert (dashboard.connection.state, dashboard.connection.problem) == (ConnectionState.CONNECTED, None)
+    assert near(dashboard.next_sync_at, due)
+    async with runtime.database.reading() as connection:
+        assert (await connection.execute(select(CONNECTION.c.retry_at))).scalar_one() is None
+
+
+def near(found: datetime | None, expected: datetime) -> bool:
+    return found is not None and abs(found - expected) < timedelta(minutes=5)
+
+
+async def test_a_retry_that_reaches_nothing_is_not_repeated_at_once(runtime: Runtime, cliniko: Cliniko):
+    """A denied connection that is tried while Cliniko is down waits for its next day."""
+    await runtime.schedules.begin(LOCAL_OPERATOR, ORGANIZATION, HOUR)
+    cliniko.emulator.faults.add(Fault(FaultKind.STATUS_403, "patients", times=None))
+    await run_sync(runtime)
+    cliniko.emulator.faults.clear()
+    cliniko.emulator.faults.add(Fault(FaultKind.STATUS_503, times=None))
+    await set_retry(runtime, utc_now() - timedelta(seconds=1))
+    await until_ended(runtime, 2)
+    assert near(await next_at(runtime), utc_now() + timedelta(days=1))
+
+
+async def test_a_block_of_this_server_leaves_the_key_alone(runtime: Runtime, cliniko: Cliniko):
+    """403 for everything is nothing that a role or a new key mends: the connection stays, and the schedule too."""
+    await runtime.schedules.begin(LOCAL_OPERATOR, ORGANIZATION, HOUR)
+    cliniko.emulator.faults.add(Fault(FaultKind.STATUS_403, times=None))
+    failed = await run_sync(runtime)
+    assert failed.failure is not None
+    assert failed.failure.code is FailureCode.CLINIKO_UNREACHABLE
+    assert "blocks this server" in failed.failure.message
+    dashboard = await runtime.syncs.dashboard(LOCAL_OPERATOR, ORGANIZATION)
+    assert dashboard.connection is not None
+    assert dashboard.connection.state is ConnectionState.CONNECTED
+    assert dashboard.next_sync_at is not None
 
 
 async def test_a_disconnected_organization_is_not_synced(runtime: Runtime):

@@ -6,9 +6,14 @@ export type GetToken = () => string | null | undefined | Promise<string | null |
 
 const TIME_LIMIT_MS = 30_000; // a proxy gives up around then, too
 
-/** The GraphQL endpoint: `graphqlUrl` if given, or `/graphql` on the host of the documented REST address. */
-export function endpointOf(apiBaseUrl: string, graphqlUrl = '/graphql'): string {
-  return new URL(graphqlUrl, new URL(apiBaseUrl, document.baseURI)).href;
+/**
+ * The GraphQL endpoint: `graphqlUrl` if given, or `graphql` beside the documented `api/v1`, so that a server under a path
+ * such as `https://example.com/routiq/api/v1` is found too.
+ */
+export function endpointOf(apiBaseUrl: string, graphqlUrl?: string): string {
+  const api = new URL(apiBaseUrl, document.baseURI);
+  const [, prefix] = /^(.*)\/api\/v1\/*$/.exec(api.pathname) ?? [];
+  return new URL(graphqlUrl ?? `${prefix ?? ''}/graphql`, api).href;
 }
 
 /** The same endpoint for websockets: http becomes ws, https becomes wss. */
@@ -49,6 +54,10 @@ export async function request<Data, Variables>(
     });
   } catch (problem) {
     throw new Error(`${new URL(endpoint).host} can't be reached. Is the server running?`, { cause: problem });
+  }
+  const isPage = response.headers.get('Content-Type')?.startsWith('text/html') ?? false;
+  if (response.status === 404 || (isPage && response.status < 500)) {
+    throw new Error(`There is no Routiq server at ${endpoint}. Check apiBaseUrl and graphqlUrl.`);
   }
   const answer = (await response.json().catch(() => ({}))) as {
     data?: Data | null;

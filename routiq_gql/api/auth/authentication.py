@@ -3,6 +3,7 @@
 What is refused is noted in the audit log. Tokens are never logged, and never leave this package.
 """
 
+import ipaddress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -55,26 +56,37 @@ class Authentication:
             Forbidden: It names no organization.
             IssuerAway: Whether it is good can't be told at the moment.
         """
+        return await self.session_of(self.authorization_of(connection), connection, audit)
+
+    @staticmethod
+    def authorization_of(connection: HTTPConnection) -> str | None:
+        """What the header ``Authorization`` of a request or handshake says; ``None`` if there is not exactly one."""
         headers = connection.headers.getlist("authorization")
-        return await self.session_of(headers[0] if len(headers) == 1 else None, connection, audit)
+        return headers[0] if len(headers) == 1 else None
 
     async def session_of(self, authorization: object, connection: HTTPConnection, audit: Audit) -> Session:
         """The same with what stands behind ``Authorization``, ``Bearer`` included; see ``session``."""
         credentials = await self._credentials(authorization, connection, audit)
         return Session(credentials, self._authenticator, self._grace)
 
-    def grant(self, token: str, connection: HTTPConnection, tokens: StreamTokens, audit: Audit) -> Grant:
-        """What a stream token allows, which a client that can't send headers has in its address.
+    def grant(
+        self, token: str, connection: HTTPConnection, tokens: StreamTokens, audit: Audit
+    ) -> tuple[Grant, Session]:
+        """What a stream token allows, which a client that can't send headers has in its address, and for how long.
 
         Raises:
-            Unauthenticated: It is none of ours, or its time is over.
+            Unauthenticated: It is not one of ours, its time is over, or what it was made with is not accepted any more.
+            SettingsError: That can't be read at the moment.
         """
         address = _address_of(connection)
         try:
-            return tokens.read(token, address)
+            grant = tokens.read(token, address)
+            session = Session(Credentials(grant.viewer, grant.expires_at, grant.source), self._authenticator)
+            session.require_child_of(grant.authority)
         except Unauthenticated as error:
             audit.refused(error, Action.ASK, Viewer(address=address))
             raise
+        return grant, session
 
     async def renew(self, session: Session, authorization: object, connection: HTTPConnection, audit: Audit) -> None:
         """Have a session go on with a fresh token.
@@ -109,7 +121,13 @@ class Authentication:
 
 
 def _address_of(connection: HTTPConnection) -> str | None:
-    return connection.client.host if connection.client else None
+    """The network address that it comes from; ``None`` if a proxy says something that is none."""
+    host = connection.client.host if connection.client else ""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])  # the zone may be any text
+    except ValueError:
+        return None
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def _bearer(authorization: object) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from routiq_gql.viewer import Viewer
+from routiq_gql.viewer import Right, Viewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,14 +14,20 @@ class Credentials:
     Attributes:
         viewer: Who asks; the address is not known here.
         expires_at: Until when the token holds; ``None``: until it is revoked.
+        source: By what its authenticator finds the token again; empty if it keeps no tokens.
     """
 
     viewer: Viewer
     expires_at: datetime | None = None
+    source: str = ""
 
 
 class Authenticator(Protocol):
     """One way to tell who has a token."""
+
+    @property
+    def authority(self) -> str:
+        """A name for whose tokens are accepted; tokens derived from those of another authority are refused."""
 
     async def authenticate(self, token: str) -> Credentials:
         """Who has this token.
@@ -32,8 +38,12 @@ class Authenticator(Protocol):
             IssuerAway: That can't be told at the moment.
         """
 
-    def is_revoked(self, credentials: Credentials) -> bool:
-        """Whether a token that was accepted would be refused now, its time apart."""
+    def rights_now(self, credentials: Credentials) -> frozenset[Right] | None:
+        """The rights of a token that was accepted, as of now; ``None`` once it is revoked. Its time is not checked.
+
+        Raises:
+            SettingsError: That can't be read at the moment.
+        """
 
     async def close(self) -> None:
         """End what runs."""

@@ -8,14 +8,16 @@ from routiq_gql.api.auth.credentials import Credentials
 from routiq_gql.api.auth.roles import RoleTable
 from routiq_gql.errors import SettingsError, Unauthenticated
 from routiq_gql.settings import Settings
-from routiq_gql.token_file import TokenFile
-from routiq_gql.viewer import Viewer
+from routiq_gql.token_file import TokenEntry, TokenFile
+from routiq_gql.viewer import Right, Viewer
 
 log = structlog.get_logger(__name__)
 
 
 class FileTokens:
     """Accepts the tokens of ``ROUTIQ_TOKENS_FILE``."""
+
+    authority = "token"
 
     def __init__(self, settings: Settings) -> None:
         if not settings.tokens_file:
@@ -34,14 +36,21 @@ class FileTokens:
         if entry is None:
             raise Unauthenticated("This token is none that is accepted here.", may_be_mended=False)
         rights = self._roles.rights_of(entry.roles)
-        return Credentials(Viewer(entry.organization_id, rights, f"token:{entry.id}"))
+        return Credentials(Viewer(entry.organization_id, rights, f"token:{entry.id}"), source=_source_of(entry))
 
-    def is_revoked(self, credentials: Credentials) -> bool:
-        """See ``Authenticator``."""
-        try:
-            return credentials.viewer.subject not in {f"token:{entry.id}" for entry in self._file.entries()}
-        except SettingsError:  # nobody gets in now, but those inside may stay until the file is mended
-            return False
+    def rights_now(self, credentials: Credentials) -> frozenset[Right] | None:
+        """See ``Authenticator``. A line that names another token or organization than before has replaced the token."""
+        entry = self._file.entry(credentials.source.partition(".")[0])
+        if entry is None or _source_of(entry) != credentials.source:
+            return None
+        if entry.organization_id != credentials.viewer.organization_id:
+            return None
+        return self._roles.rights_of(entry.roles)
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+def _source_of(entry: TokenEntry) -> str:
+    """The id and part of the digest: of 256 random bits, nothing can be learnt from it."""
+    return f"{entry.id}.{entry.digest[:16]}"

@@ -1,6 +1,6 @@
 """``ROUTIQ_AUTH=jwt``: tokens that an issuer such as Clerk has signed, checked with its public keys."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
@@ -9,11 +9,12 @@ from routiq_gql.api.auth.claims import check_party, organization_of, roles_of, s
 from routiq_gql.api.auth.credentials import Credentials
 from routiq_gql.api.auth.roles import RoleTable
 from routiq_gql.api.auth.session import LEEWAY
+from routiq_gql.clock import utc_now
 from routiq_gql.errors import SettingsError, Unauthenticated
 from routiq_gql.jwks import KeySet
 from routiq_gql.settings import Settings
 from routiq_gql.supervision import SupervisedTask
-from routiq_gql.viewer import Viewer
+from routiq_gql.viewer import Right, Viewer
 
 ALGORITHMS = ("RS256", "ES256")
 """Asymmetric ones only: with a shared secret, whoever can check a token could make one."""
@@ -37,6 +38,7 @@ class IssuedTokens:
         self._issuer = settings.jwt_issuer
         self._audience = settings.jwt_audience or None
         self._parties = settings.jwt_authorized_parties
+        self._longest = timedelta(seconds=settings.max_token_lifetime)
         self._roles = RoleTable(settings)
         self._keys = KeySet(settings.jwt_jwks_url or f"{settings.jwt_issuer.rstrip('/')}/.well-known/jwks.json")
 
@@ -44,13 +46,19 @@ class IssuedTokens:
         """See ``Authenticator``."""
         claims = await self._verified(token)
         check_party(claims, self._parties)
+        expires_at = _time(claims["exp"])
+        self._check_lifetime(expires_at, _time(claims["iat"]) if "iat" in claims else None)
         viewer = Viewer(organization_of(claims), self._roles.rights_of(roles_of(claims)), subject_of(claims))
-        return Credentials(viewer, _time(claims["exp"]))
+        return Credentials(viewer, expires_at)
 
-    def is_revoked(self, credentials: Credentials) -> bool:
-        """Issued tokens end by their time alone."""
-        del credentials
-        return False
+    @property
+    def authority(self) -> str:
+        """See ``Authenticator``."""
+        return f"jwt {self._issuer}"
+
+    def rights_now(self, credentials: Credentials) -> frozenset[Right] | None:
+        """Issued tokens end by their time alone, and other rights come with a fresh token."""
+        return credentials.viewer.rights
 
     @property
     def supervised(self) -> tuple[SupervisedTask, ...]:
@@ -61,11 +69,22 @@ class IssuedTokens:
         """End what runs."""
         await self._keys.close()
 
+    def _check_lifetime(self, expires_at: datetime, issued_at: datetime | None) -> None:
+        """Raise if the token is good for longer than the setting allows, whether it has an ``iat`` or not."""
+        if expires_at - utc_now() > self._longest + LEEWAY or (
+            issued_at is not None and expires_at - issued_at > self._longest
+        ):
+            raise Unauthenticated(
+                "This token lives too long: ROUTIQ_MAX_TOKEN_LIFETIME allows "
+                f"{self._longest // timedelta(seconds=1)} s. Have its issuer make shorter ones.",
+                may_be_mended=False,
+            )
+
     async def _verified(self, token: str) -> dict[str, Any]:
         """The claims of a token with a good signature, from the issuer, and within its time."""
         try:
             header = jwt.get_unverified_header(token)
-        except jwt.InvalidTokenError:
+        except (jwt.InvalidTokenError, ValueError, RecursionError):
             raise Unauthenticated(_NOT_OURS, may_be_mended=False) from None
         algorithm, key_id = header.get("alg"), header.get("kid")
         if algorithm not in ALGORITHMS or not isinstance(key_id, str) or _KEYS_BY_HEADER & header.keys():

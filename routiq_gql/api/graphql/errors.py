@@ -3,7 +3,6 @@
 An extension rather than Strawberry's exception handlers, which don't cover subscriptions.
 """
 
-import re
 from collections.abc import Mapping
 
 from graphql import FieldNode, GraphQLError, StringValueNode, VariableNode
@@ -13,11 +12,13 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 
 from routiq_gql.api.errors import OUTCOMES, code_of, internal_sentence, log_fault
 from routiq_gql.errors import RoutiqError
+from routiq_gql.viewer import SYNC_ID
 
 REQUEST_ERRORS = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
 """What Strawberry raises about a request that has nothing to execute."""
 
-_SYNC_ID = re.compile(r"sync_[A-Za-z0-9_-]{1,96}")
+MAX_MESSAGE_CHARACTERS = 1_000
+"""What is longer repeats a value that the client sent, and is cut."""
 
 
 class CodedErrors(MaskErrors):
@@ -59,7 +60,7 @@ class CodedErrors(MaskErrors):
                     value = argument.value.value
                 elif isinstance(argument.value, VariableNode):
                     value = (self.execution_context.variables or {}).get(argument.value.name.value)
-                if isinstance(value, str) and _SYNC_ID.fullmatch(value):
+                if isinstance(value, str) and SYNC_ID.fullmatch(value):
                     return value
         return None
 
@@ -88,10 +89,16 @@ def _cause(error: GraphQLError) -> BaseException | None:
 
 def _copy(error: GraphQLError, message: str, extensions: Mapping[str, object]) -> GraphQLError:
     return GraphQLError(
-        message,
+        _readable(message),
         nodes=error.nodes,
         source=error.source,
         positions=error.positions,
         path=error.path,
         extensions=dict(extensions),
     )
+
+
+def _readable(message: str) -> str:
+    """The message as every client can read it: not too long, and with ``?`` for what UTF-8 can't express."""
+    shown = message if len(message) <= MAX_MESSAGE_CHARACTERS else f"{message[: MAX_MESSAGE_CHARACTERS - 1]}…"
+    return shown.encode("utf-8", "replace").decode()

@@ -1,7 +1,8 @@
 """GraphiQL for browsers that open ``/graphql``: our page around the files that npm's ``graphiql`` ships.
 
 ``make graphiql`` puts these into ``graphiql/assets``; they are part of a built package and never committed. Where they
-are missing there is no page, and the caller shows Strawberry's, which loads the same files from a public server.
+are missing the caller shows Strawberry's page, which loads the same files from a public server. With authentication on
+foreign scripts would be given tokens, so the answer then says how to install the files.
 """
 
 import html
@@ -9,8 +10,10 @@ from pathlib import Path
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse
+from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
+
+from routiq_gql.api.errors import problem
 
 OURS = Path(__file__).parent / "graphiql"
 ASSETS = OURS / "assets"
@@ -30,6 +33,10 @@ _POLICY = "; ".join(
         "frame-ancestors 'none'",
     ]
 )
+_NOT_INSTALLED = (
+    "GraphiQL's files are missing on this server, and with authentication on they are not loaded from elsewhere. "
+    "Install them with `make graphiql`, or hide GraphiQL with ROUTIQ_GRAPHIQL=false."
+)
 _CACHE_SECONDS = 3600  # what is loaded once an hour need not have its version in its name
 
 
@@ -42,10 +49,14 @@ def graphiql_page(default_organization: str | None) -> HTMLResponse | None:
     headers = {
         "Cache-Control": "no-cache",
         "Content-Security-Policy": _POLICY,
-        "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
     }
     return HTMLResponse(filled, headers=headers)
+
+
+def how_to_install() -> Response:
+    """The answer where the files are missing and may not be loaded from elsewhere."""
+    return problem(404, "GRAPHIQL_NOT_INSTALLED", "GraphiQL is not installed", _NOT_INSTALLED)
 
 
 def graphiql_routes() -> list[Route]:
@@ -58,5 +69,5 @@ async def _file(request: Request) -> FileResponse:
     path = OURS / name if name == "start.js" else ASSETS / name
     if name not in {"start.js", *ASSET_NAMES} or not path.is_file():
         raise HTTPException(404)
-    headers = {"Cache-Control": f"max-age={_CACHE_SECONDS}", "X-Content-Type-Options": "nosniff"}
+    headers = {"Cache-Control": f"max-age={_CACHE_SECONDS}"}
     return FileResponse(path, headers=headers)

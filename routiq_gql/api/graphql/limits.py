@@ -19,8 +19,13 @@ from graphql import (
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
+    get_operation_ast,
 )
 from strawberry.extensions import ParserCache, ValidationCache
+
+from routiq_gql.api.graphql.cost import operation_cost
+from routiq_gql.api.graphql.documents import DOCUMENTS
+from routiq_gql.api.graphql.literals import too_long_a_number
 
 MAX_QUERY_CHARACTERS = 65_536
 """Of one document; what takes longer to read than a thousand tokens should is comments, commas or one long string."""
@@ -32,16 +37,25 @@ MAX_ALIASES = 50
 MAX_ROOT_FIELDS = 20
 MAX_DIRECTIVES = 50
 
-REMEMBERED_DOCUMENTS = 100
-"""Parsed and validated documents kept, the last ones used: some megabytes at the most."""
+DEFAULT_MAX_COST = 1_100
+"""A page of ten syncs with the newest hundred lines of each costs 1,010, and has to be allowed."""
 
 
 class OperationLimits(ParserCache, ValidationCache):
-    """Parses and validates within the limits; a document that was seen lately is not parsed or validated again."""
+    """Parses and validates within the limits; a document that was seen lately is not parsed or validated again.
 
-    def __init__(self) -> None:
-        ParserCache.__init__(self, maxsize=REMEMBERED_DOCUMENTS)
-        ValidationCache.__init__(self, maxsize=REMEMBERED_DOCUMENTS)
+    The cost is computed each time, as variables decide it too.
+
+    Attributes:
+        cost: Of the operation, once it is validated.
+    """
+
+    def __init__(self, *, max_cost: int = DEFAULT_MAX_COST) -> None:
+        super().__init__()
+        self._max_cost = max_cost
+        self.cost = 0
+        self.cached_parse_document = DOCUMENTS.parse
+        self.cached_validate_document = DOCUMENTS.validate
 
     def on_operation(self) -> Iterator[None]:
         self.execution_context.parse_options["max_tokens"] = MAX_TOKENS
@@ -60,14 +74,34 @@ class OperationLimits(ParserCache, ValidationCache):
             if document is not None:
                 # Its public property falls back to the first operation, which Strawberry would then execute.
                 has_name = context._provided_operation_name is not None
-                excess = _excess_of(document) or (None if has_name else _doubt_of(document))
+                excess = (
+                    too_long_a_number(document) or _excess_of(document) or (None if has_name else _doubt_of(document))
+                )
         except RecursionError:  # a chain of fragments, each one level deeper
             excess = f"The operation has more levels than can be counted; {MAX_DEPTH} are allowed."
         if excess is None:
-            yield from super().on_validate()
-            return
-        context.pre_execution_errors = [GraphQLError(excess)]
+            context.pre_execution_errors = self.cached_validate_document(
+                context.schema._schema, document, context.validation_rules
+            )
+            if document is not None and not context.pre_execution_errors:
+                excess = self._excess_cost(document)
+        if excess is not None:
+            context.pre_execution_errors = [GraphQLError(excess)]
         yield
+
+    def _excess_cost(self, document: DocumentNode) -> str | None:
+        """Why the operation that is meant would be too expensive with its variables, as a sentence."""
+        context = self.execution_context
+        operation = get_operation_ast(document, context.operation_name)
+        if operation is None:
+            return None
+        self.cost = cost = operation_cost(context.schema._schema, document, operation, context.variables or {})
+        if cost <= self._max_cost:
+            return None
+        return (
+            f"The operation costs {cost:,}; {self._max_cost:,} is allowed. Each field with a limit costs that limit "
+            "times the limits of the fields around it. Ask for less at a time, or set lower limits."
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ the operation and not a first result.
 # mypy: disable-error-code="untyped-decorator"
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from datetime import datetime
 from typing import Annotated, Self
 
@@ -79,7 +79,8 @@ class StreamToken:
     token: str = strawberry.field(description="To be put into the address, and kept like a password.")
     sync_id: ID = strawberry.field(description="The sync.")
     expires_at: datetime = strawberry.field(
-        description="When it ends at the latest: after 24 hours. It ends with its sync if that is sooner."
+        description="When it ends at the latest: after 24 hours, or with the token that it was made with. "
+        "It ends with its sync if that is sooner."
     )
 
     @classmethod
@@ -133,7 +134,8 @@ class Mutation:
         "which can't send a header. It reads this sync and nothing else."
     )
     async def create_stream_token(self, info: Info, sync_id: SyncId) -> StreamToken:
-        return StreamToken.of(await info.context.stream_tokens.make(info.context.viewer, sync_id))
+        context = info.context
+        return StreamToken.of(await context.stream_tokens.make(context.viewer, sync_id, context.parent))
 
     @strawberry.mutation(
         description="Connect an organization to Cliniko, or exchange its API key for another one of the same account. "
@@ -178,7 +180,7 @@ class Subscription:
     )
     async def sync_progress(self, info: Info, sync_id: SyncId) -> AsyncGenerator[SyncStatus, None]:
         await _require_room(info.context, sync_id)
-        return _progress(info.context, sync_id)
+        return _progress(info, sync_id)
 
     @strawberry.subscription(
         description="A sync's log: every line once and in order, old ones first; completes after the sync's end."
@@ -186,7 +188,7 @@ class Subscription:
     async def sync_log(self, info: Info, sync_id: SyncId, after: After = UNSET) -> AsyncGenerator[SyncLogEntry, None]:
         await info.context.syncs.log(info.context.viewer, sync_id, after=given(after), limit=1)
         await _require_room(info.context, sync_id)
-        return _log(info.context, sync_id, given(after))
+        return _log(info, sync_id, given(after))
 
     @strawberry.subscription(
         description="An organization: its dashboard now, then after every change, whoever started the sync; "
@@ -195,7 +197,7 @@ class Subscription:
     async def dashboard_updated(self, info: Info, organization_id: OrganizationId) -> AsyncGenerator[Dashboard, None]:
         await info.context.syncs.dashboard(info.context.viewer, organization_id)
         info.context.syncs.subscriptions.require_room(organization_id)
-        return _dashboards(info.context, organization_id)
+        return _dashboards(info, organization_id)
 
 
 async def _require_room(context: Context, sync_id: str) -> None:
@@ -204,19 +206,30 @@ async def _require_room(context: Context, sync_id: str) -> None:
     context.syncs.subscriptions.require_room(sync.organization_id)
 
 
-async def _progress(context: Context, sync_id: str) -> AsyncGenerator[SyncStatus, None]:
-    async with aclosing(context.syncs.watch(context.viewer, sync_id)) as snapshots:
-        async for snapshot in snapshots:
-            yield SyncStatus.of(snapshot)
+def _results_are_shared(info: Info) -> AbstractContextManager[None]:
+    """Entered by the stream of each subscription, so that what is shared lasts as long as its subscribers."""
+    return info.context.shared_results.subscribed(info.operation, info.variable_values)
 
 
-async def _log(context: Context, sync_id: str, after: int | None) -> AsyncGenerator[SyncLogEntry, None]:
-    async with aclosing(context.syncs.watch_log(context.viewer, sync_id, after)) as lines:
-        async for line in lines:
-            yield SyncLogEntry.of(line)
+async def _progress(info: Info, sync_id: str) -> AsyncGenerator[SyncStatus, None]:
+    context = info.context
+    with _results_are_shared(info):
+        async with aclosing(context.syncs.watch(context.viewer, sync_id)) as snapshots:
+            async for snapshot in snapshots:
+                yield SyncStatus.of(snapshot)
 
 
-async def _dashboards(context: Context, organization_id: str) -> AsyncGenerator[Dashboard, None]:
-    async with aclosing(context.syncs.watch_dashboard(context.viewer, organization_id)) as dashboards:
-        async for dashboard in dashboards:
-            yield Dashboard.of(dashboard)
+async def _log(info: Info, sync_id: str, after: int | None) -> AsyncGenerator[SyncLogEntry, None]:
+    context = info.context
+    with _results_are_shared(info):
+        async with aclosing(context.syncs.watch_log(context.viewer, sync_id, after)) as lines:
+            async for line in lines:
+                yield SyncLogEntry.of(line)
+
+
+async def _dashboards(info: Info, organization_id: str) -> AsyncGenerator[Dashboard, None]:
+    context = info.context
+    with _results_are_shared(info):
+        async with aclosing(context.syncs.watch_dashboard(context.viewer, organization_id)) as dashboards:
+            async for dashboard in dashboards:
+                yield Dashboard.of(dashboard)

@@ -11,8 +11,9 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
+from routiq_gql.api.graphql.admitting import OperationAdmission
 from routiq_gql.api.graphql.errors import CodedErrors
-from routiq_gql.api.graphql.limits import OperationLimits
+from routiq_gql.api.graphql.limits import DEFAULT_MAX_COST
 from routiq_gql.api.graphql.operations import Mutation, Query, Subscription
 from routiq_gql.api.graphql.scalars import DATE_TIME
 from routiq_gql.api.graphql.sharing import SharingExecutor
@@ -33,15 +34,19 @@ class Schema(strawberry.Schema):
         del errors, execution_context
 
 
-def make_schema(*, introspection: bool = True) -> Schema:
-    """The schema; without ``introspection``, clients can neither ask for its types nor guess them from errors."""
+def make_schema(*, introspection: bool = True, max_cost: int = DEFAULT_MAX_COST) -> Schema:
+    """The schema; without ``introspection``, clients can neither ask for its types nor guess them from errors.
+
+    Args:
+        max_cost: What one operation may cost; see ``cost.py``.
+    """
     return Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         extensions=[
             partial(CodedErrors, hide_suggestions=not introspection),
-            OperationLimits,
+            partial(OperationAdmission, max_cost=max_cost),
             *([] if introspection else [DisableIntrospection]),
         ],
         execution_context_class=SharingExecutor,

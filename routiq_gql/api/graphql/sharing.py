@@ -2,92 +2,213 @@
 
 Everybody keeps an own subscription, with own checks and at an own pace; shared is only what an event looks like to
 those for whom it must look alike: same document, operation, variables, organization and rights. A result with errors
-is kept for nobody who comes later.
+is never shared later. Results are dropped with the last subscriber, and there is a limit on their bytes.
 """
 
 import asyncio
+import sys
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass, field
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, cast
 
-from graphql import ExecutionResult, OperationDefinitionNode, OperationType
+from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from routiq_gql.errors import TookTooLong
 from routiq_gql.viewer import Viewer
+
+if TYPE_CHECKING:
+    from routiq_gql.api.graphql.context import Context
 
 REMEMBERED_OPERATIONS = 1_000
 """Distinct subscriptions whose newest event is kept; with more of them, events are executed more than once."""
+MAX_SHARED_BYTES = 16 * 1024 * 1024
+"""Encoded results kept at a time, which is some 8,000 dashboards; their data takes up to four times as much besides."""
+MAX_RESULT_BYTES = MAX_SHARED_BYTES // 16
+"""A larger result is not kept, so that a few of them can't displace all others."""
+
+Encode = Callable[[object], str | bytes]
 
 
 class SharedData(dict[str, Any]):
-    """The ``data`` of a result that several are sent, with its JSON once somebody has encoded it."""
+    """The ``data`` of a result that may be sent to several.
 
-    encoded: str | None = None
+    Attributes:
+        encoded: The JSON of a payload with these data and nothing else.
+    """
+
+    def __init__(self, data: Mapping[str, Any], encoded: str) -> None:
+        super().__init__(data)
+        self.encoded = encoded
+
+
+@dataclass(slots=True)
+class _Open:
+    """An operation with the same variables that at least one subscriber has open."""
+
+    operation: OperationDefinitionNode  # kept, so that no other operation gets its number
+    subscribers: int = 0
+    sights: set[Hashable] = field(default_factory=set)
 
 
 @dataclass(slots=True)
 class _Shown:
-    operation: OperationDefinitionNode  # kept, so that no other one gets its number
     event: object
     result: "ExecutionResult | asyncio.Future[ExecutionResult]"
+    bytes: int = 0
 
 
 class SharedResults:
-    """What the newest event of each distinct subscription looks like; one for all sockets and streams of a process."""
+    """What the newest event of each distinct subscription looks like; one for all sockets and streams of a process.
 
-    def __init__(self) -> None:
-        self._newest: OrderedDict[Hashable, _Shown] = OrderedDict()
+    Attributes:
+        bytes: Encoded results kept at the moment.
+    """
+
+    def __init__(self, encode: Encode) -> None:
+        self._encode = encode
+        self._open: dict[Hashable, _Open] = {}
+        self._newest: OrderedDict[tuple[Hashable, Hashable], _Shown] = OrderedDict()
+        self.bytes = 0
+
+    def __len__(self) -> int:
+        """How many results are kept, those still being executed included."""
+        return len(self._newest)
+
+    @contextmanager
+    def subscribed(self, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Iterator[None]:
+        """Share the results of this operation while the block runs, which is as long as its subscription is open."""
+        key = _key(operation, variables)
+        opened = self._open.setdefault(key, _Open(operation))
+        opened.subscribers += 1
+        try:
+            yield
+        finally:
+            opened.subscribers -= 1
+            if not opened.subscribers:
+                del self._open[key]
+                for sight in opened.sights:
+                    self._drop((key, sight))
 
     def result_of(
-        self, key: Hashable, operation: OperationDefinitionNode, event: object, execute: Callable[[], Any]
+        self,
+        operation: OperationDefinitionNode,
+        variables: Mapping[str, Any],
+        sight: Hashable,
+        event: object,
+        execute: Callable[[], Any],
     ) -> ExecutionResult | Awaitable[ExecutionResult]:
-        """The result of ``event``, from ``execute`` unless an equal event was executed last under this key."""
+        """The result of ``event``, from ``execute`` unless an equal event was executed last for the same sight.
+
+        Args:
+            sight: What decides what the subscriber sees; see ``_sight_of``.
+        """
+        operation_key = _key(operation, variables)
+        opened = self._open.get(operation_key)
+        if opened is None:
+            result: ExecutionResult | Awaitable[ExecutionResult] = execute()
+            return result
+        key = operation_key, sight
         shown = self._newest.get(key)
         if shown is None or shown.event != event:
-            result = execute()
-            if isinstance(result, ExecutionResult):
-                result = _shareable(result)
-            else:
-                # A task of its own: whoever asked first may leave before it is done.
-                result = asyncio.ensure_future(_awaited(result))
-            shown = self._newest[key] = _Shown(operation, event, result)
-            if len(self._newest) > REMEMBERED_OPERATIONS:
-                self._newest.popitem(last=False)
-        self._newest.move_to_end(key)
-        if isinstance(shown.result, ExecutionResult):
-            if shown.result.errors:
-                del self._newest[key]
-            return shown.result
-        return self._finished(key, shown)
+            self._drop(key, cancel=False)  # others may still wait for the earlier event
+            opened.sights.add(sight)
+            shown = self._execute(key, event, execute)
+        if key in self._newest:
+            self._newest.move_to_end(key)
+        return shown.result if isinstance(shown.result, ExecutionResult) else asyncio.shield(shown.result)
 
-    async def _finished(self, key: Hashable, shown: _Shown) -> ExecutionResult:
-        has_failed = True
-        try:
-            result = await asyncio.shield(cast("asyncio.Future[ExecutionResult]", shown.result))
-            has_failed = bool(result.errors)
-        except asyncio.CancelledError:  # of this one only
-            has_failed = False
-            raise
-        finally:
-            if has_failed and self._newest.get(key) is shown:
-                del self._newest[key]
-        return result
+    def _execute(self, key: tuple[Hashable, Hashable], event: object, execute: Callable[[], Any]) -> _Shown:
+        result = execute()
+        if isinstance(result, ExecutionResult):
+            shown = _Shown(event, self._shareable(result))
+            if not result.errors:
+                self._newest[key] = shown
+                self._weigh(key, shown)
+        else:
+            # A task of its own, as the subscriber that asked first may leave before it is done.
+            task = asyncio.ensure_future(self._awaited(result))
+            shown = self._newest[key] = _Shown(event, task)
+            task.add_done_callback(lambda _done: self._settle(key, shown, task))
+        if len(self._newest) > REMEMBERED_OPERATIONS:
+            self._forget(next(iter(self._newest)))
+        return shown
+
+    def _settle(self, key: tuple[Hashable, Hashable], shown: _Shown, task: "asyncio.Future[ExecutionResult]") -> None:
+        if task.cancelled() or task.exception() is not None or task.result().errors:
+            if self._newest.get(key) is shown:
+                self._forget(key)
+            return
+        shown.result = task.result()
+        if self._newest.get(key) is shown:
+            self._weigh(key, shown)
+
+    def _weigh(self, key: tuple[Hashable, Hashable], shown: _Shown) -> None:
+        """Count what is kept, and keep less where that is too much."""
+        data = shown.result.data if isinstance(shown.result, ExecutionResult) else None
+        shown.bytes = sys.getsizeof(data.encoded) if isinstance(data, SharedData) else 0
+        self.bytes += shown.bytes
+        if shown.bytes > MAX_RESULT_BYTES:
+            self._forget(key)
+        while self.bytes > MAX_SHARED_BYTES:
+            self._forget(next(iter(self._newest)))
+
+    def _drop(self, key: tuple[Hashable, Hashable], *, cancel: bool = True) -> None:
+        shown = self._newest.get(key)
+        if shown is not None:
+            self._forget(key)
+            if cancel and isinstance(shown.result, asyncio.Future):
+                shown.result.cancel()
+
+    def _forget(self, key: tuple[Hashable, Hashable]) -> None:
+        self.bytes -= self._newest.pop(key).bytes
+
+    async def _awaited(self, result: Awaitable[ExecutionResult]) -> ExecutionResult:
+        return self._shareable(await result)
+
+    def _shareable(self, result: ExecutionResult) -> ExecutionResult:
+        if result.data is None or result.errors:
+            return result
+        return ExecutionResult(SharedData(result.data, _text(self._encode({"data": result.data}))))
 
 
 class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Executes queries and mutations as ever, and events of subscriptions through the context's ``SharedResults``."""
+    """Executes events of subscriptions through the context's ``SharedResults``, and everything within its limits.
+
+    Queries and events end at the time limit; mutations are executed to their end.
+    """
 
     def execute_operation(self, serially: bool | None = None) -> Any:
-        execute = super().execute_operation
-        if self.operation.operation is not OperationType.SUBSCRIPTION:
-            return execute(serially)
-        key = (id(self.operation), repr(self.variable_values.coerced), _sight_of(self.context_value.viewer))
-        results: SharedResults = self.context_value.shared_results
-        return results.result_of(key, self.operation, self.root_value, lambda: execute(serially))
+        context: Context = self.context_value
+        if self.operation.operation is OperationType.QUERY:
+            execute = super().execute_operation
+            return _in_time(lambda: execute(serially), context.admission.reading(context.bucket, context.cost))
+        if self.operation.operation is OperationType.MUTATION:
+            result = super().execute_operation(serially)
+            if context.turn is None or not self.is_awaitable(result):
+                return result
+            return context.admission.to_its_end(result, context.turn)
+        return context.shared_results.result_of(
+            self.operation,
+            self.variable_values.coerced,
+            _sight_of(context.reader),
+            self.root_value,
+            lambda: self._execute_event(serially),
+        )
+
+    def _execute_event(self, serially: bool | None) -> Any:
+        context: Context = self.context_value
+        self.context_value = context.for_operation(context.bucket)
+        result = super().execute_operation(serially)
+        if not self.is_awaitable(result):
+            return result
+        return _in_time(lambda: result, context.admission.watching(context.bucket))
 
 
-def next_frame(message: Mapping[str, Any], encode: Callable[[object], str | bytes]) -> str | None:
+def next_frame(message: Mapping[str, Any], encode: Encode) -> str | None:
     """A ``next`` message of ``graphql-transport-ws`` with shared data, encoded; ``None`` for any other message."""
     payload = message.get("payload")
     if message.get("type") != "next" or not isinstance(payload, dict) or payload.keys() != {"data"}:
@@ -95,17 +216,20 @@ def next_frame(message: Mapping[str, Any], encode: Callable[[object], str | byte
     data = payload["data"]
     if not isinstance(data, SharedData):
         return None
-    if data.encoded is None:
-        data.encoded = _text(encode(payload))
     return f'{{"id":{_text(encode(message["id"]))},"type":"next","payload":{data.encoded}}}'
 
 
-async def _awaited(result: Awaitable[ExecutionResult]) -> ExecutionResult:
-    return _shareable(await result)
+async def _in_time(execute: Callable[[], Any], limit: AbstractAsyncContextManager[None]) -> ExecutionResult:
+    try:
+        async with limit:
+            result = execute()
+            return cast(ExecutionResult, await result if isawaitable(result) else result)
+    except TookTooLong as error:
+        return ExecutionResult(None, [GraphQLError(error.message, original_error=error)])
 
 
-def _shareable(result: ExecutionResult) -> ExecutionResult:
-    return ExecutionResult(SharedData(result.data)) if result.data is not None and not result.errors else result
+def _key(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Hashable:
+    return id(operation), repr(variables)
 
 
 def _sight_of(viewer: Viewer) -> Hashable:

@@ -7,7 +7,7 @@ Source: graphql-ws, PROTOCOL.md.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ from graphql import GraphQLError
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
-from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.http.exceptions import NonTextMessageReceived, WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
     ConnectionInitMessage,
@@ -30,17 +30,18 @@ from routiq_gql.api.callers import authentication_of, runtime_of
 from routiq_gql.api.errors import log_fault, sentence_for_client
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, TOO_LONG_A_DOCUMENT
+from routiq_gql.api.graphql.messages import problem_of
 from routiq_gql.api.graphql.sharing import next_frame
-from routiq_gql.api.streams import abort_connection
+from routiq_gql.api.graphql.socket_limit import OpenSockets
+from routiq_gql.api.json_text import UnreadableJson, read_json
+from routiq_gql.api.streams import abort_connection, keep_connection
 from routiq_gql.errors import Forbidden, RoutiqError, Unauthenticated
 from routiq_gql.sync.audit import Audit
 
 MAX_REASON_BYTES = 123
 """What a close frame has room for. Source: RFC 6455, 5.5."""
 
-INVALID_MESSAGE = "Invalid message"
-
-CLOSE_UNAUTHORIZED, CLOSE_FORBIDDEN, CLOSE_TRY_AGAIN_LATER = 4401, 4403, 1013
+CLOSE_BAD_REQUEST, CLOSE_UNAUTHORIZED, CLOSE_FORBIDDEN, CLOSE_TRY_AGAIN_LATER = 4400, 4401, 4403, 1013
 """Source: graphql-ws, PROTOCOL.md and its client's list of codes that it does not retry; RFC 6455 and IANA for 1013."""
 
 MAX_OPERATIONS = 50
@@ -61,6 +62,19 @@ class SocketAdapter(ASGIWebSocketAdapter):
         self._send_timeout: float = view.settings.send_timeout
         self._is_stalled = False
 
+    async def iter_json(self, *, ignore_parsing_errors: bool = False) -> AsyncGenerator[object, None]:
+        del ignore_parsing_errors
+        with suppress(WebSocketDisconnect):
+            while self.ws.application_state is not WebSocketState.DISCONNECTED:
+                try:
+                    message = read_json(await self.ws.receive_text())
+                except KeyError:
+                    raise NonTextMessageReceived from None
+                except UnreadableJson as error:
+                    await self.close(CLOSE_BAD_REQUEST, f"Invalid message: it {error.reason}")
+                    return
+                yield message
+
     async def send_json(self, message: Mapping[str, object]) -> None:
         if self._is_stalled or self.ws.application_state is not WebSocketState.CONNECTED:
             raise WebSocketDisconnected
@@ -77,8 +91,10 @@ class SocketAdapter(ASGIWebSocketAdapter):
 
     async def close(self, code: int, reason: str) -> None:
         if not self._is_stalled and self.ws.application_state is WebSocketState.CONNECTED:
+            fitting = reason.encode("utf-8", "replace")[:MAX_REASON_BYTES].decode(errors="ignore")
             async with self._within_patience():
-                await super().close(code, reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore"))
+                with suppress(WebSocketDisconnect):  # the connection is gone already
+                    await super().close(code, fitting)
 
     @asynccontextmanager
     async def _within_patience(self) -> AsyncIterator[None]:
@@ -101,6 +117,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     """One socket with all its operations."""
 
     _ending: asyncio.Task[None] | None = None
+    _counted_for: str | None = None  # the organization
 
     async def handle(self) -> None:
         patience = cast(SocketAdapter, self.websocket).patience
@@ -113,11 +130,14 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         finally:
             if self._ending is not None:
                 self._ending.cancel()
+            if self._counted_for is not None:
+                self._open_sockets.remove(self._counted_for)
 
     async def handle_message(self, message: Message) -> None:
         # The annotation is a hope: this is whatever the client sent.
-        if not isinstance(message, dict) or not _has_valid_members(message):
-            await self.handle_invalid_message(INVALID_MESSAGE)
+        problem = problem_of(message)
+        if problem is not None:
+            await self.handle_invalid_message(problem)
             return
         await super().handle_message(message)
 
@@ -126,7 +146,11 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         if isinstance(payload, dict | None) and not self.connection_init_received:
             payload, authorization = _without_authorization(payload or {})
             try:
-                self.context.session = await self._authentication.session_of(authorization, *self._asking)
+                if authorization is None:  # programs that can set headers may send it in the handshake
+                    authorization = self._authentication.authorization_of(self._asking[0])
+                session = await self._authentication.session_of(authorization, *self._asking)
+                self._count(session.viewer.organization_id)
+                self.context.session = session
             except RoutiqError as error:
                 await self._refuse(error)
                 return
@@ -146,6 +170,17 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
                     await self._refuse(error, is_renewal=True)
                     return
         await self.send_message({"type": "pong", "payload": payload} if payload else {"type": "pong"})
+
+    def _count(self, organization_id: str | None) -> None:
+        """Take one of the organization's places, and one that is not given away."""
+        if organization_id is not None and self._counted_for is None:
+            self._open_sockets.add(organization_id)
+            self._counted_for = organization_id
+        keep_connection(cast(SocketAdapter, self.websocket).ws.scope)
+
+    @property
+    def _open_sockets(self) -> OpenSockets:
+        return cast(OpenSockets, cast(Any, self.view).open_sockets)
 
     @property
     def _authentication(self) -> Authentication:
@@ -173,9 +208,6 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await self.websocket.close(CLOSE_FORBIDDEN, await session.until_over())
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
-        if not _is_valid_request(message["payload"]):
-            await self.handle_invalid_message(INVALID_MESSAGE)
-            return
         excess = self._excess_of(message)
         if excess is not None and self.connection_acknowledged:
             await self.send_message({"id": message["id"], "type": "error", "payload": [excess.formatted]})
@@ -201,26 +233,10 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
 
 def _without_authorization(payload: Mapping[str, object]) -> tuple[dict[str, object], object]:
-    """The payload without the token, which is kept nowhere and sent back to nobody, and what the token is behind."""
+    """The payload without the token, which is kept nowhere and never sent back, and what the token is behind.
+
+    That is ``None`` if the payload brings none, and not a token if it brings several.
+    """
     rest = {name: value for name, value in payload.items() if name.lower() != "authorization"}
     given = [value for name, value in payload.items() if name.lower() == "authorization"]
-    return rest, given[0] if len(given) == 1 else None
-
-
-def _has_valid_members(message: Mapping[str, object]) -> bool:
-    kind, operation_id = message.get("type"), message.get("id")
-    if kind == "subscribe" or kind == "complete":
-        return isinstance(operation_id, str) and operation_id != ""
-    if kind == "ping" or kind == "pong":
-        return isinstance(message.get("payload"), dict | None)
-    return isinstance(kind, str)
-
-
-def _is_valid_request(payload: object) -> bool:
-    return (
-        isinstance(payload, dict)
-        and isinstance(payload.get("query"), str)
-        and isinstance(payload.get("operationName"), str | None)
-        and isinstance(payload.get("variables"), dict | None)
-        and isinstance(payload.get("extensions"), dict | None)
-    )
+    return rest, given[0] if len(given) == 1 else "" if given else None

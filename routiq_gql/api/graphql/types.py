@@ -15,6 +15,7 @@ from strawberry import ID, UNSET
 from routiq_gql.api.graphql.context import Info
 from routiq_gql.api.graphql.enums import LogLevel, SyncFailureCode, SyncMode, SyncState, SyncStep, WaitingFor
 from routiq_gql.sync import progress
+from routiq_gql.sync.log_requests import LogRequest
 from routiq_gql.sync.progress import TOTAL_STEPS
 
 After = Annotated[
@@ -114,8 +115,7 @@ class SyncStatus:
 
     @strawberry.field(description="Its log in ascending order: the newest lines, or those behind `after`.")
     async def log(self, info: Info, after: After = UNSET, limit: LogLimit = 100) -> list[SyncLogEntry]:
-        context = info.context
-        lines = await context.syncs.log(context.viewer, self.sync_id, after=given(after), limit=limit)
+        lines = await info.context.loader.load(LogRequest(self.sync_id, given(after), limit))
         return [SyncLogEntry.of(line) for line in lines]
 
     @classmethod

@@ -4,21 +4,21 @@ Hosts and origins are the guard's business. Over HTTP an answer is JSON, an even
 prefers; errors of the request are JSON too.
 """
 
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
-from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from cross_web import AsyncHTTPRequestAdapter, HTTPException, StarletteRequestAdapter
 from graphql import GraphQLError
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.http.base import BaseRequestProtocol
 from strawberry.http.streaming import MultipartSubscriptionTransport, SSETransport
+from strawberry.http.types import QueryParams
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.subscriptions import (
     GRAPHQL_SSE_PROTOCOL,
@@ -29,17 +29,27 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from routiq_gql.api.admission import RETRY_AFTER_SECONDS, Admission, BodyFirst, while_connected
 from routiq_gql.api.callers import runtime_of, session_of
 from routiq_gql.api.errors import OUTCOMES, code_of, headers_of, sentence_for_client
-from routiq_gql.api.graphql.accepting import GRAPHQL_JSON, prefers_event_stream, prefers_graphql_json, prefers_html
+from routiq_gql.api.graphql.accepting import (
+    GRAPHQL_JSON,
+    media_type_of,
+    prefers_event_stream,
+    prefers_graphql_json,
+    prefers_html,
+    prefers_multipart,
+)
 from routiq_gql.api.graphql.body import BodyTooLarge, limited
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.errors import coded_error
-from routiq_gql.api.graphql.ide import graphiql_page
+from routiq_gql.api.graphql.ide import graphiql_page, how_to_install
 from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, TOO_LONG_A_DOCUMENT
 from routiq_gql.api.graphql.schema import make_schema
 from routiq_gql.api.graphql.sharing import SharedResults
+from routiq_gql.api.graphql.socket_limit import OpenSockets
 from routiq_gql.api.graphql.sockets import SocketAdapter, SocketHandler
+from routiq_gql.api.json_text import JsonResponse, UnreadableJson, read_json
 from routiq_gql.api.streams import LINE_END, StreamResponse
 from routiq_gql.errors import RoutiqError
 from routiq_gql.settings import Settings
@@ -47,6 +57,9 @@ from routiq_gql.settings import Settings
 CONNECTION_INIT_SECONDS = 5
 """How long a new socket may wait with ``connection_init``."""
 
+
+JSON_PARAMETERS = ("variables", "extensions")
+"""Of a GET request. Source: GraphQL over HTTP, "Request Parameters"."""
 
 NEEDS_A_STREAM = (
     "A subscription needs an answer that stays open: a websocket with the protocol graphql-transport-ws at this "
@@ -67,12 +80,33 @@ class EventStreamTransport(SSETransport):
         return super().encode_comment(comment).replace("\r\n", LINE_END)
 
 
-class Answer(JSONResponse):
-    """A complete answer to an operation, as ``application/json``, which has status 200 whatever the outcome."""
+class MultipartTransport(MultipartSubscriptionTransport):
+    """Multipart subscriptions, for clients that ask for them."""
+
+    def accepts(self, accept: str) -> bool:
+        return prefers_multipart(accept)
+
+
+class RequestAdapter(StarletteRequestAdapter):
+    """Strawberry's, with a content type that is a media type and nothing else."""
+
+    @property
+    def content_type(self) -> str:
+        return media_type_of(self.headers.get("content-type", ""))
+
+
+class Answer(JsonResponse):
+    """A complete answer to an operation, as ``application/json``, which has status 200 whatever the outcome.
+
+    Except for an operation that was refused as too many are being executed: that says when to try again.
+    """
 
     def __init__(self, content: Any) -> None:
         super().__init__(content, headers={"Cache-Control": "no-store"})
         self._was_executed = "data" in content
+        if not self._was_executed and _code_of_first_error(content) == "RATE_LIMITED":
+            self.status_code = OUTCOMES["RATE_LIMITED"].http_status
+            self.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
 
     def become_graphql_json(self) -> None:
         """Change to the media type in which a request that can't be executed has status 400.
@@ -80,23 +114,25 @@ class Answer(JSONResponse):
         Source: GraphQL over HTTP, "application/graphql-response+json".
         """
         self.headers["Content-Type"] = f"{GRAPHQL_JSON}; charset=utf-8"
-        self.status_code = 200 if self._was_executed else 400
+        if not self._was_executed and self.status_code == 200:
+            self.status_code = 400
 
 
 class GraphQLDoor(GraphQL[Context, None]):
     """``/graphql`` for every transport."""
 
+    request_adapter_class = RequestAdapter
     websocket_adapter_class = SocketAdapter
     graphql_transport_ws_handler_class = SocketHandler
     stream_transport_classes_by_protocol = {  # noqa: RUF012 - as declared by the base class
         GRAPHQL_SSE_PROTOCOL: EventStreamTransport,
-        MULTIPART_SUBSCRIPTION_PROTOCOL: MultipartSubscriptionTransport,
+        MULTIPART_SUBSCRIPTION_PROTOCOL: MultipartTransport,
     }
 
-    def __init__(self, settings: Settings, *, default_organization: str | None = None) -> None:
+    def __init__(self, settings: Settings, admission: Admission, *, default_organization: str | None = None) -> None:
         self.settings = settings
         super().__init__(
-            make_schema(introspection=settings.introspection),
+            make_schema(introspection=settings.introspection, max_cost=settings.max_operation_cost),
             graphql_ide="graphiql" if settings.graphiql else None,
             subscription_protocols=(
                 GRAPHQL_TRANSPORT_WS_PROTOCOL,
@@ -105,17 +141,20 @@ class GraphQLDoor(GraphQL[Context, None]):
             ),
             connection_init_wait_timeout=timedelta(seconds=CONNECTION_INIT_SECONDS),
         )
+        self._admission = admission
         self._default_organization = default_organization
-        self._shared_results = SharedResults()
+        self._shared_results = SharedResults(self.encode_json)
+        self.open_sockets = OpenSockets(settings.most_sockets)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await self.run(WebSocket(scope, receive=receive, send=send))
             return
-        request = Request(scope, receive=limited(Request(scope), receive))
+        parts = BodyFirst(receive, has_body=scope["method"] == "POST")
+        request = Request(scope, receive=limited(Request(scope), parts.body))
         response: Response
         try:
-            response = await self.run(request)
+            response = await while_connected(parts.news, self.run(request))
         except HTTPException as error:
             response = _refusal(*_status_and_reason(error))
         except BodyTooLarge as error:
@@ -139,6 +178,7 @@ class GraphQLDoor(GraphQL[Context, None]):
             session,
             self._shared_results,
             connection_params={},
+            admission=self._admission,
         )
 
     def is_websocket_origin_allowed(self, request: WebSocket, origin: str) -> bool:
@@ -153,19 +193,23 @@ class GraphQLDoor(GraphQL[Context, None]):
         )
 
     async def render_graphql_ide(self, request: Request) -> Response:
-        return graphiql_page(self._default_organization) or await super().render_graphql_ide(request)
-
-    def decode_json(self, data: str | bytes) -> object:
-        try:
-            return json.loads(data)
-        except (RecursionError, UnicodeDecodeError) as error:
-            raise json.JSONDecodeError("Not readable", "", 0) from error
+        page = graphiql_page(self._default_organization)
+        if page is None and self.settings.auth != "off":
+            return how_to_install()
+        return page or await super().render_graphql_ide(request)
 
     def parse_json(self, data: str | bytes) -> Any:
-        value = super().parse_json(data)
-        if isinstance(data, bytes) and not isinstance(value, dict | list):  # a body; parameters come as text
+        body = _read("The request body", data)
+        if not isinstance(body, dict | list):
             raise HTTPException(400, "The request body must be a JSON object.")
-        return value
+        return body
+
+    def parse_query_params(self, params: QueryParams) -> dict[str, Any]:
+        given: dict[str, Any] = dict(params)
+        for name in JSON_PARAMETERS:
+            if given.get(name):
+                given[name] = _read(f"The parameter “{name}”", given[name])
+        return given
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
         data = await super().parse_http_body(request)
@@ -215,6 +259,18 @@ async def _encoded(stream: Callable[[], AsyncIterator[str]]) -> AsyncGenerator[b
         await pieces.aclose()  # type: ignore[attr-defined]
 
 
+def _code_of_first_error(content: Any) -> str | None:
+    errors = content.get("errors") or [{}]
+    return cast("str | None", errors[0].get("extensions", {}).get("code"))
+
+
+def _read(what: str, data: str | bytes) -> Any:
+    try:
+        return read_json(data)
+    except UnreadableJson as error:
+        raise HTTPException(400, f"{what} {error.reason}.") from None
+
+
 def _accept(headers: Mapping[str, str]) -> str:
     return next((value for name, value in headers.items() if name.lower() == "accept"), "")
 
@@ -231,16 +287,16 @@ def _status_and_reason(error: HTTPException) -> tuple[int, str]:
     return error.status_code, error.reason
 
 
-def _told(error: RoutiqError) -> JSONResponse:
+def _told(error: RoutiqError) -> JsonResponse:
     """The answer to a request that was refused before anything of it was executed: nobody knows who asks."""
     outcome = OUTCOMES[code_of(error)]
     message = sentence_for_client(error, path="/graphql")
     content = {"errors": [{"message": message, "extensions": {"code": outcome.graphql_code}}]}
-    return JSONResponse(content, status_code=outcome.http_status, headers=headers_of(error))
+    return JsonResponse(content, status_code=outcome.http_status, headers=headers_of(error))
 
 
-def _refusal(status: int, reason: str) -> JSONResponse:
+def _refusal(status: int, reason: str) -> JsonResponse:
     error = coded_error(GraphQLError(reason))
-    return JSONResponse(
+    return JsonResponse(
         {"errors": [error.formatted]}, status_code=status, headers={"Allow": "GET, POST"} if status == 405 else None
     )

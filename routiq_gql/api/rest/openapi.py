@@ -29,6 +29,7 @@ def _operation(name: str, summary: str, parameters: list[Json], answer: str, *, 
                 "description": SCHEMAS[answer]["description"],
                 "content": {"application/json": {"schema": ref(answer)}},
             },
+            **BUSY,
             **problems,
         },
     }
@@ -44,12 +45,17 @@ UNAUTHENTICATED = {
     | {"headers": {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "`Bearer`."}}}
 }
 _RETRY_AFTER = {"Retry-After": {"schema": number("Seconds to wait."), "description": "Seconds to wait."}}
+BUSY = {
+    "429": _problem("As many operations of the organization are being executed as there may be; try again soon.")
+    | {"headers": _RETRY_AFTER},
+    "503": _problem("It took too long and was stopped, or the database can't be used; try again later."),
+}
 TOO_MANY_STREAMS = {
     "429": _problem("As many streams of the organization are open as there may be; try again later.")
     | {"headers": _RETRY_AFTER}
 }
 TOO_MANY_STARTS = {
-    "429": _problem("As many syncs of the organization were started within a minute as may be; try again later.")
+    "429": _problem("As many syncs of the organization were started, or operations are executed, as may be; try later.")
     | {"headers": _RETRY_AFTER}
 }
 EVENT: Json = {

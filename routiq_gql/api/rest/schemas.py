@@ -51,7 +51,9 @@ ORGANIZATION_ID = text(
     pattern="^[A-Za-z0-9_-]{1,64}$",
     examples=["org_2xwHiNrj68eaRUlX10anlXGvzX7"],
 )
-SYNC_ID = text("The sync.", examples=["sync_org_2xwHiNrj68eaRUlX10anlXGvzX7_20241222_143022"])
+SYNC_ID = text(
+    "The sync.", pattern="^sync_[A-Za-z0-9_-]{1,96}$", examples=["sync_org_2xwHiNrj68eaRUlX10anlXGvzX7_20241222_143022"]
+)
 STATUS = text("Where the sync stands. A cancelled sync is failed with the failure code CANCELLED.", enum=STATUSES)
 MODE = text("How much is read from Cliniko.", enum=[mode.value for mode in SyncMode])
 STARTED_AT = _time("When the sync was started.")

@@ -15,8 +15,8 @@ from sse_starlette import ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
-from routiq_gql.api.auth import Credentials, Session
-from routiq_gql.api.callers import grant_of, session_of, syncs_of
+from routiq_gql.api.admission import bucket_of
+from routiq_gql.api.callers import admission_of, grant_of, session_of, syncs_of
 from routiq_gql.api.rest.render import log_json, status_json
 from routiq_gql.api.streams import LINE_END, StreamResponse
 from routiq_gql.errors import BadInput
@@ -27,6 +27,9 @@ from routiq_gql.viewer import Viewer
 
 RETRY_MILLISECONDS = 3000
 """How long a client waits before it reconnects."""
+
+LAST_EVENT_ID_PARAMETER = "lastEventId"
+"""How event-source-polyfill resumes, as it sends no header of its own across origins."""
 
 _EVENT_ID = re.compile(r"(\d{1,9})\.(\d{1,9})", re.ASCII)
 
@@ -44,11 +47,13 @@ NOTHING_SEEN = Position(0, 0)
 async def stream(request: Request) -> Response:
     """The open answer, 204 for a client that has seen the end, or an error before anything was sent."""
     service = syncs_of(request)
-    grant = grant_of(request, request.query_params.get("token"))
-    session = Session(Credentials(grant.viewer, grant.expires_at)) if grant else await session_of(request)
+    token = request.query_params.get("token")
+    grant, session = (None, await session_of(request)) if token is None else grant_of(request, token)
     viewer = session.viewer
     seen = _seen(request)
-    sync = await service.status(viewer, request.path_params["sync_id"])
+    sync_id = request.path_params["sync_id"]
+    async with admission_of(request).watching(bucket_of(viewer, sync_id)):
+        sync = await service.status(viewer, sync_id)
     if grant is not None:
         grant.require_valid_for(sync)
     if seen.version > sync.version or seen.seq > sync.last_log_seq:
@@ -71,9 +76,11 @@ def _seen(request: Request) -> Position:
     Raises:
         BadInput: ``?after=`` is no event id.
     """
-    # A reconnecting browser repeats the address with its old ``after``; what it has seen since is in the header.
-    if header := _position(request.headers.get("last-event-id", "")):
-        return header
+    # A reconnecting browser repeats the address with its old ``after``; the header, or the parameter that
+    # event-source-polyfill sends instead of it, holds what the browser has seen since.
+    resumed = request.headers.get("last-event-id") or request.query_params.get(LAST_EVENT_ID_PARAMETER, "")
+    if position := _position(resumed):
+        return position
     after = request.query_params.get("after", "")
     position = _position(after) if after else NOTHING_SEEN
     if position is None:

@@ -1,9 +1,9 @@
 """The documented REST routes, except the stream: each reads its parameters, calls the service, and renders."""
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 
-from routiq_gql.api.callers import syncs_of, viewer_of
+from routiq_gql.api.callers import asked, changed, syncs_of
+from routiq_gql.api.json_text import JsonResponse
 from routiq_gql.api.rest.render import dashboard_json, history_json, status_json, status_word
 from routiq_gql.errors import BadInput
 from routiq_gql.sync.progress import SyncState
@@ -11,9 +11,10 @@ from routiq_gql.sync.progress import SyncState
 DEFAULT_LIMIT = 10
 
 
-async def start(request: Request) -> JSONResponse:
+async def start(request: Request) -> JsonResponse:
     """``POST /start/{organization_id}``"""
-    started = await syncs_of(request).start(await viewer_of(request), request.path_params["organization_id"])
+    organization_id = request.path_params["organization_id"]
+    started = await changed(request, organization_id, lambda viewer: syncs_of(request).start(viewer, organization_id))
     return _uncached(
         {
             "message": started.message,
@@ -24,34 +25,42 @@ async def start(request: Request) -> JSONResponse:
     )
 
 
-async def status(request: Request) -> JSONResponse:
+async def status(request: Request) -> JsonResponse:
     """``GET /status/{sync_id}``"""
+    sync_id = request.path_params["sync_id"]
     return _uncached(
-        status_json(await syncs_of(request).status(await viewer_of(request), request.path_params["sync_id"]))
+        status_json(await asked(request, sync_id, lambda viewer: syncs_of(request).status(viewer, sync_id)))
     )
 
 
-async def dashboard(request: Request) -> JSONResponse:
+async def dashboard(request: Request) -> JsonResponse:
     """``GET /dashboard/{organization_id}``"""
     organization_id = request.path_params["organization_id"]
-    return _uncached(dashboard_json(await syncs_of(request).dashboard(await viewer_of(request), organization_id)))
+    seen = await asked(request, organization_id, lambda viewer: syncs_of(request).dashboard(viewer, organization_id))
+    return _uncached(dashboard_json(seen))
 
 
-async def history(request: Request) -> JSONResponse:
+async def history(request: Request) -> JsonResponse:
     """``GET /history/{organization_id}?limit=10&after=&status=``"""
-    page = await syncs_of(request).history(
-        await viewer_of(request),
-        request.path_params["organization_id"],
-        limit=_limit(request.query_params.get("limit")),
-        after=request.query_params.get("after") or None,
-        outcomes=_outcomes(request.query_params.get("status")),
+    organization_id = request.path_params["organization_id"]
+    page = await asked(
+        request,
+        organization_id,
+        lambda viewer: syncs_of(request).history(
+            viewer,
+            organization_id,
+            limit=_limit(request.query_params.get("limit")),
+            after=request.query_params.get("after") or None,
+            outcomes=_outcomes(request.query_params.get("status")),
+        ),
     )
     return _uncached(history_json(page))
 
 
-async def cancel(request: Request) -> JSONResponse:
+async def cancel(request: Request) -> JsonResponse:
     """``DELETE /cancel/{sync_id}``"""
-    cancelled = await syncs_of(request).cancel(await viewer_of(request), request.path_params["sync_id"])
+    sync_id = request.path_params["sync_id"]
+    cancelled = await changed(request, sync_id, lambda viewer: syncs_of(request).cancel(viewer, sync_id))
     return _uncached(
         {
             "message": cancelled.message,
@@ -80,5 +89,5 @@ def _outcomes(text: str | None) -> tuple[SyncState, ...]:
     return (SyncState(text),)
 
 
-def _uncached(content: dict[str, object]) -> JSONResponse:
-    return JSONResponse(content, headers={"Cache-Control": "no-store"})
+def _uncached(content: dict[str, object]) -> JsonResponse:
+    return JsonResponse(content, headers={"Cache-Control": "no-store"})

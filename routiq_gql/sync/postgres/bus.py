@@ -7,10 +7,10 @@ times a second. Being told is for speed: every two seconds, and after a listener
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import aclosing, suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from uuid import uuid4
 
 import psycopg
@@ -26,6 +26,7 @@ from routiq_gql.sync.postgres.jobs import conninfo
 from routiq_gql.sync.postgres.notifier import CHANNEL, Notifier
 from routiq_gql.sync.progress import SyncSnapshot
 from routiq_gql.sync.store import snapshot_of
+from routiq_gql.sync.topics import DashboardTopic, SyncTopic, Topic
 
 FLUSH_SECONDS = 0.1
 POLL_SECONDS = 2.0
@@ -149,8 +150,8 @@ class PostgresBus(InProcessBus):
         if told["from"] == self._origin:
             return
         for key, version, sync_id, organization_id in told["news"]:
-            is_watched = sync_id in self._subscriptions or organization_id in self._subscriptions
-            if is_watched and version > self._versions.get(key, 0):
+            topics = SyncTopic(key, sync_id, organization_id), DashboardTopic(organization_id)
+            if any(topic in self._subscriptions for topic in topics) and version > self._versions.get(key, 0):
                 self._heard.add(key)
         if self._heard:
             self._read_wanted.set()
@@ -172,17 +173,20 @@ class PostgresBus(InProcessBus):
             self._versions.clear()
             return
         try:
-            await self._read_rows(_watched(self._subscriptions) if everything else SYNC.c.key.in_(heard))
+            read = await self._read_rows(_watched(self._subscriptions) if everything else SYNC.c.key.in_(heard))
+            if everything:  # of syncs that nothing watches any more, no end is read
+                self._versions = {key: self._versions[key] for key in read & self._versions.keys()}
         except Exception:
             self._want_all()
             raise
 
-    async def _read_rows(self, condition: ColumnElement[bool]) -> None:
+    async def _read_rows(self, condition: ColumnElement[bool]) -> set[int]:
         async with self._database.reading() as connection:
             rows = (await connection.execute(select(SYNC).where(condition))).all()
         for row in rows:
             if row.version > self._versions.get(row.key, 0):
                 self._tell(snapshot_of(row))
+        return {row.key for row in rows}
 
 
 def payloads_of(origin: str, news: Iterable[News], stops: Iterable[int]) -> Iterator[str]:
@@ -199,7 +203,8 @@ def payloads_of(origin: str, news: Iterable[News], stops: Iterable[int]) -> Iter
     yield json.dumps({"from": origin, "news": part, "stop": stop})
 
 
-def _watched(subscriptions: dict[str, Any]) -> ColumnElement[bool]:
-    """Those watched by their id, and those running in organizations that are watched."""
-    topics = list(subscriptions)
-    return or_(SYNC.c.sync_id.in_(topics), SYNC.c.organization_id.in_(topics) & SYNC.c.completed_at.is_(None))
+def _watched(topics: Collection[Topic]) -> ColumnElement[bool]:
+    """The syncs that are watched themselves, and those running in organizations that are watched."""
+    keys = [topic.key for topic in topics if isinstance(topic, SyncTopic)]
+    organizations = [topic.organization_id for topic in topics if isinstance(topic, DashboardTopic)]
+    return or_(SYNC.c.key.in_(keys), SYNC.c.organization_id.in_(organizations) & SYNC.c.completed_at.is_(None))

@@ -143,6 +143,21 @@ async def lock_stalled(connection: AsyncConnection, own_worker_id: int | None) -
     return list((await connection.execute(text(query), {"own": own_worker_id})).scalars())
 
 
+async def correct_future_times(connection: AsyncConnection) -> None:
+    """Set times to now that were written while a clock was ahead, the server's or a worker's.
+
+    A dead worker would otherwise count as alive, and a job that rests for a moment would rest, until that time has
+    come. A live worker overwrites its own at once.
+    """
+    heartbeats = (
+        "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE last_heartbeat > now() + interval '10 s'"
+    )
+    await connection.execute(text(heartbeats))
+    rests = "UPDATE procrastinate_jobs SET scheduled_at = now() WHERE status = 'todo' AND queue_name = :queue"
+    rests += " AND scheduled_at > now() + interval '1 hour'"  # far longer than any sync rests
+    await connection.execute(text(rests), {"queue": QUEUE})
+
+
 async def syncs_without_job(connection: AsyncConnection) -> list[int]:
     """Keys of active syncs that nobody runs and nobody will."""
     query = """

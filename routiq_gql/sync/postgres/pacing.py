@@ -1,4 +1,7 @@
-"""One pace for an API key in all processes: its next turn is a row, taken with one statement by the server's clock."""
+"""One pace for an API key in all processes: its next turn is a row, taken with one statement by the server's clock.
+
+A time that is far ahead was written while that clock was ahead, and counts as now: the key would wait for it otherwise.
+"""
 
 from datetime import timedelta
 
@@ -7,17 +10,26 @@ from sqlalchemy import Interval, bindparam, text
 from routiq_gql.cliniko import BURST, OnWait, Pacer, PacerRegistry, rate_limit_message, wait_openly
 from routiq_gql.database.engine import Database
 
+LONGEST_AHEAD = "interval '30 minutes'"
+"""More than any wait: a hold takes 90 s at most, and some hundred requests may queue behind it."""
+
+
+def _sane(column: str) -> str:
+    return f"CASE WHEN {column} > clock_timestamp() + {LONGEST_AHEAD} THEN clock_timestamp() ELSE {column} END"
+
+
 _TAKE = text(
-    "INSERT INTO key_paces AS pace (key_digest, turn_at, free_at, held_until) "
+    "INSERT INTO key_paces AS pace (key_digest, turn_at, free_at, held_until) "  # noqa: S608
     "VALUES (:digest, clock_timestamp() + :hold, clock_timestamp() + :hold + :interval, clock_timestamp() + :hold) "
     "ON CONFLICT (key_digest) DO UPDATE SET "
-    "turn_at = greatest(clock_timestamp(), pace.held_until, pace.free_at - :early), "
-    "free_at = greatest(clock_timestamp(), pace.held_until, pace.free_at) + :interval "
+    f"turn_at = greatest(clock_timestamp(), {_sane('pace.held_until')}, {_sane('pace.free_at')} - :early), "
+    f"free_at = greatest(clock_timestamp(), {_sane('pace.held_until')}, {_sane('pace.free_at')}) + :interval, "
+    f"held_until = {_sane('pace.held_until')} "
     "RETURNING extract(epoch FROM turn_at - clock_timestamp())::float"
 ).bindparams(*(bindparam(name, type_=Interval) for name in ("hold", "interval", "early")))
 _HOLD = text(
-    "UPDATE key_paces AS pace SET held_until = greatest(held_until, clock_timestamp() + :hold), "
-    "free_at = greatest(free_at, clock_timestamp() + :hold + :early) WHERE key_digest = :digest"
+    f"UPDATE key_paces AS pace SET held_until = greatest({_sane('held_until')}, clock_timestamp() + :hold), "  # noqa: S608
+    f"free_at = greatest({_sane('free_at')}, clock_timestamp() + :hold + :early) WHERE key_digest = :digest"
 ).bindparams(*(bindparam(name, type_=Interval) for name in ("hold", "early")))
 _IS_HELD = text("SELECT held_until > clock_timestamp() FROM key_paces WHERE key_digest = :digest")
 
@@ -45,6 +57,7 @@ class SharedPacer(Pacer):
     def hold(self, seconds: float) -> None:
         # Written with the next turn, which whoever was told to hold takes at once.
         self._unwritten_hold = max(self._unwritten_hold, seconds)
+        super().hold(seconds)  # for as long as this object is to be kept
 
     async def _take(self) -> float:
         early = self._step * (BURST - 1)

@@ -94,6 +94,7 @@ class Patrol:
             has_lock = await connection.execute(text("SELECT pg_try_advisory_xact_lock(:number)"), {"number": LOCK})
             if not has_lock.scalar_one():
                 return
+            await jobs.correct_future_times(connection)
             stalled = await jobs.lock_stalled(connection, worker_id)
             await jobs.put_back(connection, stalled)
             lost = await jobs.syncs_without_job(connection)

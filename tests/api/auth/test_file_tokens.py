@@ -1,5 +1,6 @@
 """Tokens that an operator makes: who has one gets in, until it is revoked."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import httpx
 import pytest
 
 from routiq_gql.api.auth import session
+from routiq_gql.errors import SettingsError
 from routiq_gql.settings import Settings
 from routiq_gql.token_file import TokenFile
 from tests.api.auth.issuing import OURS, THEIRS, bearer
@@ -92,6 +94,36 @@ async def test_a_file_that_can_t_be_read_lets_nobody_in(guarded: Server, tokens:
         assert (await socket.receive())["type"] == "pong"
         (tmp_path / "tokens").write_text(good)
         assert (await _answer(guarded, token)).status_code == 200
+
+
+async def test_a_file_that_others_may_write_is_refused_while_running(
+    guarded: Server, tokens: TokenFile, tmp_path: Path
+):
+    """It is refused from the moment its mode is wrong; who is inside stays, and all is well once it is mended."""
+    _, token = tokens.add(OURS)
+    async with open_socket(guarded, init=False) as socket:
+        await socket.init(payload=bearer(token))
+        for mode in (0o660, 0o606):
+            (tmp_path / "tokens").chmod(mode)
+            answer = await _answer(guarded, token)
+            assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL")
+            await socket.send({"type": "ping"})
+            assert (await socket.receive())["type"] == "pong"
+        (tmp_path / "tokens").chmod(0o600)
+        assert (await _answer(guarded, token)).status_code == 200
+
+
+def test_a_file_of_another_user_is_refused(tokens: TokenFile, monkeypatch: pytest.MonkeyPatch):
+    """Its owner could let people in; root may, as root may do everything."""
+    tokens.add(OURS)
+    owner = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    if owner == 0:
+        assert tokens.entries()
+        monkeypatch.setattr(os, "geteuid", lambda: 0)
+        os.chown(tokens._path, 12345, -1)
+    with pytest.raises(SettingsError, match="belongs to another user"):
+        tokens.entries()
 
 
 def test_the_file_gives_no_token_away(tokens: TokenFile, tmp_path: Path):

@@ -111,6 +111,82 @@ async def test_known_keys_stay_good_while_the_issuer_is_away(
     assert await _status(guarded, issuer.token(OURS)) == 200
 
 
+@pytest.mark.parametrize("answer", [None, Response(status_code=404), Response("<html>", media_type="text/html")])
+async def test_no_key_is_good_for_ever_while_the_issuer_is_away(
+    guarded: Server, issuer_server: IssuerServer, monkeypatch: pytest.MonkeyPatch, answer: Response | None
+):
+    """A day after the issuer was last heard, tokens can't be told any more, until it is back; the server is ready."""
+    token = issuer_server.issuer.token(OURS)
+    assert await _status(guarded, token) == 200
+    monkeypatch.setattr(jwks, "REFRESH_SECONDS", 0)
+    monkeypatch.setattr(jwks, "UNCONFIRMED_SECONDS", 0)
+    monkeypatch.setattr(jwks, "RETRY_SECONDS", 0)
+    if answer is None:
+        await issuer_server.stop()
+    else:
+        issuer_server.answer = answer
+    for _ in range(2):
+        assert await _status(guarded, token) == 503
+    assert (await guarded.http.get("/readyz")).status_code == 200
+    if answer is None:
+        await issuer_server.start()
+    issuer_server.answer = None
+    monkeypatch.setattr(jwks, "UNCONFIRMED_SECONDS", 3600)
+    assert await _status(guarded, token) == 200
+
+
+async def test_a_server_without_requests_for_a_day_asks_its_issuer_first(guarded: Server, issuer: Issuer):
+    """Keys that are old only because there was nothing to check are fetched before the first answer."""
+    assert await _status(guarded, issuer.token(OURS)) == 200
+    old = issuer.token(OURS)
+    issuer.rotate()
+    keys = guarded.app.state.authentication._authenticator._keys
+    keys._fetched_at -= 2 * jwks.UNCONFIRMED_SECONDS
+    keys._tried_at -= 2 * jwks.UNCONFIRMED_SECONDS
+    assert await _status(guarded, issuer.token(OURS)) == 200
+    assert await _status(guarded, old) == 401
+
+
+A_DAY = 24 * 3600
+
+
+@pytest.mark.parametrize(
+    ("claims", "accepted"),
+    [
+        ({"lifetime": A_DAY}, True),
+        ({"lifetime": A_DAY + 60}, False),
+        ({"lifetime": 10 * 365 * A_DAY}, False),
+        ({"lifetime": A_DAY, "iat": None}, True),
+        ({"lifetime": 10 * 365 * A_DAY, "iat": None}, False),
+        ({"lifetime": 60, "iat": 1_000_000_000}, False),
+        ({"lifetime": 60, "iat": "soon"}, False),
+    ],
+    ids=["a day", "longer", "ten years", "iat missing", "ten years, iat missing", "nearly over", "no time"],
+)
+async def test_a_token_may_not_live_too_long(guarded: Server, issuer: Issuer, claims: dict[str, Any], accepted: bool):
+    """A token that was stolen ends within a day, whatever its issuer was set to."""
+    lifetime = claims.pop("lifetime")
+    token = issuer.token(OURS, lifetime_seconds=lifetime, claims=claims)
+    assert await _status(guarded, token) == (200 if accepted else 401)
+    if not accepted:
+        async with open_socket(guarded, init=False) as socket:
+            await socket.send({"type": "connection_init", "payload": bearer(token)})
+            assert (await socket.closed())[0] == 4401
+
+
+async def test_how_long_a_token_may_live_is_a_setting(settings: Settings, issuer: Issuer):
+    """The refusal names it, also where a close frame has little room."""
+    async with Server(jwt_settings(settings, issuer, max_token_lifetime=600)) as server:
+        assert await _status(server, issuer.token(OURS, lifetime_seconds=600)) == 200
+        token = issuer.token(OURS, lifetime_seconds=700)
+        answer = await server.http.get(DASHBOARD, headers=bearer(token))
+        assert (answer.status_code, answer.json()["code"]) == (401, "UNAUTHENTICATED")
+        assert "ROUTIQ_MAX_TOKEN_LIFETIME allows 600 s" in answer.json()["detail"]
+        async with open_socket(server, init=False) as socket:
+            await socket.send({"type": "connection_init", "payload": bearer(token)})
+            assert await socket.closed() == (4401, answer.json()["detail"])
+
+
 async def test_keys_that_were_withdrawn_go_in_time(guarded: Server, issuer: Issuer, monkeypatch: pytest.MonkeyPatch):
     """They are fetched anew every now and then, while nobody waits for it."""
     old = issuer.token(OURS)
@@ -206,6 +282,28 @@ async def test_a_socket_may_send_its_token_in_any_case(guarded: Server, issuer: 
         await socket.init(payload={"authorization": f"bearer {issuer.token(OURS)}", "more": 1})
         await socket.subscribe(UPDATES, id=OURS)
         assert (await socket.receive())["type"] == "next"
+
+
+async def test_a_program_may_send_its_token_in_the_handshake(guarded: Server, issuer: Issuer):
+    """One in ``connection_init`` wins, whatever the handshake says, and a bad one there is refused."""
+    good, bad = bearer(issuer.token(OURS)), bearer("garbage")
+    for handshake, payload in ((good, None), (good, {}), (good, {"more": 1}), (bad, good), ({}, good)):
+        async with open_socket(guarded, init=False, additional_headers=handshake) as socket:
+            await socket.init(**({} if payload is None else {"payload": payload}))
+            await socket.subscribe(UPDATES, id=OURS)
+            assert (await socket.receive())["type"] == "next"
+    for handshake, payload in (
+        (bad, {}),
+        (good, bad),
+        (good, {"authorization": ""}),
+        (good, {**good, "authorization": 1}),
+    ):
+        async with open_socket(guarded, init=False, additional_headers=handshake) as socket:
+            await socket.send({"type": "connection_init", "payload": payload})
+            assert (await socket.closed())[0] == 4401
+    async with open_socket(guarded, init=False, additional_headers=good) as socket:
+        await socket.subscribe(UPDATES, id=OURS)
+        assert (await socket.closed())[0] == 4401, "the protocol begins with connection_init all the same"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 from routiq_gql.api.graphql import ide
 from routiq_gql.settings import Settings
+from routiq_gql.token_file import TokenFile
 from tests.api.serving import Server
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -53,6 +54,19 @@ async def test_without_its_files_the_page_is_strawberrys(bare_server: Server, as
     assert "content-security-policy" not in page.headers
     kept.rename(assets / "graphiql.min.css")
     assert "Strawberry" not in (await bare_server.http.get("/graphql", headers=BROWSER)).text
+
+
+async def test_no_foreign_script_is_given_tokens(settings: Settings, assets: Path):
+    """With authentication on, a page without its files is a sentence, and nothing is loaded from a public server."""
+    (assets / "graphiql.min.css").unlink()
+    tokens = assets.parent / "tokens"
+    _, token = TokenFile(tokens).add("org_1")
+    values = {"auth": "token", "tokens_file": str(tokens), "allowed_hosts": ("127.0.0.1",)}
+    async with Server(settings.model_copy(update=values)) as server:
+        page = await server.http.get("/graphql", headers={**BROWSER, "Authorization": f"Bearer {token}"})
+    assert page.status_code == 404
+    assert "make graphiql" in page.json()["detail"]
+    assert "<script" not in page.text
 
 
 async def test_switched_off_there_is_no_page_and_no_file(settings: Settings, assets: Path):

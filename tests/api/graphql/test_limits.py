@@ -1,20 +1,24 @@
 """How much one client may ask for: refused at once with a sentence, while everybody else is served."""
 
 import asyncio
+import gc
+import tracemalloc
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import httpx
 import pytest
 
+from routiq_gql.api.graphql import documents
 from routiq_gql.api.graphql.body import MAX_BODY_BYTES
+from routiq_gql.api.graphql.documents import BYTES_PER_TOKEN, REMEMBERED_DOCUMENTS, Documents
 from routiq_gql.api.graphql.limits import (
     MAX_ALIASES,
     MAX_DEPTH,
     MAX_DIRECTIVES,
     MAX_QUERY_CHARACTERS,
     MAX_ROOT_FIELDS,
-    REMEMBERED_DOCUMENTS,
-    OperationLimits,
 )
 from routiq_gql.api.graphql.sockets import MAX_OPERATIONS
 from routiq_gql.server import MAX_FRAME_BYTES
@@ -152,15 +156,63 @@ async def test_subscriptions_to_one_organization_are_limited(settings: Settings)
         assert (await server.until_ended(sync_id))["status"] == "failed"  # it has no connection
 
 
-async def test_documents_are_remembered_and_forgotten(bare_server: Server):
-    """The same operation is parsed once; a thousand different ones don't pile up."""
-    cache = OperationLimits().cached_parse_document
-    cache.cache_clear()
+async def test_documents_are_remembered_and_forgotten(bare_server: Server, monkeypatch: pytest.MonkeyPatch):
+    """The same operation is parsed and validated once; a thousand different ones don't pile up."""
+    done: Counter[str] = Counter()
+
+    def counted(name: str) -> Callable[..., Any]:
+        work = getattr(documents, name)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            done[name] += 1
+            return work(*arguments, **options)
+
+        return call
+
+    for name in ("parse", "validate_document"):
+        monkeypatch.setattr(documents, name, counted(name))
     for _ in range(3):
-        await bare_server.ask("query Same { __typename }")
-    assert (cache.cache_info().misses, cache.cache_info().hits) == (1, 2)
+        assert await bare_server.ask("query Same { __typename }") == {"data": {"__typename": "Query"}}
+    assert done == {"parse": 1, "validate_document": 1}
+    for _ in range(2):
+        assert "errors" in await bare_server.ask("query Wrong { nothing }")
+    assert done == {"parse": 2, "validate_document": 3}, "errors are not kept"
     await asyncio.gather(*(bare_server.ask(f"query Q{number} {{ __typename }}") for number in range(150)))
-    assert cache.cache_info().currsize == REMEMBERED_DOCUMENTS
+    assert len(documents.DOCUMENTS) == REMEMBERED_DOCUMENTS
+    await bare_server.ask("query Same { __typename }")
+    assert done["parse"] == 153
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{" + "a " * 990 + "}",
+        "{a" + "@a" * 480 + "}",
+        "{" + "a(b:1)" * 160 + "}",
+        "{" + "...{a}" * 240 + "}",
+        "#\n" * 990 + "{a}",
+        '{a(b:"' + "\U0001f600" * 10_000 + '")}',
+        "," * 10_000 + "{a}",
+    ],
+    ids=["fields", "directives", "arguments", "fragments", "comments", "a long string", "commas"],
+)
+def test_what_documents_take_is_estimated_from_above(text: str, monkeypatch: pytest.MonkeyPatch):
+    """Of whatever shape a document is, it takes no more memory than is counted for it, and the sum has an end."""
+    kept = Documents()
+    tracemalloc.start()
+    try:
+        for number in range(3):
+            kept.parse(f"{text}#{number}", max_tokens=1_000)
+        gc.collect()
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken <= kept.bytes + 3 * 10 * BYTES_PER_TOKEN, "and a little for the dictionary"
+    monkeypatch.setattr(documents, "MAX_DOCUMENT_BYTES", 2 * kept.bytes)
+    for number in range(10):
+        kept.parse(f"{text}#{number}", max_tokens=1_000)
+        assert kept.bytes <= documents.MAX_DOCUMENT_BYTES
+    assert 5 <= len(kept) <= 6
 
 
 async def test_the_schema_can_be_kept_private(

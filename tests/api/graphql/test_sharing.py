@@ -1,15 +1,24 @@
 """What many are shown of the same event is executed and encoded once, and only among those who may see the same."""
 
 import asyncio
+import gc
 import json
+import weakref
 from collections import Counter
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
-from graphql import ExecutionResult, GraphQLError, parse
+from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, parse
 
-from routiq_gql.api.graphql.sharing import SharedResults, SharingExecutor, StrawberryGraphQLCoreExecutionContext
+from routiq_gql.api.graphql import sharing
+from routiq_gql.api.graphql.sharing import (
+    SharedData,
+    SharedResults,
+    SharingExecutor,
+    StrawberryGraphQLCoreExecutionContext,
+)
 from routiq_gql.emulator import Issuer
 from routiq_gql.sync.service import SyncService
 from tests.api.auth.conftest import guarded, issuer, issuer_server  # noqa: F401 - the server that asks for tokens
@@ -37,6 +46,11 @@ def executions(monkeypatch: pytest.MonkeyPatch) -> Executions:
 
     monkeypatch.setattr(StrawberryGraphQLCoreExecutionContext, "execute_operation", counted)
     return executed
+
+
+def _shared(server: Server) -> SharedResults:
+    (door,) = {route.endpoint for route in server.app.routes if getattr(route, "path", "") == "/graphql"}
+    return door._shared_results
 
 
 async def _sockets(stack: AsyncExitStack, server: Server, count: int, **options: Any) -> list[Socket]:
@@ -115,7 +129,7 @@ async def test_other_operations_get_their_own(server: Server, executions: Execut
         {"id", "version"},
         {"id"},
     ]
-    assert len(executions) == 4, "the last two of the five are like earlier ones, and one more has an alias"
+    assert len(executions) == 6, "none has the result of another one, and none is kept after its subscriber"
 
 
 async def test_whoever_leaves_first_takes_nothing_away(
@@ -124,14 +138,14 @@ async def test_whoever_leaves_first_takes_nothing_away(
     """The one for whom a slow field is read goes away; the others still get what was being read."""
     sync_id = await server.start_sync()
     await server.until_ended(sync_id)
-    log, may_go_on, asked = SyncService.log, asyncio.Event(), Counter[str]()
+    logs, may_go_on, asked = SyncService.logs, asyncio.Event(), Counter[str]()
 
     async def slow(self: SyncService, *arguments: Any, **options: Any) -> Any:
         asked["log"] += 1
         await may_go_on.wait()
-        return await log(self, *arguments, **options)
+        return await logs(self, *arguments, **options)
 
-    monkeypatch.setattr(SyncService, "log", slow)
+    monkeypatch.setattr(SyncService, "logs", slow)
     async with open_socket(server) as other:
         async with open_socket(server) as first:
             await first.subscribe(WITH_LOG, id=sync_id)
@@ -150,7 +164,7 @@ async def test_an_error_is_kept_for_nobody(server: Server, monkeypatch: pytest.M
     sync_id = await server.start_sync()
     await server.until_ended(sync_id)
     with monkeypatch.context() as patched:
-        patched.setattr(SyncService, "log", lambda *_, **__: 1 / 0)
+        patched.setattr(SyncService, "logs", lambda *_, **__: 1 / 0)
         async with open_socket(server) as socket:
             await socket.subscribe(WITH_LOG, id=sync_id)
             (failed,) = await socket.results()
@@ -162,47 +176,197 @@ async def test_an_error_is_kept_for_nobody(server: Server, monkeypatch: pytest.M
     assert result["data"]["syncProgress"]["version"]
 
 
-def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch):
-    """Only the newest event of the operations used last is kept, and no error, even one that came at once."""
-    monkeypatch.setattr("routiq_gql.api.graphql.sharing.REMEMBERED_OPERATIONS", 2)
-    shared, executed = SharedResults(), []
+def _operation() -> OperationDefinitionNode:
     (operation,) = parse("subscription { syncProgress }").definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    return operation
 
-    def result_of(key: str, event: int, **result: Any) -> ExecutionResult:
+
+class _Executions:
+    """Asks for results as sockets do, and notes which were executed."""
+
+    def __init__(self) -> None:
+        self.shared = SharedResults(json.dumps)
+        self.operation = _operation()
+        self.executed: list[tuple[str, int]] = []
+
+    def result_of(self, name: str, event: int, **result: Any) -> ExecutionResult:
         def execute() -> ExecutionResult:
-            executed.append((key, event))
-            return ExecutionResult(**(result or {"data": {"key": key, "event": event}}))
+            self.executed.append((name, event))
+            return ExecutionResult(**(result or {"data": {"name": name, "event": event}}))
 
-        found = shared.result_of(key, operation, event, execute)
+        found = self.shared.result_of(self.operation, {"id": name}, "sight", event, execute)
         assert isinstance(found, ExecutionResult)
         return found
 
-    assert result_of("a", 1) is result_of("a", 1)
-    for key, event in (("b", 1), ("a", 1), ("c", 1), ("a", 1), ("b", 1), ("b", 2), ("b", 2)):
-        assert result_of(key, event).data == {"key": key, "event": event}
-    assert executed == [("a", 1), ("b", 1), ("c", 1), ("b", 1), ("b", 2)]
-    assert result_of("d", 1, data=None, errors=[GraphQLError("no")]).errors
-    assert result_of("d", 1).errors is None
+    def subscribed(self, name: str) -> Any:
+        return self.shared.subscribed(self.operation, {"id": name})
+
+
+def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch):
+    """Only the newest event of the operations used last is kept, and no error, even one that came at once."""
+    monkeypatch.setattr(sharing, "REMEMBERED_OPERATIONS", 2)
+    one = _Executions()
+    with one.subscribed("a"), one.subscribed("b"), one.subscribed("c"), one.subscribed("d"):
+        assert one.result_of("a", 1) is one.result_of("a", 1)
+        for name, event in (("b", 1), ("a", 1), ("c", 1), ("a", 1), ("b", 1), ("b", 2), ("b", 2)):
+            assert one.result_of(name, event).data == {"name": name, "event": event}
+        assert one.executed == [("a", 1), ("b", 1), ("c", 1), ("b", 1), ("b", 2)]
+        assert one.result_of("d", 1, data=None, errors=[GraphQLError("no")]).errors
+        assert one.result_of("d", 1).errors is None
+        assert len(one.shared) == 2
+    assert (len(one.shared), one.shared.bytes) == (0, 0)
+
+
+def test_the_bytes_kept_have_an_end(monkeypatch: pytest.MonkeyPatch):
+    """However many different subscriptions are open, their results fill a limited space, and each is served."""
+    monkeypatch.setattr(sharing, "MAX_SHARED_BYTES", 10_000)
+    monkeypatch.setattr(sharing, "MAX_RESULT_BYTES", 5_000)
+    one, names = _Executions(), [f"{number}" for number in range(50)]
+    with ExitStack() as stack:
+        for name in names:
+            stack.enter_context(one.subscribed(name))
+        for event in range(3):
+            for name in names:
+                text = name * 1_000
+                result = one.result_of(name, event, data={"text": text})
+                assert result.data == {"text": text}
+                assert one.shared.bytes <= 10_000
+        assert 2 <= len(one.shared) < 10
+        kept = one.shared.bytes
+        for _ in range(2):
+            assert one.result_of("0", 9, data={"text": "x" * 6_000}).data == {"text": "x" * 6_000}
+        assert one.shared.bytes == kept, "one that is too large displaces no other"
+        assert one.executed[-2:] == [("0", 9), ("0", 9)]
+    assert (len(one.shared), one.shared.bytes) == (0, 0)
+
+
+async def test_what_nothing_waits_for_any_more_is_not_executed_to_its_end():
+    """The last subscriber leaves in the middle of an execution, which ends with it; one that fails is not kept."""
+    shared, operation, may_end = SharedResults(json.dumps), _operation(), asyncio.Event()
+    ended: list[str] = []
+
+    async def slow() -> ExecutionResult:
+        try:
+            await may_end.wait()
+        finally:
+            ended.append("slow")
+        return ExecutionResult({"slow": True})
+
+    async def failing() -> ExecutionResult:
+        raise RuntimeError
+
+    with shared.subscribed(operation, {}):
+        with shared.subscribed(operation, {}):
+            waiting = [asyncio.ensure_future(shared.result_of(operation, {}, "sight", 1, slow)) for _ in range(2)]
+            await asyncio.sleep(0)
+            waiting[0].cancel()
+        assert not ended
+        assert len(shared) == 1
+    await asyncio.wait(waiting)
+    assert all(one.cancelled() for one in waiting)
+    assert ended == ["slow"]
+    with shared.subscribed(operation, {}):
+        with pytest.raises(RuntimeError):
+            await shared.result_of(operation, {}, "sight", 1, failing)
+        assert len(shared) == 0
+        may_end.set()
+        assert (await shared.result_of(operation, {}, "sight", 1, slow)).data == {"slow": True}
+        assert (len(shared), shared.bytes > 0) == (1, True)
+    assert (len(shared), shared.bytes) == (0, 0)
+
+
+def _large(number: int) -> str:
+    """A document of its own for each number, whose result is large."""
+    lines = " ".join(f"l{number}_{alias}: log(limit: 100) {{ id seq time message }}" for alias in range(8))
+    return f"subscription ($id: ID!) {{ syncProgress(syncId: $id) {{ version {lines} }} }}"
+
+
+async def test_ended_subscriptions_leave_nothing_behind(server: Server, monkeypatch: pytest.MonkeyPatch):
+    """Seventy different subscriptions to an ended sync, one after the other: no result is in memory afterwards."""
+    made: weakref.WeakSet[SharedData] = weakref.WeakSet()
+
+    class _Noted(SharedData):
+        __hash__ = object.__hash__  # type: ignore[assignment]
+
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            made.add(self)
+
+    monkeypatch.setattr(sharing, "SharedData", _Noted)
+    sync_id = await server.start_sync()
+    await server.until_ended(sync_id)
+    shared = _shared(server)
+    async with open_socket(server) as socket:
+        for number in range(70):
+            await socket.subscribe(_large(number), id=sync_id)
+            (result,) = await socket.results()
+            assert result["data"]["syncProgress"][f"l{number}_7"]
+            assert (len(shared), shared.bytes) == (0, 0)
+    gc.collect()
+    assert len(made) <= 1, "the last one may still be in the hands of the socket's task"
+
+
+@asynccontextmanager
+async def _over_http(server: Server, accept: str, query: str, sync_id: str) -> AsyncIterator[None]:
+    asked = {"query": query, "variables": {"id": sync_id}}
+    async with server.http.stream("POST", "/graphql", json=asked, headers={"Accept": accept}) as answer:
+        async for text in answer.aiter_text():
+            if '"syncProgress"' in text:
+                break
+        yield
+
+
+async def test_results_last_as_long_as_their_last_subscriber(server: Server, cliniko: Cliniko):
+    """Whichever way a subscription is given up, in the middle of a sync, and whatever carries it."""
+    cliniko.gate.hold("patients")
+    sync_id = await server.start_sync()
+    await cliniko.gate.reached()
+    shared = _shared(server)
+    async with open_socket(server) as kept, open_socket(server) as socket:
+        for one in (kept, socket):
+            await one.subscribe(_large(0), id=sync_id)
+            assert (await one.receive())["type"] == "next"
+        assert len(shared) == 1
+        await socket.send({"id": "1", "type": "complete"})
+        await until(lambda: server.runtime.bus.watcher_count == 1)
+        assert len(shared) == 1, "somebody else is still there"
+        await kept.send({"id": "1", "type": "complete"})
+        await until(lambda: len(shared) == 0)
+        await socket.subscribe(_large(0), "2", id=sync_id)
+        assert (await socket.receive())["type"] == "next"
+        assert len(shared) == 1
+        socket.connection.transport.abort()
+        await until(lambda: len(shared) == 0)
+    for accept in ("text/event-stream", 'multipart/mixed;subscriptionSpec="1.0", application/json'):
+        async with _over_http(server, accept, _large(0), sync_id):
+            assert (len(shared), shared.bytes > 0) == (1, True)
+        await until(lambda: len(shared) == 0)
+    assert shared.bytes == 0
+    async with open_socket(server) as socket:
+        await socket.subscribe(_large(0), id=sync_id)
+        assert (await socket.receive())["type"] == "next"
+        cliniko.gate.open()
+        await socket.results()
+    assert (len(shared), shared.bytes) == (0, 0)
 
 
 async def test_rights_and_organizations_are_kept_apart(guarded: Server, issuer: Issuer, executions: Executions):  # noqa: F811
     """Two members share; an admin of the same organization, who may do more, gets an execution of the own."""
-    started = await guarded.http.post(f"/api/v1/sync/start/{OURS}")
-    sync_id = started.json()["sync_id"]
-    assert (await guarded.until_ended(sync_id))["status"] == "failed", "it was never connected"
+    async with AsyncExitStack() as stack:
 
-    async def watch(token: str) -> dict[str, Any]:
-        async with open_socket(guarded, init=False) as socket:
+        async def watch(token: str) -> dict[str, Any]:
+            socket = await stack.enter_async_context(open_socket(guarded, init=False))
             await socket.init(payload=bearer(token))
-            await socket.subscribe(PROGRESS, id=sync_id)
+            await socket.subscribe(UPDATES, id=OURS)
             return await socket.receive()
 
-    shown = [await watch(issuer.token(OURS, subject=name)) for name in ("user_1", "user_2")]
-    assert len(executions) == 1
-    shown.append(await watch(issuer.token(OURS, role="admin")))
-    assert len(executions) == 2
-    assert all(one == shown[0] for one in shown)
-    refused = await watch(issuer.token(THEIRS))
-    assert refused["type"] == "error"
-    assert refused["payload"][0]["extensions"]["code"] == "SYNC_NOT_FOUND"
-    assert len(executions) == 2
+        shown = [await watch(issuer.token(OURS, subject=name)) for name in ("user_1", "user_2")]
+        assert len(executions) == 1
+        shown.append(await watch(issuer.token(OURS, role="admin")))
+        assert len(executions) == 2
+        assert all(one == shown[0] for one in shown)
+        refused = await watch(issuer.token(THEIRS))
+        assert refused["type"] == "error"
+        assert refused["payload"][0]["extensions"]["code"] == "FORBIDDEN"
+        assert len(executions) == 2

@@ -186,7 +186,7 @@ async def test_asking_for_the_head_opens_no_stream(server: Server, cliniko: Clin
 
 
 async def test_a_silent_stream_has_heartbeats(settings: Settings, cliniko: Cliniko):
-    """While nothing happens a comment shows that the connection lives."""
+    """While nothing happens, an event that scripts see shows that the connection lives; it has no id."""
     lively = settings.model_copy(update={"heartbeat_seconds": 0.05})
     async with Server(lively) as server:
         await server.connect_organization(cliniko.base_url, EMULATED_API_KEY)
@@ -194,7 +194,9 @@ async def test_a_silent_stream_has_heartbeats(settings: Settings, cliniko: Clini
         sync_id = await server.start_sync()
         async with server.stream(sync_id) as stream:
             async for event in stream:
-                if "heartbeat" in event.comments:
+                if event.name == "heartbeat":
+                    assert event.json == {}
+                    assert event.id == ""
                     break
 
 
@@ -213,3 +215,20 @@ async def test_watchers_that_leave_at_any_moment_leave_nothing_behind(server: Se
         for count in range(60):
             watchers.create_task(leave_after(count // 2))
     # The fixture looks for what is left.
+
+
+async def test_a_polyfill_resumes_by_its_parameter(server: Server):
+    """A client that can't send a header names the last event in the address; the header wins if both are there."""
+    sync_id = await server.start_sync()
+    await server.until_ended(sync_id)
+    async with server.stream(sync_id) as stream:
+        everything = [event async for event in stream]
+    middle = next(event for event in everything if event.name == "log" and event.json["seq"] == 3)
+    async with server.stream(sync_id, lastEventId=middle.id) as stream:
+        resumed = [event.json["seq"] async for event in stream if event.name == "log"]
+    assert resumed[0] == 4
+    final = await server.http.get(f"/api/v1/sync/stream/{sync_id}", params={"lastEventId": everything[-1].id})
+    assert final.status_code == 204
+    async with server.stream(sync_id, last_event_id=middle.id, lastEventId="0.1", after="0.2") as stream:
+        resumed = [event.json["seq"] async for event in stream if event.name == "log"]
+    assert resumed[0] == 4

@@ -8,6 +8,7 @@ import time
 import pytest
 from sqlalchemy import text
 
+from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.runtime import open_runtime
 from routiq_gql.settings import Settings
 from routiq_gql.sync.postgres import bus
@@ -103,3 +104,46 @@ async def test_news_are_sent_together(settings: Settings, cliniko: Cliniko, monk
         gaps = [after - before for before, after in itertools.pairwise(times)]
     assert len(times) >= 2
     assert min(gaps[:-1], default=1) > 0.09, "the last one is sent when the process ends"
+
+
+async def test_news_of_a_namesake_reach_no_follower(settings: Settings, cliniko: Cliniko):
+    """Elsewhere an organization, named like the sync that is followed here, syncs: the follower hears nothing of it."""
+    slow_poll = settings.model_copy(update={"reread_seconds": 60})
+    async with idle(slow_poll, cliniko) as api, asyncio.timeout(LIMIT_SECONDS):
+        sync_id = await start(api)
+        await api.connections.connect(LOCAL_OPERATOR, sync_id, EMULATED_API_KEY, cliniko.base_url, check=False)
+        following = asyncio.create_task(follow(api, sync_id))
+        while api.bus.watcher_count == 0:
+            await asyncio.sleep(0.01)
+        seen = []
+        async for dashboard in api.syncs.watch_dashboard(LOCAL_OPERATOR, sync_id):
+            if not seen:
+                theirs = await start(api, sync_id)
+            seen.append(dashboard)
+            if dashboard.current_sync is not None:
+                break
+        assert dashboard.current_sync.sync_id == theirs
+        async with open_runtime(settings):
+            snapshots = await following
+    assert {one.sync_id for one in snapshots} == {sync_id}
+    assert snapshots[-1].status is SyncState.COMPLETED
+
+
+async def test_versions_of_what_is_no_longer_watched_are_forgotten(
+    settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
+):
+    """Syncs that were watched for a while leave nothing in memory, although another watcher stays for months."""
+    monkeypatch.setattr(bus, "POLL_SECONDS", 0.1)
+    async with idle(settings, cliniko, "org_1", "org_2") as api, asyncio.timeout(LIMIT_SECONDS):
+        assert isinstance(api.bus, PostgresBus)
+        staying = api.syncs.watch_dashboard(LOCAL_OPERATOR, "org_3")
+        await anext(staying)
+        for organization in ("org_1", "org_2"):
+            watching = api.syncs.watch(LOCAL_OPERATOR, await start(api, organization))
+            await anext(watching)
+            while not api.bus._versions:
+                await asyncio.sleep(0.01)
+            await watching.aclose()
+        while api.bus._versions:
+            await asyncio.sleep(0.01)
+        await staying.aclose()

@@ -3,8 +3,10 @@
 import asyncio
 import os
 import time
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from routiq_gql.cliniko import BURST, Wait
 from routiq_gql.database.engine import Database
@@ -71,3 +73,36 @@ async def test_a_hold_holds_everybody_with_the_key(databases):
 def test_without_a_pace_nothing_is_shared(databases):
     """For an emulated Cliniko on this machine no request needs the database."""
     assert not isinstance(shared_pacers(databases[0], 0).pacer_for("MS0xabc"), SharedPacer)
+
+
+async def test_a_hold_that_is_not_written_yet_is_kept(databases):
+    """A client that is told to hold and gives up at once does not take the hold with it."""
+    registry = shared_pacers(databases[0], 600)
+    await registry.pacer_for("MS0xabc").wait_turn()
+    registry.pacer_for("MS0xabc").hold(0.5)
+    assert len(registry) == 1
+    began = time.monotonic()
+    async with asyncio.timeout(LIMIT_SECONDS):
+        await registry.pacer_for("MS0xabc").wait_turn()
+    assert time.monotonic() - began >= 0.4
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while len(registry):  # until the hold is over
+            await asyncio.sleep(0.05)
+            registry.pacer_for("MS0xabf")
+
+
+async def test_a_pace_from_when_the_clock_was_ahead_keeps_nobody_waiting(databases):
+    """After the database's clock was years ahead, a key's next request goes out at once, and the pace is as before."""
+    digest = os.urandom(32)
+    first, second = (SharedPacer(one, digest, 1200) for one in databases[:2])
+    await take(first, 1)
+    ahead = "UPDATE key_paces SET turn_at = turn_at + :years, free_at = free_at + :years, held_until = now() + :years"
+    for hold in (0, 0.5):
+        async with databases[0].writing() as connection:
+            await connection.execute(text(ahead), {"years": timedelta(days=730)})
+        if hold:
+            first.hold(hold)
+        began = time.monotonic()
+        async with asyncio.timeout(LIMIT_SECONDS):
+            await asyncio.gather(take(first, BURST), take(second, BURST))
+        assert time.monotonic() - began >= hold + BURST * 60 / 1200 - 0.06

@@ -11,7 +11,7 @@ from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.settings import Settings
 from routiq_gql.sync.engine import Priority, begin_sync
-from routiq_gql.sync.postgres import patrol
+from routiq_gql.sync.postgres import jobs, patrol
 from routiq_gql.sync.postgres.workers import read_waiting, read_workers
 from routiq_gql.sync.progress import SyncState
 from routiq_gql.viewer import LOCAL_OPERATOR
@@ -174,3 +174,30 @@ async def test_a_command_in_a_terminal_runs_syncs_only_while_nobody_else_does(se
                 assert (await run_sync(second)).status is SyncState.COMPLETED
                 assert not second.engine.runs_here
         assert (await api.syncs.history(LOCAL_OPERATOR, ORGANIZATION)).successful_syncs == 3
+
+
+async def test_a_worker_that_died_while_the_clock_was_ahead_is_not_counted_on(
+    settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
+):
+    """Its last sign of life lies years ahead; its sync is taken over all the same once the clock is right."""
+    monkeypatch.setattr(jobs, "SILENT_SECONDS", 5)
+    async with idle(settings, cliniko) as api:
+        sync_id = await start(api)
+        await execute(
+            api,
+            "WITH dead AS (INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() + interval '2 years') "
+            "RETURNING id) UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM dead)",
+        )
+        async with open_runtime(settings):
+            last = (await follow(api, sync_id))[-1]
+        assert last.status is SyncState.COMPLETED
+
+
+async def test_a_sync_that_rests_since_the_clock_was_ahead_is_run(settings: Settings, cliniko: Cliniko):
+    """Put back for a few seconds by a machine whose clock was years ahead, it doesn't wait for years."""
+    async with idle(settings, cliniko) as api:
+        sync_id = await start(api)
+        await execute(api, "UPDATE procrastinate_jobs SET scheduled_at = now() + interval '2 years'")
+        async with open_runtime(settings):
+            last = (await follow(api, sync_id))[-1]
+        assert last.status is SyncState.COMPLETED

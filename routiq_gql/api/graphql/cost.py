@@ -1,0 +1,126 @@
+"""What an operation costs, computed from its document and variables before anything of it is executed.
+
+A field with a limit argument costs its limit times the limits of the fields around it, which is how many objects it
+may return; all other fields cost nothing. Fields are merged as the executor merges them, so a field that two fragments
+ask for counts once, and selections that are merged alike are measured once, however often fragments spread them.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLField,
+    GraphQLIncludeDirective,
+    GraphQLNamedType,
+    GraphQLSchema,
+    GraphQLSkipDirective,
+    OperationDefinitionNode,
+    SelectionNode,
+    SelectionSetNode,
+    get_named_type,
+    is_composite_type,
+)
+from graphql.execution.values import get_argument_values, get_directive_values, get_variable_values
+
+LIMIT_ARGUMENTS = frozenset({"limit"})
+"""Names of the arguments that say how many objects a field returns at most, in the whole schema."""
+
+_Place = tuple[SelectionSetNode, GraphQLNamedType]
+"""A selection set and the type that its fields belong to."""
+
+
+def operation_cost(
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+) -> int:
+    """The cost of a valid operation with these variables, as the client sent them.
+
+    0 if the variables can't be used, which ends the operation before it is executed.
+    """
+    root = schema.get_root_type(operation.operation)
+    values = get_variable_values(schema, operation.variable_definitions or (), dict(variables), max_errors=1)
+    if root is None or isinstance(values, list):
+        return 0
+    return _Measure(schema, document, values).cost([(operation.selection_set, root)])
+
+
+class _Measure:
+    """Measures selection sets; one for each operation, as variables decide too."""
+
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, values: Any) -> None:
+        self._schema = schema
+        self._fragments = {
+            node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
+        }
+        self._values = values
+        self._known: dict[tuple[int, ...], int] = {}
+
+    def cost(self, places: list[_Place]) -> int:
+        """The cost of one object with all that these selection sets, merged, ask of it."""
+        key = tuple(id(selections) for selections, _ in places)
+        if key not in self._known:
+            self._known[key] = sum(map(self._cost_of_field, self._fields(places)))
+        return self._known[key]
+
+    def _cost_of_field(self, asked: list[tuple[FieldNode, GraphQLNamedType]]) -> int:
+        """Of the selections that become one field of the result."""
+        inner: dict[int, _Place] = {}
+        limits: list[int] = []
+        for node, parent in asked:
+            field: GraphQLField | None = self._schema.get_field(parent, node.name.value)  # type: ignore[arg-type]
+            if field is None:
+                continue
+            if not LIMIT_ARGUMENTS.isdisjoint(field.args):
+                limits.append(self._limit(field, node))
+            if node.selection_set is not None:
+                inner[id(node.selection_set)] = (node.selection_set, get_named_type(field.type))
+        limit = max(limits, default=0)
+        return limit + max(limit, 1) * (self.cost(list(inner.values())) if inner else 0)
+
+    def _limit(self, field: GraphQLField, node: FieldNode) -> int:
+        try:
+            given = get_argument_values(field, node, self._values)
+        except GraphQLError:  # it then fails before it is resolved
+            return 1
+        # One that the resolver refuses must not make room for others.
+        limits: list[int] = [given[name] for name in LIMIT_ARGUMENTS if isinstance(given.get(name), int)]
+        return max([1, *limits])
+
+    def _fields(self, places: Iterable[_Place]) -> Iterable[list[tuple[FieldNode, GraphQLNamedType]]]:
+        """The selections, grouped by the field of the result that they become. Source: GraphQL, "CollectFields"."""
+        found: dict[str, list[tuple[FieldNode, GraphQLNamedType]]] = {}
+        spread: set[str] = set()
+        waiting = list(reversed(list(places)))
+        while waiting:
+            selections, parent = waiting.pop()
+            for node in selections.selections:
+                if not self._is_included(node):
+                    continue
+                if isinstance(node, FieldNode):
+                    found.setdefault((node.alias or node.name).value, []).append((node, parent))
+                    continue
+                inside: Any = node
+                if isinstance(node, FragmentSpreadNode):
+                    name = node.name.value
+                    if name in spread or name not in self._fragments:
+                        continue
+                    spread.add(name)
+                    inside = self._fragments[name]
+                on = self._schema.get_type(inside.type_condition.name.value) if inside.type_condition else parent
+                if is_composite_type(on):
+                    waiting.append((inside.selection_set, on))
+        return found.values()
+
+    def _is_included(self, node: SelectionNode) -> bool:
+        if not node.directives:
+            return True
+        try:
+            skip = get_directive_values(GraphQLSkipDirective, node, self._values)
+            include = get_directive_values(GraphQLIncludeDirective, node, self._values)
+        except GraphQLError:
+            return True
+        return not (skip and skip["if"]) and not (include and not include["if"])

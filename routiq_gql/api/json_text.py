@@ -1,0 +1,101 @@
+"""JSON as it comes in and goes out, for every transport: request bodies, GET parameters, websocket frames, responses.
+
+What is read is JSON as RFC 8259 has it, within limits that keep every later step simple: no number is too large for
+``int`` and ``float``, and nothing is nested so deeply that code which follows it runs out of stack. What is written can
+always be encoded, whatever text it repeats.
+"""
+
+import json
+from typing import Any, NoReturn
+
+from starlette.responses import JSONResponse
+
+MAX_DIGITS = 300
+"""Of one number. Python reads no more than 4,300, and no floating-point number has more than 309."""
+MAX_NESTING = 100
+"""Levels of lists and objects within each other; a GraphQL request needs about five."""
+
+
+class UnreadableJson(ValueError):
+    """What was sent is not JSON, or is beyond the limits.
+
+    Attributes:
+        reason: The rest of a sentence that begins with what was sent: "… is not UTF-8". It repeats nothing of it.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def read_json(data: str | bytes) -> Any:
+    """The value of a JSON text; bytes are UTF-8, with or without a byte order mark.
+
+    Strings may hold lone surrogates, which JSON can express and UTF-8 can't.
+
+    Raises:
+        UnreadableJson: It is not JSON, or has a number or a nesting beyond the limits.
+    """
+    try:
+        text = data if isinstance(data, str) else data.decode("utf-8-sig")
+        value = _DECODER.decode(text)
+    except UnicodeDecodeError:
+        raise UnreadableJson("is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise UnreadableJson(f"is not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
+    except RecursionError:
+        raise UnreadableJson(_TOO_DEEP) from None
+    if text.count("[") + text.count("{") > MAX_NESTING and _is_nested_deeper_than(MAX_NESTING, value):
+        raise UnreadableJson(_TOO_DEEP)
+    return value
+
+
+def write_json(value: object) -> bytes:
+    """JSON in UTF-8; a lone surrogate becomes ``?``."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace")
+
+
+class JsonResponse(JSONResponse):
+    """A JSON response whose content may hold any text."""
+
+    def render(self, content: Any) -> bytes:
+        return write_json(content)
+
+
+_TOO_DEEP = f"is nested more deeply than {MAX_NESTING} levels"
+_TOO_LARGE = f"has a number that is too large, or has more than {MAX_DIGITS} digits"
+
+
+def _integer(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise UnreadableJson(_TOO_LARGE)
+    return int(text)
+
+
+def _fraction(text: str) -> float:
+    value = float(text) if len(text) <= MAX_DIGITS else float("inf")
+    if value in (float("inf"), float("-inf")):
+        raise UnreadableJson(_TOO_LARGE)
+    return value
+
+
+def _constant(name: str) -> NoReturn:
+    raise UnreadableJson(f"is not JSON: {name} is not a value of it")
+
+
+_DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_fraction, parse_constant=_constant)
+
+
+def _is_nested_deeper_than(limit: int, value: object) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return any(isinstance(one, dict | list) for one in level)

@@ -1,0 +1,38 @@
+"""Cursors of the history: opaque texts that name a sync by its number, in exactly one form.
+
+What is not exactly a text that ``history_cursor`` makes is refused, so that no odd input gets as far as the database.
+"""
+
+import base64
+import binascii
+import re
+
+from routiq_gql.errors import BadInput
+
+_PLACE = re.compile(rb"sync:([1-9][0-9]{0,18})")
+_LONGEST = 64
+"""Characters; more than any cursor has."""
+_LARGEST_KEY = 2**63 - 1
+"""The largest number that either database stores."""
+
+
+def history_cursor(key: int) -> str:
+    """The cursor behind the sync with this number."""
+    return base64.urlsafe_b64encode(f"sync:{key}".encode()).decode().rstrip("=")
+
+
+def read_history_cursor(cursor: str) -> int:
+    """The number of the sync that the cursor names.
+
+    Raises:
+        BadInput: It is not a cursor of the history.
+    """
+    if len(cursor) <= _LONGEST:
+        try:
+            place = _PLACE.fullmatch(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        except (ValueError, binascii.Error):  # ValueError: not ASCII
+            place = None
+        # The decoder skips characters that it does not know, so the text is compared with what was sent.
+        if place is not None and (key := int(place[1])) <= _LARGEST_KEY and history_cursor(key) == cursor:
+            return key
+    raise BadInput("“after” is not a cursor of this history. Use the nextCursor of an earlier page.")

@@ -1,0 +1,68 @@
+"""Reads parts of the logs of several syncs in one statement, as lists of syncs ask for them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.database.syncs import logs_of
+from routiq_gql.errors import BadInput, SyncNotFound
+from routiq_gql.sync.progress import LogLine
+from routiq_gql.sync.store import log_line_of
+from routiq_gql.viewer import Viewer
+
+MAX_PAGE = 100
+"""Syncs, or log lines, that may be asked for at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogRequest:
+    """A part of one sync's log: the lines behind ``after``, or the newest ones without it; at most ``limit``."""
+
+    sync_id: str
+    after: int | None = None
+    limit: int = MAX_PAGE
+
+    def check(self) -> None:
+        """Raise if a value is out of range.
+
+        Raises:
+            BadInput: ``limit`` or ``after`` is.
+        """
+        check_limit(self.limit)
+        check_after(self.after)
+
+
+async def read_logs(
+    connection: AsyncConnection, viewer: Viewer, requests: Collection[LogRequest]
+) -> dict[LogRequest, list[LogLine] | SyncNotFound]:
+    """The lines of each request, ascending, or that the viewer has no such sync; of checked requests."""
+    parts: dict[tuple[int | None, int], set[str]] = {}
+    for request in requests:
+        parts.setdefault((request.after, request.limit), set()).add(request.sync_id)
+    found: dict[LogRequest, list[LogLine]] = {}
+    for row in await logs_of(connection, parts, viewer.organization_id, only=viewer.sync_id):
+        lines = found.setdefault(LogRequest(row.sync_id, row.after, row.limit), [])
+        if row.seq is not None:
+            lines.append(log_line_of(row.sync_id, row))
+    return {request: found.get(request, SyncNotFound()) for request in requests}
+
+
+def check_limit(limit: int) -> None:
+    """Raise if so many can't be asked for.
+
+    Raises:
+        BadInput: They can't.
+    """
+    if not 1 <= limit <= MAX_PAGE:
+        raise BadInput(f"“limit” must be from 1 to {MAX_PAGE}.")
+
+
+def check_after(after: int | None) -> None:
+    """Raise if this is not the number of a log line.
+
+    Raises:
+        BadInput: It is not.
+    """
+    if after is not None and after < 0:
+        raise BadInput("“after” is the number of a log line, 0 or more.")

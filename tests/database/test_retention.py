@@ -1,0 +1,139 @@
+"""Old rows go by the day: neither a wrong clock nor a restart makes the removal faster than that."""
+
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from sqlalchemy import func, insert, select
+
+from routiq_gql.database.audit import AUDIT, insert_audit
+from routiq_gql.database.engine import Database
+from routiq_gql.database.mirror import MirrorList, save_rows
+from routiq_gql.database.pruning import MIRROR, Cutoffs
+from routiq_gql.database.retention import RETENTION
+from routiq_gql.database.schema import upgrade
+from routiq_gql.database.syncs import LOG, SYNC
+from routiq_gql.settings import Settings
+from routiq_gql.sync.housekeeping import Housekeeping
+from routiq_gql.sync.progress import SyncMode
+from routiq_gql.sync.store import first_values
+
+pytestmark = pytest.mark.both_databases
+
+NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
+HOUR, DAY, YEARS = timedelta(hours=1), timedelta(days=1), timedelta(days=730)
+KEPT_DAYS = 10
+SETTINGS = Settings(keep_log_days=KEPT_DAYS, keep_history_days=KEPT_DAYS, recent_days=KEPT_DAYS)
+COUNTED = {
+    "log": LOG.c.sync_key,
+    "history": SYNC.c.key,
+    "audit": AUDIT.c.key,
+    "appointments": MirrorList.INDIVIDUAL_APPOINTMENTS.table.c.id,
+}
+SHOWN = 1000
+
+
+@pytest.fixture
+async def database(database_url):
+    opened = Database(database_url)
+    await upgrade(opened)
+    yield opened
+    await opened.close()
+
+
+async def fill(database: Database, days: int) -> None:
+    """One sync with a log line, one audit entry and one appointment for each of the last days, half a day off."""
+    times = dict.fromkeys(("ends_at", "archived_at", "deleted_at", "created_at", "updated_at", "cancelled_at"))
+    async with database.writing() as connection:
+        shown = {"organization_id": "org_a", "generation": SHOWN, "patients_in_cliniko": 1, "synced_at": NOW}
+        await connection.execute(insert(MIRROR).values(**shown))
+        for number in range(1, days + 1):
+            moment = NOW - number * DAY + DAY / 2
+            values = {**first_values(SyncMode.FULL, moment), "organization_id": "org_a", "version": 1, "epoch": 0}
+            values |= {"completed_at": moment, "has_rows": False}
+            await connection.execute(insert(SYNC).values(**values, key=number, sync_id=f"sync_{number}"))
+            line = {"sync_key": number, "seq": 1, "time": moment, "level": "info", "step": 1, "message": ""}
+            await connection.execute(insert(LOG), [line])
+            noted = {"time": moment, "action": "start", "outcome": "DONE", "organization_id": "org_a", "subject": None}
+            await insert_audit(connection, [{**noted, "address": None, "sync_id": None, "times": 1}])
+            visit = {**times, "id": str(number), "patient_id": "7", "appointment_type_id": None, "starts_at": moment}
+            await save_rows(connection, MirrorList.INDIVIDUAL_APPOINTMENTS, SHOWN, [{**visit, "did_not_arrive": False}])
+
+
+async def tidy(database: Database, moment: datetime, settings: Settings = SETTINGS) -> dict[str, int]:
+    """Start anew at this time by the clock, tidy until there is nothing more to do, and count what is left."""
+    with time_machine.travel(moment):
+        housekeeping = Housekeeping(database, settings)
+        while await housekeeping.step():
+            pass
+    async with database.reading() as connection:
+        return {
+            name: (await connection.execute(select(func.count()).select_from(select(column).subquery()))).scalar_one()
+            for name, column in COUNTED.items()
+        }
+
+
+def all_have(number: int) -> dict[str, int]:
+    return dict.fromkeys(COUNTED, number)
+
+
+async def test_a_clock_that_is_years_ahead_costs_a_day_at_most_in_an_hour(database: Database):
+    """Logs, history, audit log and appointments lose one more day, however often the server is restarted meanwhile."""
+    await fill(database, 10)
+    assert await tidy(database, NOW) == all_have(10)
+    for restart in range(4):
+        assert await tidy(database, NOW + YEARS + timedelta(seconds=restart)) == all_have(9)
+    assert await tidy(database, NOW + YEARS + HOUR) == all_have(8)
+    for hours in (1, 2, 3):
+        assert await tidy(database, NOW + hours * HOUR) == all_have(8), "the clock is right again"
+    # It is as careful the next time.
+    for minutes in (0, 5, 30):
+        assert await tidy(database, NOW + YEARS + timedelta(hours=4, minutes=minutes)) == all_have(7)
+
+
+async def test_a_new_database_under_a_wrong_clock_loses_a_day_at_most(database: Database):
+    """The first removal ever is as careful, for example after an upgrade."""
+    await fill(database, 10)
+    assert await tidy(database, NOW + YEARS) == all_have(9)
+
+
+async def test_what_has_waited_long_goes_day_by_day(database: Database):
+    """After an upgrade, a long standstill or a change of the settings, all that is too old goes in the end."""
+    await fill(database, 15)
+    for hours, left in enumerate((14, 13, 12, 11, 10, 10, 10)):
+        assert await tidy(database, NOW + hours * HOUR) == all_have(left)
+    shorter = SETTINGS.model_copy(update={"keep_log_days": 8})
+    counts = [(await tidy(database, NOW + hours * HOUR, shorter))["log"] for hours in (8, 9, 10, 11)]
+    assert counts == [9, 8, 8, 8]
+
+
+async def test_the_regular_removal_is_not_delayed(database: Database):
+    """Day by day, a server removes just what has become too old that day."""
+    await fill(database, 10)
+    for days in range(4):
+        assert await tidy(database, NOW + days * DAY) == all_have(10 - days)
+
+
+async def test_after_a_clock_that_was_years_behind_nothing_has_to_be_caught_up_with(database: Database):
+    """Times without rows are skipped, so that what is too old doesn't stay for years."""
+    await fill(database, 12)
+    assert await tidy(database, NOW - 20 * YEARS) == all_have(12)
+    assert await tidy(database, NOW) == all_have(11)
+    assert await tidy(database, NOW + HOUR) == all_have(10)
+
+
+async def test_days_without_rows_are_skipped(database: Database):
+    """A server that was off for a year removes all of the time before within hours."""
+    await fill(database, 2)
+    assert await tidy(database, NOW) == all_have(2)
+    assert await tidy(database, NOW + 365 * DAY) == all_have(1)
+    assert await tidy(database, NOW + 365 * DAY + HOUR) == all_have(0)
+
+
+async def test_every_kind_of_row_that_is_removed_has_its_own_progress(database: Database):
+    """Nothing that is removed escapes the limit."""
+    await tidy(database, NOW)
+    async with database.reading() as connection:
+        kinds = set((await connection.execute(select(RETENTION.c.kind))).scalars())
+    assert kinds == {*COUNTED, "paces"} == {field.name for field in fields(Cutoffs)}

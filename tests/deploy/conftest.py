@@ -1,0 +1,128 @@
+"""A real nginx with the example's files, in front of the product on an odd port."""
+
+import datetime
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.api.conftest import cliniko  # noqa: F401 - a fixture
+from tests.api.serving import LIMIT_SECONDS
+
+IN_CI = os.environ.get("CI", "") not in {"", "0", "false"}
+EXAMPLES = Path(__file__).parents[2] / "examples" / "deploy" / "nginx"
+NAME = "routiq.example.com"
+"""The name in the examples."""
+
+
+class Nginx:
+    """A running nginx.
+
+    Attributes:
+        port: Where it listens; never 443.
+        certificate: What a client has to trust.
+    """
+
+    def __init__(self, program: str, folder: Path, example: str, upstream_port: int) -> None:
+        self._folder = folder
+        self.port = _free_port()
+        self.certificate = folder / "routiq.pem"
+        _write_certificate(folder)
+        (folder / "snippets").mkdir()
+        shutil.copy(EXAMPLES / "routiq-proxy.conf", folder / "snippets")
+        text = (EXAMPLES / example).read_text()
+        for written, here in (
+            ("listen 443 ssl;", f"listen 127.0.0.1:{self.port} ssl;"),
+            ("/etc/ssl/", f"{folder}/"),
+            ("server 127.0.0.1:8000;", f"server 127.0.0.1:{upstream_port};"),
+            ("    server 127.0.0.1:8001;\n", ""),
+        ):
+            assert written in text, f"{example} has no {written!r} any more"
+            text = text.replace(written, here)
+        (folder / example).write_text(text)
+        user = "user root;" if os.geteuid() == 0 else ""
+        temporary = "\n".join(
+            f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        self._main = folder / "nginx.conf"
+        self._main.write_text(
+            f"{user} daemon off; pid {folder}/pid; error_log {folder}/error.log;\n"
+            f"events {{}}\nhttp {{ access_log off;\n{temporary}\ninclude {example};\n}}\n"
+        )
+        self._command = [program, "-p", str(folder), "-c", str(self._main), "-e", str(folder / "error.log")]
+
+    def check(self) -> str:
+        """What ``nginx -t`` says about the files."""
+        done = subprocess.run([*self._command, "-t"], capture_output=True, text=True, timeout=LIMIT_SECONDS)
+        return done.stderr if done.returncode else "ok"
+
+    def __enter__(self) -> "Nginx":
+        self._process = subprocess.Popen(self._command)
+        transport = httpx.HTTPTransport(verify=False, retries=10)  # until it listens
+        with httpx.Client(transport=transport) as client:
+            client.get(f"https://127.0.0.1:{self.port}/healthz", timeout=LIMIT_SECONDS)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(LIMIT_SECONDS)
+
+
+StartNginx = Callable[[str, int], Nginx]
+
+
+@pytest.fixture
+def nginx(tmp_path: Path) -> Iterator[StartNginx]:
+    """Starts nginx with one of the examples, before a server at a port: ``nginx("routiq.conf", 8000)``."""
+    program = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
+    if program is None:
+        reason = "nginx is not installed; it is needed to try the example files"
+        if IN_CI:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with ExitStack() as running:
+
+        def start(example: str, upstream_port: int) -> Nginx:
+            folder = tmp_path / "nginx"
+            folder.mkdir()
+            made = Nginx(program, folder, example, upstream_port)
+            assert made.check() == "ok"
+            return running.enter_context(made)
+
+        yield start
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _write_certificate(folder: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME), x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "routiq.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (folder / "routiq.key").write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))
