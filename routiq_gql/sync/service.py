@@ -4,7 +4,6 @@ Every method takes the viewer first. What a viewer may not reach answers like wh
 that is not theirs is refused.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 
@@ -14,15 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql import metrics
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
-from routiq_gql.database.syncs import active_sync, log_after, sync_by_id
+from routiq_gql.database.syncs import active_sync, sync_by_id
 from routiq_gql.errors import BadInput, DatabaseAway, RateLimited, SyncNotFound
 from routiq_gql.settings import Settings
-from routiq_gql.shares import FOLLOW_CONNECTIONS, Shares
 from routiq_gql.sync.audit import Action, Audit
 from routiq_gql.sync.bus import ProgressBus
 from routiq_gql.sync.cursors import read_history_cursor
 from routiq_gql.sync.dashboards import Dashboards
 from routiq_gql.sync.engine import Priority, SyncEngine, begin_sync
+from routiq_gql.sync.following import LogFollower
 from routiq_gql.sync.log_requests import LogRequest, check_after, check_limit, read_logs
 from routiq_gql.sync.outcomes import CancelledSync, StartedSync
 from routiq_gql.sync.overview import Dashboard, History, read_history
@@ -36,13 +35,11 @@ from routiq_gql.sync.progress import (
     SyncState,
 )
 from routiq_gql.sync.start_limit import require_rest
-from routiq_gql.sync.store import end_with_failure, log_line_of, snapshot_of
+from routiq_gql.sync.store import end_with_failure, snapshot_of
 from routiq_gql.sync.subscriptions import Subscriptions
 from routiq_gql.sync.topics import DashboardTopic, SyncTopic
 from routiq_gql.viewer import Viewer, check_sync_id
 
-LOG_BATCH = 500
-"""Log lines read at once by whoever follows a log."""
 REREAD_SECONDS_ELSEWHERE = 0.5
 """How often a watcher reads the row of a sync that another process runs, of which no news arrive here."""
 
@@ -62,7 +59,7 @@ class SyncService:
         self._dashboards = Dashboards(database)
         self._starts_per_minute = settings.starts_per_minute
         self._reread_seconds = settings.reread_seconds
-        self._followers = Shares(FOLLOW_CONNECTIONS)
+        self._followers = LogFollower(database)
         self.subscriptions = Subscriptions(settings.max_subscriptions)
 
     async def start(self, viewer: Viewer, organization_id: str, mode: SyncMode = SyncMode.AUTO) -> StartedSync:
@@ -233,34 +230,17 @@ class SyncService:
     async def follow(
         self, viewer: Viewer, sync_id: str, after_version: int = 0, after_seq: int = 0
     ) -> AsyncGenerator[LogLine | SyncSnapshot, None]:
-        """Log lines behind ``after_seq`` and snapshots newer than ``after_version``, in the order of their commits.
-
-        Lines come before the snapshot that they were committed with. The terminal snapshot comes last, even if its
-        version is not above ``after_version``.
+        """Log lines behind ``after_seq`` and snapshots newer than ``after_version``; see ``LogFollower.with_lines``.
 
         Raises:
             SyncNotFound: Unknown, or another organization's.
         """
-        version, seq = after_version, after_seq
-        async with aclosing(self.watch(viewer, sync_id)) as snapshots:
-            async for snapshot in snapshots:
-                while seq < snapshot.last_log_seq:
-                    limit = min(LOG_BATCH, snapshot.last_log_seq - seq)
-                    try:
-                        share = self._followers.of(snapshot.organization_id)
-                        async with self._database.reading(share) as connection:
-                            rows = await log_after(connection, snapshot.key, seq, limit, sync_id)
-                    except DatabaseAway:
-                        await asyncio.sleep(REREAD_SECONDS_ELSEWHERE)
-                        continue
-                    for row in rows:
-                        yield log_line_of(sync_id, row)
-                        seq = row.seq
-                    if not rows:  # pruned meanwhile
-                        break
-                if snapshot.version > version or snapshot.is_terminal:
-                    yield snapshot
-                    version = snapshot.version
+        async with (
+            aclosing(self.watch(viewer, sync_id)) as snapshots,
+            aclosing(self._followers.with_lines(snapshots, after_version, after_seq)) as items,
+        ):
+            async for item in items:
+                yield item
 
     async def watch_dashboard(self, viewer: Viewer, organization_id: str) -> AsyncGenerator[Dashboard, None]:
         """The dashboard now, then after every change, whoever started the sync; never ends by itself.

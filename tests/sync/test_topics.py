@@ -10,7 +10,7 @@ from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.errors import SyncNotFound
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.settings import Settings
-from routiq_gql.sync import service
+from routiq_gql.sync import following, service
 from routiq_gql.sync.bus import InProcessBus
 from routiq_gql.sync.progress import SyncState
 from routiq_gql.sync.service import SyncService
@@ -88,7 +88,7 @@ async def test_lines_of_another_sync_with_its_number_are_not_shown(
     settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
     """A reader in the middle of a log is not shown the lines of the sync that got the erased one's number."""
-    monkeypatch.setattr(service, "LOG_BATCH", 1)
+    monkeypatch.setattr(following, "LOG_BATCH", 1)
     async with open_runtime(settings) as runtime, asyncio.timeout(LIMIT_SECONDS):
         for organization in (ORGANIZATION, OTHER):
             await runtime.connections.connect(LOCAL_OPERATOR, organization, EMULATED_API_KEY, cliniko.base_url)
