@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from datetime import timedelta
 from typing import Any, cast
 
-from cross_web import AsyncHTTPRequestAdapter, HTTPException, StarletteRequestAdapter
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,7 +17,6 @@ from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.http.base import BaseRequestProtocol
-from strawberry.http.streaming import MultipartSubscriptionTransport, SSETransport
 from strawberry.http.types import QueryParams
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.subscriptions import (
@@ -34,11 +33,8 @@ from routiq_gql.api.callers import runtime_of, session_of
 from routiq_gql.api.errors import OUTCOMES, code_of, headers_of, sentence_for_client
 from routiq_gql.api.graphql.accepting import (
     GRAPHQL_JSON,
-    media_type_of,
-    prefers_event_stream,
     prefers_graphql_json,
     prefers_html,
-    prefers_multipart,
 )
 from routiq_gql.api.graphql.body import BodyTooLarge, limited
 from routiq_gql.api.graphql.context import Context
@@ -49,8 +45,9 @@ from routiq_gql.api.graphql.schema import make_schema
 from routiq_gql.api.graphql.sharing import SharedResults
 from routiq_gql.api.graphql.socket_limit import OpenSockets
 from routiq_gql.api.graphql.sockets import SocketAdapter, SocketHandler
+from routiq_gql.api.graphql.transports import EventStreamTransport, MultipartTransport, RequestAdapter
 from routiq_gql.api.json_text import JsonResponse, UnreadableJson, read_json
-from routiq_gql.api.streams import LINE_END, StreamResponse
+from routiq_gql.api.streams import StreamResponse
 from routiq_gql.errors import RoutiqError
 from routiq_gql.settings import Settings
 
@@ -65,34 +62,6 @@ NEEDS_A_STREAM = (
     "A subscription needs an answer that stays open: a websocket with the protocol graphql-transport-ws at this "
     "address, or POST with “Accept: text/event-stream” or “Accept: multipart/mixed;subscriptionSpec=1.0”."
 )
-
-
-class EventStreamTransport(SSETransport):
-    """GraphQL over server-sent events, for clients that prefer it, with line ends that urql reads."""
-
-    def accepts(self, accept: str) -> bool:
-        return prefers_event_stream(accept)
-
-    def encode_event(self, event: str, data: str | None = None) -> str:
-        return super().encode_event(event, data).replace("\r\n", LINE_END)
-
-    def encode_comment(self, comment: str) -> str:
-        return super().encode_comment(comment).replace("\r\n", LINE_END)
-
-
-class MultipartTransport(MultipartSubscriptionTransport):
-    """Multipart subscriptions, for clients that ask for them."""
-
-    def accepts(self, accept: str) -> bool:
-        return prefers_multipart(accept)
-
-
-class RequestAdapter(StarletteRequestAdapter):
-    """Strawberry's, with a content type that is a media type and nothing else."""
-
-    @property
-    def content_type(self) -> str:
-        return media_type_of(self.headers.get("content-type", ""))
 
 
 class Answer(JsonResponse):

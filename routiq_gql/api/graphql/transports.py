@@ -1,0 +1,35 @@
+"""Strawberry's HTTP transports, with headers read by the rules of ``accepting`` and line ends that every client reads."""
+
+from cross_web import StarletteRequestAdapter
+from strawberry.http.streaming import MultipartSubscriptionTransport, SSETransport
+
+from routiq_gql.api.graphql.accepting import media_type_of, prefers_event_stream, prefers_multipart
+from routiq_gql.api.streams import LINE_END
+
+
+class EventStreamTransport(SSETransport):
+    """GraphQL over server-sent events, for clients that prefer it, with line ends that urql reads."""
+
+    def accepts(self, accept: str) -> bool:
+        return prefers_event_stream(accept)
+
+    def encode_event(self, event: str, data: str | None = None) -> str:
+        return super().encode_event(event, data).replace("\r\n", LINE_END)
+
+    def encode_comment(self, comment: str) -> str:
+        return super().encode_comment(comment).replace("\r\n", LINE_END)
+
+
+class MultipartTransport(MultipartSubscriptionTransport):
+    """Multipart subscriptions, for clients that ask for them."""
+
+    def accepts(self, accept: str) -> bool:
+        return prefers_multipart(accept)
+
+
+class RequestAdapter(StarletteRequestAdapter):
+    """Strawberry's, with a content type that is a media type and nothing else."""
+
+    @property
+    def content_type(self) -> str:
+        return media_type_of(self.headers.get("content-type", ""))
