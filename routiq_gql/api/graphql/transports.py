@@ -1,4 +1,4 @@
-"""Strawberry's HTTP transports, with headers read by the rules of ``accepting`` and line ends that every client reads."""
+"""Strawberry's HTTP transports, with headers read by the rules of ``accepting`` and line ends that urql reads."""
 
 from cross_web import StarletteRequestAdapter
 from strawberry.http.streaming import MultipartSubscriptionTransport, SSETransport
