@@ -153,7 +153,7 @@ async def test_json_that_cant_be_read_is_a_bad_request(quiet_server: Server):
 
 
 async def test_a_parameter_that_is_not_json_is_named(quiet_server: Server):
-    """A GET request whose parameter can't be read is told which one."""
+    """The answer to a GET request names the parameter that can't be read."""
     for name in ("variables", "extensions"):
         for value in ("{", DIGITS, "NaN", "[" * 5_000, "\ufeff{}", "x"):
             answer = await quiet_server.http.get("/graphql", params={"query": QUERY, name: value})

@@ -135,7 +135,7 @@ async def test_a_full_descriptor_table_is_reported_as_what_it_is(settings: Setti
 
 @pytest.mark.sqlite_only
 async def test_a_busy_pool_is_a_database_that_is_away(settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    """Callers who got no connection in time are told to try again, and nothing is logged as a fault of ours."""
+    """The answer to a caller that got no connection in time says to try again, and is not logged as a fault."""
     async with open_runtime(settings, run_syncs=False) as runtime:
         pool = runtime.database._engine.sync_engine.pool
         monkeypatch.setattr(pool, "_timeout", 0.05)

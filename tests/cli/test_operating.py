@@ -149,7 +149,7 @@ def test_completion_is_offered(command: Command):
 
 
 def test_a_success_in_the_future_is_reported(folder: Path, cliniko: str, command: Command):
-    """After the clock was ahead, cron is told that nothing is known about the age of the data, and why."""
+    """After the clock was ahead, the command says that the age of the data is unknown, and why."""
     assert command("connect", "org_1", "--base-url", cliniko, stdin=EMULATED_API_KEY).code == 0
     with time_machine.travel(datetime.now(UTC) + timedelta(days=730)):
         assert command("sync", "org_1").code == 0

@@ -24,7 +24,7 @@ from tests.cli.conftest import Command
 from tests.cli.programs import run_in_terminal
 
 EVIL = "Bay\x1b]0;owned\x07\x9b31m\u202eoisyhP\u202c\u2066\u200b\ufeff\u00ad\u2028\x7f\U000e0041\x00 Ünï 😀 end"
-"""An escape sequence with 7 and one with 8 bits, text turned around, things that nobody sees, and good characters."""
+"""An escape sequence with 7 and one with 8 bits, reversed text, invisible characters, and good ones."""
 HARMLESS = " Ünï 😀 end"
 COMMANDS = ["connections", "status", "audit"]
 

@@ -86,7 +86,7 @@ async def test_keys_that_were_tried_once_are_forgotten() -> None:
 
 
 async def test_a_hold_outlives_the_client_that_was_told_of_it() -> None:
-    """Who comes next with the same key waits until Cliniko's reset time, although nobody has used the key since."""
+    """The next client with the same key waits until Cliniko's reset time, although the key was idle since."""
     registry = PacerRegistry(600)
     registry.pacer_for("MS0xabc").hold(0.4)
     for _ in range(BURST):

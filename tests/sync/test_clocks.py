@@ -63,7 +63,7 @@ async def test_the_newest_sync_is_the_one_that_was_started_last(runtime: Runtime
 
 
 async def test_a_success_in_the_future_is_stale(runtime: Runtime):
-    """A time that can't be true says nothing about how old the data is, so the operator is told to check the clock."""
+    """An impossible time says nothing about the age of the data, so the message asks to check the clock."""
     with time_machine.travel(utc_now() + YEARS):
         await run_sync(runtime)
     for limit in (6 * HOUR, None):

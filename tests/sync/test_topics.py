@@ -107,7 +107,7 @@ async def test_lines_of_another_sync_with_its_number_are_not_shown(
 async def test_a_change_just_before_subscribing_is_not_lost(
     runtime: Runtime, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
-    """The sync is cancelled between reading it and subscribing to it: its follower is told at once."""
+    """The sync is cancelled between reading it and subscribing to it: its follower learns it at once."""
     cliniko.emulator.latency_seconds = 30
     sync_id = await start(runtime)
     status, is_first = SyncService.status, True

@@ -56,7 +56,7 @@ def prefers_multipart(accept: str) -> bool:
 
 
 def media_type_of(content_type: str) -> str:
-    """The media type of a body without its parameters; empty if there is none that can be read."""
+    """The media type of a body without its parameters; empty if it is missing or unreadable."""
     match = _MEDIA_TYPE.match(content_type)
     return match[1].lower() if match else ""
 

@@ -125,7 +125,7 @@ async def test_names_that_a_caller_invents_are_not_kept(guarded: Server, issuer:
 async def test_many_kinds_of_refusal_are_ten_rows_and_the_number_of_others(
     settings: Settings, issuer: Issuer, cliniko: Cliniko
 ):
-    """With whose they are and from where; another person's are told apart as ever."""
+    """They are counted with their person and address; those of another person stay separate."""
     rights = {"start_roles": ("none",), "cancel_roles": ("none",), "connect_roles": ("none",)}
     async with Server(jwt_settings(settings, issuer, **rights)) as server:
         await server.connect_organization(cliniko.base_url, EMULATED_API_KEY, OURS)

@@ -62,7 +62,7 @@ async def test_invented_keys_soon_reach_cliniko_no_more(limited: Server, cliniko
 
 
 async def test_what_can_t_be_a_key_costs_nothing(limited: Server, cliniko: Cliniko):
-    """A slip of the fingers is told at once and doesn't count; Cliniko isn't asked."""
+    """A malformed key is refused at once and doesn't count; Cliniko isn't asked."""
     for _ in range(MOST + 1):
         assert code_of(await limited.ask(CONNECT, id=ORGANIZATION, key="not a key")) == "BAD_USER_INPUT"
     assert not cliniko.emulator.requests

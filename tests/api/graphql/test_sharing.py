@@ -330,7 +330,7 @@ async def test_results_last_as_long_as_their_last_subscriber(server: Server, cli
         assert len(shared) == 1
         await socket.send({"id": "1", "type": "complete"})
         await until(lambda: server.runtime.bus.watcher_count == 1)
-        assert len(shared) == 1, "somebody else is still there"
+        assert len(shared) == 1, "another subscriber is still there"
         await kept.send({"id": "1", "type": "complete"})
         await until(lambda: len(shared) == 0)
         await socket.subscribe(_large(0), "2", id=sync_id)

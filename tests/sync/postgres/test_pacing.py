@@ -76,7 +76,7 @@ def test_without_a_pace_nothing_is_shared(databases):
 
 
 async def test_a_hold_that_is_not_written_yet_is_kept(databases):
-    """A client that is told to hold and gives up at once does not take the hold with it."""
+    """The hold outlives a client that gives up at once."""
     registry = shared_pacers(databases[0], 600)
     await registry.pacer_for("MS0xabc").wait_turn()
     registry.pacer_for("MS0xabc").hold(0.5)
