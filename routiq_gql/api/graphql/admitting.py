@@ -43,8 +43,8 @@ class OperationAdmission(OperationLimits):
         if document is None or operation is None:
             yield
             return
-        asked = "" if context.viewer.organization_id else _asked(document, operation, execution.variables or {})
-        bucket = bucket_of(context.viewer, asked)
+        asked = "" if context.reader.organization_id else _asked(document, operation, execution.variables or {})
+        bucket = bucket_of(context.reader, asked)
         if operation.operation is OperationType.SUBSCRIPTION:
             execution.context = context.for_operation(bucket)
             async with context.admission.watching(bucket):
