@@ -27,6 +27,8 @@ DONE = "DONE"
 FLUSH_SECONDS = 1.0
 SAME_AGAIN_SECONDS = 60.0
 """How long the same refusal is counted before it is written again."""
+CLOSE_SECONDS = 5.0
+"""How long closing waits for a write under way."""
 
 MOST_KINDS = 500
 """Different refusals kept apart within a minute, of all callers; see ``refusals``."""
@@ -102,6 +104,7 @@ class Audit:
         self._written_at: dict[Refusal, float] = {}
         self._rows = Rows(MOST_KINDS)
         self._flushing: asyncio.Task[None] | None = None
+        self._writing = asyncio.Lock()
 
     def require(self, viewer: Viewer, organization_id: str, action: Action) -> None:
         """Pass if the viewer may do this for the organization; note it if not.
@@ -201,6 +204,10 @@ class Audit:
     async def close(self) -> None:
         """Write what waits."""
         if self._flushing is not None:
+            # What is cancelled during its commit may be written, and would be written again below.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS), self._writing:
+                    self._flushing.cancel()
             self._flushing.cancel()
             with suppress(asyncio.CancelledError):
                 await self._flushing
@@ -240,13 +247,14 @@ class Audit:
             )
             for one, times in due.items()
         ]
-        async with self._database.writing() as connection:
-            await insert_audit(connection, rows)
-        for one, times in due.items():
-            self._written_at[one] = now
-            self._waiting[one] -= times  # more may have come while these were written
-            if not self._waiting[one]:
-                del self._waiting[one]
+        async with self._writing:
+            async with self._database.writing() as connection:
+                await insert_audit(connection, rows)
+            for one, times in due.items():
+                self._written_at[one] = now
+                self._waiting[one] -= times  # more may have come while these were written
+                if not self._waiting[one]:
+                    del self._waiting[one]
 
 
 def _values(entry: AuditEntry) -> dict[str, object]:

@@ -1,11 +1,13 @@
 """The audit log: who did what and who was refused, when and from where."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.emulator import EMULATED_API_KEY, Issuer
 from routiq_gql.settings import Settings
@@ -249,3 +251,27 @@ async def test_one_organization_is_erased_with_its_audit_log(guarded: Server, is
         "command line",
     )
     assert [one.action for one in await guarded.runtime.audit.entries(100, THEIRS)] == ["connect"]
+
+
+async def test_a_refusal_is_written_once_when_the_server_stops_meanwhile(
+    guarded: Server, monkeypatch: pytest.MonkeyPatch
+):
+    """A stop in the moment in which refusals are committed neither loses nor doubles one."""
+    monkeypatch.setattr(audit, "FLUSH_SECONDS", 0.0)
+    database = guarded.runtime.database
+    writing, is_committed = database.writing, asyncio.Event()
+
+    @asynccontextmanager
+    async def slowly() -> AsyncIterator[AsyncConnection]:
+        async with writing() as connection:
+            yield connection
+        is_committed.set()
+        await asyncio.sleep(0.2)  # the task learns only now that it is
+
+    monkeypatch.setattr(database, "writing", slowly)
+    await guarded.http.get("/api/v1/sync/dashboard/org_1")
+    async with asyncio.timeout(LIMIT_SECONDS):
+        await is_committed.wait()
+    await guarded.runtime.audit.close()
+    entries = await guarded.runtime.audit.entries(10)
+    assert [(one.outcome, one.times) for one in entries if one.action is audit.Action.ASK] == [("UNAUTHENTICATED", 1)]
