@@ -2,7 +2,8 @@
 
 STATUS_FIELDS = """
   id organizationId syncId mode status step progressPercentage currentStep totalSteps currentStepNumber patientsFound
-  appointmentsFound activePatientsIdentified activePatientsStored startedAt completedAt estimatedCompletion resumesAt waitingFor
+  appointmentsFound activePatientsIdentified activePatientsStored startedAt completedAt estimatedCompletion
+  resumesAt waitingFor
   errors failure { code step message whatToDo retryable } lastUpdated version
 """
 
