@@ -6,6 +6,7 @@ While the issuer can't be reached, or answers nonsense, the keys that were known
 
 import asyncio
 import json
+import ssl
 import time
 from typing import Any
 
@@ -15,7 +16,8 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from routiq_gql.errors import IssuerAway
+from routiq_gql.errors import IssuerAway, SettingsError
+from routiq_gql.proxies import Proxy, UnusableVariable, check_certificates, proxy_for
 from routiq_gql.supervision import SupervisedTask
 
 PublicKey = RSAPublicKey | EllipticCurvePublicKey
@@ -48,11 +50,26 @@ class KeySet:
 
     Attributes:
         refresh: The task that fetches them again. An issuer that is away is no failure of it: known keys stay good.
+
+    Raises:
+        SettingsError: The environment names a proxy or certificates that can't be used.
     """
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._client = httpx.AsyncClient(timeout=FETCH_SECONDS, follow_redirects=False)
+        try:
+            self._proxy = proxy_for(url)
+            check_certificates()
+        except UnusableVariable as error:
+            raise SettingsError(error.sentence) from None
+        tls = httpx.create_ssl_context()
+        self._client = httpx.AsyncClient(
+            timeout=FETCH_SECONDS,
+            follow_redirects=False,
+            verify=tls,
+            trust_env=False,  # httpx raises on values that others skip; see ``proxies``
+            proxy=None if self._proxy is None else _for_httpx(self._proxy, tls),
+        )
         self._keys: dict[tuple[str, str], PublicKey] = {}
         self._fetched_at: float | None = None  # when it last worked
         self._tried_at: float | None = None
@@ -111,13 +128,22 @@ class KeySet:
             async with asyncio.timeout(FETCH_SECONDS):
                 keys = _read(await self._download())
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, UnusableKeySet) as error:
-            known = 0 if self._are_unconfirmed else len(self._keys)
-            log.warning("public_keys_not_fetched", reason=str(error) or type(error).__name__, known=known)
-            if self._keys and not known:
-                log.error("public_keys_dropped", what_happened="They were not confirmed for a day.")
-                self._keys, self._fetched_at = {}, None
+            self._note(str(error) or type(error).__name__)
+            return
+        except Exception as error:
+            if self._proxy is None or not self._proxy.speaks_socks:
+                raise
+            self._note(type(error).__name__)  # socksio's errors pass httpx
             return
         self._keys, self._fetched_at = keys, time.monotonic()
+
+    def _note(self, reason: str) -> None:
+        through = {"proxy": self._proxy.name} if self._proxy is not None else {}
+        known = 0 if self._are_unconfirmed else len(self._keys)
+        log.warning("public_keys_not_fetched", reason=reason, known=known, **through)
+        if self._keys and not known:
+            log.error("public_keys_dropped", what_happened="They were not confirmed for a day.")
+            self._keys, self._fetched_at = {}, None
 
     async def _download(self) -> bytes:
         async with self._client.stream("GET", self._url, headers={"Accept": "application/json"}) as answer:
@@ -129,6 +155,10 @@ class KeySet:
                 if len(body) > MAX_BYTES:
                     raise UnusableKeySet("too long")
             return body
+
+
+def _for_httpx(proxy: Proxy, tls: ssl.SSLContext) -> httpx.Proxy:
+    return httpx.Proxy(proxy.url, auth=proxy.login, ssl_context=tls if proxy.scheme == "https" else None)
 
 
 def _read(body: bytes) -> dict[tuple[str, str], PublicKey]:

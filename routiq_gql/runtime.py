@@ -27,6 +27,7 @@ from routiq_gql.sync.embedded import EmbeddedEngine
 from routiq_gql.sync.engine import SyncEngine
 from routiq_gql.sync.file_watch import FileWatch
 from routiq_gql.sync.housekeeping import Housekeeping
+from routiq_gql.sync.network import check_routes
 from routiq_gql.sync.pipeline import Pipeline
 from routiq_gql.sync.readiness import Readiness
 from routiq_gql.sync.runner import SyncRunner
@@ -80,7 +81,7 @@ async def open_runtime(
 
     Raises:
         StorageError: The database can't be used.
-        SettingsError: The encryption keys are missing or wrong.
+        SettingsError: The encryption keys are missing or wrong, or a proxy that syncs need can't be used.
     """
     async with AsyncExitStack() as stack:
         supervisor = Supervisor()
@@ -94,6 +95,8 @@ async def open_runtime(
         stack.push_async_callback(audit.close)
         keys = KeyStore(settings.encryption_keys, database.path)
         keys.load()  # wrong keys end the start, not the first sync
+        if run_syncs:
+            await check_routes(database, settings)
         time_limit = timedelta(seconds=settings.sync_time_limit)
         housekeeping = Housekeeping(database, settings)
         bus: ProgressBus

@@ -11,6 +11,7 @@ from typer.main import get_command
 from routiq_gql import __version__
 from routiq_gql.cli import (
     audit,
+    check,
     connect,
     database,
     demo,
@@ -65,6 +66,7 @@ app.command(epilog=sync.EXAMPLES)(sync.sync)
 app.command(epilog=schedule.EXAMPLES)(schedule.schedule)
 app.command(epilog=status.STATUS_EXAMPLES)(status.status)
 app.command(epilog=audit.EXAMPLES)(audit.audit)
+app.command(epilog=check.EXAMPLES)(check.check)
 app.command(epilog=schema.EXAMPLES)(schema.schema)
 app.command(epilog=emulator.EXAMPLES)(emulator.emulator)
 app.add_typer(keys.app, name="keys")

@@ -13,6 +13,7 @@ from routiq_gql.runtime import open_runtime
 from routiq_gql.server import Listener, listen
 from routiq_gql.server import serve as serve_app
 from routiq_gql.settings import Settings, load_settings
+from routiq_gql.sync.network import check_routes
 
 EXAMPLES = "Example: routiq-gql serve --port 8080"
 
@@ -43,6 +44,7 @@ async def _serve(settings: Settings, listener: Listener, *, run_syncs: bool) -> 
         await runtime.file_watch.until_lost()  # which ends the server
 
     async with open_runtime(settings, run_syncs=run_syncs) as runtime:
+        await check_routes(runtime.database, settings)  # also where syncs are left to workers: keys are tried here
         await serve_app(
             create_app(settings, runtime=runtime),
             listener,

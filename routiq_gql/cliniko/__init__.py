@@ -1,6 +1,6 @@
 """The connector to Cliniko: the lists of one account, each answer checked, every wait announced.
 
-Used by the sync and by ``connect``. It imports nothing else of the product, stores nothing and logs nothing.
+Used by the sync and by ``connect``. Of the product it imports only ``proxies``; it stores nothing and logs nothing.
 """
 
 from routiq_gql.cliniko.access import Access, check_access

@@ -5,49 +5,45 @@ parameters or a part of a body: httpx's errors know the request, so they are nev
 """
 
 import asyncio
-import json
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import Self, TypeVar
 
 import httpx
-import orjson
 
 from routiq_gql.cliniko.errors import (
-    AccountMoved,
     ClinikoError,
     ClinikoUnreachable,
     KeyLacksPermission,
-    KeyRefused,
-    PaymentRequired,
-    QueryRefused,
-    QueryTooSlow,
     ServerBlocked,
-    UnexpectedAnswer,
 )
 from routiq_gql.cliniko.keys import check_base_url, clean_key, is_loopback
 from routiq_gql.cliniko.limits import OnWait, Pacer
+from routiq_gql.cliniko.proxied import (
+    LOWER_ADVICE,
+    SETTING_ADVICE,
+    UNREACHABLE_ADVICE,
+    is_untrusted,
+    refused_by,
+    through,
+    untrusted,
+)
+from routiq_gql.cliniko.replies import Outcome, Reply, is_web_page, judge, parse
 from routiq_gql.cliniko.retries import (
     Backoff,
     Denied,
-    GatewayTimeout,
-    RateLimited,
     Retriable,
     repeat,
-    reset_seconds,
-    retry_after_seconds,
     unusable,
     web_page,
 )
+from routiq_gql.proxies import Proxy, UnusableVariable, check_certificates, proxy_for
 
 T = TypeVar("T")
 Params = Sequence[tuple[str, str]]
-Outcome = Literal["ok", "no_answer", "timed_out", "server_error", "rate_limited", "refused", "unusable"]
 
 CONNECT_SECONDS = 10.0
 MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -55,15 +51,6 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 FOR_ANY_KEY = "settings/public"
 """What Cliniko shows to every valid key, whatever the role of its user. Source: Cliniko API, "Settings"."""
 _EMAIL = re.compile(r"[!-~]+@[!-~]+")
-
-_UNREACHABLE_ADVICE = "Check this server's internet connection and Cliniko's status page, then try again later."
-
-
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    status: int
-    headers: httpx.Headers
-    body: bytes | None  # None: not read (an error's body is of no use), or longer than MAX_BODY_BYTES
 
 
 class ClinikoClient:
@@ -112,11 +99,18 @@ class ClinikoClient:
         self._on_request = on_request
         self._backoff = backoff or Backoff()
         self._http: httpx.AsyncClient | None = None
+        self._proxy: Proxy | None = None
 
     def __repr__(self) -> str:
         return f"<ClinikoClient {self.base_url}>"
 
     async def __aenter__(self) -> Self:
+        """Raises ``ClinikoUnreachable`` when the environment names a proxy or certificates that can't be used."""
+        try:
+            self._proxy = proxy_for(self.base_url)
+            tls = _tls()
+        except UnusableVariable as error:
+            raise ClinikoUnreachable(error.sentence, SETTING_ADVICE, "unusable environment") from None
         self._http = httpx.AsyncClient(
             auth=self._auth,
             headers={
@@ -126,9 +120,9 @@ class ClinikoClient:
             },
             timeout=httpx.Timeout(self._read_timeout, connect=CONNECT_SECONDS),
             follow_redirects=False,
-            verify=_tls(),
-            # An operator's proxy settings are for the internet, not for this machine.
-            trust_env=not is_loopback(self.base_url),
+            verify=tls,
+            trust_env=False,  # httpx raises on values that others skip; see ``proxies``
+            proxy=_for_httpx(self._proxy, tls),
         )
         return self
 
@@ -187,14 +181,18 @@ class ClinikoClient:
             async with asyncio.timeout(CONNECT_SECONDS + self._read_timeout):
                 reply = await self._exchange(path, params)
         except (httpx.HTTPError, OSError) as error:
-            outcome, problem = _broken(error, where)
+            outcome, problem = _broken(error, where, self._proxy)
+        except Exception:
+            if self._proxy is None or not self._proxy.speaks_socks:
+                raise
+            outcome, problem = "no_answer", refused_by(self._proxy, "", where)  # socksio's errors pass httpx
         else:
-            outcome, problem = _judge(reply, where)
+            outcome, problem = judge(reply, where, self._proxy)
             if problem is None:
-                parsed = _parse(reply.body)
+                parsed = parse(reply.body)
                 if isinstance(parsed, dict):
                     answer = parsed
-                elif _is_web_page(reply):
+                elif is_web_page(reply):
                     outcome, problem = "unusable", web_page(where)
                 else:
                     outcome, problem = "unusable", unusable(where, "no JSON object")
@@ -204,85 +202,49 @@ class ClinikoClient:
             raise problem
         return answer
 
-    async def _exchange(self, path: str, params: Params) -> _Reply:
+    async def _exchange(self, path: str, params: Params) -> Reply:
         if self._http is None:
             raise RuntimeError("The client has not been entered.")
         async with self._http.stream("GET", f"{self.base_url}/{path}", params=list(params)) as response:
             if not response.is_success:
-                return _Reply(response.status_code, response.headers, None)
+                return Reply(response.status_code, response.headers, None)
             body = bytearray()
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
-                    return _Reply(response.status_code, response.headers, None)
-            return _Reply(response.status_code, response.headers, bytes(body))
+                    return Reply(response.status_code, response.headers, None)
+            return Reply(response.status_code, response.headers, bytes(body))
 
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Shared by all clients, as reading the certificates takes some 40 ms in which nothing else can happen."""
+    """Shared by all clients, as reading the certificates takes some 40 ms in which nothing else can happen.
+
+    Raises:
+        UnusableVariable: The environment names other certificates, and they can't be used.
+    """
+    check_certificates()
     return httpx.create_ssl_context()
 
 
-def _broken(error: Exception, where: str) -> tuple[Outcome, Retriable]:
-    """What to make of a request without a whole answer. Takes nothing from ``error`` but its kind."""
+def _for_httpx(proxy: Proxy | None, tls: ssl.SSLContext) -> httpx.Proxy | None:
+    if proxy is None:
+        return None
+    return httpx.Proxy(proxy.url, auth=proxy.login, ssl_context=tls if proxy.scheme == "https" else None)
+
+
+def _broken(error: Exception, where: str, proxy: Proxy | None) -> tuple[Outcome, Exception]:
+    """What to make of a request without a whole answer. Takes nothing from ``error`` but its kind and a status."""
     if isinstance(error, httpx.DecodingError):
         return "unusable", unusable(where, "undecodable body")
+    if isinstance(error, httpx.ProxyError) and proxy is not None:
+        return "no_answer", refused_by(proxy, str(error)[:3], where)
+    if is_untrusted(error):
+        return "no_answer", untrusted(where, proxy)
     verdict = ClinikoUnreachable(
-        f"Cliniko did not answer when it was asked for {where}.", _UNREACHABLE_ADVICE, type(error).__name__
+        f"Cliniko did not answer when it was asked for {where}{through(proxy)}.",
+        UNREACHABLE_ADVICE if proxy is None else f"Check whether the proxy works, and {LOWER_ADVICE}",
+        type(error).__name__,
     )
     is_late = isinstance(error, (TimeoutError, httpx.TimeoutException))
     return "timed_out" if is_late else "no_answer", Retriable("Cliniko did not answer", verdict)
-
-
-def _judge(reply: _Reply, where: str) -> tuple[Outcome, Exception | None]:
-    """What a status means. Source: Cliniko API, "Errors"."""
-    status, now = reply.status, datetime.now(UTC)
-    if 200 <= status < 300:
-        return "ok", None
-    if status == 429:
-        return "rate_limited", RateLimited(where, reset_seconds(reply.headers, now))
-    if status >= 500:
-        is_slow = status == 504
-        verdict = (QueryTooSlow if is_slow else ClinikoUnreachable)(
-            f"Cliniko kept answering with an error when it was asked for {where}.",
-            _UNREACHABLE_ADVICE,
-            f"status {status}",
-        )
-        kind = GatewayTimeout if is_slow else Retriable
-        asked = retry_after_seconds(reply.headers, now) or 0
-        return "server_error", kind("Cliniko answered with an error", verdict, asked)
-    if status == 401:
-        return "refused", KeyRefused()
-    if status == 403:
-        return "refused", Denied(where)
-    if status == 402:
-        return "refused", PaymentRequired(where)
-    if 300 <= status < 400:
-        return "refused", AccountMoved(status)
-    refusal = QueryRefused if status in {400, 422} else UnexpectedAnswer
-    return "refused", refusal(
-        f"Cliniko refused the request for {where}.",
-        "Starting again will not help. Tell whoever runs this server: Cliniko's API may have changed, "
-        "or the base URL of the connection is wrong.",
-        f"status {status}",
-    )
-
-
-def _is_web_page(reply: _Reply) -> bool:
-    media_type = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return media_type in {"text/html", "application/xhtml+xml"} or (reply.body or b"").lstrip()[:1] == b"<"
-
-
-def _parse(body: bytes | None) -> object:
-    """The JSON value, or ``None`` for anything that can't be read as one."""
-    if body is None:
-        return None
-    try:
-        return orjson.loads(body)
-    except ValueError:
-        pass
-    try:
-        return json.loads(body)  # takes a little more, such as half of a surrogate pair
-    except (ValueError, RecursionError):
-        return None

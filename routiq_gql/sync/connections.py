@@ -41,12 +41,12 @@ from routiq_gql.sync.clients import (
     ClientOpener,
     appointment_window,
     check_base_url,
-    check_settings,
     values_of_access,
 )
 from routiq_gql.sync.connect_limit import ConnectLimit
 from routiq_gql.sync.connection_state import ConnectionInfo, ConnectionProblem, ConnectionState, info_of, not_connected
 from routiq_gql.sync.engine import SyncEngine
+from routiq_gql.sync.network import check_route
 from routiq_gql.sync.overview import OrganizationState, read_organizations
 from routiq_gql.sync.progress import FailureCode, SyncFailure, SyncSnapshot, SyncState, SyncStep
 from routiq_gql.sync.store import end_with_failure
@@ -107,7 +107,7 @@ class ConnectionService:
             Forbidden: The organization is not the viewer's, or the viewer may not change its connection.
             RateLimited: Too many keys were tried within the last minute.
             ConnectionProblem: The key is refused, or Cliniko can't be reached; nothing was stored.
-            SettingsError: ``ROUTIQ_CONTACT_EMAIL`` is missing, or the pacing doesn't fit the address.
+            SettingsError: ``ROUTIQ_CONTACT_EMAIL`` is missing, the pacing doesn't fit the address, or a proxy is wrong.
         """
         self._audit.require(viewer, organization_id, Action.CONNECT)
         api_key = api_key.strip()
@@ -117,7 +117,7 @@ class ConnectionService:
         except InvalidApiKey as error:
             raise BadInput(f"{error.message} {error.what_to_do}") from None
         check_base_url(url)
-        check_settings(self._settings, url)
+        check_route(self._settings, url)
         if check:
             self._limit.require(viewer, organization_id, Action.CONNECT)
         access = await self._try(api_key, url) if check else None

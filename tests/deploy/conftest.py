@@ -1,6 +1,5 @@
 """A real nginx with the example's files, in front of the product on an odd port."""
 
-import datetime
 import os
 import shutil
 import socket
@@ -11,13 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from tests.api.conftest import cliniko  # noqa: F401 - a fixture
 from tests.api.serving import LIMIT_SECONDS
+from tests.certificates import write_certificate
 
 IN_CI = os.environ.get("CI", "") not in {"", "0", "false"}
 EXAMPLES = Path(__file__).parents[2] / "examples" / "deploy" / "nginx"
@@ -33,14 +29,19 @@ class Nginx:
         certificate: What a client has to trust.
     """
 
-    def __init__(self, program: str, folder: Path, example: str, upstream_port: int) -> None:
+    def __init__(
+        self, program: str, folder: Path, example: str, upstream_port: int, changes: tuple[tuple[str, str], ...]
+    ) -> None:
         self._folder = folder
         self.port = _free_port()
         self.certificate = folder / "routiq.pem"
-        _write_certificate(folder)
+        write_certificate(folder, "routiq", NAME, "localhost")
         (folder / "snippets").mkdir()
-        shutil.copy(EXAMPLES / "routiq-proxy.conf", folder / "snippets")
-        text = (EXAMPLES / example).read_text()
+        snippet, text = (EXAMPLES / "routiq-proxy.conf").read_text(), (EXAMPLES / example).read_text()
+        for written, wrong in changes:
+            assert written in text or f"\n{written}" in snippet, f"{example} has no {written!r} any more"
+            text, snippet = text.replace(written, wrong), snippet.replace(f"\n{written}", f"\n{wrong}")
+        (folder / "snippets" / "routiq-proxy.conf").write_text(snippet)
         for written, here in (
             ("listen 443 ssl;", f"listen 127.0.0.1:{self.port} ssl;"),
             ("/etc/ssl/", f"{folder}/"),
@@ -78,12 +79,15 @@ class Nginx:
         self._process.wait(LIMIT_SECONDS)
 
 
-StartNginx = Callable[[str, int], Nginx]
+StartNginx = Callable[..., Nginx]
 
 
 @pytest.fixture
 def nginx(tmp_path: Path) -> Iterator[StartNginx]:
-    """Starts nginx with one of the examples, before a server at a port: ``nginx("routiq.conf", 8000)``."""
+    """Starts nginx with one of the examples, before a server at a port: ``nginx("routiq.conf", 8000)``.
+
+    What follows are mistakes to be made in the files: pairs of what is written there and what is put in its place.
+    """
     program = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
     if program is None:
         reason = "nginx is not installed; it is needed to try the example files"
@@ -92,10 +96,10 @@ def nginx(tmp_path: Path) -> Iterator[StartNginx]:
         pytest.skip(reason)
     with ExitStack() as running:
 
-        def start(example: str, upstream_port: int) -> Nginx:
+        def start(example: str, upstream_port: int, *changes: tuple[str, str]) -> Nginx:
             folder = tmp_path / "nginx"
             folder.mkdir()
-            made = Nginx(program, folder, example, upstream_port)
+            made = Nginx(program, folder, example, upstream_port, changes)
             assert made.check() == "ok"
             return running.enter_context(made)
 
@@ -106,23 +110,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _write_certificate(folder: Path) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME), x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "routiq.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    (folder / "routiq.key").write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))

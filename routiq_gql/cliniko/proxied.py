@@ -1,0 +1,63 @@
+"""What clinics and operators read when a request does not get through, with or without a proxy on its way.
+
+A proxy is named by host and port; its login is in no text.
+"""
+
+import ssl
+
+from routiq_gql.cliniko.errors import ClinikoUnreachable
+from routiq_gql.cliniko.retries import Retriable
+from routiq_gql.proxies import Proxy
+
+LOWER_ADVICE = "check this server's internet connection and Cliniko's status page, then try again later."
+UNREACHABLE_ADVICE = f"C{LOWER_ADVICE[1:]}"
+SETTING_ADVICE = "Correct or unset the variable where this server is started, and start it again."
+
+
+def refused_by(proxy: Proxy, status: str, where: str) -> Exception:
+    """The error when the proxy lets nothing through: ``Retriable``, or final when the login is wrong.
+
+    Args:
+        status: That of the proxy's answer; anything else but three digits if it speaks SOCKS.
+    """
+    has_status = status.isdecimal()
+    answered = f"answered with status {status}" if has_status else "refused"
+    sentence = f"The proxy {proxy.name} {answered} when Cliniko was to be asked for {where}."
+    detail = f"proxy, status {status}" if has_status else "proxy refused"
+    if status == "407":  # Proxy Authentication Required: asking again with the same login is of no use
+        return ClinikoUnreachable(
+            sentence,
+            f"It wants another user name and password: correct {proxy.variable} where this server is started, such as "
+            "http://user:password@proxy.example.com:8080, and start it again.",
+            detail,
+        )
+    advice = (
+        "Ask the people who run the proxy to let this server reach Cliniko. If no proxy is needed, unset "
+        f"{proxy.variable} where this server is started, or name cliniko.com in NO_PROXY."
+    )
+    return Retriable(f"The proxy {proxy.name} {answered}", ClinikoUnreachable(sentence, advice, detail))
+
+
+def through(proxy: Proxy | None) -> str:
+    """Ends the sentence about an answer that did not come, or was no good."""
+    return "" if proxy is None else f" through the proxy {proxy.name}"
+
+
+def is_untrusted(error: BaseException) -> bool:
+    """Whether ``error`` came from a certificate that is not trusted, as with a proxy or firewall that opens TLS."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
+def untrusted(where: str, proxy: Proxy | None) -> ClinikoUnreachable:
+    """The error then; asking again does not help."""
+    return ClinikoUnreachable(
+        f"The certificate shown for Cliniko is not trusted here, so it was not asked for {where}{through(proxy)}.",
+        "If a proxy or firewall opens TLS in this network, set SSL_CERT_FILE to a file with its authority's "
+        "certificate and start this server again. If not, check this machine's clock.",
+        "certificate not trusted",
+    )

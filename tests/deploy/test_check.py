@@ -1,0 +1,241 @@
+"""``routiq-gql check`` through a real nginx: with the example files all is well, and each mistake is named."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from routiq_gql.doctor import Finding, Result, Site, examine
+from routiq_gql.settings import Settings
+from routiq_gql.token_file import TokenFile
+from tests.api.serving import LIMIT_SECONDS, ORGANIZATION, Server
+from tests.deploy.conftest import StartNginx
+
+PAGE_ELSEWHERE = "https://app.example.com"
+
+
+@dataclass
+class Patient:
+    """What is examined."""
+
+    server: Server
+    origin: str
+    token: str
+
+    async def findings(
+        self,
+        path: str = "/",
+        *,
+        token: str | None = None,
+        organization: str = ORGANIZATION,
+        limit: float = 10,
+        idle: float = 0.2,
+    ) -> dict[str, Finding]:
+        site = Site(self.origin + path, token=self.token if token is None else token, timeout=limit)
+        async with asyncio.timeout(LIMIT_SECONDS * 2), site:
+            found = await examine(site, organization=organization, origin=PAGE_ELSEWHERE, idle=idle)
+        assert len({one.check for one in found}) == len(found) == 10
+        assert all(one.what_to_do for one in found if one.result is Result.PROBLEM)
+        return {one.check: one for one in found}
+
+
+Examined = Callable[..., AbstractAsyncContextManager[Patient]]
+
+
+@pytest.fixture
+def behind(nginx: StartNginx, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examined:
+    """A server with tokens behind nginx, whose files are changed first: ``behind(("$http_host", "$host"))``."""
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+    @asynccontextmanager
+    async def start(
+        *changes: tuple[str, str], example: str = "routiq.conf", hosts: tuple[str, ...] = ("localhost",)
+    ) -> AsyncIterator[Patient]:
+        _, token = TokenFile(tmp_path / "tokens").add(ORGANIZATION, ["admin"])
+        update = {
+            "auth": "token",
+            "tokens_file": str(tmp_path / "tokens"),
+            "allowed_hosts": hosts,
+            "allowed_origins": (PAGE_ELSEWHERE,),
+        }
+        async with Server(settings.model_copy(update=update)) as server:
+            proxy = await asyncio.to_thread(nginx, example, server.port, *changes)
+            monkeypatch.setenv("SSL_CERT_FILE", str(proxy.certificate))
+            yield Patient(server, f"https://localhost:{proxy.port}", token)
+
+    return start
+
+
+def _problems(found: dict[str, Finding]) -> set[str]:
+    return {name for name, one in found.items() if one.result is Result.PROBLEM}
+
+
+@pytest.mark.parametrize(("example", "path"), [("routiq.conf", "/"), ("routiq-under-a-path.conf", "/routiq/")])
+async def test_the_example_files_are_healthy(behind: Examined, example: str, path: str):
+    """An operator who copies them reads “ok” ten times."""
+    async with behind(example=example) as patient:
+        found = await patient.findings(path)
+        assert {name: one.result for name, one in found.items()} == dict.fromkeys(found, Result.OK)
+        without_slash = await patient.findings(path.rstrip("/"))
+        assert without_slash == found
+
+
+async def test_without_a_token_it_says_what_was_not_checked(behind: Examined):
+    """A wish for a token is no fault; what is behind it is marked as not known, with the option that shows it."""
+    async with behind() as patient:
+        found = await patient.findings(token="")
+        assert _problems(found) == set()
+        assert found["graphql"].result is found["websocket"].result is Result.OK
+        assert found["stream"].result is Result.NOT_CHECKED
+        assert "--token" in found["stream"].what_to_do
+        found = await patient.findings(organization="")
+        assert found["stream"].result is Result.NOT_CHECKED
+        assert "--organization" in found["stream"].what_to_do
+
+
+async def test_a_wrong_token_is_named(behind: Examined):
+    """A token that has been revoked is distinguished from a broken proxy."""
+    async with behind() as patient:
+        found = await patient.findings(token="rtq_wrong")
+        assert _problems(found) == {"graphql", "websocket"}
+        assert "does not accept this token" in found["graphql"].found
+        assert "does not accept this token" in found["websocket"].found
+
+
+MISTAKES = {
+    "the port is dropped": (
+        ("proxy_set_header Host $http_host;", "proxy_set_header Host $host;"),
+        {"graphql", "websocket"},
+        "proxy_set_header Host $http_host",
+    ),
+    "no upgrade": (
+        ("proxy_set_header Upgrade $http_upgrade;", ""),
+        {"websocket"},
+        "proxy_set_header Upgrade $http_upgrade",
+    ),
+    "connection is closed": (
+        ("proxy_set_header Connection $routiq_connection;", ""),
+        {"websocket"},
+        'proxy_set_header Connection "upgrade"',
+    ),
+    "streams are held back": (
+        ("proxy_buffering off;", "proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;"),
+        {"stream"},
+        "proxy_buffering off",
+    ),
+    "silence is cut off": (
+        ("proxy_read_timeout 1h;", "proxy_read_timeout 1s;"),
+        {"silence"},
+        "proxy_read_timeout 1h",
+    ),
+    "the origin is dropped": (
+        ("proxy_http_version 1.1;", 'proxy_http_version 1.1; proxy_set_header Origin "";'),
+        {"other origins", "preflight"},
+        "",
+    ),
+    "cors twice": (
+        ("proxy_http_version 1.1;", "proxy_http_version 1.1; add_header Access-Control-Allow-Origin * always;"),
+        {"preflight"},
+        "Access-Control-",
+    ),
+    "no preflight": (
+        ("proxy_http_version 1.1;", "proxy_http_version 1.1; if ($request_method = OPTIONS) { return 405; }"),
+        {"preflight"},
+        "pass all methods",
+    ),
+    "only get": (
+        ("proxy_http_version 1.1;", "proxy_http_version 1.1; if ($request_method = POST) { return 405; }"),
+        {"graphql"},
+        "with all methods",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+async def test_a_mistake_in_nginx_is_named_with_its_remedy(behind: Examined, mistake: str):
+    """The line that is wrong is found, and nothing else is blamed."""
+    change, checks, remedy = MISTAKES[mistake]
+    async with behind(change) as patient:
+        found = await patient.findings(limit=2 if "stream" in checks else 10, idle=5 if "silence" in checks else 0.2)
+        assert _problems(found) == checks
+        assert all(remedy in found[name].what_to_do for name in _problems(found))
+
+
+async def test_a_path_that_is_left_in_the_address_is_named(behind: Examined):
+    """Without the slash at the end of proxy_pass the server sees a path that it does not know."""
+    change = ("proxy_pass http://routiq/;", "proxy_pass http://routiq;")
+    async with behind(change, example="routiq-under-a-path.conf") as patient:
+        found = await patient.findings("/routiq/")
+        assert _problems(found) == {"address"}
+        assert "proxy_pass http://routiq/;" in found["address"].what_to_do
+        assert {one.result for name, one in found.items() if name != "address"} == {Result.NOT_CHECKED}
+
+
+async def test_a_path_too_many_is_named(behind: Examined):
+    """A server with a host name of its own is found where it is."""
+    async with behind() as patient:
+        found = await patient.findings("/routiq/")
+        assert _problems(found) == {"address"}
+        assert f"Use {patient.origin}/" in found["address"].what_to_do
+
+
+async def test_a_name_that_the_server_does_not_know_is_named(behind: Examined):
+    """ROUTIQ_ALLOWED_HOSTS is named, with what to add."""
+    async with behind(hosts=("routiq.example.com",)) as patient:
+        found = await patient.findings()
+        assert _problems(found) == {"page", "graphql", "websocket", "preflight"}
+        assert "Add localhost to ROUTIQ_ALLOWED_HOSTS" in found["page"].what_to_do
+
+
+async def test_an_api_without_the_page_is_recognized(behind: Examined):
+    """Some proxies pass only the API on; the page and the probes are missing then, and the rest is looked at."""
+    async with behind(("location / {", "location ~ ^/(graphql|api) {")) as patient:
+        found = await patient.findings()
+        assert _problems(found) == {"page"}
+        assert found["ready"].result is Result.NOT_CHECKED
+        assert found["websocket"].result is found["stream"].result is Result.OK
+
+
+async def test_a_server_that_is_down_is_named(behind: Examined):
+    """nginx answers 502, which is not the network's fault."""
+    async with behind() as patient:
+        await patient.server.stop()
+        found = await patient.findings()
+        assert _problems(found) == {"address"}
+        assert "502" in found["address"].found
+        assert "routiq-gql serve" in found["address"].what_to_do
+
+
+async def test_a_redirect_is_named(behind: Examined):
+    """Going from http to https turns a POST into a GET, so the address after it is the one to use."""
+    async with behind(
+        ("ssl_certificate_key", "if ($uri ~ .) { return 301 https://routiq.example.com$uri; } ssl_certificate_key")
+    ) as patient:
+        found = await patient.findings()
+        assert _problems(found) == {"address"}
+        assert "https://routiq.example.com/" in found["address"].what_to_do
+
+
+async def test_http_on_a_port_with_tls_is_named(behind: Examined):
+    """nginx's page about it is not taken for another program."""
+    async with behind() as patient:
+        patient.origin = patient.origin.replace("https", "http")
+        found = await patient.findings()
+        assert _problems(found) == {"address"}
+        assert "Use https://localhost:" in found["address"].what_to_do
+
+
+async def test_nothing_at_the_address(settings: Settings):
+    """A port at which nothing listens, and a host that does not exist."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        patient = Patient(Server(settings), f"http://127.0.0.1:{free.getsockname()[1]}", "")
+        found = await patient.findings()
+    assert "Nothing listens" in found["address"].found
+    patient.origin = "http://nowhere.invalid"
+    assert "There is no host nowhere.invalid" in (await patient.findings())["address"].found
