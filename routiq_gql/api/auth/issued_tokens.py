@@ -75,8 +75,8 @@ class IssuedTokens:
             issued_at is not None and expires_at - issued_at > self._longest
         ):
             raise Unauthenticated(
-                "The lifetime of this token is longer than ROUTIQ_MAX_TOKEN_LIFETIME allows "
-                f"({self._longest // timedelta(seconds=1)} s). Configure its issuer to make tokens with a shorter one.",
+                "The lifetime of this token is too long: ROUTIQ_MAX_TOKEN_LIFETIME allows "
+                f"{self._longest // timedelta(seconds=1)} s. Set a shorter one at its issuer.",
                 may_be_mended=False,
             )
 
