@@ -29,7 +29,7 @@ def plain_answer(status: str, code: str, detail: str, headers: str = "") -> byte
     return head.encode() + body
 
 
-BAD_REQUEST = plain_answer("400 Bad Request", "BAD_REQUEST", "This is not a request in HTTP/1.1 that can be read.")
+BAD_REQUEST = plain_answer("400 Bad Request", "BAD_REQUEST", "The server can't parse this as an HTTP/1.1 request.")
 TOO_SLOW = plain_answer(
     "408 Request Timeout", "REQUEST_TIMEOUT", "The request did not arrive completely in time. Send it again."
 )

@@ -31,7 +31,7 @@ def check_spelling(prefix: str, names: Iterable[str]) -> None:
         if variable.upper().startswith(prefix) and name not in known:
             meant = difflib.get_close_matches(name, known, 1, cutoff=0.75)
             if meant:
-                raise SettingsError(f"{variable} is no setting. Do you mean {prefix}{meant[0]}?")
+                raise SettingsError(f"{variable} is not a setting. Do you mean {prefix}{meant[0]}?")
 
 
 def is_safe_url(url: str) -> bool:
@@ -62,7 +62,7 @@ def _check_database(value: str) -> str:
     try:
         url = make_url(value)
     except ArgumentError:
-        raise ValueError("is no URL; characters such as @ and / in a password are written as %40 and %2F") from None
+        raise ValueError("is not a URL; in a password, write characters such as @ and / as %40 and %2F") from None
     if url.database in {None, "", ":memory:"}:
         raise ValueError("must name a database that is kept; one in memory is gone with the process that made it")
     return value

@@ -102,8 +102,8 @@ class Admission:
             if not isinstance(error, TimeoutError):
                 raise
             raise RateLimited(
-                f"{self._most} operations of this organization are being executed, and no more are begun. Try again "
-                "soon with fewer at a time, or have the operator of this server raise ROUTIQ_MAX_OPERATIONS.",
+                f"The server is executing {self._most} operations of this organization, the maximum. Send fewer at a "
+                "time and try again soon, or ask the operator of this server to raise ROUTIQ_MAX_OPERATIONS.",
                 RETRY_AFTER_SECONDS,
             ) from None
 

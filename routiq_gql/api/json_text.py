@@ -81,7 +81,7 @@ def _fraction(text: str) -> float:
 
 
 def _constant(name: str) -> NoReturn:
-    raise UnreadableJson(f"is not JSON: {name} is not a value of it")
+    raise UnreadableJson(f"is not JSON: {name} is not a JSON value")
 
 
 _DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_fraction, parse_constant=_constant)

@@ -108,7 +108,7 @@ def read_duration(text: str) -> timedelta:
     """
     match = re.fullmatch(r"(\d{1,5})([mhd])", text.strip())
     if match is None:
-        raise BadInput(f"“{clean_text(text)}” is no time. Use minutes, hours or days, such as 90m, 6h or 7d.")
+        raise BadInput(f"“{clean_text(text)}” is not a duration. Use minutes, hours or days, such as 90m, 6h or 7d.")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 

@@ -35,4 +35,4 @@ def read_history_cursor(cursor: str) -> int:
         # The decoder skips characters that it does not know, so the text is compared with what was sent.
         if place is not None and (key := int(place[1])) <= _LARGEST_KEY and history_cursor(key) == cursor:
             return key
-    raise BadInput("“after” is not a cursor of this history. Use the nextCursor of an earlier page.")
+    raise BadInput("“after” is not a cursor of this history. Use nextCursor (REST: next_cursor) of an earlier page.")

@@ -65,7 +65,9 @@ class Findings:
         if self.unreadable > 1:
             lines.append(f"Left out {self.unreadable} of {total} rows of {where}, which can't be read")
         if self.rows != self.claimed:
-            lines.append(f"Cliniko's total for {where} is {self.claimed}, but its rows are {self.rows}, read twice")
+            lines.append(
+                f"Cliniko's total for {where} is {self.claimed}, but two readings gave the same {self.rows} rows"
+            )
         return lines
 
     def failure(self, where: str, total: int) -> UnexpectedAnswer:

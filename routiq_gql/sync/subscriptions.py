@@ -29,8 +29,8 @@ class Subscriptions:
         """
         if self._open[organization_id] >= self._most:
             raise RateLimited(
-                f"{self._most} subscriptions to this organization are open, and no more are taken. Close one, or let "
-                "whoever runs this server raise ROUTIQ_MAX_SUBSCRIPTIONS.",
+                f"{self._most} subscriptions to this organization are open, the maximum. Close one, or ask the "
+                "operator of this server to raise ROUTIQ_MAX_SUBSCRIPTIONS.",
                 RETRY_AFTER_SECONDS,
             )
 

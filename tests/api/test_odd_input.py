@@ -265,7 +265,7 @@ WRONG_MEMBERS: list[tuple[Any, str]] = [
     ({"type": "subscribe", "id": True, "payload": {"query": QUERY}}, "“id” must be a non-empty string"),
     ({"type": "subscribe", "id": "", "payload": {"query": QUERY}}, "“id” must be a non-empty string"),
     ({"type": "subscribe", "id": "\ud800", "payload": {"query": QUERY}}, "“id” must not hold half a surrogate pair"),
-    ({"type": "complete", "id": "x" * (MAX_ID_CHARACTERS + 1)}, "“id” may have 1,000 characters"),
+    ({"type": "complete", "id": "x" * (MAX_ID_CHARACTERS + 1)}, "“id” may have at most 1,000 characters"),
     (SUBSCRIBE, "“payload” must be an object"),
     ({**SUBSCRIBE, "payload": QUERY}, "“payload” must be an object"),
     ({**SUBSCRIBE, "payload": {}}, "“payload.query” must be a string"),

@@ -136,7 +136,7 @@ async def test_a_reader_is_asked_for_a_token(serve_with_tokens: ServeWithTokens,
     assert await field.evaluate("field => field.validity.patternMismatch")
     await field.fill("garbage")
     await field.press("Enter")
-    await expect(sentence).to_have_text("This token is none that is accepted here.")
+    await expect(sentence).to_have_text("This token is not accepted here.")
     await expect(page.locator("#link-text")).to_have_text("Refused")
     attempts = len(served.doors.sockets)
     assert attempts == 2  # without a token, and with a wrong one; neither again

@@ -45,7 +45,7 @@ def _assert_one_sentence(result: Result, *parts: str) -> None:
         (["connect", "\udced\udca0\udc80", "--api-key", "x"], ["letters, digits, dashes and underscores"]),
         (["sync", "\udced\udca0\udc80"], ["letters, digits, dashes and underscores"]),
         (["sync", "٣\x00"], ["letters, digits, dashes and underscores"]),
-        (["schedule", "org_1", "--every", "\udced"], ["“�” is no time"]),
+        (["schedule", "org_1", "--every", "\udced"], ["“�” is not a duration"]),
         (["audit", "--limit", "9" * 5_000], ["--limit", "routiq-gql audit --help"]),
         (["tokens", "revoke", "\udced"], ["ROUTIQ_TOKENS_FILE is missing"]),
         (["serve", "--host", "\udced"], ["no host"]),
@@ -54,7 +54,7 @@ def _assert_one_sentence(result: Result, *parts: str) -> None:
         (["tokens"], ["Missing command", "routiq-gql tokens --help"]),
         (["tokens", "add", "org_1"], ["ROUTIQ_TOKENS_FILE is missing"]),
         (["audit", "org 1"], ["letters, digits, dashes and underscores"]),
-        (["audit", "--since", "yesterday"], ["“yesterday” is no time", "7d"]),
+        (["audit", "--since", "yesterday"], ["“yesterday” is not a duration", "7d"]),
         (["audit", "--limit", "0"], ["--limit", "routiq-gql audit --help"]),
         (["schema", "--output", "no/such/folder.graphql"], ["can't be written", "--output FILE"]),
     ],
@@ -111,8 +111,8 @@ def test_a_wrong_setting_is_named(
         ("ROUTIQ_SEND_TIMEOUT", "", ["ROUTIQ_SEND_TIMEOUT is wrong", "number is expected"]),
         ("ROUTIQ_RECENT_DAYS", "", ["ROUTIQ_RECENT_DAYS is wrong", "whole number is expected"]),
         ("ROUTIQ_INTROSPECTION", "perhaps", ["ROUTIQ_INTROSPECTION is wrong", "true or false"]),
-        ("ROUTIQ_ALOWED_HOSTS", "clinic.example", ["ROUTIQ_ALOWED_HOSTS is no setting", "ROUTIQ_ALLOWED_HOSTS?"]),
-        ("routiq_databaseurl", "secret", ["routiq_databaseurl is no setting", "ROUTIQ_DATABASE_URL?"]),
+        ("ROUTIQ_ALOWED_HOSTS", "clinic.example", ["ROUTIQ_ALOWED_HOSTS is not a setting", "ROUTIQ_ALLOWED_HOSTS?"]),
+        ("routiq_databaseurl", "secret", ["routiq_databaseurl is not a setting", "ROUTIQ_DATABASE_URL?"]),
     ],
 )
 def test_a_setting_is_explained_in_words(

@@ -34,7 +34,7 @@ class FileTokens:
         """See ``Authenticator``."""
         entry = self._file.find(token)
         if entry is None:
-            raise Unauthenticated("This token is none that is accepted here.", may_be_mended=False)
+            raise Unauthenticated("This token is not accepted here.", may_be_mended=False)
         rights = self._roles.rights_of(entry.roles)
         return Credentials(Viewer(entry.organization_id, rights, f"token:{entry.id}"), source=_source_of(entry))
 

@@ -23,7 +23,7 @@ _KEYS_BY_HEADER = frozenset({"jku", "jwk", "x5u", "x5c", "crit"})
 """Headers by which a token would bring its own key, or demand what we don't do. Source: RFC 7515, 4.1."""
 
 _REQUIRED = ("iss", "exp", "sub")
-_NOT_OURS = "This token is none that is accepted here."
+_NOT_OURS = "This token is not accepted here."
 
 
 class IssuedTokens:
@@ -75,8 +75,8 @@ class IssuedTokens:
             issued_at is not None and expires_at - issued_at > self._longest
         ):
             raise Unauthenticated(
-                "This token lives too long: ROUTIQ_MAX_TOKEN_LIFETIME allows "
-                f"{self._longest // timedelta(seconds=1)} s. Have its issuer make shorter ones.",
+                "The lifetime of this token is too long: ROUTIQ_MAX_TOKEN_LIFETIME allows "
+                f"{self._longest // timedelta(seconds=1)} s. Set a shorter one at its issuer.",
                 may_be_mended=False,
             )
 

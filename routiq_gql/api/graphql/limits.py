@@ -29,7 +29,7 @@ from routiq_gql.api.graphql.literals import too_long_a_number
 
 MAX_QUERY_CHARACTERS = 65_536
 """Of one document; what takes longer to read than a thousand tokens should is comments, commas or one long string."""
-TOO_LONG_A_DOCUMENT = f"A GraphQL document may have {MAX_QUERY_CHARACTERS:,} characters. Send a shorter one."
+TOO_LONG_A_DOCUMENT = f"A GraphQL document may have at most {MAX_QUERY_CHARACTERS:,} characters. Send a shorter one."
 MAX_TOKENS = 1_000
 MAX_DEPTH = 12
 """The deepest operation that our types allow to be of use has five levels; introspection has a limit of its own."""

@@ -35,7 +35,7 @@ def _problem_of_id(operation_id: object) -> str | None:
     if not isinstance(operation_id, str) or not operation_id:
         return "“id” must be a non-empty string"
     if len(operation_id) > MAX_ID_CHARACTERS:
-        return f"“id” may have {MAX_ID_CHARACTERS:,} characters"
+        return f"“id” may have at most {MAX_ID_CHARACTERS:,} characters"
     if any("\ud800" <= letter <= "\udfff" for letter in operation_id):
         return "“id” must not hold half a surrogate pair"
     return None

@@ -46,7 +46,7 @@ CLOSE_BAD_REQUEST, CLOSE_UNAUTHORIZED, CLOSE_FORBIDDEN, CLOSE_TRY_AGAIN_LATER = 
 
 MAX_OPERATIONS = 50
 """At a time on one socket; a page with more live parts than that has another socket."""
-TOO_MANY_OPERATIONS = f"{MAX_OPERATIONS} operations are open on this socket, and no more are taken. End one of them."
+TOO_MANY_OPERATIONS = f"This websocket has {MAX_OPERATIONS} open operations, the maximum. End one of them first."
 
 
 class SocketAdapter(ASGIWebSocketAdapter):

@@ -138,7 +138,9 @@ class GraphQLDoor(GraphQL[Context, None]):
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         runtime = runtime_of(request)
         session = None
-        if isinstance(request, Request):  # a websocket says who it is in its first message
+        # A websocket says who it is in its first message. A browser that opens GraphiQL can't send a token; the page
+        # holds nothing of any organization, and its requests carry the token that is typed into it.
+        if isinstance(request, Request) and not self.should_render_graphql_ide(self.request_adapter_class(request)):
             session = request.state.session = await session_of(request)
         return Context(
             runtime.syncs,

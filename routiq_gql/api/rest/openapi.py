@@ -46,29 +46,36 @@ UNAUTHENTICATED = {
 }
 _RETRY_AFTER = {"Retry-After": {"schema": number("Seconds to wait."), "description": "Seconds to wait."}}
 BUSY = {
-    "429": _problem("As many operations of the organization are being executed as there may be; try again soon.")
+    "429": _problem("The organization reached its limit of operations in execution; try again soon.")
     | {"headers": _RETRY_AFTER},
     "503": _problem("It took too long and was stopped, or the database can't be used; try again later."),
 }
 TOO_MANY_STREAMS = {
-    "429": _problem("As many streams of the organization are open as there may be; try again later.")
-    | {"headers": _RETRY_AFTER}
+    "429": _problem("The organization reached its limit of open streams; try again later.") | {"headers": _RETRY_AFTER}
 }
 TOO_MANY_STARTS = {
-    "429": _problem("As many syncs of the organization were started, or operations are executed, as may be; try later.")
+    "429": _problem("The organization reached its limit of syncs started in a minute or of operations in execution.")
     | {"headers": _RETRY_AFTER}
 }
 EVENT: Json = {
     "type": "object",
-    "description": "One event. `data` is a SyncStatus as JSON, or with `event: log` a line of the log.",
+    "description": "One event. `data` is a SyncStatus as JSON, or with `event: log` a line of the log. "
+    "An `event: heartbeat` has no id; ignore its data.",
     "properties": {
         "id": {"type": "string", "pattern": r"^\d+\.\d+$", "description": "What the next request goes on behind."},
-        "event": {"enum": ["message", "log"], "description": "`message`, also when absent: the state of the sync."},
+        "event": {
+            "enum": ["message", "log", "heartbeat"],
+            "description": "`message`, also when absent: the state of the sync. `heartbeat`: the stream was silent.",
+        },
         "data": {"type": "string", "contentMediaType": "application/json", "description": "A SyncStatus or LogLine."},
         "retry": {"type": "integer", "description": "Milliseconds to wait before a reconnect."},
     },
 }
 STREAM_TOKEN = text("A token of GraphQL's `createStreamToken`, for clients that can't send a header.")
+RESUMED = text(
+    "An event id, from clients that can't send Last-Event-ID. The header wins; `after` counts without either.",
+    examples=["12.5"],
+)
 AFTER_EVENT = text("An event id: go on behind it, like the header Last-Event-ID.", examples=["12.5"])
 
 SECURITY: Json = {
@@ -134,6 +141,7 @@ PATHS: Json = {
             "parameters": [
                 _path("sync_id", SYNC_ID),
                 _query("after", AFTER_EVENT),
+                _query("lastEventId", RESUMED),
                 _query("token", STREAM_TOKEN),
                 {
                     "name": "Last-Event-ID",

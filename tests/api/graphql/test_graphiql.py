@@ -60,13 +60,27 @@ async def test_no_foreign_script_is_given_tokens(settings: Settings, assets: Pat
     """With authentication on, a page without its files is a sentence, and nothing is loaded from a public server."""
     (assets / "graphiql.min.css").unlink()
     tokens = assets.parent / "tokens"
-    _, token = TokenFile(tokens).add("org_1")
+    TokenFile(tokens).add("org_1")
     values = {"auth": "token", "tokens_file": str(tokens), "allowed_hosts": ("127.0.0.1",)}
     async with Server(settings.model_copy(update=values)) as server:
-        page = await server.http.get("/graphql", headers={**BROWSER, "Authorization": f"Bearer {token}"})
+        page = await server.http.get("/graphql", headers=BROWSER)
     assert page.status_code == 404
     assert "make graphiql" in page.json()["detail"]
     assert "<script" not in page.text
+
+
+async def test_a_browser_gets_the_page_without_a_token(settings: Settings, assets: Path):
+    """A browser can't send a token with an address; the page opens, and what it asks for still needs one."""
+    tokens = assets.parent / "tokens"
+    TokenFile(tokens).add("org_1")
+    values = {"auth": "token", "tokens_file": str(tokens), "allowed_hosts": ("127.0.0.1",)}
+    async with Server(settings.model_copy(update=values)) as server:
+        page = await server.http.get("/graphql", headers=BROWSER)
+        assert page.status_code == 200
+        assert "graphiql/start.js" in page.text
+        asked = await server.http.get("/graphql", headers=BROWSER, params={"query": "{ __typename }"})
+        assert asked.status_code == 401
+        assert (await server.http.post("/graphql", json={"query": "{ __typename }"})).status_code == 401
 
 
 async def test_switched_off_there_is_no_page_and_no_file(settings: Settings, assets: Path):
