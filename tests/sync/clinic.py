@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import MirrorList
@@ -89,13 +89,19 @@ async def stored_rows(database: Database) -> Mapping[str, Rows]:
 
 async def active_ids(database: Database, organization_id: str = ORGANIZATION) -> tuple[set[str], set[str]]:
     """The ids of those active patients who have a recent visit and of those who have an upcoming one."""
-    active = Base.metadata.tables[ActivePatient.__tablename__]
-    async with database.reading() as connection:
-        rows = list(
-            await connection.execute(
-                select(active).where(active.c.organization_id == organization_id, active.c.is_active)
-            )
-        )
+    rows = await _active_rows(database, organization_id)
     recent = {row.patient_id for row in rows if row.recent_appointments}
     upcoming = {row.patient_id for row in rows if row.upcoming_appointments}
     return recent, upcoming
+
+
+async def all_active_ids(database: Database, organization_id: str = ORGANIZATION) -> set[str]:
+    """The ids of all active patients, those who only missed visits included."""
+    return {row.patient_id for row in await _active_rows(database, organization_id)}
+
+
+async def _active_rows(database: Database, organization_id: str) -> list[Row[Any]]:
+    active = Base.metadata.tables[ActivePatient.__tablename__]
+    query = select(active).where(active.c.organization_id == organization_id, active.c.is_active)
+    async with database.reading() as connection:
+        return list(await connection.execute(query))
