@@ -8,7 +8,7 @@ because its peer reads nothing, is reset by ``sweep``.
 import asyncio
 import socket
 import struct
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -46,6 +46,7 @@ class Connection:
         since: When it entered the phase.
         blocked_since: Since when its peer has not taken what was sent; ``None`` while it does.
         closing_since: When it was first seen closing.
+        holder: The organization that holds it open, once that is known.
     """
 
     transport: asyncio.Transport
@@ -54,6 +55,7 @@ class Connection:
     since: float
     blocked_since: float | None = None
     closing_since: float | None = None
+    holder: str | None = None
 
 
 class ConnectionTable:
@@ -75,6 +77,7 @@ class ConnectionTable:
         }
         self._by_transport: dict[asyncio.Transport, Connection] = {}
         self._refused: OrderedDict[asyncio.Transport, Callable[[], None]] = OrderedDict()
+        self._held: Counter[str] = Counter()
         self._full = RateLimitedLog("too_many_connections")
         self._stalled = RateLimitedLog("peers_stalled")
         self.slow_requests = RateLimitedLog("requests_too_slow")
@@ -106,6 +109,30 @@ class ConnectionTable:
             connection.phase, connection.since = phase, now
             self._phases[phase][transport] = connection
 
+    def hold(self, transport: asyncio.Transport, holder: str) -> bool:
+        """Note which organization holds a connection open for long; ``False`` if it may hold no more.
+
+        One organization may hold half of the places that others don't hold. So however many organizations hold all
+        that they may, a place is left for a request.
+        """
+        connection = self._by_transport.get(transport)
+        if connection is None or connection.holder == holder:
+            return True
+        self.release(transport)
+        own = self._held[holder]
+        if own >= (self.most - (self._held.total() - own)) // 2:
+            return False
+        connection.holder = holder
+        self._held[holder] += 1
+        return True
+
+    def release(self, transport: asyncio.Transport) -> None:
+        """Note that no organization holds the connection any more. Does nothing the second time."""
+        connection = self._by_transport.get(transport)
+        if connection is not None and connection.holder is not None:
+            self._held -= Counter((connection.holder,))
+            connection.holder = None
+
     def replace_ending(self, transport: asyncio.Transport, give_way: Callable[[], None]) -> None:
         """Another protocol serves the connection now."""
         connection = self._by_transport.get(transport)
@@ -122,6 +149,7 @@ class ConnectionTable:
     def remove(self, transport: asyncio.Transport) -> None:
         """Forget a connection that is gone. Does nothing the second time."""
         self._refused.pop(transport, None)
+        self.release(transport)
         connection = self._by_transport.pop(transport, None)
         if connection is not None:
             del self._phases[connection.phase][transport]

@@ -26,7 +26,9 @@ ABORT_EXTENSION = "routiq.abort"
 """Under this name ``scope["extensions"]`` has a function that ends the connection at once."""
 
 KEEP_EXTENSION = "routiq.keep"
-"""Under this name a websocket has a function that protects it: known peers never give way to new connections."""
+"""Under this name there is a function to be called before a connection is held open for long, with the organization
+that holds it, if one does. It returns ``False`` if that one holds as many as it may. A websocket never gives way to new
+connections afterwards."""
 
 UNSENT_BYTES = 16 * 1024
 """Kept in the kernel for one connection before it counts as full; what was sent and not yet confirmed comes on top, so
@@ -41,7 +43,12 @@ class HttpProtocol(RequestDeadline, H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         _keep_little(transport)
-        self.app = _extended(cast(ASGIApp, self.app), {ABORT_EXTENSION: partial(abort, transport)})
+        self.app = _extended(
+            cast(ASGIApp, self.app), {ABORT_EXTENSION: partial(abort, transport), KEEP_EXTENSION: self._keep}
+        )
+
+    def _keep(self, holder: str | None) -> bool:
+        return holder is None or self.server_state.table.hold(self.transport, holder)
 
     def is_receiving(self) -> bool:
         state = self.conn.their_state
@@ -83,8 +90,11 @@ class SocketProtocol(CleanEnding):
         abort(self.transport)
         super().keepalive_timeout()
 
-    def _keep(self) -> None:
+    def _keep(self, holder: str | None) -> bool:
+        if holder is not None and not self._table.hold(self.transport, holder):
+            return False
         self._table.enter(self.transport, Phase.IN_USE, self.loop.time())
+        return True
 
 
 def _keep_little(transport: asyncio.Transport) -> None:
@@ -94,7 +104,7 @@ def _keep_little(transport: asyncio.Transport) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
-def _extended(app: ASGIApp, extensions: dict[str, Callable[[], None]]) -> ASGIApp:
+def _extended(app: ASGIApp, extensions: dict[str, Callable[..., object]]) -> ASGIApp:
     async def app_with_extensions(scope: Scope, receive: Receive, send: Send) -> None:
         scope["extensions"] = {**scope.get("extensions", {}), **extensions}
         await app(scope, receive, send)

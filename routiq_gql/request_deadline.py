@@ -85,6 +85,7 @@ class RequestDeadline(Base):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        self.server_state.table.release(self.transport)
         self._look_at_request()
 
     def handle_websocket_upgrade(self, *request: Any) -> None:

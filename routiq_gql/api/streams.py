@@ -15,7 +15,10 @@ from starlette.types import Message, Receive, Scope, Send
 
 from routiq_gql import metrics
 from routiq_gql.api.auth import Session
+from routiq_gql.errors import RateLimited
 from routiq_gql.protocols import ABORT_EXTENSION, KEEP_EXTENSION
+
+RETRY_AFTER_SECONDS = 10
 
 LINE_END = "\n"
 """CRLF is allowed too, but urql's parser does not read it."""
@@ -84,11 +87,15 @@ def abort_connection(scope: Scope) -> None:
         abort()
 
 
-def keep_connection(scope: Scope) -> None:
-    """Protect a websocket whose peer is known now: it no longer gives way to new connections."""
+def keep_connection(scope: Scope, organization_id: str | None) -> None:
+    """To be called before an organization holds a connection open; a websocket then no longer gives way to others.
+
+    Raises:
+        RateLimited: The organization holds as many connections as it may; see ``ConnectionTable.hold``.
+    """
     keep = scope.get("extensions", {}).get(KEEP_EXTENSION)
-    if keep is not None:
-        keep()
+    if keep is not None and not keep(organization_id):
+        raise RateLimited("Too many connections are open for this organization: close some.", RETRY_AFTER_SECONDS)
 
 
 async def cancelled_once(

@@ -21,9 +21,14 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from routiq_gql.errors import SettingsError, StorageError
 from routiq_gql.private_file import write_private
+from routiq_gql.supervision import shortage_sentence
 
 NONCE_BYTES = 12  # the size that GCM is specified for; random per encryption
 KEY_BYTES = 32
+
+
+class SealedForOthers(StorageError):
+    """A stored secret does not open with any of the keys, and will not by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +60,18 @@ class KeyRing:
         """The secret as it was encrypted for this organization.
 
         Raises:
-            StorageError: The key is unknown, or the row was changed or belongs to another organization.
+            SealedForOthers: The key is unknown, or the row was changed or belongs to another organization.
         """
         key = self.keys.get(key_id)
         if key is None:
-            raise StorageError(
+            raise SealedForOthers(
                 f"The stored Cliniko key was encrypted with the key “{key_id}”, which is not configured. "
                 "Add it to ROUTIQ_ENCRYPTION_KEYS or bring the key file back."
             )
         try:
             secret = AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], organization_id.encode())
         except (InvalidTag, ValueError):
-            raise StorageError(
+            raise SealedForOthers(
                 "The stored Cliniko key can't be decrypted: it was changed or stored for another organization. "
                 "Connect the organization again."
             ) from None
@@ -88,6 +93,7 @@ class KeyStore:
 
         Raises:
             SettingsError: The setting or the file is malformed, or others may read the file.
+            StorageError: The file can't be opened now, as this process has too many files open.
         """
         if self._configured.strip():
             return KeyRing(_parse(self._configured, "ROUTIQ_ENCRYPTION_KEYS"))
@@ -142,6 +148,8 @@ def _read_private(path: Path) -> str:
             raise SettingsError(f"Others may read the key file {path} (mode {mode:o}). Run: chmod 600 {path}")
         return path.read_text()
     except OSError as error:
+        if shortage := shortage_sentence(error):
+            raise StorageError(shortage) from None
         raise SettingsError(f"The key file {path} can't be read: {os.strerror(error.errno or 0)}.") from None
 
 

@@ -17,8 +17,8 @@ from routiq_gql.cliniko import Access, Backoff, ClinikoClient, ClinikoError, Key
 from routiq_gql.clock import utc_now
 from routiq_gql.database.connections import change_connection, connection_of
 from routiq_gql.database.engine import Database
-from routiq_gql.database.keys import KeyStore
-from routiq_gql.errors import BadInput, SettingsError, StorageError
+from routiq_gql.database.keys import KeyStore, SealedForOthers
+from routiq_gql.errors import BadInput, SettingsError
 from routiq_gql.setting_checks import is_loopback_url
 from routiq_gql.settings import Settings
 from routiq_gql.sync.connection_state import (
@@ -56,16 +56,17 @@ class ClientOpener:
 
         Raises:
             ConnectionProblem: There is no connection, it is disabled, or the settings don't allow to use it.
+            StorageError: The database or the key file can't be read now.
         """
         row = await self._row_of(organization_id)
         try:
             check_settings(self._settings, row.base_url)
             try:
                 api_key = self._decrypt(row)
-            except StorageError:  # the keys may have been rotated between reading the row and reading the keys
+            except SealedForOthers:  # the keys may have been rotated between reading the row and reading the keys
                 row = await self._row_of(organization_id)
                 api_key = self._decrypt(row)
-        except (SettingsError, StorageError) as error:
+        except (SettingsError, SealedForOthers) as error:
             raise not_set_up(error) from None
         return OpenConnection(organization_id, self.client(api_key, row.base_url, on_wait), row.encrypted_key)
 

@@ -17,7 +17,7 @@ from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.syncs import release_claims, take_up
 from routiq_gql.errors import StorageError
-from routiq_gql.supervision import Supervisor, shortage_sentence
+from routiq_gql.supervision import Supervisor, descriptor_shortage, shortage_sentence
 from routiq_gql.sync.bus import ProgressBus
 from routiq_gql.sync.connection_state import ConnectionProblem
 from routiq_gql.sync.pauses import Pauses
@@ -138,6 +138,8 @@ class SyncRunner:
                 except ConnectionProblem as problem:
                     await run.fail(SyncFailure(problem.failure_code, run.step, problem.message, problem.what_to_do))
                 except ClinikoError as error:
+                    if shortage := descriptor_shortage():  # it is this process that could not open a connection
+                        raise StorageError(shortage) from None
                     log.info("cliniko_failed", code=error.code, detail=error.detail)
                     await run.fail(SyncFailure(FailureCode(error.code), run.step, error.message, error.what_to_do))
         except (StopRequested, StorageError):

@@ -9,6 +9,7 @@ import pytest
 
 from routiq_gql.api.auth import session as session_module
 from routiq_gql.api.graphql.socket_limit import OpenSockets
+from routiq_gql.connection_table import ServerState
 from routiq_gql.errors import SettingsError
 from routiq_gql.settings import Settings, load_settings
 from routiq_gql.token_file import TokenFile
@@ -134,6 +135,39 @@ async def test_a_stopping_server_counts_down(
             await _opened(stack, server, ours)
             assert counts[0].total == 1
         assert counts[0].total == 0
+
+
+async def test_one_organization_leaves_room_for_others(
+    settings: Settings, tokens: TokenFile, tmp_path: Path, states: list[ServerState]
+):
+    """A clinic that holds all the sockets and streams it may takes half of the connections, and keeps nobody out."""
+    values = {"auth": "token", "tokens_file": str(tmp_path / "tokens"), "allowed_hosts": ("127.0.0.1",)}
+    _, ours = tokens.add(OURS)
+    _, theirs = tokens.add(THEIRS)
+    subscribing = {"query": UPDATES, "variables": {"id": OURS}}
+    bearer = {"Authorization": f"Bearer {ours}"}
+    async with Server(settings.model_copy(update={**values, "max_connections": 8})) as server:
+        async with AsyncExitStack() as stack:
+            for _ in range(3):
+                await _opened(stack, server, ours)
+            stream = server.http.stream(
+                "POST", "/graphql", json=subscribing, headers={**bearer, "Accept": "text/event-stream"}
+            )
+            assert (await stack.enter_async_context(stream)).status_code == 200
+            one_more = await stack.enter_async_context(open_socket(server, init=False))
+            await one_more.send(_init(ours))
+            assert (await one_more.closed())[0] == 1013
+            for accept in ("text/event-stream", "multipart/mixed;subscriptionSpec=1.0"):
+                refused = await server.http.post("/graphql", json=subscribing, headers={**bearer, "Accept": accept})
+                assert (refused.status_code, refused.headers["Retry-After"]) == (429, "10")
+            plain = await server.http.post("/graphql", json={"query": "{ __typename }"}, headers=bearer)
+            assert plain.status_code == 200
+            for _ in range(2):
+                await _opened(stack, server, theirs)
+            assert (await server.http.get("/healthz")).status_code == 200
+        await until(lambda: states[0].table._held.total() == 0)
+        async with AsyncExitStack() as stack:
+            await _opened(stack, server, ours)
 
 
 def test_the_limit_is_no_smaller_than_that_of_subscriptions(monkeypatch: pytest.MonkeyPatch):

@@ -10,6 +10,7 @@ import pytest
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.errors import SettingsError, StorageError
 from routiq_gql.token_file import TokenFile
+from tests.shortage import no_descriptors
 
 SECRET = "MS0xLWplbm5pZmVy-au1"
 
@@ -35,6 +36,15 @@ def test_a_key_file_that_others_may_read_is_refused(tmp_path):
     (tmp_path / "routiq.db.key").chmod(0o644)
     with pytest.raises(SettingsError, match="chmod 600"):
         KeyStore("", tmp_path / "routiq.db").load()
+
+
+def test_a_key_file_that_can_not_be_opened_now_is_no_wrong_setting(tmp_path):
+    """With too many files open, the key file is not called wrong: whoever needs it waits."""
+    store = KeyStore("", tmp_path / "routiq.db")
+    store.load()
+    with no_descriptors(), pytest.raises(StorageError, match="Too many open files"):
+        store.load()
+    store.load()
 
 
 def test_a_row_copied_to_another_organization_does_not_open(tmp_path):

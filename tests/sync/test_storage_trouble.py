@@ -10,12 +10,14 @@ from sqlalchemy import event
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database import sqlite
-from routiq_gql.emulator import generated_clinic
+from routiq_gql.database.keys import KeyRing, KeyStore
+from routiq_gql.emulator import Fault, FaultKind, generated_clinic
 from routiq_gql.errors import StorageError
 from routiq_gql.runtime import Runtime
 from routiq_gql.sync import pauses
 from routiq_gql.sync.progress import SyncState, SyncStep
 from routiq_gql.viewer import LOCAL_OPERATOR
+from tests.shortage import no_descriptors
 from tests.sync.clinic import LIMIT_SECONDS, follow, run_sync, start, stored_rows
 from tests.sync.conftest import Cliniko
 
@@ -108,3 +110,34 @@ async def test_an_unexpected_error_ends_the_sync_with_its_id(runtime: Runtime, m
     assert broke["error"] == "ValueError"
     assert any("test_storage_trouble" in place for place in broke["where"])
     assert private not in str(logged)
+
+
+async def test_too_many_open_files_while_cliniko_is_asked(runtime: Runtime, cliniko: Cliniko):
+    """A server that can't open a connection to Cliniko says what it lacks, and does not blame Cliniko."""
+    cliniko.emulator.clinic = generated_clinic(600, utc_now())
+    cliniko.emulator.faults.add(Fault(FaultKind.DROP_BEFORE, "patients", times=None))
+    sync_id = await start(runtime)
+    await until(lambda: any(request.resource == "patients" for request in cliniko.emulator.requests))
+    with structlog.testing.capture_logs() as logged, no_descriptors():
+        await until(lambda: any(line["event"] in {"sync_rests", "sync_ended"} for line in logged))
+    cliniko.emulator.faults.clear()
+    assert "Too many open files" in next(line["reason"] for line in logged if line["event"] == "sync_rests")
+    assert (await follow(runtime, sync_id))[-1].status is SyncState.COMPLETED
+
+
+async def test_a_key_file_that_can_not_be_opened_now(
+    runtime: Runtime, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
+):
+    """A sync that meets a full table of files when it reads the key file waits, and ends right afterwards."""
+    load, shortages = KeyStore.load, iter([None])
+
+    def load_with_shortage(store: KeyStore) -> KeyRing:
+        for _ in shortages:
+            with no_descriptors():
+                return load(store)
+        return load(store)
+
+    monkeypatch.setattr(KeyStore, "load", load_with_shortage)
+    with structlog.testing.capture_logs() as logged:
+        assert (await run_sync(runtime)).status is SyncState.COMPLETED
+    assert any(line["event"] == "sync_rests" for line in logged)

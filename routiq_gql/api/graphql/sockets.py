@@ -172,11 +172,15 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         await self.send_message({"type": "pong", "payload": payload} if payload else {"type": "pong"})
 
     def _count(self, organization_id: str | None) -> None:
-        """Take one of the organization's places, and one that is not given away."""
+        """Take one of the organization's places, and one that is not given away.
+
+        Raises:
+            RateLimited: It has none left.
+        """
         if organization_id is not None and self._counted_for is None:
             self._open_sockets.add(organization_id)
             self._counted_for = organization_id
-        keep_connection(cast(SocketAdapter, self.websocket).ws.scope)
+        keep_connection(cast(SocketAdapter, self.websocket).ws.scope, organization_id)
 
     @property
     def _open_sockets(self) -> OpenSockets:

@@ -33,8 +33,10 @@ from routiq_gql.api.callers import runtime_of, session_of
 from routiq_gql.api.errors import OUTCOMES, code_of, headers_of, sentence_for_client
 from routiq_gql.api.graphql.accepting import (
     GRAPHQL_JSON,
+    prefers_event_stream,
     prefers_graphql_json,
     prefers_html,
+    prefers_multipart,
 )
 from routiq_gql.api.graphql.body import BodyTooLarge, limited
 from routiq_gql.api.graphql.context import Context
@@ -47,7 +49,7 @@ from routiq_gql.api.graphql.socket_limit import OpenSockets
 from routiq_gql.api.graphql.sockets import SocketAdapter, SocketHandler
 from routiq_gql.api.graphql.transports import EventStreamTransport, MultipartTransport, RequestAdapter
 from routiq_gql.api.json_text import JsonResponse, UnreadableJson, read_json
-from routiq_gql.api.streams import StreamResponse
+from routiq_gql.api.streams import StreamResponse, keep_connection
 from routiq_gql.errors import RoutiqError
 from routiq_gql.settings import Settings
 
@@ -142,6 +144,9 @@ class GraphQLDoor(GraphQL[Context, None]):
         # holds nothing of any organization, and its requests carry the token that is typed into it.
         if isinstance(request, Request) and not self.should_render_graphql_ide(self.request_adapter_class(request)):
             session = request.state.session = await session_of(request)
+            accept = request.headers.get("accept", "")
+            if prefers_event_stream(accept) or prefers_multipart(accept):
+                keep_connection(request.scope, session.viewer.organization_id)
         return Context(
             runtime.syncs,
             runtime.connections,

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from routiq_gql.api.admission import bucket_of
 from routiq_gql.api.callers import admission_of, grant_of, session_of, syncs_of
 from routiq_gql.api.rest.render import log_json, status_json
-from routiq_gql.api.streams import LINE_END, StreamResponse
+from routiq_gql.api.streams import LINE_END, StreamResponse, keep_connection
 from routiq_gql.errors import BadInput
 from routiq_gql.settings import Settings
 from routiq_gql.sync.progress import LogLine, SyncSnapshot
@@ -61,6 +61,7 @@ async def stream(request: Request) -> Response:
     if sync.is_terminal and seen == (sync.version, sync.last_log_seq):
         return Response(status_code=204)
     service.subscriptions.require_room(sync.organization_id)
+    keep_connection(request.scope, viewer.organization_id)
     settings: Settings = request.app.state.settings
     return StreamResponse(
         _events(service, viewer, sync.sync_id, seen),
