@@ -64,7 +64,7 @@ def create_app(
         async with AsyncExitStack() as stack:
             stack.push_async_callback(authentication.close)
             opened = runtime if runtime is not None else await stack.enter_async_context(open_runtime(settings))
-            _attach(app, opened)
+            _attach(app, opened, authentication)
             for task in authentication.supervised:
                 opened.supervisor.add(task)
             stack.push_async_callback(admission.close)
@@ -116,13 +116,13 @@ def create_worker_app(settings: Settings, runtime: Runtime) -> Starlette:
     return app
 
 
-def _attach(app: Starlette, runtime: Runtime) -> None:
+def _attach(app: Starlette, runtime: Runtime, authentication: Authentication | None = None) -> None:
     async def find_problem() -> str | None:
         if (found := await runtime.readiness.problem()) is not None:
             return found
         if not runtime.is_working:
             return "Syncs are not run, as what runs them has stopped. The log says why; restart the server."
-        return None
+        return authentication.problem() if authentication is not None else None
 
     app.state.runtime = runtime
     app.state.find_problem = find_problem

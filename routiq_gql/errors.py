@@ -66,7 +66,7 @@ class Forbidden(RoutiqError):
 
 
 class IssuerAway(RoutiqError):
-    """The public keys of those who make tokens can't be fetched, and none are known."""
+    """Tokens can't be checked now: no public keys are known and none can be fetched, or the token file is unusable."""
 
     code = "ISSUER_AWAY"
 

@@ -57,7 +57,7 @@ def grant_of(request: HTTPConnection, token: str) -> tuple[Grant, Session]:
 
     Raises:
         Unauthenticated: It is not one of ours, its time is over, or what it was made with is not accepted any more.
-        SettingsError: That can't be read at the moment.
+        IssuerAway: That can't be told at the moment.
     """
     runtime = runtime_of(request)
     return authentication_of(request).grant(token, request, runtime.stream_tokens, runtime.audit)

@@ -76,7 +76,7 @@ class Authentication:
 
         Raises:
             Unauthenticated: It is not one of ours, its time is over, or what it was made with is not accepted any more.
-            SettingsError: That can't be read at the moment.
+            IssuerAway: That can't be told at the moment.
         """
         address = _address_of(connection)
         try:
@@ -102,6 +102,10 @@ class Authentication:
     def supervised(self) -> tuple[SupervisedTask, ...]:
         """What runs in the background to tell who asks."""
         return self._authenticator.supervised if isinstance(self._authenticator, IssuedTokens) else ()
+
+    def problem(self) -> str | None:
+        """Why no token can be checked, as a sentence for the operator; ``None`` while all is well."""
+        return self._authenticator.problem() if self._authenticator is not None else None
 
     async def close(self) -> None:
         """End what runs."""

@@ -42,8 +42,11 @@ class Authenticator(Protocol):
         """The rights of a token that was accepted, as of now; ``None`` once it is revoked. Its time is not checked.
 
         Raises:
-            SettingsError: That can't be read at the moment.
+            IssuerAway: That can't be told at the moment.
         """
+
+    def problem(self) -> str | None:
+        """Why no token can be checked, as a sentence for the operator; ``None`` while all is well."""
 
     async def close(self) -> None:
         """End what runs."""

@@ -1,17 +1,22 @@
 """``ROUTIQ_AUTH=token``: long-lived tokens, each of one organization, that an operator has made and may revoke."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
 from routiq_gql.api.auth.credentials import Credentials
 from routiq_gql.api.auth.roles import RoleTable
-from routiq_gql.errors import SettingsError, Unauthenticated
+from routiq_gql.errors import IssuerAway, SettingsError, Unauthenticated
+from routiq_gql.rate_limited_log import RateLimitedLog
 from routiq_gql.settings import Settings
 from routiq_gql.token_file import TokenEntry, TokenFile
 from routiq_gql.viewer import Right, Viewer
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 
 class FileTokens:
@@ -27,12 +32,13 @@ class FileTokens:
             )
         self._file = TokenFile(Path(settings.tokens_file))
         self._roles = RoleTable(settings)
+        self._unusable = RateLimitedLog("token_file_unusable")
         if not self._file.entries():
             log.warning("nobody_may_ask_yet", what_to_do="Make a token: routiq-gql tokens add ORG")
 
     async def authenticate(self, token: str) -> Credentials:
         """See ``Authenticator``."""
-        entry = self._file.find(token)
+        entry = self._read(lambda: self._file.find(token))
         if entry is None:
             raise Unauthenticated("This token is not accepted here.", may_be_mended=False)
         rights = self._roles.rights_of(entry.roles)
@@ -40,15 +46,35 @@ class FileTokens:
 
     def rights_now(self, credentials: Credentials) -> frozenset[Right] | None:
         """See ``Authenticator``. A line that names another token or organization than before has replaced the token."""
-        entry = self._file.entry(credentials.source.partition(".")[0])
+        entry = self._read(lambda: self._file.entry(credentials.source.partition(".")[0]))
         if entry is None or _source_of(entry) != credentials.source:
             return None
         if entry.organization_id != credentials.viewer.organization_id:
             return None
         return self._roles.rights_of(entry.roles)
 
+    def problem(self) -> str | None:
+        """See ``Authenticator``."""
+        try:
+            self._read(self._file.entries)
+        except IssuerAway:
+            return "Tokens can't be checked, as the token file can't be used. The log says why."
+        return None
+
     async def close(self) -> None:
         """Nothing is open."""
+
+    def _read(self, read: Callable[[], T]) -> T:
+        """What ``read`` finds in the file. Why the file can't be used is for the operator, and is logged once a minute.
+
+        Raises:
+            IssuerAway: The file can't be used at the moment.
+        """
+        try:
+            return read()
+        except SettingsError as error:
+            self._unusable.warn(reason=error.message)
+            raise IssuerAway("Tokens can't be checked at the moment. Try again soon.") from None
 
 
 def _source_of(entry: TokenEntry) -> str:

@@ -60,6 +60,10 @@ class IssuedTokens:
         """Issued tokens end by their time alone, and other rights come with a fresh token."""
         return credentials.viewer.rights
 
+    def problem(self) -> str | None:
+        """See ``Authenticator``. The supervised task that fetches the keys reports by itself."""
+        return None
+
     @property
     def supervised(self) -> tuple[SupervisedTask, ...]:
         """What runs in the background."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from routiq_gql.api.auth.credentials import Authenticator, Credentials
 from routiq_gql.clock import utc_now
-from routiq_gql.errors import SettingsError, Unauthenticated
+from routiq_gql.errors import IssuerAway, Unauthenticated
 from routiq_gql.sync.stream_tokens import Parent
 from routiq_gql.viewer import Viewer
 
@@ -67,7 +67,7 @@ class Session:
 
         Raises:
             Unauthenticated: It was revoked, or other tokens than those of ``authority`` are accepted now.
-            SettingsError: That can't be read at the moment.
+            IssuerAway: That can't be told at the moment.
         """
         accepted = self._authenticator
         if authority != self.parent.authority or (
@@ -116,7 +116,7 @@ class Session:
             return True
         try:
             rights = self._authenticator.rights_now(self._credentials)
-        except SettingsError:  # new tokens are refused now; those that were accepted stay until the file is mended
+        except IssuerAway:  # new tokens are refused now; those that were accepted stay until the file is mended
             return True
         if rights is None:
             return False

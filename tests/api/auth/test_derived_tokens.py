@@ -108,7 +108,7 @@ async def test_a_file_that_can_t_be_read_opens_no_stream_and_ends_none(
         await anext(events)
         (tmp_path / "tokens").write_text("nonsense\n")
         refused = await anyone.get(path, params={"token": stream_token})
-        assert (refused.status_code, refused.json()["code"]) == (500, "INTERNAL")
+        assert (refused.status_code, refused.json()["code"]) == (503, "ISSUER_AWAY")
         await asyncio.gather(*(anyone.get("/healthz") for _ in range(10)))  # several looks later
         cancelled = await guarded.runtime.syncs.cancel(LOCAL_OPERATOR, path.rpartition("/")[2])
         assert cancelled.cancelled

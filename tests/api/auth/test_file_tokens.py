@@ -77,14 +77,14 @@ async def test_a_revoked_token_ends_what_it_has_open(
 
 
 async def test_a_file_that_can_t_be_read_lets_nobody_in(guarded: Server, tokens: TokenFile, tmp_path: Path):
-    """Clients learn nothing of it but a reference; who is inside stays, and all is well once it is mended."""
+    """Clients read that tokens can't be checked now, and nothing of the file; open sockets stay."""
     _, token = tokens.add(OURS)
     good = (tmp_path / "tokens").read_text()
     async with open_socket(guarded, init=False) as socket:
         await socket.init(payload=bearer(token))
         (tmp_path / "tokens").write_text("nonsense\n")
         answer = await _answer(guarded, token)
-        assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL")
+        assert (answer.status_code, answer.json()["code"]) == (503, "ISSUER_AWAY")
         assert str(tmp_path) not in answer.text
         async with open_socket(guarded, init=False) as another:
             await another.send({"type": "connection_init", "payload": bearer(token)})
@@ -97,7 +97,7 @@ async def test_a_file_that_can_t_be_read_lets_nobody_in(guarded: Server, tokens:
 
 
 async def test_a_file_that_others_may_write_is_refused_while_running(
-    guarded: Server, tokens: TokenFile, tmp_path: Path
+    guarded: Server, tokens: TokenFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     """It is refused from the moment its mode is wrong; who is inside stays, and all is well once it is mended."""
     _, token = tokens.add(OURS)
@@ -106,11 +106,18 @@ async def test_a_file_that_others_may_write_is_refused_while_running(
         for mode in (0o660, 0o606):
             (tmp_path / "tokens").chmod(mode)
             answer = await _answer(guarded, token)
-            assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL")
+            assert (answer.status_code, answer.json()["code"]) == (503, "ISSUER_AWAY")
+            ready = await guarded.http.get("/readyz")
+            assert (ready.status_code, str(tmp_path) in ready.text) == (503, False)
+            assert "token file" in ready.text
             await socket.send({"type": "ping"})
             assert (await socket.receive())["type"] == "pong"
+        logged = capsys.readouterr().out
+        assert logged.count("token_file_unusable") == 1
+        assert "request_failed" not in logged
         (tmp_path / "tokens").chmod(0o600)
         assert (await _answer(guarded, token)).status_code == 200
+        assert (await guarded.http.get("/readyz")).status_code == 200
 
 
 def test_a_file_of_another_user_is_refused(tokens: TokenFile, monkeypatch: pytest.MonkeyPatch):
