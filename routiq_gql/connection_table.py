@@ -17,7 +17,7 @@ from uvicorn.server import ServerState as UvicornState
 
 from routiq_gql.rate_limited_log import RateLimitedLog
 
-FAIR_SECONDS = 0.25
+FAIR_SECONDS = 0.05
 """For so long a connection keeps its place although it waits for its peer, whose bytes may be on their way."""
 
 MOST_REFUSED = 16

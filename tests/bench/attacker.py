@@ -18,8 +18,8 @@ OPERATION = (
     "query($org: ID!) { history(organizationId: $org, limit: 10) { averageSyncDurationSeconds totalSyncs "
     "recentSyncs { syncId log(limit: 100) { seq time level step message } } } }"
 )
-PAUSE_SECONDS = 0.05
-"""Between two attempts of one half-open connection, so that the attacker itself does not fill a core."""
+PAUSE_SECONDS = 1.0
+"""Between two attempts of one half-open connection, some hundreds a second in all: the attacker shares the machine."""
 
 
 async def read_answer(reader: asyncio.StreamReader) -> int:
@@ -80,6 +80,8 @@ async def run(port: int, host: str, organization: str, token: str, half_open: in
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(attack.hold()) for _ in range(half_open)]
         tasks += [group.create_task(attack.ask()) for _ in range(CONNECTIONS)]
+        while attack.opened < half_open:
+            await asyncio.sleep(0.1)
         tell(began=True)
         async for _ in read_commands():
             tell(opened=attack.opened, held=attack.held, answered=attack.answered, refused=attack.refused)

@@ -84,8 +84,8 @@ class TimedDatabase(Database):
     """Measures every write transaction, from the moment it has the lock to the end of its commit."""
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        async with super().writing() as connection:
+    async def writing(self, patience_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
+        async with super().writing(patience_seconds) as connection:
             CLOCK.begin_write()
             yield connection
         CLOCK.end_write()
