@@ -146,8 +146,8 @@ def shorten_pauses() -> None:
 
     With CPython's defaults, a worker with a hundred syncs under way pauses for some 0.15 s every four seconds. A page
     makes thousands of objects, which nearly all go with their last reference and need no collection. Connections and
-    GraphQL results leave cycles, which only full collections free: with thresholds of 50,000, 20 and 50, a server under
-    attack grew by 122 MB within 40 s, with these by 18 MB, and its 99th percentile was the same.
+    GraphQL results leave cycles, which only full collections free. With thresholds of 50,000, 20 and 50, a server under
+    attack (``make bench-fairness``) grew by 122 MB in 60 s; with these it grew by 18 MB in 40 s.
     """
     gc.collect()
     gc.freeze()
