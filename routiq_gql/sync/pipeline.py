@@ -32,7 +32,7 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import MirrorList, count_rows
 from routiq_gql.settings import Settings
 from routiq_gql.sync.clients import ClientOpener, OpenConnection, appointment_window
-from routiq_gql.sync.progress import COMPLETED_TEXT, LogLevel, SyncStep, WaitingFor
+from routiq_gql.sync.progress import COMPLETED_TEXT, LogLevel, SyncStep, WaitReason
 from routiq_gql.sync.reading import Reader
 from routiq_gql.sync.run import SyncRun
 
@@ -142,7 +142,7 @@ async def _enter(run: SyncRun, step: SyncStep) -> None:
         await run.begin_step(step)
 
 
-_WAITING_FOR = {"rate_limit": WaitingFor.RATE_LIMIT, "retry": WaitingFor.CLINIKO_RETRY}
+_WAITING_FOR = {"rate_limit": WaitReason.RATE_LIMIT, "retry": WaitReason.CLINIKO_RETRY}
 
 
 def _wait_teller(run: SyncRun) -> Callable[[Wait], Awaitable[None]]:

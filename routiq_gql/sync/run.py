@@ -27,7 +27,7 @@ from routiq_gql.sync.progress import (
     SyncSnapshot,
     SyncState,
     SyncStep,
-    WaitingFor,
+    WaitReason,
     percentage,
 )
 from routiq_gql.sync.store import NOT_WAITING, failure_values, snapshot_of
@@ -99,7 +99,7 @@ class SyncRun:
         text: str | None = None,
         log: tuple[LogLevel, str] | None = None,
         resumes_at: datetime | None = None,
-        waiting_for: WaitingFor | None = None,
+        waiting_for: WaitReason | None = None,
         **columns: Any,
     ) -> None:
         """Show how the current step goes on.
@@ -175,7 +175,7 @@ class SyncRun:
         values = {
             "current_step": WAITING_FOR_DATABASE_TEXT,
             "resumes_at": resumes_at,
-            "waiting_for": WaitingFor.DATABASE.value,
+            "waiting_for": WaitReason.DATABASE.value,
             "claimed_by": None,
             "pauses": self.pauses,
         }
@@ -210,7 +210,7 @@ class SyncRun:
         fraction: float | None,
         text: str | None,
         resumes_at: datetime | None,
-        waiting_for: WaitingFor | None,
+        waiting_for: WaitReason | None,
         columns: dict[str, Any],
     ) -> dict[str, Any]:
         reason = waiting_for.value if waiting_for is not None else None
