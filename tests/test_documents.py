@@ -71,7 +71,7 @@ def _documents(file: Path) -> list[str]:
     candidates = []
     if file.suffix == ".md":
         candidates = re.findall(r"^```graphql\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-        candidates += re.findall(r"(?<!`)`((?:query|mutation|subscription)\b[^`]+)`", text)
+        candidates += re.findall(r"(?<!`)`((?:query|mutation|subscription)\b[^`\n]+)`", text)
         text = "\n".join(re.findall(r"^```(?:js|mjs|tsx?|sh)\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
         bodies = re.findall(r"-d '(\{\"query\".*?\})'", text)
         candidates += [json.loads(body)["query"] for body in bodies]
@@ -122,7 +122,7 @@ def test_each_document_selects_the_id(file: Path):
 
 
 def test_the_search_finds_documents_of_every_kind():
-    """GraphiQL's tabs, the README's curl and JavaScript, the docs, Python, JavaScript and .graphql files are searched."""
+    """GraphiQL's tabs, the README, the docs, and files in Python, JavaScript and GraphQL are searched."""
     found = {file.relative_to(ROOT).as_posix() for file in _files() if _documents(file)}
     assert found >= {
         "README.md",
@@ -139,4 +139,7 @@ def test_a_missing_id_is_noticed():
     """In a field, below a fragment and in a fragment; an alias of another field doesn't count."""
     assert len(_without_id('{ dashboard(organizationId: "o") { status currentSync { id: syncId } } }')) == 2
     assert len(_without_id("fragment F on SyncStatus { status log { id seq } }")) == 1
-    assert _without_id("subscription ($s: ID!) { syncProgress(syncId: $s) { ...F } } fragment F on SyncStatus { id }") == []
+    assert (
+        _without_id("subscription ($s: ID!) { syncProgress(syncId: $s) { ...F } } fragment F on SyncStatus { id }")
+        == []
+    )
