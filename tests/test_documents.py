@@ -27,7 +27,7 @@ from graphql import (
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = build_schema((ROOT / "schema.graphql").read_text())
-GRAPHIQL = ROOT / "routiq_gql" / "api" / "graphql" / "graphiql" / "start.js"
+GRAPHIQL = sorted((ROOT / "routiq_gql" / "api" / "graphql" / "graphiql").glob("*.js"))
 KINDS = {".graphql", ".mjs", ".js", ".ts", ".tsx", ".py", ".sh", ".html"}
 LEFT_OUT = {"sync_dashboard.html", "relay", "gql", "node_modules", "dist", "routiq_client"}
 
@@ -44,7 +44,7 @@ _ROOT_FIELDS = {
     if root is not None
     for name in root.fields
 }
-_CALL = re.compile(rf'\b(?:{"|".join(_ROOT_FIELDS)})\((?:organizationId|syncId): *(?:\$|\\?")')
+_CALL = re.compile(rf'\b(?:{"|".join(_ROOT_FIELDS)})\(\s*(?:organizationId|syncId): *(?:\$|\\?")')
 """A root field with its first argument: where there is one, there is a document."""
 
 
@@ -54,13 +54,14 @@ def _files() -> list[Path]:
         for file in (ROOT / "examples").rglob("*")
         if file.suffix in KINDS and not LEFT_OUT & set(file.relative_to(ROOT).parts)
     ]
-    return sorted([*examples, ROOT / "README.md", *(ROOT / "docs").glob("*.md"), GRAPHIQL])
+    return sorted([*examples, ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *GRAPHIQL])
 
 
 def _text(file: Path) -> str:
     """The file, with the constants of GraphiQL's tabs filled in."""
     text = file.read_text()
-    return text.replace("${organization}", 'organizationId: "org_1"').replace("${sync}", 'syncId: "sync_1"')
+    filled = text.replace("${organization}", 'organizationId: "org_1"').replace("${sync}", 'syncId: "sync_1"')
+    return re.sub(r"\$\{\w+\}", "", filled)
 
 
 def _documents(file: Path) -> list[str]:
@@ -131,8 +132,8 @@ def test_the_search_finds_documents_of_every_kind():
         "examples/clients/ariadne/operations.graphql",
         "examples/clients/gql_client.py",
         "examples/react/src/operations.graphql",
-        GRAPHIQL.relative_to(ROOT).as_posix(),
     }
+    assert any(_documents(file) for file in GRAPHIQL)
 
 
 def test_a_missing_id_is_noticed():

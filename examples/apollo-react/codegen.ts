@@ -12,7 +12,6 @@ const config: CodegenConfig = {
         scalars: { DateTime: 'string' }, // such as 2024-12-22T14:30:22.123Z
         useTypeImports: true, // Vite's template sets verbatimModuleSyntax, which needs `import type`
         enumsAsTypes: true, // and erasableSyntaxOnly, which forbids enums
-        onlyOperationTypes: true, // no types for what the operations don't select
       },
     },
   },

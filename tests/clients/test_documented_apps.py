@@ -10,8 +10,8 @@ from graphql import GraphQLObjectType, build_schema
 
 from tests.cli.programs import PATIENCE_SECONDS, Program
 from tests.client_apps import APPS, copied_app, documented_files
-from tests.clients.conftest import SCHEMA
-from tests.node_projects import INSTALL_SECONDS, REACT, ROOT, installed, run, tool
+from tests.clients.conftest import HERE, SCHEMA
+from tests.node_projects import INSTALL_SECONDS, ROOT, installed, run, tool
 
 pytestmark = pytest.mark.timeout(INSTALL_SECONDS + 2 * PATIENCE_SECONDS)
 
@@ -62,7 +62,7 @@ def test_the_documented_generator_writes_the_types_of_the_apps(tmp_path: Path):
     """With the config of the docs, graphql-codegen asks a running server and writes what the apps are compiled with."""
     (tmp_path / "demo").mkdir()
     (tmp_path / "app" / "src").mkdir(parents=True)
-    (tmp_path / "app" / "node_modules").symlink_to(installed(REACT) / "node_modules")
+    (tmp_path / "app" / "node_modules").symlink_to(installed(HERE) / "node_modules")
     files = documented_files("urql-react")
     with Program("serve", "--port", "0", folder=tmp_path / "demo") as server:
         config = files["codegen.ts"].replace("http://localhost:8000", server.url())

@@ -1,3 +1,4 @@
+// src/main.tsx
 import { ApolloProvider } from '@apollo/client/react';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';

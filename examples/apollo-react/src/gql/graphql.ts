@@ -1,75 +1,9 @@
 /* eslint-disable */
-import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-node/core';
-export type Maybe<T> = T | null;
-export type InputMaybe<T> = T | null | undefined;
-export type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
-export type MakeOptional<T, K extends keyof T> = Omit<T, K> & { [SubKey in K]?: Maybe<T[SubKey]> };
-export type MakeMaybe<T, K extends keyof T> = Omit<T, K> & { [SubKey in K]: Maybe<T[SubKey]> };
-export type MakeEmpty<T extends { [key: string]: unknown }, K extends keyof T> = { [_ in K]?: never };
+/** Internal type. DO NOT USE DIRECTLY. */
+type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
+/** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
-/** All built-in and custom scalars, mapped to their actual values */
-export type Scalars = {
-  ID: { input: string; output: string; }
-  String: { input: string; output: string; }
-  Boolean: { input: boolean; output: boolean; }
-  Int: { input: number; output: number; }
-  Float: { input: number; output: number; }
-  /** A moment in UTC with milliseconds, such as `2024-12-22T14:30:22.123Z`. */
-  DateTime: { input: string; output: string; }
-};
-
-/** Whether an organization's connection to Cliniko may be used. */
-export type ConnectionState =
-  /** Syncs use it. */
-  | 'CONNECTED'
-  /** It was switched off, and its API key removed. */
-  | 'DISABLED'
-  /** Cliniko did not accept the API key when it was last used; `problem` says why. */
-  | 'NEEDS_ATTENTION';
-
-/** How a log line is meant. */
-export type LogLevel =
-  /** The reason why the sync failed. */
-  | 'ERROR'
-  /** What is being done. */
-  | 'INFO'
-  /** Something was achieved. */
-  | 'SUCCESS'
-  /** The sync goes on, or was ended on purpose. */
-  | 'WARNING';
-
-/** Why a sync ended without success. Programs may branch on it. */
-export type SyncFailureCode =
-  /** Cliniko serves the account at another address now. */
-  | 'ACCOUNT_MOVED'
-  /** A person cancelled it. */
-  | 'CANCELLED'
-  /** Cliniko answered something that can't be relied on. */
-  | 'CLINIKO_UNEXPECTED_ANSWER'
-  /** Cliniko did not answer, or only with errors, however often it was asked. */
-  | 'CLINIKO_UNREACHABLE'
-  /** Its connection is switched off. */
-  | 'CONNECTION_DISABLED'
-  /** The organization has no connection to Cliniko that can be used. */
-  | 'CONNECTION_MISSING'
-  /** A fault of this server. */
-  | 'INTERNAL'
-  /** The API key's user may not read a list that a sync needs. */
-  | 'KEY_LACKS_PERMISSION'
-  /** Cliniko does not accept the API key. */
-  | 'KEY_REFUSED'
-  /** The sync ran longer than it may. */
-  | 'TIME_LIMIT';
-
-/** How much a sync reads from Cliniko. */
-export type SyncMode =
-  /** The server chooses. */
-  | 'AUTO'
-  /** Everything is read. */
-  | 'FULL'
-  /** Only what changed since the last sync, where the server can; everything otherwise. */
-  | 'INCREMENTAL';
-
+import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-node/core';
 /** Where a sync stands; IDLE is an organization without a running one. */
 export type SyncState =
   /** Active patients are identified: step 7. */
@@ -91,58 +25,30 @@ export type SyncState =
   /** Active patients are stored: step 8. */
   | 'STORING';
 
-/** The eight steps of a sync, in their order. */
-export type SyncStep =
-  /** Step 7, 75 to 87 %: identifying active patients. */
-  | 'ANALYZING'
-  /** Step 2, 12 to 25 %: is there a connection? */
-  | 'CHECKING_CONFIG'
-  /** Step 3, 25 to 37 %: does Cliniko accept the API key? */
-  | 'CHECKING_CREDENTIALS'
-  /** Step 5, 50 to 62 %: reading appointments. */
-  | 'FETCHING_APPOINTMENTS'
-  /** Step 4, 37 to 50 %: reading patients. */
-  | 'FETCHING_PATIENTS'
-  /** Step 1, 0 to 12 %: setting up. */
-  | 'INITIALIZING'
-  /** Step 6, 62 to 75 %: reading appointment types. */
-  | 'LOADING_TYPES'
-  /** Step 8, 87 to 100 %: storing active patients, all at once. */
-  | 'STORING';
+export type SyncFragment = { id: string, status: SyncState, progressPercentage: number, currentStep: string };
 
-/** What a running sync waits for before it resumes by itself. */
-export type WaitingFor =
-  /** Another attempt, after Cliniko did not answer as it should. */
-  | 'CLINIKO_RETRY'
-  /** The server's own database, which can't be used at the moment. */
-  | 'DATABASE'
-  /** Cliniko's rate limit. */
-  | 'RATE_LIMIT';
-
-export type SyncFragment = { __typename?: 'SyncStatus', id: string, status: SyncState, progressPercentage: number, currentStep: string };
-
-export type OverviewFragment = { __typename?: 'Dashboard', id: string, syncAvailable: boolean, currentSync?: { __typename?: 'SyncStatus', id: string, status: SyncState, progressPercentage: number, currentStep: string } | null, patientStats: { __typename?: 'PatientStats', activePatients: number, patientsInCliniko: number } };
+export type OverviewFragment = { id: string, syncAvailable: boolean, currentSync: { id: string, status: SyncState, progressPercentage: number, currentStep: string } | null, patientStats: { activePatients: number, patientsInCliniko: number } };
 
 export type DashboardQueryVariables = Exact<{
-  organizationId: Scalars['ID']['input'];
+  organizationId: string | number;
 }>;
 
 
-export type DashboardQuery = { __typename?: 'Query', dashboard: { __typename?: 'Dashboard', id: string, syncAvailable: boolean, currentSync?: { __typename?: 'SyncStatus', id: string, status: SyncState, progressPercentage: number, currentStep: string } | null, patientStats: { __typename?: 'PatientStats', activePatients: number, patientsInCliniko: number } } };
+export type DashboardQuery = { dashboard: { id: string, syncAvailable: boolean, currentSync: { id: string, status: SyncState, progressPercentage: number, currentStep: string } | null, patientStats: { activePatients: number, patientsInCliniko: number } } };
 
 export type DashboardUpdatedSubscriptionVariables = Exact<{
-  organizationId: Scalars['ID']['input'];
+  organizationId: string | number;
 }>;
 
 
-export type DashboardUpdatedSubscription = { __typename?: 'Subscription', dashboardUpdated: { __typename?: 'Dashboard', id: string, syncAvailable: boolean, currentSync?: { __typename?: 'SyncStatus', id: string, status: SyncState, progressPercentage: number, currentStep: string } | null, patientStats: { __typename?: 'PatientStats', activePatients: number, patientsInCliniko: number } } };
+export type DashboardUpdatedSubscription = { dashboardUpdated: { id: string, syncAvailable: boolean, currentSync: { id: string, status: SyncState, progressPercentage: number, currentStep: string } | null, patientStats: { activePatients: number, patientsInCliniko: number } } };
 
 export type StartSyncMutationVariables = Exact<{
-  organizationId: Scalars['ID']['input'];
+  organizationId: string | number;
 }>;
 
 
-export type StartSyncMutation = { __typename?: 'Mutation', startSync: { __typename?: 'StartSyncPayload', sync: { __typename?: 'SyncStatus', id: string, status: SyncState, progressPercentage: number, currentStep: string } } };
+export type StartSyncMutation = { startSync: { sync: { id: string, status: SyncState, progressPercentage: number, currentStep: string } } };
 
 export const SyncFragmentDoc = {"kind":"Document","definitions":[{"kind":"FragmentDefinition","name":{"kind":"Name","value":"Sync"},"typeCondition":{"kind":"NamedType","name":{"kind":"Name","value":"SyncStatus"}},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"status"}},{"kind":"Field","name":{"kind":"Name","value":"progressPercentage"}},{"kind":"Field","name":{"kind":"Name","value":"currentStep"}}]}}]} as unknown as DocumentNode<SyncFragment, unknown>;
 export const OverviewFragmentDoc = {"kind":"Document","definitions":[{"kind":"FragmentDefinition","name":{"kind":"Name","value":"Overview"},"typeCondition":{"kind":"NamedType","name":{"kind":"Name","value":"Dashboard"}},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"syncAvailable"}},{"kind":"Field","name":{"kind":"Name","value":"currentSync"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"FragmentSpread","name":{"kind":"Name","value":"Sync"}}]}},{"kind":"Field","name":{"kind":"Name","value":"patientStats"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"activePatients"}},{"kind":"Field","name":{"kind":"Name","value":"patientsInCliniko"}}]}}]}},{"kind":"FragmentDefinition","name":{"kind":"Name","value":"Sync"},"typeCondition":{"kind":"NamedType","name":{"kind":"Name","value":"SyncStatus"}},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"status"}},{"kind":"Field","name":{"kind":"Name","value":"progressPercentage"}},{"kind":"Field","name":{"kind":"Name","value":"currentStep"}}]}}]} as unknown as DocumentNode<OverviewFragment, unknown>;
