@@ -11,10 +11,11 @@ const operations = [
   `# The organization now: a running sync, the last one, and its patients.
 query Dashboard {
   dashboard(${organization}) {
+    id
     status
     syncAvailable
-    currentSync { syncId status progressPercentage currentStep }
-    lastSync { syncId status completedAt failure { message whatToDo } }
+    currentSync { id syncId status progressPercentage currentStep }
+    lastSync { id syncId status completedAt failure { message whatToDo } }
     patientStats { activePatients patientsInCliniko patientsWithRecent patientsWithUpcoming lastSyncTime }
   }
 }`,
@@ -25,14 +26,15 @@ mutation StartSync {
   `# Live: now, then after every change, whoever started the sync. The stop button ends it.
 subscription Watch {
   dashboardUpdated(${organization}) {
+    id
     status
-    currentSync { syncId progressPercentage currentStep patientsFound appointmentsFound resumesAt version }
+    currentSync { id syncId progressPercentage currentStep patientsFound appointmentsFound resumesAt version }
     patientStats { activePatients patientsInCliniko lastSyncTime }
   }
 }`,
   `# A sync's log, live: every line once and in order. After a break, pass the last seq as "after".
 subscription Log {
-  syncLog(${sync}, after: 0) { seq time level step message }
+  syncLog(${sync}, after: 0) { id seq time level step message }
 }`,
   `# End a running sync. One that has ended stays as it is.
 mutation CancelSync {
@@ -42,7 +44,7 @@ mutation CancelSync {
 query History {
   history(${organization}, limit: 10) {
     totalSyncs successfulSyncs failedSyncs cancelledSyncs averageSyncDurationSeconds
-    recentSyncs { syncId status startedAt durationSeconds activePatientsStored }
+    recentSyncs { id syncId status startedAt durationSeconds activePatientsStored }
     nextCursor
   }
 }`,
