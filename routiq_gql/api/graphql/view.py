@@ -78,7 +78,14 @@ class GraphQLDoor(GraphQL[Context, None]):
         MULTIPART_SUBSCRIPTION_PROTOCOL: MultipartTransport,
     }
 
-    def __init__(self, settings: Settings, admission: Admission, *, default_organization: str | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        admission: Admission,
+        *,
+        default_organization: str | None = None,
+        token_path: str | None = None,
+    ) -> None:
         self.settings = settings
         super().__init__(
             make_schema(introspection=settings.introspection, max_cost=settings.max_operation_cost),
@@ -92,6 +99,7 @@ class GraphQLDoor(GraphQL[Context, None]):
         )
         self._admission = admission
         self._default_organization = default_organization
+        self._token_path = token_path
         self._shared_results = SharedResults(self.encode_json)
         self.open_sockets = OpenSockets(settings.most_sockets)
 
@@ -147,7 +155,7 @@ class GraphQLDoor(GraphQL[Context, None]):
         )
 
     async def render_graphql_ide(self, request: Request) -> Response:
-        page = graphiql_page(self._default_organization)
+        page = graphiql_page(self._default_organization, auth=self.settings.auth, token_path=self._token_path)
         if page is None and self.settings.auth != "off":
             return how_to_install()
         return page or await super().render_graphql_ide(request)
