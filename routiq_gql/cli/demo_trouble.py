@@ -36,15 +36,15 @@ class Trouble:
 
     Attributes:
         said: What the page says once it is done.
-        make: For the one that ends the others: gives whether only a sync brings back what they have changed.
-        is_forgetting: Whether it is that one.
+        make: May return that a sync has to follow nevertheless.
+        needs_sync: Whether only a running sync can meet it.
     """
 
     title: str
     text: str
     said: str
     make: Callable[[], object]
-    is_forgetting: bool = False
+    needs_sync: bool = True
 
 
 def trouble_routes(emulator: Emulator, engine: EmbeddedEngine, connections: ConnectionService) -> list[Route]:
@@ -56,7 +56,10 @@ def trouble_routes(emulator: Emulator, engine: EmbeddedEngine, connections: Conn
     troubles = _troubles(emulator, engine)
 
     async def list_kinds(_request: Request) -> JSONResponse:
-        kinds = [{"name": name, "title": one.title, "text": one.text} for name, one in troubles.items()]
+        kinds = [
+            {"name": name, "title": one.title, "text": one.text, "needs_sync": one.needs_sync}
+            for name, one in troubles.items()
+        ]
         return JSONResponse({"kinds": kinds, "api_key": EMULATED_API_KEY})
 
     async def make(request: Request) -> JSONResponse:
@@ -65,15 +68,15 @@ def trouble_routes(emulator: Emulator, engine: EmbeddedEngine, connections: Conn
         if trouble is None:
             raise BadInput(f"“kind” must be one of {', '.join(troubles)}.")
         organization_id = body.get("organization_id")
-        if organization_id is not None and not trouble.is_forgetting:
+        if organization_id is not None and trouble.needs_sync:
             check_organization_id(str(organization_id))
             if not await connections.has_enabled(str(organization_id)):
                 raise BadInput(
                     f"{organization_id} is not connected to Cliniko, so none of its syncs can meet this trouble. "
                     "Connect it first, with the API key of the emulated clinic."
                 )
-        needs_sync = trouble.make()
-        return JSONResponse({"message": trouble.said, "needs_sync": bool(needs_sync) or not trouble.is_forgetting})
+        is_sync_due = trouble.make() is True
+        return JSONResponse({"message": trouble.said, "needs_sync": trouble.needs_sync or is_sync_due})
 
     return [Route(TROUBLE_PATH, list_kinds, methods=["GET"]), Route(TROUBLE_PATH, make, methods=["POST"])]
 
@@ -145,7 +148,7 @@ def _troubles(emulator: Emulator, engine: EmbeddedEngine) -> dict[str, Trouble]:
             "Forget all of the above, and remove the patients that were added.",
             "Cliniko behaves again, with the patients that it had at first. The next sync shows them.",
             behave,
-            is_forgetting=True,
+            needs_sync=False,
         ),
     }
 
