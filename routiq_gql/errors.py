@@ -92,9 +92,17 @@ class TookTooLong(RoutiqError):
 
 
 class SettingsError(RoutiqError):
-    """A setting is missing, wrong, or does not fit another one."""
+    """A setting is missing, wrong, or does not fit another one. The sentence is for the operator: it may name paths.
+
+    Attributes:
+        is_for_clients: Whether the sentence may be shown to clients of the API too.
+    """
 
     code = "SETTINGS"
+
+    def __init__(self, message: str, *, is_for_clients: bool = False) -> None:
+        super().__init__(message)
+        self.is_for_clients = is_for_clients
 
 
 class StorageError(RoutiqError):

@@ -1,6 +1,7 @@
 """``routiq-gql connect``: stores an organization's Cliniko API key, after trying it."""
 
 import sys
+from itertools import islice
 from typing import Annotated
 
 import typer
@@ -57,7 +58,8 @@ def _read_key() -> str:
     if sys.stdin is not None and sys.stdin.isatty():
         key = str(typer.prompt("Cliniko API key", hide_input=True))
     else:
-        key = sys.stdin.readline() if sys.stdin is not None else ""
+        lines = islice(sys.stdin or (), 100)
+        key = next((line for line in lines if line.strip()), "")
     if not key.strip():
         raise BadInput(f"The API key is missing. Set {KEY_VARIABLE}, pipe the key in, or use `--api-key KEY`.")
     return key.strip()

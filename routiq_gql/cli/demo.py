@@ -1,6 +1,6 @@
 """``routiq-gql demo``: an emulated clinic, the server and one FULL sync, in one process and one folder.
 
-The emulated Cliniko gets another port at each start, so the stored connection is renewed before the engine may look
+The emulated Cliniko gets another port at each start, so the stored connections are renewed before the engine may look
 for a sync to go on with. A run that was interrupted is continued; otherwise a new sync is started.
 """
 
@@ -92,19 +92,22 @@ async def _demo(settings: Settings, listener: Listener, latency_seconds: float, 
         settings, issuer = with_issuer(settings, listener.url)
         issuer_routes = issuer.routes(ISSUER_PATH)
         addresses[-1:-1] = how_to_get_a_token(listener.url, DEMO_ORGANIZATION)  # the last line says how to stop
-    emulator = Emulator(demo_clinic(utc_now()), api_keys=EMULATED_API_KEY, latency_seconds=latency_seconds)
+    emulator = Emulator(demo_clinic(utc_now()), api_keys=EMULATED_API_KEY)
     async with EmulatorServer(emulator) as cliniko:
         # Keys that are typed into the page belong to the emulated Cliniko, too.
         settings = settings.model_copy(update={"cliniko_base_url": cliniko.base_url})
         async with open_runtime(settings, run_syncs=False) as idle:
-            await idle.connections.connect(
-                LOCAL_OPERATOR, DEMO_ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, check=False
-            )
+            await idle.connections.move_local(cliniko.base_url)  # those made on the page of an earlier run
+            await idle.connections.connect(LOCAL_OPERATOR, DEMO_ORGANIZATION, EMULATED_API_KEY, cliniko.base_url)
+        emulator.latency_seconds = latency_seconds
         async with open_runtime(settings) as runtime:
             app = create_app(
                 settings,
                 runtime=runtime,
-                extra_routes=[*trouble_routes(emulator, cast(EmbeddedEngine, runtime.engine)), *issuer_routes],
+                extra_routes=[
+                    *trouble_routes(emulator, cast(EmbeddedEngine, runtime.engine), runtime.connections),
+                    *issuer_routes,
+                ],
                 allow_null_origin=True,
                 default_organization=DEMO_ORGANIZATION,
                 trouble_path=TROUBLE_PATH,

@@ -16,7 +16,9 @@ from starlette.routing import Route
 
 from routiq_gql.emulator import EMULATED_API_KEY, Clinic, Emulator, Fault, FaultKind, RecordedRequest
 from routiq_gql.errors import BadInput
+from routiq_gql.sync.connections import ConnectionService
 from routiq_gql.sync.embedded import EmbeddedEngine
+from routiq_gql.viewer import check_organization_id
 
 TROUBLE_PATH = "/demo/trouble"
 PATIENTS = "patients"
@@ -34,39 +36,57 @@ class Trouble:
 
     Attributes:
         said: What the page says once it is done.
+        make: May return that a sync has to follow nevertheless.
         needs_sync: Whether only a running sync can meet it.
     """
 
     title: str
     text: str
     said: str
-    make: Callable[[], None]
+    make: Callable[[], object]
     needs_sync: bool = True
 
 
-def trouble_routes(emulator: Emulator, engine: EmbeddedEngine) -> list[Route]:
-    """``GET /demo/trouble`` lists the kinds, ``POST`` with ``{"kind": "slow"}`` makes one."""
+def trouble_routes(emulator: Emulator, engine: EmbeddedEngine, connections: ConnectionService) -> list[Route]:
+    """``GET /demo/trouble`` lists the kinds, ``POST`` with ``{"kind": "slow"}`` makes one.
+
+    With ``organization_id`` in the body it is refused for an organization whose syncs would not meet it. The answer's
+    ``needs_sync`` says whether a sync has to run for anything to be seen.
+    """
     troubles = _troubles(emulator, engine)
 
     async def list_kinds(_request: Request) -> JSONResponse:
-        kinds = [{"name": name, "title": one.title, "text": one.text} for name, one in troubles.items()]
+        kinds = [
+            {"name": name, "title": one.title, "text": one.text, "needs_sync": one.needs_sync}
+            for name, one in troubles.items()
+        ]
         return JSONResponse({"kinds": kinds, "api_key": EMULATED_API_KEY})
 
     async def make(request: Request) -> JSONResponse:
-        trouble = troubles.get(_kind(await request.body()))
+        body = _object_in(await request.body())
+        trouble = troubles.get(str(body.get("kind")))
         if trouble is None:
             raise BadInput(f"“kind” must be one of {', '.join(troubles)}.")
-        trouble.make()
-        return JSONResponse({"message": trouble.said, "needs_sync": trouble.needs_sync})
+        organization_id = body.get("organization_id")
+        if organization_id is not None and trouble.needs_sync:
+            check_organization_id(str(organization_id))
+            if not await connections.has_enabled(str(organization_id)):
+                raise BadInput(
+                    f"{organization_id} is not connected to Cliniko, so none of its syncs can meet this trouble. "
+                    "Connect it first, with the API key of the emulated clinic."
+                )
+        is_sync_due = trouble.make() is True
+        return JSONResponse({"message": trouble.said, "needs_sync": trouble.needs_sync or is_sync_due})
 
     return [Route(TROUBLE_PATH, list_kinds, methods=["GET"]), Route(TROUBLE_PATH, make, methods=["POST"])]
 
 
-def _kind(body: bytes) -> str:
+def _object_in(body: bytes) -> dict[str, object]:
     try:
-        return str(json.loads(body)["kind"])
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return ""
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _troubles(emulator: Emulator, engine: EmbeddedEngine) -> dict[str, Trouble]:
@@ -81,10 +101,10 @@ def _troubles(emulator: Emulator, engine: EmbeddedEngine) -> dict[str, Trouble]:
 
     emulator.after_request = after_request
 
-    def behave() -> None:
+    def behave() -> bool:
         emulator.faults.clear()
-        moving.stop()
         stopping.is_due = False
+        return moving.undo()
 
     return {
         "slow": Trouble(
@@ -125,8 +145,8 @@ def _troubles(emulator: Emulator, engine: EmbeddedEngine) -> dict[str, Trouble]:
         ),
         "behave": Trouble(
             "Behave again",
-            "Forget all of the above.",
-            "Cliniko behaves again.",
+            "Forget all of the above, and remove the patients that were added.",
+            "Cliniko behaves again, with the patients that it had at first. The next sync shows them.",
             behave,
             needs_sync=False,
         ),
@@ -161,15 +181,21 @@ class MovingRows:
         self._clinic = clinic
         self._left = 0
         self._archived: str | None = None
+        self._added: list[str] = []
 
     def start(self) -> None:
         """Move rows from now on."""
         self._left = MOVING_ANSWERS
 
-    def stop(self) -> None:
-        """Let them rest."""
+    def undo(self) -> bool:
+        """Stop, and put the list back to what it was; whether patients had been added."""
         self._left = 0
         self._bring_back()
+        for patient_id in self._added:
+            self._clinic.remove(PATIENTS, patient_id)
+        had_added = bool(self._added)
+        self._added.clear()
+        return had_added
 
     def __call__(self, request: RecordedRequest) -> None:
         if request.resource != PATIENTS:
@@ -179,7 +205,7 @@ class MovingRows:
             self._left -= 1
             self._archived = str(random.choice(self._inactive()))
             self._clinic.archive(PATIENTS, self._archived)
-            self._clinic.insert_patient(first_name="Newly", last_name="Added")
+            self._added.append(self._clinic.insert_patient(first_name="Newly", last_name="Added"))
 
     def _bring_back(self) -> None:
         if self._archived is not None:

@@ -17,7 +17,7 @@ from routiq_gql.cliniko.errors import (
     ServerBlocked,
     UnexpectedAnswer,
 )
-from routiq_gql.cliniko.keys import base_url_for, shard_of
+from routiq_gql.cliniko.keys import base_url_for, clean_key, names_shard, shard_of
 from routiq_gql.cliniko.limits import (
     BURST,
     OnWait,
@@ -78,6 +78,8 @@ __all__ = [
     "base_url_for",
     "booking_in",
     "check_access",
+    "clean_key",
+    "names_shard",
     "rate_limit_message",
     "read_list",
     "shard_of",

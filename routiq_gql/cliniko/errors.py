@@ -57,11 +57,11 @@ class KeyRefused(ClinikoError):
 class InvalidApiKey(KeyRefused):
     """The text can't be an API key; no request was made with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, message: str = "This is not a Cliniko API key.") -> None:
         ClinikoError.__init__(
             self,
-            "This is not a Cliniko API key.",
-            "Copy the whole key from Cliniko under My Info, without quotes around it, and connect again.",
+            message,
+            "Copy the whole key from Cliniko under My Info, including what follows its last dash, and connect again.",
         )
 
 

@@ -11,20 +11,31 @@ from urllib.parse import urlsplit
 from routiq_gql.cliniko.errors import InvalidApiKey
 
 DEFAULT_SHARD = "au1"
-_KEY = re.compile(r"[A-Za-z0-9+/=_.~-]{1,512}")
+LONGEST = 512
+_KEY = re.compile(rf"[A-Za-z0-9+/=_.~-]{{1,{LONGEST}}}")
 _SHARD = re.compile(r"\w{2}\d{1,2}", re.ASCII)
+SHORTEST_WITHOUT_SHARD = 20
+"""Characters. Keys of accounts that need no shard are longer; a shorter text is a part of a key, or none."""
+_AROUND = " \t\r\n\v\f\u00a0\u200b\u200e\u200f\u2060\ufeff\"'`“”„‘’«»"
+"""What copying may leave around a key: white space, invisible characters, quotes."""
 
 
 def clean_key(api_key: str) -> str:
-    """The key without the white space that copying may have left around it.
+    """The key without the white space and quotes that copying may have left around it.
 
     Raises:
         InvalidApiKey: What remains is empty or holds characters that no key has.
     """
-    key = api_key.strip()
-    if not _KEY.fullmatch(key):
-        raise InvalidApiKey
-    return key
+    key = api_key.strip(_AROUND)
+    if _KEY.fullmatch(key):
+        return key
+    if not key:
+        raise InvalidApiKey("There is no API key: the text is empty.")
+    if any(character.isspace() for character in key):
+        raise InvalidApiKey("This is not a Cliniko API key: there are spaces or line breaks inside it.")
+    if len(key) > LONGEST:
+        raise InvalidApiKey(f"This is not a Cliniko API key: it has more than {LONGEST} characters.")
+    raise InvalidApiKey("This is not a Cliniko API key: it holds characters that no key has.")
 
 
 def shard_of(api_key: str) -> str:
@@ -38,16 +49,28 @@ def shard_of(api_key: str) -> str:
     Raises:
         InvalidApiKey: The text can't be a key.
     """
-    _, dash, ending = clean_key(api_key).rpartition("-")
-    return ending.lower() if dash and _SHARD.fullmatch(ending) else DEFAULT_SHARD
+    return _named_shard(api_key) or DEFAULT_SHARD
+
+
+def names_shard(api_key: str) -> bool:
+    """Whether the key ends with a shard, such as ``-au1``.
+
+    Raises:
+        InvalidApiKey: The text can't be a key.
+    """
+    return _named_shard(api_key) is not None
 
 
 def base_url_for(api_key: str) -> str:
     """The address of the API for this key, such as ``https://api.au1.cliniko.com/v1``.
 
     Raises:
-        InvalidApiKey: The text can't be a key.
+        InvalidApiKey: The text can't be a key, or is too short for one that names no shard.
     """
+    if not names_shard(api_key) and len(clean_key(api_key)) < SHORTEST_WITHOUT_SHARD:
+        raise InvalidApiKey(
+            "This is not a whole Cliniko API key: it is short, and the region at its end, such as -au1, is missing."
+        )
     return f"https://api.{shard_of(api_key)}.cliniko.com/v1"
 
 
@@ -58,8 +81,12 @@ def key_without_shard(api_key: str) -> str:
         InvalidApiKey: The text can't be a key.
     """
     key = clean_key(api_key)
-    head, dash, ending = key.rpartition("-")
-    return head if dash and _SHARD.fullmatch(ending) else key
+    return key.rpartition("-")[0] if names_shard(key) else key
+
+
+def _named_shard(api_key: str) -> str | None:
+    _, dash, ending = clean_key(api_key).rpartition("-")
+    return ending.lower() if dash and _SHARD.fullmatch(ending) else None
 
 
 def check_base_url(base_url: str) -> str:

@@ -21,6 +21,7 @@ from routiq_gql.database.keys import KeyStore, SealedForOthers
 from routiq_gql.errors import BadInput, SettingsError
 from routiq_gql.setting_checks import is_loopback_url
 from routiq_gql.settings import Settings
+from routiq_gql.sync.accounts import NO_PROBLEM, account_values
 from routiq_gql.sync.connection_state import (
     ConnectionProblem,
     ConnectionState,
@@ -86,7 +87,8 @@ class ClientOpener:
 
     async def note_access(self, opened: OpenConnection, access: Access) -> None:
         """The key works: whose it is, and that nothing is wrong with it any more."""
-        await self._note(opened, lambda _row: values_of_access(access))
+        values = {"state": ConnectionState.CONNECTED.value, **NO_PROBLEM, **account_values(access, is_known_key=True)}
+        await self._note(opened, lambda _row: values)
 
     async def note_refusal(self, opened: OpenConnection, error: ClinikoError) -> None:
         """Cliniko doesn't accept the key, or not for all that is needed: people have to look after it.
@@ -129,20 +131,6 @@ class ClientOpener:
         return self._keys.load().decrypt(row.organization_id, row.encryption_key_id, row.encrypted_key)
 
 
-def values_of_access(access: Access) -> dict[str, Any]:
-    """The columns of a connection whose key was just tried with success."""
-    return {
-        "state": ConnectionState.CONNECTED.value,
-        "account_name": access.account_name,
-        "account_subdomain": access.subdomain,
-        "role": access.role,
-        "last_validated_at": utc_now(),
-        "problem_code": None,
-        "problem_message": None,
-        "problem_what_to_do": None,
-    }
-
-
 def appointment_window(now: datetime, settings: Settings) -> tuple[datetime, datetime]:
     """The times between which appointments are read: the recent and the upcoming window together."""
     return now - timedelta(days=settings.recent_days), now + timedelta(days=settings.upcoming_days)
@@ -159,10 +147,14 @@ def check_settings(settings: Settings, base_url: str) -> None:
     if not settings.contact_email:
         raise SettingsError(
             "ROUTIQ_CONTACT_EMAIL is missing: Cliniko may block programs that don't name a contact. "
-            "Set it to an address that you read."
+            "Set it to an address that you read.",
+            is_for_clients=True,
         )
     if settings.cliniko_requests_per_minute == 0:
-        raise SettingsError("ROUTIQ_CLINIKO_REQUESTS_PER_MINUTE=0 works for loopback addresses only. Set 180 or less.")
+        raise SettingsError(
+            "ROUTIQ_CLINIKO_REQUESTS_PER_MINUTE=0 works for loopback addresses only. Set 180 or less.",
+            is_for_clients=True,
+        )
 
 
 def check_base_url(url: str) -> None:

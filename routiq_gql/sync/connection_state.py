@@ -5,15 +5,18 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+import structlog
 from sqlalchemy import Row
 
 from routiq_gql.database.schedules import MOST_UNTIL_RETRY
-from routiq_gql.errors import RoutiqError
+from routiq_gql.errors import RoutiqError, SettingsError
 from routiq_gql.sync.progress import FailureCode
 
 FIRST_RETRY = timedelta(hours=1)
 """A connection that Cliniko denies a list (403) is tried again by its schedule, as a 403 may be transient: first after
 this time, then after ``MOST_UNTIL_RETRY``."""
+
+log = structlog.get_logger(__name__)
 
 
 class ConnectionState(StrEnum):
@@ -56,9 +59,16 @@ class ConnectionInfo:
 
 
 def not_set_up(error: RoutiqError) -> ConnectionProblem:
-    """What a clinic is told when this server's own settings or keys don't allow to use its connection."""
+    """What a clinic reads when this server's own settings or keys don't allow to use its connection.
+
+    The log has the whole reason; a sentence that may name paths on the server stays there.
+    """
+    log.error("connection_not_usable", reason=error.message)
+    is_shown = not isinstance(error, SettingsError) or error.is_for_clients
     return ConnectionProblem(
-        FailureCode.CONNECTION_MISSING, error.message, "Ask whoever runs this server to mend it, then start again."
+        FailureCode.CONNECTION_MISSING,
+        error.message if is_shown else "This server's encryption keys or settings can't be used. Its log says why.",
+        "Ask the operator of this server to correct it, then try again.",
     )
 
 

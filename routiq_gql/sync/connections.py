@@ -6,7 +6,6 @@ A connection is an organization's access to Cliniko. Its key goes in and never c
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql import metrics
@@ -19,6 +18,8 @@ from routiq_gql.cliniko import (
     KeyRefused,
     base_url_for,
     check_access,
+    clean_key,
+    names_shard,
     shard_of,
 )
 from routiq_gql.clock import utc_now
@@ -34,14 +35,21 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.database.syncs import active_sync
 from routiq_gql.errors import BadInput
+from routiq_gql.setting_checks import is_loopback_url
 from routiq_gql.settings import Settings
+from routiq_gql.sync.accounts import (
+    NO_PROBLEM,
+    account_values,
+    has_key,
+    is_another_account,
+    other_account_sentence,
+)
 from routiq_gql.sync.audit import Action, Audit
 from routiq_gql.sync.bus import ProgressBus
 from routiq_gql.sync.clients import (
     ClientOpener,
     appointment_window,
     check_base_url,
-    values_of_access,
 )
 from routiq_gql.sync.connect_limit import ConnectLimit
 from routiq_gql.sync.connection_state import ConnectionInfo, ConnectionProblem, ConnectionState, info_of, not_connected
@@ -52,6 +60,7 @@ from routiq_gql.sync.progress import FailureCode, SyncFailure, SyncSnapshot, Syn
 from routiq_gql.sync.store import end_with_failure
 from routiq_gql.viewer import Viewer
 
+_NO_REGION = "The key names no region at its end, such as -au2: check that it was copied whole."
 MOST_ATTEMPTS = 2
 """How often a request is tried while a person waits for the answer."""
 
@@ -110,8 +119,8 @@ class ConnectionService:
             SettingsError: ``ROUTIQ_CONTACT_EMAIL`` is missing, the pacing doesn't fit the address, or a proxy is wrong.
         """
         self._audit.require(viewer, organization_id, Action.CONNECT)
-        api_key = api_key.strip()
         try:
+            api_key = clean_key(api_key)
             shard = shard_of(api_key)
             url = (base_url or self._settings.cliniko_base_url or base_url_for(api_key)).rstrip("/")
         except InvalidApiKey as error:
@@ -121,8 +130,9 @@ class ConnectionService:
         if check:
             self._limit.require(viewer, organization_id, Action.CONNECT)
         access = await self._try(api_key, url) if check else None
-        values = {
-            **(values_of_access(access) if access else _UNCHECKED),
+        values: dict[str, Any] = {
+            "state": ConnectionState.CONNECTED.value,
+            **NO_PROBLEM,
             "retry_at": None,
             "base_url": url,
             "shard": shard,
@@ -130,12 +140,14 @@ class ConnectionService:
         ended = None
         async with self._database.writing() as connection:
             earlier = await connection_of(connection, organization_id, to_change=True)
-            if _is_another_account(earlier, access):
+            if is_another_account(earlier, access):
                 if not replace:
-                    raise BadInput(_other_account_sentence(organization_id, earlier, access))
+                    raise BadInput(other_account_sentence(organization_id, earlier, access))
                 ended = await _end_running(connection, self._engine, organization_id, "The connection was replaced.")
                 await erase_patients(connection, organization_id)
-            key_id, sealed = self._keys.load().encrypt(organization_id, api_key)
+            ring = self._keys.load()
+            values |= account_values(access, is_known_key=has_key(earlier, ring, api_key))
+            key_id, sealed = ring.encrypt(organization_id, api_key)
             values |= {"encrypted_key": sealed, "encryption_key_id": key_id}
             row = await save_connection(connection, organization_id, values)
             await self._audit.note(connection, viewer, Action.CONNECT, organization_id)
@@ -177,7 +189,7 @@ class ConnectionService:
             ConnectionProblem: There is nothing to disconnect.
         """
         self._audit.require(viewer, organization_id, Action.DISCONNECT)
-        disabled = {"state": ConnectionState.DISABLED.value, "encrypted_key": b"", **_NO_PROBLEM}
+        disabled = {"state": ConnectionState.DISABLED.value, "encrypted_key": b"", **NO_PROBLEM, "retry_at": None}
         async with self._database.writing() as connection:
             row = await change_connection(connection, organization_id, disabled)
             if row is None:
@@ -218,6 +230,14 @@ class ConnectionService:
         async with self._database.reading() as connection:
             return await read_organizations(connection, viewer)
 
+    async def move_local(self, base_url: str) -> None:
+        """Point the connections to programs on this machine to ``base_url``; a demo has another port at each start."""
+        check_base_url(base_url)
+        async with self._database.writing() as connection:
+            for row in await all_connections(connection, to_change=True):
+                if is_loopback_url(row.base_url):
+                    await change_connection(connection, row.organization_id, {"base_url": base_url})
+
     async def rotate_keys(self, viewer: Viewer) -> tuple[str, int]:
         """Encrypt every stored key anew; returns the id of the key that does so now, and how many were changed.
 
@@ -249,21 +269,16 @@ class ConnectionService:
             async with self._clients.client(api_key, url, max_attempts=attempts) as client:
                 return await check_access(client, *window)
         except ClinikoError as error:
-            raise problem_of(error) from None
+            problem = problem_of(error)
+            if not names_shard(api_key) and not is_loopback_url(url):
+                problem.what_to_do = f"{_NO_REGION} {problem.what_to_do}"
+            raise problem from None
 
     def _tell(self, ended: SyncSnapshot | None) -> None:
         if ended is not None and ended.duration_seconds is not None:
             metrics.sync_ended(ended.status.value, ended.duration_seconds)
             self._engine.stop(ended)
             self._bus.publish(ended)
-
-
-_NO_PROBLEM = {"problem_code": None, "problem_message": None, "problem_what_to_do": None, "retry_at": None}
-_UNCHECKED: dict[str, Any] = {
-    "state": ConnectionState.CONNECTED.value,
-    **dict.fromkeys(("account_name", "account_subdomain", "role", "last_validated_at")),
-    **_NO_PROBLEM,
-}
 
 
 def problem_of(error: ClinikoError) -> ConnectionProblem:
@@ -281,18 +296,3 @@ async def _end_running(
     failure = SyncFailure(FailureCode.CONNECTION_DISABLED, SyncStep(row.step), message, what_to_do)
     await engine.withdraw(connection, row.key)
     return await end_with_failure(connection, row.sync_id, failure, SyncState.FAILED, utc_now())
-
-
-def _is_another_account(earlier: Row[Any] | None, access: Access | None) -> bool:
-    if earlier is None or access is None or not earlier.account_subdomain or not access.subdomain:
-        return False
-    return bool(earlier.account_subdomain != access.subdomain)
-
-
-def _other_account_sentence(organization_id: str, earlier: Row[Any] | None, access: Access | None) -> str:
-    new = (access.account_name or access.subdomain) if access else None
-    old = (earlier.account_name or earlier.account_subdomain) if earlier else None
-    return (
-        f"This key belongs to the Cliniko account “{new}”, but {organization_id} is connected to “{old}”. To exchange "
-        f"the account, and with it all that was stored of “{old}”: routiq-gql connect {organization_id} --replace"
-    )

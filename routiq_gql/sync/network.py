@@ -34,7 +34,7 @@ def check_environment(url: str) -> None:
         proxy_for(url)
         check_certificates()
     except UnusableVariable as error:
-        raise SettingsError(error.sentence) from None
+        raise SettingsError(error.sentence, is_for_clients=True) from None
 
 
 async def check_routes(database: Database, settings: Settings) -> None:

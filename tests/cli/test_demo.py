@@ -94,6 +94,50 @@ def test_a_second_demo_syncs_anew_and_a_fresh_one_forgets(folder: Path):
             assert demo.end() == 0
 
 
+def test_a_demo_that_is_started_again_knows_its_connections(folder: Path):
+    """The clinic's name is there at once each time, and an organization connected on the page can sync again."""
+    connect = f"""mutation {{ connectCliniko(organizationId: "org_second", apiKey: "{EMULATED_API_KEY}") {{ ok }} }}"""
+    for start in (1, 2):
+        with _demo(folder, "--seconds", "0") as demo:
+            url = demo.url()
+            connection = _answer(f"{url}/api/v1/sync/dashboard/{ORGANIZATION}")["connection"]
+            assert (connection["state"], connection["account"]) == ("connected", "Harbour Street Physio")
+            if start == 1:
+                answer = httpx.post(f"{url}/graphql", json={"query": connect}).json()
+                assert answer == {"data": {"connectCliniko": {"ok": True}}}
+            else:
+                second = httpx.post(f"{url}/api/v1/sync/start/org_second").json()["sync_id"]
+                with httpx.stream("GET", f"{url}/api/v1/sync/stream/{second}", timeout=60) as stream:
+                    assert '"status":"completed"' in [line for line in stream.iter_lines() if "status" in line][-1]
+            demo.wait_for(re.escape(FIGURES))
+
+
+def test_trouble_on_purpose_says_whether_it_can_be_met_and_is_forgotten_whole(folder: Path):
+    """An unconnected organization can't meet trouble; after “Behave again” the clinic has its 641 patients again."""
+
+    def make(url: str, **body: str) -> Any:
+        return httpx.post(f"{url}/demo/trouble", json=body)
+
+    def patients(url: str) -> int:
+        sync_id = httpx.post(f"{url}/api/v1/sync/start/{ORGANIZATION}").json()["sync_id"]
+        httpx.get(f"{url}/api/v1/sync/stream/{sync_id}", timeout=60)
+        return int(_answer(f"{url}/api/v1/sync/status/{sync_id}")["patients_found"])
+
+    with _demo(folder, "--seconds", "0") as demo:
+        url = demo.url()
+        demo.wait_for("Ctrl-C ends it")
+        refused = make(url, kind="rate_limit", organization_id="org_unknown")
+        assert (refused.status_code, refused.json()["code"]) == (422, "BAD_USER_INPUT")
+        assert "org_unknown is not connected to Cliniko" in refused.json()["detail"]
+        assert make(url, kind="rate_limit", organization_id="<b>").status_code == 422
+        assert make(url, kind="behave", organization_id="org_unknown").json()["needs_sync"] is False
+        assert make(url, kind="moving_rows", organization_id=ORGANIZATION).json()["needs_sync"] is True
+        assert patients(url) > 641
+        assert make(url, kind="behave", organization_id=ORGANIZATION).json()["needs_sync"] is True
+        assert patients(url) == 641
+        assert make(url, kind="behave").json()["needs_sync"] is False
+
+
 async def test_the_demo_knows_how_many_requests_a_sync_makes(folder: Path):
     """The length of a demo's sync is set by the latency of each answer, so their number has to be right."""
     settings = load_settings(database_url=f"sqlite+aiosqlite:///{folder}/routiq.db", cliniko_requests_per_minute=0)

@@ -3,7 +3,7 @@
 import pytest
 
 from routiq_gql.cliniko import ClinikoError, InvalidApiKey, base_url_for, shard_of
-from routiq_gql.cliniko.keys import check_base_url
+from routiq_gql.cliniko.keys import check_base_url, clean_key
 
 
 @pytest.mark.parametrize(
@@ -23,20 +23,35 @@ from routiq_gql.cliniko.keys import check_base_url
 def test_the_host_is_what_follows_the_last_dash_if_it_is_a_shard(key: str, shard: str) -> None:
     """A key leads to its clinic's region, and one without a region to the first; never to a made-up host."""
     assert shard_of(key) == shard
-    assert base_url_for(key) == f"https://api.{shard}.cliniko.com/v1"
+    assert base_url_for(f"MS0xLTk4NzY1NDMyMQ{key.lstrip()}") == f"https://api.{shard}.cliniko.com/v1"
 
 
 @pytest.mark.parametrize(
-    "key", ["", "  ", "two words", "a\nb-au1", 'MS0x"-au1', "key:pw", "kéy-au1", "x-au1/@h?#", "x" * 600]
+    "key", ["", "  ", "''", "two words", "a\nb-au1", 'MS0x"-au1', "key:pw", "kéy-au1", "x-au1/@h?#", "x" * 600]
 )
 def test_text_that_cannot_be_a_key_is_refused_before_anything_is_sent(key: str) -> None:
     """Pasting the wrong thing is answered with a sentence, which does not repeat what was pasted."""
     with pytest.raises(InvalidApiKey) as caught:
-        base_url_for(key)
+        shard_of(key)
     assert caught.value.code == "KEY_REFUSED"
     assert isinstance(caught.value, ClinikoError)
     if key.strip():
         assert key.strip() not in caught.value.message + caught.value.what_to_do
+
+
+@pytest.mark.parametrize("key", ["abc", "MS0xLWabc-a", "MS0xLWabc-", "-", "au1"])
+def test_a_short_text_without_a_region_is_a_part_of_a_key(key: str) -> None:
+    """A key that lost its ending when it was copied is answered with what is missing, and Cliniko is not asked."""
+    with pytest.raises(InvalidApiKey, match="-au1, is missing"):
+        base_url_for(key)
+
+
+@pytest.mark.parametrize(
+    "around", [(" ", "\n"), ('"', '"'), ("'", "'"), ("“", "”"), ("`", "` "), ("\ufeff", "\u200b"), ("\r\n\t", '"\r\n')]
+)
+def test_what_copying_leaves_around_a_key_is_no_part_of_it(around: tuple[str, str]) -> None:
+    """Quotes, line breaks and invisible characters around a pasted key don't matter."""
+    assert clean_key(f"{around[0]}MS0xLWabc-uk1{around[1]}") == "MS0xLWabc-uk1"
 
 
 @pytest.mark.parametrize("url", ["https://api.au1.cliniko.com/v1/", "http://127.0.0.1:8000/v1", "http://[::1]:1/v1"])

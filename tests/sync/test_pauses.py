@@ -1,12 +1,10 @@
 """A pause is not a crash: what a sync shows while its database can't be used, how long it waits, what is counted."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event, select, text, update
+from sqlalchemy import select, update
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.syncs import SYNC, take_up
@@ -17,37 +15,9 @@ from routiq_gql.sync import pauses, runner
 from routiq_gql.sync.pauses import Pauses
 from routiq_gql.sync.progress import SyncSnapshot, SyncState, WaitReason
 from routiq_gql.viewer import LOCAL_OPERATOR
+from tests.full_disk import full_disk
 from tests.sync.clinic import LIMIT_SECONDS, follow, start
 from tests.sync.conftest import Cliniko
-
-POSTGRES_FULL = """
-    CREATE FUNCTION full_disk() RETURNS trigger AS
-    $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$ LANGUAGE plpgsql;
-    CREATE TRIGGER full_disk BEFORE INSERT ON mirrored_patients FOR EACH ROW EXECUTE FUNCTION full_disk();
-"""
-
-
-@asynccontextmanager
-async def full_disk(runtime: Runtime) -> AsyncIterator[None]:
-    """While the block runs, no page of patients can be stored, but the sync's own row can: as on a real full disk."""
-    if runtime.database.path is not None:
-        engine = runtime.database._engine.sync_engine
-        async with runtime.database.reading() as connection:
-            pages = (await connection.execute(text("PRAGMA page_count"))).scalar_one()
-
-        def limit(connection, _entry, _fairy):
-            connection.execute(f"PRAGMA max_page_count = {limited[0]}").close()
-
-        limited = [pages]
-        event.listen(engine, "checkout", limit)
-        yield
-        limited[0] = 2**30
-        return
-    async with runtime.database.writing() as connection:
-        await connection.exec_driver_sql(POSTGRES_FULL, execution_options={"no_parameters": True})
-    yield
-    async with runtime.database.writing() as connection:
-        await connection.execute(text("DROP TRIGGER full_disk ON mirrored_patients"))
 
 
 async def row_of(runtime: Runtime, sync_id: str):

@@ -36,7 +36,8 @@ class ClinikoConnection:
         description="The role in Cliniko of the person whose API key it is; null until the key was tried."
     )
     last_validated_at: datetime | None = strawberry.field(
-        description="When Cliniko last accepted the key for all that a sync reads; null if it never did."
+        description="When Cliniko last accepted the key for all that a sync reads; null if it never did. A refusal "
+        "since then does not change it: `state` and `problem` say whether the key is accepted now."
     )
     problem: ConnectionProblem | None = strawberry.field(
         description="Why it needs attention; null in every other state."

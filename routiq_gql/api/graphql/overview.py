@@ -27,7 +27,8 @@ class PatientStats:
         description="Patients that Cliniko listed in the newest completed sync."
     )
     last_sync_time: datetime | None = strawberry.field(
-        description="When the newest completed sync ended; null before the first. "
+        description="When the newest completed sync ended: as of when these counts are, also after a sync that "
+        "failed or was cancelled. Null before the first. "
         "Named like the documented key `last_sync_time`."
     )
 

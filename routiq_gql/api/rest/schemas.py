@@ -188,7 +188,9 @@ SCHEMAS: Json = {
             "account": _nullable(text("The clinic's name in Cliniko; null until the key was tried.")),
             "shard": text("The part of Cliniko that holds the account, such as au1."),
             "role": _nullable(text("The Cliniko role of the person whose key it is.")),
-            "last_validated_at": _nullable(_time("When Cliniko last accepted the key for all that a sync reads.")),
+            "last_validated_at": _nullable(
+                _time("When Cliniko last accepted the key for all that a sync reads. A refusal does not change it.")
+            ),
             "problem": _nullable(ref("ConnectionProblem")),
         },
     ),

@@ -9,6 +9,7 @@ import pytest
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import EMULATED_API_KEY, Access, Emulator, EmulatorServer, Fault, FaultKind, awkward_clinic
 from routiq_gql.settings import Settings
+from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.api.conftest import Cliniko
 from tests.api.serving import ORGANIZATION, Server, open_socket
 
@@ -96,6 +97,74 @@ async def test_what_can_not_be_a_key_is_bad_input(connectable: Server):
     assert "secret" not in json.dumps(answer)
 
 
+@pytest.mark.parametrize("around", [" %s\r\n", '"%s"', "“%s”\n", "\ufeff'%s'"])
+async def test_what_copying_left_around_a_key_does_not_matter(connectable: Server, around: str):
+    """A key that was pasted with quotes or line breaks around it works, now and in the syncs to come."""
+    assert (await data(connectable, CONNECT, key=around % EMULATED_API_KEY))["ok"]
+    assert (await connectable.until_ended(await connectable.start_sync()))["status"] == "completed"
+
+
+@pytest.mark.parametrize("key", ["abc", "MS0xLWabc-", "au1"])
+async def test_a_part_of_a_key_is_named_as_one(settings: Settings, key: str):
+    """A key without the region at its end is answered with what is missing, before Cliniko is asked."""
+    async with Server(settings.model_copy(update={"contact_email": "ops@example.com"})) as server:
+        answer = await server.ask(CONNECT, id=ORGANIZATION, key=key)
+    error = answer["errors"][0]
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert "the region at its end, such as -au1, is missing" in error["message"]
+    assert "did not answer" not in error["message"]
+
+
+@pytest.mark.parametrize("resource", ["settings", "user"])
+async def test_a_known_account_keeps_its_name(connectable: Server, cliniko: Cliniko, resource: str):
+    """A sync for which Cliniko does not give the account's name or the key's role forgets neither."""
+    before = (await data(connectable, CONNECT, key=EMULATED_API_KEY))["connection"]
+    cliniko.emulator.faults.add(Fault(FaultKind.STATUS_403, resource, times=None))
+    await connectable.until_ended(await connectable.start_sync())
+    after = (await data(connectable, DASHBOARD))["connection"]
+    assert (after["account"], after["role"]) == (before["account"], before["role"])
+    assert after["lastValidatedAt"] > before["lastValidatedAt"]
+
+
+async def test_storing_the_same_key_again_keeps_the_accounts_name(connectable: Server, cliniko: Cliniko):
+    """An operator who moves a connection to another address without a check loses no name; another key has none."""
+    before = (await data(connectable, CONNECT, key=EMULATED_API_KEY))["connection"]
+    connections = connectable.runtime.connections
+    await connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, "http://127.0.0.1:1/v1", check=False)
+    after = (await data(connectable, DASHBOARD))["connection"]
+    for name in ("account", "role", "lastValidatedAt"):
+        assert after[name] == before[name]
+    await connections.connect(LOCAL_OPERATOR, ORGANIZATION, f"x{EMULATED_API_KEY}", cliniko.base_url, check=False)
+    after = (await data(connectable, DASHBOARD))["connection"]
+    assert (after["account"], after["role"], after["lastValidatedAt"]) == (None, None, None)
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize("fault", ["mode", "content", "folder"])
+async def test_no_path_of_the_server_is_shown(
+    connectable: Server, cliniko: Cliniko, fault: str, capsys: pytest.CaptureFixture[str]
+):
+    """A key file that can't be used is the operator's matter: its path is in the log, and in no client's answer."""
+    await data(connectable, CONNECT, key=EMULATED_API_KEY)
+    database = connectable.runtime.database.path
+    path = database.with_name(f"{database.name}.key")
+    match fault:
+        case "mode":
+            path.chmod(0o644)
+        case "content":
+            path.write_text("nonsense")
+        case "folder":
+            path.unlink()
+            path.mkdir(mode=0o700)
+    answers = [await data(connectable, query, key=EMULATED_API_KEY) for query in (CONNECT, TEST)]
+    answers.append((await connectable.until_ended(await connectable.start_sync()))["failure"])
+    for answer in answers:
+        assert "encryption keys or settings can't be used" in answer["message"]
+    assert str(database.parent) not in json.dumps(answers)
+    assert database.name not in json.dumps(answers)
+    assert str(path) in capsys.readouterr().out
+
+
 async def test_another_accounts_key_is_refused(connectable: Server, settings: Settings):
     """A clinic's data can't be mixed with another's by pasting the wrong key."""
     await data(connectable, CONNECT, key=EMULATED_API_KEY)
@@ -115,7 +184,7 @@ async def test_another_accounts_key_is_refused(connectable: Server, settings: Se
 @pytest.mark.parametrize("through", ["sync", "test"])
 async def test_a_key_that_stops_working_needs_attention(connectable: Server, cliniko: Cliniko, through: str):
     """After a 401 or 403 everyone sees that somebody has to act, and why; once it works again that is gone."""
-    await data(connectable, CONNECT, key=EMULATED_API_KEY)
+    accepted = await data(connectable, CONNECT, key=EMULATED_API_KEY)
     cliniko.emulator.faults.add(Fault(FaultKind.STATUS_403, "group_appointments", times=None))
     if through == "sync":
         assert (await connectable.until_ended(await connectable.start_sync()))["status"] == "failed"
@@ -127,6 +196,7 @@ async def test_a_key_that_stops_working_needs_attention(connectable: Server, cli
     assert seen["connection"]["state"] == "NEEDS_ATTENTION"
     assert seen["connection"]["problem"]["code"] == "KEY_LACKS_PERMISSION"
     assert "group appointments" in seen["connection"]["problem"]["message"]
+    assert seen["connection"]["lastValidatedAt"] == accepted["connection"]["lastValidatedAt"], "a refusal is no check"
     cliniko.emulator.faults.clear()
     if through == "sync":
         await connectable.until_ended(await connectable.start_sync())
