@@ -49,7 +49,10 @@ def trouble_routes(emulator: Emulator, engine: EmbeddedEngine) -> list[Route]:
     troubles = _troubles(emulator, engine)
 
     async def list_kinds(_request: Request) -> JSONResponse:
-        kinds = [{"name": name, "title": one.title, "text": one.text} for name, one in troubles.items()]
+        kinds = [
+            {"name": name, "title": one.title, "text": one.text, "needs_sync": one.needs_sync}
+            for name, one in troubles.items()
+        ]
         return JSONResponse({"kinds": kinds, "api_key": EMULATED_API_KEY})
 
     async def make(request: Request) -> JSONResponse:

@@ -71,7 +71,7 @@ def _tokens(seen: list[dict[str, Any]]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "transport", ["websocket", "websocket that is renewed", "server-sent events", "asking each second"]
+    "transport", ["websocket", "websocket that is renewed", "server-sent events", "polling"]
 )
 async def test_a_sync_is_followed_through_expired_tokens(
     serve_with_tokens: ServeWithTokens, open_page: OpenPage, transport: str
@@ -81,7 +81,7 @@ async def test_a_sync_is_followed_through_expired_tokens(
     served = await serve_with_tokens(token_path=TOKEN_PATH, auth_grace_seconds=20 if is_renewed else 1)
     doors = served.doors
     doors.refuse_sockets = not transport.startswith("websocket")
-    doors.refuse_streams = transport == "asking each second"
+    doors.refuse_streams = transport == "polling"
     page = await open_page(line_may_break=True)
     if transport == "websocket":
         await page.add_init_script(LOSE_RENEWALS)
@@ -125,7 +125,7 @@ async def test_a_reader_is_asked_for_a_token(serve_with_tokens: ServeWithTokens,
     page = await open_page(served.url)
     form, field, sentence = page.locator("#sign-in"), page.get_by_label("Token", exact=True), page.get_by_role("alert")
     await expect(form).to_be_visible()
-    await expect(sentence).to_contain_text("By it the server tells who you are")
+    await expect(sentence).to_contain_text("The token says who you are")
     assert await field.get_attribute("type") == "password"
     assert await field.get_attribute("autocomplete") == "off"
     await expect(page.locator("#sync")).to_be_hidden()
