@@ -70,9 +70,7 @@ def _tokens(seen: list[dict[str, Any]]) -> set[str]:
     return {one["authorization"] for one in seen if "authorization" in one}
 
 
-@pytest.mark.parametrize(
-    "transport", ["websocket", "websocket that is renewed", "server-sent events", "polling"]
-)
+@pytest.mark.parametrize("transport", ["websocket", "websocket that is renewed", "server-sent events", "polling"])
 async def test_a_sync_is_followed_through_expired_tokens(
     serve_with_tokens: ServeWithTokens, open_page: OpenPage, transport: str
 ):
@@ -137,6 +135,7 @@ async def test_a_reader_is_asked_for_a_token(serve_with_tokens: ServeWithTokens,
     await field.fill("garbage")
     await field.press("Enter")
     await expect(sentence).to_have_text("This token is not accepted here.")
+    await expect(field).to_be_focused()
     await expect(page.locator("#link-text")).to_have_text("Refused")
     attempts = len(served.doors.sockets)
     assert attempts == 2  # without a token, and with a wrong one; neither again
@@ -144,6 +143,7 @@ async def test_a_reader_is_asked_for_a_token(serve_with_tokens: ServeWithTokens,
     await field.fill(f"  Bearer {issuer.token(ORGANIZATION, role='admin', lifetime_seconds=600)} ")
     await field.press("Enter")
     await expect(form).to_be_hidden()
+    await expect(page.locator("#title")).to_be_focused()  # the form has gone; the keyboard must not start anew
     assert await field.input_value() == ""
     await until_at_gate(served, "patients", page, "Fetching patients")
     assert len(served.doors.sockets) == attempts + 1
