@@ -72,7 +72,7 @@ async def test_moving_rows_change_the_list_and_not_the_active(demo: str, open_pa
 
 async def test_an_organization_without_connection_is_told_why_no_trouble_can_be_made(demo: str, open_page: OpenPage):
     """The buttons that need a sync can't be used and the reason stands above them; the other one works by keyboard."""
-    page = await open_page(f"{demo}?organization=org_unconnected")
+    page = await open_page(f"{demo}/?organization=org_unconnected")
     await expect(page.locator("#trouble-why")).to_contain_text("This organization is not connected")
     buttons = page.locator("#trouble-kinds button")
     for button in await buttons.all():
