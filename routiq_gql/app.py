@@ -79,7 +79,13 @@ def create_app(
             *(graphiql_routes() if settings.graphiql else ()),
             *rest_routes(),
             *health_routes(),
-            page_route(default_organization, (settings.recent_days, settings.upcoming_days), trouble_path, token_path),
+            page_route(
+                default_organization,
+                (settings.recent_days, settings.upcoming_days),
+                trouble_path,
+                token_path,
+                names_organizations=settings.auth == "off",
+            ),
         ],
         middleware=[
             Middleware(AccessLog),

@@ -4,6 +4,7 @@ Its source is ``examples/sync_dashboard.html``, which also works when opened as 
 makes it part of the installed package. The page loads nothing from elsewhere, and its policy says so to the browser.
 """
 
+import asyncio
 import base64
 import hashlib
 import html
@@ -14,12 +15,23 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
+from routiq_gql.api.callers import syncs_of
+from routiq_gql.errors import RoutiqError
+from routiq_gql.viewer import Viewer
+
+MOST_SUGGESTED = 50
+"""Organizations that the page suggests."""
+LOOKUP_SECONDS = 2.0
+"""How long the page waits for the database to name them. It is shown without them after that."""
+
 
 def page_route(
     default_organization: str | None,
     windows: tuple[int, int],
     trouble_path: str | None = None,
     token_path: str | None = None,
+    *,
+    names_organizations: bool = False,
 ) -> Route:
     """The page.
 
@@ -28,6 +40,8 @@ def page_route(
         windows: Days back and ahead within which an appointment makes a patient active, to say so beside the figures.
         trouble_path: Where a demo can be told to misbehave; ``None`` shows no panel for that.
         token_path: Where a demo gives out tokens; ``None`` has the page ask its reader, once a token is needed.
+        names_organizations: Without a default, show the only connected organization, and suggest several. For servers
+            whose every viewer reaches all of them.
     """
     source = files("routiq_gql.api").joinpath("sync_dashboard.html").read_text(encoding="utf-8")
     values = {
@@ -37,21 +51,37 @@ def page_route(
         "trouble": trouble_path or "",
         "token": token_path or "",
     }
-    filled = source
-    for name, value in values.items():
-        filled = filled.replace(
-            f'<meta name="routiq-{name}" content="">', f'<meta name="routiq-{name}" content="{html.escape(value)}">'
-        )
+    filled = _fill(source, values)
     headers = {
         "Cache-Control": "no-cache",
         "Content-Security-Policy": _policy(source),
         "Referrer-Policy": "no-referrer",
     }
 
-    async def page(_request: Request) -> HTMLResponse:
-        return HTMLResponse(filled, headers=headers)
+    async def page(request: Request) -> HTMLResponse:
+        if default_organization or not names_organizations:
+            return HTMLResponse(filled, headers=headers)
+        found = await _connected_organizations(request)
+        only = found[0] if len(found) == 1 else ""
+        return HTMLResponse(_fill(filled, {"organization": only, "organizations": " ".join(found)}), headers=headers)
 
     return Route("/", page)
+
+
+async def _connected_organizations(request: Request) -> list[str]:
+    try:
+        async with asyncio.timeout(LOOKUP_SECONDS):
+            return await syncs_of(request).connected_organizations(Viewer(), MOST_SUGGESTED)
+    except (RoutiqError, TimeoutError):
+        return []  # the page itself says what is wrong with the server
+
+
+def _fill(source: str, values: dict[str, str]) -> str:
+    for name, value in values.items():
+        source = source.replace(
+            f'<meta name="routiq-{name}" content="">', f'<meta name="routiq-{name}" content="{html.escape(value)}">'
+        )
+    return source
 
 
 def _policy(source: str) -> str:

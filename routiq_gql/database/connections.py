@@ -1,6 +1,6 @@
 """Queries on connections, and the removal of all that an organization has. Keys come and go encrypted; see ``keys``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, delete, select, update
@@ -41,6 +41,12 @@ async def all_connections(connection: AsyncConnection, *, to_change: bool = Fals
     """Every connection, by organization; with ``to_change`` nobody else changes one before this transaction ends."""
     query = select(CONNECTION).order_by(CONNECTION.c.organization_id)
     return (await connection.execute(query.with_for_update() if to_change else query)).all()
+
+
+async def organizations_by_state(connection: AsyncConnection, states: Collection[str], limit: int) -> Sequence[str]:
+    """The first ``limit`` organizations whose connection is in one of ``states``, by id."""
+    query = select(CONNECTION.c.organization_id).where(CONNECTION.c.state.in_(states))
+    return (await connection.execute(query.order_by(CONNECTION.c.organization_id).limit(limit))).scalars().all()
 
 
 async def save_connection(connection: AsyncConnection, organization_id: str, values: Mapping[str, Any]) -> Row[Any]:

@@ -12,12 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql import metrics
 from routiq_gql.clock import utc_now
+from routiq_gql.database.connections import organizations_by_state
 from routiq_gql.database.engine import Database
 from routiq_gql.database.syncs import active_sync, sync_by_id
 from routiq_gql.errors import BadInput, DatabaseAway, RateLimited, SyncNotFound
 from routiq_gql.settings import Settings
 from routiq_gql.sync.audit import Action, Audit
 from routiq_gql.sync.bus import ProgressBus
+from routiq_gql.sync.connection_state import ConnectionState
 from routiq_gql.sync.cursors import read_history_cursor
 from routiq_gql.sync.dashboards import Dashboards
 from routiq_gql.sync.engine import Priority, SyncEngine, begin_sync
@@ -168,6 +170,14 @@ class SyncService:
         """
         self._audit.require(viewer, organization_id, Action.READ)
         return await self._dashboards.read(organization_id)
+
+    async def connected_organizations(self, viewer: Viewer, limit: int) -> list[str]:
+        """The first ``limit`` organizations with an enabled connection, by id; the viewer's own if there is one."""
+        if viewer.organization_id is not None:
+            return [viewer.organization_id]
+        enabled = [state.value for state in ConnectionState if state is not ConnectionState.DISABLED]
+        async with self._database.reading() as connection:
+            return list(await organizations_by_state(connection, enabled, limit))
 
     async def history(
         self,

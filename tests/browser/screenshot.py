@@ -28,7 +28,7 @@ async def _take(url: str) -> None:
         await page.goto(url)
         await expect(page.locator("#badge")).to_have_text("Completed", timeout=60_000)
         await page.get_by_role("button", name="Start sync").click()
-        await expect(page.locator("#step-text")).to_have_text(re.compile("[6-9]00 of 1247"), timeout=60_000)
+        await expect(page.locator("#step-text")).to_have_text(re.compile("[6-9]00 of 1,247"), timeout=60_000)
         await page.screenshot(path=TARGET)
         await browser.close()
 

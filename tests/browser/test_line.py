@@ -15,7 +15,7 @@ from tests.cli.programs import Program
 
 pytestmark = IN_SESSION_LOOP
 
-STREAMING, POLLING = "Live · server-sent events", "Live · asking each second"
+STREAMING, POLLING = "Live · server-sent events", "Live · polling"
 WORKER_IS_AWAY, BACK_AT_ONCE = timedelta(minutes=10), timedelta()
 
 
@@ -98,7 +98,7 @@ async def test_a_killed_server_that_comes_back_is_found_again(open_page: OpenPag
         demo.process.kill()
         lost = page.locator("#line-lost")
         await expect(lost).to_be_visible()
-        await expect(lost).to_contain_text("What you see is from")
+        await expect(lost).to_contain_text("This page shows the state of")
         seen = await shown_log(page)
         await expect(lost).to_contain_text(re.compile(r"Next try in [1-5] s"))
     port = url.rpartition(":")[2]

@@ -70,9 +70,7 @@ def _tokens(seen: list[dict[str, Any]]) -> set[str]:
     return {one["authorization"] for one in seen if "authorization" in one}
 
 
-@pytest.mark.parametrize(
-    "transport", ["websocket", "websocket that is renewed", "server-sent events", "asking each second"]
-)
+@pytest.mark.parametrize("transport", ["websocket", "websocket that is renewed", "server-sent events", "polling"])
 async def test_a_sync_is_followed_through_expired_tokens(
     serve_with_tokens: ServeWithTokens, open_page: OpenPage, transport: str
 ):
@@ -81,7 +79,7 @@ async def test_a_sync_is_followed_through_expired_tokens(
     served = await serve_with_tokens(token_path=TOKEN_PATH, auth_grace_seconds=20 if is_renewed else 1)
     doors = served.doors
     doors.refuse_sockets = not transport.startswith("websocket")
-    doors.refuse_streams = transport == "asking each second"
+    doors.refuse_streams = transport == "polling"
     page = await open_page(line_may_break=True)
     if transport == "websocket":
         await page.add_init_script(LOSE_RENEWALS)
@@ -125,7 +123,7 @@ async def test_a_reader_is_asked_for_a_token(serve_with_tokens: ServeWithTokens,
     page = await open_page(served.url)
     form, field, sentence = page.locator("#sign-in"), page.get_by_label("Token", exact=True), page.get_by_role("alert")
     await expect(form).to_be_visible()
-    await expect(sentence).to_contain_text("By it the server tells who you are")
+    await expect(sentence).to_contain_text("The token says who you are")
     assert await field.get_attribute("type") == "password"
     assert await field.get_attribute("autocomplete") == "off"
     await expect(page.locator("#sync")).to_be_hidden()
@@ -137,6 +135,7 @@ async def test_a_reader_is_asked_for_a_token(serve_with_tokens: ServeWithTokens,
     await field.fill("garbage")
     await field.press("Enter")
     await expect(sentence).to_have_text("This token is not accepted here.")
+    await expect(field).to_be_focused()
     await expect(page.locator("#link-text")).to_have_text("Refused")
     attempts = len(served.doors.sockets)
     assert attempts == 2  # without a token, and with a wrong one; neither again
@@ -144,6 +143,7 @@ async def test_a_reader_is_asked_for_a_token(serve_with_tokens: ServeWithTokens,
     await field.fill(f"  Bearer {issuer.token(ORGANIZATION, role='admin', lifetime_seconds=600)} ")
     await field.press("Enter")
     await expect(form).to_be_hidden()
+    await expect(page.locator("#title")).to_be_focused()  # the form has gone; the keyboard must not start anew
     assert await field.input_value() == ""
     await until_at_gate(served, "patients", page, "Fetching patients")
     assert len(served.doors.sockets) == attempts + 1

@@ -70,6 +70,24 @@ async def test_moving_rows_change_the_list_and_not_the_active(demo: str, open_pa
     assert int(await page.locator("#patients-found").inner_text()) > 641
 
 
+async def test_an_organization_without_connection_is_told_why_no_trouble_can_be_made(demo: str, open_page: OpenPage):
+    """The buttons that need a sync can't be used and the reason stands above them; the other one works by keyboard."""
+    page = await open_page(f"{demo}/?organization=org_unconnected")
+    await expect(page.locator("#trouble-why")).to_contain_text("This organization is not connected")
+    buttons = page.locator("#trouble-kinds button")
+    for button in await buttons.all():
+        if await button.get_attribute("data-kind") == "behave":
+            await button.focus()
+            await button.press("Enter")
+            await expect(page.locator("#trouble-message")).not_to_be_empty()
+            await expect(button).to_be_focused()
+        else:
+            await expect(button).to_be_disabled()
+    await page.goto(demo)
+    await expect(page.locator("#trouble-why")).to_be_hidden()
+    await expect(buttons.first).to_be_enabled()
+
+
 async def test_a_refused_key_fails_and_the_shown_key_connects_again(demo: str, open_page: OpenPage):
     """The sync fails with what to do; the key that the panel shows connects again, and the next sync works."""
     page = await open_page(demo)
