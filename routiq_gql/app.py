@@ -84,7 +84,6 @@ def create_app(
                 (settings.recent_days, settings.upcoming_days),
                 trouble_path,
                 token_path,
-                names_organizations=settings.auth == "off",
             ),
         ],
         middleware=[

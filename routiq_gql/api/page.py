@@ -4,7 +4,6 @@ Its source is ``examples/sync_dashboard.html``, which also works when opened as 
 makes it part of the installed package. The page loads nothing from elsewhere, and its policy says so to the browser.
 """
 
-import asyncio
 import base64
 import hashlib
 import html
@@ -15,14 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from routiq_gql.api.callers import syncs_of
-from routiq_gql.errors import RoutiqError
-from routiq_gql.viewer import Viewer
-
-MOST_SUGGESTED = 50
-"""Organizations that the page suggests."""
-LOOKUP_SECONDS = 2.0
-"""How long the page waits for the database to name them. It is shown without them after that."""
+from routiq_gql.api.suggestions import suggested_organizations
 
 
 def page_route(
@@ -30,18 +22,15 @@ def page_route(
     windows: tuple[int, int],
     trouble_path: str | None = None,
     token_path: str | None = None,
-    *,
-    names_organizations: bool = False,
 ) -> Route:
     """The page.
 
     Args:
-        default_organization: What it shows unless its address names another one.
+        default_organization: What it shows unless its address names another one. ``None``: the only connected
+            organization, if the viewer reaches all of them.
         windows: Days back and ahead within which an appointment makes a patient active, to say so beside the figures.
         trouble_path: Where a demo can be told to misbehave; ``None`` shows no panel for that.
         token_path: Where a demo gives out tokens; ``None`` has the page ask its reader, once a token is needed.
-        names_organizations: Without a default, show the only connected organization, and suggest several. For servers
-            whose every viewer reaches all of them.
     """
     source = files("routiq_gql.api").joinpath("sync_dashboard.html").read_text(encoding="utf-8")
     values = {
@@ -59,21 +48,13 @@ def page_route(
     }
 
     async def page(request: Request) -> HTMLResponse:
-        if default_organization or not names_organizations:
+        found = [] if default_organization else await suggested_organizations(request)
+        if not found:
             return HTMLResponse(filled, headers=headers)
-        found = await _connected_organizations(request)
         only = found[0] if len(found) == 1 else ""
         return HTMLResponse(_fill(filled, {"organization": only, "organizations": " ".join(found)}), headers=headers)
 
     return Route("/", page)
-
-
-async def _connected_organizations(request: Request) -> list[str]:
-    try:
-        async with asyncio.timeout(LOOKUP_SECONDS):
-            return await syncs_of(request).connected_organizations(Viewer(), MOST_SUGGESTED)
-    except (RoutiqError, TimeoutError):
-        return []  # the page itself says what is wrong with the server
 
 
 def _fill(source: str, values: dict[str, str]) -> str:

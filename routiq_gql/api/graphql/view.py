@@ -51,6 +51,7 @@ from routiq_gql.api.graphql.sockets import SocketAdapter, SocketHandler
 from routiq_gql.api.graphql.transports import EventStreamTransport, MultipartTransport, RequestAdapter
 from routiq_gql.api.json_text import JsonResponse, UnreadableJson, read_json
 from routiq_gql.api.streams import StreamResponse, keep_connection
+from routiq_gql.api.suggestions import only_organization
 from routiq_gql.errors import RoutiqError
 from routiq_gql.settings import Settings
 
@@ -155,7 +156,8 @@ class GraphQLDoor(GraphQL[Context, None]):
         )
 
     async def render_graphql_ide(self, request: Request) -> Response:
-        page = graphiql_page(self._default_organization, auth=self.settings.auth, token_path=self._token_path)
+        organization = self._default_organization or await only_organization(request)
+        page = graphiql_page(organization, auth=self.settings.auth, token_path=self._token_path)
         if page is None and self.settings.auth != "off":
             return how_to_install()
         return page or await super().render_graphql_ide(request)
