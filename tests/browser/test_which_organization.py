@@ -20,7 +20,7 @@ async def graphiql_of(served: Served) -> str:
 
 
 async def test_the_only_connected_organization_is_shown(serve: Serve, open_page: OpenPage):
-    """The only clinic of a server is opened at once, in GraphiQL too. Of several, all are suggested; of none, nothing."""
+    """The only clinic of a server is opened at once, in GraphiQL too. Several are suggested."""
     served = await serve(default_organization=None, is_connected=False)
     page = await open_page(served.url)
     field = page.get_by_label("Organization", exact=True)
