@@ -25,7 +25,7 @@ from routiq_gql.api.guard import Guard
 from routiq_gql.api.health import health_routes
 from routiq_gql.api.origins import compile_origins
 from routiq_gql.api.page import page_route
-from routiq_gql.api.rest import rest_routes
+from routiq_gql.api.rest.routes import rest_routes
 from routiq_gql.errors import RoutiqError
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.settings import Settings

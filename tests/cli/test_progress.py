@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from routiq_gql.cli.plain_text import clean_text, counted
 from routiq_gql.cli.progress import counts_text, outcome_lines, progress_view
-from routiq_gql.cli.terminal import clean_text, counted, open_terminal
+from routiq_gql.cli.terminal import open_terminal
 from routiq_gql.sync.progress import (
     FailureCode,
     LogLevel,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from routiq_gql.cli.terminal import clean_text, json_text
+from routiq_gql.cli.plain_text import clean_text, json_text
 from routiq_gql.clock import utc_now
 from routiq_gql.database.audit import insert_audit
 from routiq_gql.database.connections import save_connection
