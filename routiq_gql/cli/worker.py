@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from routiq_gql.app import create_worker_app
+from routiq_gql.api.applications import create_worker_app
 from routiq_gql.cli.exit_codes import Stopped
 from routiq_gql.cli.running import run
 from routiq_gql.cli.terminal import open_terminal
