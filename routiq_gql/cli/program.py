@@ -15,7 +15,7 @@ from routiq_gql.errors import DatabaseFileLost, RoutiqError
 
 PROGRAM = "routiq-gql"
 
-FAILURES = {"CONNECTION_PROBLEM", "SYNC_NOT_FOUND"}
+FAILURES = {"CONNECTION_PROBLEM", "SYNC_NOT_FOUND", "NOT_FOUND"}
 """Codes of errors that are no wrong use: the command was right, and what it asked for could not be done."""
 
 app = typer.Typer(name=PROGRAM, cls=Program, pretty_exceptions_enable=False)

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from routiq_gql.cli.plain_text import clean_text, counted
-from routiq_gql.cli.times import duration_text
+from routiq_gql.cli.times import duration_text, whole_duration
 from routiq_gql.clock import utc_now
 from routiq_gql.sync.progress import TOTAL_STEPS, LogLevel, LogLine, SyncSnapshot, SyncState
 from routiq_gql.sync.service import SyncService
@@ -90,27 +90,24 @@ def time_text(snapshot: SyncSnapshot, now: datetime) -> str:
 
     The clocks of two machines may differ, so no time is below zero.
     """
-    parts = [_whole((now - snapshot.started_at).total_seconds())]
+    parts = [whole_duration(max(0, int((now - snapshot.started_at).total_seconds())))]
     estimate = snapshot.estimated_completion
     left = (estimate - now).total_seconds() if estimate is not None else None
     wait = (snapshot.resumes_at - now).total_seconds() if snapshot.resumes_at is not None else None
     if is_waiting(snapshot):
-        parts.append("waiting" if wait is None else "resuming" if wait < 1 else f"resumes in {_whole(ceil(wait))}")
+        parts.append(
+            "waiting" if wait is None else "resuming" if wait < 1 else f"resumes in {whole_duration(ceil(wait))}"
+        )
         if left is not None and (wait is None or left <= wait):
             left = None  # an estimate from before the wait
     if left is not None:
-        parts.append("a moment left" if left < 1 else f"about {_whole(left)} left")
+        parts.append("a moment left" if left < 1 else f"about {whole_duration(round(left))} left")
     return " · ".join(parts)
 
 
 def is_waiting(snapshot: SyncSnapshot) -> bool:
     """Whether the sync waits for Cliniko or the database."""
     return snapshot.waiting_for is not None or snapshot.resumes_at is not None
-
-
-def _whole(seconds: float) -> str:
-    """A duration in whole seconds, so that it does not flicker."""
-    return duration_text(max(0, int(seconds))).replace(".0 s", " s")
 
 
 class Bar:

@@ -33,12 +33,14 @@ def json_time(moment: datetime | None) -> str | None:
 
 
 def duration_text(seconds: float) -> str:
-    """``0.4 s``, ``8 s``, ``1 min 5 s``, ``2 h 3 min``."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    """``8.0 s``, ``20.2 s``, ``1 min 5 s``, ``2 h 3 min``."""
+    return f"{seconds:.1f} s" if seconds < 59.5 else whole_duration(round(seconds))
+
+
+def whole_duration(seconds: int) -> str:
+    """``8 s``, ``1 min 5 s``, ``2 h 3 min``, for a display that changes."""
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
