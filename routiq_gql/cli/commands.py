@@ -58,7 +58,17 @@ def load(name: str) -> TyperCommand | TyperGroup:
     """The command of this name, with its options; imports its module."""
     listed = next(one for one in COMMANDS if one.name == name)
     module = import_module(f"routiq_gql.cli.{listed.module or name}")
-    return cast(TyperCommand | TyperGroup, typer.main.get_command(module.app))
+    command = cast(TyperCommand | TyperGroup, typer.main.get_command(module.app))
+    _unwrap_help(command)
+    return command
+
+
+def _unwrap_help(command: TyperCommand | TyperGroup) -> None:
+    """Make each paragraph one line, so that the terminal's width decides where it wraps, not the source's."""
+    paragraphs = (command.help or "").split("\n\n")
+    command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    for one in getattr(command, "commands", {}).values():
+        _unwrap_help(one)
 
 
 class CommandGroup(TyperGroup):

@@ -20,7 +20,7 @@ from routiq_gql.sync.progress import (
     SyncSnapshot,
     SyncState,
     SyncStep,
-    WaitingFor,
+    WaitReason,
 )
 
 BEGIN = datetime(2026, 3, 2, 9, 0, 0, tzinfo=UTC)
@@ -112,10 +112,10 @@ def test_a_wait_is_shown_at_once_in_a_pipe():
         ({"estimated_completion": BEGIN + timedelta(hours=2, seconds=70)}, 60, "1 min 0 s · about 2 h 0 min left"),
         ({"resumes_at": BEGIN + timedelta(seconds=23)}, 8.5, "8 s · resumes in 15 s"),
         ({"resumes_at": BEGIN + timedelta(seconds=23)}, 23.5, "23 s · resuming"),
-        ({"waiting_for": WaitingFor.DATABASE}, 8, "8 s · waiting"),
+        ({"waiting_for": WaitReason.DATABASE}, 8, "8 s · waiting"),
         (
             {
-                "waiting_for": WaitingFor.RATE_LIMIT,
+                "waiting_for": WaitReason.RATE_LIMIT,
                 "resumes_at": BEGIN + timedelta(seconds=50),
                 "estimated_completion": BEGIN + timedelta(seconds=20),
             },
