@@ -108,7 +108,7 @@ def _troubles(emulator: Emulator, engine: EmbeddedEngine) -> dict[str, Trouble]:
         "moving_rows": Trouble(
             "Rows that move",
             "Patients are added, archived and brought back while the list is read.",
-            f"Patients come and go between the next {MOVING_ANSWERS} responses. Those who are there throughout are found.",
+            f"Patients come and go between the next {MOVING_ANSWERS} responses. Those who stay are found.",
             moving.start,
         ),
         "key_refused": Trouble(

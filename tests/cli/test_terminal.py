@@ -133,7 +133,7 @@ def test_no_command_prints_around_it():
     """Commands write through the one place that cleans texts."""
     commands = Path(__file__).parents[2] / "routiq_gql" / "cli"
     for file in commands.glob("*.py"):
-        if file.name != "terminal.py":
+        if file.name not in {"terminal.py", "plain_text.py"}:
             text = file.read_text()
             assert "json.dumps" not in text, file.name
             assert not re.search(r"\bConsole\(", text), file.name
