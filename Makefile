@@ -7,7 +7,9 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 
 GRAPHIQL = routiq_gql/api/graphql/graphiql/assets
 
-PIP_INSTALL = .venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt
+# Both print nothing but their errors.
+PIP_INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+NPM_CI = npm ci --ignore-scripts --loglevel=error --no-audit --no-fund --no-progress
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-postgres soak bench bench-scale bench-fairness check schema graphiql wheel screenshot
@@ -75,7 +77,7 @@ screenshot: .venv/.installed-dev ## take the README's picture of the page (needs
 
 $(GRAPHIQL)/.installed: examples/graphiql/package-lock.json
 	@echo "Installing GraphiQL's files. This happens once."
-	@npm ci --prefix examples/graphiql --ignore-scripts --silent --fetch-retries=1 --fetch-timeout=20000
+	@$(NPM_CI) --prefix examples/graphiql --fetch-retries=1 --fetch-timeout=20000 >/dev/null
 	@mkdir -p $(GRAPHIQL)
 	@cd examples/graphiql/node_modules && cp react/umd/react.production.min.js react-dom/umd/react-dom.production.min.js \
 		graphiql/graphiql.min.js graphiql/graphiql.min.css graphql-ws/umd/graphql-ws.min.js $(CURDIR)/$(GRAPHIQL)

@@ -6,26 +6,23 @@ does to run its sync beside the server.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from routiq_gql.api.access_log import AccessLog
 from routiq_gql.api.admission import Admission
+from routiq_gql.api.applications import attach, on_http_exception, on_routiq_error
 from routiq_gql.api.auth import Authentication
-from routiq_gql.api.errors import problem_of, problem_of_status
 from routiq_gql.api.faults import FaultBarrier
 from routiq_gql.api.graphql import GraphQLDoor, graphiql_routes
 from routiq_gql.api.guard import Guard
 from routiq_gql.api.health import health_routes
 from routiq_gql.api.origins import compile_origins
 from routiq_gql.api.page import page_route
-from routiq_gql.api.rest import rest_routes
+from routiq_gql.api.rest.routes import rest_routes
 from routiq_gql.errors import RoutiqError
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.settings import Settings
@@ -64,7 +61,7 @@ def create_app(
         async with AsyncExitStack() as stack:
             stack.push_async_callback(authentication.close)
             opened = runtime if runtime is not None else await stack.enter_async_context(open_runtime(settings))
-            _attach(app, opened, authentication)
+            attach(app, opened, authentication)
             for task in authentication.supervised:
                 opened.supervisor.add(task)
             stack.push_async_callback(admission.close)
@@ -96,7 +93,7 @@ def create_app(
             ),
             Middleware(FaultBarrier),
         ],
-        exception_handlers={HTTPException: _on_http_exception, RoutiqError: _on_routiq_error},
+        exception_handlers={HTTPException: on_http_exception, RoutiqError: on_routiq_error},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would be built from the client's own Host header
@@ -104,39 +101,3 @@ def create_app(
     app.state.authentication = authentication
     app.state.admission = admission
     return app
-
-
-def create_worker_app(settings: Settings, runtime: Runtime) -> Starlette:
-    """What a worker answers to those who look after it: health and metrics, and nothing of any organization."""
-    app = Starlette(
-        routes=health_routes(),
-        middleware=[
-            Middleware(Guard, settings=settings, origins=compile_origins(())),
-            Middleware(FaultBarrier),
-        ],
-        exception_handlers={HTTPException: _on_http_exception, RoutiqError: _on_routiq_error},
-    )
-    app.state.settings = settings
-    _attach(app, runtime)
-    return app
-
-
-def _attach(app: Starlette, runtime: Runtime, authentication: Authentication | None = None) -> None:
-    async def find_problem() -> str | None:
-        if (found := await runtime.readiness.problem()) is not None:
-            return found
-        if not runtime.is_working:
-            return "Syncs are not run, as what runs them has stopped. The log says why; restart the server."
-        return authentication.problem() if authentication is not None else None
-
-    app.state.runtime = runtime
-    app.state.find_problem = find_problem
-
-
-async def _on_http_exception(_request: Request, error: Exception) -> Response:
-    refused = cast(HTTPException, error)
-    return problem_of_status(refused.status_code, dict(refused.headers or {}))
-
-
-async def _on_routiq_error(request: Request, error: Exception) -> Response:
-    return problem_of(error, path=request.url.path, method=request.method)

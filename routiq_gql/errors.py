@@ -21,9 +21,14 @@ from typing import ClassVar
 
 
 class RoutiqError(Exception):
-    """Base of all errors with a sentence meant for the person who asked."""
+    """Base of all errors with a sentence meant for the person who asked.
+
+    Attributes:
+        what_to_do: A second sentence, if the first one does not say it.
+    """
 
     code: ClassVar[str] = "INTERNAL"
+    what_to_do: str = ""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

@@ -9,11 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
-import typer.main
 
+from routiq_gql.cli.commands import COMMANDS, load
 from routiq_gql.cli.connect import KEY_VARIABLE
 from routiq_gql.cli.demo import DEMO_ORGANIZATION
-from routiq_gql.cli.program import app
 from routiq_gql.settings import Settings
 from tests.cli.programs import Program
 
@@ -63,13 +62,12 @@ def test_every_variable_that_is_named_exists():
 
 def test_every_command_and_option_that_is_named_exists():
     """The command table is complete, and each option in it or in an example belongs to its command."""
-    program = typer.main.get_command(app)
     named = [line for cells in _tables("Commands") for line in re.findall(r"`(routiq-gql [^`]*)`", cells[0])]
     listed = {line.split()[1] for line in named}
-    assert listed == set(program.commands)
+    assert listed == {one.name for one in COMMANDS}
     for line in [*named, *re.findall(r"^routiq-gql .*$", "\n".join(_blocks("sh")), re.MULTILINE)]:
         words = [word.strip("[]") for word in line.split()[1:]]
-        command = program.commands[words[0]]
+        command = load(words[0])
         for word in words[1:]:
             if word in getattr(command, "commands", {}):
                 command = command.commands[word]

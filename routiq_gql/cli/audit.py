@@ -1,4 +1,4 @@
-"""``routiq-gql audit``: who started, cancelled, connected and erased what, and who was refused."""
+"""``routiq-gql audit``: who started, cancelled, connected and erased what, and which requests were refused."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from routiq_gql.cli.running import run
-from routiq_gql.cli.status import read_duration
 from routiq_gql.cli.tables import print_table
 from routiq_gql.cli.terminal import open_terminal, print_json
+from routiq_gql.cli.times import read_duration
 from routiq_gql.clock import format_time, utc_now
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime
@@ -16,23 +16,27 @@ from routiq_gql.settings import Settings, load_settings
 from routiq_gql.sync.audit import AuditEntry
 from routiq_gql.viewer import check_organization_id
 
-EXAMPLES = "Examples: routiq-gql audit · routiq-gql audit org_123 --since 7d · routiq-gql audit --json"
 HEADINGS = ("time", "action", "outcome", "times", "organization", "who", "from", "sync", "token")
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command(epilog="Examples: routiq-gql audit · routiq-gql audit org_123 --since 7d · routiq-gql audit --json")
 def audit(
     organization: Annotated[
-        str | None, typer.Argument(metavar="[ORG]", help="One organization; all of them without it.")
+        str | None, typer.Argument(metavar="[ORG]", help="Entries of one organization only.")
     ] = None,
-    since: Annotated[str, typer.Option(metavar="TIME", help="Only what is newer, such as 90m, 6h or 7d.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="The newest so many.")] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs: a JSON array.")] = False,
+    since: Annotated[
+        str, typer.Option(metavar="TIME", help="Only entries newer than this, such as 90m, 6h or 7d.")
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many entries, at most.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
 ) -> None:
-    """Show who did what and who was refused, the newest first.
+    """Show who did what and which requests were refused, the newest first.
 
-    Who it was is what their token says, `command line` for this program, and nothing while ROUTIQ_AUTH is off.
-    Refusals are written within a second; the same one again is counted and written once a minute. SEVERAL counts
-    different refusals of one person and address, after the first ten within a minute.
+    The column "who" has the subject of the token, or `command line` for this program. It is empty while ROUTIQ_AUTH
+    is off. Refusals are written within a second. Repeated refusals are counted and written once a minute. SEVERAL
+    stands for different refusals of one person and address, after the first ten within a minute.
     """
     settings = load_settings()
     configure_logging(settings, quiet=True)
@@ -44,7 +48,7 @@ def audit(
     if as_json:
         print_json(terminal, [_json(entry) for entry in entries])
     else:
-        print_table(terminal, HEADINGS, [_row(entry) for entry in entries], "Nothing has been noted.")
+        print_table(terminal, HEADINGS, [_row(entry) for entry in entries], "The audit log has no such entries.")
 
 
 async def _entries(

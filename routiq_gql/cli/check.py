@@ -4,41 +4,48 @@ from typing import Annotated
 
 import typer
 
-from routiq_gql.cli.running import EXIT_FAILED, run
+from routiq_gql.cli.exit_codes import EXIT_FAILED
+from routiq_gql.cli.running import run
 from routiq_gql.cli.tables import print_table
 from routiq_gql.cli.terminal import open_terminal, print_json
 from routiq_gql.doctor import Finding, Result, Site, examine
 from routiq_gql.errors import BadInput
 from routiq_gql.viewer import check_organization_id
 
-EXAMPLES = "Example: routiq-gql check --url https://routiq.example.com --token TOKEN --organization org_123"
+app = typer.Typer(add_completion=False)
 
 
+@app.command(epilog="Example: routiq-gql check --url https://routiq.example.com --token TOKEN --organization org_123")
 def check(
-    url: Annotated[str, typer.Option(metavar="URL", help="Where people open the page, with its path if it has one.")],
+    url: Annotated[str, typer.Option(metavar="URL", help="The address of the page, with its path if it has one.")],
     token: Annotated[
         str,
         typer.Option(
             metavar="TOKEN",
             envvar="ROUTIQ_TOKEN",
-            help="With tokens: one of them, to look at what needs one. The variable keeps it out of the history.",
+            help="A token, if the server asks for one. The variable keeps it out of the shell's history.",
         ),
     ] = "",
     organization: Annotated[
-        str, typer.Option(metavar="ORG", help="An organization that the token reaches, which is only watched.")
+        str, typer.Option(metavar="ORG", help="An organization that the token may read. Nothing in it is changed.")
     ] = "",
     origin: Annotated[
-        str, typer.Option(metavar="ORIGIN", help="A page elsewhere that uses the server, as https://app.example.com.")
+        str,
+        typer.Option(
+            metavar="ORIGIN",
+            help="The origin of another site's page that uses the server, such as https://app.example.com.",
+        ),
     ] = "",
-    timeout: Annotated[float, typer.Option(min=0.1, max=120, help="Seconds that one answer may take.")] = 10,
+    timeout: Annotated[float, typer.Option(min=0.1, max=120, help="Seconds to wait for each response.")] = 10,
     idle: Annotated[
-        float, typer.Option(min=0, max=3600, help="Watch a silent websocket for so many seconds, too; 60 is enough.")
+        float,
+        typer.Option(min=0, max=3600, help="Also keep an idle websocket open for this many seconds. 60 is enough."),
     ] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs: a JSON array.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
 ) -> None:
-    """Look at a server from outside, through its proxy, and say what to change there. Nothing is changed.
+    """Test a server from outside, through its proxy, and report what to change.
 
-    The exit code is 0 when no check has found a problem, and 1 otherwise.
+    The command itself changes nothing. The exit code is 0 without a problem, otherwise 1.
     """
     if organization:
         check_organization_id(organization)

@@ -1,4 +1,4 @@
-"""``routiq-gql connect``: stores an organization's Cliniko API key, after trying it."""
+"""``routiq-gql connect``: checks an organization's Cliniko API key and stores it."""
 
 import sys
 from itertools import islice
@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from routiq_gql.cli.plain_text import clean_text, counted
 from routiq_gql.cli.running import run
-from routiq_gql.cli.terminal import clean_text, counted, open_terminal
+from routiq_gql.cli.terminal import open_terminal
 from routiq_gql.errors import BadInput
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime
@@ -17,9 +18,10 @@ from routiq_gql.viewer import LOCAL_OPERATOR, check_organization_id
 
 KEY_VARIABLE = "ROUTIQ_CLINIKO_API_KEY"
 
-EXAMPLES = "Example: routiq-gql connect org_123 < key.txt"
+app = typer.Typer(add_completion=False)
 
 
+@app.command(epilog="Example: routiq-gql connect org_123 < key.txt")
 def connect(
     organization: Annotated[str, typer.Argument(metavar="ORG", help="The organization's id, such as org_123.")],
     api_key: Annotated[
@@ -27,23 +29,26 @@ def connect(
         typer.Option(
             metavar="KEY",
             envvar=KEY_VARIABLE,
-            help="The Cliniko API key. Left out, it is asked for, or read from standard input, and stays out of the "
-            "shell's history.",
+            help="The Cliniko API key. Without this option the command asks for it or reads it from standard input. "
+            "This keeps it out of the shell's history.",
         ),
     ] = "",
     base_url: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Where Cliniko's API is. Left out, the key's ending tells."),
+        typer.Option(metavar="URL", help="The address of Cliniko's API. By default the end of the key determines it."),
     ] = None,
-    check: Annotated[bool, typer.Option("--check/--no-check", help="Try the key before it is stored.")] = True,
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="Check the key with Cliniko before storing it.")
+    ] = True,
     replace: Annotated[
         bool,
-        typer.Option(
-            "--replace", help="Accept the key of another account, and drop what was stored of the earlier one."
-        ),
+        typer.Option("--replace", help="Accept the key of another account, and remove the data of the previous one."),
     ] = False,
 ) -> None:
-    """Connect an organization to Cliniko, or exchange its key. The key is stored encrypted."""
+    """Connect an organization to Cliniko, or replace its API key.
+
+    The key is stored encrypted.
+    """
     settings = load_settings()
     configure_logging(settings, quiet=True)
     check_organization_id(organization)
@@ -77,7 +82,7 @@ async def _connect(
 def _result_lines(account: ConnectedAccount) -> list[str]:
     organization = account.connection.organization_id
     if account.access is None:
-        connected = f"Stored the connection of {organization} to {account.base_url}, without trying it."
+        connected = f"Stored the connection of {organization} to {account.base_url}, without checking the key."
     else:
         totals = " · ".join(
             counted(total, name.replace("_", " ").removesuffix("s")) for name, total in account.access.totals.items()
@@ -85,6 +90,6 @@ def _result_lines(account: ConnectedAccount) -> list[str]:
         role = f" as {clean_text(account.access.role)}" if account.access.role else ""
         connected = (
             f"Connected {organization} to {clean_text(account.access.account_name or account.base_url)}{role}. "
-            f"The key reads all that a sync needs: {totals}."
+            f"The key can read everything that a sync needs: {totals}."
         )
     return [connected, f"Sync it: routiq-gql sync {organization}"]

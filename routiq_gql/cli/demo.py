@@ -1,7 +1,7 @@
 """``routiq-gql demo``: an emulated clinic, the server and one FULL sync, in one process and one folder.
 
 The emulated Cliniko gets another port at each start, so the stored connections are renewed before the engine may look
-for a sync to go on with. A run that was interrupted is continued; otherwise a new sync is started.
+for a sync to resume. An interrupted sync is resumed; otherwise a new one is started.
 """
 
 import asyncio
@@ -16,8 +16,9 @@ from routiq_gql.app import create_app
 from routiq_gql.cli.demo_folder import DATABASE_URL, claim_demo_folder
 from routiq_gql.cli.demo_issuer import ISSUER_PATH, TOKEN_PATH, how_to_get_a_token, with_issuer
 from routiq_gql.cli.demo_trouble import TROUBLE_PATH, trouble_routes
+from routiq_gql.cli.exit_codes import Stopped
 from routiq_gql.cli.progress import follow_sync, outcome_lines, progress_view
-from routiq_gql.cli.running import Stopped, run
+from routiq_gql.cli.running import run
 from routiq_gql.cli.serve import address_lines
 from routiq_gql.cli.terminal import open_terminal
 from routiq_gql.clock import utc_now
@@ -33,32 +34,36 @@ from routiq_gql.sync.embedded import EmbeddedEngine
 from routiq_gql.sync.progress import SyncMode
 from routiq_gql.viewer import LOCAL_OPERATOR
 
-EXAMPLES = "Examples: routiq-gql demo --port 9123 · routiq-gql demo --fresh · routiq-gql demo --auth"
-
 DEMO_ORGANIZATION = "org_2xwHiNrj68eaRUlX10anlXGvzX7"
 
 REQUESTS_OF_A_SYNC = 42
 """How many requests a sync of the demo clinic makes, one after the other; their latency makes its length."""
 SECONDS_BESIDES_REQUESTS = 2
-"""What such a sync takes when every request is answered at once."""
+"""The duration of such a sync without any delay of the responses."""
 
 log = structlog.get_logger(__name__)
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command(epilog="Examples: routiq-gql demo --port 9123 · routiq-gql demo --fresh · routiq-gql demo --auth")
 def demo(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 8000,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget earlier runs: start with an empty database.")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 selects a free port.")] = 8000,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Remove the data of earlier runs.")] = False,
     seconds: Annotated[
-        float, typer.Option(min=0, max=3600, help="About how long a sync takes; the emulated Cliniko answers slowly.")
+        float,
+        typer.Option(
+            min=0, max=3600, help="Approximate duration of a sync. The emulated Cliniko delays its responses."
+        ),
     ] = 20,
     auth: Annotated[
         bool,
-        typer.Option("--auth", help="Ask for tokens, which a stand-in for the service where people sign in gives out."),
+        typer.Option("--auth", help="Require tokens. An emulated sign-in service issues them."),
     ] = False,
 ) -> None:
-    """Watch an emulated clinic being synced: the server, its page, and one sync with a progress bar.
+    """Run an emulated clinic, the server with its page, and one sync with a progress bar.
 
-    Keeps its database in ./.routiq-demo and serves until Ctrl-C.
+    The database is in ./.routiq-demo. Stop the demo with Ctrl-C.
     """
     listener = listen_on_loopback("127.0.0.1", port)
     try:
@@ -69,7 +74,7 @@ def demo(
             latency_seconds = max(0, seconds - SECONDS_BESIDES_REQUESTS) / REQUESTS_OF_A_SYNC
             run(_demo(settings, listener, latency_seconds, asks_for_tokens=auth))
     except StorageError as error:
-        raise type(error)(f"{error.message} To start anew: routiq-gql demo --fresh") from None
+        raise type(error)(f"{error.message} To start with an empty database: routiq-gql demo --fresh") from None
     except Stopped:
         pass  # Ctrl-C is how a demo ends, also before it has begun
     finally:
@@ -80,7 +85,7 @@ def _demo_settings() -> Settings:
     return load_settings(
         database_url=DATABASE_URL,
         cliniko_requests_per_minute=0,  # the emulated Cliniko has its own pace
-        shutdown_grace_seconds=1,  # whoever pressed Ctrl-C in a terminal is waiting
+        shutdown_grace_seconds=1,  # after Ctrl-C a person waits at the terminal
     )
 
 
@@ -135,15 +140,15 @@ async def _demo(settings: Settings, listener: Listener, latency_seconds: float, 
             dashboard = await runtime.syncs.dashboard(LOCAL_OPERATOR, DEMO_ORGANIZATION)
     if dashboard.current_sync is not None:
         reached = dashboard.current_sync.progress_percentage
-        terminal.print(f"Stopped. The sync goes on from {reached} % with the next demo.")
+        terminal.print(f"Stopped. The next demo resumes the sync at {reached} %.")
 
 
 async def _sync_once(runtime: Runtime, terminal: Console) -> None:
-    """Start or continue a sync and show it to its end. The server goes on whatever becomes of it."""
+    """Start or resume a sync and show it to its end. The server keeps running, however the sync ends."""
     try:
         begun = await runtime.syncs.start(LOCAL_OPERATOR, DEMO_ORGANIZATION, SyncMode.FULL)
         if not begun.created:
-            terminal.print(f"Going on with the interrupted sync at {begun.sync.progress_percentage} %.")
+            terminal.print(f"Resuming the interrupted sync at {begun.sync.progress_percentage} %.")
         with progress_view(terminal) as view:
             last = await follow_sync(runtime.syncs, begun.sync.sync_id, view)
         for line in outcome_lines(last):
@@ -152,4 +157,4 @@ async def _sync_once(runtime: Runtime, terminal: Console) -> None:
         terminal.print(error.message)
     except Exception:
         log.exception("the sync can't be shown")
-    terminal.print("The server goes on; start further syncs on its page or with its API. Ctrl-C ends it.")
+    terminal.print("The server is still running. Start more syncs on its page or with its API. Ctrl-C ends it.")

@@ -116,7 +116,7 @@ def _troubles(emulator: Emulator, engine: EmbeddedEngine) -> dict[str, Trouble]:
         "rate_limit": Trouble(
             "Rate limit",
             f"Cliniko asks the sync to wait {RATE_LIMIT_SECONDS} s.",
-            "The next answer says that the rate limit is reached. The sync counts down and goes on.",
+            "The next answer says that the rate limit is reached. The sync counts down and resumes.",
             arm(Fault(FaultKind.RATE_LIMIT, seconds=RATE_LIMIT_SECONDS)),
         ),
         "cut": Trouble(
@@ -128,7 +128,7 @@ def _troubles(emulator: Emulator, engine: EmbeddedEngine) -> dict[str, Trouble]:
         "moving_rows": Trouble(
             "Rows that move",
             "Patients are added, archived and brought back while the list is read.",
-            f"Patients come and go between the next {MOVING_ANSWERS} answers. Whoever is there throughout is found.",
+            f"Patients come and go between the next {MOVING_ANSWERS} responses. Those who stay are found.",
             moving.start,
         ),
         "key_refused": Trouble(
@@ -140,7 +140,7 @@ def _troubles(emulator: Emulator, engine: EmbeddedEngine) -> dict[str, Trouble]:
         "worker_stops": Trouble(
             "Stop the worker",
             f"What runs syncs stands still for {STOP_SECONDS} s, as if it had been killed.",
-            "The worker stops at the next page. The sync goes on from its last stored page when it is back.",
+            "The worker stops at the next page. The sync resumes at its last stored page when the worker is back.",
             stopping.arm,
         ),
         "behave": Trouble(

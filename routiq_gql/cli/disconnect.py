@@ -1,4 +1,4 @@
-"""``routiq-gql disconnect``: takes an organization's key away, or all that there is of the organization."""
+"""``routiq-gql disconnect``: removes an organization's key, or everything that is stored of the organization."""
 
 import sys
 from typing import Annotated
@@ -13,19 +13,21 @@ from routiq_gql.runtime import open_runtime
 from routiq_gql.settings import Settings, load_settings
 from routiq_gql.viewer import LOCAL_OPERATOR, check_organization_id
 
-EXAMPLES = "Examples: routiq-gql disconnect org_123 · routiq-gql disconnect org_123 --erase --yes"
+app = typer.Typer(add_completion=False)
 
 
+@app.command(epilog="Examples: routiq-gql disconnect org_123 · routiq-gql disconnect org_123 --erase --yes")
 def disconnect(
     organization: Annotated[str, typer.Argument(metavar="ORG", help="The organization's id, such as org_123.")],
     erase: Annotated[
-        bool, typer.Option("--erase", help="Remove everything: patients, syncs, their log, the connection.")
+        bool, typer.Option("--erase", help="Remove everything: patients, syncs, their logs and the connection.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before erasing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Erase without asking.")] = False,
 ) -> None:
-    """Take an organization's API key away and end its running sync. Stored patients stay, unless --erase is given.
+    """Remove an organization's API key and end its running sync.
 
-    The audit log keeps that an organization was erased and when, without its name.
+    Stored patients stay, unless --erase is given. The audit log records the time of an erasure, without the
+    organization's name.
     """
     settings = load_settings()
     configure_logging(settings, quiet=True)
@@ -37,7 +39,7 @@ def disconnect(
 
 def _ask(organization: str) -> None:
     if sys.stdin is None or not sys.stdin.isatty():
-        raise BadInput("Erasing can't be undone. Add --yes to erase without being asked.")
+        raise BadInput("Erasing can't be undone. Add --yes to confirm it.")
     if not typer.confirm(f"Erase everything that is stored for {organization}? This can't be undone."):
         raise typer.Abort
 
@@ -45,7 +47,7 @@ def _ask(organization: str) -> None:
 async def _disconnect(settings: Settings, organization: str) -> str:
     async with open_runtime(settings, run_syncs=False) as runtime:
         await runtime.connections.disconnect(LOCAL_OPERATOR, organization)
-    return f"Disconnected {organization}. Its patients stay stored; to remove them too, add --erase."
+    return f"Disconnected {organization}. Its patients stay stored. To remove them too, add --erase."
 
 
 async def _erase(settings: Settings, organization: str) -> str:
@@ -54,6 +56,6 @@ async def _erase(settings: Settings, organization: str) -> str:
     if is_gone:
         return f"Erased everything that was stored for {organization}."
     return (
-        f"Erased everything that was stored for {organization}. Older states of the database are still being read and "
-        "go from its files when that ends."
+        f"Erased everything that was stored for {organization}. Other processes still read an older state of the "
+        "database; its files keep that state until they have finished."
     )

@@ -1,4 +1,4 @@
-"""``routiq-gql emulator``: a stand-in for Cliniko on this machine, to try a server against without an account."""
+"""``routiq-gql emulator``: an emulated Cliniko on this machine, to test a server without a Cliniko account."""
 
 import asyncio
 from contextlib import suppress
@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from routiq_gql.cli.running import Stopped, run
+from routiq_gql.cli.exit_codes import Stopped
+from routiq_gql.cli.running import run
 from routiq_gql.cli.terminal import open_terminal
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import (
@@ -24,32 +25,37 @@ from routiq_gql.open_files import raise_limit, shortage_in_one_line
 from routiq_gql.server import listen_on_loopback
 from routiq_gql.settings import load_settings
 
-EXAMPLES = "Example: routiq-gql emulator --patients 5000 --port 9000"
-
 
 class ClinicName(StrEnum):
-    """The clinics that are written down; any other is generated."""
+    """The clinics with fixed contents. All others are generated."""
 
     DEMO = "demo"
     AWKWARD = "awkward"
 
 
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog="Example: routiq-gql emulator --patients 5000 --port 9000")
 def emulator(
     patients: Annotated[
         int | None, typer.Option(min=0, max=200_000, help="Emulate a generated clinic with this many patients.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Another seed makes another generated clinic of the same size.")] = 1,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 0,
+    seed: Annotated[int, typer.Option(help="The seed of the generated clinic.")] = 1,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 selects a free port.")] = 0,
     clinic: Annotated[
         ClinicName,
-        typer.Option(help="demo: the one of `routiq-gql demo`; awkward: a small one full of rare cases."),
+        typer.Option(help="demo: the clinic of `routiq-gql demo`. awkward: a small clinic full of rare cases."),
     ] = ClinicName.DEMO,
 ) -> None:
-    """Run an emulated Cliniko on this machine, until Ctrl-C."""
+    """Run an emulated Cliniko on this machine.
+
+    Stop it with Ctrl-C.
+    """
     configure_logging(load_settings(), quiet=True)
     raise_limit()
     listener = listen_on_loopback("127.0.0.1", port)
-    listener.close()  # that it could be opened is all: the emulator opens one of its own
+    listener.close()  # a check only: the emulator opens the port itself
     with suppress(Stopped):
         run(_emulate(_clinic(patients, seed, clinic), listener.port))
 

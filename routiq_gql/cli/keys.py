@@ -1,23 +1,30 @@
-"""``routiq-gql keys``: care for the keys that encrypt the stored Cliniko API keys."""
+"""``routiq-gql keys``: rotates the keys that encrypt stored Cliniko API keys."""
 
 import typer
 
+from routiq_gql.cli.commands import CommandGroup
+from routiq_gql.cli.plain_text import counted
 from routiq_gql.cli.running import run
-from routiq_gql.cli.terminal import counted, open_terminal
+from routiq_gql.cli.terminal import open_terminal
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime
 from routiq_gql.settings import Settings, load_settings
 from routiq_gql.viewer import LOCAL_OPERATOR
 
-app = typer.Typer(help="Care for the encryption of stored API keys.", epilog="Example: routiq-gql keys rotate")
+app = typer.Typer(
+    cls=CommandGroup,
+    add_completion=False,
+    help="Rotate the keys that encrypt stored API keys.",
+    epilog="Example: routiq-gql keys rotate",
+)
 
 
 @app.command(epilog="Example: routiq-gql keys rotate")
 def rotate() -> None:
-    """Encrypt every stored API key anew. A server may run meanwhile.
+    """Encrypt all stored API keys again, with the newest key.
 
-    With a key file, a new key is made and the earlier one forgotten. With ROUTIQ_ENCRYPTION_KEYS, put the new key
-    first, restart the servers, rotate, and then take the earlier key out.
+    A server may run at the same time. With a key file, the command makes a new key and removes the old one. With
+    ROUTIQ_ENCRYPTION_KEYS, add the new key in front, restart the servers, run this command, then remove the old key.
     """
     settings = load_settings()
     configure_logging(settings, quiet=True)
@@ -26,7 +33,7 @@ def rotate() -> None:
 
 @app.callback()
 def _group() -> None:
-    """Care for the encryption of stored API keys."""
+    """Rotate the keys that encrypt stored API keys."""
 
 
 async def _rotate(settings: Settings) -> str:

@@ -1,10 +1,12 @@
-"""A sync in the terminal: a bar that moves with log lines above it, or plain lines where output is no terminal.
+"""A sync in the terminal: a progress bar below its log lines, or plain lines where the output is no terminal.
 
 Everything that comes from a sync is shown as text: no markup, no control characters.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
+from datetime import datetime
+from math import ceil
 from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
@@ -13,12 +15,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from routiq_gql.cli.terminal import clean_text, counted
+from routiq_gql.cli.plain_text import clean_text, counted
+from routiq_gql.cli.times import duration_text, whole_duration
+from routiq_gql.clock import utc_now
 from routiq_gql.sync.progress import TOTAL_STEPS, LogLevel, LogLine, SyncSnapshot, SyncState
 from routiq_gql.sync.service import SyncService
 from routiq_gql.viewer import LOCAL_OPERATOR
 
-_STYLES = {LogLevel.INFO: "", LogLevel.SUCCESS: "green", LogLevel.WARNING: "yellow", LogLevel.ERROR: "red"}
+LEVEL_STYLES = {LogLevel.INFO: "", LogLevel.SUCCESS: "green", LogLevel.WARNING: "yellow", LogLevel.ERROR: "red"}
 
 PLAIN_STEP_PERCENT = 5
 """Without a terminal, a new percentage within a step gets a line only when it is this much further."""
@@ -51,12 +55,14 @@ async def follow_sync(syncs: SyncService, sync_id: str, view: ProgressView) -> S
 
 @contextmanager
 def progress_view(console: Console) -> Iterator[ProgressView]:
-    """A view that fits ``console``; the bar is gone after the block, the log lines stay."""
+    """A view that fits ``console``. The bar disappears at the end of the block, the log lines stay."""
     if not console.is_terminal:
         yield _PlainLines(console)
         return
-    with Live(console=console, transient=True, refresh_per_second=8) as live:
-        yield _Bar(live)
+    bar = Bar(console)
+    with Live(console=console, transient=True, refresh_per_second=8, get_renderable=bar.draw) as live:
+        bar.refresh = live.refresh
+        yield bar
 
 
 def outcome_lines(snapshot: SyncSnapshot) -> list[str]:
@@ -65,7 +71,7 @@ def outcome_lines(snapshot: SyncSnapshot) -> list[str]:
     if snapshot.status is SyncState.COMPLETED and seconds is not None:
         found = f"{counted(snapshot.patients_found, 'patient')}, {counted(snapshot.appointments_found, 'appointment')}"
         stored = counted(snapshot.active_patients_stored, "active patient")
-        return [f"Sync completed in {seconds:.1f} s: {found} in the window, {stored} stored."]
+        return [f"Sync completed in {duration_text(seconds)}: {found} in the window, {stored} stored."]
     ending = "was cancelled" if snapshot.status is SyncState.CANCELLED else "failed"
     where = f"Sync {ending} at step {snapshot.step.value} of {TOTAL_STEPS}, {snapshot.progress_percentage} %"
     if snapshot.failure is None or snapshot.status is SyncState.CANCELLED:
@@ -79,29 +85,72 @@ def counts_text(snapshot: SyncSnapshot) -> str:
     return f"{found} · {snapshot.active_patients_identified:,} active"
 
 
-class _Bar:
-    """Three lines at the bottom of the terminal; rich draws log lines above them."""
+def time_text(snapshot: SyncSnapshot, now: datetime) -> str:
+    """``8 s · about 12 s left``: the time since the start, and the estimate or the wait, as far as they are known.
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
+    The clocks of two machines may differ, so no time is below zero.
+    """
+    parts = [whole_duration(max(0, int((now - snapshot.started_at).total_seconds())))]
+    estimate = snapshot.estimated_completion
+    left = (estimate - now).total_seconds() if estimate is not None else None
+    wait = (snapshot.resumes_at - now).total_seconds() if snapshot.resumes_at is not None else None
+    if is_waiting(snapshot):
+        parts.append(
+            "waiting" if wait is None else "resuming" if wait < 1 else f"resumes in {whole_duration(ceil(wait))}"
+        )
+        if left is not None and (wait is None or left <= wait):
+            left = None  # an estimate from before the wait
+    if left is not None:
+        parts.append("a moment left" if left < 1 else f"about {whole_duration(round(left))} left")
+    return " · ".join(parts)
+
+
+def is_waiting(snapshot: SyncSnapshot) -> bool:
+    """Whether the sync waits for Cliniko or the database."""
+    return snapshot.waiting_for is not None or snapshot.resumes_at is not None
+
+
+class Bar:
+    """Four lines at the bottom of the terminal, drawn again several times a second; rich draws log lines above them.
+
+    Attributes:
+        refresh: Draws at once.
+    """
+
+    refresh: Callable[[], None]
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._snapshot: SyncSnapshot | None = None
 
     def show_line(self, line: LogLine) -> None:
         text = Text(f"{line.time.astimezone():%H:%M:%S}  ", style="dim")
-        text.append(clean_text(line.message), style=_STYLES[line.level] or "not dim")
-        self._live.console.print(text)
+        text.append(clean_text(line.message), style=LEVEL_STYLES[line.level] or "not dim")
+        self._console.print(text)
 
     def show_progress(self, snapshot: SyncSnapshot) -> None:
-        self._live.update(_draw(snapshot), refresh=True)
+        self._snapshot = snapshot
+        self.refresh()
 
-
-def _draw(snapshot: SyncSnapshot) -> RenderableType:
-    bar = Table.grid(expand=True, padding=(0, 1))
-    bar.add_column(ratio=1)
-    bar.add_column(justify="right", width=5)
-    bar.add_row(ProgressBar(total=100, completed=snapshot.progress_percentage), f"{snapshot.progress_percentage} %")
-    step = Text(f"Step {snapshot.step.value} of {TOTAL_STEPS}  ", style="bold")
-    step.append(clean_text(snapshot.current_step), style="yellow" if snapshot.resumes_at else "not bold")
-    return Group(Text(), step, bar, Text(counts_text(snapshot), style="dim"))
+    def draw(self) -> RenderableType:
+        """What the terminal shows now."""
+        snapshot = self._snapshot
+        if snapshot is None:
+            return Text()
+        waits = is_waiting(snapshot)
+        bar = Table.grid(expand=True, padding=(0, 1))
+        bar.add_column(ratio=1)
+        bar.add_column(justify="right", width=5)
+        progress = ProgressBar(
+            total=100,
+            completed=snapshot.progress_percentage,
+            complete_style="yellow" if waits else "bar.complete",
+        )
+        bar.add_row(progress, f"{snapshot.progress_percentage} %")
+        step = Text(f"Step {snapshot.step.value} of {TOTAL_STEPS}  ", style="bold")
+        step.append(clean_text(snapshot.current_step), style="yellow" if waits else "not bold")
+        times = Text(time_text(snapshot, utc_now()), style="yellow" if waits else "")
+        return Group(Text(), step, bar, times, Text(counts_text(snapshot), style="dim"))
 
 
 class _PlainLines:

@@ -1,4 +1,4 @@
-"""Runs a command's coroutine, with Ctrl-C and SIGTERM as a cancellation that lets it clean up; and the exit codes."""
+"""Runs a command's coroutine, with Ctrl-C and SIGTERM as a cancellation that lets it clean up."""
 
 import asyncio
 import signal
@@ -6,16 +6,9 @@ from collections.abc import Coroutine
 from types import FrameType
 from typing import Any, TypeVar
 
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_CANCELLED = 3
-EXIT_STOPPED = 130  # 128 + SIGINT, as shells have it
+from routiq_gql.cli.exit_codes import Stopped
 
 T = TypeVar("T")
-
-
-class Stopped(Exception):
-    """Someone pressed Ctrl-C or sent SIGTERM; everything has been cleaned up."""
 
 
 def run(command: Coroutine[Any, Any, T]) -> T:

@@ -1,4 +1,4 @@
-"""``routiq-gql schedule``: has an organization synced every so often, by whatever runs syncs."""
+"""``routiq-gql schedule``: syncs an organization at a regular interval, in the process that runs syncs."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -6,24 +6,28 @@ from typing import Annotated
 import typer
 
 from routiq_gql.cli.running import run
-from routiq_gql.cli.status import read_duration
 from routiq_gql.cli.terminal import open_terminal
+from routiq_gql.cli.times import read_duration
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime
 from routiq_gql.settings import Settings, load_settings
 from routiq_gql.viewer import LOCAL_OPERATOR, check_organization_id
 
-EXAMPLES = "Examples: routiq-gql schedule org_123 --every 1h · routiq-gql schedule org_123 --every off"
+app = typer.Typer(add_completion=False)
 
 
+@app.command(epilog="Examples: routiq-gql schedule org_123 --every 1h · routiq-gql schedule org_123 --every off")
 def schedule(
     organization: Annotated[str, typer.Argument(metavar="ORG", help="The organization's id, such as org_123.")],
-    every: Annotated[str, typer.Option(metavar="TIME", help="Such as 30m, 6h or 1d; `off` ends it.")],
+    every: Annotated[
+        str, typer.Option(metavar="TIME", help="The interval, such as 30m, 6h or 1d. `off` removes the schedule.")
+    ],
 ) -> None:
-    """Sync an organization every so often, as long as a server or a worker runs.
+    """Sync an organization at a regular interval.
 
-    The first sync comes at some moment within that time, so that many organizations don't begin at once. A schedule
-    leaves a time out while a sync still runs, and pauses while Cliniko refuses the key.
+    A server or a worker must be running. The first sync starts at a random time within the interval, so that many
+    organizations don't start together. A schedule skips a time while a sync still runs, and pauses while Cliniko
+    refuses the key.
     """
     settings = load_settings()
     configure_logging(settings, quiet=True)
@@ -39,5 +43,8 @@ async def _schedule(settings: Settings, organization: str, every: timedelta | No
             return f"{organization} is synced on demand only{'' if was_there else ', as before'}."
         next_at = await runtime.schedules.begin(LOCAL_OPERATOR, organization, every)
     if next_at is None:
-        return f"Saved. It begins when {organization} has a working connection: routiq-gql connect {organization}"
+        return (
+            f"Saved. The schedule starts when {organization} has a working connection: "
+            f"routiq-gql connect {organization}"
+        )
     return f"Next sync of {organization} at {next_at.astimezone():%Y-%m-%d %H:%M}, then every {every}."

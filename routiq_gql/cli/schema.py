@@ -7,24 +7,29 @@ from typing import Annotated
 import typer
 
 from routiq_gql.api.graphql import schema_text
-from routiq_gql.cli.running import EXIT_FAILED
+from routiq_gql.cli.exit_codes import EXIT_FAILED
 from routiq_gql.cli.terminal import open_terminal
 from routiq_gql.errors import BadInput
 
-EXAMPLES = "Example: routiq-gql schema --output schema.graphql"
-
 DEFAULT_FILE = Path("schema.graphql")
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command(epilog="Example: routiq-gql schema --output schema.graphql")
 def schema(
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write it to this file instead of standard output.")
+        Path | None, typer.Option(metavar="FILE", help="Write the schema to this file instead of standard output.")
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; the exit code is 1 when FILE (schema.graphql) differs.")
+        bool,
+        typer.Option("--check", help="Write nothing. The exit code is 1 if FILE (default: schema.graphql) differs."),
     ] = False,
 ) -> None:
-    """Print the GraphQL schema, sorted and with descriptions."""
+    """Print the GraphQL schema.
+
+    The types are sorted and have their descriptions.
+    """
     text = schema_text()
     if check:
         _compare(output or DEFAULT_FILE, text)

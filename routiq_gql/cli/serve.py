@@ -15,17 +15,24 @@ from routiq_gql.server import serve as serve_app
 from routiq_gql.settings import Settings, load_settings
 from routiq_gql.sync.network import check_routes
 
-EXAMPLES = "Example: routiq-gql serve --port 8080"
+app = typer.Typer(add_completion=False)
 
 
+@app.command(epilog="Example: routiq-gql serve --port 8080")
 def serve(
-    host: Annotated[str, typer.Option(help="A name or address of this machine.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 8000,
+    host: Annotated[str, typer.Option(help="The name or address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 selects a free port.")] = 8000,
     with_worker: Annotated[
-        bool, typer.Option("--with-worker", help="Run syncs in this process too, with PostgreSQL. With SQLite it does.")
+        bool,
+        typer.Option(
+            "--with-worker", help="With PostgreSQL, run syncs in this process too. With SQLite it always does."
+        ),
     ] = False,
 ) -> None:
-    """Serve GraphQL, REST and the page. With SQLite, run syncs; with PostgreSQL, `routiq-gql worker` does."""
+    """Serve GraphQL, REST and the page. With SQLite this process also runs the syncs.
+
+    With PostgreSQL, `routiq-gql worker` runs the syncs. Stop the server with Ctrl-C.
+    """
     settings = load_settings()
     configure_logging(settings)
     raise_limit()
@@ -57,5 +64,5 @@ async def _serve(settings: Settings, listener: Listener, *, run_syncs: bool) -> 
 
 
 def address_lines(url: str) -> list[str]:
-    """Where a person and a program find what at ``url``."""
+    """The addresses below ``url``, and how to stop."""
     return [f"Page     {url}/", f"GraphQL  {url}/graphql", f"REST     {url}/api/v1/sync", "Stop with Ctrl-C."]

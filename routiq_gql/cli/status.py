@@ -1,37 +1,30 @@
-"""``routiq-gql connections`` and ``status``: every organization, its connection, and how its syncs went."""
+"""``routiq-gql status``: every organization, its last successful sync, and what to do."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
 
-from routiq_gql.cli.running import EXIT_FAILED, run
+from routiq_gql.cli.connections import NO_ORGANIZATION, read_organizations
+from routiq_gql.cli.exit_codes import EXIT_FAILED
+from routiq_gql.cli.running import run
 from routiq_gql.cli.tables import print_table
-from routiq_gql.cli.terminal import clean_text, open_terminal, print_json
-from routiq_gql.clock import CLOCK_TOLERANCE, format_time, utc_now
-from routiq_gql.errors import BadInput
+from routiq_gql.cli.terminal import open_terminal, print_json
+from routiq_gql.cli.times import json_time, local_time, read_duration
+from routiq_gql.clock import CLOCK_TOLERANCE, utc_now
 from routiq_gql.logs import configure_logging
-from routiq_gql.runtime import open_runtime
-from routiq_gql.settings import Settings, load_settings
+from routiq_gql.settings import load_settings
 from routiq_gql.sync.connection_state import ConnectionState
 from routiq_gql.sync.overview import OrganizationState
 from routiq_gql.sync.progress import SyncState
-from routiq_gql.viewer import LOCAL_OPERATOR
 
-CONNECTIONS_EXAMPLES = "Examples: routiq-gql connections · routiq-gql connections --json"
-STATUS_EXAMPLES = "Examples: routiq-gql status · routiq-gql status --stale 6h --json"
-
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-NOBODY = "No organization is connected. Connect one: routiq-gql connect ORG"
-
-AsJson = Annotated[bool, typer.Option("--json", help="For programs: a JSON array.")]
+app = typer.Typer(add_completion=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether somebody has to act for an organization.
+    """Whether an organization needs attention.
 
     Attributes:
         failure_code: Of the newest ended sync; ``None`` when it completed or there was none.
@@ -43,43 +36,21 @@ class Verdict:
     next_step: str | None
 
 
-def connections(as_json: AsJson = False) -> None:
-    """List the connections to Cliniko, never their keys."""
-    settings = load_settings()
-    configure_logging(settings, quiet=True)
-    found = run(_organizations(settings))
-    terminal = open_terminal()
-    if as_json:
-        print_json(terminal, [_connection_json(one) for one in found])
-        return
-    rows = [
-        (
-            one.organization_id,
-            one.connection.state.value,
-            one.connection.account_name or "",
-            one.connection.shard,
-            one.connection.role or "",
-            _when(one.last_success_at),
-        )
-        for one in found
-    ]
-    print_table(terminal, ("organization", "state", "account", "shard", "role", "last success"), rows, NOBODY)
-
-
+@app.command(epilog="Examples: routiq-gql status · routiq-gql status --stale 6h --json")
 def status(
     stale: Annotated[
-        str, typer.Option(metavar="TIME", help="Complain when the last success is older, such as 90m, 6h or 2d.")
+        str, typer.Option(metavar="TIME", help="Report a last success older than this, such as 90m, 6h or 2d.")
     ] = "",
-    as_json: AsJson = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
 ) -> None:
-    """List all organizations by their last success, the oldest first, with what to do.
+    """List all organizations by their last successful sync, the oldest first.
 
-    The exit code, for cron, is 0 when all is well and 1 when somebody has to act.
+    The last column says what to do. For cron, the exit code is 1 if an organization needs attention, otherwise 0.
     """
     settings = load_settings()
     configure_logging(settings, quiet=True)
     limit = read_duration(stale) if stale else None
-    found = sorted(run(_organizations(settings)), key=_age_of_success, reverse=True)
+    found = sorted(run(read_organizations(settings)), key=_age_of_success, reverse=True)
     verdicts = [(one, judge(one, limit, utc_now())) for one in found]
     terminal = open_terminal()
     if as_json:
@@ -88,35 +59,25 @@ def status(
         rows = [
             (
                 one.organization_id,
-                _when(one.last_success_at) + (" (stale)" if verdict.is_stale else ""),
+                local_time(one.last_success_at) + (" (stale)" if verdict.is_stale else ""),
                 _now(one),
                 verdict.failure_code or "",
                 verdict.next_step or "",
             )
             for one, verdict in verdicts
         ]
-        print_table(terminal, ("organization", "last success", "now", "last failure", "what to do"), rows, NOBODY)
+        print_table(
+            terminal, ("organization", "last success", "now", "last failure", "what to do"), rows, NO_ORGANIZATION
+        )
     if any(verdict.next_step for _, verdict in verdicts):
         raise typer.Exit(EXIT_FAILED)
 
 
-def read_duration(text: str) -> timedelta:
-    """``90m``, ``6h`` or ``2d``.
-
-    Raises:
-        BadInput: It has another form.
-    """
-    match = re.fullmatch(r"(\d{1,5})([mhd])", text.strip())
-    if match is None:
-        raise BadInput(f"“{clean_text(text)}” is not a duration. Use minutes, hours or days, such as 90m, 6h or 7d.")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
 def judge(one: OrganizationState, limit: timedelta | None, now: datetime) -> Verdict:
-    """Whether somebody has to act: the connection is no good, the last sync failed, or none succeeded in time.
+    """Whether an organization needs attention: a bad connection, a failed last sync, or no success in time.
 
     A success in the future is stale, with or without ``limit``: the clock is wrong or was, so its age is unknown. A
-    connection that was switched off is left out, as that was meant so.
+    disconnected organization is left out, as that was done on purpose.
     """
     failure = one.last_sync.failure if one.last_sync and one.last_sync.status is SyncState.FAILED else None
     is_off = one.connection.state is ConnectionState.DISABLED
@@ -139,11 +100,6 @@ def judge(one: OrganizationState, limit: timedelta | None, now: datetime) -> Ver
     return Verdict(is_stale, failure.code.value if failure else None, next_step)
 
 
-async def _organizations(settings: Settings) -> list[OrganizationState]:
-    async with open_runtime(settings, run_syncs=False) as runtime:
-        return await runtime.connections.organizations(LOCAL_OPERATOR)
-
-
 def _is_ahead(moment: datetime | None, now: datetime) -> bool:
     return moment is not None and moment - now > CLOCK_TOLERANCE
 
@@ -156,26 +112,12 @@ def _age_of_success(one: OrganizationState) -> timedelta:
     return now - one.last_success_at
 
 
-def _connection_json(one: OrganizationState) -> dict[str, Any]:
-    connection = one.connection
-    return {
-        "organization_id": one.organization_id,
-        "state": connection.state.value,
-        "account": connection.account_name,
-        "shard": connection.shard,
-        "role": connection.role,
-        "last_validated_at": _time(connection.last_validated_at),
-        "last_success_at": _time(one.last_success_at),
-        "problem": connection.problem.message if connection.problem else None,
-    }
-
-
 def _status_json(one: OrganizationState, verdict: Verdict) -> dict[str, Any]:
     return {
         "organization_id": one.organization_id,
         "connection": one.connection.state.value,
         "status": one.current_sync.status.value if one.current_sync else SyncState.IDLE.value,
-        "last_success_at": _time(one.last_success_at),
+        "last_success_at": json_time(one.last_success_at),
         "stale": verdict.is_stale,
         "failure_code": verdict.failure_code,
         "what_to_do": verdict.next_step,
@@ -186,11 +128,3 @@ def _now(one: OrganizationState) -> str:
     if one.current_sync is not None:
         return one.current_sync.status.value
     return "disconnected" if one.connection.state is ConnectionState.DISABLED else SyncState.IDLE.value
-
-
-def _when(moment: datetime | None) -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M") if moment else "never"
-
-
-def _time(moment: datetime | None) -> str | None:
-    return format_time(moment) if moment else None

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from routiq_gql.cli.terminal import clean_text
+from routiq_gql.cli.plain_text import clean_text
 
 
 def print_table(terminal: Console, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], if_none: str) -> None:

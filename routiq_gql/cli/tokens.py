@@ -1,4 +1,4 @@
-"""``routiq-gql tokens``: who may ask a server that runs with ROUTIQ_AUTH=token.
+"""``routiq-gql tokens``: the tokens that a server with ROUTIQ_AUTH=token accepts.
 
 The token file is changed first, whatever the database does: a token must be revocable while the database is away. The
 audit log is written afterwards if that can be done within seconds; a sentence on standard error says if not.
@@ -11,9 +11,12 @@ from typing import Annotated
 
 import typer
 
-from routiq_gql.cli.running import Stopped, run
+from routiq_gql.cli.commands import CommandGroup
+from routiq_gql.cli.exit_codes import Stopped
+from routiq_gql.cli.plain_text import clean_text
+from routiq_gql.cli.running import run
 from routiq_gql.cli.tables import print_table
-from routiq_gql.cli.terminal import clean_text, open_terminal
+from routiq_gql.cli.terminal import open_terminal
 from routiq_gql.database.engine import Database
 from routiq_gql.database.schema import upgrade
 from routiq_gql.errors import RoutiqError, SettingsError
@@ -28,33 +31,45 @@ RECORD_SECONDS = 10.0
 """How long a command waits for a database that doesn't answer or is being written."""
 
 app = typer.Typer(
-    help="Make and revoke the tokens of ROUTIQ_AUTH=token. They are kept in ROUTIQ_TOKENS_FILE, as digests.",
+    cls=CommandGroup,
+    add_completion=False,
+    help="Create, list and revoke the tokens of ROUTIQ_AUTH=token.\n\nROUTIQ_TOKENS_FILE holds their digests.",
     epilog="Example: routiq-gql tokens add org_123 --role admin",
 )
 
 
 @app.command(epilog="Examples: routiq-gql tokens add org_123 · routiq-gql tokens add org_123 --role admin")
 def add(
-    organization: Annotated[str, typer.Argument(metavar="ORG", help="The organization that it reaches.")],
+    organization: Annotated[
+        str, typer.Argument(metavar="ORG", help="The organization that the token gives access to.")
+    ],
     role: Annotated[
         list[str] | None,
-        typer.Option(metavar="ROLE", help="A role or permission, as in ROUTIQ_CONNECT_ROLES; may be given again."),
+        typer.Option(
+            metavar="ROLE", help="A role or permission, as in ROUTIQ_CONNECT_ROLES. May be given several times."
+        ),
     ] = None,
 ) -> None:
-    """Make a token and show it, this once. A running server takes it from now on."""
+    """Create a token and print it.
+
+    This is the only time that the token is shown. A running server accepts it from now on.
+    """
     settings = load_settings()
     entry, token = _file(settings).add(organization, role or ())
     terminal = open_terminal()
     terminal.print(token, soft_wrap=True)
-    terminal.print(f"Token {entry.id} of {organization}. Keep it like a password; it can't be shown again.")
+    terminal.print(f"Token {entry.id} of {organization}. Keep it like a password. It can't be shown again.")
     _record(settings, Action.ADD_TOKEN, entry)
 
 
 @app.command(epilog="Example: routiq-gql tokens revoke 3f9a0c52e81b")
 def revoke(
-    token_id: Annotated[str, typer.Argument(metavar="ID", help="As `routiq-gql tokens list` shows it.")],
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="The id that `routiq-gql tokens list` shows.")],
 ) -> None:
-    """Take a token away. A running server refuses it from now on, and ends what it has open within seconds."""
+    """Revoke a token.
+
+    A running server refuses it from now on, and closes its open connections within seconds.
+    """
     settings = load_settings()
     entry = _file(settings).revoke(token_id)
     open_terminal().print(f"Token {entry.id} of {entry.organization_id} is revoked.")
@@ -63,18 +78,20 @@ def revoke(
 
 @app.command("list", epilog="Example: routiq-gql tokens list")
 def list_tokens() -> None:
-    """List the tokens by their ids, never the tokens themselves."""
+    """List the ids of the tokens, with their organizations and roles."""
     rows = [
         (entry.id, entry.organization_id, ", ".join(entry.roles), f"{entry.made_at.astimezone():%Y-%m-%d %H:%M}")
         for entry in _file(load_settings()).entries()
     ]
-    nobody = "There is no token. Make one: routiq-gql tokens add ORG"
-    print_table(open_terminal(), ("id", "organization", "roles", "made"), rows, nobody)
+    if_none = "There is no token. Create one: routiq-gql tokens add ORG"
+    print_table(open_terminal(), ("id", "organization", "roles", "made"), rows, if_none)
 
 
 def _file(settings: Settings) -> TokenFile:
     if not settings.tokens_file:
-        raise SettingsError("ROUTIQ_TOKENS_FILE is missing: it says where tokens are kept, such as ./routiq.tokens.")
+        raise SettingsError(
+            "ROUTIQ_TOKENS_FILE is missing. Set it to the file that keeps the tokens, such as ./routiq.tokens."
+        )
     return TokenFile(Path(settings.tokens_file))
 
 
@@ -86,14 +103,14 @@ def _record(settings: Settings, action: Action, entry: TokenEntry) -> None:
     except Stopped:
         reason = "It was interrupted."
     except TimeoutError:
-        reason = "The database doesn't answer."
+        reason = "The database does not respond."
     except RoutiqError as error:
         reason = error.message
     except Exception as error:  # the token is made or revoked, and that is what counts
         reason = f"The database can't be used ({type(error).__name__})."
     else:
         return
-    open_terminal(sys.stderr).print(clean_text(f"The audit log does not have this: {reason}"), soft_wrap=True)
+    open_terminal(sys.stderr).print(clean_text(f"The audit log has no entry of this: {reason}"), soft_wrap=True)
 
 
 async def _write(settings: Settings, action: Action, entry: TokenEntry) -> None:

@@ -1,12 +1,13 @@
-"""``routiq-gql worker``: runs syncs on PostgreSQL, beside any number of others, until it is told to stop."""
+"""``routiq-gql worker``: runs syncs on PostgreSQL, beside any number of other workers, until it is stopped."""
 
 import asyncio
 from typing import Annotated
 
 import typer
 
-from routiq_gql.app import create_worker_app
-from routiq_gql.cli.running import Stopped, run
+from routiq_gql.api.applications import create_worker_app
+from routiq_gql.cli.exit_codes import Stopped
+from routiq_gql.cli.running import run
 from routiq_gql.cli.terminal import open_terminal
 from routiq_gql.errors import SettingsError
 from routiq_gql.logs import configure_logging
@@ -16,20 +17,21 @@ from routiq_gql.server import Listener, listen_on_loopback, shorten_pauses
 from routiq_gql.server import serve as serve_app
 from routiq_gql.settings import Settings, load_settings
 
-EXAMPLES = "Example: routiq-gql worker --port 9101"
+app = typer.Typer(add_completion=False)
 
 
+@app.command(epilog="Example: routiq-gql worker --port 9101")
 def worker(
     port: Annotated[
         int | None,
         typer.Option(
-            min=0, max=65535, help="Answer /healthz, /readyz and /metrics here, on this machine only; 0 takes any."
+            min=0, max=65535, help="Serve /healthz, /readyz and /metrics on 127.0.0.1 and this port. 0 selects one."
         ),
     ] = None,
 ) -> None:
-    """Run syncs that any process has started; with PostgreSQL only.
+    """Run syncs that any process has started. Needs PostgreSQL.
 
-    Told to stop (SIGTERM or Ctrl-C), it hands its syncs over to the other workers and ends with exit code 0.
+    SIGTERM or Ctrl-C stops the worker with exit code 0. Other workers then continue its syncs.
     """
     settings = load_settings()
     configure_logging(settings)
@@ -39,17 +41,17 @@ def worker(
     try:
         run(_work(settings, listener))
     except Stopped:
-        pass  # is how a worker ends
+        pass  # the usual end of a worker
     finally:
         if listener is not None:
             listener.close()
 
 
 def check_postgres(settings: Settings, otherwise: str) -> None:
-    """Pass with PostgreSQL.
+    """Raise unless the database is PostgreSQL.
 
     Raises:
-        SettingsError: It is SQLite, where ``otherwise`` holds.
+        SettingsError: The database is SQLite. The message ends with ``otherwise``.
     """
     if not settings.uses_postgres:
         raise SettingsError(f"This command needs PostgreSQL in ROUTIQ_DATABASE_URL. With SQLite {otherwise}")

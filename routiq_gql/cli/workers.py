@@ -1,23 +1,25 @@
-"""``routiq-gql workers``: who runs syncs, which, and what waits."""
+"""``routiq-gql workers``: the processes that run syncs, and the syncs that wait."""
 
 import importlib
 from typing import Annotated, Any
 
 import typer
 
+from routiq_gql.cli.plain_text import clean_text, counted
 from routiq_gql.cli.running import run
-from routiq_gql.cli.terminal import clean_text, counted, open_terminal, print_json
+from routiq_gql.cli.terminal import open_terminal, print_json
 from routiq_gql.cli.worker import check_postgres
 from routiq_gql.clock import format_time
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime
 from routiq_gql.settings import Settings, load_settings
 
-EXAMPLES = "Examples: routiq-gql workers · routiq-gql workers --json"
+app = typer.Typer(add_completion=False)
 
 
-def workers(as_json: Annotated[bool, typer.Option("--json", help="For programs: a JSON object.")] = False) -> None:
-    """Show the processes that run syncs, what each runs, and which syncs wait; with PostgreSQL only."""
+@app.command(epilog="Examples: routiq-gql workers · routiq-gql workers --json")
+def workers(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False) -> None:
+    """Show the processes that run syncs, and the syncs that wait. Needs PostgreSQL."""
     settings = load_settings()
     configure_logging(settings, quiet=True)
     check_postgres(settings, "one process runs all syncs.")
@@ -61,7 +63,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         lines.append(f"{one['name'] or 'a new worker'}: {state}, runs {len(one['syncs'])}{limit}")
         lines += [f"  {sync_id}" for sync_id in one["syncs"]]
     if not any(one["alive"] for one in found["workers"]):
-        lines.append("No worker is alive, so no sync is run. Start one: routiq-gql worker")
+        lines.append("No worker is alive, so no sync runs. Start one: routiq-gql worker")
     lines.append(f"{counted(len(found['waiting']), 'sync')} waiting")
     lines += [f"  {one['sync_id']} for {one['seconds']:.0f} s" for one in found["waiting"]]
     return lines

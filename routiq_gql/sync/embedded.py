@@ -80,6 +80,14 @@ class EmbeddedEngine:
     async def hurry(self, connection: AsyncConnection, key: int) -> None:
         """Every active sync is run at once."""
 
+    async def has_worker(self) -> bool:
+        if self._lock.is_locked:
+            return True
+        if self.try_lock():
+            self._lock.release()
+            return False
+        return True
+
     async def queue_state(self) -> QueueState:
         return QueueState(waiting=0, oldest_seconds=0, workers=int(self.runs_here))
 

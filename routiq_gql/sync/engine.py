@@ -60,6 +60,9 @@ class SyncEngine(Protocol):
     async def hurry(self, connection: AsyncConnection, key: int) -> None:
         """A person wants a sync that a schedule has started, and that may still be waiting."""
 
+    async def has_worker(self) -> bool:
+        """Whether any process runs syncs of this database, this one or another."""
+
     async def queue_state(self) -> QueueState:
         """What waits and who could run it."""
 

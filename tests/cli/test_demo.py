@@ -70,13 +70,13 @@ def test_a_demo_stopped_in_the_middle_goes_on_the_next_time(folder: Path, number
         demo.send(number)
         assert demo.end() == 0
         assert demo.complaints == ""
-        assert re.search(r"goes on from \d+ % with the next demo", demo.output)
+        assert re.search(r"next demo resumes the sync at \d+ %", demo.output)
         reached = max(percentages(demo.output.splitlines()))
     with _demo(folder, "--seconds", "0") as demo:
         assert re.fullmatch(SYNC_ID, sync_id)
         url = demo.url()
         demo.wait_for(re.escape(FIGURES))
-        assert "Going on with the interrupted sync" in demo.output
+        assert "Resuming the interrupted sync" in demo.output
         assert min(percentages(demo.output.splitlines())) >= reached
         history = _answer(f"{url}/api/v1/sync/history/{ORGANIZATION}")
         assert [sync["sync_id"] for sync in history["recent_syncs"]] == [sync_id]

@@ -3,11 +3,14 @@
 import io
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+import time_machine
 
-from routiq_gql.cli.progress import counts_text, outcome_lines, progress_view
-from routiq_gql.cli.terminal import clean_text, counted, open_terminal
+from routiq_gql.cli.plain_text import clean_text, counted
+from routiq_gql.cli.progress import Bar, counts_text, outcome_lines, progress_view, time_text
+from routiq_gql.cli.terminal import open_terminal
 from routiq_gql.sync.progress import (
     FailureCode,
     LogLevel,
@@ -17,6 +20,7 @@ from routiq_gql.sync.progress import (
     SyncSnapshot,
     SyncState,
     SyncStep,
+    WaitReason,
 )
 
 BEGIN = datetime(2026, 3, 2, 9, 0, 0, tzinfo=UTC)
@@ -95,6 +99,50 @@ def test_a_wait_is_shown_at_once_in_a_pipe():
         SNAPSHOT, current_step="Waiting for Cliniko's rate limit", resumes_at=BEGIN + timedelta(seconds=23)
     )
     assert "Waiting for Cliniko's rate limit" in _shown(SNAPSHOT, waiting, terminal=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "seconds", "expected"),
+    [
+        ({}, 8.4, "8 s"),
+        ({}, -3, "0 s"),
+        ({"estimated_completion": BEGIN + timedelta(seconds=20)}, 8, "8 s · about 12 s left"),
+        ({"estimated_completion": BEGIN + timedelta(seconds=20)}, 19.5, "19 s · a moment left"),
+        ({"estimated_completion": BEGIN + timedelta(seconds=20)}, 95, "1 min 35 s · a moment left"),
+        ({"estimated_completion": BEGIN + timedelta(hours=2, seconds=70)}, 60, "1 min 0 s · about 2 h 0 min left"),
+        ({"resumes_at": BEGIN + timedelta(seconds=23)}, 8.5, "8 s · resumes in 15 s"),
+        ({"resumes_at": BEGIN + timedelta(seconds=23)}, 23.5, "23 s · resuming"),
+        ({"waiting_for": WaitReason.DATABASE}, 8, "8 s · waiting"),
+        (
+            {
+                "waiting_for": WaitReason.RATE_LIMIT,
+                "resumes_at": BEGIN + timedelta(seconds=50),
+                "estimated_completion": BEGIN + timedelta(seconds=20),
+            },
+            10,
+            "10 s · resumes in 40 s",
+        ),
+    ],
+)
+def test_the_bar_says_how_long_and_how_much_longer(changes: dict[str, Any], seconds: float, expected: str):
+    """Elapsed and remaining time are never negative, an estimate older than a wait is not shown, and a wait is."""
+    assert time_text(replace(SNAPSHOT, **changes), BEGIN + timedelta(seconds=seconds)) == expected
+
+
+def test_the_time_in_the_bar_moves_while_nothing_else_does():
+    """During a long wait the terminal shows the seconds pass, without any news from the sync."""
+    with time_machine.travel(BEGIN + timedelta(seconds=8), tick=False) as clock:
+        bar = Bar(open_terminal(_Terminal()))
+        bar.refresh = lambda: None
+        bar.show_progress(replace(SNAPSHOT, resumes_at=BEGIN + timedelta(seconds=23)))
+        shown = []
+        for second in (8, 9):
+            clock.move_to(BEGIN + timedelta(seconds=second))
+            console = open_terminal(io.StringIO())
+            console.print(bar.draw())
+            shown.append(console.file.getvalue())
+    assert "8 s · resumes in 15 s" in shown[0]
+    assert "9 s · resumes in 14 s" in shown[1]
 
 
 @pytest.mark.parametrize("terminal", [True, False])

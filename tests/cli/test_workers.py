@@ -80,7 +80,7 @@ def test_with_sqlite_there_are_no_workers(command: Command):
 
 def test_a_schedule_is_made_shown_and_ended(cliniko: str, command: Command):
     """The sentence says when the next sync comes, or what is missing."""
-    assert "begins when org_1 has a working connection" in command("schedule", "org_1", "--every", "1h").out
+    assert "starts when org_1 has a working connection" in command("schedule", "org_1", "--every", "1h").out
     command("connect", "org_1", "--base-url", cliniko, stdin=EMULATED_API_KEY)
     assert "Next sync of org_1 at 20" in command("schedule", "org_1", "--every", "6h").out
     assert command("schedule", "org_1", "--every", "off").out == "org_1 is synced on demand only.\n"

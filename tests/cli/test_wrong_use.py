@@ -31,7 +31,14 @@ def _assert_one_sentence(result: Result, *parts: str) -> None:
         (["demo", "--prt", "1"], ["No such option", "--port", "routiq-gql demo --help"]),
         (["demo", "--port", "99999"], ["--port", "65535", "routiq-gql demo --help"]),
         (["emulator", "--clinic", "tidy"], ["'demo'", "'awkward'"]),
-        (["db"], ["Missing command", "routiq-gql db --help"]),
+        (["db", "upgrad"], ["No such command 'upgrad'", "'upgrade'", "routiq-gql db --help"]),
+        (["sync", "org_1", "--ful"], ["No such option", "--full", "routiq-gql sync --help"]),
+        (["sync", "org_1", "--no-wait"], ["org_1 is not connected"]),
+        (["cancel"], ["Missing argument 'ORG|SYNC_ID'", "routiq-gql cancel --help"]),
+        (["cancel", "org 1"], ["letters, digits, dashes and underscores"]),
+        (["log", "\udced"], ["letters, digits, dashes and underscores"]),
+        (["log", "org_1", "--level", "loud"], ["'warning'", "routiq-gql log --help"]),
+        (["history", "org_1", "--limit", "0"], ["--limit", "routiq-gql history --help"]),
         (["sync", "org 1"], ["letters, digits, dashes and underscores"]),
         (["sync", "org_1"], ["org_1 is not connected", "routiq-gql connect org_1"]),
         (["connect", "org_1"], ["API key is missing", "--api-key KEY"]),
@@ -51,7 +58,7 @@ def _assert_one_sentence(result: Result, *parts: str) -> None:
         (["serve", "--host", "\udced"], ["no host"]),
         (["serve", "--host", "0.0.0.0"], ["ROUTIQ_AUTH=off", "--host 127.0.0.1", "ROUTIQ_AUTH to token or jwt"]),
         (["status", "--stale"], ["routiq-gql status --help"]),
-        (["tokens"], ["Missing command", "routiq-gql tokens --help"]),
+        (["tokens", "rewoke"], ["No such command", "'revoke'", "routiq-gql tokens --help"]),
         (["tokens", "add", "org_1"], ["ROUTIQ_TOKENS_FILE is missing"]),
         (["audit", "org 1"], ["letters, digits, dashes and underscores"]),
         (["audit", "--since", "yesterday"], ["“yesterday” is not a duration", "7d"]),
@@ -185,21 +192,6 @@ def test_a_demo_where_nothing_can_be_written_says_so(command: Command, folder: P
     """The demo names the folder that it can't use."""
     (folder / ".routiq-demo").write_text("in the way")
     _assert_one_sentence(command("demo", "--port", "0"), ".routiq-demo", "folder of your own")
-
-
-def test_every_command_has_help_with_an_example(command: Command):
-    """Whoever types --help sees what a command does and a line to copy."""
-    listing = command("--help")
-    assert listing.code == 0
-    names = ["demo", "serve", "connect", "sync", "schema", "db", "emulator"]
-    for name in names:
-        assert name in listing.out
-        shown = command(name, "--help")
-        assert shown.code == 0
-        assert "Example" in shown.out
-        assert f"routiq-gql {name}" in shown.out
-    assert "Example" in command("db", "upgrade", "--help").out
-    assert command().out == listing.out
 
 
 def test_the_version_is_told(command: Command):

@@ -5,9 +5,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-import typer.main
 
-from routiq_gql.cli.program import app
+from routiq_gql.cli.commands import load
 
 UNITS = sorted((Path(__file__).parents[2] / "examples" / "deploy" / "systemd").glob("*.service"))
 
@@ -20,7 +19,7 @@ def test_a_unit_starts_a_command_that_exists(unit: Path):
     parser.read_string(unit.read_text())
     program, command, *options = shlex.split(parser["Service"]["ExecStart"])
     assert program.endswith("/routiq-gql")
-    known = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
+    known = load(command)
     names = {name for option in known.params for name in option.opts}
     assert {option for option in options if option.startswith("--")} <= names
     assert int(parser["Service"]["LimitNOFILE"]) >= 4096

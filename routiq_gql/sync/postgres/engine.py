@@ -107,6 +107,9 @@ class DistributedEngine:
     async def hurry(self, connection: AsyncConnection, key: int) -> None:
         await jobs.hurry(connection, key)
 
+    async def has_worker(self) -> bool:
+        return (await self.queue_state()).workers > 0
+
     async def queue_state(self) -> QueueState:
         async with self._database.reading() as connection:
             return await read_queue_state(connection)

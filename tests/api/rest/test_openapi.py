@@ -4,8 +4,8 @@ from typing import Any
 
 from starlette.routing import Route
 
-from routiq_gql.api.rest import PREFIX, rest_routes
 from routiq_gql.api.rest.openapi import openapi_document
+from routiq_gql.api.rest.routes import PREFIX, rest_routes
 from routiq_gql.emulator import Fault, FaultKind
 from tests.api.conftest import Cliniko
 from tests.api.serving import ORGANIZATION, Server

@@ -1,0 +1,30 @@
+"""The routes of REST under ``/api/v1/sync``, and its description for machines."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Route
+
+from routiq_gql.api.access_log import NamedRoute
+from routiq_gql.api.rest import syncs
+from routiq_gql.api.rest.openapi import openapi_document
+from routiq_gql.api.rest.stream import stream
+
+PREFIX = "/api/v1/sync"
+
+
+def rest_routes() -> list[BaseRoute]:
+    """All routes of this door."""
+    # No Mount: it doesn't pass on a path with a line break, which is a wrong id and no unknown address.
+    return [
+        NamedRoute(f"{PREFIX}/start/{{organization_id}}", syncs.start, methods=["POST"]),
+        NamedRoute(f"{PREFIX}/status/{{sync_id}}", syncs.status),
+        NamedRoute(f"{PREFIX}/dashboard/{{organization_id}}", syncs.dashboard),
+        NamedRoute(f"{PREFIX}/history/{{organization_id}}", syncs.history),
+        NamedRoute(f"{PREFIX}/cancel/{{sync_id}}", syncs.cancel, methods=["DELETE"]),
+        NamedRoute(f"{PREFIX}/stream/{{sync_id}}", stream),
+        Route("/openapi.json", _openapi),
+    ]
+
+
+async def _openapi(request: Request) -> JSONResponse:
+    return JSONResponse(openapi_document(with_tokens=request.app.state.settings.auth != "off"))

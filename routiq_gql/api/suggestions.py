@@ -1,0 +1,35 @@
+"""The organizations that the dashboard page and GraphiQL may fill in by themselves, for requests of a page.
+
+Only without authentication, where each viewer reaches every organization. A page is served without them if the
+database is slow or can't be read; the page itself then reports the problem.
+"""
+
+import asyncio
+
+from starlette.requests import Request
+
+from routiq_gql.api.callers import syncs_of
+from routiq_gql.errors import RoutiqError
+from routiq_gql.viewer import Viewer
+
+MOST_SUGGESTED = 50
+"""Organizations that a page suggests."""
+LOOKUP_SECONDS = 2.0
+"""How long a page waits for the database to name them."""
+
+
+async def suggested_organizations(request: Request) -> list[str]:
+    """Ids of the first connected organizations; empty with authentication on, or if the database can't be read."""
+    if request.app.state.settings.auth != "off":
+        return []
+    try:
+        async with asyncio.timeout(LOOKUP_SECONDS):
+            return await syncs_of(request).connected_organizations(Viewer(), MOST_SUGGESTED)
+    except (RoutiqError, TimeoutError):
+        return []
+
+
+async def only_organization(request: Request) -> str | None:
+    """The connected organization if there is exactly one, else ``None``."""
+    found = await suggested_organizations(request)
+    return found[0] if len(found) == 1 else None

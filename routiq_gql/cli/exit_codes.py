@@ -1,0 +1,10 @@
+"""The exit codes of every command, and how a command ends that a signal stopped."""
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_CANCELLED = 3
+EXIT_STOPPED = 130  # 128 + SIGINT, as shells have it
+
+
+class Stopped(Exception):
+    """Ctrl-C or SIGTERM ended the command; everything has been cleaned up."""

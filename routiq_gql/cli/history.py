@@ -1,0 +1,74 @@
+"""``routiq-gql history``: the syncs of an organization, with how each ended."""
+
+from typing import Annotated
+
+import typer
+
+from routiq_gql.api.rest.render import status_json
+from routiq_gql.cli.running import run
+from routiq_gql.cli.tables import print_table
+from routiq_gql.cli.targets import no_syncs
+from routiq_gql.cli.terminal import open_terminal, print_json
+from routiq_gql.cli.times import duration_text, local_time
+from routiq_gql.logs import configure_logging
+from routiq_gql.runtime import open_runtime
+from routiq_gql.settings import Settings, load_settings
+from routiq_gql.sync.log_requests import MAX_PAGE
+from routiq_gql.sync.progress import SyncSnapshot
+from routiq_gql.viewer import LOCAL_OPERATOR, check_organization_id
+
+HEADINGS = ("sync", "started", "status", "took", "patients", "appointments", "active", "failure")
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog="Examples: routiq-gql history org_123 · routiq-gql history org_123 --limit 50 --json")
+def history(
+    organization: Annotated[str, typer.Argument(metavar="ORG", help="The organization's id, such as org_123.")],
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many syncs, at most.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+) -> None:
+    """List the syncs of an organization, the newest first.
+
+    A running sync is included. Each entry of the JSON array has the form of a REST status. The exit code is 1 if there
+    is no such organization or it has no sync yet.
+    """
+    settings = load_settings()
+    configure_logging(settings, quiet=True)
+    check_organization_id(organization)
+    syncs = run(_read(settings, organization, limit))
+    terminal = open_terminal()
+    if as_json:
+        print_json(terminal, [status_json(one) for one in syncs])
+    else:
+        print_table(terminal, HEADINGS, [_row(one) for one in syncs], "")
+
+
+async def _read(settings: Settings, organization: str, limit: int) -> list[SyncSnapshot]:
+    async with open_runtime(settings, run_syncs=False) as runtime:
+        found: list[SyncSnapshot] = []
+        after: str | None = None
+        while len(found) < limit:
+            page = min(limit - len(found), MAX_PAGE)
+            part = await runtime.syncs.history(LOCAL_OPERATOR, organization, page, after)
+            found += part.recent_syncs
+            after = part.next_cursor
+            if after is None:
+                break
+        if not found:
+            raise await no_syncs(runtime, organization)
+        return found
+
+
+def _row(one: SyncSnapshot) -> tuple[str, ...]:
+    state = one.status.value if one.is_terminal else f"{one.status.value} ({one.progress_percentage} %)"
+    return (
+        one.sync_id,
+        local_time(one.started_at),
+        state,
+        duration_text(one.duration_seconds) if one.duration_seconds is not None else "",
+        f"{one.patients_found:,}",
+        f"{one.appointments_found:,}",
+        f"{one.active_patients_stored:,}",
+        one.failure.code.value if one.failure else "",
+    )

@@ -1,0 +1,40 @@
+"""Texts that are safe in a terminal: without control characters, numbers with separators.
+
+Texts from Cliniko, from tokens and from callers may hold characters that control a terminal or reverse the reading
+direction. Imports nothing but the standard library, as ``--help`` and every error message need it.
+"""
+
+import json
+import re
+import unicodedata
+
+_NOT_PLAIN = re.compile(r"[^\n -~]")
+"""Everything but printable ASCII and the line ends of indented JSON, which has those inside of texts escaped."""
+
+
+def clean_text(text: str) -> str:
+    """``text`` with every character that could control a terminal or reverse the reading direction shown as ``�``."""
+    return "".join("�" if _is_unsafe(letter) else letter for letter in text)
+
+
+def _is_unsafe(letter: str) -> bool:
+    category = unicodedata.category(letter)
+    return category[0] == "C" or category in {"Zl", "Zp"}
+
+
+def json_text(value: object, *, for_terminal: bool) -> str:
+    """``value`` as JSON; for a terminal with every character that ``clean_text`` replaces as ``\\uXXXX``.
+
+    Both forms mean the same to a program.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    return _NOT_PLAIN.sub(_escaped, text) if for_terminal else text
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1] if _is_unsafe(found[0]) else found[0]
+
+
+def counted(number: int, one: str) -> str:
+    """``1 patient``, ``1,247 appointments``."""
+    return f"{number:,} {one if number == 1 else one + 's'}"
