@@ -13,8 +13,8 @@ GRAPHIQL = ROOT / "examples" / "graphiql"
 
 
 @pytest.fixture(scope="session")
-def graphiql_files() -> None:
-    """Puts GraphiQL's files, as npm ships them, where the server looks for them."""
+def graphiql_files(npm: object) -> None:
+    """Puts GraphiQL's files, as npm ships them, where the server looks for them. Tests with it need npm."""
     program("npm", "to install GraphiQL")
     with FileLock(GRAPHIQL / "node_modules.lock"):
         run(program("make", "to put GraphiQL's files in their place"), "graphiql", folder=ROOT, seconds=INSTALL_SECONDS)

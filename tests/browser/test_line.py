@@ -12,6 +12,7 @@ from tests.api.serving import ORGANIZATION
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.serving import Served, expect_status, expect_whole_log, shown_log, until_at_gate
 from tests.cli.programs import Program
+from tests.ports import free_port
 
 pytestmark = IN_SESSION_LOOP
 
@@ -90,7 +91,8 @@ async def test_the_way_changes_in_the_middle_of_a_sync(served: Served, open_page
 
 async def test_a_killed_server_that_comes_back_is_found_again(open_page: OpenPage, tmp_path: Path):
     """`kill -9` in the middle: the page says that the line is lost, goes on by itself, and its log has no hole."""
-    with Program("demo", "--port", "0", "--seconds", "14", folder=tmp_path) as demo:
+    port = str(free_port())
+    with Program("demo", "--port", port, "--seconds", "14", folder=tmp_path) as demo:
         url = await asyncio.to_thread(demo.url)
         page = await open_page(url, line_may_break=True)
         await expect_status(page, "Fetching patients")
@@ -101,7 +103,6 @@ async def test_a_killed_server_that_comes_back_is_found_again(open_page: OpenPag
         await expect(lost).to_contain_text("This page shows the state of")
         seen = await shown_log(page)
         await expect(lost).to_contain_text(re.compile(r"Next try in [1-5] s"))
-    port = url.rpartition(":")[2]
     with Program("demo", "--port", port, "--seconds", "3", folder=tmp_path) as demo:
         await expect(lost).to_be_hidden()
         await _expect_line(page, "Live · websocket")

@@ -2,13 +2,13 @@
 
 import json
 import re
-import socket
 from pathlib import Path
 
 import httpx
 
 from tests.cli.conftest import Command
 from tests.cli.programs import Program
+from tests.ports import free_port
 
 ORGANIZATION = "org_1"
 DASHBOARD = f"/api/v1/sync/dashboard/{ORGANIZATION}"
@@ -65,9 +65,7 @@ def test_a_server_for_others_asks_who_is_there(command: Command, folder: Path, m
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     token, token_id = _token(command("tokens", "add", ORGANIZATION).out)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with Program("serve", "--host", "0.0.0.0", "--port", str(port), folder=folder, settings=settings) as server:
         server.wait_for("/graphql")
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Host": "routiq.example.com"}) as client:

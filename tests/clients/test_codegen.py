@@ -11,6 +11,7 @@ import pytest
 from tests.cli.programs import PATIENCE_SECONDS, Program
 from tests.clients.conftest import SCHEMA, copied
 from tests.node_projects import CLIENTS, INSTALL_SECONDS, REACT, installed, run, tool
+from tests.ports import free_port
 
 pytestmark = pytest.mark.timeout(INSTALL_SECONDS + 2 * PATIENCE_SECONDS)
 
@@ -104,7 +105,8 @@ def test_the_client_of_ariadne_codegen_works(ariadne: Path, generated: Path, tmp
 
 def test_the_client_of_ariadne_codegen_outlives_a_server_that_is_killed(ariadne: Path, generated: Path, tmp_path: Path):
     """Cut in the middle, it follows the same sync to its end once the server is back."""
-    with Program("demo", "--port", "0", "--seconds", "60", folder=tmp_path / "demo") as demo:
+    port = str(free_port())
+    with Program("demo", "--port", port, "--seconds", "60", folder=tmp_path / "demo") as demo:
         url = demo.url()
         command = [str(ariadne / "python"), "-u", "follow_sync.py", url]
         client = subprocess.Popen(command, cwd=generated, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -115,7 +117,7 @@ def test_the_client_of_ariadne_codegen_outlives_a_server_that_is_killed(ariadne:
             printed += line
         demo.send(signal.SIGKILL)
         demo.end()
-    with Program("demo", "--port", url.rpartition(":")[2], "--seconds", "2", folder=tmp_path / "demo"):
+    with Program("demo", "--port", port, "--seconds", "2", folder=tmp_path / "demo"):
         rest, _ = client.communicate(timeout=PATIENCE_SECONDS)
     assert client.returncode == 0, printed + rest
     assert "100 % Sync completed successfully!" in rest

@@ -13,6 +13,7 @@ import pytest
 from tests.cli.programs import PATIENCE_SECONDS, Program
 from tests.clients.running import EXAMPLES, LAST_LINES, expect_ends, running
 from tests.node_projects import CLIENTS, INSTALL_SECONDS
+from tests.ports import free_port
 
 pytestmark = pytest.mark.timeout(INSTALL_SECONDS + 2 * PATIENCE_SECONDS)
 
@@ -47,15 +48,15 @@ async def test_each_client_follows_a_sync_to_its_end(tmp_path: Path):
 @pytest.mark.usefixtures("programs")
 async def test_each_client_outlives_a_server_that_is_killed(tmp_path: Path):
     """What the comments on reconnecting say is true: each goes on with the sync once the server is back."""
+    port = free_port()
     async with AsyncExitStack() as stack:
-        with Program("demo", "--port", "0", "--seconds", "60", folder=tmp_path) as demo:
+        with Program("demo", "--port", str(port), "--seconds", "60", folder=tmp_path) as demo:
             url = await asyncio.to_thread(demo.url)
             clients = [await stack.enter_async_context(running(name, url)) for name in LAST_LINES]
             for client in clients:
                 await client.until(r"Validating credentials|of 641 patients")
             demo.send(signal.SIGKILL)
             await asyncio.to_thread(demo.end)
-        port = int(url.rpartition(":")[2])
         await _cut_attempts(port, 2 * len(clients))
         with Program("demo", "--port", str(port), "--seconds", "0", folder=tmp_path):
             await expect_ends(clients)

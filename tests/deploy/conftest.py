@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,6 +13,7 @@ import pytest
 from tests.api.conftest import cliniko  # noqa: F401 - a fixture
 from tests.api.serving import LIMIT_SECONDS
 from tests.certificates import write_certificate
+from tests.ports import free_port
 
 IN_CI = os.environ.get("CI", "") not in {"", "0", "false"}
 EXAMPLES = Path(__file__).parents[2] / "examples" / "deploy" / "nginx"
@@ -33,7 +33,7 @@ class Nginx:
         self, program: str, folder: Path, example: str, upstream_port: int, changes: tuple[tuple[str, str], ...]
     ) -> None:
         self._folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self.certificate = folder / "routiq.pem"
         write_certificate(folder, "routiq", NAME, "localhost")
         (folder / "snippets").mkdir()
@@ -104,9 +104,3 @@ def nginx(tmp_path: Path) -> Iterator[StartNginx]:
             return running.enter_context(made)
 
         yield start
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from routiq_gql.emulator import EMULATED_API_KEY, Clinic, Emulator, EmulatorServer, Fault, FaultKind
+from tests.ports import free_port
 
 _HEADERS = {"User-Agent": "Routiq (ops@example.com)"}
 
@@ -78,7 +79,7 @@ async def test_it_stops_with_an_idle_connection_open(clinic: Clinic) -> None:
 async def test_the_same_emulator_can_be_served_again_on_the_same_port(clinic: Clinic) -> None:
     """A restart: the clinic and the record of requests live on."""
     emulator = Emulator(clinic)
-    async with EmulatorServer(emulator) as server:
+    async with EmulatorServer(emulator, port=free_port()) as server:
         await ask(server.base_url)
     async with EmulatorServer(emulator, port=server.port) as again:
         assert again.base_url == server.base_url

@@ -14,6 +14,7 @@ from routiq_gql.emulator import Issuer
 from routiq_gql.server import Listener, listen_on_loopback, serve
 from routiq_gql.settings import Settings
 from tests.api.serving import LIMIT_SECONDS, Server
+from tests.ports import free_port
 
 OURS = "org_ours"
 THEIRS = "org_theirs"
@@ -32,7 +33,7 @@ class IssuerServer:
         self.held: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
-        self._listener: Listener | None = listen_on_loopback("127.0.0.1", 0)
+        self._listener: Listener | None = listen_on_loopback("127.0.0.1", free_port())
         self._port = self._listener.port
         self.issuer = Issuer(self._listener.url)
         jwks, *others = self.issuer.routes()

@@ -57,7 +57,8 @@ async def test_a_lost_listener_comes_back_and_nobody_misses_the_end(settings: Se
         async with asyncio.timeout(LIMIT_SECONDS):
             while not cliniko.emulator.requests:
                 await asyncio.sleep(0.01)
-        cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'LISTEN routiq%'"
+        listeners = "FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN routiq%'"
+        cut = f"SELECT count(pg_terminate_backend(pid)) {listeners}"
         async with api.database.writing() as connection:
             assert (await connection.execute(text(cut))).scalar_one() >= 1
         assert (await following)[-1].status is SyncState.COMPLETED
