@@ -63,7 +63,7 @@ class ClinikoClient:
         pacer: Shared by everyone with this key, see ``PacerRegistry``.
         max_attempts: How often one request is tried; the rate limit has a number of its own in ``backoff``.
         read_timeout: Seconds that one answer may take from the moment a connection stands.
-        on_wait: Awaited before every wait longer than a second. What it raises ends the reading.
+        on_wait: Its context surrounds every wait longer than a second. What it raises ends the reading.
         on_request: Called after every request with how it went.
 
     Raises:

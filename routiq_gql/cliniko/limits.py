@@ -8,7 +8,8 @@ be told of a reset time, and both are what people see as progress.
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -40,22 +41,25 @@ class Wait:
     message: str
 
 
-OnWait = Callable[[Wait], Awaitable[None]]
+OnWait = Callable[[Wait], AbstractAsyncContextManager[None]]
+"""Makes a context that is entered before a wait begins and left when it is over, before the next request is sent."""
 
 
 async def wait_openly(
     seconds: float, reason: Literal["rate_limit", "retry"], message: str, on_wait: OnWait | None
 ) -> None:
-    """Wait ``seconds`` from now, after telling ``on_wait`` when they are more than one.
+    """Wait ``seconds`` from now, within the context of ``on_wait`` when they are more than one.
 
-    The time that ``on_wait`` takes is part of the wait. If it raises, there is no wait and the error goes on.
+    The time that entering takes is part of the wait. If it raises, there is no wait and the error is propagated.
     """
     end = time.monotonic() + seconds
-    if on_wait is not None and seconds > ANNOUNCED_ABOVE_SECONDS:
-        resumes_at = datetime.now(UTC) + timedelta(milliseconds=ceil(seconds * 1000))
-        resumes_at = resumes_at.replace(microsecond=resumes_at.microsecond // 1000 * 1000)
-        await on_wait(Wait(reason, seconds, resumes_at, message))
-    await asyncio.sleep(max(0.0, end - time.monotonic()))
+    if on_wait is None or seconds <= ANNOUNCED_ABOVE_SECONDS:
+        await asyncio.sleep(seconds)
+        return
+    resumes_at = datetime.now(UTC) + timedelta(milliseconds=ceil(seconds * 1000))
+    resumes_at = resumes_at.replace(microsecond=resumes_at.microsecond // 1000 * 1000)
+    async with on_wait(Wait(reason, seconds, resumes_at, message)):
+        await asyncio.sleep(max(0.0, end - time.monotonic()))
 
 
 def rate_limit_message(seconds: float) -> str:

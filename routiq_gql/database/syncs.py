@@ -106,7 +106,6 @@ async def take_up(
         opening_texts: What ``current_step`` becomes, by step, when it said what the sync was waiting for.
     """
     was_lost = SYNC.c.claimed_by.is_not(None) & (SYNC.c.claimed_by != holder)
-    texts = [(SYNC.c.step == step, text) for step, text in opening_texts.items()]
     statement = (
         update(SYNC)
         .where(SYNC.c.key == key, SYNC.c.completed_at.is_(None))
@@ -116,9 +115,7 @@ async def take_up(
             last_updated=utc_now(),
             claimed_by=holder,
             lost_claims=case((was_lost, SYNC.c.lost_claims + 1), else_=SYNC.c.lost_claims),
-            current_step=case((SYNC.c.waiting_for.is_(None), SYNC.c.current_step), *texts, else_=SYNC.c.current_step),
-            resumes_at=None,
-            waiting_for=None,
+            **_without_wait(opening_texts),
         )
         .returning(SYNC)
     )
@@ -126,12 +123,25 @@ async def take_up(
     return taken
 
 
-async def release_claims(connection: AsyncConnection, holder: str, key: int | None = None) -> None:
-    """Note that this process has stopped running a sync, or all its syncs, on purpose: they were not lost with it."""
+async def release_claims(
+    connection: AsyncConnection, holder: str, opening_texts: Mapping[int, str], key: int | None = None
+) -> None:
+    """Note that this process has stopped running a sync, or all its syncs, on purpose: they were not lost with it.
+
+    A wait of such a sync is over, as with ``take_up``.
+    """
     statement = update(SYNC).where(SYNC.c.claimed_by == holder, SYNC.c.completed_at.is_(None))
     if key is not None:
         statement = statement.where(SYNC.c.key == key)
+    shown = {"version": SYNC.c.version + 1, "last_updated": utc_now(), **_without_wait(opening_texts)}
+    await connection.execute(statement.where(SYNC.c.waiting_for.is_not(None)).values(claimed_by=None, **shown))
     await connection.execute(statement.values(claimed_by=None))
+
+
+def _without_wait(opening_texts: Mapping[int, str]) -> dict[str, Any]:
+    texts = [(SYNC.c.step == step, text) for step, text in opening_texts.items()]
+    text = case((SYNC.c.waiting_for.is_(None), SYNC.c.current_step), *texts, else_=SYNC.c.current_step)
+    return {"current_step": text, "resumes_at": None, "waiting_for": None}
 
 
 async def change_running(

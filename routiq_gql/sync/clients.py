@@ -4,7 +4,7 @@ The key leaves this module only inside a client. A base URL comes from an operat
 a client of the API.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Row
 
 from routiq_gql import metrics
-from routiq_gql.cliniko import Access, Backoff, ClinikoClient, ClinikoError, KeyLacksPermission, PacerRegistry, Wait
+from routiq_gql.cliniko import Access, Backoff, ClinikoClient, ClinikoError, KeyLacksPermission, OnWait, PacerRegistry
 from routiq_gql.clock import utc_now
 from routiq_gql.database.connections import change_connection, connection_of
 from routiq_gql.database.engine import Database
@@ -29,8 +29,6 @@ from routiq_gql.sync.connection_state import (
     retry_after_denial,
 )
 from routiq_gql.sync.progress import FailureCode
-
-OnWait = Callable[[Wait], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

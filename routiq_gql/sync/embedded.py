@@ -117,7 +117,7 @@ class EmbeddedEngine:
         await self._scheduling.attempt(partial(self._scheduler.step, self))
         await self._look()
         if not await self._tidying.attempt(self._housekeeping.step):
-            await self._pause(LOOK_INTERVAL_SECONDS)
+            await self._pause(min(LOOK_INTERVAL_SECONDS, self._runner.pauses.until_next_end()))
 
     def _acquire(self) -> bool:
         try:

@@ -6,6 +6,7 @@ claims the sync continues the count.
 
 import time
 from dataclasses import dataclass
+from math import inf
 
 FIRST_PAUSE_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 60.0
@@ -49,6 +50,11 @@ class Pauses:
         """For how many more seconds the sync is to be left alone; 0 when it may be claimed."""
         pause = self._pauses.get(key)
         return max(0.0, pause.ends_at - time.monotonic()) if pause is not None else 0.0
+
+    def until_next_end(self) -> float:
+        """In how many seconds the next of the pauses under way ends; infinite without one."""
+        now = time.monotonic()
+        return min((pause.ends_at - now for pause in self._pauses.values() if pause.ends_at > now), default=inf)
 
     @property
     def count(self) -> int:

@@ -4,7 +4,8 @@ Called by the engine with a fresh run context; when a checkpoint exists, the ste
 goes on behind the last stored page. Nothing here changes what readers see until the last transaction.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from routiq_gql.cliniko import (
     ClinikoClient,
     KeyLacksPermission,
     KeyRefused,
+    OnWait,
     Wait,
     check_access,
     starts_between,
@@ -32,7 +34,7 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import MirrorList, count_rows
 from routiq_gql.settings import Settings
 from routiq_gql.sync.clients import ClientOpener, OpenConnection, appointment_window
-from routiq_gql.sync.progress import COMPLETED_TEXT, LogLevel, SyncStep, WaitingFor
+from routiq_gql.sync.progress import COMPLETED_TEXT, LogLevel, SyncStep, WaitReason
 from routiq_gql.sync.reading import Reader
 from routiq_gql.sync.run import SyncRun
 
@@ -64,7 +66,7 @@ class Pipeline:
             await run.begin_step(SyncStep.INITIALIZING)
             await run.begin_step(SyncStep.CHECKING_CONFIG)
         if reached < SyncStep.ANALYZING:
-            opened = await self.clients.open(run.snapshot.organization_id, _wait_teller(run))
+            opened = await self.clients.open(run.snapshot.organization_id, _shown_by(run))
             try:
                 async with opened.client as client:
                     if not reached:
@@ -142,21 +144,19 @@ async def _enter(run: SyncRun, step: SyncStep) -> None:
         await run.begin_step(step)
 
 
-_WAITING_FOR = {"rate_limit": WaitingFor.RATE_LIMIT, "retry": WaitingFor.CLINIKO_RETRY}
+_REASONS = {"rate_limit": WaitReason.RATE_LIMIT, "retry": WaitReason.CLINIKO_RETRY}
 
 
-def _wait_teller(run: SyncRun) -> Callable[[Wait], Awaitable[None]]:
-    async def tell(wait: Wait) -> None:
+def _shown_by(run: SyncRun) -> OnWait:
+    @asynccontextmanager
+    async def show(wait: Wait) -> AsyncIterator[None]:
         if wait.reason == "rate_limit":
             metrics.rate_limit_wait(wait.seconds)
-        await run.progress(
-            text=wait.message,
-            resumes_at=wait.resumes_at,
-            waiting_for=_WAITING_FOR[wait.reason],
-            log=(LogLevel.WARNING, wait.message),
-        )
+        await run.begin_wait(_REASONS[wait.reason], wait.message, wait.resumes_at)
+        yield  # not in a ``finally``: a sync that is stopped in a wait writes no more
+        await run.end_wait()
 
-    return tell
+    return show
 
 
 async def _fetch_patients(run: SyncRun, reader: Reader) -> None:

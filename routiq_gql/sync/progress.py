@@ -93,8 +93,8 @@ def percentage(step: SyncStep, fraction: float) -> int:
     return min(floor(100 * (step - 1) / TOTAL_STEPS + done * 100 / TOTAL_STEPS), 99)
 
 
-class WaitingFor(StrEnum):
-    """What a running sync waits for before it resumes by itself."""
+class WaitReason(StrEnum):
+    """Why a running sync waits before it resumes by itself. The database stores the values, clients see the names."""
 
     RATE_LIMIT = "rate_limit"
     CLINIKO_RETRY = "cliniko_retry"
@@ -160,7 +160,7 @@ class SyncSnapshot:
         estimated_completion: When the sync will likely end; ``None`` while that is unknown and after the end.
         resumes_at: While a wait is under way (rate limit, retry, database): when the sync resumes.
         last_log_seq: Number of the newest log line written so far, 0 for none.
-        waiting_for: What that wait is for.
+        waiting_for: Why it waits; ``None`` if it does not.
     """
 
     key: int
@@ -183,7 +183,7 @@ class SyncSnapshot:
     last_updated: datetime
     version: int
     last_log_seq: int
-    waiting_for: WaitingFor | None = None
+    waiting_for: WaitReason | None = None
 
     @property
     def is_terminal(self) -> bool:

@@ -27,7 +27,7 @@ from routiq_gql.sync.progress import (
     SyncSnapshot,
     SyncState,
     SyncStep,
-    WaitingFor,
+    WaitReason,
     percentage,
 )
 from routiq_gql.sync.store import NOT_WAITING, failure_values, snapshot_of
@@ -69,6 +69,7 @@ class SyncRun:
         self._database = database
         self._bus = bus
         self._unwritten: dict[str, Any] = {}
+        self._text_before_wait: str | None = None
         self._written_at = time.monotonic()
         self._published_at = 0.0
         self.change_lock = asyncio.Lock()
@@ -98,8 +99,6 @@ class SyncRun:
         fraction: float | None = None,
         text: str | None = None,
         log: tuple[LogLevel, str] | None = None,
-        resumes_at: datetime | None = None,
-        waiting_for: WaitingFor | None = None,
         **columns: Any,
     ) -> None:
         """Show how the current step goes on.
@@ -107,9 +106,22 @@ class SyncRun:
         Written at most ten times a second; what comes faster is kept and joins the next write. A ``log`` line is
         never held back.
         """
-        self._unwritten |= self._progress_values(fraction, text, resumes_at, waiting_for, columns)
+        self._unwritten |= self._progress_values(fraction, text, columns)
         if log is not None or time.monotonic() - self._written_at >= MIN_INTERVAL_SECONDS:
             await self._write({}, [log] if log else [])
+
+    async def begin_wait(self, reason: WaitReason, text: str, resumes_at: datetime) -> None:
+        """Show that the sync waits, why and until when, with a log line."""
+        if self._text_before_wait is None:
+            self._text_before_wait = self._unwritten.get("current_step", self.snapshot.current_step)
+        values = {"current_step": text, "resumes_at": resumes_at, "waiting_for": reason.value}
+        await self._write(values, [(LogLevel.WARNING, text)])
+
+    async def end_wait(self) -> None:
+        """Show what was shown before the wait. Called before the next request, however long its answer takes."""
+        if self._text_before_wait is not None:
+            await self._write({"current_step": self._text_before_wait, **NOT_WAITING}, [])
+            self._text_before_wait = None
 
     async def checkpoint(
         self,
@@ -123,7 +135,7 @@ class SyncRun:
         **columns: Any,
     ) -> None:
         """Store what was read and where to go on, and show it, in one transaction. ``log`` follows ``notes``."""
-        values = self._progress_values(fraction, text, None, None, columns) | {"checkpoint": cursor}
+        values = self._progress_values(fraction, text, columns) | {"checkpoint": cursor}
         if is_progress := cursor != self.cursor:  # a slice that is repeated after a break is none
             values |= {"lost_claims": 0, "pauses": 0}
         await self._write(values, [*notes, log] if log else list(notes), save=save)
@@ -175,7 +187,7 @@ class SyncRun:
         values = {
             "current_step": WAITING_FOR_DATABASE_TEXT,
             "resumes_at": resumes_at,
-            "waiting_for": WaitingFor.DATABASE.value,
+            "waiting_for": WaitReason.DATABASE.value,
             "claimed_by": None,
             "pauses": self.pauses,
         }
@@ -209,12 +221,9 @@ class SyncRun:
         self,
         fraction: float | None,
         text: str | None,
-        resumes_at: datetime | None,
-        waiting_for: WaitingFor | None,
         columns: dict[str, Any],
     ) -> dict[str, Any]:
-        reason = waiting_for.value if waiting_for is not None else None
-        values = {**columns, "resumes_at": resumes_at, "waiting_for": reason}
+        values = dict(columns)
         if fraction is not None:
             values["progress_percentage"] = percentage(self.step, fraction)
         if text is not None:

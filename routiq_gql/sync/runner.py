@@ -29,6 +29,8 @@ MAX_LOST_CLAIMS = 200
 """A sync with which so many processes died, one after the other and without any progress between, fails."""
 RELEASE_SECONDS = 2.0
 """How long a process that stops tries to say that it has stopped on purpose."""
+OPENING_TEXTS = {step.value: step.opening_text for step in SyncStep}
+"""What ``current_step`` is again after a wait whose process has gone, by step."""
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +75,7 @@ class SyncRunner:
             StorageError: The database can't be used.
         """
         async with self._database.writing() as connection:
-            row = await take_up(connection, key, self._holder, {step.value: step.opening_text for step in SyncStep})
+            row = await take_up(connection, key, self._holder, OPENING_TEXTS)
         if row is None:
             self.pauses.end(key)
             return None
@@ -107,7 +109,7 @@ class SyncRunner:
         """Note that this process stops running a sync, or all of its syncs, on purpose; if the database takes it."""
         with suppress(StorageError, TimeoutError):
             async with asyncio.timeout(RELEASE_SECONDS), self._database.writing(RELEASE_SECONDS) as connection:
-                await release_claims(connection, self._holder, key)
+                await release_claims(connection, self._holder, OPENING_TEXTS, key)
 
     async def _pause(self, run: SyncRun, error: Exception) -> None:
         run.pauses, seconds = self.pauses.begin(run.key, run.pauses)

@@ -16,7 +16,7 @@ from routiq_gql.sync.progress import (
     SyncSnapshot,
     SyncState,
     SyncStep,
-    WaitingFor,
+    WaitReason,
 )
 
 
@@ -51,7 +51,7 @@ def snapshot_of(row: Row[Any]) -> SyncSnapshot:
         last_updated=row.last_updated,
         version=row.version,
         last_log_seq=row.last_log_seq,
-        waiting_for=WaitingFor(row.waiting_for) if row.waiting_for is not None else None,
+        waiting_for=WaitReason(row.waiting_for) if row.waiting_for is not None else None,
     )
 
 

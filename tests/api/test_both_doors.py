@@ -9,7 +9,7 @@ from tests.api.conftest import Cliniko
 from tests.api.graphql.documents import CANCEL, DASHBOARD, HISTORY, START, STATUS
 from tests.api.serving import ORGANIZATION, Server
 
-LOWERED = {"status", "step", "mode", "waiting_for"}
+LOWERED = {"status", "step", "mode"}
 
 
 def _as_rest(value: Any, key: str = "") -> Any:

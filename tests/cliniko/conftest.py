@@ -1,12 +1,14 @@
 """A clinic with five lists of 250 rows behind a real emulated Cliniko, and clients that wait milliseconds."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from routiq_gql.cliniko import Backoff, ClinikoClient, Pacer
+from routiq_gql.cliniko import Backoff, ClinikoClient, Pacer, Wait
 from routiq_gql.emulator import EMULATED_API_KEY, Clinic, Emulator, EmulatorServer
 
 ROWS = 250
@@ -18,6 +20,20 @@ FAST = Backoff(
     rate_limit_attempts=4,
 )
 MakeClient = Callable[..., ClinikoClient]
+
+
+class NotedWaits:
+    """An ``on_wait`` that notes each wait when it begins, and counts those that are over."""
+
+    def __init__(self) -> None:
+        self.begun: asyncio.Queue[Wait] = asyncio.Queue()
+        self.ended = 0
+
+    @asynccontextmanager
+    async def __call__(self, wait: Wait) -> AsyncIterator[None]:
+        self.begun.put_nowait(wait)
+        yield
+        self.ended += 1
 
 
 def clinic_of(rows: int) -> Clinic:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from routiq_gql.cliniko import Backoff, KeyLacksPermission, KeyRefused, ServerBlocked, Wait, check_access
+from routiq_gql.cliniko import Backoff, KeyLacksPermission, KeyRefused, ServerBlocked, check_access
 from routiq_gql.emulator import EMULATED_API_KEY, Access, Emulator, EmulatorServer, Fault
-from tests.cliniko.conftest import FAST, ROWS, MakeClient, clinic_of
+from tests.cliniko.conftest import FAST, ROWS, MakeClient, NotedWaits, clinic_of
 from tests.cliniko.raw_server import RawServer, http
 
 START = datetime.now(UTC) - timedelta(days=30)
@@ -62,22 +62,19 @@ async def test_a_single_403_is_no_refusal(make_client: MakeClient, resource: str
     """Cliniko denies a good key now and then; asked again, it answers. Each wait is announced."""
     emulator = Emulator(clinic_of(2))
     emulator.faults.add(Fault("status_403", resource=resource, times=2))
-    told: list[str] = []
-
-    async def tell(wait: Wait) -> None:
-        told.append(wait.message)
-
+    told = NotedWaits()
     slower = Backoff(base_seconds=1.4)
     async with (
         EmulatorServer(emulator) as server,
-        make_client(server.base_url, backoff=slower if resource == "patients" else FAST, on_wait=tell) as client,
+        make_client(server.base_url, backoff=slower if resource == "patients" else FAST, on_wait=told) as client,
     ):
         access = await check_access(client, START, END)
     assert access.account_name == "Harbour Street Physio"
     assert access.role == "administrator"
     if resource == "patients":
-        assert told[0].startswith("Cliniko denied access to the list of patients, trying again in ")
-        assert told[0].endswith("(attempt 2 of 3)")
+        message = told.begun.get_nowait().message
+        assert message.startswith("Cliniko denied access to the list of patients, trying again in ")
+        assert message.endswith("(attempt 2 of 3)")
 
 
 async def test_403_for_everything_is_a_block_of_this_server(make_client: MakeClient) -> None:

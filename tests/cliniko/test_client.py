@@ -4,6 +4,8 @@ import asyncio
 import gzip
 import logging
 import traceback
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from email.utils import formatdate
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 
 from routiq_gql.cliniko import Backoff, ClinikoClient, ClinikoError, Pacer, Wait
 from routiq_gql.cliniko import client as client_module
-from tests.cliniko.conftest import MakeClient
+from tests.cliniko.conftest import MakeClient, NotedWaits
 from tests.cliniko.raw_server import RawServer, http
 
 KEY = "MS0xLXNlY3JldA-au1"
@@ -267,17 +269,17 @@ async def test_each_long_wait_is_announced_and_a_cancel_ends_it_without_another_
     make_client: MakeClient,
 ) -> None:
     """People read why nothing moves; who cancels then is not waited for, and Cliniko is asked nothing more."""
-    told: asyncio.Queue[Wait] = asyncio.Queue()
+    told = NotedWaits()
     slow = Backoff(base_seconds=30)
     for status, message in [(503, "Cliniko answered with an error, trying again in"), (429, "Waiting for Cliniko's")]:
         answer = http(status, X_RateLimit_Reset="1734877823", Date="Sun, 22 Dec 2024 14:30:00 GMT")
         async with (
             RawServer(lambda _n, _head, answer=answer: answer) as server,
-            make_client(server.base_url, backoff=slow, on_wait=told.put) as client,
+            make_client(server.base_url, backoff=slow, on_wait=told) as client,
         ):
             task = asyncio.create_task(get(client))
             async with asyncio.timeout(5):
-                wait = await told.get()
+                wait = await told.begun.get()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -312,8 +314,10 @@ async def test_a_cancel_ends_a_request_in_flight(make_client: MakeClient) -> Non
 async def test_an_error_in_the_announcement_ends_the_request(make_client: MakeClient) -> None:
     """If the wait can't be told, as the sync is no longer ours, it is not waited."""
 
-    async def refuse(_wait: Wait) -> None:
+    @asynccontextmanager
+    async def refuse(_wait: Wait) -> AsyncIterator[None]:
         raise KeyError("not ours")
+        yield
 
     async with (
         RawServer(lambda _n, _head: http(503)) as server,

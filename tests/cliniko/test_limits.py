@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from routiq_gql.cliniko import Pacer, PacerRegistry, Wait
+from routiq_gql.cliniko import Pacer, PacerRegistry
 from routiq_gql.cliniko.limits import BURST
+from tests.cliniko.conftest import NotedWaits
 
 
 async def test_requests_beyond_a_handful_are_spaced_evenly() -> None:
@@ -48,10 +49,10 @@ async def test_a_long_wait_is_announced_before_it_begins_and_can_be_cancelled() 
     """People read how long it takes while they wait, and a cancel does not wait with them."""
     pacer = Pacer(60)
     pacer.hold(23)
-    told: asyncio.Queue[Wait] = asyncio.Queue()
-    task = asyncio.create_task(pacer.wait_turn(told.put))
+    told = NotedWaits()
+    task = asyncio.create_task(pacer.wait_turn(told))
     async with asyncio.timeout(5):
-        wait = await told.get()
+        wait = await told.begun.get()
     assert wait.reason == "rate_limit"
     assert wait.message == "Waiting for Cliniko's rate limit, resuming in 23 s"
     assert 22 < wait.seconds <= 23
@@ -59,6 +60,16 @@ async def test_a_long_wait_is_announced_before_it_begins_and_can_be_cancelled() 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    assert told.ended == 0
+
+
+async def test_a_long_wait_is_over_before_the_request_is_sent() -> None:
+    """Nobody reads that a request waits which is on its way."""
+    pacer = Pacer(60)
+    told = NotedWaits()
+    pacer.hold(1.2)
+    await pacer.wait_turn(told)
+    assert (told.begun.qsize(), told.ended) == (1, 1)
 
 
 def test_a_key_has_one_pacer_with_and_without_its_shard() -> None:

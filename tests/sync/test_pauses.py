@@ -15,7 +15,7 @@ from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.settings import Settings
 from routiq_gql.sync import pauses, runner
 from routiq_gql.sync.pauses import Pauses
-from routiq_gql.sync.progress import SyncSnapshot, SyncState, WaitingFor
+from routiq_gql.sync.progress import SyncSnapshot, SyncState, WaitReason
 from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.sync.clinic import LIMIT_SECONDS, follow, start
 from tests.sync.conftest import Cliniko
@@ -81,7 +81,7 @@ async def test_pauses_are_shown_and_are_no_crashes(runtime: Runtime, cliniko: Cl
     async with full_disk(runtime):
         sync_id = await start(runtime)
         shown = await until_shown(runtime, sync_id, 3)
-        assert (shown.waiting_for, shown.current_step) == (WaitingFor.DATABASE, "Waiting for the database…")
+        assert (shown.waiting_for, shown.current_step) == (WaitReason.DATABASE, "Waiting for the database…")
         assert shown.resumes_at is not None
         assert not shown.is_terminal
         assert "Syncs wait" in str(await runtime.readiness.problem())

@@ -47,13 +47,20 @@ class SyncStep(Enum):
     STORING = enum_value("STORING", description="Step 8, 87 to 100 %: storing active patients, all at once.")
 
 
-@enum(description="What a running sync waits for before it resumes by itself.")
-class WaitingFor(Enum):
-    RATE_LIMIT = enum_value("RATE_LIMIT", description="Cliniko's rate limit.")
-    CLINIKO_RETRY = enum_value(
-        "CLINIKO_RETRY", description="Another attempt, after Cliniko did not answer as it should."
+@enum(description="Why a running sync waits before it resumes by itself. Waits of up to one second are not shown.")
+class WaitReason(Enum):
+    RATE_LIMIT = enum_value(
+        "RATE_LIMIT",
+        description="Cliniko's limit of requests per minute is reached, or this server spaces its requests to stay "
+        "below it.",
     )
-    DATABASE = enum_value("DATABASE", description="The server's own database, which can't be used at the moment.")
+    CLINIKO_RETRY = enum_value(
+        "CLINIKO_RETRY",
+        description="A request to Cliniko failed, for example with a timeout or a server error, and is repeated.",
+    )
+    DATABASE = enum_value(
+        "DATABASE", description="The server's own database can't be used at the moment: busy, full or unreachable."
+    )
 
 
 @enum(description="Whether an organization's connection to Cliniko may be used.")

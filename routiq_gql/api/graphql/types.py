@@ -13,7 +13,7 @@ import strawberry
 from strawberry import ID, UNSET
 
 from routiq_gql.api.graphql.context import Info
-from routiq_gql.api.graphql.enums import LogLevel, SyncFailureCode, SyncMode, SyncState, SyncStep, WaitingFor
+from routiq_gql.api.graphql.enums import LogLevel, SyncFailureCode, SyncMode, SyncState, SyncStep, WaitReason
 from routiq_gql.sync import progress
 from routiq_gql.sync.log_requests import LogRequest
 from routiq_gql.sync.progress import TOTAL_STEPS
@@ -99,10 +99,10 @@ class SyncStatus:
         description="When it will likely end; null while that can't be said, and after the end."
     )
     resumes_at: datetime | None = strawberry.field(
-        description="While it waits for something: when it resumes; null otherwise."
+        description="While it waits: when it resumes, in UTC. Null if it does not wait."
     )
-    waiting_for: WaitingFor | None = strawberry.field(
-        description="While it waits for something: for what; null otherwise."
+    waiting_for: WaitReason | None = strawberry.field(
+        description="Why it waits before it resumes by itself; null if it does not wait."
     )
     errors: list[str] = strawberry.field(description="Empty, or one sentence that says why it ended without success.")
     failure: SyncFailure | None = strawberry.field(
@@ -140,7 +140,7 @@ class SyncStatus:
             duration_seconds=sync.duration_seconds,
             estimated_completion=sync.estimated_completion,
             resumes_at=sync.resumes_at,
-            waiting_for=WaitingFor[sync.waiting_for.name] if sync.waiting_for else None,
+            waiting_for=WaitReason[sync.waiting_for.name] if sync.waiting_for else None,
             errors=sync.errors,
             failure=SyncFailure.of(sync.failure) if sync.failure else None,
             last_updated=sync.last_updated,

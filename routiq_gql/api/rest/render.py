@@ -44,7 +44,7 @@ def status_json(sync: SyncSnapshot) -> Json:
         "resumes_at": _time(sync.resumes_at),
         "failure": _failure_json(sync.failure),
         "version": sync.version,
-        "waiting_for": sync.waiting_for.value if sync.waiting_for else None,
+        "waiting_for": sync.waiting_for.name if sync.waiting_for else None,
     }
 
 

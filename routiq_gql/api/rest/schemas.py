@@ -6,12 +6,12 @@ A test compares them with real answers, key by key and in order; whoever changes
 from typing import Any
 
 from routiq_gql.sync.connection_state import ConnectionState
-from routiq_gql.sync.progress import FailureCode, LogLevel, SyncMode, SyncState, SyncStep, WaitingFor
+from routiq_gql.sync.progress import FailureCode, LogLevel, SyncMode, SyncState, SyncStep, WaitReason
 
 Json = dict[str, Any]
 
 STATUSES = [state.value for state in SyncState if state is not SyncState.CANCELLED]
-WAITING_FOR = [one.value for one in WaitingFor]
+WAIT_REASONS = [reason.name for reason in WaitReason]
 STEPS = [step.name.lower() for step in SyncStep]
 
 
@@ -85,10 +85,10 @@ _STATUS: Json = {
     "mode": MODE,
     "step": text("The step by name.", enum=STEPS),
     "estimated_completion": _nullable(_time("When it will likely end, if that can be said.")),
-    "resumes_at": _nullable(_time("While it waits for something: when it resumes.")),
+    "resumes_at": _nullable(_time("While it waits: when it resumes, in UTC. Null if it doesn't wait.")),
     "failure": FAILURE,
     "version": number("Grows with every state of this sync."),
-    "waiting_for": _nullable(text("While it waits for something: for what.", enum=[*WAITING_FOR, None])),
+    "waiting_for": _nullable(text("Why it waits; null if it doesn't.", enum=[*WAIT_REASONS, None])),
 }
 
 _CURRENT_KEYS = (

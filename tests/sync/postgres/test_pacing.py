@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from routiq_gql.cliniko import BURST, Wait
+from routiq_gql.cliniko import BURST
 from routiq_gql.database.engine import Database
 from routiq_gql.sync.postgres.pacing import SharedPacer, shared_pacers
+from tests.cliniko.conftest import NotedWaits
 from tests.sync.postgres.processes import LIMIT_SECONDS
 
 pytestmark = pytest.mark.postgres_only
@@ -53,18 +54,13 @@ async def test_a_hold_holds_everybody_with_the_key(databases):
     first, second, third = (SharedPacer(one, digest, 600) for one in databases)
     await take(first, BURST)
     waiting = asyncio.create_task(third.wait_turn())
-    told: list[Wait] = []
-
-    async def note(wait: Wait) -> None:
-        told.append(wait)
-
+    told = NotedWaits()
     began = time.monotonic()
     first.hold(1.5)
     async with asyncio.timeout(LIMIT_SECONDS):
-        await first.wait_turn(note)
+        await first.wait_turn(told)
         assert time.monotonic() - began >= 1.4
-        assert told
-        assert told[0].message.startswith("Waiting for Cliniko's rate limit, resuming in")
+        assert told.begun.get_nowait().message.startswith("Waiting for Cliniko's rate limit, resuming in")
         await waiting
         await second.wait_turn()
     assert time.monotonic() - began >= 1.5

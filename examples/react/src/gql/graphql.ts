@@ -111,13 +111,13 @@ export type SyncStep =
   /** Step 8, 87 to 100 %: storing active patients, all at once. */
   | 'STORING';
 
-/** What a running sync waits for before it resumes by itself. */
-export type WaitingFor =
-  /** Another attempt, after Cliniko did not answer as it should. */
+/** Why a running sync waits before it resumes by itself. Waits of up to one second are not shown. */
+export type WaitReason =
+  /** A request to Cliniko failed, for example with a timeout or a server error, and is repeated. */
   | 'CLINIKO_RETRY'
-  /** The server's own database, which can't be used at the moment. */
+  /** The server's own database can't be used at the moment: busy, full or unreachable. */
   | 'DATABASE'
-  /** Cliniko's rate limit. */
+  /** Cliniko's limit of requests per minute is reached, or this server spaces its requests to stay below it. */
   | 'RATE_LIMIT';
 
 export type SyncFragment = { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitingFor | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null };
