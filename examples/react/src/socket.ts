@@ -30,6 +30,7 @@ const PING_EVERY_MS = 10_000;
 const PONG_WITHIN_MS = 5_000; // a connection without any sign of life for longer than this is given up
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
+const CLOSED_WITHIN_MS = 200; // after an error; usually at once
 const TERMINATED = 4499; // graphql-ws's own code for its terminate()
 
 export interface Listener<Data> {
@@ -114,6 +115,7 @@ export class Socket {
   }
 
   private createClient(): Client {
+    let unclosed: ReturnType<typeof setTimeout> | undefined;
     let overdue: ReturnType<typeof setTimeout> | undefined;
     let proof: Record<string, string> = {};
     let stopRenewing = () => {};
@@ -140,7 +142,13 @@ export class Socket {
           if (!isFromServer) overdue = setTimeout(() => client.terminate(), PONG_WITHIN_MS);
         },
         pong: () => clearTimeout(overdue),
+        error: () => {
+          // A socket that the page's Content-Security-Policy forbids is never closed.
+          clearTimeout(unclosed);
+          if (!this.isLive) unclosed = setTimeout(() => void this.noteEnd({}), CLOSED_WITHIN_MS);
+        },
         closed: (event) => {
+          clearTimeout(unclosed);
           clearTimeout(overdue);
           stopRenewing();
           void this.noteEnd(event as CloseEvent);
