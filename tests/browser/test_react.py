@@ -177,7 +177,8 @@ async def test_a_killed_server_is_told_and_outlived(app_origin: str, open_page: 
     await page.get_by_role("button", name="Refresh").click()
     await expect(page.get_by_text(f"http://127.0.0.1:{port} can't be reached.")).to_be_visible()
 
-    with _demo(tmp_path, app_origin, seconds=0, port=port):
+    with _demo(tmp_path, app_origin, seconds=0, port=port) as demo:
+        await asyncio.to_thread(demo.wait_for, "Ctrl-C ends it")
         await expect(_connection(page)).to_have_text("Live")
         await _expect_completed(page)
         await expect(page.get_by_role("alert")).to_have_count(0)
@@ -202,7 +203,8 @@ async def test_a_page_that_is_not_allowed_says_what_to_set(app_origin: str, open
         async with httpx.AsyncClient(headers={"Origin": app_origin}) as client:
             refusal = await client.post(f"{url}/graphql", json={"query": "{ __typename }"})
         assert (refusal.status_code, refusal.json()["code"]) == (403, "ORIGIN_NOT_ALLOWED")
-    with _demo(tmp_path, app_origin, seconds=0, port=int(url.rpartition(":")[2])):
+    with _demo(tmp_path, app_origin, seconds=0, port=int(url.rpartition(":")[2])) as demo:
+        await asyncio.to_thread(demo.wait_for, "Ctrl-C ends it")
         await _expect_completed(page)
         await expect(_connection(page)).to_have_text("Live")
         await expect(page.get_by_role("alert")).to_have_count(0)
