@@ -78,5 +78,5 @@ $(GRAPHIQL)/.installed: examples/graphiql/package-lock.json
 	@npm ci --prefix examples/graphiql --ignore-scripts --silent --fetch-retries=1 --fetch-timeout=20000
 	@mkdir -p $(GRAPHIQL)
 	@cd examples/graphiql/node_modules && cp react/umd/react.production.min.js react-dom/umd/react-dom.production.min.js \
-		graphiql/graphiql.min.js graphiql/graphiql.min.css $(CURDIR)/$(GRAPHIQL)
+		graphiql/graphiql.min.js graphiql/graphiql.min.css graphql-ws/umd/graphql-ws.min.js $(CURDIR)/$(GRAPHIQL)
 	@touch $@

@@ -49,7 +49,7 @@ def create_app(
         allow_null_origin: Whether pages opened as files may use the API.
         default_organization: What the page shows unless its address names another organization.
         trouble_path: One of ``extra_routes`` by which the page may ask for trouble; for demos.
-        token_path: Another one of them, at which the page gets its tokens; for demos.
+        token_path: Another one of them, at which the page and GraphiQL get their tokens; for demos.
 
     Raises:
         SettingsError: An entry of ROUTIQ_ALLOWED_ORIGINS is not an origin, or something that goes with ROUTIQ_AUTH is
@@ -70,7 +70,7 @@ def create_app(
             stack.push_async_callback(admission.close)
             yield
 
-    graphql = GraphQLDoor(settings, admission, default_organization=default_organization)
+    graphql = GraphQLDoor(settings, admission, default_organization=default_organization, token_path=token_path)
     app = Starlette(
         routes=[
             *extra_routes,

@@ -17,6 +17,11 @@ REFUSED_SECONDS = 1.0
 
 RETRY_AFTER_SECONDS = 5
 
+READABLE_BY_PAGES = "access-control-allow-origin: *\r\n"
+"""Lets a page of any origin read a refusal, which would be a network error to it. The text is the same for every
+request and is about no organization; whether the origin is allowed is decided in the application, which is not
+reached."""
+
 
 def plain_answer(status: str, code: str, detail: str, headers: str = "") -> bytes:
     """A whole answer of the form of all our errors, for requests that never reach the application; then a close."""
@@ -31,14 +36,17 @@ def plain_answer(status: str, code: str, detail: str, headers: str = "") -> byte
 
 BAD_REQUEST = plain_answer("400 Bad Request", "BAD_REQUEST", "The server can't parse this as an HTTP/1.1 request.")
 TOO_SLOW = plain_answer(
-    "408 Request Timeout", "REQUEST_TIMEOUT", "The request did not arrive completely in time. Send it again."
+    "408 Request Timeout",
+    "REQUEST_TIMEOUT",
+    "The request did not arrive completely in time. Send it again.",
+    READABLE_BY_PAGES,
 )
 NO_ROOM = plain_answer(
     "503 Service Unavailable",
     "NO_ROOM",
     "Too many connections to this server are open. Try again in a few seconds. To allow more, raise "
     "ROUTIQ_MAX_CONNECTIONS and `ulimit -n`.",
-    f"retry-after: {RETRY_AFTER_SECONDS}\r\n",
+    f"retry-after: {RETRY_AFTER_SECONDS}\r\naccess-control-expose-headers: retry-after\r\n{READABLE_BY_PAGES}",
 )
 
 if TYPE_CHECKING:

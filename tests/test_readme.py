@@ -1,4 +1,4 @@
-"""The README tells the truth: what it claims is compared with the product."""
+"""The README and the pages in docs/ are true: what they claim is compared with the product."""
 
 import json
 import re
@@ -19,6 +19,7 @@ from tests.cli.programs import Program
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 VARIABLES = {f"ROUTIQ_{name.upper()}": field for name, field in Settings.model_fields.items()}
 
 
@@ -33,7 +34,12 @@ def _tables(heading: str) -> list[list[str]]:
 
 
 def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    """The code blocks of all pages in this language."""
+    return [
+        block
+        for page in PAGES
+        for block in re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    ]
 
 
 def test_the_settings_table_is_the_settings_class():
@@ -51,7 +57,8 @@ def test_the_settings_table_is_the_settings_class():
 
 def test_every_variable_that_is_named_exists():
     """No text tells to set a variable that nothing reads."""
-    assert set(re.findall(r"ROUTIQ_[A-Z_]+", README)) - set(VARIABLES) <= {KEY_VARIABLE, *OF_TESTS_AND_EXAMPLES}
+    named = {name for page in PAGES for name in re.findall(r"ROUTIQ_[A-Z_]+", page.read_text())}
+    assert named - set(VARIABLES) <= {KEY_VARIABLE, *OF_TESTS_AND_EXAMPLES}
 
 
 def test_every_command_and_option_that_is_named_exists():
@@ -74,16 +81,43 @@ def test_every_command_and_option_that_is_named_exists():
 def test_every_make_target_that_is_named_exists():
     """Each `make something` works."""
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"`?make ([a-z]+)\b(?:`| +#|$|\s+PORT)", README, re.MULTILINE))
+    form = re.compile(r"`?make ([a-z]+)\b(?:`| +#|$|\s+PORT)", re.MULTILINE)
+    named = {name for page in PAGES for name in form.findall(page.read_text())}
     assert {"demo", "test"} <= named <= targets
 
 
 def test_every_file_that_is_named_exists():
     """Paths lead somewhere."""
-    for path in re.findall(r"`((?:examples|tests|routiq_gql|\.ci)/[\w./-]*|schema\.graphql|constraints\.txt)`", README):
-        assert (ROOT / path).exists(), path
-    for path in re.findall(r"\]\((?!https?:|#)([^)]+)\)", README):
-        assert (ROOT / path).exists(), path
+    form = re.compile(r"`((?:examples|tests|routiq_gql|docs|\.ci)/[\w./-]*|schema\.graphql|constraints\.txt)`")
+    for page in PAGES:
+        text = page.read_text()
+        for path in form.findall(text):
+            assert (ROOT / path).exists(), f"{page.name}: {path}"
+        for path in re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)", text):
+            assert (page.parent / path).exists(), f"{page.name}: {path}"
+    assert "(docs/clients.md)" in README
+
+
+@pytest.mark.parametrize("folder", ["apollo-react", "urql-react", "clients", "react"])
+def test_each_npm_command_that_is_named_exists(folder: str):
+    """Who runs `npm run …` in a folder of the examples finds that command in it."""
+    scripts = json.loads((ROOT / "examples" / folder / "package.json").read_text()).get("scripts", {})
+    for page in PAGES:
+        for sentence in re.split(r"(?<=[.:])\s", page.read_text()):
+            if f"examples/{folder}`" in sentence:
+                assert set(re.findall(r"npm run (\w+)", sentence)) <= set(scripts), sentence
+
+
+def test_what_is_said_of_iframes_and_origins_is_true(server: str):
+    """No site can show the server's pages in a frame; without authentication, pages of this machine may ask."""
+    for path in ("/", "/graphql"):
+        page = httpx.get(server + path, headers={"Accept": "text/html"})
+        assert page.status_code == 200
+        if "graphiql/start.js" in page.text or path == "/":
+            assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
+    for origin, status in (("http://localhost:5173", 200), ("http://127.0.0.1:80", 200), ("https://app.example", 403)):
+        answer = httpx.post(f"{server}/graphql", json={"query": "{ __typename }"}, headers={"Origin": origin})
+        assert answer.status_code == status
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,10 @@ from gql.transport.exceptions import TransportConnectionFailed
 from gql.transport.websockets import WebsocketsTransport
 
 START = gql("mutation ($id: ID!) { startSync(organizationId: $id) { syncId } }")
-WATCH = gql("subscription ($id: ID!) { syncProgress(syncId: $id) { progressPercentage currentStep } }")
-DASHBOARD = gql("query ($id: ID!) { dashboard(organizationId: $id) { patientStats { activePatients patientsInCliniko } } }")
+WATCH = gql("subscription ($id: ID!) { syncProgress(syncId: $id) { id progressPercentage currentStep } }")
+DASHBOARD = gql("""
+    query ($id: ID!) { dashboard(organizationId: $id) { id patientStats { activePatients patientsInCliniko } } }
+""")
 
 
 def credentials() -> dict[str, str]:

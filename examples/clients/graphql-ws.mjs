@@ -44,7 +44,7 @@ async function* ask(query, variables) {
 const { value } = await ask(`mutation ($id: ID!) { startSync(organizationId: $id) { syncId } }`, { id: organizationId }).next();
 const { syncId } = value.startSync;
 
-const progress = `subscription ($syncId: ID!) { syncProgress(syncId: $syncId) { status progressPercentage currentStep } }`;
+const progress = `subscription ($syncId: ID!) { syncProgress(syncId: $syncId) { id status progressPercentage currentStep } }`;
 for await (const { syncProgress } of ask(progress, { syncId })) {
   console.log(`${syncProgress.progressPercentage} % ${syncProgress.currentStep}`);
 }

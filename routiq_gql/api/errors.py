@@ -17,7 +17,7 @@ from routiq_gql.errors import RateLimited, RoutiqError, Unauthenticated
 log = structlog.get_logger(__name__)
 
 GRAPHQL_CODES = ("UNAUTHENTICATED", "FORBIDDEN", "SYNC_NOT_FOUND", "BAD_USER_INPUT", "RATE_LIMITED", "INTERNAL")
-"""Every value that ``extensions.code`` can have."""
+"""Every value that ``extensions.code`` can have, besides the one that ``graphql/persisted.py`` has from Apollo."""
 
 
 @dataclass(frozen=True, slots=True)

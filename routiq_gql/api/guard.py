@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from routiq_gql.api.access_log import REQUEST_ID_HEADER
+from routiq_gql.api.cors import allow_reading, preflight_answer
 from routiq_gql.api.errors import refusal
 from routiq_gql.api.origins import host_name, is_forwarded_from_elsewhere, is_loopback_origin, is_same_origin
 from routiq_gql.settings import Settings
@@ -33,15 +33,6 @@ MAX_LOGGED = 200
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 log = structlog.get_logger(__name__)
-
-_EXPOSED = f"{REQUEST_ID_HEADER}, Retry-After"
-"""What a page elsewhere may read beside the body: for its error report, and for when to try again."""
-
-_PREFLIGHT = {
-    "Access-Control-Allow-Methods": "GET, POST, DELETE",
-    "Access-Control-Allow-Headers": "authorization, content-type, x-organization-id, last-event-id",
-    "Access-Control-Max-Age": "600",  # seconds; ten minutes until a changed setting reaches every page
-}
 
 
 class Guard:
@@ -69,41 +60,38 @@ class Guard:
             return
         headers = Headers(scope=scope)
         origin = headers.get("origin")
-        allowed = origin is not None and self._is_allowed(origin, headers.get("host", ""))
+        is_listed = origin is not None and self._is_listed(origin)
+        allowed = is_listed or (origin is not None and is_same_origin(origin, headers.get("host", "")))
         refused = self._refusal_code(scope, headers, is_allowed=allowed)
-        if refused is not None:
-            if scope["type"] == "websocket":  # a browser tells its page nothing of the reason
-                asked = {"origin": _printable(origin), "host": _printable(headers.get("host"))}
-                log.warning("websocket_refused", code=refused, **asked)
-            varying = {"Vary": "Origin"} if refused == "ORIGIN_NOT_ALLOWED" else {}
-            response = refusal(refused, headers={NOSNIFF_HEADER: "nosniff", **varying})
-            await _answer(response, scope, receive, send)
-            return
+        if refused is not None and scope["type"] == "websocket":  # a browser tells its page nothing of the reason
+            asked = {"origin": _printable(origin), "host": _printable(headers.get("host"))}
+            log.warning("websocket_refused", code=refused, **asked)
 
         async def send_with_cors(message: Message) -> None:
             if message["type"] in {"http.response.start", "websocket.http.response.start"}:
                 message.setdefault("headers", [])
                 answered = MutableHeaders(scope=message)
                 answered[NOSNIFF_HEADER] = "nosniff"
-                answered.add_vary_header("Origin")
-                if origin is not None and allowed:
-                    answered["Access-Control-Allow-Origin"] = origin
-                    answered["Access-Control-Expose-Headers"] = _EXPOSED
+                allow_reading(answered, origin if allowed else None)
             await send(message)
 
-        if scope["type"] == "http" and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
-            await Response(status_code=204, headers=_PREFLIGHT)(scope, receive, send_with_cors)
-            return
-        await self._app(scope, receive, send_with_cors)
+        is_preflight = (
+            scope["type"] == "http" and scope["method"] == "OPTIONS" and "access-control-request-method" in headers
+        )
+        # Also where the request itself will be refused for its host: only so can the page read the reason.
+        if is_preflight and (refused is None or is_listed):
+            await preflight_answer(headers)(scope, receive, send_with_cors)
+        elif refused is not None:
+            await _answer(refusal(refused), scope, receive, send_with_cors)
+        else:
+            await self._app(scope, receive, send_with_cors)
 
-    def _is_allowed(self, origin: str, host: str) -> bool:
+    def _is_listed(self, origin: str) -> bool:
+        """Whether pages of this origin may use the API under whatever name they address it."""
         if origin == "null":
             return self._allow_null_origin
-        return (
-            is_same_origin(origin, host)
-            or (self._trusts_loopback and is_loopback_origin(origin))
-            or self._origins.fullmatch(origin) is not None
-        )
+        is_local = self._trusts_loopback and is_loopback_origin(origin)
+        return is_local or self._origins.fullmatch(origin) is not None
 
     def _refusal_code(self, scope: Scope, headers: Headers, *, is_allowed: bool) -> str | None:
         hosts = headers.getlist("host")

@@ -31,6 +31,6 @@ def how_to_get_a_token(url: str, organization_id: str) -> list[str]:
     address = f"{url}{TOKEN_PATH}?organization={organization_id}"
     return [
         f"Tokens   curl -X POST '{address}&role=admin'",
-        "         Each lives a minute; the page gets its own. Programs of examples/clients take them from:",
+        "         Each lives a minute; the pages get their own. Programs of examples/clients take them from:",
         f"         export ROUTIQ_TOKEN_URL='{address}'",
     ]

@@ -216,6 +216,10 @@ async def check_preflight(site: Site, origin: str) -> Finding:
         )
     names = answer.headers.get("access-control-allow-headers", "").lower()
     if 200 <= answer.status < 300 and allowed == [origin] and "authorization" in names:
+        # The server lets a page that is allowed read why its request is refused, so the preflight itself succeeds.
+        asked = await site.ask("POST", "graphql", headers={"Origin": origin, **site.credentials}, query=HARMLESS)
+        if refused := _refused_by_guard(check, site, asked):
+            return refused
         return ok(check, f"Pages of {origin} may use the server.")
     return problem(
         check,

@@ -1,10 +1,12 @@
 """Pages that the server did not send: a file, a page on another origin as documented, and who they say they are."""
 
+import json
 import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -82,6 +84,58 @@ async def test_a_page_of_another_origin_is_kept_out(served: Served, other_origin
     }}"""
     assert await page.evaluate(attempt) == "TypeError"
     assert (await served.server.http.get(f"/api/v1/sync/history/{ORGANIZATION}")).json()["total_syncs"] == 0
+
+
+HEADERS_OF_LIBRARIES = {
+    "content-type": "application/json",
+    "x-request-id": "page-17",
+    "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    "tracestate": "congo=t61rcWkgMzE",
+    "baggage": "sentry-environment=production",
+    "sentry-trace": "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1",
+    "apollographql-client-name": "web",
+    "apollographql-client-version": "1.0",
+    "apollo-require-preflight": "true",
+    "x-apollo-operation-name": "Type",
+    "cache-control": "no-cache",
+    "idempotency-key": "1",
+    "last-event-id": "1.1",
+    "authorization": "Bearer x",
+}
+ASK = """async ([url, options]) => {
+    try {
+        const answer = await fetch(url, options);
+        const read = (name) => answer.headers.get(name);
+        return { status: answer.status, text: await answer.text(), id: read('x-request-id') };
+    } catch (error) { return { error: error.name }; }
+}"""
+
+
+async def test_a_page_of_an_allowed_origin_may_use_any_library(serve: Serve, other_origin: str, open_page: OpenPage):
+    """Headers for tracing, error reports and caches pass, and what is refused can be read by the page that asked."""
+    served = await serve(allowed_origins=(other_origin,))
+    page = await open_page(f"{other_origin}/", line_may_break=True)
+
+    async def ask(path: str, body: str, *, server: str = served.url, **options: str) -> dict[str, Any]:
+        given = {"method": "POST", "headers": HEADERS_OF_LIBRARIES, "body": body, **options}
+        return dict(await page.evaluate(ASK, [f"{server}{path}", given]))
+
+    query = json.dumps({"query": "query Type { __typename }", "operationName": ""})
+    answer = await ask("/graphql", query)
+    assert answer == {"status": 200, "text": '{"data":{"__typename":"Query"}}', "id": "page-17"}
+    elsewhere = served.url.replace("127.0.0.1", "sync.example.test")
+    for status, sentence, refused in [
+        (400, "not JSON", await ask("/graphql", "{")),
+        (404, "There is nothing at this address", await ask("/nowhere", query)),
+        (405, "does not take this method", await ask("/healthz", query)),
+        (413, "at most 256 KiB", await ask("/graphql", "x" * 300_000)),
+        (413, "at most 256 KiB", await ask("/graphql", "x" * 3_000_000)),
+        (421, "ROUTIQ_ALLOWED_HOSTS", await ask("/graphql", query, server=elsewhere)),
+    ]:
+        assert (refused.get("status"), refused.get("id")) == (status, "page-17"), refused
+        assert sentence in refused["text"]
+    # There are no cookies, and the browser refuses to send any.
+    assert await ask("/graphql", query, credentials="include") == {"error": "TypeError"}
 
 
 async def test_the_file_opened_by_double_click_works(serve: Serve, open_page: OpenPage):

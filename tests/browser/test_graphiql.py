@@ -1,37 +1,41 @@
 """GraphiQL in Chromium: it loads nothing from elsewhere, and runs what its tabs hold, subscriptions included."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from routiq_gql.cli.demo import DEMO_ORGANIZATION
+from tests.api.serving import ORGANIZATION
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
+from tests.browser.graphiql import (
+    graphiql_files,  # noqa: F401 - a fixture
+    open_tab,
+    query_text,
+    result_of,
+    run_tab,
+    stop,
+    type_operation,
+    until_stored,
+)
+from tests.browser.serving import Served
 from tests.cli.programs import Program
-from tests.node_projects import INSTALL_SECONDS, ROOT, program, run
+from tests.node_projects import INSTALL_SECONDS
 
-pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120)]
+pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120), pytest.mark.usefixtures("graphiql_files")]
 
 TABS = ["Dashboard", "StartSync", "Watch", "Log", "CancelSync", "History"]
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+def demo(graphiql_files: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:  # noqa: F811
     """A demo that has GraphiQL's files, and a first sync behind it."""
-    program("npm", "to install GraphiQL")
-    run(program("make", "to put GraphiQL's files in their place"), "graphiql", folder=ROOT, seconds=INSTALL_SECONDS)
     with Program("demo", "--port", "0", "--seconds", "0", folder=tmp_path_factory.mktemp("graphiql")) as running:
         running.wait_for("Ctrl-C ends it")
         yield running
-
-
-async def _run_tab(page: Page, name: str) -> None:
-    await page.get_by_role("tab", name=name).click()
-    # The editor looks for the operation's name a moment after the text has changed.
-    await page.wait_for_function("name => localStorage.getItem('graphiql:operationName') === name", arg=name)
-    await page.get_by_role("button", name="Execute query").click()
 
 
 async def test_graphiql_loads_nothing_from_elsewhere_and_runs_its_tabs(demo: Program, open_page: OpenPage):
@@ -42,36 +46,34 @@ async def test_graphiql_loads_nothing_from_elsewhere_and_runs_its_tabs(demo: Pro
     page.on("request", lambda request: asked.append(request.url))
     page.on("websocket", lambda socket: asked.append(socket.url))
     await page.goto(f"{url}/graphql")
-    result = page.get_by_role("region", name="Result Window")
+    result = result_of(page)
     await expect(page.get_by_role("tab")).to_have_text(TABS, use_inner_text=True)
 
-    await _run_tab(page, "Dashboard")
+    await run_tab(page, "Dashboard")
     await expect(result).to_contain_text('"syncAvailable": true')
 
-    await _run_tab(page, "Watch")
+    await run_tab(page, "Watch")
     await expect(result).to_contain_text('"patientsInCliniko": 641')
     async with httpx.AsyncClient(base_url=url) as client:
         before = (await client.get(f"/api/v1/sync/dashboard/{DEMO_ORGANIZATION}")).json()["last_sync"]["completed_at"]
         sync_id = (await client.post(f"/api/v1/sync/start/{DEMO_ORGANIZATION}")).json()["sync_id"]
         # Quick as this sync is, its end is shown in any case: the figures are of a later moment then.
         await expect(result).not_to_contain_text(before)
-    await page.get_by_role("button", name="Stop query").click()
+    await stop(page)
 
-    await _run_tab(page, "History")
+    await run_tab(page, "History")
     await expect(result).to_contain_text('"successfulSyncs": 2')
-    await _run_tab(page, "StartSync")
+    await run_tab(page, "StartSync")
     await expect(result).to_contain_text('"message": "Sync started"')
-    await _run_tab(page, "CancelSync")
-    await expect(result).to_contain_text("SYNC_NOT_FOUND")  # whoever has not put a sync's id in yet is told so
+    await run_tab(page, "CancelSync")
+    await expect(result).to_contain_text(re.compile('"status": "(CANCELLED|COMPLETED)"'))
 
-    await page.get_by_role("tab", name="Log").click()
-    await page.locator(".graphiql-query-editor .CodeMirror").click()
-    await page.keyboard.press("Control+a")
-    await page.keyboard.insert_text(f'subscription Log {{ syncLog(syncId: "{sync_id}", after: 1) {{ seq message }} }}')
-    await page.wait_for_function("id => localStorage.getItem('graphiql:query').includes(id)", arg=sync_id)
+    await open_tab(page, "Log")
+    await type_operation(page, f'subscription Log {{ syncLog(syncId: "{sync_id}", after: 1) {{ seq message }} }}')
     await page.get_by_role("button", name="Execute query").click()
     await expect(result).to_contain_text('"message": "Sync completed successfully!"')
 
+    await expect(page.locator("#token-form")).to_be_hidden()
     own = (url, url.replace("http", "ws"))
     assert [address for address in asked if not address.startswith(own)] == []
     assert {f"{own[1]}/graphql", f"{own[0]}/graphiql/graphiql.min.js"} <= set(asked)
@@ -83,3 +85,64 @@ async def test_graphiql_is_the_same_after_a_reload(demo: Program, open_page: Ope
     await expect(page.get_by_role("tab")).to_have_text(TABS, use_inner_text=True)
     await page.reload()
     await expect(page.get_by_role("tab")).to_have_text(TABS, use_inner_text=True)
+
+
+async def test_log_and_cancel_hold_the_newest_sync(served: Served, open_page: OpenPage):
+    """The tabs for a sync's log and for cancelling begin with the newest sync, and a started one takes its place."""
+    first = await served.server.start_sync()
+    await served.server.until_ended(first)
+    page = await open_page(f"{served.url}/graphql")
+    for name in ("CancelSync", "Log"):
+        await open_tab(page, name)
+        assert f'syncId: "{first}"' in await query_text(page)
+    await run_tab(page, "Log")
+    await expect(result_of(page)).to_contain_text('"message": "Sync completed successfully!"')
+
+    served.gate.hold("patients")
+    await run_tab(page, "StartSync")
+    await expect(result_of(page)).to_contain_text('"created": true')
+    second = (await served.sync())["syncId"]
+    assert second != first
+    await run_tab(page, "CancelSync")
+    await expect(result_of(page)).to_contain_text('"status": "CANCELLED"')
+    assert f'syncId: "{second}"' in await query_text(page)
+    served.gate.open()
+
+    third = await served.server.start_sync()
+    await page.reload()
+    await until_stored(page, third)
+    await open_tab(page, "Log")
+    assert f'syncId: "{third}"' in await query_text(page)
+    await expect(page.get_by_role("tab")).to_have_text(TABS, use_inner_text=True)
+
+
+async def test_a_sync_that_was_typed_in_stays(served: Served, open_page: OpenPage):
+    """An older sync that a person follows stays in the tab when a newer one starts, and after a reload."""
+    older = await served.server.start_sync()
+    await served.server.until_ended(older)
+    page = await open_page(f"{served.url}/graphql")
+    await open_tab(page, "Log")
+    typed = f'subscription Log {{ syncLog(syncId: "{older}x", after: 1) {{ seq }} }}'
+    await type_operation(page, typed)
+    await run_tab(page, "StartSync")
+    await expect(result_of(page)).to_contain_text('"created": true')
+    newer = (await served.sync())["syncId"]
+    await page.reload()
+    await until_stored(page, newer)
+    await open_tab(page, "Log")
+    assert await query_text(page) == typed
+
+
+async def test_before_the_first_sync_the_tabs_say_where_its_id_is_found(served: Served, open_page: OpenPage):
+    """Without any sync there is no id to fill in; the first sync that is seen, on whatever tab, is."""
+    page = await open_page(f"{served.url}/graphql")
+    await open_tab(page, "Log")
+    assert "the syncId that another tab shows" in await query_text(page)
+    await run_tab(page, "Watch")
+    await expect(result_of(page)).to_contain_text('"status": "IDLE"')
+    sync_id = await served.server.start_sync()
+    await until_stored(page, sync_id)
+    await stop(page)
+    await open_tab(page, "Log")
+    assert f'syncId: "{sync_id}"' in await query_text(page)
+    assert ORGANIZATION in sync_id

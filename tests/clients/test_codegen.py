@@ -1,5 +1,6 @@
 """What code generators make of schema.graphql, and that the schema does not break clients that exist."""
 
+import os
 import re
 import signal
 import subprocess
@@ -67,6 +68,30 @@ def test_relay_compiles_its_operations(tmp_path: Path):
         "operations_progress.graphql.ts",
     }
     assert "readonly startedAt: string;" in made["operations_progress.graphql.ts"]
+
+
+@pytest.mark.parametrize("folder", ["relay", "ariadne"])
+def test_the_command_in_the_comment_works_as_it_stands(folder: str, ariadne: Path, tmp_path: Path):
+    """Who copies the command that an example prints gets what it promises, in the folder that it names."""
+    copied(folder, tmp_path)
+    file, start, made = {
+        "relay": ("src/operations.ts", CLIENTS.name, "src/__generated__"),
+        "ariadne": ("ariadne-codegen.toml", f"{CLIENTS.name}/ariadne", "routiq_client"),
+    }[folder]
+    (tmp_path / "examples" / "clients" / "node_modules").symlink_to(installed(CLIENTS) / "node_modules")
+    printed = re.search(r"^(?://|#) {3}(.+)$", (CLIENTS / folder / file).read_text(), re.MULTILINE).group(1)
+    command = re.sub(r"^pip install .*? && ", "", printed)  # the test has installed it
+    path = os.pathsep.join([str(ariadne), os.environ["PATH"]])
+    done = subprocess.run(
+        command,
+        shell=True,
+        cwd=tmp_path / "examples" / start,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert any((tmp_path / "examples" / "clients" / folder / made).iterdir())
 
 
 def test_the_client_of_ariadne_codegen_works(ariadne: Path, generated: Path, tmp_path: Path):

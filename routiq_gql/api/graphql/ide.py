@@ -17,9 +17,15 @@ from routiq_gql.api.errors import problem
 
 OURS = Path(__file__).parent / "graphiql"
 ASSETS = OURS / "assets"
-ASSET_NAMES = ("react.production.min.js", "react-dom.production.min.js", "graphiql.min.js", "graphiql.min.css")
+ASSET_NAMES = (
+    "react.production.min.js",
+    "react-dom.production.min.js",
+    "graphql-ws.min.js",
+    "graphiql.min.js",
+    "graphiql.min.css",
+)
+OUR_NAMES = frozenset(path.name for path in OURS.iterdir() if path.suffix in {".js", ".css"})
 
-_PLACE = '<meta name="routiq-organization" content="">'
 _POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -40,12 +46,22 @@ _NOT_INSTALLED = (
 _CACHE_SECONDS = 3600  # what is loaded once an hour need not have its version in its name
 
 
-def graphiql_page(default_organization: str | None) -> HTMLResponse | None:
-    """The page, with ``default_organization`` in its ready-made operations; ``None`` where its files are missing."""
+def graphiql_page(
+    default_organization: str | None, *, auth: str = "off", token_path: str | None = None
+) -> HTMLResponse | None:
+    """The page; ``None`` where its files are missing.
+
+    Args:
+        default_organization: The organization of its prepared operations.
+        auth: ROUTIQ_AUTH; unless it is off, the page has a field for a token.
+        token_path: Where a demo gives out tokens; ``None`` has the page ask its reader.
+    """
     if not all((ASSETS / name).is_file() for name in ASSET_NAMES):
         return None
-    source = (OURS / "page.html").read_text(encoding="utf-8")
-    filled = source.replace(_PLACE, _PLACE.replace('""', f'"{html.escape(default_organization or "")}"'))
+    filled = (OURS / "page.html").read_text(encoding="utf-8")
+    for name, value in {"organization": default_organization, "auth": auth, "token": token_path}.items():
+        place = f'<meta name="routiq-{name}" content="'
+        filled = filled.replace(f'{place}">', f'{place}{html.escape(value or "")}">')
     headers = {
         "Cache-Control": "no-cache",
         "Content-Security-Policy": _POLICY,
@@ -66,8 +82,10 @@ def graphiql_routes() -> list[Route]:
 
 async def _file(request: Request) -> FileResponse:
     name = request.path_params["name"]
-    path = OURS / name if name == "start.js" else ASSETS / name
-    if name not in {"start.js", *ASSET_NAMES} or not path.is_file():
+    is_ours = name in OUR_NAMES
+    path = OURS / name if is_ours else ASSETS / name
+    if not (is_ours or name in ASSET_NAMES) or not path.is_file():
         raise HTTPException(404)
-    headers = {"Cache-Control": f"max-age={_CACHE_SECONDS}"}
+    # Our own files belong together, and to the page; after an update none may be of the version before.
+    headers = {"Cache-Control": "no-cache" if is_ours else f"max-age={_CACHE_SECONDS}"}
     return FileResponse(path, headers=headers)

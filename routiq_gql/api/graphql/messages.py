@@ -6,6 +6,8 @@ Source: graphql-ws, PROTOCOL.md.
 
 from collections.abc import Mapping
 
+from routiq_gql.api.graphql.persisted import names_its_document
+
 MAX_ID_CHARACTERS = 1_000
 """Of an operation's id, which every frame of the operation repeats."""
 
@@ -44,7 +46,7 @@ def _problem_of_id(operation_id: object) -> str | None:
 def _problem_of_request(payload: object) -> str | None:
     if not isinstance(payload, dict):
         return "“payload” must be an object"
-    if not isinstance(payload.get("query"), str):
+    if not isinstance(payload.get("query"), str) and not names_its_document(payload):
         return "“payload.query” must be a string"
     for name in _TEXT_OR_NULL:
         if not isinstance(payload.get(name), str | None):

@@ -8,6 +8,7 @@ import strawberry
 from graphql import GraphQLError, build_schema, lexicographic_sort_schema, print_schema
 from strawberry.extensions import DisableIntrospection
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema import StreamResult
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
@@ -23,12 +24,20 @@ SINGLE_RESULTS = frozenset({OperationType.QUERY, OperationType.MUTATION})
 
 
 class Schema(strawberry.Schema):
-    """Leaves logging to ``CodedErrors``; Strawberry's own would log the text of queries and exceptions."""
+    """Leaves logging to ``CodedErrors``; Strawberry's own would log the text of queries and exceptions.
+
+    On every transport an empty operation name means none. Source: GraphQL over HTTP, "Request Parameters".
+    """
 
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
         allowed = kwargs.get("allowed_operation_types")
         kwargs["allowed_operation_types"] = SINGLE_RESULTS if allowed is None else SINGLE_RESULTS.intersection(allowed)
+        kwargs["operation_name"] = kwargs.get("operation_name") or None
         return await super().execute(*args, **kwargs)
+
+    async def stream(self, *args: Any, **kwargs: Any) -> StreamResult:
+        kwargs["operation_name"] = kwargs.get("operation_name") or None
+        return await super().stream(*args, **kwargs)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         del errors, execution_context

@@ -31,6 +31,7 @@ from routiq_gql.api.errors import log_fault, sentence_for_client
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, TOO_LONG_A_DOCUMENT
 from routiq_gql.api.graphql.messages import problem_of
+from routiq_gql.api.graphql.persisted import names_its_document, not_supported
 from routiq_gql.api.graphql.sharing import next_frame
 from routiq_gql.api.graphql.socket_limit import OpenSockets
 from routiq_gql.api.json_text import UnreadableJson, read_json
@@ -212,14 +213,16 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await self.websocket.close(CLOSE_FORBIDDEN, await session.until_over())
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
-        excess = self._excess_of(message)
-        if excess is not None and self.connection_acknowledged:
-            await self.send_message({"id": message["id"], "type": "error", "payload": [excess.formatted]})
+        refusal = self._refusal_of(message)
+        if refusal is not None and self.connection_acknowledged:
+            await self.send_message({"id": message["id"], "type": "error", "payload": [refusal.formatted]})
             return
         await super().handle_subscribe(message)
 
-    def _excess_of(self, message: SubscribeMessage) -> GraphQLError | None:
-        """Why the operation alone is refused, while the socket and its other operations go on."""
+    def _refusal_of(self, message: SubscribeMessage) -> GraphQLError | None:
+        """Why the operation alone is refused, while the socket and its other operations stay open."""
+        if names_its_document(message["payload"]):
+            return not_supported() if message["id"] not in self.operations else None
         if len(message["payload"]["query"]) > MAX_QUERY_CHARACTERS:
             return GraphQLError(TOO_LONG_A_DOCUMENT, extensions={"code": "BAD_USER_INPUT"})
         if len(self.operations) >= MAX_OPERATIONS and message["id"] not in self.operations:

@@ -1,7 +1,8 @@
 """Strawberry's HTTP transports, with headers read by the rules of ``accepting`` and line ends that urql reads."""
 
 from cross_web import StarletteRequestAdapter
-from strawberry.http.streaming import MultipartSubscriptionTransport, SSETransport
+from strawberry.http import GraphQLHTTPResponse
+from strawberry.http.streaming import JSONEncoder, MultipartSubscriptionTransport, SSETransport
 
 from routiq_gql.api.graphql.accepting import media_type_of, prefers_event_stream, prefers_multipart
 from routiq_gql.api.streams import LINE_END
@@ -12,6 +13,11 @@ class EventStreamTransport(SSETransport):
 
     def accepts(self, accept: str) -> bool:
         return prefers_event_stream(accept)
+
+    def encode_next(self, response: GraphQLHTTPResponse, encode_json: JSONEncoder) -> str:
+        # What was not executed is the only event. Without this urql reads it once more at the end of the stream, and
+        # hands the error that asks for the text to the page.
+        return super().encode_next(response if "data" in response else {**response, "hasNext": False}, encode_json)
 
     def encode_event(self, event: str, data: str | None = None) -> str:
         return super().encode_event(event, data).replace("\r\n", LINE_END)

@@ -6,7 +6,7 @@ prefers; errors of the request are JSON too.
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from graphql import GraphQLError
@@ -28,21 +28,22 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from routiq_gql.api.admission import RETRY_AFTER_SECONDS, Admission, BodyFirst, while_connected
+from routiq_gql.api.admission import Admission, BodyFirst, while_connected
 from routiq_gql.api.callers import runtime_of, session_of
 from routiq_gql.api.errors import OUTCOMES, code_of, headers_of, sentence_for_client
 from routiq_gql.api.graphql.accepting import (
-    GRAPHQL_JSON,
     prefers_event_stream,
     prefers_graphql_json,
     prefers_html,
     prefers_multipart,
 )
+from routiq_gql.api.graphql.answers import Answer
 from routiq_gql.api.graphql.body import BodyTooLarge, limited
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.errors import coded_error
 from routiq_gql.api.graphql.ide import graphiql_page, how_to_install
 from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, TOO_LONG_A_DOCUMENT
+from routiq_gql.api.graphql.persisted import NamedDocument, names_its_document, not_supported
 from routiq_gql.api.graphql.schema import make_schema
 from routiq_gql.api.graphql.sharing import SharedResults
 from routiq_gql.api.graphql.socket_limit import OpenSockets
@@ -66,29 +67,6 @@ NEEDS_A_STREAM = (
 )
 
 
-class Answer(JsonResponse):
-    """A complete answer to an operation, as ``application/json``, which has status 200 whatever the outcome.
-
-    Except for an operation that was refused as too many are being executed: that says when to try again.
-    """
-
-    def __init__(self, content: Any) -> None:
-        super().__init__(content, headers={"Cache-Control": "no-store"})
-        self._was_executed = "data" in content
-        if not self._was_executed and _code_of_first_error(content) == "RATE_LIMITED":
-            self.status_code = OUTCOMES["RATE_LIMITED"].http_status
-            self.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-
-    def become_graphql_json(self) -> None:
-        """Change to the media type in which a request that can't be executed has status 400.
-
-        Source: GraphQL over HTTP, "application/graphql-response+json".
-        """
-        self.headers["Content-Type"] = f"{GRAPHQL_JSON}; charset=utf-8"
-        if not self._was_executed and self.status_code == 200:
-            self.status_code = 400
-
-
 class GraphQLDoor(GraphQL[Context, None]):
     """``/graphql`` for every transport."""
 
@@ -100,7 +78,14 @@ class GraphQLDoor(GraphQL[Context, None]):
         MULTIPART_SUBSCRIPTION_PROTOCOL: MultipartTransport,
     }
 
-    def __init__(self, settings: Settings, admission: Admission, *, default_organization: str | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        admission: Admission,
+        *,
+        default_organization: str | None = None,
+        token_path: str | None = None,
+    ) -> None:
         self.settings = settings
         super().__init__(
             make_schema(introspection=settings.introspection, max_cost=settings.max_operation_cost),
@@ -114,6 +99,7 @@ class GraphQLDoor(GraphQL[Context, None]):
         )
         self._admission = admission
         self._default_organization = default_organization
+        self._token_path = token_path
         self._shared_results = SharedResults(self.encode_json)
         self.open_sockets = OpenSockets(settings.most_sockets)
 
@@ -169,7 +155,7 @@ class GraphQLDoor(GraphQL[Context, None]):
         )
 
     async def render_graphql_ide(self, request: Request) -> Response:
-        page = graphiql_page(self._default_organization)
+        page = graphiql_page(self._default_organization, auth=self.settings.auth, token_path=self._token_path)
         if page is None and self.settings.auth != "off":
             return how_to_install()
         return page or await super().render_graphql_ide(request)
@@ -183,8 +169,8 @@ class GraphQLDoor(GraphQL[Context, None]):
     def parse_query_params(self, params: QueryParams) -> dict[str, Any]:
         given: dict[str, Any] = dict(params)
         for name in JSON_PARAMETERS:
-            if given.get(name):
-                given[name] = _read(f"The parameter “{name}”", given[name])
+            if name in given:  # an empty one is none
+                given[name] = _read(f"The parameter “{name}”", given[name]) if given[name] else None
         return given
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
@@ -194,7 +180,19 @@ class GraphQLDoor(GraphQL[Context, None]):
                 raise HTTPException(400, "The GraphQL operation's `operationName` must be a string or null.")
             if data.query is not None and len(data.query) > MAX_QUERY_CHARACTERS:
                 raise HTTPException(413, TOO_LONG_A_DOCUMENT)
+            if not data.query:
+                is_get = request.method == "GET"
+                given = dict(request.query_params) if is_get else self.parse_json(await request.get_body())
+                if names_its_document({**given, "extensions": data.extensions}):
+                    return NamedDocument(**vars(data))
         return data
+
+    async def execute_operation(self, *args: Any, **kwargs: Any) -> Any:
+        asked: GraphQLRequestData | list[GraphQLRequestData] = kwargs["request_data"]
+        if isinstance(asked, NamedDocument):
+            refused = PreExecutionError(data=None, errors=[not_supported()])
+            return _alone(refused) if self._get_stream_transport(asked.protocol) else refused
+        return await super().execute_operation(*args, **kwargs)
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
         answer = await super().process_result(request, result)
@@ -226,6 +224,10 @@ class GraphQLDoor(GraphQL[Context, None]):
         )
 
 
+async def _alone(result: ExecutionResult) -> AsyncGenerator[ExecutionResult, None]:
+    yield result
+
+
 async def _encoded(stream: Callable[[], AsyncIterator[str]]) -> AsyncGenerator[bytes, None]:
     pieces = stream()
     try:
@@ -233,11 +235,6 @@ async def _encoded(stream: Callable[[], AsyncIterator[str]]) -> AsyncGenerator[b
             yield piece.encode()
     finally:
         await pieces.aclose()  # type: ignore[attr-defined]
-
-
-def _code_of_first_error(content: Any) -> str | None:
-    errors = content.get("errors") or [{}]
-    return cast("str | None", errors[0].get("extensions", {}).get("code"))
 
 
 def _read(what: str, data: str | bytes) -> Any:

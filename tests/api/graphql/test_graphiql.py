@@ -1,5 +1,6 @@
 """GraphiQL's page and files: there when installed, Strawberry's page when not, and neither when switched off."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -32,12 +33,25 @@ async def test_the_page_names_its_organization_and_loads_its_own_files_only(sett
         policy = page.headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "script-src 'self';" in policy
-        for name in (*ide.ASSET_NAMES, "start.js"):
-            assert f'"graphiql/{name}"' in page.text
+        named = set(re.findall(r'"graphiql/([^"]+)"', page.text))
+        assert named >= set(ide.ASSET_NAMES)
+        for name in named | ide.OUR_NAMES:
             file = await server.http.get(f"/graphiql/{name}")
             assert file.status_code == 200
             assert file.headers["content-type"].startswith(("text/javascript", "text/css"))
             assert file.headers["x-content-type-options"] == "nosniff"
+            assert file.headers["cache-control"] == ("no-cache" if name in ide.OUR_NAMES else "max-age=3600")
+            assert set(re.findall(r"from '\./([^']+)'", file.text)) <= ide.OUR_NAMES
+
+
+@pytest.mark.parametrize(("auth", "token_path"), [("off", None), ("token", None), ("jwt", "/issuer/token")])
+async def test_the_page_knows_whether_tokens_are_asked_for(auth: str, token_path: str | None, assets: Path):
+    """The field for a token depends on the server's authentication, and only a demo says where tokens are given out."""
+    page = ide.graphiql_page("org_1", auth=auth, token_path=token_path)
+    assert page is not None
+    text = bytes(page.body).decode()
+    assert f'<meta name="routiq-auth" content="{auth}">' in text
+    assert f'<meta name="routiq-token" content="{token_path or ""}">' in text
 
 
 @pytest.mark.parametrize("name", ["page.html", "..%2Fide.py", "%2Fetc%2Fpasswd", "nothing.js"])

@@ -1,5 +1,6 @@
-// What a Relay app asks the server for. Compile it with: npx relay-compiler relay/relay.config.json
-// Every type has an id, so Relay's store merges each new state into what is on the page.
+// What a Relay app asks the server for. Compile it in examples/clients, after npm ci:
+//   (cd relay && npx relay-compiler)
+// relay-compiler adds `id` wherever a type has one, so Relay's store merges each new state into what is on the page.
 
 import { graphql } from 'relay-runtime';
 

@@ -1,60 +1,30 @@
 // Starts GraphiQL on this server, with a few operations to begin with, each in a tab. Whatever is typed instead stays in
-// this browser. Headers, such as Authorization, go with requests and sockets alike, and are not kept.
-'use strict';
+// this browser. GraphiQL's own headers go with requests and sockets alike, and are not kept.
 
-const organizationId = document.querySelector('meta[name=routiq-organization]').content || 'your_organization';
-const organization = `organizationId: ${JSON.stringify(organizationId)}`;
-const sync = 'syncId: "the syncId that another tab shows"';
-const endpoint = location.origin + location.pathname;
+import { ask, createFetcher, tokenChanged } from './fetcher.js';
+import { NewestSync, joinStoredTabs, noteResult } from './newest_sync.js';
+import { newestSyncQuery, operations } from './operations.js';
+import * as token from './token.js';
 
-const operations = [
-  `# The organization now: a running sync, the last one, and its patients.
-query Dashboard {
-  dashboard(${organization}) {
-    status
-    syncAvailable
-    currentSync { syncId status progressPercentage currentStep }
-    lastSync { syncId status completedAt failure { message whatToDo } }
-    patientStats { activePatients patientsInCliniko patientsWithRecent patientsWithUpcoming lastSyncTime }
-  }
-}`,
-  `# Start a sync; if one is running already, that one is the answer. The next tabs show what it does.
-mutation StartSync {
-  startSync(${organization}) { message created syncId status }
-}`,
-  `# Live: now, then after every change, whoever started the sync. The stop button ends it.
-subscription Watch {
-  dashboardUpdated(${organization}) {
-    status
-    currentSync { syncId progressPercentage currentStep patientsFound appointmentsFound resumesAt version }
-    patientStats { activePatients patientsInCliniko lastSyncTime }
-  }
-}`,
-  `# A sync's log, live: every line once and in order. After a break, pass the last seq as "after".
-subscription Log {
-  syncLog(${sync}, after: 0) { seq time level step message }
-}`,
-  `# End a running sync. One that has ended stays as it is.
-mutation CancelSync {
-  cancelSync(${sync}) { message status }
-}`,
-  `# What was synced so far, newest first. For the next page, pass nextCursor as "after".
-query History {
-  history(${organization}, limit: 10) {
-    totalSyncs successfulSyncs failedSyncs cancelledSyncs averageSyncDurationSeconds
-    recentSyncs { syncId status startedAt durationSeconds activePatientsStored }
-    nextCursor
-  }
-}`,
-];
+const root = ReactDOM.createRoot(document.getElementById('graphiql'));
 
-const fetcher = GraphiQL.createFetcher({ url: endpoint, subscriptionUrl: endpoint.replace(/^http/, 'ws') });
+// A new fetcher makes GraphiQL ask for the schema again.
+function begin() {
+  root.render(
+    React.createElement(GraphiQL, {
+      fetcher: createFetcher(noteResult),
+      defaultTabs: operations.map((query) => ({ query: query + '\n' })),
+      isHeadersEditorEnabled: true,
+      shouldPersistHeaders: false,
+      toolbar: { additionalComponent: NewestSync },
+    }),
+  );
+  if (newestSyncQuery && !token.isMissing()) ask({ query: newestSyncQuery }).then(noteResult);
+}
 
-ReactDOM.createRoot(document.getElementById('graphiql')).render(
-  React.createElement(GraphiQL, {
-    fetcher,
-    defaultTabs: operations.map((query) => ({ query: query + '\n' })),
-    isHeadersEditorEnabled: true,
-    shouldPersistHeaders: false,
-  }),
-);
+joinStoredTabs();
+token.start(() => {
+  begin();
+  tokenChanged();
+});
+begin();

@@ -1,0 +1,24 @@
+// src/cache.ts
+import { InMemoryCache, type Reference } from '@apollo/client';
+
+export const cache = new InMemoryCache({
+  typePolicies: {
+    PatientStats: { merge: true },
+    SyncFailure: { merge: true },
+    SyncStatus: { fields: { log: { keyArgs: false, merge: withNewLines } } },
+    Query: { fields: { history: { keyArgs: ['organizationId', 'limit', 'status'], merge: withNextPage } } },
+  },
+});
+
+/** `log(after: …)` adds lines; each is kept once. */
+function withNewLines(known: Reference[] = [], incoming: Reference[]): Reference[] {
+  const ids = new Set(known.map((line) => line.__ref));
+  return [...known, ...incoming.filter((line) => !ids.has(line.__ref))];
+}
+
+type Page = { recentSyncs: Reference[] };
+
+/** `history(after: nextCursor)` adds a page; without `after` the list begins anew. */
+function withNextPage(known: Page | undefined, page: Page, { args }: { args: Record<string, unknown> | null }): Page {
+  return known && args?.after ? { ...page, recentSyncs: [...known.recentSyncs, ...page.recentSyncs] } : page;
+}

@@ -1,0 +1,30 @@
+// src/client.ts
+import { cacheExchange } from '@urql/exchange-graphcache';
+import { Client, subscriptionExchange } from 'urql';
+import { socket } from './socket';
+
+const partOfItsParent = () => null; // these types have no id
+const keys = {
+  CancelSyncPayload: partOfItsParent,
+  ConnectionPayload: partOfItsParent,
+  ConnectionProblem: partOfItsParent,
+  PatientStats: partOfItsParent,
+  StartSyncPayload: partOfItsParent,
+  StreamToken: partOfItsParent,
+  SyncFailure: partOfItsParent,
+  SyncHistory: partOfItsParent,
+};
+
+export const client = new Client({
+  url: 'http://localhost:8000/graphql', // not used: all operations go over the websocket
+  preferGetMethod: false,
+  exchanges: [
+    cacheExchange({ keys }),
+    subscriptionExchange({
+      enableAllOperations: true,
+      forwardSubscription: (operation) => ({
+        subscribe: (sink) => ({ unsubscribe: socket.subscribe({ ...operation, query: operation.query ?? '' }, sink) }),
+      }),
+    }),
+  ],
+});

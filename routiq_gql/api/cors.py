@@ -1,0 +1,64 @@
+"""CORS headers: answers to the preflight requests of pages elsewhere, and which pages may read a response.
+
+The guard decides which origins are allowed and calls this. Such a page may send any header: it is as trusted as a
+program with the same token. Cookies are never used, so ``Access-Control-Allow-Credentials`` is never sent.
+Source: WHATWG, "Fetch", section CORS protocol.
+"""
+
+import re
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+
+from routiq_gql.api.access_log import REQUEST_ID_HEADER
+
+METHODS = ("GET", "POST", "DELETE")
+"""Of all routes. HEAD needs no permission."""
+USUAL_HEADERS = "authorization, content-type, x-organization-id, last-event-id"
+"""Allowed where a preflight request names no header, or what is not a list of names."""
+MAX_NAMES = 100
+MAX_NAMES_LENGTH = 4_096
+"""Of the header that lists them; it goes back in the response."""
+MAX_AGE_SECONDS = 600
+"""Until a changed setting reaches every page."""
+EXPOSED = f"{REQUEST_ID_HEADER}, Retry-After"
+"""What a page elsewhere may read beside the body: for its error report, and for when to try again."""
+
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # Source: RFC 9110, 5.6.2
+
+
+def allow_reading(answered: MutableHeaders, origin: str | None) -> None:
+    """Add to a response whether a page may read it.
+
+    Args:
+        origin: The page's origin; ``None`` if the request names none, or none that is allowed.
+    """
+    answered.add_vary_header("Origin")
+    if origin is not None:
+        answered["Access-Control-Allow-Origin"] = origin
+        answered["Access-Control-Expose-Headers"] = EXPOSED
+
+
+def preflight_answer(asked: Headers) -> Response:
+    """The response to a preflight request of an allowed origin, without the headers of ``allow_reading``."""
+    headers = {
+        "Access-Control-Allow-Methods": ", ".join(METHODS),
+        "Access-Control-Allow-Headers": _names(asked.getlist("access-control-request-headers")) or USUAL_HEADERS,
+        "Access-Control-Max-Age": str(MAX_AGE_SECONDS),
+        "Vary": "Access-Control-Request-Headers, Access-Control-Request-Private-Network",
+    }
+    # A page on the internet asks for a server on this machine or network. Files and sandboxed frames are all "null":
+    # no operator has named them, and a file needs no such permission.
+    # Source: WICG, "Private Network Access".
+    if asked.get("access-control-request-private-network") == "true" and asked.get("origin") != "null":
+        headers["Access-Control-Allow-Private-Network"] = "true"
+    return Response(status_code=204, headers=headers)
+
+
+def _names(lists: list[str]) -> str:
+    """The header names that a request lists, each once; empty if one is not a name, or if they are too many."""
+    listed = ",".join(lists)
+    if len(listed) > MAX_NAMES_LENGTH:
+        return ""
+    names = list(dict.fromkeys(name.strip(" \t") for name in listed.split(",")))
+    return ", ".join(names) if len(names) <= MAX_NAMES and all(map(_TOKEN.fullmatch, names)) else ""

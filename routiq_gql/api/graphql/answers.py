@@ -1,0 +1,43 @@
+"""A complete JSON answer to a GraphQL operation, with the status that its media type asks for.
+
+Event streams and multipart are not answered here, and neither are requests that no operation can be read from.
+"""
+
+from typing import Any, cast
+
+from routiq_gql.api.admission import RETRY_AFTER_SECONDS
+from routiq_gql.api.errors import OUTCOMES
+from routiq_gql.api.graphql.accepting import GRAPHQL_JSON
+from routiq_gql.api.graphql.persisted import CODE as PERSISTED_QUERY_NOT_SUPPORTED
+from routiq_gql.api.json_text import JsonResponse
+
+
+class Answer(JsonResponse):
+    """A complete answer to an operation, as ``application/json``, which has status 200 whatever the outcome.
+
+    Except for an operation that was refused as too many are being executed: that says when to try again.
+    """
+
+    def __init__(self, content: Any) -> None:
+        super().__init__(content, headers={"Cache-Control": "no-store"})
+        self._was_executed = "data" in content
+        code = None if self._was_executed else _code_of_first_error(content)
+        # Apollo Server sends 200 in every media type: to some clients another status is a failure, and no answer.
+        self._asks_for_the_text = code == PERSISTED_QUERY_NOT_SUPPORTED
+        if code == "RATE_LIMITED":
+            self.status_code = OUTCOMES["RATE_LIMITED"].http_status
+            self.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+
+    def become_graphql_json(self) -> None:
+        """Change to the media type in which a request that can't be executed has status 400.
+
+        Source: GraphQL over HTTP, "application/graphql-response+json".
+        """
+        self.headers["Content-Type"] = f"{GRAPHQL_JSON}; charset=utf-8"
+        if not self._was_executed and not self._asks_for_the_text and self.status_code == 200:
+            self.status_code = 400
+
+
+def _code_of_first_error(content: Any) -> str | None:
+    errors = content.get("errors") or [{}]
+    return cast("str | None", errors[0].get("extensions", {}).get("code"))
