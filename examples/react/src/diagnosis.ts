@@ -11,6 +11,7 @@ export interface Diagnosis {
 }
 
 const ANSWERED_WITHIN_MS = 5_000;
+const MISDIRECTED = 421; // the request names a host that is not the server's
 
 /** What keeps this page from the server; null if its requests are answered. */
 export async function diagnose(endpoint: string): Promise<Diagnosis | null> {
@@ -19,20 +20,18 @@ export async function diagnose(endpoint: string): Promise<Diagnosis | null> {
   const blocked = (problem: string): Diagnosis => ({ connection: 'blocked', problem });
 
   // /healthz needs no token, and answers under any host name and to any origin.
-  const healthUrl = new URL('healthz', endpoint).href;
-  const anything = await probe(healthUrl, 'no-cors');
+  const anything = await probe(new URL('healthz', endpoint).href, 'no-cors');
   if (hostsForbiddenByPage.has(host)) {
     const sources = `${server} ${new URL(socketUrlOf(endpoint)).origin}`;
     return blocked(`This page's Content-Security-Policy forbids connections to ${server}. Add ${sources} to its connect-src.`);
   }
   if (!anything) return { connection: 'unreachable', problem: `${server} can't be reached. Is the server running?` };
 
-  const health = anything.type === 'opaque' ? await probe(healthUrl, 'cors') : anything;
   const answer = await probe(endpoint, 'cors');
-  if (!answer && (await isHealthOfRoutiq(health))) {
+  if (!answer) return blocked(originProblem(server));
+  if (answer.status === MISDIRECTED) {
     return blocked(`${server} doesn't answer under this name. Add ${hostname} to ROUTIQ_ALLOWED_HOSTS on the server and restart it.`);
   }
-  if (!answer) return blocked(originProblem(server));
   const problem = noServerProblem(answer, endpoint) ?? (await refusalOf(answer));
   return problem === null ? null : blocked(problem);
 }
@@ -66,11 +65,6 @@ async function refusalOf(answer: Response): Promise<string | null> {
   if (answer.status < 403 || answer.status === 405) return null;
   const { detail } = (await answer.json().catch(() => ({}))) as { detail?: string };
   return detail ?? `The server answered with status ${answer.status}.`;
-}
-
-async function isHealthOfRoutiq(health: Response | null): Promise<boolean> {
-  const { status } = ((await health?.json().catch(() => null)) ?? {}) as { status?: unknown };
-  return status === 'ok';
 }
 
 async function probe(url: string, mode: RequestMode): Promise<Response | null> {
