@@ -165,7 +165,7 @@ test('no button loses the focus by being pressed', async () => {
     const pressed = button(name);
     await waitFor(() => expect(isDisabled(name)).toBe(false), PATIENCE);
     pressed.focus();
-    await userEvent.keyboard('{Enter}');
+    await userEvent.keyboard('[Enter]');
     await screen.findByText(shown, undefined, PATIENCE);
     expect(document.activeElement).toBe(pressed);
     expect(pressed.isConnected && !pressed.disabled).toBe(true);
