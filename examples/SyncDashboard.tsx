@@ -1,6 +1,6 @@
-// The React component, at its documented path. It lives in ./react/src/ beside the hook useSync that it is made of.
+'use client';
 
-export { default } from './react/src/SyncDashboard';
-export type { SyncDashboardProps } from './react/src/SyncDashboard';
-export { useSync } from './react/src/useSync';
-export type { Connection, Sync, SyncOptions } from './react/src/useSync';
+// The React component, at its documented path. To use it in an app, copy the folder ./react/src/, which has all of it.
+
+export { default, useSync } from './react/src';
+export type { Connection, Sync, SyncDashboardProps, SyncOptions } from './react/src';

@@ -16,6 +16,8 @@ from filelock import FileLock
 ROOT = Path(__file__).parent.parent
 REACT = ROOT / "examples" / "react"
 CLIENTS = ROOT / "examples" / "clients"
+VITE_APP = ROOT / "tests" / "apps" / "vite"
+"""An app as Vite's react-ts template makes it, without the React component."""
 
 OUTSIDE = dict(os.environ)
 """The environment outside of the tests, for programs that need the internet's certificate authorities."""
@@ -64,9 +66,10 @@ def installed(folder: Path) -> Path:
     return folder
 
 
-def run(*command: str, folder: Path, seconds: float = 120) -> str:
-    """What a command prints, once it has ended well."""
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds)
+def run(*command: str, folder: Path, seconds: float = 120, **variables: str) -> str:
+    """What a command prints, once it has ended well; ``variables`` are added to its environment."""
+    environment = {**os.environ, **variables}
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -74,3 +77,12 @@ def run(*command: str, folder: Path, seconds: float = 120) -> str:
 def tool(folder: Path, name: str) -> str:
     """The path of a program that an installed project brings."""
     return str(folder / "node_modules" / ".bin" / name)
+
+
+def app_with_component(folder: Path) -> Path:
+    """A copy of the Vite app in ``folder``, with the component copied into it as the README says."""
+    source = installed(VITE_APP)
+    shutil.copytree(source, folder, ignore=shutil.ignore_patterns("node_modules*"))
+    shutil.copytree(REACT / "src", folder / "src" / "routiq")
+    (folder / "node_modules").symlink_to(source / "node_modules")
+    return folder

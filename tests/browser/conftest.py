@@ -32,7 +32,13 @@ CHROMIUM_OPTIONS = (
     "--disable-sync",
     "--host-resolver-rules=MAP *.example.test 127.0.0.1",  # pages of other origins, from this machine
 )
-LINE_ERRORS = ("Failed to load resource:", "WebSocket connection to ", "Access to fetch at ")
+LINE_ERRORS = (
+    "Failed to load resource:",
+    "WebSocket connection to ",
+    "Access to fetch at ",
+    "Connecting to ",  # forbidden by the page's Content-Security-Policy
+    "Fetch API cannot load ",
+)
 """How Chromium begins what it writes about a request that failed, which a page can't prevent."""
 
 OpenPage = Callable[..., Awaitable[Page]]

@@ -8,11 +8,8 @@ import asyncio
 import json
 import re
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -30,16 +27,12 @@ from tests.api.auth.issuing import issuing, jwt_settings, use_token
 from tests.api.serving import ORGANIZATION, until
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.serving import serving
+from tests.browser.sites import site
 from tests.cli.programs import Program
 from tests.node_projects import INSTALL_SECONDS, REACT, run, tool
 from tests.ports import free_port
 
 pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120)]
-
-
-class _QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +45,8 @@ def app_origin(shared_folder: Path, npm: Callable[[Path], Path]) -> Iterator[str
             made = shared_folder / "react-page-unfinished"
             run(tool(folder, "vite"), "build", "--outDir", str(made), "--logLevel", "warn", folder=folder)
             made.rename(built)
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietHandler, directory=str(built))) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://app.localhost:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with site(built) as port:
+        yield f"http://app.localhost:{port}"
 
 
 def _demo(folder: Path, origin: str, *, seconds: int, port: int = 0) -> Program:
@@ -75,6 +64,10 @@ def _badge(page: Page) -> Locator:
 
 def _connection(page: Page) -> Locator:
     return page.locator(".routiq-connection")
+
+
+def _problem(page: Page) -> Locator:
+    return page.locator("[data-problem]")
 
 
 async def _until_percentage(page: Page, at_least: int) -> None:
@@ -185,30 +178,42 @@ async def test_a_killed_server_is_told_and_outlived(app_origin: str, open_page: 
         shown = await _log_numbers(page)
         demo.send(signal.SIGKILL)
         await asyncio.to_thread(demo.end)
-    await expect(_connection(page)).to_have_text("Connection lost, trying again…")
+    await expect(_problem(page)).to_contain_text("Connection to the server lost. Trying again…")
     await expect(page.locator(".routiq-steps li[data-stage=running]")).to_have_count(1)
     await page.get_by_role("button", name="Refresh").click()
-    await expect(page.get_by_role("alert")).to_contain_text("can't be reached")
+    await expect(page.get_by_text(f"http://127.0.0.1:{port} can't be reached.")).to_be_visible()
 
-    with _demo(tmp_path, app_origin, seconds=0, port=port):
+    with _demo(tmp_path, app_origin, seconds=0, port=port) as demo:
+        await asyncio.to_thread(demo.wait_for, "Ctrl-C ends it")
         await expect(_connection(page)).to_have_text("Live")
         await _expect_completed(page)
-        await page.get_by_role("button", name="Refresh").click()
         await expect(page.get_by_role("alert")).to_have_count(0)
     assert cursors[0] == 0
     assert cursors[-1] >= max(shown)
 
 
-async def test_a_page_that_is_not_allowed_learns_nothing(app_origin: str, open_page: OpenPage, tmp_path: Path):
-    """Without the setting the server refuses the page's origin: the tests above are about an allowed one."""
+async def test_a_page_that_is_not_allowed_says_what_to_set(app_origin: str, open_page: OpenPage, tmp_path: Path):
+    """It learns nothing, names the setting and the origin to add, and works by itself once that is done."""
     with _demo(tmp_path, "https://elsewhere.example", seconds=0) as demo:
-        page = await open_page(await _address(app_origin, demo), line_may_break=True)
-        await expect(_connection(page)).to_have_text("Connection lost, trying again…")
-        await expect(page.get_by_text("Asking the server…")).to_be_visible()
+        address = await _address(app_origin, demo)
+        page = await open_page(address, line_may_break=True)
         url = await asyncio.to_thread(demo.url)
+        refused = (
+            f"{url} answers, but doesn't allow pages from {app_origin}. Add {app_origin} to ROUTIQ_ALLOWED_ORIGINS"
+        )
+        await expect(_problem(page)).to_contain_text(refused)
+        await expect(_connection(page)).to_have_text("No access")
+        await page.get_by_role("button", name="Start sync").click()
+        await expect(page.get_by_role("button", name="Start sync")).to_be_enabled()
+        await expect(page.get_by_role("alert")).to_have_count(1)  # not the same sentence twice
         async with httpx.AsyncClient(headers={"Origin": app_origin}) as client:
             refusal = await client.post(f"{url}/graphql", json={"query": "{ __typename }"})
         assert (refusal.status_code, refusal.json()["code"]) == (403, "ORIGIN_NOT_ALLOWED")
+    with _demo(tmp_path, app_origin, seconds=0, port=int(url.rpartition(":")[2])) as demo:
+        await asyncio.to_thread(demo.wait_for, "Ctrl-C ends it")
+        await _expect_completed(page)
+        await expect(_connection(page)).to_have_text("Live")
+        await expect(page.get_by_role("alert")).to_have_count(0)
 
 
 async def test_it_follows_through_expired_tokens(

@@ -1,10 +1,15 @@
+'use client';
+
 // The documented component: an organization's sync with its controls, steps, figures and log. All that it knows comes
-// from useSync; its colours and radius are custom properties in SyncDashboard.css.
+// from useSync; its colours, font and radius are custom properties, listed in SyncDashboard.css.
 
 import { useEffect, useId, useState } from 'react';
 
+import { Button } from './parts/Button';
+import { Failure } from './parts/Failure';
 import { Figures } from './parts/Figures';
 import { Log } from './parts/Log';
+import { Problems } from './parts/Problems';
 import { Progress } from './parts/Progress';
 import { Steps } from './parts/Steps';
 import './SyncDashboard.css';
@@ -12,23 +17,27 @@ import { type Connection, type SyncOptions, type SyncState, useSync } from './us
 import { STATUS_TEXTS, dayAndTime } from './words';
 
 export interface SyncDashboardProps extends SyncOptions {
-  title?: string;
+  title?: string | undefined;
+  /** Light or dark; without it, the CSS property `color-scheme` of what is around the component decides. */
+  colorScheme?: 'light' | 'dark' | 'light dark' | undefined;
 }
 
 const CONNECTION_TEXTS: Record<Connection, string> = {
   connecting: 'Connecting…',
   live: 'Live',
-  lost: 'Connection lost, trying again…',
+  lost: 'Connection lost',
+  unreachable: 'Not reached',
+  blocked: 'No access',
   refused: 'Not connected',
 };
 
-export default function SyncDashboard({ title = 'Patient sync', ...options }: SyncDashboardProps) {
+export default function SyncDashboard({ title = 'Patient sync', colorScheme, ...options }: SyncDashboardProps) {
   const state = useSync(options);
   const { connection, sync, status, isRunning, overview } = state;
-  const now = useNow(isRunning);
+  const now = useNow(isRunning || state.retryAt !== null);
   const titleId = useId();
   return (
-    <section className="routiq" aria-labelledby={titleId}>
+    <section className="routiq" data-color-scheme={colorScheme} lang="en" dir="ltr" aria-labelledby={titleId}>
       <header className="routiq-head">
         <h2 id={titleId}>{title}</h2>
         {status && (
@@ -41,23 +50,15 @@ export default function SyncDashboard({ title = 'Patient sync', ...options }: Sy
         </span>
         <Controls state={state} />
       </header>
-      {state.error && (
-        <p className="routiq-alert" role="alert">
-          {state.error}
-        </p>
-      )}
+      <Problems state={state} now={now} />
       {overview && !overview.syncAvailable && (
         <p className="routiq-hint">
           This organization is not connected to Cliniko yet. Connect it with <code>routiq-gql connect</code>, then start.
         </p>
       )}
-      <Progress sync={sync} isKnown={overview !== null} now={now} titleId={titleId} />
+      <Progress sync={sync} emptyText={emptyText(state)} now={now} titleId={titleId} />
       <Steps sync={sync} />
-      {sync?.failure && (
-        <div className={sync.status === 'CANCELLED' ? 'routiq-hint' : 'routiq-alert'}>
-          <strong>{sync.failure.message}</strong> {sync.failure.whatToDo}
-        </div>
-      )}
+      <Failure sync={sync} overview={overview} />
       <Figures sync={sync} overview={overview} />
       <Log lines={state.log} onClear={state.clearLog} />
       {sync?.completedAt && (
@@ -69,24 +70,28 @@ export default function SyncDashboard({ title = 'Patient sync', ...options }: Sy
   );
 }
 
+function emptyText({ overview, connection }: SyncState): string {
+  if (overview) return 'Nothing has been synced yet.';
+  return connection === 'connecting' || connection === 'live' ? 'Asking the server…' : 'Nothing is known yet.';
+}
+
 function Controls({ state }: { state: SyncState }) {
   const { isRunning, pending, overview } = state;
   return (
     <div className="routiq-controls">
-      <button type="button" onClick={() => void state.refresh()} disabled={pending !== null}>
+      <Button isDisabled={pending !== null} onPress={() => void state.refresh()}>
         Refresh
-      </button>
-      <button type="button" onClick={() => void state.cancel()} disabled={!isRunning || pending !== null}>
+      </Button>
+      <Button isDisabled={!isRunning || pending !== null} onPress={() => void state.cancel()}>
         {pending === 'cancel' ? 'Cancelling…' : 'Cancel'}
-      </button>
-      <button
-        type="button"
-        className="routiq-main"
-        onClick={() => void state.start()}
-        disabled={isRunning || pending !== null || overview?.syncAvailable === false}
+      </Button>
+      <Button
+        isMain
+        isDisabled={isRunning || pending !== null || overview?.syncAvailable === false}
+        onPress={() => void state.start()}
       >
         {pending === 'start' ? 'Starting…' : 'Start sync'}
-      </button>
+      </Button>
     </div>
   );
 }

@@ -1,25 +1,14 @@
-// Where the server is, and single requests to it. What lasts goes over the socket; see socket.ts.
+// Single requests to the server. What lasts goes over the socket; see socket.ts.
 
-import type { TypedDocumentString } from './gql/graphql';
+import { diagnose, noServerProblem } from './diagnosis';
+import type { Operation } from './gql/graphql';
 
 export type GetToken = () => string | null | undefined | Promise<string | null | undefined>;
 
 const TIME_LIMIT_MS = 30_000; // a proxy gives up around then, too
 
-/**
- * The GraphQL endpoint: `graphqlUrl` if given, or `graphql` beside the documented `api/v1`, so that a server under a path
- * such as `https://example.com/routiq/api/v1` is found too.
- */
-export function endpointOf(apiBaseUrl: string, graphqlUrl?: string): string {
-  const api = new URL(apiBaseUrl, document.baseURI);
-  const [, prefix] = /^(.*)\/api\/v1\/*$/.exec(api.pathname) ?? [];
-  return new URL(graphqlUrl ?? `${prefix ?? ''}/graphql`, api).href;
-}
-
-/** The same endpoint for websockets: http becomes ws, https becomes wss. */
-export function socketUrlOf(endpoint: string): string {
-  return endpoint.replace(/^http/i, 'ws');
-}
+/** The server could not be asked. Its message is for people, and is out of date once the server answers again. */
+export class NotReached extends Error {}
 
 /** What proves who asks, for the headers of a request or a frame of a socket; nothing without a token. */
 export async function credentials(getToken: GetToken): Promise<Record<string, string>> {
@@ -36,7 +25,7 @@ export async function credentials(getToken: GetToken): Promise<Record<string, st
 export async function request<Data, Variables>(
   endpoint: string,
   getToken: GetToken,
-  document: TypedDocumentString<Data, Variables>,
+  document: Operation<Data, Variables>,
   variables: Variables,
 ): Promise<Data> {
   const proof = await credentials(getToken);
@@ -49,16 +38,15 @@ export async function request<Data, Variables>(
         'Content-Type': 'application/json',
         ...proof,
       },
-      body: JSON.stringify({ query: document.toString(), variables }),
+      body: JSON.stringify({ query: document, variables }),
       signal: AbortSignal.timeout(TIME_LIMIT_MS),
     });
   } catch (problem) {
-    throw new Error(`${new URL(endpoint).host} can't be reached. Is the server running?`, { cause: problem });
+    const found = await diagnose(endpoint);
+    throw new NotReached(found?.problem ?? `${new URL(endpoint).origin} did not answer. Try again.`, { cause: problem });
   }
-  const isPage = response.headers.get('Content-Type')?.startsWith('text/html') ?? false;
-  if (response.status === 404 || (isPage && response.status < 500)) {
-    throw new Error(`There is no Routiq server at ${endpoint}. Check apiBaseUrl and graphqlUrl.`);
-  }
+  const misplaced = noServerProblem(response, endpoint);
+  if (misplaced !== null) throw new NotReached(misplaced);
   const answer = (await response.json().catch(() => ({}))) as {
     data?: Data | null;
     errors?: { message: string }[];

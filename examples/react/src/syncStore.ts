@@ -1,28 +1,27 @@
-// What a page knows about an organization's sync, kept up to date for as long as somebody listens. It knows nothing of
+// What a page knows about an organization's sync, kept up to date for as long as a page listens. It knows nothing of
 // React but fits its useSyncExternalStore; useSync.ts is the hook around it.
 
-import type { Client } from 'graphql-ws';
-
+import { endpointOf } from './address';
 import {
   CancelSyncDocument,
   DashboardNowDocument,
   DashboardUpdatedDocument,
+  type Operation,
   type OverviewFragment,
   StartSyncDocument,
   type SyncFragment,
   SyncLogDocument,
   type SyncLogSubscription,
 } from './gql/graphql';
-import { type GetToken, request, socketUrlOf } from './requests';
-import { type Connection, keepSubscribed, openSocket } from './socket';
+import { type GetToken, NotReached, request } from './requests';
+import { type ConnectionState, Socket } from './socket';
 
 export type Sync = SyncFragment;
 export type Overview = OverviewFragment;
 export type LogLine = SyncLogSubscription['syncLog'];
 
 /** All of one moment. A new object whenever something has changed. */
-export interface SyncView {
-  connection: Connection;
+export interface SyncView extends ConnectionState {
   /** The organization's figures; null until the server has answered. */
   overview: Overview | null;
   /** The running sync, or the newest one that has ended; null if there is none, or none is known yet. */
@@ -35,8 +34,11 @@ export interface SyncView {
   error: string | null;
 }
 
-const NOTHING_YET: SyncView = {
+/** What is shown before the server has answered, also where a server renders the page. */
+export const NOTHING_YET: SyncView = {
   connection: 'connecting',
+  problem: null,
+  retryAt: null,
   overview: null,
   sync: null,
   log: [],
@@ -47,17 +49,24 @@ const NOTHING_YET: SyncView = {
 export class SyncStore {
   private view = NOTHING_YET;
   private readonly listeners = new Set<() => void>();
-  private client: Client | null = null;
+  private readonly organizationId: string;
+  private readonly apiBaseUrl: string;
+  private readonly graphqlUrl: string | undefined;
+  private readonly getToken: GetToken;
+  private socket: Socket | null = null;
   private turn: ReturnType<typeof setTimeout> | undefined;
   private stopDashboard = () => {};
   private stopLog = () => {};
   private lastLine = 0;
+  /** Whether the error is out of date once the server answers. */
+  private isErrorPassing = false;
 
-  constructor(
-    private readonly organizationId: string,
-    private readonly endpoint: string,
-    private readonly getToken: GetToken,
-  ) {}
+  constructor(organizationId: string, apiBaseUrl: string, graphqlUrl: string | undefined, getToken: GetToken) {
+    this.organizationId = organizationId;
+    this.apiBaseUrl = apiBaseUrl;
+    this.graphqlUrl = graphqlUrl;
+    this.getToken = getToken;
+  }
 
   readonly getView = (): SyncView => this.view;
 
@@ -76,7 +85,7 @@ export class SyncStore {
     this.attempt('start', async () => {
       this.reopenIfRefused();
       const variables = { organizationId: this.organizationId };
-      const { startSync } = await request(this.endpoint, this.getToken, StartSyncDocument, variables);
+      const { startSync } = await this.request(StartSyncDocument, variables);
       this.take(startSync.sync);
     });
 
@@ -86,7 +95,7 @@ export class SyncStore {
       const { sync } = this.view;
       if (!sync || sync.completedAt) return;
       const variables = { syncId: sync.syncId };
-      const { cancelSync } = await request(this.endpoint, this.getToken, CancelSyncDocument, variables);
+      const { cancelSync } = await this.request(CancelSyncDocument, variables);
       this.take(cancelSync.sync);
     });
 
@@ -95,12 +104,17 @@ export class SyncStore {
     this.attempt('refresh', async () => {
       this.reopenIfRefused();
       const variables = { organizationId: this.organizationId };
-      const { dashboard } = await request(this.endpoint, this.getToken, DashboardNowDocument, variables);
+      const { dashboard } = await this.request(DashboardNowDocument, variables);
       this.takeOverview(dashboard);
+      this.socket?.retryNow();
     });
 
   /** Forgets the log lines so far; later ones are added again. */
   readonly clearLog = (): void => this.change({ log: [] });
+
+  private async request<Data, Variables>(document: Operation<Data, Variables>, variables: Variables): Promise<Data> {
+    return request(endpointOf(this.apiBaseUrl, this.graphqlUrl), this.getToken, document, variables);
+  }
 
   private change(part: Partial<SyncView>): void {
     this.view = { ...this.view, ...part };
@@ -113,6 +127,7 @@ export class SyncStore {
     try {
       await action();
     } catch (problem) {
+      this.isErrorPassing = problem instanceof NotReached;
       this.change({ error: problem instanceof Error ? problem.message : String(problem) });
     } finally {
       this.change({ pending: null });
@@ -123,22 +138,33 @@ export class SyncStore {
   private openOrCloseSoon(): void {
     clearTimeout(this.turn);
     this.turn = setTimeout(() => {
-      if (this.listeners.size > 0 && !this.client) this.open();
+      if (this.listeners.size > 0 && !this.socket) this.open();
       if (this.listeners.size === 0) this.close();
     });
   }
 
   private open(): void {
-    const client = openSocket(socketUrlOf(this.endpoint), this.getToken, (connection) => {
-      if (this.client === client && this.view.connection !== 'refused') this.change({ connection });
+    let endpoint: string;
+    try {
+      endpoint = endpointOf(this.apiBaseUrl, this.graphqlUrl);
+    } catch (problem) {
+      this.refuse((problem as Error).message);
+      return;
+    }
+    const socket = new Socket(endpoint, this.getToken, (state) => {
+      if (this.socket !== socket || this.view.connection === 'refused') return;
+      this.change(state);
+      if (state.connection === 'live') this.forgetPassingError();
     });
-    this.client = client;
-    this.stopDashboard = keepSubscribed(
-      client,
+    this.socket = socket;
+    this.stopDashboard = socket.keepSubscribed(
       DashboardUpdatedDocument,
       { organizationId: this.organizationId },
       {
-        next: ({ dashboardUpdated }) => this.takeOverview(dashboardUpdated),
+        next: ({ dashboardUpdated }) => {
+          this.forgetPassingError();
+          this.takeOverview(dashboardUpdated);
+        },
         isWanted: () => true,
         refused: this.refuse,
       },
@@ -147,13 +173,16 @@ export class SyncStore {
   }
 
   private close(): void {
-    const { client } = this;
-    this.client = null;
+    const { socket } = this;
+    this.socket = null;
     this.stopDashboard();
     this.stopLog();
-    // Rejects when it interrupts an attempt to connect, which is all right.
-    Promise.resolve(client?.dispose()).catch(() => {});
-    this.change({ connection: 'connecting' });
+    socket?.close();
+    this.change({ connection: 'connecting', problem: null, retryAt: null });
+  }
+
+  private forgetPassingError(): void {
+    if (this.isErrorPassing && this.view.error !== null) this.change({ error: null });
   }
 
   private reopenIfRefused(): void {
@@ -162,7 +191,10 @@ export class SyncStore {
     this.openOrCloseSoon();
   }
 
-  private readonly refuse = (error: string): void => this.change({ connection: 'refused', error });
+  private readonly refuse = (error: string): void => {
+    this.isErrorPassing = false;
+    this.change({ connection: 'refused', error, problem: null, retryAt: null });
+  };
 
   private takeOverview(overview: Overview): void {
     const sync = overview.currentSync ?? overview.lastSync;
@@ -186,7 +218,7 @@ export class SyncStore {
   /** Follows a sync's log to its end, from behind the last line that is known. */
   private followLog(syncId: string): void {
     this.stopLog();
-    if (!this.client) return;
+    if (!this.socket) return;
     const store = this;
     const variables = {
       syncId,
@@ -194,7 +226,7 @@ export class SyncStore {
         return store.lastLine;
       },
     };
-    this.stopLog = keepSubscribed(this.client, SyncLogDocument, variables, {
+    this.stopLog = this.socket.keepSubscribed(SyncLogDocument, variables, {
       next: ({ syncLog }) => {
         if (syncLog.seq <= this.lastLine) return;
         this.lastLine = syncLog.seq;

@@ -1,9 +1,11 @@
+'use client';
+
 // The hook behind SyncDashboard: an organization's sync, live, for a design of your own.
 
 import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
 
-import { type GetToken, endpointOf } from './requests';
-import { SyncStore, type SyncView } from './syncStore';
+import type { GetToken } from './requests';
+import { NOTHING_YET, SyncStore, type SyncView } from './syncStore';
 
 export type { Connection } from './socket';
 export type { LogLine, Overview, Sync } from './syncStore';
@@ -28,18 +30,19 @@ export interface SyncState extends SyncView {
   clearLog: () => void;
 }
 
-/** Follows the organization's syncs, whoever starts them, while the component is mounted. */
+const getServerView = (): SyncView => NOTHING_YET;
+
+/** Follows the organization's syncs, wherever they were started, while the component is mounted. */
 export function useSync({ organizationId, apiBaseUrl, graphqlUrl, getToken }: SyncOptions): SyncState {
   const latestGetToken = useRef(getToken);
   useEffect(() => {
     latestGetToken.current = getToken; // a new function at each render must not mean a new connection
   });
-  const endpoint = endpointOf(apiBaseUrl, graphqlUrl);
   const store = useMemo(
-    () => new SyncStore(organizationId, endpoint, () => latestGetToken.current?.()),
-    [organizationId, endpoint],
+    () => new SyncStore(organizationId, apiBaseUrl, graphqlUrl, () => latestGetToken.current?.()),
+    [organizationId, apiBaseUrl, graphqlUrl],
   );
-  const view = useSyncExternalStore(store.subscribe, store.getView);
+  const view = useSyncExternalStore(store.subscribe, store.getView, getServerView);
   return {
     ...view,
     status: view.sync?.status ?? (view.overview ? 'IDLE' : null),

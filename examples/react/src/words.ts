@@ -1,6 +1,6 @@
 // How statuses, steps, levels, numbers and times are called on the page.
 
-import type { LogLevel, SyncState, SyncStep } from './gql/graphql';
+import type { LogLevel, SyncFragment, SyncState, SyncStep } from './gql/graphql';
 
 export const STATUS_TEXTS: Record<SyncState, string> = {
   IDLE: 'Idle',
@@ -31,6 +31,13 @@ export const LEVEL_TEXTS: Record<LogLevel, string> = {
   SUCCESS: 'Success',
   WARNING: 'Warning',
   ERROR: 'Error',
+};
+
+/** What a sync waits for. The server's own sentence has the seconds of the moment at which it was written. */
+export const WAIT_TEXTS: Record<NonNullable<SyncFragment['waitingFor']>, string> = {
+  RATE_LIMIT: "Waiting for Cliniko's rate limit",
+  CLINIKO_RETRY: 'Waiting to ask Cliniko again',
+  DATABASE: 'Waiting for the database of the server',
 };
 
 const NUMBERS = new Intl.NumberFormat('en');

@@ -38,6 +38,7 @@ const show = () =>
   );
 
 const button = (name: string) => screen.getByRole<HTMLButtonElement>('button', { name });
+const isDisabled = (name: string) => button(name).getAttribute('aria-disabled') === 'true';
 const stages = () =>
   within(screen.getByRole('list', { name: 'Steps' }))
     .getAllByRole('listitem')
@@ -53,12 +54,12 @@ test('before the first sync it says so, and a sync can be started and cancelled'
   await screen.findByText('Nothing has been synced yet.', undefined, PATIENCE);
   await screen.findByText('Live', undefined, PATIENCE);
   expect(screen.getByText('Idle')).toBeTruthy();
-  expect([button('Start sync').disabled, button('Cancel').disabled]).toEqual([false, true]);
+  expect([isDisabled('Start sync'), isDisabled('Cancel')]).toEqual([false, true]);
 
   server.answers['startSync'] = { sync: syncOf() };
   await userEvent.click(button('Start sync'));
   await screen.findByText('300 of 641 patients', undefined, PATIENCE);
-  await waitFor(() => expect([button('Start sync').disabled, button('Cancel').disabled]).toEqual([true, false]), PATIENCE);
+  await waitFor(() => expect([isDisabled('Start sync'), isDisabled('Cancel')]).toEqual([true, false]), PATIENCE);
   expect(stages()).toEqual(['done', 'done', 'done', 'running', ...Array<string>(4).fill('to come')]);
   expect(screen.getByRole('progressbar', { name: 'Patient sync' }).ariaValueNow).toBe('43');
 
@@ -70,7 +71,7 @@ test('before the first sync it says so, and a sync can be started and cancelled'
   await screen.findByText('Cancelled', undefined, PATIENCE);
   expect(screen.getByText('Start the sync again.', { exact: false })).toBeTruthy();
   expect(stages()[3]).toBe('ended');
-  await waitFor(() => expect(button('Start sync').disabled).toBe(false), PATIENCE);
+  await waitFor(() => expect(isDisabled('Start sync')).toBe(false), PATIENCE);
 });
 
 test('a completed sync has all steps done, its counts, and the figures of the clinic', async () => {
@@ -107,21 +108,73 @@ test('the log has the newest line first, is filtered by level, can be cleared, a
   expect(screen.getByText('No lines.')).toBeTruthy();
 });
 
-test('waiting for the rate limit is counted down, and a lost line is told', async () => {
-  const resumesAt = new Date(Date.now() + 3_600_000).toISOString();
-  server.show(overviewOf({ currentSync: syncOf({ resumesAt }) }));
+test.each([
+  ['RATE_LIMIT', "Waiting for Cliniko's rate limit"],
+  ['CLINIKO_RETRY', 'Waiting to ask Cliniko again'],
+  ['DATABASE', 'Waiting for the database of the server'],
+] as const)('a wait for %s has its own look and words, which do not stand still', async (waitingFor, text) => {
+  const resumesAt = new Date(Date.now() + 4_000).toISOString();
+  const currentStep = 'Waiting for Cliniko, resuming in 23 s';
+  server.show(overviewOf({ currentSync: syncOf({ waitingFor, resumesAt: waitingFor === 'DATABASE' ? null : resumesAt, currentStep }) }));
+  const { container } = show();
+  await screen.findByText(text, undefined, PATIENCE);
+  expect(screen.queryByText(/23 s/)).toBeNull();
+  expect(container.querySelector(`.routiq-progress[data-waiting=${waitingFor}] [data-running=false]`)).toBeTruthy();
+  if (waitingFor !== 'DATABASE') {
+    await screen.findByText(/resumes in \d s/, undefined, PATIENCE);
+    await screen.findByText(/resuming…/, undefined, PATIENCE);
+  }
+  server.show(overviewOf({ currentSync: syncOf({ version: 11 }) }));
+  await screen.findByText('300 of 641 patients', undefined, PATIENCE);
+  expect(container.querySelector('[data-waiting]')).toBeNull();
+});
+
+test('a lost connection is told, with what is known left in place', async () => {
+  server.show(overviewOf({ currentSync: syncOf() }));
   show();
-  await screen.findByText(/goes on in (59 min \d+ s|1 h 0 min)/, undefined, PATIENCE);
+  await screen.findByText('300 of 641 patients', undefined, PATIENCE);
   await server.kill();
-  await screen.findByText('Connection lost, trying again…', undefined, PATIENCE);
+  await screen.findByText('Connection to the server lost.', undefined, PATIENCE);
+  await screen.findByText(/Trying again…/, undefined, PATIENCE);
+  await screen.findByText(/Trying again… \(in \d s\)/, undefined, PATIENCE);
   expect(screen.getByText('300 of 641 patients')).toBeTruthy();
   await server.start();
   await screen.findByText('Live', undefined, PATIENCE);
+  expect(screen.queryByRole('alert')).toBeNull();
+});
+
+test.each([
+  [FIGURES, /The stored patients are unchanged, as of Dec 2\d, \d\d:\d\d\./],
+  [overviewOf().patientStats, /No patients are stored yet\./],
+])('a failure says what is still stored', async (patientStats, text) => {
+  const failure = { code: 'KEY_REFUSED', message: 'Cliniko refused the key.', whatToDo: 'Make a new one.' } as const;
+  server.show(overviewOf({ lastSync: completed({ status: 'FAILED', failure }), patientStats }));
+  show();
+  await screen.findByText(text, undefined, PATIENCE);
+});
+
+test('no button loses the focus by being pressed', async () => {
+  server.write(SYNC_ID, lineOf(SYNC_ID, 1));
+  server.show(overviewOf());
+  server.answers['dashboard'] = overviewOf();
+  server.answers['startSync'] = { sync: syncOf() };
+  server.answers['cancelSync'] = { sync: completed({ status: 'CANCELLED', version: 11 }) };
+  show();
+  await screen.findByText('Idle', undefined, PATIENCE);
+  for (const [name, shown] of [['Refresh', 'Idle'], ['Start sync', 'Line 1'], ['Clear log', 'No lines.'], ['Cancel', 'Cancelled']] as const) {
+    const pressed = button(name);
+    await waitFor(() => expect(isDisabled(name)).toBe(false), PATIENCE);
+    pressed.focus();
+    await userEvent.keyboard('[Enter]');
+    await screen.findByText(shown, undefined, PATIENCE);
+    expect(document.activeElement).toBe(pressed);
+    expect(pressed.isConnected && !pressed.disabled).toBe(true);
+  }
 });
 
 test('an organization without a connection is told how to get one', async () => {
   server.show(overviewOf({ syncAvailable: false }));
   show();
   await screen.findByText('routiq-gql connect', undefined, PATIENCE);
-  expect(button('Start sync').disabled).toBe(true);
+  expect(isDisabled('Start sync')).toBe(true);
 });

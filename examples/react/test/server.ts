@@ -29,6 +29,7 @@ export function syncOf(part: Partial<Sync> = {}): Sync {
     startedAt: '2024-12-22T14:30:22.123Z',
     completedAt: null,
     estimatedCompletion: null,
+    waitingFor: null,
     resumesAt: null,
     failure: null,
     version: 10,
@@ -123,6 +124,11 @@ export class TestServer {
   answers: Record<string, unknown> = {};
   /** Close new sockets with this code instead of serving them. */
   refusal: number | null = null;
+  readonly reason = 'This token is not accepted here.';
+  /** Let no websocket through, as a proxy that doesn't forward them. */
+  refusesSockets = false;
+  /** Answer as another program would that has the port. */
+  isAnotherProgram = false;
 
   private readonly dashboards = new Feed<Overview>();
   private readonly logs = new Map<string, Feed<LogLine>>();
@@ -152,6 +158,17 @@ export class TestServer {
     };
     this.http = createServer((asked, answer) => {
       const chunks: Buffer[] = [];
+      if (this.isAnotherProgram) {
+        answer.writeHead(200, { 'Content-Type': 'text/html' }).end('<h1>Another program</h1>');
+        return;
+      }
+      if (asked.method === 'GET') {
+        const isHealth = asked.url === '/healthz';
+        const body = isHealth ? { status: 'ok' } : { title: 'Bad Request', detail: 'There is no operation.' };
+        const status = isHealth ? 200 : asked.url === '/graphql' ? 400 : 404;
+        answer.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+        return;
+      }
       this.authorizations.push(asked.headers.authorization);
       asked.on('data', (chunk: Buffer) => chunks.push(chunk));
       asked.on('end', () => {
@@ -164,12 +181,13 @@ export class TestServer {
         );
       });
     });
-    this.sockets = new WebSocketServer({ server: this.http, path: '/graphql' });
+    const verifyClient = () => !this.refusesSockets && !this.isAnotherProgram;
+    this.sockets = new WebSocketServer({ server: this.http, path: '/graphql', verifyClient });
     this.sockets.on('connection', (socket) => {
       this.openSockets += 1;
       this.attempts += 1;
       socket.on('close', () => (this.openSockets -= 1));
-      if (this.refusal) socket.close(this.refusal, 'This token is none that is accepted here.');
+      if (this.refusal) socket.close(this.refusal, this.reason);
     });
     useServer(
       {

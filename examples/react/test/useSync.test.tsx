@@ -4,7 +4,7 @@ import { act, cleanup, renderHook, waitFor } from '@testing-library/react';
 import { StrictMode } from 'react';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { endpointOf, socketUrlOf } from '../src/requests';
+import { endpointOf, socketUrlOf } from '../src/address';
 import { type SyncOptions, useSync } from '../src/useSync';
 import { ORGANIZATION, TestServer, completed, lineOf, overviewOf, syncOf } from './server';
 
@@ -149,7 +149,7 @@ test('what goes wrong is told in words, and is forgotten with the next attempt t
 
   await server.kill();
   await act(() => result.current.start());
-  expect(result.current.error).toMatch(/^127\.0\.0\.1:\d+ can't be reached/);
+  expect(result.current.error).toMatch(/^http:\/\/127\.0\.0\.1:\d+ can't be reached\. Is the server running\?$/);
 
   await server.start();
   server.answers['startSync'] = { sync: syncOf() };
@@ -162,7 +162,7 @@ test('a refused connection is not tried again until a person does something', as
   server.show(overviewOf());
   const { result } = follow();
   await waitFor(() => expect(result.current.connection).toBe('refused'), PATIENCE);
-  expect(result.current.error).toMatch(/^This token is none that is accepted here\. Sign in again/);
+  expect(result.current.error).toMatch(/^This token is not accepted here\. Sign in again/);
   await act(() => result.current.cancel());
   expect(result.current.connection).toBe('refused');
   const attempts = server.attempts;
@@ -241,6 +241,101 @@ test('where no token can be fetched, that is said and not that the server is awa
   const { result } = follow({ getToken: () => Promise.reject(new Error('signed out')) });
   await act(() => result.current.refresh());
   expect(result.current.error).toBe('No token could be fetched from where you sign in.');
+});
+
+const sentence = (result: { current: ReturnType<typeof useSync> }) => result.current.problem;
+
+test('a server that was never reached is named, and found by itself once it has started', async () => {
+  server.show(overviewOf());
+  await server.kill();
+  const { result } = follow();
+  await waitFor(() => expect(result.current.connection).toBe('unreachable'), PATIENCE);
+  const address = new URL(server.apiBaseUrl).origin;
+  expect(sentence(result)).toBe(`${address} can't be reached. Is the server running?`);
+  await waitFor(() => expect(result.current.retryAt).not.toBeNull(), PATIENCE);
+
+  await server.start();
+  await waitFor(() => expect(result.current.status).toBe('IDLE'), PATIENCE);
+  expect(result.current).toMatchObject({ connection: 'live', problem: null, retryAt: null, error: null });
+});
+
+test('another program at the address, or a wrong path, is said to be no Routiq server', async () => {
+  server.isAnotherProgram = true;
+  const { result } = follow();
+  await waitFor(() => expect(result.current.connection).toBe('blocked'), PATIENCE);
+  const { origin } = new URL(server.apiBaseUrl);
+  expect(sentence(result)).toBe(`There is no Routiq server at ${origin}/graphql. Check apiBaseUrl and graphqlUrl.`);
+
+  server.isAnotherProgram = false;
+  const { result: elsewhere } = follow({ apiBaseUrl: `${origin}/other/api/v1` });
+  await waitFor(() => expect(sentence(elsewhere)).toMatch(`no Routiq server at ${origin}/other/graphql.`), PATIENCE);
+});
+
+test('where requests get through and websockets do not, the proxy is named as the place to change', async () => {
+  server.refusesSockets = true;
+  server.show(overviewOf());
+  const { result } = follow();
+  await waitFor(() => expect(sentence(result)).toMatch('A proxy in front of the server has to forward websockets.'), PATIENCE);
+  expect(result.current.connection).toBe('blocked');
+  server.refusesSockets = false;
+  await waitFor(() => expect(result.current).toMatchObject({ connection: 'live', problem: null, status: 'IDLE' }), PATIENCE);
+});
+
+test('a server that is full is quoted, and tried again', async () => {
+  server.refusal = 1013;
+  server.show(overviewOf());
+  const { result } = follow();
+  await waitFor(() => expect(result.current).toMatchObject({ connection: 'blocked', problem: server.reason }), PATIENCE);
+  server.refusal = null;
+  await waitFor(() => expect(result.current).toMatchObject({ connection: 'live', problem: null }), PATIENCE);
+});
+
+test.each([
+  ['localhost:8000/api/v1', 'apiBaseUrl is "localhost:8000/api/v1". It has to be an address such as'],
+  ['', 'apiBaseUrl is "". It has to be an address such as'],
+  [undefined as unknown as string, 'apiBaseUrl is undefined. It has to be an address such as'],
+])('the address %j is refused with a sentence, and nothing is tried', async (apiBaseUrl, problem) => {
+  const { result } = follow({ apiBaseUrl });
+  await waitFor(() => expect(result.current.connection).toBe('refused'), PATIENCE);
+  expect(result.current.error).toMatch(problem);
+  await act(() => result.current.start());
+  expect(result.current.error).toMatch(problem);
+});
+
+test('waits between attempts grow, and a refresh that works ends the one at hand', async () => {
+  server.show(overviewOf());
+  const { result } = follow();
+  await waitFor(() => expect(result.current.connection).toBe('live'), PATIENCE);
+  await server.kill();
+  const waits: number[] = [];
+  let last: number | null = null;
+  await waitFor(() => {
+    const { retryAt } = result.current;
+    if (retryAt !== null && retryAt !== last) waits.push(retryAt - Date.now());
+    last = retryAt;
+    expect(waits.length).toBeGreaterThanOrEqual(4);
+  }, { ...PATIENCE, interval: 20 });
+  expect(waits[3]!).toBeGreaterThan(2 * waits[0]!);
+  expect(result.current).toMatchObject({ connection: 'lost', problem: 'Connection to the server lost.' });
+  expect(result.current.error).toBeNull();
+
+  await act(() => result.current.refresh());
+  expect(result.current.error).toMatch("can't be reached");
+  await server.start();
+  server.answers['dashboard'] = overviewOf();
+  await act(() => result.current.refresh());
+  await waitFor(() => expect(result.current.connection).toBe('live'), PATIENCE);
+});
+
+test('what failed because the server was away is no longer said once it is back', async () => {
+  server.show(overviewOf());
+  const { result } = follow();
+  await waitFor(() => expect(result.current.connection).toBe('live'), PATIENCE);
+  await server.kill();
+  await act(() => result.current.start());
+  expect(result.current.error).toMatch("can't be reached");
+  await server.start();
+  await waitFor(() => expect(result.current).toMatchObject({ connection: 'live', problem: null, error: null }), PATIENCE);
 });
 
 test('another token function keeps the connection; another organization gets one of its own', async () => {

@@ -1,7 +1,8 @@
 /* eslint-disable */
-import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+// Written by graphql-codegen; see codegen.ts beside this folder.
+
 export type Maybe<T> = T | null;
-export type InputMaybe<T> = T | null | undefined;
+export type InputMaybe<T> = Maybe<T>;
 export type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 export type MakeOptional<T, K extends keyof T> = Omit<T, K> & { [SubKey in K]?: Maybe<T[SubKey]> };
 export type MakeMaybe<T, K extends keyof T> = Omit<T, K> & { [SubKey in K]: Maybe<T[SubKey]> };
@@ -119,16 +120,16 @@ export type WaitReason =
   /** Cliniko's limit of requests per minute is reached, or this server spaces its requests to stay below it. */
   | 'RATE_LIMIT';
 
-export type SyncFragment = { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null };
+export type SyncFragment = { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null };
 
-export type OverviewFragment = { __typename?: 'Dashboard', id: string, syncAvailable: boolean, currentSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, lastSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, patientStats: { __typename?: 'PatientStats', activePatients: number, patientsInCliniko: number, patientsWithRecent: number, patientsWithUpcoming: number, lastSyncTime?: string | null } };
+export type OverviewFragment = { __typename?: 'Dashboard', id: string, syncAvailable: boolean, currentSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, lastSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, patientStats: { __typename?: 'PatientStats', activePatients: number, patientsInCliniko: number, patientsWithRecent: number, patientsWithUpcoming: number, lastSyncTime?: string | null } };
 
 export type DashboardUpdatedSubscriptionVariables = Exact<{
   organizationId: Scalars['ID']['input'];
 }>;
 
 
-export type DashboardUpdatedSubscription = { __typename?: 'Subscription', dashboardUpdated: { __typename?: 'Dashboard', id: string, syncAvailable: boolean, currentSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, lastSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, patientStats: { __typename?: 'PatientStats', activePatients: number, patientsInCliniko: number, patientsWithRecent: number, patientsWithUpcoming: number, lastSyncTime?: string | null } } };
+export type DashboardUpdatedSubscription = { __typename?: 'Subscription', dashboardUpdated: { __typename?: 'Dashboard', id: string, syncAvailable: boolean, currentSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, lastSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, patientStats: { __typename?: 'PatientStats', activePatients: number, patientsInCliniko: number, patientsWithRecent: number, patientsWithUpcoming: number, lastSyncTime?: string | null } } };
 
 export type SyncLogSubscriptionVariables = Exact<{
   syncId: Scalars['ID']['input'];
@@ -143,135 +144,26 @@ export type DashboardNowQueryVariables = Exact<{
 }>;
 
 
-export type DashboardNowQuery = { __typename?: 'Query', dashboard: { __typename?: 'Dashboard', id: string, syncAvailable: boolean, currentSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, lastSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, patientStats: { __typename?: 'PatientStats', activePatients: number, patientsInCliniko: number, patientsWithRecent: number, patientsWithUpcoming: number, lastSyncTime?: string | null } } };
+export type DashboardNowQuery = { __typename?: 'Query', dashboard: { __typename?: 'Dashboard', id: string, syncAvailable: boolean, currentSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, lastSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, patientStats: { __typename?: 'PatientStats', activePatients: number, patientsInCliniko: number, patientsWithRecent: number, patientsWithUpcoming: number, lastSyncTime?: string | null } } };
 
 export type StartSyncMutationVariables = Exact<{
   organizationId: Scalars['ID']['input'];
 }>;
 
 
-export type StartSyncMutation = { __typename?: 'Mutation', startSync: { __typename?: 'StartSyncPayload', sync: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } } };
+export type StartSyncMutation = { __typename?: 'Mutation', startSync: { __typename?: 'StartSyncPayload', sync: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } } };
 
 export type CancelSyncMutationVariables = Exact<{
   syncId: Scalars['ID']['input'];
 }>;
 
 
-export type CancelSyncMutation = { __typename?: 'Mutation', cancelSync: { __typename?: 'CancelSyncPayload', sync: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } } };
+export type CancelSyncMutation = { __typename?: 'Mutation', cancelSync: { __typename?: 'CancelSyncPayload', sync: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } } };
 
-export class TypedDocumentString<TResult, TVariables>
-  extends String
-  implements DocumentTypeDecoration<TResult, TVariables>
-{
-  __apiType?: NonNullable<DocumentTypeDecoration<TResult, TVariables>['__apiType']>;
-  private value: string;
-  public __meta__?: Record<string, any> | undefined;
+/** The text of an operation, with the types of its result and its variables. */
+export type Operation<Data, Variables> = string & { readonly __types?: (variables: Variables) => Data };
 
-  constructor(value: string, __meta__?: Record<string, any> | undefined) {
-    super(value);
-    this.value = value;
-    this.__meta__ = __meta__;
-  }
-
-  override toString(): string & DocumentTypeDecoration<TResult, TVariables> {
-    return this.value;
-  }
-}
-export const SyncFragmentDoc = new TypedDocumentString(`
-    fragment Sync on SyncStatus {
-  id
-  syncId
-  status
-  step
-  progressPercentage
-  currentStep
-  currentStepNumber
-  patientsFound
-  appointmentsFound
-  activePatientsIdentified
-  activePatientsStored
-  startedAt
-  completedAt
-  estimatedCompletion
-  resumesAt
-  failure {
-    code
-    message
-    whatToDo
-  }
-  version
-}
-    `, {"fragmentName":"Sync"}) as unknown as TypedDocumentString<SyncFragment, unknown>;
-export const OverviewFragmentDoc = new TypedDocumentString(`
-    fragment Overview on Dashboard {
-  id
-  syncAvailable
-  currentSync {
-    ...Sync
-  }
-  lastSync {
-    ...Sync
-  }
-  patientStats {
-    activePatients
-    patientsInCliniko
-    patientsWithRecent
-    patientsWithUpcoming
-    lastSyncTime
-  }
-}
-    fragment Sync on SyncStatus {
-  id
-  syncId
-  status
-  step
-  progressPercentage
-  currentStep
-  currentStepNumber
-  patientsFound
-  appointmentsFound
-  activePatientsIdentified
-  activePatientsStored
-  startedAt
-  completedAt
-  estimatedCompletion
-  resumesAt
-  failure {
-    code
-    message
-    whatToDo
-  }
-  version
-}`, {"fragmentName":"Overview"}) as unknown as TypedDocumentString<OverviewFragment, unknown>;
-export const DashboardUpdatedDocument = new TypedDocumentString(`
-    subscription DashboardUpdated($organizationId: ID!) {
-  dashboardUpdated(organizationId: $organizationId) {
-    ...Overview
-  }
-}
-    fragment Sync on SyncStatus {
-  id
-  syncId
-  status
-  step
-  progressPercentage
-  currentStep
-  currentStepNumber
-  patientsFound
-  appointmentsFound
-  activePatientsIdentified
-  activePatientsStored
-  startedAt
-  completedAt
-  estimatedCompletion
-  resumesAt
-  failure {
-    code
-    message
-    whatToDo
-  }
-  version
-}
+export const DashboardUpdatedDocument = `
 fragment Overview on Dashboard {
   id
   syncAvailable
@@ -288,9 +180,42 @@ fragment Overview on Dashboard {
     patientsWithUpcoming
     lastSyncTime
   }
-}`) as unknown as TypedDocumentString<DashboardUpdatedSubscription, DashboardUpdatedSubscriptionVariables>;
-export const SyncLogDocument = new TypedDocumentString(`
-    subscription SyncLog($syncId: ID!, $after: Int!) {
+}
+
+fragment Sync on SyncStatus {
+  id
+  syncId
+  status
+  step
+  progressPercentage
+  currentStep
+  currentStepNumber
+  patientsFound
+  appointmentsFound
+  activePatientsIdentified
+  activePatientsStored
+  startedAt
+  completedAt
+  estimatedCompletion
+  waitingFor
+  resumesAt
+  failure {
+    code
+    message
+    whatToDo
+  }
+  version
+}
+
+subscription DashboardUpdated($organizationId: ID!) {
+  dashboardUpdated(organizationId: $organizationId) {
+    ...Overview
+  }
+}
+` as Operation<DashboardUpdatedSubscription, DashboardUpdatedSubscriptionVariables>;
+
+export const SyncLogDocument = `
+subscription SyncLog($syncId: ID!, $after: Int!) {
   syncLog(syncId: $syncId, after: $after) {
     id
     seq
@@ -300,36 +225,9 @@ export const SyncLogDocument = new TypedDocumentString(`
     message
   }
 }
-    `) as unknown as TypedDocumentString<SyncLogSubscription, SyncLogSubscriptionVariables>;
-export const DashboardNowDocument = new TypedDocumentString(`
-    query DashboardNow($organizationId: ID!) {
-  dashboard(organizationId: $organizationId) {
-    ...Overview
-  }
-}
-    fragment Sync on SyncStatus {
-  id
-  syncId
-  status
-  step
-  progressPercentage
-  currentStep
-  currentStepNumber
-  patientsFound
-  appointmentsFound
-  activePatientsIdentified
-  activePatientsStored
-  startedAt
-  completedAt
-  estimatedCompletion
-  resumesAt
-  failure {
-    code
-    message
-    whatToDo
-  }
-  version
-}
+` as Operation<SyncLogSubscription, SyncLogSubscriptionVariables>;
+
+export const DashboardNowDocument = `
 fragment Overview on Dashboard {
   id
   syncAvailable
@@ -346,16 +244,77 @@ fragment Overview on Dashboard {
     patientsWithUpcoming
     lastSyncTime
   }
-}`) as unknown as TypedDocumentString<DashboardNowQuery, DashboardNowQueryVariables>;
-export const StartSyncDocument = new TypedDocumentString(`
-    mutation StartSync($organizationId: ID!) {
+}
+
+fragment Sync on SyncStatus {
+  id
+  syncId
+  status
+  step
+  progressPercentage
+  currentStep
+  currentStepNumber
+  patientsFound
+  appointmentsFound
+  activePatientsIdentified
+  activePatientsStored
+  startedAt
+  completedAt
+  estimatedCompletion
+  waitingFor
+  resumesAt
+  failure {
+    code
+    message
+    whatToDo
+  }
+  version
+}
+
+query DashboardNow($organizationId: ID!) {
+  dashboard(organizationId: $organizationId) {
+    ...Overview
+  }
+}
+` as Operation<DashboardNowQuery, DashboardNowQueryVariables>;
+
+export const StartSyncDocument = `
+fragment Sync on SyncStatus {
+  id
+  syncId
+  status
+  step
+  progressPercentage
+  currentStep
+  currentStepNumber
+  patientsFound
+  appointmentsFound
+  activePatientsIdentified
+  activePatientsStored
+  startedAt
+  completedAt
+  estimatedCompletion
+  waitingFor
+  resumesAt
+  failure {
+    code
+    message
+    whatToDo
+  }
+  version
+}
+
+mutation StartSync($organizationId: ID!) {
   startSync(organizationId: $organizationId) {
     sync {
       ...Sync
     }
   }
 }
-    fragment Sync on SyncStatus {
+` as Operation<StartSyncMutation, StartSyncMutationVariables>;
+
+export const CancelSyncDocument = `
+fragment Sync on SyncStatus {
   id
   syncId
   status
@@ -370,6 +329,7 @@ export const StartSyncDocument = new TypedDocumentString(`
   startedAt
   completedAt
   estimatedCompletion
+  waitingFor
   resumesAt
   failure {
     code
@@ -377,35 +337,13 @@ export const StartSyncDocument = new TypedDocumentString(`
     whatToDo
   }
   version
-}`) as unknown as TypedDocumentString<StartSyncMutation, StartSyncMutationVariables>;
-export const CancelSyncDocument = new TypedDocumentString(`
-    mutation CancelSync($syncId: ID!) {
+}
+
+mutation CancelSync($syncId: ID!) {
   cancelSync(syncId: $syncId) {
     sync {
       ...Sync
     }
   }
 }
-    fragment Sync on SyncStatus {
-  id
-  syncId
-  status
-  step
-  progressPercentage
-  currentStep
-  currentStepNumber
-  patientsFound
-  appointmentsFound
-  activePatientsIdentified
-  activePatientsStored
-  startedAt
-  completedAt
-  estimatedCompletion
-  resumesAt
-  failure {
-    code
-    message
-    whatToDo
-  }
-  version
-}`) as unknown as TypedDocumentString<CancelSyncMutation, CancelSyncMutationVariables>;
+` as Operation<CancelSyncMutation, CancelSyncMutationVariables>;

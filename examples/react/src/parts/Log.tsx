@@ -5,6 +5,7 @@ import { useState } from 'react';
 import type { LogLevel } from '../gql/graphql';
 import type { LogLine } from '../useSync';
 import { LEVEL_TEXTS, STEP_TEXTS, time } from '../words';
+import { Button } from './Button';
 
 export function Log({ lines, onClear }: { lines: readonly LogLine[]; onClear: () => void }) {
   const [level, setLevel] = useState<LogLevel | 'ALL'>('ALL');
@@ -24,9 +25,9 @@ export function Log({ lines, onClear }: { lines: readonly LogLine[]; onClear: ()
             ))}
           </select>
         </label>
-        <button type="button" onClick={onClear} disabled={lines.length === 0}>
+        <Button isDisabled={lines.length === 0} onPress={onClear}>
           Clear log
-        </button>
+        </Button>
       </div>
       <div className="routiq-lines" role="log" aria-label="Log lines" tabIndex={0}>
         <ol>

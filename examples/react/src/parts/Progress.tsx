@@ -1,21 +1,23 @@
-// The bar, the step in words, and the times: so far, left, and until Cliniko's rate limit lets the sync go on.
+// The bar, the step in words, and the times: so far, left, and until a wait is over.
 
 import type { Sync } from '../useSync';
-import { duration } from '../words';
+import { WAIT_TEXTS, duration } from '../words';
 
 interface Props {
   sync: Sync | null;
-  /** Whether the server has answered yet. */
-  isKnown: boolean;
+  /** What to say while there is no sync. */
+  emptyText: string;
   now: number;
   titleId: string;
 }
 
-export function Progress({ sync, isKnown, now, titleId }: Props) {
+export function Progress({ sync, emptyText, now, titleId }: Props) {
   const percentage = sync?.progressPercentage ?? 0;
-  const text = sync?.currentStep ?? (isKnown ? 'Nothing has been synced yet.' : 'Asking the server…');
+  const isRunning = sync !== null && !sync.completedAt;
+  const waitingFor = isRunning ? (sync.waitingFor ?? null) : null;
+  const text = waitingFor ? WAIT_TEXTS[waitingFor] : (sync?.currentStep ?? emptyText);
   return (
-    <div className="routiq-progress" data-status={sync?.status ?? 'IDLE'}>
+    <div className="routiq-progress" data-status={sync?.status ?? 'IDLE'} data-waiting={waitingFor ?? undefined}>
       <div
         className="routiq-bar"
         role="progressbar"
@@ -25,7 +27,7 @@ export function Progress({ sync, isKnown, now, titleId }: Props) {
         aria-valuenow={percentage}
         aria-valuetext={`${percentage} %, ${text}`}
       >
-        <div style={{ width: `${percentage}%` }} data-running={sync !== null && !sync.completedAt} />
+        <div style={{ width: `${percentage}%` }} data-running={isRunning && !waitingFor} />
       </div>
       <p className="routiq-step-text">
         <span aria-live="polite">{text}</span>
@@ -40,7 +42,12 @@ function timesOf(sync: Sync, now: number): string[] {
   const started = Date.parse(sync.startedAt);
   if (sync.completedAt) return [`Took ${duration(Date.parse(sync.completedAt) - started)}`];
   const times = [`${duration(now - started)} so far`];
-  if (sync.resumesAt) times.push(`goes on in ${duration(Date.parse(sync.resumesAt) - now)}`);
+  if (sync.resumesAt) times.push(resumesText(Date.parse(sync.resumesAt) - now));
   else if (sync.estimatedCompletion) times.push(`about ${duration(Date.parse(sync.estimatedCompletion) - now)} left`);
   return times;
+}
+
+/** The sync resumes a little after the moment that was announced; no countdown stays at 0. */
+function resumesText(left: number): string {
+  return left < 1000 ? 'resuming…' : `resumes in ${duration(left)}`;
 }
