@@ -53,10 +53,12 @@ def test_tests_are_marked_by_what_they_use(request: pytest.FixtureRequest):
 
 def test_packages_of_npm_are_installed_for_tests_of_apps_only():
     """`make test` needs no npm: what installs packages is in the folders of `make test-apps`, or asks for `npm`."""
-    allowed = {ROOT / "tests" / name for name in ("conftest.py", "node_projects.py", "test_suite.py")}
+    shared = {ROOT / "tests" / name for name in ("conftest.py", "node_projects.py", "client_apps.py", "test_suite.py")}
+    installing = re.compile(r"import .*\binstalled\b|node_projects\.installed|\b(?:app_with_component|copied_app)\(")
     for file in (ROOT / "tests").rglob("*.py"):
-        if file not in allowed and file.relative_to(ROOT / "tests").parts[0] not in kinds.APP_FOLDERS:
-            assert not re.search(r"import .*\binstalled\b|node_projects\.installed", file.read_text()), file
+        if file not in shared and file.relative_to(ROOT / "tests").parts[0] not in kinds.APP_FOLDERS:
+            text = file.read_text()
+            assert not installing.search(text) or "npm: object" in text, file
 
 
 def test_a_process_that_no_marker_announces_is_refused(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):

@@ -3,12 +3,9 @@
 import json
 import re
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -20,6 +17,7 @@ from tests.api.auth.issuing import issuing, jwt_settings
 from tests.api.serving import ORGANIZATION, until
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage, Serve
 from tests.browser.serving import Served, serving
+from tests.browser.sites import site
 from tests.client_apps import APPS, copied_app
 from tests.node_projects import INSTALL_SECONDS, run, tool
 
@@ -30,13 +28,8 @@ SOME_PATIENTS = re.compile(r"^[1-9]\d* of [1-9]\d* patients are active\.$")
 NO_PATIENTS = "0 of 0 patients are active."
 
 
-class _QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture(scope="module", params=APPS.values())
-def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, npm: object) -> Path:
     """An app's built page, once the compiler has accepted the app."""
     folder = copied_app(request.param, tmp_path_factory.mktemp("app"))
     run(tool(folder, "tsc"), "--noEmit", folder=folder)
@@ -48,12 +41,8 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def _hosted(built: Path, folder: Path) -> Iterator[str]:
     """The origin of a copy of the page in ``folder``."""
     shutil.copytree(built, folder)
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietHandler, directory=str(folder))) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://localhost:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with site(folder) as port:
+        yield f"http://localhost:{port}"
 
 
 def _point_at(served: Served, folder: Path) -> None:

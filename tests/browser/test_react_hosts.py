@@ -41,7 +41,7 @@ class App:
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+def app(tmp_path_factory: pytest.TempPathFactory, npm: object) -> Iterator[App]:
     """The app as a developer sees it, with React's warnings, and with the page that a server has rendered."""
     folder = app_with_component(tmp_path_factory.mktemp("host") / "app")
     vite = tool(folder, "vite")
