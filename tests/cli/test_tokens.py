@@ -24,7 +24,7 @@ def _token(out: str) -> tuple[str, str]:
 def test_tokens_are_made_listed_and_revoked(command: Command, folder: Path, monkeypatch):
     """A token is shown once, its id in lists; what is wrong is said in one sentence."""
     monkeypatch.setenv("ROUTIQ_TOKENS_FILE", "tokens")
-    assert command("tokens", "list").out == "There is no token. Make one: routiq-gql tokens add ORG\n"
+    assert command("tokens", "list").out == "There is no token. Create one: routiq-gql tokens add ORG\n"
     token, token_id = _token(command("tokens", "add", ORGANIZATION, "--role", "org:admin", "--role", "syncs:start").out)
     _, other_id = _token(command("tokens", "add", ORGANIZATION).out)
     listed = command("tokens", "list").out
@@ -88,7 +88,7 @@ def test_a_server_for_others_asks_who_is_there(command: Command, folder: Path, m
     shown = command("audit", ORGANIZATION, "--since", "1h").out.splitlines()
     assert [line.split("\t")[1] for line in shown] == ["action", "revoke_token", "start", "add_token"]
     assert all(token_id in line for line in (shown[1], shown[3]))
-    assert command("audit", "org_other").out == "Nothing has been noted.\n"
+    assert command("audit", "org_other").out == "The audit log has no such entries.\n"
 
 
 def test_a_token_is_revoked_whatever_the_database_does(command: Command, folder: Path, monkeypatch):
@@ -105,7 +105,7 @@ def test_a_token_is_revoked_whatever_the_database_does(command: Command, folder:
         assert (revoked.code, revoked.out) == (0, f"Token {token_id} of {ORGANIZATION} is revoked.\n")
         assert token_id not in command("tokens", "list").out
         for result in (added, revoked):
-            assert result.err.startswith("The audit log does not have this: ")
+            assert result.err.startswith("The audit log has no entry of this: ")
             assert result.err.count("\n") == 1
             assert "secret" not in result.err
 
