@@ -90,8 +90,8 @@ class ConnectionTable:
         if len(self) >= self.most:
             victim = self._waiting_longest(now)
             self._full.warn(
-                reason=f"{self.most} connections are open. A waiting one is closed for each new one, or the new one is "
-                "refused. The limit is ROUTIQ_MAX_CONNECTIONS and `ulimit -n`."
+                reason=f"{self.most} connections are open, the maximum. For each new one an idle one is closed, or "
+                f"the new one is refused. ROUTIQ_MAX_CONNECTIONS and `ulimit -n` set the limit."
             )
             if victim is None:
                 return False
@@ -168,7 +168,7 @@ class ConnectionTable:
                 connection.closing_since = now
             for since in (connection.blocked_since, connection.closing_since):
                 if since is not None and now - since > self._stall_seconds:
-                    self._stalled.warn(reason=f"A peer read nothing of its answer for {self._stall_seconds} s.")
+                    self._stalled.warn(reason=f"A peer has read nothing of its response for {self._stall_seconds} s.")
                     self.remove(connection.transport)
                     abort(connection.transport)
                     break

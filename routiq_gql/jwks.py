@@ -88,7 +88,7 @@ class KeySet:
         elif self._is_older_than(self._fetched_at, REFRESH_SECONDS):
             self._refresh_meanwhile()
         if self._are_unconfirmed:
-            raise IssuerAway("Whether this token is good can't be told at the moment. Try again soon.")
+            raise IssuerAway("Tokens can't be checked at the moment. Try again soon.")
         return self._keys.get((key_id, algorithm))
 
     async def close(self) -> None:

@@ -41,39 +41,39 @@ SYNC_DURATION = Histogram(
 )
 SYNCS_RUNNING = Gauge("routiq_syncs_running", "Syncs that this process runs now.", registry=REGISTRY)
 CLINIKO_REQUESTS = Counter(
-    "routiq_cliniko_requests", "Requests sent to Cliniko, by how they went.", ["outcome"], registry=REGISTRY
+    "routiq_cliniko_requests", "Requests sent to Cliniko, by result.", ["outcome"], registry=REGISTRY
 )
 RATE_LIMIT_WAIT = Counter(
     "routiq_cliniko_rate_limit_wait_seconds",
-    "Time that syncs were made to wait for Cliniko's rate limit.",
+    "Time that syncs waited for Cliniko's rate limit.",
     registry=REGISTRY,
 )
 SUBSCRIBERS = Gauge("routiq_subscribers", "Open subscriptions to syncs and organizations.", registry=REGISTRY)
 FRAMES_SENT = Counter(
     "routiq_frames_sent",
-    "Messages sent on connections that stay open, signs of life included, by transport.",
+    "Messages sent on long-lived connections, including heartbeats, by transport.",
     ["transport"],
     registry=REGISTRY,
 )
 PEERS_DROPPED = Counter(
     "routiq_peers_dropped",
-    "Connections given up because the other side had stopped reading, by transport.",
+    "Connections aborted because the peer had stopped reading, by transport.",
     ["transport"],
     registry=REGISTRY,
 )
 QUEUE_DEPTH = Gauge("routiq_queue_depth", "Syncs that wait for a worker, over all processes.", registry=REGISTRY)
 QUEUE_AGE = Gauge(
     "routiq_queue_age_seconds",
-    "How long the sync that has waited longest for a worker has been waiting.",
+    "Age of the oldest sync that waits for a worker.",
     registry=REGISTRY,
 )
-WORKERS_ALIVE = Gauge("routiq_workers_alive", "Processes alive that run syncs.", registry=REGISTRY)
+WORKERS_ALIVE = Gauge("routiq_workers_alive", "Live processes that run syncs.", registry=REGISTRY)
 RESCUES = Counter(
     "routiq_rescues", "Syncs that this process took from a silent worker or found without one.", registry=REGISTRY
 )
 FLUSH_LAG = Histogram(
     "routiq_flush_lag_seconds",
-    "Time from a change of a sync to the moment at which other processes are told, with PostgreSQL.",
+    "Time from a change of a sync to its notification of other processes, with PostgreSQL.",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2.5, 5, 10),
     registry=REGISTRY,
 )

@@ -65,7 +65,7 @@ def most_connections(wished: int = 0) -> int:
         sentence = (
             f"ROUTIQ_MAX_CONNECTIONS is {wished}, but the limit of open files allows {possible}. Raise `ulimit -n`."
         )
-        log.warning("fewer_connections_than_wished", reason=sentence)
+        log.warning("max_connections_lowered", reason=sentence)
     return min(possible, wished or MOST_CONNECTIONS)
 
 

@@ -30,19 +30,19 @@ def check_only_owner_writes(path: Path, found: os.stat_result, name: str) -> Non
         return
     if found.st_uid not in {0, os.geteuid()}:
         raise SettingsError(
-            f"The {name} {path} belongs to another user (number {found.st_uid}). Run this as that user, or check what "
-            "the file says and make it yours: chown."
+            f"The {name} {path} belongs to another user (uid {found.st_uid}). Run this as that user, or check its "
+            f"content and change its owner with chown."
         )
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise SettingsError(
-            f"Others may write the {name} {path} (mode {stat.S_IMODE(found.st_mode):o}). Check what it says, then run: "
-            f"chmod 600 {path}"
+            f"Other users may write the {name} {path} (mode {stat.S_IMODE(found.st_mode):o}). Check its content, "
+            f"then run: chmod 600 {path}"
         )
     folder = path.absolute().parent
     mode = folder.stat().st_mode
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
         raise SettingsError(
-            f"Everyone may put another {name} in the place of {path}: its folder has mode {stat.S_IMODE(mode):o}. "
+            f"Every user may replace the {name} {path}: its folder has mode {stat.S_IMODE(mode):o}. "
             f"Run: chmod o-w {folder}"
         )
 

@@ -129,15 +129,15 @@ def _read(value: str, variable: str) -> Proxy:
     # A path means nothing to a proxy. It is behind the host, never within a login.
     (host, slash, _), (port, another, _) = match["host"].partition("/"), (match["port"] or "").partition("/")
     if not separator and (slash or another or value.lower() in DEFAULT_PORTS):
-        raise unusable(f"it is no address of a proxy. {_LIKE}")
+        raise unusable(f"it is not the address of a proxy. {_LIKE}")
     if not host:
-        raise unusable(f"it names no host. {_LIKE}")
+        raise unusable(f"it has no host. {_LIKE}")
     if port and not (re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65_535):
         hint = ". In a user name or password @ is written as %40, : as %3A and / as %2F" if match["login"] else ""
         raise unusable(f"its port must be a number from 1 to 65535{hint}")
     name = _ascii_host(host)
     if name is None:
-        raise unusable(f"it names no host that can exist. {_LIKE}")
+        raise unusable(f"its host name is not valid. {_LIKE}")
     if scheme.startswith("socks") and find_spec("socksio") is None:
         raise UnusableVariable(
             f"{variable} names a SOCKS proxy, for which a package is missing. Install it (pip install 'httpx[socks]'), "

@@ -38,7 +38,7 @@ BAD_REQUEST = plain_answer("400 Bad Request", "BAD_REQUEST", "The server can't p
 TOO_SLOW = plain_answer(
     "408 Request Timeout",
     "REQUEST_TIMEOUT",
-    "The request did not arrive completely in time. Send it again.",
+    "The request did not arrive in time. Send it again.",
     READABLE_BY_PAGES,
 )
 NO_ROOM = plain_answer(

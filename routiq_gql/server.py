@@ -91,8 +91,8 @@ def listen(host: str, port: int, *, only_loopback: bool) -> Listener:
     for _, address in addresses:
         if only_loopback and not ipaddress.ip_address(address.partition("%")[0]).is_loopback:
             raise SettingsError(
-                f"With ROUTIQ_AUTH=off the server listens on this machine only, and {host!r} can be reached from "
-                "elsewhere. Use `--host 127.0.0.1`, or set ROUTIQ_AUTH to token or jwt."
+                f"With ROUTIQ_AUTH=off the server listens on loopback only, and {host!r} can be reached from other "
+                f"machines. Use `--host 127.0.0.1`, or set ROUTIQ_AUTH to token or jwt."
             )
     sockets: list[socket.socket] = []
     try:
@@ -132,7 +132,7 @@ def _why_not(error: OSError, host: str, port: int) -> str:
         return f"Port {port} on {host} is in use. Choose another one, for example `--port {_free_port()}`."
     if error.errno == errno.EACCES:
         return f"This user may not listen on port {port}. Choose one above 1023, for example `--port 8000`."
-    return f"{host!r} is no address of this machine. Use `--host 127.0.0.1`."
+    return f"{host!r} is not an address of this machine. Use `--host 127.0.0.1`."
 
 
 def _free_port() -> int:

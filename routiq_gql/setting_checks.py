@@ -64,7 +64,7 @@ def _check_database(value: str) -> str:
     except ArgumentError:
         raise ValueError("is not a URL; in a password, write characters such as @ and / as %40 and %2F") from None
     if url.database in {None, "", ":memory:"}:
-        raise ValueError("must name a database that is kept; one in memory is gone with the process that made it")
+        raise ValueError("must name a database file; a database in memory is lost when its process ends")
     return value
 
 

@@ -39,43 +39,42 @@ class Settings(BaseSettings):
     database_url: DatabaseUrl = Field(
         "sqlite+aiosqlite:///./routiq.db",
         repr=False,
-        description="Where everything is stored, as an SQLAlchemy URL. A relative path starts in the current folder. "
+        description="The database, as an SQLAlchemy URL. A relative path starts in the current folder. "
         "PostgreSQL is `postgresql+psycopg://user:password@host/database`.",
     )
     encryption_keys: str = Field(
         "",
         repr=False,
         description="Keys that encrypt Cliniko API keys at rest: `id:base64` pairs of 32 bytes, separated by commas, "
-        "the first one encrypts. Empty: a key file (mode 0600) is made beside the SQLite database. "
-        "Needed with PostgreSQL, the same for all processes.",
+        "the first one encrypts. Empty: a key file (mode 0600) is created beside the SQLite database. Required with "
+        "PostgreSQL, the same for all processes.",
     )
     contact_email: EmailAddress = Field(
         "",
-        description="An address at which Cliniko can reach you; it is part of the User-Agent. "
-        "Needed for a real Cliniko account.",
+        description="An e-mail address at which Cliniko can reach you, sent in the User-Agent. Required for a real "
+        "Cliniko account.",
     )
     cliniko_base_url: ClinikoUrl = Field(
         "",
-        description="Where Cliniko's API is, for all keys; for an emulator. Empty: the ending of each key tells.",
+        description="Base URL of Cliniko's API for all keys; for an emulator. Empty: derived from the ending of each "
+        "key.",
     )
     cliniko_requests_per_minute: int = Field(
         180,
         ge=0,
         le=200,
-        description="Requests a minute for each API key (Cliniko allows 200 per user). "
-        "0 does not pace at all and works for loopback addresses only.",
+        description="Requests a minute for each API key (Cliniko allows 200 per user). 0 turns pacing off, for "
+        "loopback addresses only.",
     )
-    cliniko_max_attempts: int = Field(
-        6, ge=1, le=20, description="How often one request is tried before the sync fails."
-    )
+    cliniko_max_attempts: int = Field(6, ge=1, le=20, description="Attempts for each request before the sync fails.")
     cliniko_retry_seconds: float = Field(
         2,
         gt=0,
         le=60,
-        description="About the first wait before a failed request is tried again; each later one doubles.",
+        description="Approximate first wait in seconds before a failed request is retried; each later wait doubles.",
     )
     cliniko_read_timeout_seconds: float = Field(
-        40, gt=0, le=300, description="How long one answer of Cliniko may take, in seconds."
+        40, gt=0, le=300, description="Timeout in seconds for one answer of Cliniko."
     )
     recent_days: int = Field(30, ge=1, le=366, description="An appointment this many days back makes a patient active.")
     upcoming_days: int = Field(
@@ -92,7 +91,7 @@ class Settings(BaseSettings):
     keep_log_days: int = Field(30, ge=1, le=36_500, description="Days for which the log of an ended sync is kept.")
     keep_history_days: int = Field(400, ge=1, le=36_500, description="Days for which an ended sync is kept.")
     shutdown_grace_seconds: float = Field(
-        5, ge=0, le=300, description="Seconds that a stopping server gives open streams and running syncs."
+        5, ge=0, le=300, description="Seconds that a stopping server waits for open streams and running syncs."
     )
     heartbeat_seconds: float = Field(
         15,
@@ -102,13 +101,16 @@ class Settings(BaseSettings):
         "clients notice a lost connection.",
     )
     reread_seconds: float = Field(
-        5, gt=0, le=60, description="Seconds after which a watcher reads the database again, whatever it was told."
+        5,
+        gt=0,
+        le=60,
+        description="Seconds after which a watcher reads the database again, even without a notification.",
     )
     send_timeout: float = Field(
         30,
         gt=0,
         le=300,
-        description="Seconds after which a client that takes nothing more of its subscription or stream is dropped.",
+        description="Seconds after which a client that has stopped reading its subscription or stream is disconnected.",
     )
     max_subscriptions: int = Field(
         1000,
@@ -121,10 +123,10 @@ class Settings(BaseSettings):
         ge=0,
         le=100_000,
         description="Open websockets for each organization, at least `ROUTIQ_MAX_SUBSCRIPTIONS`; beyond them, new ones "
-        "are closed. 0: as many as that.",
+        "are closed. 0: the same number.",
     )
     request_timeout: float = Field(
-        15, gt=0, le=300, description="Seconds within which a request has to arrive completely, from its first byte on."
+        15, gt=0, le=300, description="Seconds within which a request must arrive completely, from its first byte."
     )
     max_connections: int = Field(
         0,
@@ -137,15 +139,15 @@ class Settings(BaseSettings):
         32,
         ge=1,
         le=10_000,
-        description="Queries, mutations and REST requests of one organization that are executed at the same time; "
-        "others wait for up to a second, then are refused.",
+        description="Queries, mutations and REST requests of one organization that run at the same time; further "
+        "ones wait for up to a second, then are refused.",
     )
     max_operation_cost: int = Field(
         1100,
         ge=1,
         le=1_000_000,
-        description="What one GraphQL operation may cost: the sum, over its fields with a `limit`, of that limit times "
-        "the limits of the fields around it.",
+        description="Maximum cost of one GraphQL operation: the sum, over its fields with a `limit`, of that limit "
+        "times the limits of its parent fields.",
     )
     operation_timeout: float = Field(
         10,
@@ -157,48 +159,46 @@ class Settings(BaseSettings):
     graphiql: bool = Field(True, description="Show GraphiQL to browsers that open `/graphql`.")
     introspection: bool = Field(
         True,
-        description="Let GraphQL clients ask for the schema, and suggest names in errors. GraphiQL and code generators "
-        "that ask a server need it.",
+        description="Allow introspection, and suggest names in errors. GraphiQL and code generators that read the "
+        "schema from a server need it.",
     )
     auth: Literal["off", "token", "jwt"] = Field(
         "off",
-        description="Who may ask. `off`: everyone on this machine; the server then listens on loopback only. "
-        "`token`: whoever has one of the tokens in `ROUTIQ_TOKENS_FILE`. `jwt`: whoever `ROUTIQ_JWT_ISSUER` has signed "
-        "in, such as Clerk.",
+        description="Authentication. `off`: every user of this machine has access; the server then listens on "
+        "loopback only. `token`: static tokens from `ROUTIQ_TOKENS_FILE`. `jwt`: tokens signed by "
+        "`ROUTIQ_JWT_ISSUER`, such as Clerk.",
     )
     tokens_file: str = Field(
         "",
-        description="With `token`: the file in which `routiq-gql tokens` keeps who may ask. It holds no token, only "
-        "what each is recognized by.",
+        description="With `token`: the file of `routiq-gql tokens`. It holds hashes of tokens, never the tokens.",
     )
     jwt_issuer: IssuerUrl = Field(
-        "", description="With `jwt`: who makes the tokens, exactly as they say in `iss`; an https address."
+        "", description="With `jwt`: the issuer, exactly as in the tokens' `iss`; an https URL."
     )
     jwt_jwks_url: IssuerUrl = Field(
-        "", description="Where the issuer's public keys are. Empty: `/.well-known/jwks.json` under the issuer."
+        "", description="URL of the issuer's public keys (JWKS). Empty: `/.well-known/jwks.json` under the issuer."
     )
-    jwt_audience: str = Field("", description="What tokens must name in `aud`. Empty: that is not looked at.")
+    jwt_audience: str = Field("", description="The required `aud` of tokens. Empty: not checked.")
     jwt_authorized_parties: NameList = Field(
         (),
-        description="Origins of the pages for which tokens are made, such as `https://app.example.com`; a token that "
-        "names another one in `azp` is refused. Empty: that is not looked at.",
+        description="Accepted values of `azp`, the origins of the pages that request tokens, such as "
+        "`https://app.example.com`. Empty: not checked.",
     )
     max_token_lifetime: int = Field(
         24 * 3600,
         ge=60,
         le=10 * 366 * 86_400,
-        description="With `jwt`: seconds for which a token may be good at most; one that its issuer made for longer is "
-        "refused.",
+        description="With `jwt`: maximum lifetime of a token in seconds; a longer one is refused.",
     )
     auth_grace_seconds: float = Field(
         600,
         ge=0,
         le=86_400,
-        description="How long an open subscription or stream outlives its token, to be given a fresh one. Meanwhile it "
-        "may only read.",
+        description="Seconds that an open subscription or stream stays open after its token expires, so that the "
+        "client can renew it. Meanwhile it may only read.",
     )
     start_roles: NameList = Field(
-        ("*",), description="Roles and permissions that may start syncs, without `org:` before them; `*`: every member."
+        ("*",), description="Roles and permissions that may start syncs, without the prefix `org:`; `*`: every member."
     )
     cancel_roles: NameList = Field(("*",), description="The same for cancelling syncs.")
     connect_roles: NameList = Field(
@@ -211,28 +211,27 @@ class Settings(BaseSettings):
         10,
         ge=1,
         le=1000,
-        description="Keys that may be tried with Cliniko within a minute, by connecting and testing: for one "
-        "organization, and by one caller. For all of them together six times as many. Not for `routiq-gql connect`.",
+        description="API keys that may be checked with Cliniko within a minute, by connecting and testing: for one "
+        "organization, and by one caller. For all together six times as many. Not for `routiq-gql "
+        "connect`.",
     )
     trusted_proxies: NetworkList = Field(
         ("127.0.0.1", "::1"),
-        description="Addresses of proxies that are believed when they say from where a request comes, and whether by "
-        "https; networks such as `10.0.0.0/8` too.",
+        description="Addresses of proxies, or networks such as `10.0.0.0/8`, whose forwarding headers (client "
+        "address, https) are trusted.",
     )
     allowed_hosts: HostList = Field(
         (),
-        description="Host names under which the server may be addressed, without the port. With `ROUTIQ_AUTH=off` "
-        "beside localhost; else these only, so one is needed.",
+        description="Accepted host names of this server, without the port. With `ROUTIQ_AUTH=off` in addition to "
+        "localhost; otherwise only these, so at least one is required.",
     )
     allowed_origins: NameList = Field(
         (),
         description="Origins of pages elsewhere that may use the API, such as `https://app.example.com`; "
         "one `*` within a host label is allowed.",
     )
-    log_format: Literal["console", "json"] = Field("console", description="How log lines look: `console` or `json`.")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="The lowest level that is logged."
-    )
+    log_format: Literal["console", "json"] = Field("console", description="Format of log lines: `console` or `json`.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level that is logged.")
 
     @property
     def uses_postgres(self) -> bool:

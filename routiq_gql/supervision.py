@@ -168,7 +168,7 @@ class Supervisor:
         failing = max(self, key=lambda task: task.attempts_failed, default=None)
         if failing is None or not failing.attempts_failed:
             return None
-        return f"{failing.consequence} The server tries again by itself; its log says why (task “{failing.name}”)."
+        return f"{failing.consequence} The server retries by itself; its log has the reason (task “{failing.name}”)."
 
 
 def descriptor_shortage() -> str | None:

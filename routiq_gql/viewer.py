@@ -64,7 +64,7 @@ class Viewer:
         if self.organization_id is not None and self.organization_id != organization_id:
             raise Forbidden("This token belongs to another organization.")
         if self.sync_id is not None:
-            raise Forbidden("This token is for following one sync and for nothing else.")
+            raise Forbidden("This token can only be used to follow one sync.")
         if right is None:
             return
         if right not in self.rights:
@@ -81,7 +81,7 @@ class Viewer:
             Unauthenticated: The token has expired.
         """
         if self.has_lapsed:
-            raise Unauthenticated("The token has expired. Send a fresh one and try again.")
+            raise Unauthenticated("The token has expired. Send a new one and try again.")
 
 
 LOCAL_OPERATOR = Viewer(subject="command line")

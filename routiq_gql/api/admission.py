@@ -102,8 +102,8 @@ class Admission:
             if not isinstance(error, TimeoutError):
                 raise
             raise RateLimited(
-                f"The server is executing {self._most} operations of this organization, the maximum. Send fewer at a "
-                "time and try again soon, or ask the operator of this server to raise ROUTIQ_MAX_OPERATIONS.",
+                f"{self._most} operations of this organization are running, the maximum. Send fewer at a time and "
+                f"try again soon, or ask the operator of this server to raise ROUTIQ_MAX_OPERATIONS.",
                 RETRY_AFTER_SECONDS,
             ) from None
 
@@ -144,7 +144,7 @@ class Admission:
             if not limit.expired():
                 raise
             raise TookTooLong(
-                f"The operation took longer than {self._seconds:g} s and was stopped. Ask for less at a time."
+                f"The operation took longer than {self._seconds:g} s and was stopped. Request less data at a time."
             ) from None
 
     @asynccontextmanager

@@ -41,7 +41,7 @@ def attach(app: Starlette, runtime: Runtime, authentication: Authentication | No
         if (found := await runtime.readiness.problem()) is not None:
             return found
         if not runtime.is_working:
-            return "Syncs are not run, as what runs them has stopped. The log says why; restart the server."
+            return "Syncs are not run because their engine has stopped. The log has the reason; restart the server."
         return authentication.problem() if authentication is not None else None
 
     app.state.runtime = runtime

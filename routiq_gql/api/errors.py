@@ -50,35 +50,36 @@ OUTCOMES = {
     # Requests that nobody can take.
     "BAD_REQUEST": Outcome(400, "Bad request", "BAD_USER_INPUT"),
     "NOT_FOUND": Outcome(
-        404, "Not found", sentence="There is nothing at this address. GET /openapi.json lists what there is."
+        404, "Not found", sentence="Nothing is served at this address. GET /openapi.json lists all routes."
     ),
     "METHOD_NOT_ALLOWED": Outcome(
         405,
         "Method not allowed",
         "BAD_USER_INPUT",
-        "This address does not take this method; the header Allow lists those that it takes.",
+        "This method is not supported here. The header Allow lists the supported methods.",
     ),
     "HOST_NOT_ALLOWED": Outcome(
         421,
         "Host not allowed",
-        sentence="This server is not addressed under this name. To allow it, add the name to ROUTIQ_ALLOWED_HOSTS.",
+        sentence="This host name is not allowed. To allow it, add it to ROUTIQ_ALLOWED_HOSTS.",
     ),
     "ORIGIN_NOT_ALLOWED": Outcome(
         403,
         "Origin not allowed",
-        sentence="Pages of this origin may not use this server. To allow them, add it to ROUTIQ_ALLOWED_ORIGINS.",
+        sentence="Pages of this origin may not use this server. To allow them, add the origin to "
+        "ROUTIQ_ALLOWED_ORIGINS.",
     ),
     "NOT_LOCAL": Outcome(
         403,
         "Not allowed",
-        sentence="With ROUTIQ_AUTH=off this server answers this machine only, and a proxy says that the request comes "
-        "from elsewhere. To serve others, set ROUTIQ_AUTH to token or jwt.",
+        sentence="With ROUTIQ_AUTH=off this server accepts requests from this machine only, and a proxy forwarded "
+        "this one from another. To serve other machines, set ROUTIQ_AUTH to token or jwt.",
     ),
     "CROSS_SITE": Outcome(
         403,
-        "Request of another site",
-        sentence="A page of another site made the browser send this request, without saying which page it is. Open "
-        "the address yourself; or let the page use fetch() and add its origin to ROUTIQ_ALLOWED_ORIGINS.",
+        "Cross-site request",
+        sentence="The browser sent this request for a page of another site, without an Origin header. Open the "
+        "address directly, or call it with fetch() and add the page's origin to ROUTIQ_ALLOWED_ORIGINS.",
     ),
     # Not the caller's fault.
     "ISSUER_AWAY": Outcome(503, "Tokens can't be checked", "INTERNAL"),
@@ -172,4 +173,4 @@ def sentence_for_client(error: RoutiqError, **known: object) -> str:
 
 def internal_sentence(reference: str) -> str:
     """What a client is told about a fault."""
-    return f"Internal error. Whoever runs this server finds the reason in its log under {reference}."
+    return f"Internal error. The server log has the reason under {reference}."

@@ -95,7 +95,9 @@ def keep_connection(scope: Scope, organization_id: str | None) -> None:
     """
     keep = scope.get("extensions", {}).get(KEEP_EXTENSION)
     if keep is not None and not keep(organization_id):
-        raise RateLimited("Too many connections are open for this organization: close some.", RETRY_AFTER_SECONDS)
+        raise RateLimited(
+            "Too many connections of this organization are open. Close some of them.", RETRY_AFTER_SECONDS
+        )
 
 
 async def cancelled_once(

@@ -242,7 +242,7 @@ def _broken(error: Exception, where: str, proxy: Proxy | None) -> tuple[Outcome,
     if is_untrusted(error):
         return "no_answer", untrusted(where, proxy)
     verdict = ClinikoUnreachable(
-        f"Cliniko did not answer when it was asked for {where}{through(proxy)}.",
+        f"Cliniko did not answer requests for {where}{through(proxy)}.",
         UNREACHABLE_ADVICE if proxy is None else f"Check whether the proxy works, and {LOWER_ADVICE}",
         type(error).__name__,
     )

@@ -72,8 +72,9 @@ class KeyLacksPermission(ClinikoError):
 
     def __init__(self, where: str) -> None:
         super().__init__(
-            f"The Cliniko user of this API key may not see {where}.",
-            "Give that user a role in Cliniko that may see it, or connect again with the key of a user who has one.",
+            f"The Cliniko user of this API key may not read {where}.",
+            "Give that user a role in Cliniko that may read it, or connect again with the key of a user who has such "
+            "a role.",
             "status 403",
         )
 
@@ -85,7 +86,7 @@ class AccountMoved(ClinikoError):
 
     def __init__(self, status: int) -> None:
         super().__init__(
-            "Cliniko says that this account is at another address now.",
+            "This account has moved to another address of Cliniko.",
             "Make a new API key in Cliniko under My Info (its ending names the new address) and connect again.",
             f"status {status}",
         )
@@ -106,7 +107,7 @@ class ServerBlocked(ClinikoUnreachable):
 
     def __init__(self) -> None:
         super().__init__(
-            "Cliniko blocks this server: it denies even what every API key may see.",
+            "Cliniko blocks this server: it denies even what every API key may read.",
             "The role of the key's user is not the reason. Ask Cliniko's support whether the address of this server is "
             "blocked, and check that no proxy or firewall answers in Cliniko's place and that ROUTIQ_CONTACT_EMAIL "
             "is an address you read.",
@@ -129,7 +130,7 @@ class PaymentRequired(UnexpectedAnswer):
 
     def __init__(self, where: str) -> None:
         super().__init__(
-            f"Cliniko asks for payment before it answers for {where}.",
+            f"Cliniko requires a payment before it returns {where}.",
             "Look in Cliniko under Settings whether the subscription of this account is paid, then start again.",
             "status 402",
         )

@@ -138,9 +138,9 @@ async def read_passes(
             return
         before = census
     raise UnexpectedAnswer(
-        f"Cliniko's answers for {asker.resource.where} differed each time they were compared.",
-        "Start the sync again at a time when fewer appointments and patients are changed. If it ends the same way, "
-        "tell whoever runs this server.",
+        f"Cliniko's answers for {asker.resource.where} differed in every comparison.",
+        "Start the sync again when fewer patients and appointments are being changed. If it fails the same way, "
+        "inform the operator of this server.",
         f"{finished} passes without agreement",
     )
 
@@ -162,8 +162,8 @@ def _allowed(total: int) -> int:
 
 def _too_different(asker: ListAsker[R], rows: int, total: int) -> UnexpectedAnswer:
     return UnexpectedAnswer(
-        f"Cliniko gave {rows} rows of {asker.resource.where}, but says that there are {total}.",
-        "Start the sync again later. If it ends the same way, ask Cliniko's support whether something is wrong with "
+        f"Cliniko returned {rows} rows of {asker.resource.where}, but reports a total of {total}.",
+        "Start the sync again later. If it fails the same way, ask Cliniko's support whether something is wrong with "
         "this list.",
         f"{rows} rows for a total of {total}",
     )

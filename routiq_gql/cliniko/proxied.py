@@ -22,18 +22,19 @@ def refused_by(proxy: Proxy, status: str, where: str) -> Exception:
     """
     has_status = status.isdecimal()
     answered = f"answered with status {status}" if has_status else "refused"
-    sentence = f"The proxy {proxy.name} {answered} when Cliniko was to be asked for {where}."
+    sentence = f"The proxy {proxy.name} {answered} to a request for {where}."
     detail = f"proxy, status {status}" if has_status else "proxy refused"
     if status == "407":  # Proxy Authentication Required: asking again with the same login is of no use
         return ClinikoUnreachable(
             sentence,
-            f"It wants another user name and password: correct {proxy.variable} where this server is started, such as "
+            f"It requires another user name and password: correct {proxy.variable} where this server is started, "
+            f"such as "
             "http://user:password@proxy.example.com:8080, and start it again.",
             detail,
         )
     advice = (
-        "Ask the people who run the proxy to let this server reach Cliniko. If no proxy is needed, unset "
-        f"{proxy.variable} where this server is started, or name cliniko.com in NO_PROXY."
+        f"Ask the administrator of the proxy to let this server reach Cliniko. If no proxy is needed, unset "
+        f"{proxy.variable} where this server is started, or add cliniko.com to NO_PROXY."
     )
     return Retriable(f"The proxy {proxy.name} {answered}", ClinikoUnreachable(sentence, advice, detail))
 
@@ -56,8 +57,8 @@ def is_untrusted(error: BaseException) -> bool:
 def untrusted(where: str, proxy: Proxy | None) -> ClinikoUnreachable:
     """The error then; asking again does not help."""
     return ClinikoUnreachable(
-        f"The certificate shown for Cliniko is not trusted here, so it was not asked for {where}{through(proxy)}.",
-        "If a proxy or firewall opens TLS in this network, set SSL_CERT_FILE to a file with its authority's "
-        "certificate and start this server again. If not, check this machine's clock.",
+        f"The certificate presented for Cliniko is not trusted, so no request for {where} was sent{through(proxy)}.",
+        "If a proxy or firewall decrypts TLS in this network, set SSL_CERT_FILE to a file with its authority's "
+        "certificate and restart this server. Otherwise check this machine's clock.",
         "certificate not trusted",
     )

@@ -54,7 +54,7 @@ def judge(reply: Reply, where: str, proxy: Proxy | None) -> tuple[Outcome, Excep
     if status >= 500:
         is_slow = status == 504
         verdict = (QueryTooSlow if is_slow else ClinikoUnreachable)(
-            f"Cliniko kept answering with an error when it was asked for {where}{through(proxy)}.",
+            f"Cliniko kept responding with an error to requests for {where}{through(proxy)}.",
             UNREACHABLE_ADVICE,
             f"status {status}",
         )
@@ -72,8 +72,8 @@ def judge(reply: Reply, where: str, proxy: Proxy | None) -> tuple[Outcome, Excep
     refusal = QueryRefused if status in {400, 422} else UnexpectedAnswer
     return "refused", refusal(
         f"Cliniko refused the request for {where}.",
-        "Starting again will not help. Tell whoever runs this server: Cliniko's API may have changed, "
-        "or the base URL of the connection is wrong.",
+        "Starting again will not help. Inform the operator of this server: Cliniko's API may have changed, or the "
+        "connection's base URL is wrong.",
         f"status {status}",
     )
 

@@ -87,8 +87,8 @@ class RateLimited(Retriable):
         super().__init__(
             "Cliniko's rate limit is reached",
             ClinikoUnreachable(
-                f"Cliniko's rate limit stayed reached when it was asked for {where}.",
-                "Another program seems to use up the 200 requests a minute of this key's user. Connect again with the "
+                f"Cliniko's rate limit stayed exceeded during requests for {where}.",
+                "Another program probably uses up the 200 requests a minute of this key's user. Connect again with the "
                 "key of a Cliniko user that no other program uses, or start again later.",
                 "status 429",
             ),
@@ -102,8 +102,8 @@ def unusable(where: str, detail: str, verdict: type[UnexpectedAnswer] = Unexpect
         "Cliniko's answer could not be used",
         verdict(
             f"Cliniko's answer for {where} was not what its documentation says.",
-            "Start the sync again later. If it ends the same way, ask Cliniko's support whether something is wrong "
-            "with this list, and tell whoever runs this server.",
+            "Start the sync again later. If it fails the same way, ask Cliniko's support whether something is wrong "
+            "with this list, and inform the operator of this server.",
             detail,
         ),
     )
@@ -112,10 +112,11 @@ def unusable(where: str, detail: str, verdict: type[UnexpectedAnswer] = Unexpect
 def web_page(where: str) -> Retriable:
     """A page for people came with a status of success: Cliniko's API sends none, so something answered in its place."""
     return Retriable(
-        "A web page came in the place of Cliniko's answer",
+        "A web page arrived instead of Cliniko's answer",
         UnexpectedAnswer(
-            f"A web page came in the place of Cliniko's answer for {where}.",
-            "A proxy, firewall or sign-in page between this server and Cliniko seems to answer. Let this server reach "
+            f"A web page arrived instead of Cliniko's answer for {where}.",
+            "A proxy, firewall or sign-in page between this server and Cliniko probably answered. Let this server "
+            "reach "
             "Cliniko's address directly, or check the base URL of the connection, then start again.",
             "HTML with a status of success",
         ),

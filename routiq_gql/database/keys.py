@@ -65,8 +65,8 @@ class KeyRing:
         key = self.keys.get(key_id)
         if key is None:
             raise SealedForOthers(
-                f"The stored Cliniko key was encrypted with the key “{key_id}”, which is not configured. "
-                "Add it to ROUTIQ_ENCRYPTION_KEYS or bring the key file back."
+                f"The stored Cliniko key was encrypted with the key “{key_id}”, which is not configured. Add it to "
+                f"ROUTIQ_ENCRYPTION_KEYS, or restore the key file."
             )
         try:
             secret = AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], organization_id.encode())
@@ -107,7 +107,7 @@ class KeyStore:
     def _path(self) -> Path:
         if self._database_path is None:
             raise SettingsError(
-                "ROUTIQ_ENCRYPTION_KEYS is missing: with PostgreSQL there is no place for a key file. Make a key with "
+                "ROUTIQ_ENCRYPTION_KEYS is not set. PostgreSQL needs it, as there is no key file. Make a key with "
                 "`echo key1:$(head -c 32 /dev/urandom | base64)` and set it for every process."
             )
         return self._database_path.with_name(self._database_path.name + ".key")
@@ -145,7 +145,7 @@ def _read_private(path: Path) -> str:
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         if os.name == "posix" and mode & 0o077:
-            raise SettingsError(f"Others may read the key file {path} (mode {mode:o}). Run: chmod 600 {path}")
+            raise SettingsError(f"Other users may read the key file {path} (mode {mode:o}). Run: chmod 600 {path}")
         return path.read_text()
     except OSError as error:
         if shortage := shortage_sentence(error):

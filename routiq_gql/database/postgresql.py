@@ -55,13 +55,13 @@ no later than its heartbeat is missed; a statement whose process has gone is end
 UPGRADE_LOCK = 0x726F7574  # "rout"; any number, the same for every process that upgrades
 
 _SENTENCES = {
-    "53100": "The disk of {name} is full. Free some space; syncs go on by themselves.",
-    "53200": "{name} has no memory left. Syncs go on by themselves when it has.",
-    "53300": "{name} takes no more connections. Raise its max_connections, or start fewer processes.",
-    "40P01": "{name} ended one of two transactions that waited for each other. It is tried again by itself.",
-    "25006": "{name} takes no changes, as a standby does. Use the address of the primary server.",
-    "42501": "This user may not do that in {name}. Let the user own the database.",
-    "55P03": "Another program has kept rows of {name} locked. It is tried again by itself.",
+    "53100": "The disk of {name} is full. Free some space; syncs resume by themselves.",
+    "53200": "{name} has run out of memory. Syncs resume by themselves once it has some.",
+    "53300": "{name} accepts no more connections. Raise its max_connections, or start fewer processes.",
+    "40P01": "{name} ended one of two deadlocked transactions. It is retried automatically.",
+    "25006": "{name} is read-only, like a standby. Use the address of the primary server.",
+    "42501": "This user lacks a permission in {name}. Make the user its owner.",
+    "55P03": "Another program keeps rows of {name} locked. The statement is retried automatically.",
     "57014": "{name} ended a statement that took too long.",
 }
 """By SQLSTATE. Source: PostgreSQL documentation, appendix A."""
@@ -130,7 +130,7 @@ class PostgresServer:
             return None
         if not self._was_away:
             self._was_away = True
-            log.warning("database_away", reason=_first_line(error), database=self.name)
+            log.warning("database_unreachable", reason=_first_line(error), database=self.name)
         return DatabaseAway("The database can't be reached at the moment. Try again soon; nothing is lost.")
 
     def check_file(self) -> None:
@@ -148,7 +148,8 @@ class PostgresServer:
                 await connection.execute(text("SELECT 1"))
         except DBAPIError as error:
             raise StorageError(
-                f"PostgreSQL can't be used ({_first_line(error)}). Check ROUTIQ_DATABASE_URL, and that the server runs."
+                f"PostgreSQL can't be used ({_first_line(error)}). Check ROUTIQ_DATABASE_URL, and that the server is "
+                f"running."
             ) from None
 
     async def lock_tables(self, connection: AsyncConnection) -> None:
@@ -164,7 +165,7 @@ class PostgresServer:
     def _note_back(self, *_: object) -> None:
         if self._was_away:
             self._was_away = False
-            log.info("database_back", database=self.name)
+            log.info("database_reachable", database=self.name)
 
 
 def _begin(connection: SyncConnection) -> None:

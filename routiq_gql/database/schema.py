@@ -49,8 +49,7 @@ def _upgrade(connection: SyncConnection, name: str, revision: str) -> str:
         )
     if before is None and (theirs := set(inspect(connection).get_table_names()) & set(Base.metadata.tables)):
         raise StorageError(
-            f"{name} is another program's: it has a table {min(theirs)} that is none of ours. Use another "
-            "ROUTIQ_DATABASE_URL."
+            f"{name} belongs to another program: it has a table {min(theirs)}. Use another ROUTIQ_DATABASE_URL."
         )
     command.upgrade(config, revision)
     return MigrationContext.configure(connection).get_current_revision() or ""

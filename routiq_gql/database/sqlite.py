@@ -126,7 +126,10 @@ def storage_sentence(error: BaseException | None, path: Path) -> str | None:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return f"Another program has kept {path} locked for {BUSY_TIMEOUT_SECONDS} s. Close it, then try again."
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return f"{path} is damaged or is not a database. Restore it from a backup, or move it away to start anew."
+            return (
+                f"{path} is damaged or is not a database. Restore it from a backup, or move it away to start with an "
+                f"empty one."
+            )
         case sqlite3.SQLITE_CANTOPEN:
             advice = "Check that its folder exists and that this user may write to it."
             return f"{path} can't be opened. {descriptor_shortage() or advice}"
@@ -138,7 +141,7 @@ def storage_sentence(error: BaseException | None, path: Path) -> str | None:
 
 
 def _full_sentence(path: Path) -> str:
-    return f"The disk that holds {path} is full. Free some space; syncs go on by themselves."
+    return f"The disk that holds {path} is full. Free some space; syncs resume by themselves."
 
 
 def _prepare(connection: Any) -> None:

@@ -20,15 +20,15 @@ TRIED_ORGANIZATION = "check"
 CLOSED_FOR_TOKEN = frozenset({4401, 4403})
 
 UPGRADE_REMEDY = (
-    "Have the proxy pass the upgrade on. nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "
+    "Make the proxy forward the upgrade. nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "
     'proxy_set_header Connection "upgrade";'
 )
 IDLE_REMEDY = (
-    "Have the proxy keep silent connections for longer than the 20 s between the server's pings. nginx: "
+    "Make the proxy keep idle connections for longer than the 20 s between the server's pings. nginx: "
     "proxy_read_timeout 1h;"
 )
 BUFFERING_REMEDY = (
-    "Have the proxy pass every byte on at once. nginx: proxy_buffering off; and neither proxy_ignore_headers "
+    "Turn off buffering in the proxy. nginx: proxy_buffering off; and neither proxy_ignore_headers "
     "X-Accel-Buffering nor gzip for text/event-stream."
 )
 
@@ -38,7 +38,7 @@ async def check_websocket(site: Site) -> Finding:
     check = "websocket"
     if site.proxy is not None and site.proxy.speaks_socks:
         return not_checked(
-            check, f"{site.proxy.variable} is a SOCKS proxy.", "Look from where no SOCKS proxy is needed."
+            check, f"{site.proxy.variable} is a SOCKS proxy.", "Run this check where no SOCKS proxy is needed."
         )
     try:
         async with asyncio.timeout(site.timeout), _opening(site) as opened:
@@ -46,7 +46,7 @@ async def check_websocket(site: Site) -> Finding:
     except InvalidStatus as error:
         return _not_upgraded(check, error.response.status_code, error.response.body or b"")
     except NegotiationError:
-        return problem(check, "The websocket's subprotocol is lost on the way.", UPGRADE_REMEDY)
+        return problem(check, "A proxy removes the websocket's subprotocol.", UPGRADE_REMEDY)
     except TimeoutError:
         return problem(check, f"The upgrade is not answered within {site.timeout:g} s.", UPGRADE_REMEDY)
     except (WebSocketException, OSError, EOFError):
@@ -70,20 +70,20 @@ async def check_silence(site: Site, seconds: float) -> Finding:
     """Whether a websocket on which nothing happens for so long stays open."""
     check = "silence"
     if not seconds:
-        return not_checked(check, "How long a silent websocket stays open takes time to see.", "Add --idle 60")
+        return not_checked(check, "The idle timeout of websockets was not measured.", "Add --idle 60")
     try:
         async with asyncio.timeout(site.timeout + seconds), _opening(site) as opened:
             greeting = await _greeted(check, site, opened)
             if greeting.result is not Result.OK or opened.close_code is not None:
-                return not_checked(check, "A websocket that may be silent needs a token.", "Add --token TOKEN")
+                return not_checked(check, "Measuring the idle timeout needs a token.", "Add --token TOKEN")
             began = asyncio.get_running_loop().time()
             try:
                 async with asyncio.timeout(seconds):
                     await opened.wait_closed()
             except TimeoutError:
-                return ok(check, f"A silent websocket stays open for {seconds:g} s.")
+                return ok(check, f"An idle websocket stays open for {seconds:g} s.")
             after = asyncio.get_running_loop().time() - began
-            found = f"A silent websocket is closed after {after:.0f} s, on its way or by the end of its token."
+            found = f"An idle websocket is closed after {after:.0f} s, by a proxy or by the end of its token."
             return problem(check, found, IDLE_REMEDY)
     except (TimeoutError, WebSocketException, OSError, EOFError):
         return not_checked(check, "No websocket can be opened.")
@@ -91,7 +91,7 @@ async def check_silence(site: Site, seconds: float) -> Finding:
 
 async def _greeted(check: str, site: Site, opened: ClientConnection) -> Finding:
     if opened.subprotocol != SUBPROTOCOL:
-        return problem(check, "The websocket's subprotocol is lost on the way.", UPGRADE_REMEDY)
+        return problem(check, "A proxy removes the websocket's subprotocol.", UPGRADE_REMEDY)
     payload = {"payload": site.credentials} if site.credentials else {}
     try:
         async with asyncio.timeout(site.timeout / 2):
@@ -102,20 +102,20 @@ async def _greeted(check: str, site: Site, opened: ClientConnection) -> Finding:
         if code in CLOSED_FOR_TOKEN:
             if site.token:
                 return problem(check, f"The server does not accept this token (close {code}).", LOGIN_REMEDY)
-            return ok(check, "The upgrade works; the server wants a token.")
+            return ok(check, "The upgrade works; the server requires a token.")
         return problem(
             check,
             f"The websocket is closed right after the upgrade (close {code or 1006}).",
-            "Look into the logs of the proxy and of the server.",
+            "Check the logs of the proxy and of the server.",
         )
     except (TimeoutError, ValueError):
         return problem(
-            check, "The upgrade works, but messages do not get through.", f"{UPGRADE_REMEDY} proxy_buffering off;"
+            check, "The upgrade works, but messages do not arrive.", f"{UPGRADE_REMEDY} proxy_buffering off;"
         )
     is_acknowledged = isinstance(frame, dict) and frame.get("type") == "connection_ack"
     if not is_acknowledged:
         return problem(check, "Another program answers on the websocket.", UPGRADE_REMEDY)
-    return ok(check, "The upgrade works, and messages get through.")
+    return ok(check, "The upgrade works, and messages arrive.")
 
 
 def _not_upgraded(check: str, status: int, body: bytes | bytearray) -> Finding:
@@ -123,7 +123,9 @@ def _not_upgraded(check: str, status: int, body: bytes | bytearray) -> Finding:
     with suppress(ValueError, AttributeError):
         code = json.loads(body).get("code")
     if code in {"ORIGIN_NOT_ALLOWED", "HOST_NOT_ALLOWED"}:
-        found = f"The websocket of a page of this address is refused (status {status}): the server sees another Host."
+        found = (
+            f"The websocket of a page at this address is refused (status {status}): the server receives another Host."
+        )
         return problem(check, found, HOST_REMEDY)
     return problem(
         check, f"The upgrade to a websocket does not reach the server (answered with status {status}).", UPGRADE_REMEDY
@@ -150,13 +152,13 @@ async def check_stream(site: Site, organization: str) -> Finding:
     headers = {"Accept": "text/event-stream", "Origin": site.origin, **site.credentials}
     answer = await site.first_piece("graphql", headers=headers, query=query)
     if answer is None:
-        found = f"A stream's first event does not arrive within {site.timeout:g} s: it is held back on its way."
+        found = f"A stream's first event does not arrive within {site.timeout:g} s: a proxy buffers it."
         return problem(check, found, BUFFERING_REMEDY)
     if answer.status == 401 and not site.token:
-        return not_checked(check, "Only those with a token may watch.", "Add --token TOKEN --organization ORG")
+        return not_checked(check, "A subscription needs a token.", "Add --token TOKEN --organization ORG")
     kind = cast(str, answer.headers.get("content-type", ""))
     if answer.status != 200 or not kind.startswith("text/event-stream"):
-        return not_checked(check, f"Instead of a stream there is an answer with status {answer.status}.")
+        return not_checked(check, f"The response with status {answer.status} is not a stream.")
     if b'"errors"' in answer.body:
         return not_checked(check, "The server refuses to show this organization.", "Correct --organization or --token")
     return ok(check, "Events arrive at once.")

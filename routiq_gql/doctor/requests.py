@@ -12,10 +12,10 @@ FOREIGN_NAME = "foreign.invalid"
 PAGE_MARK = b'<meta name="routiq-server"'
 
 HOST_REMEDY = (
-    "Have the proxy pass Host on as the browser sent it, with its port. nginx: proxy_set_header Host $http_host; "
+    "Make the proxy forward Host as the browser sent it, with its port. nginx: proxy_set_header Host $http_host; "
     "($host drops the port)."
 )
-METHODS_REMEDY = "Have the proxy pass all methods and headers on to the server, and answer nothing by itself."
+METHODS_REMEDY = "Make the proxy forward all methods and headers to the server, and answer no request itself."
 LOGIN_REMEDY = "Use a token that the server accepts; `routiq-gql tokens list` shows which ones it knows."
 
 
@@ -31,9 +31,9 @@ async def find_server(site: Site) -> Finding:
         return ok(check, f"A Routiq server answers at {site.url}")
     page = await site.ask("GET", "", headers={"Accept": "text/html"})
     if page.status == 200 and PAGE_MARK in page.body:
-        return ok(check, f"A Routiq server answers at {site.url}, but the proxy does not pass /healthz on.")
+        return ok(check, f"A Routiq server answers at {site.url}, but the proxy does not forward /healthz.")
     if await _is_api_ours(site):
-        return ok(check, f"A Routiq server answers at {site.url}graphql, but the proxy does not pass its page on.")
+        return ok(check, f"A Routiq server answers at {site.url}graphql, but the proxy does not forward its page.")
     if refused := _refused_by_guard(check, site, answer):
         return refused
     if 300 <= answer.status < 400:
@@ -45,24 +45,23 @@ async def find_server(site: Site) -> Finding:
         return problem(
             check,
             f"A Routiq server answers, but the proxy leaves {site.path} in the address.",
-            f"Have the proxy remove the path: location {site.path} {{ proxy_pass http://routiq/; }} with a slash "
+            f"Make the proxy remove the path: location {site.path} {{ proxy_pass http://routiq/; }} with a slash "
             "at the end of proxy_pass.",
         )
     if answer.status in {502, 503, 504}:
         return problem(
             check,
-            f"A proxy answers with status {answer.status}: it does not reach the server behind it.",
+            f"A proxy answers with status {answer.status}: it can't reach the server behind it.",
             "Start `routiq-gql serve`, and compare its port with the proxy's (nginx: server 127.0.0.1:8000;).",
         )
     if answer.status in {401, 403, 407}:
         return problem(
             check,
-            f"Something in front of the server answers with status {answer.status}: it wants a login, or blocks this "
-            "machine.",
-            "Let requests pass without it; the server asks for tokens by itself (ROUTIQ_AUTH).",
+            f"A proxy answers with status {answer.status}: it requires a login, or blocks this machine.",
+            "Forward requests without a login; the server checks tokens itself (ROUTIQ_AUTH).",
         )
     if answer.status == 400 and site.scheme == "http" and b"HTTPS" in answer.body:
-        return problem(check, f"{site.authority} wants TLS.", f"Use https://{site.authority}{site.path}")
+        return problem(check, f"{site.authority} requires TLS.", f"Use https://{site.authority}{site.path}")
     return problem(
         check,
         f"There is no Routiq server at {site.url} (another program answers with status {answer.status}).",
@@ -93,14 +92,14 @@ def _refused_by_guard(check: str, site: Site, answer: Answer) -> Finding | None:
     if answer.problem_code == "HOST_NOT_ALLOWED" or answer.status == 421:
         return problem(
             check,
-            f"The server does not know the name under which it is addressed (status {answer.status}).",
+            f"The server does not accept this host name (status {answer.status}).",
             f"Add {site.host} to ROUTIQ_ALLOWED_HOSTS and restart it. {HOST_REMEDY}",
         )
     if answer.problem_code == "ORIGIN_NOT_ALLOWED":
-        port = f" Port {site.port} seems to be lost on the way." if site.has_own_port else ""
+        port = f" The proxy probably drops port {site.port}." if site.has_own_port else ""
         return problem(
             check,
-            f"Pages of {site.origin} itself are refused: the server sees another Host than the browser.{port}",
+            f"Pages of {site.origin} itself are refused: the server receives another Host than the browser sent.{port}",
             HOST_REMEDY,
         )
     if answer.problem_code == "NOT_LOCAL":
@@ -115,7 +114,7 @@ async def check_ready(site: Site) -> Finding:
     if answer.status == 200 and answer.json.get("status") == "ready":
         return ok(check, "Database and syncs work.")
     if answer.problem_code == "NOT_READY":
-        return problem(check, answer.refusal, "Look into the server's log.")
+        return problem(check, answer.refusal, "Check the server's log.")
     return not_checked(check, f"/readyz is answered with status {answer.status} by another program.")
 
 
@@ -132,7 +131,7 @@ async def check_page(site: Site) -> Finding:
     return problem(
         check,
         f"Another program answers at {site.url} with status {answer.status}.",
-        f"Have the proxy pass {site.path} on to the server, with all that is below it.",
+        f"Make the proxy forward {site.path} and all paths below it to the server.",
     )
 
 
@@ -156,7 +155,7 @@ async def check_graphql(site: Site) -> Finding:
     return problem(
         check,
         f"Another program answers a POST to {site.url}graphql with status {answer.status}.",
-        f"Have the proxy pass {site.path}graphql on to the server, with all methods.",
+        f"Make the proxy forward {site.path}graphql to the server, with all methods.",
     )
 
 
@@ -171,10 +170,10 @@ async def check_foreign_origin(site: Site) -> Finding:
         return problem(
             check,
             "A page of any other site may send operations from the browser of a visitor.",
-            "Have the proxy pass Origin on as the browser sent it, and name no more than needed in "
+            "Make the proxy forward Origin as the browser sent it, and list only the needed origins in "
             "ROUTIQ_ALLOWED_ORIGINS.",
         )
-    return not_checked(check, f"The answer with status {answer.status} does not say.")
+    return not_checked(check, f"The response with status {answer.status} does not show it.")
 
 
 async def check_foreign_host(site: Site) -> Finding:
@@ -184,15 +183,15 @@ async def check_foreign_host(site: Site) -> Finding:
     if answer.status == 421:
         return ok(check, "Other host names are refused.")
     if answer.status == 200 and PAGE_MARK in answer.body:
-        return problem(check, "The page is shown under any host name: the proxy exchanges Host.", HOST_REMEDY)
-    return ok(check, "Other host names do not lead to the server.")
+        return problem(check, "The page is served under every host name: the proxy replaces Host.", HOST_REMEDY)
+    return ok(check, "Other host names do not reach the server.")
 
 
 async def check_preflight(site: Site, origin: str) -> Finding:
     """Whether a page of ``origin`` may use the server; browsers ask so before they send anything."""
     check = "preflight"
     if not origin:
-        return not_checked(check, "No page elsewhere was named.", "Add --origin https://app.example.com")
+        return not_checked(check, "No origin was given.", "Add --origin https://app.example.com")
     answer = await site.ask(
         "OPTIONS",
         "graphql",
@@ -212,7 +211,7 @@ async def check_preflight(site: Site, origin: str) -> Finding:
         return problem(
             check,
             f"Access-Control-Allow-Origin is in the answer {len(allowed)} times, which browsers refuse.",
-            "Take the CORS headers out of the proxy (nginx: add_header Access-Control-…); the server sends them.",
+            "Remove the CORS headers from the proxy (nginx: add_header Access-Control-…); the server sends them.",
         )
     names = answer.headers.get("access-control-allow-headers", "").lower()
     if 200 <= answer.status < 300 and allowed == [origin] and "authorization" in names:
@@ -223,6 +222,6 @@ async def check_preflight(site: Site, origin: str) -> Finding:
         return ok(check, f"Pages of {origin} may use the server.")
     return problem(
         check,
-        f"The preflight of {origin} is answered by another program, or changed on its way (status {answer.status}).",
+        f"The preflight of {origin} is answered by another program, or changed by a proxy (status {answer.status}).",
         METHODS_REMEDY,
     )

@@ -190,8 +190,8 @@ class Site:
 
     def _refused_by(self, proxy: Proxy, answered: str) -> Unreachable:
         return Unreachable(
-            f"The proxy {proxy.name} did not let the request through ({answered}).",
-            f"Correct {proxy.variable}, or name {self.host} in NO_PROXY.",
+            f"The proxy {proxy.name} refused the request ({answered}).",
+            f"Correct {proxy.variable}, or add {self.host} to NO_PROXY.",
         )
 
     def _explained(self, error: httpx.HTTPError) -> Unreachable:
@@ -202,17 +202,15 @@ class Site:
             if isinstance(cause, ssl.SSLError):
                 return tls_trouble(self, cause)
             if isinstance(cause, socket.gaierror):
-                return Unreachable(
-                    f"There is no host {self.host}.", "Correct the address, or make its entry in the name service."
-                )
+                return Unreachable(f"There is no host {self.host}.", "Correct the address, or add it to DNS.")
             if isinstance(cause, ConnectionRefusedError):
                 return Unreachable(
                     f"Nothing listens at {self.host}, port {self.port}.", "Start the proxy, or correct the address."
                 )
         if isinstance(error, httpx.RemoteProtocolError):
             return Unreachable(
-                f"{self.authority} closes the connection before its answer is whole, or speaks no HTTP.",
-                "Compare the port with the proxy's, and look into its log.",
+                f"{self.authority} closes the connection before its response is complete, or does not use HTTP.",
+                "Compare the port with the proxy's, and check its log.",
             )
         through = f" through the proxy {self.proxy.name}" if self.proxy else ""
         return Unreachable(
@@ -238,19 +236,22 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 _TRUST = (
-    "Use a certificate of a known authority, or name the one that signed it in SSL_CERT_FILE: browsers and clients "
-    "need to trust it too."
+    "Use a certificate of a known authority, or set SSL_CERT_FILE to the authority that signed it. Browsers and "
+    "clients must trust it, too."
 )
 _VERDICTS = {
-    9: ("is not valid yet", "Correct the clock of this machine, or exchange the certificate."),
+    9: ("is not valid yet", "Correct the clock of this machine, or replace the certificate."),
     10: ("has expired", "Renew it, and reload the proxy."),
-    18: ("signs itself, so no authority vouches for it", _TRUST),
-    19: ("is signed by an authority that is not known here", _TRUST),
+    18: ("is self-signed", _TRUST),
+    19: ("is signed by an unknown authority", _TRUST),
     20: (
-        "is signed by an authority that is not known here, or the proxy leaves out the certificate in between",
-        f"Give the proxy the whole chain (fullchain.pem). {_TRUST}",
+        "is signed by an unknown authority, or the proxy omits the intermediate certificate",
+        f"Configure the whole chain in the proxy (fullchain.pem). {_TRUST}",
     ),
-    21: ("can't be checked, as the proxy leaves out the certificate in between", "Give the proxy the whole chain."),
+    21: (
+        "can't be verified because the proxy omits the intermediate certificate",
+        "Configure the whole chain in the proxy.",
+    ),
     62: ("is for another name", "Use the name that the certificate has, or get one for this name."),
     64: ("is for another address", "Use the name that the certificate has, or get one for this address."),
 }
@@ -264,10 +265,10 @@ def tls_trouble(site: Site, error: ssl.SSLError) -> Unreachable:
         return Unreachable(f"The certificate of {site.host} {found}.", what_to_do)
     if error.reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}:
         return Unreachable(
-            f"{site.authority} speaks no TLS.",
+            f"{site.authority} does not use TLS.",
             "Turn TLS on in the proxy (nginx: listen … ssl), or check the address with http://.",
         )
     return Unreachable(
         f"The TLS handshake with {site.authority} failed ({error.reason or 'no reason given'}).",
-        "Look into the proxy's log; it may want another version of TLS or a certificate of the client.",
+        "Check the proxy's log; it may require another version of TLS or a client certificate.",
     )

@@ -57,6 +57,6 @@ def other_account_sentence(organization_id: str, earlier: Row[Any] | None, acces
     new = (access.account_name or access.subdomain) if access else None
     old = (earlier.account_name or earlier.account_subdomain) if earlier else None
     return (
-        f"This key belongs to the Cliniko account “{new}”, but {organization_id} is connected to “{old}”. To exchange "
-        f"the account, and with it all that was stored of “{old}”: routiq-gql connect {organization_id} --replace"
+        f"This key belongs to the Cliniko account “{new}”, but {organization_id} is connected to “{old}”. To switch "
+        f"accounts and remove everything stored from “{old}”: routiq-gql connect {organization_id} --replace"
     )

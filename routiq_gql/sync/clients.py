@@ -122,7 +122,7 @@ class ClientOpener:
         if row.state == ConnectionState.DISABLED:
             raise ConnectionProblem(
                 FailureCode.CONNECTION_DISABLED,
-                "The connection of this organization to Cliniko is switched off.",
+                "This organization's connection to Cliniko is switched off.",
                 f"Connect it again: routiq-gql connect {organization_id}",
             )
         return row
@@ -146,8 +146,8 @@ def check_settings(settings: Settings, base_url: str) -> None:
         return
     if not settings.contact_email:
         raise SettingsError(
-            "ROUTIQ_CONTACT_EMAIL is missing: Cliniko may block programs that don't name a contact. "
-            "Set it to an address that you read.",
+            "ROUTIQ_CONTACT_EMAIL is not set. Cliniko may block programs without a contact. Set it to an address "
+            "that you read.",
             is_for_clients=True,
         )
     if settings.cliniko_requests_per_minute == 0:

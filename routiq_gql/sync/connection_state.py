@@ -45,7 +45,7 @@ class ConnectionInfo:
     Attributes:
         shard: The part of Cliniko that holds the account, such as ``au1``.
         account_name: The clinic's name in Cliniko; like the role unknown until the key was tried.
-        role: The Cliniko role of the person whose key it is.
+        role: The Cliniko role of the key's owner.
         problem: Why it needs attention.
     """
 

@@ -50,7 +50,7 @@ class EmbeddedEngine:
         self._housekeeping = housekeeping
         self._scheduler = scheduler
         self._lock = FileLock(lock_path, mode=0o600, thread_local=False)
-        self._task = supervisor.task("sync engine", "Syncs are not begun or resumed.", LONGEST_PAUSE_SECONDS)
+        self._task = supervisor.task("sync engine", "Syncs are not started or resumed.", LONGEST_PAUSE_SECONDS)
         self._tidying = supervisor.task("housekeeping", "Rows that are no longer needed are not removed.")
         self._scheduling = supervisor.task("scheduler", "Schedules start no syncs.")
         self._tasks: dict[int, asyncio.Task[Outcome]] = {}
@@ -177,7 +177,7 @@ class EmbeddedEngine:
                 raise
             except Exception as error:  # of this sync alone, and no reason to leave the others
                 _, seconds = self._runner.pauses.begin(key)
-                log.error("sync_not_taken_up", key=key, error=type(error).__name__, seconds=seconds)
+                log.error("sync_not_claimed", key=key, error=type(error).__name__, seconds=seconds)
 
     async def _take_up(self, key: int) -> None:
         run = await self._runner.take_up(key)

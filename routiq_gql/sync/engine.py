@@ -28,7 +28,7 @@ class QueueState:
     Attributes:
         waiting: Syncs that nobody runs yet.
         oldest_seconds: How long the one that has waited longest has been waiting; 0 when none is.
-        workers: Processes alive that run syncs.
+        workers: Live processes that run syncs.
     """
 
     waiting: int

@@ -63,10 +63,11 @@ class Findings:
         """What the sync's log says of them, once ``total`` rows of the list are read."""
         lines = [_naming(row_id, field, where) for row_id, field in self.named]
         if self.unreadable > 1:
-            lines.append(f"Left out {self.unreadable} of {total} rows of {where}, which can't be read")
+            lines.append(f"Skipped {self.unreadable} of {total} rows of {where} that can't be read")
         if self.rows != self.claimed:
             lines.append(
-                f"Cliniko's total for {where} is {self.claimed}, but two readings gave the same {self.rows} rows"
+                f"Cliniko reports a total of {self.claimed} for {where}, but two readings returned the same "
+                f"{self.rows} rows"
             )
         return lines
 
@@ -75,12 +76,12 @@ class Findings:
         field = self.named[0][1]
         return UnexpectedAnswer(
             f"{self.unreadable} of {total} rows of {where} can't be read: the first has no usable “{field}”.",
-            "The sync's log names the rows. Look at them in Cliniko, and ask Cliniko's support whether something is "
+            "The sync's log lists the rows. Check them in Cliniko, and ask Cliniko's support whether something is "
             "wrong with this list.",
             f"{self.unreadable} of {total} rows without {field}",
         )
 
 
 def _naming(row_id: str | None, field: str, where: str) -> str:
-    row = "A row" if row_id is None else f"Row {row_id}"
-    return f"{row} of {where} is left out: its “{field}” can't be read"
+    row = "a row" if row_id is None else f"row {row_id}"
+    return f"Skipped {row} of {where}: its “{field}” can't be read"

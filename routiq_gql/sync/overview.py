@@ -27,7 +27,7 @@ class PatientStats:
     """Counts of an organization's patients as of ``last_sync_time``.
 
     Attributes:
-        total_patients: Stored active patients, those no longer active included. Not the number of patients in Cliniko.
+        total_patients: Stored active patients, including those no longer active. Not the number of patients in Cliniko.
         active_patients: Those active now.
         patients_with_upcoming: Active ones with an appointment ahead; may overlap with ``patients_with_recent``.
         patients_with_recent: Active ones with an appointment in the recent past.
@@ -45,7 +45,7 @@ class PatientStats:
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """One organization at a glance.
+    """An overview of one organization.
 
     Attributes:
         current_sync: The running sync, ``None`` when idle.

@@ -102,7 +102,7 @@ class WaitReason(StrEnum):
 
 
 class LogLevel(StrEnum):
-    """How a log line is meant."""
+    """The severity of a log line."""
 
     INFO = "info"
     SUCCESS = "success"

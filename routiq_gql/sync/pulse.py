@@ -21,7 +21,7 @@ class Pulse:
 
     def __init__(self, database: Database, supervisor: Supervisor) -> None:
         self._database = database
-        self._task = supervisor.task("signs of life", "Running syncs can't show that they live.", MAX_INTERVAL_SECONDS)
+        self._task = supervisor.task("signs of life", "Running syncs send no heartbeats.", MAX_INTERVAL_SECONDS)
         self._runs: set[SyncRun] = set()
         self._beating: asyncio.Task[None] | None = None
 

@@ -23,11 +23,12 @@ PROBED_ORGANIZATION = "-"
 """Asked about only to see whether the database can be read."""
 
 FILE_LOST = (
-    "The database file was deleted or replaced while the server was using it. The server stops; its log says more."
+    "The database file was deleted or replaced while the server was using it. The server stops; its log has the "
+    "details."
 )
 CANT_BE_READ = "The database can't be used at the moment."
 CANT_BE_WRITTEN = "The database can't be written at the moment: its disk is full, or it is locked. See the log."
-SYNCS_PAUSE = "Syncs wait because the database could not be used. They resume by themselves; the log says why."
+SYNCS_PAUSE = "Syncs wait because the database could not be used. They resume by themselves; the log has the reason."
 TAKES_LONG = "The database has not answered for some seconds: it is busy, or another program keeps it locked."
 
 

@@ -50,7 +50,7 @@ ROWS_PER_PAGE = 100
 CLASSES_PER_REQUEST = 50
 """Group appointments whose attendees are asked for at once; their ids make an address of some 1,100 characters."""
 
-NO_PATIENT = "name no patient: they are stored, and make no patient active"
+NO_PATIENT = "have no patient: they are stored, but make no patient active"
 
 TARGETS: dict[str, MirrorList] = {
     PATIENTS.name: MirrorList.PATIENTS,
@@ -135,7 +135,7 @@ class Reader:
         await self._check(resource, findings, rows + findings.unreadable)
         notes = [(LogLevel.WARNING, line) for line in findings.lines(resource.where, rows + findings.unreadable)]
         if notes:
-            log.warning("cliniko_list_is_odd", list=resource.name, unreadable=findings.unreadable, stored=rows)
+            log.warning("cliniko_rows_skipped", list=resource.name, unreadable=findings.unreadable, stored=rows)
         async with self._database.reading() as connection:
             unassigned = await count_unassigned(connection, TARGETS[resource.name], self._run.key)
         if unassigned:

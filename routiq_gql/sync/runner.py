@@ -88,17 +88,19 @@ class SyncRunner:
         with structlog.contextvars.bound_contextvars(
             sync_id=run.snapshot.sync_id, organization_id=run.snapshot.organization_id
         ):
-            log.info("sync_taken_up", epoch=run.epoch, percentage=run.snapshot.progress_percentage)
+            log.info("sync_claimed", epoch=run.epoch, percentage=run.snapshot.progress_percentage)
             try:
                 await self._run_to_its_end(run)
             except StopRequested:
-                log.info("sync_not_ours_any_more")
+                log.info("sync_claim_lost")
                 return Outcome.NOT_OURS
             except StorageError as error:
                 await self._pause(run, error)
                 return Outcome.RESTS
             except Exception as error:  # not even the failure could be stored
-                log.error("sync_broke", error=type(error).__name__, where=traceback.format_tb(error.__traceback__)[-4:])
+                log.error(
+                    "sync_crashed", error=type(error).__name__, where=traceback.format_tb(error.__traceback__)[-4:]
+                )
                 await self._pause(run, error)
                 return Outcome.RESTS
             self.pauses.end(run.key)
@@ -114,7 +116,7 @@ class SyncRunner:
     async def _pause(self, run: SyncRun, error: Exception) -> None:
         run.pauses, seconds = self.pauses.begin(run.key, run.pauses)
         reason = error.message if isinstance(error, StorageError) else ""
-        (log.error if run.pauses == 1 else log.info)("sync_rests", reason=reason, seconds=seconds)
+        (log.error if run.pauses == 1 else log.info)("sync_paused", reason=reason, seconds=seconds)
         with suppress(StorageError, StopRequested):
             await run.show_pause(utc_now() + timedelta(seconds=seconds))
 
@@ -149,7 +151,7 @@ class SyncRunner:
         except Exception as error:
             if isinstance(error, OSError) and (shortage := shortage_sentence(error)):
                 raise StorageError(shortage) from error
-            log.error("sync_broke", error=type(error).__name__, where=traceback.format_tb(error.__traceback__)[-4:])
+            log.error("sync_crashed", error=type(error).__name__, where=traceback.format_tb(error.__traceback__)[-4:])
             await run.fail(_internal_failure(run))
 
 
@@ -167,5 +169,5 @@ def _internal_failure(run: SyncRun) -> SyncFailure:
         FailureCode.INTERNAL,
         run.step,
         f"Internal error in {run.snapshot.sync_id}",
-        "Start the sync again. If it fails again, give this sync's id to whoever runs the server.",
+        "Start the sync again. If it fails again, send this sync's id to the operator of this server.",
     )

@@ -55,7 +55,7 @@ class Scheduler:
             for schedule in late:
                 await bring_forward(connection, schedule, now)
         if late:
-            log.warning("schedules_brought_forward", count=len(late), reason="the clock was ahead, or is behind")
+            log.warning("schedules_moved_forward", count=len(late), reason="the clock was ahead, or is behind")
 
     async def _start_due(self, engine: SyncEngine) -> None:
         started = []

@@ -28,7 +28,7 @@ async def require_rest(connection: AsyncConnection, organization_id: str, key: i
         return
     seconds = max(1, ceil((earlier[-most] + A_MINUTE - now).total_seconds()))
     raise RateLimited(
-        f"{len(earlier)} syncs of this organization were started within a minute, and each spends the clinic's "
+        f"{len(earlier)} syncs of this organization were started within a minute, and each uses some of the clinic's "
         f"requests to Cliniko. Try again in {seconds} s.",
         seconds,
     )

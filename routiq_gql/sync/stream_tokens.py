@@ -82,7 +82,7 @@ class Grant:
             Unauthenticated: It did.
         """
         if sync.completed_at is not None and utc_now() > max(sync.completed_at, self.issued_at) + AFTER_THE_END:
-            raise Unauthenticated("This stream token ended with its sync. Ask for the sync's status instead.")
+            raise Unauthenticated("This stream token ended with its sync. Request the sync's status instead.")
 
 
 class StreamTokens:
@@ -137,10 +137,10 @@ class StreamTokens:
             authority, source = claims["parent"]
         except jwt.MissingRequiredClaimError:
             raise Unauthenticated(
-                "An earlier version of this server made this stream token. Get another one by createStreamToken."
+                "An earlier version of this server created this stream token. Create a new one with createStreamToken."
             ) from None
         except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, RecursionError):
-            raise Unauthenticated("This stream token is not valid. Get another one by createStreamToken.") from None
+            raise Unauthenticated("This stream token is not valid. Create a new one with createStreamToken.") from None
         viewer = Viewer(claims["org"], NO_RIGHTS, claims["sub"] or None, address, sync_id=claims["sync"])
         issued_at, expires_at = (datetime.fromtimestamp(claims[name], UTC) for name in ("iat", "exp"))
         return Grant(viewer, issued_at, expires_at, authority, source)
@@ -158,8 +158,8 @@ class StreamTokens:
         if len(moments) == MADE_PER_MINUTE and now - moments[0] < A_MINUTE_SECONDS:
             seconds = max(1, ceil(moments[0] + A_MINUTE_SECONDS - now))
             raise RateLimited(
-                f"{MADE_PER_MINUTE} stream tokens were made for you within a minute, and one is enough to follow a "
-                f"sync. Try again in {seconds} s.",
+                f"You created {MADE_PER_MINUTE} stream tokens within a minute; one is enough to follow a sync. Try "
+                f"again in {seconds} s.",
                 seconds,
             )
         moments.append(now)

@@ -203,7 +203,7 @@ async def test_a_subscription_resumes_when_an_expired_token_is_replaced(
     await _use(page, guarded.token(lifetime_seconds=8))
     await run_tab(page, "Watch")
     await expect(result_of(page)).to_contain_text('"status": "IDLE"')
-    sentence = "The token has expired. Reconnect with a fresh one."
+    sentence = "The token has expired. Reconnect with a new one."
     await expect(page.locator("#token-refusal")).to_have_text(sentence)
     await expect(result_of(page)).to_contain_text(sentence)
     await _use(page, guarded.token())

@@ -155,7 +155,7 @@ async def test_a_reader_is_asked_for_a_token(serve_with_tokens: ServeWithTokens,
     await page.get_by_role("button", name="Use this token").click()
     await expect_status(page, "Fetching patients")
     await expect(form).to_be_visible()
-    await expect(sentence).to_have_text("The token has expired. Reconnect with a fresh one.")
+    await expect(sentence).to_have_text("The token has expired. Reconnect with a new one.")
     assert brief not in await page.content()
     seen = await shown_log(page)
     assert seen

@@ -133,7 +133,7 @@ async def test_a_web_page_means_that_something_is_in_between(make_client: MakeCl
     ):
         assert await get(client) == GOOD
     async with RawServer(lambda _n, _head: page) as server, make_client(server.base_url) as client:
-        with pytest.raises(ClinikoError, match="A web page came in the place of Cliniko's answer") as caught:
+        with pytest.raises(ClinikoError, match="A web page arrived instead of Cliniko's answer") as caught:
             await get(client)
     assert caught.value.code == "CLINIKO_UNEXPECTED_ANSWER"
     assert "proxy" in caught.value.what_to_do

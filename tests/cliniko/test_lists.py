@@ -330,7 +330,7 @@ async def test_a_total_that_is_far_off_is_a_failure(rows: int, all_rows: int, ma
     emulator = Emulator(clinic_of(all_rows))
     emulator.faults.add(Fault("wrong_total", times=None, rows=rows))
     async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:
-        with pytest.raises(UnexpectedAnswer, match=r"list of patients, but says that there are"):
+        with pytest.raises(UnexpectedAnswer, match=r"list of patients, but reports a total of"):
             await store_list(client, PATIENTS)
     assert len(emulator.requests) < 30
 

@@ -198,7 +198,7 @@ async def test_a_list_without_links_is_read_by_its_numbers(make_client: MakeClie
         return _types("", int(parse_qs(urlsplit(head.split()[1]).query)["page"][0]))
 
     async with RawServer(reply) as server, make_client(server.base_url) as client:
-        with pytest.raises(UnexpectedAnswer, match="but says that there are 200"):
+        with pytest.raises(UnexpectedAnswer, match="but reports a total of 200"):
             await store_list(client, APPOINTMENT_TYPES)  # which never ends here
     assert len(server.heads) < 12
 

@@ -147,8 +147,8 @@ async def test_a_server_that_goes_and_comes_back():
             await save_connection(connection, "org_a", VALUES)
         await database.close()
     assert [line["event"] for line in logged if line["event"].startswith("database")] == [
-        "database_away",
-        "database_back",
+        "database_unreachable",
+        "database_reachable",
     ]
 
 

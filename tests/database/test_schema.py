@@ -136,7 +136,7 @@ async def test_a_database_of_another_program_is_left_alone(empty_database_url):
     database = Database(empty_database_url)
     async with database.writing() as connection:
         await connection.execute(text("CREATE TABLE syncs (theirs INTEGER)"))
-    with pytest.raises(StorageError, match="another program's: it has a table syncs"):
+    with pytest.raises(StorageError, match="belongs to another program: it has a table syncs"):
         await upgrade(database)
     async with database.reading() as connection:
         names = await connection.run_sync(lambda plain: inspect(plain).get_table_names())

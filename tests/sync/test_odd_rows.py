@@ -41,8 +41,8 @@ async def test_a_few_rows_without_a_start_are_left_out_and_named(runtime: Runtim
     assert len(missing) == rows
     assert last.appointments_found == 17 - rows
     where = "of the list of individual appointments"
-    named = [f"Row {row_id} {where} is left out: its “starts_at” can't be read" for row_id in missing]
-    total = [f"Left out {rows} of 13 rows {where}, which can't be read"] if rows > 1 else []
+    named = [f"Skipped row {row_id} {where}: its “starts_at” can't be read" for row_id in missing]
+    total = [f"Skipped {rows} of 13 rows {where} that can't be read"] if rows > 1 else []
     told = await warnings_of(runtime, last.sync_id)
     assert sorted(told[:rows]) == named
     assert told[rows:] == total
@@ -118,11 +118,11 @@ async def test_a_break_neither_loses_nor_doubles_a_count(settings: Settings):
                 table = MirrorList.INDIVIDUAL_APPOINTMENTS.table
                 query = select(table.c.id).where(table.c.kind == "individual")
                 stored = set((await connection.execute(query)).scalars())
-    named = [line.split()[1] for line in told if line.startswith("Row ")]
+    named = [line.split()[2] for line in told if line.startswith("Skipped row ")]
     assert len(named) == len(set(named)) > 2
     assert not set(named) & stored
     assert (
-        f"Left out {len(named)} of {len(named) + len(stored)} rows of the list of individual appointments" in told[-1]
+        f"Skipped {len(named)} of {len(named) + len(stored)} rows of the list of individual appointments" in told[-1]
     )
 
 
@@ -138,7 +138,7 @@ def test_the_log_names_only_so_many():
     found = Findings(300, tuple((str(number), "starts_at") for number in range(MOST_NAMED)))
     lines = found.lines("the list of patients", 100_000)
     assert len(lines) == MOST_NAMED + 1
-    assert lines[-1] == "Left out 300 of 100000 rows of the list of patients, which can't be read"
+    assert lines[-1] == "Skipped 300 of 100000 rows of the list of patients that can't be read"
 
 
 @pytest.mark.parametrize(

@@ -54,10 +54,10 @@ async def test_a_disk_that_gets_full(runtime: Runtime, cliniko: Cliniko):
     limit_pages(runtime, pages + 12)
     with structlog.testing.capture_logs() as logged:
         sync_id = await start(runtime)
-        await until(lambda: any(line["event"] in {"sync_rests", "task_failing"} for line in logged))
-        told = next(line for line in logged if line["event"] in {"sync_rests", "task_failing"})
+        await until(lambda: any(line["event"] in {"sync_paused", "task_failing"} for line in logged))
+        told = next(line for line in logged if line["event"] in {"sync_paused", "task_failing"})
         assert told["log_level"] == "error"
-        assert "is full. Free some space; syncs go on by themselves." in told["reason"]
+        assert "is full. Free some space; syncs resume by themselves." in told["reason"]
         assert str(runtime.database.path) in told["reason"]
         assert not (await runtime.syncs.status(LOCAL_OPERATOR, sync_id)).is_terminal
         assert await stored_rows(runtime.database) == before
@@ -81,7 +81,7 @@ async def test_a_file_that_another_program_keeps_locked(runtime: Runtime, clinik
     other = sqlite3.connect(runtime.database.path, isolation_level=None)
     with structlog.testing.capture_logs() as logged:
         other.execute("BEGIN IMMEDIATE")
-        await until(lambda: any(line["event"] == "sync_rests" for line in logged))
+        await until(lambda: any(line["event"] == "sync_paused" for line in logged))
         with pytest.raises(StorageError, match=r"Another program has kept .* locked"):
             await runtime.syncs.start(LOCAL_OPERATOR, "org_other")
         assert (await runtime.syncs.status(LOCAL_OPERATOR, sync_id)).patients_found >= snapshot.patients_found
@@ -90,7 +90,7 @@ async def test_a_file_that_another_program_keeps_locked(runtime: Runtime, clinik
         assert (await follow(runtime, sync_id))[-1].status is SyncState.COMPLETED
     pages = [request for request in cliniko.emulator.requests if request.values("per_page") == ["100"]]
     again = len(pages) - len({(request.resource, request.parameters) for request in pages})
-    assert again <= sum(line["event"] == "sync_rests" for line in logged), "only pages in flight were read again"
+    assert again <= sum(line["event"] == "sync_paused" for line in logged), "only pages in flight were read again"
 
 
 async def test_an_unexpected_error_ends_the_sync_with_its_id(runtime: Runtime, monkeypatch: pytest.MonkeyPatch):
@@ -106,7 +106,7 @@ async def test_an_unexpected_error_ends_the_sync_with_its_id(runtime: Runtime, m
         last = await run_sync(runtime)
     assert last.failure is not None
     assert (last.failure.code, last.failure.message) == ("INTERNAL", f"Internal error in {last.sync_id}")
-    broke = next(line for line in logged if line["event"] == "sync_broke")
+    broke = next(line for line in logged if line["event"] == "sync_crashed")
     assert broke["error"] == "ValueError"
     assert any("test_storage_trouble" in place for place in broke["where"])
     assert private not in str(logged)
@@ -119,9 +119,9 @@ async def test_too_many_open_files_while_cliniko_is_asked(runtime: Runtime, clin
     sync_id = await start(runtime)
     await until(lambda: any(request.resource == "patients" for request in cliniko.emulator.requests))
     with structlog.testing.capture_logs() as logged, no_descriptors():
-        await until(lambda: any(line["event"] in {"sync_rests", "sync_ended"} for line in logged))
+        await until(lambda: any(line["event"] in {"sync_paused", "sync_ended"} for line in logged))
     cliniko.emulator.faults.clear()
-    assert "Too many open files" in next(line["reason"] for line in logged if line["event"] == "sync_rests")
+    assert "Too many open files" in next(line["reason"] for line in logged if line["event"] == "sync_paused")
     assert (await follow(runtime, sync_id))[-1].status is SyncState.COMPLETED
 
 
@@ -140,4 +140,4 @@ async def test_a_key_file_that_can_not_be_opened_now(
     monkeypatch.setattr(KeyStore, "load", load_with_shortage)
     with structlog.testing.capture_logs() as logged:
         assert (await run_sync(runtime)).status is SyncState.COMPLETED
-    assert any(line["event"] == "sync_rests" for line in logged)
+    assert any(line["event"] == "sync_paused" for line in logged)

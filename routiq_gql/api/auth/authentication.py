@@ -24,7 +24,8 @@ MAX_TOKEN_CHARACTERS = 8192
 """Longer than any issuer makes them; web servers take no longer header either."""
 
 _MISSING = (
-    "A token is missing: “Authorization: Bearer …” as a header, or on a websocket in the payload of connection_init."
+    "This request has no token. Send it in the header “Authorization: Bearer …”, or on a websocket in the payload of "
+    "connection_init."
 )
 """Short enough for the frame that closes a websocket."""
 
@@ -44,8 +45,8 @@ class Authentication:
         self._authenticator = FileTokens(settings) if settings.auth == "token" else IssuedTokens(settings)
         if not settings.allowed_hosts:
             raise SettingsError(
-                f"ROUTIQ_ALLOWED_HOSTS is missing: with ROUTIQ_AUTH={settings.auth} it names the hosts under which "
-                "this server is addressed, such as routiq.example.com."
+                f"ROUTIQ_ALLOWED_HOSTS is not set. With ROUTIQ_AUTH={settings.auth} it must list the host names of "
+                f"this server, such as routiq.example.com."
             )
 
     async def session(self, connection: HTTPConnection, audit: Audit) -> Session:

@@ -27,7 +27,7 @@ def check_party(claims: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
             "This token was made for a page that is not listed in ROUTIQ_JWT_AUTHORIZED_PARTIES.", may_be_mended=False
         )
     if claims.get("sts") == "pending":
-        raise Unauthenticated("The sign-in is not complete. Complete it and send a fresh token.")
+        raise Unauthenticated("The sign-in is not complete. Complete it, then send a new token.")
 
 
 def subject_of(claims: Mapping[str, Any]) -> str:
@@ -38,7 +38,7 @@ def subject_of(claims: Mapping[str, Any]) -> str:
     """
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT_CHARACTERS or not subject.isprintable():
-        raise Unauthenticated("This token doesn't say whose it is.", may_be_mended=False)
+        raise Unauthenticated("This token has no subject (“sub”).", may_be_mended=False)
     return subject
 
 
@@ -51,7 +51,9 @@ def organization_of(claims: Mapping[str, Any]) -> str:
     nested = claims.get("o")
     organization_id = nested.get("id") if isinstance(nested, Mapping) else claims.get("org_id")
     if not isinstance(organization_id, str) or not ORGANIZATION_ID.fullmatch(organization_id):
-        raise Forbidden("This token names no organization. Choose one where you sign in, and send a fresh token.")
+        raise Forbidden(
+            "This token has no organization. Select an organization after signing in, then send a new token."
+        )
     return organization_id
 
 

@@ -27,14 +27,14 @@ class FileTokens:
     def __init__(self, settings: Settings) -> None:
         if not settings.tokens_file:
             raise SettingsError(
-                "ROUTIQ_TOKENS_FILE is missing: with ROUTIQ_AUTH=token it says where `routiq-gql tokens` keeps who may "
-                "ask, such as /var/lib/routiq/tokens."
+                "ROUTIQ_TOKENS_FILE is not set. With ROUTIQ_AUTH=token it must name the file of `routiq-gql tokens`, "
+                "such as /var/lib/routiq/tokens."
             )
         self._file = TokenFile(Path(settings.tokens_file))
         self._roles = RoleTable(settings)
         self._unusable = RateLimitedLog("token_file_unusable")
         if not self._file.entries():
-            log.warning("nobody_may_ask_yet", what_to_do="Make a token: routiq-gql tokens add ORG")
+            log.warning("no_tokens_yet", what_to_do="Make a token: routiq-gql tokens add ORG")
 
     async def authenticate(self, token: str) -> Credentials:
         """See ``Authenticator``."""
@@ -58,7 +58,7 @@ class FileTokens:
         try:
             self._read(self._file.entries)
         except IssuerAway:
-            return "Tokens can't be checked, as the token file can't be used. The log says why."
+            return "Tokens can't be checked because the token file can't be used. The server log has the reason."
         return None
 
     async def close(self) -> None:

@@ -32,8 +32,8 @@ class IssuedTokens:
     def __init__(self, settings: Settings) -> None:
         if not settings.jwt_issuer:
             raise SettingsError(
-                "ROUTIQ_JWT_ISSUER is missing: with ROUTIQ_AUTH=jwt it says whose tokens are accepted, such as "
-                "https://clerk.example.com."
+                "ROUTIQ_JWT_ISSUER is not set. With ROUTIQ_AUTH=jwt it must name the issuer of the accepted tokens, "
+                "such as https://clerk.example.com."
             )
         self._issuer = settings.jwt_issuer
         self._audience = settings.jwt_audience or None
@@ -107,12 +107,14 @@ class IssuedTokens:
                 options={"require": list(_REQUIRED), "verify_aud": self._audience is not None},
             )
         except jwt.ExpiredSignatureError:
-            raise Unauthenticated("The token has expired. Send a fresh one.") from None
+            raise Unauthenticated("The token has expired. Send a new one.") from None
         except jwt.ImmatureSignatureError:
-            raise Unauthenticated("The token is not valid yet. Check the clocks of issuer and server.") from None
+            raise Unauthenticated(
+                "The token is not valid yet. Check the clocks of the issuer and of this server."
+            ) from None
         except jwt.InvalidAudienceError:
             raise Unauthenticated(
-                "This token is not meant for this server; ROUTIQ_JWT_AUDIENCE says which are.", may_be_mended=False
+                "This token is for another audience. ROUTIQ_JWT_AUDIENCE lists the accepted ones.", may_be_mended=False
             ) from None
         except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError):
             raise Unauthenticated(_NOT_OURS, may_be_mended=False) from None

@@ -20,10 +20,10 @@ LEEWAY = timedelta(seconds=5)
 NO_AUTHORITY = "off"
 """The authority of every request while ``ROUTIQ_AUTH`` is off."""
 PARENT_IS_GONE = (
-    "The token with which this stream token was made is not accepted any more. Get another one by createStreamToken."
+    "The token that created this stream token is no longer accepted. Create a new one with createStreamToken."
 )
 WAS_REVOKED = "The token was revoked."
-HAS_EXPIRED = "The token has expired. Reconnect with a fresh one."
+HAS_EXPIRED = "The token has expired. Reconnect with a new one."
 LOOK_SECONDS = 5.0
 """How often an open socket or stream looks whether its token was revoked, or the clock has jumped."""
 
@@ -94,7 +94,7 @@ class Session:
         """
         ours, theirs = self._credentials.viewer, credentials.viewer
         if (ours.subject, ours.organization_id) != (theirs.subject, theirs.organization_id):
-            raise Unauthenticated("This token is of another person or organization. Open another connection with it.")
+            raise Unauthenticated("This token belongs to another person or organization. Open a new connection for it.")
         self._credentials = credentials
 
     async def until_over(self) -> str:

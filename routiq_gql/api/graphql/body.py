@@ -13,7 +13,7 @@ MAX_BODY_BYTES = 256 * 1024
 class BodyTooLarge(Exception):
     """Raised to whoever reads the body."""
 
-    sentence = f"The body of a request may have at most {MAX_BODY_BYTES // 1024} KiB. Send a smaller one."
+    sentence = f"A request body may have at most {MAX_BODY_BYTES // 1024} KiB. Send a smaller one."
 
 
 def limited(request: Request, receive: Receive) -> Receive:

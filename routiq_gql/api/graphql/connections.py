@@ -14,7 +14,7 @@ from routiq_gql.sync import connection_state
 class ConnectionProblem:
     code: SyncFailureCode = strawberry.field(description="The reason; programs may branch on it.")
     message: str = strawberry.field(description="What happened, in one sentence.")
-    what_to_do: str = strawberry.field(description="What helps, in one or two sentences.")
+    what_to_do: str = strawberry.field(description="What to do, in one or two sentences.")
 
     @classmethod
     def of(cls, problem: connection_state.ConnectionProblem) -> Self:
@@ -30,13 +30,14 @@ class ClinikoConnection:
     id: ID = strawberry.field(description="`connection:` and the organization's id.")
     organization_id: ID = strawberry.field(description="The organization.")
     state: ConnectionState = strawberry.field(description="Whether it may be used.")
-    account: str | None = strawberry.field(description="The clinic's name in Cliniko; null until the key was tried.")
+    account: str | None = strawberry.field(description="The clinic's name in Cliniko; null until the key was checked.")
     shard: str = strawberry.field(description="The part of Cliniko that holds the account, such as `au1`.")
     role: str | None = strawberry.field(
-        description="The role in Cliniko of the person whose API key it is; null until the key was tried."
+        description="The role in Cliniko of the API key's owner; null until the key was checked."
     )
     last_validated_at: datetime | None = strawberry.field(
-        description="When Cliniko last accepted the key for all that a sync reads; null if it never did. A refusal "
+        description="When Cliniko last accepted the key for every list that a sync reads; null if it never did. A "
+        "refusal "
         "since then does not change it: `state` and `problem` say whether the key is accepted now."
     )
     problem: ConnectionProblem | None = strawberry.field(
@@ -57,15 +58,17 @@ class ClinikoConnection:
         )
 
 
-@strawberry.type(description="What came of connecting, testing or disconnecting an organization.")
+@strawberry.type(description="The result of connecting, testing or disconnecting an organization.")
 class ConnectionPayload:
     message: str = strawberry.field(description="What happened, in one sentence.")
     organization_id: ID = strawberry.field(description="The organization.")
-    ok: bool = strawberry.field(description="Whether it was done. If not, nothing was stored and `problem` says why.")
+    ok: bool = strawberry.field(
+        description="Whether it succeeded. If not, nothing was stored and `problem` has the reason."
+    )
     connection: ClinikoConnection | None = strawberry.field(
         description="The connection afterwards; null when there is none."
     )
-    problem: ConnectionProblem | None = strawberry.field(description="What was wrong; null if nothing was.")
+    problem: ConnectionProblem | None = strawberry.field(description="The problem; null on success.")
 
     @classmethod
     def of(cls, message: str, connection: connection_state.ConnectionInfo) -> Self:

@@ -9,7 +9,7 @@ from enum import Enum
 from strawberry import enum, enum_value
 
 
-@enum(description="Where a sync stands; IDLE is an organization without a running one.")
+@enum(description="The status of a sync; IDLE is that of an organization without a running one.")
 class SyncState(Enum):
     IDLE = enum_value("IDLE", description="No sync is running.")
     STARTING = enum_value("STARTING", description="The sync is being set up: steps 1 to 3.")
@@ -73,11 +73,11 @@ class ConnectionState(Enum):
     )
 
 
-@enum(description="How a log line is meant.")
+@enum(description="The severity of a log line.")
 class LogLevel(Enum):
-    INFO = enum_value("INFO", description="What is being done.")
-    SUCCESS = enum_value("SUCCESS", description="Something was achieved.")
-    WARNING = enum_value("WARNING", description="The sync goes on, or was ended on purpose.")
+    INFO = enum_value("INFO", description="Progress.")
+    SUCCESS = enum_value("SUCCESS", description="A result.")
+    WARNING = enum_value("WARNING", description="Worth a look: the sync continues, or was ended on purpose.")
     ERROR = enum_value("ERROR", description="The reason why the sync failed.")
 
 
@@ -93,11 +93,11 @@ class SyncFailureCode(Enum):
     )
     ACCOUNT_MOVED = enum_value("ACCOUNT_MOVED", description="Cliniko serves the account at another address now.")
     CLINIKO_UNREACHABLE = enum_value(
-        "CLINIKO_UNREACHABLE", description="Cliniko did not answer, or only with errors, however often it was asked."
+        "CLINIKO_UNREACHABLE", description="Cliniko did not answer, or only with errors, in every attempt."
     )
     CLINIKO_UNEXPECTED_ANSWER = enum_value(
-        "CLINIKO_UNEXPECTED_ANSWER", description="Cliniko answered something that can't be relied on."
+        "CLINIKO_UNEXPECTED_ANSWER", description="Cliniko's answer was inconsistent or malformed."
     )
-    TIME_LIMIT = enum_value("TIME_LIMIT", description="The sync ran longer than it may.")
+    TIME_LIMIT = enum_value("TIME_LIMIT", description="The sync exceeded its time limit.")
     CANCELLED = enum_value("CANCELLED", description="A person cancelled it.")
-    INTERNAL = enum_value("INTERNAL", description="A fault of this server.")
+    INTERNAL = enum_value("INTERNAL", description="An error of this server.")

@@ -78,7 +78,7 @@ class OperationLimits(ParserCache, ValidationCache):
                     too_long_a_number(document) or _excess_of(document) or (None if has_name else _doubt_of(document))
                 )
         except RecursionError:  # a chain of fragments, each one level deeper
-            excess = f"The operation has more levels than can be counted; {MAX_DEPTH} are allowed."
+            excess = f"The operation has too many levels to count; at most {MAX_DEPTH} are allowed."
         if excess is None:
             context.pre_execution_errors = self.cached_validate_document(
                 context.schema._schema, document, context.validation_rules
@@ -99,8 +99,8 @@ class OperationLimits(ParserCache, ValidationCache):
         if cost <= self._max_cost:
             return None
         return (
-            f"The operation costs {cost:,}; {self._max_cost:,} is allowed. Each field with a limit costs that limit "
-            "times the limits of the fields around it. Ask for less at a time, or set lower limits."
+            f"The operation costs {cost:,}; at most {self._max_cost:,} is allowed. A field with a limit costs that "
+            f"limit times the limits of its parent fields. Request less data at a time, or set lower limits."
         )
 
 
@@ -161,7 +161,7 @@ def _doubt_of(document: DocumentNode) -> str | None:
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     if len(operations) < 2:
         return None
-    return "The document has several operations; name one of them in operationName."
+    return "The document has several operations. Name one of them in operationName."
 
 
 def _excess_of(document: DocumentNode) -> str | None:
@@ -182,6 +182,7 @@ def _excess_of(document: DocumentNode) -> str | None:
         ):
             if number > limit:
                 return (
-                    f"The operation has {min(number, 10**6):,} {things}; {limit} are allowed. Ask for less at a time."
+                    f"The operation has {min(number, 10**6):,} {things}; at most {limit} are allowed. Request less "
+                    f"data at a time."
                 )
     return None

@@ -28,23 +28,25 @@ from routiq_gql.sync.outcomes import CancelledSync, StartedSync
 OrganizationId = Annotated[
     ID, strawberry.argument(description="The organization: 1 to 64 letters, digits, dashes and underscores.")
 ]
-SyncId = Annotated[ID, strawberry.argument(description="The sync, as named by `startSync`, `dashboard` or `history`.")]
+SyncId = Annotated[ID, strawberry.argument(description="The sync's id, from `startSync`, `dashboard` or `history`.")]
 Mode = Annotated[SyncMode, strawberry.argument(description="How much to read.")]
 PageLimit = Annotated[int, strawberry.argument(description="How many syncs on a page, 1 to 100.")]
 Outcome = Annotated[
     SyncState | None,
-    strawberry.argument(description="Only syncs that ended so: COMPLETED, FAILED or CANCELLED. Totals stay over all."),
+    strawberry.argument(
+        description="Only syncs with this final status: COMPLETED, FAILED or CANCELLED. Totals still cover all."
+    ),
 ]
 ApiKey = Annotated[str, strawberry.argument(description="A Cliniko API key, as copied from Cliniko under My Info.")]
-Cursor = Annotated[str | None, strawberry.argument(description="`nextCursor` of the page before.")]
+Cursor = Annotated[str | None, strawberry.argument(description="`nextCursor` of the previous page.")]
 
 
 @strawberry.type(description="The sync that runs now.")
 class StartSyncPayload:
     message: str = strawberry.field(description="`Sync started` or `Sync already in progress`.")
-    sync_id: ID = strawberry.field(description="The sync to watch.")
+    sync_id: ID = strawberry.field(description="The sync to follow.")
     organization_id: ID = strawberry.field(description="The organization.")
-    status: SyncState = strawberry.field(description="Where the sync stands.")
+    status: SyncState = strawberry.field(description="The status of the sync.")
     created: bool = strawberry.field(description="Whether this call started it.")
     sync: SyncStatus = strawberry.field(description="The sync itself.")
 
@@ -76,11 +78,11 @@ class CancelSyncPayload:
 
 @strawberry.type(description="A token for following one sync.")
 class StreamToken:
-    token: str = strawberry.field(description="To be put into the address, and kept like a password.")
+    token: str = strawberry.field(description="The token for the URL. Keep it secret.")
     sync_id: ID = strawberry.field(description="The sync.")
     expires_at: datetime = strawberry.field(
-        description="When it ends at the latest: after 24 hours, or with the token that it was made with. "
-        "It ends with its sync if that is sooner."
+        description="The latest time at which it expires: after 24 hours, or with the token that created it. It "
+        "expires with its sync if that is sooner."
     )
 
     @classmethod
@@ -88,13 +90,13 @@ class StreamToken:
         return cls(token=made.token, sync_id=ID(made.sync_id), expires_at=made.expires_at)
 
 
-@strawberry.type(description="What can be asked.")
+@strawberry.type(description="Reads.")
 class Query:
     @strawberry.field(description="One sync now; null with the error SYNC_NOT_FOUND if there is none with this id.")
     async def sync_status(self, info: Info, sync_id: SyncId) -> SyncStatus | None:
         return SyncStatus.of(await info.context.syncs.status(info.context.viewer, sync_id))
 
-    @strawberry.field(description="One organization at a glance.")
+    @strawberry.field(description="An overview of one organization.")
     async def dashboard(self, info: Info, organization_id: OrganizationId) -> Dashboard:
         return Dashboard.of(await info.context.syncs.dashboard(info.context.viewer, organization_id))
 
@@ -116,7 +118,7 @@ class Query:
         )
 
 
-@strawberry.type(description="What can be done.")
+@strawberry.type(description="Changes.")
 class Mutation:
     @strawberry.mutation(description="Start a sync; if one runs already, that one is the answer.")
     async def start_sync(
@@ -138,8 +140,8 @@ class Mutation:
         return StreamToken.of(await context.stream_tokens.make(context.viewer, sync_id, context.parent))
 
     @strawberry.mutation(
-        description="Connect an organization to Cliniko, or exchange its API key for another one of the same account. "
-        "The key is tried first, stored encrypted, and never shown again."
+        description="Connect an organization to Cliniko, or replace its API key by another one of the same account. "
+        "The key is checked first, stored encrypted, and never returned."
     )
     async def connect_cliniko(self, info: Info, organization_id: OrganizationId, api_key: ApiKey) -> ConnectionPayload:
         context = info.context
@@ -151,7 +153,7 @@ class Mutation:
             return ConnectionPayload.refused(organization_id, not_set_up(error))
         return ConnectionPayload.of("Connected", connected.connection)
 
-    @strawberry.mutation(description="Try the stored API key as a sync would, and note how it went.")
+    @strawberry.mutation(description="Check the stored API key as a sync would, and store the result.")
     async def test_connection(self, info: Info, organization_id: OrganizationId) -> ConnectionPayload:
         context = info.context
         try:
@@ -173,7 +175,7 @@ class Mutation:
         return ConnectionPayload.of("Disconnected", disabled)
 
 
-@strawberry.type(description="What can be watched.")
+@strawberry.type(description="Live updates.")
 class Subscription:
     @strawberry.subscription(
         description="A sync: its state now, then every newer one; completes after the state in which it ended."

@@ -16,7 +16,7 @@ from routiq_gql.sync.progress import SyncSnapshot
 @strawberry.type(description="Counts of an organization's patients as of `lastSyncTime`; all 0 before the first sync.")
 class PatientStats:
     total_patients: int = strawberry.field(
-        description="Stored active patients, those no longer active included. Not the patients in Cliniko."
+        description="Stored active patients, including those no longer active. Not the patients in Cliniko."
     )
     active_patients: int = strawberry.field(description="Patients who are active now.")
     patients_with_upcoming: int = strawberry.field(description="Active patients with an appointment ahead.")
@@ -44,7 +44,7 @@ class PatientStats:
         )
 
 
-@strawberry.type(description="One organization at a glance, all of one moment.")
+@strawberry.type(description="A consistent overview of one organization.")
 class Dashboard:
     id: ID = strawberry.field(description="The same as `organizationId`.")
     organization_id: ID = strawberry.field(description="The organization.")
@@ -64,8 +64,8 @@ class Dashboard:
         description="Its access to Cliniko; null if it was never connected."
     )
     next_sync_at: datetime | None = strawberry.field(
-        description="When its schedule starts the next sync; null without a schedule, "
-        "and while it pauses as the connection can't be used."
+        description="When its schedule starts the next sync; null without a schedule, and while the connection can't "
+        "be used."
     )
 
     @classmethod

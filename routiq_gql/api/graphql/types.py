@@ -20,7 +20,7 @@ from routiq_gql.sync.progress import TOTAL_STEPS
 
 After = Annotated[
     int | None,
-    strawberry.argument(description="Only lines behind the one with this `seq`; 0 begins at the first."),
+    strawberry.argument(description="Only lines after the one with this `seq`; 0 starts at the first."),
 ]
 LogLimit = Annotated[int, strawberry.argument(description="How many lines at most, 1 to 100.")]
 
@@ -35,7 +35,7 @@ class SyncFailure:
     code: SyncFailureCode = strawberry.field(description="The reason; programs may branch on it.")
     step: SyncStep = strawberry.field(description="The step in which the sync ended.")
     message: str = strawberry.field(description="What happened, in one sentence.")
-    what_to_do: str = strawberry.field(description="What helps, in one or two sentences.")
+    what_to_do: str = strawberry.field(description="What to do, in one or two sentences.")
     retryable: bool = strawberry.field(description="Whether starting again, with nothing else changed, may succeed.")
 
     @classmethod
@@ -54,7 +54,7 @@ class SyncLogEntry:
     id: ID = strawberry.field(description="`syncId:seq`, unique among all log lines.")
     seq: int = strawberry.field(description="The line's number within its sync: 1, 2, 3… without gaps.")
     time: datetime = strawberry.field(description="When it was written.")
-    level: LogLevel = strawberry.field(description="How it is meant.")
+    level: LogLevel = strawberry.field(description="Its severity.")
     step: SyncStep = strawberry.field(description="The step that wrote it.")
     message: str = strawberry.field(description="What happened, in one sentence.")
 
@@ -76,12 +76,12 @@ class SyncStatus:
     organization_id: ID = strawberry.field(description="The organization whose data is synced.")
     sync_id: ID = strawberry.field(description="`sync_`, the organization's id, and the second of its start in UTC.")
     mode: SyncMode = strawberry.field(description="How much this sync reads.")
-    status: SyncState = strawberry.field(description="Where it stands.")
+    status: SyncState = strawberry.field(description="Its status.")
     step: SyncStep = strawberry.field(description="The step that runs, or in which it ended.")
     progress_percentage: int = strawberry.field(
-        description="0 to 100 percent. Never goes back, and is 100 for a completed sync only."
+        description="0 to 100 percent. Never decreases, and is 100 for a completed sync only."
     )
-    current_step: str = strawberry.field(description="What is being done, in words for people.")
+    current_step: str = strawberry.field(description="The current action, as a sentence for people.")
     total_steps: int = strawberry.field(description="How many steps a sync has: 8.")
     current_step_number: int = strawberry.field(description="The number of `step`, 1 to 8.")
     patients_found: int = strawberry.field(description="Patients that Cliniko lists, as far as read.")
@@ -96,7 +96,7 @@ class SyncStatus:
     )
     duration_seconds: float | None = strawberry.field(description="How long it took, in seconds; null while it runs.")
     estimated_completion: datetime | None = strawberry.field(
-        description="When it will likely end; null while that can't be said, and after the end."
+        description="When it will probably end; null while unknown, and after the end."
     )
     resumes_at: datetime | None = strawberry.field(
         description="While it waits: when it resumes, in UTC. Null if it does not wait."
@@ -111,9 +111,9 @@ class SyncStatus:
     last_updated: datetime = strawberry.field(
         description="When this state was stored. Named like the documented key `last_updated`."
     )
-    version: int = strawberry.field(description="Grows with every state of this sync.")
+    version: int = strawberry.field(description="Increases with every state of this sync.")
 
-    @strawberry.field(description="Its log in ascending order: the newest lines, or those behind `after`.")
+    @strawberry.field(description="Its log in ascending order: the newest lines, or those after `after`.")
     async def log(self, info: Info, after: After = UNSET, limit: LogLimit = 100) -> list[SyncLogEntry]:
         lines = await info.context.loader.load(LogRequest(self.sync_id, given(after), limit))
         return [SyncLogEntry.of(line) for line in lines]

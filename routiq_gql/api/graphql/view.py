@@ -63,7 +63,7 @@ JSON_PARAMETERS = ("variables", "extensions")
 """Of a GET request. Source: GraphQL over HTTP, "Request Parameters"."""
 
 NEEDS_A_STREAM = (
-    "A subscription needs an answer that stays open: a websocket with the protocol graphql-transport-ws at this "
+    "A subscription needs a response that stays open: a websocket with the protocol graphql-transport-ws at this "
     "address, or POST with “Accept: text/event-stream” or “Accept: multipart/mixed;subscriptionSpec=1.0”."
 )
 
@@ -256,7 +256,7 @@ def _status_and_reason(error: HTTPException) -> tuple[int, str]:
     if isinstance(cause, InvalidOperationTypeError):
         if cause.operation_type is OperationType.SUBSCRIPTION:
             return 400, NEEDS_A_STREAM
-        return 405, "Mutations are taken by POST only."
+        return 405, "Mutations are accepted by POST only."
     if error.reason == "Unsupported content type":
         return 415, "Send the request as JSON, with “Content-Type: application/json”."
     return error.status_code, error.reason

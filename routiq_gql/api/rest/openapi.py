@@ -38,10 +38,10 @@ def _operation(name: str, summary: str, parameters: list[Json], answer: str, *, 
 NOT_FOUND = {"404": _problem("There is no such sync, or it is another organization's.")}
 WRONG_ORGANIZATION = {
     "403": _problem("The organization is not the caller's."),
-    "422": _problem("A value is out of its documented form or range."),
+    "422": _problem("A value does not have its documented form or range."),
 }
 UNAUTHENTICATED = {
-    "401": _problem("The token is missing or not good.")
+    "401": _problem("The token is missing or not accepted.")
     | {"headers": {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "`Bearer`."}}}
 }
 _RETRY_AFTER = {"Retry-After": {"schema": number("Seconds to wait."), "description": "Seconds to wait."}}
@@ -62,7 +62,7 @@ EVENT: Json = {
     "description": "One event. `data` is a SyncStatus as JSON, or with `event: log` a line of the log. "
     "An `event: heartbeat` has no id; ignore its data.",
     "properties": {
-        "id": {"type": "string", "pattern": r"^\d+\.\d+$", "description": "What the next request goes on behind."},
+        "id": {"type": "string", "pattern": r"^\d+\.\d+$", "description": "The id to resume after."},
         "event": {
             "enum": ["message", "log", "heartbeat"],
             "description": "`message`, also when absent: the state of the sync. `heartbeat`: the stream was silent.",
@@ -76,7 +76,7 @@ RESUMED = text(
     "An event id, from clients that can't send Last-Event-ID. The header wins; `after` counts without either.",
     examples=["12.5"],
 )
-AFTER_EVENT = text("An event id: go on behind it, like the header Last-Event-ID.", examples=["12.5"])
+AFTER_EVENT = text("An event id to resume after, like the header Last-Event-ID.", examples=["12.5"])
 
 SECURITY: Json = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A token of one organization."},
@@ -101,7 +101,7 @@ PATHS: Json = {
     "/api/v1/sync/dashboard/{organization_id}": {
         "get": _operation(
             "getDashboard",
-            "One organization at a glance",
+            "An overview of one organization",
             [_path("organization_id", ORGANIZATION_ID)],
             "Dashboard",
             problems=WRONG_ORGANIZATION,
@@ -114,11 +114,11 @@ PATHS: Json = {
             [
                 _path("organization_id", ORGANIZATION_ID),
                 _query("limit", number("Syncs on a page.", minimum=1, maximum=100, default=10)),
-                _query("after", text("`next_cursor` of the page before.")),
+                _query("after", text("`next_cursor` of the previous page.")),
                 _query(
                     "status",
                     text(
-                        "Only syncs that ended so; failed includes cancelled ones. Totals stay over all.",
+                        "Only syncs with this final status; failed includes cancelled ones. Totals still cover all.",
                         enum=["completed", "failed", "cancelled"],
                     ),
                 ),
@@ -137,7 +137,8 @@ PATHS: Json = {
             "operationId": "streamSync",
             "summary": "Follow one sync to its end",
             "description": "Unnamed events carry a SyncStatus, `event: log` a LogLine. Ids have the form "
-            "`<version>.<seq>`; a reconnect with Last-Event-ID goes on behind it. The server closes after the end.",
+            "`<version>.<seq>`; a reconnect with Last-Event-ID resumes after it. The server closes the stream after "
+            "the end.",
             "parameters": [
                 _path("sync_id", SYNC_ID),
                 _query("after", AFTER_EVENT),
@@ -155,7 +156,7 @@ PATHS: Json = {
                     "description": "Server-sent events. Unnamed ones carry a SyncStatus, `log` ones a line of the log.",
                     "content": {"text/event-stream": {"schema": EVENT}},
                 },
-                "204": {"description": "The sync has ended and the caller has seen its end."},
+                "204": {"description": "The sync has ended, and the caller has received its final state."},
                 "404": NOT_FOUND["404"],
                 "422": _problem("`after` is not an event id."),
                 **UNAUTHENTICATED,
@@ -173,7 +174,7 @@ def openapi_document(*, with_tokens: bool) -> Json:
         "info": {
             "title": "Routiq sync API",
             "version": __version__,
-            "description": "Syncs a clinic from Cliniko and shows every step. The same over GraphQL: /graphql.",
+            "description": "Syncs a clinic from Cliniko and reports every step. The same over GraphQL: /graphql.",
         },
         "paths": {path: {method: _secured(one) for method, one in methods.items()} for path, methods in PATHS.items()}
         if with_tokens

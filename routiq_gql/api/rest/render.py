@@ -61,7 +61,7 @@ def log_json(line: LogLine) -> Json:
 
 
 def dashboard_json(dashboard: Dashboard) -> Json:
-    """One organization at a glance."""
+    """An overview of one organization."""
     current, last, successful = dashboard.current_sync, dashboard.last_sync, dashboard.last_successful_sync
     return {
         "organization_id": dashboard.organization_id,

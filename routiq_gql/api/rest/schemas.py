@@ -54,12 +54,12 @@ ORGANIZATION_ID = text(
 SYNC_ID = text(
     "The sync.", pattern="^sync_[A-Za-z0-9_-]{1,96}$", examples=["sync_org_2xwHiNrj68eaRUlX10anlXGvzX7_20241222_143022"]
 )
-STATUS = text("Where the sync stands. A cancelled sync is failed with the failure code CANCELLED.", enum=STATUSES)
+STATUS = text("The status of the sync. A cancelled sync is failed with the failure code CANCELLED.", enum=STATUSES)
 MODE = text("How much is read from Cliniko.", enum=[mode.value for mode in SyncMode])
 STARTED_AT = _time("When the sync was started.")
 COMPLETED_AT = _nullable(_time("When it ended, whatever the outcome; null while it runs."))
-PERCENTAGE = number("0 to 100; never goes back, and is 100 for a completed sync only.", maximum=100)
-CURRENT_STEP = text("What is being done, as a sentence for people.")
+PERCENTAGE = number("0 to 100; never decreases, and is 100 for a completed sync only.", maximum=100)
+CURRENT_STEP = text("The current action, as a sentence for people.")
 PATIENTS_FOUND = number("Patients that Cliniko lists.")
 APPOINTMENTS_FOUND = number("Appointments within the window, individual and group.")
 IDENTIFIED = number("Active patients found among them.")
@@ -84,10 +84,10 @@ _STATUS: Json = {
     "last_updated": _time("When this state was stored."),
     "mode": MODE,
     "step": text("The step by name.", enum=STEPS),
-    "estimated_completion": _nullable(_time("When it will likely end, if that can be said.")),
+    "estimated_completion": _nullable(_time("When it will probably end; null while unknown.")),
     "resumes_at": _nullable(_time("While it waits: when it resumes, in UTC. Null if it doesn't wait.")),
     "failure": FAILURE,
-    "version": number("Grows with every state of this sync."),
+    "version": number("Increases with every state of this sync."),
     "waiting_for": _nullable(text("Why it waits; null if it doesn't.", enum=[*WAIT_REASONS, None])),
 }
 
@@ -128,7 +128,7 @@ SCHEMAS: Json = {
             "code": text("Stable; programs may branch on it.", enum=[code.value for code in FailureCode]),
             "step": text("The step in which it ended.", enum=STEPS),
             "message": text("What happened, as a sentence for people."),
-            "what_to_do": text("What helps, as a sentence for people."),
+            "what_to_do": text("What to do, as a sentence for people."),
             "retryable": {"type": "boolean", "description": "Whether starting again, unchanged, may succeed."},
         },
     ),
@@ -138,7 +138,7 @@ SCHEMAS: Json = {
             "sync_id": SYNC_ID,
             "seq": number("Counts from 1 without gaps.", minimum=1),
             "time": _time("When it was written."),
-            "level": text("How it is meant.", enum=[level.value for level in LogLevel]),
+            "level": text("Its severity.", enum=[level.value for level in LogLevel]),
             "step": text("The step by name.", enum=STEPS),
             "message": text("What happened, as a sentence for people."),
         },
@@ -146,7 +146,7 @@ SCHEMAS: Json = {
     "PatientStats": _object(
         "Counts of patients as of the newest completed sync.",
         {
-            "total_patients": number("Stored active patients, those no longer active included."),
+            "total_patients": number("Stored active patients, including those no longer active."),
             "active_patients": number("Those active now."),
             "patients_with_upcoming": number("Active ones with an appointment ahead."),
             "patients_with_recent": number("Active ones with a recent appointment; may overlap with upcoming."),
@@ -169,7 +169,7 @@ SCHEMAS: Json = {
         },
     ),
     "Dashboard": _object(
-        "One organization at a glance.",
+        "An overview of one organization.",
         {
             "organization_id": ORGANIZATION_ID,
             "current_sync": _nullable(ref("CurrentSync")),
@@ -185,11 +185,13 @@ SCHEMAS: Json = {
         "An organization's access to Cliniko; its API key is never shown.",
         {
             "state": text("Whether it may be used.", enum=[state.value for state in ConnectionState]),
-            "account": _nullable(text("The clinic's name in Cliniko; null until the key was tried.")),
+            "account": _nullable(text("The clinic's name in Cliniko; null until the key was checked.")),
             "shard": text("The part of Cliniko that holds the account, such as au1."),
-            "role": _nullable(text("The Cliniko role of the person whose key it is.")),
+            "role": _nullable(text("The Cliniko role of the key's owner.")),
             "last_validated_at": _nullable(
-                _time("When Cliniko last accepted the key for all that a sync reads. A refusal does not change it.")
+                _time(
+                    "When Cliniko last accepted the key for every list that a sync reads. A refusal does not change it."
+                )
             ),
             "problem": _nullable(ref("ConnectionProblem")),
         },
@@ -199,7 +201,7 @@ SCHEMAS: Json = {
         {
             "code": text("Stable; programs may branch on it.", enum=[code.value for code in FailureCode]),
             "message": text("What happened, as a sentence for people."),
-            "what_to_do": text("What helps, as a sentence for people."),
+            "what_to_do": text("What to do, as a sentence for people."),
         },
     ),
     "RecentSync": _object(
@@ -211,7 +213,7 @@ SCHEMAS: Json = {
             "completed_at": COMPLETED_AT,
             "records_processed": IDENTIFIED,
             "records_success": STORED,
-            "records_failed": number("Active patients found but not stored when the sync ended."),
+            "records_failed": number("Active patients identified but not stored when the sync ended."),
             "mode": MODE,
             "progress_percentage": PERCENTAGE,
             "patients_found": PATIENTS_FOUND,
@@ -242,13 +244,13 @@ SCHEMAS: Json = {
         },
     ),
     "Problem": _object(
-        "Why a request was not answered (application/problem+json); there is no member `status`.",
+        "Why a request failed (application/problem+json); it has no member `status`.",
         {
             "type": text("Always about:blank."),
             "title": text("The kind of problem."),
             "detail": text("This problem, as a sentence for people."),
             "code": text("Stable; programs may branch on it.", examples=["SYNC_NOT_FOUND", "BAD_USER_INPUT"]),
         },
-        optional={"reference": text("Of a fault of the server: where its log tells the reason.")},
+        optional={"reference": text("For an error of the server: the reference under which its log has the reason.")},
     ),
 }

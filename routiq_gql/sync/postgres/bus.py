@@ -60,11 +60,11 @@ class PostgresBus(InProcessBus):
         self._versions: dict[int, int] = {}
         self._on_stop: Callable[[int], None] = lambda _key: None
         self._tasks: list[asyncio.Task[None]] = []
-        self._sender = supervisor.task("bus sender", "Other processes hear of changes late.", LONGEST_PAUSE_SECONDS)
+        self._sender = supervisor.task("bus sender", "Other processes receive changes late.", LONGEST_PAUSE_SECONDS)
         self._listener = supervisor.task(
-            "bus listener", "Changes in other processes are seen late.", LONGEST_PAUSE_SECONDS
+            "bus listener", "Changes in other processes arrive late.", LONGEST_PAUSE_SECONDS
         )
-        self._reader = supervisor.task("bus reader", "Changes in other processes are not seen.", LONGEST_PAUSE_SECONDS)
+        self._reader = supervisor.task("bus reader", "Changes in other processes don't arrive.", LONGEST_PAUSE_SECONDS)
 
     def on_stop(self, call: Callable[[int], None]) -> None:
         """Have ``call`` told the keys of syncs that any process wants to be stopped."""

@@ -71,7 +71,7 @@ class DistributedEngine:
         self._only_if_alone = only_if_alone
         self._queue = jobs.make_app(database.url)
         self._state = WorkerState(f"{socket.gethostname()}:{os.getpid()}", settings.worker_max_syncs)
-        self._task = supervisor.task("sync engine", "Syncs are not begun or resumed.", LONGEST_PAUSE_SECONDS)
+        self._task = supervisor.task("sync engine", "Syncs are not started or resumed.", LONGEST_PAUSE_SECONDS)
         self._patrol = Patrol(database, self, self._state, housekeeping, scheduler, supervisor)
         self._watchdog_task = supervisor.task("watchdog", "A heartbeat that stops would not be noticed.")
         self._worker: Worker | None = None
@@ -222,7 +222,7 @@ class DistributedEngine:
         except Exception as error:
             _, seconds = self._runner.pauses.begin(key)
             if not isinstance(error, StorageError):
-                log.error("sync_not_taken_up", key=key, error=type(error).__name__, where=_where(error))
+                log.error("sync_not_claimed", key=key, error=type(error).__name__, where=_where(error))
             raise jobs.HandedOver(ceil(seconds)) from None
 
     async def _leave_unless_ours(self, job_id: int, worker_id: int | None) -> None:

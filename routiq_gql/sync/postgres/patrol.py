@@ -63,7 +63,7 @@ class Patrol:
         self._housekeeping = housekeeping
         self._scheduler = scheduler
         self._seen_idle: set[int] = set()
-        self._task = supervisor.task("patrol", "Syncs of workers that died are not rescued.", LONGEST_PAUSE_SECONDS)
+        self._task = supervisor.task("patrol", "Syncs of dead workers are not rescued.", LONGEST_PAUSE_SECONDS)
         self._scheduling = supervisor.task("scheduler", "Schedules start no syncs.")
         self._tidying = supervisor.task("housekeeping", "Rows that are no longer needed are not removed.")
 

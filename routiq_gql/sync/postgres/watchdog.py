@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 def leave_process(reason: str) -> None:
     """End at once, without cleaning up: nothing that this process still does would count."""
-    log.error("worker_leaves", reason=reason)
+    log.error("worker_stopping", reason=reason)
     os._exit(EXIT_LOST)
 
 

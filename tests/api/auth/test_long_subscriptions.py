@@ -60,7 +60,7 @@ async def test_a_socket_is_closed_in_time_and_a_new_one_goes_on(brief: Server, i
                 lines.append(message["payload"]["data"]["syncLog"]["seq"])
         assert (socket.connection.close_code, socket.connection.close_reason) == (
             4403,
-            "The token has expired. Reconnect with a fresh one.",
+            "The token has expired. Reconnect with a new one.",
         )
     assert lines
     cliniko.gate.open()

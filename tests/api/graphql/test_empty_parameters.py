@@ -61,7 +61,7 @@ async def test_several_operations_still_need_a_name(bare_server: Server):
         for accept in TRANSPORTS[:2]:
             messages.add((await _posted(bare_server, request, accept))["errors"][0]["message"])
         messages.add((await _subscribed(bare_server, request))[0]["message"])
-    assert messages == {"The document has several operations; name one of them in operationName."}
+    assert messages == {"The document has several operations. Name one of them in operationName."}
     for name in ("B", " "):  # a name is taken as it is
         result = await _posted(bare_server, {"query": TWO, "operationName": name}, "application/json")
         assert (result == TYPE_NAME) is (name == "B")

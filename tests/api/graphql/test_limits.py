@@ -237,7 +237,7 @@ async def test_one_of_several_operations_has_to_be_named(bare_server: Server):
     document = 'query A { __typename } mutation B { startSync(organizationId: "org_1") { created } }'
     answer = (await bare_server.http.post("/graphql", json={"query": document})).json()
     assert [error["message"] for error in answer["errors"]] == [
-        "The document has several operations; name one of them in operationName."
+        "The document has several operations. Name one of them in operationName."
     ]
     named = await bare_server.http.post("/graphql", json={"query": document, "operationName": "A"})
     assert named.json() == {"data": {"__typename": "Query"}}

@@ -14,7 +14,7 @@ from tests.api.serving import Server, open_socket, until
 from tests.api.slow import SLOW, HeldStarts, make_slow
 
 HISTORY = "query ($id: ID!) { history(organizationId: $id) { totalSyncs } }"
-TOO_LONG = "The operation took longer than 1 s and was stopped. Ask for less at a time."
+TOO_LONG = "The operation took longer than 1 s and was stopped. Request less data at a time."
 
 
 @pytest.fixture

@@ -28,15 +28,15 @@ export type ConnectionState =
   /** Cliniko did not accept the API key when it was last used; `problem` says why. */
   | 'NEEDS_ATTENTION';
 
-/** How a log line is meant. */
+/** The severity of a log line. */
 export type LogLevel =
   /** The reason why the sync failed. */
   | 'ERROR'
-  /** What is being done. */
+  /** Progress. */
   | 'INFO'
-  /** Something was achieved. */
+  /** A result. */
   | 'SUCCESS'
-  /** The sync goes on, or was ended on purpose. */
+  /** Worth a look: the sync continues, or was ended on purpose. */
   | 'WARNING';
 
 /** Why a sync ended without success. Programs may branch on it. */
@@ -45,21 +45,21 @@ export type SyncFailureCode =
   | 'ACCOUNT_MOVED'
   /** A person cancelled it. */
   | 'CANCELLED'
-  /** Cliniko answered something that can't be relied on. */
+  /** Cliniko's answer was inconsistent or malformed. */
   | 'CLINIKO_UNEXPECTED_ANSWER'
-  /** Cliniko did not answer, or only with errors, however often it was asked. */
+  /** Cliniko did not answer, or only with errors, in every attempt. */
   | 'CLINIKO_UNREACHABLE'
   /** Its connection is switched off. */
   | 'CONNECTION_DISABLED'
   /** The organization has no connection to Cliniko that can be used. */
   | 'CONNECTION_MISSING'
-  /** A fault of this server. */
+  /** An error of this server. */
   | 'INTERNAL'
   /** The API key's user may not read a list that a sync needs. */
   | 'KEY_LACKS_PERMISSION'
   /** Cliniko does not accept the API key. */
   | 'KEY_REFUSED'
-  /** The sync ran longer than it may. */
+  /** The sync exceeded its time limit. */
   | 'TIME_LIMIT';
 
 /** How much a sync reads from Cliniko. */
@@ -71,7 +71,7 @@ export type SyncMode =
   /** Only what changed since the last sync, where the server can; everything otherwise. */
   | 'INCREMENTAL';
 
-/** Where a sync stands; IDLE is an organization without a running one. */
+/** The status of a sync; IDLE is that of an organization without a running one. */
 export type SyncState =
   /** Active patients are identified: step 7. */
   | 'ANALYZING'
