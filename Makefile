@@ -9,8 +9,16 @@ GRAPHIQL = routiq_gql/api/graphql/graphiql/assets
 
 PIP_INSTALL = .venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt
 
+# More than there are processors: tests wait for servers, pages and processes half of the time. WORKERS=0: one process.
+WORKERS ?= 3
+PYTEST = .venv/bin/python -m pytest
+PYTEST_PARALLEL = $(PYTEST) -n $(WORKERS) --dist worksteal
+
+# With compiled files, a routiq-gql that a test starts needs a third of the processor time. Some machines switch them off.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-postgres soak bench bench-scale bench-fairness check schema graphiql wheel screenshot
+.PHONY: help demo test test-fast test-apps test-postgres soak bench bench-scale bench-fairness check schema graphiql wheel screenshot
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -25,14 +33,20 @@ graphiql: $(GRAPHIQL)/.installed ## GraphiQL's files, from npm, so that its page
 wheel: .venv/.installed graphiql ## the package with all its files, in dist/
 	.venv/bin/python -m pip wheel --disable-pip-version-check --no-deps --wheel-dir dist .
 
-test: .venv/.installed-dev ## all tests, except the long searches of soak
-	.venv/bin/python -m pytest -m "not soak"
+test: .venv/.installed-dev ## all tests but those of test-apps and soak (make test ARGS="-x tests/api": some of them)
+	$(PYTEST_PARALLEL) -m "not apps and not soak" $(ARGS)
 
-test-postgres: .venv/.installed-dev ## the same tests with everything on PostgreSQL
-	.venv/bin/python -m pytest -m "not soak" --database=postgres
+test-fast: .venv/.installed-dev ## the tests of test that need no browser, no PostgreSQL and no other processes
+	$(PYTEST_PARALLEL) -m "not apps and not soak and not browser and not postgres and not processes" $(ARGS)
+
+test-apps: .venv/.installed-dev ## builds and runs of other people's clients and of the React component (needs npm)
+	$(PYTEST_PARALLEL) -m "apps and not soak" $(ARGS)
+
+test-postgres: .venv/.installed-dev ## the tests of test with everything on PostgreSQL
+	$(PYTEST_PARALLEL) -m "not apps and not soak" --database=postgres $(ARGS)
 
 soak: .venv/.installed-dev ## minutes-long searches for rare failures
-	.venv/bin/python -m pytest -m soak --timeout 1800
+	$(PYTEST) -m soak --timeout 1800 $(ARGS)
 
 bench: .venv/.installed-dev ## memory, time per page and fan-out, beside their bare limits
 	.venv/bin/python -m tests.bench

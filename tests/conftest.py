@@ -3,27 +3,68 @@
 Tests marked ``both_databases`` run on SQLite and on PostgreSQL; all others on SQLite, or on what ``--database`` says.
 """
 
-import asyncio
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import make_url
 from sse_starlette.sse import AppStatus
 
-from routiq_gql.database.engine import Database
-from routiq_gql.database.schema import upgrade
 from routiq_gql.settings import Settings
-from tests.postgres import SERVER_URL, Cluster, Databases
+from tests.certificates import write_certificate
+from tests.kinds import ProcessGuard, mark_by_kind, may_start_processes
+from tests.node_projects import installed
+from tests.postgres import Databases, SharedServer
 
 ENCRYPTION_KEYS = "test:dGhpcyBpcyBhIGtleSBvZiB0aGlydHktdHdvIGJ5dGU="
 """PostgreSQL has no place for a key file."""
 
 
 KINDS = ("sqlite", "postgres")
+SHARED_FOLDER = pytest.StashKey[Path]()
+GUARD = pytest.StashKey[ProcessGuard]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder that all workers of this test run share, or learn from the main process where it is."""
+    config.stash[GUARD] = ProcessGuard()
+    worker: dict[str, str] | None = getattr(config, "workerinput", None)
+    config.stash[SHARED_FOLDER] = Path(worker["shared_folder"] if worker else tempfile.mkdtemp(prefix="routiq-tests-"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """pytest-xdist starts a worker."""
+    node.workerinput["shared_folder"] = str(node.config.stash[SHARED_FOLDER])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop what the workers shared, once they have ended."""
+    if not hasattr(config, "workerinput"):
+        folder = config.stash[SHARED_FOLDER]
+        SharedServer(folder).close()
+        shutil.rmtree(folder)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark all tests by what they need, before ``-m`` selects some of them."""
+    for item in items:
+        mark_by_kind(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    guard = item.config.stash[GUARD]
+    guard.item = None if may_start_processes(item) else item
+    try:
+        return (yield)
+    finally:
+        guard.item = None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,11 +93,23 @@ def database_kind(request: pytest.FixtureRequest) -> str:
     return str(getattr(request, "param", request.config.getoption("--database")))
 
 
+@pytest.fixture(scope="session")
+def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The certificate of one authority, which has signed nothing.
+
+    A client loads all authorities of the machine at each start, which takes 50 ms of processor time; tests start
+    thousands of clients, and all connect to loopback.
+    """
+    return write_certificate(tmp_path_factory.mktemp("authority"), "nobody", "authority.invalid")
+
+
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, one_authority: Path) -> None:
     for name in list(os.environ):
         if name.startswith("ROUTIQ_"):
             monkeypatch.delenv(name)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(one_authority))
 
 
 @pytest.fixture(autouse=True)
@@ -66,27 +119,29 @@ def _no_server_has_been_told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Databases]:
-    """A PostgreSQL server for this session."""
-    with ExitStack() as stack:
-        url = SERVER_URL or stack.enter_context(Cluster()).url
-        databases = Databases(url)
-        stack.callback(databases.drop_all)
-        yield databases
+def shared_folder(pytestconfig: pytest.Config) -> Path:
+    """One folder for all workers of this test run, for what is made once; to be used under a file lock."""
+    return pytestconfig.stash[SHARED_FOLDER]
+
+
+@pytest.fixture(scope="session")
+def npm() -> Callable[[Path], Path]:
+    """Installs an npm project of this repository: ``npm(folder)``. Its tests belong to `make test-apps`."""
+    return installed
+
+
+@pytest.fixture(scope="session")
+def postgres(shared_folder: Path) -> Iterator[Databases]:
+    """Makes databases on the PostgreSQL server of this test run."""
+    databases = SharedServer(shared_folder).databases()
+    yield databases
+    databases.drop_all()
 
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres: Databases) -> str:
     """The name of a database with all tables, to be copied."""
-    url = postgres.create()
-
-    async def make() -> None:
-        database = Database(url)
-        await upgrade(database)
-        await database.close()
-
-    asyncio.run(make())
-    return str(make_url(url).database)
+    return postgres.template
 
 
 @pytest.fixture

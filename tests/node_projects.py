@@ -17,6 +17,9 @@ ROOT = Path(__file__).parent.parent
 REACT = ROOT / "examples" / "react"
 CLIENTS = ROOT / "examples" / "clients"
 
+OUTSIDE = dict(os.environ)
+"""The environment outside of the tests, for programs that need the internet's certificate authorities."""
+
 INSTALL_SECONDS = 300
 """How long npm may take on a slow machine without a cache."""
 

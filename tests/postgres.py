@@ -1,13 +1,15 @@
 """A throwaway PostgreSQL for the tests, started at the first test that needs one, and a database for each test.
 
-``ROUTIQ_TEST_POSTGRES_URL`` names a server to use instead; its user must be allowed to create databases. Where there
-is neither, tests that need one are left out on somebody's machine and fail in CI.
+All workers of a test run share one server and one template; `SharedServer` starts it once and the main process stops
+it. ``ROUTIQ_TEST_POSTGRES_URL`` names a server to use instead; its user must be allowed to create databases. Where
+there is neither, tests that need one are left out on somebody's machine and fail in CI.
 """
 
+import asyncio
+import json
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,7 +20,12 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from filelock import FileLock
 from sqlalchemy import make_url
+
+from routiq_gql.database.engine import Database
+from routiq_gql.database.schema import upgrade
+from tests.ports import free_port
 
 PATIENCE_SECONDS = 60
 IN_CI = os.environ.get("CI", "") not in {"", "0", "false"}
@@ -35,12 +42,6 @@ def _find(program: str) -> Path:
     if IN_CI:
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _user() -> dict[str, str | int]:
@@ -62,16 +63,16 @@ class Cluster:
     def __init__(self) -> None:
         self._programs = {name: _find(name) for name in ("initdb", "postgres", "pg_ctl")}
         self._as = _user()
-        self._folder = Path(tempfile.mkdtemp(prefix="routiq-postgres-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="routiq-postgres-"))
         self._port = 0
         if self._as:
-            os.chown(self._folder, self._as["user"], self._as["group"])
+            os.chown(self.folder, self._as["user"], self._as["group"])
 
     def __enter__(self) -> Self:
         try:
             self._run("initdb", "-D", self._data, "-U", "routiq", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
             for attempt in range(3):
-                self._port = _free_port()
+                self._port = free_port()
                 try:
                     self.start()
                 except AssertionError:  # somebody was faster with the port
@@ -80,15 +81,26 @@ class Cluster:
                     continue
                 break
         except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
             raise
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
+        self.remove()
+
+    @classmethod
+    def started_elsewhere(cls, folder: str) -> Self:
+        """The cluster that another process of this test run has started, for `remove`."""
+        cluster = cls()
+        cluster.folder.rmdir()
+        cluster.folder = Path(folder)
+        return cluster
+
+    def remove(self) -> None:
         self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def url(self) -> str:
@@ -99,7 +111,7 @@ class Cluster:
         # Nothing here has to survive a power cut; a kill of the server is survived without fsync too.
         options = (
             f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off "
-            "-c full_page_writes=off -c max_connections=300 -c shared_buffers=64MB -c autovacuum_naptime=10s"
+            "-c full_page_writes=off -c max_connections=600 -c shared_buffers=64MB -c autovacuum_naptime=10s"
         )
         self._run(
             "pg_ctl", "start", "-w", "-t", str(PATIENCE_SECONDS), "-D", self._data, "-l", self._log, "-o", options
@@ -111,18 +123,18 @@ class Cluster:
 
     @property
     def _data(self) -> str:
-        return str(self._folder / "data")
+        return str(self.folder / "data")
 
     @property
     def _log(self) -> str:
-        return str(self._folder / "log")
+        return str(self.folder / "log")
 
     def _run(self, program: str, *arguments: str) -> None:
         with tempfile.TemporaryFile() as output:  # not a pipe, which the server would keep open
             done = subprocess.run(
                 [str(self._programs[program]), *arguments],
                 **self._as,
-                cwd=self._folder,
+                cwd=self.folder,
                 env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
                 stdout=output,
                 stderr=output,
@@ -131,11 +143,56 @@ class Cluster:
             assert done.returncode == 0, output.read().decode(errors="replace")
 
 
-class Databases:
-    """Makes databases on one server, each a copy of a template that has all tables."""
+class SharedServer:
+    """One PostgreSQL and one template for all workers of a test run, described in a file of the run's folder."""
 
-    def __init__(self, server_url: str) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._state = folder / "postgres.json"
+        self._lock = FileLock(folder / "postgres.lock")
+
+    def databases(self) -> "Databases":
+        """Where a worker makes its databases. The first call starts the server and makes the template."""
+        with self._lock:
+            if not self._state.exists():
+                cluster = None if SERVER_URL else Cluster().__enter__()
+                url = SERVER_URL or cluster.url
+                # Written before the template is made, so that the server is stopped whatever happens then.
+                state = {"url": url, "folder": "" if cluster is None else str(cluster.folder), "template": ""}
+                self._state.write_text(json.dumps(state))
+                self._state.write_text(json.dumps({**state, "template": _make_template(url)}))
+            state = json.loads(self._state.read_text())
+        assert state["template"], "an earlier test could not make the tables"
+        return Databases(state["url"], state["template"])
+
+    def close(self) -> None:
+        """Stop the server, or leave one that is not ours as it was. For the main process, after its workers."""
+        if not self._state.exists():
+            return
+        state = json.loads(self._state.read_text())
+        if state["folder"]:
+            Cluster.started_elsewhere(state["folder"]).remove()
+        elif state["template"]:
+            Databases(state["url"]).drop_named(state["template"])
+
+
+def _make_template(server_url: str) -> str:
+    url = Databases(server_url).create()
+
+    async def make_tables() -> None:
+        database = Database(url)
+        await upgrade(database)
+        await database.close()
+
+    asyncio.run(make_tables())
+    return str(make_url(url).database)
+
+
+class Databases:
+    """Makes databases on one server, empty or as copies of ``template``, which has all tables."""
+
+    def __init__(self, server_url: str, template: str = "") -> None:
         self._server = make_url(server_url)
+        self.template = template
         self._made: list[str] = []
 
     def create(self, template: str = "template1") -> str:
@@ -143,17 +200,23 @@ class Databases:
         name = f"routiq_test_{uuid4().hex[:12]}"
         self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         self._made.append(name)
+        return self.url_of(name)
+
+    def url_of(self, name: str) -> str:
         return self._server.set(database=name).render_as_string(hide_password=False)
 
     def drop(self, url: str) -> None:
-        name = make_url(url).database
+        name = str(make_url(url).database)
+        self.drop_named(name)
+        self._made.remove(name)
+
+    def drop_named(self, name: str) -> None:
         # A process that was killed may still have its connections open.
         self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        self._made.remove(name)
 
     def drop_all(self) -> None:
         for name in list(self._made):
-            self.drop(self._server.set(database=name).render_as_string(hide_password=False))
+            self.drop(self.url_of(name))
 
     def _execute(self, statement: str) -> None:
         plain = self._server.set(drivername="postgresql").render_as_string(hide_password=False)

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
+from filelock import FileLock
 from playwright.async_api import Page, expect
 
 from routiq_gql.cli.demo import DEMO_ORGANIZATION
@@ -18,10 +20,12 @@ TABS = ["Dashboard", "StartSync", "Watch", "Log", "CancelSync", "History"]
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+def demo(tmp_path_factory: pytest.TempPathFactory, shared_folder: Path, npm: object) -> Iterator[Program]:
     """A demo that has GraphiQL's files, and a first sync behind it."""
     program("npm", "to install GraphiQL")
-    run(program("make", "to put GraphiQL's files in their place"), "graphiql", folder=ROOT, seconds=INSTALL_SECONDS)
+    make = program("make", "to put GraphiQL's files in their place")
+    with FileLock(shared_folder / "graphiql.lock"):
+        run(make, "graphiql", folder=ROOT, seconds=INSTALL_SECONDS)
     with Program("demo", "--port", "0", "--seconds", "0", folder=tmp_path_factory.mktemp("graphiql")) as running:
         running.wait_for("Ctrl-C ends it")
         yield running

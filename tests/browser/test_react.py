@@ -9,7 +9,7 @@ import json
 import re
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 from axe_playwright_python.async_playwright import Axe
+from filelock import FileLock
 from playwright.async_api import Locator, Page, WebSocket, expect
 
 from routiq_gql.api.auth import issued_tokens, session
@@ -30,7 +31,8 @@ from tests.api.serving import ORGANIZATION, until
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.serving import serving
 from tests.cli.programs import Program
-from tests.node_projects import INSTALL_SECONDS, REACT, installed, run, tool
+from tests.node_projects import INSTALL_SECONDS, REACT, run, tool
+from tests.ports import free_port
 
 pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120)]
 
@@ -41,11 +43,15 @@ class _QuietHandler(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def app_origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The origin of the built page."""
-    built = tmp_path_factory.mktemp("page") / "dist"
-    folder = installed(REACT)
-    run(tool(folder, "vite"), "build", "--outDir", str(built), "--logLevel", "warn", folder=folder)
+def app_origin(shared_folder: Path, npm: Callable[[Path], Path]) -> Iterator[str]:
+    """The origin of the built page, which all workers of a test run share."""
+    built = shared_folder / "react-page"
+    with FileLock(shared_folder / "react-page.lock"):
+        if not built.exists():
+            folder = npm(REACT)
+            made = shared_folder / "react-page-unfinished"
+            run(tool(folder, "vite"), "build", "--outDir", str(made), "--logLevel", "warn", folder=folder)
+            made.rename(built)
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietHandler, directory=str(built))) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -171,7 +177,7 @@ async def test_a_killed_server_is_told_and_outlived(app_origin: str, open_page: 
 
     page = await open_page(line_may_break=True)
     page.on("websocket", note_socket)
-    with _demo(tmp_path, app_origin, seconds=30) as demo:
+    with _demo(tmp_path, app_origin, seconds=30, port=free_port()) as demo:
         address = await _address(app_origin, demo)
         port = int(re.search(r":(\d+)/api", address)[1])
         await page.goto(address)

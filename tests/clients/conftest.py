@@ -14,7 +14,7 @@ import pytest
 from filelock import FileLock
 
 from tests.cli.programs import PATIENCE_SECONDS, Program
-from tests.node_projects import CLIENTS, INSTALL_SECONDS, ROOT, installed, leave_out, program, run
+from tests.node_projects import CLIENTS, INSTALL_SECONDS, OUTSIDE, ROOT, installed, leave_out, program, run
 
 HERE = Path(__file__).parent
 SCHEMA = ROOT / "schema.graphql"
@@ -85,6 +85,7 @@ def ariadne(request: pytest.FixtureRequest) -> Path:
             pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check", "--quiet"]
             done = subprocess.run(
                 [*pip, "install", "ariadne-codegen[subscriptions]", "-c", str(PINS)],
+                env=OUTSIDE,
                 capture_output=True,
                 text=True,
                 timeout=INSTALL_SECONDS,

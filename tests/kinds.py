@@ -1,0 +1,89 @@
+"""Which tests `make test`, `make test-apps`, `make soak` and `make test-fast` run: by folder, and by what a test uses.
+
+`conftest.py` marks every collected test here, so a new test needs no marker of its own. Only `soak` is set by hand. A
+test without the marker `processes` or another part can't start a process: it would slow `make test-fast` down unseen.
+"""
+
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+
+APP_FOLDERS = ("apps", "clients")
+"""Their tests install, build and run other people's programs."""
+
+PARTS = {
+    "apps": {"npm"},
+    "browser": {"chromium_path", "browser"},
+    "postgres": {"postgres", "postgres_template"},
+    "processes": {"nginx"},
+}
+"""Each marker, and the fixtures that bring it."""
+
+STARTING = re.compile(r"\bsubprocess\b|\bcreate_subprocess_|\bmultiprocessing\b|\bos\.(fork|exec|spawn|posix_spawn)")
+"""What the source of a module has in it that starts processes itself."""
+
+STARTERS = ("tests.bench.children", "tests.cli.programs", "tests.postgres", "tests.sync.postgres.processes")
+"""Modules with functions and classes that start processes. A module that imports from them gets the marker."""
+
+PROCESS_EVENTS = {"subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"}
+"""What the interpreter reports when a process is started."""
+
+
+def mark_by_kind(item: pytest.Item) -> None:
+    """Give a test the markers of the parts that it needs."""
+    for part in parts_of(item):
+        item.add_marker(part)
+
+
+def parts_of(item: pytest.Item) -> set[str]:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    parts = {part for part, bringing in PARTS.items() if not bringing.isdisjoint(fixtures)}
+    if item.path.relative_to(HERE).parts[0] in APP_FOLDERS:
+        parts.add("apps")
+    if "database_kind" in fixtures and _database(item) == "postgres":
+        parts.add("postgres")
+    if _starts_processes(item.path) or any(map(_is_starter, vars(getattr(item, "module", None)).values())):
+        parts.add("processes")
+    return parts
+
+
+def may_start_processes(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(part) for part in (*PARTS, "soak"))
+
+
+class ProcessGuard:
+    """Fails a test that starts a process although nothing marks it as one that does."""
+
+    def __init__(self) -> None:
+        self.item: pytest.Item | None = None
+        """The running test, if it may not start a process."""
+        sys.addaudithook(self._check)
+
+    def _check(self, event: str, _arguments: tuple[Any, ...]) -> None:
+        if self.item is not None and event in PROCESS_EVENTS:
+            pytest.fail(f"{self.item.nodeid} starts a process: name what starts it in tests/kinds.py", False)
+
+
+def _database(item: pytest.Item) -> str:
+    for kind in ("sqlite", "postgres"):
+        if item.get_closest_marker(f"{kind}_only"):
+            return kind
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    return str(parameters.get("database_kind", item.config.getoption("--database")))
+
+
+@cache
+def _starts_processes(file: Path) -> bool:
+    return STARTING.search(file.read_text()) is not None
+
+
+def _is_starter(value: Any) -> bool:
+    if isinstance(value, type(sys)):
+        return value.__name__ in STARTERS
+    return callable(value) and getattr(value, "__module__", "") in STARTERS

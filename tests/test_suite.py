@@ -1,0 +1,92 @@
+"""How the tests are divided among `make test`, `make test-apps`, `make test-fast` and `make soak`, and what CI runs."""
+
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests import kinds
+from tests.ports import free_port
+from tests.postgres import SharedServer
+
+ROOT = Path(__file__).parent.parent
+MAKEFILE = (ROOT / "Makefile").read_text()
+SELECTED = dict(re.findall(r"^([a-z-]+):.*\n\t\$\(PYTEST\w*\) -m \"?([a-z ]+?)\"? (?:-|\$)", MAKEFILE, re.MULTILINE))
+"""Each target, and which markers it asks for."""
+MARKERS = ("apps", "browser", "postgres", "processes", "soak")
+
+
+def _selects(target: str, markers: set[str]) -> bool:
+    return bool(eval(SELECTED[target], {marker: marker in markers for marker in MARKERS}))
+
+
+def test_every_test_belongs_to_one_target():
+    """Whatever a test needs, exactly one of `make test`, `make test-apps` and `make soak` runs it."""
+    for present in product((False, True), repeat=len(MARKERS)):
+        markers = {marker for marker, is_present in zip(MARKERS, present, strict=True) if is_present}
+        running = [target for target in ("test", "test-apps", "soak") if _selects(target, markers)]
+        assert len(running) == 1, (markers, running)
+        assert _selects("test-postgres", markers) == _selects("test", markers)
+        assert _selects("test-fast", markers) == (markers == set())
+
+
+def test_ci_runs_the_checks_and_both_kinds_of_tests():
+    """Nothing is taken before checks, tests and the clients of others have passed."""
+    lines = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert [line for line in lines if line.startswith("make ")] == ["make check", "make test", "make test-apps"]
+
+
+def test_tests_are_marked_by_what_they_use(request: pytest.FixtureRequest):
+    """Nobody has to remember a marker: the folder, the fixtures and the imports of a test decide."""
+    for item in request.session.items:
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        markers = {mark.name for mark in item.iter_markers()}
+        assert ("apps" in markers) >= (folder in {"apps", "clients"}), item.nodeid
+        assert ("browser" in markers) >= (folder == "browser" and "open_page" in item.fixturenames), item.nodeid
+        assert ("postgres" in markers) >= ("postgres_only" in markers), item.nodeid
+
+
+def test_packages_of_npm_are_installed_for_tests_of_apps_only():
+    """`make test` needs no npm: what installs packages is in the folders of `make test-apps`, or asks for `npm`."""
+    allowed = {ROOT / "tests" / name for name in ("conftest.py", "node_projects.py", "test_suite.py")}
+    for file in (ROOT / "tests").rglob("*.py"):
+        if file not in allowed and file.relative_to(ROOT / "tests").parts[0] not in kinds.APP_FOLDERS:
+            assert not re.search(r"import .*\binstalled\b|node_projects\.installed", file.read_text()), file
+
+
+def test_a_process_that_no_marker_announces_is_refused(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
+    """A slow test can't slip into `make test-fast`: it fails, and says what to do."""
+    guard = kinds.ProcessGuard()
+    monkeypatch.setattr(guard, "item", request.node)
+    with pytest.raises(pytest.fail.Exception, match="starts a process"):
+        subprocess.run([sys.executable, "-c", ""])
+    monkeypatch.undo()
+    subprocess.run([sys.executable, "-c", ""])
+
+
+def test_ports_for_restarts_are_given_to_no_other_test():
+    """A server that is stopped for a moment finds its port free again, although other tests run meanwhile."""
+    lowest_of_the_kernel = 32_768  # of those that it gives to sockets that ask for any port; on macOS 49,152
+    assert all(1024 < free_port() < lowest_of_the_kernel for _ in range(20))
+
+
+def test_all_workers_use_one_postgresql(tmp_path: Path):
+    """Workers that start at the same moment share a server and its template, and nothing is left of them."""
+    with ThreadPoolExecutor() as workers:
+        first, second = workers.map(lambda _: SharedServer(tmp_path).databases(), range(2))
+    assert first.template == second.template
+    with psycopg.connect(_libpq_url(second.create(second.template))) as connection:
+        assert connection.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
+    second.drop_all()
+    SharedServer(tmp_path).close()
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(_libpq_url(first.url_of(first.template)))
+
+
+def _libpq_url(url: str) -> str:
+    return url.replace("+psycopg", "")
