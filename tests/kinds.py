@@ -4,9 +4,9 @@
 test without the marker `processes` or another part can't start a process: it would slow `make test-fast` down unseen.
 """
 
-import multiprocessing
-import subprocess
+import re
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ PARTS = {
     "processes": {"nginx"},
 }
 """Each marker, and the fixtures that bring it."""
+
+STARTING = re.compile(r"\bsubprocess\b|\bcreate_subprocess_|\bmultiprocessing\b|\bos\.(fork|exec|spawn|posix_spawn)")
+"""What the source of a module has in it that starts processes itself."""
 
 STARTERS = ("tests.bench.children", "tests.cli.programs", "tests.postgres", "tests.sync.postgres.processes")
 """Modules with functions and classes that start processes. A module that imports from them gets the marker."""
@@ -45,7 +48,7 @@ def parts_of(item: pytest.Item) -> set[str]:
         parts.add("apps")
     if "database_kind" in fixtures and _database(item) == "postgres":
         parts.add("postgres")
-    if any(map(_starts_processes, vars(getattr(item, "module", None)).values())):
+    if _starts_processes(item.path) or any(map(_is_starter, vars(getattr(item, "module", None)).values())):
         parts.add("processes")
     return parts
 
@@ -64,7 +67,7 @@ class ProcessGuard:
 
     def _check(self, event: str, _arguments: tuple[Any, ...]) -> None:
         if self.item is not None and event in PROCESS_EVENTS:
-            pytest.fail(f"{self.item.nodeid} starts a process: import what starts it from a module in STARTERS", False)
+            pytest.fail(f"{self.item.nodeid} starts a process: name what starts it in tests/kinds.py", False)
 
 
 def _database(item: pytest.Item) -> str:
@@ -75,7 +78,12 @@ def _database(item: pytest.Item) -> str:
     return str(parameters.get("database_kind", item.config.getoption("--database")))
 
 
-def _starts_processes(value: Any) -> bool:
+@cache
+def _starts_processes(file: Path) -> bool:
+    return STARTING.search(file.read_text()) is not None
+
+
+def _is_starter(value: Any) -> bool:
     if isinstance(value, type(sys)):
-        return value in (subprocess, multiprocessing) or value.__name__ in STARTERS
+        return value.__name__ in STARTERS
     return callable(value) and getattr(value, "__module__", "") in STARTERS

@@ -22,6 +22,9 @@ VITE_APP = ROOT / "tests" / "apps" / "vite"
 OUTSIDE = dict(os.environ)
 """The environment outside of the tests, for programs that need the internet's certificate authorities."""
 
+OUTSIDE = dict(os.environ)
+"""The environment outside of the tests, for programs that need the internet's certificate authorities."""
+
 INSTALL_SECONDS = 300
 """How long npm may take on a slow machine without a cache."""
 
