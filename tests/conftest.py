@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from sse_starlette.sse import AppStatus
 
 from routiq_gql.settings import Settings
@@ -19,6 +20,7 @@ from tests.certificates import write_certificate
 from tests.kinds import ProcessGuard, mark_by_kind, may_start_processes
 from tests.node_projects import installed
 from tests.postgres import Databases, SharedServer
+from tests.tables import make_tables
 
 ENCRYPTION_KEYS = "test:dGhpcyBpcyBhIGtleSBvZiB0aGlydHktdHdvIGJ5dGU="
 """PostgreSQL has no place for a key file."""
@@ -144,6 +146,18 @@ def postgres_template(postgres: Databases) -> str:
     return postgres.template
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(shared_folder: Path) -> Path:
+    """A database file with all tables, to be copied: making them takes more time than most tests."""
+    template = shared_folder / "template.db"
+    with FileLock(shared_folder / "template.lock"):
+        if not template.exists():
+            made = shared_folder / "unfinished.db"
+            make_tables(f"sqlite+aiosqlite:///{made}")
+            made.rename(template)
+    return template
+
+
 @pytest.fixture
 def empty_database_url(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """Where there is nothing yet, not even a table."""
@@ -161,7 +175,8 @@ def new_database_url(database_kind: str, tmp_path: Path, request: pytest.Fixture
     """Makes databases without rows, one at each call."""
     numbers = count(1)
     if database_kind == "sqlite":
-        yield lambda: f"sqlite+aiosqlite:///{tmp_path}/routiq{next(numbers)}.db"
+        empty: Path = request.getfixturevalue("sqlite_template")
+        yield lambda: _copied(empty, tmp_path / f"routiq{next(numbers)}.db")
         return
     template = request.getfixturevalue("postgres_template")
     databases: Databases = request.getfixturevalue("postgres")
@@ -177,9 +192,16 @@ def new_database_url(database_kind: str, tmp_path: Path, request: pytest.Fixture
 
 
 @pytest.fixture
-def database_url(database_kind: str, tmp_path: Path, new_database_url: Callable[[], str]) -> str:
+def database_url(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
     """A database of this test's own, without rows."""
-    return new_database_url() if database_kind == "postgres" else f"sqlite+aiosqlite:///{tmp_path}/routiq.db"
+    if database_kind == "sqlite":
+        return _copied(request.getfixturevalue("sqlite_template"), tmp_path / "routiq.db")
+    return str(request.getfixturevalue("new_database_url")())
+
+
+def _copied(template: Path, path: Path) -> str:
+    shutil.copyfile(template, path)
+    return f"sqlite+aiosqlite:///{path}"
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ it. ``ROUTIQ_TEST_POSTGRES_URL`` names a server to use instead; its user must be
 there is neither, tests that need one are left out on somebody's machine and fail in CI.
 """
 
-import asyncio
 import json
 import os
 import pwd
@@ -23,9 +22,8 @@ import pytest
 from filelock import FileLock
 from sqlalchemy import make_url
 
-from routiq_gql.database.engine import Database
-from routiq_gql.database.schema import upgrade
 from tests.ports import free_port
+from tests.tables import make_tables
 
 PATIENCE_SECONDS = 60
 IN_CI = os.environ.get("CI", "") not in {"", "0", "false"}
@@ -177,13 +175,7 @@ class SharedServer:
 
 def _make_template(server_url: str) -> str:
     url = Databases(server_url).create()
-
-    async def make_tables() -> None:
-        database = Database(url)
-        await upgrade(database)
-        await database.close()
-
-    asyncio.run(make_tables())
+    make_tables(url)
     return str(make_url(url).database)
 
 

@@ -90,7 +90,7 @@ def list_tokens() -> None:
 def _file(settings: Settings) -> TokenFile:
     if not settings.tokens_file:
         raise SettingsError(
-            "ROUTIQ_TOKENS_FILE is missing. Set it to the file that keeps the tokens, such as ./routiq.tokens."
+            "ROUTIQ_TOKENS_FILE is not set. Set it to the file that holds the tokens, such as ./routiq.tokens."
         )
     return TokenFile(Path(settings.tokens_file))
 

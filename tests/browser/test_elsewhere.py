@@ -126,8 +126,8 @@ async def test_a_page_of_an_allowed_origin_may_use_any_library(serve: Serve, oth
     elsewhere = served.url.replace("127.0.0.1", "sync.example.test")
     for status, sentence, refused in [
         (400, "not JSON", await ask("/graphql", "{")),
-        (404, "There is nothing at this address", await ask("/nowhere", query)),
-        (405, "does not take this method", await ask("/healthz", query)),
+        (404, "Nothing is served at this address", await ask("/nowhere", query)),
+        (405, "This method is not supported", await ask("/healthz", query)),
         (413, "at most 256 KiB", await ask("/graphql", "x" * 300_000)),
         (413, "at most 256 KiB", await ask("/graphql", "x" * 3_000_000)),
         (421, "ROUTIQ_ALLOWED_HOSTS", await ask("/graphql", query, server=elsewhere)),

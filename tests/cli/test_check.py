@@ -107,7 +107,7 @@ async def _speaking_tls(certificate: Path) -> AsyncIterator[str]:
 @pytest.mark.parametrize(
     ("names", "days", "is_trusted", "found"),
     [
-        (["localhost"], 1, False, "signs itself"),
+        (["localhost"], 1, False, "is self-signed"),
         (["localhost"], -1, True, "has expired"),
         (["other.example.com"], 1, True, "is for another name"),
     ],
@@ -126,7 +126,7 @@ async def test_a_wrong_certificate_is_named(
 async def test_a_port_without_tls_is_named(settings: Settings):
     """https where only http is spoken."""
     async with Server(settings) as server:
-        assert "speaks no TLS" in (await _address(f"https://127.0.0.1:{server.port}")).found
+        assert "does not use TLS" in (await _address(f"https://127.0.0.1:{server.port}")).found
 
 
 @pytest.mark.parametrize(
@@ -140,11 +140,11 @@ async def test_a_port_without_tls_is_named(settings: Settings):
         (http(204), "There is no Routiq server at http://"),
         (http(301, Location="https://routiq.example.com/healthz"), "redirects to https://routiq.example.com/ "),
         (http(308), "redirects (status 308)"),
-        (http(401, b"", WWW_Authenticate="Basic"), "wants a login"),
-        (http(403, b"<html>Cloudflare</html>"), "wants a login"),
-        (http(503, b"<html>Maintenance</html>"), "does not reach the server behind it"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "speaks no HTTP"),
-        (b"", "speaks no HTTP"),
+        (http(401, b"", WWW_Authenticate="Basic"), "requires a login"),
+        (http(403, b"<html>Cloudflare</html>"), "requires a login"),
+        (http(503, b"<html>Maintenance</html>"), "can't reach the server behind it"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "does not use HTTP"),
+        (b"", "does not use HTTP"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", "closes the connection"),
     ],
 )
@@ -179,6 +179,4 @@ async def test_it_goes_through_the_proxy_of_a_company(
         assert {name for name, one in found.items() if one.result is not Result.OK} == {"preflight", "silence"}
     async with ConnectProxy(1, certificate, "502 Bad Gateway") as proxy:
         monkeypatch.setenv("https_proxy", f"http://{proxy.name}")
-        assert (
-            f"The proxy {proxy.name} did not let the request through (502)" in (await _address(f"https://{name}")).found
-        )
+        assert f"The proxy {proxy.name} refused the request (502)" in (await _address(f"https://{name}")).found

@@ -57,7 +57,7 @@ async def test_two_reads_of_one_transaction_agree(database):
 
 async def test_a_reader_can_not_write(database):
     """What only reads is refused when it writes, so that nobody does so by mistake."""
-    with pytest.raises(StorageError, match="takes no changes"):
+    with pytest.raises(StorageError, match="is read-only"):
         async with database.reading() as connection:
             await save_connection(connection, "org_a", VALUES)
 
@@ -191,7 +191,7 @@ async def test_a_frozen_process_loses_its_locks(database, monkeypatch):
 
 def test_without_configured_keys_the_sentence_says_how_to_make_one():
     """PostgreSQL has no folder for a key file; several machines would not share it anyway."""
-    with pytest.raises(SettingsError, match=r"ROUTIQ_ENCRYPTION_KEYS is missing.*base64"):
+    with pytest.raises(SettingsError, match=r"ROUTIQ_ENCRYPTION_KEYS is not set.*base64"):
         KeyStore("", None).load()
 
 

@@ -146,7 +146,7 @@ MISTAKES = {
     "no preflight": (
         ("proxy_http_version 1.1;", "proxy_http_version 1.1; if ($request_method = OPTIONS) { return 405; }"),
         {"preflight"},
-        "pass all methods",
+        "forward all methods",
     ),
     "only get": (
         ("proxy_http_version 1.1;", "proxy_http_version 1.1; if ($request_method = POST) { return 405; }"),

@@ -146,7 +146,9 @@ class Stage:
         missing = set(self.expected[target]) - set(stored[target])
         assert len(missing) < 10
         assert set(stored[target]) <= set(self.expected[target])
-        is_affected = any("can't be read" in line.message or "Cliniko's total" in line.message for line in lines)
+        is_affected = any(
+            "can't be read" in line.message or "Cliniko reports a total" in line.message for line in lines
+        )
         assert is_affected or not missing
         others = set(LISTS) - {target, *(("ATTENDEES",) if resource == "group_appointments" else ())}
         assert {name: stored[name] for name in others} == {name: self.expected[name] for name in others}

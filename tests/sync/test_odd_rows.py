@@ -86,8 +86,8 @@ async def test_visits_without_a_patient_are_stored_and_told(runtime: Runtime, cl
     last = await run_sync(runtime)
     assert last.status is SyncState.COMPLETED
     assert (last.appointments_found, last.active_patients_stored) == (17, 0)
-    told = [message for message in await warnings_of(runtime, last.sync_id) if "name no patient" in message]
-    assert [message.partition(" name")[0] for message in told] == [
+    told = [message for message in await warnings_of(runtime, last.sync_id) if "have no patient" in message]
+    assert [message.partition(" have no")[0] for message in told] == [
         "13 of 13 individual appointments",
         "5 of 5 attendees of group appointments",
     ]
