@@ -1,5 +1,6 @@
 """The program ``routiq-gql``: its options, and the sentence and exit code for each expected error."""
 
+import errno
 import os
 import sys
 from io import TextIOWrapper
@@ -17,6 +18,8 @@ PROGRAM = "routiq-gql"
 
 FAILURES = {"CONNECTION_PROBLEM", "SYNC_NOT_FOUND", "NOT_FOUND"}
 """Codes of errors that are no wrong use: the command was right, and what it asked for could not be done."""
+
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 app = typer.Typer(name=PROGRAM, cls=Program, pretty_exceptions_enable=False)
 
@@ -51,10 +54,19 @@ def main() -> None:
     except (Stopped, typer.Abort, KeyboardInterrupt):
         code = EXIT_STOPPED
     except BrokenPipeError:
-        # The reader of our output is gone; nothing may be written to it any more, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()  # its reader is gone
         code = EXIT_FAILED
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        _discard_output()
+        code = _complain(f"{error.strerror}. Free some space and run the command again.", EXIT_FAILED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _discard_output() -> None:
+    """Write nothing more to standard output, not even what is buffered at exit: it would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(sentence: str, code: int) -> int:
@@ -66,4 +78,5 @@ def _usage_sentence(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     words = [word for word in sys.argv[1:2] if word in {one.name for one in COMMANDS}]
     command = context.command_path if context is not None else " ".join([PROGRAM, *words])
-    return f"{error.format_message().rstrip('.')}. Type `{command} --help` for its usage."
+    message = error.format_message().rstrip(".")
+    return f"{message}{'' if message.endswith('?') else '.'} Type `{command} --help` for its usage."

@@ -60,7 +60,7 @@ _SENTENCES = {
     "53300": "{name} accepts no more connections. Raise its max_connections, or start fewer processes.",
     "40P01": "{name} ended one of two deadlocked transactions. It is retried automatically.",
     "25006": "{name} is read-only, like a standby. Use the address of the primary server.",
-    "42501": "This user lacks a permission in {name}. Make the user its owner.",
+    "42501": "{name} refuses this user a permission. Make the user its owner.",
     "55P03": "Another program keeps rows of {name} locked. The statement is retried automatically.",
     "57014": "{name} ended a statement that took too long.",
 }

@@ -27,7 +27,7 @@ def _assert_one_sentence(result: Result, *parts: str) -> None:
     ("arguments", "parts"),
     [
         (["sync"], ["Missing argument 'ORG'", "routiq-gql sync --help"]),
-        (["serv"], ["No such command 'serv'", "serve", "routiq-gql --help"]),
+        (["serv"], ["No such command 'serv'. Did you mean 'serve'? Type `routiq-gql --help`"]),
         (["demo", "--prt", "1"], ["No such option", "--port", "routiq-gql demo --help"]),
         (["demo", "--port", "99999"], ["--port", "65535", "routiq-gql demo --help"]),
         (["emulator", "--clinic", "tidy"], ["'demo'", "'awkward'"]),
@@ -197,3 +197,21 @@ def test_a_demo_where_nothing_can_be_written_says_so(command: Command, folder: P
 def test_the_version_is_told(command: Command):
     """The version that is installed, on one line."""
     assert command("--version").out == "routiq-gql 0.1.0\n"
+
+
+if sys.platform == "linux":  # which has /dev/full
+
+    @pytest.mark.parametrize("arguments", [["--help"], ["schema"], ["connections", "--json"]])
+    def test_a_full_disk_below_the_output_is_a_sentence(tmp_path, arguments):
+        """Output that is written to a file on a full disk ends the command with a sentence, not with a traceback."""
+        with Path("/dev/full").open("w") as full:
+            ended = subprocess.run(
+                [sys.executable, "-m", "routiq_gql", *arguments],
+                cwd=tmp_path,
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+        assert ended.returncode == 1
+        assert ended.stderr == "No space left on device. Free some space and run the command again.\n"
