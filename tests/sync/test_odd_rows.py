@@ -121,9 +121,7 @@ async def test_a_break_neither_loses_nor_doubles_a_count(settings: Settings):
     named = [line.split()[2] for line in told if line.startswith("Skipped row ")]
     assert len(named) == len(set(named)) > 2
     assert not set(named) & stored
-    assert (
-        f"Skipped {len(named)} of {len(named) + len(stored)} rows of the list of individual appointments" in told[-1]
-    )
+    assert f"Skipped {len(named)} of {len(named) + len(stored)} rows of the list of individual appointments" in told[-1]
 
 
 def test_what_was_found_survives_the_checkpoint():
