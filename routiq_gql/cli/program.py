@@ -66,4 +66,5 @@ def _usage_sentence(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     words = [word for word in sys.argv[1:2] if word in {one.name for one in COMMANDS}]
     command = context.command_path if context is not None else " ".join([PROGRAM, *words])
-    return f"{error.format_message().rstrip('.')}. Type `{command} --help` for its usage."
+    message = error.format_message().rstrip(".")
+    return f"{message if message.endswith('?') else message + '.'} Type `{command} --help` for its usage."
