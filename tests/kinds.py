@@ -46,7 +46,7 @@ def parts_of(item: pytest.Item) -> set[str]:
     parts = {part for part, bringing in PARTS.items() if not bringing.isdisjoint(fixtures)}
     if item.path.relative_to(HERE).parts[0] in APP_FOLDERS:
         parts.add("apps")
-    if "database_kind" in fixtures and _database(item) == "postgres":
+    if item.get_closest_marker("postgres_only") or ("database_kind" in fixtures and _database(item) == "postgres"):
         parts.add("postgres")
     if _starts_processes(item.path) or any(map(_is_starter, vars(getattr(item, "module", None)).values())):
         parts.add("processes")

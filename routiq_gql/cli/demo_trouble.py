@@ -139,7 +139,7 @@ def _troubles(emulator: Emulator, engine: EmbeddedEngine) -> dict[str, Trouble]:
         ),
         "worker_stops": Trouble(
             "Stop the worker",
-            f"What runs syncs stands still for {STOP_SECONDS} s, as if it had been killed.",
+            f"The worker that runs syncs stops for {STOP_SECONDS} s, as if it had been killed.",
             "The worker stops at the next page. The sync resumes at its last stored page when the worker is back.",
             stopping.arm,
         ),

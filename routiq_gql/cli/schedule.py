@@ -7,7 +7,7 @@ import typer
 
 from routiq_gql.cli.running import run
 from routiq_gql.cli.terminal import open_terminal
-from routiq_gql.cli.times import read_duration
+from routiq_gql.cli.times import interval_text, read_duration
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime
 from routiq_gql.settings import Settings, load_settings
@@ -47,4 +47,4 @@ async def _schedule(settings: Settings, organization: str, every: timedelta | No
             f"Saved. The schedule starts when {organization} has a working connection: "
             f"routiq-gql connect {organization}"
         )
-    return f"Next sync of {organization} at {next_at.astimezone():%Y-%m-%d %H:%M}, then every {every}."
+    return f"Next sync of {organization} at {next_at.astimezone():%Y-%m-%d %H:%M}, then every {interval_text(every)}."

@@ -22,6 +22,13 @@ def read_duration(text: str) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
+def interval_text(interval: timedelta) -> str:
+    """``90m``, ``6h`` or ``7d``, as ``read_duration`` takes it; an interval of whole minutes."""
+    minutes = int(interval.total_seconds()) // 60
+    units = (("d", 24 * 60), ("h", 60), ("m", 1))
+    return next(f"{minutes // size}{unit}" for unit, size in units if minutes % size == 0)
+
+
 def local_time(moment: datetime | None, *, seconds: bool = False) -> str:
     """``2026-03-02 09:00`` in local time; ``never`` without a moment."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M") if moment else "never"

@@ -63,7 +63,7 @@ def not_set_up(error: RoutiqError) -> ConnectionProblem:
 
     The log has the whole reason; a sentence that may name paths on the server stays there.
     """
-    log.error("connection_not_usable", reason=error.message)
+    log.warning("connection_not_usable", reason=error.message)
     is_shown = not isinstance(error, SettingsError) or error.is_for_clients
     return ConnectionProblem(
         FailureCode.CONNECTION_MISSING,

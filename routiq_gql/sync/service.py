@@ -115,7 +115,7 @@ class SyncService:
                 FailureCode.CANCELLED,
                 current.step,
                 SYNC_CANCELLED_MESSAGE,
-                "Start the sync again when you are ready. What was stored before is unchanged.",
+                "Start the sync again when you are ready.",
             )
             ended = await end_with_failure(connection, sync_id, failure, SyncState.CANCELLED, utc_now())
             await self._engine.withdraw(connection, current.key)

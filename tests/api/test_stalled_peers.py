@@ -126,14 +126,18 @@ async def test_a_deaf_socket_is_given_up_with_all_that_it_watches(impatient_serv
         await asyncio.to_thread(greet, deaf)
         send(deaf, {"id": "watch", "type": "subscribe", "payload": {"query": UPDATES, "variables": {"id": "org_1"}}})
         await until(lambda: server.runtime.bus.watcher_count == 1)
+        is_reset = False
         for number in range(10):
-            await asyncio.to_thread(
-                send, deaf, {"id": str(number), "type": "subscribe", "payload": {"query": BIG_ANSWER}}
-            )
+            asked = {"id": str(number), "type": "subscribe", "payload": {"query": BIG_ANSWER}}
+            try:
+                await asyncio.to_thread(send, deaf, asked)
+            except ConnectionResetError:  # reported once: by the next send, or by a read
+                is_reset = True
+                break
         await until(lambda: _dropped("websocket") == before + 1)
         await server.without_watchers()
         await until(lambda: any(line["event"] == "socket_ended" for line in logs))
-        assert await _was_reset(deaf)
+        assert is_reset or await _was_reset(deaf)
     assert _dropped("websocket") == before + 1
 
 

@@ -9,8 +9,9 @@ import pytest
 from playwright.async_api import expect
 
 from routiq_gql.cli.demo import DEMO_ORGANIZATION
+from routiq_gql.emulator import EMULATED_API_KEY
 from tests.api.serving import ORGANIZATION
-from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
+from tests.browser.conftest import IN_SESSION_LOOP, OpenPage, Serve
 from tests.browser.graphiql import (
     graphiql_files,  # noqa: F401 - a fixture
     open_tab,
@@ -146,3 +147,14 @@ async def test_before_the_first_sync_the_tabs_say_where_its_id_is_found(served: 
     await open_tab(page, "Log")
     assert f'syncId: "{sync_id}"' in await query_text(page)
     assert ORGANIZATION in sync_id
+
+
+async def test_the_only_connected_organization_is_filled_in(serve: Serve, open_page: OpenPage):
+    """The operations of a server with one clinic run as they are; with two, the reader says which one."""
+    served = await serve(default_organization=None)
+    page = await open_page(f"{served.url}/graphql")
+    await run_tab(page, "Dashboard")
+    await expect(result_of(page)).to_contain_text('"status": "IDLE"')
+    await served.server.connect_organization(served.cliniko_url, EMULATED_API_KEY, "org_second")
+    answer = await served.server.http.get("/graphql", headers={"Accept": "text/html"})
+    assert ORGANIZATION not in answer.text

@@ -103,6 +103,9 @@ async def test_a_killed_server_that_comes_back_is_found_again(open_page: OpenPag
         await expect(lost).to_contain_text("This page shows the state of")
         seen = await shown_log(page)
         await expect(lost).to_contain_text(re.compile(r"Next try in [1-5] s"))
+        times = await page.locator("#time-so-far, #time-left").all_inner_texts()
+        await page.wait_for_function("seconds => Date.now() - known.link.heardAt > 1000 * seconds", arg=4)
+        assert await page.locator("#time-so-far, #time-left").all_inner_texts() == times  # of the state that is shown
     with Program("demo", "--port", port, "--seconds", "3", folder=tmp_path) as demo:
         await expect(lost).to_be_hidden()
         await _expect_line(page, "Live · websocket")

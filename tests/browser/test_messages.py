@@ -155,6 +155,8 @@ async def test_figures_and_durations_are_written_in_one_way(served: Served, open
         "Found 1247 appointments": "Found 1,247 appointments",
         "300 of 100641 patients": "300 of 100,641 patients",
         "1300 of 20641 patients": "1,300 of 20,641 patients",
+        "Fetching appointments… 100 of 1247": "Fetching appointments… 100 of 1,247",
+        "Fetching appointments… 1131 of 1247": "Fetching appointments… 1,131 of 1,247",
         "Identified 1089 active patients": "Identified 1,089 active patients",
         "Left out patient 123456 in 2024": "Left out patient 123456 in 2024",
         "sync_org_20241222_143022": "sync_org_20241222_143022",

@@ -23,10 +23,7 @@ from routiq_gql.viewer import Viewer
 MAX_TOKEN_CHARACTERS = 8192
 """Longer than any issuer makes them; web servers take no longer header either."""
 
-_MISSING = (
-    "This request has no token. Send it in the header “Authorization: Bearer …”, or on a websocket in the payload of "
-    "connection_init."
-)
+_MISSING = "This request has no token. Send “Authorization: Bearer …”, or a token in connection_init."
 """Short enough for the frame that closes a websocket."""
 
 

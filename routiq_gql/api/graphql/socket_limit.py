@@ -36,8 +36,8 @@ class OpenSockets:
         """
         if self._open[organization_id] >= self._most:
             raise RateLimited(
-                f"{self._most} websockets of this organization are open, the maximum. Close one, or ask the operator "
-                f"of this server to raise ROUTIQ_MAX_SOCKETS.",
+                f"{self._most} websockets of this organization are open, the maximum. Close one, or raise "
+                "ROUTIQ_MAX_SOCKETS.",
                 RETRY_AFTER_SECONDS,
             )
         self._open[organization_id] += 1

@@ -237,7 +237,7 @@ async def filled(bare_server: Server) -> Server:
 
 
 TOO_DEAR = "{ a: " + HISTORY_LOGS.format(limit="", log="") + " b: " + HISTORY_LOGS.format(limit="", log="") + " }"
-REFUSED = "costs 2,020; 1,100 is allowed"
+REFUSED = "costs 2,020; at most 1,100 is allowed"
 
 
 async def test_too_dear_an_operation_is_refused_over_every_transport(filled: Server):
@@ -274,13 +274,13 @@ async def test_a_subscription_is_refused_by_the_cost_of_one_event(settings: Sett
         async with open_socket(server) as socket:
             await socket.subscribe(watched)
             refused = await socket.receive()
-            assert "costs 200; 100 is allowed" in refused["payload"][0]["message"]
+            assert "costs 200; at most 100 is allowed" in refused["payload"][0]["message"]
             await socket.subscribe(watched, lines=50)
             seen = await socket.receive()
             assert [line["seq"] for line in seen["payload"]["data"]["dashboardUpdated"]["lastSync"]["log"]] == [1, 2, 3]
         for accept in ("text/event-stream", "multipart/mixed;subscriptionSpec=1.0"):
             answer = await server.http.post("/graphql", json={"query": watched}, headers={"Accept": accept})
-            assert "costs 200; 100 is allowed" in answer.text
+            assert "costs 200; at most 100 is allowed" in answer.text
 
 
 async def test_a_remembered_document_is_measured_anew(filled: Server):
