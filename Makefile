@@ -77,6 +77,7 @@ check: .venv/.installed-dev ## style, types, who may import whom, and that migra
 schema: .venv/.installed-dev ## write schema.graphql, and what is generated from it, anew from the code
 	.venv/bin/python -m routiq_gql schema --output schema.graphql
 	@if [ -d examples/react/node_modules ]; then npm run --silent --prefix examples/react codegen; fi
+	@if [ -d tests/clients/node_modules ]; then .venv/bin/python -m tests.clients.generate; fi
 
 screenshot: .venv/.installed-dev ## take the README's picture of the page (needs Chromium)
 	@.venv/bin/python -m tests.browser.screenshot

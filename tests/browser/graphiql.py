@@ -54,7 +54,8 @@ async def type_operation(page: Page, text: str) -> None:
 async def until_stored(page: Page, text: str) -> None:
     """Return once one of the stored tabs has the text."""
     await page.wait_for_function(
-        "text => JSON.parse(localStorage.getItem('graphiql:tabState')).tabs.some((tab) => tab.query.includes(text))",
+        "text => JSON.parse(localStorage.getItem('graphiql:tabState') ?? '{\"tabs\": []}')"
+        ".tabs.some((tab) => tab.query.includes(text))",
         arg=text,
     )
 

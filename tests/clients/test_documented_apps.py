@@ -10,8 +10,9 @@ from graphql import GraphQLObjectType, build_schema
 
 from tests.cli.programs import PATIENCE_SECONDS, Program
 from tests.client_apps import APPS, copied_app, documented_files
-from tests.clients.conftest import HERE, SCHEMA
-from tests.node_projects import INSTALL_SECONDS, ROOT, installed, run, tool
+from tests.clients.conftest import SCHEMA
+from tests.clients.generate import generated_types
+from tests.node_projects import INSTALL_SECONDS, ROOT, run, tool
 
 pytestmark = pytest.mark.timeout(INSTALL_SECONDS + 2 * PATIENCE_SECONDS)
 
@@ -61,15 +62,9 @@ def test_the_apps_are_what_the_page_shows(app: str):
 def test_the_documented_generator_writes_the_types_of_the_apps(tmp_path: Path):
     """With the config of the docs, graphql-codegen asks a running server and writes what the apps are compiled with."""
     (tmp_path / "demo").mkdir()
-    (tmp_path / "app" / "src").mkdir(parents=True)
-    (tmp_path / "app" / "node_modules").symlink_to(installed(HERE) / "node_modules")
-    files = documented_files("urql-react")
+    (tmp_path / "app").mkdir()
     with Program("serve", "--port", "0", folder=tmp_path / "demo") as server:
-        config = files["codegen.ts"].replace("http://localhost:8000", server.url())
-        (tmp_path / "app" / "codegen.ts").write_text(config)
-        (tmp_path / "app" / "src" / "operations.graphql").write_text(files["src/operations.graphql"])
-        run(tool(tmp_path / "app", "graphql-codegen"), folder=tmp_path / "app")
-    written = {file.name: file.read_text() for file in (tmp_path / "app" / "src" / "gql").iterdir()}
+        written = generated_types(f"{server.url()}/graphql", tmp_path / "app")
     for app in APPS.values():
         committed = ROOT / "examples" / app / "src" / "gql"
         assert {file.name: file.read_text() for file in committed.iterdir()} == written

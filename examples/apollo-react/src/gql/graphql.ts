@@ -4,7 +4,7 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-node/core';
-/** Where a sync stands; IDLE is an organization without a running one. */
+/** The status of a sync; IDLE is that of an organization without a running one. */
 export type SyncState =
   /** Active patients are identified: step 7. */
   | 'ANALYZING'
