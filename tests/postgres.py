@@ -2,7 +2,7 @@
 
 All workers of a test run share one server and one template; `SharedServer` starts it once and the main process stops
 it. ``ROUTIQ_TEST_POSTGRES_URL`` names a server to use instead; its user must be allowed to create databases. Where
-there is neither, tests that need one are left out on somebody's machine and fail in CI.
+there is neither, tests that need one are skipped on a user's machine and fail in CI.
 """
 
 import json

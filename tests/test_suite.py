@@ -42,7 +42,7 @@ def test_ci_runs_the_checks_and_both_kinds_of_tests():
 
 
 def test_tests_are_marked_by_what_they_use(request: pytest.FixtureRequest):
-    """Nobody has to remember a marker: the folder, the fixtures and the imports of a test decide."""
+    """No marker has to be remembered: the folder, the fixtures and the imports of a test decide."""
     for item in request.session.items:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         markers = {mark.name for mark in item.iter_markers()}

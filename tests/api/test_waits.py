@@ -211,7 +211,7 @@ async def test_a_sync_that_fails_after_waits_waits_no_more(server: Server, clini
 
 @pytest.mark.both_databases
 async def test_a_server_that_is_stopped_leaves_no_wait_behind(settings: Settings, cliniko: Cliniko):
-    """While the server is being upgraded nobody reads a countdown that has run out."""
+    """While the server is being upgraded, no client shows a countdown that has run out."""
     cliniko.emulator.faults.add(failing(FaultKind.RATE_LIMIT, times=None))
     async with Server(settings) as server:
         await server.connect_organization(cliniko.base_url, EMULATED_API_KEY)

@@ -93,7 +93,7 @@ async def test_no_key_press_loses_the_focus(serve: Serve, open_page: OpenPage):
     await _press(page.get_by_role("button", name="Show cleared lines"))
     await expect(clear).to_be_focused()
     await page.locator("#log-box").focus()
-    await start.evaluate("start => start.click()")  # as somebody else would: another sync empties the log
+    await start.evaluate("start => start.click()")  # as another person would: a new sync empties the log
     await expect_status(page, "Completed")
     await expect(page.locator("#past tr")).to_have_count(20)
 

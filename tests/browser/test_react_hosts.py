@@ -77,7 +77,7 @@ async def test_a_page_rendered_on_a_server_comes_to_life(app: App, served: Serve
 
 
 async def test_a_button_keeps_the_focus_when_it_is_pressed(app: App, served: Served, open_page: OpenPage):
-    """Somebody at the keyboard starts and cancels a sync and stays on the button, not at the top of the page."""
+    """A person at the keyboard starts and cancels a sync and stays on the button, not at the top of the page."""
     page = await open_page(app.address(served.url))
     served.gate.hold("patients")
     for name, status in (("Start sync", "Fetching patients"), ("Cancel", "Cancelled"), ("Clear log", "Cancelled")):

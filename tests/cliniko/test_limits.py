@@ -64,7 +64,7 @@ async def test_a_long_wait_is_announced_before_it_begins_and_can_be_cancelled() 
 
 
 async def test_a_long_wait_is_over_before_the_request_is_sent() -> None:
-    """Nobody reads that a request waits which is on its way."""
+    """A request that has been sent is not shown as waiting."""
     pacer = Pacer(60)
     told = NotedWaits()
     pacer.hold(1.2)
