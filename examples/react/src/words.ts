@@ -47,6 +47,11 @@ const TIME = new Intl.DateTimeFormat('en', { hour: '2-digit', minute: '2-digit',
 /** `1247` as `1,247`. */
 export const number = (value: number): string => NUMBERS.format(value);
 
+const COUNT = /(?<![\w.,-])\d{4,}(?= (?:of \d|(?:[a-z]+ ){0,2}(?:patients|appointments|attendees|types|rows)\b))|(?<=\d of )\d{4,}(?![\w.,-])/g;
+
+/** A sentence of the server with its counts written like all others: `600 of 1,247`. Ids and years stay as they are. */
+export const withFigures = (sentence: string): string => sentence.replace(COUNT, (digits) => number(Number(digits)));
+
 /** Such as `Dec 22, 14:30`, where the reader is. */
 export const dayAndTime = (iso: string): string => DAY_AND_TIME.format(new Date(iso));
 

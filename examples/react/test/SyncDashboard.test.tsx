@@ -6,6 +6,7 @@ import { StrictMode } from 'react';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import SyncDashboard from '../../SyncDashboard';
+import { withFigures } from '../src/words';
 import { ORGANIZATION, TestServer, completed, lineOf, overviewOf, syncOf } from './server';
 
 const PATIENCE = { timeout: 20_000 };
@@ -90,7 +91,7 @@ test('a failure says what happened and what to do', async () => {
   show();
   await screen.findByText('Cliniko refused the key.', undefined, PATIENCE);
   expect(screen.getByText('Make a new one.', { exact: false })).toBeTruthy();
-  expect(stages()).toEqual(['done', 'done', 'ended', ...Array<string>(5).fill('to come')]);
+  expect(stages()).toEqual(['done', 'done', 'ended', ...Array<string>(5).fill('not reached')]);
 });
 
 test('the log has the newest line first, is filtered by level, can be cleared, and is text whatever it holds', async () => {
@@ -104,6 +105,7 @@ test('the log has the newest line first, is filtered by level, can be cleared, a
 
   await userEvent.selectOptions(screen.getByLabelText('Level'), 'Warning');
   expect(messages()).toEqual([markup]);
+  expect(screen.getByText('1 line of another level is hidden.')).toBeTruthy();
   await userEvent.click(button('Clear log'));
   expect(screen.getByText('No lines.')).toBeTruthy();
 });
@@ -177,4 +179,10 @@ test('an organization without a connection is told how to get one', async () => 
   show();
   await screen.findByText('routiq-gql connect', undefined, PATIENCE);
   expect(isDisabled('Start sync')).toBe(true);
+});
+
+test('counts in sentences of the server are written like all others', () => {
+  expect(withFigures('Fetching appointments… 600 of 1247')).toBe('Fetching appointments… 600 of 1,247');
+  expect(withFigures('Found 1247 appointments')).toBe('Found 1,247 appointments');
+  expect(withFigures('Skipped row 123456 in 2024')).toBe('Skipped row 123456 in 2024');
 });

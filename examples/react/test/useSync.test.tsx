@@ -215,7 +215,7 @@ test('a token that stays the same is not sent again, and one that can not be fet
     },
   });
   await waitFor(() => expect(asked).toBeGreaterThan(answers.length), PATIENCE);
-  expect(server.renewals).toEqual([{ Authorization: `Bearer ${answers[3] as string}` }]);
+  await waitFor(() => expect(server.renewals).toEqual([{ Authorization: `Bearer ${answers[3] as string}` }]), PATIENCE);
   expect(server.attempts).toBe(1);
   expect(result.current).toMatchObject({ connection: 'live', error: null });
 });

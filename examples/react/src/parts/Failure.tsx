@@ -1,13 +1,13 @@
 // Why the newest sync ended without success, what to do, and that the patients stored before are still there.
 
 import type { Overview, Sync } from '../useSync';
-import { dayAndTime } from '../words';
+import { dayAndTime, withFigures } from '../words';
 
 export function Failure({ sync, overview }: { sync: Sync | null; overview: Overview | null }) {
   if (!sync?.failure) return null;
   return (
     <div className={sync.status === 'CANCELLED' ? 'routiq-hint' : 'routiq-alert'}>
-      <strong>{sync.failure.message}</strong> {sync.failure.whatToDo}
+      <strong>{withFigures(sync.failure.message)}</strong> {sync.failure.whatToDo}
       {overview && <p className="routiq-stored">{storedText(overview)}</p>}
     </div>
   );

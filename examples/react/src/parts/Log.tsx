@@ -4,12 +4,13 @@ import { useState } from 'react';
 
 import type { LogLevel } from '../gql/graphql';
 import type { LogLine } from '../useSync';
-import { LEVEL_TEXTS, STEP_TEXTS, time } from '../words';
+import { LEVEL_TEXTS, number, STEP_TEXTS, time, withFigures } from '../words';
 import { Button } from './Button';
 
 export function Log({ lines, onClear }: { lines: readonly LogLine[]; onClear: () => void }) {
   const [level, setLevel] = useState<LogLevel | 'ALL'>('ALL');
   const shown = lines.filter((line) => level === 'ALL' || line.level === level).reverse();
+  const hidden = lines.length - shown.length;
   return (
     <div className="routiq-log">
       <div className="routiq-log-head">
@@ -35,13 +36,14 @@ export function Log({ lines, onClear }: { lines: readonly LogLine[]; onClear: ()
             <li key={line.id} data-level={line.level} data-seq={line.seq}>
               <time dateTime={line.time}>{time(line.time)}</time>
               <span className="routiq-level">{LEVEL_TEXTS[line.level]}</span>
-              <span className="routiq-message">{line.message}</span>
+              <span className="routiq-message">{withFigures(line.message)}</span>
               <span className="routiq-line-step">{STEP_TEXTS[line.step]}</span>
             </li>
           ))}
-          {shown.length === 0 && <li className="routiq-empty">No lines.</li>}
+          {lines.length === 0 && <li className="routiq-empty">No lines.</li>}
         </ol>
       </div>
+      {hidden > 0 && <p className="routiq-hidden">{hidden === 1 ? '1 line of another level is hidden.' : `${number(hidden)} lines of other levels are hidden.`}</p>}
     </div>
   );
 }

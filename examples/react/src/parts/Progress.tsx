@@ -1,7 +1,7 @@
 // The bar, the step in words, and the times: so far, left, and until a wait is over.
 
 import type { Sync } from '../useSync';
-import { WAIT_TEXTS, duration } from '../words';
+import { WAIT_TEXTS, duration, withFigures } from '../words';
 
 interface Props {
   sync: Sync | null;
@@ -15,7 +15,7 @@ export function Progress({ sync, emptyText, now, titleId }: Props) {
   const percentage = sync?.progressPercentage ?? 0;
   const isRunning = sync !== null && !sync.completedAt;
   const waitingFor = isRunning ? (sync.waitingFor ?? null) : null;
-  const text = waitingFor ? WAIT_TEXTS[waitingFor] : (sync?.currentStep ?? emptyText);
+  const text = waitingFor ? WAIT_TEXTS[waitingFor] : withFigures(sync?.currentStep ?? emptyText);
   return (
     <div className="routiq-progress" data-status={sync?.status ?? 'IDLE'} data-waiting={waitingFor ?? undefined}>
       <div

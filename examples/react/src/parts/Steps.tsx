@@ -1,12 +1,12 @@
-// The eight steps: done, running, to come, or the one in which the sync ended.
+// The eight steps: done, running, to come, the one in which the sync ended, or not reached.
 
 import type { SyncStep } from '../gql/graphql';
 import type { Sync } from '../useSync';
 import { STEP_TEXTS } from '../words';
 
-type Stage = 'done' | 'running' | 'ended' | 'to come';
+type Stage = 'done' | 'running' | 'ended' | 'to come' | 'not reached';
 
-const MARKS: Record<Stage, string> = { done: '✓', running: '●', ended: '✕', 'to come': '' };
+const MARKS: Record<Stage, string> = { done: '✓', running: '●', ended: '✕', 'to come': '', 'not reached': '' };
 
 export function Steps({ sync }: { sync: Sync | null }) {
   return (
@@ -28,7 +28,7 @@ export function Steps({ sync }: { sync: Sync | null }) {
 }
 
 function stageOf(step: number, sync: Sync | null): Stage {
-  if (!sync || step > sync.currentStepNumber) return 'to come';
+  if (!sync || step > sync.currentStepNumber) return sync?.completedAt ? 'not reached' : 'to come';
   if (step < sync.currentStepNumber || sync.status === 'COMPLETED') return 'done';
   return sync.completedAt ? 'ended' : 'running';
 }
