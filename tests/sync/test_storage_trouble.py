@@ -125,6 +125,7 @@ async def test_too_many_open_files_while_cliniko_is_asked(runtime: Runtime, clin
     assert (await follow(runtime, sync_id))[-1].status is SyncState.COMPLETED
 
 
+@pytest.mark.sqlite_only  # with PostgreSQL there is no key file
 async def test_a_key_file_that_can_not_be_opened_now(
     runtime: Runtime, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):

@@ -84,6 +84,7 @@ async def test_the_number_of_an_erased_sync_is_not_followed_on(settings: Setting
             await reading
 
 
+@pytest.mark.sqlite_only  # PostgreSQL gives the number of an erased sync to no other
 async def test_lines_of_another_sync_with_its_number_are_not_shown(
     settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
