@@ -91,7 +91,7 @@ class ConnectionTable:
             victim = self._waiting_longest(now)
             self._full.warn(
                 reason=f"{self.most} connections are open, the maximum. For each new one an idle one is closed, or "
-                f"the new one is refused. ROUTIQ_MAX_CONNECTIONS and `ulimit -n` set the limit."
+                "the new one is refused. ROUTIQ_MAX_CONNECTIONS and `ulimit -n` set the limit."
             )
             if victim is None:
                 return False

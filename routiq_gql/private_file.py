@@ -31,7 +31,7 @@ def check_only_owner_writes(path: Path, found: os.stat_result, name: str) -> Non
     if found.st_uid not in {0, os.geteuid()}:
         raise SettingsError(
             f"The {name} {path} belongs to another user (uid {found.st_uid}). Run this as that user, or check its "
-            f"content and change its owner with chown."
+            "content and change its owner with chown."
         )
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise SettingsError(

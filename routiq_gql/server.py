@@ -92,7 +92,7 @@ def listen(host: str, port: int, *, only_loopback: bool) -> Listener:
         if only_loopback and not ipaddress.ip_address(address.partition("%")[0]).is_loopback:
             raise SettingsError(
                 f"With ROUTIQ_AUTH=off the server listens on loopback only, and {host!r} can be reached from other "
-                f"machines. Use `--host 127.0.0.1`, or set ROUTIQ_AUTH to token or jwt."
+                "machines. Use `--host 127.0.0.1`, or set ROUTIQ_AUTH to token or jwt."
             )
     sockets: list[socket.socket] = []
     try:

@@ -103,7 +103,7 @@ class Admission:
                 raise
             raise RateLimited(
                 f"{self._most} operations of this organization are running, the maximum. Send fewer at a time and "
-                f"try again soon, or ask the operator of this server to raise ROUTIQ_MAX_OPERATIONS.",
+                "try again soon, or ask the operator of this server to raise ROUTIQ_MAX_OPERATIONS.",
                 RETRY_AFTER_SECONDS,
             ) from None
 

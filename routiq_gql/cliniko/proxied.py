@@ -28,12 +28,12 @@ def refused_by(proxy: Proxy, status: str, where: str) -> Exception:
         return ClinikoUnreachable(
             sentence,
             f"It requires another user name and password: correct {proxy.variable} where this server is started, "
-            f"such as "
+            "such as "
             "http://user:password@proxy.example.com:8080, and start it again.",
             detail,
         )
     advice = (
-        f"Ask the administrator of the proxy to let this server reach Cliniko. If no proxy is needed, unset "
+        "Ask the administrator of the proxy to let this server reach Cliniko. If no proxy is needed, unset "
         f"{proxy.variable} where this server is started, or add cliniko.com to NO_PROXY."
     )
     return Retriable(f"The proxy {proxy.name} {answered}", ClinikoUnreachable(sentence, advice, detail))

@@ -66,7 +66,7 @@ class KeyRing:
         if key is None:
             raise SealedForOthers(
                 f"The stored Cliniko key was encrypted with the key “{key_id}”, which is not configured. Add it to "
-                f"ROUTIQ_ENCRYPTION_KEYS, or restore the key file."
+                "ROUTIQ_ENCRYPTION_KEYS, or restore the key file."
             )
         try:
             secret = AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], organization_id.encode())

@@ -149,7 +149,7 @@ class PostgresServer:
         except DBAPIError as error:
             raise StorageError(
                 f"PostgreSQL can't be used ({_first_line(error)}). Check ROUTIQ_DATABASE_URL, and that the server is "
-                f"running."
+                "running."
             ) from None
 
     async def lock_tables(self, connection: AsyncConnection) -> None:

@@ -128,7 +128,7 @@ def storage_sentence(error: BaseException | None, path: Path) -> str | None:
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return (
                 f"{path} is damaged or is not a database. Restore it from a backup, or move it away to start with an "
-                f"empty one."
+                "empty one."
             )
         case sqlite3.SQLITE_CANTOPEN:
             advice = "Check that its folder exists and that this user may write to it."

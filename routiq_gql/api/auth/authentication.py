@@ -43,7 +43,7 @@ class Authentication:
         if not settings.allowed_hosts:
             raise SettingsError(
                 f"ROUTIQ_ALLOWED_HOSTS is not set. With ROUTIQ_AUTH={settings.auth} it must list the host names of "
-                f"this server, such as routiq.example.com."
+                "this server, such as routiq.example.com."
             )
 
     async def session(self, connection: HTTPConnection, audit: Audit) -> Session:

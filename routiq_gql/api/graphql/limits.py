@@ -100,7 +100,7 @@ class OperationLimits(ParserCache, ValidationCache):
             return None
         return (
             f"The operation costs {cost:,}; at most {self._max_cost:,} is allowed. A field with a limit costs that "
-            f"limit times the limits of its parent fields. Request less data at a time, or set lower limits."
+            "limit times the limits of its parent fields. Request less data at a time, or set lower limits."
         )
 
 
@@ -183,6 +183,6 @@ def _excess_of(document: DocumentNode) -> str | None:
             if number > limit:
                 return (
                     f"The operation has {min(number, 10**6):,} {things}; at most {limit} are allowed. Request less "
-                    f"data at a time."
+                    "data at a time."
                 )
     return None
