@@ -19,14 +19,6 @@ PYTEST_PARALLEL = $(PYTEST) -n $(WORKERS) --dist worksteal
 # With compiled files, a routiq-gql that a test starts needs a third of the processor time. Some machines switch them off.
 unexport PYTHONDONTWRITEBYTECODE
 
-# More than there are processors: tests wait for servers, pages and processes half of the time. WORKERS=0: one process.
-WORKERS ?= 3
-PYTEST = .venv/bin/python -m pytest
-PYTEST_PARALLEL = $(PYTEST) -n $(WORKERS) --dist worksteal
-
-# With compiled files, a routiq-gql that a test starts needs a third of the processor time. Some machines switch them off.
-unexport PYTHONDONTWRITEBYTECODE
-
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast test-apps test-postgres soak bench bench-scale bench-fairness check schema graphiql wheel screenshot
 

@@ -128,8 +128,8 @@ async def serving(
 
 
 async def expect_status(page: Page, word: str) -> None:
-    """Return once the badge shows ``word``."""
-    await expect(page.locator("#badge")).to_have_text(word)
+    """Return once a reader sees ``word`` in the badge; the page hides it, with a word in it, until it has loaded."""
+    await expect(page.locator("#badge").filter(visible=True)).to_have_text(word)
 
 
 async def shown_log(page: Page) -> list[int]:

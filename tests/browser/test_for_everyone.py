@@ -61,7 +61,6 @@ async def test_the_page_works_by_keyboard_alone(served: Served, open_page: OpenP
     """Tab reaches every control in the order of the page, with a visible ring; Enter and Space do what a click does."""
     page = await open_page(served.url)
     await expect_status(page, "Idle")
-    await page.bring_to_front()
     names = []
     for _ in range(12):
         await page.keyboard.press("Tab")
