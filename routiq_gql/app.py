@@ -16,8 +16,8 @@ from routiq_gql.api.access_log import AccessLog
 from routiq_gql.api.admission import Admission
 from routiq_gql.api.applications import attach, on_http_exception, on_routiq_error
 from routiq_gql.api.auth import Authentication
-from routiq_gql.api.faults import FaultBarrier
-from routiq_gql.api.graphql import GraphQLDoor, graphiql_routes
+from routiq_gql.api.error_middleware import FaultBarrier
+from routiq_gql.api.graphql import GraphQLEndpoint, graphiql_routes
 from routiq_gql.api.guard import Guard
 from routiq_gql.api.health import health_routes
 from routiq_gql.api.origins import compile_origins
@@ -67,7 +67,7 @@ def create_app(
             stack.push_async_callback(admission.close)
             yield
 
-    graphql = GraphQLDoor(settings, admission, default_organization=default_organization, token_path=token_path)
+    graphql = GraphQLEndpoint(settings, admission, default_organization=default_organization, token_path=token_path)
     app = Starlette(
         routes=[
             *extra_routes,

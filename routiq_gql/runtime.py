@@ -14,27 +14,27 @@ from importlib import import_module
 import structlog
 
 from routiq_gql.cliniko import PacerRegistry
+from routiq_gql.connections.clients import ClientOpener
+from routiq_gql.connections.network import check_routes
+from routiq_gql.connections.service import ConnectionService
 from routiq_gql.database.engine import Database
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.database.schema import upgrade
+from routiq_gql.engines.embedded import EmbeddedEngine
+from routiq_gql.engines.file_watch import FileWatch
+from routiq_gql.engines.housekeeping import Housekeeping
+from routiq_gql.engines.readiness import Readiness
+from routiq_gql.engines.scheduler import Scheduler
+from routiq_gql.live.bus import InProcessBus, ProgressBus
+from routiq_gql.organizations.schedules import ScheduleService
+from routiq_gql.security.audit import Audit
+from routiq_gql.security.stream_tokens import StreamTokens
 from routiq_gql.settings import Settings
 from routiq_gql.supervision import Supervisor
-from routiq_gql.sync.audit import Audit
-from routiq_gql.sync.bus import InProcessBus, ProgressBus
-from routiq_gql.sync.clients import ClientOpener
-from routiq_gql.sync.connections import ConnectionService
-from routiq_gql.sync.embedded import EmbeddedEngine
 from routiq_gql.sync.engine import SyncEngine
-from routiq_gql.sync.file_watch import FileWatch
-from routiq_gql.sync.housekeeping import Housekeeping
-from routiq_gql.sync.network import check_routes
 from routiq_gql.sync.pipeline import Pipeline
-from routiq_gql.sync.readiness import Readiness
 from routiq_gql.sync.runner import SyncRunner
-from routiq_gql.sync.scheduler import Scheduler
-from routiq_gql.sync.schedules import ScheduleService
 from routiq_gql.sync.service import SyncService
-from routiq_gql.sync.stream_tokens import StreamTokens
 
 log = structlog.get_logger(__name__)
 
@@ -109,7 +109,7 @@ async def open_runtime(
             scheduler = Scheduler(database, bus, audit)
             engine = EmbeddedEngine(database, runner, housekeeping, scheduler, lock_path, supervisor)
         else:
-            postgres = import_module("routiq_gql.sync.postgres")
+            postgres = import_module("routiq_gql.engines.postgres")
             bus = await stack.enter_async_context(postgres.PostgresBus(database, supervisor))
             pacers = postgres.shared_pacers(database, settings.cliniko_requests_per_minute)
             clients = ClientOpener(database, keys, settings, pacers)
@@ -124,10 +124,10 @@ async def open_runtime(
         stack.push_async_callback(readiness.close)
         worker = asyncio.create_task(engine.run_worker(), name="sync engine") if run_syncs else None
         if worker is not None:
-            worker.add_done_callback(_tell_of_fault)
+            worker.add_done_callback(_log_fault)
         try:
             schedules = ScheduleService(database, audit)
-            tokens = StreamTokens(keys, syncs, audit)
+            tokens = StreamTokens(keys, syncs.status, audit)
             yield Runtime(
                 *(settings, database, bus, engine, audit, connections, syncs, tokens, schedules),
                 *(supervisor, readiness, file_watch, worker),
@@ -145,7 +145,7 @@ async def _end(task: asyncio.Task[None]) -> None:
     await asyncio.wait({task})
 
 
-def _tell_of_fault(worker: asyncio.Task[None]) -> None:
+def _log_fault(worker: asyncio.Task[None]) -> None:
     """Log at once why the worker died; its error rises only when the runtime is closed."""
     error = None if worker.cancelled() else worker.exception()
     if error is not None:

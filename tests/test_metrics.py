@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from routiq_gql import metrics
 from routiq_gql.cliniko.client import Outcome
-from routiq_gql.sync.progress import SyncState
+from routiq_gql.sync.model import SyncState
 
 _NOTHING = {"syncs_running": 0, "subscribers": 0}
 

@@ -46,7 +46,7 @@ class AccessLog:
         try:
             await self._app(scope, exchange.receive, exchange.send)
         finally:
-            exchange.tell()
+            exchange.log()
 
 
 class NamedRoute(Route):
@@ -92,7 +92,7 @@ class _Exchange:
                 self._ended_with(message.get("code", 1000))
         await self._send(message)
 
-    def tell(self) -> None:
+    def log(self) -> None:
         """Log and count it."""
         path, method = self._scope["path"], "WEBSOCKET" if self._is_socket else self._scope["method"]
         write = log.debug if path in QUIET_PATHS else log.info

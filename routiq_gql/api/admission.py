@@ -15,9 +15,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
 from routiq_gql.errors import RateLimited, TookTooLong
+from routiq_gql.security.viewer import Viewer
 from routiq_gql.settings import Settings
 from routiq_gql.shares import OPERATION_CONNECTIONS, WATCH_CONNECTIONS, Shares, using
-from routiq_gql.viewer import Viewer
 
 T = TypeVar("T")
 
@@ -235,7 +235,7 @@ class BodyFirst:
             self._is_read.set()
         return message
 
-    async def news(self) -> Message:
+    async def next_message(self) -> Message:
         """What comes after the body."""
         await self._is_read.wait()
         return await self._receive()

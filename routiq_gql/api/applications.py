@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from routiq_gql.api.auth import Authentication
+from routiq_gql.api.error_middleware import FaultBarrier
 from routiq_gql.api.errors import problem_of, problem_of_status
-from routiq_gql.api.faults import FaultBarrier
 from routiq_gql.api.guard import Guard
 from routiq_gql.api.health import health_routes
 from routiq_gql.api.origins import compile_origins

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from routiq_gql import metrics
-from routiq_gql.api.callers import runtime_of
+from routiq_gql.api.dependencies import runtime_of
 from routiq_gql.api.errors import refusal
 from routiq_gql.errors import Forbidden, StorageError
 

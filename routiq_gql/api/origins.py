@@ -58,10 +58,10 @@ def is_forwarded_from_elsewhere(headers: Headers, hosts: Collection[str]) -> boo
 
     Source: RFC 7239, "Forwarded HTTP Extension", and the headers that proxies have used before and besides.
     """
-    told = [one for name in _CLIENT_HEADERS for value in headers.getlist(name) for one in value.split(",")]
-    told += [match[1] for value in headers.getlist("forwarded") for match in _FORWARDED_FOR.finditer(value)]
+    addresses = [one for name in _CLIENT_HEADERS for value in headers.getlist(name) for one in value.split(",")]
+    addresses += [match[1] for value in headers.getlist("forwarded") for match in _FORWARDED_FOR.finditer(value)]
     named = [one for value in headers.getlist("x-forwarded-host") for one in value.split(",")]
-    return not all(_is_loopback_address(one) for one in told) or not all(
+    return not all(_is_loopback_address(one) for one in addresses) or not all(
         host_name(one.strip()) in hosts for one in named
     )
 

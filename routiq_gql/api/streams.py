@@ -16,7 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from routiq_gql import metrics
 from routiq_gql.api.auth import Session
 from routiq_gql.errors import RateLimited
-from routiq_gql.protocols import ABORT_EXTENSION, KEEP_EXTENSION
+from routiq_gql.serving.uvicorn_protocols import ABORT_EXTENSION, KEEP_EXTENSION
 
 RETRY_AFTER_SECONDS = 10
 

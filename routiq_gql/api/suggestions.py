@@ -8,9 +8,9 @@ import asyncio
 
 from starlette.requests import Request
 
-from routiq_gql.api.callers import syncs_of
+from routiq_gql.api.dependencies import syncs_of
 from routiq_gql.errors import RoutiqError
-from routiq_gql.viewer import Viewer
+from routiq_gql.security.viewer import Viewer
 
 MOST_SUGGESTED = 50
 """Organizations that a page suggests."""

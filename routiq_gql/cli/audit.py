@@ -12,9 +12,9 @@ from routiq_gql.cli.times import read_duration
 from routiq_gql.clock import format_time, utc_now
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime
+from routiq_gql.security.audit import AuditEntry
+from routiq_gql.security.viewer import check_organization_id
 from routiq_gql.settings import Settings, load_settings
-from routiq_gql.sync.audit import AuditEntry
-from routiq_gql.viewer import check_organization_id
 
 HEADINGS = ("time", "action", "outcome", "times", "organization", "who", "from", "sync", "token")
 

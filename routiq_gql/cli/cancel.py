@@ -8,9 +8,9 @@ from routiq_gql.cli.terminal import open_terminal
 from routiq_gql.cli.times import local_time
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings, load_settings
 from routiq_gql.sync.outcomes import CancelledSync
-from routiq_gql.viewer import LOCAL_OPERATOR
 
 app = typer.Typer(add_completion=False)
 

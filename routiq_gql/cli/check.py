@@ -10,7 +10,7 @@ from routiq_gql.cli.tables import print_table
 from routiq_gql.cli.terminal import open_terminal, print_json
 from routiq_gql.doctor import Finding, Result, Site, examine
 from routiq_gql.errors import BadInput
-from routiq_gql.viewer import check_organization_id
+from routiq_gql.security.viewer import check_organization_id
 
 app = typer.Typer(add_completion=False)
 

@@ -9,12 +9,12 @@ import typer
 from routiq_gql.cli.plain_text import clean_text, counted
 from routiq_gql.cli.running import run
 from routiq_gql.cli.terminal import open_terminal
+from routiq_gql.connections.service import ConnectedAccount
 from routiq_gql.errors import BadInput
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR, check_organization_id
 from routiq_gql.settings import Settings, load_settings
-from routiq_gql.sync.connections import ConnectedAccount
-from routiq_gql.viewer import LOCAL_OPERATOR, check_organization_id
 
 KEY_VARIABLE = "ROUTIQ_CLINIKO_API_KEY"
 

@@ -9,10 +9,10 @@ from routiq_gql.cli.tables import print_table
 from routiq_gql.cli.terminal import open_terminal, print_json
 from routiq_gql.cli.times import json_time, local_time
 from routiq_gql.logs import configure_logging
+from routiq_gql.organizations.listing import OrganizationState
 from routiq_gql.runtime import open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings, load_settings
-from routiq_gql.sync.overview import OrganizationState
-from routiq_gql.viewer import LOCAL_OPERATOR
 
 NO_ORGANIZATION = "No organization is connected. Connect one: routiq-gql connect ORG"
 

@@ -23,16 +23,16 @@ from routiq_gql.cli.serve import address_lines
 from routiq_gql.cli.terminal import open_terminal
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, demo_clinic
+from routiq_gql.engines.embedded import EmbeddedEngine
 from routiq_gql.errors import RoutiqError, StorageError
 from routiq_gql.logs import configure_logging
-from routiq_gql.open_files import raise_limit
 from routiq_gql.runtime import Runtime, open_runtime
-from routiq_gql.server import Listener, listen_on_loopback
-from routiq_gql.server import serve as serve_app
+from routiq_gql.security.viewer import LOCAL_OPERATOR
+from routiq_gql.serving.open_files import raise_limit
+from routiq_gql.serving.server import Listener, listen_on_loopback
+from routiq_gql.serving.server import serve as serve_app
 from routiq_gql.settings import Settings, load_settings
-from routiq_gql.sync.embedded import EmbeddedEngine
-from routiq_gql.sync.progress import SyncMode
-from routiq_gql.viewer import LOCAL_OPERATOR
+from routiq_gql.sync.model import SyncMode
 
 DEMO_ORGANIZATION = "org_2xwHiNrj68eaRUlX10anlXGvzX7"
 

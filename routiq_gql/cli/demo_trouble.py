@@ -14,11 +14,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from routiq_gql.connections.service import ConnectionService
 from routiq_gql.emulator import EMULATED_API_KEY, Clinic, Emulator, Fault, FaultKind, RecordedRequest
+from routiq_gql.engines.embedded import EmbeddedEngine
 from routiq_gql.errors import BadInput
-from routiq_gql.sync.connections import ConnectionService
-from routiq_gql.sync.embedded import EmbeddedEngine
-from routiq_gql.viewer import check_organization_id
+from routiq_gql.security.viewer import check_organization_id
 
 TROUBLE_PATH = "/demo/trouble"
 PATIENTS = "patients"
@@ -168,7 +168,7 @@ class WorkerStop:
         is_page = request.values("per_page") not in ([], ["1"])  # a check of access asks for one row
         if self.is_due and is_page:
             self.is_due = False
-            self._engine.rest(timedelta(seconds=STOP_SECONDS))
+            self._engine.pause(timedelta(seconds=STOP_SECONDS))
 
 
 class MovingRows:

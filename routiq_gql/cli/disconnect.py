@@ -10,8 +10,8 @@ from routiq_gql.cli.terminal import open_terminal
 from routiq_gql.errors import BadInput
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR, check_organization_id
 from routiq_gql.settings import Settings, load_settings
-from routiq_gql.viewer import LOCAL_OPERATOR, check_organization_id
 
 app = typer.Typer(add_completion=False)
 

@@ -21,8 +21,8 @@ from routiq_gql.emulator import (
     generated_clinic,
 )
 from routiq_gql.logs import configure_logging
-from routiq_gql.open_files import raise_limit, shortage_in_one_line
-from routiq_gql.server import listen_on_loopback
+from routiq_gql.serving.open_files import raise_limit, shortage_in_one_line
+from routiq_gql.serving.server import listen_on_loopback
 from routiq_gql.settings import load_settings
 
 

@@ -12,10 +12,10 @@ from routiq_gql.cli.terminal import open_terminal, print_json
 from routiq_gql.cli.times import duration_text, local_time
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR, check_organization_id
 from routiq_gql.settings import Settings, load_settings
 from routiq_gql.sync.log_requests import MAX_PAGE
-from routiq_gql.sync.progress import SyncSnapshot
-from routiq_gql.viewer import LOCAL_OPERATOR, check_organization_id
+from routiq_gql.sync.model import SyncSnapshot
 
 HEADINGS = ("sync", "started", "status", "took", "patients", "appointments", "active", "failure")
 

@@ -18,11 +18,11 @@ from routiq_gql.cli.terminal import open_terminal
 from routiq_gql.cli.times import local_time
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings, load_settings
 from routiq_gql.sync.log_requests import MAX_PAGE
-from routiq_gql.sync.progress import LogLevel, LogLine, SyncSnapshot
+from routiq_gql.sync.model import LogLevel, LogLine, SyncSnapshot
 from routiq_gql.sync.service import SyncService
-from routiq_gql.viewer import LOCAL_OPERATOR
 
 LEVELS = list(LogLevel)
 """From the lowest to the highest."""

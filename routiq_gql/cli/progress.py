@@ -18,9 +18,9 @@ from rich.text import Text
 from routiq_gql.cli.plain_text import clean_text, counted
 from routiq_gql.cli.times import duration_text, whole_duration
 from routiq_gql.clock import utc_now
-from routiq_gql.sync.progress import TOTAL_STEPS, LogLevel, LogLine, SyncSnapshot, SyncState
+from routiq_gql.security.viewer import LOCAL_OPERATOR
+from routiq_gql.sync.model import TOTAL_STEPS, LogLevel, LogLine, SyncSnapshot, SyncState
 from routiq_gql.sync.service import SyncService
-from routiq_gql.viewer import LOCAL_OPERATOR
 
 LEVEL_STYLES = {LogLevel.INFO: "", LogLevel.SUCCESS: "green", LogLevel.WARNING: "yellow", LogLevel.ERROR: "red"}
 

@@ -7,13 +7,13 @@ import typer
 from routiq_gql.app import create_app
 from routiq_gql.cli.running import run
 from routiq_gql.cli.terminal import open_terminal
+from routiq_gql.connections.network import check_routes
 from routiq_gql.logs import configure_logging
-from routiq_gql.open_files import raise_limit
 from routiq_gql.runtime import open_runtime
-from routiq_gql.server import Listener, listen
-from routiq_gql.server import serve as serve_app
+from routiq_gql.serving.open_files import raise_limit
+from routiq_gql.serving.server import Listener, listen
+from routiq_gql.serving.server import serve as serve_app
 from routiq_gql.settings import Settings, load_settings
-from routiq_gql.sync.network import check_routes
 
 app = typer.Typer(add_completion=False)
 

@@ -13,11 +13,11 @@ from routiq_gql.cli.tables import print_table
 from routiq_gql.cli.terminal import open_terminal, print_json
 from routiq_gql.cli.times import json_time, local_time, read_duration
 from routiq_gql.clock import CLOCK_TOLERANCE, utc_now
+from routiq_gql.connections.state import ConnectionState
 from routiq_gql.logs import configure_logging
+from routiq_gql.organizations.listing import OrganizationState
 from routiq_gql.settings import load_settings
-from routiq_gql.sync.connection_state import ConnectionState
-from routiq_gql.sync.overview import OrganizationState
-from routiq_gql.sync.progress import SyncState
+from routiq_gql.sync.model import SyncState
 
 app = typer.Typer(add_completion=False)
 

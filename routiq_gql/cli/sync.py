@@ -18,10 +18,10 @@ from routiq_gql.cli.terminal import open_terminal, print_json
 from routiq_gql.errors import BadInput
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR, check_organization_id
 from routiq_gql.settings import Settings, load_settings
+from routiq_gql.sync.model import SyncMode, SyncSnapshot, SyncState
 from routiq_gql.sync.outcomes import StartedSync
-from routiq_gql.sync.progress import SyncMode, SyncSnapshot, SyncState
-from routiq_gql.viewer import LOCAL_OPERATOR, check_organization_id
 
 EXIT_CODES = {SyncState.COMPLETED: 0, SyncState.FAILED: EXIT_FAILED, SyncState.CANCELLED: EXIT_CANCELLED}
 

@@ -6,8 +6,8 @@ import typer
 
 from routiq_gql.errors import BadInput, RoutiqError, SyncNotFound
 from routiq_gql.runtime import Runtime
-from routiq_gql.sync.progress import SyncSnapshot
-from routiq_gql.viewer import LOCAL_OPERATOR, ORGANIZATION_ID, SYNC_ID
+from routiq_gql.security.viewer import LOCAL_OPERATOR, ORGANIZATION_ID, SYNC_ID
+from routiq_gql.sync.model import SyncSnapshot
 
 Target = Annotated[
     str, typer.Argument(metavar="ORG|SYNC_ID", help="An organization's id, or a sync's id as `sync` prints it.")

@@ -21,11 +21,11 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.schema import upgrade
 from routiq_gql.errors import RoutiqError, SettingsError
 from routiq_gql.logs import configure_logging
+from routiq_gql.security.audit import Action, Audit
+from routiq_gql.security.token_file import TokenEntry, TokenFile
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings, load_settings
 from routiq_gql.supervision import Supervisor
-from routiq_gql.sync.audit import Action, Audit
-from routiq_gql.token_file import TokenEntry, TokenFile
-from routiq_gql.viewer import LOCAL_OPERATOR
 
 RECORD_SECONDS = 10.0
 """How long a command waits for a database that doesn't answer or is being written."""

@@ -11,10 +11,10 @@ from routiq_gql.cli.running import run
 from routiq_gql.cli.terminal import open_terminal
 from routiq_gql.errors import SettingsError
 from routiq_gql.logs import configure_logging
-from routiq_gql.open_files import raise_limit
 from routiq_gql.runtime import open_runtime
-from routiq_gql.server import Listener, listen_on_loopback, shorten_pauses
-from routiq_gql.server import serve as serve_app
+from routiq_gql.serving.open_files import raise_limit
+from routiq_gql.serving.server import Listener, listen_on_loopback, tune_gc
+from routiq_gql.serving.server import serve as serve_app
 from routiq_gql.settings import Settings, load_settings
 
 app = typer.Typer(add_completion=False)
@@ -62,7 +62,7 @@ async def _work(settings: Settings, listener: Listener | None) -> None:
     async with open_runtime(settings) as runtime:
         terminal.print(f"Runs up to {settings.worker_max_syncs} syncs at once. Stop with Ctrl-C.")
         if listener is None:
-            shorten_pauses()
+            tune_gc()
             await asyncio.Event().wait()
             return
         terminal.print(f"Health   {listener.url}/readyz")

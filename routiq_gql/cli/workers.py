@@ -33,7 +33,7 @@ def workers(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON o
 
 
 async def _read(settings: Settings) -> dict[str, Any]:
-    queue = importlib.import_module("routiq_gql.sync.postgres.workers")
+    queue = importlib.import_module("routiq_gql.engines.postgres.workers")
     async with open_runtime(settings, run_syncs=False) as runtime, runtime.database.reading() as connection:
         found, waiting = await queue.read_workers(connection), await queue.read_waiting(connection)
     return {

@@ -18,7 +18,8 @@ from routiq_gql.cliniko.errors import (
     UnexpectedAnswer,
 )
 from routiq_gql.cliniko.keys import base_url_for, clean_key, names_shard, shard_of
-from routiq_gql.cliniko.limits import (
+from routiq_gql.cliniko.lists import read_list
+from routiq_gql.cliniko.pacing import (
     BURST,
     OnWait,
     Pacer,
@@ -27,7 +28,6 @@ from routiq_gql.cliniko.limits import (
     rate_limit_message,
     wait_openly,
 )
-from routiq_gql.cliniko.lists import read_list
 from routiq_gql.cliniko.passes import Page
 from routiq_gql.cliniko.records import AppointmentType, Attendee, GroupAppointment, IndividualAppointment, Patient
 from routiq_gql.cliniko.resources import (

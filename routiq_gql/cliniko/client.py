@@ -21,7 +21,7 @@ from routiq_gql.cliniko.errors import (
     ServerBlocked,
 )
 from routiq_gql.cliniko.keys import check_base_url, clean_key, is_loopback
-from routiq_gql.cliniko.limits import OnWait, Pacer
+from routiq_gql.cliniko.pacing import OnWait, Pacer
 from routiq_gql.cliniko.proxied import (
     LOWER_ADVICE,
     SETTING_ADVICE,

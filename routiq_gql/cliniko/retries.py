@@ -15,7 +15,7 @@ from math import ceil
 from typing import TypeVar
 
 from routiq_gql.cliniko.errors import ClinikoError, ClinikoUnreachable, KeyLacksPermission, UnexpectedAnswer
-from routiq_gql.cliniko.limits import OnWait, Pacer, wait_openly
+from routiq_gql.cliniko.pacing import OnWait, Pacer, wait_openly
 
 T = TypeVar("T")
 _SECONDS = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)

@@ -66,7 +66,7 @@ _SENTENCES = {
 }
 """By SQLSTATE. Source: PostgreSQL documentation, appendix A."""
 
-_RESTS_SINCE = "rests_since"
+_IDLE_SINCE = "idle_since"
 
 _AWAY_STATES = ("57P", "08")
 """The server is stopping, starting, or was gone in the middle."""
@@ -112,8 +112,8 @@ class PostgresServer:
         engine.dialect.use_insertmanyvalues_wo_returning = True
         event.listen(engine.sync_engine, "begin", _begin)
         event.listen(engine.sync_engine, "handle_error", _hide_rows)
-        event.listen(engine.sync_engine, "checkin", _note_rest)
-        event.listen(engine.sync_engine, "checkout", partial(_check_rested, engine.dialect))
+        event.listen(engine.sync_engine, "checkin", _note_return)
+        event.listen(engine.sync_engine, "checkout", partial(_check_idle, engine.dialect))
         event.listen(engine.sync_engine, "checkout", self._note_back)
         return engine
 
@@ -174,17 +174,17 @@ def _begin(connection: SyncConnection) -> None:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(patience * 1000)}")
 
 
-def _note_rest(_connection: Any, record: Any) -> None:
-    record.info[_RESTS_SINCE] = time.monotonic()
+def _note_return(_connection: Any, record: Any) -> None:
+    record.info[_IDLE_SINCE] = time.monotonic()
 
 
-def _check_rested(dialect: Dialect, connection: Any, record: Any, _proxy: Any) -> None:
+def _check_idle(dialect: Dialect, connection: Any, record: Any, _proxy: Any) -> None:
     """Let the pool connect anew where the server has gone meanwhile, so the first statements after its restart work.
 
     SQLAlchemy's ``pool_pre_ping`` asks before every transaction, which costs a busy worker a fifth of its statements.
     """
-    rested = time.monotonic() - record.info.get(_RESTS_SINCE, math.inf)  # new ones have not rested
-    if rested < TRUSTED_SECONDS:
+    idle_seconds = time.monotonic() - record.info.get(_IDLE_SINCE, math.inf)  # new connections were never idle
+    if idle_seconds < TRUSTED_SECONDS:
         return
     try:
         dialect.do_ping(connection)

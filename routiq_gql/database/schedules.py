@@ -88,7 +88,7 @@ def _is_due(now: datetime) -> ColumnElement[bool]:
     )
 
 
-async def put_off(connection: AsyncConnection, schedule: Row[Any], now: datetime, retry_at: datetime) -> None:
+async def reschedule(connection: AsyncConnection, schedule: Row[Any], now: datetime, retry_at: datetime) -> None:
     """Make the schedule due at the first of its times after ``now``, and a denied connection due at ``retry_at``."""
     await connection.execute(
         update(CONNECTION)

@@ -94,7 +94,7 @@ async def active_keys(connection: AsyncConnection) -> list[int]:
     return list((await connection.execute(query)).scalars())
 
 
-async def take_up(
+async def claim(
     connection: AsyncConnection, key: int, holder: str, opening_texts: Mapping[int, str]
 ) -> Row[Any] | None:
     """Become the only one whose writes count, and return the row; ``None`` when the sync has ended.
@@ -128,7 +128,7 @@ async def release_claims(
 ) -> None:
     """Note that this process has stopped running a sync, or all its syncs, on purpose: they were not lost with it.
 
-    A wait of such a sync is over, as with ``take_up``.
+    A wait of such a sync is over, as with ``claim``.
     """
     statement = update(SYNC).where(SYNC.c.claimed_by == holder, SYNC.c.completed_at.is_(None))
     if key is not None:

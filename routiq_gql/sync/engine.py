@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.syncs import insert_sync
-from routiq_gql.sync.progress import SyncMode, SyncSnapshot
-from routiq_gql.sync.store import first_values
+from routiq_gql.sync.mapping import first_values
+from routiq_gql.sync.model import SyncMode, SyncSnapshot
 
 
 class Priority(IntEnum):
@@ -40,7 +40,7 @@ class SyncEngine(Protocol):
     """What the service needs of whatever runs syncs."""
 
     @property
-    def hears_news(self) -> bool:
+    def receives_updates(self) -> bool:
         """Whether news of running syncs reach this process by themselves."""
 
     @property
@@ -57,7 +57,7 @@ class SyncEngine(Protocol):
     async def withdraw(self, connection: AsyncConnection, key: int) -> None:
         """In the transaction that ends a sync: nobody needs to run it any more."""
 
-    async def hurry(self, connection: AsyncConnection, key: int) -> None:
+    async def prioritize(self, connection: AsyncConnection, key: int) -> None:
         """A person wants a sync that a schedule has started, and that may still be waiting."""
 
     async def has_worker(self) -> bool:
@@ -66,10 +66,10 @@ class SyncEngine(Protocol):
     async def queue_state(self) -> QueueState:
         """What waits and who could run it."""
 
-    def start(self, snapshot: SyncSnapshot) -> None:
+    def wake(self, snapshot: SyncSnapshot) -> None:
         """A sync was inserted and committed: run it, soon."""
 
-    def stop(self, snapshot: SyncSnapshot) -> None:
+    def interrupt(self, snapshot: SyncSnapshot) -> None:
         """A sync was ended by someone else than its run, and committed: stop working on it, now."""
 
     async def run_worker(self) -> None:

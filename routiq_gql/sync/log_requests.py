@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.syncs import logs_of
 from routiq_gql.errors import BadInput, SyncNotFound
-from routiq_gql.sync.progress import LogLine
-from routiq_gql.sync.store import log_line_of
-from routiq_gql.viewer import Viewer
+from routiq_gql.security.viewer import Viewer
+from routiq_gql.sync.mapping import log_line_of
+from routiq_gql.sync.model import LogLine
 
 MAX_PAGE = 100
 """Syncs, or log lines, that may be asked for at once."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from routiq_gql.sync.progress import SyncSnapshot
+from routiq_gql.sync.model import SyncSnapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,13 +28,13 @@ from routiq_gql.cliniko import (
     starts_between,
 )
 from routiq_gql.clock import utc_now
+from routiq_gql.connections.clients import ClientOpener, OpenConnection, appointment_window
 from routiq_gql.database.active_patients import Windows, count_identified, identify_slice, show_generation
 from routiq_gql.database.connections import forget_retry
 from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import MirrorList, count_rows
 from routiq_gql.settings import Settings
-from routiq_gql.sync.clients import ClientOpener, OpenConnection, appointment_window
-from routiq_gql.sync.progress import COMPLETED_TEXT, LogLevel, SyncStep, WaitReason
+from routiq_gql.sync.model import COMPLETED_TEXT, LogLevel, SyncStep, WaitReason
 from routiq_gql.sync.reading import Reader
 from routiq_gql.sync.run import SyncRun
 

@@ -40,7 +40,7 @@ from routiq_gql.database.mirror import (
     save_rows,
 )
 from routiq_gql.sync.findings import Findings
-from routiq_gql.sync.progress import LogLevel
+from routiq_gql.sync.model import LogLevel
 from routiq_gql.sync.run import SyncRun
 
 log = structlog.get_logger(__name__)

@@ -18,8 +18,9 @@ from routiq_gql import metrics
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.syncs import NewLine, change_running
-from routiq_gql.sync.bus import ProgressBus
-from routiq_gql.sync.progress import (
+from routiq_gql.live.bus import ProgressBus
+from routiq_gql.sync.mapping import NOT_WAITING, failure_values, snapshot_of
+from routiq_gql.sync.model import (
     COMPLETED_TEXT,
     WAITING_FOR_DATABASE_TEXT,
     LogLevel,
@@ -30,7 +31,6 @@ from routiq_gql.sync.progress import (
     WaitReason,
     percentage,
 )
-from routiq_gql.sync.store import NOT_WAITING, failure_values, snapshot_of
 
 MIN_INTERVAL_SECONDS = 0.1
 """Changes within a step are told at most ten times a second."""

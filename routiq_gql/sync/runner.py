@@ -14,15 +14,15 @@ import structlog
 
 from routiq_gql.cliniko import ClinikoError
 from routiq_gql.clock import utc_now
+from routiq_gql.connections.state import ConnectionProblem
 from routiq_gql.database.engine import Database
-from routiq_gql.database.syncs import release_claims, take_up
+from routiq_gql.database.syncs import claim, release_claims
 from routiq_gql.errors import StorageError
+from routiq_gql.live.bus import ProgressBus
 from routiq_gql.supervision import Supervisor, descriptor_shortage, shortage_sentence
-from routiq_gql.sync.bus import ProgressBus
-from routiq_gql.sync.connection_state import ConnectionProblem
+from routiq_gql.sync.heartbeat import Pulse
+from routiq_gql.sync.model import FailureCode, SyncFailure, SyncStep
 from routiq_gql.sync.pauses import Pauses
-from routiq_gql.sync.progress import FailureCode, SyncFailure, SyncStep
-from routiq_gql.sync.pulse import Pulse
 from routiq_gql.sync.run import StopRequested, SyncRun
 
 MAX_LOST_CLAIMS = 200
@@ -68,14 +68,14 @@ class SyncRunner:
         self.pauses = Pauses()
         self._holder = f"{socket.gethostname()[:32]}:{os.getpid()}:{uuid4().hex[:12]}"
 
-    async def take_up(self, key: int) -> SyncRun | None:
+    async def claim(self, key: int) -> SyncRun | None:
         """Become the only one whose writes to the sync count; ``None`` when it has ended.
 
         Raises:
             StorageError: The database can't be used.
         """
         async with self._database.writing() as connection:
-            row = await take_up(connection, key, self._holder, OPENING_TEXTS)
+            row = await claim(connection, key, self._holder, OPENING_TEXTS)
         if row is None:
             self.pauses.end(key)
             return None

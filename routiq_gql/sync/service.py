@@ -12,22 +12,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql import metrics
 from routiq_gql.clock import utc_now
+from routiq_gql.connections.state import ConnectionState
 from routiq_gql.database.connections import organizations_by_state
 from routiq_gql.database.engine import Database
 from routiq_gql.database.syncs import active_sync, sync_by_id
 from routiq_gql.errors import BadInput, DatabaseAway, RateLimited, SyncNotFound
+from routiq_gql.live.bus import ProgressBus
+from routiq_gql.live.following import LogFollower
+from routiq_gql.live.subscriptions import Subscriptions
+from routiq_gql.live.topics import DashboardTopic, SyncTopic
+from routiq_gql.organizations.cursors import read_history_cursor
+from routiq_gql.organizations.dashboard import Dashboard, Dashboards
+from routiq_gql.organizations.history import History, read_history
+from routiq_gql.security.audit import Action, Audit
+from routiq_gql.security.viewer import Viewer, check_sync_id
 from routiq_gql.settings import Settings
-from routiq_gql.sync.audit import Action, Audit
-from routiq_gql.sync.bus import ProgressBus
-from routiq_gql.sync.connection_state import ConnectionState
-from routiq_gql.sync.cursors import read_history_cursor
-from routiq_gql.sync.dashboards import Dashboards
 from routiq_gql.sync.engine import Priority, SyncEngine, begin_sync
-from routiq_gql.sync.following import LogFollower
 from routiq_gql.sync.log_requests import LogRequest, check_after, check_limit, read_logs
-from routiq_gql.sync.outcomes import CancelledSync, StartedSync
-from routiq_gql.sync.overview import Dashboard, History, read_history
-from routiq_gql.sync.progress import (
+from routiq_gql.sync.mapping import end_with_failure, snapshot_of
+from routiq_gql.sync.model import (
     SYNC_CANCELLED_MESSAGE,
     FailureCode,
     LogLine,
@@ -36,11 +39,8 @@ from routiq_gql.sync.progress import (
     SyncSnapshot,
     SyncState,
 )
-from routiq_gql.sync.start_limit import require_rest
-from routiq_gql.sync.store import end_with_failure, snapshot_of
-from routiq_gql.sync.subscriptions import Subscriptions
-from routiq_gql.sync.topics import DashboardTopic, SyncTopic
-from routiq_gql.viewer import Viewer, check_sync_id
+from routiq_gql.sync.outcomes import CancelledSync, StartedSync
+from routiq_gql.sync.start_limit import enforce_start_limit
 
 REREAD_SECONDS_ELSEWHERE = 0.5
 """How often a watcher reads the row of a sync that another process runs, of which no news arrive here."""
@@ -78,10 +78,10 @@ class SyncService:
                 row = await begin_sync(connection, self._engine, organization_id, Priority.PERSON)
                 if row is not None:
                     with self._audit.noting(RateLimited, Action.START, viewer, organization_id):
-                        await require_rest(connection, organization_id, row.key, self._starts_per_minute)
+                        await enforce_start_limit(connection, organization_id, row.key, self._starts_per_minute)
                     await self._audit.note(connection, viewer, Action.START, organization_id, row.sync_id)
                 elif (running := await active_sync(connection, organization_id)) is not None:
-                    await self._engine.hurry(connection, running.key)
+                    await self._engine.prioritize(connection, running.key)
         except IntegrityError:  # another process was faster
             row = None
             async with self._database.reading() as connection:
@@ -92,7 +92,7 @@ class SyncService:
             return StartedSync(snapshot_of(running), created=False)
         snapshot = snapshot_of(row)
         self._bus.publish(snapshot)
-        self._engine.start(snapshot)
+        self._engine.wake(snapshot)
         return StartedSync(snapshot, created=True)
 
     async def cancel(self, viewer: Viewer, sync_id: str) -> CancelledSync:
@@ -108,7 +108,7 @@ class SyncService:
             return CancelledSync(current, cancelled=False)
         # Stopped before it is ended, as a long statement of its own may hold the write lock. Whoever takes it up
         # again queues for that lock behind this method.
-        self._engine.stop(current)
+        self._engine.interrupt(current)
         async with self._database.writing() as connection:
             current = await _visible_sync(connection, viewer, sync_id, self._audit)
             failure = SyncFailure(
@@ -125,7 +125,7 @@ class SyncService:
                 current = await _visible_sync(connection, viewer, sync_id, self._audit)
         if ended is not None and ended.duration_seconds is not None:
             metrics.sync_ended(ended.status.value, ended.duration_seconds)
-        self._engine.stop(ended or current)
+        self._engine.interrupt(ended or current)
         self._bus.publish(ended or current)  # a run that was stopped at its very end has not told it
         return CancelledSync(ended or current, cancelled=ended is not None)
 
@@ -213,7 +213,7 @@ class SyncService:
         """
         first = await self.status(viewer, sync_id)
         topic, version = SyncTopic.of(first), 0
-        with self.subscriptions.counted(first.organization_id), self._bus.subscribe(topic) as news:
+        with self.subscriptions.counted(first.organization_id), self._bus.subscribe(topic) as updates:
             # Read again, as a change since the first reading was not published to this subscription.
             snapshot = first if first.is_terminal else await self._reread(viewer, sync_id) or first
             while True:
@@ -222,7 +222,7 @@ class SyncService:
                     if snapshot.is_terminal:
                         return
                     version = snapshot.version
-                snapshot = await news.wait(self._wait_seconds) or await self._reread(viewer, sync_id) or snapshot
+                snapshot = await updates.wait(self._wait_seconds) or await self._reread(viewer, sync_id) or snapshot
 
     async def watch_log(self, viewer: Viewer, sync_id: str, after: int | None = None) -> AsyncGenerator[LogLine, None]:
         """Every log line behind ``after`` once and in order, old ones first, then live; ends after the sync's end.
@@ -260,7 +260,8 @@ class SyncService:
             Forbidden: It is not the viewer's.
         """
         self._audit.require(viewer, organization_id, Action.READ)
-        with self.subscriptions.counted(organization_id), self._bus.subscribe(DashboardTopic(organization_id)) as news:
+        topic = DashboardTopic(organization_id)
+        with self.subscriptions.counted(organization_id), self._bus.subscribe(topic) as updates:
             shown: Dashboard | None = None
             while True:
                 try:
@@ -272,7 +273,7 @@ class SyncService:
                 if dashboard != shown:
                     yield dashboard
                     shown = dashboard
-                await news.wait(self._wait_seconds)
+                await updates.wait(self._wait_seconds)
 
     async def _reread(self, viewer: Viewer, sync_id: str) -> SyncSnapshot | None:
         """The newest snapshot; ``None`` while the database is away, which ends nobody's subscription."""
@@ -283,7 +284,7 @@ class SyncService:
 
     @property
     def _wait_seconds(self) -> float:
-        return self._reread_seconds if self._engine.hears_news else REREAD_SECONDS_ELSEWHERE
+        return self._reread_seconds if self._engine.receives_updates else REREAD_SECONDS_ELSEWHERE
 
 
 async def _visible_sync(connection: AsyncConnection, viewer: Viewer, sync_id: str, audit: Audit) -> SyncSnapshot:

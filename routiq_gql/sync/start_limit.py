@@ -16,7 +16,7 @@ from routiq_gql.errors import RateLimited
 A_MINUTE = timedelta(minutes=1)
 
 
-async def require_rest(connection: AsyncConnection, organization_id: str, key: int, most: int) -> None:
+async def enforce_start_limit(connection: AsyncConnection, organization_id: str, key: int, most: int) -> None:
     """Refuse the sync with this ``key``, just inserted, if it is one too many. The caller's transaction is then undone.
 
     Raises:

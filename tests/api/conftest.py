@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from routiq_gql import server as server_module
 from routiq_gql.clock import utc_now
-from routiq_gql.connection_table import ServerState
 from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, awkward_clinic
+from routiq_gql.serving import server as server_module
+from routiq_gql.serving.connection_table import ServerState
 from routiq_gql.settings import Settings
 from tests.api.serving import Gate, Server, until
 

@@ -17,9 +17,9 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from routiq_gql.app import create_app
 from routiq_gql.runtime import Runtime
-from routiq_gql.server import listen_on_loopback, serve
+from routiq_gql.security.viewer import LOCAL_OPERATOR
+from routiq_gql.serving.server import listen_on_loopback, serve
 from routiq_gql.settings import Settings
-from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.ports import free_port
 
 ORGANIZATION = "org_2xwHiNrj68eaRUlX10anlXGvzX7"

@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from routiq_gql.api import admission
+from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
 from routiq_gql.shares import FOLLOW_CONNECTIONS, LARGE_AT_ONCE, OPERATION_CONNECTIONS, WATCH_CONNECTIONS
-from routiq_gql.token_file import TokenFile
 from tests.api.graphql.documents import UPDATES
 from tests.api.serving import Server, open_socket, until
 from tests.api.slow import SLOW, SlowReads, make_slow

@@ -15,9 +15,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from routiq_gql import connection_table
-from routiq_gql.connection_table import ServerState
-from routiq_gql.open_files import most_connections
+from routiq_gql.serving import connection_table
+from routiq_gql.serving.connection_table import ServerState
+from routiq_gql.serving.open_files import most_connections
 from routiq_gql.settings import Settings
 from tests.api.serving import LIMIT_SECONDS, Server, open_socket, until
 from tests.cli.programs import Program

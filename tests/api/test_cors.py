@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from routiq_gql.api import cors
-from routiq_gql.connection_table import ServerState
 from routiq_gql.errors import RateLimited
+from routiq_gql.security.token_file import TokenFile
+from routiq_gql.serving.connection_table import ServerState
 from routiq_gql.settings import Settings
-from routiq_gql.token_file import TokenFile
 from tests.api.serving import LIMIT_SECONDS, ORGANIZATION, Server
 
 PAGE = "https://app.example.com"

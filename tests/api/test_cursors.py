@@ -9,9 +9,9 @@ from sqlalchemy import insert, text
 from routiq_gql.clock import utc_now
 from routiq_gql.database.syncs import SYNC
 from routiq_gql.errors import BadInput
-from routiq_gql.sync.cursors import history_cursor, read_history_cursor
-from routiq_gql.sync.progress import SyncMode
-from routiq_gql.sync.store import first_values
+from routiq_gql.organizations.cursors import history_cursor, read_history_cursor
+from routiq_gql.sync.mapping import first_values
+from routiq_gql.sync.model import SyncMode
 from tests.api.serving import ORGANIZATION, Server
 
 pytestmark = pytest.mark.both_databases

@@ -16,9 +16,9 @@ from starlette.websockets import WebSocket
 from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.service import SyncService
-from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.api.graphql.documents import PROGRESS, STATUS
 from tests.api.serving import Server, Socket, open_socket
 

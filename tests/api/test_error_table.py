@@ -17,8 +17,8 @@ from routiq_gql.api.auth import authentication
 from routiq_gql.api.errors import GRAPHQL_CODES, OUTCOMES
 from routiq_gql.errors import DatabaseAway, RoutiqError
 from routiq_gql.runtime import Runtime
+from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.service import SyncService
-from routiq_gql.viewer import Viewer
 from tests.api.graphql.documents import CANCEL, DASHBOARD, HISTORY, LOG, PROGRESS, START, STATUS, UPDATES
 from tests.api.serving import Server, open_socket
 

@@ -4,8 +4,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
+from routiq_gql.engines.embedded import EmbeddedEngine
 from routiq_gql.settings import Settings
-from routiq_gql.sync.embedded import EmbeddedEngine
 from tests.api.conftest import Cliniko
 from tests.api.graphql.documents import PROGRESS
 from tests.api.serving import Server, open_socket, until

@@ -14,15 +14,16 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from structlog.testing import capture_logs
 
 import routiq_gql
-from routiq_gql import jwks, supervision
+from routiq_gql import supervision
 from routiq_gql.emulator import EMULATED_API_KEY
+from routiq_gql.engines import embedded, file_watch
+from routiq_gql.engines.postgres import patrol, watchdog
 from routiq_gql.errors import Forbidden
+from routiq_gql.security import audit, jwks
+from routiq_gql.security.audit import Action
+from routiq_gql.security.viewer import LOCAL_OPERATOR, Viewer
 from routiq_gql.settings import Settings
 from routiq_gql.supervision import SupervisedTask
-from routiq_gql.sync import audit, embedded, file_watch
-from routiq_gql.sync.audit import Action
-from routiq_gql.sync.postgres import patrol, watchdog
-from routiq_gql.viewer import LOCAL_OPERATOR, Viewer
 from tests.api.auth.issuing import OURS, issuing, jwt_settings, use_token
 from tests.api.conftest import Cliniko
 from tests.api.serving import Server

@@ -16,11 +16,11 @@ from structlog.testing import capture_logs
 from routiq_gql.database import sqlite
 from routiq_gql.database.engine import Database
 from routiq_gql.database.probe import PROBE
+from routiq_gql.engines import file_watch, readiness
 from routiq_gql.errors import DatabaseAway, DatabaseFileLost, StorageError
 from routiq_gql.runtime import open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.sync import file_watch, readiness
-from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.api.serving import LIMIT_SECONDS, Server
 from tests.shortage import no_descriptors
 

@@ -13,10 +13,10 @@ from starlette.routing import Route
 from structlog.testing import capture_logs
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from routiq_gql import server as server_module
-from routiq_gql.connection_table import ServerState
-from routiq_gql.protocols import HttpProtocol
-from routiq_gql.request_deadline import RequestDeadline
+from routiq_gql.serving import server as server_module
+from routiq_gql.serving.connection_table import ServerState
+from routiq_gql.serving.request_deadline import RequestDeadline
+from routiq_gql.serving.uvicorn_protocols import HttpProtocol
 from routiq_gql.settings import Settings
 from tests.api.graphql.documents import UPDATES
 from tests.api.serving import LIMIT_SECONDS, Server, open_socket, until

@@ -9,10 +9,10 @@ import pytest
 
 from routiq_gql.api.auth import session as session_module
 from routiq_gql.api.graphql.socket_limit import OpenSockets
-from routiq_gql.connection_table import ServerState
 from routiq_gql.errors import SettingsError
+from routiq_gql.security.token_file import TokenFile
+from routiq_gql.serving.connection_table import ServerState
 from routiq_gql.settings import Settings, load_settings
-from routiq_gql.token_file import TokenFile
 from tests.api.auth.issuing import OURS, THEIRS
 from tests.api.graphql.documents import UPDATES
 from tests.api.serving import Server, Socket, open_socket, until

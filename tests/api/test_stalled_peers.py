@@ -16,11 +16,11 @@ from starlette.routing import Route
 from structlog.testing import capture_logs
 from websockets.frames import Frame, Opcode
 
-from routiq_gql import server as server_module
 from routiq_gql.api.streams import StreamResponse
 from routiq_gql.metrics import REGISTRY
+from routiq_gql.security.viewer import LOCAL_OPERATOR
+from routiq_gql.serving import server as server_module
 from routiq_gql.settings import Settings
-from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.api.conftest import Cliniko
 from tests.api.graphql.documents import PROGRESS, UPDATES
 from tests.api.serving import LIMIT_SECONDS, Server, until

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from routiq_gql.emulator import EMULATED_API_KEY
+from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
-from routiq_gql.token_file import TokenFile
 from tests.api.auth.issuing import bearer
 from tests.api.conftest import Cliniko
 from tests.api.graphql.documents import CANCEL, DASHBOARD, LOG, PROGRESS, START, STATUS, UPDATES

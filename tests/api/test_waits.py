@@ -18,9 +18,9 @@ from routiq_gql.clock import utc_now
 from routiq_gql.database.syncs import SYNC
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind, generated_clinic
 from routiq_gql.runtime import open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync import pauses
-from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.api.conftest import Cliniko
 from tests.api.graphql.documents import PROGRESS, STATUS
 from tests.api.serving import LIMIT_SECONDS, ORGANIZATION, Server, open_socket

@@ -20,9 +20,9 @@ from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.schema import upgrade
 from routiq_gql.database.syncs import NewLine, end_sync, insert_sync
-from routiq_gql.sync.progress import LogLevel, SyncMode, SyncState, SyncStep
-from routiq_gql.sync.store import first_values
-from routiq_gql.token_file import TokenFile
+from routiq_gql.security.token_file import TokenFile
+from routiq_gql.sync.mapping import first_values
+from routiq_gql.sync.model import LogLevel, SyncMode, SyncState, SyncStep
 from tests.bench.attacker import read_answer
 from tests.bench.children import ROOT, ChildBroke, start
 from tests.bench.table import end_progress, milliseconds, print_table, ratio, show_progress

@@ -12,13 +12,13 @@ from typing import Any
 
 from routiq_gql import runtime
 from routiq_gql.app import create_app
+from routiq_gql.live.bus import InProcessBus
 from routiq_gql.logs import configure_logging
-from routiq_gql.server import listen_on_loopback, serve
+from routiq_gql.security.viewer import LOCAL_OPERATOR
+from routiq_gql.serving.server import listen_on_loopback, serve
 from routiq_gql.settings import Settings
-from routiq_gql.sync.bus import InProcessBus
-from routiq_gql.sync.progress import SyncSnapshot, SyncStep
+from routiq_gql.sync.model import SyncSnapshot, SyncStep
 from routiq_gql.sync.run import SyncRun
-from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.bench.children import read_commands, tell
 
 ORGANIZATION = "org_bench"

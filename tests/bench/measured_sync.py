@@ -21,12 +21,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql import runtime
 from routiq_gql.database.engine import Database
 from routiq_gql.emulator import EMULATED_API_KEY
+from routiq_gql.engines import housekeeping
+from routiq_gql.live.bus import InProcessBus
 from routiq_gql.logs import configure_logging
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.sync import housekeeping, pipeline, reading
-from routiq_gql.sync.bus import InProcessBus
-from routiq_gql.sync.progress import SyncSnapshot, SyncState
-from routiq_gql.viewer import LOCAL_OPERATOR
+from routiq_gql.sync import pipeline, reading
+from routiq_gql.sync.model import SyncSnapshot, SyncState
 from tests.bench.children import tell
 from tests.bench.yardstick import Times
 

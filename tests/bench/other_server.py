@@ -23,10 +23,10 @@ from websockets.asyncio.server import serve as serve_websockets
 from routiq_gql.api.graphql.scalars import DATE_TIME
 from routiq_gql.api.graphql.types import SyncStatus
 from routiq_gql.clock import utc_now
-from routiq_gql.server import listen_on_loopback
-from routiq_gql.sync.bus import InProcessBus
-from routiq_gql.sync.progress import SyncMode, SyncSnapshot, SyncState, SyncStep, percentage
-from routiq_gql.sync.topics import SyncTopic
+from routiq_gql.live.bus import InProcessBus
+from routiq_gql.live.topics import SyncTopic
+from routiq_gql.serving.server import listen_on_loopback
+from routiq_gql.sync.model import SyncMode, SyncSnapshot, SyncState, SyncStep, percentage
 from tests.bench.children import read_commands, tell
 from tests.bench.fanout_server import ORGANIZATION, PATIENTS, page_shown, tell_snapshot
 

@@ -20,10 +20,10 @@ from datetime import UTC, datetime
 from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import Runtime, open_runtime
-from routiq_gql.server import shorten_pauses
+from routiq_gql.security.viewer import LOCAL_OPERATOR
+from routiq_gql.serving.server import tune_gc
 from routiq_gql.settings import Settings
-from routiq_gql.sync.progress import SyncState
-from routiq_gql.viewer import LOCAL_OPERATOR
+from routiq_gql.sync.model import SyncState
 from tests.bench.children import start
 from tests.bench.table import end_progress, milliseconds, print_table, show_progress
 from tests.postgres import Cluster
@@ -143,7 +143,7 @@ async def measure(counts: list[int], busy: int, running: int, latency_seconds: f
             open_runtime(settings, run_syncs=False) as runtime,
             AsyncExitStack() as stack,
         ):
-            shorten_pauses()  # as processes that serve do
+            tune_gc()  # as processes that serve do
             addresses = [(await child.receive())["base_url"] for child in (quick, slow)]
             for number in counts:
                 async with workers(settings, number, runtime):

@@ -14,8 +14,8 @@ from playwright.async_api import Page, expect
 
 from routiq_gql.api.auth import issued_tokens, session
 from routiq_gql.emulator import Issuer
+from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
-from routiq_gql.token_file import TokenFile
 from tests.api.auth.issuing import issuing, jwt_settings, use_token
 from tests.api.serving import ORGANIZATION, until
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage

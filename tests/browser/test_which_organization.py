@@ -4,8 +4,8 @@ import pytest
 from playwright.async_api import expect
 
 from routiq_gql.emulator import EMULATED_API_KEY
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.api.auth.issuing import issuing, jwt_settings, use_token
 from tests.api.serving import ORGANIZATION
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage, Serve

@@ -13,9 +13,9 @@ from routiq_gql.cli.demo import REQUESTS_OF_A_SYNC
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, demo_clinic
 from routiq_gql.runtime import open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import load_settings
-from routiq_gql.sync.progress import SyncMode, SyncState
-from routiq_gql.viewer import LOCAL_OPERATOR
+from routiq_gql.sync.model import SyncMode, SyncState
 from tests.cli.programs import Program, percentages
 
 ORGANIZATION = "org_2xwHiNrj68eaRUlX10anlXGvzX7"

@@ -21,7 +21,7 @@ if sys.argv[0] == "-m":  # the program, and not one of its children
 """
 
 
-@pytest.mark.parametrize("module", ["routiq_gql.cli", "typer", "routiq_gql.server"])
+@pytest.mark.parametrize("module", ["routiq_gql.cli", "typer", "routiq_gql.serving.server"])
 def test_a_signal_while_the_program_is_loaded_is_not_lost(tmp_path: Path, module: str):
     """A container that is stopped right after its start stops at once, and is not killed half a minute later."""
     (tmp_path / "sitecustomize.py").write_text(AT_IMPORT.format(module=module))

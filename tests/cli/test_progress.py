@@ -11,7 +11,7 @@ import time_machine
 from routiq_gql.cli.plain_text import clean_text, counted
 from routiq_gql.cli.progress import Bar, counts_text, outcome_lines, progress_view, time_text
 from routiq_gql.cli.terminal import open_terminal
-from routiq_gql.sync.progress import (
+from routiq_gql.sync.model import (
     FailureCode,
     LogLevel,
     LogLine,

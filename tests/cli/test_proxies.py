@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, awkward_clinic
-from routiq_gql.jwks import KeySet
+from routiq_gql.security.jwks import KeySet
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.api.auth.issuing import issuing
 from tests.api.serving import LIMIT_SECONDS, ORGANIZATION, Server
 from tests.certificates import write_certificate

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
-from routiq_gql import server
 from routiq_gql.errors import SettingsError
-from routiq_gql.server import listen_on_loopback, serve
+from routiq_gql.serving import server
+from routiq_gql.serving.server import listen_on_loopback, serve
 
 
 async def _hello(_request: Request) -> PlainTextResponse:

@@ -11,7 +11,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 
 from routiq_gql.api.errors import GRAPHQL_CODES
-from routiq_gql.token_file import TokenFile
+from routiq_gql.security.token_file import TokenFile
 from tests.cli.programs import Program
 
 HERE = Path(__file__).parent

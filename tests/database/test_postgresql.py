@@ -17,8 +17,8 @@ from routiq_gql.database.schema import upgrade
 from routiq_gql.database.syncs import SYNC
 from routiq_gql.errors import DatabaseAway, SettingsError, StorageError
 from routiq_gql.settings import load_settings
-from routiq_gql.sync.progress import SyncMode
-from routiq_gql.sync.store import first_values
+from routiq_gql.sync.mapping import first_values
+from routiq_gql.sync.model import SyncMode
 from tests.postgres import Cluster
 
 pytestmark = pytest.mark.postgres_only

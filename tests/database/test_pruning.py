@@ -13,8 +13,8 @@ from routiq_gql.database.mirror import MirrorList, drop_unused_rows, save_rows
 from routiq_gql.database.pruning import PACE, Cutoffs, prune_batch
 from routiq_gql.database.schema import upgrade
 from routiq_gql.database.syncs import LOG, SYNC
-from routiq_gql.sync.progress import SyncMode
-from routiq_gql.sync.store import first_values
+from routiq_gql.sync.mapping import first_values
+from routiq_gql.sync.model import SyncMode
 
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 CUTOFFS = Cutoffs(

@@ -14,10 +14,10 @@ from routiq_gql.database.pruning import MIRROR, Cutoffs
 from routiq_gql.database.retention import RETENTION
 from routiq_gql.database.schema import upgrade
 from routiq_gql.database.syncs import LOG, SYNC
+from routiq_gql.engines.housekeeping import Housekeeping
 from routiq_gql.settings import Settings
-from routiq_gql.sync.housekeeping import Housekeeping
-from routiq_gql.sync.progress import SyncMode
-from routiq_gql.sync.store import first_values
+from routiq_gql.sync.mapping import first_values
+from routiq_gql.sync.model import SyncMode
 
 pytestmark = pytest.mark.both_databases
 

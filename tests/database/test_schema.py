@@ -11,8 +11,8 @@ from routiq_gql.database.schema import alembic_config, upgrade
 from routiq_gql.database.syncs import SYNC, change_running
 from routiq_gql.database.tables import Base
 from routiq_gql.errors import StorageError
-from routiq_gql.sync.progress import SyncMode
-from routiq_gql.sync.store import first_values
+from routiq_gql.sync.mapping import first_values
+from routiq_gql.sync.model import SyncMode
 from tests.database.check_migrations import check
 
 pytestmark = pytest.mark.both_databases

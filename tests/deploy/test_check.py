@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from routiq_gql.doctor import Finding, Result, Site, examine
+from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
-from routiq_gql.token_file import TokenFile
 from tests.api.serving import LIMIT_SECONDS, ORGANIZATION, Server
 from tests.deploy.conftest import StartNginx
 

@@ -12,8 +12,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from routiq_gql.emulator import EMULATED_API_KEY
+from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
-from routiq_gql.token_file import TokenFile
 from tests.api.conftest import Cliniko
 from tests.api.serving import LIMIT_SECONDS, ORGANIZATION, Server, read_events
 from tests.deploy.conftest import NAME, Nginx, StartNginx

@@ -10,8 +10,8 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import MirrorList
 from routiq_gql.database.tables import ActivePatient, Base, Mirror
 from routiq_gql.runtime import Runtime
-from routiq_gql.sync.progress import SyncSnapshot
-from routiq_gql.viewer import LOCAL_OPERATOR
+from routiq_gql.security.viewer import LOCAL_OPERATOR
+from routiq_gql.sync.model import SyncSnapshot
 
 ORGANIZATION = "org_2xwHiNrj68eaRUlX10anlXGvzX7"
 LIMIT_SECONDS = 60

@@ -9,8 +9,8 @@ import pytest
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, awkward_clinic
 from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.sync.clinic import ORGANIZATION
 
 

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql.emulator import Fault, FaultKind
 from routiq_gql.errors import SyncNotFound
 from routiq_gql.runtime import Runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR, Viewer
 from routiq_gql.sync import pipeline
-from routiq_gql.sync.progress import FailureCode, SyncSnapshot, SyncState, SyncStep
-from routiq_gql.viewer import LOCAL_OPERATOR, Viewer
+from routiq_gql.sync.model import FailureCode, SyncSnapshot, SyncState, SyncStep
 from tests.sync.clinic import LIMIT_SECONDS, ORGANIZATION, follow, run_sync, start, stored_rows
 from tests.sync.conftest import Cliniko
 

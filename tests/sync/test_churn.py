@@ -20,9 +20,9 @@ from routiq_gql.emulator import (
 )
 from routiq_gql.emulator.table import Row
 from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.sync.progress import SyncState
-from routiq_gql.viewer import LOCAL_OPERATOR
+from routiq_gql.sync.model import SyncState
 from tests.sync.clinic import ORGANIZATION, all_active_ids, run_sync, shown_rows
 
 WINDOW = timedelta(days=30)

@@ -13,9 +13,9 @@ from routiq_gql.database.schedules import SCHEDULE
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind
 from routiq_gql.errors import RateLimited
 from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.sync.progress import SyncState
-from routiq_gql.viewer import LOCAL_OPERATOR
+from routiq_gql.sync.model import SyncState
 from tests.sync.clinic import LIMIT_SECONDS, ORGANIZATION, follow, run_sync, start
 from tests.sync.conftest import Cliniko
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from routiq_gql.organizations import dashboards
 from routiq_gql.runtime import Runtime
-from routiq_gql.sync import dashboards
-from routiq_gql.sync.progress import SyncState
-from routiq_gql.viewer import LOCAL_OPERATOR
+from routiq_gql.security.viewer import LOCAL_OPERATOR
+from routiq_gql.sync.model import SyncState
 from tests.sync.clinic import LIMIT_SECONDS, ORGANIZATION, follow, start
 
 pytestmark = pytest.mark.both_databases

@@ -16,9 +16,9 @@ from routiq_gql.clock import utc_now
 from routiq_gql.emulator import EMULATED_API_KEY, Clinic, EmulatorServer, RecordedRequest, generated_clinic
 from routiq_gql.emulator import Emulator as EmulatedCliniko
 from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.sync.progress import SyncSnapshot, SyncState
-from routiq_gql.viewer import LOCAL_OPERATOR
+from routiq_gql.sync.model import SyncSnapshot, SyncState
 from tests.sync.clinic import LIMIT_SECONDS, ORGANIZATION, run_sync, shown_rows, start, stored_rows
 
 pytestmark = pytest.mark.sqlite_only  # with PostgreSQL other workers go on; see postgres/test_chaos.py

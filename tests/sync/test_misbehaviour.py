@@ -17,6 +17,7 @@ import pytest
 
 from routiq_gql.cliniko import RESOURCES, Backoff
 from routiq_gql.clock import utc_now
+from routiq_gql.connections import clients
 from routiq_gql.emulator import (
     EMULATED_API_KEY,
     Clinic,
@@ -28,11 +29,10 @@ from routiq_gql.emulator import (
     generated_clinic,
 )
 from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.sync import clients
-from routiq_gql.sync.progress import LogLevel, LogLine, SyncSnapshot, SyncState, SyncStep
+from routiq_gql.sync.model import LogLevel, LogLine, SyncSnapshot, SyncState, SyncStep
 from routiq_gql.sync.reading import TARGETS
-from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.sync.clinic import ORGANIZATION, Rows, run_sync, shown_rows, stored_rows
 
 RIGHT = "right"

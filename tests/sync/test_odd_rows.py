@@ -10,10 +10,10 @@ from routiq_gql.database.mirror import MirrorList
 from routiq_gql.database.syncs import SYNC
 from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, Fault, FaultKind, generated_clinic
 from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.findings import MOST_NAMED, Findings
-from routiq_gql.sync.progress import FailureCode, LogLevel, SyncState
-from routiq_gql.viewer import LOCAL_OPERATOR
+from routiq_gql.sync.model import FailureCode, LogLevel, SyncState
 from tests.sync.clinic import LIMIT_SECONDS, ORGANIZATION, follow, run_sync, shown_rows, start
 from tests.sync.conftest import Cliniko
 

@@ -7,14 +7,14 @@ import pytest
 from sqlalchemy import select, update
 
 from routiq_gql.clock import utc_now
-from routiq_gql.database.syncs import SYNC, take_up
+from routiq_gql.database.syncs import SYNC, claim
 from routiq_gql.emulator import EMULATED_API_KEY, RecordedRequest, generated_clinic
 from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync import pauses, runner
+from routiq_gql.sync.model import SyncSnapshot, SyncState, WaitReason
 from routiq_gql.sync.pauses import Pauses
-from routiq_gql.sync.progress import SyncSnapshot, SyncState, WaitReason
-from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.full_disk import full_disk
 from tests.sync.clinic import LIMIT_SECONDS, follow, start
 from tests.sync.conftest import Cliniko
@@ -78,7 +78,7 @@ async def test_a_sync_with_which_processes_die_without_progress_fails_at_last(
         begun = await runtime.syncs.start(LOCAL_OPERATOR, "org_1")
         for number in range(4):  # three processes died: those before the last one
             async with runtime.database.writing() as connection:
-                row = await take_up(connection, begun.sync.key, f"process {number}", {})
+                row = await claim(connection, begun.sync.key, f"process {number}", {})
                 assert row is not None
         assert (row.epoch, row.lost_claims) == (4, 3)
     async with open_runtime(settings) as runtime:

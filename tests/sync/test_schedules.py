@@ -7,16 +7,16 @@ import pytest
 from sqlalchemy import select, update
 
 from routiq_gql.clock import utc_now
+from routiq_gql.connections.state import ConnectionState
 from routiq_gql.database.connections import CONNECTION
 from routiq_gql.database.schedules import SCHEDULE
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind
+from routiq_gql.engines import scheduler
 from routiq_gql.errors import BadInput, Forbidden
 from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR, Viewer
 from routiq_gql.settings import Settings
-from routiq_gql.sync import scheduler
-from routiq_gql.sync.connection_state import ConnectionState
-from routiq_gql.sync.progress import FailureCode, SyncState
-from routiq_gql.viewer import LOCAL_OPERATOR, Viewer
+from routiq_gql.sync.model import FailureCode, SyncState
 from tests.sync.clinic import LIMIT_SECONDS, ORGANIZATION, follow, run_sync, start
 from tests.sync.conftest import Cliniko
 

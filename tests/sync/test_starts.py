@@ -14,9 +14,9 @@ from routiq_gql.database.syncs import SYNC
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind
 from routiq_gql.errors import RateLimited
 from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.sync.progress import FailureCode, SyncState, SyncStep
-from routiq_gql.viewer import LOCAL_OPERATOR
+from routiq_gql.sync.model import FailureCode, SyncState, SyncStep
 from tests.sync.clinic import LIMIT_SECONDS, ORGANIZATION, follow, run_sync, start, stored_rows
 from tests.sync.conftest import Cliniko
 
@@ -29,7 +29,7 @@ import asyncio, sys
 from routiq_gql.errors import RateLimited
 from routiq_gql.runtime import open_runtime
 from routiq_gql.settings import load_settings
-from routiq_gql.viewer import LOCAL_OPERATOR
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 
 async def main():
     async with open_runtime(load_settings()) as runtime:

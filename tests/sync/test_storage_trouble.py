@@ -14,9 +14,9 @@ from routiq_gql.database.keys import KeyRing, KeyStore
 from routiq_gql.emulator import Fault, FaultKind, generated_clinic
 from routiq_gql.errors import StorageError
 from routiq_gql.runtime import Runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.sync import pauses
-from routiq_gql.sync.progress import SyncState, SyncStep
-from routiq_gql.viewer import LOCAL_OPERATOR
+from routiq_gql.sync.model import SyncState, SyncStep
 from tests.shortage import no_descriptors
 from tests.sync.clinic import LIMIT_SECONDS, follow, run_sync, start, stored_rows
 from tests.sync.conftest import Cliniko

@@ -8,14 +8,15 @@ import pytest
 from routiq_gql.database.connections import erase_organization
 from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.errors import SyncNotFound
+from routiq_gql.live import following
+from routiq_gql.live.bus import InProcessBus
+from routiq_gql.live.topics import DashboardTopic, SyncTopic, topics_of
 from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.sync import following, service
-from routiq_gql.sync.bus import InProcessBus
-from routiq_gql.sync.progress import SyncState
+from routiq_gql.sync import service
+from routiq_gql.sync.model import SyncState
 from routiq_gql.sync.service import SyncService
-from routiq_gql.sync.topics import DashboardTopic, SyncTopic, topics_of
-from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.sync.clinic import LIMIT_SECONDS, ORGANIZATION, follow, run_sync, start
 from tests.sync.conftest import Cliniko
 

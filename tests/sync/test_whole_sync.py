@@ -12,9 +12,9 @@ from routiq_gql.database.active_patients import ACTIVE
 from routiq_gql.database.engine import Database
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind, demo_clinic
 from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.sync.progress import FailureCode, LogLevel, SyncMode, SyncState, SyncStep
-from routiq_gql.viewer import LOCAL_OPERATOR
+from routiq_gql.sync.model import FailureCode, LogLevel, SyncMode, SyncState, SyncStep
 from tests.sync.clinic import (
     AWKWARD_RECENT,
     AWKWARD_UPCOMING,

@@ -14,11 +14,11 @@ from routiq_gql.api.auth.file_tokens import FileTokens
 from routiq_gql.api.auth.issued_tokens import IssuedTokens
 from routiq_gql.api.auth.session import Session
 from routiq_gql.errors import Forbidden, SettingsError, Unauthenticated
+from routiq_gql.security.audit import Action, Audit
+from routiq_gql.security.stream_tokens import Grant, StreamTokens
+from routiq_gql.security.viewer import Viewer
 from routiq_gql.settings import Settings
 from routiq_gql.supervision import SupervisedTask
-from routiq_gql.sync.audit import Action, Audit
-from routiq_gql.sync.stream_tokens import Grant, StreamTokens
-from routiq_gql.viewer import Viewer
 
 MAX_TOKEN_CHARACTERS = 8192
 """Longer than any issuer makes them; web servers take no longer header either."""

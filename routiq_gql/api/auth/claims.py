@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from routiq_gql.errors import Forbidden, Unauthenticated
-from routiq_gql.viewer import ORGANIZATION_ID
+from routiq_gql.security.viewer import ORGANIZATION_ID
 
 MAX_SUBJECT_CHARACTERS = 255
 """Source: OpenID Connect Core, "ID Token"."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from routiq_gql.viewer import Right, Viewer
+from routiq_gql.security.viewer import Right, Viewer
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from routiq_gql.api.auth.credentials import Credentials
 from routiq_gql.api.auth.roles import RoleTable
 from routiq_gql.errors import IssuerAway, SettingsError, Unauthenticated
 from routiq_gql.rate_limited_log import RateLimitedLog
+from routiq_gql.security.token_file import TokenEntry, TokenFile
+from routiq_gql.security.viewer import Right, Viewer
 from routiq_gql.settings import Settings
-from routiq_gql.token_file import TokenEntry, TokenFile
-from routiq_gql.viewer import Right, Viewer
 
 log = structlog.get_logger(__name__)
 

@@ -11,10 +11,10 @@ from routiq_gql.api.auth.roles import RoleTable
 from routiq_gql.api.auth.session import LEEWAY
 from routiq_gql.clock import utc_now
 from routiq_gql.errors import SettingsError, Unauthenticated
-from routiq_gql.jwks import KeySet
+from routiq_gql.security.jwks import KeySet
+from routiq_gql.security.viewer import Right, Viewer
 from routiq_gql.settings import Settings
 from routiq_gql.supervision import SupervisedTask
-from routiq_gql.viewer import Right, Viewer
 
 ALGORITHMS = ("RS256", "ES256")
 """Asymmetric ones only: with a shared secret, whoever can check a token could make one."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Iterable
 
+from routiq_gql.security.viewer import Right
 from routiq_gql.settings import Settings
-from routiq_gql.viewer import Right
 
 EVERY_MEMBER = "*"
 _PREFIX = "org:"

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from routiq_gql.api.auth.credentials import Authenticator, Credentials
 from routiq_gql.clock import utc_now
 from routiq_gql.errors import IssuerAway, Unauthenticated
-from routiq_gql.sync.stream_tokens import Parent
-from routiq_gql.viewer import Viewer
+from routiq_gql.security.stream_tokens import Parent
+from routiq_gql.security.viewer import Viewer
 
 LEEWAY = timedelta(seconds=5)
 """How far the clocks of issuer and server may differ."""

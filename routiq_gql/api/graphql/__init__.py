@@ -2,6 +2,6 @@
 
 from routiq_gql.api.graphql.ide import graphiql_routes
 from routiq_gql.api.graphql.schema import schema_text
-from routiq_gql.api.graphql.view import GraphQLDoor
+from routiq_gql.api.graphql.view import GraphQLEndpoint
 
-__all__ = ["GraphQLDoor", "graphiql_routes", "schema_text"]
+__all__ = ["GraphQLEndpoint", "graphiql_routes", "schema_text"]

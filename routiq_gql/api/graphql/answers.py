@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from routiq_gql.api.admission import RETRY_AFTER_SECONDS
 from routiq_gql.api.errors import OUTCOMES
-from routiq_gql.api.graphql.accepting import GRAPHQL_JSON
+from routiq_gql.api.graphql.negotiation import GRAPHQL_JSON
 from routiq_gql.api.graphql.persisted import CODE as PERSISTED_QUERY_NOT_SUPPORTED
 from routiq_gql.api.json_text import JsonResponse
 

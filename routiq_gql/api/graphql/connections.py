@@ -7,7 +7,7 @@ import strawberry
 from strawberry import ID
 
 from routiq_gql.api.graphql.enums import ConnectionState, SyncFailureCode
-from routiq_gql.sync import connection_state
+from routiq_gql.connections import state as connection_state
 
 
 @strawberry.type(description="Why a connection can't be used, or an API key can't become one.")

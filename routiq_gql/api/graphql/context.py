@@ -12,11 +12,11 @@ from routiq_gql.api.admission import Admission, Turn
 from routiq_gql.api.auth import Session
 from routiq_gql.api.graphql.loading import LogLoader
 from routiq_gql.api.graphql.sharing import SharedResults
+from routiq_gql.connections.service import ConnectionService
 from routiq_gql.errors import Unauthenticated
-from routiq_gql.sync.connections import ConnectionService
+from routiq_gql.security.stream_tokens import Parent, StreamTokens
+from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.service import SyncService
-from routiq_gql.sync.stream_tokens import Parent, StreamTokens
-from routiq_gql.viewer import Viewer
 
 
 @dataclass(slots=True)

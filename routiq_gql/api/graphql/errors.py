@@ -12,7 +12,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 
 from routiq_gql.api.errors import OUTCOMES, code_of, internal_sentence, log_fault
 from routiq_gql.errors import RoutiqError
-from routiq_gql.viewer import SYNC_ID
+from routiq_gql.security.viewer import SYNC_ID
 
 REQUEST_ERRORS = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
 """What Strawberry raises about a request that has nothing to execute."""
@@ -33,13 +33,13 @@ class CodedErrors(MaskErrors):
         self._hide_suggestions = hide_suggestions
 
     def _process_errors(self, errors: list[GraphQLError]) -> list[GraphQLError]:
-        return [self._told(error) for error in errors]
+        return [self._shown(error) for error in errors]
 
-    def _told(self, error: GraphQLError) -> GraphQLError:
+    def _shown(self, error: GraphQLError) -> GraphQLError:
         cause = _cause(error)
         if cause is None:
-            told = coded_error(error)
-            return _without_suggestion(told) if self._hide_suggestions else told
+            coded = coded_error(error)
+            return _without_suggestion(coded) if self._hide_suggestions else coded
         outcome = OUTCOMES[code_of(cause)]
         if outcome.is_shown and isinstance(cause, RoutiqError):
             return _copy(error, cause.message, {"code": outcome.graphql_code})

@@ -6,11 +6,11 @@ mutation of the same operation may have changed it.
 
 from strawberry.dataloader import DataLoader
 
+from routiq_gql.security.viewer import Viewer
 from routiq_gql.shares import turn
 from routiq_gql.sync.log_requests import LogRequest
-from routiq_gql.sync.progress import LogLine
+from routiq_gql.sync.model import LogLine
 from routiq_gql.sync.service import SyncService
-from routiq_gql.viewer import Viewer
 
 
 class LogLoader:

@@ -20,9 +20,10 @@ from routiq_gql.api.graphql.context import Context, Info
 from routiq_gql.api.graphql.enums import SyncMode, SyncState
 from routiq_gql.api.graphql.overview import Dashboard, SyncHistory
 from routiq_gql.api.graphql.types import After, SyncLogEntry, SyncStatus, given
+from routiq_gql.connections.state import ConnectionProblem, not_set_up
 from routiq_gql.errors import SettingsError
-from routiq_gql.sync import progress, stream_tokens
-from routiq_gql.sync.connection_state import ConnectionProblem, not_set_up
+from routiq_gql.security import stream_tokens
+from routiq_gql.sync import model
 from routiq_gql.sync.outcomes import CancelledSync, StartedSync
 
 OrganizationId = Annotated[
@@ -110,7 +111,7 @@ class Query:
         status: Outcome = UNSET,
     ) -> SyncHistory:
         cursor = None if after is UNSET else after
-        outcomes = [progress.SyncState[status.name]] if status else []
+        outcomes = [model.SyncState[status.name]] if status else []
         return SyncHistory.of(
             await info.context.syncs.history(
                 info.context.viewer, organization_id, limit=limit, after=cursor, outcomes=outcomes
@@ -124,7 +125,7 @@ class Mutation:
     async def start_sync(
         self, info: Info, organization_id: OrganizationId, mode: Mode = SyncMode.AUTO
     ) -> StartSyncPayload:
-        wanted = progress.SyncMode[mode.name]
+        wanted = model.SyncMode[mode.name]
         return StartSyncPayload.of(await info.context.syncs.start(info.context.viewer, organization_id, wanted))
 
     @strawberry.mutation(description="End a running sync; one that has ended stays as it is.")

@@ -9,8 +9,9 @@ from strawberry import ID
 from routiq_gql.api.graphql.connections import ClinikoConnection
 from routiq_gql.api.graphql.enums import SyncState
 from routiq_gql.api.graphql.types import SyncStatus
-from routiq_gql.sync import overview
-from routiq_gql.sync.progress import SyncSnapshot
+from routiq_gql.organizations import dashboard as dashboards
+from routiq_gql.organizations import history as histories
+from routiq_gql.sync.model import SyncSnapshot
 
 
 @strawberry.type(description="Counts of an organization's patients as of `lastSyncTime`; all 0 before the first sync.")
@@ -33,7 +34,7 @@ class PatientStats:
     )
 
     @classmethod
-    def of(cls, stats: overview.PatientStats) -> Self:
+    def of(cls, stats: dashboards.PatientStats) -> Self:
         return cls(
             total_patients=stats.total_patients,
             active_patients=stats.active_patients,
@@ -69,7 +70,7 @@ class Dashboard:
     )
 
     @classmethod
-    def of(cls, dashboard: overview.Dashboard) -> Self:
+    def of(cls, dashboard: dashboards.Dashboard) -> Self:
         return cls(
             id=ID(dashboard.organization_id),
             organization_id=ID(dashboard.organization_id),
@@ -104,7 +105,7 @@ class SyncHistory:
     next_cursor: str | None = strawberry.field(description="Pass as `after` for the next page; null on the last one.")
 
     @classmethod
-    def of(cls, history: overview.History) -> Self:
+    def of(cls, history: histories.History) -> Self:
         return cls(
             organization_id=ID(history.organization_id),
             total_syncs=history.total_syncs,

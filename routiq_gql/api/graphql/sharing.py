@@ -18,7 +18,7 @@ from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, Oper
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from routiq_gql.errors import TookTooLong
-from routiq_gql.viewer import Viewer
+from routiq_gql.security.viewer import Viewer
 
 if TYPE_CHECKING:
     from routiq_gql.api.graphql.context import Context
@@ -51,7 +51,7 @@ class _Open:
 
     operation: OperationDefinitionNode  # kept, so that no other operation gets its number
     subscribers: int = 0
-    sights: set[Hashable] = field(default_factory=set)
+    visibilities: set[Hashable] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -90,32 +90,32 @@ class SharedResults:
             opened.subscribers -= 1
             if not opened.subscribers:
                 del self._open[key]
-                for sight in opened.sights:
-                    self._drop((key, sight))
+                for visibility in opened.visibilities:
+                    self._drop((key, visibility))
 
     def result_of(
         self,
         operation: OperationDefinitionNode,
         variables: Mapping[str, Any],
-        sight: Hashable,
+        visibility: Hashable,
         event: object,
         execute: Callable[[], Any],
     ) -> ExecutionResult | Awaitable[ExecutionResult]:
-        """The result of ``event``, from ``execute`` unless an equal event was executed last for the same sight.
+        """The result of ``event``, from ``execute`` unless an equal event was executed last for the same visibility.
 
         Args:
-            sight: What decides what the subscriber sees; see ``_sight_of``.
+            visibility: What decides what the subscriber sees; see ``_visibility_key``.
         """
         operation_key = _key(operation, variables)
         opened = self._open.get(operation_key)
         if opened is None:
             result: ExecutionResult | Awaitable[ExecutionResult] = execute()
             return result
-        key = operation_key, sight
+        key = operation_key, visibility
         shown = self._newest.get(key)
         if shown is None or shown.event != event:
             self._drop(key, cancel=False)  # others may still wait for the earlier event
-            opened.sights.add(sight)
+            opened.visibilities.add(visibility)
             shown = self._execute(key, event, execute)
         if key in self._newest:
             self._newest.move_to_end(key)
@@ -194,7 +194,7 @@ class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
         return context.shared_results.result_of(
             self.operation,
             self.variable_values.coerced,
-            _sight_of(context.reader),
+            _visibility_key(context.reader),
             self.root_value,
             lambda: self._execute_event(serially),
         )
@@ -232,7 +232,7 @@ def _key(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Ha
     return id(operation), repr(variables)
 
 
-def _sight_of(viewer: Viewer) -> Hashable:
+def _visibility_key(viewer: Viewer) -> Hashable:
     """What of a viewer decides what is seen; not who it is, nor from where."""
     return viewer.organization_id, viewer.sync_id, viewer.rights, viewer.has_lapsed
 

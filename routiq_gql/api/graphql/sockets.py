@@ -26,7 +26,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 
 from routiq_gql import metrics
 from routiq_gql.api.auth import Authentication, Session
-from routiq_gql.api.callers import authentication_of, runtime_of
+from routiq_gql.api.dependencies import authentication_of, runtime_of
 from routiq_gql.api.errors import log_fault, sentence_for_client
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, TOO_LONG_A_DOCUMENT
@@ -37,7 +37,7 @@ from routiq_gql.api.graphql.socket_limit import OpenSockets
 from routiq_gql.api.json_text import UnreadableJson, read_json
 from routiq_gql.api.streams import abort_connection, keep_connection
 from routiq_gql.errors import Forbidden, RoutiqError, Unauthenticated
-from routiq_gql.sync.audit import Audit
+from routiq_gql.security.audit import Audit
 
 MAX_REASON_BYTES = 123
 """What a close frame has room for. Source: RFC 6455, 5.5."""

@@ -4,7 +4,7 @@ from cross_web import StarletteRequestAdapter
 from strawberry.http import GraphQLHTTPResponse
 from strawberry.http.streaming import JSONEncoder, MultipartSubscriptionTransport, SSETransport
 
-from routiq_gql.api.graphql.accepting import media_type_of, prefers_event_stream, prefers_multipart
+from routiq_gql.api.graphql.negotiation import media_type_of, prefers_event_stream, prefers_multipart
 from routiq_gql.api.streams import LINE_END
 
 

@@ -14,9 +14,9 @@ from strawberry import ID, UNSET
 
 from routiq_gql.api.graphql.context import Info
 from routiq_gql.api.graphql.enums import LogLevel, SyncFailureCode, SyncMode, SyncState, SyncStep, WaitReason
-from routiq_gql.sync import progress
+from routiq_gql.sync import model
 from routiq_gql.sync.log_requests import LogRequest
-from routiq_gql.sync.progress import TOTAL_STEPS
+from routiq_gql.sync.model import TOTAL_STEPS
 
 After = Annotated[
     int | None,
@@ -39,7 +39,7 @@ class SyncFailure:
     retryable: bool = strawberry.field(description="Whether starting again, with nothing else changed, may succeed.")
 
     @classmethod
-    def of(cls, failure: progress.SyncFailure) -> Self:
+    def of(cls, failure: model.SyncFailure) -> Self:
         return cls(
             code=SyncFailureCode[failure.code.name],
             step=SyncStep[failure.step.name],
@@ -59,7 +59,7 @@ class SyncLogEntry:
     message: str = strawberry.field(description="What happened, in one sentence.")
 
     @classmethod
-    def of(cls, line: progress.LogLine) -> Self:
+    def of(cls, line: model.LogLine) -> Self:
         return cls(
             id=ID(f"{line.sync_id}:{line.seq}"),
             seq=line.seq,
@@ -119,7 +119,7 @@ class SyncStatus:
         return [SyncLogEntry.of(line) for line in lines]
 
     @classmethod
-    def of(cls, sync: progress.SyncSnapshot) -> Self:
+    def of(cls, sync: model.SyncSnapshot) -> Self:
         return cls(
             id=ID(sync.sync_id),
             organization_id=ID(sync.organization_id),

@@ -29,20 +29,20 @@ from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from routiq_gql.api.admission import Admission, BodyFirst, while_connected
-from routiq_gql.api.callers import runtime_of, session_of
+from routiq_gql.api.dependencies import runtime_of, session_of
 from routiq_gql.api.errors import OUTCOMES, code_of, headers_of, sentence_for_client
-from routiq_gql.api.graphql.accepting import (
-    prefers_event_stream,
-    prefers_graphql_json,
-    prefers_html,
-    prefers_multipart,
-)
 from routiq_gql.api.graphql.answers import Answer
 from routiq_gql.api.graphql.body import BodyTooLarge, limited
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.errors import coded_error
 from routiq_gql.api.graphql.ide import graphiql_page, how_to_install
 from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, TOO_LONG_A_DOCUMENT
+from routiq_gql.api.graphql.negotiation import (
+    prefers_event_stream,
+    prefers_graphql_json,
+    prefers_html,
+    prefers_multipart,
+)
 from routiq_gql.api.graphql.persisted import NamedDocument, names_its_document, not_supported
 from routiq_gql.api.graphql.schema import make_schema
 from routiq_gql.api.graphql.sharing import SharedResults
@@ -68,7 +68,7 @@ NEEDS_A_STREAM = (
 )
 
 
-class GraphQLDoor(GraphQL[Context, None]):
+class GraphQLEndpoint(GraphQL[Context, None]):
     """``/graphql`` for every transport."""
 
     request_adapter_class = RequestAdapter
@@ -112,7 +112,7 @@ class GraphQLDoor(GraphQL[Context, None]):
         request = Request(scope, receive=limited(Request(scope), parts.body))
         response: Response
         try:
-            response = await while_connected(parts.news, self.run(request))
+            response = await while_connected(parts.next_message, self.run(request))
         except HTTPException as error:
             response = _refusal(*_status_and_reason(error))
         except BodyTooLarge as error:

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from routiq_gql.clock import format_time
-from routiq_gql.sync.connection_state import ConnectionInfo
-from routiq_gql.sync.overview import Dashboard, History, PatientStats
-from routiq_gql.sync.progress import TOTAL_STEPS, LogLine, SyncFailure, SyncSnapshot, SyncState
+from routiq_gql.connections.state import ConnectionInfo
+from routiq_gql.organizations.dashboard import Dashboard, PatientStats
+from routiq_gql.organizations.history import History
+from routiq_gql.sync.model import TOTAL_STEPS, LogLine, SyncFailure, SyncSnapshot, SyncState
 
 Json = dict[str, Any]
 

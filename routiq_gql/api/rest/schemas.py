@@ -5,8 +5,8 @@ A test compares them with real answers, key by key and in order; whoever changes
 
 from typing import Any
 
-from routiq_gql.sync.connection_state import ConnectionState
-from routiq_gql.sync.progress import FailureCode, LogLevel, SyncMode, SyncState, SyncStep, WaitReason
+from routiq_gql.connections.state import ConnectionState
+from routiq_gql.sync.model import FailureCode, LogLevel, SyncMode, SyncState, SyncStep, WaitReason
 
 Json = dict[str, Any]
 

@@ -16,14 +16,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from routiq_gql.api.admission import bucket_of
-from routiq_gql.api.callers import admission_of, grant_of, session_of, syncs_of
+from routiq_gql.api.dependencies import admission_of, grant_of, session_of, syncs_of
 from routiq_gql.api.rest.render import log_json, status_json
 from routiq_gql.api.streams import LINE_END, StreamResponse, keep_connection
 from routiq_gql.errors import BadInput
+from routiq_gql.security.viewer import Viewer
 from routiq_gql.settings import Settings
-from routiq_gql.sync.progress import LogLine, SyncSnapshot
+from routiq_gql.sync.model import LogLine, SyncSnapshot
 from routiq_gql.sync.service import SyncService
-from routiq_gql.viewer import Viewer
 
 RETRY_MILLISECONDS = 3000
 """How long a client waits before it reconnects."""

@@ -2,11 +2,11 @@
 
 from starlette.requests import Request
 
-from routiq_gql.api.callers import asked, changed, syncs_of
+from routiq_gql.api.dependencies import asked, changed, syncs_of
 from routiq_gql.api.json_text import JsonResponse
 from routiq_gql.api.rest.render import dashboard_json, history_json, status_json, status_word
 from routiq_gql.errors import BadInput
-from routiq_gql.sync.progress import SyncState
+from routiq_gql.sync.model import SyncState
 
 DEFAULT_LIMIT = 10
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from routiq_gql.emulator import Issuer
-from routiq_gql.server import Listener, listen_on_loopback, serve
+from routiq_gql.serving.server import Listener, listen_on_loopback, serve
 from routiq_gql.settings import Settings
 from tests.api.serving import LIMIT_SECONDS, Server
 from tests.ports import free_port

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.emulator import EMULATED_API_KEY, Issuer
+from routiq_gql.security import audit
+from routiq_gql.security.refusals import Refusal, Rows
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.sync import audit
-from routiq_gql.sync.refusals import Refusal, Rows
-from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.api.auth.issuing import OURS, THEIRS, bearer, jwt_settings, use_token
 from tests.api.conftest import Cliniko
 from tests.api.serving import LIMIT_SECONDS, Server, open_socket

@@ -13,10 +13,10 @@ import pytest
 from routiq_gql.api.auth import session
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import EMULATED_API_KEY, Issuer
+from routiq_gql.security import stream_tokens
+from routiq_gql.security.token_file import TokenFile
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.sync import stream_tokens
-from routiq_gql.token_file import TokenFile
-from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.api.auth.issuing import OURS, THEIRS, bearer, jwt_settings, use_token
 from tests.api.conftest import Cliniko
 from tests.api.graphql.documents import START

@@ -9,8 +9,8 @@ import pytest
 
 from routiq_gql.api.auth import session
 from routiq_gql.errors import SettingsError
+from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
-from routiq_gql.token_file import TokenFile
 from tests.api.auth.issuing import OURS, THEIRS, bearer
 from tests.api.graphql.documents import UPDATES
 from tests.api.serving import Server, open_socket

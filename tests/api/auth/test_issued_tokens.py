@@ -8,10 +8,10 @@ import httpx
 import pytest
 from starlette.responses import RedirectResponse, Response
 
-from routiq_gql import jwks
 from routiq_gql.app import create_app
 from routiq_gql.emulator import Issuer
 from routiq_gql.errors import SettingsError
+from routiq_gql.security import jwks
 from routiq_gql.settings import Settings, load_settings
 from tests.api.auth.issuing import OURS, IssuerServer, bearer, jwt_settings, use_token
 from tests.api.graphql.documents import UPDATES

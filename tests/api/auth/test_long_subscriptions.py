@@ -13,8 +13,8 @@ from websockets.exceptions import ConnectionClosed
 
 from routiq_gql.api.auth import issued_tokens, session
 from routiq_gql.emulator import EMULATED_API_KEY, Issuer
+from routiq_gql.security import stream_tokens
 from routiq_gql.settings import Settings
-from routiq_gql.sync import stream_tokens
 from tests.api.auth.issuing import OURS, THEIRS, bearer, jwt_settings, use_token
 from tests.api.conftest import Cliniko
 from tests.api.graphql.documents import CANCEL, LOG, PROGRESS, START, UPDATES

@@ -5,13 +5,13 @@ from contextlib import suppress
 
 import pytest
 
+from routiq_gql.connections.connect_limit import ALL_TOGETHER, ConnectLimit
 from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.errors import RateLimited
+from routiq_gql.security.audit import Action, Audit
+from routiq_gql.security.viewer import LOCAL_OPERATOR, Viewer
 from routiq_gql.settings import Settings
 from routiq_gql.supervision import Supervisor
-from routiq_gql.sync.audit import Action, Audit
-from routiq_gql.sync.connect_limit import ALL_TOGETHER, ConnectLimit
-from routiq_gql.viewer import LOCAL_OPERATOR, Viewer
 from tests.api.conftest import Cliniko
 from tests.api.serving import LIMIT_SECONDS, ORGANIZATION, Server
 
@@ -82,7 +82,7 @@ async def test_each_organization_address_person_and_the_server_have_a_limit(
 ):
     """Neither many addresses, nor many organizations, nor many people get past it; after a minute it is over."""
     clock = Clock()
-    monkeypatch.setattr("routiq_gql.sync.connect_limit.time", clock)
+    monkeypatch.setattr("routiq_gql.connections.connect_limit.time", clock)
     audit = Audit(bare_server.runtime.database, Supervisor())
 
     def tries(limit: ConnectLimit, viewers: list[tuple[Viewer, str]]) -> int:

@@ -8,8 +8,8 @@ import pytest
 
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import EMULATED_API_KEY, Access, Emulator, EmulatorServer, Fault, FaultKind, awkward_clinic
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.viewer import LOCAL_OPERATOR
 from tests.api.conftest import Cliniko
 from tests.api.serving import ORGANIZATION, Server, open_socket
 

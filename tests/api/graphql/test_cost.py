@@ -28,8 +28,8 @@ from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.syncs import SYNC, NewLine, average_duration, counts_by_status, end_sync, insert_sync
 from routiq_gql.settings import Settings
-from routiq_gql.sync.progress import LogLevel, SyncMode, SyncState, SyncStep
-from routiq_gql.sync.store import first_values
+from routiq_gql.sync.mapping import first_values
+from routiq_gql.sync.model import LogLevel, SyncMode, SyncState, SyncStep
 from tests.api.serving import Server, open_socket
 
 ROOT = Path(__file__).parent.parent.parent.parent

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from routiq_gql.api.graphql import ide
+from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
-from routiq_gql.token_file import TokenFile
 from tests.api.serving import Server
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}

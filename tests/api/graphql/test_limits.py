@@ -21,7 +21,7 @@ from routiq_gql.api.graphql.limits import (
     MAX_ROOT_FIELDS,
 )
 from routiq_gql.api.graphql.sockets import MAX_OPERATIONS
-from routiq_gql.server import MAX_FRAME_BYTES
+from routiq_gql.serving.server import MAX_FRAME_BYTES
 from routiq_gql.settings import Settings
 from tests.api.graphql.documents import LOG, PROGRESS, UPDATES
 from tests.api.serving import Server, open_socket

@@ -7,7 +7,7 @@ from graphql import GraphQLError, GraphQLSchema, build_schema
 
 from routiq_gql.api.graphql import enums, schema_text
 from routiq_gql.api.graphql.scalars import parse_time
-from routiq_gql.sync import progress
+from routiq_gql.sync import model
 
 COMMITTED = Path(__file__).parents[3] / "schema.graphql"
 
@@ -40,11 +40,11 @@ def test_everything_is_described(schema: GraphQLSchema):
 @pytest.mark.parametrize(
     ("shown", "known"),
     [
-        (enums.SyncState, progress.SyncState),
-        (enums.SyncMode, progress.SyncMode),
-        (enums.SyncStep, progress.SyncStep),
-        (enums.LogLevel, progress.LogLevel),
-        (enums.SyncFailureCode, progress.FailureCode),
+        (enums.SyncState, model.SyncState),
+        (enums.SyncMode, model.SyncMode),
+        (enums.SyncStep, model.SyncStep),
+        (enums.LogLevel, model.LogLevel),
+        (enums.SyncFailureCode, model.FailureCode),
     ],
 )
 def test_enums_have_the_names_of_the_sync(shown, known):

@@ -13,9 +13,9 @@ from typing import Self
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import EMULATED_API_KEY, Clinic, Emulator, EmulatorServer, generated_clinic
 from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.sync.progress import SyncSnapshot, SyncState
-from routiq_gql.viewer import LOCAL_OPERATOR
+from routiq_gql.sync.model import SyncSnapshot, SyncState
 
 ROOT = Path(__file__).parents[3]
 LIMIT_SECONDS = 100

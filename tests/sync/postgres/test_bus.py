@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import text
 
 from routiq_gql.emulator import EMULATED_API_KEY
+from routiq_gql.engines.postgres import bus
+from routiq_gql.engines.postgres.bus import PostgresBus, payloads_of
 from routiq_gql.runtime import open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.sync.postgres import bus
-from routiq_gql.sync.postgres.bus import PostgresBus, payloads_of
-from routiq_gql.sync.progress import SyncState, SyncStep
-from routiq_gql.viewer import LOCAL_OPERATOR
+from routiq_gql.sync.model import SyncState, SyncStep
 from tests.sync.clinic import ORGANIZATION, follow, start
 from tests.sync.conftest import Cliniko
 from tests.sync.postgres.processes import LIMIT_SECONDS
@@ -95,7 +95,7 @@ async def test_news_are_sent_together(settings: Settings, cliniko: Cliniko, monk
     flush = PostgresBus._flush
 
     async def counted(self: PostgresBus) -> None:
-        if self._news:
+        if self._updates:
             times.append(time.monotonic())
         await flush(self)
 

@@ -13,9 +13,9 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
+from routiq_gql.engines.postgres.watchdog import EXIT_LOST
+from routiq_gql.engines.postgres.workers import read_workers
 from routiq_gql.settings import Settings
-from routiq_gql.sync.postgres.watchdog import EXIT_LOST
-from routiq_gql.sync.postgres.workers import read_workers
 from tests.conftest import ENCRYPTION_KEYS
 from tests.postgres import Cluster
 from tests.sync.postgres.processes import LIMIT_SECONDS, Clinics, Process, clinics, worker

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from routiq_gql.cliniko import BURST
 from routiq_gql.database.engine import Database
-from routiq_gql.sync.postgres.pacing import SharedPacer, shared_pacers
+from routiq_gql.engines.postgres.pacing import SharedPacer, shared_pacers
 from tests.cliniko.conftest import NotedWaits
 from tests.sync.postgres.processes import LIMIT_SECONDS
 

@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import text
 
 from routiq_gql.emulator import EMULATED_API_KEY
+from routiq_gql.engines.postgres import jobs, patrol
+from routiq_gql.engines.postgres.workers import read_waiting, read_workers
 from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.engine import Priority, begin_sync
-from routiq_gql.sync.postgres import jobs, patrol
-from routiq_gql.sync.postgres.workers import read_waiting, read_workers
-from routiq_gql.sync.progress import SyncState
-from routiq_gql.viewer import LOCAL_OPERATOR
+from routiq_gql.sync.model import SyncState
 from tests.sync.clinic import ORGANIZATION, follow, run_sync, start
 from tests.sync.conftest import Cliniko
 from tests.sync.postgres.processes import LIMIT_SECONDS

@@ -1,0 +1,1 @@
+"""An organization's access to Cliniko: connect, check, disconnect, and open clients."""

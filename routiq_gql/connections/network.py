@@ -1,0 +1,50 @@
+"""Whether this process can ask Cliniko at all, as far as its environment tells: looked at when a command starts.
+
+A proxy or a file of certificates that can't be used is then a sentence instead of the failure of every sync.
+"""
+
+from routiq_gql.connections.clients import check_settings
+from routiq_gql.database.connections import all_connections
+from routiq_gql.database.engine import Database
+from routiq_gql.errors import SettingsError
+from routiq_gql.proxies import UnusableVariable, check_certificates, proxy_for
+from routiq_gql.settings import Settings
+
+CLINIKO = "https://api.au1.cliniko.com/v1"
+"""Looked at while no organization is connected; all of Cliniko's hosts are of this kind."""
+
+
+def check_route(settings: Settings, url: str) -> None:
+    """Pass if the settings allow to ask ``url``, and the environment says in a usable way how. Nothing is sent.
+
+    Raises:
+        SettingsError: A variable is missing or can't be used; the sentence names it.
+    """
+    check_settings(settings, url)
+    check_environment(url)
+
+
+def check_environment(url: str) -> None:
+    """Pass if proxies and certificates in the environment can be used to reach ``url``.
+
+    Raises:
+        SettingsError: A variable can't be used; the sentence names it.
+    """
+    try:
+        proxy_for(url)
+        check_certificates()
+    except UnusableVariable as error:
+        raise SettingsError(error.sentence, is_for_clients=True) from None
+
+
+async def check_routes(database: Database, settings: Settings) -> None:
+    """The same for all organizations that are connected.
+
+    Raises:
+        SettingsError: A variable can't be used; the sentence names it.
+        StorageError: The database can't be used.
+    """
+    async with database.reading() as connection:
+        rows = await all_connections(connection)
+    for url in {row.base_url for row in rows} or {settings.cliniko_base_url or CLINIKO}:
+        check_environment(url)

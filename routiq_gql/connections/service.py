@@ -1,0 +1,298 @@
+"""The door to connections: connect, test, disconnect, list and rotate keys. Doors and commands call the same methods.
+
+A connection is an organization's access to Cliniko. Its key goes in and never comes out again.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql import metrics
+from routiq_gql.cliniko import (
+    Access,
+    AccountMoved,
+    ClinikoError,
+    InvalidApiKey,
+    KeyLacksPermission,
+    KeyRefused,
+    base_url_for,
+    check_access,
+    clean_key,
+    names_shard,
+    shard_of,
+)
+from routiq_gql.clock import utc_now
+from routiq_gql.connections.accounts import (
+    NO_PROBLEM,
+    account_values,
+    has_key,
+    is_another_account,
+    other_account_sentence,
+)
+from routiq_gql.connections.clients import (
+    ClientOpener,
+    appointment_window,
+    check_base_url,
+)
+from routiq_gql.connections.connect_limit import ConnectLimit
+from routiq_gql.connections.network import check_route
+from routiq_gql.connections.state import ConnectionInfo, ConnectionProblem, ConnectionState, info_of, not_connected
+from routiq_gql.database.connections import (
+    all_connections,
+    change_connection,
+    connection_of,
+    erase_organization,
+    erase_patients,
+    save_connection,
+)
+from routiq_gql.database.engine import Database
+from routiq_gql.database.keys import KeyStore
+from routiq_gql.database.syncs import active_sync
+from routiq_gql.errors import BadInput
+from routiq_gql.live.bus import ProgressBus
+from routiq_gql.organizations.listing import OrganizationState, read_organizations
+from routiq_gql.security.audit import Action, Audit
+from routiq_gql.security.viewer import Viewer
+from routiq_gql.setting_checks import is_loopback_url
+from routiq_gql.settings import Settings
+from routiq_gql.sync.engine import SyncEngine
+from routiq_gql.sync.mapping import end_with_failure
+from routiq_gql.sync.model import FailureCode, SyncFailure, SyncSnapshot, SyncState, SyncStep
+
+_NO_REGION = "The key names no region at its end, such as -au2: check that it was copied whole."
+MOST_ATTEMPTS = 2
+"""How often a request is tried while a person waits for the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectedAccount:
+    """What ``connect`` has stored; ``access`` is ``None`` when it was told not to check."""
+
+    connection: ConnectionInfo
+    base_url: str
+    access: Access | None
+
+
+class ConnectionService:
+    """Connects organizations to Cliniko and takes them off again."""
+
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyStore,
+        clients: ClientOpener,
+        engine: SyncEngine,
+        bus: ProgressBus,
+        audit: Audit,
+        settings: Settings,
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._clients = clients
+        self._engine = engine
+        self._bus = bus
+        self._audit = audit
+        self._settings = settings
+        self._limit = ConnectLimit(settings.connects_per_minute, audit)
+
+    async def connect(
+        self,
+        viewer: Viewer,
+        organization_id: str,
+        api_key: str,
+        base_url: str | None = None,
+        *,
+        check: bool = True,
+        replace: bool = False,
+    ) -> ConnectedAccount:
+        """Check that the key reads every list that a sync reads, then store it in the place of an earlier one.
+
+        Args:
+            replace: Allow the key of another account, whose patients then take the place of the earlier account's.
+
+        Raises:
+            BadInput: The organization id, the base URL or the key has a wrong form, or it is another account's key.
+            Forbidden: The organization is not the viewer's, or the viewer may not change its connection.
+            RateLimited: Too many keys were tried within the last minute.
+            ConnectionProblem: The key is refused, or Cliniko can't be reached; nothing was stored.
+            SettingsError: ``ROUTIQ_CONTACT_EMAIL`` is missing, the pacing doesn't fit the address, or a proxy is wrong.
+        """
+        self._audit.require(viewer, organization_id, Action.CONNECT)
+        try:
+            api_key = clean_key(api_key)
+            shard = shard_of(api_key)
+            url = (base_url or self._settings.cliniko_base_url or base_url_for(api_key)).rstrip("/")
+        except InvalidApiKey as error:
+            raise BadInput(f"{error.message} {error.what_to_do}") from None
+        check_base_url(url)
+        check_route(self._settings, url)
+        if check:
+            self._limit.require(viewer, organization_id, Action.CONNECT)
+        access = await self._try(api_key, url) if check else None
+        values: dict[str, Any] = {
+            "state": ConnectionState.CONNECTED.value,
+            **NO_PROBLEM,
+            "retry_at": None,
+            "base_url": url,
+            "shard": shard,
+        }
+        ended = None
+        async with self._database.writing() as connection:
+            earlier = await connection_of(connection, organization_id, to_change=True)
+            if is_another_account(earlier, access):
+                if not replace:
+                    raise BadInput(other_account_sentence(organization_id, earlier, access))
+                ended = await _end_running(connection, self._engine, organization_id, "The connection was replaced.")
+                await erase_patients(connection, organization_id)
+            ring = self._keys.load()
+            values |= account_values(access, is_known_key=has_key(earlier, ring, api_key))
+            key_id, sealed = ring.encrypt(organization_id, api_key)
+            values |= {"encrypted_key": sealed, "encryption_key_id": key_id}
+            row = await save_connection(connection, organization_id, values)
+            await self._audit.note(connection, viewer, Action.CONNECT, organization_id)
+        self._notify(ended)
+        return ConnectedAccount(info_of(row), url, access)
+
+    async def test(self, viewer: Viewer, organization_id: str) -> ConnectionInfo:
+        """Try the stored key as a sync would, and note how it went; ``problem`` says what was wrong.
+
+        Raises:
+            BadInput: The organization id has a wrong form.
+            Forbidden: The organization is not the viewer's, or the viewer may not change its connection.
+            RateLimited: Too many keys were tried within the last minute.
+            ConnectionProblem: There is no connection, or Cliniko can't be reached, which says nothing about the key.
+        """
+        self._audit.require(viewer, organization_id, Action.TEST)
+        self._limit.require(viewer, organization_id, Action.TEST)
+        opened = await self._clients.open(organization_id)
+        try:
+            async with opened.client as client:
+                access = await check_access(client, *appointment_window(utc_now(), self._settings))
+            await self._clients.note_access(opened, access)
+        except (KeyRefused, KeyLacksPermission, AccountMoved) as error:
+            await self._clients.note_refusal(opened, error)
+        except ClinikoError as error:
+            raise problem_of(error) from None
+        async with self._database.reading() as connection:
+            row = await connection_of(connection, organization_id)
+        if row is None:  # erased meanwhile
+            raise not_connected(organization_id)
+        return info_of(row)
+
+    async def disconnect(self, viewer: Viewer, organization_id: str) -> ConnectionInfo:
+        """Take the key away and end a running sync. What was stored of patients stays.
+
+        Raises:
+            BadInput: The organization id has a wrong form.
+            Forbidden: The organization is not the viewer's, or the viewer may not change its connection.
+            ConnectionProblem: There is nothing to disconnect.
+        """
+        self._audit.require(viewer, organization_id, Action.DISCONNECT)
+        disabled = {"state": ConnectionState.DISABLED.value, "encrypted_key": b"", **NO_PROBLEM, "retry_at": None}
+        async with self._database.writing() as connection:
+            row = await change_connection(connection, organization_id, disabled)
+            if row is None:
+                raise not_connected(organization_id)
+            ended = await _end_running(connection, self._engine, organization_id, "The connection was switched off.")
+            await self._audit.note(connection, viewer, Action.DISCONNECT, organization_id)
+        self._notify(ended)
+        return info_of(row)
+
+    async def erase(self, viewer: Viewer, organization_id: str) -> bool:
+        """Remove every row of the organization, in one transaction: patients, syncs, their log, the connection.
+
+        The audit log keeps that an organization was erased, when and by whom, without naming it.
+
+        Returns whether older states are gone from the database's files too; if not, a reader still uses them, and
+        they go with the next checkpoint.
+
+        Raises:
+            BadInput: The organization id has a wrong form.
+            Forbidden: The organization is not the viewer's, or the viewer may not change its connection.
+        """
+        self._audit.require(viewer, organization_id, Action.ERASE)
+        async with self._database.writing() as connection:
+            ended = await _end_running(connection, self._engine, organization_id, "The organization was erased.")
+            await erase_organization(connection, organization_id)
+            await self._audit.note(connection, viewer, Action.ERASE)
+        self._notify(ended)
+        return await self._database.forget_deleted()
+
+    async def has_enabled(self, organization_id: str) -> bool:
+        """Whether a sync of the organization would find a connection that it may use."""
+        async with self._database.reading() as connection:
+            row = await connection_of(connection, organization_id)
+        return row is not None and row.state != ConnectionState.DISABLED
+
+    async def organizations(self, viewer: Viewer) -> list[OrganizationState]:
+        """Every connected organization within the viewer's reach, by id, with how its syncs went."""
+        async with self._database.reading() as connection:
+            return await read_organizations(connection, viewer)
+
+    async def move_local(self, base_url: str) -> None:
+        """Point the connections to programs on this machine to ``base_url``; a demo has another port at each start."""
+        check_base_url(base_url)
+        async with self._database.writing() as connection:
+            for row in await all_connections(connection, to_change=True):
+                if is_loopback_url(row.base_url):
+                    await change_connection(connection, row.organization_id, {"base_url": base_url})
+
+    async def rotate_keys(self, viewer: Viewer) -> tuple[str, int]:
+        """Encrypt every stored key anew; returns the id of the key that does so now, and how many were changed.
+
+        With a key file a new key is made, and the earlier ones are dropped once nothing needs them. Processes that
+        run meanwhile read the file again. With ``ROUTIQ_ENCRYPTION_KEYS`` the first key there is used.
+
+        Raises:
+            StorageError: A stored key can't be decrypted; nothing was changed.
+        """
+        changed = 0
+        async with self._database.writing() as connection:
+            ring = self._keys.begin_rotation()
+            for row in await all_connections(connection, to_change=True):
+                if row.encrypted_key and row.encryption_key_id != ring.first_id:
+                    api_key = ring.decrypt(row.organization_id, row.encryption_key_id, row.encrypted_key)
+                    key_id, sealed = ring.encrypt(row.organization_id, api_key)
+                    values = {"encrypted_key": sealed, "encryption_key_id": key_id}
+                    await change_connection(connection, row.organization_id, values)
+                    changed += 1
+            await self._audit.note(connection, viewer, Action.ROTATE)
+        async with self._database.writing() as connection:  # nobody may store a key meanwhile
+            self._keys.end_rotation({row.encryption_key_id for row in await all_connections(connection)})
+        return ring.first_id, changed
+
+    async def _try(self, api_key: str, url: str) -> Access:
+        window = appointment_window(utc_now(), self._settings)
+        attempts = min(MOST_ATTEMPTS, self._settings.cliniko_max_attempts)
+        try:
+            async with self._clients.client(api_key, url, max_attempts=attempts) as client:
+                return await check_access(client, *window)
+        except ClinikoError as error:
+            problem = problem_of(error)
+            if not names_shard(api_key) and not is_loopback_url(url):
+                problem.what_to_do = f"{_NO_REGION} {problem.what_to_do}"
+            raise problem from None
+
+    def _notify(self, ended: SyncSnapshot | None) -> None:
+        if ended is not None and ended.duration_seconds is not None:
+            metrics.sync_ended(ended.status.value, ended.duration_seconds)
+            self._engine.interrupt(ended)
+            self._bus.publish(ended)
+
+
+def problem_of(error: ClinikoError) -> ConnectionProblem:
+    """The same, for those who know nothing of Cliniko's errors."""
+    return ConnectionProblem(FailureCode(error.code), error.message, error.what_to_do)
+
+
+async def _end_running(
+    connection: AsyncConnection, engine: SyncEngine, organization_id: str, message: str
+) -> SyncSnapshot | None:
+    row = await active_sync(connection, organization_id)
+    if row is None:
+        return None
+    what_to_do = f"To sync again, connect the organization: routiq-gql connect {organization_id}"
+    failure = SyncFailure(FailureCode.CONNECTION_DISABLED, SyncStep(row.step), message, what_to_do)
+    await engine.withdraw(connection, row.key)
+    return await end_with_failure(connection, row.sync_id, failure, SyncState.FAILED, utc_now())

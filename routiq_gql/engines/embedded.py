@@ -1,0 +1,193 @@
+"""Runs syncs in the one process that holds the lock file of the SQLite database.
+
+Every active row that the holder finds and doesn't run is taken up and goes on from its checkpoint: one left by a
+killed process as well as one that another process has just inserted. Being told is for speed; a look at the table
+each second is for truth.
+"""
+
+import asyncio
+import os
+import time
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import structlog
+from filelock import FileLock, Timeout
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.database.engine import Database
+from routiq_gql.database.syncs import active_keys
+from routiq_gql.engines.housekeeping import Housekeeping
+from routiq_gql.engines.scheduler import Scheduler
+from routiq_gql.errors import StorageError
+from routiq_gql.supervision import Supervisor, shortage_sentence
+from routiq_gql.sync.engine import Priority, QueueState
+from routiq_gql.sync.model import SyncSnapshot
+from routiq_gql.sync.runner import Outcome, SyncRunner
+
+LOOK_INTERVAL_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 5.0
+"""How long the engine waits at most before it tries a database again that could not be used."""
+
+log = structlog.get_logger(__name__)
+
+
+class EmbeddedEngine:
+    """Runs syncs in this process while it holds the lock file."""
+
+    def __init__(
+        self,
+        database: Database,
+        runner: SyncRunner,
+        housekeeping: Housekeeping,
+        scheduler: Scheduler,
+        lock_path: Path,
+        supervisor: Supervisor,
+    ) -> None:
+        self._database = database
+        self._runner = runner
+        self._housekeeping = housekeeping
+        self._scheduler = scheduler
+        self._lock = FileLock(lock_path, mode=0o600, thread_local=False)
+        self._task = supervisor.task("sync engine", "Syncs are not started or resumed.", LONGEST_PAUSE_SECONDS)
+        self._tidying = supervisor.task("housekeeping", "Rows that are no longer needed are not removed.")
+        self._scheduling = supervisor.task("scheduler", "Schedules start no syncs.")
+        self._tasks: dict[int, asyncio.Task[Outcome]] = {}
+        self._ended_elsewhere: set[int] = set()
+        self._idle_until = 0.0
+        self._wake = asyncio.Event()
+        self._closing = False
+
+    @property
+    def receives_updates(self) -> bool:
+        return self._lock.is_locked
+
+    @property
+    def runs_here(self) -> bool:
+        return self._lock.is_locked
+
+    @property
+    def running(self) -> int:
+        return len(self._tasks)
+
+    async def enqueue(self, connection: AsyncConnection, key: int, priority: Priority) -> None:
+        """The row is enough: the holder looks for those that it doesn't run."""
+
+    async def withdraw(self, connection: AsyncConnection, key: int) -> None:
+        """The row is enough, as above."""
+
+    async def prioritize(self, connection: AsyncConnection, key: int) -> None:
+        """Every active sync is run at once."""
+
+    async def has_worker(self) -> bool:
+        if self._lock.is_locked:
+            return True
+        if self.try_lock():
+            self._lock.release()
+            return False
+        return True
+
+    async def queue_state(self) -> QueueState:
+        return QueueState(waiting=0, oldest_seconds=0, workers=int(self.runs_here))
+
+    def try_lock(self) -> bool:
+        """Become the process that runs syncs, unless another one is or the lock file can't be opened now."""
+        try:
+            return self._acquire()
+        except StorageError:
+            return False
+
+    def wake(self, snapshot: SyncSnapshot) -> None:
+        self._wake.set()
+
+    def interrupt(self, snapshot: SyncSnapshot) -> None:
+        task = self._tasks.get(snapshot.key)
+        if task is not None:
+            task.cancel()
+
+    def pause(self, time_off: timedelta) -> None:
+        """Put every running sync down and take none up for so long, as if the process had been killed and restarted.
+
+        They stay active in the database and go on from their checkpoints. A demo shows with it what that looks like.
+        """
+        self._idle_until = time.monotonic() + time_off.total_seconds()
+        for task in self._tasks.values():
+            task.cancel()
+
+    async def run_worker(self) -> None:
+        await self._task.repeat(self._step, pause=self._pause, may_continue=lambda: not self._closing)
+
+    async def _step(self) -> None:
+        if not self._lock.is_locked and not self._acquire():
+            await self._pause(LOOK_INTERVAL_SECONDS)
+            return
+        await self._scheduling.attempt(partial(self._scheduler.step, self))
+        await self._look()
+        if not await self._tidying.attempt(self._housekeeping.step):
+            await self._pause(min(LOOK_INTERVAL_SECONDS, self._runner.pauses.until_next_end()))
+
+    def _acquire(self) -> bool:
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        except OSError as error:
+            reason = shortage_sentence(error) or f"{os.strerror(error.errno or 0)}."
+            raise StorageError(f"The lock file {self._lock.lock_file} can't be opened. {reason}") from error
+        return True
+
+    async def close(self, grace: timedelta) -> None:
+        self._closing = True
+        self._wake.set()
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, stuck = await asyncio.wait(tasks, timeout=grace.total_seconds())
+            if stuck:
+                log.warning("syncs_left_behind", count=len(stuck), reason="they did not stop within the grace period")
+        if self._lock.is_locked:
+            await self._runner.release()
+        self._lock.release()
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        self._wake.clear()
+
+    async def _look(self) -> None:
+        """Take up every active sync that doesn't run here, and stop those that have ended."""
+        async with self._database.reading() as connection:
+            active = await active_keys(connection)
+        ended = set(self._tasks) - set(active)
+        for key in ended & self._ended_elsewhere:  # seen twice: its own run would have finished by now
+            self._tasks[key].cancel()
+        self._ended_elsewhere = ended
+        for key in active:
+            pauses = self._idle_until > time.monotonic() or self._runner.pauses.left(key) > 0
+            if key in self._tasks or pauses or self._closing:
+                continue
+            try:
+                await self._take_up(key)
+            except StorageError:
+                raise
+            except Exception as error:  # of this sync alone, and no reason to leave the others
+                _, seconds = self._runner.pauses.begin(key)
+                log.error("sync_not_claimed", key=key, error=type(error).__name__, seconds=seconds)
+
+    async def _take_up(self, key: int) -> None:
+        run = await self._runner.claim(key)
+        if run is None:
+            return
+        task = asyncio.create_task(self._runner.run(run), name=run.snapshot.sync_id)
+        self._tasks[key] = task
+        task.add_done_callback(lambda _done: self._forget(key))
+
+    def _forget(self, key: int) -> None:
+        self._tasks.pop(key, None)
+        self._housekeeping.note_ended_sync()
+        self._wake.set()

@@ -1,0 +1,210 @@
+"""Tells all processes about committed snapshots, over PostgreSQL's LISTEN and NOTIFY.
+
+Told is only which syncs have changed; whoever watches one here reads its row. Update are sent together, at most ten
+times a second. Being told is for speed: every two seconds, and after a listener was lost, whatever is watched is read.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import aclosing, suppress
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+import psycopg
+from sqlalchemy import ColumnElement, or_, select
+
+from routiq_gql import metrics
+from routiq_gql.database.engine import Database
+from routiq_gql.database.postgresql import connect_settings
+from routiq_gql.database.syncs import SYNC
+from routiq_gql.engines.postgres.jobs import conninfo
+from routiq_gql.engines.postgres.notifier import CHANNEL, Notifier
+from routiq_gql.live.bus import InProcessBus
+from routiq_gql.live.topics import DashboardTopic, SyncTopic, Topic
+from routiq_gql.supervision import Supervisor
+from routiq_gql.sync.mapping import snapshot_of
+from routiq_gql.sync.model import SyncSnapshot
+
+FLUSH_SECONDS = 0.1
+POLL_SECONDS = 2.0
+LONGEST_PAUSE_SECONDS = 5.0
+"""How long to wait at most before a server that is away is tried again."""
+SIGN_OF_LIFE_SECONDS = 10.0
+"""A silent listener is asked for a sign of life so often."""
+MAX_PAYLOAD_BYTES = 7_900
+"""PostgreSQL takes less than 8,000. Source: PostgreSQL documentation, "NOTIFY"."""
+
+Update = tuple[int, int, str, str]
+"""Key, version, sync id and organization of a sync that has changed."""
+
+
+class PostgresBus(InProcessBus):
+    """The bus of one process among many. Use it as a context manager, which sends and hears news."""
+
+    def __init__(self, database: Database, supervisor: Supervisor) -> None:
+        super().__init__()
+        self._database = database
+        self._notifier = Notifier(database.url)
+        self._origin = uuid4().hex[:8]
+        self._updates: dict[int, Update] = {}
+        self._stops: set[int] = set()
+        self._first_update_at = 0.0
+        self._flush_wanted = asyncio.Event()
+        self._stop_wanted = asyncio.Event()
+        self._heard: set[int] = set()
+        self._read_all = False
+        self._read_wanted = asyncio.Event()
+        self._versions: dict[int, int] = {}
+        self._on_stop: Callable[[int], None] = lambda _key: None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._sender = supervisor.task("bus sender", "Other processes receive changes late.", LONGEST_PAUSE_SECONDS)
+        self._listener = supervisor.task(
+            "bus listener", "Changes in other processes arrive late.", LONGEST_PAUSE_SECONDS
+        )
+        self._reader = supervisor.task("bus reader", "Changes in other processes don't arrive.", LONGEST_PAUSE_SECONDS)
+
+    def on_stop(self, call: Callable[[int], None]) -> None:
+        """Have ``call`` told the keys of syncs that any process wants to be stopped."""
+        self._on_stop = call
+
+    async def __aenter__(self) -> Self:
+        for task, step in ((self._sender, self._send), (self._listener, self._listen), (self._reader, self._read)):
+            self._tasks.append(asyncio.create_task(task.repeat(step), name=task.name))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(psycopg.Error, OSError):  # the others read what they were not told
+            await self._flush()
+        await self._notifier.close()
+
+    def publish(self, snapshot: SyncSnapshot) -> None:
+        self._notify(snapshot)
+        if not self._updates:
+            self._first_update_at = time.monotonic()
+        self._updates[snapshot.key] = (snapshot.key, snapshot.version, snapshot.sync_id, snapshot.organization_id)
+        self._flush_wanted.set()
+
+    def request_stop(self, key: int) -> None:
+        """Have whoever runs the sync stop, at once."""
+        self._stops.add(key)
+        self._stop_wanted.set()
+        self._flush_wanted.set()
+
+    def _notify(self, snapshot: SyncSnapshot) -> None:
+        if snapshot.is_terminal:
+            self._versions.pop(snapshot.key, None)
+        else:
+            self._versions[snapshot.key] = snapshot.version
+        super().publish(snapshot)
+
+    async def _send(self) -> None:
+        await self._flush_wanted.wait()
+        await self._flush()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await self._stop_wanted.wait()
+
+    async def _flush(self) -> None:
+        self._flush_wanted.clear()
+        self._stop_wanted.clear()
+        updates, stops, since = self._updates, self._stops, self._first_update_at
+        if not updates and not stops:
+            return
+        self._updates, self._stops = {}, set()
+        try:
+            await self._notifier.send(payloads_of(self._origin, updates.values(), stops))
+        except BaseException:
+            self._updates = {**updates, **self._updates}
+            self._stops |= stops
+            self._flush_wanted.set()
+            raise
+        if updates:
+            metrics.flushed(time.monotonic() - since)
+
+    async def _listen(self) -> None:
+        url = self._database.url
+        async with await psycopg.AsyncConnection.connect(
+            conninfo(url), autocommit=True, **connect_settings(url)
+        ) as connection:
+            await connection.execute(f"LISTEN {CHANNEL}")
+            self._want_all()
+            self._listener.succeeded()
+            while True:
+                async with aclosing(connection.notifies(timeout=SIGN_OF_LIFE_SECONDS)) as notifications:
+                    async for notification in notifications:
+                        self._take(notification.payload)
+                await connection.execute("SELECT 1")
+
+    def _take(self, payload: str) -> None:
+        message = json.loads(payload)
+        for key in message["stop"]:
+            self._on_stop(key)
+        if message["from"] == self._origin:
+            return
+        for key, version, sync_id, organization_id in message["news"]:
+            topics = SyncTopic(key, sync_id, organization_id), DashboardTopic(organization_id)
+            if any(topic in self._subscriptions for topic in topics) and version > self._versions.get(key, 0):
+                self._heard.add(key)
+        if self._heard:
+            self._read_wanted.set()
+
+    def _want_all(self) -> None:
+        self._read_all = True
+        self._read_wanted.set()
+
+    async def _read(self) -> None:
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._read_wanted.wait()
+        except TimeoutError:
+            self._read_all = True
+        self._read_wanted.clear()
+        everything, self._read_all = self._read_all, False
+        heard, self._heard = self._heard, set()
+        if not self._subscriptions:
+            self._versions.clear()
+            return
+        try:
+            read = await self._read_rows(_watched(self._subscriptions) if everything else SYNC.c.key.in_(heard))
+            if everything:  # of syncs that nothing watches any more, no end is read
+                self._versions = {key: self._versions[key] for key in read & self._versions.keys()}
+        except Exception:
+            self._want_all()
+            raise
+
+    async def _read_rows(self, condition: ColumnElement[bool]) -> set[int]:
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(select(SYNC).where(condition))).all()
+        for row in rows:
+            if row.version > self._versions.get(row.key, 0):
+                self._notify(snapshot_of(row))
+        return {row.key for row in rows}
+
+
+def payloads_of(origin: str, updates: Iterable[Update], stops: Iterable[int]) -> Iterator[str]:
+    """The news as texts that are each short enough for one notification."""
+    part: list[Update] = []
+    stop, size = list(stops), 0
+    for update in updates:
+        length = len(json.dumps(update)) + 2
+        if part and size + length > MAX_PAYLOAD_BYTES - 200 - 20 * len(stop):
+            yield json.dumps({"from": origin, "news": part, "stop": stop})
+            part, stop, size = [], [], 0
+        part.append(update)
+        size += length
+    yield json.dumps({"from": origin, "news": part, "stop": stop})
+
+
+def _watched(topics: Collection[Topic]) -> ColumnElement[bool]:
+    """The syncs that are watched themselves, and those running in organizations that are watched."""
+    keys = [topic.key for topic in topics if isinstance(topic, SyncTopic)]
+    organizations = [topic.organization_id for topic in topics if isinstance(topic, DashboardTopic)]
+    return or_(SYNC.c.key.in_(keys), SYNC.c.organization_id.in_(organizations) & SYNC.c.completed_at.is_(None))

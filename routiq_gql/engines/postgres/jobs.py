@@ -1,0 +1,168 @@
+"""The queue: one Procrastinate job for each sync that is to be run, in the same database as the sync itself.
+
+A job's lock is the sync's and not its organization's: that an organization has one sync is an index's business, and a
+sync that was cancelled on a frozen machine must not keep the next one of its organization waiting.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import psycopg_pool
+from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
+from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.jobs import Job
+from sqlalchemy import URL, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.database.postgresql import connect_settings
+from routiq_gql.sync.engine import Priority
+
+QUEUE = "syncs"
+TASK = "run_sync"
+HEARTBEAT_SECONDS = 2
+SILENT_SECONDS = 10
+"""A worker that has not been heard of for so long is not counted on any more: its syncs go on elsewhere."""
+POOL_WAIT_SECONDS = 5.0
+
+
+class HandedOver(Exception):
+    """This process stops working on a job; another one, or this one later, goes on with it."""
+
+    def __init__(self, pause_seconds: int = 0) -> None:
+        super().__init__()
+        self.pause_seconds = pause_seconds
+
+
+class _HandOver(BaseRetryStrategy):
+    """Puts a job that was handed over back into the queue. Without it a stopping worker would leave it aborted."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if not isinstance(exception, HandedOver):
+            return None
+        # Without a time rather than with "in 0 s", which would be by this machine's clock.
+        pause = exception.pause_seconds
+        return RetryDecision(retry_in={"seconds": pause}) if pause else RetryDecision()
+
+
+def make_app(url: URL, run_job: Callable[[JobContext, int], Awaitable[None]] | None = None) -> App:
+    """Procrastinate's side of one process. Open its pool before running a worker; enqueueing needs none."""
+    app = App(connector=PsycopgConnector(conninfo=conninfo(url), kwargs=connect_settings(url)))
+
+    @app.task(name=TASK, queue=QUEUE, pass_context=True, retry=_HandOver())
+    async def run_sync(context: JobContext, key: int) -> None:
+        if run_job is not None:
+            await run_job(context, key)
+
+    return app
+
+
+def make_pool(url: URL) -> psycopg_pool.AsyncConnectionPool:
+    """The connections with which a worker asks for jobs; few, as what a sync writes goes through the other pool."""
+    return psycopg_pool.AsyncConnectionPool(
+        conninfo(url),
+        kwargs=connect_settings(url),
+        open=False,
+        min_size=1,
+        max_size=4,
+        timeout=POOL_WAIT_SECONDS,
+        check=psycopg_pool.AsyncConnectionPool.check_connection,
+    )
+
+
+def conninfo(url: URL) -> str:
+    """The address in libpq's form."""
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def lock_of(key: int) -> str:
+    """The lock of a sync's jobs; it is their queueing lock, too."""
+    return f"sync:{key}"
+
+
+async def enqueue(app: App, connection: AsyncConnection, key: int, priority: Priority) -> None:
+    """Enqueue a job in the connection's transaction, unless one waits already."""
+    driver = (await connection.get_raw_connection()).driver_connection
+    lock = lock_of(key)
+    try:
+        async with connection.begin_nested():  # what is refused would otherwise spoil the whole transaction
+            await (
+                app.tasks[TASK]
+                .configure(lock=lock, queueing_lock=lock, priority=int(priority), connection=driver)
+                .defer_async(key=key)
+            )
+    except AlreadyEnqueued:
+        pass
+
+
+async def withdraw(connection: AsyncConnection, key: int) -> None:
+    """Remove a job that waits; one that runs is its worker's."""
+    query = "SELECT procrastinate_cancel_job_v1(id, false, true) FROM procrastinate_jobs WHERE queueing_lock = :lock"
+    await connection.execute(text(query + " AND status = 'todo'"), {"lock": lock_of(key)})
+
+
+async def prioritize(connection: AsyncConnection, key: int) -> None:
+    """Let a job that waits begin before those of schedules."""
+    query = "UPDATE procrastinate_jobs SET priority = :priority WHERE queueing_lock = :lock AND status = 'todo'"
+    await connection.execute(
+        text(query + " AND priority < :priority"), {"lock": lock_of(key), "priority": int(Priority.PERSON)}
+    )
+
+
+async def is_run_by(connection: AsyncConnection, job_id: int, worker_id: int | None) -> bool:
+    """Whether the queue still counts on this worker for the job."""
+    query = "SELECT worker_id FROM procrastinate_jobs WHERE id = :id AND status = 'doing'"
+    found = (await connection.execute(text(query), {"id": job_id})).one_or_none()
+    return found is not None and found.worker_id == worker_id
+
+
+async def jobs_of(connection: AsyncConnection, worker_ids: list[int]) -> list[tuple[int, int]]:
+    """Id and worker of the jobs that these workers are counted on for, locked."""
+    query = "SELECT id, worker_id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = ANY(:ids)"
+    query += " FOR UPDATE SKIP LOCKED"
+    return [(row.id, row.worker_id) for row in await connection.execute(text(query), {"ids": worker_ids})]
+
+
+async def put_back(connection: AsyncConnection, job_ids: list[int]) -> None:
+    """Let any worker take these jobs, at once. Their rows must be locked by the connection's transaction."""
+    for job_id in job_ids:
+        await connection.execute(text("SELECT procrastinate_retry_job_v2(:id, NULL, NULL, NULL, NULL)"), {"id": job_id})
+    if job_ids:  # a retry tells nobody by itself
+        notify = text("SELECT pg_notify(:channel, :payload)")
+        payload = f'{{"type": "job_inserted", "job_id": {job_ids[0]}}}'
+        await connection.execute(notify, {"channel": f"procrastinate_queue_v1#{QUEUE}", "payload": payload})
+
+
+async def lock_stalled(connection: AsyncConnection, own_worker_id: int | None) -> list[int]:
+    """Lock the jobs whose worker has fallen silent; never those of ``own_worker_id``, which is obviously alive."""
+    query = f"""
+        SELECT job.id FROM procrastinate_jobs job
+        WHERE job.status = 'doing' AND job.queue_name = '{QUEUE}' AND job.worker_id IS DISTINCT FROM :own
+          AND NOT EXISTS (SELECT 1 FROM procrastinate_workers worker WHERE worker.id = job.worker_id
+                          AND worker.last_heartbeat > now() - make_interval(secs => {SILENT_SECONDS}))
+        ORDER BY job.id FOR UPDATE OF job SKIP LOCKED
+    """  # noqa: S608 — two constants
+    return list((await connection.execute(text(query), {"own": own_worker_id})).scalars())
+
+
+async def correct_future_times(connection: AsyncConnection) -> None:
+    """Set times to now that were written while a clock was ahead, the server's or a worker's.
+
+    A dead worker would otherwise count as alive, and a job that rests for a moment would rest, until that time has
+    come. A live worker overwrites its own at once.
+    """
+    heartbeats = (
+        "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE last_heartbeat > now() + interval '10 s'"
+    )
+    await connection.execute(text(heartbeats))
+    paused = "UPDATE procrastinate_jobs SET scheduled_at = now() WHERE status = 'todo' AND queue_name = :queue"
+    paused += " AND scheduled_at > now() + interval '1 hour'"  # far longer than any pause of a sync
+    await connection.execute(text(paused), {"queue": QUEUE})
+
+
+async def syncs_without_job(connection: AsyncConnection) -> list[int]:
+    """Keys of active syncs that nobody runs and nobody will."""
+    query = """
+        SELECT key FROM syncs WHERE completed_at IS NULL AND NOT EXISTS (
+            SELECT 1 FROM procrastinate_jobs job WHERE job.lock = 'sync:' || syncs.key AND status IN ('todo', 'doing'))
+        ORDER BY key
+    """
+    return list((await connection.execute(text(query))).scalars())

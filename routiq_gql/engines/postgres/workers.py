@@ -1,0 +1,79 @@
+"""Who runs syncs: every worker process, whether it is alive, what it runs, and what waits for one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.engines.postgres.jobs import QUEUE, SILENT_SECONDS
+from routiq_gql.sync.engine import QueueState
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """One process.
+
+    Attributes:
+        name: Its machine and process number.
+        silent_seconds: How long it has not been heard of.
+        sync_ids: The syncs that it runs, or ran when it fell silent.
+    """
+
+    worker_id: int
+    name: str
+    started_at: datetime | None
+    max_syncs: int | None
+    silent_seconds: float
+    sync_ids: list[str]
+
+    @property
+    def is_alive(self) -> bool:
+        return self.silent_seconds < SILENT_SECONDS
+
+
+async def introduce(connection: AsyncConnection, worker_id: int, name: str, max_syncs: int) -> None:
+    """Tell the others what to call this process, and forget the names of those that are gone."""
+    await connection.execute(
+        text(
+            "INSERT INTO workers (id, name, started_at, max_syncs) VALUES (:id, :name, now(), :max_syncs) "
+            "ON CONFLICT (id) DO NOTHING"
+        ),
+        {"id": worker_id, "name": name, "max_syncs": max_syncs},
+    )
+    gone = "DELETE FROM procrastinate_workers WHERE last_heartbeat < now() - interval '10 minutes'"
+    await connection.execute(text(gone))
+    await connection.execute(text("DELETE FROM workers WHERE id NOT IN (SELECT id FROM procrastinate_workers)"))
+
+
+async def read_workers(connection: AsyncConnection) -> list[WorkerInfo]:
+    """Every process that is or was there, the oldest first."""
+    query = """
+        SELECT worker.id, coalesce(named.name, '') AS name, named.started_at, named.max_syncs,
+               extract(epoch FROM clock_timestamp() - worker.last_heartbeat)::float AS silent_seconds,
+               array(SELECT syncs.sync_id FROM procrastinate_jobs job JOIN syncs ON job.lock = 'sync:' || syncs.key
+                     WHERE job.worker_id = worker.id AND job.status = 'doing' ORDER BY syncs.key) AS sync_ids
+        FROM procrastinate_workers worker LEFT JOIN workers named ON named.id = worker.id ORDER BY worker.id
+    """
+    return [
+        WorkerInfo(row.id, row.name, row.started_at, row.max_syncs, max(0.0, row.silent_seconds), list(row.sync_ids))
+        for row in await connection.execute(text(query))
+    ]
+
+
+async def read_waiting(connection: AsyncConnection) -> list[tuple[str, bool, float]]:
+    """The syncs that wait: their ids, whether a schedule started them, and for how many seconds; the next first."""
+    query = f"""
+        SELECT syncs.sync_id, job.priority <= 0 AS by_schedule,
+               greatest(0, extract(epoch FROM clock_timestamp() - syncs.last_updated))::float AS seconds
+        FROM procrastinate_jobs job JOIN syncs ON job.lock = 'sync:' || syncs.key
+        WHERE job.status = 'todo' AND job.queue_name = '{QUEUE}' ORDER BY job.priority DESC, job.id
+    """  # noqa: S608 — a constant
+    return [(row.sync_id, row.by_schedule, row.seconds) for row in await connection.execute(text(query))]
+
+
+async def read_queue_state(connection: AsyncConnection) -> QueueState:
+    """The same as figures."""
+    waiting = await read_waiting(connection)
+    alive = sum(one.is_alive for one in await read_workers(connection))
+    return QueueState(len(waiting), max((seconds for _, _, seconds in waiting), default=0.0), alive)

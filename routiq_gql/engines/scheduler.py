@@ -1,0 +1,77 @@
+"""Starts the syncs that schedules ask for. The engines call ``step`` again and again, one process at a time.
+
+A schedule keeps to its own times, which were spread when it was made, and leaves one out while a sync still runs. It
+pauses by itself while the organization's connection can't be used: Cliniko is not asked with a dead key. After a 403,
+which may be transient, it tries again when the connection's ``retry_at`` has come. A schedule that a wrong clock has
+moved too far ahead is made due within its interval.
+"""
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+
+from routiq_gql.clock import utc_now
+from routiq_gql.database.engine import Database
+from routiq_gql.database.schedules import MOST_UNTIL_RETRY, bring_forward, due_schedules, late_schedules, reschedule
+from routiq_gql.live.bus import ProgressBus
+from routiq_gql.security.audit import SCHEDULE_VIEWER, Action, Audit
+from routiq_gql.sync.engine import Priority, SyncEngine, begin_sync
+from routiq_gql.sync.mapping import snapshot_of
+
+MOST_AT_ONCE = 5
+"""Syncs started in one step. After a long standstill all schedules are due, and not all may begin in one second."""
+MOST_BROUGHT_FORWARD = 500
+"""Schedules corrected in one transaction after the clock was wrong; the next step does the others."""
+
+log = structlog.get_logger(__name__)
+
+
+class Scheduler:
+    """The schedules of all organizations."""
+
+    def __init__(self, database: Database, bus: ProgressBus, audit: Audit) -> None:
+        self._database = database
+        self._audit = audit
+        self._bus = bus
+
+    async def step(self, engine: SyncEngine) -> None:
+        """Start what is due.
+
+        Raises:
+            StorageError: The database can't be used.
+        """
+        async with self._database.reading() as connection:
+            now = utc_now()
+            late = await late_schedules(connection, now, 1)
+            due = await due_schedules(connection, now, 1)
+        if late:
+            await self._bring_forward()
+        if due:  # almost always not, and then no write has to wait
+            await self._start_due(engine)
+
+    async def _bring_forward(self) -> None:
+        async with self._database.writing() as connection:
+            now = utc_now()
+            late = await late_schedules(connection, now, MOST_BROUGHT_FORWARD, to_change=True)
+            for schedule in late:
+                await bring_forward(connection, schedule, now)
+        if late:
+            log.warning("schedules_moved_forward", count=len(late), reason="the clock was ahead, or is behind")
+
+    async def _start_due(self, engine: SyncEngine) -> None:
+        started = []
+        try:
+            async with self._database.writing() as connection:
+                now = utc_now()
+                for schedule in await due_schedules(connection, now, MOST_AT_ONCE, to_change=True):
+                    await reschedule(connection, schedule, now, now + MOST_UNTIL_RETRY)
+                    row = await begin_sync(connection, engine, schedule.organization_id, Priority.SCHEDULE)
+                    if row is not None:
+                        await self._audit.note(
+                            connection, SCHEDULE_VIEWER, Action.START, schedule.organization_id, row.sync_id
+                        )
+                        started.append(snapshot_of(row))
+        except IntegrityError:
+            return  # a person has started one of them this very moment; the next step does the others
+        for snapshot in started:
+            self._bus.publish(snapshot)
+            engine.wake(snapshot)

@@ -1,0 +1,1 @@
+"""Publishes committed changes to their watchers in this process."""

@@ -1,0 +1,121 @@
+"""The dashboard of an organization: current sync, last syncs, patient counts, connection and next scheduled sync.
+
+``Dashboards`` reads it once for all callers that ask in the same moment: a running sync wakes every watcher of its
+organization ten times a second. A caller joins a read that has not begun yet, never one in progress, so it never gets
+a state older than its request.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.connections.state import ConnectionInfo, ConnectionState, info_of
+from routiq_gql.database.active_patients import active_counts, patients_in_cliniko
+from routiq_gql.database.connections import connection_of
+from routiq_gql.database.engine import Database
+from routiq_gql.database.schedules import next_sync_at
+from routiq_gql.database.syncs import active_sync, newest_ended
+from routiq_gql.sync.mapping import snapshot_of
+from routiq_gql.sync.model import SyncSnapshot, SyncState
+
+
+@dataclass(frozen=True, slots=True)
+class PatientStats:
+    """Counts of an organization's patients as of ``last_sync_time``.
+
+    Attributes:
+        total_patients: Stored active patients, including those no longer active. Not the number of patients in Cliniko.
+        active_patients: Those active now.
+        patients_with_upcoming: Active ones with an appointment ahead; may overlap with ``patients_with_recent``.
+        patients_with_recent: Active ones with an appointment in the recent past.
+        patients_in_cliniko: Patients that Cliniko listed in the newest completed sync.
+        last_sync_time: When the newest completed sync ended; ``None`` before the first.
+    """
+
+    total_patients: int
+    active_patients: int
+    patients_with_upcoming: int
+    patients_with_recent: int
+    patients_in_cliniko: int
+    last_sync_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """An overview of one organization.
+
+    Attributes:
+        current_sync: The running sync, ``None`` when idle.
+        last_sync: The newest sync that has ended, whatever its outcome.
+        last_successful_sync: The newest completed sync.
+        sync_available: Whether the organization has an enabled connection.
+        connection: Its access to Cliniko; ``None`` when it was never connected.
+        next_sync_at: When its schedule starts the next sync; ``None`` without one, or while it pauses.
+    """
+
+    organization_id: str
+    current_sync: SyncSnapshot | None
+    patient_stats: PatientStats
+    last_sync: SyncSnapshot | None
+    last_successful_sync: SyncSnapshot | None
+    sync_available: bool
+    connection: ConnectionInfo | None
+    next_sync_at: datetime | None
+
+    @property
+    def status(self) -> SyncState:
+        return self.current_sync.status if self.current_sync else SyncState.IDLE
+
+
+async def read_dashboard(connection: AsyncConnection, organization_id: str) -> Dashboard:
+    """The organization's dashboard as the connection's transaction sees it."""
+    current = await active_sync(connection, organization_id)
+    last = await newest_ended(connection, organization_id)
+    successful = await newest_ended(connection, organization_id, SyncState.COMPLETED)
+    counts = await active_counts(connection, organization_id)
+    access = await connection_of(connection, organization_id)
+    return Dashboard(
+        organization_id=organization_id,
+        current_sync=snapshot_of(current) if current else None,
+        patient_stats=PatientStats(
+            total_patients=counts.stored,
+            active_patients=counts.active,
+            patients_with_upcoming=counts.with_upcoming,
+            patients_with_recent=counts.with_recent,
+            patients_in_cliniko=await patients_in_cliniko(connection, organization_id),
+            last_sync_time=successful.completed_at if successful else None,
+        ),
+        last_sync=snapshot_of(last) if last else None,
+        last_successful_sync=snapshot_of(successful) if successful else None,
+        sync_available=access is not None and access.state != ConnectionState.DISABLED,
+        connection=info_of(access) if access is not None else None,
+        next_sync_at=await next_sync_at(connection, organization_id),
+    )
+
+
+class Dashboards:
+    """The dashboards of all organizations, as they are now."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._about_to_be_read: dict[str, asyncio.Task[Dashboard]] = {}
+
+    async def read(self, organization_id: str) -> Dashboard:
+        """The organization at a glance, all of one moment.
+
+        Raises:
+            StorageError: It can't be read.
+        """
+        reading = self._about_to_be_read.get(organization_id)
+        if reading is None:
+            reading = asyncio.create_task(self._read_soon(organization_id), name="dashboard")
+            self._about_to_be_read[organization_id] = reading
+        return await asyncio.shield(reading)  # one who leaves does not end it for the others
+
+    async def _read_soon(self, organization_id: str) -> Dashboard:
+        await asyncio.sleep(0)  # all who were woken together get here first
+        del self._about_to_be_read[organization_id]
+        async with self._database.reading() as connection:
+            return await read_dashboard(connection, organization_id)

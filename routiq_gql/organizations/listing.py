@@ -1,0 +1,51 @@
+"""The list of connected organizations that an operator sees, with the state of each connection and its last sync."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.connections.state import ConnectionInfo, info_of
+from routiq_gql.database.connections import all_connections
+from routiq_gql.database.syncs import active_sync, newest_ended
+from routiq_gql.security.viewer import Viewer
+from routiq_gql.sync.mapping import snapshot_of
+from routiq_gql.sync.model import SyncSnapshot, SyncState
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationState:
+    """One organization as an operator sees it.
+
+    Attributes:
+        last_success_at: When its newest completed sync ended.
+        last_sync: Its newest sync that has ended.
+    """
+
+    organization_id: str
+    connection: ConnectionInfo
+    current_sync: SyncSnapshot | None
+    last_sync: SyncSnapshot | None
+    last_success_at: datetime | None
+
+
+async def read_organizations(connection: AsyncConnection, viewer: Viewer) -> list[OrganizationState]:
+    """Every organization within the viewer's reach that has a connection, by id."""
+    rows = await all_connections(connection)
+    return [await _state_of(connection, row) for row in rows if viewer.organization_id in {None, row.organization_id}]
+
+
+async def _state_of(connection: AsyncConnection, row: Row[Any]) -> OrganizationState:
+    organization_id = row.organization_id
+    current = await active_sync(connection, organization_id)
+    last = await newest_ended(connection, organization_id)
+    successful = await newest_ended(connection, organization_id, SyncState.COMPLETED)
+    return OrganizationState(
+        organization_id=organization_id,
+        connection=info_of(row),
+        current_sync=snapshot_of(current) if current else None,
+        last_sync=snapshot_of(last) if last else None,
+        last_success_at=successful.completed_at if successful else None,
+    )

@@ -1,0 +1,1 @@
+"""Viewers and their rights, tokens, public keys and the audit log."""

@@ -1,0 +1,180 @@
+"""A mixin for uvicorn's HTTP protocols: a peer has a limited time to send a request, and a place among the connections.
+
+The deadline is absolute: from accepting the connection to the end of the first request, and from the first byte of each
+further request to its end, body included. It ends when the request is complete or becomes a websocket; how long the
+answer takes is not its business. The pause between two requests is uvicorn's keep-alive timeout.
+"""
+
+import asyncio
+import json
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from routiq_gql.serving.connection_table import Phase, ServerState, abort
+
+REFUSED_SECONDS = 1.0
+"""How long a refused connection is kept for its request, without which some clients don't read the answer."""
+
+RETRY_AFTER_SECONDS = 5
+
+READABLE_BY_PAGES = "access-control-allow-origin: *\r\n"
+"""Lets a page of any origin read a refusal, which would be a network error to it. The text is the same for every
+request and is about no organization; whether the origin is allowed is decided in the application, which is not
+reached."""
+
+
+def plain_answer(status: str, code: str, detail: str, headers: str = "") -> bytes:
+    """A whole answer of the form of all our errors, for requests that never reach the application; then a close."""
+    title = status.partition(" ")[2]
+    body = json.dumps({"type": "about:blank", "title": title, "detail": detail, "code": code}).encode()
+    head = (
+        f"HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncontent-length: {len(body)}\r\n"
+        f"x-content-type-options: nosniff\r\n{headers}connection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+BAD_REQUEST = plain_answer("400 Bad Request", "BAD_REQUEST", "The server can't parse this as an HTTP/1.1 request.")
+TOO_SLOW = plain_answer(
+    "408 Request Timeout",
+    "REQUEST_TIMEOUT",
+    "The request did not arrive in time. Send it again.",
+    READABLE_BY_PAGES,
+)
+NO_ROOM = plain_answer(
+    "503 Service Unavailable",
+    "NO_ROOM",
+    "Too many connections to this server are open. Try again in a few seconds. To allow more, raise "
+    "ROUTIQ_MAX_CONNECTIONS and `ulimit -n`.",
+    f"retry-after: {RETRY_AFTER_SECONDS}\r\naccess-control-expose-headers: retry-after\r\n{READABLE_BY_PAGES}",
+)
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.h11_impl import H11Protocol as Base
+else:
+    Base = object
+
+
+class RequestDeadline(Base):
+    """Goes before ``H11Protocol`` or ``HttpToolsProtocol``; the server's state has to be a ``ServerState``."""
+
+    server_state: ServerState
+    _clock: asyncio.TimerHandle | None = None
+    _is_refused = False
+    _is_socket = False
+    _has_sent = False  # whether anything has arrived on the connection
+
+    @abstractmethod
+    def is_receiving(self) -> bool:
+        """Whether the peer has begun a request and owes the rest of it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if self.server_state.table.admit(transport, self._give_way, self.loop.time()):
+            self._start_clock(self.server_state.request_timeout)
+        else:
+            self._is_refused = True
+            self.server_state.table.refuse(transport, self._say_no_room)
+            self._clock = self.loop.call_later(REFUSED_SECONDS, self._say_no_room)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_clock()
+        self._unset_keepalive_if_required()  # uvicorn leaves it running after an error
+        self.server_state.table.remove(self.transport)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._has_sent = True
+        if self._is_refused:
+            self._say_no_room()
+        elif not self.transport.is_closing():
+            super().data_received(data)
+            self._look_at_request()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self.server_state.table.release(self.transport)
+        self._look_at_request()
+
+    def handle_websocket_upgrade(self, *request: Any) -> None:
+        self._is_socket = True
+        self._stop_clock()
+        self.server_state.table.enter(self.transport, Phase.UNKNOWN_SOCKET, self.loop.time())
+        super().handle_websocket_upgrade(*request)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer to what is no HTTP. Uvicorn's own fails if the answer to the request was begun already."""
+        del msg
+        self._end_with(BAD_REQUEST)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.server_state.table.blocked(self.transport, self.loop.time())
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.server_state.table.blocked(self.transport, None)
+
+    def _look_at_request(self) -> None:
+        """Start or stop the clock, now that something has arrived or was answered."""
+        if self._is_socket or self.transport.is_closing():
+            return
+        is_answering = self.cycle is not None and not self.cycle.response_complete
+        if self.is_receiving():
+            phase = Phase.RECEIVING
+            if self._clock is None:
+                self._start_clock(self.server_state.request_timeout)
+        else:
+            phase = Phase.IN_USE if is_answering else Phase.IDLE
+            self._stop_clock()
+            if not is_answering and self.timeout_keep_alive_task is None:
+                # Uvicorn sets it when an answer is complete, and drops it with the rest of the request.
+                self.timeout_keep_alive_task = self.loop.call_later(
+                    self.timeout_keep_alive, self.timeout_keep_alive_handler
+                )
+        self.server_state.table.enter(self.transport, phase, self.loop.time())
+
+    def _start_clock(self, seconds: float) -> None:
+        self._clock = self.loop.call_later(seconds, self._on_deadline)
+
+    def _stop_clock(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+
+    def _on_deadline(self) -> None:
+        self._clock = None
+        if self.cycle is not None and not self.cycle.response_complete and self.flow.read_paused:
+            self._start_clock(self.server_state.request_timeout)  # it is we who don't read on
+            return
+        if self._has_sent:
+            seconds = self.server_state.request_timeout
+            self.server_state.table.slow_requests.warn(reason=f"A request did not arrive within {seconds} s.")
+        self._end_with(TOO_SLOW)
+
+    def _give_way(self) -> None:
+        self._end_with(NO_ROOM)
+
+    def _say_no_room(self) -> None:
+        self._end_with(NO_ROOM, even_unasked=True)
+
+    def _end_with(self, answer: bytes, *, even_unasked: bool = False) -> None:
+        """Close the connection, with ``answer`` where the peer waits for one and nothing of another is on its way."""
+        self._stop_clock()
+        if self.transport.is_closing():
+            return
+        is_begun = False
+        is_asked = even_unasked or (self._has_sent and self.is_receiving()) or answer is BAD_REQUEST
+        if self.cycle is not None and not self.cycle.response_complete:
+            is_begun = self.cycle.response_started
+            # The application reads that its client has gone, and sends no more.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        elif self.cycle is not None and self.cycle.more_body:
+            is_begun = True  # the answer came before the request's end
+        if is_asked and not is_begun:
+            self.transport.write(answer)
+        if self.transport.get_write_buffer_size():
+            abort(self.transport)  # its peer doesn't read, and closing would wait for it
+        else:
+            self.transport.close()

@@ -1,0 +1,116 @@
+"""Turns stored rows into the snapshots and log lines that clients see."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.database.syncs import NewLine, end_sync
+from routiq_gql.sync.model import (
+    FailureCode,
+    LogLevel,
+    LogLine,
+    SyncFailure,
+    SyncMode,
+    SyncSnapshot,
+    SyncState,
+    SyncStep,
+    WaitReason,
+)
+
+
+def snapshot_of(row: Row[Any]) -> SyncSnapshot:
+    """The snapshot that a row of ``syncs`` holds."""
+    failure = None
+    if row.failure_code is not None:
+        failure = SyncFailure(
+            code=FailureCode(row.failure_code),
+            step=SyncStep(row.failure_step),
+            message=row.failure_message,
+            what_to_do=row.failure_what_to_do,
+        )
+    return SyncSnapshot(
+        key=row.key,
+        sync_id=row.sync_id,
+        organization_id=row.organization_id,
+        mode=SyncMode(row.mode),
+        status=SyncState(row.status),
+        step=SyncStep(row.step),
+        progress_percentage=row.progress_percentage,
+        current_step=row.current_step,
+        patients_found=row.patients_found,
+        appointments_found=row.appointments_found,
+        active_patients_identified=row.active_patients_identified,
+        active_patients_stored=row.active_patients_stored,
+        started_at=row.started_at,
+        completed_at=row.completed_at,
+        estimated_completion=row.estimated_completion,
+        resumes_at=row.resumes_at,
+        failure=failure,
+        last_updated=row.last_updated,
+        version=row.version,
+        last_log_seq=row.last_log_seq,
+        waiting_for=WaitReason(row.waiting_for) if row.waiting_for is not None else None,
+    )
+
+
+NOT_WAITING: dict[str, Any] = {"resumes_at": None, "waiting_for": None}
+"""The columns of a sync that is not, or no longer, waiting."""
+
+
+def log_line_of(sync_id: str, row: Row[Any]) -> LogLine:
+    """The log line that a row of ``sync_log`` holds."""
+    return LogLine(
+        sync_id=sync_id,
+        seq=row.seq,
+        time=row.time,
+        level=LogLevel(row.level),
+        step=SyncStep(row.step),
+        message=row.message,
+    )
+
+
+def first_values(mode: SyncMode, now: datetime) -> dict[str, Any]:
+    """The columns of a sync that has just been started."""
+    return {
+        "mode": mode.value,
+        "status": SyncState.STARTING.value,
+        "step": SyncStep.INITIALIZING.value,
+        "progress_percentage": 0,
+        "current_step": SyncStep.INITIALIZING.opening_text,
+        "patients_found": 0,
+        "appointments_found": 0,
+        "active_patients_identified": 0,
+        "active_patients_stored": 0,
+        "started_at": now,
+        "last_updated": now,
+        "checkpoint": {},
+        "last_log_seq": 0,
+        "has_rows": True,
+    }
+
+
+def failure_values(failure: SyncFailure, status: SyncState, now: datetime) -> dict[str, Any]:
+    """The columns of a sync that ends with ``failure``. It keeps the percentage and step that it had."""
+    return {
+        "status": status.value,
+        "current_step": failure.message,
+        "completed_at": now,
+        "estimated_completion": None,
+        **NOT_WAITING,
+        "failure_code": failure.code.value,
+        "failure_step": failure.step.value,
+        "failure_message": failure.message,
+        "failure_what_to_do": failure.what_to_do,
+    }
+
+
+async def end_with_failure(
+    connection: AsyncConnection, sync_id: str, failure: SyncFailure, status: SyncState, now: datetime
+) -> SyncSnapshot | None:
+    """End a running sync with ``failure``, whoever runs it; ``None`` when it had ended."""
+    level = LogLevel.WARNING if status is SyncState.CANCELLED else LogLevel.ERROR
+    line = NewLine(level.value, failure.step.value, failure.message)
+    row = await end_sync(connection, sync_id, failure_values(failure, status, now), [line])
+    return snapshot_of(row) if row is not None else None
