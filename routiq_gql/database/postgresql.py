@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from routiq_gql.database.tables import Base
+from routiq_gql.database.tables import METADATA
 from routiq_gql.errors import DatabaseAway, SettingsError, StorageError
 
 POOL_SIZE = 10
@@ -159,7 +159,7 @@ class PostgresServer:
         # The write-ahead log and its backups keep older states for as long as their owner decided.
         async with engine.connect() as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")
-            await connection.execute(text(f"VACUUM {', '.join(Base.metadata.tables)}"))
+            await connection.execute(text(f"VACUUM {', '.join(METADATA.tables)}"))
         return True
 
     def _note_back(self, *_: object) -> None:
