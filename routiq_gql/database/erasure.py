@@ -1,7 +1,7 @@
 """Deletes rows by owner: all rows of an organization, its patients only, or a generation that is no longer in use.
 
 Called by the connection service and by housekeeping. Every function iterates the metadata, so a new table is covered as
-soon as it exists. A table without an answer to "whose rows are these" stops the program at its start.
+soon as it exists. A table that doesn't say whose its rows are makes erasing fail, and a test with it.
 """
 
 from sqlalchemy import ColumnElement, Table, delete, select, tuple_, update

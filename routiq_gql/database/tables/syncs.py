@@ -1,5 +1,6 @@
 """The tables of organizations and their syncs: access to Cliniko, runs, their logs, and schedules."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import JSON, Column, ForeignKey, Index, LargeBinary, Named, String, Table, Text, TypedColumns, text
@@ -75,7 +76,7 @@ class SyncColumns(TypedColumns):
     claimed_by: Named[str | None] = Column(String(64))
     lost_claims: Named[int] = Column(server_default="0")
     pauses: Named[int] = Column(server_default="0")
-    checkpoint: Named[dict[str, object]] = Column(JSON)
+    checkpoint: Named[Mapping[str, object]] = Column(JSON)
     last_log_seq: Named[int]
     has_rows: Named[bool]
 
