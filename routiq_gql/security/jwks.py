@@ -8,7 +8,6 @@ import asyncio
 import json
 import ssl
 import time
-from typing import Any
 
 import httpx
 import jwt
@@ -175,7 +174,7 @@ def _read(body: bytes) -> dict[tuple[str, str], PublicKey]:
     return keys
 
 
-def _public_key(entry: dict[str, Any]) -> PublicKey | None:
+def _public_key(entry: dict[str, object]) -> PublicKey | None:
     """The key, if it is one for signatures of the two algorithms that are accepted, and strong enough."""
     algorithm = {"RSA": "RS256", "EC": "ES256"}.get(str(entry.get("kty")))
     if algorithm is None or not entry.get("kid") or entry.get("use", "sig") != "sig":
