@@ -125,7 +125,7 @@ class KeyStore:
         return ring
 
     def end_rotation(self, needed_ids: Collection[str]) -> None:
-        """Remove all keys except the first and those that stored rows need. Configured keys are the operator's, and stay."""
+        """Remove all keys except the first and those that stored rows need. Configured keys always stay."""
         if not self._configured.strip():
             ring = self.load()
             kept = {key_id: key for key_id, key in ring.keys.items() if key_id in {ring.first_id, *needed_ids}}

@@ -103,8 +103,8 @@ async def active_keys(connection: AsyncConnection) -> list[int]:
 async def claim(connection: AsyncConnection, key: int, holder: str, opening_texts: Mapping[int, str]) -> SyncRow | None:
     """Claim the sync for this process and return its row; ``None`` when it has ended.
 
-    Writes of earlier holders match no row from then on.
-    A claim that another process did not release was lost with that process, and is counted.
+    Writes of earlier holders match no row from then on. A claim that another process did not release was lost with
+    that process, and is counted.
 
     Args:
         holder: The name of this process. No other process, earlier or later, has the same.
