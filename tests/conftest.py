@@ -25,7 +25,7 @@ from tests.tables import make_tables
 ENCRYPTION_KEYS = "test:dGhpcyBpcyBhIGtleSBvZiB0aGlydHktdHdvIGJ5dGU="
 """PostgreSQL has no place for a key file."""
 
-
+pytest_plugins = ["tests.fixtures"]
 KINDS = ("sqlite", "postgres")
 SHARED_FOLDER = pytest.StashKey[Path]()
 GUARD = pytest.StashKey[ProcessGuard]()

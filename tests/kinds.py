@@ -28,7 +28,7 @@ PARTS = {
 STARTING = re.compile(r"\bsubprocess\b|\bcreate_subprocess_|\bmultiprocessing\b|\bos\.(fork|exec|spawn|posix_spawn)")
 """What the source of a module has in it that starts processes itself."""
 
-STARTERS = ("tests.bench.children", "tests.cli.programs", "tests.postgres", "tests.sync.postgres.processes")
+STARTERS = ("tests.bench.children", "tests.cli.programs", "tests.postgres", "tests.engines.postgres.processes")
 """Modules with functions and classes that start processes. A module that imports from them gets the marker."""
 
 PROCESS_EVENTS = {"subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"}

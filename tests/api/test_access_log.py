@@ -16,9 +16,10 @@ from websockets.exceptions import InvalidStatus
 from routiq_gql.api.access_log import NamedRoute
 from routiq_gql.settings import Settings
 from routiq_gql.sync.service import SyncService
-from tests.api.conftest import Cliniko
-from tests.api.graphql.documents import PROGRESS
-from tests.api.serving import LIMIT_SECONDS, ORGANIZATION, Server, open_socket, until
+from tests.common import LIMIT_SECONDS, ORGANIZATION, until
+from tests.emulated_cliniko import Cliniko
+from tests.graphql_documents import PROGRESS
+from tests.server import Server, open_socket
 
 Line = dict[str, Any]
 

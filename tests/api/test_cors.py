@@ -16,7 +16,8 @@ from routiq_gql.errors import RateLimited
 from routiq_gql.security.token_file import TokenFile
 from routiq_gql.serving.connection_table import ServerState
 from routiq_gql.settings import Settings
-from tests.api.serving import LIMIT_SECONDS, ORGANIZATION, Server
+from tests.common import LIMIT_SECONDS, ORGANIZATION
+from tests.server import Server
 
 PAGE = "https://app.example.com"
 FOREIGN = "https://evil.example"

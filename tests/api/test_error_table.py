@@ -19,8 +19,8 @@ from routiq_gql.errors import DatabaseAway, RoutiqError
 from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.service import SyncService
-from tests.api.graphql.documents import CANCEL, DASHBOARD, HISTORY, LOG, PROGRESS, START, STATUS, UPDATES
-from tests.api.serving import Server, open_socket
+from tests.graphql_documents import CANCEL, DASHBOARD, HISTORY, LOG, PROGRESS, START, STATUS, UPDATES
+from tests.server import Server, open_socket
 
 SECRET = "Annabel Nguyen, 0400 111 222"
 UNKNOWN = "sync_nobody_20241222_143022"

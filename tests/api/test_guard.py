@@ -12,7 +12,8 @@ from websockets.exceptions import InvalidStatus
 from routiq_gql.app import create_app
 from routiq_gql.errors import SettingsError
 from routiq_gql.settings import Settings
-from tests.api.serving import LIMIT_SECONDS, Server, open_socket
+from tests.common import LIMIT_SECONDS
+from tests.server import Server, open_socket
 
 START = "/api/v1/sync/start/org_1"
 

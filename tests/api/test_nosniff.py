@@ -10,8 +10,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from routiq_gql.settings import Settings
-from tests.api.graphql.documents import UPDATES
-from tests.api.serving import LIMIT_SECONDS, Server
+from tests.common import LIMIT_SECONDS
+from tests.graphql_documents import UPDATES
+from tests.server import Server
 
 NOSNIFF = "x-content-type-options"
 

@@ -14,9 +14,10 @@ from routiq_gql.emulator import EMULATED_API_KEY, Clinic, Fault, FaultKind, gene
 from routiq_gql.logs import configure_logging
 from routiq_gql.settings import Settings
 from routiq_gql.sync import pipeline
-from tests.api.conftest import Cliniko
-from tests.api.graphql.documents import DASHBOARD, HISTORY, STATUS
-from tests.api.serving import ORGANIZATION, Server, open_socket
+from tests.common import ORGANIZATION
+from tests.emulated_cliniko import Cliniko
+from tests.graphql_documents import DASHBOARD, HISTORY, STATUS
+from tests.server import Server, open_socket
 
 KEY = EMULATED_API_KEY.rpartition("-")[0]
 HEADERS = {base64.b64encode(f"{key}:".encode()).decode() for key in (KEY, EMULATED_API_KEY)}

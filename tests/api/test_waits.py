@@ -21,10 +21,11 @@ from routiq_gql.runtime import open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync import pauses
-from tests.api.conftest import Cliniko
-from tests.api.graphql.documents import PROGRESS, STATUS
-from tests.api.serving import LIMIT_SECONDS, ORGANIZATION, Server, open_socket
+from tests.common import LIMIT_SECONDS, ORGANIZATION
+from tests.emulated_cliniko import Cliniko
 from tests.full_disk import full_disk
+from tests.graphql_documents import PROGRESS, STATUS
+from tests.server import Server, open_socket
 
 ROOT = Path(__file__).parents[2]
 OVERVIEW = """subscription ($id: ID!) { dashboardUpdated(organizationId: $id) {

@@ -13,12 +13,12 @@ from playwright.async_api import Page, Request, WebSocket, expect
 
 from routiq_gql.api.auth import issued_tokens, session
 from routiq_gql.settings import Settings
-from tests.api.auth.issuing import issuing, jwt_settings
-from tests.api.serving import ORGANIZATION, until
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage, Serve
 from tests.browser.serving import Served, serving
 from tests.browser.sites import site
 from tests.client_apps import APPS, copied_app
+from tests.common import ORGANIZATION, until
+from tests.issuing import issuing, jwt_settings
 from tests.node_projects import INSTALL_SECONDS, run, tool
 
 pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120)]

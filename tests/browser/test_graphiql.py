@@ -10,7 +10,6 @@ from playwright.async_api import expect
 
 from routiq_gql.cli.demo import DEMO_ORGANIZATION
 from routiq_gql.emulator import EMULATED_API_KEY
-from tests.api.serving import ORGANIZATION
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage, Serve
 from tests.browser.graphiql import (
     graphiql_files,  # noqa: F401 - a fixture
@@ -24,6 +23,7 @@ from tests.browser.graphiql import (
 )
 from tests.browser.serving import Served
 from tests.cli.programs import Program
+from tests.common import ORGANIZATION
 from tests.node_projects import INSTALL_SECONDS
 
 pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120), pytest.mark.usefixtures("graphiql_files")]

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from tests.api.serving import ORGANIZATION
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.graphiql import (
     graphiql_files,  # noqa: F401 - a fixture
@@ -17,6 +16,7 @@ from tests.browser.graphiql import (
     type_operation,
 )
 from tests.browser.serving import Served
+from tests.common import ORGANIZATION
 from tests.node_projects import INSTALL_SECONDS
 
 pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120), pytest.mark.usefixtures("graphiql_files")]

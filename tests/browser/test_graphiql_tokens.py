@@ -16,8 +16,6 @@ from routiq_gql.api.auth import issued_tokens, session
 from routiq_gql.emulator import Issuer
 from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
-from tests.api.auth.issuing import issuing, jwt_settings, use_token
-from tests.api.serving import ORGANIZATION, until
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.graphiql import (
     graphiql_files,  # noqa: F401 - a fixture
@@ -31,7 +29,9 @@ from tests.browser.graphiql import (
 )
 from tests.browser.serving import Served, serving
 from tests.cli.programs import Program
+from tests.common import ORGANIZATION, until
 from tests.deploy.conftest import StartNginx, nginx  # noqa: F401 - a fixture
+from tests.issuing import issuing, jwt_settings, use_token
 from tests.node_projects import INSTALL_SECONDS
 
 pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120), pytest.mark.usefixtures("graphiql_files")]

@@ -23,12 +23,12 @@ from routiq_gql.cli.demo import DEMO_ORGANIZATION
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import demo_clinic
 from routiq_gql.settings import Settings
-from tests.api.auth.issuing import issuing, jwt_settings, use_token
-from tests.api.serving import ORGANIZATION, until
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.serving import serving
 from tests.browser.sites import site
 from tests.cli.programs import Program
+from tests.common import ORGANIZATION, until
+from tests.issuing import issuing, jwt_settings, use_token
 from tests.node_projects import INSTALL_SECONDS, REACT, run, tool
 from tests.ports import free_port
 

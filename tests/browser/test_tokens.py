@@ -17,10 +17,10 @@ from playwright.async_api import Page, expect
 from routiq_gql.api.auth import issued_tokens, session
 from routiq_gql.emulator import EMULATED_API_KEY, Issuer
 from routiq_gql.settings import Settings
-from tests.api.auth.issuing import issuing, jwt_settings, use_token
-from tests.api.serving import ORGANIZATION, until
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.serving import Served, expect_status, expect_whole_log, serving, shown_log, until_at_gate
+from tests.common import ORGANIZATION, until
+from tests.issuing import issuing, jwt_settings, use_token
 
 pytestmark = IN_SESSION_LOOP
 

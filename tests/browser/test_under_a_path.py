@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from playwright.async_api import expect
 
-from tests.api.serving import ORGANIZATION
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.serving import Served, expect_status, expect_whole_log, until_at_gate
+from tests.common import ORGANIZATION
 from tests.deploy.conftest import StartNginx, nginx  # noqa: F401 - a fixture
 
 pytestmark = IN_SESSION_LOOP

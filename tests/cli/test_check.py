@@ -11,12 +11,13 @@ import pytest
 
 from routiq_gql.doctor import Finding, Result, Site, examine
 from routiq_gql.settings import Settings
-from tests.api.serving import LIMIT_SECONDS, Server
 from tests.certificates import write_certificate
 from tests.cli.conftest import Command
 from tests.cli.programs import run_program
 from tests.cliniko.raw_server import RawServer, http
+from tests.common import LIMIT_SECONDS
 from tests.proxying import ConnectProxy
+from tests.server import Server
 
 
 @pytest.fixture(autouse=True)

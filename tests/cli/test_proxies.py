@@ -12,12 +12,13 @@ from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, awkw
 from routiq_gql.security.jwks import KeySet
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from tests.api.auth.issuing import issuing
-from tests.api.serving import LIMIT_SECONDS, ORGANIZATION, Server
 from tests.certificates import write_certificate
 from tests.cli.programs import run_program
+from tests.common import LIMIT_SECONDS, ORGANIZATION
 from tests.conftest import ENCRYPTION_KEYS
+from tests.issuing import issuing
 from tests.proxying import ConnectProxy
+from tests.server import Server
 
 NAME = "cliniko.example.com"
 BASE_URL = f"https://{NAME}/v1"

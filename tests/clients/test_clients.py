@@ -7,8 +7,7 @@ import httpx
 
 from tests.cli.programs import PATIENCE_SECONDS
 from tests.clients.conftest import RunScript
-
-ORGANIZATION = "org_2xwHiNrj68eaRUlX10anlXGvzX7"
+from tests.common import ORGANIZATION
 
 
 def _current_sync_id(url: str) -> str:

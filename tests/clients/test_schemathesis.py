@@ -13,11 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from routiq_gql.api.errors import GRAPHQL_CODES
 from routiq_gql.security.token_file import TokenFile
 from tests.cli.programs import Program
+from tests.common import ORGANIZATION
 
 HERE = Path(__file__).parent
 EXAMPLES = 20
-ORGANIZATION = "org_2xwHiNrj68eaRUlX10anlXGvzX7"
-"""The example in the description."""
 SHOWN_CODES = set(GRAPHQL_CODES) - {"INTERNAL"}
 LIMIT_SECONDS = 300
 

@@ -22,11 +22,13 @@ from routiq_gql.api.auth import issued_tokens, session
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, Issuer, demo_clinic
 from routiq_gql.settings import Settings
-from tests.api.auth.issuing import issuing, jwt_settings
-from tests.api.serving import ORGANIZATION, Gate, Server
 from tests.cli.programs import PATIENCE_SECONDS
 from tests.clients.running import EXAMPLES, expect_ends, running
+from tests.common import ORGANIZATION
+from tests.emulated_cliniko import Gate
+from tests.issuing import issuing, jwt_settings
 from tests.node_projects import INSTALL_SECONDS
+from tests.server import Server
 
 pytestmark = pytest.mark.timeout(INSTALL_SECONDS + 2 * PATIENCE_SECONDS)
 

@@ -10,7 +10,7 @@ import pytest
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.errors import SettingsError, StorageError
 from routiq_gql.security.token_file import TokenFile
-from tests.shortage import no_descriptors
+from tests.descriptors import no_descriptors
 
 SECRET = "MS0xLWplbm5pZmVy-au1"
 

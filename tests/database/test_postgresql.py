@@ -19,11 +19,11 @@ from routiq_gql.errors import DatabaseAway, SettingsError, StorageError
 from routiq_gql.settings import load_settings
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode
+from tests.common import LIMIT_SECONDS
 from tests.postgres import Cluster
 
 pytestmark = pytest.mark.postgres_only
 
-LIMIT_SECONDS = 60
 VALUES = {
     **dict.fromkeys(("account_name", "account_subdomain", "role", "last_validated_at", "problem_code")),
     "problem_message": None,

@@ -15,6 +15,7 @@ from routiq_gql.database.schema import upgrade
 from routiq_gql.database.syncs import LOG, SYNC
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode
+from tests.common import LIMIT_SECONDS
 
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 CUTOFFS = Cutoffs(
@@ -24,7 +25,6 @@ CUTOFFS = Cutoffs(
     appointments=NOW - timedelta(days=30),
     paces=NOW - timedelta(days=1),
 )
-LIMIT_SECONDS = 60
 PATIENT = dict.fromkeys(
     ("first_name", "last_name", "preferred_first_name", "email", "phone", "archived_at", "deleted_at", "created_at")
 ) | {"updated_at": None}

@@ -10,9 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.api.conftest import cliniko  # noqa: F401 - a fixture
-from tests.api.serving import LIMIT_SECONDS
 from tests.certificates import write_certificate
+from tests.common import LIMIT_SECONDS
 from tests.ports import free_port
 
 IN_CI = os.environ.get("CI", "") not in {"", "0", "false"}

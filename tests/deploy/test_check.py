@@ -12,8 +12,9 @@ import pytest
 from routiq_gql.doctor import Finding, Result, Site, examine
 from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
-from tests.api.serving import LIMIT_SECONDS, ORGANIZATION, Server
+from tests.common import LIMIT_SECONDS, ORGANIZATION
 from tests.deploy.conftest import StartNginx
+from tests.server import Server
 
 PAGE_ELSEWHERE = "https://app.example.com"
 

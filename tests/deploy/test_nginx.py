@@ -14,9 +14,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
-from tests.api.conftest import Cliniko
-from tests.api.serving import LIMIT_SECONDS, ORGANIZATION, Server, read_events
+from tests.common import LIMIT_SECONDS, ORGANIZATION
 from tests.deploy.conftest import NAME, Nginx, StartNginx
+from tests.emulated_cliniko import Cliniko
+from tests.server import Server, read_events
 
 PREFIXES = {"routiq.conf": "", "routiq-under-a-path.conf": "/routiq"}
 """Each example, and the path under which it serves."""

@@ -14,8 +14,9 @@ from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR, Viewer
 from routiq_gql.sync import pipeline
 from routiq_gql.sync.model import FailureCode, SyncSnapshot, SyncState, SyncStep
-from tests.sync.clinic import LIMIT_SECONDS, ORGANIZATION, follow, run_sync, start, stored_rows
-from tests.sync.conftest import Cliniko
+from tests.common import LIMIT_SECONDS, ORGANIZATION
+from tests.emulated_cliniko import Cliniko
+from tests.syncs import follow, run_sync, start, stored_rows
 
 pytestmark = pytest.mark.both_databases
 

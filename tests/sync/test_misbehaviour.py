@@ -33,7 +33,8 @@ from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import LogLevel, LogLine, SyncSnapshot, SyncState, SyncStep
 from routiq_gql.sync.reading import TARGETS
-from tests.sync.clinic import ORGANIZATION, Rows, run_sync, shown_rows, stored_rows
+from tests.common import ORGANIZATION
+from tests.syncs import Rows, run_sync, shown_rows, stored_rows
 
 RIGHT = "right"
 REPORTED = "right but for what the log reports"

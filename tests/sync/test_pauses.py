@@ -15,9 +15,10 @@ from routiq_gql.settings import Settings
 from routiq_gql.sync import pauses, runner
 from routiq_gql.sync.model import SyncSnapshot, SyncState, WaitReason
 from routiq_gql.sync.pauses import Pauses
+from tests.common import LIMIT_SECONDS
+from tests.emulated_cliniko import Cliniko
 from tests.full_disk import full_disk
-from tests.sync.clinic import LIMIT_SECONDS, follow, start
-from tests.sync.conftest import Cliniko
+from tests.syncs import follow, start
 
 
 async def row_of(runtime: Runtime, sync_id: str):

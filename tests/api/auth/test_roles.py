@@ -7,9 +7,9 @@ import pytest
 from routiq_gql.api.auth.claims import roles_of
 from routiq_gql.emulator import Issuer
 from routiq_gql.settings import Settings
-from tests.api.auth.issuing import OURS, bearer, jwt_settings
-from tests.api.graphql.documents import CANCEL, DASHBOARD, START
-from tests.api.serving import Server, open_socket
+from tests.graphql_documents import CANCEL, DASHBOARD, START
+from tests.issuing import OURS, bearer, jwt_settings
+from tests.server import Server, open_socket
 
 CONNECT = """mutation ($id: ID!) { connectCliniko(organizationId: $id, apiKey: "none") { ok } }"""
 DISCONNECT = "mutation ($id: ID!) { disconnectCliniko(organizationId: $id) { ok } }"

@@ -30,7 +30,7 @@ from routiq_gql.database.syncs import SYNC, NewLine, average_duration, counts_by
 from routiq_gql.settings import Settings
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import LogLevel, SyncMode, SyncState, SyncStep
-from tests.api.serving import Server, open_socket
+from tests.server import Server, open_socket
 
 ROOT = Path(__file__).parent.parent.parent.parent
 SCHEMA: GraphQLSchema = build_schema(schema_text())

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.api.serving import Server, open_socket
+from tests.server import Server, open_socket
 
 QUERY = "{ __typename }"
 TYPE_NAME = {"data": {"__typename": "Query"}}

@@ -8,7 +8,7 @@ import pytest
 from routiq_gql.api.graphql import ide
 from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
-from tests.api.serving import Server
+from tests.server import Server
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 

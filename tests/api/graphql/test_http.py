@@ -6,9 +6,10 @@ from collections.abc import Callable
 import httpx
 
 from routiq_gql.settings import Settings
-from tests.api.conftest import Cliniko
-from tests.api.graphql.documents import CANCEL, DASHBOARD, HISTORY, PROGRESS, START, STATUS
-from tests.api.serving import ORGANIZATION, Server, read_events
+from tests.common import ORGANIZATION
+from tests.emulated_cliniko import Cliniko
+from tests.graphql_documents import CANCEL, DASHBOARD, HISTORY, PROGRESS, START, STATUS
+from tests.server import Server, read_events
 
 GRAPHQL_JSON = "application/graphql-response+json"
 URQL = (

@@ -23,8 +23,8 @@ from routiq_gql.api.graphql.limits import (
 from routiq_gql.api.graphql.sockets import MAX_OPERATIONS
 from routiq_gql.serving.server import MAX_FRAME_BYTES
 from routiq_gql.settings import Settings
-from tests.api.graphql.documents import LOG, PROGRESS, UPDATES
-from tests.api.serving import Server, open_socket
+from tests.graphql_documents import LOG, PROGRESS, UPDATES
+from tests.server import Server, open_socket
 
 INNOCENT = "{ __typename }"
 

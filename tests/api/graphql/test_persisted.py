@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from routiq_gql.settings import Settings
-from tests.api.conftest import Cliniko
-from tests.api.graphql.documents import PROGRESS
-from tests.api.serving import Server, open_socket
+from tests.emulated_cliniko import Cliniko
+from tests.graphql_documents import PROGRESS
+from tests.server import Server, open_socket
 
 QUERY = "{ __typename }"
 TYPE_NAME = {"data": {"__typename": "Query"}}

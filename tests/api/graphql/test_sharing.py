@@ -21,11 +21,11 @@ from routiq_gql.api.graphql.sharing import (
 )
 from routiq_gql.emulator import Issuer
 from routiq_gql.sync.service import SyncService
-from tests.api.auth.conftest import guarded, issuer, issuer_server  # noqa: F401 - the server that asks for tokens
-from tests.api.auth.issuing import OURS, THEIRS, bearer
-from tests.api.conftest import Cliniko
-from tests.api.graphql.documents import LOG, PROGRESS, UPDATES
-from tests.api.serving import ORGANIZATION, Server, Socket, open_socket, until
+from tests.common import ORGANIZATION, until
+from tests.emulated_cliniko import Cliniko
+from tests.graphql_documents import LOG, PROGRESS, UPDATES
+from tests.issuing import OURS, THEIRS, bearer
+from tests.server import Server, Socket, open_socket
 
 MANY = 20
 WITH_LOG = "subscription ($id: ID!) { syncProgress(syncId: $id) { version log(limit: 2) { seq } } }"
@@ -351,7 +351,7 @@ async def test_results_last_as_long_as_their_last_subscriber(server: Server, cli
     assert (len(shared), shared.bytes) == (0, 0)
 
 
-async def test_rights_and_organizations_are_kept_apart(guarded: Server, issuer: Issuer, executions: Executions):  # noqa: F811
+async def test_rights_and_organizations_are_kept_apart(guarded: Server, issuer: Issuer, executions: Executions):
     """Two members share; an admin of the same organization, who may do more, gets an execution of the own."""
     async with AsyncExitStack() as stack:
 

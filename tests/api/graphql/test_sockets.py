@@ -9,9 +9,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from routiq_gql.api.graphql import view
 from routiq_gql.settings import Settings
-from tests.api.conftest import Cliniko
-from tests.api.graphql.documents import PROGRESS, STATUS
-from tests.api.serving import Server, Socket, open_socket
+from tests.emulated_cliniko import Cliniko
+from tests.graphql_documents import PROGRESS, STATUS
+from tests.server import Server, Socket, open_socket
 
 QUERY = "{ __typename }"
 

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.api.conftest import Cliniko
-from tests.api.graphql.documents import CANCEL, LOG, PROGRESS, STATUS, UPDATES
-from tests.api.serving import LIMIT_SECONDS, ORGANIZATION, Server, Socket, open_socket
+from tests.common import LIMIT_SECONDS, ORGANIZATION
+from tests.emulated_cliniko import Cliniko
+from tests.graphql_documents import CANCEL, LOG, PROGRESS, STATUS, UPDATES
+from tests.server import Server, Socket, open_socket
 
 UNKNOWN = "sync_nobody_20241222_143022"
 

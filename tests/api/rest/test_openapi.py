@@ -7,8 +7,9 @@ from starlette.routing import Route
 from routiq_gql.api.rest.openapi import openapi_document
 from routiq_gql.api.rest.routes import PREFIX, rest_routes
 from routiq_gql.emulator import Fault, FaultKind
-from tests.api.conftest import Cliniko
-from tests.api.serving import ORGANIZATION, Server
+from tests.common import ORGANIZATION
+from tests.emulated_cliniko import Cliniko
+from tests.server import Server
 
 
 def _keys(name: str) -> list[str]:

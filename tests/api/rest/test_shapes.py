@@ -4,8 +4,9 @@ import re
 
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import demo_clinic
-from tests.api.conftest import Cliniko
-from tests.api.serving import ORGANIZATION, Server
+from tests.common import ORGANIZATION
+from tests.emulated_cliniko import Cliniko
+from tests.server import Server
 
 STATUS_KEYS = [
     "organization_id",

@@ -5,8 +5,8 @@ import asyncio
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import EMULATED_API_KEY, demo_clinic
 from routiq_gql.settings import Settings
-from tests.api.conftest import Cliniko
-from tests.api.serving import Event, Server
+from tests.emulated_cliniko import Cliniko
+from tests.server import Event, Server
 
 
 def _lines(events: list[Event]) -> list[int]:
