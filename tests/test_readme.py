@@ -107,7 +107,7 @@ def test_each_npm_command_that_is_named_exists(folder: str):
 
 
 def test_what_is_said_of_iframes_and_origins_is_true(server: str):
-    """No site can embed the server's pages in a frame; without authentication, only this machine's pages have access."""
+    """No other site can embed the server's pages; without authentication, only this machine's pages have access."""
     for path in ("/", "/graphql"):
         page = httpx.get(server + path, headers={"Accept": "text/html"})
         assert page.status_code == 200
