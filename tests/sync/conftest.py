@@ -1,4 +1,4 @@
-"""An emulated Cliniko and a runtime connected to it, and the check that a test leaves nothing behind."""
+"""An emulated Cliniko and a runtime connected to it, and a check that a test leaves nothing behind."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from tests.sync.clinic import ORGANIZATION
 
 @dataclass(frozen=True)
 class Cliniko:
-    """The emulated Cliniko; a test that needs another clinic puts it into ``emulator.clinic``."""
+    """The emulated Cliniko; a test that needs another clinic assigns ``emulator.clinic``."""
 
     emulator: Emulator
     base_url: str
@@ -32,14 +32,14 @@ async def cliniko() -> AsyncIterator[Cliniko]:
 
 @pytest.fixture
 async def runtime(settings: Settings, cliniko: Cliniko) -> AsyncIterator[Runtime]:
-    """A process that runs syncs, with one organization connected. Afterwards nothing of it may be left."""
+    """A process that runs syncs, with a connected organization. Afterwards it must leave nothing behind."""
     before = asyncio.all_tasks()
     async with open_runtime(settings) as opened:
         await opened.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url)
         yield opened
         assert opened.bus.watcher_count == 0
     async with asyncio.timeout(10):
-        # SQLAlchemy closes a connection whose statement was cancelled in a task of its own, which takes a moment.
+        # SQLAlchemy closes the connection of a cancelled statement in a separate task, which takes a moment.
         ours = before | {asyncio.current_task()}
         while left := [task for task in asyncio.all_tasks() - ours if "Request" not in repr(task.get_coro())]:
             await asyncio.wait(left, timeout=0.01)
