@@ -69,7 +69,7 @@ async def database(database_url):
 
 @pytest.mark.parametrize("size", [1, 2, 1000])
 async def test_only_what_is_too_old_goes(database: Database, size: int):
-    """Logs are deleted after a month, syncs after a year and more, past appointments with attendees; in any batch size."""
+    """After their retention, logs, syncs and past appointments with attendees are deleted, with any batch size."""
     steps = 0
     while True:
         async with database.writing() as connection:
