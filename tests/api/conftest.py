@@ -1,4 +1,4 @@
-"""A server, the emulated Cliniko behind it, and the check that a test leaves nothing behind."""
+"""A server, the emulated Cliniko behind it, and a check that a test leaves nothing behind."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ from tests.api.serving import Gate, Server, until
 
 @dataclass(frozen=True)
 class Cliniko:
-    """The emulated Cliniko and the gate before it."""
+    """The emulated Cliniko and the gate in front of it."""
 
     emulator: Emulator
     gate: Gate
@@ -26,7 +26,7 @@ class Cliniko:
 
 @pytest.fixture
 async def cliniko() -> AsyncIterator[Cliniko]:
-    """A small clinic; a test that needs another one puts it into ``emulator.clinic``."""
+    """A small clinic; a test that needs another assigns ``emulator.clinic``."""
     emulator = Emulator(awkward_clinic(utc_now()))
     gate = emulator.app = Gate(emulator.app)
     async with EmulatorServer(emulator) as server:
@@ -42,20 +42,20 @@ async def bare_server(settings: Settings) -> AsyncIterator[Server]:
         yield server
         await server.without_watchers()
     known = before | {asyncio.current_task()}
-    # SQLAlchemy closes a connection whose statement was cancelled in a task of its own, which takes a moment.
+    # SQLAlchemy closes the connection of a cancelled statement in a separate task, which takes a moment.
     await until(lambda: all(task in known or _is_lasting(task) for task in asyncio.all_tasks()))
 
 
 @pytest.fixture
 async def server(bare_server: Server, cliniko: Cliniko) -> Server:
-    """A server with one organization that is connected to the emulated Cliniko."""
+    """A server with an organization that is connected to the emulated Cliniko."""
     await bare_server.connect_organization(cliniko.base_url, EMULATED_API_KEY)
     return bare_server
 
 
 @pytest.fixture
 def states(monkeypatch: pytest.MonkeyPatch) -> list[ServerState]:
-    """What the servers of this test keep of their connections, in the order of their starts."""
+    """The server states of this test, in the order of their starts."""
     made: list[ServerState] = []
 
     class RecordedState(ServerState):
@@ -68,6 +68,6 @@ def states(monkeypatch: pytest.MonkeyPatch) -> list[ServerState]:
 
 
 def _is_lasting(task: asyncio.Task[object]) -> bool:
-    """The emulator's own tasks, and sse-starlette's one watcher for each event loop, which looks out for the end."""
+    """The emulator's tasks, and sse-starlette's single watcher per event loop, which waits for the server's end."""
     name = getattr(task.get_coro(), "__qualname__", "")
     return name == "_shutdown_watcher" or "RequestResponseCycle" in name or name.startswith("Server.")

@@ -1,6 +1,6 @@
 """A real server on a free port over a real emulated Cliniko, and clients for its streams.
 
-Nothing here waits for a fixed time: a sync is held at a gate inside the emulator, and every wait has a limit.
+Tests never wait for a fixed time: a gate in the emulator holds a sync, and every wait has a limit.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ from tests.ports import free_port
 
 ORGANIZATION = "org_2xwHiNrj68eaRUlX10anlXGvzX7"
 LIMIT_SECONDS = 60
-"""Far more than anything here takes, so that only a real fault runs into it."""
+"""Far more than any step takes, so that only a real fault exceeds it."""
 
 
 class Gate:
-    """Stands before the emulated Cliniko and holds requests for one resource until it is opened."""
+    """In front of the emulated Cliniko; holds requests for a resource until it is opened."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -37,17 +37,17 @@ class Gate:
         self._reached = asyncio.Event()
 
     def hold(self, resource: str) -> None:
-        """Let no full page of ``resource`` through from now on."""
+        """Hold all full pages of ``resource`` from now on."""
         self._held = resource
         self._opened.clear()
         self._reached.clear()
 
     def keep(self) -> None:
-        """Let everything through but the requests that are held now."""
+        """Pass all requests but those held now."""
         self._held = ""
 
     def open(self) -> None:
-        """Let everything through."""
+        """Pass all requests."""
         self._held = ""
         self._opened.set()
 
@@ -57,7 +57,7 @@ class Gate:
             await self._reached.wait()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_page = b"per_page=1&" not in scope["query_string"] + b"&"  # the check of access asks for one row
+        is_page = b"per_page=1&" not in scope["query_string"] + b"&"  # the check of access requests one row
         if self._held and scope["path"] == f"/v1/{self._held}" and is_page:
             self._reached.set()
             await self._opened.wait()
@@ -71,7 +71,7 @@ class _StopServing(Exception):
 class Server:
     """The product, served as the command line serves it. Can be stopped and started again on the same port.
 
-    ``around`` puts an application of a test's own around it.
+    ``around`` wraps it in an application of the test.
     """
 
     def __init__(
@@ -161,29 +161,29 @@ class Server:
         return dict(answer.json())
 
     async def until_ended(self, sync_id: str) -> dict[str, Any]:
-        """The final status, followed over the stream."""
+        """The final status, read from the stream."""
         async with self.stream(sync_id) as events:
             everything = [event async for event in events]
         return dict(everything[-1].json)
 
     async def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        """The JSON answer to a GraphQL operation over HTTP."""
+        """The JSON response to a GraphQL operation over HTTP."""
         answer = await self.http.post("/graphql", json={"query": query, "variables": variables})
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
     async def break_database(self) -> None:
-        """Put files that are no database in the place of the database's own."""
+        """Replace the database's files by files that are no database."""
         database = self.runtime.database
         await database.close()
         for suffix in ("-wal", "-shm", ""):
-            # Not written into the old files: whoever still has one of those in memory would crash the process.
+            # Not written into the old files: a process that has them in memory would crash.
             garbage = database.path.with_name("garbage")
             garbage.write_bytes(b"this is no database " * 400)
             garbage.replace(database.path.with_name(database.path.name + suffix))
 
     async def without_watchers(self) -> None:
-        """Return once nobody watches anything, which is at once or never."""
+        """Return once there are no watchers, which happens at once or never."""
         await until(lambda: self.runtime.bus.watcher_count == 0)
 
     @asynccontextmanager
@@ -202,7 +202,7 @@ class Server:
 
 @dataclass
 class Event:
-    """One server-sent event."""
+    """A server-sent event."""
 
     name: str = ""
     id: str = ""
@@ -215,7 +215,7 @@ class Event:
 
 
 async def read_events(answer: httpx.Response) -> AsyncIterator[Event]:
-    """Events as a browser reads them: only those with data; comments join the next one."""
+    """Events as a browser reads them: only those with data; comments join the next event."""
     event = Event()
     async for line in answer.aiter_lines():
         if not line:
@@ -237,7 +237,7 @@ async def read_events(answer: httpx.Response) -> AsyncIterator[Event]:
 
 
 class Socket:
-    """A client of ``graphql-transport-ws`` that shows every frame."""
+    """A client of ``graphql-transport-ws`` that returns every frame."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -257,7 +257,7 @@ class Socket:
         await self.send({"id": operation, "type": "subscribe", "payload": {"query": query, "variables": variables}})
 
     async def results(self, operation: str = "1") -> list[dict[str, Any]]:
-        """The payloads of one operation until it completes; no other operation may be open."""
+        """The payloads of an operation until it completes; no other operation may be open."""
         payloads = []
         while (frame := await self.receive())["type"] == "next":
             assert frame["id"] == operation
@@ -266,7 +266,7 @@ class Socket:
         return payloads
 
     async def closed(self) -> tuple[int | None, str | None]:
-        """Code and reason with which the server closes."""
+        """Code and reason of the server's close."""
         async with asyncio.timeout(LIMIT_SECONDS):
             await self.connection.wait_closed()
         return self.connection.close_code, self.connection.close_reason

@@ -1,4 +1,4 @@
-"""An issuer, and a server with authentication that two clinics use."""
+"""An issuer, and a server with authentication for two clinics."""
 
 from collections.abc import AsyncIterator
 
@@ -23,7 +23,7 @@ def issuer(issuer_server: IssuerServer) -> Issuer:
 
 @pytest.fixture
 async def guarded(settings: Settings, issuer: Issuer) -> AsyncIterator[Server]:
-    """A server that asks for tokens. Its client has one, of an admin of ``OURS``."""
+    """A server that requires tokens. Its client has the token of an admin of ``OURS``."""
     async with Server(jwt_settings(settings, issuer, auth_grace_seconds=60)) as server:
         use_token(server, issuer.token(OURS, role="admin", lifetime_seconds=600))
         yield server
