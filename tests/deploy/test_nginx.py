@@ -85,7 +85,7 @@ async def behind(
 async def test_a_sync_is_started_and_followed_through_nginx(
     nginx: StartNginx, example: str, settings: Settings, cliniko: Cliniko, tmp_path: Path
 ):
-    """Behind nginx on an unusual port, the site's pages can start a sync, and socket and stream show each step at once."""
+    """Behind nginx on an unusual port, the site's pages start a sync, and socket and stream show each step at once."""
     cliniko.gate.hold("patients")
     async with behind(nginx, example, settings, cliniko, tmp_path) as site, asyncio.timeout(LIMIT_SECONDS):
         started = await site.send("POST", f"/api/v1/sync/start/{ORGANIZATION}")
