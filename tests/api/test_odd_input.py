@@ -214,7 +214,7 @@ HALF_CHARACTERS = [
 
 
 async def test_half_a_character_is_a_clients_error(quiet_server: Server):
-    """Text that JavaScript cut in the middle of an emoji is a client's error, and any client can decode the response."""
+    """Text that JavaScript cut in the middle of an emoji is a client's error in a decodable response."""
     for request_ in HALF_CHARACTERS:
         for accept in ("application/json", "application/graphql-response+json", "text/event-stream"):
             answer = await _posted(quiet_server, json.dumps(request_), Accept=accept)
