@@ -146,7 +146,7 @@ async def expect_whole_log(page: Page, served: Served) -> None:
 
 
 async def until_at_gate(served: Served, resource: str, page: Page, status: str) -> None:
-    """Start a sync on the page; returns when it is held at ``resource`` and the page shows ``text``."""
+    """Start a sync on the page; returns when it is held at ``resource`` and the page shows ``status``."""
     served.gate.hold(resource)
     await page.get_by_role("button", name="Start sync").click()
     await served.gate.reached()

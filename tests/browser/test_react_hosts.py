@@ -160,7 +160,7 @@ async def test_an_origin_is_refused_on_a_server_for_others(app: App, served: Ser
 
 
 async def test_a_policy_of_the_page_is_named(app: App, served: Served, open_page: OpenPage):
-    """If the page's Content-Security-Policy blocks the connection, the message says so instead of blaming the server."""
+    """If the page's Content-Security-Policy blocks the connection, the message says so; the server is not blamed."""
     page = await open_page(line_may_break=True)
     policy = '<meta http-equiv="Content-Security-Policy" content="connect-src \'self\'">'
 
