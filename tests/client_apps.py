@@ -18,7 +18,7 @@ _BLOCK = re.compile(r"^```(?:ts|tsx|graphql)\n(.*?)^```$", re.MULTILINE | re.DOT
 
 
 def documented_files(app: str) -> dict[str, str]:
-    """Path within the app and text of each file that the page shows for ``app``."""
+    """The files that the page shows for ``app``: path within the app, and text."""
     files = {}
     for section in re.split(r"^## ", PAGE.read_text(), flags=re.MULTILINE):
         if APPS.get(section.partition("\n")[0], app) == app:
@@ -28,7 +28,7 @@ def documented_files(app: str) -> dict[str, str]:
 
 
 def copied_app(app: str, parent: Path) -> Path:
-    """A copy of the app in ``parent``, whose documented files come from the page alone."""
+    """A copy of the app in ``parent`` whose documented files come from the page alone."""
     source = installed(ROOT / "examples" / app)
     folder = parent / app
     shutil.copytree(source, folder, ignore=shutil.ignore_patterns("node_modules*", *documented_files(app)))

@@ -1,4 +1,4 @@
-"""Makes the process run out of file descriptors, the way a server does that too many clients are connected to."""
+"""Makes the process run out of file descriptors, like a server with too many clients."""
 
 import os
 import resource
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_descriptors() -> Iterator[None]:
-    """While the block runs, this process can open nothing more: ``EMFILE``. What is open stays open."""
+    """While the block runs, this process can open no file: ``EMFILE``. Open files stay open."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowest = os.open(os.devnull, os.O_RDONLY)  # the lowest number that is free
     os.close(lowest)

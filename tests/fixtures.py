@@ -51,7 +51,7 @@ async def bare_server(settings: Settings) -> AsyncIterator[Server]:
 
 async def _only_lasting_tasks_left(before: set[asyncio.Task[Any]]) -> None:
     known = before | {asyncio.current_task()}
-    # SQLAlchemy closes a connection whose statement was cancelled in a task of its own, which takes a moment.
+    # SQLAlchemy closes the connection of a cancelled statement in a separate task, which takes a moment.
     await until(lambda: all(task in known or _is_lasting(task) for task in asyncio.all_tasks()))
 
 
@@ -63,14 +63,14 @@ def _is_lasting(task: asyncio.Task[object]) -> bool:
 
 @pytest.fixture
 async def server(bare_server: Server, cliniko: Cliniko) -> Server:
-    """A server with one organization that is connected to the emulated Cliniko."""
+    """A server with an organization that is connected to the emulated Cliniko."""
     await bare_server.connect_organization(cliniko.base_url, EMULATED_API_KEY)
     return bare_server
 
 
 @pytest.fixture
 def states(monkeypatch: pytest.MonkeyPatch) -> list[ServerState]:
-    """What the servers of this test keep of their connections, in the order of their starts."""
+    """The server states of this test, in the order of their starts."""
     made: list[ServerState] = []
 
     class RecordedState(ServerState):

@@ -1,4 +1,4 @@
-"""A real issuer on loopback, which can be slow, silent or wrong, and a server that takes its tokens."""
+"""A real issuer on loopback, which can be slow, silent or wrong, and a server that accepts its tokens."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,11 +22,11 @@ THEIRS = "org_theirs"
 
 
 class IssuerServer:
-    """Serves an issuer while entered; ``stop`` and ``start`` cut it off in between, on the same port.
+    """Serves an issuer while entered; ``stop`` and ``start`` interrupt it, on the same port.
 
     Attributes:
-        answer: Sent in the place of the public keys, once set.
-        held: Holds the public keys back until it is set.
+        answer: Sent in place of the public keys, once set.
+        held: Delays the public keys until it is set.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ async def issuing() -> AsyncIterator[IssuerServer]:
 
 
 def jwt_settings(settings: Settings, issuer: Issuer, **more: Any) -> Settings:
-    """Settings of a server that takes the issuer's tokens."""
+    """Settings of a server that accepts the issuer's tokens."""
     values = {"auth": "jwt", "jwt_issuer": issuer.url, "allowed_hosts": ("127.0.0.1",), **more}
     return settings.model_copy(update=values)
 
@@ -93,5 +93,5 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def use_token(server: Server, token: str) -> None:
-    """Have the server's own client send the token with every request."""
+    """Make the server's default client send the token with every request."""
     server.http.headers.update(bearer(token))

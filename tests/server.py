@@ -28,7 +28,7 @@ class _StopServing(Exception):
 class Server:
     """The product, served as the command line serves it. Can be stopped and started again on the same port.
 
-    ``around`` puts an application of a test's own around it.
+    ``around`` wraps it in an application of the test.
     """
 
     def __init__(
@@ -118,29 +118,29 @@ class Server:
         return dict(answer.json())
 
     async def until_ended(self, sync_id: str) -> dict[str, Any]:
-        """The final status, followed over the stream."""
+        """The final status, read from the stream."""
         async with self.stream(sync_id) as events:
             everything = [event async for event in events]
         return dict(everything[-1].json)
 
     async def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        """The JSON answer to a GraphQL operation over HTTP."""
+        """The JSON response to a GraphQL operation over HTTP."""
         answer = await self.http.post("/graphql", json={"query": query, "variables": variables})
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
     async def break_database(self) -> None:
-        """Put files that are no database in the place of the database's own."""
+        """Replace the database's files by files that are no database."""
         database = self.runtime.database
         await database.close()
         for suffix in ("-wal", "-shm", ""):
-            # Not written into the old files: whoever still has one of those in memory would crash the process.
+            # Not written into the old files: a process that has them in memory would crash.
             garbage = database.path.with_name("garbage")
             garbage.write_bytes(b"this is no database " * 400)
             garbage.replace(database.path.with_name(database.path.name + suffix))
 
     async def without_watchers(self) -> None:
-        """Return once nobody watches anything, which is at once or never."""
+        """Return once there are no watchers, which happens at once or never."""
         await until(lambda: self.runtime.bus.watcher_count == 0)
 
     @asynccontextmanager
@@ -159,7 +159,7 @@ class Server:
 
 @dataclass
 class Event:
-    """One server-sent event."""
+    """A server-sent event."""
 
     name: str = ""
     id: str = ""
@@ -172,7 +172,7 @@ class Event:
 
 
 async def read_events(answer: httpx.Response) -> AsyncIterator[Event]:
-    """Events as a browser reads them: only those with data; comments join the next one."""
+    """Events as a browser reads them: only those with data; comments join the next event."""
     event = Event()
     async for line in answer.aiter_lines():
         if not line:
@@ -194,7 +194,7 @@ async def read_events(answer: httpx.Response) -> AsyncIterator[Event]:
 
 
 class Socket:
-    """A client of ``graphql-transport-ws`` that shows every frame."""
+    """A client of ``graphql-transport-ws`` that returns every frame."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -214,7 +214,7 @@ class Socket:
         await self.send({"id": operation, "type": "subscribe", "payload": {"query": query, "variables": variables}})
 
     async def results(self, operation: str = "1") -> list[dict[str, Any]]:
-        """The payloads of one operation until it completes; no other operation may be open."""
+        """The payloads of an operation until it completes; no other operation may be open."""
         payloads = []
         while (frame := await self.receive())["type"] == "next":
             assert frame["id"] == operation
@@ -223,7 +223,7 @@ class Socket:
         return payloads
 
     async def closed(self) -> tuple[int | None, str | None]:
-        """Code and reason with which the server closes."""
+        """Code and reason of the server's close."""
         async with asyncio.timeout(LIMIT_SECONDS):
             await self.connection.wait_closed()
         return self.connection.close_code, self.connection.close_reason

@@ -1,4 +1,4 @@
-"""What the tests of the sync share: following one to its end, and all that is stored for an organization."""
+"""Shared by the tests of the sync: following a sync to its end, and the stored rows of an organization."""
 
 import asyncio
 from collections.abc import Mapping
@@ -25,14 +25,14 @@ Rows = list[tuple[Any, ...]]
 
 
 async def start(runtime: Runtime, organization_id: str = ORGANIZATION) -> str:
-    """Start a sync and return its id; there must be none running."""
+    """Start a sync and return its id; no sync may be running."""
     started = await runtime.syncs.start(LOCAL_OPERATOR, organization_id)
     assert started.created
     return started.sync.sync_id
 
 
 async def follow(runtime: Runtime, sync_id: str) -> list[SyncSnapshot]:
-    """Every snapshot that a watcher sees, to the terminal one."""
+    """All snapshots that a watcher gets, to the terminal snapshot."""
     async with asyncio.timeout(LIMIT_SECONDS):
         return [snapshot async for snapshot in runtime.syncs.watch(LOCAL_OPERATOR, sync_id)]
 
@@ -45,8 +45,7 @@ async def run_sync(runtime: Runtime, organization_id: str = ORGANIZATION) -> Syn
 async def shown_rows(database: Database, organization_id: str = ORGANIZATION) -> Mapping[str, Rows]:
     """All rows that readers see of an organization, by table: its active patients and its mirrored lists.
 
-    Without the number of the generation and without the times of storing, so that two syncs of one clinic compare
-    equal.
+    Without the generation's number and the times of storing, so that two syncs of the same clinic compare equal.
     """
     async with database.reading() as connection:
         generation = (
@@ -66,7 +65,7 @@ async def shown_rows(database: Database, organization_id: str = ORGANIZATION) ->
 
 
 async def stored_rows(database: Database) -> Mapping[str, Rows]:
-    """Every row of every table that readers' answers about patients come from, as stored, to the last column."""
+    """All rows of the tables behind readers' queries about patients, with all columns."""
     async with database.reading() as connection:
         stored: dict[str, Rows] = {}
         for name in ("active_patients", "mirrors"):
@@ -85,7 +84,7 @@ async def stored_rows(database: Database) -> Mapping[str, Rows]:
 
 
 async def active_ids(database: Database, organization_id: str = ORGANIZATION) -> tuple[set[str], set[str]]:
-    """The ids of those active patients who have a recent visit and of those who have an upcoming one."""
+    """The ids of active patients with a recent visit, and of those with an upcoming visit."""
     rows = await _active_rows(database, organization_id)
     recent = {row.patient_id for row in rows if row.recent_appointments}
     upcoming = {row.patient_id for row in rows if row.upcoming_appointments}
@@ -93,7 +92,7 @@ async def active_ids(database: Database, organization_id: str = ORGANIZATION) ->
 
 
 async def all_active_ids(database: Database, organization_id: str = ORGANIZATION) -> set[str]:
-    """The ids of all active patients, those who only missed visits included."""
+    """The ids of all active patients, including patients with missed visits only."""
     return {row.patient_id for row in await _active_rows(database, organization_id)}
 
 

@@ -1,4 +1,4 @@
-"""Every task that lives as long as the process: it survives any error, is reported meanwhile, and is registered."""
+"""Every task that lives as long as the process survives any error, is reported meanwhile, and is registered."""
 
 import asyncio
 import errno
@@ -32,7 +32,7 @@ from tests.server import Server
 
 PACKAGE = str(Path(routiq_gql.__file__).parent)
 NOT_LASTING = {"readiness", "sync_"}
-"""Tasks that end with the question or the sync that they are for, by the beginning of their names."""
+"""Beginnings of the names of tasks that end with their request or sync."""
 ERRORS: list[Callable[[], Exception]] = [
     lambda: OSError(errno.EMFILE, "Too many open files"),
     lambda: PoolTimeout("QueuePool limit reached"),
@@ -42,7 +42,7 @@ ERRORS: list[Callable[[], Exception]] = [
 
 
 class Breaker:
-    """Makes attempts of one lasting task fail, the one under way included."""
+    """Makes attempts of a long-lived task fail, including the running attempt."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.broken: str | None = None
@@ -96,7 +96,7 @@ async def _until_ready_says(server: Server, status: int, text: str = "") -> None
 
 
 def _names_of_ours() -> set[str]:
-    """The asyncio tasks that code of ours runs in, and our threads."""
+    """The asyncio tasks of our code, and our threads."""
     tasks = {
         task.get_name()
         for task in asyncio.all_tasks()
@@ -120,7 +120,7 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_each_lasting_task_survives_any_error_and_is_reported_meanwhile(
     settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
-    """Whatever goes wrong in the background, the probe says what is not done, and all is well again by itself."""
+    """After any error in the background, the probe names the effect, and recovers by itself."""
     breaker = Breaker(monkeypatch)
     cliniko.gate.hold("patients")
     async with Server(settings) as server:
@@ -154,7 +154,7 @@ async def test_each_lasting_task_survives_any_error_and_is_reported_meanwhile(
 @pytest.mark.both_databases
 @pytest.mark.usefixtures("_short_waits")
 async def test_no_lasting_task_is_forgotten(settings: Settings, cliniko: Cliniko):
-    """A task that lives as long as the process is registered, or its failure would not be reported."""
+    """Each long-lived task is registered; otherwise its failure would not be reported."""
     before = _names_of_ours()
     cliniko.gate.hold("patients")
     async with Server(settings) as server:
@@ -164,7 +164,7 @@ async def test_no_lasting_task_is_forgotten(settings: Settings, cliniko: Cliniko
         server.runtime.audit.refused(Forbidden("no"), Action.READ, LOCAL_OPERATOR)
         known = {task.name for task in server.runtime.supervisor}
         found = _names_of_ours() - before - {"MainThread"}
-        found = {name for name in found if not name.startswith("Task-")}  # uvicorn's and the test's own
+        found = {name for name in found if not name.startswith("Task-")}  # those of uvicorn and the test
         assert found, "a server has lasting tasks"
         assert found <= known
         expected = {"sync engine", "signs of life", "audit log"}
@@ -180,7 +180,7 @@ async def test_no_lasting_task_is_forgotten(settings: Settings, cliniko: Cliniko
 @pytest.mark.sqlite_only
 @pytest.mark.usefixtures("_short_waits")
 async def test_a_process_that_ran_out_of_files_takes_over_afterwards(settings: Settings, cliniko: Cliniko):
-    """A shortage of descriptors ends nothing for good: the process that waited still runs syncs when its turn comes."""
+    """After a shortage of descriptors, a waiting process can still take over the syncs."""
     async with Server(settings) as holder, Server(settings) as waiting:
         assert not waiting.runtime.engine.runs_here
         with capture_logs() as logged, no_descriptors():
@@ -196,7 +196,7 @@ async def test_a_process_that_ran_out_of_files_takes_over_afterwards(settings: S
 
 @pytest.mark.usefixtures("_short_waits")
 async def test_public_keys_are_fetched_again_after_any_error(settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    """A fault in the background refuses no token that was good, is reported, and passes."""
+    """An error while fetching keys affects no valid token, is reported, and passes."""
     monkeypatch.setattr(jwks, "REFRESH_SECONDS", 0.0)
     monkeypatch.setattr(jwks, "UNKNOWN_KEY_SECONDS", 0.0)
     is_broken = False

@@ -1,7 +1,7 @@
-"""Odd input for every route, operation and transport, and raw connections that send it as it is.
+"""Odd input for every route, operation and transport, and raw connections that send it unchanged.
 
-What is sent is generated from the app's own routes and from its schema, so that a new route or field is covered as soon
-as it exists. JSON holds what ``json.dumps`` can't write, such as numbers of 5,000 digits.
+The input is generated from the app's routes and schema, so that new routes and fields are covered at once. JSON holds
+values that ``json.dumps`` can't write, such as numbers of 5,000 digits.
 """
 
 import json
@@ -25,7 +25,7 @@ from routiq_gql.settings import Settings
 
 LIMIT_SECONDS = 30
 ORGANIZATION = "org_1"
-"""The one that has syncs; the generated input names it as often as any other."""
+"""The organization with syncs; the generated input names it as often as any other."""
 
 DIGITS = "9" * 5_000
 LONG = "x" * 60_000
@@ -44,7 +44,7 @@ RAW_JSON = {
     "@twice@": '{"a":1,"a":2}',
     "@half open@": "[",
 }
-"""What stands in JSON in the place of these strings."""
+"""Replacements of these strings in the JSON text."""
 
 ODD_TEXTS = [
     "",
@@ -119,13 +119,13 @@ ODD_LITERALS = [
 
 
 def json_text(value: object) -> str:
-    """JSON, with what ``RAW_JSON`` puts in the place of its names."""
+    """JSON, with the values of ``RAW_JSON`` in place of their names."""
     return re.sub(r'"(@[a-z ]+@)"', lambda match: RAW_JSON.get(match[1], match[0]), json.dumps(value))
 
 
 @dataclass(frozen=True)
 class Place:
-    """A field with arguments, and how to get there: the names and arguments of the fields above it come first."""
+    """A field with arguments, and its path: the names and arguments of the fields above it come first."""
 
     operation: str
     path: tuple[tuple[str, dict[str, str]], ...]
@@ -136,7 +136,7 @@ class Place:
 
 
 def places(schema: GraphQLSchema | None = None) -> list[Place]:
-    """Every root field of the schema, and every other field that takes arguments, by the shortest way to it."""
+    """Every root field of the schema, and every other field with arguments, by its shortest path."""
     schema = schema or build_schema(schema_text())
     found: list[Place] = []
     for root in (schema.query_type, schema.mutation_type, schema.subscription_type):
@@ -164,7 +164,7 @@ PLACES = places()
 def each_odd_argument(known: dict[str, str], *kinds: str) -> Iterator[str]:
     """A request, as JSON, for odd values of every argument of these kinds of operations; other arguments are good.
 
-    Each argument is given each odd text. What is no text is refused by its type alone, and tried once for each type.
+    Each argument gets each odd text. Values of other types are refused by their type, so they are tried once per type.
     """
     tried: set[str] = set()
     for place in PLACES:
@@ -192,7 +192,7 @@ def _document(place: Place, known: dict[str, str], argument: str, value: str, de
 
 @st.composite
 def operations(draw: st.DrawFn, known: dict[str, str]) -> dict[str, Any]:
-    """A GraphQL request whose field, arguments and members are odd in one or more ways.
+    """A GraphQL request whose field, arguments and members are odd in some ways.
 
     Args:
         known: Good values of arguments by name, for those that are not odd.
@@ -411,7 +411,7 @@ def requests(draw: st.DrawFn, known: dict[str, str]) -> RawRequest:
 
 
 def each_odd_address() -> Iterator[RawRequest]:
-    """Every odd part at every place of every route's path and in every parameter, and every odd header."""
+    """Every odd part in each segment of every route's path and in every parameter, and every odd header."""
     targets = [re.sub(r"\{\w+\}", "{}", template) for template in TEMPLATES if "{" in template]
     targets += [f"{path}{name}={{}}" for path, names in PARAMETERS.items() for name in names]
     for target in targets:
@@ -426,14 +426,14 @@ def each_odd_address() -> Iterator[RawRequest]:
 
 
 def _is_honest(header: tuple[str, bytes]) -> bool:
-    """Not the announcement of a body that never comes, for which a server waits until a deadline."""
+    """Whether the request has no announced body that never arrives, for which a server would wait until a deadline."""
     name, value = header
     return not (name == "Content-Length" and value.isdigit() and len(value) < 20)
 
 
 @contextmanager
 def sent(url: str, request: RawRequest) -> Iterator[HTTPResponse]:
-    """The head of the answer to a raw request; its body can be read within the block."""
+    """The head of the response to a raw request; its body can be read within the block."""
     place = urlsplit(url)
     names = {name.lower() for name, _ in request.headers}
     lines = [f"{request.method} ".encode() + request.target + b" HTTP/1.1"]

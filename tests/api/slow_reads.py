@@ -1,4 +1,4 @@
-"""Slow reads and changes for tests: a statement that runs until it is interrupted, and holds for events."""
+"""Slow reads and changes for tests: a statement that runs until it is interrupted, and starts that wait for events."""
 
 import asyncio
 from typing import Any
@@ -14,18 +14,18 @@ ENDLESS = {
     "postgres": "SELECT pg_sleep(600)",
 }
 SLOW = "org_slow"
-"""The dashboard and the history of this organization never come; those of all others do."""
+"""Reads of this organization's dashboard and history never end; those of others do."""
 
 
 class SlowReads:
-    """Counts the reads that are under way, and those that were ended."""
+    """Counts running reads, and reads that were ended."""
 
     def __init__(self) -> None:
         self.running = self.ended = self.most = 0
 
 
 def make_slow(monkeypatch: pytest.MonkeyPatch, database_kind: str, database: Database) -> SlowReads:
-    """Let reads of ``SLOW`` run a statement that has no end."""
+    """Make reads of ``SLOW`` run an endless statement."""
     reads, history = SlowReads(), SyncService.history
 
     async def slow(self: SyncService, viewer: Any, organization_id: str, *arguments: Any, **options: Any) -> Any:
@@ -45,7 +45,7 @@ def make_slow(monkeypatch: pytest.MonkeyPatch, database_kind: str, database: Dat
 
 
 class HeldStarts:
-    """Starts of syncs that wait before they begin, and how many have come to their end."""
+    """Starts of syncs that wait before they begin, and the number of completed starts."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.go_on = asyncio.Event()

@@ -1,4 +1,4 @@
-"""An organization whose id is that of another one's sync: followers of each are shown their own and nothing else."""
+"""An organization whose id equals another organization's sync id: followers of each get only its updates."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.both_databases
 
 
 class Clinic:
-    """One of the two organizations: what it asks, with its own token if one is needed."""
+    """An organization and its requests, with a token if needed."""
 
     def __init__(self, server: Server, organization_id: str, token: str | None) -> None:
         self.server = server
@@ -77,7 +77,7 @@ async def _clinic(server: Server, cliniko: Cliniko, organization_id: str) -> Cli
 
 
 async def test_followers_are_shown_their_own_organization_only(ours: Clinic, cliniko: Cliniko):
-    """While ours waits in the middle, another organization, named like our sync, runs one to its end."""
+    """While our sync is paused, an organization with our sync's id runs a sync to its end."""
     cliniko.gate.hold("patients")
     sync_id = await ours.start()
     await cliniko.gate.reached()
@@ -124,7 +124,7 @@ async def test_followers_are_shown_their_own_organization_only(ours: Clinic, cli
 
 @pytest.mark.parametrize("ours", ["token"], indirect=True)
 async def test_the_name_of_a_sync_opens_nothing(ours: Clinic, cliniko: Cliniko):
-    """Who has the organization's name as its own reads neither the sync, nor its log, nor gets a token for it."""
+    """An organization with our sync's id reads neither the sync nor its log, and gets no token for it."""
     cliniko.gate.hold("patients")
     sync_id = await ours.start()
     await cliniko.gate.reached()

@@ -1,7 +1,7 @@
 """Odd input to a real server, on every route, operation and transport and on both databases.
 
-Each input is answered or refused in a form that a client can read. Nothing hangs, no fault is logged, and afterwards
-the server answers as before. What was found in this way stands in ``test_malformed_input.py``, case by case.
+Each input is accepted or refused in a form that a client can read. Nothing hangs, no error is logged, and afterwards
+the server responds as before. Findings become cases in ``test_malformed_input.py``.
 """
 
 import json
@@ -25,9 +25,9 @@ from tests.conftest import ENCRYPTION_KEYS
 from tests.postgres import Databases
 
 CLOSE_CODES = {1003, 1007, 4400, 4401, 4408, 4409, 4429}
-"""Those with which the server may answer odd frames; 1007 is for text that is not UTF-8."""
+"""Allowed closes after odd frames; 1007 is for text that is not UTF-8."""
 STATUSES = {200, 204, 400, 401, 403, 404, 405, 413, 415, 421, 422, 429}
-"""Those with which it may answer odd requests."""
+"""Allowed statuses after odd requests."""
 
 QUICK = settings(
     max_examples=100,
@@ -40,7 +40,7 @@ LONG = settings(QUICK, max_examples=5_000, derandomize=False, phases=tuple(Phase
 
 
 class Target:
-    """A running server, and a client for what needs no odd input.
+    """A running server, and a client for ordinary requests.
 
     Attributes:
         known: Good values of arguments by name.
@@ -53,7 +53,7 @@ class Target:
         self.http = httpx.Client(base_url=self.url, timeout=PATIENCE_SECONDS, verify=False)  # no TLS here
 
     def prepare(self) -> None:
-        """Have two syncs that have ended, which leave ids and a cursor."""
+        """Make two ended syncs, for ids and a cursor."""
         for _ in range(2):
             sync_id = self.http.post(f"/api/v1/sync/start/{ORGANIZATION}").json()["sync_id"]
             self.http.delete(f"/api/v1/sync/cancel/{sync_id}").raise_for_status()
@@ -63,7 +63,7 @@ class Target:
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[tuple[ExitStack, dict[str, Target]]]:
-    """One server per database, started when it is first needed."""
+    """A server per database, started when first needed."""
     with ExitStack() as stack:
         yield stack, {}
 
@@ -75,7 +75,7 @@ def server(
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> Iterator[Target]:
-    """A server with two syncs; after the test it still answers and has logged no fault."""
+    """A server with two syncs; after the test it still responds and has logged no error."""
     stack, running = servers
     if database_kind not in running:
         settings = {"ROUTIQ_STARTS_PER_MINUTE": "1000"}
@@ -100,7 +100,7 @@ def server(
 
 
 def test_every_field_with_arguments_is_tried():
-    """The places at which odd values are put come from the schema, nested fields included."""
+    """The fields with odd values come from the schema, nested fields included."""
     names = {str(place) for place in malformed_input.PLACES}
     assert {"query syncStatus", "query syncStatus.log", "mutation connectCliniko", "subscription syncLog"} <= names
     assert "/api/v1/sync/stream/{sync_id}" in malformed_input.TEMPLATES
@@ -153,7 +153,7 @@ def _socket(server: Target) -> ClientConnection:
 
 
 def _check_operations(server: Target, requests: Iterator[str]) -> None:
-    """Each as an operation of its own on a websocket, which is opened again where it was closed."""
+    """Each as a separate operation on a websocket, which is reopened after a close."""
     numbered = enumerate(requests)
     waiting = next(numbered, None)
     while waiting is not None:
@@ -186,7 +186,7 @@ def _check_frames(server: Target, frames: list[str | bytes | tuple[bytes, ...]],
                 if isinstance(frame, tuple):
                     socket.send(iter(frame), text=True)
                     if b"".join(frame).decode("utf-8", "replace").encode() != b"".join(frame):
-                        break  # the server closes at once, and what comes after it may hide its close frame
+                        break  # the server closes at once, and further frames may hide its close frame
                 else:
                     socket.send(frame)
             socket.send(json.dumps({"type": "ping", "payload": {"last": True}}))
@@ -202,7 +202,7 @@ def _check_frames(server: Target, frames: list[str | bytes | tuple[bytes, ...]],
 
 @pytest.mark.both_databases
 def test_every_argument_takes_any_value(server: Target):
-    """Each argument of each query and mutation, given each odd value, is answered with data or a client's error."""
+    """Each argument of each query and mutation, with each odd value, gets data or a client's error."""
     for body in malformed_input.each_odd_argument(server.known, "query", "mutation"):
         answer = server.http.post("/graphql", content=body, headers={"Content-Type": "application/json"})
         assert answer.status_code in {200, 400}, body[:500]
@@ -211,13 +211,13 @@ def test_every_argument_takes_any_value(server: Target):
 
 @pytest.mark.both_databases
 def test_every_subscription_takes_any_value(server: Target):
-    """The same for subscriptions on a websocket, which stays open unless the frame is no JSON that can be read."""
+    """Subscriptions on a websocket behave the same; it stays open unless the frame is no valid JSON."""
     _check_operations(server, malformed_input.each_odd_argument(server.known, "subscription"))
 
 
 @pytest.mark.both_databases
 def test_every_address_takes_any_part(server: Target):
-    """Each route with each odd part in its path, its parameters and its headers has an answer that can be read."""
+    """Each route with each odd part in its path, parameters and headers gets a readable response."""
     for request in malformed_input.each_odd_address():
         _check_request(server, request)
 
@@ -226,7 +226,7 @@ def test_every_address_takes_any_part(server: Target):
 @QUICK
 @given(data=st.data())
 def test_any_request_is_answered(server: Target, data: st.DataObject):
-    """Any address, header and body gets an answer with a status that says whose fault it is: never the server's."""
+    """Any address, header and body gets a response without a server error."""
     _check_request(server, data.draw(malformed_input.requests(server.known)))
 
 
@@ -234,7 +234,7 @@ def test_any_request_is_answered(server: Target, data: st.DataObject):
 @QUICK
 @given(data=st.data(), greets=st.sampled_from([True, True, True, False]))
 def test_any_frames_are_answered_or_end_the_socket(server: Target, data: st.DataObject, greets: bool):
-    """After any frames a ping is answered, or the socket is closed with one of the protocol's codes."""
+    """After any frames a ping gets a pong, or the socket is closed with a code of the protocol."""
     _check_frames(server, data.draw(st.lists(malformed_input.frames(server.known), max_size=5)), greets=greets)
 
 
@@ -243,7 +243,7 @@ def test_any_frames_are_answered_or_end_the_socket(server: Target, data: st.Data
 @LONG
 @given(data=st.data())
 def test_many_requests_are_answered(server: Target, data: st.DataObject):
-    """The same as above, for minutes and with other input each time."""
+    """The same for minutes, with other input each time."""
     _check_request(server, data.draw(malformed_input.requests(server.known)))
 
 
@@ -252,5 +252,5 @@ def test_many_requests_are_answered(server: Target, data: st.DataObject):
 @LONG
 @given(data=st.data(), greets=st.sampled_from([True, True, True, False]))
 def test_many_frames_are_answered_or_end_the_socket(server: Target, data: st.DataObject, greets: bool):
-    """The same as above, for minutes and with other input each time."""
+    """The same for minutes, with other input each time."""
     _check_frames(server, data.draw(st.lists(malformed_input.frames(server.known), max_size=5)), greets=greets)

@@ -1,4 +1,4 @@
-"""One scenario through both doors: GraphQL and REST tell the same about the same syncs."""
+"""The same scenario in GraphQL and REST, with the same results."""
 
 import re
 from typing import Any
@@ -14,7 +14,7 @@ LOWERED = {"status", "step", "mode"}
 
 
 def _as_rest(value: Any, key: str = "") -> Any:
-    """What GraphQL says, in the words of REST: snake_case keys, lower-case states, cancelled as failed."""
+    """A GraphQL result in REST's form: snake_case keys, lower-case states, cancelled as failed."""
     if isinstance(value, dict):
         named = {re.sub(r"([A-Z])", lambda found: f"_{found[1].lower()}", name): inner for name, inner in value.items()}
         return {name: _as_rest(inner, name) for name, inner in named.items() if name != "id"}
@@ -26,7 +26,7 @@ def _as_rest(value: Any, key: str = "") -> Any:
 
 
 async def test_both_doors_tell_the_same(server: Server, cliniko: Cliniko):
-    """A sync is started, watched, completed, another one is cancelled: every figure is the same at both doors."""
+    """A sync is started, watched and completed, another is cancelled: all figures are equal in GraphQL and REST."""
     cliniko.emulator.clinic = demo_clinic(utc_now())
     cliniko.gate.hold("appointment_types")
     started = (await server.ask(START, id=ORGANIZATION))["data"]["startSync"]

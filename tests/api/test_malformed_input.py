@@ -1,6 +1,6 @@
-"""What odd input is answered, case by case and on both databases: a client's error with a sentence, never a fault.
+"""Odd input, case by case and on both databases, gets a client's error with a sentence.
 
-``test_fuzzing.py`` searches for more of it; what it finds becomes a case here.
+``test_fuzzing.py`` searches for more; its findings become cases here.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ def _errors(answer: httpx.Response) -> list[dict[str, Any]]:
 
 @pytest.fixture
 async def quiet_server(bare_server: Server) -> Any:
-    """A server that logs no fault during the test."""
+    """A server that logs no error during the test."""
     with capture_logs() as logs:
         yield bare_server
     assert [line for line in logs if line["log_level"] in {"error", "critical"}] == []
@@ -63,7 +63,7 @@ async def quiet_server(bare_server: Server) -> Any:
 
 @pytest.mark.both_databases
 async def test_an_id_of_a_wrong_form_is_unknown(quiet_server: Server, monkeypatch: pytest.MonkeyPatch):
-    """It is answered exactly like one that does not exist, on every route and transport, and is not looked up."""
+    """A malformed id gets the same response as an unknown id, on every route and transport, without a query."""
     server = quiet_server
     documents = (STATUS, CANCEL, PROGRESS, LOG)
     expected_rest = (await server.http.get(f"/api/v1/sync/status/{UNKNOWN}")).content
@@ -108,7 +108,7 @@ ODD_CURSORS = [
 
 @pytest.mark.both_databases
 async def test_a_cursor_of_a_wrong_form_is_bad_input(quiet_server: Server):
-    """Whatever the cursor holds, the answer says where to get a good one."""
+    """The error for any malformed cursor says where to get a valid one."""
     for cursor in ODD_CURSORS:
         rest = await quiet_server.http.get(f"/api/v1/sync/history/org_1?after={quoted(cursor)}")
         assert (rest.status_code, rest.json()["code"]) == (422, "BAD_USER_INPUT"), cursor[:80]
@@ -136,7 +136,7 @@ UNREADABLE = [
 
 
 async def test_json_that_cant_be_read_is_a_bad_request(quiet_server: Server):
-    """A body is 400 and a websocket frame 4400; both say what is wrong and repeat nothing of it."""
+    """A malformed body gets 400 and a websocket frame 4400; both name the error and repeat no input."""
     for json_text, reason in UNREADABLE:
         answer = await _posted(quiet_server, json_text)
         (error,) = _errors(answer)
@@ -154,7 +154,7 @@ async def test_json_that_cant_be_read_is_a_bad_request(quiet_server: Server):
 
 
 async def test_a_parameter_that_is_not_json_is_named(quiet_server: Server):
-    """The answer to a GET request names the parameter that can't be read."""
+    """The response to a GET request names the unreadable parameter."""
     for name in ("variables", "extensions"):
         for value in ("{", DIGITS, "NaN", "[" * 5_000, "\ufeff{}", "x"):
             answer = await quiet_server.http.get("/graphql", params={"query": QUERY, name: value})
@@ -164,7 +164,7 @@ async def test_a_parameter_that_is_not_json_is_named(quiet_server: Server):
 
 
 async def test_a_byte_order_mark_does_no_harm(bare_server: Server):
-    """Some editors put one in front of a file, and the request in it is good."""
+    """A byte order mark, which some editors add, does no harm."""
     answer = await _posted(bare_server, b"\xef\xbb\xbf" + json.dumps({"query": QUERY}).encode())
     assert answer.json() == {"data": {"__typename": "Query"}}
 
@@ -180,7 +180,7 @@ TOO_LONG_NUMBERS = [
 
 
 async def test_a_number_too_long_in_a_document_is_the_operations_error(quiet_server: Server):
-    """The answer names its line; on a websocket only the operation ends."""
+    """The response names its line; on a websocket only the operation ends."""
     for document in TOO_LONG_NUMBERS:
         expected = "The document has a number of more than 300 digits (line 1)."
         accept = "text/event-stream" if document.startswith("subscription") else "application/json"
@@ -196,7 +196,7 @@ async def test_a_number_too_long_in_a_document_is_the_operations_error(quiet_ser
 
 
 async def test_digits_in_a_text_are_no_number(bare_server: Server):
-    """A long id of digits in quotes is just an unknown one."""
+    """A long id of digits in quotes is an unknown id."""
     answer = await bare_server.ask(f'{{ syncStatus(syncId: "{DIGITS}") {{ id }} }}')
     assert answer["errors"][0]["extensions"]["code"] == "SYNC_NOT_FOUND"
 
@@ -215,7 +215,7 @@ HALF_CHARACTERS = [
 
 
 async def test_half_a_character_is_a_clients_error(quiet_server: Server):
-    """Text that JavaScript cut in the middle of an emoji; the answer can be decoded by every client."""
+    """Text that JavaScript cut in the middle of an emoji is a client's error in a decodable response."""
     for request_ in HALF_CHARACTERS:
         for accept in ("application/json", "application/graphql-response+json", "text/event-stream"):
             answer = await _posted(quiet_server, json.dumps(request_), Accept=accept)
@@ -233,7 +233,7 @@ async def test_half_a_character_is_a_clients_error(quiet_server: Server):
 
 
 async def test_a_message_repeats_little_of_what_was_sent(quiet_server: Server):
-    """An error about a long value is a short answer, over HTTP and on a websocket."""
+    """An error about a long value is short, over HTTP and on a websocket."""
     requests: list[dict[str, Any]] = [
         {"query": f'{{ history(organizationId: "org_1", limit: "{LONG}") {{ totalSyncs }} }}'},
         {"query": f"query A {QUERY} query B {QUERY}", "operationName": "x" * 200_000},
@@ -281,7 +281,7 @@ WRONG_MEMBERS: list[tuple[Any, str]] = [
 
 
 async def test_4400_names_the_member_that_is_wrong(quiet_server: Server):
-    """The developer of a client reads in the close frame what to correct, before and after the greeting."""
+    """The close frame names the wrong member, before and after connection_init."""
     for message, problem in WRONG_MEMBERS:
         for init in (True, False):
             async with open_socket(quiet_server, init=init) as socket:
@@ -290,7 +290,7 @@ async def test_4400_names_the_member_that_is_wrong(quiet_server: Server):
 
 
 async def test_a_ping_may_hold_anything_that_is_json(quiet_server: Server):
-    """The pong brings it back as it was."""
+    """The pong has the ping's payload unchanged."""
     payload = {
         "half": "\ud800",
         "nul": "\x00",
@@ -305,7 +305,7 @@ async def test_a_ping_may_hold_anything_that_is_json(quiet_server: Server):
 
 @pytest.mark.parametrize("greets", [True, False])
 async def test_text_that_is_not_utf8_ends_the_socket_with_1007(quiet_server: Server, greets: bool):
-    """Also in the middle of a message, and while an answer was just about to be sent; nothing of it is a fault."""
+    """Invalid UTF-8 closes the socket, even within a message or before a send, and is not logged as an error."""
     pieces = [b'{"type":"ping","payload":{"a":"', b"\xed\xa0\x80", b'"}}']
     async with open_socket(quiet_server, init=False) as socket:
         if greets:
@@ -333,7 +333,7 @@ ODD_HEADERS = [
 
 
 async def test_odd_media_types_do_no_harm(quiet_server: Server):
-    """Parameters that nothing here needs are not looked at."""
+    """Unused parameters of a media type are ignored."""
     for headers in ODD_HEADERS:
         answer = await _posted(quiet_server, json.dumps({"query": QUERY}), **headers)
         assert "__typename" in answer.text
@@ -344,7 +344,7 @@ NOT_JSON = ["", ";", "=", "a*=b''c", "application", "text/plain; x=application/j
 
 
 async def test_a_body_that_is_not_announced_as_json_is_415(quiet_server: Server):
-    """The answer says how to announce it."""
+    """The response names the required media type."""
     for media_type in NOT_JSON:
         answer = await _posted(quiet_server, json.dumps({"query": QUERY}), **{"Content-Type": media_type})
         assert answer.status_code == 415
@@ -355,7 +355,7 @@ ODD_TOKEN_HEADERS = ["[" * 5_000, f'{{"alg": "HS256", "kid": {DIGITS}}}', '{"alg
 
 
 async def test_an_odd_stream_token_is_not_accepted(quiet_server: Server):
-    """Whatever its header holds, it is a token that is not good."""
+    """A stream token with any odd header is an invalid token."""
     for header in ODD_TOKEN_HEADERS:
         token = base64.urlsafe_b64encode(header.encode()).decode().rstrip("=") + ".e30.e30"
         answer = await quiet_server.http.get(f"/api/v1/sync/stream/{UNKNOWN}", params={"token": token})

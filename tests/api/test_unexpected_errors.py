@@ -1,4 +1,4 @@
-"""The edges of the app: faults nobody caught, the page, and what starting and stopping leaves."""
+"""The edges of the app: unhandled errors, the page, and tasks left by starting and stopping."""
 
 import base64
 import hashlib
@@ -31,7 +31,7 @@ async def _break(_request: Request) -> None:
 
 
 def _faults(logs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The log lines that are not merely about a request or socket that has ended."""
+    """The log lines other than the endings of requests and sockets."""
     return [line for line in logs if line["event"] not in {"request_ended", "socket_ended"}]
 
 
@@ -57,7 +57,7 @@ async def broken_server(settings: Settings) -> AsyncIterator[Server]:
 
 
 async def test_a_fault_is_told_by_reference_and_logged_once(broken_server: Server):
-    """The client gets a reference and never the exception's text; the log has one line under that reference."""
+    """The client gets a reference and never the exception's text; the log has a single line with that reference."""
     with capture_logs() as logs:
         answer = await broken_server.http.get("/break?token=private")
     assert answer.status_code == 500
@@ -71,7 +71,7 @@ async def test_a_fault_is_told_by_reference_and_logged_once(broken_server: Serve
 
 
 async def test_a_fault_on_a_socket_closes_it(broken_server: Server):
-    """The socket closes with 1011 and the fault is logged once."""
+    """The socket closes with 1011 and the error is logged once."""
     with capture_logs() as logs:
         async with connect(broken_server.socket_url.replace("/graphql", "/socket")) as connection:
             assert (await Socket(connection).closed())[0] == 1011
@@ -82,7 +82,7 @@ async def test_a_fault_on_a_socket_closes_it(broken_server: Server):
 async def test_faults_in_graphql_are_masked(
     bare_server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    """A query and a subscription that break show a reference and the sync's id; each is logged once."""
+    """A failing query and a failing subscription show a reference and the sync's id; each is logged once."""
 
     async def broken_status(*_: object) -> None:
         raise RuntimeError(SECRET)
@@ -105,7 +105,7 @@ async def test_faults_in_graphql_are_masked(
 
 
 async def test_a_fault_in_the_middle_of_a_subscription_is_masked(bare_server: Server, monkeypatch: pytest.MonkeyPatch):
-    """What breaks later is the last result, masked like any other, and then it completes."""
+    """A later error is the last result, masked like any other, and then the subscription completes."""
     sync_id = await bare_server.start_sync("org_1")
     await bare_server.until_ended(sync_id)
     snapshot = await bare_server.runtime.syncs.status(LOCAL_OPERATOR, sync_id)
@@ -139,7 +139,7 @@ async def test_the_page_is_served_with_its_organization(broken_server: Server):
 
 
 async def test_the_page_may_load_nothing_from_elsewhere(bare_server: Server):
-    """Its policy allows its own style and script, by their digests, and requests to this server."""
+    """Its policy allows only its inline style and script, by their digests, and requests to this server."""
     answer = await bare_server.http.get("/")
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
@@ -149,7 +149,7 @@ async def test_the_page_may_load_nothing_from_elsewhere(bare_server: Server):
         assert f"{element}-src 'sha256-{digest}'" in policy
     assert "unsafe" not in policy
     assert "innerHTML" not in answer.text
-    namespace = "http://www.w3.org/2000/svg"  # a name, which nobody loads
+    namespace = "http://www.w3.org/2000/svg"  # a name, which is never loaded
     text = answer.text.replace("http://localhost:8000", "").replace(namespace, "")
     addresses = set(re.findall(r"https?://[^'\"\s]+", text))
     assert {address.rstrip(".") for address in addresses} == set()

@@ -1,4 +1,4 @@
-"""The page by keyboard, with a screen reader's eyes (axe-core), narrow, and with little motion."""
+"""The page by keyboard, with a screen reader (axe-core), narrow, and with little motion."""
 
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
@@ -24,7 +24,7 @@ async def _scrolls_sideways(page: Page) -> bool:
 
 
 async def test_axe_finds_nothing_serious(serve: Serve, open_page: OpenPage):
-    """Not connected, running, waiting, cancelled, failed, with history: light and wide, dark and narrow."""
+    """axe-core finds no serious problem in any state of the page, in light and wide as in dark and narrow."""
     served = await serve(is_connected=False)
     page = await open_page(served.url, reduced_motion="reduce")
 
@@ -58,7 +58,7 @@ async def test_axe_finds_nothing_serious(serve: Serve, open_page: OpenPage):
 
 
 async def test_the_page_works_by_keyboard_alone(served: Served, open_page: OpenPage):
-    """Tab reaches every control in the order of the page, with a visible ring; Enter and Space do what a click does."""
+    """Tab reaches every control in the order of the page, with a visible ring; Enter and Space work like a click."""
     page = await open_page(served.url)
     await expect_status(page, "Idle")
     names = []
@@ -83,7 +83,7 @@ async def test_the_page_works_by_keyboard_alone(served: Served, open_page: OpenP
 
 
 async def test_a_screen_reader_is_told_what_changes(served: Served, open_page: OpenPage):
-    """The bar says its percentage and step; steps and the end are announced; the log is not read out by itself."""
+    """The bar announces its percentage and step; steps and the end are announced; the log is not read out by itself."""
     page = await open_page(served.url)
     await expect_status(page, "Idle")
     announcer = page.locator("#announcer")
@@ -98,7 +98,7 @@ async def test_a_screen_reader_is_told_what_changes(served: Served, open_page: O
 
 
 async def test_reduced_motion_is_respected(served: Served, open_page: OpenPage):
-    """Who asks the system for less motion sees no sheen and no sliding bar; everyone else does."""
+    """With the system's reduced motion there are no animations; otherwise there are."""
     seen = {}
     for wish in ("no-preference", "reduce"):
         page = await open_page(served.url, reduced_motion=wish)
@@ -117,7 +117,7 @@ async def test_reduced_motion_is_respected(served: Served, open_page: OpenPage):
 
 
 async def test_forms_explain_themselves(served: Served, open_page: OpenPage):
-    """Every field has a label, and an organization's id of the wrong form is refused where it is typed."""
+    """Every field has a label, and a malformed organization id is refused beside its field."""
     page = await open_page(served.url)
     await page.get_by_role("button", name="Organization…").click()
     field = page.get_by_role("textbox", name="Organization")

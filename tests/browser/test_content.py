@@ -1,4 +1,4 @@
-"""What the page says beside the progress: failures, waits, connections, history, the log; and hostile texts."""
+"""The page's display besides the progress: failures, waits, connections, history, the log; and hostile texts."""
 
 import asyncio
 import re
@@ -22,7 +22,7 @@ async def _start(page: Page) -> None:
 
 
 async def _record_texts(page: Page, element_id: str) -> Callable[[], Awaitable[list[str]]]:
-    """Note every text that an element has from now on, however shortly; call the result to read them."""
+    """Record every text of an element from now on, however brief; call the result to read them."""
     await page.evaluate(
         """(id) => {
             window.recorded = [];
@@ -35,7 +35,7 @@ async def _record_texts(page: Page, element_id: str) -> Callable[[], Awaitable[l
 
 
 async def test_a_failure_says_what_to_do(served: Served, open_page: OpenPage):
-    """A refused key fails the sync at its step, with a sentence and a way out, and asks for a new key."""
+    """A refused key fails the sync at its step, with a sentence and advice, and the page asks for a new key."""
     served.emulator.faults.add(Fault(FaultKind.STATUS_401, times=None))
     page = await open_page(served.url)
     await _start(page)
@@ -57,7 +57,7 @@ async def test_a_failure_says_what_to_do(served: Served, open_page: OpenPage):
 
 
 async def test_a_wait_for_the_rate_limit_counts_down(served: Served, open_page: OpenPage):
-    """While Cliniko's rate limit is waited for, the page shows the seconds left, each one, and then goes on."""
+    """During a wait for Cliniko's rate limit the page counts the seconds down, and then continues."""
     served.emulator.faults.add(Fault(FaultKind.RATE_LIMIT, resource="patients", seconds=6, only_above_per_page=1))
     page = await open_page(served.url)
     texts = await _record_texts(page, "step-text")
@@ -74,7 +74,7 @@ async def test_a_wait_for_the_rate_limit_counts_down(served: Served, open_page: 
 
 
 async def test_an_organization_without_connection_is_connected(serve: Serve, open_page: OpenPage):
-    """It can't start; a wrong key is refused with a sentence; the right one connects; no key stays on the page."""
+    """Start is disabled; a wrong key is refused with a sentence; the right key connects; no key stays on the page."""
     served = await serve(is_connected=False)
     page = await open_page(served.url)
     await expect(page.locator("#step-text")).to_have_text("Not connected to Cliniko yet.")
@@ -99,7 +99,7 @@ async def test_an_organization_without_connection_is_connected(serve: Serve, ope
 
 
 async def test_history_lists_past_syncs_with_a_chart(serve: Serve, open_page: OpenPage):
-    """Each past sync is a row with outcome, duration and counts, and a bar; the totals stand above; more on request."""
+    """Each past sync is a row with outcome, duration and counts, and a bar; totals are above, more rows on request."""
     served = await serve(is_connected=False)
     for _ in range(21):  # which fail at once
         await served.server.until_ended(await served.server.start_sync())
@@ -123,7 +123,7 @@ async def test_history_lists_past_syncs_with_a_chart(serve: Serve, open_page: Op
 
 
 async def test_the_log_is_filtered_and_cleared(served: Served, open_page: OpenPage):
-    """Levels are switched off and on; a cleared log stays empty until something new is logged."""
+    """Levels can be switched off and on; a cleared log stays empty until the next line."""
     page = await open_page(served.url)
     await _start(page)
     await expect_status(page, "Completed")
@@ -151,7 +151,7 @@ async def test_the_log_is_filtered_and_cleared(served: Served, open_page: OpenPa
 
 
 async def test_time_so_far_grows_and_an_end_is_dated(served: Served, open_page: OpenPage):
-    """While it runs the page counts the seconds; afterwards it says how long it took and when it ended."""
+    """During a sync the page counts the seconds; afterwards it shows the duration and the end."""
     page = await open_page(served.url)
     await until_at_gate(served, "patients", page, "Fetching patients")
     texts = await _record_texts(page, "time-so-far")
@@ -169,7 +169,7 @@ async def test_time_so_far_grows_and_an_end_is_dated(served: Served, open_page: 
 
 
 async def test_hostile_texts_are_shown_as_text(serve: Serve, open_page: OpenPage):
-    """A clinic's name, an organization and an address that are markup appear as they are written, and do nothing."""
+    """Markup in a clinic's name, an organization or an address is shown as text and has no effect."""
     clinic = awkward_clinic(utc_now())
     clinic.name = HOSTILE
     served = await serve(clinic=clinic)
@@ -186,13 +186,13 @@ async def test_hostile_texts_are_shown_as_text(serve: Serve, open_page: OpenPage
 
 
 async def test_a_hostile_server_can_write_no_markup(served: Served, open_page: OpenPage):
-    """Whatever strings a server puts into its answers, the page's elements stay its own."""
+    """No string in a server's responses can add elements to the page."""
     page = await open_page(line_may_break=True)
 
     async def answer_with_markup(route: Route) -> None:
         answer = await route.fetch()
         text = await answer.text()
-        # Every text of the answer becomes hostile, except times and words that programs read.
+        # Every text of the response becomes hostile, except times and words that programs read.
         hostile = re.sub(
             r'"(currentStep|message|whatToDo|account)":\s*"[^"]*"',
             lambda found: f'"{found[1]}": "<img src=x onerror=window.wasHacked=1>"',

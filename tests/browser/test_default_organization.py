@@ -1,4 +1,4 @@
-"""Whose dashboard opens without an organization in the address: the only connected one, or the token's own."""
+"""The organization that opens without an id in the address: the only connected one, or the token's."""
 
 import pytest
 from playwright.async_api import expect
@@ -15,7 +15,7 @@ pytestmark = IN_SESSION_LOOP
 
 
 async def test_the_only_connected_organization_is_shown(serve: Serve, open_page: OpenPage):
-    """The only clinic of a server is opened at once. Several are suggested."""
+    """The only clinic of a server opens at once. Several are suggested."""
     served = await serve(default_organization=None, is_connected=False)
     page = await open_page(served.url)
     field = page.get_by_label("Organization", exact=True)
@@ -45,7 +45,7 @@ async def test_the_only_connected_organization_is_shown(serve: Serve, open_page:
 async def test_with_authentication_only_the_token_names_the_organization(
     settings: Settings, open_page: OpenPage, is_known: bool
 ):
-    """The page itself names no organization to strangers; a token that names its own one opens that."""
+    """The page names no organization to strangers; a token opens its organization."""
     async with issuing() as server:
         guarded = jwt_settings(settings, server.issuer)
         async with serving(guarded, default_organization=None, is_connected=False) as served:

@@ -1,4 +1,4 @@
-"""Trouble on purpose: the buttons of the demo's page, and what the sync then says and comes to."""
+"""The buttons of the demo's page that cause trouble, and the behaviour of the sync then."""
 
 import asyncio
 import re
@@ -19,7 +19,7 @@ pytestmark = IN_SESSION_LOOP
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    """A demo whose first sync is over."""
+    """A demo whose first sync has ended."""
     with Program("demo", "--port", "0", "--seconds", "2", folder=tmp_path_factory.mktemp("demo")) as program:
         url = await asyncio.to_thread(program.url)
         await asyncio.to_thread(program.wait_for, "Ctrl-C ends it")
@@ -39,7 +39,7 @@ async def _make(page: Page, title: str) -> None:
     ],
 )
 async def test_a_trouble_is_told_and_the_sync_ends_right(demo: str, open_page: OpenPage, title: str, told: str):
-    """The button starts a sync, the log says what happens, and the figures at the end are the clinic's."""
+    """The button starts a sync, the log reports the trouble, and the figures at the end are the clinic's."""
     page = await open_page(demo)
     await expect_status(page, "Completed")
     before = await page.locator("#past tr").first.get_attribute("data-sync-id")
@@ -51,7 +51,7 @@ async def test_a_trouble_is_told_and_the_sync_ends_right(demo: str, open_page: O
 
 
 async def test_a_slow_source_takes_longer_and_ends_right(demo: str, open_page: OpenPage):
-    """With late answers the sync shows that it lives, and nothing is lost."""
+    """With slow responses the sync still shows progress, and nothing is lost."""
     page = await open_page(demo)
     await _make(page, "Slow source")
     await expect(page.locator("#time-so-far")).to_have_text(re.compile(r"Running for \d+ s"))
@@ -61,7 +61,7 @@ async def test_a_slow_source_takes_longer_and_ends_right(demo: str, open_page: O
 
 
 async def test_moving_rows_change_the_list_and_not_the_active(demo: str, open_page: OpenPage):
-    """Patients come and go while they are read: more are found in the end, and the same ones are active."""
+    """Patients are added and removed during the read: more are found in the end, and the same ones are active."""
     page = await open_page(demo)
     await _make(page, "Rows that move")
     await expect(page.locator("#track.running")).to_be_visible()
@@ -71,7 +71,7 @@ async def test_moving_rows_change_the_list_and_not_the_active(demo: str, open_pa
 
 
 async def test_an_organization_without_connection_is_told_why_no_trouble_can_be_made(demo: str, open_page: OpenPage):
-    """The buttons that need a sync can't be used and the reason stands above them; the other one works by keyboard."""
+    """The buttons that need a sync are disabled with a reason above them; the other button works by keyboard."""
     page = await open_page(f"{demo}/?organization=org_unconnected")
     await expect(page.locator("#trouble-why")).to_contain_text("This organization is not connected")
     buttons = page.locator("#trouble-kinds button")
@@ -89,7 +89,7 @@ async def test_an_organization_without_connection_is_told_why_no_trouble_can_be_
 
 
 async def test_a_refused_key_fails_and_the_shown_key_connects_again(demo: str, open_page: OpenPage):
-    """The sync fails with what to do; the key that the panel shows connects again, and the next sync works."""
+    """The sync fails with advice; the key shown in the panel connects again, and the next sync works."""
     page = await open_page(demo)
     await _make(page, "Key refused")
     await expect_status(page, "Failed")
@@ -104,7 +104,7 @@ async def test_a_refused_key_fails_and_the_shown_key_connects_again(demo: str, o
 
 
 async def test_a_rate_limit_counts_down_and_can_be_cancelled(demo: str, open_page: OpenPage):
-    """The page counts down, and the sync can be ended. The last one here, as the wait stays with the key."""
+    """The page counts down, and the sync can be cancelled. The last test here, as the key stays limited."""
     page = await open_page(demo)
     await _make(page, "Rate limit")
     await expect(page.locator("#waiting")).to_be_visible()
@@ -114,7 +114,7 @@ async def test_a_rate_limit_counts_down_and_can_be_cancelled(demo: str, open_pag
 
 
 async def test_only_a_demo_has_the_panel(served: Served, open_page: OpenPage):
-    """A server that is no demo shows no such panel and has no such route."""
+    """A server that is no demo has neither the panel nor the route."""
     page = await open_page(served.url)
     await expect_status(page, "Idle")
     await expect(page.locator("#trouble")).to_be_hidden()
@@ -122,7 +122,7 @@ async def test_only_a_demo_has_the_panel(served: Served, open_page: OpenPage):
 
 
 async def test_nonsense_is_refused_and_pages_elsewhere_too(demo: str):
-    """Wrong bodies are answered with a sentence, and pages of other origins may not make trouble."""
+    """Malformed bodies get a sentence, and pages of other origins can't cause trouble."""
     async with httpx.AsyncClient(base_url=demo) as client:
         for body in (b"", b"[", b"[]", b"3", b'{"kind": 3}', b'{"kind": "earthquake"}', b"[" * 100_000):
             answer = await client.post(TROUBLE_PATH, content=body)

@@ -1,4 +1,4 @@
-"""Pages that the server did not send: a file, a page on another origin as documented, and who they say they are."""
+"""Pages that don't come from the server: a file, a documented page on another origin, and their authentication."""
 
 import json
 import threading
@@ -26,7 +26,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def other_origin() -> Iterator[str]:
-    """A web server of someone else's, with the documented page on it."""
+    """A web server of another origin, with the documented page."""
     handler = partial(_Quiet, directory=str(Path(__file__).parent))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -42,7 +42,7 @@ def _documented(origin: str, served: Served, **parameters: str) -> str:
 
 
 async def test_the_documented_flow_works_from_an_allowed_origin(serve: Serve, other_origin: str, open_page: OpenPage):
-    """A page on another origin starts a sync and asks each second until it is completed."""
+    """A page on another origin starts a sync and polls each second until it is completed."""
     served = await serve(allowed_origins=(other_origin,))
     page = await open_page(_documented(other_origin, served))
     served.gate.hold("patients")
@@ -55,7 +55,7 @@ async def test_the_documented_flow_works_from_an_allowed_origin(serve: Serve, ot
 
 
 async def test_the_documented_habits_do_no_harm(serve: Serve, other_origin: str, open_page: OpenPage):
-    """Cancel, forget the id, start again at once; and an unknown id: what is shown is a word, never a number."""
+    """Cancelling, losing the id, restarting at once, and an unknown id: the page shows a word, never a number."""
     served = await serve(allowed_origins=(other_origin,))
     page = await open_page(_documented(other_origin, served, sync="sync_unknown"), line_may_break=True)
     await page.wait_for_function("window.shown.length > 0")
@@ -112,7 +112,7 @@ ASK = """async ([url, options]) => {
 
 
 async def test_a_page_of_an_allowed_origin_may_use_any_library(serve: Serve, other_origin: str, open_page: OpenPage):
-    """Headers for tracing, error reports and caches pass, and what is refused can be read by the page that asked."""
+    """Headers for tracing, error reports and caches are allowed, and the page can read refusals."""
     served = await serve(allowed_origins=(other_origin,))
     page = await open_page(f"{other_origin}/", line_may_break=True)
 
@@ -139,7 +139,7 @@ async def test_a_page_of_an_allowed_origin_may_use_any_library(serve: Serve, oth
 
 
 async def test_the_file_opened_by_double_click_works(serve: Serve, open_page: OpenPage):
-    """Opened from the file system, the page follows a server that takes such pages, as the demo does."""
+    """Opened from the file system, the page follows a server that accepts such pages, as the demo does."""
     served = await serve(allow_null_origin=True)
     address = f"{PAGE.as_uri()}?{urlencode({'organization': ORGANIZATION, 'api': served.url})}"
     page = await open_page(address)
@@ -154,14 +154,14 @@ async def test_the_file_opened_by_double_click_works(serve: Serve, open_page: Op
     await page.get_by_role("button", name="Organization…").click()
     await expect(page.get_by_label("API address")).to_have_value(f"{served.url}/api/v1")
     await page.get_by_label("API address").fill("localhost")
-    await page.get_by_label("API address").press("Enter")  # the browser itself refuses what is no URL
+    await page.get_by_label("API address").press("Enter")  # the browser itself refuses an invalid URL
     await page.get_by_label("API address").fill("ftp://localhost/")
     await page.get_by_label("API address").press("Enter")
     await expect(page.get_by_role("alert")).to_contain_text("http")
 
 
 async def test_a_token_comes_from_the_fragment_and_leaves_the_address(served: Served, open_page: OpenPage):
-    """It is sent with requests and when a socket begins, and neither the address nor the server's log shows it."""
+    """It is sent with requests and in connection_init, and neither the address nor the server's log shows it."""
     page = await open_page(f"{served.url}/?organization={ORGANIZATION}#token=from-the-link")
     await expect_status(page, "Idle")
     assert page.url == f"{served.url}/?organization={ORGANIZATION}"
@@ -175,7 +175,7 @@ async def test_a_token_comes_from_the_fragment_and_leaves_the_address(served: Se
 
 
 async def test_a_callback_brings_a_fresh_token_each_time(served: Served, open_page: OpenPage):
-    """A page around it may hand over tokens; it is asked for each request and each stream, and goes before the link."""
+    """A surrounding page may supply tokens; it is asked for each request and each stream, before the link's token."""
     served.doors.refuse_sockets = True
     page = await open_page(line_may_break=True)
     await page.add_init_script("let count = 0; window.routiqGetToken = async () => `fresh-${++count}`")

@@ -1,4 +1,4 @@
-"""When the way to the server breaks: the page says so, takes another way, and neither loses nor repeats a log line."""
+"""When the connection to the server breaks, the page says so, uses another transport, and keeps the log complete."""
 
 import asyncio
 import re
@@ -25,7 +25,7 @@ async def _expect_line(page: Page, text: str) -> None:
 
 
 async def test_refused_sockets_give_way_to_the_event_stream(served: Served, open_page: OpenPage):
-    """Behind a proxy that takes no websockets, the page follows by server-sent events, live and to the end."""
+    """Behind a proxy without websockets, the page follows by server-sent events, live and to the end."""
     served.doors.refuse_sockets = True
     page = await open_page(served.url, line_may_break=True)
     await _expect_line(page, STREAMING)
@@ -39,7 +39,7 @@ async def test_refused_sockets_give_way_to_the_event_stream(served: Served, open
 
 
 async def test_refused_streams_give_way_to_polling(served: Served, open_page: OpenPage):
-    """Where neither websockets nor streams get through, the page asks each second, and says so."""
+    """Without websockets and streams, the page polls each second, and says so."""
     served.doors.refuse_sockets = served.doors.refuse_streams = True
     page = await open_page(served.url, line_may_break=True)
     await until_at_gate(served, "individual_appointments", page, "Fetching appointments")
@@ -51,7 +51,7 @@ async def test_refused_streams_give_way_to_polling(served: Served, open_page: Op
 
 
 async def test_streams_that_are_held_back_give_way_to_polling(served: Served, open_page: OpenPage):
-    """A proxy that keeps a stream's bytes to itself is noticed within seconds, though it answers with 200."""
+    """A proxy that buffers a stream is detected within seconds, though its status is 200."""
     served.doors.refuse_sockets = served.doors.hold_streams = True
     page = await open_page(served.url, line_may_break=True)
     await _expect_line(page, STREAMING)  # nothing is streamed yet
@@ -65,7 +65,7 @@ async def test_streams_that_are_held_back_give_way_to_polling(served: Served, op
 
 
 async def test_the_way_changes_in_the_middle_of_a_sync(served: Served, open_page: OpenPage):
-    """Sockets that stop working half-way: the stream goes on behind the last line, and a websocket is found again."""
+    """When websockets fail, the stream continues after the last line, and later the page returns to a websocket."""
     page = await open_page(served.url, line_may_break=True)
     await until_at_gate(served, "patients", page, "Fetching patients")
     await _expect_line(page, "Live · websocket")
@@ -90,7 +90,7 @@ async def test_the_way_changes_in_the_middle_of_a_sync(served: Served, open_page
 
 
 async def test_a_killed_server_that_comes_back_is_found_again(open_page: OpenPage, tmp_path: Path):
-    """`kill -9` in the middle: the page says that the line is lost, goes on by itself, and its log has no hole."""
+    """After `kill -9` the page reports the lost connection and resumes by itself, and its log is complete."""
     port = str(free_port())
     with Program("demo", "--port", port, "--seconds", "14", folder=tmp_path) as demo:
         url = await asyncio.to_thread(demo.url)
@@ -105,7 +105,7 @@ async def test_a_killed_server_that_comes_back_is_found_again(open_page: OpenPag
         await expect(lost).to_contain_text(re.compile(r"Next try in [1-5] s"))
         times = await page.locator("#time-so-far, #time-left").all_inner_texts()
         await page.wait_for_function("seconds => Date.now() - known.link.heardAt > 1000 * seconds", arg=4)
-        assert await page.locator("#time-so-far, #time-left").all_inner_texts() == times  # of the state that is shown
+        assert await page.locator("#time-so-far, #time-left").all_inner_texts() == times  # of the displayed state
     with Program("demo", "--port", port, "--seconds", "3", folder=tmp_path) as demo:
         await expect(lost).to_be_hidden()
         await _expect_line(page, "Live · websocket")
@@ -118,9 +118,9 @@ async def test_a_killed_server_that_comes_back_is_found_again(open_page: OpenPag
         assert shown == list(range(1, len(shown) + 1))
 
 
-@pytest.mark.sqlite_only  # only what runs syncs in the serving process can be told to rest
+@pytest.mark.sqlite_only  # only an engine in the serving process can be paused
 async def test_a_silent_worker_is_told_apart_from_a_lost_line(served: Served, open_page: OpenPage):
-    """When what runs syncs stands still, the page says that no news come, not that the line is lost."""
+    """While the engine is paused, the page reports missing updates, not a lost connection."""
     page = await open_page(served.url)
     await until_at_gate(served, "patients", page, "Fetching patients")
     served.server.runtime.engine.pause(WORKER_IS_AWAY)
@@ -136,7 +136,7 @@ async def test_a_silent_worker_is_told_apart_from_a_lost_line(served: Served, op
 
 
 async def test_the_organization_is_refused_with_a_sentence(served: Served, open_page: OpenPage):
-    """An organization's id of the wrong form is told as the server says it, and is not a lost line."""
+    """A malformed organization id shows the server's sentence, and is not reported as a lost connection."""
     page = await open_page(f"{served.url}/?organization=a%20b")
     await expect(page.get_by_role("alert")).to_contain_text("organization", ignore_case=True)
     await _expect_line(page, "Refused")

@@ -1,4 +1,4 @@
-"""What an operator types around the syncs: connections, status, disconnect, erase, and the rotation of keys."""
+"""The operator's commands besides syncs: connections, status, disconnect, erase, and the rotation of keys."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from tests.cli.programs import Program, run_program
 
 @pytest.fixture
 def cliniko(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The base URL of an emulated Cliniko with 50 patients, in a process of its own."""
+    """The base URL of an emulated Cliniko with 50 patients, in a separate process."""
     monkeypatch.setenv("ROUTIQ_CLINIKO_REQUESTS_PER_MINUTE", "0")
     with Program("emulator", "--port", "0", "--patients", "50", folder=folder) as emulator:
         yield emulator.wait_for(r"(http://127\.0\.0\.1:\d+/v1)").group(1)
@@ -29,7 +29,7 @@ def _unpaced() -> dict[str, str]:
 
 
 def test_ten_clinics_from_an_empty_machine(folder: Path, cliniko: str, command: Command):
-    """Ten clinics are connected and synced by one server; meanwhile keys are rotated and one clinic is erased."""
+    """Ten clinics are connected and synced by the same server; meanwhile keys are rotated and a clinic is erased."""
     organizations = [f"org_{number}" for number in range(10)]
     for organization in organizations:
         connected = command("connect", organization, "--base-url", cliniko, stdin=EMULATED_API_KEY + "\n")
@@ -63,7 +63,7 @@ def test_ten_clinics_from_an_empty_machine(folder: Path, cliniko: str, command: 
 
 
 def test_status_tells_cron_what_is_wrong(folder: Path, cliniko: str, command: Command):
-    """The exit code and one line per clinic say whether somebody has to act, and what to do."""
+    """The exit code and a line per clinic say whether an operator must act, and how."""
     assert command("connect", "org_good", "--base-url", cliniko, stdin=EMULATED_API_KEY).code == 0
     assert command("sync", "org_good").code == 0
     assert command("status").code == 0
@@ -105,7 +105,7 @@ def test_disconnected_and_connected_again(folder: Path, cliniko: str, command: C
 
 
 def test_erasing_asks_first(folder: Path, cliniko: str, command: Command):
-    """Without somebody to ask, erasing needs --yes; nothing is erased by accident."""
+    """Without a terminal for a question, erasing needs --yes; nothing is erased by accident."""
     command("connect", "org_1", "--base-url", cliniko, stdin=EMULATED_API_KEY)
     refused = command("disconnect", "org_1", "--erase")
     assert (refused.code, "--yes" in refused.err) == (2, True)
@@ -119,7 +119,7 @@ def test_erasing_asks_first(folder: Path, cliniko: str, command: Command):
 def test_a_configured_key_is_rotated_by_putting_a_new_one_first(
     folder: Path, cliniko: str, command: Command, monkeypatch: pytest.MonkeyPatch
 ):
-    """The operator puts a new key first, rotates, and can then take the old one out."""
+    """The operator puts a new key first, rotates, and can then remove the old key."""
     old, new = "old:" + "b2xk" * 10 + "b2w=", "new:" + "bmV3" * 10 + "bmU="
     monkeypatch.setenv("ROUTIQ_ENCRYPTION_KEYS", old)
     command("connect", "org_1", "--base-url", cliniko, stdin=EMULATED_API_KEY)
@@ -135,7 +135,7 @@ def test_a_configured_key_is_rotated_by_putting_a_new_one_first(
 
 
 def test_a_key_file_that_others_may_read_stops_every_command(folder: Path, cliniko: str, command: Command):
-    """A loose key file is not used, and the sentence says what to type."""
+    """A key file with loose permissions is not used, and the error names the command to repair it."""
     command("connect", "org_1", "--base-url", cliniko, stdin=EMULATED_API_KEY)
     os.chmod(folder / "routiq.db.key", 0o644)
     for arguments in (("sync", "org_1"), ("keys", "rotate"), ("connections",), ("serve", "--port", "0")):

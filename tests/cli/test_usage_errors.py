@@ -1,4 +1,4 @@
-"""Wrong use, settings and circumstances: one sentence that says what to type instead, exit code 2, no traceback."""
+"""Wrong use, settings and circumstances give a sentence with advice and exit code 2, without a traceback."""
 
 import os
 import socket
@@ -67,12 +67,12 @@ def _assert_one_sentence(result: Result, *parts: str) -> None:
     ],
 )
 def test_wrong_use_gets_a_sentence(command: Command, arguments: list[str], parts: list[str]):
-    """Whatever is mistyped or missing, the answer names it and says what to type."""
+    """The error names the mistyped or missing part and the correct form."""
     _assert_one_sentence(command(*arguments), *parts)
 
 
 def test_a_key_that_is_not_text_gets_a_sentence(folder: Path):
-    """A file that is no key, piped in by mistake, and a terminal that knows ASCII only."""
+    """A binary file piped in by mistake, and a terminal that only supports ASCII, give a sentence."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ROUTIQ_")}
     ended = subprocess.run(
         [sys.executable, "-m", "routiq_gql", "connect", "org_1"],
@@ -105,7 +105,7 @@ def test_a_key_that_is_not_text_gets_a_sentence(folder: Path):
 def test_a_wrong_setting_is_named(
     command: Command, monkeypatch: pytest.MonkeyPatch, name: str, value: str, arguments: list[str]
 ):
-    """The sentence names the variable; it doesn't repeat the value, which may be a secret."""
+    """The error names the variable, but not its value, which may be a secret."""
     monkeypatch.setenv(name, value)
     result = command(*arguments)
     _assert_one_sentence(result, name)
@@ -125,13 +125,13 @@ def test_a_wrong_setting_is_named(
 def test_a_setting_is_explained_in_words(
     command: Command, monkeypatch: pytest.MonkeyPatch, name: str, value: str, parts: list[str]
 ):
-    """What is expected is said in an operator's words, and a misspelt name is not just without effect."""
+    """The expected form is described in an operator's words, and a misspelt variable is an error."""
     monkeypatch.setenv(name, value)
     _assert_one_sentence(command("status"), *parts)
 
 
 def test_variables_of_other_programs_are_left_alone(command: Command, monkeypatch: pytest.MonkeyPatch):
-    """The example clients, for one, have variables of their own with the same prefix."""
+    """Variables of other programs with the same prefix, such as the example clients', are ignored."""
     for name in ("ROUTIQ_TOKEN", "ROUTIQ_TOKEN_URL", "ROUTIQ_CLINIKO_API_KEY", "ROUTIQ_TEST_POSTGRES_URL"):
         monkeypatch.setenv(name, "x")
     assert command("status").code == 0
@@ -142,7 +142,7 @@ def test_variables_of_other_programs_are_left_alone(command: Command, monkeypatc
 def test_a_database_that_cannot_be_used_is_named(
     command: Command, monkeypatch: pytest.MonkeyPatch, folder: Path, problem: str, arguments: list[str]
 ):
-    """A missing folder, a wrong file or a newer version: the sentence names the file, and the file stays as it is."""
+    """With a missing folder, a wrong file or a newer version, the error names the file, which stays unchanged."""
     file = folder / "here" / "clinic.db"
     monkeypatch.setenv("ROUTIQ_DATABASE_URL", f"sqlite+aiosqlite:///{file}")
     if problem != "no folder":
@@ -172,13 +172,13 @@ def taken_port() -> Iterator[int]:
 
 @pytest.mark.parametrize("name", ["serve", "demo", "emulator"])
 def test_a_port_in_use_gets_a_sentence(command: Command, folder: Path, taken_port: int, name: str):
-    """The port is looked at before anything is made or started."""
+    """The port is checked before anything is created or started."""
     _assert_one_sentence(command(name, "--port", str(taken_port)), f"Port {taken_port}", "--port ")
     assert os.listdir(folder) == []
 
 
 def test_a_second_demo_in_the_same_folder_is_refused(folder: Path):
-    """Two demos would share one database; the second one says so and leaves the first alone."""
+    """Two demos would share a database, so the second is refused and the first continues."""
     with Program("demo", "--port", "0", folder=folder) as first:
         first.url()
         code, out, err = run_program("demo", "--port", "0", "--fresh", folder=folder)
@@ -195,7 +195,7 @@ def test_a_demo_where_nothing_can_be_written_says_so(command: Command, folder: P
 
 
 def test_the_version_is_told(command: Command):
-    """The version that is installed, on one line."""
+    """The installed version, on a single line."""
     assert command("--version").out == "routiq-gql 0.1.0\n"
 
 
@@ -203,7 +203,7 @@ if sys.platform == "linux":  # which has /dev/full
 
     @pytest.mark.parametrize("arguments", [["--help"], ["schema"], ["connections", "--json"]])
     def test_a_full_disk_below_the_output_is_a_sentence(tmp_path, arguments):
-        """Output that is written to a file on a full disk ends the command with a sentence, not with a traceback."""
+        """Output to a file on a full disk ends the command with a sentence, not with a traceback."""
         with Path("/dev/full").open("w") as full:
             ended = subprocess.run(
                 [sys.executable, "-m", "routiq_gql", *arguments],

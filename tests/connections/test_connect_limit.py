@@ -1,4 +1,4 @@
-"""How often keys may be tried with Cliniko: a caller can't have this server guess keys, or have it blocked."""
+"""Limits on trying keys with Cliniko: a caller can neither guess keys nor get this server blocked."""
 
 import asyncio
 from contextlib import suppress
@@ -35,7 +35,7 @@ def code_of(answer: dict) -> str:
 
 @pytest.mark.both_databases
 async def test_invented_keys_soon_reach_cliniko_no_more(limited: Server, cliniko: Cliniko):
-    """Some keys are tried, the others refused with a time to try again; it shows in the audit log, not at Cliniko."""
+    """Some keys are tried, further keys refused with a time to try again; Cliniko gets none of these."""
     assert code_of(await limited.ask(CONNECT, id=ORGANIZATION, key=INVENTED.format(0))) == "DONE"
     for_one_key = len(cliniko.emulator.requests)
     answers = await asyncio.gather(
@@ -63,7 +63,7 @@ async def test_invented_keys_soon_reach_cliniko_no_more(limited: Server, cliniko
 
 
 async def test_what_can_t_be_a_key_costs_nothing(limited: Server, cliniko: Cliniko):
-    """A malformed key is refused at once and doesn't count; Cliniko isn't asked."""
+    """A malformed key is refused at once, without a request to Cliniko, and doesn't count."""
     for _ in range(MOST + 1):
         assert code_of(await limited.ask(CONNECT, id=ORGANIZATION, key="not a key")) == "BAD_USER_INPUT"
     assert not cliniko.emulator.requests
@@ -81,7 +81,7 @@ class Clock:
 async def test_each_organization_address_person_and_the_server_have_a_limit(
     settings: Settings, bare_server: Server, monkeypatch: pytest.MonkeyPatch
 ):
-    """Neither many addresses, nor many organizations, nor many people get past it; after a minute it is over."""
+    """Many addresses, organizations or people can't exceed the limit; after a minute it is over."""
     clock = Clock()
     monkeypatch.setattr("routiq_gql.connections.connect_limit.time", clock)
     audit = Audit(bare_server.runtime.database, Supervisor())

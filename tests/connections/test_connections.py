@@ -1,4 +1,4 @@
-"""Connecting, testing and switching off over GraphQL; the key goes in and never comes out."""
+"""Connecting, testing and disconnecting over GraphQL; responses never contain the key."""
 
 import json
 from typing import Any
@@ -25,7 +25,7 @@ DASHBOARD = """query ($id: ID!) { dashboard(organizationId: $id) {
 
 @pytest.fixture
 async def connectable(settings: Settings, cliniko: Cliniko):
-    """A server whose operator has set where Cliniko is."""
+    """A server whose operator has configured Cliniko's address."""
     async with Server(settings.model_copy(update={"cliniko_base_url": cliniko.base_url})) as server:
         yield server
 
@@ -38,7 +38,7 @@ async def data(server: Server, query: str, **variables: Any) -> dict[str, Any]:
 
 
 async def test_from_connecting_to_disconnecting(connectable: Server, cliniko: Cliniko):
-    """A clinic pastes its key, sees whose account it is, syncs, and switches the connection off again."""
+    """A clinic pastes its key, sees the account, syncs, and disconnects again."""
     assert await data(connectable, DASHBOARD) == {"syncAvailable": False, "connection": None}
     connected = await data(connectable, CONNECT, key=f"  {EMULATED_API_KEY}\n")
     assert (connected["ok"], connected["message"], connected["problem"]) == (True, "Connected", None)
@@ -81,7 +81,7 @@ async def test_from_connecting_to_disconnecting(connectable: Server, cliniko: Cl
 async def test_a_key_that_does_not_work_is_not_stored(
     connectable: Server, cliniko: Cliniko, kind: FaultKind, resource: str, code: str, named: str
 ):
-    """The refusal names what the key can't read and what to do; the organization stays unconnected."""
+    """The refusal names the unreadable list and gives advice; the organization stays unconnected."""
     cliniko.emulator.faults.add(Fault(kind, resource, times=None))
     refused = await data(connectable, CONNECT, key=EMULATED_API_KEY)
     assert (refused["ok"], refused["connection"]) == (False, None)
@@ -92,7 +92,7 @@ async def test_a_key_that_does_not_work_is_not_stored(
 
 
 async def test_what_can_not_be_a_key_is_bad_input(connectable: Server):
-    """Nothing is sent anywhere for a text that is no key, and the answer does not repeat it."""
+    """A text that can't be a key is sent nowhere, and the response does not repeat it."""
     answer = await connectable.ask(CONNECT, id=ORGANIZATION, key="secret words")
     assert answer["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
     assert "secret" not in json.dumps(answer)
@@ -100,14 +100,14 @@ async def test_what_can_not_be_a_key_is_bad_input(connectable: Server):
 
 @pytest.mark.parametrize("around", [" %s\r\n", '"%s"', "“%s”\n", "\ufeff'%s'"])
 async def test_what_copying_left_around_a_key_does_not_matter(connectable: Server, around: str):
-    """A key that was pasted with quotes or line breaks around it works, now and in the syncs to come."""
+    """A key pasted with quotes or line breaks around it works, now and in later syncs."""
     assert (await data(connectable, CONNECT, key=around % EMULATED_API_KEY))["ok"]
     assert (await connectable.until_ended(await connectable.start_sync()))["status"] == "completed"
 
 
 @pytest.mark.parametrize("key", ["abc", "MS0xLWabc-", "au1"])
 async def test_a_part_of_a_key_is_named_as_one(settings: Settings, key: str):
-    """A key without the region at its end is answered with what is missing, before Cliniko is asked."""
+    """A key without the region at its end is refused at once, and the error names the missing part."""
     async with Server(settings.model_copy(update={"contact_email": "ops@example.com"})) as server:
         answer = await server.ask(CONNECT, id=ORGANIZATION, key=key)
     error = answer["errors"][0]
@@ -118,7 +118,7 @@ async def test_a_part_of_a_key_is_named_as_one(settings: Settings, key: str):
 
 @pytest.mark.parametrize("resource", ["settings", "user"])
 async def test_a_known_account_keeps_its_name(connectable: Server, cliniko: Cliniko, resource: str):
-    """A sync for which Cliniko does not give the account's name or the key's role forgets neither."""
+    """A sync that can't read the account's name or the key's role keeps the stored ones."""
     before = (await data(connectable, CONNECT, key=EMULATED_API_KEY))["connection"]
     cliniko.emulator.faults.add(Fault(FaultKind.STATUS_403, resource, times=None))
     await connectable.until_ended(await connectable.start_sync())
@@ -128,7 +128,7 @@ async def test_a_known_account_keeps_its_name(connectable: Server, cliniko: Clin
 
 
 async def test_storing_the_same_key_again_keeps_the_accounts_name(connectable: Server, cliniko: Cliniko):
-    """An operator who moves a connection to another address without a check loses no name; another key has none."""
+    """Storing the same key for another address without a check keeps the account's name; another key has none."""
     before = (await data(connectable, CONNECT, key=EMULATED_API_KEY))["connection"]
     connections = connectable.runtime.connections
     await connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, "http://127.0.0.1:1/v1", check=False)
@@ -145,7 +145,7 @@ async def test_storing_the_same_key_again_keeps_the_accounts_name(connectable: S
 async def test_no_path_of_the_server_is_shown(
     connectable: Server, cliniko: Cliniko, fault: str, capsys: pytest.CaptureFixture[str]
 ):
-    """A key file that can't be used is the operator's matter: its path is in the log, and in no client's answer."""
+    """The path of an unusable key file is in the log, and in no client's response."""
     await data(connectable, CONNECT, key=EMULATED_API_KEY)
     database = connectable.runtime.database.path
     path = database.with_name(f"{database.name}.key")
@@ -167,7 +167,7 @@ async def test_no_path_of_the_server_is_shown(
 
 
 async def test_another_accounts_key_is_refused(connectable: Server, settings: Settings):
-    """A clinic's data can't be mixed with another's by pasting the wrong key."""
+    """A wrong key can't mix a clinic's data with another clinic's."""
     await data(connectable, CONNECT, key=EMULATED_API_KEY)
     clinic = awkward_clinic(utc_now())
     clinic.name, clinic.subdomain = "Somebody Else", "else"
@@ -184,7 +184,7 @@ async def test_another_accounts_key_is_refused(connectable: Server, settings: Se
 
 @pytest.mark.parametrize("through", ["sync", "test"])
 async def test_a_key_that_stops_working_needs_attention(connectable: Server, cliniko: Cliniko, through: str):
-    """After a 401 or 403 everyone sees that somebody has to act, and why; once it works again that is gone."""
+    """After a 401 or 403 the connection needs attention and shows the reason; once it works again that is gone."""
     accepted = await data(connectable, CONNECT, key=EMULATED_API_KEY)
     cliniko.emulator.faults.add(Fault(FaultKind.STATUS_403, "group_appointments", times=None))
     if through == "sync":
@@ -218,14 +218,14 @@ async def test_an_unreachable_cliniko_says_nothing_about_the_key(connectable: Se
 
 @pytest.mark.parametrize("query", [TEST, DISCONNECT])
 async def test_there_is_nothing_to_test_or_disconnect(connectable: Server, query: str):
-    """An organization that was never connected is told how to connect."""
+    """An organization without a connection gets instructions to connect."""
     answer = await data(connectable, query)
     assert (answer["ok"], answer["problem"]["code"]) == (False, "CONNECTION_MISSING")
     assert f"routiq-gql connect {ORGANIZATION}" in answer["problem"]["whatToDo"]
 
 
 async def test_a_server_that_is_not_set_up_says_so(bare_server: Server):
-    """Without a contact a real Cliniko is never asked; the clinic is told to call whoever runs the server."""
+    """Without a contact no real Cliniko is contacted; the clinic is asked to call the server's operator."""
     answer = await data(bare_server, CONNECT, key=EMULATED_API_KEY)
     assert not answer["ok"]
     assert "ROUTIQ_CONTACT_EMAIL" in answer["message"]
@@ -233,7 +233,7 @@ async def test_a_server_that_is_not_set_up_says_so(bare_server: Server):
 
 @pytest.mark.sqlite_only
 async def test_the_key_comes_out_nowhere(connectable: Server, settings: Settings, caplog: pytest.LogCaptureFixture):
-    """No answer, no log line and no byte of the database shows a key that was stored."""
+    """No response, no log line and no byte of the database shows a stored key."""
     answers = [await connectable.ask(CONNECT, id=ORGANIZATION, key=EMULATED_API_KEY)]
     sync_id = await connectable.start_sync()
     await connectable.until_ended(sync_id)
@@ -251,7 +251,7 @@ async def test_the_key_comes_out_nowhere(connectable: Server, settings: Settings
 
 
 async def test_a_receptionists_key_names_the_list(settings: Settings):
-    """A key whose user may not read everything is refused with the list and what to ask for."""
+    """A key that can't read everything is refused, with the missing list and advice."""
     access = {EMULATED_API_KEY: Access(role="receptionist", forbidden=frozenset({"patients"}))}
     emulator = Emulator(awkward_clinic(utc_now()), api_keys=access)
     async with (
@@ -264,7 +264,7 @@ async def test_a_receptionists_key_names_the_list(settings: Settings):
 
 
 async def test_the_history_can_be_narrowed_to_an_outcome(connectable: Server, cliniko: Cliniko):
-    """Failed, cancelled and completed syncs are found apart, page by page, through both doors."""
+    """Failed, cancelled and completed syncs can be listed separately, page by page, in GraphQL and REST."""
     await data(connectable, CONNECT, key=EMULATED_API_KEY)
     for _ in range(3):
         await connectable.until_ended(await connectable.start_sync())

@@ -1,4 +1,4 @@
-"""An engine that is put to rest, as the demo does to show what a killed worker looks like."""
+"""An engine that is paused, as in the demo's imitation of a killed worker."""
 
 from contextlib import aclosing
 from datetime import timedelta
@@ -13,9 +13,9 @@ from routiq_gql.settings import Settings
 from routiq_gql.sync.model import SyncState
 
 
-@pytest.mark.sqlite_only  # only what runs syncs in this very process can be told to rest
+@pytest.mark.sqlite_only  # only an engine in this process can be paused
 async def test_a_sync_outlives_a_rest_of_the_engine(settings: Settings):
-    """Put down in the middle of a page, the same sync is taken up again after the rest and ends right."""
+    """Stopped in the middle of a page, the same sync resumes after the pause and ends correctly."""
     emulator = Emulator(awkward_clinic(utc_now()))
     async with EmulatorServer(emulator) as cliniko, open_runtime(settings) as runtime:
         await runtime.connections.connect(LOCAL_OPERATOR, "org_1", EMULATED_API_KEY, cliniko.base_url)

@@ -1,4 +1,4 @@
-"""``/readyz`` tries a write, answers soon whatever the database does, and notices that the file was replaced."""
+"""``/readyz`` tries a write, responds in time whatever the database does, and detects a replaced file."""
 
 import asyncio
 import os
@@ -53,7 +53,7 @@ async def _locked(settings: Settings) -> AsyncIterator[None]:
 async def test_a_locked_database_is_reported_within_seconds(
     bare_server: Server, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
-    """A probe must not hang because another program holds the lock, and must not say that all is well."""
+    """While another program holds the lock, a probe neither hangs nor reports success."""
     monkeypatch.setattr(readiness, "WRITE_INTERVAL_SECONDS", 0.0)
     monkeypatch.setattr(readiness, "WRITE_PATIENCE_SECONDS", 0.2)
     assert await _ready(bare_server) == (200, "")
@@ -63,10 +63,10 @@ async def test_a_locked_database_is_reported_within_seconds(
                 status, detail = await _ready(bare_server)
                 assert (status, "can't be written" in detail) == (503, True)
         async with asyncio.timeout(LIMIT_SECONDS):
-            while await _ready(bare_server) != (200, ""):  # an attempt of before is still giving up
+            while await _ready(bare_server) != (200, ""):  # an earlier attempt is still ending
                 await asyncio.sleep(0.05)
     told = [line["event"] for line in logged if line.get("task") == "readiness check"]
-    # Locked by the other program, or by a write of the server's own that waits for it: a line for each at most.
+    # Locked by the other program, or by a write of the server that waits for it: a line for each at most.
     assert told in (["task_failing", "task_recovered"], ["task_failing", "task_failing", "task_recovered"])
 
 
@@ -74,7 +74,7 @@ async def test_a_locked_database_is_reported_within_seconds(
 async def test_a_write_is_made_when_asked_and_at_most_every_ten_seconds(
     bare_server: Server, monkeypatch: pytest.MonkeyPatch
 ):
-    """A probe that asks every second does not write every second, and a process that is not asked never does."""
+    """A probe that is requested every second does not write every second, and without requests there are no writes."""
 
     async def written() -> list[object]:
         async with bare_server.runtime.database.reading() as connection:
@@ -93,7 +93,7 @@ async def test_a_write_is_made_when_asked_and_at_most_every_ten_seconds(
 
 @pytest.mark.postgres_only
 async def test_a_full_disk_of_postgresql_is_not_ready(bare_server: Server, monkeypatch: pytest.MonkeyPatch):
-    """The server answers, but takes no changes: not ready, until there is space."""
+    """A PostgreSQL server that accepts no changes is not ready, until there is space."""
     monkeypatch.setattr(readiness, "WRITE_INTERVAL_SECONDS", 0.0)
     full = """
         CREATE FUNCTION full_disk() RETURNS trigger AS
@@ -110,7 +110,7 @@ async def test_a_full_disk_of_postgresql_is_not_ready(bare_server: Server, monke
 
 @pytest.mark.sqlite_only
 async def test_a_full_disk_is_not_ready(bare_server: Server, monkeypatch: pytest.MonkeyPatch):
-    """A disk without any space left is reported although the little that the probe writes would still find room."""
+    """A full disk is reported, even if the probe's small write would still fit."""
     monkeypatch.setattr(readiness, "WRITE_INTERVAL_SECONDS", 0.0)
     least = sqlite.LEAST_FREE_BYTES
     monkeypatch.setattr(sqlite, "LEAST_FREE_BYTES", 2**62)
@@ -124,7 +124,7 @@ async def test_a_full_disk_is_not_ready(bare_server: Server, monkeypatch: pytest
 
 @pytest.mark.sqlite_only
 async def test_a_full_descriptor_table_is_reported_as_what_it_is(settings: Settings):
-    """Too many open files are no missing folder: the sentence says which limit to raise."""
+    """With too many open files, the response names the limit to raise rather than a missing folder."""
     async with open_runtime(settings, run_syncs=False):
         database = Database(settings.database_url)
         try:
@@ -138,7 +138,7 @@ async def test_a_full_descriptor_table_is_reported_as_what_it_is(settings: Setti
 
 @pytest.mark.sqlite_only
 async def test_a_busy_pool_is_a_database_that_is_away(settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    """The answer to a caller that got no connection in time says to try again, and is not logged as a fault."""
+    """A caller without a connection in time is asked to try again, and no error is logged."""
     async with open_runtime(settings, run_syncs=False) as runtime:
         pool = runtime.database._engine.sync_engine.pool
         monkeypatch.setattr(pool, "_timeout", 0.05)
@@ -183,7 +183,7 @@ def _delete_index(path: Path) -> None:
 async def test_a_process_whose_file_was_taken_away_writes_nothing_more(
     settings: Settings, damage: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ):
-    """One process never serves two databases: it stops at once, says so, and makes no new file."""
+    """A process whose database file was replaced stops at once, says so, and makes no new file."""
     monkeypatch.setattr(file_watch, "LOOK_SECONDS", 0.05)
     async with Server(settings) as server:
         runtime, path = server.runtime, server.runtime.database.path

@@ -1,4 +1,4 @@
-"""Regular syncs: spread out, never beside a running one, and none with a key that Cliniko refuses. On both engines."""
+"""Scheduled syncs: spread out, never beside a running sync, and none with a refused key. On both engines."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ HOUR = timedelta(hours=1)
 async def set_due(
     runtime: Runtime, ago: timedelta = timedelta(seconds=1), organization: str = ORGANIZATION
 ) -> datetime:
-    """Let the schedule have been due for so long; returns since when."""
+    """Make the schedule overdue by this time; returns its due time."""
     due = utc_now() - ago
     async with runtime.database.writing() as connection:
         await connection.execute(update(SCHEDULE).where(SCHEDULE.c.organization_id == organization).values(next_at=due))
@@ -41,7 +41,7 @@ async def next_at(runtime: Runtime, organization: str = ORGANIZATION) -> datetim
 
 
 async def until_put_off(runtime: Runtime) -> datetime:
-    """When the schedule is due next, once its due time has been dealt with."""
+    """The next due time, after the current due time has been handled."""
     async with asyncio.timeout(LIMIT_SECONDS):
         while True:
             async with runtime.database.reading() as connection:
@@ -58,7 +58,7 @@ async def until_synced(runtime: Runtime, organization: str, number: int = 1) -> 
 
 
 async def test_a_schedule_starts_a_sync_and_shows_the_next(runtime: Runtime):
-    """When it is due a sync runs, without anybody pressing Start, and the dashboard tells when the next one comes."""
+    """A scheduled sync runs at its time without a click, and the dashboard shows the time of the next."""
     assert await next_at(runtime) is None
     first = await runtime.schedules.begin(LOCAL_OPERATOR, ORGANIZATION, HOUR)
     assert first is not None
@@ -73,8 +73,8 @@ async def test_a_schedule_starts_a_sync_and_shows_the_next(runtime: Runtime):
 
 
 async def test_never_beside_a_running_sync(runtime: Runtime, cliniko: Cliniko):
-    """A time at which a sync still runs is left out; the schedule keeps to its own times."""
-    cliniko.emulator.latency_seconds = 2  # dozens of seconds, if it stayed so
+    """A due time during a sync is skipped, and the schedule keeps its later times."""
+    cliniko.emulator.latency_seconds = 2  # long enough for dozens of seconds
     sync_id = await start(runtime)
     await runtime.schedules.begin(LOCAL_OPERATOR, ORGANIZATION, HOUR)
     due = await set_due(runtime, timedelta(minutes=150))
@@ -89,7 +89,7 @@ async def test_never_beside_a_running_sync(runtime: Runtime, cliniko: Cliniko):
 async def test_a_refused_key_pauses_the_schedule_until_it_is_mended(
     runtime: Runtime, cliniko: Cliniko, kind: FaultKind, code: FailureCode
 ):
-    """Cliniko isn't asked again and again with a key that it refuses; with a working one it goes on by itself."""
+    """A refused key pauses the schedule, and a working key resumes it."""
     await runtime.schedules.begin(LOCAL_OPERATOR, ORGANIZATION, HOUR)
     cliniko.emulator.faults.add(Fault(kind, "patients", times=None))
     failed = await run_sync(runtime)
@@ -101,7 +101,7 @@ async def test_a_refused_key_pauses_the_schedule_until_it_is_mended(
     await runtime.connections.connect(LOCAL_OPERATOR, "org_other", EMULATED_API_KEY, cliniko.base_url, check=False)
     await runtime.schedules.begin(LOCAL_OPERATOR, "org_other", HOUR)
     await set_due(runtime, organization="org_other")
-    async with asyncio.timeout(LIMIT_SECONDS):  # by then the engine has looked at both schedules
+    async with asyncio.timeout(LIMIT_SECONDS):  # by then the engine has checked both schedules
         while not (await runtime.syncs.history(LOCAL_OPERATOR, "org_other")).failed_syncs:
             await asyncio.sleep(0.05)
     assert (await runtime.syncs.history(LOCAL_OPERATOR, ORGANIZATION)).total_syncs == 1
@@ -130,7 +130,7 @@ async def until_ended(runtime: Runtime, number: int) -> None:
 
 @pytest.mark.parametrize("request_number", [1, 2])
 async def test_a_denied_connection_recovers_by_itself(runtime: Runtime, cliniko: Cliniko, request_number: int):
-    """After a 403 the schedule tries again in an hour, then once a day, until it passes; the dashboard says when.
+    """After a 403 the schedule tries again in an hour, then daily, until it succeeds; the dashboard shows when.
 
     It makes no difference whether the check of the key is denied or a list that is read afterwards.
     """
@@ -169,7 +169,7 @@ def near(found: datetime | None, expected: datetime) -> bool:
 
 
 async def test_a_retry_that_reaches_nothing_is_not_repeated_at_once(runtime: Runtime, cliniko: Cliniko):
-    """A denied connection that is tried while Cliniko is down waits for its next day."""
+    """If Cliniko is down when a denied connection is tried, the next attempt is a day later."""
     await runtime.schedules.begin(LOCAL_OPERATOR, ORGANIZATION, HOUR)
     cliniko.emulator.faults.add(Fault(FaultKind.STATUS_403, "patients", times=None))
     await run_sync(runtime)
@@ -181,7 +181,7 @@ async def test_a_retry_that_reaches_nothing_is_not_repeated_at_once(runtime: Run
 
 
 async def test_a_block_of_this_server_leaves_the_key_alone(runtime: Runtime, cliniko: Cliniko):
-    """403 for everything is nothing that a role or a new key mends: the connection stays, and the schedule too."""
+    """If Cliniko blocks this server, no key or role is at fault: connection and schedule stay."""
     await runtime.schedules.begin(LOCAL_OPERATOR, ORGANIZATION, HOUR)
     cliniko.emulator.faults.add(Fault(FaultKind.STATUS_403, times=None))
     failed = await run_sync(runtime)
@@ -195,7 +195,7 @@ async def test_a_block_of_this_server_leaves_the_key_alone(runtime: Runtime, cli
 
 
 async def test_a_disconnected_organization_is_not_synced(runtime: Runtime):
-    """Without a connection a schedule waits; what is erased takes its schedule with it."""
+    """Without a connection a schedule waits; erasing an organization deletes its schedule."""
     await runtime.schedules.begin(LOCAL_OPERATOR, ORGANIZATION, HOUR)
     await runtime.connections.disconnect(LOCAL_OPERATOR, ORGANIZATION)
     assert await next_at(runtime) is None
@@ -207,7 +207,7 @@ async def test_a_disconnected_organization_is_not_synced(runtime: Runtime):
 async def test_after_a_standstill_not_all_begin_at_once(
     settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
-    """A hundred clinics whose times were missed are begun a few at a time, each once."""
+    """A hundred overdue syncs start a few at a time, each once."""
     begun: list[int] = []
     begin_sync = scheduler.begin_sync
 
@@ -240,7 +240,7 @@ async def test_after_a_standstill_not_all_begin_at_once(
 
 @pytest.mark.parametrize("every", [timedelta(minutes=4), timedelta(days=32)])
 async def test_a_time_out_of_range_is_refused(runtime: Runtime, every: timedelta):
-    """Neither every second nor once a year."""
+    """An interval of a second or a year is refused."""
     with pytest.raises(BadInput, match="5 minutes"):
         await runtime.schedules.begin(LOCAL_OPERATOR, ORGANIZATION, every)
     with pytest.raises(Forbidden):

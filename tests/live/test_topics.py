@@ -1,4 +1,4 @@
-"""What arrives at a follower is of the sync that it may follow, whatever else has the same id or number."""
+"""A follower gets only updates of its sync, even if another has the same id or number."""
 
 import asyncio
 from dataclasses import replace
@@ -25,13 +25,13 @@ OTHER = "org_other"
 
 
 async def _erase(runtime: Runtime) -> None:
-    """As another process does it, of which this one hears nothing."""
+    """Erase the organization like another process, without an update to this one."""
     async with runtime.database.writing() as connection:
         await erase_organization(connection, ORGANIZATION)
 
 
 async def test_topics_of_different_kinds_are_never_equal(runtime: Runtime):
-    """A sync, another sync with its number, and an organization with its name are four different things to follow."""
+    """A sync, another sync with its number, and an organization with its name are different topics."""
     snapshot = await run_sync(runtime)
     others = [
         replace(snapshot, organization_id=OTHER),
@@ -60,7 +60,7 @@ async def test_topics_of_different_kinds_are_never_equal(runtime: Runtime):
 
 @pytest.mark.both_databases
 async def test_the_number_of_an_erased_sync_is_not_followed_on(settings: Settings, cliniko: Cliniko):
-    """An organization is erased while its sync is followed; the next sync, which may get its number, stays unseen."""
+    """An organization is erased while its sync is followed; the next sync, which may get its number, stays hidden."""
     quick = settings.model_copy(update={"reread_seconds": 0.2})
     async with open_runtime(quick, run_syncs=False) as runtime, asyncio.timeout(LIMIT_SECONDS):
         for organization in (ORGANIZATION, OTHER):
@@ -86,11 +86,11 @@ async def test_the_number_of_an_erased_sync_is_not_followed_on(settings: Setting
             await reading
 
 
-@pytest.mark.sqlite_only  # PostgreSQL gives the number of an erased sync to no other
+@pytest.mark.sqlite_only  # PostgreSQL never reuses the number of an erased sync
 async def test_lines_of_another_sync_with_its_number_are_not_shown(
     settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
-    """A reader in the middle of a log is not shown the lines of the sync that got the erased one's number."""
+    """A reader in the middle of a log gets no lines of another sync that got the erased sync's number."""
     monkeypatch.setattr(following, "LOG_BATCH", 1)
     async with open_runtime(settings) as runtime, asyncio.timeout(LIMIT_SECONDS):
         for organization in (ORGANIZATION, OTHER):
@@ -125,5 +125,5 @@ async def test_a_change_just_before_subscribing_is_not_lost(
 
     monkeypatch.setattr(SyncService, "status", then_cancelled)
     monkeypatch.setattr(service, "REREAD_SECONDS_ELSEWHERE", 30)
-    async with asyncio.timeout(4):  # the next safety reading would be after five seconds
+    async with asyncio.timeout(4):  # the next safety read would be after five seconds
         assert (await follow(runtime, sync_id))[-1].status is SyncState.CANCELLED

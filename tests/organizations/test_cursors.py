@@ -1,4 +1,4 @@
-"""Cursors of the history: in their one form they page through it, in any other they are refused with a sentence."""
+"""Cursors of the history page through it; malformed cursors are refused with a sentence."""
 
 import base64
 import json
@@ -60,7 +60,7 @@ ODD = [
 
 
 async def test_an_odd_cursor_is_refused_with_a_sentence(bare_server: Server):
-    """Whatever stands in the place of a cursor, the answer says that it is not one; nothing breaks."""
+    """Any malformed cursor is refused with an explanation."""
     for cursor in ODD:
         with pytest.raises(BadInput, match="not a cursor of this history"):
             read_history_cursor(cursor)
@@ -70,14 +70,14 @@ async def test_an_odd_cursor_is_refused_with_a_sentence(bare_server: Server):
         (error,) = answer["errors"]
         assert error["extensions"]["code"] == "BAD_USER_INPUT", cursor
         assert "not a cursor of this history" in error["message"]
-        if 0 < len(cursor) < 10_000:  # an empty parameter is none, and a longer address is refused before
+        if 0 < len(cursor) < 10_000:  # an empty parameter means none, and a longer address is refused earlier
             path = f"/api/v1/sync/history/{ORGANIZATION}"
             rest = await bare_server.http.get(path, params={"after": cursor})
             assert (rest.status_code, rest.json()["code"]) == (422, "BAD_USER_INPUT"), cursor
 
 
 async def test_cursors_page_through_everything(bare_server: Server):
-    """Page by page, each sync comes once, the newest first, whatever the clock said when it was started."""
+    """The pages have each sync once, the newest first, whatever the clock said at its start."""
     now = utc_now()
     row = {**first_values(SyncMode.FULL, now), "organization_id": ORGANIZATION, "version": 1, "epoch": 0}
     async with bare_server.runtime.database.writing() as connection:
@@ -96,7 +96,7 @@ async def test_cursors_page_through_everything(bare_server: Server):
 
 
 async def test_every_page_is_read_from_an_index(bare_server: Server, database_kind: str):
-    """A clinic with many syncs waits no longer for a page than one with few: nothing is sorted."""
+    """A page of a clinic with many syncs takes no longer than with few: nothing is sorted."""
     queries = {
         "a page": "organization_id = 'a' AND key < 9 ORDER BY key DESC LIMIT 10",
         "newest ended": "organization_id = 'a' AND completed_at IS NOT NULL ORDER BY key DESC LIMIT 1",

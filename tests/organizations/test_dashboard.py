@@ -1,4 +1,4 @@
-"""One reading of a dashboard for all who ask for it in the same moment, and never an older state than at the asking."""
+"""Simultaneous requests for a dashboard share one read, which is never older than the requests."""
 
 import asyncio
 from typing import Any
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.both_databases
 
 @pytest.fixture
 def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The organization of each reading."""
+    """The organization of each read."""
     read, done = dashboard_module.read_dashboard, []
 
     async def counted(connection: Any, organization_id: str) -> Any:
@@ -29,7 +29,7 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 async def test_many_ask_and_it_is_read_once(runtime: Runtime, readings: list[str]):
-    """Each organization's is read once for all who ask together, and again for those who ask afterwards."""
+    """Each organization's dashboard is read once for all simultaneous requests, and again for later requests."""
     names = [ORGANIZATION, "org_other"] * 20
     shown = await asyncio.gather(*(runtime.syncs.dashboard(LOCAL_OPERATOR, name) for name in names))
     assert sorted(readings) == [ORGANIZATION, "org_other"]
@@ -39,7 +39,7 @@ async def test_many_ask_and_it_is_read_once(runtime: Runtime, readings: list[str
 
 
 async def test_nobody_is_shown_what_was_read_before_the_asking(runtime: Runtime, monkeypatch: pytest.MonkeyPatch):
-    """While one reading is under way a sync starts; who asks then is shown it, though the reading goes on."""
+    """A request made after a sync started does not share an earlier, unfinished read."""
     read, has_begun, may_end = dashboard_module.read_dashboard, asyncio.Event(), asyncio.Event()
 
     async def slow(connection: Any, organization_id: str) -> Any:
@@ -62,7 +62,7 @@ async def test_nobody_is_shown_what_was_read_before_the_asking(runtime: Runtime,
 
 
 async def test_who_stops_asking_stops_it_for_nobody(runtime: Runtime):
-    """The first of two goes away before it is read."""
+    """The first of two requests is cancelled, and the second still gets its result."""
     first = asyncio.create_task(runtime.syncs.dashboard(LOCAL_OPERATOR, ORGANIZATION))
     second = asyncio.create_task(runtime.syncs.dashboard(LOCAL_OPERATOR, ORGANIZATION))
     await asyncio.sleep(0)
@@ -72,7 +72,7 @@ async def test_who_stops_asking_stops_it_for_nobody(runtime: Runtime):
 
 
 async def test_those_who_watch_share_what_a_change_costs(runtime: Runtime, readings: list[str]):
-    """Thirty watch an organization while it syncs: it is read about once for each change, not thirty times."""
+    """While thirty watch a syncing organization, its dashboard is read about once per change, not thirty times."""
     seen = 0
 
     async def watch() -> None:

@@ -1,4 +1,4 @@
-"""The audit log: who did what and who was refused, when and from where."""
+"""The audit log records changes and refusals, with the person, the time and the address."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
@@ -24,7 +24,7 @@ Seen = tuple[str, str, str | None, str | None, str | None]
 
 
 async def _seen(server: Server, expected: Collection[Seen]) -> list[audit.AuditEntry]:
-    """All entries, as soon as the expected ones are there."""
+    """All entries, as soon as they include the expected entries."""
     async with asyncio.timeout(LIMIT_SECONDS):
         while True:
             entries = await server.runtime.audit.entries(1000)
@@ -35,7 +35,7 @@ async def _seen(server: Server, expected: Collection[Seen]) -> list[audit.AuditE
 
 
 async def test_what_is_done_is_noted_with_who_and_from_where(guarded: Server, issuer: Issuer, cliniko: Cliniko):
-    """Start, cancel, connect and the rest, from the API and from the command line; a second start is nothing new."""
+    """Start, cancel, connect and other changes are recorded, from API and command line; a joined sync is no change."""
     await guarded.connect_organization(cliniko.base_url, EMULATED_API_KEY, OURS)
     cliniko.gate.hold("patients")
     guarded.http.headers.update(bearer(issuer.token(OURS, subject="user_ann", role="admin")))
@@ -58,7 +58,7 @@ async def test_what_is_done_is_noted_with_who_and_from_where(guarded: Server, is
 
 
 async def test_refusals_are_noted(guarded: Server, issuer: Issuer):
-    """Strangers, other organizations and missing rights, on every transport, with the address behind a proxy."""
+    """Refusals of strangers, foreign organizations and missing rights are recorded, on every transport."""
     member = issuer.token(OURS, subject="user_bob")
     behind = {"X-Forwarded-For": "203.0.113.5"}
     async with httpx.AsyncClient(base_url=guarded.url, timeout=LIMIT_SECONDS) as http:
@@ -83,7 +83,7 @@ async def test_refusals_are_noted(guarded: Server, issuer: Issuer):
 
 
 async def test_a_flood_of_refusals_is_a_few_rows(guarded: Server, monkeypatch: pytest.MonkeyPatch):
-    """Equal ones are counted, and beyond some hundred kinds all others together; none is lost at the end."""
+    """Equal refusals are counted together, and so are all beyond some hundred kinds; none is lost at the end."""
     monkeypatch.setattr(audit, "MOST_KINDS", 10)
     async with httpx.AsyncClient(base_url=guarded.url, timeout=LIMIT_SECONDS) as http:
 
@@ -104,7 +104,7 @@ def _rows(entries: list[audit.AuditEntry], *subjects: str | None) -> list[tuple[
 
 
 async def test_names_that_a_caller_invents_are_not_kept(guarded: Server, issuer: Issuer):
-    """Hundreds of invented organizations and guessed syncs are one row each, and hide no other refusal."""
+    """Hundreds of invented organizations and guessed syncs are a row each, and hide no other refusal."""
     token = issuer.token(OURS, subject="user_noisy")
     async with httpx.AsyncClient(base_url=guarded.url, headers=bearer(token), timeout=LIMIT_SECONDS) as http:
         for number in range(60):
@@ -129,7 +129,7 @@ async def test_names_that_a_caller_invents_are_not_kept(guarded: Server, issuer:
 async def test_many_kinds_of_refusal_are_ten_rows_and_the_number_of_others(
     settings: Settings, issuer: Issuer, cliniko: Cliniko
 ):
-    """They are counted with their person and address; those of another person stay separate."""
+    """Further kinds are counted per person and address; those of another person stay separate."""
     rights = {"start_roles": ("none",), "cancel_roles": ("none",), "connect_roles": ("none",)}
     async with Server(jwt_settings(settings, issuer, **rights)) as server:
         await server.connect_organization(cliniko.base_url, EMULATED_API_KEY, OURS)
@@ -156,7 +156,7 @@ async def test_many_kinds_of_refusal_are_ten_rows_and_the_number_of_others(
 
 
 async def test_callers_without_a_name_do_not_hide_those_with_one(guarded: Server, issuer: Issuer):
-    """A flood from hundreds of addresses leaves room for the refusals of people who are known."""
+    """A flood from hundreds of addresses does not hide the refusals of known people."""
     async with httpx.AsyncClient(base_url=guarded.url, timeout=LIMIT_SECONDS) as http:
         for number in range(300):
             behind = {"X-Forwarded-For": f"198.51.{number // 256}.{number % 256}"}
@@ -172,7 +172,7 @@ async def test_callers_without_a_name_do_not_hide_those_with_one(guarded: Server
 
 
 def test_memory_for_refusals_is_bounded():
-    """So many rows are kept apart and no more, from whichever addresses; each person has at least one."""
+    """The number of rows kept apart is limited over all addresses; each person has at least one."""
     rows = Rows(50)
     kept: set[Refusal] = set()
     for number in range(1000):
@@ -199,7 +199,7 @@ def test_memory_for_refusals_is_bounded():
     ],
 )
 async def test_an_address_is_an_address(guarded: Server, said: str, noted: str | None):
-    """A proxy that passes on what a client has invented does not bring it into the audit log."""
+    """An invalid X-Forwarded-For does not get into the audit log."""
     answer = await guarded.http.get(
         f"/api/v1/sync/dashboard/{OURS}", headers={"X-Forwarded-For": said, "Authorization": "Bearer garbage"}
     )
@@ -212,7 +212,7 @@ async def test_an_address_is_an_address(guarded: Server, said: str, noted: str |
 async def test_stream_tokens_too_many_starts_and_erasures_are_noted(
     settings: Settings, issuer: Issuer, cliniko: Cliniko
 ):
-    """Whatever gives access, wears the clinic's quota or removes its data leaves a row."""
+    """Creating tokens, using up the clinic's quota and erasing data are recorded."""
     async with Server(jwt_settings(settings, issuer, starts_per_minute=1)) as server:
         use_token(server, issuer.token(OURS, subject="user_ann", role="admin"))
         await server.connect_organization(cliniko.base_url, EMULATED_API_KEY, OURS)
@@ -240,7 +240,7 @@ async def test_stream_tokens_too_many_starts_and_erasures_are_noted(
 
 
 async def test_one_organization_is_erased_with_its_audit_log(guarded: Server, issuer: Issuer, cliniko: Cliniko):
-    """Nothing of it is left but that an organization was erased, when and by whom; others keep theirs."""
+    """After an erasure the log only says that an organization was erased, when and by whom; other entries stay."""
     for organization in (OURS, THEIRS):
         await guarded.connect_organization(cliniko.base_url, EMULATED_API_KEY, organization)
     await guarded.runtime.connections.erase(LOCAL_OPERATOR, OURS)
@@ -258,7 +258,7 @@ async def test_one_organization_is_erased_with_its_audit_log(guarded: Server, is
 async def test_a_refusal_is_written_once_when_the_server_stops_meanwhile(
     guarded: Server, monkeypatch: pytest.MonkeyPatch
 ):
-    """A stop in the moment in which refusals are committed neither loses nor doubles one."""
+    """A server stop during the commit of refusals neither loses nor doubles one."""
     monkeypatch.setattr(audit, "FLUSH_SECONDS", 0.0)
     database, is_committed = guarded.runtime.database, asyncio.Event()
 
@@ -267,7 +267,7 @@ async def test_a_refusal_is_written_once_when_the_server_stops_meanwhile(
         async with database.writing() as connection:
             yield connection
         is_committed.set()
-        await asyncio.sleep(0.2)  # the task learns only now that it is
+        await asyncio.sleep(0.2)  # the task learns of the commit later
 
     monkeypatch.setattr(guarded.runtime.audit, "_database", SimpleNamespace(writing=slowly))
     await guarded.http.get("/api/v1/sync/dashboard/org_1")

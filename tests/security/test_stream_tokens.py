@@ -1,4 +1,4 @@
-"""What was derived from a token ends with it, and what a token may do follows it into what is open already."""
+"""Stream tokens end with the token that created them, and changed rights apply to open connections at once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ WITH_LOG = "subscription ($id: ID!) { syncProgress(syncId: $id) { version status
 
 @pytest.fixture
 def tokens(tmp_path: Path) -> TokenFile:
-    """The file, as the command line changes it; the server has an object of its own."""
+    """The token file, as the command line changes it; the server has a separate object."""
     return TokenFile(tmp_path / "tokens")
 
 
@@ -47,7 +47,7 @@ async def guarded(settings: Settings, tmp_path: Path, cliniko: Cliniko) -> Async
 
 
 async def _following(server: Server, token: str) -> tuple[str, str]:
-    """The path of a running sync's stream, and a stream token for it made with ``token``."""
+    """The path of a running sync's stream, and a stream token for it created with ``token``."""
     use_token(server, token)
     sync_id = await server.start_sync(OURS)
     made = await server.ask(STREAM_TOKEN, id=sync_id)
@@ -55,7 +55,7 @@ async def _following(server: Server, token: str) -> tuple[str, str]:
 
 
 def _change_line(path: Path, old: str, new: str) -> None:
-    """Change the token file as an editor does: another file in its place."""
+    """Replace the token file, as an editor does."""
     text = path.read_text()
     assert old in text
     changed = path.with_name("changed")
@@ -68,7 +68,7 @@ def _change_line(path: Path, old: str, new: str) -> None:
 async def test_a_stream_ends_with_the_token_that_its_own_was_made_with(
     guarded: Server, tokens: TokenFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ):
-    """Who is shut out no longer follows the sync, nor comes back to it."""
+    """After a revocation the person's streams end and can't be resumed."""
     monkeypatch.setattr(session, "LOOK_SECONDS", 0.05)
     entry, token = tokens.add(OURS)
     path, stream_token = await _following(guarded, token)
@@ -97,7 +97,7 @@ async def test_a_stream_ends_with_the_token_that_its_own_was_made_with(
 async def test_a_file_that_can_t_be_read_opens_no_stream_and_ends_none(
     guarded: Server, tokens: TokenFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """A mistake in the file ends no stream that is open, and opens none."""
+    """An unreadable token file ends no open stream, and opens none."""
     monkeypatch.setattr(session, "LOOK_SECONDS", 0.01)
     _, token = tokens.add(OURS)
     path, stream_token = await _following(guarded, token)
@@ -110,14 +110,14 @@ async def test_a_file_that_can_t_be_read_opens_no_stream_and_ends_none(
         (tmp_path / "tokens").write_text("nonsense\n")
         refused = await anyone.get(path, params={"token": stream_token})
         assert (refused.status_code, refused.json()["code"]) == (503, "ISSUER_AWAY")
-        await asyncio.gather(*(anyone.get("/healthz") for _ in range(10)))  # several looks later
+        await asyncio.gather(*(anyone.get("/healthz") for _ in range(10)))  # several checks later
         cancelled = await guarded.runtime.syncs.cancel(LOCAL_OPERATOR, path.rpartition("/")[2])
         assert cancelled.cancelled
         assert [event async for event in events][-1].json["completed_at"] is not None
 
 
 async def test_a_stream_token_ends_with_the_session_that_made_it(settings: Settings, issuer: Issuer, cliniko: Cliniko):
-    """It says so when it is made; a session without an end makes tokens for a day."""
+    """The response shows the expiry; a session without an end creates tokens for a day."""
     cliniko.gate.hold("patients")
     async with Server(jwt_settings(settings, issuer, auth_grace_seconds=60)) as server:
         await server.connect_organization(cliniko.base_url, EMULATED_API_KEY, OURS)
@@ -136,7 +136,7 @@ async def test_a_stream_token_ends_with_the_session_that_made_it(settings: Setti
 async def test_a_stream_and_its_token_end_when_the_session_would(
     settings: Settings, issuer: Issuer, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
-    """Past the time in which its person could have read on, a stream is over and the token is refused."""
+    """After the end of the session and its grace period, its streams end and their tokens are refused."""
     monkeypatch.setattr(session, "LEEWAY", timedelta(0))
     cliniko.gate.hold("patients")
     async with Server(jwt_settings(settings, issuer, auth_grace_seconds=1)) as server:
@@ -155,7 +155,7 @@ async def test_a_stream_and_its_token_end_when_the_session_would(
 async def test_who_may_only_read_on_gets_no_stream_token(
     settings: Settings, issuer: Issuer, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
-    """A session whose token has expired can't make itself a longer life; a fresh token mends that."""
+    """A session with an expired token can't create a stream token; after a renewal it can."""
     monkeypatch.setattr(session, "LEEWAY", timedelta(0))
     async with Server(jwt_settings(settings, issuer, auth_grace_seconds=600)) as server:
         await server.connect_organization(cliniko.base_url, EMULATED_API_KEY, OURS)
@@ -175,7 +175,7 @@ async def test_who_may_only_read_on_gets_no_stream_token(
 
 
 async def test_a_token_of_an_earlier_version_is_refused(guarded: Server, tokens: TokenFile):
-    """It does not say what it was made with, so it can't be checked; the sentence says what to do."""
+    """A stream token without its parent can't be checked and is refused, with advice."""
     _, token = tokens.add(OURS)
     path, stream_token = await _following(guarded, token)
     claims = jwt.decode(stream_token, options={"verify_signature": False})
@@ -191,7 +191,7 @@ async def test_a_token_of_an_earlier_version_is_refused(guarded: Server, tokens:
 async def test_another_way_of_signing_in_ends_all_stream_tokens(
     settings: Settings, tokens: TokenFile, tmp_path: Path, issuer: Issuer
 ):
-    """After a restart with another ROUTIQ_AUTH, only what was made under it is accepted, whatever names are alike."""
+    """After a restart with another ROUTIQ_AUTH, all earlier stream tokens are refused, even if names are alike."""
     entry, token = tokens.add(OURS)
     modes = {
         "off": settings,
@@ -236,7 +236,7 @@ def _code(payload: dict[str, Any]) -> str | None:
 async def test_an_open_socket_does_nothing_more_for_a_revoked_token(
     guarded: Server, tokens: TokenFile, monkeypatch: pytest.MonkeyPatch
 ):
-    """Nothing that begins after the revocation is done, long before the socket is closed for it."""
+    """A revoked token can't start anything on an open socket, long before the socket is closed."""
     monkeypatch.setattr(session, "LOOK_SECONDS", 3600)
     entry, token = tokens.add(OURS, ["admin"])
     async with open_socket(guarded, init=False) as socket:
@@ -260,7 +260,7 @@ async def test_an_open_socket_does_nothing_more_for_a_revoked_token(
 async def test_other_roles_reach_what_is_open(
     guarded: Server, tokens: TokenFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Taken away or given, a role counts from then on, on a socket that stays open."""
+    """A granted or removed role takes effect on open sockets."""
     monkeypatch.setattr(session, "LOOK_SECONDS", 3600)
     _, token = tokens.add(OURS, ["admin"])
     async with open_socket(guarded, init=False) as socket:
@@ -273,7 +273,7 @@ async def test_other_roles_reach_what_is_open(
 
 
 async def test_a_fresh_token_brings_its_roles(settings: Settings, issuer: Issuer, cliniko: Cliniko):
-    """With an issuer, roles come with each token: a renewal takes them away or gives them."""
+    """With an issuer, each token brings its roles: a renewal adds or removes them."""
     async with Server(jwt_settings(settings, issuer)) as server:
         await server.connect_organization(cliniko.base_url, EMULATED_API_KEY, OURS)
         async with open_socket(server, init=False) as socket:
@@ -287,7 +287,7 @@ async def test_a_fresh_token_brings_its_roles(settings: Settings, issuer: Issuer
 async def test_a_revoked_token_spoils_nothing_for_those_who_see_the_same(
     guarded: Server, tokens: TokenFile, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
-    """Events are made once for all who follow a sync; that one of them was shut out is no error for the others."""
+    """When one follower's token is revoked, other followers of the same sync still get its events."""
     monkeypatch.setattr(session, "LOOK_SECONDS", 3600)
     entry, token = tokens.add(OURS)
     _, other = tokens.add(OURS)
@@ -309,7 +309,7 @@ async def test_a_revoked_token_spoils_nothing_for_those_who_see_the_same(
 async def test_stream_tokens_are_made_in_reasonable_numbers(
     guarded: Server, tokens: TokenFile, monkeypatch: pytest.MonkeyPatch
 ):
-    """One person can't fill the audit log with them; others are not held up by it."""
+    """One person can't fill the audit log with stream tokens, and others are not delayed."""
     monkeypatch.setattr(stream_tokens, "MADE_PER_MINUTE", 3)
     _, token = tokens.add(OURS)
     _, other = tokens.add(OURS)

@@ -1,4 +1,4 @@
-"""Tokens that an operator makes: who has one gets in, until it is revoked."""
+"""Tokens made by an operator give access until they are revoked."""
 
 import os
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ DASHBOARD = f"/api/v1/sync/dashboard/{OURS}"
 
 @pytest.fixture
 def tokens(tmp_path: Path) -> TokenFile:
-    """The file, as the command line changes it; the server has an object of its own."""
+    """The token file, as the command line changes it; the server has a separate object."""
     return TokenFile(tmp_path / "tokens")
 
 
@@ -60,7 +60,7 @@ async def test_roles_come_from_the_file(guarded: Server, tokens: TokenFile):
 async def test_a_revoked_token_ends_what_it_has_open(
     guarded: Server, tokens: TokenFile, monkeypatch: pytest.MonkeyPatch
 ):
-    """New requests are refused at once, and sockets are closed at the next look; other tokens are untouched."""
+    """New requests are refused at once, and sockets are closed soon after; other tokens still work."""
     monkeypatch.setattr(session, "LOOK_SECONDS", 0.05)
     entry, token = tokens.add(OURS)
     _, other = tokens.add(OURS)
@@ -77,7 +77,7 @@ async def test_a_revoked_token_ends_what_it_has_open(
 
 
 async def test_a_file_that_can_t_be_read_lets_nobody_in(guarded: Server, tokens: TokenFile, tmp_path: Path):
-    """Clients read that tokens can't be checked now, and nothing of the file; open sockets stay."""
+    """While the file is unreadable, clients read only that tokens can't be checked now; open sockets stay."""
     _, token = tokens.add(OURS)
     good = (tmp_path / "tokens").read_text()
     async with open_socket(guarded, init=False) as socket:
@@ -99,7 +99,7 @@ async def test_a_file_that_can_t_be_read_lets_nobody_in(guarded: Server, tokens:
 async def test_a_file_that_others_may_write_is_refused_while_running(
     guarded: Server, tokens: TokenFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    """It is refused from the moment its mode is wrong; who is inside stays, and all is well once it is mended."""
+    """A file with a wrong mode is refused at once; open sockets stay, and a corrected mode restores access."""
     _, token = tokens.add(OURS)
     async with open_socket(guarded, init=False) as socket:
         await socket.init(payload=bearer(token))
@@ -121,7 +121,7 @@ async def test_a_file_that_others_may_write_is_refused_while_running(
 
 
 def test_a_file_of_another_user_is_refused(tokens: TokenFile, monkeypatch: pytest.MonkeyPatch):
-    """Its owner could let people in; root may, as root may do everything."""
+    """A file of another user is refused, as its owner could give access; a file of root is accepted."""
     tokens.add(OURS)
     owner = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
@@ -134,7 +134,7 @@ def test_a_file_of_another_user_is_refused(tokens: TokenFile, monkeypatch: pytes
 
 
 def test_the_file_gives_no_token_away(tokens: TokenFile, tmp_path: Path):
-    """It is its owner's only, and holds nothing that could be sent as a token."""
+    """The file is readable by its owner only, and holds nothing that could be used as a token."""
     _, token = tokens.add(OURS)
     path = tmp_path / "tokens"
     assert path.stat().st_mode & 0o777 == 0o600

@@ -1,4 +1,4 @@
-"""The ceiling on open connections: who gives way to whom, who never does, and what happens when files run out."""
+"""The limit on open connections: which are replaced by new ones, and what happens without free descriptors."""
 
 import asyncio
 import json
@@ -45,14 +45,14 @@ class Peer:
             await self._reader.readuntil(until)
 
     async def rest(self) -> bytes:
-        """What arrives until the server closes."""
+        """The data received until the server closes."""
         try:
             return await self._reader.read()
         except ConnectionError:
             return b""
 
     async def is_served(self) -> bool:
-        """Whether the server answers a request on this connection."""
+        """Whether the server responds to a request on this connection."""
         await self.send(GET + b"\r\n")
         try:
             return b" 200 " in await self._reader.readuntil(b'{"status":"ok"}')
@@ -67,7 +67,7 @@ Connect = Callable[[], "asyncio.Future[Peer]"]
 async def small(
     settings: Settings, states: list[ServerState], monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Server]:
-    """A server that takes four connections and protects none of them for its age."""
+    """A server with a limit of four connections, which may be replaced at any age."""
     monkeypatch.setattr(connection_table, "FAIR_SECONDS", 0)
     ended = asyncio.Event()
 
@@ -103,10 +103,10 @@ async def _waiting(states: list[ServerState], phase: connection_table.Phase, num
 
 
 async def test_the_oldest_idle_connection_gives_way(connect: Connect, states: list[ServerState]):
-    """A new visitor takes the place of the browser that has been idle for longest, and no other place."""
+    """A new visitor replaces the browser that has been idle for longest, and no other."""
     idle = [await connect() for _ in range(CEILING)]
     await _waiting(states, connection_table.Phase.IDLE, CEILING)
-    assert await idle[0].is_served()  # so it is now the youngest
+    assert await idle[0].is_served()  # now it is the youngest
     newcomer = await connect()
     assert await newcomer.is_served()
     assert await idle[1].rest() == b""
@@ -116,8 +116,9 @@ async def test_the_oldest_idle_connection_gives_way(connect: Connect, states: li
 async def test_half_requests_and_unknown_sockets_give_way_after_idle_connections(
     connect: Connect, states: list[ServerState]
 ):
-    """Peers that keep the server waiting lose their places: first idle ones, then half requests, then sockets that
-    have not said who they are."""
+    """Waiting connections are replaced in this order: first idle ones, then half requests, then sockets without
+    connection_init.
+    """
     unknown, half, idle = await connect(), await connect(), await connect()
     await unknown.send(UPGRADE, until=b"\r\n\r\n")
     await half.send(GET)
@@ -133,7 +134,7 @@ async def test_half_requests_and_unknown_sockets_give_way_after_idle_connections
 
 
 async def test_a_flood_of_half_requests_shuts_no_visitor_out(connect: Connect, states: list[ServerState]):
-    """Ten times as many half requests as there are places, and a clinic still reads its page at once."""
+    """With ten times as many half requests as places, a clinic still reads its page at once."""
     with capture_logs() as logs:
         for _ in range(CEILING * 10):
             peer = await connect()
@@ -145,7 +146,7 @@ async def test_a_flood_of_half_requests_shuts_no_visitor_out(connect: Connect, s
 
 
 async def test_what_is_in_use_never_gives_way(small: Server, connect: Connect, states: list[ServerState]):
-    """Streams and known sockets keep their places; a new visitor reads when to try again, and then gets in."""
+    """Streams and authenticated sockets keep their places; a new visitor reads when to try again, and then gets in."""
     async with open_socket(small) as first, open_socket(small):
         streams = [await connect() for _ in range(CEILING - 2)]
         for stream in streams:
@@ -166,7 +167,7 @@ async def test_what_is_in_use_never_gives_way(small: Server, connect: Connect, s
 
 
 async def test_refused_connections_do_not_pile_up(connect: Connect, small: Server, states: list[ServerState]):
-    """Visitors who are refused, and then say nothing, are not kept waiting for their reason either."""
+    """Refused visitors who send nothing don't accumulate either."""
     streams = [await connect() for _ in range(CEILING)]
     for stream in streams:
         await stream.send(STREAM, until=b"first\n")
@@ -177,9 +178,9 @@ async def test_refused_connections_do_not_pile_up(connect: Connect, small: Serve
 
 
 async def test_a_burst_of_visitors_waits_in_the_system(bare_server: Server):
-    """Two hundred browsers that reconnect in the same moment are taken, although few are accepted at a time."""
+    """Two hundred browsers that reconnect at the same moment are accepted, a few at a time."""
     with ExitStack() as stack:
-        for _ in range(200):  # while this test lets nothing else run
+        for _ in range(200):  # no other task runs during this loop
             visitor = stack.enter_context(socket.create_connection(("127.0.0.1", bare_server.port), timeout=5))
         visitor.sendall(GET + b"\r\n")
         assert await asyncio.to_thread(visitor.recv, 100)
@@ -188,7 +189,7 @@ async def test_a_burst_of_visitors_waits_in_the_system(bare_server: Server):
 async def test_a_socket_that_never_says_who_it_is_is_closed(
     settings: Settings, states: list[ServerState], monkeypatch: pytest.MonkeyPatch
 ):
-    """Five seconds, a tenth of one here, are for the greeting; then the place is free again."""
+    """A socket without connection_init is closed after five seconds (shortened here), and its place is free again."""
     monkeypatch.setattr("routiq_gql.api.graphql.view.CONNECTION_INIT_SECONDS", 0.1)
     async with Server(settings) as server, open_socket(server, init=False) as unknown:
         await unknown.send({"type": "ping"})
@@ -234,7 +235,7 @@ async def test_closing_a_socket_that_has_just_gone_is_no_fault(
 
 
 def test_files_are_kept_for_the_database_and_cliniko(monkeypatch: pytest.MonkeyPatch):
-    """Whatever an operator asks for, connections never take the last files; a small limit still serves."""
+    """Whatever the setting, connections never take the last descriptors; even a small limit leaves some."""
     for limit, wished, most in [
         *((1024, 0, 768), (1024, 100, 100), (1024, 5000, 768), (65536, 0, 10_000), (65536, 50_000, 50_000)),
         *((256, 0, 156), (100, 0, 16), (1_000_000, 0, 10_000), (resource.RLIM_INFINITY, 0, 10_000)),
@@ -267,7 +268,7 @@ def test_the_emulator_takes_all_files_that_it_may(limited: Callable[[int, int], 
 async def test_more_half_requests_than_files_shut_no_visitor_out(
     limited: Callable[[int, int], dict[str, str]], tmp_path: Path
 ):
-    """A flood of half requests fills a page of the log at most, and a clinic is answered meanwhile."""
+    """A flood of half requests fills a page of the log at most, and a clinic's requests are served meanwhile."""
     with Program("serve", "--port", "0", folder=tmp_path, settings=limited(100, 256)) as program:
         port = int(program.url().rpartition(":")[2])
         assert resource.prlimit(program.process.pid, resource.RLIMIT_NOFILE) == (256, 256)
@@ -286,7 +287,7 @@ async def test_more_half_requests_than_files_shut_no_visitor_out(
 
 
 async def test_a_shortage_of_files_is_one_line_and_passes(tmp_path: Path):
-    """While the process may open nothing, the log says so once, in words for an operator; afterwards all is well."""
+    """While the process can open no files, the log has a single line in an operator's words; afterwards all is well."""
     with Program("serve", "--port", "0", folder=tmp_path) as program:
         port = int(program.url().rpartition(":")[2])
         pid, kept = program.process.pid, resource.prlimit(program.process.pid, resource.RLIMIT_NOFILE)

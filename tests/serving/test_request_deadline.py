@@ -1,4 +1,4 @@
-"""Peers that never finish a request: each has a limited time, over both of uvicorn's HTTP protocols."""
+"""Peers that never finish a request: each has limited time, with both of uvicorn's HTTP protocols."""
 
 import asyncio
 import json
@@ -80,7 +80,7 @@ class Handlers:
 
 @pytest.fixture(params=[HttpProtocol, ToolsProtocol], ids=["h11", "httptools"])
 def protocol(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type[RequestDeadline]:
-    """What the server reads HTTP with."""
+    """The server's HTTP protocol."""
     monkeypatch.setattr(server_module, "HttpProtocol", request.param)
     return request.param
 
@@ -98,7 +98,7 @@ async def hasty(
     states: list[ServerState],
     caplog: pytest.LogCaptureFixture,
 ) -> AsyncIterator[Server]:
-    """A server that gives a request 0.4 s, where 15 s are usual. In the end no connection and no fault is left."""
+    """A server with a deadline of 0.4 s instead of 15 s. At the end no connection and no logged error is left."""
     assert Settings.model_fields["request_timeout"].default == server_module.REQUEST_SECONDS == 15
     values = {"request_timeout": TIMEOUT_SECONDS}
     with capture_logs() as logs:
@@ -122,7 +122,7 @@ async def _connection(server: Server) -> AsyncIterator[tuple[asyncio.StreamReade
 
 
 async def _until_cut(server: Server, sent: bytes, dribbled: bytes = b"") -> bytes:
-    """What the server answers to ``sent``, and to ``dribbled`` byte by byte without end, before it closes."""
+    """The response to ``sent``, followed by ``dribbled`` byte by byte without end, until the server closes."""
     async with _connection(server) as (reader, writer):
 
         async def dribble() -> None:
@@ -138,7 +138,7 @@ async def _until_cut(server: Server, sent: bytes, dribbled: bytes = b"") -> byte
             while piece := await reader.read(65536):
                 answer += piece
         except ConnectionError:
-            pass  # bytes of ours that met the closed connection
+            pass  # the bytes reached a closed connection
         finally:
             dribbling.cancel()
         return answer
@@ -158,7 +158,7 @@ HALVES = {
 
 
 async def test_half_a_request_is_answered_and_cut_in_time(hasty: Server):
-    """A connection that sends half of something doesn't stay for ever; its client reads that it was too slow."""
+    """A connection with half a request is closed in time; its client reads that it was too slow."""
     answers = await asyncio.gather(*(_until_cut(hasty, half) for half in HALVES.values()))
     for half, answer in zip(HALVES, answers, strict=True):
         head, _, body = answer.partition(b"\r\n\r\n")
@@ -176,19 +176,19 @@ DRIBBLES = {
 
 
 async def test_a_byte_now_and_then_buys_no_time(hasty: Server):
-    """The time counts from the first byte, however many follow."""
+    """The deadline counts from the first byte, however many follow."""
     for answer in await asyncio.gather(*(_until_cut(hasty, *dribble) for dribble in DRIBBLES.values())):
-        # Bytes that cross the close on their way reset the connection, and the answer may be lost with it.
+        # Bytes that arrive after the close reset the connection, so the response may be lost.
         assert answer == b"" or answer.startswith(b"HTTP/1.1 408 ")
 
 
 async def test_a_silent_connection_is_closed_without_an_answer(hasty: Server):
-    """A browser that opens a connection in advance gets no answer to a question it did not ask."""
+    """A connection that a browser opens in advance gets no response before a request."""
     assert await _until_cut(hasty, b"") == b""
 
 
 async def test_a_body_that_was_promised_and_asked_for_has_to_come(hasty: Server):
-    """A client that waits for "100 Continue", and then sends nothing, is cut too."""
+    """A client that waits for "100 Continue", and then sends nothing, is disconnected, too."""
     answer = await _until_cut(hasty, POST + b"Content-Length: 50\r\nExpect: 100-continue\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 408 ")
 
@@ -204,7 +204,7 @@ UNREAD = {
 
 
 async def test_a_body_left_unread_keeps_no_connection(hasty: Server):
-    """A refusal that comes before the body is sent once, and the rest of the body is not waited for."""
+    """A refusal before the body is sent once, without a wait for the rest of the body."""
 
     async def check(status: str, dribbled: bytes) -> None:
         length = b"9000000" if status == "413" else b"5000"
@@ -216,7 +216,7 @@ async def test_a_body_left_unread_keeps_no_connection(hasty: Server):
 
 
 async def test_a_further_request_has_its_own_time(hasty: Server):
-    """On a connection that is kept, each request has the full time, and no more."""
+    """On a persistent connection, each request has the full time, and no more."""
     async with _connection(hasty) as (reader, writer):
         for _ in range(3):
             writer.write(GET + b"\r\n")
@@ -226,7 +226,7 @@ async def test_a_further_request_has_its_own_time(hasty: Server):
 
 
 async def test_requests_sent_together_are_answered_before_half_a_request_is_cut(hasty: Server):
-    """Answers keep their order when several requests arrive at once and the last one is not complete."""
+    """Responses keep their order if several requests arrive at once and the last is incomplete."""
     answer = await _until_cut(hasty, (GET + b"\r\n") * 3 + GET)
     assert answer.count(b"HTTP/1.1 200 ") == 3
     assert answer.count(b"HTTP/1.1 408 ") == 1
@@ -234,7 +234,7 @@ async def test_requests_sent_together_are_answered_before_half_a_request_is_cut(
 
 
 async def test_a_connection_is_idle_again_after_an_unread_body(hasty: Server, states: list[ServerState]):
-    """The rest of a refused request does not switch off the timeout between two requests."""
+    """The unread rest of a refused request does not disable the keep-alive timeout."""
     async with _connection(hasty) as (reader, writer):
         writer.write(UNREAD["404"] + b"Content-Length: 5\r\n\r\n")
         await reader.readuntil(b"}")
@@ -245,7 +245,7 @@ async def test_a_connection_is_idle_again_after_an_unread_body(hasty: Server, st
 
 
 async def test_garbage_after_an_answer_is_no_fault(hasty: Server):
-    """A body that is not valid HTTP ends the connection, without a second answer or a traceback."""
+    """An invalid rest of a body ends the connection, without a second response or a traceback."""
     async with _connection(hasty) as (reader, writer):
         writer.write(UNREAD["404"] + b"Transfer-Encoding: chunked\r\n\r\n")
         answer = await reader.readuntil(b"}")
@@ -255,7 +255,7 @@ async def test_garbage_after_an_answer_is_no_fault(hasty: Server):
 
 
 async def test_what_is_no_http_is_refused_as_a_problem(hasty: Server):
-    """A client that speaks something else reads the same kind of answer as everyone."""
+    """A client of another protocol gets the usual form of error."""
     answer = await _until_cut(hasty, b"\x16\x03\x01\x02\x00 hello\r\n\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
@@ -264,7 +264,7 @@ async def test_what_is_no_http_is_refused_as_a_problem(hasty: Server):
 
 
 async def test_the_application_learns_that_its_client_has_gone(hasty: Server):
-    """A request that never became complete is one line in the log, without a status, and no fault."""
+    """An incomplete request is a line in the log, without a status, and no error."""
     with capture_logs() as logs:
         await _until_cut(hasty, HALVES["announced body"])
         await until(lambda: any(line["event"] == "request_ended" for line in logs))
@@ -275,20 +275,20 @@ async def test_the_application_learns_that_its_client_has_gone(hasty: Server):
 
 
 async def test_time_for_the_answer_is_not_limited(hasty: Server, handlers: Handlers):
-    """A slow answer, and a stream of hours, continues after the time for the request is over."""
+    """A slow response, and a stream of hours, continues after the request's deadline."""
     async with _connection(hasty) as (slow, ask_slow), _connection(hasty) as (stream, ask_stream):
         ask_slow.write(b"GET /slow HTTP/1.1\r\nConnection: close\r\n" + HEAD + b"\r\n")
         ask_stream.write(b"GET /stream HTTP/1.1\r\nConnection: close\r\n" + HEAD + b"\r\n")
         await stream.readuntil(b"first\n")
         for _ in range(2):
-            await _until_cut(hasty, GET)  # so long that the time is over twice
+            await _until_cut(hasty, GET)  # twice the time limit
         handlers.may_go_on.set()
         assert (await slow.read()).endswith(b"done")
         assert b"last\n" in await stream.read()
 
 
 async def test_time_in_which_the_server_does_not_read_is_not_the_clients(hasty: Server, handlers: Handlers):
-    """A large body waits in the network while the application is busy, and arrives whole."""
+    """A large body that waits while the application is busy arrives completely."""
     async with _connection(hasty) as (reader, writer):
         size = 8_000_000
         writer.write(
@@ -313,9 +313,9 @@ async def test_a_websocket_ends_the_deadline(hasty: Server):
 async def test_a_peer_that_hardly_reads_is_cut(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, protocol: type[RequestDeadline], states: list[ServerState]
 ):
-    """A plain answer that is read a few bytes at a time keeps no connection either; shorter here than a minute."""
+    """A plain response that is read a few bytes at a time ends as well; shorter here than a minute."""
     monkeypatch.setattr(server_module, "STALLED_SECONDS", 0.5)
-    monkeypatch.delattr(server_module.socket, "TCP_USER_TIMEOUT", raising=False)  # the system's own limit
+    monkeypatch.delattr(server_module.socket, "TCP_USER_TIMEOUT", raising=False)  # disables the system's limit
 
     async def pieces() -> AsyncIterator[bytes]:
         for _ in range(200):

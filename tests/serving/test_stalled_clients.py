@@ -1,4 +1,4 @@
-"""Peers that stop reading without a word: they are given up, counted, and leave nothing behind."""
+"""Peers that stop reading: they are disconnected, counted, and leave nothing behind."""
 
 import asyncio
 import base64
@@ -29,7 +29,7 @@ from tests.server import Server
 SMALL_BUFFER_BYTES = 4096
 CHANGES = 3_000
 """Some 3 MB of statuses."""
-BIG_ANSWER = f"{{ {'a' * 60_000}: __typename }}"  # the name comes back in the answer
+BIG_ANSWER = f"{{ {'a' * 60_000}: __typename }}"  # the response includes the name
 
 
 def _dropped(transport: str) -> float:
@@ -37,7 +37,7 @@ def _dropped(transport: str) -> float:
 
 
 def _deaf_connection(server: Server) -> socket.socket:
-    """A connection that has little room for what nobody reads."""
+    """A connection with little room for unread data."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER_BYTES)
     connection.settimeout(LIMIT_SECONDS)
@@ -48,7 +48,7 @@ def _deaf_connection(server: Server) -> socket.socket:
 
 @pytest.fixture
 async def impatient_server(settings: Settings) -> AsyncIterator[Server]:
-    """A server that waits for a tenth of a second, where 30 s are usual."""
+    """A server that waits for a tenth of a second instead of 30 s."""
     assert Settings.model_fields["send_timeout"].default == 30
     impatient = settings.model_copy(update={"send_timeout": 0.1})
     async with Server(impatient, extra_routes=[Route("/flood", _flood)]) as server:
@@ -56,7 +56,7 @@ async def impatient_server(settings: Settings) -> AsyncIterator[Server]:
 
 
 def greet(connection: socket.socket) -> None:
-    """Open a websocket by hand and stop reading right after the greeting."""
+    """Open a websocket by hand and stop reading right after connection_ack."""
     key = base64.b64encode(os.urandom(16)).decode()
     connection.sendall(
         f"GET /graphql HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -69,7 +69,7 @@ def greet(connection: socket.socket) -> None:
 
 
 def send(connection: socket.socket, message: object) -> None:
-    """One text frame, masked as a client's have to be."""
+    """A text frame, masked as required from clients."""
     frame = Frame(Opcode.TEXT, json.dumps(message).encode())
     connection.sendall(frame.serialize(mask=True))
 
@@ -84,7 +84,7 @@ def _read_until(connection: socket.socket, end: bytes) -> bytes:
 
 
 def _versions_until(connection: socket.socket, last: int) -> list[int]:
-    """Versions of the statuses that arrive, up to and with ``last``."""
+    """Versions of the received statuses, up to and including ``last``."""
     text = _read_until(connection, f'"version":{last}}}'.encode())
     return [int(number) for number in re.findall(rb'"version":(\d+)}', text)]
 
@@ -110,7 +110,7 @@ async def _flood(_request: Request) -> StreamResponse:
 
 
 async def test_a_deaf_stream_is_given_up(impatient_server: Server):
-    """A browser that takes nothing for half a minute, shorter here, is no longer served, and its connection is gone."""
+    """A browser that reads nothing for half a minute (shortened here) is disconnected."""
     before = _dropped("sse")
     with _deaf_connection(impatient_server) as deaf, capture_logs() as logs:
         deaf.sendall(b"GET /flood HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -120,7 +120,7 @@ async def test_a_deaf_stream_is_given_up(impatient_server: Server):
 
 
 async def test_a_deaf_socket_is_given_up_with_all_that_it_watches(impatient_server: Server):
-    """A socket whose peer has stopped reading is reset; nothing is read from the database for it any more."""
+    """A socket whose peer has stopped reading is reset, and its subscriptions read nothing more from the database."""
     server = impatient_server
     before = _dropped("websocket")
     with capture_logs() as logs, _deaf_connection(server) as deaf:
@@ -143,7 +143,7 @@ async def test_a_deaf_socket_is_given_up_with_all_that_it_watches(impatient_serv
 
 
 async def test_a_peer_that_answers_no_ping_is_found(settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    """A laptop that was closed leaves no watcher behind: its socket is reset after two pings, shorter ones here."""
+    """The socket of a closed laptop is reset after two pings (shortened here), and leaves no watcher behind."""
     monkeypatch.setattr(server_module, "PING_SECONDS", 0.2)
     async with Server(settings) as server:
         with _deaf_connection(server) as gone:
@@ -156,7 +156,7 @@ async def test_a_peer_that_answers_no_ping_is_found(settings: Settings, monkeypa
 
 
 async def test_who_wakes_in_time_gets_the_newest_state(server: Server, cliniko: Cliniko):
-    """A browser that slept through thousands of changes is not sent them all, but the last one and few before it."""
+    """A browser that missed thousands of changes gets the last, and few before it."""
     cliniko.gate.hold("patients")
     sync_id = await server.start_sync()
     await cliniko.gate.reached()
@@ -169,7 +169,7 @@ async def test_who_wakes_in_time_gets_the_newest_state(server: Server, cliniko: 
         snapshot = await server.runtime.syncs.status(LOCAL_OPERATOR, sync_id)
         for version in range(snapshot.version + 1, snapshot.version + CHANGES + 1):
             bus.publish(replace(snapshot, version=version))
-            await asyncio.sleep(0)  # let whoever can take it
+            await asyncio.sleep(0)  # let readers run
         versions = await asyncio.to_thread(_versions_until, sleeper, snapshot.version + CHANGES)
     assert versions == sorted(set(versions))
     assert len(versions) < CHANGES / 4

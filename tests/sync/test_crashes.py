@@ -1,4 +1,4 @@
-"""kill -9 at any moment: the same sync goes on by itself, loses nothing, reads nothing twice, and ends right."""
+"""After kill -9 at any moment the same sync resumes by itself, without losses or repeated pages, and ends correctly."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ from routiq_gql.sync.model import SyncSnapshot, SyncState
 from tests.common import LIMIT_SECONDS, ORGANIZATION
 from tests.syncs import run_sync, shown_rows, start, stored_rows
 
-pytestmark = pytest.mark.sqlite_only  # with PostgreSQL other workers go on; see engines/postgres/test_chaos.py
+pytestmark = pytest.mark.sqlite_only  # with PostgreSQL other workers resume; see engines/postgres/test_chaos.py
 
 ROOT = Path(__file__).parents[2]
 PATIENTS = 450
@@ -34,7 +34,7 @@ def clinic_of(patients: int = PATIENTS) -> Clinic:
 
 
 class Victims:
-    """Processes that run syncs on one database, one after the other, each of them killed."""
+    """Processes that run syncs on a database, one after the other, each of them killed."""
 
     def __init__(self, settings: Settings, runtime: Runtime, emulator: EmulatedCliniko) -> None:
         self.runtime = runtime
@@ -51,7 +51,7 @@ class Victims:
         self.pages: list[list[RecordedRequest]] = []
 
     async def run(self, sync_id: str, *arguments: str, kill_after: float | None = None) -> bool:
-        """Let a process run and be killed; whether it was, or else came to the end of all syncs."""
+        """Start a process and wait until it is killed; returns whether it was, or else ended all syncs."""
         already = len(self.emulator.requests)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, *arguments), cwd=ROOT, env=self._environment, stdout=asyncio.subprocess.DEVNULL
@@ -74,16 +74,18 @@ class Victims:
         return code != 0
 
     async def _until_requests_or_end(self, sync_id: str, already: int, process: asyncio.subprocess.Process) -> None:
-        """Until the process asks Cliniko for something, or has brought the sync to its end without: a server killed
-        after the last page asks nothing any more, and does not end by itself."""
+        """Wait for a request to Cliniko or the end of the sync. A server killed after the last page sends no further
+        request, and does not end by itself.
+        """
         while len(self.emulator.requests) == already and process.returncode is None:
             if (await self.runtime.syncs.status(LOCAL_OPERATOR, sync_id)).is_terminal:
                 return
             await asyncio.sleep(0.01)
 
     async def check(self, sync_id: str, undisturbed: int) -> None:
-        """Nothing went back, no line of the log is missing or there twice, and no page but the one in flight was
-        read again: ``undisturbed`` pages make a whole sync."""
+        """Progress never decreased, the log has every line once, and only the unfinished page was read again; a whole
+        sync reads ``undisturbed`` pages.
+        """
         for before, after in pairwise(self.snapshots):
             assert after.version >= before.version
             assert after.progress_percentage >= before.progress_percentage
@@ -115,7 +117,7 @@ def _is_page(request: RecordedRequest) -> bool:
 
 @asynccontextmanager
 async def prepared(settings: Settings, clinic: Clinic) -> AsyncIterator[tuple[Victims, int]]:
-    """A connected database that nobody runs syncs on, and how many pages a whole sync reads."""
+    """A connected database without a process that runs syncs, and the number of pages of a whole sync."""
     emulator = EmulatedCliniko(clinic)
     async with EmulatorServer(emulator) as server, open_runtime(settings, run_syncs=False) as runtime:
         await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, server.base_url, check=False)
@@ -130,7 +132,7 @@ async def prepared(settings: Settings, clinic: Clinic) -> AsyncIterator[tuple[Vi
         assert pages > 5
         yield Victims(settings, runtime, emulator), pages
         ended = dict(await shown_rows(runtime.database))
-        ended["active_patients"] = [row for row in ended["active_patients"] if row[2]]  # an earlier sync's are kept too
+        ended["active_patients"] = [row for row in ended["active_patients"] if row[2]]  # without an earlier sync's
         assert ended == expected
         assert clinic.expected is not None
         stats = (await runtime.syncs.dashboard(LOCAL_OPERATOR, ORGANIZATION)).patient_stats
@@ -138,7 +140,7 @@ async def prepared(settings: Settings, clinic: Clinic) -> AsyncIterator[tuple[Vi
 
 
 async def kill_at_commits(settings: Settings, seed: int) -> int:
-    """Kill at random commits, before or after, until a sync is through; returns how often."""
+    """Kill at random commits, before or after, until a sync is complete; returns how often."""
     print(f"seed {seed}")
     chance = random.Random(seed)
     async with prepared(settings, clinic_of()) as (victims, pages):
@@ -154,7 +156,7 @@ async def kill_at_commits(settings: Settings, seed: int) -> int:
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_killed_at_commits(settings: Settings, seed: int):
-    """Killed just before or after something was stored, again and again, the sync ends like an undisturbed one."""
+    """Killed repeatedly just before or after a commit, the sync ends like an undisturbed sync."""
     assert await kill_at_commits(settings, seed) >= 3
 
 
@@ -168,7 +170,7 @@ async def test_killed_at_commits_many_times(tmp_path: Path, settings: Settings):
 
 
 async def test_killed_inside_the_storing_transaction(settings: Settings):
-    """Killed in the middle of the exchange, readers still see what was stored before, and then the new state."""
+    """After a kill during publication, readers still see the previous result, and then the new result."""
     async with prepared(settings, clinic_of()) as (victims, pages):
         victims.emulator.clinic = clinic_of(120)
         async with open_runtime(settings) as earlier:
@@ -185,7 +187,7 @@ async def test_killed_inside_the_storing_transaction(settings: Settings):
 
 
 async def kill_at_any_time(settings: Settings, seed: int) -> int:
-    """Kill a real server at random moments, until a sync is through; returns how often."""
+    """Kill a real server at random moments, until a sync is complete; returns how often."""
     print(f"seed {seed}")
     chance = random.Random(seed)
     async with prepared(settings, clinic_of()) as (victims, pages):
@@ -201,7 +203,7 @@ async def kill_at_any_time(settings: Settings, seed: int) -> int:
 
 
 async def test_a_server_killed_at_any_time(settings: Settings):
-    """A server that loses its power again and again still brings the sync to its end."""
+    """A server that loses its power repeatedly still completes the sync."""
     assert await kill_at_any_time(settings, 3) >= 3
 
 
@@ -214,7 +216,7 @@ async def test_a_server_killed_at_any_time_many_times(tmp_path: Path, settings: 
 
 
 async def test_sigterm_ends_a_server_in_order_and_leaves_the_sync_to_go_on(settings: Settings):
-    """A restart by the operating system: the server ends by itself within its grace period; the next one goes on."""
+    """After SIGTERM the server exits within its grace period, and the next server resumes the sync."""
     async with prepared(settings, clinic_of()) as (victims, _pages):
         victims.emulator.latency_seconds = 0.05
         already = len(victims.emulator.requests)

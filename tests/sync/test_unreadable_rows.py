@@ -1,4 +1,4 @@
-"""Rows that can't be read: a few are left out and named in the log, many fail the sync, and a break miscounts none."""
+"""Unreadable rows: a few are left out and named in the log, many fail the sync, and an interruption miscounts none."""
 
 import asyncio
 
@@ -30,7 +30,7 @@ async def warnings_of(runtime: Runtime, sync_id: str) -> list[str]:
 
 @pytest.mark.parametrize("rows", [1, 5])
 async def test_a_few_rows_without_a_start_are_left_out_and_named(runtime: Runtime, cliniko: Cliniko, rows: int):
-    """Five of thirteen appointments can't be read: the clinic is synced without them, and the log says which."""
+    """Five of thirteen appointments are unreadable: the sync completes without them, and the log names them."""
     everything = {row[1] for row in (await shown_rows_after(runtime))["INDIVIDUAL_APPOINTMENTS"]}
     cliniko.emulator.faults.add(
         Fault(FaultKind.ROW_WITHOUT_START, VISITS, times=None, rows=rows, only_above_per_page=1)
@@ -65,7 +65,7 @@ async def shown_rows_after(runtime: Runtime):
 async def test_many_unreadable_rows_fail_the_sync(
     runtime: Runtime, cliniko: Cliniko, kind: FaultKind, resource: str, field: str
 ):
-    """More than five and more than one in a hundred: the list is not what we think, and what was stored stays."""
+    """If more than five rows and more than one percent are unreadable, the sync fails and the stored rows stay."""
     cliniko.emulator.clinic.insert_attendee("95", "9")
     before = await shown_rows_after(runtime)
     cliniko.emulator.faults.add(Fault(kind, resource, times=None, rows=6, only_above_per_page=1))
@@ -79,7 +79,7 @@ async def test_many_unreadable_rows_fail_the_sync(
 
 
 async def test_visits_without_a_patient_are_stored_and_told(runtime: Runtime, cliniko: Cliniko):
-    """Cliniko may leave out whose visit it is; the visit is kept, and makes no one active."""
+    """A visit without a patient is kept, reported, and makes no patient active."""
     cliniko.emulator.faults.add(
         Fault(FaultKind.BARE_ROW, VISITS, times=None, rows=100, only_above_per_page=1),
         Fault(FaultKind.BARE_ROW, "attendees", times=None, rows=100, only_above_per_page=1),
@@ -95,7 +95,7 @@ async def test_visits_without_a_patient_are_stored_and_told(runtime: Runtime, cl
 
 
 async def test_a_break_neither_loses_nor_doubles_a_count(settings: Settings):
-    """Stopped in the middle of a list and taken up again, the sync names each row that it left out, once."""
+    """A sync resumed in the middle of a list names each skipped row once."""
     emulator = Emulator(generated_clinic(2000, utc_now()))
     emulator.faults.add(Fault(FaultKind.ROW_WITHOUT_START, VISITS, times=14, only_above_per_page=1))
     async with EmulatorServer(emulator) as server:
@@ -126,7 +126,7 @@ async def test_a_break_neither_loses_nor_doubles_a_count(settings: Settings):
 
 
 def test_what_was_found_survives_the_checkpoint():
-    """Also a checkpoint of a version that knew nothing of it is read."""
+    """A checkpoint of a version without findings is also read."""
     found = Findings(30, ((None, "id"), ("82", "starts_at")), 5, 6)
     assert Findings.of_stored(found.stored()) == found
     assert Findings.of_stored({}) == Findings()
@@ -153,5 +153,5 @@ def test_the_log_names_only_so_many():
     ],
 )
 def test_how_much_is_too_much(unreadable: int, total: int, fails: bool):
-    """Both more than five rows and more than one in a hundred."""
+    """More than five rows and more than one percent are too many."""
     assert Findings(unreadable).is_too_much(total) is fails

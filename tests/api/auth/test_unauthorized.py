@@ -1,4 +1,4 @@
-"""Every route, operation and transport against every kind of intruder: nobody gets in where they don't belong."""
+"""Every route, operation and transport refuses every kind of intruder."""
 
 import base64
 import json
@@ -38,7 +38,7 @@ def _unsigned(issuer: Issuer) -> str:
 
 
 def _signed_with_the_public_key(issuer: Issuer) -> str:
-    """The old trick: the public key, which everyone knows, taken for a shared secret."""
+    """A known attack: the public key used as a shared secret."""
     published = issuer.public_keys()["keys"][0]
     pem = jwt.PyJWK(published).key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     claims = jwt.decode(issuer.token(OURS), options={"verify_signature": False})
@@ -57,14 +57,14 @@ def _encoded_text(text: str) -> str:
 
 
 def _forged(issuer: Issuer) -> str:
-    """All as it should be, but signed with a key of the intruder's own."""
+    """A correct token, but signed with the intruder's key."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     claims = jwt.decode(issuer.token(OURS), options={"verify_signature": False})
     return jwt.encode(claims, key, "RS256", headers={"kid": issuer.public_keys()["keys"][0]["kid"]})
 
 
 def _changed(issuer: Issuer) -> str:
-    """A good token of the other organization, with ours written into it."""
+    """A valid token of the other organization, with our organization written into it."""
     head, payload, signature = issuer.token(THEIRS).split(".")
     claims = json.loads(base64.urlsafe_b64decode(payload + "==")) | {"o": {"id": OURS, "rol": "admin"}}
     return f"{head}.{_encoded(claims)}.{signature}"
@@ -72,11 +72,11 @@ def _changed(issuer: Issuer) -> str:
 
 @dataclass(frozen=True)
 class Intruder:
-    """Somebody who must not get in.
+    """A client that must be refused.
 
     Attributes:
-        token: What they send; ``None`` for nothing.
-        close_code: With which a websocket is refused.
+        token: Its token; ``None`` for no token.
+        close_code: The code that closes its websocket.
     """
 
     who: str
@@ -118,7 +118,7 @@ INTRUDERS = [
 
 @dataclass(frozen=True)
 class Clinic:
-    """A server with a sync that runs, of the organization that the intruders are after."""
+    """A server with a running sync of the organization under attack."""
 
     server: Server
     sync_id: str
@@ -148,7 +148,7 @@ async def clinic(guarded: Server, cliniko: Cliniko) -> AsyncIterator[Clinic]:
 
 @pytest.mark.parametrize("intruder", INTRUDERS, ids=str)
 async def test_no_door_opens(clinic: Clinic, issuer: Issuer, intruder: Intruder):
-    """Whatever they ask for and however, they read and change nothing, and are told why."""
+    """An intruder reads and changes nothing by any request, and gets the reason."""
     token = clinic.token_of(intruder, issuer)
     async with httpx.AsyncClient(base_url=clinic.server.url, timeout=20) as http:
         if token is not None:
@@ -172,7 +172,7 @@ async def test_no_door_opens(clinic: Clinic, issuer: Issuer, intruder: Intruder)
 
 
 async def test_no_socket_answers_before_it_is_told_who_asks(clinic: Clinic):
-    """Who begins with a subscription is refused, with a token in a header or without."""
+    """A socket that begins with a subscription is refused, even with a token in a header."""
     async with open_socket(clinic.server, init=False) as socket:
         await socket.subscribe(UPDATES, id=OURS)
         assert (await socket.closed())[0] == 4401
@@ -195,7 +195,7 @@ def _check_errors(answer: httpx.Response, intruder: Intruder) -> None:
 
 
 async def test_another_organization_reads_and_changes_nothing(clinic: Clinic, issuer: Issuer):
-    """A good token of another clinic reaches no organization but its own, and none of its syncs."""
+    """A valid token of another clinic reaches neither our organization nor its syncs."""
     server = clinic.server
     token = issuer.token(THEIRS, role="admin", lifetime_seconds=600)
     unknown = clinic.sync_id[:-1] + ("0" if clinic.sync_id[-1] != "0" else "1")
@@ -229,14 +229,14 @@ async def test_another_organization_reads_and_changes_nothing(clinic: Clinic, is
 
 
 async def test_a_page_elsewhere_gets_nothing_even_with_a_good_token(clinic: Clinic, issuer: Issuer):
-    """Its requests that change something and its sockets are refused, and browsers keep from it what it reads."""
+    """A page of another site can change nothing and open no socket, and browsers hide responses from it."""
     headers = bearer(issuer.token(OURS)) | {"Origin": "https://evil.example"}
     for method, route in (("POST", f"/api/v1/sync/start/{OURS}"), ("DELETE", f"/api/v1/sync/cancel/{clinic.sync_id}")):
         answer = await clinic.server.http.request(method, route, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (403, "ORIGIN_NOT_ALLOWED")
     read = await clinic.server.http.get(f"/api/v1/sync/status/{clinic.sync_id}", headers=headers)
     assert "access-control-allow-origin" not in read.headers
-    # With authentication, pages of other ports of the server's own machine are strangers too.
+    # With authentication, pages on other ports of the server's machine are refused, too.
     for origin in ("https://evil.example", "http://localhost:5173", "null"):
         with pytest.raises(InvalidStatus) as refused:
             async with open_socket(clinic.server, origin=origin):
@@ -245,7 +245,7 @@ async def test_a_page_elsewhere_gets_nothing_even_with_a_good_token(clinic: Clin
 
 
 async def test_the_server_is_addressed_by_its_name_only(clinic: Clinic):
-    """With authentication, not even localhost is taken unless it is listed; programs that watch over it may ask."""
+    """With authentication, even localhost must be listed, except for health checks."""
     for host in ("localhost", "evil.example"):
         answer = await clinic.server.http.get(f"/api/v1/sync/status/{clinic.sync_id}", headers={"Host": host})
         assert answer.status_code == 421
@@ -255,7 +255,7 @@ async def test_the_server_is_addressed_by_its_name_only(clinic: Clinic):
 
 
 async def test_metrics_are_not_for_those_behind_a_proxy(clinic: Clinic):
-    """A proxy on this machine says for whom it asks."""
+    """Metrics are refused behind a proxy, since its requests come from other machines."""
     answer = await clinic.server.http.get("/metrics", headers={"X-Forwarded-For": "203.0.113.5"})
     assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
     assert "routiq_" not in answer.text

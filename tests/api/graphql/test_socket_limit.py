@@ -1,4 +1,4 @@
-"""How many websockets one organization may have open, and that every way to end one makes room."""
+"""The limit on open websockets per organization; every ending of a socket makes room."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -28,7 +28,7 @@ def tokens(tmp_path: Path) -> TokenFile:
 
 @pytest.fixture
 def counts(monkeypatch: pytest.MonkeyPatch) -> list[OpenSockets]:
-    """What the servers of this test have counted."""
+    """The counters of this test's servers."""
     made: list[OpenSockets] = []
 
     class Recorded(OpenSockets):
@@ -70,7 +70,7 @@ async def _is_refused(server: Server, token: str) -> bool:
 async def test_one_socket_too_many_is_closed_with_the_name_of_the_setting(
     guarded: Server, tokens: TokenFile, counts: list[OpenSockets]
 ):
-    """One clinic's sockets never use up another clinic's, and those that are open are not disturbed."""
+    """A clinic's sockets never use up another clinic's, and open sockets are not affected."""
     _, ours = tokens.add(OURS)
     _, also_ours = tokens.add(OURS)
     _, theirs = tokens.add(THEIRS)
@@ -91,7 +91,7 @@ async def test_one_socket_too_many_is_closed_with_the_name_of_the_setting(
 async def test_every_end_of_a_socket_makes_room(
     guarded: Server, tokens: TokenFile, counts: list[OpenSockets], way: str, monkeypatch: pytest.MonkeyPatch
 ):
-    """However a dashboard goes, another one can be opened in its place."""
+    """After any ending of a dashboard's socket, another can be opened."""
     monkeypatch.setattr(session_module, "LOOK_SECONDS", 0.05)
     entry, ours = tokens.add(OURS)
     async with AsyncExitStack() as stack:
@@ -128,7 +128,7 @@ async def test_unknown_sockets_are_not_counted(guarded: Server, tokens: TokenFil
 async def test_a_stopping_server_counts_down(
     settings: Settings, tokens: TokenFile, tmp_path: Path, counts: list[OpenSockets]
 ):
-    """Nothing is left of the sockets of a server that was stopped."""
+    """A stopped server has no sockets left."""
     values = {"auth": "token", "tokens_file": str(tmp_path / "tokens"), "allowed_hosts": ("127.0.0.1",)}
     _, ours = tokens.add(OURS)
     async with AsyncExitStack() as stack:
@@ -141,7 +141,7 @@ async def test_a_stopping_server_counts_down(
 async def test_one_organization_leaves_room_for_others(
     settings: Settings, tokens: TokenFile, tmp_path: Path, states: list[ServerState]
 ):
-    """A clinic that holds all the sockets and streams it may takes half of the connections, and keeps nobody out."""
+    """A clinic with all its allowed sockets and streams takes half of the connections, and others still get in."""
     values = {"auth": "token", "tokens_file": str(tmp_path / "tokens"), "allowed_hosts": ("127.0.0.1",)}
     _, ours = tokens.add(OURS)
     _, theirs = tokens.add(THEIRS)
@@ -172,7 +172,7 @@ async def test_one_organization_leaves_room_for_others(
 
 
 def test_the_limit_is_no_smaller_than_that_of_subscriptions(monkeypatch: pytest.MonkeyPatch):
-    """A page with one subscription a socket can have all that it may; a smaller number ends the start."""
+    """A page with a socket per subscription can use all allowed subscriptions; a smaller limit stops the start."""
     assert load_settings(max_subscriptions=70).most_sockets == 70
     assert load_settings(max_subscriptions=70, max_sockets=90).most_sockets == 90
     monkeypatch.setenv("ROUTIQ_MAX_SOCKETS", "69")

@@ -1,4 +1,4 @@
-"""Worker and API processes on one PostgreSQL, started again when they leave, as a service manager does."""
+"""Worker and API processes on one PostgreSQL, restarted when they exit, as a service manager does."""
 
 import asyncio
 import os
@@ -19,11 +19,11 @@ from routiq_gql.sync.model import SyncSnapshot, SyncState
 
 ROOT = Path(__file__).parents[3]
 LIMIT_SECONDS = 100
-"""Far more than anything here takes, so that only a real fault runs into it."""
+"""Far more than any step takes, so that only a real fault exceeds it."""
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """What a process needs to work on the same database."""
+    """The environment for a process that works on the same database."""
     return {
         **os.environ,
         "ROUTIQ_DATABASE_URL": settings.database_url,
@@ -37,7 +37,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 class Process:
-    """One ``routiq-gql`` process. With ``is_kept``, another takes its place when it leaves without being asked to."""
+    """A ``routiq-gql`` process. With ``is_kept``, it is restarted when it exits without a signal from the test."""
 
     def __init__(self, settings: Settings, *arguments: str, is_kept: bool = True) -> None:
         self._arguments = arguments
@@ -70,7 +70,7 @@ class Process:
             self._process.send_signal(number)
 
     async def leave(self, number: signal.Signals) -> int:
-        """Send a signal and return the exit code that follows; nobody takes its place."""
+        """Send a signal and return the exit code; the process is not restarted."""
         self._is_kept = False
         self.send(number)
         async with asyncio.timeout(LIMIT_SECONDS):
@@ -109,7 +109,7 @@ def worker(settings: Settings, *, is_kept: bool = True) -> Process:
 
 
 class Clinics:
-    """Many organizations that are connected to one emulated clinic, and their syncs."""
+    """Many organizations connected to an emulated clinic, and their syncs."""
 
     def __init__(self, runtime: Runtime, emulator: Emulator, organizations: list[str]) -> None:
         self.runtime = runtime
@@ -127,7 +127,7 @@ class Clinics:
         return [await self.runtime.syncs.status(LOCAL_OPERATOR, sync_id) for sync_id in self.sync_ids]
 
     async def until(self, condition: Callable[[list[SyncSnapshot]], bool]) -> list[SyncSnapshot]:
-        """The first snapshots that fit."""
+        """The first matching snapshots."""
         async with asyncio.timeout(LIMIT_SECONDS):
             while True:
                 snapshots = await self.snapshots()
@@ -136,12 +136,12 @@ class Clinics:
                 await asyncio.sleep(0.05)
 
     async def until_all_read(self) -> None:
-        """Every sync has stored some patients and none is over, so that there is something to lose."""
+        """Every sync has stored some patients and none has ended, so there is work to lose."""
         reached = await self.until(lambda all_of: all(one.patients_found > 0 for one in all_of))
         assert not any(one.is_terminal for one in reached)
 
     async def until_ended(self) -> None:
-        """Every sync has ended right, once: exact figures, a whole log, one row in each history."""
+        """Every sync has ended correctly: exact figures, a complete log, a single row in each history."""
         async with asyncio.timeout(LIMIT_SECONDS):
             for sync_id in self.sync_ids:
                 seen = [one async for one in self.runtime.syncs.watch(LOCAL_OPERATOR, sync_id)]
@@ -166,7 +166,7 @@ class Clinics:
 async def clinics(
     settings: Settings, number: int, patients: int = 450, *, latency_seconds: float
 ) -> AsyncIterator[Clinics]:
-    """So many connected organizations, and a process that starts and watches syncs but runs none."""
+    """Connected organizations, and a process that starts and watches syncs but runs none."""
     clinic: Clinic = generated_clinic(patients, utc_now())
     emulator = Emulator(clinic, latency_seconds=latency_seconds)
     async with EmulatorServer(emulator) as server, open_runtime(settings, run_syncs=False) as runtime:

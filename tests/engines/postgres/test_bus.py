@@ -1,4 +1,4 @@
-"""News between processes: together, in pieces that fit, and not needed for anybody to see the end."""
+"""Updates between processes: sent in batches, in pieces of a limited size, and not needed to see the end of a sync."""
 
 import asyncio
 import itertools
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.postgres_only
 
 
 def test_news_are_cut_into_pieces_that_postgresql_takes():
-    """However many syncs run, with ids as long as they may be, each piece is below 8,000 bytes and none is lost."""
+    """With any number of running syncs and the longest ids, each piece is below 8,000 bytes and none is lost."""
     organization = "o" * 64
     news = [(key, 7, f"sync_{organization}_20261123_000000_{key}", organization) for key in range(10**6, 10**6 + 500)]
     payloads = list(payloads_of("12345678", news, {1, 2, 3}))
@@ -38,7 +38,7 @@ def test_news_are_cut_into_pieces_that_postgresql_takes():
 
 
 async def test_who_watches_elsewhere_sees_every_step(settings: Settings, cliniko: Cliniko):
-    """A browser at one server follows a sync that another machine runs, with nothing to wait for but the news."""
+    """A browser at one server follows a sync on another machine step by step."""
     cliniko.emulator.latency_seconds = 0.05
     slow_poll = settings.model_copy(update={"reread_seconds": 60})
     async with idle(slow_poll, cliniko) as api, open_runtime(settings):
@@ -50,7 +50,7 @@ async def test_who_watches_elsewhere_sees_every_step(settings: Settings, cliniko
 
 
 async def test_a_lost_listener_comes_back_and_nobody_misses_the_end(settings: Settings, cliniko: Cliniko):
-    """The connection that hears the news is cut in the middle; the subscription stays and sees the end."""
+    """The listening connection breaks in the middle of a sync; the subscription stays and gets the end."""
     cliniko.emulator.latency_seconds = 0.1
     async with idle(settings, cliniko) as api, open_runtime(settings):
         sync_id = await start(api)
@@ -68,7 +68,7 @@ async def test_a_lost_listener_comes_back_and_nobody_misses_the_end(settings: Se
 async def test_without_any_news_what_is_watched_is_read(
     settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
-    """Should no news arrive at all, the end is still seen, as the rows are read every other second."""
+    """Without any update a follower still sees the end, as the rows are read every other second."""
     monkeypatch.setattr(PostgresBus, "_take", lambda *_: None)
     monkeypatch.setattr(bus, "POLL_SECONDS", 0.2)
     async with idle(settings.model_copy(update={"reread_seconds": 60}), cliniko) as api, open_runtime(settings):
@@ -76,7 +76,7 @@ async def test_without_any_news_what_is_watched_is_read(
 
 
 async def test_a_dashboard_elsewhere_follows_too(settings: Settings, cliniko: Cliniko):
-    """Whoever watches the organization sees its sync come and go, whoever started it."""
+    """A follower of the organization sees the beginning and the end of its syncs, wherever they were started."""
     cliniko.emulator.latency_seconds = 0.05
     async with idle(settings, cliniko) as api, open_runtime(settings) as worker, asyncio.timeout(LIMIT_SECONDS):
         seen = []
@@ -91,7 +91,7 @@ async def test_a_dashboard_elsewhere_follows_too(settings: Settings, cliniko: Cl
 
 
 async def test_news_are_sent_together(settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch):
-    """However many changes there are, this process tells of them at most ten times a second."""
+    """With any number of changes, a process sends updates at most ten times a second."""
     times: list[float] = []
     flush = PostgresBus._flush
 
@@ -109,7 +109,7 @@ async def test_news_are_sent_together(settings: Settings, cliniko: Cliniko, monk
 
 
 async def test_news_of_a_namesake_reach_no_follower(settings: Settings, cliniko: Cliniko):
-    """Elsewhere an organization, named like the sync that is followed here, syncs: the follower hears nothing of it."""
+    """An organization elsewhere has the id of a followed sync: the follower gets none of its updates."""
     slow_poll = settings.model_copy(update={"reread_seconds": 60})
     async with idle(slow_poll, cliniko) as api, asyncio.timeout(LIMIT_SECONDS):
         sync_id = await start(api)
@@ -134,7 +134,7 @@ async def test_news_of_a_namesake_reach_no_follower(settings: Settings, cliniko:
 async def test_versions_of_what_is_no_longer_watched_are_forgotten(
     settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
-    """Syncs that were watched for a while leave nothing in memory, although another watcher stays for months."""
+    """Syncs that were watched for a while use no memory afterwards, although another watcher stays for months."""
     monkeypatch.setattr(bus, "POLL_SECONDS", 0.1)
     async with idle(settings, cliniko, "org_1", "org_2") as api, asyncio.timeout(LIMIT_SECONDS):
         assert isinstance(api.bus, PostgresBus)

@@ -1,6 +1,6 @@
-"""Workers, API processes and PostgreSQL itself are killed, frozen and stopped under running syncs.
+"""Workers, API processes and PostgreSQL itself are killed, frozen and stopped while syncs run.
 
-After each: every sync has ended with exactly the right figures, once. Real processes, real signals.
+Afterwards every sync has ended once, with exact figures. Real processes, real signals.
 """
 
 import asyncio
@@ -24,19 +24,19 @@ pytestmark = [pytest.mark.postgres_only, pytest.mark.timeout(300)]
 
 FEW, MANY = 5, 20
 SLOW, QUICK = 0.6, 0.02
-"""How long Cliniko takes for an answer, in seconds: until something was done to the processes, and after it."""
+"""Latency of Cliniko's responses in seconds: until the processes are disturbed, and after it."""
 PROGRESS = "subscription ($id: ID!) { syncProgress(syncId: $id) { status version progressPercentage } }"
 
 
 async def syncs_on(group: Clinics, process: Process) -> list[str]:
-    """The syncs that a worker process runs, as the others see it."""
+    """The syncs of a worker process, as other processes see them."""
     async with group.runtime.database.reading() as connection:
         workers = await read_workers(connection)
     return [sync_id for one in workers if one.name.endswith(f":{process.pid}") for sync_id in one.sync_ids]
 
 
 async def until_all_work(group: Clinics, *processes: Process) -> None:
-    """Each of the processes runs some of the syncs, and all of those have stored something."""
+    """Each process runs some syncs, and all of these have stored rows."""
     async with asyncio.timeout(LIMIT_SECONDS):
         while not all([await syncs_on(group, process) for process in processes]):
             await asyncio.sleep(0.05)
@@ -45,7 +45,7 @@ async def until_all_work(group: Clinics, *processes: Process) -> None:
 
 @asynccontextmanager
 async def at_work(settings: Settings, syncs: int, workers: int) -> AsyncIterator[tuple[Clinics, list[Process]]]:
-    """So many worker processes that share so many syncs about evenly, none of which comes to its end soon."""
+    """Worker processes that share the syncs evenly; no sync ends soon."""
     shared = settings.model_copy(update={"worker_max_syncs": -(-syncs // workers)})
     async with clinics(shared, syncs, latency_seconds=SLOW) as group, AsyncExitStack() as stack:
         processes = [await stack.enter_async_context(worker(shared)) for _ in range(workers)]
@@ -77,7 +77,7 @@ async def kill_and_freeze(settings: Settings, syncs: int) -> None:
 
 
 async def test_a_worker_is_killed_and_another_frozen(settings: Settings):
-    """Others go on with their syncs from where they were; the frozen one, when it wakes up, spoils nothing and ends."""
+    """Other workers resume the syncs where they were; the frozen worker, when it wakes up, changes nothing and ends."""
     await kill_and_freeze(settings, FEW)
 
 
@@ -100,7 +100,7 @@ async def stop_one(settings: Settings, syncs: int) -> None:
 
 
 async def test_a_worker_is_told_to_stop(settings: Settings):
-    """SIGTERM, as at every upgrade: the worker hands over what it runs, and ends in order."""
+    """At SIGTERM, as at every upgrade, the worker hands over its syncs and exits cleanly."""
     await stop_one(settings, FEW)
 
 
@@ -145,9 +145,9 @@ async def restart_database(syncs: int) -> None:
 
 
 async def follow_socket(url: str, sync_id: str, began: asyncio.Event) -> list[dict[str, object]]:
-    """Every snapshot that one subscription on one socket gets, to its completion; versions only grow.
+    """All snapshots of a subscription on a socket, to its completion; versions only grow.
 
-    ``began`` is set with the first one.
+    ``began`` is set at the first snapshot.
     """
     address = url.replace("http", "ws", 1) + "/graphql"
     seen: list[dict[str, object]] = []
@@ -168,7 +168,7 @@ async def follow_socket(url: str, sync_id: str, began: asyncio.Event) -> list[di
 
 
 async def test_the_database_restarts(settings: Settings):
-    """PostgreSQL is gone for some seconds: an answer says so, an open subscription stays, and all syncs end right."""
+    """While PostgreSQL is down, responses say so and open subscriptions stay; afterwards all syncs end correctly."""
     await restart_database(FEW)
 
 
@@ -188,7 +188,7 @@ async def kill_api(settings: Settings, syncs: int) -> None:
         await group.start()
 
         async def follow(sync_id: str) -> list[int]:
-            """What a browser sees that goes to another server when its own is gone."""
+            """The versions that a browser gets when it reconnects to another server after its server ended."""
             versions: list[int] = []
             for url in urls:
                 with suppress(httpx.HTTPError):
@@ -215,7 +215,7 @@ async def kill_api(settings: Settings, syncs: int) -> None:
 
 
 async def test_an_api_process_is_killed_under_its_subscribers(settings: Settings):
-    """Whoever watched there goes on at another server, and sees the end."""
+    """Followers of the killed process reconnect to another server, and see the end."""
     await kill_api(settings, FEW)
 
 

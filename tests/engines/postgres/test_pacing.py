@@ -1,4 +1,4 @@
-"""One API key has one pace, however many processes and organizations use it."""
+"""An API key has a single pace, shared by all processes and organizations."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.postgres_only
 
 @pytest.fixture
 async def databases(database_url):
-    """The database as three processes see it."""
+    """The same database, opened by three processes."""
     opened = [Database(database_url) for _ in range(3)]
     yield opened
     for one in opened:
@@ -32,7 +32,7 @@ async def take(pacer, number: int) -> None:
 
 
 async def test_three_processes_with_one_key_share_its_pace(databases):
-    """At 1,200 a minute, thirty turns beyond the first five take a second and a half, whoever takes them."""
+    """At 1,200 a minute, thirty turns beyond the first five take a second and a half, over all processes."""
     pacers = [shared_pacers(one, 1200).pacer_for("MS0xabc-au1") for one in databases]
     began = time.monotonic()
     async with asyncio.timeout(LIMIT_SECONDS):
@@ -43,13 +43,13 @@ async def test_three_processes_with_one_key_share_its_pace(databases):
 async def test_another_key_has_a_pace_of_its_own(databases):
     """Two clinics don't slow each other."""
     first, second = (shared_pacers(databases[0], 1).pacer_for(key) for key in ("MS0xabc", "MS0xabd"))
-    async with asyncio.timeout(30):  # one more turn of the same key would take a minute
+    async with asyncio.timeout(30):  # another turn of the same key would take a minute
         await take(first, BURST)
         await take(second, BURST)
 
 
 async def test_a_hold_holds_everybody_with_the_key(databases):
-    """When Cliniko tells one process that the limit is reached, the others wait too, also those already waiting."""
+    """When Cliniko reports the limit to a process, all processes wait, including requests that were waiting already."""
     digest = os.urandom(32)
     first, second, third = (SharedPacer(one, digest, 600) for one in databases)
     await take(first, BURST)
@@ -72,7 +72,7 @@ def test_without_a_pace_nothing_is_shared(databases):
 
 
 async def test_a_hold_that_is_not_written_yet_is_kept(databases):
-    """The hold outlives a client that gives up at once."""
+    """The hold lasts even if its client is cancelled at once."""
     registry = shared_pacers(databases[0], 600)
     await registry.pacer_for("MS0xabc").wait_turn()
     registry.pacer_for("MS0xabc").hold(0.5)
@@ -88,7 +88,7 @@ async def test_a_hold_that_is_not_written_yet_is_kept(databases):
 
 
 async def test_a_pace_from_when_the_clock_was_ahead_keeps_nobody_waiting(databases):
-    """After the database's clock was years ahead, a key's next request goes out at once, and the pace is as before."""
+    """After the database's clock was years ahead, a key's next request is sent at once, at the usual pace."""
     digest = os.urandom(32)
     first, second = (SharedPacer(one, digest, 1200) for one in databases[:2])
     await take(first, 1)

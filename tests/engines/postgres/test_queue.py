@@ -1,4 +1,4 @@
-"""The queue between processes: nothing that was started is lost, whoever forgets it; and who comes first."""
+"""The queue between processes: no started sync is lost, and the order is as documented."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -40,7 +40,7 @@ async def execute(runtime: Runtime, statement: str) -> None:
 
 
 async def test_a_sync_waits_for_a_worker_and_is_run_by_the_first_that_comes(settings: Settings, cliniko: Cliniko):
-    """Started while nobody runs syncs, it waits, as everyone can see, and is run as soon as somebody does."""
+    """A sync started without a worker waits visibly, and runs as soon as there is a worker."""
     async with idle(settings, cliniko) as api:
         sync_id = await start(api)
         state = await api.engine.queue_state()
@@ -56,7 +56,7 @@ async def test_a_sync_waits_for_a_worker_and_is_run_by_the_first_that_comes(sett
 
 
 async def test_a_sync_and_its_job_are_there_together_or_not_at_all(settings: Settings, cliniko: Cliniko):
-    """If starting fails at its very end, nothing of it is left, neither the sync nor something to run."""
+    """If starting fails at its very end, neither the sync nor its job is stored."""
     async with idle(settings, cliniko) as api:
         with pytest.raises(RuntimeError):
             async with api.database.writing() as connection:
@@ -69,7 +69,7 @@ async def test_a_sync_and_its_job_are_there_together_or_not_at_all(settings: Set
 async def test_a_sync_whose_job_has_vanished_is_run_all_the_same(
     settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
-    """Should its job be gone, a running sync gets a new one within seconds, and only one."""
+    """A sync that lost its job gets exactly one new job within seconds."""
     monkeypatch.setattr(patrol, "LOOK_SECONDS", 0.1)
     async with idle(settings, cliniko) as api:
         sync_id = await start(api)
@@ -81,10 +81,10 @@ async def test_a_sync_whose_job_has_vanished_is_run_all_the_same(
 async def test_what_a_worker_was_counted_on_for_but_has_forgotten_is_run(
     settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
-    """A job that the queue believes to be running, while its worker knows nothing of it, is put back."""
+    """A job that the queue lists as running, but its worker does not run, is queued again."""
     monkeypatch.setattr(patrol, "LOOK_SECONDS", 0.1)
     async with idle(settings, cliniko) as api, open_runtime(settings) as worker:
-        await run_sync(worker)  # so that it is up and counted on
+        await run_sync(worker)  # so that it is registered as running
         sync_ids = []
         async with api.database.writing() as connection:
             row = await begin_sync(connection, api.engine, ORGANIZATION, Priority.PERSON)
@@ -96,7 +96,7 @@ async def test_what_a_worker_was_counted_on_for_but_has_forgotten_is_run(
 
 
 async def test_a_sync_that_is_cancelled_while_it_waits_leaves_the_queue(settings: Settings, cliniko: Cliniko):
-    """Nobody takes up what nobody wants any more, and the organization is free at once."""
+    """A cancelled sync leaves the queue, and the organization is free at once."""
     async with idle(settings, cliniko) as api:
         for _ in range(3):
             answer = await api.syncs.cancel(LOCAL_OPERATOR, await start(api))
@@ -108,7 +108,7 @@ async def test_a_sync_that_is_cancelled_while_it_waits_leaves_the_queue(settings
 
 
 async def test_a_cancel_in_one_process_stops_the_sync_in_another(settings: Settings, cliniko: Cliniko):
-    """Whoever cancels needs not know where the sync runs; there, nothing more is asked of Cliniko."""
+    """A cancellation in one process stops the sync in another, which sends no further request to Cliniko."""
     cliniko.emulator.latency_seconds = 0.3
     async with idle(settings, cliniko) as api, open_runtime(settings) as worker:
         sync_id = await start(api)
@@ -129,7 +129,7 @@ async def test_a_cancel_in_one_process_stops_the_sync_in_another(settings: Setti
 async def test_people_come_before_schedules_and_a_worker_takes_no_more_than_it_may(
     settings: Settings, cliniko: Cliniko
 ):
-    """With room for one sync at a time: those that people started first, in their order, then those of schedules."""
+    """A worker with room for a single sync runs users' syncs first, in their order, then those of schedules."""
     organizations = [f"org_{number}" for number in range(6)]
     async with idle(settings, cliniko, *organizations) as api:
         by_schedule = []
@@ -164,7 +164,7 @@ async def test_people_come_before_schedules_and_a_worker_takes_no_more_than_it_m
 
 
 async def test_a_command_in_a_terminal_runs_syncs_only_while_nobody_else_does(settings: Settings, cliniko: Cliniko):
-    """`routiq-gql sync` needs no worker, and leaves syncs to the workers when there are some."""
+    """`routiq-gql sync` needs no worker, and leaves syncs to the workers if there are any."""
     async with idle(settings, cliniko) as api:
         async with open_runtime(settings, only_if_alone=True) as alone:
             assert (await run_sync(alone)).status is SyncState.COMPLETED
@@ -180,7 +180,7 @@ async def test_a_command_in_a_terminal_runs_syncs_only_while_nobody_else_does(se
 async def test_a_worker_that_died_while_the_clock_was_ahead_is_not_counted_on(
     settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
-    """Its last sign of life lies years ahead; its sync is taken over all the same once the clock is right."""
+    """Its last heartbeat lies years ahead; its sync is rescued all the same once the clock is right."""
     monkeypatch.setattr(jobs, "SILENT_SECONDS", 5)
     async with idle(settings, cliniko) as api:
         sync_id = await start(api)
@@ -195,7 +195,7 @@ async def test_a_worker_that_died_while_the_clock_was_ahead_is_not_counted_on(
 
 
 async def test_a_sync_that_rests_since_the_clock_was_ahead_is_run(settings: Settings, cliniko: Cliniko):
-    """Put back for a few seconds by a machine whose clock was years ahead, it doesn't wait for years."""
+    """A sync postponed for seconds by a machine whose clock was years ahead doesn't wait for years."""
     async with idle(settings, cliniko) as api:
         sync_id = await start(api)
         await execute(api, "UPDATE procrastinate_jobs SET scheduled_at = now() + interval '2 years'")
