@@ -1,6 +1,6 @@
 """Every setting of the server, read from the environment (prefix ``ROUTIQ_``).
 
-A field's description is the text of the README's settings table, which a test compares with this class.
+A field's description is the text of the settings table in ``docs/operating.md``, which a test compares with this class.
 A wrong value ends the start with one sentence; see ``load_settings``.
 """
 
