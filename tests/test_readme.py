@@ -14,6 +14,7 @@ from routiq_gql.cli.commands import COMMANDS, load
 from routiq_gql.cli.connect import KEY_VARIABLE
 from routiq_gql.cli.demo import DEMO_ORGANIZATION
 from routiq_gql.settings import Settings
+from routiq_gql.sync.model import FailureCode
 from tests.cli.programs import Program
 
 ROOT = Path(__file__).parent.parent
@@ -58,6 +59,11 @@ def test_every_variable_that_is_named_exists():
     assert named - set(VARIABLES) <= {KEY_VARIABLE, *OF_TESTS_AND_EXAMPLES}
 
 
+def test_the_table_of_failures_has_every_code():
+    """An operator finds each reason for which a sync can fail, with its cause and what to do."""
+    assert [cells[0].strip("`") for cells in _tables("When things go wrong")] == [code.value for code in FailureCode]
+
+
 def test_every_command_and_option_that_is_named_exists():
     """The command table is complete, and each option in it or in an example belongs to its command."""
     named = [line for cells in _tables("Commands") for line in re.findall(r"`(routiq-gql [^`]*)`", cells[0])]
@@ -84,7 +90,9 @@ def test_every_make_target_that_is_named_exists():
 
 def test_every_file_that_is_named_exists():
     """Paths lead somewhere."""
-    form = re.compile(r"`((?:examples|tests|routiq_gql|docs|\.ci)/[\w./-]*|schema\.graphql|constraints\.txt)`")
+    form = re.compile(
+        r"`((?:examples|tests|routiq_gql|docs|\.ci)/[\w./-]*|Makefile|[\w-]+\.(?:graphql|txt|toml)|[A-Z]+\.md)`"
+    )
     for page in PAGES:
         text = page.read_text()
         for path in form.findall(text):

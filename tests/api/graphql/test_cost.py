@@ -172,7 +172,7 @@ def _definitions(source: str, kinds: str) -> list[str]:
 
 
 def test_every_document_that_is_shipped_is_allowed():
-    """What the page, the examples, the README and the docs ask for stays within the limit, with any variables."""
+    """All operations of the page, the examples, the README and the docs stay within the limit, with any variables."""
     measured = {}
     for path in SHIPPED:
         source = path.read_text()
