@@ -1,7 +1,7 @@
 """The settings of the server, read from the environment (prefix ``ROUTIQ_``).
 
-The descriptions of the fields are the README's settings table; a test compares them. A wrong value ends the start with
-a sentence; see ``load_settings``.
+A field's description is the text of the settings table in ``docs/operating.md``, which a test compares with this class.
+A wrong value ends the start with one sentence; see ``load_settings``.
 """
 
 from typing import Literal

@@ -54,7 +54,7 @@ def _files() -> list[Path]:
         for file in (ROOT / "examples").rglob("*")
         if file.suffix in KINDS and not LEFT_OUT & set(file.relative_to(ROOT).parts)
     ]
-    return sorted([*examples, ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *GRAPHIQL])
+    return sorted([*examples, ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *GRAPHIQL])
 
 
 def _text(file: Path) -> str:

@@ -24,8 +24,9 @@ def test_its_own_tests_pass():
 
 
 def test_the_copied_folder_builds_in_a_new_app(tmp_path: Path):
-    """A new app with the folder that the README names builds without errors."""
-    assert "Copy the folder `examples/react/src`" in (ROOT / "README.md").read_text()
+    """A person copies the folder that README and docs name into a new app, and the app's own build accepts it."""
+    for page in ("README.md", "docs/clients.md"):
+        assert "Copy the folder `examples/react/src`" in (ROOT / page).read_text()
     app = app_with_component(tmp_path / "app")
     run("npm", "run", "build", folder=app)
     styles = "".join(file.read_text() for file in (app / "dist" / "assets").glob("*.css"))
@@ -51,6 +52,6 @@ def test_the_copied_folder_needs_only_what_the_readme_installs():
 
 
 def test_every_colour_is_documented():
-    """The table in the README equals the custom properties in the component's styles."""
+    """The table for authors of clients lists each custom property that the component's styles read, and no other."""
     used = set(re.findall(r"var\((--routiq-[a-z-]+)", (REACT / "src" / "SyncDashboard.css").read_text()))
-    assert used == set(re.findall(r"`(--routiq-[a-z-]+)`", (ROOT / "README.md").read_text()))
+    assert used == set(re.findall(r"`(--routiq-[a-z-]+)`", (ROOT / "docs" / "clients.md").read_text()))

@@ -1,8 +1,8 @@
 """Every kind of misbehaviour of Cliniko, in every list, through whole syncs: correct, or failed without changes.
 
-Unreadable rows, and a total that is not the number of rows, are reported in the log of a correct sync. ``OUTCOMES`` is
-the specification, and the README shows the same table. Each test applies a kind of fault to every list, once and
-permanently, and compares all rows with those of an undisturbed sync.
+Rows that can't be read, and a total that is not the number of rows, are reported in the log of a right sync.
+``OUTCOMES`` is the promise, and ``docs/cliniko.md`` shows the same table. Each test makes one kind of fault happen to
+every list, once and for good, and compares all rows with those of an undisturbed sync.
 """
 
 import re
@@ -334,10 +334,10 @@ async def test_what_a_sync_does_not_need_may_be_missing(settings: Settings, reso
             await stage.check_right(last)
 
 
-def test_the_readme_has_the_same_table():
-    """The table in the README equals the specification."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    section = readme.partition("\n## When Cliniko misbehaves\n")[2].partition("\n## ")[0]
+def test_the_docs_have_the_same_table():
+    """The page about Cliniko promises the outcomes that these tests prove, and no others."""
+    page = (Path(__file__).parents[2] / "docs" / "cliniko.md").read_text()
+    section = page.partition("\n## When Cliniko misbehaves\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| .* \(`(\w+)`\) \| (.*?) \| (.*?) \|$", section, re.MULTILINE)
     told = {FaultKind(kind): (once.strip("`"), for_good.strip("`")) for kind, once, for_good in rows}
     assert told == OUTCOMES
