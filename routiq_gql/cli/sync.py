@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from routiq_gql.api.rest.render import status_json
+from routiq_gql.api.rest.objects import SyncStatus
 from routiq_gql.cli.exit_codes import EXIT_CANCELLED, EXIT_FAILED
 from routiq_gql.cli.progress import follow_sync, outcome_lines, progress_view
 from routiq_gql.cli.running import run
@@ -57,7 +57,7 @@ def sync(
     messages = open_terminal(sys.stderr) if as_json else terminal
     last = run((_sync if wait else _start)(settings, organization, mode, messages))
     if as_json:
-        print_json(terminal, status_json(last))
+        print_json(terminal, SyncStatus.model_validate(last).model_dump())
     if wait:
         raise typer.Exit(EXIT_CODES[last.status])
 
