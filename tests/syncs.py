@@ -8,7 +8,7 @@ from sqlalchemy import Row, select
 
 from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import MirrorList
-from routiq_gql.database.tables import ActivePatient, Base, Mirror
+from routiq_gql.database.tables import ACTIVE, METADATA, MIRROR
 from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.sync.model import SyncSnapshot
@@ -49,11 +49,10 @@ async def shown_rows(database: Database, organization_id: str = ORGANIZATION) ->
     """
     async with database.reading() as connection:
         generation = (
-            await connection.execute(select(Mirror.generation).where(Mirror.organization_id == organization_id))
+            await connection.execute(select(MIRROR.c.generation).where(MIRROR.c.organization_id == organization_id))
         ).scalar_one_or_none()
-        active = Base.metadata.tables[ActivePatient.__tablename__]
-        columns = [column for column in active.columns if column.name != "updated_at"]
-        query = select(*columns).where(active.c.organization_id == organization_id).order_by(active.c.patient_id)
+        columns = [column for column in ACTIVE.columns if column.name != "updated_at"]
+        query = select(*columns).where(ACTIVE.c.organization_id == organization_id).order_by(ACTIVE.c.patient_id)
         rows: dict[str, Rows] = {"active_patients": [tuple(row) for row in await connection.execute(query)]}
         if generation is None:
             return rows
@@ -69,14 +68,13 @@ async def stored_rows(database: Database) -> Mapping[str, Rows]:
     async with database.reading() as connection:
         stored: dict[str, Rows] = {}
         for name in ("active_patients", "mirrors"):
-            table = Base.metadata.tables[name]
+            table = METADATA.tables[name]
             stored[name] = [tuple(row) for row in await connection.execute(select(table).order_by(*table.primary_key))]
         for target in MirrorList:
-            shown = select(Mirror.generation)
+            shown = select(MIRROR.c.generation)
             query = select(target.table).where(target.table.c.generation.in_(shown))
-            kind = target.value[1]
-            if kind is not None:
-                query = query.where(target.table.c.kind == kind)
+            if target.kind is not None:
+                query = query.where(target.table.c.kind == target.kind)
             stored[target.name] = [
                 tuple(row) for row in await connection.execute(query.order_by(*target.table.primary_key))
             ]
@@ -97,7 +95,6 @@ async def all_active_ids(database: Database, organization_id: str = ORGANIZATION
 
 
 async def _active_rows(database: Database, organization_id: str) -> list[Row[Any]]:
-    active = Base.metadata.tables[ActivePatient.__tablename__]
-    query = select(active).where(active.c.organization_id == organization_id, active.c.is_active)
+    query = select(ACTIVE).where(ACTIVE.c.organization_id == organization_id, ACTIVE.c.is_active)
     async with database.reading() as connection:
         return list(await connection.execute(query))

@@ -12,7 +12,6 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -50,7 +49,7 @@ class Answer:
     body: bytes = field(repr=False)
 
     @property
-    def json(self) -> dict[str, Any]:
+    def json(self) -> dict[str, object]:
         """The JSON object in the body; empty if there is none."""
         try:
             value = json.loads(self.body)

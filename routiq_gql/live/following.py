@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from routiq_gql.database.engine import Database
-from routiq_gql.database.syncs import log_after
+from routiq_gql.database.sync_log import log_after
 from routiq_gql.errors import DatabaseAway
 from routiq_gql.shares import FOLLOW_CONNECTIONS, Shares
 from routiq_gql.sync.mapping import log_line_of

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql.clock import utc_now
 from routiq_gql.database.audit import audit_entries, insert_audit
 from routiq_gql.database.engine import Database
+from routiq_gql.database.rows import AuditValues
 from routiq_gql.errors import RoutiqError, StorageError
 from routiq_gql.security.refusals import Refusal, Rows
 from routiq_gql.security.viewer import Right, Viewer
@@ -257,7 +258,7 @@ class Audit:
                     del self._waiting[one]
 
 
-def _values(entry: AuditEntry) -> dict[str, object]:
+def _values(entry: AuditEntry) -> AuditValues:
     return {
         "time": entry.time,
         "action": entry.action.value,

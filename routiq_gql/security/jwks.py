@@ -8,7 +8,6 @@ import asyncio
 import json
 import ssl
 import time
-from typing import Any
 
 import httpx
 import jwt
@@ -176,7 +175,7 @@ def _read(body: bytes) -> dict[tuple[str, str], PublicKey]:
     return keys
 
 
-def _public_key(entry: dict[str, Any]) -> PublicKey | None:
+def _public_key(entry: dict[str, object]) -> PublicKey | None:
     """The key, if it is strong enough and meant for signatures with an accepted algorithm."""
     algorithm = {"RSA": "RS256", "EC": "ES256"}.get(str(entry.get("kty")))
     if algorithm is None or not entry.get("kid") or entry.get("use", "sig") != "sig":

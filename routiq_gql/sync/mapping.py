@@ -1,11 +1,10 @@
 """Turns stored rows into the snapshots and log lines that clients see."""
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routiq_gql.database.rows import LogRow, SyncRow, SyncValues
 from routiq_gql.database.syncs import NewLine, end_sync
 from routiq_gql.sync.model import (
     FailureCode,
@@ -20,15 +19,15 @@ from routiq_gql.sync.model import (
 )
 
 
-def snapshot_of(row: Row[Any]) -> SyncSnapshot:
+def snapshot_of(row: SyncRow) -> SyncSnapshot:
     """The snapshot that a row of ``syncs`` holds."""
     failure = None
     if row.failure_code is not None:
         failure = SyncFailure(
             code=FailureCode(row.failure_code),
-            step=SyncStep(row.failure_step),
-            message=row.failure_message,
-            what_to_do=row.failure_what_to_do,
+            step=SyncStep(row.failure_step or row.step),
+            message=row.failure_message or "",
+            what_to_do=row.failure_what_to_do or "",
         )
     return SyncSnapshot(
         key=row.key,
@@ -55,11 +54,11 @@ def snapshot_of(row: Row[Any]) -> SyncSnapshot:
     )
 
 
-NOT_WAITING: dict[str, Any] = {"resumes_at": None, "waiting_for": None}
+NOT_WAITING: SyncValues = {"resumes_at": None, "waiting_for": None}
 """The columns of a sync that is not, or no longer, waiting."""
 
 
-def log_line_of(sync_id: str, row: Row[Any]) -> LogLine:
+def log_line_of(sync_id: str, row: LogRow) -> LogLine:
     """The log line that a row of ``sync_log`` holds."""
     return LogLine(
         sync_id=sync_id,
@@ -71,7 +70,7 @@ def log_line_of(sync_id: str, row: Row[Any]) -> LogLine:
     )
 
 
-def first_values(mode: SyncMode, now: datetime) -> dict[str, Any]:
+def first_values(mode: SyncMode, now: datetime) -> SyncValues:
     """The columns of a sync that has just been started."""
     return {
         "mode": mode.value,
@@ -91,7 +90,7 @@ def first_values(mode: SyncMode, now: datetime) -> dict[str, Any]:
     }
 
 
-def failure_values(failure: SyncFailure, status: SyncState, now: datetime) -> dict[str, Any]:
+def failure_values(failure: SyncFailure, status: SyncState, now: datetime) -> SyncValues:
     """The columns of a sync that ends with ``failure``. It keeps the percentage and step that it had."""
     return {
         "status": status.value,

@@ -18,11 +18,9 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.cliniko import (
-    APPOINTMENT_TYPES,
     ATTENDEES,
     GROUP_APPOINTMENTS,
-    INDIVIDUAL_APPOINTMENTS,
-    PATIENTS,
+    RESOURCES,
     ClinikoClient,
     Resource,
     booking_in,
@@ -31,6 +29,7 @@ from routiq_gql.cliniko import (
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import (
+    BY_RESOURCE,
     MirrorList,
     count_rows,
     count_unassigned,
@@ -52,13 +51,7 @@ CLASSES_PER_REQUEST = 50
 
 NO_PATIENT = "have no patient: they are stored, but make no patient active"
 
-TARGETS: dict[str, MirrorList] = {
-    PATIENTS.name: MirrorList.PATIENTS,
-    INDIVIDUAL_APPOINTMENTS.name: MirrorList.INDIVIDUAL_APPOINTMENTS,
-    GROUP_APPOINTMENTS.name: MirrorList.GROUP_APPOINTMENTS,
-    ATTENDEES.name: MirrorList.ATTENDEES,
-    APPOINTMENT_TYPES.name: MirrorList.APPOINTMENT_TYPES,
-}
+TARGETS = {resource.name: BY_RESOURCE[resource.name] for resource in RESOURCES}
 """Every list that a sync reads, in the order of reading."""
 
 Show = Callable[[int, int], dict[str, Any]]

@@ -9,14 +9,14 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from datetime import datetime
-from typing import Any
+from typing import Any, Unpack
 
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql import metrics
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
+from routiq_gql.database.rows import SyncRow, SyncValues
 from routiq_gql.database.syncs import NewLine, change_running
 from routiq_gql.live.bus import ProgressBus
 from routiq_gql.sync.mapping import NOT_WAITING, failure_values, snapshot_of
@@ -58,7 +58,7 @@ class SyncRun:
     """
 
     def __init__(
-        self, database: Database, bus: ProgressBus, row: Row[Any], on_progress: Callable[[], None] = lambda: None
+        self, database: Database, bus: ProgressBus, row: SyncRow, on_progress: Callable[[], None] = lambda: None
     ) -> None:
         self.snapshot: SyncSnapshot = snapshot_of(row)
         self.cursor: dict[str, Any] = dict(row.checkpoint)
@@ -68,7 +68,7 @@ class SyncRun:
         self._on_progress = on_progress
         self._database = database
         self._bus = bus
-        self._unwritten: dict[str, Any] = {}
+        self._unwritten: SyncValues = {}
         self._text_before_wait: str | None = None
         self._written_at = time.monotonic()
         self._published_at = 0.0
@@ -84,7 +84,7 @@ class SyncRun:
 
     async def begin_step(self, step: SyncStep) -> None:
         """Enter ``step``: status, documented text and a log line."""
-        values = {
+        values: SyncValues = {
             "status": step.state.value,
             "step": step.value,
             "current_step": step.opening_text,
@@ -99,7 +99,7 @@ class SyncRun:
         fraction: float | None = None,
         text: str | None = None,
         log: tuple[LogLevel, str] | None = None,
-        **columns: Any,
+        **columns: Unpack[SyncValues],
     ) -> None:
         """Show how the current step goes on.
 
@@ -114,7 +114,7 @@ class SyncRun:
         """Show that the sync waits, why and until when, with a log line."""
         if self._text_before_wait is None:
             self._text_before_wait = self._unwritten.get("current_step", self.snapshot.current_step)
-        values = {"current_step": text, "resumes_at": resumes_at, "waiting_for": reason.value}
+        values: SyncValues = {"current_step": text, "resumes_at": resumes_at, "waiting_for": reason.value}
         await self._write(values, [(LogLevel.WARNING, text)])
 
     async def end_wait(self) -> None:
@@ -132,7 +132,7 @@ class SyncRun:
         text: str | None = None,
         log: tuple[LogLevel, str] | None = None,
         notes: Sequence[tuple[LogLevel, str]] = (),
-        **columns: Any,
+        **columns: Unpack[SyncValues],
     ) -> None:
         """Store what was read and where to go on, and show it, in one transaction. ``log`` follows ``notes``."""
         values = self._progress_values(fraction, text, columns) | {"checkpoint": cursor}
@@ -153,7 +153,7 @@ class SyncRun:
         """
         async with self._database.bulk_turn, self.change_lock, self._database.writing() as connection:
             stored = await save(connection)
-            values = {
+            values: SyncValues = {
                 **self._take_unwritten(),
                 "status": SyncState.COMPLETED.value,
                 "current_step": COMPLETED_TEXT,
@@ -184,7 +184,7 @@ class SyncRun:
             StopRequested: The sync is not ours any more.
         """
         self._take_unwritten()  # what the interrupted step wanted to show is not stored
-        values = {
+        values: SyncValues = {
             "current_step": WAITING_FOR_DATABASE_TEXT,
             "resumes_at": resumes_at,
             "waiting_for": WaitReason.DATABASE.value,
@@ -221,22 +221,22 @@ class SyncRun:
         self,
         fraction: float | None,
         text: str | None,
-        columns: dict[str, Any],
-    ) -> dict[str, Any]:
-        values = dict(columns)
+        columns: SyncValues,
+    ) -> SyncValues:
+        values = columns.copy()
         if fraction is not None:
             values["progress_percentage"] = percentage(self.step, fraction)
         if text is not None:
             values["current_step"] = text
         return values
 
-    def _take_unwritten(self) -> dict[str, Any]:
+    def _take_unwritten(self) -> SyncValues:
         taken, self._unwritten = self._unwritten, {}
         return taken
 
     async def _write(
         self,
-        values: dict[str, Any],
+        values: SyncValues,
         lines: list[tuple[LogLevel, str]],
         *,
         step: SyncStep | None = None,
@@ -255,7 +255,7 @@ class SyncRun:
             # Pages may come faster than anyone wants to hear; the next page, line or sign of life tells of this one.
             self.show(row, is_urgent=step is not None or save is None or bool(lines))
 
-    def show(self, row: Row[Any], *, is_urgent: bool = True) -> None:
+    def show(self, row: SyncRow, *, is_urgent: bool = True) -> None:
         """Note a committed change and tell watchers of it; without ``is_urgent`` at most ten times a second."""
         self._written_at = time.monotonic()
         self.snapshot = snapshot_of(row)

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import update
 
 from routiq_gql.clock import utc_now
-from routiq_gql.database.syncs import SYNC
+from routiq_gql.database.tables import SYNC
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind, generated_clinic
 from routiq_gql.runtime import open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR

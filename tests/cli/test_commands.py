@@ -49,6 +49,7 @@ def test_help_imports_nothing_that_only_a_command_needs(arguments: list[str]):
         ("tokens", {"strawberry", "starlette", "uvicorn", "httpx", "routiq_gql.emulator", "routiq_gql.runtime"}),
         ("db", {"strawberry", "starlette", "uvicorn", "httpx", "routiq_gql.emulator", "routiq_gql.runtime"}),
         ("worker", {"strawberry", "graphql", "routiq_gql.emulator"}),
+        ("workers", {"psycopg", "procrastinate", "routiq_gql.emulator"}),
         ("serve", {"routiq_gql.emulator", "routiq_gql.doctor"}),
         ("check", {"strawberry", "sqlalchemy", "starlette", "routiq_gql.emulator"}),
     ],

@@ -14,7 +14,7 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.database.postgresql import TRUSTED_SECONDS
 from routiq_gql.database.schema import upgrade
-from routiq_gql.database.syncs import SYNC
+from routiq_gql.database.tables import SYNC
 from routiq_gql.errors import DatabaseAway, SettingsError, StorageError
 from routiq_gql.settings import load_settings
 from routiq_gql.sync.mapping import first_values

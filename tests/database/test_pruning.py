@@ -7,12 +7,12 @@ from functools import partial
 import pytest
 from sqlalchemy import delete, func, insert, select, update
 
-from routiq_gql.database.active_patients import MIRROR
 from routiq_gql.database.engine import Database
-from routiq_gql.database.mirror import MirrorList, drop_unused_rows, save_rows
-from routiq_gql.database.pruning import PACE, Cutoffs, prune_batch
+from routiq_gql.database.erasure import drop_unused_rows
+from routiq_gql.database.mirror import MirrorList, save_rows
+from routiq_gql.database.pruning import Cutoffs, prune_batch
 from routiq_gql.database.schema import upgrade
-from routiq_gql.database.syncs import LOG, SYNC
+from routiq_gql.database.tables import LOG, MIRROR, PACE, SYNC
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode
 from tests.common import LIMIT_SECONDS

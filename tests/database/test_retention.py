@@ -7,13 +7,12 @@ import pytest
 import time_machine
 from sqlalchemy import func, insert, select
 
-from routiq_gql.database.audit import AUDIT, insert_audit
+from routiq_gql.database.audit import insert_audit
 from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import MirrorList, save_rows
-from routiq_gql.database.pruning import MIRROR, Cutoffs
-from routiq_gql.database.retention import RETENTION
+from routiq_gql.database.pruning import Cutoffs
 from routiq_gql.database.schema import upgrade
-from routiq_gql.database.syncs import LOG, SYNC
+from routiq_gql.database.tables import AUDIT, LOG, MIRROR, RETENTION, SYNC
 from routiq_gql.engines.housekeeping import Housekeeping
 from routiq_gql.settings import Settings
 from routiq_gql.sync.mapping import first_values

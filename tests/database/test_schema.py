@@ -8,8 +8,8 @@ from sqlalchemy.exc import IntegrityError
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.schema import alembic_config, upgrade
-from routiq_gql.database.syncs import SYNC, change_running
-from routiq_gql.database.tables import Base
+from routiq_gql.database.syncs import change_running
+from routiq_gql.database.tables import METADATA, SYNC
 from routiq_gql.errors import StorageError
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode
@@ -90,11 +90,11 @@ async def test_an_earlier_form_is_brought_up_to_date_with_its_rows(empty_databas
     }
     async with database.writing() as connection:
         for name, values in rows.items():
-            await connection.execute(insert(Base.metadata.tables[name]).values(**values))
+            await connection.execute(insert(METADATA.tables[name]).values(**values))
     assert await upgrade(database) not in {revision, ""}
     async with database.reading() as connection:
         for name, values in rows.items():
-            table = Base.metadata.tables[name]
+            table = METADATA.tables[name]
             (row,) = await connection.execute(select(table))
             assert {key: row._mapping[key] for key in values} == values
     async with database.writing() as connection:
@@ -110,8 +110,8 @@ async def test_a_stored_no_becomes_unknown(empty_database_url):
     times = {"generation": 1, "created_at": now, "updated_at": now}
     attendee = {**times, "booking_id": "1", "patient_id": "2"}
     visit = {**times, "kind": "individual", "patient_id": "2", "starts_at": now}
-    attendees, visits = (Base.metadata.tables[name] for name in ("mirrored_attendees", "mirrored_appointments"))
-    active = Base.metadata.tables["active_patients"]
+    attendees, visits = (METADATA.tables[name] for name in ("mirrored_attendees", "mirrored_appointments"))
+    active = METADATA.tables["active_patients"]
     async with database.writing() as connection:
         for row_id, mark in (("1", True), ("2", False)):
             await connection.execute(insert(attendees).values(**attendee, id=row_id, arrived=mark))

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from routiq_gql.database import sqlite
 from routiq_gql.database.engine import Database
-from routiq_gql.database.probe import PROBE
+from routiq_gql.database.tables import PROBE
 from routiq_gql.engines import file_watch, readiness
 from routiq_gql.errors import DatabaseAway, DatabaseFileLost, StorageError
 from routiq_gql.runtime import open_runtime

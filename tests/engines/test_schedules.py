@@ -8,8 +8,7 @@ from sqlalchemy import select, update
 
 from routiq_gql.clock import utc_now
 from routiq_gql.connections.state import ConnectionState
-from routiq_gql.database.connections import CONNECTION
-from routiq_gql.database.schedules import SCHEDULE
+from routiq_gql.database.tables import CONNECTION, SCHEDULE
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind
 from routiq_gql.engines import scheduler
 from routiq_gql.errors import BadInput, Forbidden

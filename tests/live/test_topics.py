@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from routiq_gql.database.connections import erase_organization
+from routiq_gql.database.erasure import erase_organization
 from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.errors import SyncNotFound
 from routiq_gql.live import following

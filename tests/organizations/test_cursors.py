@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import insert, text
 
 from routiq_gql.clock import utc_now
-from routiq_gql.database.syncs import SYNC
+from routiq_gql.database.tables import SYNC
 from routiq_gql.errors import BadInput
 from routiq_gql.organizations.cursors import history_cursor, read_history_cursor
 from routiq_gql.sync.mapping import first_values

@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 
 from routiq_gql.cli.status import judge
 from routiq_gql.clock import utc_now
-from routiq_gql.database.schedules import SCHEDULE
+from routiq_gql.database.tables import SCHEDULE
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind
 from routiq_gql.errors import RateLimited
 from routiq_gql.runtime import Runtime, open_runtime

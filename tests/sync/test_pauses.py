@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select, update
 
 from routiq_gql.clock import utc_now
-from routiq_gql.database.syncs import SYNC, claim
+from routiq_gql.database.syncs import claim
+from routiq_gql.database.tables import SYNC
 from routiq_gql.emulator import EMULATED_API_KEY, RecordedRequest, generated_clinic
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from routiq_gql.clock import utc_now
-from routiq_gql.database.syncs import SYNC
+from routiq_gql.database.tables import SYNC
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind
 from routiq_gql.errors import RateLimited
 from routiq_gql.runtime import Runtime, open_runtime

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.mirror import MirrorList
-from routiq_gql.database.syncs import SYNC
+from routiq_gql.database.tables import SYNC
 from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, Fault, FaultKind, generated_clinic
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from routiq_gql.clock import utc_now
-from routiq_gql.database.active_patients import ACTIVE
 from routiq_gql.database.engine import Database
+from routiq_gql.database.tables import ACTIVE
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind, demo_clinic
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR

@@ -46,7 +46,7 @@ async def test_a_sync_waits_for_a_worker_and_is_run_by_the_first_that_comes(sett
         state = await api.engine.queue_state()
         assert (state.waiting, state.workers) == (1, 0)
         async with api.database.reading() as connection:
-            assert [one[0] for one in await read_waiting(connection)] == [sync_id]
+            assert [one.sync_id for one in await read_waiting(connection)] == [sync_id]
         async with open_runtime(settings):
             last = (await follow(api, sync_id))[-1]
         assert (last.status, last.active_patients_stored) == (SyncState.COMPLETED, 12)
@@ -143,7 +143,7 @@ async def test_people_come_before_schedules_and_a_worker_takes_no_more_than_it_m
         assert not hurried.created, "it waits already, and a person wants it now"
         expected = [by_schedule[1], *by_people, by_schedule[0], by_schedule[2]]
         async with api.database.reading() as connection:
-            assert [one[0] for one in await read_waiting(connection)] == expected
+            assert [one.sync_id for one in await read_waiting(connection)] == expected
         most = 0
         async with open_runtime(settings.model_copy(update={"worker_max_syncs": 1})) as worker:
             ended: list[str] = []
