@@ -9,6 +9,7 @@ from typing import Any
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
+from websockets.protocol import State
 
 _AFTER_THE_END = frozenset({"websocket.send", "websocket.close"})
 
@@ -24,6 +25,15 @@ class CleanEnding(WebSocketsSansIOProtocol):
             self.handle_parser_exception()
             return
         super().send_receive_event_to_app()
+
+    def shutdown(self) -> None:
+        """Close with 1012 when the server stops; a connection that is closing already only gets its last bytes.
+
+        Uvicorn sends a second close frame there, and the ``InvalidState`` of websockets ends the server's shutdown.
+        """
+        if self.handshake_complete and self.conn.state is not State.OPEN:
+            self.close_sent = True
+        super().shutdown()
 
     async def send(self, message: Any) -> None:
         """Send for the application.

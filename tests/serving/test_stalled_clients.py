@@ -173,3 +173,17 @@ async def test_who_wakes_in_time_gets_the_newest_state(server: Server, cliniko: 
         versions = await asyncio.to_thread(_versions_until, sleeper, snapshot.version + CHANGES)
     assert versions == sorted(set(versions))
     assert len(versions) < CHANGES / 4
+
+
+async def test_a_socket_that_is_closing_does_not_fail_the_shutdown(settings: Settings):
+    """A server stops in order although a browser that closed its socket has not read the last messages."""
+    with capture_logs() as logs:
+        async with Server(settings) as server:
+            with _deaf_connection(server) as leaving:
+                await asyncio.to_thread(greet, leaving)
+                for number in range(4):
+                    send(leaving, {"id": str(number), "type": "subscribe", "payload": {"query": BIG_ANSWER}})
+                leaving.sendall(Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=True))
+                await until(lambda: any(line["event"] == "socket_ended" for line in logs))
+                await server.stop()  # raises the error of a failed shutdown
+    assert [line for line in logs if line["log_level"] == "error"] == []
