@@ -1,4 +1,4 @@
-"""``routiq-gql workers``: the processes that run syncs, and the syncs that wait."""
+"""``routiq-gql workers``: the processes that run syncs, and the waiting syncs."""
 
 from typing import Annotated
 

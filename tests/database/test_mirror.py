@@ -1,4 +1,4 @@
-"""Pages of Cliniko's rows, as they are stored: whatever they hold, and however often a page is read again."""
+"""Pages of Cliniko's rows are stored exactly, even if a page is read again."""
 
 from dataclasses import fields
 from datetime import timedelta
@@ -48,7 +48,7 @@ async def _stored(database: Database, target: MirrorList) -> list[dict[str, Any]
 
 
 async def test_every_value_comes_back_as_it_was(database_url: str):
-    """Letters of all kinds, nothing at all, and times stay what they are, in a page of one row and of many."""
+    """Letters of all kinds, missing values and times are stored unchanged, in pages of one row and of many."""
     database = Database(database_url)
     await upgrade(database)
     people = [PATIENT, *({**PATIENT, "id": str(10**16 + number), "last_name": f"N{number}"} for number in range(250))]
@@ -63,7 +63,7 @@ async def test_every_value_comes_back_as_it_was(database_url: str):
 
 
 async def test_the_newest_of_equal_rows_stays(database_url: str):
-    """A page that is read again takes the place of what it held before, and a row twice in a page counts once."""
+    """A page that is read again replaces its earlier rows, and a duplicate row in a page counts once."""
     database = Database(database_url)
     await upgrade(database)
     for page in ([ATTENDEE], [{**ATTENDEE, "arrived": True}, {**ATTENDEE, "patient_id": "9"}]):

@@ -28,12 +28,12 @@ async def database(empty_database_url):
 
 
 async def test_migrations_and_tables_agree(empty_database_url):
-    """What the migrations create is what the code expects."""
+    """The migrations create the tables that the code expects."""
     await check(empty_database_url)
 
 
 async def test_upgrading_twice_changes_nothing(database):
-    """Starting again with a current file is harmless."""
+    """A restart with a current file changes nothing."""
     newest = ScriptDirectory.from_config(alembic_config()).get_current_head()
     assert await upgrade(database) == await upgrade(database) == newest
 
@@ -52,7 +52,7 @@ async def test_an_organization_has_one_active_sync(database):
 
 
 async def test_errors_do_not_show_what_was_to_be_stored(database):
-    """A database error never carries a row's content."""
+    """A database error never shows a row's content."""
     row = {**first_values(SyncMode.FULL, utc_now()), "organization_id": "org_secret", "version": None, "epoch": 0}
     with pytest.raises(IntegrityError) as caught:
         async with database.writing() as connection:
@@ -69,7 +69,7 @@ EARLIER = [
 
 @pytest.mark.parametrize("revision", EARLIER)
 async def test_an_earlier_form_is_brought_up_to_date_with_its_rows(empty_database_url, revision):
-    """Whoever upgrades from any earlier version keeps every connection, every sync, and the one that runs."""
+    """An upgrade from any earlier version keeps all connections, all syncs, and the running sync."""
     database = Database(empty_database_url)
     await upgrade(database, revision)
     now = utc_now()
@@ -103,7 +103,7 @@ async def test_an_earlier_form_is_brought_up_to_date_with_its_rows(empty_databas
 
 
 async def test_a_stored_no_becomes_unknown(empty_database_url):
-    """Unmarked visits were stored as no: kept so, every unmarked class visit would become a no-show."""
+    """Unmarked visits that were stored as no become unknown; else every unmarked class visit would be a no-show."""
     database = Database(empty_database_url)
     await upgrade(database, "0004")
     now = utc_now()
@@ -132,7 +132,7 @@ async def test_a_stored_no_becomes_unknown(empty_database_url):
 
 
 async def test_a_database_of_another_program_is_left_alone(empty_database_url):
-    """Nothing is put beside tables that happen to have our names; the sentence says what to do."""
+    """Another program's database is left unchanged even if its tables have our names; the error says what to do."""
     database = Database(empty_database_url)
     async with database.writing() as connection:
         await connection.execute(text("CREATE TABLE syncs (theirs INTEGER)"))
