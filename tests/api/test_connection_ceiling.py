@@ -67,7 +67,7 @@ async def small(
     settings: Settings, states: list[ServerState], monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Server]:
     """A server with a limit of four connections, which may be replaced at any age."""
-    monkeypatch.setattr(connection_table, "FAIR_SECONDS", 0)
+    monkeypatch.setattr(connection_table, "MIN_WAIT_SECONDS", 0)
     ended = asyncio.Event()
 
     async def stream(_request: Request) -> Response:
