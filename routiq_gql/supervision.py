@@ -1,4 +1,4 @@
-"""Restarts the long-lived tasks of a process after errors, and reports which of them fails.
+"""Keeps the long-lived tasks of a process running after errors, and reports which of them fails.
 
 Each such task is a ``SupervisedTask`` in the process's ``Supervisor``; ``/readyz`` reads its state. An error of any
 kind ends an attempt and never the task: the next attempt follows after a pause that doubles from half a second to half
