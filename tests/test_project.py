@@ -40,7 +40,7 @@ def test_every_requirement_is_pinned():
     assert all(re.fullmatch(r"[\w.+!-]+", version) for version in PINNED.values())
 
 
-def test_what_is_installed_is_what_is_pinned():
+def test_the_installed_versions_are_the_pinned_ones():
     """The tests run with exactly the pinned versions."""
     ours = {"routiq-gql", "pip", "setuptools", "wheel"}
     installed = {_name(found.name): found.version for found in distributions() if _name(found.name) not in ours}
@@ -55,7 +55,7 @@ def test_no_file_says_where_to_download_from():
         assert [name for name, package in packages.items() if "resolved" in package] == [], lock
 
 
-def test_the_top_level_holds_only_what_is_expected():
+def test_the_top_level_holds_only_expected_files():
     """The top level holds only the expected files and folders, so the repository is easy to survey."""
     expected = {
         *("pyproject.toml", "README.md", "schema.graphql", "routiq_gql", "tests", "examples"),
@@ -74,7 +74,7 @@ def test_no_module_is_past_300_lines():
     assert long == {}
 
 
-def test_nothing_points_to_someones_home():
+def test_no_file_names_a_home_folder():
     """The project works in any folder."""
     private = re.compile(r"/(home|Users|root|work)/[\w.-]+/")
     found = [

@@ -157,7 +157,7 @@ async def test_one_organization_cannot_take_all_connections(busy_server: Server,
     assert OPERATION_CONNECTIONS + WATCH_CONNECTIONS + FOLLOW_CONNECTIONS <= 15 - 5, "SQLite's pool has 15"
 
 
-async def test_organizations_are_told_apart_by_their_tokens(
+async def test_organizations_are_distinguished_by_their_tokens(
     settings: Settings, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ):
     """With tokens, an operation counts for the organization of its token, even if it names another."""

@@ -256,7 +256,7 @@ def _on_its_database(row: Row) -> Any:
 
 
 @pytest.mark.parametrize("row", [_on_its_database(row) for row in ROWS])
-async def test_what_every_door_answers(bare_server: Server, monkeypatch: pytest.MonkeyPatch, row: Row):
+async def test_every_api_returns_the_row_of_the_table(bare_server: Server, monkeypatch: pytest.MonkeyPatch, row: Row):
     """Status, code and sentence equal those of the table, over every transport."""
     sync_id = await bare_server.start_sync("org_1")
     await bare_server.until_ended(sync_id)
