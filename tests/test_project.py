@@ -22,7 +22,7 @@ def _name(text: str) -> str:
 PINNED = {_name(line): line.partition("==")[2] for line in CONSTRAINTS.splitlines() if not line.startswith("#")}
 
 
-def _tracked_files() -> list[Path]:
+def tracked_files() -> list[Path]:
     """What git has or would take; the folder itself where there is no git."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
@@ -50,7 +50,7 @@ def test_what_is_installed_is_what_is_pinned():
 def test_no_file_says_where_to_download_from():
     """Packages come from wherever the machine is set up to take them."""
     assert not ADDRESS.search(CONSTRAINTS)
-    for lock in (file for file in _tracked_files() if file.name == "package-lock.json"):
+    for lock in (file for file in tracked_files() if file.name == "package-lock.json"):
         packages = json.loads(lock.read_text())["packages"]
         assert [name for name, package in packages.items() if "resolved" in package] == [], lock
 
@@ -61,7 +61,12 @@ def test_the_top_level_holds_only_what_is_expected():
         *("pyproject.toml", "README.md", "schema.graphql", "routiq_gql", "tests", "examples"),
         *("Makefile", "LICENSE", "constraints.txt", ".ci", ".gitignore", "CHANGELOG.md", "docs"),
     }
-    assert {file.relative_to(ROOT).parts[0] for file in _tracked_files()} <= expected
+    assert {file.relative_to(ROOT).parts[0] for file in tracked_files()} <= expected
+
+
+def test_no_file_is_a_link():
+    """The repository works from a ZIP and on Windows, where links become text files."""
+    assert [file for file in tracked_files() if file.is_symlink()] == []
 
 
 def test_no_module_is_past_300_lines():
@@ -79,7 +84,7 @@ def test_nothing_points_to_someones_home():
     private = re.compile(r"/(home|Users|root|work)/[\w.-]+/")
     found = [
         f"{file.relative_to(ROOT)}: {match.group()}"
-        for file in _tracked_files()
+        for file in tracked_files()
         if file.suffix in {".py", ".toml", ".md", ".json", ".txt", ".mjs", ".graphql", ".html", ".tsx", ""}
         for match in private.finditer(file.read_text(errors="replace"))
     ]

@@ -1,20 +1,25 @@
 """``GET /``: the dashboard page for people.
 
-Its source is ``examples/sync_dashboard.html``, which also works when opened as a file; the link beside this module
-makes it part of the installed package. The page loads nothing from elsewhere, and its policy says so to the browser.
+Its source is ``examples/sync_dashboard.html``, which people also open as a file. A wheel has a copy beside this module;
+a checkout has only the source. The page loads nothing from elsewhere, and its policy says so to the browser.
 """
 
 import base64
 import hashlib
 import html
 import re
-from importlib.resources import files
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 from routiq_gql.api.suggestions import suggested_organizations
+
+
+_NAME = "sync_dashboard.html"
+_IN_THE_PACKAGE = Path(__file__).with_name(_NAME)
+_IN_A_CHECKOUT = Path(__file__).parents[2] / "examples" / _NAME
 
 
 def page_route(
@@ -32,7 +37,7 @@ def page_route(
         trouble_path: Where a demo can be told to misbehave; ``None`` shows no panel for that.
         token_path: Where a demo gives out tokens; ``None`` has the page ask its reader, once a token is needed.
     """
-    source = files("routiq_gql.api").joinpath("sync_dashboard.html").read_text(encoding="utf-8")
+    source = _read_source()
     values = {
         "server": "this",  # it is shown by a server, and asks no other one
         "organization": default_organization or "",
@@ -55,6 +60,11 @@ def page_route(
         return HTMLResponse(_fill(filled, {"organization": only, "organizations": " ".join(found)}), headers=headers)
 
     return Route("/", page)
+
+
+def _read_source() -> str:
+    path = _IN_THE_PACKAGE if _IN_THE_PACKAGE.exists() else _IN_A_CHECKOUT
+    return path.read_text(encoding="utf-8")
 
 
 def _fill(source: str, values: dict[str, str]) -> str:
