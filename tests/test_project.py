@@ -28,7 +28,7 @@ def tracked_files() -> list[Path]:
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
     )
     names = listed.stdout.splitlines()
-    return [ROOT / name for name in names if (ROOT / name).is_file()]
+    return [file for name in names if (file := ROOT / name).is_file() or file.is_symlink()]
 
 
 def test_every_requirement_is_pinned():
