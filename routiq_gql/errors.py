@@ -17,6 +17,7 @@ statuses and GraphQL codes; nothing here is logged as an error.
         └── DatabaseFileLost   the database file was deleted or replaced while the process uses it
 """
 
+import traceback
 from typing import ClassVar
 
 
@@ -130,3 +131,8 @@ class DatabaseFileLost(StorageError):
 
     The process must write nothing more and end: it would serve one database while new connections open another.
     """
+
+
+def frames_of(error: BaseException) -> list[str]:
+    """Where an error was raised, for the log: its last four frames, and never its text, which may hold private data."""
+    return traceback.format_tb(error.__traceback__)[-4:]

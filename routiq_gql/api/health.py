@@ -4,7 +4,6 @@ and how is it doing.
 Metrics are shown to programs on this machine only: they name no clinic, but tell how busy one is.
 """
 
-import ipaddress
 from contextlib import suppress
 
 from starlette.requests import Request
@@ -12,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from routiq_gql import metrics
+from routiq_gql.addresses import is_loopback_address
 from routiq_gql.api.errors import refusal
 from routiq_gql.api.services import parts_of
 from routiq_gql.errors import Forbidden, StorageError
@@ -37,7 +37,7 @@ async def _readyz(request: Request) -> Response:
 
 async def _metrics(request: Request) -> Response:
     # A proxy on this machine tells for whom it asks, and the web server believes it.
-    if request.client is None or not _is_loopback(request.client.host):
+    if request.client is None or not is_loopback_address(request.client.host):
         raise Forbidden("Metrics are shown to programs on the server's own machine only.")
     runtime = parts_of(request).runtime
     known: dict[str, float] = {}
@@ -46,10 +46,3 @@ async def _metrics(request: Request) -> Response:
         known = {"waiting": queue.waiting, "oldest_seconds": queue.oldest_seconds, "workers": queue.workers}
     text = metrics.exposition(syncs_running=runtime.engine.running, subscribers=runtime.bus.watcher_count, **known)
     return Response(text, headers=_UNCACHED | {"Content-Type": metrics.CONTENT_TYPE})
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False

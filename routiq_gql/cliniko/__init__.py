@@ -1,6 +1,7 @@
 """The connector to Cliniko: the lists of one account, each answer checked, every wait announced.
 
-Used by the sync and by ``connect``. Of the product it imports only ``proxies``; it stores nothing and logs nothing.
+Used by the sync and by ``connect``. Of the product it imports only ``addresses`` and ``proxies``. It stores nothing and
+logs nothing.
 """
 
 from routiq_gql.cliniko.access import Access, check_access
@@ -17,7 +18,7 @@ from routiq_gql.cliniko.errors import (
     ServerBlocked,
     UnexpectedAnswer,
 )
-from routiq_gql.cliniko.keys import base_url_for, clean_key, names_shard, shard_of
+from routiq_gql.cliniko.keys import base_url_for, check_base_url, clean_key, names_shard, shard_of
 from routiq_gql.cliniko.lists import read_list
 from routiq_gql.cliniko.pacing import (
     BURST,
@@ -78,6 +79,7 @@ __all__ = [
     "base_url_for",
     "booking_in",
     "check_access",
+    "check_base_url",
     "clean_key",
     "names_shard",
     "rate_limit_message",

@@ -11,6 +11,7 @@ from typing import Protocol, Self
 
 from routiq_gql.live.topics import Topic, topics_of
 from routiq_gql.sync.model import SyncSnapshot
+from routiq_gql.waiting import set_within
 
 
 class ProgressBus(Protocol):
@@ -54,10 +55,7 @@ class Subscription:
 
     async def wait(self, seconds: float) -> SyncSnapshot | None:
         """The latest snapshot as soon as there is news, or ``None`` after ``seconds`` without any."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._told.wait()
-        except TimeoutError:
+        if not await set_within(self._told, seconds):
             return None
         self._told.clear()
         return self._latest
