@@ -8,14 +8,13 @@ a minute. A line is logged for each different failure and for the recovery, not 
 import errno
 import os
 import time
-import traceback
 from asyncio import sleep
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 import structlog
 
-from routiq_gql.errors import RoutiqError
+from routiq_gql.errors import RoutiqError, frames_of
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
@@ -71,7 +70,7 @@ class SupervisedTask:
         if kind not in self._logged_failures and len(self._logged_failures) < MAX_FAILURES_LOGGED:
             self._logged_failures.add(kind)
             self._is_failure_logged = True
-            where = traceback.format_tb(error.__traceback__)[-4:]
+            where = frames_of(error)
             log.error("task_failing", task=self.name, error=kind[0], reason=reason, where=where)
 
     def succeeded(self) -> None:

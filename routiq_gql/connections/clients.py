@@ -7,10 +7,19 @@ a client of the API.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 from routiq_gql import metrics
-from routiq_gql.cliniko import Access, Backoff, ClinikoClient, ClinikoError, KeyLacksPermission, OnWait, PacerRegistry
+from routiq_gql.addresses import is_loopback_url
+from routiq_gql.cliniko import (
+    Access,
+    Backoff,
+    ClinikoClient,
+    ClinikoError,
+    KeyLacksPermission,
+    OnWait,
+    PacerRegistry,
+    check_base_url,
+)
 from routiq_gql.clock import utc_now
 from routiq_gql.connections.accounts import NO_PROBLEM, account_values
 from routiq_gql.connections.state import (
@@ -25,7 +34,6 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.keys import KeyStore, SealedForOthers
 from routiq_gql.database.rows import ConnectionRow, ConnectionValues
 from routiq_gql.errors import BadInput, SettingsError
-from routiq_gql.setting_checks import is_loopback_url
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import FailureCode
 
@@ -159,24 +167,13 @@ def check_settings(settings: Settings, base_url: str) -> None:
         )
 
 
-def check_base_url(url: str) -> None:
-    """Raise unless a key may be sent to ``url``: with https anywhere, with http to this machine only.
+def require_base_url(url: str) -> None:
+    """Raise if ``url`` is no address to which a key may be sent.
 
     Raises:
-        BadInput: The address has another form.
+        BadInput: It is none, or it may not be used; see ``check_base_url``.
     """
-    if not _is_base_url(url):
-        raise BadInput("The base URL must look like https://api.au1.cliniko.com/v1 (http only for this machine).")
-
-
-def _is_base_url(url: str) -> bool:
     try:
-        parts = urlsplit(url)
-        has_good_port = parts.port != 0
-    except ValueError:  # an unclosed bracket, or an invalid port
-        return False
-    is_allowed = parts.scheme == "https" or (parts.scheme == "http" and is_loopback_url(url))
-    has_more = parts.username or parts.query or parts.fragment
-    return bool(
-        url.isascii() and url.isprintable() and parts.hostname and has_good_port and is_allowed and not has_more
-    )
+        check_base_url(url)
+    except ValueError as error:
+        raise BadInput(str(error)) from None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql import metrics
+from routiq_gql.addresses import is_loopback_url
 from routiq_gql.cliniko import (
     Access,
     AccountMoved,
@@ -32,7 +33,7 @@ from routiq_gql.connections.accounts import (
 from routiq_gql.connections.clients import (
     ClientOpener,
     appointment_window,
-    check_base_url,
+    require_base_url,
 )
 from routiq_gql.connections.connect_limit import ConnectLimit
 from routiq_gql.connections.network import check_route
@@ -53,7 +54,6 @@ from routiq_gql.live.bus import ProgressBus
 from routiq_gql.organizations.listing import OrganizationState, read_organizations
 from routiq_gql.security.audit import Action, Audit
 from routiq_gql.security.viewer import Viewer
-from routiq_gql.setting_checks import is_loopback_url
 from routiq_gql.settings import Settings
 from routiq_gql.sync.engine import SyncEngine
 from routiq_gql.sync.mapping import end_with_failure
@@ -124,7 +124,7 @@ class ConnectionService:
             url = (base_url or self._settings.cliniko_base_url or base_url_for(api_key)).rstrip("/")
         except InvalidApiKey as error:
             raise BadInput(f"{error.message} {error.what_to_do}") from None
-        check_base_url(url)
+        require_base_url(url)
         check_route(self._settings, url)
         if check:
             self._limit.require(viewer, organization_id, Action.CONNECT)
@@ -236,7 +236,7 @@ class ConnectionService:
 
     async def move_local(self, base_url: str) -> None:
         """Change the connections with a loopback address to ``base_url``, since a demo has a new port at each start."""
-        check_base_url(base_url)
+        require_base_url(base_url)
         async with self._database.writing() as connection:
             for row in await all_connections(connection, to_change=True):
                 if is_loopback_url(row.base_url):

@@ -11,6 +11,7 @@ from typing import Protocol, Self
 
 from routiq_gql.live.topics import Topic, topics_of
 from routiq_gql.sync.model import SyncSnapshot
+from routiq_gql.waiting import set_within
 
 
 class ProgressBus(Protocol):
@@ -54,10 +55,7 @@ class Subscription:
 
     async def wait(self, seconds: float) -> SyncSnapshot | None:
         """The latest snapshot as soon as there is an update, or ``None`` after ``seconds`` without an update."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._is_updated.wait()
-        except TimeoutError:
+        if not await set_within(self._is_updated, seconds):
             return None
         self._is_updated.clear()
         return self._latest

@@ -62,7 +62,7 @@ def _with_endless_reads(server: Server, monkeypatch: pytest.MonkeyPatch) -> None
         await asyncio.Event().wait()
 
     monkeypatch.setattr(SyncService, "status", endless)
-    monkeypatch.setattr(server.app.state.admission, "_seconds", 0.05)
+    monkeypatch.setattr(server.services.admission, "_seconds", 0.05)
 
 
 def _with_a_fault_of_ours(_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

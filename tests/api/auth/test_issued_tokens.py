@@ -141,7 +141,7 @@ async def test_a_server_without_requests_for_a_day_asks_its_issuer_first(guarded
     assert await _status(guarded, issuer.token(OURS)) == 200
     old = issuer.token(OURS)
     issuer.rotate()
-    keys = guarded.app.state.authentication._authenticator._keys
+    keys = guarded.services.authentication._authenticator._keys
     keys._fetched_at -= 2 * jwks.UNCONFIRMED_SECONDS
     keys._tried_at -= 2 * jwks.UNCONFIRMED_SECONDS
     assert await _status(guarded, issuer.token(OURS)) == 200

@@ -13,10 +13,10 @@ import pytest
 from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, parse
 
 from routiq_gql.api.graphql import sharing
+from routiq_gql.api.graphql.executor import SharingExecutor
 from routiq_gql.api.graphql.sharing import (
     SharedData,
     SharedResults,
-    SharingExecutor,
     StrawberryGraphQLCoreExecutionContext,
 )
 from routiq_gql.emulator import Issuer
