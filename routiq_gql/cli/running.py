@@ -4,14 +4,14 @@ import asyncio
 import signal
 from collections.abc import Coroutine
 from types import FrameType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from routiq_gql.cli.exit_codes import Stopped
 
 T = TypeVar("T")
 
 
-def run(command: Coroutine[Any, Any, T]) -> T:
+def run(command: Coroutine[object, None, T]) -> T:
     """What ``command`` returns.
 
     Raises:
@@ -23,7 +23,7 @@ def run(command: Coroutine[Any, Any, T]) -> T:
         raise Stopped from None
 
 
-async def _cancelled_by_signals(command: Coroutine[Any, Any, T]) -> T:
+async def _cancelled_by_signals(command: Coroutine[object, None, T]) -> T:
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(command)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -112,7 +112,7 @@ def _age_of_success(one: OrganizationState) -> timedelta:
     return now - one.last_success_at
 
 
-def _status_json(one: OrganizationState, verdict: Verdict) -> dict[str, Any]:
+def _status_json(one: OrganizationState, verdict: Verdict) -> dict[str, object]:
     return {
         "organization_id": one.organization_id,
         "connection": one.connection.state.value,

@@ -4,8 +4,7 @@ Uvicorn then logs a traceback for the text, and raises ``RuntimeError`` in an ap
 which reads like a fault of the application. Here both are what they are: a peer that has gone.
 """
 
-from typing import Any
-
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
@@ -25,7 +24,7 @@ class CleanEnding(WebSocketsSansIOProtocol):
             return
         super().send_receive_event_to_app()
 
-    async def send(self, message: Any) -> None:
+    async def send(self, message: ASGISendEvent) -> None:
         """Send for the application.
 
         Raises:
