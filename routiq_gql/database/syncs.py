@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, Row, case, cast, func, insert, literal, select, tuple_, union_all, update
+from sqlalchemy import Integer, Row, Update, case, cast, func, insert, literal, select, tuple_, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.columns import milliseconds_between
+from routiq_gql.database.sync_changes import FinalChanges, RunningChanges
 from routiq_gql.database.tables import Base, Sync, SyncLog
 
 SYNC = Base.metadata.tables[Sync.__tablename__]
@@ -145,14 +146,14 @@ def _without_wait(opening_texts: Mapping[int, str]) -> dict[str, Any]:
 
 
 async def change_running(
-    connection: AsyncConnection, key: int, epoch: int, values: Mapping[str, Any], lines: Sequence[NewLine] = ()
+    connection: AsyncConnection, key: int, epoch: int, changes: RunningChanges, lines: Sequence[NewLine] = ()
 ) -> Row[Any] | None:
     """Change a sync that this holder still runs, append ``lines`` to its log, and return the new row.
 
     ``None`` means that the sync has ended or was taken up by another holder: nothing was written.
     """
     statement = update(SYNC).where(SYNC.c.key == key, SYNC.c.epoch == epoch, SYNC.c.completed_at.is_(None))
-    return await _change(connection, statement, values, lines)
+    return await _change(connection, statement, changes, lines)
 
 
 async def touch_running(connection: AsyncConnection, epochs: Mapping[int, int]) -> dict[int, Row[Any]]:
@@ -167,21 +168,22 @@ async def touch_running(connection: AsyncConnection, epochs: Mapping[int, int]) 
 
 
 async def end_sync(
-    connection: AsyncConnection, sync_id: str, values: Mapping[str, Any], lines: Sequence[NewLine]
+    connection: AsyncConnection, key: int, changes: FinalChanges, lines: Sequence[NewLine], *, epoch: int | None = None
 ) -> Row[Any] | None:
-    """End a sync whoever runs it, so that the holder's late writes match nothing; ``None`` when it had ended."""
-    statement = update(SYNC).where(SYNC.c.sync_id == sync_id, SYNC.c.completed_at.is_(None))
-    return await _change(connection, statement, {**values, "epoch": SYNC.c.epoch + 1}, lines)
+    """End a sync and return its new row; ``None`` when it had ended, or no longer has the ``epoch`` that was given."""
+    is_meant = SYNC.c.key == key if epoch is None else (SYNC.c.key == key) & (SYNC.c.epoch == epoch)
+    statement = update(SYNC).where(is_meant, SYNC.c.completed_at.is_(None))
+    statement = statement.values(completed_at=utc_now(), epoch=SYNC.c.epoch + 1)
+    return await _change(connection, statement, changes, lines)
 
 
 async def _change(
-    connection: AsyncConnection, statement: Any, values: Mapping[str, Any], lines: Sequence[NewLine]
+    connection: AsyncConnection, statement: Update, values: Mapping[str, object], lines: Sequence[NewLine]
 ) -> Row[Any] | None:
     now = utc_now()
-    changes: dict[str, Any] = {**values, "version": SYNC.c.version + 1, "last_updated": now}
+    changes: dict[str, object] = {**values, "version": SYNC.c.version + 1, "last_updated": now}
     changes["last_log_seq"] = SYNC.c.last_log_seq + len(lines)
-    if "progress_percentage" in changes:
-        new = changes["progress_percentage"]
+    if (new := values.get("progress_percentage")) is not None:
         changes["progress_percentage"] = case((SYNC.c.progress_percentage < new, new), else_=SYNC.c.progress_percentage)
     row: Row[Any] | None = (await connection.execute(statement.values(**changes).returning(SYNC))).one_or_none()
     if row is not None and lines:

@@ -4,11 +4,9 @@
 when the list is read. A few odd rows must not stop a clinic; more than a few mean that the list is not what we think.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
-from routiq_gql.cliniko import Page, UnexpectedAnswer
+from routiq_gql.cliniko import Page, Record, UnexpectedAnswer
 
 MOST_NAMED = 20
 """Unreadable rows of a list that the log names one by one."""
@@ -34,17 +32,7 @@ class Findings:
     rows: int = 0
     claimed: int = 0
 
-    @classmethod
-    def of_stored(cls, stored: Mapping[str, Any]) -> "Findings":
-        """From what ``stored`` gave; a checkpoint of an earlier version holds nothing of it."""
-        named = tuple((row_id, field) for row_id, field in stored.get("named", ()))
-        return cls(stored.get("unreadable", 0), named, stored.get("rows", 0), stored.get("claimed", 0))
-
-    def stored(self) -> dict[str, Any]:
-        """As JSON for the checkpoint."""
-        return asdict(self)
-
-    def with_page(self, page: Page[Any], base: "Findings") -> "Findings":
+    def with_page(self, page: Page[Record], base: "Findings") -> "Findings":
         """These findings and those of the next page; ``base`` are those from before this reading or pass."""
         named = list(self.named)
         for row in page.unreadable:

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from routiq_gql.database.engine import Database
 from routiq_gql.database.syncs import touch_running
 from routiq_gql.supervision import Supervisor
-from routiq_gql.sync.run import MAX_INTERVAL_SECONDS, StopRequested, SyncRun
+from routiq_gql.sync.run import MAX_INTERVAL_SECONDS, SyncRun
 
 BEAT_SECONDS = 0.1
 
@@ -42,8 +42,6 @@ class Pulse:
 
     async def _beat(self) -> None:
         await asyncio.sleep(BEAT_SECONDS)
-        for run in [run for run in self._due() if run.has_unwritten]:
-            await self._write(run)
         if self._due():
             await self._touch()
 
@@ -51,12 +49,6 @@ class Pulse:
         """Those that will have been silent for a second at the next beat. One that is being written is not silent."""
         silent = MAX_INTERVAL_SECONDS - BEAT_SECONDS
         return [run for run in self._runs if run.silent_seconds >= silent and not run.change_lock.locked()]
-
-    async def _write(self, run: SyncRun) -> None:
-        try:
-            await run.write_now()
-        except StopRequested:
-            self._forget([run])
 
     async def _touch(self) -> None:
         async with AsyncExitStack() as locks:

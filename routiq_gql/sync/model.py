@@ -93,6 +93,23 @@ def percentage(step: SyncStep, fraction: float) -> int:
     return min(floor(100 * (step - 1) / TOTAL_STEPS + done * 100 / TOTAL_STEPS), 99)
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Values that a run shows with what it stores. ``None`` leaves a value as it is.
+
+    Attributes:
+        fraction: The part of the current step that is done, 0 to 1.
+        text: The sentence for ``current_step``.
+    """
+
+    fraction: float | None = None
+    text: str | None = None
+    patients_found: int | None = None
+    appointments_found: int | None = None
+    active_patients_identified: int | None = None
+    estimated_completion: datetime | None = None
+
+
 class WaitReason(StrEnum):
     """Why a running sync waits before it resumes by itself. The database stores the values, clients see the names."""
 

@@ -20,6 +20,7 @@ from routiq_gql.database.syncs import claim, release_claims
 from routiq_gql.errors import StorageError
 from routiq_gql.live.bus import ProgressBus
 from routiq_gql.supervision import Supervisor, descriptor_shortage, shortage_sentence
+from routiq_gql.sync.checkpoint import CheckpointError
 from routiq_gql.sync.heartbeat import Pulse
 from routiq_gql.sync.model import FailureCode, SyncFailure, SyncStep
 from routiq_gql.sync.pauses import Pauses
@@ -139,6 +140,9 @@ class SyncRunner:
                     if not deadline.expired():
                         raise
                     await run.fail(_time_limit_failure(run, limit))
+                except CheckpointError as error:
+                    log.error("checkpoint_not_read", reason=error.message)
+                    await run.fail(SyncFailure(FailureCode.INTERNAL, run.step, error.message, error.what_to_do))
                 except ConnectionProblem as problem:
                     await run.fail(SyncFailure(problem.failure_code, run.step, problem.message, problem.what_to_do))
                 except ClinikoError as error:

@@ -10,8 +10,6 @@ from contextlib import aclosing
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql import metrics
-from routiq_gql.clock import utc_now
 from routiq_gql.connections.state import ConnectionState
 from routiq_gql.database.connections import organizations_by_state
 from routiq_gql.database.engine import Database
@@ -27,18 +25,11 @@ from routiq_gql.organizations.history import History, read_history
 from routiq_gql.security.audit import Action, Audit
 from routiq_gql.security.viewer import Viewer, check_sync_id
 from routiq_gql.settings import Settings
+from routiq_gql.sync.endings import Cancelled, announce, end_from_outside
 from routiq_gql.sync.engine import Priority, SyncEngine, begin_sync
 from routiq_gql.sync.log_requests import LogRequest, check_after, check_limit, read_logs
-from routiq_gql.sync.mapping import end_with_failure, snapshot_of
-from routiq_gql.sync.model import (
-    SYNC_CANCELLED_MESSAGE,
-    FailureCode,
-    LogLine,
-    SyncFailure,
-    SyncMode,
-    SyncSnapshot,
-    SyncState,
-)
+from routiq_gql.sync.mapping import snapshot_of
+from routiq_gql.sync.model import LogLine, SyncMode, SyncSnapshot, SyncState
 from routiq_gql.sync.outcomes import CancelledSync, StartedSync
 from routiq_gql.sync.start_limit import enforce_start_limit
 
@@ -111,23 +102,17 @@ class SyncService:
         self._engine.interrupt(current)
         async with self._database.writing() as connection:
             current = await _visible_sync(connection, viewer, sync_id, self._audit)
-            failure = SyncFailure(
-                FailureCode.CANCELLED,
-                current.step,
-                SYNC_CANCELLED_MESSAGE,
-                "Start the sync again when you are ready.",
-            )
-            ended = await end_with_failure(connection, sync_id, failure, SyncState.CANCELLED, utc_now())
-            await self._engine.withdraw(connection, current.key)
+            ended = await end_from_outside(connection, self._engine, current.key, Cancelled(current.step))
             if ended is not None:
-                await self._audit.note(connection, viewer, Action.CANCEL, ended.organization_id, sync_id)
-            else:  # somebody else was faster, between the two statements
+                await self._audit.note(connection, viewer, Action.CANCEL, current.organization_id, sync_id)
+            else:  # the sync ended between the two statements
                 current = await _visible_sync(connection, viewer, sync_id, self._audit)
-        if ended is not None and ended.duration_seconds is not None:
-            metrics.sync_ended(ended.status.value, ended.duration_seconds)
-        self._engine.interrupt(ended or current)
-        self._bus.publish(ended or current)  # a run that was stopped at its very end has not told it
-        return CancelledSync(ended or current, cancelled=ended is not None)
+        if ended is not None:
+            announce(ended, self._bus, self._engine)
+            return CancelledSync(ended.snapshot, cancelled=True)
+        self._engine.interrupt(current)
+        self._bus.publish(current)  # a run that was stopped at its very end has not published it
+        return CancelledSync(current, cancelled=False)
 
     async def status(self, viewer: Viewer, sync_id: str) -> SyncSnapshot:
         """The newest committed snapshot.
