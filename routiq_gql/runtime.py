@@ -20,6 +20,7 @@ from routiq_gql.connections.service import ConnectionService
 from routiq_gql.database.engine import Database
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.database.schema import upgrade
+from routiq_gql.engines.chores import Chores
 from routiq_gql.engines.embedded import EmbeddedEngine
 from routiq_gql.engines.file_watch import FileWatch
 from routiq_gql.engines.housekeeping import Housekeeping
@@ -106,17 +107,17 @@ async def open_runtime(
             clients = ClientOpener(database, keys, settings, PacerRegistry(settings.cliniko_requests_per_minute))
             runner = SyncRunner(database, bus, Pipeline(database, clients, settings).run, time_limit, supervisor)
             lock_path = database.path.with_name(database.path.name + ".lock")
-            scheduler = Scheduler(database, bus, audit)
-            engine = EmbeddedEngine(database, runner, housekeeping, scheduler, lock_path, supervisor)
+            chores = Chores(Scheduler(database, bus, audit), housekeeping, supervisor)
+            engine = EmbeddedEngine(database, runner, chores, lock_path, supervisor)
         else:
             postgres = import_module("routiq_gql.engines.postgres")
             bus = await stack.enter_async_context(postgres.PostgresBus(database, supervisor))
             pacers = postgres.shared_pacers(database, settings.cliniko_requests_per_minute)
             clients = ClientOpener(database, keys, settings, pacers)
             runner = SyncRunner(database, bus, Pipeline(database, clients, settings).run, time_limit, supervisor)
+            chores = Chores(Scheduler(database, bus, audit), housekeeping, supervisor)
             engine = postgres.DistributedEngine(
-                *(database, bus, runner, housekeeping, Scheduler(database, bus, audit), settings, supervisor),
-                only_if_alone=only_if_alone,
+                database, bus, runner, chores, settings, supervisor, only_if_alone=only_if_alone
             )
         connections = ConnectionService(database, keys, clients, engine, bus, audit, settings)
         syncs = SyncService(database, bus, engine, audit, settings)

@@ -9,7 +9,6 @@ import asyncio
 import os
 import time
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 
 import structlog
@@ -18,8 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.engine import Database
 from routiq_gql.database.syncs import active_keys
-from routiq_gql.engines.housekeeping import Housekeeping
-from routiq_gql.engines.scheduler import Scheduler
+from routiq_gql.engines.chores import Chores
 from routiq_gql.errors import StorageError
 from routiq_gql.supervision import Supervisor, shortage_sentence
 from routiq_gql.sync.engine import Priority, QueueState
@@ -40,19 +38,15 @@ class EmbeddedEngine:
         self,
         database: Database,
         runner: SyncRunner,
-        housekeeping: Housekeeping,
-        scheduler: Scheduler,
+        chores: Chores,
         lock_path: Path,
         supervisor: Supervisor,
     ) -> None:
         self._database = database
         self._runner = runner
-        self._housekeeping = housekeeping
-        self._scheduler = scheduler
+        self._chores = chores
         self._lock = FileLock(lock_path, mode=0o600, thread_local=False)
         self._task = supervisor.task("sync engine", "Syncs are not started or resumed.", LONGEST_PAUSE_SECONDS)
-        self._tidying = supervisor.task("housekeeping", "Rows that are no longer needed are not removed.")
-        self._scheduling = supervisor.task("scheduler", "Schedules start no syncs.")
         self._tasks: dict[int, asyncio.Task[Outcome]] = {}
         self._ended_elsewhere: set[int] = set()
         self._idle_until = 0.0
@@ -122,9 +116,8 @@ class EmbeddedEngine:
         if not self._lock.is_locked and not self._acquire():
             await self._pause(LOOK_INTERVAL_SECONDS)
             return
-        await self._scheduling.attempt(partial(self._scheduler.step, self))
         await self._look()
-        if not await self._tidying.attempt(self._housekeeping.step):
+        if not await self._chores.run_due(self):
             await self._pause(min(LOOK_INTERVAL_SECONDS, self._runner.pauses.until_next_end()))
 
     def _acquire(self) -> bool:
@@ -189,5 +182,5 @@ class EmbeddedEngine:
 
     def _forget(self, key: int) -> None:
         self._tasks.pop(key, None)
-        self._housekeeping.note_ended_sync()
+        self._chores.note_ended_sync()
         self._wake.set()

@@ -33,8 +33,8 @@ class Scheduler:
         self._audit = audit
         self._bus = bus
 
-    async def step(self, engine: SyncEngine) -> None:
-        """Start what is due.
+    async def step(self, engine: SyncEngine) -> bool:
+        """Start the syncs that are due; always ``False``, as the next step is soon enough for the others.
 
         Raises:
             StorageError: The database can't be used.
@@ -47,6 +47,7 @@ class Scheduler:
             await self._bring_forward()
         if due:  # almost always not, and then no write has to wait
             await self._start_due(engine)
+        return False
 
     async def _bring_forward(self) -> None:
         async with self._database.writing() as connection:

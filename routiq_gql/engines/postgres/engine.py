@@ -18,13 +18,12 @@ from procrastinate.worker import Worker
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.engine import Database
-from routiq_gql.engines.housekeeping import Housekeeping
+from routiq_gql.engines.chores import Chores
 from routiq_gql.engines.postgres import jobs
 from routiq_gql.engines.postgres.bus import PostgresBus
 from routiq_gql.engines.postgres.patrol import Patrol, WorkerState
 from routiq_gql.engines.postgres.watchdog import Watchdog, leave_process
 from routiq_gql.engines.postgres.workers import read_queue_state, read_workers
-from routiq_gql.engines.scheduler import Scheduler
 from routiq_gql.errors import StorageError
 from routiq_gql.settings import Settings
 from routiq_gql.supervision import Supervisor
@@ -58,8 +57,7 @@ class DistributedEngine:
         database: Database,
         bus: PostgresBus,
         runner: SyncRunner,
-        housekeeping: Housekeeping,
-        scheduler: Scheduler,
+        chores: Chores,
         settings: Settings,
         supervisor: Supervisor,
         *,
@@ -72,7 +70,7 @@ class DistributedEngine:
         self._queue = jobs.make_app(database.url)
         self._state = WorkerState(f"{socket.gethostname()}:{os.getpid()}", settings.worker_max_syncs)
         self._task = supervisor.task("sync engine", "Syncs are not started or resumed.", LONGEST_PAUSE_SECONDS)
-        self._patrol = Patrol(database, self, self._state, housekeeping, scheduler, supervisor)
+        self._patrol = Patrol(database, self, self._state, chores, supervisor)
         self._watchdog_task = supervisor.task("watchdog", "A heartbeat that stops would not be noticed.")
         self._worker: Worker | None = None
         self._tasks: dict[int, asyncio.Task[Outcome]] = {}

@@ -7,25 +7,23 @@ the queue whose troubles they are to mend. A lock in the database lets one proce
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 
 import structlog
 from sqlalchemy import text
 
 from routiq_gql import metrics
 from routiq_gql.database.engine import Database
-from routiq_gql.engines.housekeeping import Housekeeping
+from routiq_gql.engines.chores import Chores
 from routiq_gql.engines.postgres import jobs
 from routiq_gql.engines.postgres.workers import introduce
-from routiq_gql.engines.scheduler import Scheduler
 from routiq_gql.supervision import Supervisor
 from routiq_gql.sync.engine import Priority, SyncEngine
 
 LOOK_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 5.0
 LOCK = 0x70617472  # "patr"; any number, the same for every process
-TIDY_STEPS = 20
-"""Batches of unneeded rows removed in one look."""
+MOST_BATCHES = 20
+"""Batches of each chore in one look."""
 
 log = structlog.get_logger(__name__)
 
@@ -53,19 +51,15 @@ class Patrol:
         database: Database,
         engine: SyncEngine,
         state: WorkerState,
-        housekeeping: Housekeeping,
-        scheduler: Scheduler,
+        chores: Chores,
         supervisor: Supervisor,
     ) -> None:
         self._database = database
         self._engine = engine
         self._state = state
-        self._housekeeping = housekeeping
-        self._scheduler = scheduler
+        self._chores = chores
         self._seen_idle: set[int] = set()
         self._task = supervisor.task("patrol", "Syncs of dead workers are not rescued.", LONGEST_PAUSE_SECONDS)
-        self._scheduling = supervisor.task("scheduler", "Schedules start no syncs.")
-        self._tidying = supervisor.task("housekeeping", "Rows that are no longer needed are not removed.")
 
     async def run(self, worker_id: Callable[[], int | None], note_alive: Callable[[], None]) -> None:
         """Look until cancelled.
@@ -103,11 +97,8 @@ class Patrol:
         if stalled or lost:
             metrics.rescued(len(stalled) + len(lost))
             log.warning("syncs_rescued", from_silent_workers=len(stalled), without_job=len(lost))
-        await self._scheduling.attempt(partial(self._scheduler.step, self._engine))
-        self._housekeeping.note_ended_sync()  # by whichever process
-        for _ in range(TIDY_STEPS):
-            if not await self._tidying.attempt(self._housekeeping.step):
-                break
+        self._chores.note_ended_sync()  # any process may have run it
+        await self._chores.run_due(self._engine, MOST_BATCHES)
 
     async def _take_back(self, worker_id: int) -> None:
         """Put back what the queue believes this process to be working on, but which it is not."""
