@@ -10,7 +10,9 @@ from http import HTTPStatus
 from secrets import token_hex
 
 import structlog
+from pydantic import ConfigDict, Field
 
+from routiq_gql.api.json_objects import AnyText, JsonObject
 from routiq_gql.api.json_text import JsonResponse
 from routiq_gql.errors import RateLimited, RoutiqError, Unauthenticated
 
@@ -93,6 +95,22 @@ OUTCOMES = {
 _REFUSALS = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
 
 
+class Problem(JsonObject):
+    """Why a request failed (application/problem+json); it has no member `status`."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    type: str = Field(description="Always about:blank.")
+    title: str = Field(description="The kind of problem.")
+    detail: AnyText = Field(description="This problem, as a sentence for people.")
+    code: str = Field(description="Stable; programs may branch on it.", examples=["SYNC_NOT_FOUND", "BAD_USER_INPUT"])
+    reference: str = Field(
+        "",
+        description="For an error of the server: the reference under which its log has the reason.",
+        exclude_if=lambda reference: not reference,
+    )
+
+
 def code_of(error: BaseException) -> str:
     """The key of ``error`` in the table; INTERNAL for whatever is not in it, which is our own fault."""
     return error.code if isinstance(error, RoutiqError) and error.code in OUTCOMES else "INTERNAL"
@@ -104,7 +122,7 @@ def problem(
     title: str,
     detail: str,
     *,
-    reference: str | None = None,
+    reference: str = "",
     headers: dict[str, str] | None = None,
 ) -> JsonResponse:
     """An ``application/problem+json`` answer with the members ``type title detail code``.
@@ -112,10 +130,10 @@ def problem(
     There is no member ``status``: the documented React component shows ``data.status`` of whatever it gets.
     Source: RFC 9457, "Problem Details for HTTP APIs".
     """
-    content = {"type": "about:blank", "title": title, "detail": detail, "code": code}
-    if reference is not None:
-        content["reference"] = reference
-    return JsonResponse(content, status_code=status, headers=headers, media_type="application/problem+json")
+    content = Problem(type="about:blank", title=title, detail=detail, code=code, reference=reference)
+    return JsonResponse(
+        content.model_dump(), status_code=status, headers=headers, media_type="application/problem+json"
+    )
 
 
 def problem_of(error: Exception, **known: object) -> JsonResponse:

@@ -1,7 +1,7 @@
 """``routiq-gql audit``: who started, cancelled, connected and erased what, and which requests were refused."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -72,7 +72,7 @@ def _row(entry: AuditEntry) -> tuple[str, ...]:
     )
 
 
-def _json(entry: AuditEntry) -> dict[str, Any]:
+def _json(entry: AuditEntry) -> dict[str, object]:
     return {
         "time": format_time(entry.time),
         "action": entry.action.value,

@@ -1,6 +1,6 @@
 """``routiq-gql connections``: every organization's connection to Cliniko."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -49,7 +49,7 @@ async def read_organizations(settings: Settings) -> list[OrganizationState]:
         return await runtime.connections.organizations(LOCAL_OPERATOR)
 
 
-def _json(one: OrganizationState) -> dict[str, Any]:
+def _json(one: OrganizationState) -> dict[str, object]:
     connection = one.connection
     return {
         "organization_id": one.organization_id,

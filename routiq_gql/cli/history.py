@@ -1,10 +1,10 @@
-"""``routiq-gql history``: the syncs of an organization, with how each ended."""
+"""``routiq-gql history``: the syncs of an organization, with the outcome of each."""
 
 from typing import Annotated
 
 import typer
 
-from routiq_gql.api.rest.render import status_json
+from routiq_gql.api.rest.objects import SyncStatus
 from routiq_gql.cli.running import run
 from routiq_gql.cli.tables import print_table
 from routiq_gql.cli.targets import no_syncs
@@ -39,7 +39,7 @@ def history(
     syncs = run(_read(settings, organization, limit))
     terminal = open_terminal()
     if as_json:
-        print_json(terminal, [status_json(one) for one in syncs])
+        print_json(terminal, [SyncStatus.model_validate(one).model_dump() for one in syncs])
     else:
         print_table(terminal, HEADINGS, [_row(one) for one in syncs], "")
 

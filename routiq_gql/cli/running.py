@@ -1,18 +1,18 @@
-"""Runs a command's coroutine, with Ctrl-C and SIGTERM as a cancellation that lets it clean up."""
+"""Runs a command's coroutine; Ctrl-C and SIGTERM cancel it, so that it can clean up."""
 
 import asyncio
 import signal
 from collections.abc import Coroutine
 from types import FrameType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from routiq_gql.cli.exit_codes import Stopped
 
 T = TypeVar("T")
 
 
-def run(command: Coroutine[Any, Any, T]) -> T:
-    """What ``command`` returns.
+def run(command: Coroutine[object, None, T]) -> T:
+    """The result of ``command``.
 
     Raises:
         Stopped: A signal ended it.
@@ -23,14 +23,14 @@ def run(command: Coroutine[Any, Any, T]) -> T:
         raise Stopped from None
 
 
-async def _cancelled_by_signals(command: Coroutine[Any, Any, T]) -> T:
+async def _cancelled_by_signals(command: Coroutine[object, None, T]) -> T:
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(command)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(task.cancel)
 
-    # Plain handlers and not the loop's: while a server runs it puts its own in their place.
+    # Plain handlers rather than the loop's, because a running server replaces the loop's handlers.
     previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         return await task

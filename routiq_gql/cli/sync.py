@@ -1,6 +1,7 @@
-"""``routiq-gql sync``: starts a sync, or joins the one that is already running, and shows it in the terminal.
+"""``routiq-gql sync``: starts a sync, or joins the running sync, and shows it in the terminal.
 
-When a server or a worker runs syncs, it runs this one too and the command only watches; otherwise this process does.
+If a server or a worker runs syncs, it also runs this sync, and the command only watches; otherwise this process runs
+it.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from routiq_gql.api.rest.render import status_json
+from routiq_gql.api.rest.objects import SyncStatus
 from routiq_gql.cli.exit_codes import EXIT_CANCELLED, EXIT_FAILED
 from routiq_gql.cli.progress import follow_sync, outcome_lines, progress_view
 from routiq_gql.cli.running import run
@@ -56,7 +57,7 @@ def sync(
     messages = open_terminal(sys.stderr) if as_json else terminal
     last = run((_sync if wait else _start)(settings, organization, mode, messages))
     if as_json:
-        print_json(terminal, status_json(last))
+        print_json(terminal, SyncStatus.model_validate(last).model_dump())
     if wait:
         raise typer.Exit(EXIT_CODES[last.status])
 
@@ -76,7 +77,7 @@ async def _sync(settings: Settings, organization: str, mode: SyncMode, messages:
 
 
 async def _start(settings: Settings, organization: str, mode: SyncMode, messages: Console) -> SyncSnapshot:
-    """Start a sync for another process to run, and say how to follow it."""
+    """Start a sync for another process to run, and print the command that follows it."""
     async with open_runtime(settings, run_syncs=False) as runtime:
         begun = await _begin(runtime, organization, mode, messages)
         has_worker = await runtime.engine.has_worker()

@@ -1,6 +1,6 @@
-"""The connector to Cliniko: the lists of one account, each answer checked, every wait announced.
+"""Client for Cliniko's API: reads the lists of an account, checks each response and announces each wait.
 
-Used by the sync and by ``connect``. Of the product it imports only ``proxies``; it stores nothing and logs nothing.
+Used by the sync and by ``connect``. It stores nothing, logs nothing, and imports only ``proxies`` from the rest.
 """
 
 from routiq_gql.cliniko.access import Access, check_access

@@ -1,6 +1,6 @@
-"""The five lists that a sync reads, and the filters it reads them with.
+"""The five lists that a sync reads, and their filters.
 
-Cliniko's own spellings of paths, fields and operators stand here and in ``records`` only.
+Cliniko's spellings of paths, fields and operators appear only here and in ``records``.
 """
 
 from collections.abc import Callable, Iterable
@@ -57,7 +57,7 @@ class Resource(Generic[R_co]):
 
     @property
     def where(self) -> str:
-        """How errors name it, such as ``the list of patients``."""
+        """Its name in errors, such as ``the list of patients``."""
         return f"the list of {self.label}"
 
 
@@ -84,7 +84,7 @@ RESOURCES: tuple[Resource[Record], ...] = (
 def starts_between(start: datetime, end: datetime) -> list[str]:
     """Filters for appointments that start within ``start`` and ``end``, both included.
 
-    Cliniko knows whole seconds, so the window is widened to these; a start that lies just outside may be listed.
+    Cliniko works in whole seconds, so the window is widened to them and may include starts just outside.
 
     Raises:
         ValueError: A time has no time zone.
@@ -100,7 +100,7 @@ def booking_in(booking_ids: Iterable[str]) -> str:
     """A filter for the attendees of these group appointments. 50 ids make an address of some 1,100 characters.
 
     Raises:
-        ValueError: There is none, or one is no id; an empty filter would list nobody, or everybody.
+        ValueError: There are no ids, or a text is no id; an empty filter would match no attendee, or all.
     """
     ids = list(booking_ids)
     if not ids or not all(id_.isascii() and id_.isdigit() for id_ in ids):

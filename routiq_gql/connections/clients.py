@@ -7,10 +7,7 @@ a client of the API.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 from urllib.parse import urlsplit
-
-from sqlalchemy import Row
 
 from routiq_gql import metrics
 from routiq_gql.cliniko import Access, Backoff, ClinikoClient, ClinikoError, KeyLacksPermission, OnWait, PacerRegistry
@@ -26,6 +23,7 @@ from routiq_gql.connections.state import (
 from routiq_gql.database.connections import change_connection, connection_of
 from routiq_gql.database.engine import Database
 from routiq_gql.database.keys import KeyStore, SealedForOthers
+from routiq_gql.database.rows import ConnectionRow, ConnectionValues
 from routiq_gql.errors import BadInput, SettingsError
 from routiq_gql.setting_checks import is_loopback_url
 from routiq_gql.settings import Settings
@@ -87,7 +85,11 @@ class ClientOpener:
 
     async def note_access(self, opened: OpenConnection, access: Access) -> None:
         """The key works: whose it is, and that nothing is wrong with it any more."""
-        values = {"state": ConnectionState.CONNECTED.value, **NO_PROBLEM, **account_values(access, is_known_key=True)}
+        values: ConnectionValues = {
+            "state": ConnectionState.CONNECTED.value,
+            **NO_PROBLEM,
+            **account_values(access, is_known_key=True),
+        }
         await self._note(opened, lambda _row: values)
 
     async def note_refusal(self, opened: OpenConnection, error: ClinikoError) -> None:
@@ -96,7 +98,7 @@ class ClientOpener:
         A schedule tries a key again by itself that only lacks a list.
         """
 
-        def values(row: Row[Any]) -> dict[str, Any]:
+        def values(row: ConnectionRow) -> ConnectionValues:
             is_denial = isinstance(error, KeyLacksPermission)
             return {
                 "state": ConnectionState.NEEDS_ATTENTION.value,
@@ -108,13 +110,13 @@ class ClientOpener:
 
         await self._note(opened, values)
 
-    async def _note(self, opened: OpenConnection, values_for: Callable[[Row[Any]], dict[str, Any]]) -> None:
+    async def _note(self, opened: OpenConnection, values_for: Callable[[ConnectionRow], ConnectionValues]) -> None:
         async with self._database.writing() as connection:
             row = await connection_of(connection, opened.organization_id, to_change=True)
             if row is not None and row.encrypted_key == opened.encrypted_key:  # not a newer key, nor a taken away one
                 await change_connection(connection, opened.organization_id, values_for(row))
 
-    async def _row_of(self, organization_id: str) -> Row[Any]:
+    async def _row_of(self, organization_id: str) -> ConnectionRow:
         async with self._database.reading() as connection:
             row = await connection_of(connection, organization_id)
         if row is None:
@@ -127,7 +129,7 @@ class ClientOpener:
             )
         return row
 
-    def _decrypt(self, row: Row[Any]) -> str:
+    def _decrypt(self, row: ConnectionRow) -> str:
         return self._keys.load().decrypt(row.organization_id, row.encryption_key_id, row.encrypted_key)
 
 

@@ -4,7 +4,6 @@ A connection is an organization's access to Cliniko. Its key goes in and never c
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -41,12 +40,12 @@ from routiq_gql.database.connections import (
     all_connections,
     change_connection,
     connection_of,
-    erase_organization,
-    erase_patients,
     save_connection,
 )
 from routiq_gql.database.engine import Database
+from routiq_gql.database.erasure import erase_organization, erase_patients
 from routiq_gql.database.keys import KeyStore
+from routiq_gql.database.rows import ConnectionValues
 from routiq_gql.database.syncs import active_sync
 from routiq_gql.errors import BadInput
 from routiq_gql.live.bus import ProgressBus
@@ -129,7 +128,7 @@ class ConnectionService:
         if check:
             self._limit.require(viewer, organization_id, Action.CONNECT)
         access = await self._try(api_key, url) if check else None
-        values: dict[str, Any] = {
+        values: ConnectionValues = {
             "state": ConnectionState.CONNECTED.value,
             **NO_PROBLEM,
             "retry_at": None,
@@ -188,7 +187,12 @@ class ConnectionService:
             ConnectionProblem: There is nothing to disconnect.
         """
         self._audit.require(viewer, organization_id, Action.DISCONNECT)
-        disabled = {"state": ConnectionState.DISABLED.value, "encrypted_key": b"", **NO_PROBLEM, "retry_at": None}
+        disabled: ConnectionValues = {
+            "state": ConnectionState.DISABLED.value,
+            "encrypted_key": b"",
+            **NO_PROBLEM,
+            "retry_at": None,
+        }
         async with self._database.writing() as connection:
             row = await change_connection(connection, organization_id, disabled)
             if row is None:
@@ -253,7 +257,7 @@ class ConnectionService:
                 if row.encrypted_key and row.encryption_key_id != ring.first_id:
                     api_key = ring.decrypt(row.organization_id, row.encryption_key_id, row.encrypted_key)
                     key_id, sealed = ring.encrypt(row.organization_id, api_key)
-                    values = {"encrypted_key": sealed, "encryption_key_id": key_id}
+                    values: ConnectionValues = {"encrypted_key": sealed, "encryption_key_id": key_id}
                     await change_connection(connection, row.organization_id, values)
                     changed += 1
             await self._audit.note(connection, viewer, Action.ROTATE)

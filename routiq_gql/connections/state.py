@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 import structlog
-from sqlalchemy import Row
 
+from routiq_gql.database.rows import ConnectionRow
 from routiq_gql.database.schedules import MOST_UNTIL_RETRY
 from routiq_gql.errors import RoutiqError, SettingsError
 from routiq_gql.sync.model import FailureCode
@@ -83,11 +82,13 @@ def retry_after_denial(earlier: datetime | None, now: datetime) -> datetime:
     return earlier if earlier > now else now + MOST_UNTIL_RETRY
 
 
-def info_of(row: Row[Any]) -> ConnectionInfo:
+def info_of(row: ConnectionRow) -> ConnectionInfo:
     """What may be known of a row of ``connections``."""
     problem = None
     if row.problem_code is not None:
-        problem = ConnectionProblem(FailureCode(row.problem_code), row.problem_message, row.problem_what_to_do)
+        problem = ConnectionProblem(
+            FailureCode(row.problem_code), row.problem_message or "", row.problem_what_to_do or ""
+        )
     return ConnectionInfo(
         organization_id=row.organization_id,
         state=ConnectionState(row.state),

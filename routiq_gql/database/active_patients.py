@@ -7,9 +7,9 @@ appointment that is explicitly marked as missed makes active, since it was booke
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Integer,
     Select,
     and_,
@@ -27,23 +27,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.tables import (
-    ActivePatient,
-    Base,
-    IdentifiedPatient,
-    Mirror,
-    MirroredAppointment,
-    MirroredAttendee,
-    MirroredPatient,
-)
+from routiq_gql.database.tables import ACTIVE, APPOINTMENT, ATTENDEE, IDENTIFIED, MIRROR, PATIENT
 from routiq_gql.database.upserts import upsert
 
-ACTIVE = Base.metadata.tables[ActivePatient.__tablename__]
-IDENTIFIED = Base.metadata.tables[IdentifiedPatient.__tablename__]
-MIRROR = Base.metadata.tables[Mirror.__tablename__]
-PATIENT = Base.metadata.tables[MirroredPatient.__tablename__]
-APPOINTMENT = Base.metadata.tables[MirroredAppointment.__tablename__]
-ATTENDEE = Base.metadata.tables[MirroredAttendee.__tablename__]
+FromSelect = Select[int, str, int, int, datetime | None, datetime | None, int]
+"""Rows of ``identified_patients``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +87,7 @@ async def _read_in_one_pass(connection: AsyncConnection) -> None:
         await connection.execute(text("SET LOCAL enable_nestloop = off"))
 
 
-def _found(generation: int, windows: Windows, between: tuple[str, str]) -> Select[Any]:
+def _found(generation: int, windows: Windows, between: tuple[str, str]) -> FromSelect:
     after, last = between
     individual = select(
         APPOINTMENT.c.patient_id, APPOINTMENT.c.starts_at, APPOINTMENT.c.did_not_arrive.is_(True).label("is_missed")
@@ -206,7 +194,7 @@ async def show_generation(
 async def active_counts(connection: AsyncConnection, organization_id: str) -> ActiveCounts:
     """Counts of the organization's active patients; all 0 before the first completed sync."""
 
-    def count_if(condition: Any) -> Any:
+    def count_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
         return func.coalesce(func.sum(cast(condition, Integer)), 0)
 
     query = select(

@@ -1,7 +1,6 @@
 """Column types that both databases store alike, and what they compute of them."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Float, Integer
 from sqlalchemy.ext.compiler import compiles
@@ -41,13 +40,13 @@ class milliseconds_between(FunctionElement[float]):  # noqa: N801 - named like t
 
 
 @compiles(milliseconds_between, "sqlite")
-def _on_sqlite(element: milliseconds_between, compiler: SQLCompiler, **options: Any) -> str:
+def _on_sqlite(element: milliseconds_between, compiler: SQLCompiler, **options: object) -> str:
     start, end = (compiler.process(one, **options) for one in element.clauses)
     return f"max(0, round((julianday({end}) - julianday({start})) * 86400000))"  # days, to less than a millisecond
 
 
 @compiles(milliseconds_between, "postgresql")
-def _on_postgresql(element: milliseconds_between, compiler: SQLCompiler, **options: Any) -> str:
+def _on_postgresql(element: milliseconds_between, compiler: SQLCompiler, **options: object) -> str:
     start, end = (compiler.process(one, **options) for one in element.clauses)
     return f"greatest(0, extract(epoch FROM {end} - {start}) * 1000)"
 

@@ -5,10 +5,10 @@ is behind ``Storage``; nobody else asks which of the two it is, but for the form
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import DatabaseError, InterfaceError, SQLAlchemyError
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from routiq_gql.database.postgresql import PostgresServer
 from routiq_gql.database.sqlite import SqliteFile
+from routiq_gql.database.transaction_options import TransactionOptions
 from routiq_gql.errors import DatabaseAway, StorageError
 from routiq_gql.shares import Share, place
 
@@ -40,9 +41,9 @@ class Storage(Protocol):
     @property
     def path(self) -> Path | None: ...
     @property
-    def reading_options(self) -> Mapping[str, Any]: ...
+    def reading_options(self) -> TransactionOptions: ...
     @property
-    def writing_options(self) -> Mapping[str, Any]: ...
+    def writing_options(self) -> TransactionOptions: ...
     @property
     def write_lock(self) -> AbstractAsyncContextManager[None]: ...
     @property
@@ -134,7 +135,7 @@ class Database:
             yield
 
     @asynccontextmanager
-    async def _transaction(self, options: Mapping[str, Any]) -> AsyncIterator[AsyncConnection]:
+    async def _transaction(self, options: TransactionOptions) -> AsyncIterator[AsyncConnection]:
         self._storage.check_file()
         try:
             async with self._engine.connect() as connection:

@@ -7,21 +7,23 @@ nothing happens. Nothing here imports the driver, which users of SQLite don't ha
 import asyncio
 import math
 import time
-from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 from sqlalchemy import URL, Dialect, event, text
 from sqlalchemy.engine import Connection as SyncConnection
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
-from routiq_gql.database.tables import Base
+from routiq_gql.database.tables import METADATA
+from routiq_gql.database.transaction_options import TransactionOptions
 from routiq_gql.errors import DatabaseAway, SettingsError, StorageError
 
 POOL_SIZE = 10
@@ -78,10 +80,10 @@ class PostgresServer:
     """A ``Storage`` on a server, which many processes use at once."""
 
     path: Path | None = None
-    reading_options: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    reading_options: ClassVar[TransactionOptions] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     # The others' changes are seen between two statements, and an UPDATE looks at its row again after waiting for it:
     # what the epoch in every change of a sync relies on.
-    writing_options: Mapping[str, Any] = {"isolation_level": "READ COMMITTED"}
+    writing_options: ClassVar[TransactionOptions] = {"isolation_level": "READ COMMITTED"}
     write_lock: AbstractAsyncContextManager[None] = nullcontext()
     writers_queue = False
 
@@ -159,7 +161,7 @@ class PostgresServer:
         # The write-ahead log and its backups keep older states for as long as their owner decided.
         async with engine.connect() as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")
-            await connection.execute(text(f"VACUUM {', '.join(Base.metadata.tables)}"))
+            await connection.execute(text(f"VACUUM {', '.join(METADATA.tables)}"))
         return True
 
     def _note_back(self, *_: object) -> None:
@@ -174,11 +176,11 @@ def _begin(connection: SyncConnection) -> None:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(patience * 1000)}")
 
 
-def _note_return(_connection: Any, record: Any) -> None:
+def _note_return(_connection: object, record: ConnectionPoolEntry) -> None:
     record.info[_IDLE_SINCE] = time.monotonic()
 
 
-def _check_idle(dialect: Dialect, connection: Any, record: Any, _proxy: Any) -> None:
+def _check_idle(dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
     """Let the pool connect anew where the server has gone meanwhile, so the first statements after its restart work.
 
     SQLAlchemy's ``pool_pre_ping`` asks before every transaction, which costs a busy worker a fifth of its statements.
@@ -203,7 +205,7 @@ def connect_settings(url: URL) -> dict[str, Any]:
 
 def _hide_rows(context: ExceptionContext) -> None:
     """Take out of an error what the server tells of the row: it is a person's, and errors may be shown or logged."""
-    original: Any = context.original_exception
+    original = context.original_exception
     primary = getattr(getattr(original, "diag", None), "message_primary", None)
     if primary is None:
         return

@@ -3,10 +3,8 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import utc_now
-from routiq_gql.database.tables import Base, WriteProbe
+from routiq_gql.database.tables import PROBE
 from routiq_gql.database.upserts import upsert_rows
-
-PROBE = Base.metadata.tables[WriteProbe.__tablename__]
 
 
 async def write_probe(connection: AsyncConnection) -> None:

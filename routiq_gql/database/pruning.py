@@ -6,24 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.tables import (
-    AuditRow,
-    Base,
-    KeyPace,
-    Mirror,
-    MirroredAppointment,
-    MirroredAttendee,
-    Sync,
-    SyncLog,
-)
-
-SYNC = Base.metadata.tables[Sync.__tablename__]
-LOG = Base.metadata.tables[SyncLog.__tablename__]
-MIRROR = Base.metadata.tables[Mirror.__tablename__]
-APPOINTMENT = Base.metadata.tables[MirroredAppointment.__tablename__]
-AUDIT = Base.metadata.tables[AuditRow.__tablename__]
-PACE = Base.metadata.tables[KeyPace.__tablename__]
-ATTENDEE = Base.metadata.tables[MirroredAttendee.__tablename__]
+from routiq_gql.database.tables import APPOINTMENT, ATTENDEE, AUDIT, LOG, MIRROR, PACE, SYNC
 
 
 @dataclass(frozen=True, slots=True)

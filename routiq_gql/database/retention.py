@@ -5,19 +5,16 @@ the removal has come is stored, so that neither a restart nor a second process m
 or when less is to be kept, it catches up by 24 days a day.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.pruning import Cutoffs, oldest_of
-from routiq_gql.database.tables import Base, Retention
+from routiq_gql.database.rows import RetentionRow, as_rows
+from routiq_gql.database.tables import RETENTION
 from routiq_gql.database.upserts import upsert
-
-RETENTION = Base.metadata.tables[Retention.__tablename__]
 
 MOST_PER_MOVE = timedelta(days=1)
 PAUSE = timedelta(minutes=50)
@@ -30,7 +27,7 @@ async def move_cutoffs(connection: AsyncConnection, wanted: Cutoffs, now: dateti
     Stores the result. Call it in a transaction that writes, once before each removal.
     """
     query = select(RETENTION).with_for_update()
-    before = {row.kind: row for row in await connection.execute(query)}
+    before = {row.kind: row for row in as_rows(RetentionRow, await connection.execute(query))}
     targets: dict[str, datetime] = asdict(wanted)
     is_behind = any(kind not in before or _is_behind(before[kind], target) for kind, target in targets.items())
     oldest = await oldest_of(connection) if is_behind else dict.fromkeys(targets)
@@ -40,14 +37,14 @@ async def move_cutoffs(connection: AsyncConnection, wanted: Cutoffs, now: dateti
     return Cutoffs(**reached)
 
 
-def _is_behind(before: Row[Any], target: datetime) -> bool:
-    return bool(before.cutoff + MOST_PER_MOVE < target)
+def _is_behind(before: RetentionRow, target: datetime) -> bool:
+    return before.cutoff + MOST_PER_MOVE < target
 
 
-def _reach(before: Row[Any] | None, target: datetime, oldest: datetime | None, now: datetime) -> datetime:
+def _reach(before: RetentionRow | None, target: datetime, oldest: datetime | None, now: datetime) -> datetime:
     if before is None:  # the first removal in this database
         return target if oldest is None else min(target, oldest + MOST_PER_MOVE)
-    cutoff: datetime = before.cutoff
+    cutoff = before.cutoff
     if target <= cutoff or abs(now - before.moved_at) < PAUSE:
         return min(target, cutoff)
     # Times without rows are skipped: after a clock that was years behind, there is nothing to catch up with.
@@ -55,11 +52,11 @@ def _reach(before: Row[Any] | None, target: datetime, oldest: datetime | None, n
 
 
 async def _store(
-    connection: AsyncConnection, before: Row[Any] | None, kind: str, cutoff: datetime, now: datetime
+    connection: AsyncConnection, before: RetentionRow | None, kind: str, cutoff: datetime, now: datetime
 ) -> None:
     if before is not None and before.cutoff == cutoff:
         return
     moved_at = now if before is None or cutoff > before.cutoff else before.moved_at
-    values: Mapping[str, Any] = {"cutoff": cutoff, "moved_at": moved_at}
+    values = {"cutoff": cutoff, "moved_at": moved_at}
     statement = upsert(connection, RETENTION).values(kind=kind, **values)
     await connection.execute(statement.on_conflict_do_update(index_elements=["kind"], set_=values))

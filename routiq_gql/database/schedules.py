@@ -5,20 +5,17 @@ keep the organization from being synced until that time has come; ``late_schedul
 """
 
 import random
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Row, and_, delete, extract, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Float, and_, delete, extract, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import CLOCK_TOLERANCE, utc_now
 from routiq_gql.database.columns import UtcDateTime
-from routiq_gql.database.connections import CONNECTION
-from routiq_gql.database.tables import Base, Schedule
+from routiq_gql.database.rows import ScheduleRow, as_rows
+from routiq_gql.database.tables import CONNECTION, SCHEDULE
 from routiq_gql.database.upserts import upsert
 
-SCHEDULE = Base.metadata.tables[Schedule.__tablename__]
 USABLE = "connected"
 """The state of a connection with which a schedule goes on."""
 DENIED = "needs_attention"
@@ -61,7 +58,7 @@ async def next_sync_at(connection: AsyncConnection, organization_id: str) -> dat
 
 async def due_schedules(
     connection: AsyncConnection, now: datetime, limit: int, *, to_change: bool = False
-) -> Sequence[Row[Any]]:
+) -> list[ScheduleRow]:
     """Schedules that are due, the longest first, and those whose denied connection is to be tried again.
 
     Never those whose connection can't be used.
@@ -77,7 +74,7 @@ async def due_schedules(
     )
     if to_change:
         query = query.with_for_update(of=SCHEDULE, skip_locked=True)
-    return (await connection.execute(query)).all()
+    return as_rows(ScheduleRow, await connection.execute(query))
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
@@ -88,7 +85,7 @@ def _is_due(now: datetime) -> ColumnElement[bool]:
     )
 
 
-async def reschedule(connection: AsyncConnection, schedule: Row[Any], now: datetime, retry_at: datetime) -> None:
+async def reschedule(connection: AsyncConnection, schedule: ScheduleRow, now: datetime, retry_at: datetime) -> None:
     """Make the schedule due at the first of its times after ``now``, and a denied connection due at ``retry_at``."""
     await connection.execute(
         update(CONNECTION)
@@ -106,16 +103,16 @@ async def reschedule(connection: AsyncConnection, schedule: Row[Any], now: datet
 
 async def late_schedules(
     connection: AsyncConnection, now: datetime, limit: int, *, to_change: bool = False
-) -> Sequence[Row[Any]]:
+) -> list[ScheduleRow]:
     """Schedules whose next time is more than their interval away; ``to_change`` as for ``due_schedules``."""
     ahead = _seconds_until(connection, SCHEDULE.c.next_at, now)
     query = select(SCHEDULE).where(ahead > SCHEDULE.c.every_seconds + CLOCK_TOLERANCE.total_seconds()).limit(limit)
     if to_change:
         query = query.with_for_update(skip_locked=True)
-    return (await connection.execute(query)).all()
+    return as_rows(ScheduleRow, await connection.execute(query))
 
 
-async def bring_forward(connection: AsyncConnection, schedule: Row[Any], now: datetime) -> None:
+async def bring_forward(connection: AsyncConnection, schedule: ScheduleRow, now: datetime) -> None:
     """Make the schedule due within its interval.
 
     In the second half of it, at random: many schedules that a wrong clock has moved must not be due together, and
@@ -129,7 +126,9 @@ async def bring_forward(connection: AsyncConnection, schedule: Row[Any], now: da
     )
 
 
-def _seconds_until(connection: AsyncConnection, moment: ColumnElement[datetime], now: datetime) -> ColumnElement[Any]:
+def _seconds_until(
+    connection: AsyncConnection, moment: ColumnElement[datetime], now: datetime
+) -> ColumnElement[int] | ColumnElement[float]:
     now_value = literal(now, UtcDateTime())
     if connection.dialect.name == "postgresql":
         return extract("epoch", moment - now_value)

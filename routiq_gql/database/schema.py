@@ -10,7 +10,7 @@ from sqlalchemy import inspect
 from sqlalchemy.engine import Connection as SyncConnection
 
 from routiq_gql.database.engine import Database
-from routiq_gql.database.tables import Base
+from routiq_gql.database.tables import METADATA
 from routiq_gql.errors import StorageError
 
 
@@ -47,7 +47,7 @@ def _upgrade(connection: SyncConnection, name: str, revision: str) -> str:
         raise StorageError(
             f"{name} was written by a newer version of Routiq. Start that version, or use another ROUTIQ_DATABASE_URL."
         )
-    if before is None and (theirs := set(inspect(connection).get_table_names()) & set(Base.metadata.tables)):
+    if before is None and (theirs := set(inspect(connection).get_table_names()) & set(METADATA.tables)):
         raise StorageError(
             f"{name} belongs to another program: it has a table {min(theirs)}. Use another ROUTIQ_DATABASE_URL."
         )

@@ -7,21 +7,22 @@ concurrent writers in spite of the timeout.
 import asyncio
 import os
 import sqlite3
-from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import aiosqlite
 from sqlalchemy import URL, event
 from sqlalchemy.engine import Connection as SyncConnection
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from routiq_gql.database.sqlite_files import SqliteFiles
+from routiq_gql.database.transaction_options import TransactionOptions
 from routiq_gql.errors import DatabaseAway, DatabaseFileLost, StorageError
 from routiq_gql.supervision import descriptor_shortage
 
@@ -35,8 +36,8 @@ LEAST_FREE_BYTES = 64 * 1024
 class SqliteFile:
     """A ``Storage`` in one file. Writers of this process queue on ``write_lock``."""
 
-    reading_options: Mapping[str, Any] = {"routiq_begin": "BEGIN"}
-    writing_options: Mapping[str, Any] = {"routiq_begin": "BEGIN IMMEDIATE"}
+    reading_options: ClassVar[TransactionOptions] = {"routiq_begin": "BEGIN"}
+    writing_options: ClassVar[TransactionOptions] = {"routiq_begin": "BEGIN IMMEDIATE"}
     writers_queue = True
 
     def __init__(self, url: URL) -> None:
@@ -103,10 +104,12 @@ class SqliteFile:
 
         return await asyncio.to_thread(checkpoint)
 
-    def _name_file(self, _dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
+    def _name_file(
+        self, _dialect: object, _record: object, arguments: list[object], options: dict[str, object]
+    ) -> None:
         arguments[0], options["uri"] = self._files.uri, True
 
-    def _prepare_connection(self, connection: Any, _entry: ConnectionPoolEntry) -> None:
+    def _prepare_connection(self, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         _prepare(connection)
         try:
             self._files.check()  # the file may have been replaced since the transaction began to ask for a connection
@@ -144,7 +147,7 @@ def _full_sentence(path: Path) -> str:
     return f"The disk that holds {path} is full. Free some space; syncs resume by themselves."
 
 
-def _prepare(connection: Any) -> None:
+def _prepare(connection: DBAPIConnection) -> None:
     connection.isolation_level = None
     try:
         cursor = connection.cursor()
@@ -175,8 +178,9 @@ def _begin(connection: SyncConnection) -> None:
 def _interrupt_cancelled(context: ExceptionContext) -> None:
     """End a statement that the driver's thread would go on with after its caller was cancelled, keeping its locks."""
     if isinstance(context.original_exception, asyncio.CancelledError) and context.connection is not None:
-        adapted: Any = context.connection.connection.dbapi_connection
-        adapted.run_async(_stop_statement)
+        adapted = context.connection.connection.dbapi_connection
+        if adapted is not None:
+            adapted.run_async(_stop_statement)
 
 
 async def _stop_statement(driver: aiosqlite.Connection) -> None:

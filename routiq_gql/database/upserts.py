@@ -2,20 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
 
 import orjson
 from sqlalchemy import JSON, String, Table, bindparam, cast, column, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+Insert = postgresql.Insert | sqlite.Insert
+"""Both can say what to do on conflict."""
 
-def upsert(connection: AsyncConnection, table: Table) -> Any:
+
+def upsert(connection: AsyncConnection, table: Table) -> Insert:
     """An INSERT for the connection's database that can be told what to do on conflict."""
     return _insert(table, connection.dialect.name)
 
 
-async def upsert_rows(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+async def upsert_rows(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert rows, each with a value for every column, or replace those with the same primary key."""
     if connection.dialect.name != "postgresql":
         await connection.execute(_replacing(_insert(table, "sqlite"), table), rows)
@@ -25,17 +27,17 @@ async def upsert_rows(connection: AsyncConnection, table: Table, rows: Sequence[
     await connection.execute(_from_json(table), {"rows": orjson.dumps(list(unique.values())).decode()})
 
 
-def _insert(table: Table, dialect: str) -> Any:
-    return (postgresql if dialect == "postgresql" else sqlite).insert(table)
+def _insert(table: Table, dialect: str) -> Insert:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
-def _replacing(statement: Any, table: Table) -> Any:
+def _replacing(statement: Insert, table: Table) -> Insert:
     changed = {one.name: statement.excluded[one.name] for one in table.columns if not one.primary_key}
     return statement.on_conflict_do_update(index_elements=[key.name for key in table.primary_key], set_=changed)
 
 
 @cache
-def _from_json(table: Table) -> Any:
+def _from_json(table: Table) -> Insert:
     """An INSERT of any number of rows that is one short statement with one parameter.
 
     A page of 100 rows takes less than half the time that it takes with an array for each column, and that half the

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
-from routiq_gql.database.mirror import drop_unused_rows
+from routiq_gql.database.erasure import drop_unused_rows
 from routiq_gql.database.pruning import Cutoffs, prune_batch
 from routiq_gql.database.retention import move_cutoffs
 from routiq_gql.settings import Settings

@@ -33,6 +33,11 @@ class History:
     recent_syncs: list[SyncSnapshot]
     next_cursor: str | None
 
+    @property
+    def unsuccessful_syncs(self) -> int:
+        """Failed and cancelled ones."""
+        return self.failed_syncs + self.cancelled_syncs
+
 
 async def read_history(
     connection: AsyncConnection,

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.connections.state import ConnectionInfo, info_of
 from routiq_gql.database.connections import all_connections
+from routiq_gql.database.rows import ConnectionRow
 from routiq_gql.database.syncs import active_sync, newest_ended
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.mapping import snapshot_of
@@ -37,7 +36,7 @@ async def read_organizations(connection: AsyncConnection, viewer: Viewer) -> lis
     return [await _state_of(connection, row) for row in rows if viewer.organization_id in {None, row.organization_id}]
 
 
-async def _state_of(connection: AsyncConnection, row: Row[Any]) -> OrganizationState:
+async def _state_of(connection: AsyncConnection, row: ConnectionRow) -> OrganizationState:
     organization_id = row.organization_id
     current = await active_sync(connection, organization_id)
     last = await newest_ended(connection, organization_id)

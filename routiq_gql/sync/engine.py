@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
-from typing import Any, Protocol
+from typing import Protocol
 
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import utc_now
+from routiq_gql.database.rows import SyncRow
 from routiq_gql.database.syncs import insert_sync
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode, SyncSnapshot
@@ -81,7 +81,7 @@ class SyncEngine(Protocol):
 
 async def begin_sync(
     connection: AsyncConnection, engine: SyncEngine, organization_id: str, priority: Priority
-) -> Row[Any] | None:
+) -> SyncRow | None:
     """Insert a sync and have it run, in one transaction; ``None`` when the organization has one already.
 
     Tell ``engine`` and the bus after the commit.

@@ -15,7 +15,7 @@ from routiq_gql.cliniko import (
     Record,
     Resource,
 )
-from routiq_gql.database.mirror import MirrorList
+from routiq_gql.database.mirror import BY_RESOURCE, MirrorList
 from routiq_gql.sync.model import Progress, SyncStep
 from routiq_gql.sync.place import Place
 
@@ -29,14 +29,12 @@ class SyncedList:
 
     Attributes:
         resource: The list in Cliniko.
-        target: Where its rows are stored.
         step: The step that reads it.
         shown: The progress after a page, from the place behind the page, the rows that remain, and the totals.
         result: The progress and the log's message once the list is read; no message within a step.
     """
 
     resource: Resource[Record]
-    target: MirrorList
     step: SyncStep
     shown: Callable[[Place, int, Totals], Progress]
     result: Callable[[Totals], tuple[Progress, str | None]]
@@ -45,6 +43,11 @@ class SyncedList:
     def name(self) -> str:
         """The name under which the checkpoint and the totals refer to the list."""
         return self.resource.name
+
+    @property
+    def target(self) -> MirrorList:
+        """Where its rows are stored."""
+        return BY_RESOURCE[self.name]
 
 
 def _patients(place: Place, remaining: int, _totals: Totals) -> Progress:
@@ -119,25 +122,22 @@ def _appointments(totals: Totals) -> int:
 LISTS: dict[str, SyncedList] = {
     one.name: one
     for one in (
-        SyncedList(PATIENTS, MirrorList.PATIENTS, SyncStep.FETCHING_PATIENTS, _patients, _patients_result),
+        SyncedList(PATIENTS, SyncStep.FETCHING_PATIENTS, _patients, _patients_result),
         SyncedList(
             INDIVIDUAL_APPOINTMENTS,
-            MirrorList.INDIVIDUAL_APPOINTMENTS,
             SyncStep.FETCHING_APPOINTMENTS,
             _individual_appointments,
             _individual_appointments_result,
         ),
         SyncedList(
             GROUP_APPOINTMENTS,
-            MirrorList.GROUP_APPOINTMENTS,
             SyncStep.FETCHING_APPOINTMENTS,
             _group_appointments,
             _group_appointments_result,
         ),
-        SyncedList(ATTENDEES, MirrorList.ATTENDEES, SyncStep.FETCHING_APPOINTMENTS, _attendees, _attendees_result),
+        SyncedList(ATTENDEES, SyncStep.FETCHING_APPOINTMENTS, _attendees, _attendees_result),
         SyncedList(
             APPOINTMENT_TYPES,
-            MirrorList.APPOINTMENT_TYPES,
             SyncStep.LOADING_TYPES,
             _appointment_types,
             _appointment_types_result,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.syncs import logs_of
+from routiq_gql.database.sync_log import logs_of
 from routiq_gql.errors import BadInput, SyncNotFound
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.mapping import log_line_of
@@ -41,10 +41,9 @@ async def read_logs(
     for request in requests:
         parts.setdefault((request.after, request.limit), set()).add(request.sync_id)
     found: dict[LogRequest, list[LogLine]] = {}
-    for row in await logs_of(connection, parts, viewer.organization_id, only=viewer.sync_id):
-        lines = found.setdefault(LogRequest(row.sync_id, row.after, row.limit), [])
-        if row.seq is not None:
-            lines.append(log_line_of(row.sync_id, row))
+    logs = await logs_of(connection, parts, viewer.organization_id, only=viewer.sync_id)
+    for (sync_id, after, limit), rows in logs.items():
+        found[LogRequest(sync_id, after, limit)] = [log_line_of(sync_id, row) for row in rows]
     return {request: found.get(request, SyncNotFound()) for request in requests}
 
 

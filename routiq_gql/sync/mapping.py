@@ -1,10 +1,8 @@
 """Turns stored rows into the snapshots and log lines that clients see."""
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row
-
+from routiq_gql.database.rows import LogRow, SyncRow, SyncValues
 from routiq_gql.sync.checkpoint import Starting, to_json
 from routiq_gql.sync.model import (
     FailureCode,
@@ -19,15 +17,15 @@ from routiq_gql.sync.model import (
 )
 
 
-def snapshot_of(row: Row[Any]) -> SyncSnapshot:
+def snapshot_of(row: SyncRow) -> SyncSnapshot:
     """The snapshot that a row of ``syncs`` holds."""
     failure = None
     if row.failure_code is not None:
         failure = SyncFailure(
             code=FailureCode(row.failure_code),
-            step=SyncStep(row.failure_step),
-            message=row.failure_message,
-            what_to_do=row.failure_what_to_do,
+            step=SyncStep(row.failure_step or row.step),
+            message=row.failure_message or "",
+            what_to_do=row.failure_what_to_do or "",
         )
     return SyncSnapshot(
         key=row.key,
@@ -54,7 +52,7 @@ def snapshot_of(row: Row[Any]) -> SyncSnapshot:
     )
 
 
-def log_line_of(sync_id: str, row: Row[Any]) -> LogLine:
+def log_line_of(sync_id: str, row: LogRow) -> LogLine:
     """The log line that a row of ``sync_log`` holds."""
     return LogLine(
         sync_id=sync_id,
@@ -66,7 +64,7 @@ def log_line_of(sync_id: str, row: Row[Any]) -> LogLine:
     )
 
 
-def first_values(mode: SyncMode, now: datetime) -> dict[str, Any]:
+def first_values(mode: SyncMode, now: datetime) -> SyncValues:
     """The columns of a sync that has just been started."""
     return {
         "mode": mode.value,

@@ -9,12 +9,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.engine import Database
+from routiq_gql.database.rows import SyncRow
 from routiq_gql.database.sync_changes import RunningChanges
 from routiq_gql.database.syncs import NewLine, change_running
 from routiq_gql.live.bus import ProgressBus
@@ -59,7 +58,7 @@ class SyncRun:
     """
 
     def __init__(
-        self, database: Database, bus: ProgressBus, row: Row[Any], on_progress: Callable[[], None] = lambda: None
+        self, database: Database, bus: ProgressBus, row: SyncRow, on_progress: Callable[[], None] = lambda: None
     ) -> None:
         self.snapshot: SyncSnapshot = snapshot_of(row)
         self.epoch: int = row.epoch
@@ -174,7 +173,7 @@ class SyncRun:
         """How long ago the last change was committed."""
         return time.monotonic() - self._written_at
 
-    def show(self, row: Row[Any], *, is_urgent: bool = True) -> None:
+    def show(self, row: SyncRow, *, is_urgent: bool = True) -> None:
         """Note and publish a committed change; without ``is_urgent`` publish at most ten times a second."""
         self._written_at = time.monotonic()
         self.snapshot = snapshot_of(row)

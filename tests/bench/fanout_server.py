@@ -1,7 +1,7 @@
-"""A child in which the product serves one sync to many watchers: ``python -m tests.bench.fanout_server``.
+"""A child in which the product serves a sync to many watchers: ``python -m tests.bench.fanout_server``.
 
-It is the product with its doors, engine and database; only the eight steps are replaced. Each line on standard input
-makes one checkpoint, and the moment right after its commit is told.
+It is the product with its API, engine and database; only the eight steps are replaced. Each line on standard input
+makes a checkpoint, and the time right after its commit is reported.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ ROWS_PER_PAGE = 100
 
 
 def tell_snapshot(version: int, at: int) -> None:
-    """Say that a snapshot could be sent from the moment ``at`` on, and what this process has worked so far."""
+    """Report the time ``at`` from which a snapshot could be sent, and the processor time of this process so far."""
     tell(version=version, at=at, cpu=time.process_time())
 
 
 def page_shown(number: int) -> tuple[str, int]:
-    """What a sync shows after a page of patients: the text and the patients found."""
+    """The progress of a sync after a page of patients: the text and the patients found."""
     read = number * ROWS_PER_PAGE
     return f"{read} of {PATIENTS} patients", read
 
@@ -50,7 +50,7 @@ class TimedBus(InProcessBus):
 
 
 class CommandedPipeline:
-    """In the place of the eight steps: a checkpoint for each command, as after a page of patients."""
+    """Replaces the eight steps: a checkpoint for each command, as after a page of patients."""
 
     def __init__(self, *_parts: Any) -> None: ...
 

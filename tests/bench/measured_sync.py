@@ -1,7 +1,7 @@
-"""A child that runs FULL syncs and says what they took: ``python -m tests.bench.measured_sync BASE_URL SYNCS``.
+"""A child that runs FULL syncs and reports their cost: ``python -m tests.bench.measured_sync BASE_URL SYNCS``.
 
-The product runs as it is; only its doors to the database and to watchers are replaced by ones that also look at the
-clock. The second sync on the same database replaces what readers see and has the first one's rows cleared behind it.
+The product runs unchanged, except for a database and a bus that also measure time. The second sync on the same database
+replaces the result that readers see, and the first result's rows are deleted afterwards.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ TELL_SECONDS = 0.5
 
 
 class Clock:
-    """What was measured since the last ``reset``; times in seconds."""
+    """Measurements since the last ``reset``; times in seconds."""
 
     def __init__(self) -> None:
         self.reset()
@@ -54,7 +54,7 @@ class Clock:
         self._kind, self._began = "progress", time.perf_counter()
 
     def name_write(self, kind: str) -> None:
-        """Say what the transaction under way is for."""
+        """Name the purpose of the running transaction."""
         self._kind = kind
 
     def end_write(self) -> None:
@@ -69,7 +69,7 @@ class Clock:
             self._page_at = (kind, time.perf_counter())
 
     def told(self, snapshot: SyncSnapshot) -> None:
-        """A snapshot goes out to watchers."""
+        """A snapshot is published to watchers."""
         now = time.perf_counter()
         if self._told_at is not None and now - self._told_at > self.gap:
             self.gap, self.gap_step = now - self._told_at, snapshot.step.name
@@ -83,7 +83,7 @@ CLOCK = Clock()
 
 
 class TimedDatabase(Database):
-    """Measures every write transaction, from the moment it has the lock to the end of its commit."""
+    """Measures every write transaction, from taking the lock to the end of its commit."""
 
     @asynccontextmanager
     async def writing(self, patience_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
@@ -102,7 +102,7 @@ class TimedBus(InProcessBus):
 
 
 def measure() -> None:
-    """Put the clock into the product."""
+    """Install the clock in the product."""
     names = {synced.target: name for name, synced in LISTS.items()}
 
     def named(function: Callable[..., Any], kind_of: Callable[..., str]) -> Callable[..., Any]:
@@ -131,16 +131,16 @@ def measure() -> None:
 
 
 def peak_megabytes() -> float:
-    """The most memory that this process has had so far."""
+    """The peak memory of this process so far."""
     status = Path("/proc/self/status")
-    if status.exists():  # getrusage would also count what the parent had when it started this process
+    if status.exists():  # getrusage would include the parent's memory at the start of this process
         fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
         return int(fields["VmHWM"].split()[0]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2  # bytes on macOS
 
 
 async def sync_once(opened: runtime.Runtime) -> SyncSnapshot:
-    """Run one sync to its end, telling from time to time how far it is."""
+    """Run a sync to its end, with occasional progress reports."""
     started = await opened.syncs.start(LOCAL_OPERATOR, ORGANIZATION)
     told_at, last = 0.0, started.sync
     async for last in opened.syncs.watch(LOCAL_OPERATOR, started.sync.sync_id):

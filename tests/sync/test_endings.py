@@ -18,8 +18,9 @@ from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.sync import pipeline
 from routiq_gql.sync.endings import Cancelled, Completed, Ending, Failed
 from routiq_gql.sync.model import SyncSnapshot, SyncState
-from tests.sync.clinic import LIMIT_SECONDS, ORGANIZATION, follow, start
-from tests.sync.conftest import Cliniko
+from tests.common import LIMIT_SECONDS, ORGANIZATION
+from tests.emulated_cliniko import Cliniko
+from tests.syncs import follow, start
 
 PACKAGE = Path(routiq_gql.__file__).parent
 

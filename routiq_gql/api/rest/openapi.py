@@ -1,25 +1,45 @@
-"""The OpenAPI 3.1 description of the REST routes, written by hand as data; ``schemas.py`` describes their objects.
+"""The OpenAPI 3.1 description of the REST routes, written by hand as data; ``objects.py`` has the JSON objects.
 
 A test compares it with the routes that exist.
 """
 
+from pydantic.json_schema import JsonSchemaValue
+
 from routiq_gql import __version__
-from routiq_gql.api.rest.schemas import ORGANIZATION_ID, SCHEMAS, SYNC_ID, Json, number, ref, text
+from routiq_gql.api.json_objects import schemas_of
+from routiq_gql.api.rest.objects import OBJECTS
+
+SCHEMAS = schemas_of(OBJECTS)
 
 
-def _path(name: str, schema: Json) -> Json:
+def ref(name: str) -> JsonSchemaValue:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def number(description: str, **more: object) -> JsonSchemaValue:
+    return {"type": "integer", "minimum": 0, "description": description, **more}
+
+
+def text(description: str, **more: object) -> JsonSchemaValue:
+    return {"type": "string", "description": description, **more}
+
+
+def _path(name: str) -> JsonSchemaValue:
+    schema = SCHEMAS["SyncStatus"]["properties"][name]
     return {"name": name, "in": "path", "required": True, "schema": schema, "description": schema["description"]}
 
 
-def _query(name: str, schema: Json) -> Json:
+def _query(name: str, schema: JsonSchemaValue) -> JsonSchemaValue:
     return {"name": name, "in": "query", "schema": schema, "description": schema["description"]}
 
 
-def _problem(description: str) -> Json:
+def _problem(description: str) -> JsonSchemaValue:
     return {"description": description, "content": {"application/problem+json": {"schema": ref("Problem")}}}
 
 
-def _operation(name: str, summary: str, parameters: list[Json], answer: str, *, problems: Json) -> Json:
+def _operation(
+    name: str, summary: str, parameters: list[JsonSchemaValue], answer: str, *, problems: JsonSchemaValue
+) -> JsonSchemaValue:
     return {
         "operationId": name,
         "summary": summary,
@@ -34,6 +54,9 @@ def _operation(name: str, summary: str, parameters: list[Json], answer: str, *, 
         },
     }
 
+
+_ORGANIZATION = _path("organization_id")
+_SYNC = _path("sync_id")
 
 NOT_FOUND = {"404": _problem("There is no such sync, or it is another organization's.")}
 WRONG_ORGANIZATION = {
@@ -57,7 +80,7 @@ TOO_MANY_STARTS = {
     "429": _problem("The organization reached its limit of syncs started in a minute or of operations in execution.")
     | {"headers": _RETRY_AFTER}
 }
-EVENT: Json = {
+EVENT: JsonSchemaValue = {
     "type": "object",
     "description": "One event. `data` is a SyncStatus as JSON, or with `event: log` a line of the log. "
     "An `event: heartbeat` has no id; ignore its data.",
@@ -78,31 +101,29 @@ RESUMED = text(
 )
 AFTER_EVENT = text("An event id to resume after, like the header Last-Event-ID.", examples=["12.5"])
 
-SECURITY: Json = {
+SECURITY: JsonSchemaValue = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A token of one organization."},
     "streamToken": {"type": "apiKey", "in": "query", "name": "token", "description": STREAM_TOKEN["description"]},
 }
 
-PATHS: Json = {
+PATHS: JsonSchemaValue = {
     "/api/v1/sync/start/{organization_id}": {
         "post": _operation(
             "startSync",
             "Start a sync, or get the running one",
-            [_path("organization_id", ORGANIZATION_ID)],
+            [_ORGANIZATION],
             "Started",
             problems=WRONG_ORGANIZATION | TOO_MANY_STARTS,
         )
     },
     "/api/v1/sync/status/{sync_id}": {
-        "get": _operation(
-            "getSyncStatus", "One sync now", [_path("sync_id", SYNC_ID)], "SyncStatus", problems=NOT_FOUND
-        )
+        "get": _operation("getSyncStatus", "One sync now", [_SYNC], "SyncStatus", problems=NOT_FOUND)
     },
     "/api/v1/sync/dashboard/{organization_id}": {
         "get": _operation(
             "getDashboard",
             "An overview of one organization",
-            [_path("organization_id", ORGANIZATION_ID)],
+            [_ORGANIZATION],
             "Dashboard",
             problems=WRONG_ORGANIZATION,
         )
@@ -112,7 +133,7 @@ PATHS: Json = {
             "getHistory",
             "Earlier syncs, newest first",
             [
-                _path("organization_id", ORGANIZATION_ID),
+                _ORGANIZATION,
                 _query("limit", number("Syncs on a page.", minimum=1, maximum=100, default=10)),
                 _query("after", text("`next_cursor` of the previous page.")),
                 _query(
@@ -128,9 +149,7 @@ PATHS: Json = {
         )
     },
     "/api/v1/sync/cancel/{sync_id}": {
-        "delete": _operation(
-            "cancelSync", "End a running sync", [_path("sync_id", SYNC_ID)], "Cancelled", problems=NOT_FOUND
-        )
+        "delete": _operation("cancelSync", "End a running sync", [_SYNC], "Cancelled", problems=NOT_FOUND)
     },
     "/api/v1/sync/stream/{sync_id}": {
         "get": {
@@ -140,7 +159,7 @@ PATHS: Json = {
             "`<version>.<seq>`; a reconnect with Last-Event-ID resumes after it. The server closes the stream after "
             "the end.",
             "parameters": [
-                _path("sync_id", SYNC_ID),
+                _SYNC,
                 _query("after", AFTER_EVENT),
                 _query("lastEventId", RESUMED),
                 _query("token", STREAM_TOKEN),
@@ -167,7 +186,7 @@ PATHS: Json = {
 }
 
 
-def openapi_document(*, with_tokens: bool) -> Json:
+def openapi_document(*, with_tokens: bool) -> JsonSchemaValue:
     """The whole document; ``with_tokens`` for a server that asks who one is."""
     return {
         "openapi": "3.1.0",
@@ -183,9 +202,9 @@ def openapi_document(*, with_tokens: bool) -> Json:
     }
 
 
-def _secured(operation: Json) -> Json:
+def _secured(operation: JsonSchemaValue) -> JsonSchemaValue:
     """The operation as it is with authentication: it needs a token, and may say so."""
-    ways: list[Json] = [{"bearer": []}]
+    ways: list[JsonSchemaValue] = [{"bearer": []}]
     if any(parameter["name"] == "token" for parameter in operation["parameters"]):
         ways.append({"streamToken": []})
     forbidden = {"403": WRONG_ORGANIZATION["403"]}

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sse_starlette import ServerSentEvent
 from starlette.requests import Request
@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from routiq_gql.api.admission import bucket_of
 from routiq_gql.api.dependencies import admission_of, grant_of, session_of, syncs_of
-from routiq_gql.api.rest.render import log_json, status_json
+from routiq_gql.api.rest import objects
 from routiq_gql.api.streams import LINE_END, StreamResponse, keep_connection
 from routiq_gql.errors import BadInput
 from routiq_gql.security.viewer import Viewer
@@ -107,9 +107,9 @@ async def _events(service: SyncService, viewer: Viewer, sync_id: str, seen: Posi
 
 
 def _event(item: LogLine | SyncSnapshot, seen: Position) -> bytes:
-    content: dict[str, Any] = log_json(item) if isinstance(item, LogLine) else status_json(item)
+    kind = objects.LogLine if isinstance(item, LogLine) else objects.SyncStatus
     return ServerSentEvent(
-        json.dumps(content, ensure_ascii=False, separators=(",", ":")),
+        json.dumps(kind.model_validate(item).model_dump(), ensure_ascii=False, separators=(",", ":")),
         event="log" if isinstance(item, LogLine) else None,
         id=f"{seen.version}.{seen.seq}",
         sep=LINE_END,

@@ -3,8 +3,9 @@
 from starlette.requests import Request
 
 from routiq_gql.api.dependencies import asked, changed, syncs_of
+from routiq_gql.api.json_objects import JsonObject
 from routiq_gql.api.json_text import JsonResponse
-from routiq_gql.api.rest.render import dashboard_json, history_json, status_json, status_word
+from routiq_gql.api.rest.objects import Cancelled, Dashboard, History, Started, SyncStatus
 from routiq_gql.errors import BadInput
 from routiq_gql.sync.model import SyncState
 
@@ -15,29 +16,21 @@ async def start(request: Request) -> JsonResponse:
     """``POST /start/{organization_id}``"""
     organization_id = request.path_params["organization_id"]
     started = await changed(request, organization_id, lambda viewer: syncs_of(request).start(viewer, organization_id))
-    return _uncached(
-        {
-            "message": started.message,
-            "sync_id": started.sync.sync_id,
-            "organization_id": started.sync.organization_id,
-            "status": status_word(started.sync.status),
-        }
-    )
+    return _uncached(Started.model_validate(started))
 
 
 async def status(request: Request) -> JsonResponse:
     """``GET /status/{sync_id}``"""
     sync_id = request.path_params["sync_id"]
-    return _uncached(
-        status_json(await asked(request, sync_id, lambda viewer: syncs_of(request).status(viewer, sync_id)))
-    )
+    sync = await asked(request, sync_id, lambda viewer: syncs_of(request).status(viewer, sync_id))
+    return _uncached(SyncStatus.model_validate(sync))
 
 
 async def dashboard(request: Request) -> JsonResponse:
     """``GET /dashboard/{organization_id}``"""
     organization_id = request.path_params["organization_id"]
     seen = await asked(request, organization_id, lambda viewer: syncs_of(request).dashboard(viewer, organization_id))
-    return _uncached(dashboard_json(seen))
+    return _uncached(Dashboard.model_validate(seen))
 
 
 async def history(request: Request) -> JsonResponse:
@@ -54,20 +47,14 @@ async def history(request: Request) -> JsonResponse:
             outcomes=_outcomes(request.query_params.get("status")),
         ),
     )
-    return _uncached(history_json(page))
+    return _uncached(History.model_validate(page))
 
 
 async def cancel(request: Request) -> JsonResponse:
     """``DELETE /cancel/{sync_id}``"""
     sync_id = request.path_params["sync_id"]
     cancelled = await changed(request, sync_id, lambda viewer: syncs_of(request).cancel(viewer, sync_id))
-    return _uncached(
-        {
-            "message": cancelled.message,
-            "sync_id": cancelled.sync.sync_id,
-            "status": status_word(cancelled.sync.status),
-        }
-    )
+    return _uncached(Cancelled.model_validate(cancelled))
 
 
 def _limit(text: str | None) -> int:
@@ -89,5 +76,5 @@ def _outcomes(text: str | None) -> tuple[SyncState, ...]:
     return (SyncState(text),)
 
 
-def _uncached(content: dict[str, object]) -> JsonResponse:
-    return JsonResponse(content, headers={"Cache-Control": "no-store"})
+def _uncached(content: JsonObject) -> JsonResponse:
+    return JsonResponse(content.model_dump(), headers={"Cache-Control": "no-store"})

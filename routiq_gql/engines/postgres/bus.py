@@ -14,12 +14,13 @@ from typing import Self
 from uuid import uuid4
 
 import psycopg
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, or_
 
 from routiq_gql import metrics
 from routiq_gql.database.engine import Database
 from routiq_gql.database.postgresql import connect_settings
-from routiq_gql.database.syncs import SYNC
+from routiq_gql.database.syncs import syncs_where
+from routiq_gql.database.tables import SYNC
 from routiq_gql.engines.postgres.jobs import conninfo
 from routiq_gql.engines.postgres.notifier import CHANNEL, Notifier
 from routiq_gql.live.bus import InProcessBus
@@ -182,7 +183,7 @@ class PostgresBus(InProcessBus):
 
     async def _read_rows(self, condition: ColumnElement[bool]) -> set[int]:
         async with self._database.reading() as connection:
-            rows = (await connection.execute(select(SYNC).where(condition))).all()
+            rows = await syncs_where(connection, condition)
         for row in rows:
             if row.version > self._versions.get(row.key, 0):
                 self._notify(snapshot_of(row))

@@ -23,7 +23,7 @@ from routiq_gql.engines.postgres import jobs
 from routiq_gql.engines.postgres.bus import PostgresBus
 from routiq_gql.engines.postgres.patrol import Patrol, WorkerState
 from routiq_gql.engines.postgres.watchdog import Watchdog, leave_process
-from routiq_gql.engines.postgres.workers import read_queue_state, read_workers
+from routiq_gql.engines.postgres.workers import QUEUE, read_queue_state, read_workers
 from routiq_gql.errors import StorageError
 from routiq_gql.settings import Settings
 from routiq_gql.supervision import Supervisor
@@ -160,7 +160,7 @@ class DistributedEngine:
         async with jobs.make_pool(self._database.url) as pool, app.open_async(pool):
             worker = self._worker = Worker(
                 app,
-                queues=[jobs.QUEUE],
+                queues=[QUEUE],
                 concurrency=self._state.max_syncs,
                 fetch_job_polling_interval=1,
                 abort_job_polling_interval=3600,  # stops come over the bus

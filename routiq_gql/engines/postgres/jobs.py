@@ -14,13 +14,11 @@ from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.postgresql import connect_settings
+from routiq_gql.engines.postgres.workers import QUEUE, SILENT_SECONDS
 from routiq_gql.sync.engine import Priority
 
-QUEUE = "syncs"
 TASK = "run_sync"
 HEARTBEAT_SECONDS = 2
-SILENT_SECONDS = 10
-"""A worker that has not been heard of for so long is not counted on any more: its syncs go on elsewhere."""
 POOL_WAIT_SECONDS = 5.0
 
 

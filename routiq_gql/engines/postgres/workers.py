@@ -1,4 +1,7 @@
-"""Who runs syncs: every worker process, whether it is alive, what it runs, and what waits for one."""
+"""Who runs syncs: every worker process, whether it is alive, what it runs, and what waits for one.
+
+The command ``workers`` imports it, so it needs nothing of the extra ``postgres``.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,8 +9,11 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.engines.postgres.jobs import QUEUE, SILENT_SECONDS
 from routiq_gql.sync.engine import QueueState
+
+QUEUE = "syncs"
+SILENT_SECONDS = 10
+"""A worker that has not been heard of for so long is not counted on any more: its syncs go on elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,20 @@ class WorkerInfo:
     @property
     def is_alive(self) -> bool:
         return self.silent_seconds < SILENT_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingSync:
+    """A sync that no process runs yet.
+
+    Attributes:
+        by_schedule: Whether a schedule started it, not a person.
+        seconds: How long it has been waiting.
+    """
+
+    sync_id: str
+    by_schedule: bool
+    seconds: float
 
 
 async def introduce(connection: AsyncConnection, worker_id: int, name: str, max_syncs: int) -> None:
@@ -61,19 +81,19 @@ async def read_workers(connection: AsyncConnection) -> list[WorkerInfo]:
     ]
 
 
-async def read_waiting(connection: AsyncConnection) -> list[tuple[str, bool, float]]:
-    """The syncs that wait: their ids, whether a schedule started them, and for how many seconds; the next first."""
+async def read_waiting(connection: AsyncConnection) -> list[WaitingSync]:
+    """The syncs that wait, the next first."""
     query = f"""
         SELECT syncs.sync_id, job.priority <= 0 AS by_schedule,
                greatest(0, extract(epoch FROM clock_timestamp() - syncs.last_updated))::float AS seconds
         FROM procrastinate_jobs job JOIN syncs ON job.lock = 'sync:' || syncs.key
         WHERE job.status = 'todo' AND job.queue_name = '{QUEUE}' ORDER BY job.priority DESC, job.id
     """  # noqa: S608 — a constant
-    return [(row.sync_id, row.by_schedule, row.seconds) for row in await connection.execute(text(query))]
+    return [WaitingSync(row.sync_id, row.by_schedule, row.seconds) for row in await connection.execute(text(query))]
 
 
 async def read_queue_state(connection: AsyncConnection) -> QueueState:
     """The same as figures."""
     waiting = await read_waiting(connection)
     alive = sum(one.is_alive for one in await read_workers(connection))
-    return QueueState(len(waiting), max((seconds for _, _, seconds in waiting), default=0.0), alive)
+    return QueueState(len(waiting), max((one.seconds for one in waiting), default=0.0), alive)
