@@ -4,18 +4,19 @@ Commands and tests call it. It opens the runtime with its lifespan, or serves on
 does to run its sync beside the server.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import Route, WebSocketRoute
 
 from routiq_gql.api.access_log import AccessLog
 from routiq_gql.api.admission import Admission
-from routiq_gql.api.applications import attach, on_http_exception, on_routiq_error
+from routiq_gql.api.applications import on_http_exception, on_routiq_error
 from routiq_gql.api.auth import Authentication
+from routiq_gql.api.demo import NO_DEMO, Demo
 from routiq_gql.api.error_middleware import FaultBarrier
 from routiq_gql.api.graphql import GraphQLEndpoint, graphiql_routes
 from routiq_gql.api.guard import Guard
@@ -23,6 +24,7 @@ from routiq_gql.api.health import health_routes
 from routiq_gql.api.origins import compile_origins
 from routiq_gql.api.page import page_route
 from routiq_gql.api.rest.routes import rest_routes
+from routiq_gql.api.services import Services, attach
 from routiq_gql.errors import RoutiqError
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.settings import Settings
@@ -32,21 +34,13 @@ def create_app(
     settings: Settings,
     *,
     runtime: Runtime | None = None,
-    extra_routes: Sequence[BaseRoute] = (),
-    allow_null_origin: bool = False,
-    default_organization: str | None = None,
-    trouble_path: str | None = None,
-    token_path: str | None = None,
+    demo: Demo = NO_DEMO,
 ) -> Starlette:
     """The application with every route.
 
     Args:
         runtime: An open runtime, which stays the caller's to close; without one the lifespan opens its own.
-        extra_routes: Looked at before all others.
-        allow_null_origin: Whether pages opened as files may use the API.
-        default_organization: What the page shows unless its address names another organization.
-        trouble_path: One of ``extra_routes`` by which the page may ask for trouble; for demos.
-        token_path: Another one of them, at which the page and GraphiQL get their tokens; for demos.
+        demo: Additions for a demo.
 
     Raises:
         SettingsError: An entry of ROUTIQ_ALLOWED_ORIGINS is not an origin, or something that goes with ROUTIQ_AUTH is
@@ -61,27 +55,22 @@ def create_app(
         async with AsyncExitStack() as stack:
             stack.push_async_callback(authentication.close)
             opened = runtime if runtime is not None else await stack.enter_async_context(open_runtime(settings))
-            attach(app, opened, authentication)
+            attach(app, Services(opened, settings, authentication, admission))
             for task in authentication.supervised:
                 opened.supervisor.add(task)
             stack.push_async_callback(admission.close)
             yield
 
-    graphql = GraphQLEndpoint(settings, admission, default_organization=default_organization, token_path=token_path)
+    graphql = GraphQLEndpoint(settings, admission, demo)
     app = Starlette(
         routes=[
-            *extra_routes,
+            *demo.extra_routes,
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
             *(graphiql_routes() if settings.graphiql else ()),
             *rest_routes(),
             *health_routes(),
-            page_route(
-                default_organization,
-                (settings.recent_days, settings.upcoming_days),
-                trouble_path,
-                token_path,
-            ),
+            page_route((settings.recent_days, settings.upcoming_days), demo),
         ],
         middleware=[
             Middleware(AccessLog),
@@ -89,7 +78,7 @@ def create_app(
                 Guard,
                 settings=settings,
                 origins=compile_origins(settings.allowed_origins),
-                allow_null_origin=allow_null_origin,
+                allow_null_origin=demo.allow_null_origin,
             ),
             Middleware(FaultBarrier),
         ],
@@ -97,7 +86,4 @@ def create_app(
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would be built from the client's own Host header
-    app.state.settings = settings
-    app.state.authentication = authentication
-    app.state.admission = admission
     return app

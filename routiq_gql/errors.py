@@ -17,6 +17,7 @@ GraphQL codes. These errors are not logged as errors.
         └── DatabaseFileLost   the database file was deleted or replaced while the process uses it
 """
 
+import traceback
 from typing import ClassVar
 
 
@@ -130,3 +131,8 @@ class DatabaseFileLost(StorageError):
 
     The process must stop writing and end: it would serve one database while new connections open another.
     """
+
+
+def frames_of(error: BaseException) -> list[str]:
+    """Where an error was raised, for the log: its last four frames, and never its text, which may hold private data."""
+    return traceback.format_tb(error.__traceback__)[-4:]

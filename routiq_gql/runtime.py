@@ -4,7 +4,6 @@ Used by the app and by the command line. ``engines.opening`` selects the engine.
 """
 
 import asyncio
-import traceback
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from routiq_gql.database.schema import upgrade
 from routiq_gql.engines.file_watch import FileWatch
 from routiq_gql.engines.opening import Parts, open_engine
 from routiq_gql.engines.readiness import Readiness
+from routiq_gql.errors import frames_of
 from routiq_gql.live.bus import ProgressBus
 from routiq_gql.organizations.schedules import ScheduleService
 from routiq_gql.security.audit import Audit
@@ -124,5 +124,5 @@ def _log_fault(worker: asyncio.Task[None]) -> None:
     """Log at once why the worker died; its error rises only when the runtime is closed."""
     error = None if worker.cancelled() else worker.exception()
     if error is not None:
-        where = traceback.format_tb(error.__traceback__)[-4:]
+        where = frames_of(error)
         log.error("engine_stopped", error=type(error).__name__, where=where)

@@ -9,13 +9,13 @@ import os
 import re
 from collections.abc import Iterable
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from routiq_gql.addresses import is_safe_url
 from routiq_gql.errors import SettingsError
 
 
@@ -32,21 +32,6 @@ def check_spelling(prefix: str, names: Iterable[str]) -> None:
             meant = difflib.get_close_matches(name, known, 1, cutoff=0.75)
             if meant:
                 raise SettingsError(f"{variable} is not a setting. Do you mean {prefix}{meant[0]}?")
-
-
-def is_safe_url(url: str) -> bool:
-    """Whether ``url`` is an https address, or an http address on this machine."""
-    scheme = urlsplit(url).scheme
-    return bool(urlsplit(url).hostname) and (scheme == "https" or (scheme == "http" and is_loopback_url(url)))
-
-
-def is_loopback_url(url: str) -> bool:
-    """Whether ``url`` names this machine itself (``localhost`` or a loopback address)."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _split_names(value: object) -> object:

@@ -1,4 +1,4 @@
-"""Restarts the long-lived tasks of a process after errors, and reports which of them fails.
+"""Keeps the long-lived tasks of a process running after errors, and reports which of them fails.
 
 Each such task is a ``SupervisedTask`` in the process's ``Supervisor``; ``/readyz`` reads its state. An error of any
 kind ends an attempt and never the task: the next attempt follows after a pause that doubles from half a second to half
@@ -8,18 +8,17 @@ a minute. A line is logged for each different failure and for the recovery, not 
 import errno
 import os
 import time
-import traceback
 from asyncio import sleep
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 import structlog
 
-from routiq_gql.errors import RoutiqError
+from routiq_gql.errors import RoutiqError, frames_of
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
-MAX_FAILURES_TOLD = 20
+MAX_FAILURES_LOGGED = 20
 """Different failures logged before a recovery, so that a task that keeps failing differently does not fill the log."""
 
 T = TypeVar("T")
@@ -45,8 +44,8 @@ class SupervisedTask:
         self._longest = longest_pause_seconds
         self._pause = 0.0
         self._failed_at = self._recovered_at = self._began_failing_at = 0.0
-        self._told: set[tuple[str, str]] = set()
-        self._is_told = False
+        self._logged_failures: set[tuple[str, str]] = set()
+        self._is_failure_logged = False
 
     @property
     def pause_seconds(self) -> float:
@@ -60,18 +59,18 @@ class SupervisedTask:
             # After a failure soon after a recovery the pause keeps growing.
             if now - self._recovered_at > self._pause:
                 self._pause = 0.0
-                self._told.clear()
+                self._logged_failures.clear()
             self._began_failing_at = now
-            self._is_told = False
+            self._is_failure_logged = False
         self.attempts_failed += 1
         self._failed_at = now
         self._pause = min(self._longest, self._pause * 2 or FIRST_PAUSE_SECONDS)
         reason = _reason(error)
         kind = (type(error).__name__, reason)
-        if kind not in self._told and len(self._told) < MAX_FAILURES_TOLD:
-            self._told.add(kind)
-            self._is_told = True
-            where = traceback.format_tb(error.__traceback__)[-4:]
+        if kind not in self._logged_failures and len(self._logged_failures) < MAX_FAILURES_LOGGED:
+            self._logged_failures.add(kind)
+            self._is_failure_logged = True
+            where = frames_of(error)
             log.error("task_failing", task=self.name, error=kind[0], reason=reason, where=where)
 
     def succeeded(self) -> None:
@@ -79,7 +78,7 @@ class SupervisedTask:
         if not self.attempts_failed:
             return
         now = time.monotonic()
-        if self._is_told:
+        if self._is_failure_logged:
             seconds = round(now - self._began_failing_at, 1)
             log.info("task_recovered", task=self.name, seconds=seconds, attempts_failed=self.attempts_failed)
         self.attempts_failed = 0

@@ -12,6 +12,8 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 from websockets.asyncio.client import ClientConnection, connect
 
+from routiq_gql.api.demo import Demo
+from routiq_gql.api.services import Services
 from routiq_gql.app import create_app
 from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
@@ -28,7 +30,7 @@ class _StopServing(Exception):
 class Server:
     """The product, served as the command line serves it. Can be stopped and started again on the same port.
 
-    ``around`` wraps it in an application of the test.
+    ``around`` wraps it in an application of the test; ``options`` are those of a ``Demo``.
     """
 
     def __init__(
@@ -39,7 +41,7 @@ class Server:
         self.app: Starlette
         self.http: httpx.AsyncClient
         self._around = around
-        self._options = options
+        self._demo = Demo(**options)
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -52,11 +54,15 @@ class Server:
         return f"ws://127.0.0.1:{self.port}/graphql"
 
     @property
+    def services(self) -> Services:
+        return self.app.state.parts
+
+    @property
     def runtime(self) -> Runtime:
-        return self.app.state.runtime
+        return self.services.runtime
 
     async def start(self) -> None:
-        self.app = create_app(self.settings, **self._options)
+        self.app = create_app(self.settings, demo=self._demo)
         listener = listen_on_loopback("127.0.0.1", self.port or free_port())
         self.port = listener.port
         self._stop.clear()

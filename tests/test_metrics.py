@@ -40,7 +40,7 @@ def test_names_have_a_prefix_and_a_unit():
     assert all(family.documentation.endswith(".") for family in families.values())
 
 
-def test_labels_have_few_values_and_name_nobody():
+def test_labels_have_few_values_and_no_names():
     """No organization, sync or address becomes a series."""
     families = text_string_to_metric_families(metrics.exposition(**_NOTHING).decode())
     labels = {name for family in families for sample in family.samples for name in sample.labels}
@@ -57,7 +57,7 @@ def test_the_outcomes_are_those_of_the_connector_and_of_a_sync():
     assert "_created" not in text
 
 
-def test_what_is_told_is_counted():
+def test_every_event_is_counted():
     """Each function increases its series."""
     before = {
         name: _value(name, **labels)
@@ -84,7 +84,7 @@ def test_what_is_told_is_counted():
     ] == pytest.approx(2.25)
 
 
-def test_what_is_counted_at_the_moment_of_asking():
+def test_gauges_show_current_values():
     """Gauges show current values."""
     text = metrics.exposition(syncs_running=2, subscribers=30).decode()
     assert "\nroutiq_syncs_running 2.0\n" in text

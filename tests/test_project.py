@@ -22,13 +22,13 @@ def _name(text: str) -> str:
 PINNED = {_name(line): line.partition("==")[2] for line in CONSTRAINTS.splitlines() if not line.startswith("#")}
 
 
-def _tracked_files() -> list[Path]:
+def tracked_files() -> list[Path]:
     """The files that git has or would add; all files of the folder if there is no git."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
     )
     names = listed.stdout.splitlines()
-    return [ROOT / name for name in names if (ROOT / name).is_file()]
+    return [file for name in names if (file := ROOT / name).is_file() or file.is_symlink()]
 
 
 def test_every_requirement_is_pinned():
@@ -40,7 +40,7 @@ def test_every_requirement_is_pinned():
     assert all(re.fullmatch(r"[\w.+!-]+", version) for version in PINNED.values())
 
 
-def test_what_is_installed_is_what_is_pinned():
+def test_the_installed_versions_are_the_pinned_ones():
     """The tests run with exactly the pinned versions."""
     ours = {"routiq-gql", "pip", "setuptools", "wheel"}
     installed = {_name(found.name): found.version for found in distributions() if _name(found.name) not in ours}
@@ -50,18 +50,23 @@ def test_what_is_installed_is_what_is_pinned():
 def test_no_file_says_where_to_download_from():
     """Packages come from the index that the machine is configured for."""
     assert not ADDRESS.search(CONSTRAINTS)
-    for lock in (file for file in _tracked_files() if file.name == "package-lock.json"):
+    for lock in (file for file in tracked_files() if file.name == "package-lock.json"):
         packages = json.loads(lock.read_text())["packages"]
         assert [name for name, package in packages.items() if "resolved" in package] == [], lock
 
 
-def test_the_top_level_holds_only_what_is_expected():
+def test_the_top_level_holds_only_expected_files():
     """The top level holds only the expected files and folders, so the repository is easy to survey."""
     expected = {
         *("pyproject.toml", "README.md", "schema.graphql", "routiq_gql", "tests", "examples"),
         *("Makefile", "LICENSE", "constraints.txt", ".ci", ".gitignore", "CHANGELOG.md", "docs"),
     }
-    assert {file.relative_to(ROOT).parts[0] for file in _tracked_files()} <= expected
+    assert {file.relative_to(ROOT).parts[0] for file in tracked_files()} <= expected
+
+
+def test_no_file_is_a_link():
+    """The repository works from a ZIP and on Windows, where links become text files."""
+    assert [file for file in tracked_files() if file.is_symlink()] == []
 
 
 def test_no_module_is_past_300_lines():
@@ -74,12 +79,12 @@ def test_no_module_is_past_300_lines():
     assert long == {}
 
 
-def test_nothing_points_to_someones_home():
+def test_no_file_names_a_home_folder():
     """The project works in any folder."""
     private = re.compile(r"/(home|Users|root|work)/[\w.-]+/")
     found = [
         f"{file.relative_to(ROOT)}: {match.group()}"
-        for file in _tracked_files()
+        for file in tracked_files()
         if file.suffix in {".py", ".toml", ".md", ".json", ".txt", ".mjs", ".graphql", ".html", ".tsx", ""}
         for match in private.finditer(file.read_text(errors="replace"))
     ]

@@ -109,7 +109,7 @@ def test_each_npm_command_that_is_named_exists(folder: str):
                 assert set(re.findall(r"npm run (\w+)", sentence)) <= set(scripts), sentence
 
 
-def test_what_is_said_of_iframes_and_origins_is_true(server: str):
+def test_the_claims_about_iframes_and_origins_are_true(server: str):
     """No other site can embed the server's pages; without authentication, only this machine's pages have access."""
     for path in ("/", "/graphql"):
         page = httpx.get(server + path, headers={"Accept": "text/html"})

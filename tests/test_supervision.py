@@ -81,7 +81,7 @@ def test_the_pause_doubles_up_to_a_limit_and_starts_anew_after_a_lasting_recover
     assert fail() == 0.5
 
 
-async def test_what_is_done_only_when_needed_leaves_no_trouble_behind():
+async def test_a_finished_task_is_not_reported_as_failing():
     """A finished task is not reported as failing because of its last attempt."""
     supervisor = Supervisor()
     task = supervisor.task("chore", "Nothing is done.")

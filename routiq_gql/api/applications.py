@@ -1,4 +1,4 @@
-"""What the server's application and a worker's have in common, and the worker's, which is much smaller."""
+"""The application of a worker, and the exception handlers that it shares with the server's."""
 
 from typing import cast
 
@@ -8,12 +8,12 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from routiq_gql.api.auth import Authentication
 from routiq_gql.api.error_middleware import FaultBarrier
 from routiq_gql.api.errors import problem_of, problem_of_status
 from routiq_gql.api.guard import Guard
 from routiq_gql.api.health import health_routes
 from routiq_gql.api.origins import compile_origins
+from routiq_gql.api.services import ProcessParts, attach
 from routiq_gql.errors import RoutiqError
 from routiq_gql.runtime import Runtime
 from routiq_gql.settings import Settings
@@ -29,23 +29,8 @@ def create_worker_app(settings: Settings, runtime: Runtime) -> Starlette:
         ],
         exception_handlers={HTTPException: on_http_exception, RoutiqError: on_routiq_error},
     )
-    app.state.settings = settings
-    attach(app, runtime)
+    attach(app, ProcessParts(runtime))
     return app
-
-
-def attach(app: Starlette, runtime: Runtime, authentication: Authentication | None = None) -> None:
-    """Give the application its runtime, and the check that ``/readyz`` makes."""
-
-    async def find_problem() -> str | None:
-        if (found := await runtime.readiness.problem()) is not None:
-            return found
-        if not runtime.is_working:
-            return "Syncs are not run because their engine has stopped. The log has the reason; restart the server."
-        return authentication.problem() if authentication is not None else None
-
-    app.state.runtime = runtime
-    app.state.find_problem = find_problem
 
 
 async def on_http_exception(_request: Request, error: Exception) -> Response:

@@ -1,44 +1,17 @@
-"""What every route needs to know: which service answers, and who asks."""
+"""For every route: who sends a request, and its turn among the organization's operations."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from starlette.requests import HTTPConnection, Request
 
-from routiq_gql.api.admission import Admission, bucket_of, while_connected
-from routiq_gql.api.auth import Authentication, Session
-from routiq_gql.connections.service import ConnectionService
-from routiq_gql.runtime import Runtime
+from routiq_gql.api.admission import bucket_of, while_connected
+from routiq_gql.api.auth import Session
+from routiq_gql.api.services import services_of
 from routiq_gql.security.stream_tokens import Grant
 from routiq_gql.security.viewer import Viewer
-from routiq_gql.sync.service import SyncService
 
 T = TypeVar("T")
-
-
-def runtime_of(connection: HTTPConnection) -> Runtime:
-    """The parts of the app that received the request; its lifespan opened them."""
-    return cast(Runtime, connection.app.state.runtime)
-
-
-def syncs_of(connection: HTTPConnection) -> SyncService:
-    """The service of the app that received the request, for syncs."""
-    return runtime_of(connection).syncs
-
-
-def connections_of(connection: HTTPConnection) -> ConnectionService:
-    """The service of the app that received the request, for connections to Cliniko."""
-    return runtime_of(connection).connections
-
-
-def authentication_of(connection: HTTPConnection) -> Authentication:
-    """What tells who asks, in the app that received the request."""
-    return cast(Authentication, connection.app.state.authentication)
-
-
-def admission_of(connection: HTTPConnection) -> Admission:
-    """What counts the operations of the app that received the request, and ends those that take too long."""
-    return cast(Admission, connection.app.state.admission)
 
 
 async def session_of(request: HTTPConnection) -> Session:
@@ -49,7 +22,8 @@ async def session_of(request: HTTPConnection) -> Session:
         Forbidden: It names no organization.
         IssuerAway: Whether it is good can't be told at the moment.
     """
-    return await authentication_of(request).session(request, runtime_of(request).audit)
+    services = services_of(request)
+    return await services.authentication.session(request, services.runtime.audit)
 
 
 def grant_of(request: HTTPConnection, token: str) -> tuple[Grant, Session]:
@@ -59,8 +33,9 @@ def grant_of(request: HTTPConnection, token: str) -> tuple[Grant, Session]:
         Unauthenticated: It is not one of ours, its time is over, or what it was made with is not accepted any more.
         IssuerAway: That can't be told at the moment.
     """
-    runtime = runtime_of(request)
-    return authentication_of(request).grant(token, request, runtime.stream_tokens, runtime.audit)
+    services = services_of(request)
+    runtime = services.runtime
+    return services.authentication.grant(token, request, runtime.stream_tokens, runtime.audit)
 
 
 async def viewer_of(request: HTTPConnection) -> Viewer:
@@ -80,7 +55,7 @@ async def asked(request: Request, about: str, read: Callable[[Viewer], Coroutine
         ClientDisconnect: The client has left.
         RoutiqError: As ``session_of`` and ``read`` do.
     """
-    viewer, admission = await viewer_of(request), admission_of(request)
+    viewer, admission = await viewer_of(request), services_of(request).admission
 
     async def read_in_turn() -> T:
         async with admission.turn(bucket_of(viewer, about)), admission.time_limit():
@@ -96,6 +71,6 @@ async def changed(request: Request, about: str, change: Callable[[Viewer], Corou
         RateLimited: Too many operations of the organization are being executed.
         RoutiqError: As ``session_of`` and ``change`` do.
     """
-    viewer, admission = await viewer_of(request), admission_of(request)
+    viewer, admission = await viewer_of(request), services_of(request).admission
     async with admission.turn(bucket_of(viewer, about)) as turn:
         return await admission.to_its_end(change(viewer), turn)

@@ -4,7 +4,6 @@ Outcomes that a caller can act on are shown with a sentence and not logged. Ever
 reference that the client is given instead of the reason.
 """
 
-import traceback
 from dataclasses import dataclass
 from http import HTTPStatus
 from secrets import token_hex
@@ -14,7 +13,7 @@ from pydantic import ConfigDict, Field
 
 from routiq_gql.api.json_objects import AnyText, JsonObject
 from routiq_gql.api.json_text import JsonResponse
-from routiq_gql.errors import RateLimited, RoutiqError, Unauthenticated
+from routiq_gql.errors import RateLimited, RoutiqError, Unauthenticated, frames_of
 
 log = structlog.get_logger(__name__)
 
@@ -177,7 +176,7 @@ def log_fault(error: BaseException, **known: object) -> str:
         "request_failed",
         reference=reference,
         error=type(error).__name__,
-        where=traceback.format_tb(error.__traceback__)[-4:],
+        where=frames_of(error),
         **({"reason": reason} if reason else {}),
         **known,
     )

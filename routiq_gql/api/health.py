@@ -4,8 +4,6 @@ and how is it doing.
 Metrics are shown to programs on this machine only: they name no clinic, but tell how busy one is.
 """
 
-import ipaddress
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from starlette.requests import Request
@@ -13,18 +11,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from routiq_gql import metrics
-from routiq_gql.api.dependencies import runtime_of
+from routiq_gql.addresses import is_loopback_address
 from routiq_gql.api.errors import refusal
+from routiq_gql.api.services import parts_of
 from routiq_gql.errors import Forbidden, StorageError
-
-FindProblem = Callable[[], Awaitable[str | None]]
-"""Says in one sentence what keeps the process from doing its work, or ``None``."""
 
 _UNCACHED = {"Cache-Control": "no-store"}
 
 
 def health_routes() -> list[Route]:
-    """The three routes. The app keeps a ``FindProblem`` in ``app.state.find_problem``."""
+    """The three routes."""
     return [Route("/healthz", _healthz), Route("/readyz", _readyz), Route("/metrics", _metrics)]
 
 
@@ -33,8 +29,7 @@ async def _healthz(_request: Request) -> Response:
 
 
 async def _readyz(request: Request) -> Response:
-    find_problem: FindProblem = request.app.state.find_problem
-    found = await find_problem()
+    found = await parts_of(request).problem()
     if found is not None:
         return refusal("NOT_READY", found, headers=_UNCACHED)
     return JSONResponse({"status": "ready"}, headers=_UNCACHED)
@@ -42,19 +37,12 @@ async def _readyz(request: Request) -> Response:
 
 async def _metrics(request: Request) -> Response:
     # A proxy on this machine tells for whom it asks, and the web server believes it.
-    if request.client is None or not _is_loopback(request.client.host):
+    if request.client is None or not is_loopback_address(request.client.host):
         raise Forbidden("Metrics are shown to programs on the server's own machine only.")
-    runtime = runtime_of(request)
+    runtime = parts_of(request).runtime
     known: dict[str, float] = {}
     with suppress(StorageError):
         queue = await runtime.engine.queue_state()
         known = {"waiting": queue.waiting, "oldest_seconds": queue.oldest_seconds, "workers": queue.workers}
     text = metrics.exposition(syncs_running=runtime.engine.running, subscribers=runtime.bus.watcher_count, **known)
     return Response(text, headers=_UNCACHED | {"Content-Type": metrics.CONTENT_TYPE})
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False

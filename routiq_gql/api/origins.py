@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 
 from starlette.datastructures import Headers
 
+from routiq_gql.addresses import is_loopback_host
 from routiq_gql.errors import SettingsError
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -46,11 +47,7 @@ def is_loopback_origin(origin: str) -> bool:
     match = _ORIGIN.fullmatch(origin)
     if match is None or match["scheme"].lower() not in DEFAULT_PORTS:
         return False
-    name = match["name"].lower().strip("[]")
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
+    return is_loopback_host(match["name"].lower().strip("[]"))
 
 
 def is_forwarded_from_elsewhere(headers: Headers, hosts: Collection[str]) -> bool:

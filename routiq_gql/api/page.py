@@ -1,44 +1,40 @@
 """``GET /``: the dashboard page for people.
 
-Its source is ``examples/sync_dashboard.html``, which also works when opened as a file; the link beside this module
-makes it part of the installed package. The page loads nothing from elsewhere, and its policy says so to the browser.
+Its source is ``examples/sync_dashboard.html``, which people also open as a file. A wheel has a copy beside this module;
+a checkout has only the source. The page loads nothing from elsewhere, and its policy says so to the browser.
 """
 
 import base64
 import hashlib
 import html
 import re
-from importlib.resources import files
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
+from routiq_gql.api.demo import Demo
 from routiq_gql.api.suggestions import suggested_organizations
 
+_NAME = "sync_dashboard.html"
+_IN_THE_PACKAGE = Path(__file__).with_name(_NAME)
+_IN_A_CHECKOUT = Path(__file__).parents[2] / "examples" / _NAME
 
-def page_route(
-    default_organization: str | None,
-    windows: tuple[int, int],
-    trouble_path: str | None = None,
-    token_path: str | None = None,
-) -> Route:
+
+def page_route(windows: tuple[int, int], demo: Demo) -> Route:
     """The page.
 
     Args:
-        default_organization: What it shows unless its address names another one. ``None``: the only connected
-            organization, if the viewer reaches all of them.
-        windows: Days back and ahead within which an appointment makes a patient active, to say so beside the figures.
-        trouble_path: Where a demo can be told to misbehave; ``None`` shows no panel for that.
-        token_path: Where a demo gives out tokens; ``None`` has the page ask its reader, once a token is needed.
+        windows: Days back and ahead within which an appointment makes a patient active; the page shows them.
     """
-    source = files("routiq_gql.api").joinpath("sync_dashboard.html").read_text(encoding="utf-8")
+    source = _read_source()
     values = {
         "server": "this",  # it is shown by a server, and asks no other one
-        "organization": default_organization or "",
+        "organization": demo.default_organization or "",
         "windows": " ".join(map(str, windows)),
-        "trouble": trouble_path or "",
-        "token": token_path or "",
+        "trouble": demo.trouble_path or "",
+        "token": demo.token_path or "",
     }
     filled = _fill(source, values)
     headers = {
@@ -48,13 +44,18 @@ def page_route(
     }
 
     async def page(request: Request) -> HTMLResponse:
-        found = [] if default_organization else await suggested_organizations(request)
+        found = [] if demo.default_organization else await suggested_organizations(request)
         if not found:
             return HTMLResponse(filled, headers=headers)
         only = found[0] if len(found) == 1 else ""
         return HTMLResponse(_fill(filled, {"organization": only, "organizations": " ".join(found)}), headers=headers)
 
     return Route("/", page)
+
+
+def _read_source() -> str:
+    path = _IN_THE_PACKAGE if _IN_THE_PACKAGE.exists() else _IN_A_CHECKOUT
+    return path.read_text(encoding="utf-8")
 
 
 def _fill(source: str, values: dict[str, str]) -> str:

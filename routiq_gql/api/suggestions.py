@@ -8,7 +8,7 @@ import asyncio
 
 from starlette.requests import Request
 
-from routiq_gql.api.dependencies import syncs_of
+from routiq_gql.api.services import services_of
 from routiq_gql.errors import RoutiqError
 from routiq_gql.security.viewer import Viewer
 
@@ -20,11 +20,11 @@ LOOKUP_SECONDS = 2.0
 
 async def suggested_organizations(request: Request) -> list[str]:
     """Ids of the first connected organizations; empty with authentication on, or if the database can't be read."""
-    if request.app.state.settings.auth != "off":
+    if services_of(request).settings.auth != "off":
         return []
     try:
         async with asyncio.timeout(LOOKUP_SECONDS):
-            return await syncs_of(request).connected_organizations(Viewer(), MOST_SUGGESTED)
+            return await services_of(request).runtime.syncs.connected_organizations(Viewer(), MOST_SUGGESTED)
     except (RoutiqError, TimeoutError):
         return []
 

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from starlette.routing import Route
 
+from routiq_gql.api.demo import Demo
 from routiq_gql.app import create_app
 from routiq_gql.cli.demo_folder import DATABASE_URL, claim_demo_folder
 from routiq_gql.cli.demo_issuer import ISSUER_PATH, TOKEN_PATH, how_to_get_a_token, with_issuer
@@ -109,14 +110,16 @@ async def _demo(settings: Settings, listener: Listener, latency_seconds: float, 
             app = create_app(
                 settings,
                 runtime=runtime,
-                extra_routes=[
-                    *trouble_routes(emulator, cast(EmbeddedEngine, runtime.engine), runtime.connections),
-                    *issuer_routes,
-                ],
-                allow_null_origin=True,
-                default_organization=DEMO_ORGANIZATION,
-                trouble_path=TROUBLE_PATH,
-                token_path=TOKEN_PATH if asks_for_tokens else None,
+                demo=Demo(
+                    extra_routes=[
+                        *trouble_routes(emulator, cast(EmbeddedEngine, runtime.engine), runtime.connections),
+                        *issuer_routes,
+                    ],
+                    allow_null_origin=True,
+                    default_organization=DEMO_ORGANIZATION,
+                    trouble_path=TROUBLE_PATH,
+                    token_path=TOKEN_PATH if asks_for_tokens else None,
+                ),
             )
 
             async def show() -> None:

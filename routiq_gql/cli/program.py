@@ -47,10 +47,10 @@ def main() -> None:
     try:
         code = app(prog_name=PROGRAM, standalone_mode=False)
     except typer.TyperException as error:
-        code = _complain(_usage_sentence(error), EXIT_USAGE)
+        code = _print_error(_usage_sentence(error), EXIT_USAGE)
     except RoutiqError as error:
         is_failure = isinstance(error, DatabaseFileLost) or error.code in FAILURES
-        code = _complain(f"{error.message} {error.what_to_do}".strip(), EXIT_FAILED if is_failure else EXIT_USAGE)
+        code = _print_error(f"{error.message} {error.what_to_do}".strip(), EXIT_FAILED if is_failure else EXIT_USAGE)
     except (Stopped, typer.Abort, KeyboardInterrupt):
         code = EXIT_STOPPED
     except BrokenPipeError:
@@ -60,7 +60,7 @@ def main() -> None:
         if error.errno not in DISK_FULL:
             raise
         _discard_output()
-        code = _complain(f"{error.strerror}. Free some space and run the command again.", EXIT_FAILED)
+        code = _print_error(f"{error.strerror}. Free some space and run the command again.", EXIT_FAILED)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -69,7 +69,7 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _complain(sentence: str, code: int) -> int:
+def _print_error(sentence: str, code: int) -> int:
     print(clean_text(sentence), file=sys.stderr)  # noqa: T201 — printing is intended here
     return code
 

@@ -165,7 +165,7 @@ class _PlainLines:
         self._console.print(f"{line.time.astimezone():%H:%M:%S}  {level}{clean_text(line.message)}")
 
     def show_progress(self, snapshot: SyncSnapshot) -> None:
-        if self._shown is not None and not self._is_news(self._shown, snapshot):
+        if self._shown is not None and not self._needs_line(self._shown, snapshot):
             return
         self._shown = snapshot
         self._console.print(
@@ -174,7 +174,7 @@ class _PlainLines:
         )
 
     @staticmethod
-    def _is_news(shown: SyncSnapshot, snapshot: SyncSnapshot) -> bool:
+    def _needs_line(shown: SyncSnapshot, snapshot: SyncSnapshot) -> bool:
         return (
             snapshot.step != shown.step
             or snapshot.status != shown.status

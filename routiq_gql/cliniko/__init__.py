@@ -1,6 +1,7 @@
 """Client for Cliniko's API: reads the lists of an account, checks each response and announces each wait.
 
-Used by the sync and by ``connect``. It stores nothing, logs nothing, and imports only ``proxies`` from the rest.
+Used by the sync and by ``connect``. Of the product it imports only ``addresses`` and ``proxies``. It stores nothing and
+logs nothing.
 """
 
 from routiq_gql.cliniko.access import Access, check_access
@@ -17,7 +18,7 @@ from routiq_gql.cliniko.errors import (
     ServerBlocked,
     UnexpectedAnswer,
 )
-from routiq_gql.cliniko.keys import base_url_for, clean_key, names_shard, shard_of
+from routiq_gql.cliniko.keys import base_url_for, check_base_url, clean_key, names_shard, shard_of
 from routiq_gql.cliniko.lists import read_list
 from routiq_gql.cliniko.pacing import (
     BURST,
@@ -80,6 +81,7 @@ __all__ = [
     "base_url_for",
     "booking_in",
     "check_access",
+    "check_base_url",
     "clean_key",
     "names_shard",
     "rate_limit_message",

@@ -90,7 +90,7 @@ class ListAsker(Generic[R]):
             try:
                 body = await self.client.ask(self.resource.name, sent, where=self.resource.where)
             except GatewayTimeout as problem:
-                problem.starts_anew = self._ask_for_fewer()
+                problem.resets_attempts = self._ask_for_fewer()
                 raise
             self._timeouts = 0
             answer = read_answer(body, self.resource, parses=parses)

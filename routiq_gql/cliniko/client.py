@@ -14,13 +14,14 @@ from typing import Self, TypeVar
 
 import httpx
 
+from routiq_gql.addresses import is_loopback_url
 from routiq_gql.cliniko.errors import (
     ClinikoError,
     ClinikoUnreachable,
     KeyLacksPermission,
     ServerBlocked,
 )
-from routiq_gql.cliniko.keys import check_base_url, clean_key, is_loopback
+from routiq_gql.cliniko.keys import check_base_url, clean_key
 from routiq_gql.cliniko.pacing import OnWait, Pacer
 from routiq_gql.cliniko.proxied import (
     LOWER_ADVICE,
@@ -90,7 +91,7 @@ class ClinikoClient:
         self.base_url = check_base_url(base_url)
         if not _EMAIL.fullmatch(contact_email):
             raise ValueError("The contact must be an e-mail address.")
-        if not pacer.requests_per_minute and not is_loopback(self.base_url):
+        if not pacer.requests_per_minute and not is_loopback_url(self.base_url):
             raise ValueError("Only an address on this machine may be asked without pacing.")
         self.max_attempts = max_attempts
         self._contact_email = contact_email

@@ -4,10 +4,10 @@ Called before any request. A host name is built only from a checked shard. No er
 of it except the shard.
 """
 
-import ipaddress
 import re
 from urllib.parse import urlsplit
 
+from routiq_gql.addresses import is_safe_url
 from routiq_gql.cliniko.errors import InvalidApiKey
 
 DEFAULT_SHARD = "au1"
@@ -18,6 +18,8 @@ SHORTEST_WITHOUT_SHARD = 20
 """Characters. Keys without a shard are longer; a shorter text is only a part of a key, or no key."""
 _AROUND = " \t\r\n\v\f\u00a0\u200b\u200e\u200f\u2060\ufeff\"'`“”„‘’«»"
 """White space, invisible characters and quotes that copying may leave around a key."""
+
+_NO_BASE_URL = "The base URL must look like https://api.au1.cliniko.com/v1 (http only for this machine)."
 
 
 def clean_key(api_key: str) -> str:
@@ -95,17 +97,13 @@ def check_base_url(base_url: str) -> str:
     Raises:
         ValueError: It is neither https nor on this machine, or holds more than scheme, host, port and path.
     """
-    parts = urlsplit(base_url)
-    is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(base_url))
-    if not is_safe or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
-        raise ValueError("The base URL must look like https://api.au1.cliniko.com/v1 (http only for this machine).")
-    return base_url.rstrip("/")
-
-
-def is_loopback(url: str) -> bool:
-    """Whether ``url`` names this machine itself."""
-    host = urlsplit(url).hostname or ""
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        parts = urlsplit(base_url)
+        has_good_port = parts.port != 0
+    except ValueError:  # a bracket that is not closed, or a port that is none
+        raise ValueError(_NO_BASE_URL) from None
+    has_more = "@" in parts.netloc or parts.query or parts.fragment
+    is_plain = base_url.isascii() and base_url.isprintable()
+    if not (is_plain and has_good_port and is_safe_url(base_url)) or has_more:
+        raise ValueError(_NO_BASE_URL)
+    return base_url.rstrip("/")

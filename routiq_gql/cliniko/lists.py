@@ -71,7 +71,7 @@ async def read_list(
 
 
 @dataclass(frozen=True, slots=True)
-class _Stretch:
+class _IdRange:
     """The ids above ``start`` up to ``end``: ``rows`` were read, and ``remaining`` were left above them."""
 
     start: str | None
@@ -90,7 +90,7 @@ class _KeyReader(Generic[R]):
 
     async def read(self, after: str | None) -> AsyncGenerator[Page[R], None]:
         last, read, unreadable, returns = after, 0, 0, 0
-        before: _Stretch | None = None
+        before: _IdRange | None = None
         while True:
             answer = await self._ask_above(last)
             if before is not None and answer.total < before.remaining:
@@ -109,7 +109,7 @@ class _KeyReader(Generic[R]):
             unreadable += len(answer.unreadable)
             ids = [id_ for id_ in answer.ids if id_ is not None]
             if ids:
-                before = _Stretch(last, ids[-1], answer.rows, len(answer.unreadable), remaining)
+                before = _IdRange(last, ids[-1], answer.rows, len(answer.unreadable), remaining)
                 last = before.end
             yield Page(answer.records, last, read, remaining, unreadable=answer.unreadable, unreadable_read=unreadable)
             if not remaining:
@@ -145,10 +145,10 @@ class _KeyReader(Generic[R]):
             pass
         raise _NoKeyReading(trusts_total=trusts_total)
 
-    async def _count(self, stretch: _Stretch) -> int:
-        conditions = [f"id:<={stretch.end}"]
-        if stretch.start is not None:
-            conditions.append(f"id:>{stretch.start}")
+    async def _count(self, id_range: _IdRange) -> int:
+        conditions = [f"id:<={id_range.end}"]
+        if id_range.start is not None:
+            conditions.append(f"id:>{id_range.start}")
         try:
             return await self._asker.count(*conditions)
         except (QueryRefused, QueryTooSlow, CountsDisagree):

@@ -56,7 +56,7 @@ class Page(Generic[R_co]):
 
 
 @dataclass(slots=True)
-class _Census(Generic[R]):
+class _PassSummary(Generic[R]):
     """A summary of a pass for comparison: the number of rows, and a sum over ids and times that ignores order."""
 
     ids: "array[int]" = field(default_factory=lambda: array("Q"))
@@ -76,7 +76,7 @@ class _Census(Generic[R]):
         ordered = array("Q", sorted(self.ids))
         return all(ordered[index] != ordered[index - 1] for index in range(1, len(ordered)))
 
-    def agrees_with(self, other: "_Census[R] | None") -> bool:
+    def agrees_with(self, other: "_PassSummary[R] | None") -> bool:
         return other is not None and (self.rows, self.digest) == (other.rows, other.digest)
 
 
@@ -93,10 +93,10 @@ async def read_passes(
         ClinikoError: A page can't be read, no two passes in a row agreed, or the total differs too much from the rows.
     """
     pass_number = finished = 0
-    before: _Census[R] | None = None
+    before: _PassSummary[R] | None = None
     while finished < max_passes:
         pass_number += 1
-        census: _Census[R] = _Census()
+        summary: _PassSummary[R] = _PassSummary()
         number, size, total = 1, asker.per_page, 0
         params: Params | None = [("page", "1"), *asker.filters]
         while params is not None:
@@ -109,34 +109,34 @@ async def read_passes(
                 size = asker.per_page
             elif size != asker.per_page:
                 break  # pages are smaller now, so this number means other rows: start over
-            census.add(answer)
+            summary.add(answer)
             total = answer.total
-            if census.rows > total + _allowed(total):
-                raise _too_different(asker, census.rows, total)
+            if summary.rows > total + _allowed(total):
+                raise _too_different(asker, summary.rows, total)
             remaining = max(0, total - number * size)
             yield Page(
                 answer.records,
                 None,
-                census.rows,
+                summary.rows,
                 remaining,
                 pass_number,
                 restarted=number == 1,
                 unreadable=answer.unreadable,
-                unreadable_read=census.unreadable,
+                unreadable_read=summary.unreadable,
             )
-            is_more = answer.next_url is not None if trusts_total else answer.rows > 0 and _may_go_on(answer, size)
+            is_more = answer.next_url is not None if trusts_total else answer.rows > 0 and _may_have_more(answer, size)
             params, number = _next_params(asker, answer, number) if is_more else None, number + 1
         if params is not None:
             continue
         finished += 1
-        if not census.has_no_repeats():
+        if not summary.has_no_repeats():
             before = None
             continue
-        if census.agrees_with(before):
-            if census.rows != total:
-                yield _last_page(asker, census, total, pass_number)
+        if summary.agrees_with(before):
+            if summary.rows != total:
+                yield _last_page(asker, summary, total, pass_number)
             return
-        before = census
+        before = summary
     raise UnexpectedAnswer(
         f"Cliniko's answers for {asker.resource.where} differed in every comparison.",
         "Start the sync again when fewer patients and appointments are being changed. If it fails the same way, "
@@ -145,15 +145,15 @@ async def read_passes(
     )
 
 
-def _last_page(asker: ListAsker[R], census: _Census[R], total: int, pass_number: int) -> Page[R]:
+def _last_page(asker: ListAsker[R], summary: _PassSummary[R], total: int, pass_number: int) -> Page[R]:
     """The end of a list whose total stays different from its number of rows.
 
     Raises:
         UnexpectedAnswer: The difference is too large for these rows to be the whole list.
     """
-    if not census.rows or total - census.rows > _allowed(total):
-        raise _too_different(asker, census.rows, total)
-    return Page([], None, census.rows, 0, pass_number, unreadable_read=census.unreadable, claimed_total=total)
+    if not summary.rows or total - summary.rows > _allowed(total):
+        raise _too_different(asker, summary.rows, total)
+    return Page([], None, summary.rows, 0, pass_number, unreadable_read=summary.unreadable, claimed_total=total)
 
 
 def _allowed(total: int) -> int:
@@ -180,7 +180,7 @@ def _check_page(asker: ListAsker[R], number: int, trusts_total: bool, answer: Li
     _next_params(asker, answer, number)
 
 
-def _may_go_on(answer: ListAnswer[R], size: int) -> bool:
+def _may_have_more(answer: ListAnswer[R], size: int) -> bool:
     """Whether there may be more rows, by the link or because the page is full. An empty page is the end."""
     return answer.next_url is not None or answer.rows >= size
 

@@ -57,7 +57,7 @@ class Retriable(Exception):
         phrase: The message for users during the wait.
         verdict: The error to raise when no attempt is left.
         at_least_seconds: The wait that the response asked for.
-        starts_anew: The next request is easier, so the count of attempts starts over.
+        resets_attempts: The next request is easier, so the count of attempts starts over.
     """
 
     def __init__(self, phrase: str, verdict: ClinikoError, at_least_seconds: float = 0) -> None:
@@ -65,7 +65,7 @@ class Retriable(Exception):
         self.phrase = phrase
         self.verdict = verdict
         self.at_least_seconds = at_least_seconds
-        self.starts_anew = False
+        self.resets_attempts = False
 
 
 class GatewayTimeout(Retriable):
@@ -155,7 +155,7 @@ async def repeat(
             denied += 1
             tried, most = denied, backoff.denied_attempts
         else:
-            failures = 0 if problem.starts_anew else failures + 1
+            failures = 0 if problem.resets_attempts else failures + 1
             tried, most = failures, max_attempts
         if tried >= most:
             raise problem.verdict

@@ -1,4 +1,4 @@
-"""Opens clients for Cliniko out of stored connections, and notes on a connection what came of using it.
+"""Opens clients for Cliniko from stored connections, and stores on a connection how using it went.
 
 The key leaves this module only inside a client. A base URL comes from an operator or from the key itself, never from
 a client of the API.
@@ -7,10 +7,19 @@ a client of the API.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 from routiq_gql import metrics
-from routiq_gql.cliniko import Access, Backoff, ClinikoClient, ClinikoError, KeyLacksPermission, OnWait, PacerRegistry
+from routiq_gql.addresses import is_loopback_url
+from routiq_gql.cliniko import (
+    Access,
+    Backoff,
+    ClinikoClient,
+    ClinikoError,
+    KeyLacksPermission,
+    OnWait,
+    PacerRegistry,
+    check_base_url,
+)
 from routiq_gql.clock import utc_now
 from routiq_gql.connections.accounts import NO_PROBLEM, account_values
 from routiq_gql.connections.state import (
@@ -25,14 +34,13 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.keys import KeyStore, SealedForOthers
 from routiq_gql.database.rows import ConnectionRow, ConnectionValues
 from routiq_gql.errors import BadInput, SettingsError
-from routiq_gql.setting_checks import is_loopback_url
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import FailureCode
 
 
 @dataclass(frozen=True, slots=True)
 class OpenConnection:
-    """A client, to be entered, and the row it was made from, by which notes find the same key again."""
+    """A client to enter, and the key of its row, by which notes find the same key again."""
 
     organization_id: str
     client: ClinikoClient
@@ -40,7 +48,7 @@ class OpenConnection:
 
 
 class ClientOpener:
-    """Makes clients that share one pace per key."""
+    """Creates clients. Clients with the same key share a pace."""
 
     def __init__(self, database: Database, keys: KeyStore, settings: Settings, pacers: PacerRegistry) -> None:
         self._database = database
@@ -84,7 +92,7 @@ class ClientOpener:
         )
 
     async def note_access(self, opened: OpenConnection, access: Access) -> None:
-        """The key works: whose it is, and that nothing is wrong with it any more."""
+        """Store that the key works, and its account. Clears an earlier problem."""
         values: ConnectionValues = {
             "state": ConnectionState.CONNECTED.value,
             **NO_PROBLEM,
@@ -93,9 +101,9 @@ class ClientOpener:
         await self._note(opened, lambda _row: values)
 
     async def note_refusal(self, opened: OpenConnection, error: ClinikoError) -> None:
-        """Cliniko doesn't accept the key, or not for all that is needed: people have to look after it.
+        """Store that Cliniko refuses the key, or denies it a list, so that a person must act.
 
-        A schedule tries a key again by itself that only lacks a list.
+        A schedule tries again by itself if the key was only denied a list.
         """
 
         def values(row: ConnectionRow) -> ConnectionValues:
@@ -113,7 +121,7 @@ class ClientOpener:
     async def _note(self, opened: OpenConnection, values_for: Callable[[ConnectionRow], ConnectionValues]) -> None:
         async with self._database.writing() as connection:
             row = await connection_of(connection, opened.organization_id, to_change=True)
-            if row is not None and row.encrypted_key == opened.encrypted_key:  # not a newer key, nor a taken away one
+            if row is not None and row.encrypted_key == opened.encrypted_key:  # neither replaced nor removed meanwhile
                 await change_connection(connection, opened.organization_id, values_for(row))
 
     async def _row_of(self, organization_id: str) -> ConnectionRow:
@@ -134,15 +142,15 @@ class ClientOpener:
 
 
 def appointment_window(now: datetime, settings: Settings) -> tuple[datetime, datetime]:
-    """The times between which appointments are read: the recent and the upcoming window together."""
+    """The start and the end of the window in which appointments are read: the recent and the upcoming days."""
     return now - timedelta(days=settings.recent_days), now + timedelta(days=settings.upcoming_days)
 
 
 def check_settings(settings: Settings, base_url: str) -> None:
-    """Pass if the settings allow to ask ``base_url``.
+    """Raise unless the settings allow requests to ``base_url``.
 
     Raises:
-        SettingsError: The contact is missing, or requests are not paced, and it is a real Cliniko.
+        SettingsError: The contact is missing or requests are not paced, and the address is not a loopback address.
     """
     if is_loopback_url(base_url):
         return
@@ -159,24 +167,13 @@ def check_settings(settings: Settings, base_url: str) -> None:
         )
 
 
-def check_base_url(url: str) -> None:
-    """Pass if a key may be sent to ``url``: https anywhere, http on this machine only.
+def require_base_url(url: str) -> None:
+    """Raise if ``url`` is no address to which a key may be sent.
 
     Raises:
-        BadInput: It is no such address.
+        BadInput: It is none, or it may not be used; see ``check_base_url``.
     """
-    if not _is_base_url(url):
-        raise BadInput("The base URL must look like https://api.au1.cliniko.com/v1 (http only for this machine).")
-
-
-def _is_base_url(url: str) -> bool:
     try:
-        parts = urlsplit(url)
-        has_good_port = parts.port != 0
-    except ValueError:  # a bracket that is not closed, or a port that is none
-        return False
-    is_allowed = parts.scheme == "https" or (parts.scheme == "http" and is_loopback_url(url))
-    has_more = parts.username or parts.query or parts.fragment
-    return bool(
-        url.isascii() and url.isprintable() and parts.hostname and has_good_port and is_allowed and not has_more
-    )
+        check_base_url(url)
+    except ValueError as error:
+        raise BadInput(str(error)) from None

@@ -1,12 +1,13 @@
-"""The door to connections: connect, test, disconnect, list and rotate keys. Doors and commands call the same methods.
+"""Connects, tests, disconnects and erases organizations, and rotates keys. The API and the commands call it.
 
-A connection is an organization's access to Cliniko. Its key goes in and never comes out again.
+A connection is an organization's access to Cliniko. Its key is never returned.
 """
 
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routiq_gql.addresses import is_loopback_url
 from routiq_gql.cliniko import (
     Access,
     AccountMoved,
@@ -31,7 +32,7 @@ from routiq_gql.connections.accounts import (
 from routiq_gql.connections.clients import (
     ClientOpener,
     appointment_window,
-    check_base_url,
+    require_base_url,
 )
 from routiq_gql.connections.connect_limit import ConnectLimit
 from routiq_gql.connections.network import check_route
@@ -52,7 +53,6 @@ from routiq_gql.live.bus import ProgressBus
 from routiq_gql.organizations.listing import OrganizationState, read_organizations
 from routiq_gql.security.audit import Action, Audit
 from routiq_gql.security.viewer import Viewer
-from routiq_gql.setting_checks import is_loopback_url
 from routiq_gql.settings import Settings
 from routiq_gql.sync.endings import EndedSync, Failed, announce, end_from_outside
 from routiq_gql.sync.engine import SyncEngine
@@ -65,7 +65,7 @@ MOST_ATTEMPTS = 2
 
 @dataclass(frozen=True, slots=True)
 class ConnectedAccount:
-    """What ``connect`` has stored; ``access`` is ``None`` when it was told not to check."""
+    """The result of ``connect``; ``access`` is ``None`` without a check."""
 
     connection: ConnectionInfo
     base_url: str
@@ -73,7 +73,7 @@ class ConnectedAccount:
 
 
 class ConnectionService:
-    """Connects organizations to Cliniko and takes them off again."""
+    """Connects organizations to Cliniko, and disconnects them."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class ConnectionService:
         check: bool = True,
         replace: bool = False,
     ) -> ConnectedAccount:
-        """Check that the key reads every list that a sync reads, then store it in the place of an earlier one.
+        """Check that the key reads every list that a sync reads, then store it in place of an earlier key.
 
         Args:
             replace: Allow the key of another account, whose patients then take the place of the earlier account's.
@@ -123,7 +123,7 @@ class ConnectionService:
             url = (base_url or self._settings.cliniko_base_url or base_url_for(api_key)).rstrip("/")
         except InvalidApiKey as error:
             raise BadInput(f"{error.message} {error.what_to_do}") from None
-        check_base_url(url)
+        require_base_url(url)
         check_route(self._settings, url)
         if check:
             self._limit.require(viewer, organization_id, Action.CONNECT)
@@ -153,7 +153,7 @@ class ConnectionService:
         return ConnectedAccount(info_of(row), url, access)
 
     async def test(self, viewer: Viewer, organization_id: str) -> ConnectionInfo:
-        """Try the stored key as a sync would, and note how it went; ``problem`` says what was wrong.
+        """Try the stored key as a sync would, and store the result; ``problem`` of the returned state is the error.
 
         Raises:
             BadInput: The organization id has a wrong form.
@@ -179,7 +179,7 @@ class ConnectionService:
         return info_of(row)
 
     async def disconnect(self, viewer: Viewer, organization_id: str) -> ConnectionInfo:
-        """Take the key away and end a running sync. What was stored of patients stays.
+        """Delete the key and end a running sync. Stored patients stay.
 
         Raises:
             BadInput: The organization id has a wrong form.
@@ -203,12 +203,12 @@ class ConnectionService:
         return info_of(row)
 
     async def erase(self, viewer: Viewer, organization_id: str) -> bool:
-        """Remove every row of the organization, in one transaction: patients, syncs, their log, the connection.
+        """Delete every row of the organization in a single transaction: patients, syncs, their log, the connection.
 
-        The audit log keeps that an organization was erased, when and by whom, without naming it.
+        The audit log keeps the time and the caller of the erasure, without the organization's name.
 
-        Returns whether older states are gone from the database's files too; if not, a reader still uses them, and
-        they go with the next checkpoint.
+        Returns whether the rows are gone from the database's files too. If not, a reader still uses an older state, and
+        they disappear with the next checkpoint.
 
         Raises:
             BadInput: The organization id has a wrong form.
@@ -223,29 +223,29 @@ class ConnectionService:
         return await self._database.forget_deleted()
 
     async def has_enabled(self, organization_id: str) -> bool:
-        """Whether a sync of the organization would find a connection that it may use."""
+        """Whether the organization has an enabled connection, so that a sync can use it."""
         async with self._database.reading() as connection:
             row = await connection_of(connection, organization_id)
         return row is not None and row.state != ConnectionState.DISABLED
 
     async def organizations(self, viewer: Viewer) -> list[OrganizationState]:
-        """Every connected organization within the viewer's reach, by id, with how its syncs went."""
+        """Every connected organization that the viewer may read, by id, with its newest syncs."""
         async with self._database.reading() as connection:
             return await read_organizations(connection, viewer)
 
     async def move_local(self, base_url: str) -> None:
-        """Point the connections to programs on this machine to ``base_url``; a demo has another port at each start."""
-        check_base_url(base_url)
+        """Change the connections with a loopback address to ``base_url``, since a demo has a new port at each start."""
+        require_base_url(base_url)
         async with self._database.writing() as connection:
             for row in await all_connections(connection, to_change=True):
                 if is_loopback_url(row.base_url):
                     await change_connection(connection, row.organization_id, {"base_url": base_url})
 
     async def rotate_keys(self, viewer: Viewer) -> tuple[str, int]:
-        """Encrypt every stored key anew; returns the id of the key that does so now, and how many were changed.
+        """Encrypt every stored key again; returns the id of the encrypting key, and the number of changed rows.
 
-        With a key file a new key is made, and the earlier ones are dropped once nothing needs them. Processes that
-        run meanwhile read the file again. With ``ROUTIQ_ENCRYPTION_KEYS`` the first key there is used.
+        With a key file a new key is created, and earlier keys are removed once no row needs them. Running processes
+        read the file again. With ``ROUTIQ_ENCRYPTION_KEYS`` the first key there is used.
 
         Raises:
             StorageError: A stored key can't be decrypted; nothing was changed.
@@ -261,7 +261,7 @@ class ConnectionService:
                     await change_connection(connection, row.organization_id, values)
                     changed += 1
             await self._audit.note(connection, viewer, Action.ROTATE)
-        async with self._database.writing() as connection:  # nobody may store a key meanwhile
+        async with self._database.writing() as connection:  # the transaction keeps other processes from storing a key
             self._keys.end_rotation({row.encryption_key_id for row in await all_connections(connection)})
         return ring.first_id, changed
 
@@ -283,7 +283,7 @@ class ConnectionService:
 
 
 def problem_of(error: ClinikoError) -> ConnectionProblem:
-    """The same, for those who know nothing of Cliniko's errors."""
+    """The error as a problem of the connection, for callers outside the Cliniko package."""
     return ConnectionProblem(FailureCode(error.code), error.message, error.what_to_do)
 
 

@@ -1,8 +1,9 @@
-"""Who is an active patient: found in one generation by set-based SQL, then shown to readers in one exchange.
+"""Finds the active patients of a generation with set-based SQL, and exchanges the result that readers see.
 
-Active is a listed patient, not archived or deleted, with an appointment in the recent or the upcoming window that
-is not cancelled, archived or deleted; in a class the attendee's row decides, never the class's own list of ids. A past
-appointment that is explicitly marked as missed makes active, since it was booked, but counts as missed, not as recent.
+A patient is active who is listed and not archived or deleted, and has an appointment in the recent or the upcoming
+window that is not cancelled, archived or deleted. In a class the attendee's row decides, never the ids that the class
+lists. A past appointment that is explicitly marked as missed makes a patient active, since it was booked. It counts as
+missed, not as recent.
 """
 
 from dataclasses import dataclass
@@ -56,9 +57,9 @@ class ActiveCounts:
 async def identify_slice(
     connection: AsyncConnection, generation: int, windows: Windows, after: str, size: int
 ) -> str | None:
-    """Find the active ones among the next ``size`` mirrored patients in the order of their ids as text.
+    """Find the active patients among the next ``size`` mirrored patients, in the order of their ids as text.
 
-    Returns the id that the next slice starts after, ``None`` when this was the last. Repeating a slice does no harm.
+    Returns the id that the next slice starts after; ``None`` after the last slice. Repeating a slice changes nothing.
     """
     ids = select(PATIENT.c.id).where(PATIENT.c.generation == generation, PATIENT.c.id > after)
     page = list((await connection.execute(ids.order_by(PATIENT.c.id).limit(size))).scalars())
@@ -78,10 +79,10 @@ async def identify_slice(
 
 
 async def _read_in_one_pass(connection: AsyncConnection) -> None:
-    """Have PostgreSQL join by hashing until the transaction ends.
+    """Make PostgreSQL join by hashing until the transaction ends.
 
-    It has no statistics of a generation that has just been read and expects a handful of rows. For 641 patients it
-    then compared 70 million pairs, in 24 s; hashing takes 2 ms, and is right for any number of rows.
+    It has no statistics of a generation that was just read, and expects a handful of rows. For 641 patients it compared
+    70 million pairs, in 24 s. A hash join takes 2 ms, and suits any number of rows.
     """
     if connection.dialect.name == "postgresql":
         await connection.execute(text("SET LOCAL enable_nestloop = off"))
@@ -142,7 +143,7 @@ def _found(generation: int, windows: Windows, between: tuple[str, str]) -> FromS
 
 
 async def count_identified(connection: AsyncConnection, generation: int) -> int:
-    """How many active patients the analysis of this generation has found so far."""
+    """The number of active patients that the analysis of this generation has found so far."""
     query = select(func.count()).select_from(IDENTIFIED).where(IDENTIFIED.c.generation == generation)
     return (await connection.execute(query)).scalar_one()
 
@@ -150,7 +151,7 @@ async def count_identified(connection: AsyncConnection, generation: int) -> int:
 async def show_generation(
     connection: AsyncConnection, organization_id: str, generation: int, patients_in_cliniko: int, now: datetime
 ) -> int:
-    """Exchange what readers see for this generation and return how many active patients it has."""
+    """Show this generation to readers in place of the earlier one, and return its number of active patients."""
     await _read_in_one_pass(connection)
     found = exists().where(IDENTIFIED.c.generation == generation, IDENTIFIED.c.patient_id == ACTIVE.c.patient_id)
     await connection.execute(
@@ -207,6 +208,6 @@ async def active_counts(connection: AsyncConnection, organization_id: str) -> Ac
 
 
 async def patients_in_cliniko(connection: AsyncConnection, organization_id: str) -> int:
-    """How many patients Cliniko listed in the newest completed sync, 0 before it."""
+    """The number of patients that Cliniko listed in the newest completed sync; 0 before the first."""
     query = select(MIRROR.c.patients_in_cliniko).where(MIRROR.c.organization_id == organization_id)
     return (await connection.execute(query)).scalar_one_or_none() or 0

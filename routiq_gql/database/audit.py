@@ -18,7 +18,7 @@ async def insert_audit(connection: AsyncConnection, rows: Sequence[AuditValues])
 async def audit_entries(
     connection: AsyncConnection, limit: int, organization_id: str | None, since: datetime | None
 ) -> list[AuditRow]:
-    """The newest entries first, in the order in which they were written, whatever the clock said."""
+    """The newest entries first. The order is that of writing, even if the clock was changed."""
     query = select(AUDIT).order_by(AUDIT.c.key.desc()).limit(limit)
     if organization_id is not None:
         query = query.where(AUDIT.c.organization_id == organization_id)

@@ -1,4 +1,4 @@
-"""Column types that both databases store alike, and what they compute of them."""
+"""Column types that both databases store alike, and an expression that both compute alike."""
 
 from datetime import UTC, datetime
 
@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC time. Refuses naive values, which would mean another moment on another machine."""
+    """A UTC time with a time zone. Refuses naive values, whose moment would depend on the machine."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -30,9 +30,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class milliseconds_between(FunctionElement[float]):  # noqa: N801 - named like the SQL functions that it stands for
-    """An SQL expression: the milliseconds from its first argument, a time, to its second one, exact.
+    """An SQL expression: the exact milliseconds from its first argument, a time, to its second.
 
-    0 if the second one is earlier, as the clock may have been set back in between.
+    0 if the second time is earlier, since the clock may have been set back in between.
     """
 
     type = Float()

@@ -1,4 +1,4 @@
-"""Queries on connections. Keys come and go encrypted; see ``keys``."""
+"""Queries on connections. API keys are encrypted here; see ``keys``."""
 
 from collections.abc import Collection, Sequence
 
@@ -14,7 +14,7 @@ from routiq_gql.database.upserts import upsert
 async def connection_of(
     connection: AsyncConnection, organization_id: str, *, to_change: bool = False
 ) -> ConnectionRow | None:
-    """The organization's connection; with ``to_change`` nobody else changes it before this transaction ends."""
+    """The organization's connection; with ``to_change``, locked against other changes until this transaction ends."""
     query = select(CONNECTION).where(CONNECTION.c.organization_id == organization_id)
     if to_change:
         query = query.with_for_update()
@@ -22,19 +22,19 @@ async def connection_of(
 
 
 async def all_connections(connection: AsyncConnection, *, to_change: bool = False) -> list[ConnectionRow]:
-    """Every connection, by organization; with ``to_change`` nobody else changes one before this transaction ends."""
+    """Every connection, by organization; with ``to_change``, locked as in ``connection_of``."""
     query = select(CONNECTION).order_by(CONNECTION.c.organization_id)
     return as_rows(ConnectionRow, await connection.execute(query.with_for_update() if to_change else query))
 
 
 async def organizations_by_state(connection: AsyncConnection, states: Collection[str], limit: int) -> Sequence[str]:
-    """The first ``limit`` organizations whose connection is in one of ``states``, by id."""
+    """The first ``limit`` organizations, by id, whose connection has any of the ``states``."""
     query = select(CONNECTION.c.organization_id).where(CONNECTION.c.state.in_(states))
     return (await connection.execute(query.order_by(CONNECTION.c.organization_id).limit(limit))).scalars().all()
 
 
 async def save_connection(connection: AsyncConnection, organization_id: str, values: ConnectionValues) -> ConnectionRow:
-    """Insert the organization's connection, or replace the one it has; returns its row."""
+    """Insert or replace the organization's connection, and return its row."""
     now = utc_now()
     changed = {**values, "updated_at": now}
     statement = upsert(connection, CONNECTION).values(organization_id=organization_id, created_at=now, **changed)
@@ -56,7 +56,7 @@ async def change_connection(
 
 
 async def forget_retry(connection: AsyncConnection, organization_id: str) -> None:
-    """A sync has completed: the next 403 is a first one again."""
+    """Note that a sync has completed, so that the next 403 counts as the first."""
     await connection.execute(
         update(CONNECTION)
         .where(CONNECTION.c.organization_id == organization_id, CONNECTION.c.retry_at.is_not(None))

@@ -1,7 +1,7 @@
-"""Deletes rows by owner: all rows of an organization, its patients only, or a generation that is no longer in use.
+"""Deletes rows by owner: all rows of an organization, its patients only, or an unused generation.
 
-Called by the connection service and by housekeeping. Every function iterates the metadata, so a new table is covered as
-soon as it exists. A table that doesn't say whose its rows are makes erasing fail, and a test with it.
+Called by the connection service and by housekeeping. Every function iterates the metadata, so it covers a new table as
+soon as that exists. A table without a known owner makes erasing fail, and a test with it.
 """
 
 from sqlalchemy import ColumnElement, Table, delete, select, tuple_, update
@@ -18,11 +18,10 @@ def generation_tables() -> list[Table]:
 def rows_of_organization(table: Table, organization_id: str) -> ColumnElement[bool] | None:
     """The condition that selects the organization's rows; ``None`` for a table of the processes.
 
-    Rows belong to an organization by their ``organization_id``, or to one of its syncs by ``generation`` or by a
-    foreign key.
+    Rows belong to an organization by their ``organization_id``, or to a sync of it by ``generation`` or a foreign key.
 
     Raises:
-        LookupError: The table says neither whose its rows are, nor that they are of the processes.
+        LookupError: The owner of the table's rows is unknown.
     """
     if "holds" not in table.info:
         raise LookupError(f"The table {table.name} doesn't say what it holds.")
@@ -59,7 +58,7 @@ async def _erase(connection: AsyncConnection, organization_id: str, kinds: set[H
 
 
 async def drop_unused_rows(connection: AsyncConnection, batch_size: int) -> bool:
-    """Delete up to ``batch_size`` rows of one generation that neither readers nor a running sync use.
+    """Delete up to ``batch_size`` rows of a generation that neither readers nor a running sync use.
 
     Returns whether there may be more. Small batches keep the write lock short.
     """
@@ -68,7 +67,7 @@ async def drop_unused_rows(connection: AsyncConnection, batch_size: int) -> bool
         .where(SYNC.c.has_rows, SYNC.c.completed_at.is_not(None), SYNC.c.key.not_in(select(MIRROR.c.generation)))
         .order_by(SYNC.c.key)
         .limit(1)
-        .with_for_update(skip_locked=True)  # another process may clean up too; each takes a generation of its own
+        .with_for_update(skip_locked=True)  # another process may clean up too; each takes a different generation
     )
     generation = (await connection.execute(unused)).scalar_one_or_none()
     if generation is None:

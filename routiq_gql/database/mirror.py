@@ -1,4 +1,4 @@
-"""Writing, counting and dropping what was read from Cliniko, by generation. See ``tables`` for what that is."""
+"""Queries that write, count and delete the mirrored lists of a generation; see ``tables.mirror`` for generations."""
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
@@ -11,9 +11,9 @@ from routiq_gql.database.upserts import upsert_rows
 
 
 class MirrorList(Enum):
-    """The lists that are mirrored: Cliniko's name of each, its table and, where two lists share one, its ``kind``.
+    """The mirrored lists: Cliniko's name, the table and, where two lists share a table, the ``kind`` of its rows.
 
-    This and ``RESOURCES`` of the Cliniko package are the only places that name every list; they are paired by name.
+    Every list is named here and in ``RESOURCES`` of the Cliniko package; a test compares the two.
     """
 
     PATIENTS = ("patients", PATIENT, None)
@@ -29,7 +29,7 @@ class MirrorList(Enum):
 
     @property
     def fixed_values(self) -> dict[str, str | None]:
-        """Columns that are the same in every row of the list. A group appointment has no patient of its own."""
+        """Columns that are the same in every row of the list. A group appointment names no patient itself."""
         values: dict[str, str | None] = {} if self.kind is None else {"kind": self.kind}
         if self is MirrorList.GROUP_APPOINTMENTS:
             values |= {"patient_id": None, "did_not_arrive": None, "cancelled_at": None}
@@ -58,12 +58,12 @@ async def save_rows(
 
 
 async def drop_list(connection: AsyncConnection, target: MirrorList, generation: int) -> None:
-    """Remove what this generation holds of one list, before that list is read from its beginning again."""
+    """Delete a list's rows of this generation, before that list is read from its beginning again."""
     await connection.execute(delete(target.table).where(target.rows_of(generation)))
 
 
 async def drop_attendees(connection: AsyncConnection, generation: int, booking_ids: Sequence[str]) -> None:
-    """Remove what this generation holds of who comes to these group appointments."""
+    """Delete the attendees of these group appointments from this generation."""
     table = MirrorList.ATTENDEES.table
     await connection.execute(
         delete(table).where(MirrorList.ATTENDEES.rows_of(generation), table.c.booking_id.in_(booking_ids))
@@ -71,13 +71,13 @@ async def drop_attendees(connection: AsyncConnection, generation: int, booking_i
 
 
 async def count_rows(connection: AsyncConnection, target: MirrorList, generation: int) -> int:
-    """How many rows this generation holds of one list."""
+    """The number of a list's rows in this generation."""
     query = select(func.count()).select_from(target.table).where(target.rows_of(generation))
     return (await connection.execute(query)).scalar_one()
 
 
 async def count_unassigned(connection: AsyncConnection, target: MirrorList, generation: int) -> int:
-    """How many rows this generation holds of a list of one patient's visits that name no patient; 0 for other lists."""
+    """The number of visits in this generation that name no patient; 0 for lists that are not of patients' visits."""
     if target not in {MirrorList.INDIVIDUAL_APPOINTMENTS, MirrorList.ATTENDEES}:
         return 0
     query = select(func.count()).where(target.rows_of(generation), target.table.c.patient_id.is_(None))
@@ -87,7 +87,7 @@ async def count_unassigned(connection: AsyncConnection, target: MirrorList, gene
 async def group_ids_after(connection: AsyncConnection, generation: int, after: str, limit: int) -> list[str]:
     """Ids of at most ``limit`` group appointments above ``after`` ("" for all), ascending as integers.
 
-    Ids have no leading zeros, so the longer one is the larger and equal lengths compare as text.
+    Ids have no leading zeros, so a longer id is larger, and ids of equal length compare as text.
     """
     ids = APPOINTMENT.c.id
     order = (func.length(ids), ids)

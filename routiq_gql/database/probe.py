@@ -1,4 +1,4 @@
-"""A small write that shows whether the database takes changes. ``/readyz`` asks for it."""
+"""A small write that shows whether the database accepts changes. ``/readyz`` runs it."""
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -8,5 +8,5 @@ from routiq_gql.database.upserts import upsert_rows
 
 
 async def write_probe(connection: AsyncConnection) -> None:
-    """Change the one row that is there for it."""
+    """Update the row of the probe."""
     await upsert_rows(connection, PROBE, [{"id": 1, "written_at": utc_now()}])

@@ -1,7 +1,7 @@
-"""Rows as they leave this package, one type for each table that others read, and the values that others write.
+"""Types of the rows that leave this package, and of the values that other packages write.
 
-The fields are the table's columns, in the same order and with the same types, so a whole row fits positionally; a test
-compares the two. ``Values`` types name columns to write. Those that are left out stay as they are.
+A row type has a field for every column of its table, in the same order and of the same type, since rows are built by
+position. A test compares the two. A ``Values`` type names columns to write; a column that is left out stays unchanged.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -46,7 +46,7 @@ class SyncRow:
     completed_at: datetime | None
     #: When it will likely end; ``None`` while unknown.
     estimated_completion: datetime | None
-    #: When the wait under way ends; ``None`` without one.
+    #: When the current wait ends; ``None`` without a wait.
     resumes_at: datetime | None
     #: The value of a ``WaitReason``; ``None`` without a wait.
     waiting_for: str | None
@@ -54,9 +54,9 @@ class SyncRow:
     failure_code: str | None
     #: The number of the ``SyncStep`` that failed.
     failure_step: int | None
-    #: What happened, in one sentence.
+    #: A sentence about the reason.
     failure_message: str | None
-    #: What the clinic can do about it.
+    #: A sentence about the remedy, for the clinic.
     failure_what_to_do: str | None
     #: When the row last changed.
     last_updated: datetime
@@ -122,7 +122,7 @@ class LogRow:
     level: str
     #: The number of the ``SyncStep`` that it is about.
     step: int
-    #: One sentence.
+    #: The text of the line.
     message: str
 
 
@@ -152,9 +152,9 @@ class ConnectionRow:
     last_validated_at: datetime | None
     #: The value of a ``FailureCode``; ``None`` while nothing is wrong, as for all ``problem_`` fields.
     problem_code: str | None
-    #: What is wrong, in one sentence.
+    #: A sentence about the problem.
     problem_message: str | None
-    #: What the clinic can do about it.
+    #: A sentence about the remedy, for the clinic.
     problem_what_to_do: str | None
     #: When a schedule tries a connection again that Cliniko denied (403).
     retry_at: datetime | None
@@ -200,7 +200,7 @@ class AuditRow:
 
     #: Counts the entries in the order in which they were written.
     key: int
-    #: When it happened; of equal refusals, the last one.
+    #: When it happened; of equal refusals, the last time.
     time: datetime
     #: The value of an ``Action``.
     action: str
@@ -238,7 +238,7 @@ class AuditValues(TypedDict, total=False):
 class RetentionRow:
     """A row of ``retention``."""
 
-    #: What is removed: a field of ``Cutoffs``.
+    #: The kind of rows: a field of ``Cutoffs``.
     kind: str
     #: Older rows are removed.
     cutoff: datetime

@@ -1,4 +1,4 @@
-"""Queries on the logs of syncs, for readers. ``syncs`` appends the lines, in the transactions that change a sync."""
+"""Queries that read the logs of syncs. ``syncs`` appends the lines, in the transactions that change a sync."""
 
 from collections.abc import Collection, Mapping
 
@@ -17,7 +17,7 @@ async def log_after(
 ) -> list[LogRow]:
     """At most ``limit`` lines with a number above ``seq``, ascending.
 
-    With ``sync_id``, none if the number is that of another sync by now.
+    With ``sync_id``, no lines if the number belongs to another sync by now.
     """
     query = select(LOG).where(LOG.c.sync_key == key, LOG.c.seq > seq).order_by(LOG.c.seq).limit(limit)
     if sync_id is not None:
@@ -32,7 +32,7 @@ async def logs_of(
     *,
     only: str | None = None,
 ) -> dict[tuple[str, int | None, int], list[LogRow]]:
-    """Lines of the logs of several syncs, read in one statement: ascending, by ``(sync_id, after, limit)``.
+    """Lines of the logs of several syncs, read with a single statement: ascending, by ``(sync_id, after, limit)``.
 
     A sync that doesn't exist, or doesn't match ``organization_id`` and ``only``, is left out.
 
@@ -41,7 +41,7 @@ async def logs_of(
     """
     queries = []
     for (after, limit), sync_ids in parts.items():
-        # A log has no gaps, so a range of numbers is as many lines, and is found by the key.
+        # A log has no gaps, so a range of numbers has as many lines, and the primary key finds it.
         if after is None:
             is_asked = LOG.c.seq > SYNC.c.last_log_seq - limit
         else:
@@ -59,13 +59,13 @@ async def logs_of(
         if only is not None:
             query = query.where(SYNC.c.sync_id == only)
         if organization_id is not None:
-            # An expression: SQLite would else read all syncs of the organization instead of those named.
+            # An expression, or SQLite would read all syncs of the organization instead of those named.
             query = query.where(SYNC.c.organization_id.concat("") == organization_id)
         queries.append(query)
     logs: dict[tuple[str, int | None, int], list[LogRow]] = {}
     for sync_id, after, limit, *line in await connection.execute(union_all(*queries)):
         lines = logs.setdefault((sync_id, after, limit), [])
-        if line[0] is not None:  # a sync without such lines has one row of nulls
+        if line[0] is not None:  # a sync without such lines has a row of nulls
             lines.append(LogRow(*line))
     for lines in logs.values():
         lines.sort(key=lambda line: line.seq)

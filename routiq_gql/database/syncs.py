@@ -1,7 +1,7 @@
 """Queries on syncs. Each takes the connection of a ``reading()`` or ``writing()`` transaction.
 
-All changes of a running sync go through ``change_running``, signs of life of many through ``touch_running``: they carry
-the epoch, raise the version, and never lower the percentage, so that no caller can forget one of them.
+All changes of a running sync use ``change_running``, and the heartbeats of many syncs use ``touch_running``. Both check
+the epoch, raise the version, and never lower the percentage, so that no caller can forget that.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -29,7 +29,7 @@ from routiq_gql.database.tables import LOG, SYNC
 
 @dataclass(frozen=True, slots=True)
 class NewLine:
-    """A log line that is still to get its number."""
+    """A log line without a number yet."""
 
     level: str
     step: int
@@ -37,9 +37,9 @@ class NewLine:
 
 
 async def insert_sync(connection: AsyncConnection, organization_id: str, values: SyncValues) -> SyncRow | None:
-    """Insert an active sync and return its row, or ``None`` when the organization has one already.
+    """Insert an active sync and return its row, or ``None`` when the organization has an active sync already.
 
-    ``values`` holds all columns but ``sync_id``, ``version``, ``epoch`` and those of the end.
+    ``values`` holds all columns except ``sync_id``, ``version``, ``epoch`` and those of the end.
     """
     if await active_sync(connection, organization_id) is not None:
         return None
@@ -55,7 +55,7 @@ async def insert_sync(connection: AsyncConnection, organization_id: str, values:
 async def sync_by_id(
     connection: AsyncConnection, sync_id: str, organization_id: str | None = None, *, only: str | None = None
 ) -> SyncRow | None:
-    """The sync's row, if it is the organization's and the one named by ``only``, where these are given."""
+    """The sync's row. If given, ``organization_id`` must match its organization, and ``only`` its id."""
     query = select(SYNC).where(SYNC.c.sync_id == sync_id)
     if only is not None:
         query = query.where(SYNC.c.sync_id == only)
@@ -69,7 +69,7 @@ async def started_since(
 ) -> list[datetime]:
     """When the organization's syncs after ``moment`` and up to ``until`` were started, the oldest first.
 
-    Left out is the one with the key ``but``.
+    The sync with the key ``but`` is left out.
     """
     query = (
         select(SYNC.c.started_at)
@@ -102,13 +102,14 @@ async def active_keys(connection: AsyncConnection) -> list[int]:
 
 
 async def claim(connection: AsyncConnection, key: int, holder: str, opening_texts: Mapping[int, str]) -> SyncRow | None:
-    """Become the only one whose writes count, and return the row; ``None`` when the sync has ended.
+    """Claim the sync for this process and return its row; ``None`` when it has ended.
 
-    A claim that another process did not release was lost with that process, and is counted.
+    Writes of earlier holders match no row from then on. A claim that another process did not release was lost with
+    that process, and is counted.
 
     Args:
-        holder: Names this process, uniquely among all that have ever been.
-        opening_texts: What ``current_step`` becomes, by step, when it said what the sync was waiting for.
+        holder: The name of this process. No other process, earlier or later, has the same.
+        opening_texts: The ``current_step`` of each step, which replaces the text of a wait.
     """
     was_lost = SYNC.c.claimed_by.is_not(None) & (SYNC.c.claimed_by != holder)
     statement = (
@@ -130,7 +131,7 @@ async def claim(connection: AsyncConnection, key: int, holder: str, opening_text
 async def release_claims(
     connection: AsyncConnection, holder: str, opening_texts: Mapping[int, str], key: int | None = None
 ) -> None:
-    """Note that this process has stopped running a sync, or all its syncs, on purpose: they were not lost with it.
+    """Note that this process stops running a sync, or all its syncs, on purpose. Such claims don't count as lost.
 
     A wait of such a sync is over, as with ``claim``.
     """
@@ -160,7 +161,7 @@ async def change_running(
 
 
 async def touch_running(connection: AsyncConnection, epochs: Mapping[int, int]) -> dict[int, SyncRow]:
-    """Note that syncs live, by key with the epoch of their holder; the new rows of those that still are its own."""
+    """Write a heartbeat for syncs, by key and epoch, and return the new rows of those with the same epoch still."""
     statement = (
         update(SYNC)
         .where(tuple_(SYNC.c.key, SYNC.c.epoch).in_(list(epochs.items())), SYNC.c.completed_at.is_(None))
@@ -208,7 +209,7 @@ async def append_lines(
 
 
 async def newest_ended(connection: AsyncConnection, organization_id: str, status: str | None = None) -> SyncRow | None:
-    """The newest of the organization's syncs that have ended; with ``status``, of those that ended so."""
+    """The newest of the organization's syncs that have ended; with ``status``, of those with this status."""
     query = select(SYNC).where(SYNC.c.organization_id == organization_id, SYNC.c.completed_at.is_not(None))
     if status is not None:
         query = query.where(SYNC.c.status == status)
@@ -222,9 +223,9 @@ async def history_page(
     before: int | None = None,
     statuses: Collection[str] = (),
 ) -> list[SyncRow]:
-    """At most ``limit`` syncs, newest first, whose keys are below ``before``; with ``statuses``, those in one of them.
+    """At most ``limit`` syncs, newest first, whose keys are below ``before``; with ``statuses``, only syncs in these.
 
-    By key and not by time: a sync started while the clock was ahead would otherwise stay first until that time comes.
+    Sorted by key and not by time: a sync started while the clock was ahead would otherwise stay first until then.
     """
     query = select(SYNC).where(SYNC.c.organization_id == organization_id)
     if statuses:
@@ -235,13 +236,13 @@ async def history_page(
 
 
 async def counts_by_status(connection: AsyncConnection, organization_id: str) -> dict[str, int]:
-    """How many syncs the organization has in each status."""
+    """The number of the organization's syncs in each status."""
     query = select(SYNC.c.status, func.count()).where(SYNC.c.organization_id == organization_id).group_by(SYNC.c.status)
     return {row[0]: row[1] for row in await connection.execute(query)}
 
 
 async def average_duration(connection: AsyncConnection, organization_id: str, status: str) -> timedelta | None:
-    """How long the organization's syncs that ended with ``status`` took on average; ``None`` when there are none."""
+    """The average duration of the organization's syncs that ended with ``status``; ``None`` without such syncs."""
     query = select(func.avg(milliseconds_between(SYNC.c.started_at, SYNC.c.completed_at))).where(
         SYNC.c.organization_id == organization_id, SYNC.c.status == status, SYNC.c.completed_at.is_not(None)
     )

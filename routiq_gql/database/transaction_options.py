@@ -1,4 +1,4 @@
-"""How a transaction begins: execution options of SQLAlchemy and of the two databases here."""
+"""Execution options with which a transaction begins: of SQLAlchemy, and of the two databases here."""
 
 from typing import TypedDict
 
@@ -6,7 +6,7 @@ from sqlalchemy.engine.interfaces import IsolationLevel
 
 
 class TransactionOptions(TypedDict, total=False):
-    """Options of one transaction.
+    """Options of a transaction.
 
     Attributes:
         isolation_level: Of PostgreSQL.

@@ -11,8 +11,9 @@ from routiq_gql.emulator.faults import Fault, FaultKind, Faults
 from routiq_gql.emulator.generated import generated_clinic
 from routiq_gql.emulator.issuer import Issuer
 from routiq_gql.emulator.people import PLANTED_MARKERS
+from routiq_gql.emulator.recording import RecordedRequest
 from routiq_gql.emulator.running import EmulatorServer
-from routiq_gql.emulator.server import Emulator, RecordedRequest
+from routiq_gql.emulator.server import Emulator
 
 __all__ = [
     "EMULATED_API_KEY",

@@ -4,28 +4,34 @@ Only loopback clients are answered. The bodies mirror the Python calls: a fault'
 ``{"action": "archive", "resource": "patients", "id": "82"}`` for a change to the clinic.
 """
 
-import ipaddress
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from routiq_gql.addresses import is_loopback_address
 from routiq_gql.emulator.clinic import Clinic
-from routiq_gql.emulator.faults import fault_from
+from routiq_gql.emulator.faults import Faults, fault_from
+from routiq_gql.emulator.recording import RecordedRequest
 from routiq_gql.emulator.resources import RESOURCES
-
-if TYPE_CHECKING:
-    from routiq_gql.emulator.server import Emulator
 
 _HIDING_ACTIONS = ("archive", "unarchive", "cancel", "uncancel", "delete", "remove")
 
 
-def control_routes(emulator: "Emulator") -> list[Route]:
+class Controlled(Protocol):
+    """The parts of an ``Emulator`` that these routes read and change."""
+
+    clinic: Clinic
+    faults: Faults
+    requests: list[RecordedRequest]
+
+
+def control_routes(emulator: Controlled) -> list[Route]:
     """``/_control/faults`` (GET, POST, DELETE), ``/_control/churn`` (POST) and ``/_control/requests`` (GET)."""
 
     async def list_faults(_request: Request) -> Response:
@@ -125,7 +131,7 @@ def _guarded(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Req
     """``handler`` for loopback clients only, with 400 for what it can't read."""
 
     async def guarded(request: Request) -> Response:
-        if request.client is None or not ipaddress.ip_address(request.client.host).is_loopback:
+        if request.client is None or not is_loopback_address(request.client.host):
             return JSONResponse({"message": "Not found"}, 404)
         try:
             return await handler(request)

@@ -9,7 +9,6 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import formatdate
 
@@ -32,32 +31,11 @@ from routiq_gql.emulator.clinic import Clinic
 from routiq_gql.emulator.control import control_routes
 from routiq_gql.emulator.faults import Fault, FaultKind, Faults, FaultTarget
 from routiq_gql.emulator.misbehaviour import Ending, ending_of, rate_limited, replaced_by, spoiled
+from routiq_gql.emulator.recording import RecordedRequest
 from routiq_gql.emulator.resources import RESOURCES
 
 _MOST_RECORDED = 200_000  # requests; the oldest half is forgotten beyond it
 Parameters = Sequence[tuple[str, str]]
-
-
-@dataclass(slots=True)
-class RecordedRequest:
-    """One request that reached the emulator, in ``Emulator.requests`` from the moment it arrived.
-
-    Attributes:
-        resource: The list's name, ``settings``, ``user``, or the unknown path.
-        parameters: The decoded query in its order, ``("q[]", "id:>5")`` among them.
-        status: What was answered; ``None`` so far, or because no answer was given.
-    """
-
-    method: str
-    path: str
-    resource: str
-    parameters: tuple[tuple[str, str], ...]
-    time: datetime
-    status: int | None = None
-
-    def values(self, name: str) -> list[str]:
-        """All values of a query parameter."""
-        return [value for found, value in self.parameters if found == name]
 
 
 class Emulator:

@@ -23,6 +23,7 @@ from routiq_gql.supervision import Supervisor, shortage_sentence
 from routiq_gql.sync.engine import Priority, QueueState
 from routiq_gql.sync.model import SyncSnapshot
 from routiq_gql.sync.runner import Outcome, SyncRunner
+from routiq_gql.waiting import set_within
 
 LOOK_INTERVAL_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 5.0
@@ -145,12 +146,8 @@ class EmbeddedEngine:
         self._lock.release()
 
     async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        except TimeoutError:
-            return
-        self._wake.clear()
+        if await set_within(self._wake, seconds):
+            self._wake.clear()
 
     async def _look(self) -> None:
         """Take up every active sync that doesn't run here, and stop those that have ended."""

@@ -11,6 +11,7 @@ from typing import Protocol, Self
 
 from routiq_gql.live.topics import Topic, topics_of
 from routiq_gql.sync.model import SyncSnapshot
+from routiq_gql.waiting import set_within
 
 
 class ProgressBus(Protocol):
@@ -33,7 +34,7 @@ class Subscription:
     def __init__(self, bus: "InProcessBus", topic: Topic) -> None:
         self._bus = bus
         self._topic = topic
-        self._told = asyncio.Event()
+        self._is_updated = asyncio.Event()
         self._latest: SyncSnapshot | None = None
 
     def __enter__(self) -> Self:
@@ -45,21 +46,18 @@ class Subscription:
     ) -> None:
         self._bus.remove(self._topic, self)
 
-    def tell(self, snapshot: SyncSnapshot) -> None:
+    def notify(self, snapshot: SyncSnapshot) -> None:
         """Keep ``snapshot`` if it is newer, and wake the waiting task."""
         latest = self._latest
         if latest is None or (snapshot.key, snapshot.version) > (latest.key, latest.version):
             self._latest = snapshot
-        self._told.set()
+        self._is_updated.set()
 
     async def wait(self, seconds: float) -> SyncSnapshot | None:
         """The latest snapshot as soon as there is an update, or ``None`` after ``seconds`` without an update."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._told.wait()
-        except TimeoutError:
+        if not await set_within(self._is_updated, seconds):
             return None
-        self._told.clear()
+        self._is_updated.clear()
         return self._latest
 
 
@@ -77,7 +75,7 @@ class InProcessBus:
     def publish(self, snapshot: SyncSnapshot) -> None:
         for topic in topics_of(snapshot):
             for subscription in self._subscriptions.get(topic, ()):
-                subscription.tell(snapshot)
+                subscription.notify(snapshot)
 
     def subscribe(self, topic: Topic) -> Subscription:
         return Subscription(self, topic)

@@ -16,7 +16,7 @@ from routiq_gql.sync.model import SyncSnapshot, SyncState
 
 @dataclass(frozen=True, slots=True)
 class OrganizationState:
-    """One organization as an operator sees it.
+    """An organization as an operator sees it.
 
     Attributes:
         last_success_at: When its newest completed sync ended.
@@ -31,7 +31,7 @@ class OrganizationState:
 
 
 async def read_organizations(connection: AsyncConnection, viewer: Viewer) -> list[OrganizationState]:
-    """Every organization within the viewer's reach that has a connection, by id."""
+    """Every organization with a connection that the viewer may read, by id."""
     rows = await all_connections(connection)
     return [await _state_of(connection, row) for row in rows if viewer.organization_id in {None, row.organization_id}]
 

@@ -1,7 +1,7 @@
 """The audit log: checks rights for all services, and records changes and refusals.
 
-A change is recorded in its own transaction. Refusals are counted in memory and written soon after, with equal refusals
-in one row: a caller refused a thousand times a second costs a row a minute. ``refusals`` bounds the number of rows.
+A change is recorded in the transaction that makes it. Refusals are counted in memory and written soon after, with equal
+refusals in one row: a caller refused a thousand times a second costs a row a minute. ``refusals`` limits the rows.
 """
 
 import asyncio
@@ -79,7 +79,6 @@ class AuditEntry:
         organization_id: The organization; ``None`` if there is none, it is erased, or it is not the viewer's.
         subject: The caller, as named by the token's issuer; ``None`` without authentication or if it failed.
         address: The caller's network address; ``None`` for the command line.
-        sync_id: The sync.
         token_id: The token of the token file.
         times: The number of equal refusals.
     """

@@ -84,9 +84,9 @@ class KeySet:
             IssuerAway: No keys are known, or they are unconfirmed for too long, and they can't be fetched.
         """
         if not self._is_known(key_id, algorithm):
-            await self._look_again(key_id, algorithm)
+            await self._fetch_unless_recent(key_id, algorithm)
         elif self._is_older_than(self._fetched_at, REFRESH_SECONDS):
-            self._refresh_meanwhile()
+            self._refresh_in_background()
         if self._are_unconfirmed:
             raise IssuerAway("Tokens can't be checked at the moment. Try again soon.")
         return self._keys.get((key_id, algorithm))
@@ -98,7 +98,7 @@ class KeySet:
             await asyncio.wait({self._refreshing})
         await self._client.aclose()
 
-    async def _look_again(self, key_id: str, algorithm: str) -> None:
+    async def _fetch_unless_recent(self, key_id: str, algorithm: str) -> None:
         """Fetch once for all waiting callers, unless the last attempt was very recent."""
         async with self._lock:
             pause = RETRY_SECONDS if self._are_unconfirmed else UNKNOWN_KEY_SECONDS
@@ -112,7 +112,7 @@ class KeySet:
     def _are_unconfirmed(self) -> bool:
         return self._is_older_than(self._fetched_at, UNCONFIRMED_SECONDS)
 
-    def _refresh_meanwhile(self) -> None:
+    def _refresh_in_background(self) -> None:
         is_running = self._refreshing is not None and not self._refreshing.done()
         if not is_running and self._is_older_than(self._tried_at, UNKNOWN_KEY_SECONDS):
             self._refreshing = asyncio.create_task(self.refresh.until_done(self._fetch), name=self.refresh.name)

@@ -17,7 +17,7 @@ from uvicorn.server import ServerState as UvicornState
 
 from routiq_gql.rate_limited_log import RateLimitedLog
 
-FAIR_SECONDS = 0.05
+MIN_WAIT_SECONDS = 0.05
 """A waiting connection can't be replaced sooner, as its peer's bytes may be in transit."""
 
 MOST_REFUSED = 16
@@ -42,7 +42,7 @@ class Connection:
     """A row of the table.
 
     Attributes:
-        give_way: Ends the connection at once, to make room for another.
+        evict: Ends the connection at once, to make room for another.
         since: Start of the phase.
         blocked_since: Since when the peer has read nothing; ``None`` while it reads.
         closing_since: When it was first observed closing.
@@ -50,7 +50,7 @@ class Connection:
     """
 
     transport: asyncio.Transport
-    give_way: Callable[[], None]
+    evict: Callable[[], None]
     phase: Phase
     since: float
     blocked_since: float | None = None
@@ -85,7 +85,7 @@ class ConnectionTable:
     def __len__(self) -> int:
         return len(self._by_transport)
 
-    def admit(self, transport: asyncio.Transport, give_way: Callable[[], None], now: float) -> bool:
+    def admit(self, transport: asyncio.Transport, evict: Callable[[], None], now: float) -> bool:
         """Add a new connection, in place of a waiting connection if necessary; ``False`` if there is no room."""
         if len(self) >= self.most:
             victim = self._waiting_longest(now)
@@ -96,8 +96,8 @@ class ConnectionTable:
             if victim is None:
                 return False
             self.remove(victim.transport)
-            victim.give_way()
-        connection = Connection(transport, give_way, Phase.IDLE, now)
+            victim.evict()
+        connection = Connection(transport, evict, Phase.IDLE, now)
         self._by_transport[transport] = self._phases[Phase.IDLE][transport] = connection
         return True
 
@@ -133,11 +133,11 @@ class ConnectionTable:
             self._held -= Counter((connection.holder,))
             connection.holder = None
 
-    def replace_ending(self, transport: asyncio.Transport, give_way: Callable[[], None]) -> None:
+    def replace_evict(self, transport: asyncio.Transport, evict: Callable[[], None]) -> None:
         """Replace the function that ends the connection, after another protocol has taken it over."""
         connection = self._by_transport.get(transport)
         if connection is not None:
-            connection.give_way = give_way
+            connection.evict = evict
             connection.blocked_since = None
 
     def blocked(self, transport: asyncio.Transport, since: float | None) -> None:
@@ -176,7 +176,7 @@ class ConnectionTable:
     def _waiting_longest(self, now: float) -> Connection | None:
         for phase in (Phase.IDLE, Phase.RECEIVING, Phase.UNKNOWN_SOCKET):
             for oldest in self._phases[phase].values():
-                if now - oldest.since >= FAIR_SECONDS:
+                if now - oldest.since >= MIN_WAIT_SECONDS:
                     return oldest
                 break
         return None

@@ -62,7 +62,7 @@ class RequestDeadline(Base):
     _clock: asyncio.TimerHandle | None = None
     _is_refused = False
     _is_socket = False
-    _has_sent = False  # whether any byte has arrived on the connection
+    _has_received = False  # whether any byte has arrived on the connection
 
     @abstractmethod
     def is_receiving(self) -> bool:
@@ -70,12 +70,12 @@ class RequestDeadline(Base):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if self.server_state.table.admit(transport, self._give_way, self.loop.time()):
+        if self.server_state.table.admit(transport, self._evict, self.loop.time()):
             self._start_clock(self.server_state.request_timeout)
         else:
             self._is_refused = True
-            self.server_state.table.refuse(transport, self._say_no_room)
-            self._clock = self.loop.call_later(REFUSED_SECONDS, self._say_no_room)
+            self.server_state.table.refuse(transport, self._send_no_room)
+            self._clock = self.loop.call_later(REFUSED_SECONDS, self._send_no_room)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_clock()
@@ -84,17 +84,17 @@ class RequestDeadline(Base):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self._has_sent = True
+        self._has_received = True
         if self._is_refused:
-            self._say_no_room()
+            self._send_no_room()
         elif not self.transport.is_closing():
             super().data_received(data)
-            self._look_at_request()
+            self._update_clock()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self.server_state.table.release(self.transport)
-        self._look_at_request()
+        self._update_clock()
 
     def handle_websocket_upgrade(self, *request: Any) -> None:
         self._is_socket = True
@@ -115,7 +115,7 @@ class RequestDeadline(Base):
         super().resume_writing()
         self.server_state.table.blocked(self.transport, None)
 
-    def _look_at_request(self) -> None:
+    def _update_clock(self) -> None:
         """Start or stop the clock, after data has arrived or a response was completed."""
         if self._is_socket or self.transport.is_closing():
             return
@@ -147,15 +147,15 @@ class RequestDeadline(Base):
         if self.cycle is not None and not self.cycle.response_complete and self.flow.read_paused:
             self._start_clock(self.server_state.request_timeout)  # the delay is ours: reading is paused
             return
-        if self._has_sent:
+        if self._has_received:
             seconds = self.server_state.request_timeout
             self.server_state.table.slow_requests.warn(reason=f"A request did not arrive within {seconds} s.")
         self._end_with(TOO_SLOW)
 
-    def _give_way(self) -> None:
+    def _evict(self) -> None:
         self._end_with(NO_ROOM)
 
-    def _say_no_room(self) -> None:
+    def _send_no_room(self) -> None:
         self._end_with(NO_ROOM, even_unasked=True)
 
     def _end_with(self, answer: bytes, *, even_unasked: bool = False) -> None:
@@ -164,7 +164,7 @@ class RequestDeadline(Base):
         if self.transport.is_closing():
             return
         is_begun = False
-        is_asked = even_unasked or (self._has_sent and self.is_receiving()) or answer is BAD_REQUEST
+        is_asked = even_unasked or (self._has_received and self.is_receiving()) or answer is BAD_REQUEST
         if self.cycle is not None and not self.cycle.response_complete:
             is_begun = self.cycle.response_started
             # The application gets a disconnect and sends nothing more.

@@ -44,7 +44,7 @@ class HttpProtocol(RequestDeadline, H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        _keep_little(transport)
+        _limit_buffers(transport)
         self.app = _extended(
             cast(ASGIApp, self.app), {ABORT_EXTENSION: partial(abort, transport), KEEP_EXTENSION: self._keep}
         )
@@ -75,7 +75,7 @@ class SocketProtocol(CleanEnding):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         end = partial(abort, self.transport)
-        self._table.replace_ending(self.transport, end)
+        self._table.replace_evict(self.transport, end)
         self.app = _extended(cast(ASGIApp, self.app), {ABORT_EXTENSION: end, KEEP_EXTENSION: self._keep})
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -99,7 +99,7 @@ class SocketProtocol(CleanEnding):
         return True
 
 
-def _keep_little(transport: asyncio.Transport) -> None:
+def _limit_buffers(transport: asyncio.Transport) -> None:
     transport.set_write_buffer_limits(high=BUFFERED_BYTES)
     connection = transport.get_extra_info("socket")
     if connection is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):  # Linux and macOS

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import socket
-import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -17,7 +16,7 @@ from routiq_gql.clock import utc_now
 from routiq_gql.connections.state import ConnectionProblem
 from routiq_gql.database.engine import Database
 from routiq_gql.database.syncs import claim, release_claims
-from routiq_gql.errors import StorageError
+from routiq_gql.errors import StorageError, frames_of
 from routiq_gql.live.bus import ProgressBus
 from routiq_gql.supervision import Supervisor, descriptor_shortage, shortage_sentence
 from routiq_gql.sync.checkpoint import CheckpointError
@@ -99,9 +98,7 @@ class SyncRunner:
                 await self._pause(run, error)
                 return Outcome.RESTS
             except Exception as error:  # not even the failure could be stored
-                log.error(
-                    "sync_crashed", error=type(error).__name__, where=traceback.format_tb(error.__traceback__)[-4:]
-                )
+                log.error("sync_crashed", error=type(error).__name__, where=frames_of(error))
                 await self._pause(run, error)
                 return Outcome.RESTS
             self.pauses.end(run.key)
@@ -155,7 +152,7 @@ class SyncRunner:
         except Exception as error:
             if isinstance(error, OSError) and (shortage := shortage_sentence(error)):
                 raise StorageError(shortage) from error
-            log.error("sync_crashed", error=type(error).__name__, where=traceback.format_tb(error.__traceback__)[-4:])
+            log.error("sync_crashed", error=type(error).__name__, where=frames_of(error))
             await run.fail(_internal_failure(run))
 
 

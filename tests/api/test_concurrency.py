@@ -31,8 +31,8 @@ async def busy_server(settings: Settings, most: int) -> AsyncIterator[Server]:
     """A server with a low limit of simultaneous operations per organization."""
     async with Server(settings.model_copy(update={"max_operations": most})) as server:
         yield server
-        await until(lambda: server.app.state.admission.executing == 0)
-        assert server.app.state.admission._queues == {}
+        await until(lambda: server.services.admission.executing == 0)
+        assert server.services.admission._queues == {}
 
 
 @pytest.fixture
@@ -78,13 +78,13 @@ async def test_more_operations_than_allowed_are_refused(busy_server: Server, rea
             assert (await socket.receive())["payload"] == {"data": {"history": {"totalSyncs": 0}}}
         assert (await busy_server.http.get("/api/v1/sync/dashboard/org_1")).status_code == 200
         await _cancel(running)
-    await until(lambda: busy_server.app.state.admission.executing == 0)
+    await until(lambda: busy_server.services.admission.executing == 0)
     assert (await busy_server.http.get(f"/api/v1/sync/dashboard/{SLOW}")).status_code == 200
 
 
 async def test_operations_wait_for_their_turn_in_order(busy_server: Server, monkeypatch: pytest.MonkeyPatch):
     """Operations beyond the limit begin as others end, in the order of arrival."""
-    waiting = busy_server.app.state.admission
+    waiting = busy_server.services.admission
     order: list[int] = []
     go_on = [asyncio.Event() for _ in range(6)]
 
@@ -107,7 +107,7 @@ async def test_operations_wait_for_their_turn_in_order(busy_server: Server, monk
 async def test_the_count_returns_to_zero(busy_server: Server, monkeypatch: pytest.MonkeyPatch, end: str):
     """After any ending of an operation its place is free."""
     monkeypatch.setattr(admission, "WAIT_SECONDS", 0.05)
-    counting = busy_server.app.state.admission
+    counting = busy_server.services.admission
 
     async def operation(work: Callable[[], object]) -> None:
         async with counting.turn("org_1"):
@@ -142,7 +142,7 @@ async def test_one_organization_cannot_take_all_connections(busy_server: Server,
     limits = httpx.Limits(max_connections=most)
     async with httpx.AsyncClient(base_url=busy_server.url, limits=limits, verify=False) as client:
         running = [asyncio.create_task(client.post("/graphql", json={"query": query})) for _ in range(most)]
-        await until(lambda: busy_server.app.state.admission.executing == most)
+        await until(lambda: busy_server.services.admission.executing == most)
         await until(lambda: reads.running > 0)
         for _ in range(5):
             answer = await busy_server.ask(DASHBOARD, id="org_1")
@@ -157,7 +157,7 @@ async def test_one_organization_cannot_take_all_connections(busy_server: Server,
     assert OPERATION_CONNECTIONS + WATCH_CONNECTIONS + FOLLOW_CONNECTIONS <= 15 - 5, "SQLite's pool has 15"
 
 
-async def test_organizations_are_told_apart_by_their_tokens(
+async def test_organizations_are_distinguished_by_their_tokens(
     settings: Settings, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ):
     """With tokens, an operation counts for the organization of its token, even if it names another."""
@@ -183,7 +183,7 @@ async def test_organizations_are_told_apart_by_their_tokens(
             )
             assert others.json() == {"data": {"dashboard": {"id": "org_1"}}}
             await _cancel(running)
-        await until(lambda: server.app.state.admission.executing == 0)
+        await until(lambda: server.services.admission.executing == 0)
 
 
 @pytest.mark.parametrize("most", [8])
@@ -192,7 +192,7 @@ async def test_large_operations_wait_for_each_other(busy_server: Server, reads: 
     large = f'{{ history(organizationId: "{SLOW}") {{ recentSyncs {{ log {{ id }} }} }} }}'
     async with httpx.AsyncClient(base_url=busy_server.url, verify=False) as client:
         running = [asyncio.create_task(client.post("/graphql", json={"query": large})) for _ in range(6)]
-        await until(lambda: busy_server.app.state.admission.executing == 6)
+        await until(lambda: busy_server.services.admission.executing == 6)
         await until(lambda: reads.running == LARGE_AT_ONCE)
         assert await busy_server.ask(DASHBOARD, id=SLOW) == {"data": {"dashboard": {"id": SLOW}}}
         assert reads.most == LARGE_AT_ONCE

@@ -69,7 +69,7 @@ async def test_an_allowed_page_may_send_whatever_headers_it_names(open_server: S
     assert varying >= {"origin", "access-control-request-headers"}
 
 
-async def test_what_is_no_list_of_names_is_not_repeated(open_server: Server):
+async def test_an_invalid_list_of_headers_is_not_repeated(open_server: Server):
     """Other characters, and lists longer than any client's, get the usual names and nothing else."""
     usual = cors.USUAL_HEADERS.split(", ")
     for asked in [
@@ -122,7 +122,7 @@ async def test_every_method_that_a_route_takes_is_allowed(open_server: Server):
     assert "DELETE" in taken
 
 
-async def test_what_a_page_may_read_is_never_with_cookies(open_server: Server):
+async def test_pages_may_never_send_cookies(open_server: Server):
     """There are no cookies, so browsers still refuse `credentials: 'include'`."""
     for answer in (
         await _preflight(open_server, "x-request-id"),

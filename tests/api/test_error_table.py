@@ -62,7 +62,7 @@ def _with_endless_reads(server: Server, monkeypatch: pytest.MonkeyPatch) -> None
         await asyncio.Event().wait()
 
     monkeypatch.setattr(SyncService, "status", endless)
-    monkeypatch.setattr(server.app.state.admission, "_seconds", 0.05)
+    monkeypatch.setattr(server.services.admission, "_seconds", 0.05)
 
 
 def _with_a_fault_of_ours(_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +256,7 @@ def _on_its_database(row: Row) -> Any:
 
 
 @pytest.mark.parametrize("row", [_on_its_database(row) for row in ROWS])
-async def test_what_every_door_answers(bare_server: Server, monkeypatch: pytest.MonkeyPatch, row: Row):
+async def test_every_api_returns_the_row_of_the_table(bare_server: Server, monkeypatch: pytest.MonkeyPatch, row: Row):
     """Status, code and sentence equal those of the table, over every transport."""
     sync_id = await bare_server.start_sync("org_1")
     await bare_server.until_ended(sync_id)

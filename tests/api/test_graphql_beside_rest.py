@@ -25,7 +25,7 @@ def _as_rest(value: Any, key: str = "") -> Any:
     return value
 
 
-async def test_both_doors_tell_the_same(server: Server, cliniko: Cliniko):
+async def test_graphql_and_rest_return_the_same(server: Server, cliniko: Cliniko):
     """A sync is started, watched and completed, another is cancelled: all figures are equal in GraphQL and REST."""
     cliniko.emulator.clinic = demo_clinic(utc_now())
     cliniko.gate.hold("appointment_types")

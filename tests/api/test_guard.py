@@ -185,7 +185,7 @@ async def test_pages_of_this_machine_may_do_everything(bare_server: Server):
 async def test_the_preflights_of_known_clients_pass(
     open_server: Server, origin: str, path: str, method: str, headers: str
 ):
-    """The preflights of known clients succeed for ten minutes, with every header that they send."""
+    """The preflights of known clients succeed, with every header that they send, and are cached for ten minutes."""
     asked = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers}
     preflight = await open_server.http.options(path, headers=asked)
     assert (preflight.status_code, preflight.content) == (204, b"")
@@ -245,7 +245,7 @@ async def test_requests_that_come_from_no_page_need_no_origin(bare_server: Serve
 @pytest.mark.parametrize(
     "origin", ["*", "app.example.com", "https://app.example.com/page", "https://*.*.com", "https://"]
 )
-def test_what_is_no_origin_ends_the_start(settings: Settings, origin: str):
+def test_an_invalid_origin_stops_the_start(settings: Settings, origin: str):
     """A wrong entry stops the start with a sentence, rather than silently not working."""
     with pytest.raises(SettingsError, match="ROUTIQ_ALLOWED_ORIGINS"):
         create_app(settings.model_copy(update={"allowed_origins": (origin,)}))

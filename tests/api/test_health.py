@@ -67,7 +67,7 @@ async def test_a_process_that_waits_for_another_one_is_ready(bare_server: Server
         assert (await second.http.get("/readyz")).json() == {"status": "ready"}
 
 
-async def test_metrics_show_syncs_and_those_who_watch(server: Server, cliniko: Cliniko):
+async def test_metrics_show_syncs_and_watchers(server: Server, cliniko: Cliniko):
     """Running syncs and subscribers are counted while they exist; sent messages are counted by transport."""
     cliniko.gate.hold("patients")
     sync_id = await server.start_sync()

@@ -22,7 +22,7 @@ async def _broken(_request: Request) -> None:
 
 
 @pytest.mark.parametrize("auth", ["off", "token"])
-async def test_every_answer_is_what_it_says(settings: Settings, auth: str, tmp_path: Path):
+async def test_every_response_has_the_header(settings: Settings, auth: str, tmp_path: Path):
     """Pages, responses, streams, preflights and refusals of every kind have the header once."""
     values = {"auth": auth, "tokens_file": str(tmp_path / "tokens"), "allowed_hosts": ("127.0.0.1",)}
     async with Server(settings.model_copy(update=values), extra_routes=[Route("/broken", _broken)]) as server:
@@ -89,7 +89,7 @@ async def test_streams_and_handshakes_too(bare_server: Server):
     ],
     ids=["no HTTP", "no host", "no websocket key"],
 )
-async def test_what_the_web_server_refuses_by_itself_too(bare_server: Server, sent: bytes):
+async def test_refusals_of_the_web_server_itself_too(bare_server: Server, sent: bytes):
     """A response that the web server sends without the application has the header, too."""
     async with asyncio.timeout(LIMIT_SECONDS):
         reader, writer = await asyncio.open_connection("127.0.0.1", bare_server.port)

@@ -57,7 +57,7 @@ async def everything_told(server: Server, sync_id: str) -> str:
     return "\n".join(told)
 
 
-async def test_what_is_searched_for_would_be_found(cliniko: Cliniko):
+async def test_the_search_finds_planted_data(cliniko: Cliniko):
     """The search itself works: it finds names, addresses and clinical text in Cliniko's responses."""
     clinic = cliniko.emulator.clinic = generated_clinic(120, utc_now())
     person = clinic.person(clinic.patients.ids()[0])
@@ -67,7 +67,9 @@ async def test_what_is_searched_for_would_be_found(cliniko: Cliniko):
 
 
 @pytest.mark.sqlite_only  # it reads the file
-async def test_a_good_sync_tells_nothing_private(server: Server, cliniko: Cliniko, capsys: pytest.CaptureFixture[str]):
+async def test_a_good_sync_reveals_nothing_private(
+    server: Server, cliniko: Cliniko, capsys: pytest.CaptureFixture[str]
+):
     """Logs, progress and figures reveal nothing about a patient; clinical text is not even stored."""
     clinic = cliniko.emulator.clinic = generated_clinic(120, utc_now())
     sync_id = await server.start_sync()
@@ -83,7 +85,7 @@ async def test_a_good_sync_tells_nothing_private(server: Server, cliniko: Clinik
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FaultKind if kind not in {FaultKind.HANG, FaultKind.RATE_LIMIT}])
-async def test_a_failing_sync_tells_nothing_private(
+async def test_a_failing_sync_reveals_nothing_private(
     server: Server, cliniko: Cliniko, kind: FaultKind, capsys: pytest.CaptureFixture[str]
 ):
     """No reason, log line or error repeats patients' data from an unreadable response."""
@@ -100,7 +102,7 @@ async def test_a_failing_sync_tells_nothing_private(
     assert private_in(logged.err + logged.out, clinic) == set()
 
 
-async def test_a_fault_of_ours_tells_nothing_private(
+async def test_an_internal_error_reveals_nothing_private(
     server: Server, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     """An exception with patients' data becomes a reference for the client; the log has only its kind and place."""

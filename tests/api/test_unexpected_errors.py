@@ -56,7 +56,7 @@ async def broken_server(settings: Settings) -> AsyncIterator[Server]:
         yield server
 
 
-async def test_a_fault_is_told_by_reference_and_logged_once(broken_server: Server):
+async def test_an_internal_error_is_shown_as_a_reference_and_logged_once(broken_server: Server):
     """The client gets a reference and never the exception's text; the log has a single line with that reference."""
     with capture_logs() as logs:
         answer = await broken_server.http.get("/break?token=private")

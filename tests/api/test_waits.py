@@ -100,7 +100,7 @@ def check(states: list[Status], *reasons: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "reason"), [(FaultKind.RATE_LIMIT, "RATE_LIMIT"), (FaultKind.STATUS_503, "CLINIKO_RETRY")]
 )
-async def test_a_wait_is_shown_to_everybody_and_is_over_when_the_request_is_sent(
+async def test_a_wait_is_shown_on_every_transport_until_the_request_is_sent(
     server: Server, cliniko: Cliniko, kind: FaultKind, reason: str
 ):
     """Users read why the sync waits and until when; during the next request no countdown is shown."""

@@ -76,7 +76,7 @@ async def serve_one_sync() -> None:
         listener = listen_on_loopback("127.0.0.1", 0)
 
         async def start_sync() -> None:
-            started = await app.state.runtime.syncs.start(LOCAL_OPERATOR, ORGANIZATION)
+            started = await app.state.parts.runtime.syncs.start(LOCAL_OPERATOR, ORGANIZATION)
             tell(port=listener.port, sync_id=started.sync.sync_id)
 
         await serve(app, listener, grace_seconds=1, alongside=start_sync)

@@ -82,7 +82,7 @@ async def test_the_page_works_by_keyboard_alone(served: Served, open_page: OpenP
     served.gate.open()
 
 
-async def test_a_screen_reader_is_told_what_changes(served: Served, open_page: OpenPage):
+async def test_changes_are_announced_to_screen_readers(served: Served, open_page: OpenPage):
     """The bar announces its percentage and step; steps and the end are announced; the log is not read out by itself."""
     page = await open_page(served.url)
     await expect_status(page, "Idle")

@@ -34,7 +34,7 @@ async def _record_texts(page: Page, element_id: str) -> Callable[[], Awaitable[l
     return lambda: page.evaluate("window.recorded")
 
 
-async def test_a_failure_says_what_to_do(served: Served, open_page: OpenPage):
+async def test_a_failure_comes_with_advice(served: Served, open_page: OpenPage):
     """A refused key fails the sync at its step, with a sentence and advice, and the page asks for a new key."""
     served.emulator.faults.add(Fault(FaultKind.STATUS_401, times=None))
     page = await open_page(served.url)

@@ -38,7 +38,7 @@ async def _make(page: Page, title: str) -> None:
         ("Stop the worker", "Continuing after an interruption"),
     ],
 )
-async def test_a_trouble_is_told_and_the_sync_ends_right(demo: str, open_page: OpenPage, title: str, told: str):
+async def test_a_trouble_is_reported_and_the_sync_ends_correctly(demo: str, open_page: OpenPage, title: str, told: str):
     """The button starts a sync, the log reports the trouble, and the figures at the end are the clinic's."""
     page = await open_page(demo)
     await expect_status(page, "Completed")
@@ -70,7 +70,7 @@ async def test_moving_rows_change_the_list_and_not_the_active(demo: str, open_pa
     assert int(await page.locator("#patients-found").inner_text()) > 641
 
 
-async def test_an_organization_without_connection_is_told_why_no_trouble_can_be_made(demo: str, open_page: OpenPage):
+async def test_without_a_connection_the_page_explains_the_disabled_buttons(demo: str, open_page: OpenPage):
     """The buttons that need a sync are disabled with a reason above them; the other button works by keyboard."""
     page = await open_page(f"{demo}/?organization=org_unconnected")
     await expect(page.locator("#trouble-why")).to_contain_text("This organization is not connected")

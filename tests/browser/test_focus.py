@@ -112,7 +112,7 @@ async def test_no_key_press_loses_the_focus(serve: Serve, open_page: OpenPage):
     await _expect_none_lost(page)
 
 
-async def test_the_focus_is_not_taken_from_a_reader_who_left(served: Served, open_page: OpenPage):
+async def test_the_focus_does_not_return_after_a_click_elsewhere(served: Served, open_page: OpenPage):
     """After a click beside the controls, later changes of the page don't move the focus back."""
     page = await open_page(served.url)
     await expect_status(page, "Idle")

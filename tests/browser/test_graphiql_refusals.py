@@ -83,7 +83,7 @@ async def test_a_server_that_is_gone_is_named(served: Served, open_page: OpenPag
     await served.server.start()
 
 
-async def test_a_websocket_that_is_refused_is_told_from_a_dead_server(served: Served, open_page: OpenPage):
+async def test_a_refused_websocket_is_distinguished_from_a_dead_server(served: Served, open_page: OpenPage):
     """If only websockets fail, the sentence names the proxy as the probable cause."""
     served.doors.refuse_sockets = True
     page = await open_page(f"{served.url}/graphql", line_may_break=True)

@@ -131,7 +131,7 @@ SHOW_WAIT = """([waitingFor, seconds]) => {
 }"""
 
 
-async def test_each_wait_has_its_own_look_and_ends_in_words(served: Served, open_page: OpenPage):
+async def test_each_kind_of_wait_has_a_countdown_and_an_end(served: Served, open_page: OpenPage):
     """The page shows the reason of a wait and counts down; at its end it says so, and never “in 0 s”."""
     page = await open_page(served.url)
     await until_at_gate(served, "patients", page, "Fetching patients")
@@ -167,7 +167,7 @@ async def test_figures_and_durations_are_written_in_one_way(served: Served, open
     assert await page.evaluate("(all) => all.map(duration)", list(durations)) == list(durations.values())
 
 
-async def test_the_log_says_what_it_does_not_show(served: Served, open_page: OpenPage):
+async def test_the_log_counts_its_hidden_lines(served: Served, open_page: OpenPage):
     """The sentence above a filtered, cleared or empty log is true, and cleared lines can be shown again."""
     page = await open_page(served.url)
     note = page.locator("#log-note-text")

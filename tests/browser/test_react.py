@@ -111,7 +111,7 @@ async def test_a_start_is_seen_on_every_page_to_its_end(app_origin: str, open_pa
             await _expect_completed(page)
 
 
-async def test_everyone_can_use_it(app_origin: str, open_page: OpenPage, tmp_path: Path):
+async def test_axe_finds_no_problem_in_the_component(app_origin: str, open_page: OpenPage, tmp_path: Path):
     """axe-core finds no serious problem, in light and dark, wide and narrow; nothing is wider than a phone."""
     with _demo(tmp_path, app_origin, seconds=600) as demo:
         address = await _address(app_origin, demo)
@@ -153,7 +153,7 @@ async def test_a_reload_in_the_middle_shows_the_sync_at_once(app_origin: str, op
         await _expect_completed(page)
 
 
-async def test_a_killed_server_is_told_and_outlived(app_origin: str, open_page: OpenPage, tmp_path: Path):
+async def test_the_page_reports_and_outlives_a_killed_server(app_origin: str, open_page: OpenPage, tmp_path: Path):
     """The page reports the lost connection, and resumes the sync once the server is back on its port.
 
     It requests the log from its last line, and shows every line once.

@@ -143,7 +143,7 @@ async def test_colours_can_be_set_from_outside(app: App, served: Served, open_pa
     await expect(button).to_have_css("color", "rgb(1, 2, 3)")
 
 
-async def test_a_name_that_the_server_does_not_have_is_said(app: App, served: Served, open_page: OpenPage):
+async def test_an_unknown_host_name_is_named(app: App, served: Served, open_page: OpenPage):
     """For an unknown host name the page names the setting for host names, not the setting for origins."""
     url = served.url.replace("127.0.0.1", "routiq.example.test")
     page = await open_page(app.address(url), line_may_break=True)

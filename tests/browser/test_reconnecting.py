@@ -24,7 +24,7 @@ async def _expect_line(page: Page, text: str) -> None:
     await expect(page.locator("#link-text")).to_have_text(text)
 
 
-async def test_refused_sockets_give_way_to_the_event_stream(served: Served, open_page: OpenPage):
+async def test_refused_sockets_fall_back_to_the_event_stream(served: Served, open_page: OpenPage):
     """Behind a proxy without websockets, the page follows by server-sent events, live and to the end."""
     served.doors.refuse_sockets = True
     page = await open_page(served.url, line_may_break=True)
@@ -38,7 +38,7 @@ async def test_refused_sockets_give_way_to_the_event_stream(served: Served, open
     assert any(seen["path"].startswith("/api/v1/sync/stream/") for seen in served.doors.seen)
 
 
-async def test_refused_streams_give_way_to_polling(served: Served, open_page: OpenPage):
+async def test_refused_streams_fall_back_to_polling(served: Served, open_page: OpenPage):
     """Without websockets and streams, the page polls each second, and says so."""
     served.doors.refuse_sockets = served.doors.refuse_streams = True
     page = await open_page(served.url, line_may_break=True)
@@ -50,7 +50,7 @@ async def test_refused_streams_give_way_to_polling(served: Served, open_page: Op
     await expect_whole_log(page, served)
 
 
-async def test_streams_that_are_held_back_give_way_to_polling(served: Served, open_page: OpenPage):
+async def test_buffered_streams_fall_back_to_polling(served: Served, open_page: OpenPage):
     """A proxy that buffers a stream is detected within seconds, though its status is 200."""
     served.doors.refuse_sockets = served.doors.hold_streams = True
     page = await open_page(served.url, line_may_break=True)
@@ -89,7 +89,7 @@ async def test_the_way_changes_in_the_middle_of_a_sync(served: Served, open_page
     await expect_whole_log(page, served)
 
 
-async def test_a_killed_server_that_comes_back_is_found_again(open_page: OpenPage, tmp_path: Path):
+async def test_the_page_reconnects_to_a_restarted_server(open_page: OpenPage, tmp_path: Path):
     """After `kill -9` the page reports the lost connection and resumes by itself, and its log is complete."""
     port = str(free_port())
     with Program("demo", "--port", port, "--seconds", "14", folder=tmp_path) as demo:
@@ -119,7 +119,7 @@ async def test_a_killed_server_that_comes_back_is_found_again(open_page: OpenPag
 
 
 @pytest.mark.sqlite_only  # only an engine in the serving process can be paused
-async def test_a_silent_worker_is_told_apart_from_a_lost_line(served: Served, open_page: OpenPage):
+async def test_a_silent_worker_is_distinguished_from_a_lost_connection(served: Served, open_page: OpenPage):
     """While the engine is paused, the page reports missing updates, not a lost connection."""
     page = await open_page(served.url)
     await until_at_gate(served, "patients", page, "Fetching patients")

@@ -171,7 +171,7 @@ async def _serious_findings(page: Page) -> list[str]:
     return [one["id"] for one in found.response["violations"] if one["impact"] in {"serious", "critical", "moderate"}]
 
 
-async def test_what_a_member_may_not_do_is_said_beside_the_button(
+async def test_a_refused_action_is_reported_beside_its_button(
     serve_with_tokens: ServeWithTokens, issuer: Issuer, open_page: OpenPage
 ):
     """Start and Connect are refused with a sentence beside the button, and the page continues to follow."""

@@ -59,7 +59,7 @@ def test_a_command_imports_only_what_it_needs(command: str, unneeded: set[str]):
     assert _imported(command, "--help") & unneeded == set()
 
 
-def test_the_list_of_commands_is_what_the_commands_say():
+def test_the_list_of_commands_equals_their_help():
     """A command's line in the list is the first paragraph of its help."""
     for one in COMMANDS:
         first = (load(one.name).help or "").split("\n\n")[0]

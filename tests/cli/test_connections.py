@@ -62,7 +62,7 @@ def test_ten_clinics_from_an_empty_machine(folder: Path, cliniko: str, command: 
         assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, f"others may read {file}"
 
 
-def test_status_tells_cron_what_is_wrong(folder: Path, cliniko: str, command: Command):
+def test_status_reports_problems_to_cron(folder: Path, cliniko: str, command: Command):
     """The exit code and a line per clinic say whether an operator must act, and how."""
     assert command("connect", "org_good", "--base-url", cliniko, stdin=EMULATED_API_KEY).code == 0
     assert command("sync", "org_good").code == 0

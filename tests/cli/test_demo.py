@@ -61,7 +61,7 @@ def test_a_demo_shows_addresses_syncs_and_ends_with_ctrl_c(folder: Path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_demo_stopped_in_the_middle_goes_on_the_next_time(folder: Path, number: signal.Signals):
+def test_a_demo_stopped_in_the_middle_resumes_the_next_time(folder: Path, number: signal.Signals):
     """The same sync resumes where it was, although the emulated Cliniko has another port."""
     with _demo(folder, "--seconds", "20") as demo:
         url = demo.url()
@@ -191,7 +191,7 @@ def test_a_demo_without_tokens_gives_none_out(folder: Path):
         assert '<meta name="routiq-token" content="">' in httpx.get(url + "/").text
 
 
-def test_ctrl_c_is_quick_while_someone_watches(folder: Path):
+def test_ctrl_c_is_quick_despite_an_open_stream(folder: Path):
     """An open event stream doesn't delay the end of the demo."""
     with _demo(folder, "--seconds", "30") as demo:
         url = demo.url()

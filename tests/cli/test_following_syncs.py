@@ -123,9 +123,7 @@ def test_following_stops_with_ctrl_c(folder: Path, settings: dict[str, str], cli
         assert sync.end() == 0
 
 
-def test_what_is_not_there_is_named_with_what_to_do(
-    folder: Path, settings: dict[str, str], cliniko: str, command: Command
-):
+def test_unknown_names_are_reported_with_advice(folder: Path, settings: dict[str, str], cliniko: str, command: Command):
     """An unknown organization or sync, or an organization without syncs, gives a sentence and exit code 1."""
     for arguments, part in (
         (["cancel", "org_9"], "There is no organization org_9. List the organizations: routiq-gql connections"),

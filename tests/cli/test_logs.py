@@ -23,7 +23,7 @@ def _logging_as_before() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def test_secrets_are_removed_whoever_logs_them(capsys: pytest.CaptureFixture[str]):
+def test_secrets_are_removed_from_all_loggers(capsys: pytest.CaptureFixture[str]):
     """Keys, tokens, names and e-mail addresses are not logged, even if a programmer passes them."""
     configure_logging(load_settings(log_format="json"))
     structlog.get_logger("ours").warning(

@@ -157,7 +157,7 @@ def test_texts_cannot_steer_the_terminal(terminal: bool):
         assert plain in shown
 
 
-def test_clean_text_keeps_what_is_only_unusual():
+def test_clean_text_keeps_unusual_names():
     """Names from all over the world stay unchanged."""
     assert clean_text("Zoë Ångström 李 🙂 – …") == "Zoë Ångström 李 🙂 – …"
     assert clean_text("a\nb\tc\u2028d\ud800e") == "a�b�c�d�e"
@@ -169,7 +169,7 @@ def test_counts_read_like_a_sentence():
     assert counts_text(SNAPSHOT) == "300 patients · 1,247 appointments · 89 active"
 
 
-def test_each_ending_says_what_became_of_the_sync():
+def test_each_ending_is_described():
     """The output has a completed sync's figures, a failed sync's reason and advice, or a cancelled sync's progress."""
     ended = replace(SNAPSHOT, completed_at=BEGIN + timedelta(seconds=20.25), patients_found=641)
     completed = replace(ended, status=SyncState.COMPLETED, progress_percentage=100, active_patients_stored=89)

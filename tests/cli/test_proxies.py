@@ -173,7 +173,7 @@ async def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
 
 
 @pytest.mark.parametrize("value", ["ftp://hunter2", "socks5://hunter2:1", "http://h:99999"])
-async def test_a_sync_says_what_is_wrong_with_a_proxy(server: Server, monkeypatch: pytest.MonkeyPatch, value: str):
+async def test_a_sync_explains_an_unusable_proxy(server: Server, monkeypatch: pytest.MonkeyPatch, value: str):
     """If a variable becomes unusable while the server runs, the sync fails as unreachable and says why."""
     monkeypatch.setenv("HTTPS_PROXY", value)
     ended = await server.until_ended(await server.start_sync())
@@ -195,7 +195,7 @@ async def test_a_sync_names_the_proxy_that_refused(
     assert "hunter2" not in str(ended)
 
 
-async def test_a_network_that_opens_tls_is_told_what_is_missing(
+async def test_a_network_that_decrypts_tls_gets_advice(
     server: Server, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """A company's proxy shows a certificate that the server must be configured to trust."""

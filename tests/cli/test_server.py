@@ -81,7 +81,7 @@ def test_localhost_listens_under_one_port():
         listener.close()
 
 
-async def test_a_connection_that_nobody_reads_from_is_ended(monkeypatch: pytest.MonkeyPatch):
+async def test_a_connection_without_a_reader_is_ended(monkeypatch: pytest.MonkeyPatch):
     """A frozen browser keeps no connection forever, not even a connection that is closed on our side."""
     monkeypatch.setattr(server, "STALLED_SECONDS", 1)
     listener = listen_on_loopback("127.0.0.1", 0)

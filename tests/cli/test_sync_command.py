@@ -137,7 +137,7 @@ async def test_a_sync_cancelled_elsewhere_exits_with_3(folder: Path, cliniko: Em
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_an_interrupted_sync_goes_on_with_the_next_one(
+async def test_an_interrupted_sync_is_resumed_by_the_next_command(
     folder: Path, cliniko: EmulatorServer, number: signal.Signals
 ):
     """After Ctrl-C the same command resumes the sync and reads nothing twice."""

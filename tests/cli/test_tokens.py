@@ -54,7 +54,7 @@ def test_tokens_are_made_listed_and_revoked(command: Command, folder: Path, monk
     assert "tokens/under-a-file can't be" in misplaced.err
 
 
-def test_a_server_for_others_asks_who_is_there(command: Command, folder: Path, monkeypatch):
+def test_a_server_on_all_addresses_requires_tokens(command: Command, folder: Path, monkeypatch):
     """With tokens a server may listen on every address; the audit log has allowed and refused callers."""
     settings = {
         "ROUTIQ_AUTH": "token",

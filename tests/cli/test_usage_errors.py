@@ -194,7 +194,7 @@ def test_a_demo_where_nothing_can_be_written_says_so(command: Command, folder: P
     _assert_one_sentence(command("demo", "--port", "0"), ".routiq-demo", "folder of your own")
 
 
-def test_the_version_is_told(command: Command):
+def test_the_version_is_printed(command: Command):
     """The installed version, on a single line."""
     assert command("--version").out == "routiq-gql 0.1.0\n"
 

@@ -52,7 +52,7 @@ console.log(JSON.stringify({
 
 
 @pytest.mark.parametrize("app", APPS.values())
-def test_the_apps_are_what_the_page_shows(app: str):
+def test_the_apps_equal_the_documented_files(app: str):
     """Each file in the docs is the file of the same name in the example."""
     shown = documented_files(app)
     assert {"codegen.ts", "src/socket.ts", "src/client.ts", "src/Patients.tsx", "src/operations.graphql"} <= set(shown)
@@ -84,7 +84,7 @@ def test_apollo_keeps_each_log_line_and_each_page_of_a_history_once(tmp_path: Pa
     }
 
 
-def test_graphcache_is_told_of_each_type_without_an_id():
+def test_graphcache_has_a_key_for_each_type_without_an_id():
     """The documented keys are the schema's types without `id`, so urql shows no warning."""
     schema = build_schema(SCHEMA.read_text())
     roots = (schema.query_type, schema.mutation_type, schema.subscription_type)

@@ -16,7 +16,7 @@ def test_its_types_are_sound():
     run(tool(folder, "tsc"), "--noEmit", folder=folder)
 
 
-def test_its_own_tests_pass():
+def test_the_tests_of_the_component_pass():
     """The component and its hook work with a server over real sockets; see examples/react/test/."""
     folder = installed(REACT)
     printed = run(tool(folder, "vitest"), "run", "--reporter=verbose", folder=folder, seconds=INSTALL_SECONDS)

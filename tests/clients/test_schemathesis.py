@@ -30,13 +30,13 @@ def server(tmp_path: Path) -> Iterator[Program]:
 
 
 @pytest.mark.timeout(LIMIT_SECONDS + 30)
-def test_rest_keeps_what_its_description_promises(server: Program, tmp_path: Path):
+def test_rest_conforms_to_its_description(server: Program, tmp_path: Path):
     """Each status, header and body is documented in /openapi.json, for any request."""
     _judge_rest(server, tmp_path)
 
 
 @pytest.mark.timeout(LIMIT_SECONDS + 30)
-def test_rest_asks_for_the_token_that_its_description_promises(tmp_path: Path):
+def test_rest_requires_the_token_of_its_description(tmp_path: Path):
     """The same with authentication; and every route refuses a missing or wrong token."""
     settings = {"ROUTIQ_AUTH": "token", "ROUTIQ_TOKENS_FILE": "tokens", "ROUTIQ_ALLOWED_HOSTS": "127.0.0.1"}
     _, token = TokenFile(tmp_path / "tokens").add(ORGANIZATION)
@@ -67,7 +67,7 @@ def _judge_rest(server: Program, folder: Path, *options: str) -> None:
 
 
 @pytest.mark.timeout(LIMIT_SECONDS)
-def test_graphql_keeps_what_its_schema_promises(server: Program):
+def test_graphql_conforms_to_its_schema(server: Program):
     """Every operation made from the schema is executed; every refusal has a documented code."""
     schema = schemathesis.graphql.from_url(f"{server.url()}/graphql")
     tested = []

@@ -14,7 +14,7 @@ START = datetime.now(UTC) - timedelta(days=30)
 END = datetime.now(UTC) + timedelta(days=30)
 
 
-async def test_a_good_key_tells_whose_it_is_and_how_much_there_is(make_client: MakeClient) -> None:
+async def test_a_good_key_shows_its_account_and_the_number_of_rows(make_client: MakeClient) -> None:
     """Connecting shows the clinic's name and how many rows a sync will read, after seven requests for a row each."""
     emulator = Emulator(clinic_of(ROWS))
     async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:

@@ -24,7 +24,7 @@ async def get(client: ClinikoClient) -> dict[str, Any]:
     return await client.repeat(lambda: client.ask("patients", [("q[]", "id:>5")], where="the list of patients"))
 
 
-async def test_a_request_says_who_asks(make_client: MakeClient) -> None:
+async def test_a_request_identifies_its_sender(make_client: MakeClient) -> None:
     """A request identifies Routiq with a contact, asks for JSON, and sends the key as the user name of Basic auth."""
     async with (
         RawServer(lambda _n, _head: http(200, GOOD)) as server,
@@ -107,7 +107,7 @@ async def test_403_is_asked_again_and_then_explained(make_client: MakeClient) ->
         (401, ["refused", "another region", "“Allow yourself to create and use API keys”", "My Info"]),
     ],
 )
-async def test_what_to_do_about_a_refusal(make_client: MakeClient, status: int, says: list[str]) -> None:
+async def test_a_refusal_comes_with_advice(make_client: MakeClient, status: int, says: list[str]) -> None:
     """The failure says where in Cliniko to look."""
     async with RawServer(lambda _n, _head: http(status)) as server, make_client(server.base_url) as client:
         with pytest.raises(ClinikoError) as caught:
@@ -176,7 +176,7 @@ async def test_a_broken_answer_is_asked_for_again(make_client: MakeClient, broke
     assert caught.value.what_to_do
 
 
-async def test_nobody_listening_is_unreachable(make_client: MakeClient) -> None:
+async def test_a_host_that_is_down_is_unreachable(make_client: MakeClient) -> None:
     """A host that is down is reported as unreachable."""
     async with RawServer(lambda _n, _head: b"") as server:
         pass
@@ -328,7 +328,7 @@ async def test_an_error_in_the_announcement_ends_the_request(make_client: MakeCl
     assert len(server.heads) == 1
 
 
-def test_a_client_refuses_what_it_must_not_do(make_client: MakeClient) -> None:
+def test_a_client_refuses_unsafe_settings(make_client: MakeClient) -> None:
     """The client refuses unencrypted keys, malformed contacts and unpaced requests to the real Cliniko."""
     with pytest.raises(ValueError, match="base URL"):
         make_client("http://api.au1.cliniko.com/v1", pacer=Pacer(180))

@@ -20,7 +20,7 @@ from routiq_gql.cliniko.keys import check_base_url, clean_key
         ("  MS0xLWabc-us1\n", "us1"),
     ],
 )
-def test_the_host_is_what_follows_the_last_dash_if_it_is_a_shard(key: str, shard: str) -> None:
+def test_the_host_comes_from_the_shard_after_the_last_dash(key: str, shard: str) -> None:
     """A key determines its clinic's region; a key without a region belongs to the first, never to an invented host."""
     assert shard_of(key) == shard
     assert base_url_for(f"MS0xLTk4NzY1NDMyMQ{key.lstrip()}") == f"https://api.{shard}.cliniko.com/v1"
@@ -49,7 +49,7 @@ def test_a_short_text_without_a_region_is_a_part_of_a_key(key: str) -> None:
 @pytest.mark.parametrize(
     "around", [(" ", "\n"), ('"', '"'), ("'", "'"), ("“", "”"), ("`", "` "), ("\ufeff", "\u200b"), ("\r\n\t", '"\r\n')]
 )
-def test_what_copying_leaves_around_a_key_is_no_part_of_it(around: tuple[str, str]) -> None:
+def test_quotes_and_spaces_around_a_copied_key_are_ignored(around: tuple[str, str]) -> None:
     """Quotes, line breaks and invisible characters around a pasted key are ignored."""
     assert clean_key(f"{around[0]}MS0xLWabc-uk1{around[1]}") == "MS0xLWabc-uk1"
 

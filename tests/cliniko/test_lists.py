@@ -85,7 +85,7 @@ async def test_an_exact_page_needs_no_request_more(make_client: MakeClient, rows
     assert pages[-1].remaining == 0
 
 
-async def test_reading_goes_on_behind_the_last_stored_page(emulator: Emulator, client: ClinikoClient) -> None:
+async def test_reading_resumes_after_the_last_stored_page(emulator: Emulator, client: ClinikoClient) -> None:
     """After an interruption only the unfinished page is read again."""
     async with aclosing(read_list(client, PATIENTS)) as pages:
         page = await anext(pages)
@@ -146,7 +146,7 @@ async def test_a_lasting_misbehaviour_is_a_failure_with_a_sentence_or_harmless(
 
 @pytest.mark.parametrize("kind", FATAL)
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
-async def test_what_cannot_pass_ends_at_once(
+async def test_a_permanent_error_ends_at_once(
     kind: str, resource: Resource[Any], emulator: Emulator, client: ClinikoClient
 ) -> None:
     """A key revoked in the middle of a list is not retried."""
@@ -205,7 +205,7 @@ async def test_rows_removed_meanwhile_are_no_reason_to_read_again(emulator: Emul
 
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_whoever_is_there_from_beginning_to_end_is_read(seed: int, make_client: MakeClient) -> None:
+async def test_every_patient_who_stays_throughout_is_read(seed: int, make_client: MakeClient) -> None:
     """While patients are added, archived, restored and removed between pages, no remaining patient is missed."""
     chance = random.Random(seed)
     emulator = Emulator(clinic_of(ROWS))

@@ -19,7 +19,7 @@ async def test_requests_beyond_a_handful_are_spaced_evenly() -> None:
     assert time.monotonic() - began >= 0.2 - 0.01
 
 
-async def test_nobody_with_the_same_key_passes_during_a_hold() -> None:
+async def test_all_requests_with_the_same_key_wait_during_a_hold() -> None:
     """When Cliniko reports the limit, all requests with that key wait, including requests that were waiting already."""
     pacer = Pacer(600)
     for _ in range(BURST):
@@ -96,7 +96,7 @@ async def test_keys_that_were_tried_once_are_forgotten() -> None:
             assert registry.pacer_for("MS0xabc") is in_use
 
 
-async def test_a_hold_outlives_the_client_that_was_told_of_it() -> None:
+async def test_a_hold_outlives_the_client_that_received_it() -> None:
     """A new client with the same key waits until Cliniko's reset time, although no client used the key meanwhile."""
     registry = PacerRegistry(600)
     registry.pacer_for("MS0xabc").hold(0.4)

@@ -35,9 +35,7 @@ async def test_a_list_that_refuses_is_read_twice_and_believed(
 
 
 @pytest.mark.parametrize("kind", REFUSALS)
-async def test_going_on_after_a_break_begins_the_list_again(
-    kind: str, emulator: Emulator, client: ClinikoClient
-) -> None:
+async def test_resuming_reads_the_list_from_its_beginning(kind: str, emulator: Emulator, client: ClinikoClient) -> None:
     """Resuming starts over and drops the stored rows, since a position in this list has no lasting meaning."""
     emulator.faults.add(Fault(kind, times=None))
     stored, pages = await store_list(client, PATIENTS, {"1": None}, after=str(10**15 + 300))

@@ -72,7 +72,7 @@ def test_the_number_to_call(numbers: Any, phone: str | None) -> None:
     assert PATIENTS.parse({"id": "1", "patient_phone_numbers": numbers}).phone == phone
 
 
-def test_what_no_database_takes_is_taken_out_of_texts() -> None:
+def test_characters_that_databases_reject_are_removed_from_texts() -> None:
     """A hostile name can't stop a sync."""
     assert PATIENTS.parse({"id": "1", "first_name": "A\0n\ud800na 🦘"}).first_name == "An?na 🦘"
 

@@ -62,7 +62,7 @@ async def test_invented_keys_soon_reach_cliniko_no_more(limited: Server, cliniko
             await asyncio.sleep(0.05)
 
 
-async def test_what_can_t_be_a_key_costs_nothing(limited: Server, cliniko: Cliniko):
+async def test_a_malformed_key_costs_nothing(limited: Server, cliniko: Cliniko):
     """A malformed key is refused at once, without a request to Cliniko, and doesn't count."""
     for _ in range(MOST + 1):
         assert code_of(await limited.ask(CONNECT, id=ORGANIZATION, key="not a key")) == "BAD_USER_INPUT"

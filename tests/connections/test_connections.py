@@ -91,7 +91,7 @@ async def test_a_key_that_does_not_work_is_not_stored(
     assert await data(connectable, DASHBOARD) == {"syncAvailable": False, "connection": None}
 
 
-async def test_what_can_not_be_a_key_is_bad_input(connectable: Server):
+async def test_a_malformed_key_is_bad_input(connectable: Server):
     """A text that can't be a key is sent nowhere, and the response does not repeat it."""
     answer = await connectable.ask(CONNECT, id=ORGANIZATION, key="secret words")
     assert answer["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
@@ -99,7 +99,7 @@ async def test_what_can_not_be_a_key_is_bad_input(connectable: Server):
 
 
 @pytest.mark.parametrize("around", [" %s\r\n", '"%s"', "“%s”\n", "\ufeff'%s'"])
-async def test_what_copying_left_around_a_key_does_not_matter(connectable: Server, around: str):
+async def test_quotes_and_spaces_around_a_copied_key_do_not_matter(connectable: Server, around: str):
     """A key pasted with quotes or line breaks around it works, now and in later syncs."""
     assert (await data(connectable, CONNECT, key=around % EMULATED_API_KEY))["ok"]
     assert (await connectable.until_ended(await connectable.start_sync()))["status"] == "completed"

@@ -118,7 +118,7 @@ async def test_only_an_explicit_mark_makes_a_missed_visit(database, visits, expe
     assert (counts.active, counts.with_recent, counts.with_upcoming) == (1, bool(expected[0]), bool(expected[2]))
 
 
-async def test_who_is_no_longer_active_has_missed_nothing(database):
+async def test_missed_visits_count_only_for_active_patients(database):
     """Missed visits count only for active patients, within the windows."""
     visit = {**APPOINTMENT, "id": "1", "patient_id": "7", "starts_at": YESTERDAY, "did_not_arrive": True}
     async with database.writing() as connection:
@@ -131,7 +131,7 @@ async def test_who_is_no_longer_active_has_missed_nothing(database):
     assert (row.is_active, row.missed_appointments, row.recent_appointments) == (False, 0, 0)
 
 
-async def test_a_visit_without_a_patient_makes_no_one_active(database):
+async def test_a_visit_without_a_patient_makes_no_patient_active(database):
     """A visit without a patient, or a booking without a class, is kept but makes no patient active."""
     async with database.writing() as connection:
         await save_rows(connection, MirrorList.PATIENTS, 1, [{**PATIENT, "id": "7"}])
@@ -182,7 +182,7 @@ async def test_slices_find_the_same_as_one_look(database):
     assert all(rows == found[100] for rows in found.values())
 
 
-async def test_an_appointment_of_a_patient_who_is_not_listed_makes_nobody_active(database):
+async def test_an_appointment_of_an_unlisted_patient_makes_no_patient_active(database):
     """A visit of a patient whom Cliniko doesn't list makes no patient active."""
     async with database.writing() as connection:
         await save_rows(connection, MirrorList.PATIENTS, 1, [{**PATIENT, "id": "7"}])

@@ -19,7 +19,7 @@ KEY_A = f"a:{base64.b64encode(b'a' * 32).decode()}"
 KEY_B = f"b:{base64.b64encode(b'b' * 32).decode()}"
 
 
-def test_a_key_file_is_made_for_its_owner_only(tmp_path):
+def test_a_new_key_file_is_readable_by_its_owner_only(tmp_path):
     """Without a setting, a key file is created that other users of the machine can't read, and it stays the same."""
     ring = KeyStore("", tmp_path / "routiq.db").load()
     path = tmp_path / "routiq.db.key"

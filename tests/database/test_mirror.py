@@ -47,7 +47,7 @@ async def _stored(database: Database, target: MirrorList) -> list[dict[str, Any]
         return [dict(row._mapping) for row in rows]
 
 
-async def test_every_value_comes_back_as_it_was(database_url: str):
+async def test_every_value_is_stored_unchanged(database_url: str):
     """Letters of all kinds, missing values and times are stored unchanged, in pages of one row and of many."""
     database = Database(database_url)
     await upgrade(database)

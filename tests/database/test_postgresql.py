@@ -123,7 +123,7 @@ async def test_many_processes_may_upgrade_at_once(postgres):
     postgres.drop(url)
 
 
-async def test_a_server_that_is_not_there_is_told_in_a_sentence():
+async def test_an_unreachable_server_is_reported_in_a_sentence():
     """At the start the operator reads libpq's reason, and where to look."""
     database = Database("postgresql+psycopg://routiq:s3cret@127.0.0.1:1/routiq")
     with pytest.raises(StorageError, match=r"PostgreSQL can't be used .*refused.*Check ROUTIQ_DATABASE_URL") as caught:
@@ -132,7 +132,7 @@ async def test_a_server_that_is_not_there_is_told_in_a_sentence():
     await database.close()
 
 
-async def test_a_server_that_goes_and_comes_back():
+async def test_a_server_that_is_down_for_a_while():
     """While the server is down, clients get an error and the log has the reason once; afterwards everything works."""
     with Cluster() as cluster, structlog.testing.capture_logs() as logged:
         database = Database(cluster.url)

@@ -68,7 +68,7 @@ async def database(database_url):
 
 
 @pytest.mark.parametrize("size", [1, 2, 1000])
-async def test_only_what_is_too_old_goes(database: Database, size: int):
+async def test_only_rows_past_their_retention_are_deleted(database: Database, size: int):
     """After their retention, logs, syncs and past appointments with attendees are deleted, with any batch size."""
     steps = 0
     while True:
@@ -122,7 +122,7 @@ async def test_the_pace_of_a_key_goes_a_day_after_its_last_use(database: Databas
 
 
 @pytest.mark.postgres_only
-async def test_two_who_tidy_never_wait_for_each_other(database: Database):
+async def test_two_processes_that_delete_rows_never_wait_for_each_other(database: Database):
     """Two processes that delete old rows at the same time select different rows, so neither waits for the other."""
     async with database.writing() as connection:
         await connection.execute(delete(MIRROR))

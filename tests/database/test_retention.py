@@ -97,7 +97,7 @@ async def test_a_new_database_under_a_wrong_clock_loses_a_day_at_most(database: 
     assert await tidy(database, NOW + YEARS) == all_have(9)
 
 
-async def test_what_has_waited_long_goes_day_by_day(database: Database):
+async def test_a_backlog_is_deleted_day_by_day(database: Database):
     """After an upgrade, a standstill or a change of settings, all rows past their retention are deleted in the end."""
     await fill(database, 15)
     for hours, left in enumerate((14, 13, 12, 11, 10, 10, 10)):
@@ -130,7 +130,7 @@ async def test_days_without_rows_are_skipped(database: Database):
     assert await tidy(database, NOW + 365 * DAY + HOUR) == all_have(0)
 
 
-async def test_every_kind_of_row_that_is_removed_has_its_own_progress(database: Database):
+async def test_every_kind_of_deleted_row_has_separate_progress(database: Database):
     """The limit applies to every kind of deleted rows."""
     await tidy(database, NOW)
     async with database.reading() as connection:

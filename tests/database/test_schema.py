@@ -51,7 +51,7 @@ async def test_an_organization_has_one_active_sync(database):
         await connection.execute(insert(SYNC).values(**row, sync_id="two"))
 
 
-async def test_errors_do_not_show_what_was_to_be_stored(database):
+async def test_errors_do_not_show_the_values_to_store(database):
     """A database error never shows a row's content."""
     row = {**first_values(SyncMode.FULL, utc_now()), "organization_id": "org_secret", "version": None, "epoch": 0}
     with pytest.raises(IntegrityError) as caught:

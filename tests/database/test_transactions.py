@@ -109,7 +109,7 @@ async def test_a_cancelled_long_statement_frees_the_write_lock_at_once(counter):
     ("content", "sentence"),
     [(b"this is no database" * 100, "is damaged or is not a database"), (None, "can't be opened")],
 )
-async def test_a_file_that_is_no_database_is_told_in_a_sentence(tmp_path, content, sentence):
+async def test_a_file_that_is_no_database_is_reported_in_a_sentence(tmp_path, content, sentence):
     """A damaged or unreachable file leads to an explanation, not a traceback."""
     path = tmp_path / "routiq.db" if content else tmp_path / "missing" / "routiq.db"
     if content:
@@ -131,7 +131,7 @@ async def test_a_file_of_a_newer_version_is_left_alone(tmp_path):
     await database.close()
 
 
-async def test_a_file_locked_by_another_program_is_told_in_a_sentence(counter, monkeypatch):
+async def test_a_file_locked_by_another_program_is_reported_in_a_sentence(counter, monkeypatch):
     """When another program keeps the file locked, the error names the file."""
     monkeypatch.setattr("routiq_gql.database.sqlite.BUSY_TIMEOUT_SECONDS", 0)
     other = sqlite3.connect(counter.path, isolation_level=None)
@@ -145,7 +145,7 @@ async def test_a_file_locked_by_another_program_is_told_in_a_sentence(counter, m
     await locked_out.close()
 
 
-async def test_who_leaves_while_a_connection_is_opened_leaves_nothing_open(tmp_path):
+async def test_a_cancelled_opening_of_a_connection_leaves_nothing_open(tmp_path):
     """A request that is cancelled at its very beginning leaves no file open."""
     with warnings.catch_warnings(record=True) as complaints:
         warnings.simplefilter("always", ResourceWarning)

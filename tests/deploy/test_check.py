@@ -86,7 +86,7 @@ async def test_the_example_files_are_healthy(behind: Examined, example: str, pat
         assert without_slash == found
 
 
-async def test_without_a_token_it_says_what_was_not_checked(behind: Examined):
+async def test_without_a_token_some_checks_are_reported_as_not_done(behind: Examined):
     """Without a token, checks that need one are reported as not done, with the option to add."""
     async with behind() as patient:
         found = await patient.findings(token="")

@@ -46,7 +46,7 @@ async def test_a_user_agent_without_a_contact_is_refused(clinic: Clinic, serve: 
     assert "User-Agent" in response.json()["message"]
 
 
-async def test_settings_and_user_tell_whose_key_it_is(clinic: Clinic, serve: Serve) -> None:
+async def test_settings_and_user_identify_the_key(clinic: Clinic, serve: Serve) -> None:
     """Any key can read the account's name and the role of its user."""
     client = await serve(Emulator(clinic, api_keys={EMULATED_API_KEY: Access(role="receptionist")}))
     account = (await client.get("/settings/public")).json()["account"]
@@ -60,7 +60,7 @@ async def test_settings_and_user_tell_whose_key_it_is(clinic: Clinic, serve: Ser
     )
 
 
-async def test_a_key_reads_only_what_its_user_may(clinic: Clinic, serve: Serve) -> None:
+async def test_a_key_has_the_rights_of_its_user(clinic: Clinic, serve: Serve) -> None:
     """A list that the role excludes gets 403, although the other lists work."""
     keys = {EMULATED_API_KEY: Access(role="scheduler", forbidden=frozenset({"attendees"})), "other-uk1": Access()}
     client = await serve(Emulator(clinic, api_keys=keys))

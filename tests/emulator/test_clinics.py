@@ -71,7 +71,7 @@ def test_no_demo_appointment_is_within_a_day_of_an_edge() -> None:
         assert not [start for start in starts if first < start < last]
 
 
-def test_the_demo_clinic_also_has_what_does_not_count() -> None:
+def test_the_demo_clinic_also_has_rows_that_do_not_count() -> None:
     """The clinic also has hidden rows, appointments outside the windows, no-shows and cancelled attendees."""
     clinic = demo_clinic(NOW)
     patients, visits = list(clinic.patients.rows()), list(clinic.individual_appointments.rows())
@@ -97,7 +97,7 @@ def test_the_demo_clinic_has_hostile_names_and_large_ids() -> None:
 
 
 @pytest.mark.parametrize(("patients", "seed"), [(0, 1), (1, 2), (70, 3), (2000, 1), (2000, 4)])
-def test_a_generated_clinic_knows_its_own_figures(patients: int, seed: int) -> None:
+def test_a_generated_clinic_reports_its_figures(patients: int, seed: int) -> None:
     """The builder's figures match its rows."""
     for hour in (0, 23):
         now = datetime(2024, 12, 22, hour, 59, tzinfo=UTC)
@@ -129,7 +129,7 @@ def test_a_generated_clinic_has_its_limits() -> None:
         generated_clinic(1, datetime(2024, 12, 22))  # noqa: DTZ001
 
 
-def test_the_awkward_clinic_is_what_its_table_says() -> None:
+def test_the_awkward_clinic_equals_its_table() -> None:
     """The awkward clinic equals the table in its docstring, which is repeated here."""
     clinic = awkward_clinic(NOW)
     count = Count(clinic, NOW)

@@ -219,7 +219,7 @@ async def test_long_pages_can_be_too_long(clinic: Clinic, serve: Serve) -> None:
     assert (await client.get("/patients")).status_code == 200
 
 
-async def test_refusals_concern_only_what_they_refuse(clinic: Clinic, serve: Serve) -> None:
+async def test_refusals_affect_only_matching_requests(clinic: Clinic, serve: Serve) -> None:
     """A list that can't be sorted by id still works in its default order."""
     emulator = Emulator(clinic)
     client = await serve(emulator)

@@ -101,7 +101,7 @@ _VISITS = "individual_appointments"
         ("appointment_types", "archived_at", {"100"}),
     ],
 )
-async def test_hidden_rows_come_back_with_a_star(
+async def test_a_star_includes_hidden_rows(
     clinic: Clinic, serve: Serve, resource: str, column: str, hidden: set[str]
 ) -> None:
     """Archived, cancelled and deleted rows are left out unless the request filters by that column with a star."""
@@ -197,7 +197,7 @@ async def test_a_column_that_cannot_be_searched_is_refused(
         [("order", "up")],
     ],
 )
-async def test_what_cannot_be_read_is_refused(clinic: Clinic, serve: Serve, query: Query) -> None:
+async def test_malformed_values_are_refused(clinic: Clinic, serve: Serve, query: Query) -> None:
     """A time without Z, a list in place of a number, or an unknown column gets 400 with a message."""
     client = await serve(Emulator(clinic))
     response = await client.get(f"/{_VISITS}", params=query)
@@ -220,7 +220,7 @@ async def test_references_are_links_and_ids_are_text(clinic: Clinic, serve: Serv
     assert attendee["patient"] == {"links": {"self": f"{base}/patients/514810976034364379"}}
 
 
-async def test_classes_list_who_cancelled_and_may_list_nobody(clinic: Clinic, serve: Serve) -> None:
+async def test_classes_list_cancelled_patients_and_may_have_no_list(clinic: Clinic, serve: Serve) -> None:
     """`patient_ids` of a class includes cancelled patients, and can be null although patients attend."""
     client = await serve(Emulator(clinic))
     rows = {row["id"]: row for row in (await read(client, "group_appointments"))["group_appointments"]}

@@ -123,7 +123,7 @@ async def test_a_full_disk_is_not_ready(bare_server: Server, monkeypatch: pytest
 
 
 @pytest.mark.sqlite_only
-async def test_a_full_descriptor_table_is_reported_as_what_it_is(settings: Settings):
+async def test_a_full_descriptor_table_is_reported(settings: Settings):
     """With too many open files, the response names the limit to raise rather than a missing folder."""
     async with open_runtime(settings, run_syncs=False):
         database = Database(settings.database_url)

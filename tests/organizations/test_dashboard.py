@@ -38,7 +38,7 @@ async def test_many_ask_and_it_is_read_once(runtime: Runtime, readings: list[str
     assert len(readings) == 3
 
 
-async def test_nobody_is_shown_what_was_read_before_the_asking(runtime: Runtime, monkeypatch: pytest.MonkeyPatch):
+async def test_a_read_begun_before_a_request_is_not_shared_with_it(runtime: Runtime, monkeypatch: pytest.MonkeyPatch):
     """A request made after a sync started does not share an earlier, unfinished read."""
     read, has_begun, may_end = dashboard_module.read_dashboard, asyncio.Event(), asyncio.Event()
 
@@ -61,7 +61,7 @@ async def test_nobody_is_shown_what_was_read_before_the_asking(runtime: Runtime,
     await follow(runtime, sync_id)
 
 
-async def test_who_stops_asking_stops_it_for_nobody(runtime: Runtime):
+async def test_a_cancelled_request_does_not_affect_others(runtime: Runtime):
     """The first of two requests is cancelled, and the second still gets its result."""
     first = asyncio.create_task(runtime.syncs.dashboard(LOCAL_OPERATOR, ORGANIZATION))
     second = asyncio.create_task(runtime.syncs.dashboard(LOCAL_OPERATOR, ORGANIZATION))
@@ -71,7 +71,7 @@ async def test_who_stops_asking_stops_it_for_nobody(runtime: Runtime):
     assert first.cancelled()
 
 
-async def test_those_who_watch_share_what_a_change_costs(runtime: Runtime, readings: list[str]):
+async def test_watchers_share_the_cost_of_a_change(runtime: Runtime, readings: list[str]):
     """While thirty watch a syncing organization, its dashboard is read about once per change, not thirty times."""
     seen = 0
 

@@ -34,7 +34,7 @@ async def _seen(server: Server, expected: Collection[Seen]) -> list[audit.AuditE
             await asyncio.sleep(0.05)
 
 
-async def test_what_is_done_is_noted_with_who_and_from_where(guarded: Server, issuer: Issuer, cliniko: Cliniko):
+async def test_changes_are_recorded_with_person_and_address(guarded: Server, issuer: Issuer, cliniko: Cliniko):
     """Start, cancel, connect and other changes are recorded, from API and command line; a joined sync is no change."""
     await guarded.connect_organization(cliniko.base_url, EMULATED_API_KEY, OURS)
     cliniko.gate.hold("patients")
@@ -57,7 +57,7 @@ async def test_what_is_done_is_noted_with_who_and_from_where(guarded: Server, is
     assert {one.outcome for one in entries} == {"DONE"}
 
 
-async def test_refusals_are_noted(guarded: Server, issuer: Issuer):
+async def test_refusals_are_recorded(guarded: Server, issuer: Issuer):
     """Refusals of strangers, foreign organizations and missing rights are recorded, on every transport."""
     member = issuer.token(OURS, subject="user_bob")
     behind = {"X-Forwarded-For": "203.0.113.5"}

@@ -65,7 +65,7 @@ def _change_line(path: Path, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["revoked", "another token", "another organization", "no file"])
-async def test_a_stream_ends_with_the_token_that_its_own_was_made_with(
+async def test_a_stream_ends_with_the_parent_of_its_token(
     guarded: Server, tokens: TokenFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ):
     """After a revocation the person's streams end and can't be resumed."""
@@ -152,7 +152,7 @@ async def test_a_stream_and_its_token_end_when_the_session_would(
         await server.without_watchers()
 
 
-async def test_who_may_only_read_on_gets_no_stream_token(
+async def test_a_lapsed_session_gets_no_stream_token(
     settings: Settings, issuer: Issuer, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
     """A session with an expired token can't create a stream token; after a renewal it can."""
@@ -257,7 +257,7 @@ async def test_an_open_socket_does_nothing_more_for_a_revoked_token(
         assert errors[0]["extensions"]["code"] == "UNAUTHENTICATED"
 
 
-async def test_other_roles_reach_what_is_open(
+async def test_changed_roles_apply_to_open_sockets(
     guarded: Server, tokens: TokenFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """A granted or removed role takes effect on open sockets."""
@@ -284,7 +284,7 @@ async def test_a_fresh_token_brings_its_roles(settings: Settings, issuer: Issuer
                 assert _code(await _ask(socket, DISCONNECT, OURS)) == code
 
 
-async def test_a_revoked_token_spoils_nothing_for_those_who_see_the_same(
+async def test_a_revoked_token_does_not_affect_other_followers(
     guarded: Server, tokens: TokenFile, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
     """When one follower's token is revoked, other followers of the same sync still get its events."""

@@ -57,7 +57,7 @@ async def test_roles_come_from_the_file(guarded: Server, tokens: TokenFile):
         assert ("errors" in answer) is refused
 
 
-async def test_a_revoked_token_ends_what_it_has_open(
+async def test_a_revoked_token_ends_its_open_connections(
     guarded: Server, tokens: TokenFile, monkeypatch: pytest.MonkeyPatch
 ):
     """New requests are refused at once, and sockets are closed soon after; other tokens still work."""
@@ -76,7 +76,7 @@ async def test_a_revoked_token_ends_what_it_has_open(
         assert (await kept.receive())["type"] == "pong"
 
 
-async def test_a_file_that_can_t_be_read_lets_nobody_in(guarded: Server, tokens: TokenFile, tmp_path: Path):
+async def test_an_unreadable_file_gives_no_access(guarded: Server, tokens: TokenFile, tmp_path: Path):
     """While the file is unreadable, clients read only that tokens can't be checked now; open sockets stay."""
     _, token = tokens.add(OURS)
     good = (tmp_path / "tokens").read_text()

@@ -68,7 +68,7 @@ async def small(
     settings: Settings, states: list[ServerState], monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Server]:
     """A server with a limit of four connections, which may be replaced at any age."""
-    monkeypatch.setattr(connection_table, "FAIR_SECONDS", 0)
+    monkeypatch.setattr(connection_table, "MIN_WAIT_SECONDS", 0)
     ended = asyncio.Event()
 
     async def stream(_request: Request) -> Response:
@@ -102,7 +102,7 @@ async def _waiting(states: list[ServerState], phase: connection_table.Phase, num
     await until(lambda: len(states[0].table._phases[phase]) == number)
 
 
-async def test_the_oldest_idle_connection_gives_way(connect: Connect, states: list[ServerState]):
+async def test_the_oldest_idle_connection_is_evicted(connect: Connect, states: list[ServerState]):
     """A new visitor replaces the browser that has been idle for longest, and no other."""
     idle = [await connect() for _ in range(CEILING)]
     await _waiting(states, connection_table.Phase.IDLE, CEILING)
@@ -113,7 +113,7 @@ async def test_the_oldest_idle_connection_gives_way(connect: Connect, states: li
     assert all([await one.is_served() for one in (idle[0], idle[2], idle[3])])
 
 
-async def test_half_requests_and_unknown_sockets_give_way_after_idle_connections(
+async def test_half_requests_and_unknown_sockets_are_evicted_after_idle_connections(
     connect: Connect, states: list[ServerState]
 ):
     """Waiting connections are replaced in this order: first idle ones, then half requests, then sockets without
@@ -145,7 +145,7 @@ async def test_a_flood_of_half_requests_shuts_no_visitor_out(connect: Connect, s
     assert len([line for line in logs if line["log_level"] == "warning"]) == 1
 
 
-async def test_what_is_in_use_never_gives_way(small: Server, connect: Connect, states: list[ServerState]):
+async def test_connections_in_use_are_never_evicted(small: Server, connect: Connect, states: list[ServerState]):
     """Streams and authenticated sockets keep their places; a new visitor reads when to try again, and then gets in."""
     async with open_socket(small) as first, open_socket(small):
         streams = [await connect() for _ in range(CEILING - 2)]
@@ -186,7 +186,7 @@ async def test_a_burst_of_visitors_waits_in_the_system(bare_server: Server):
         assert await asyncio.to_thread(visitor.recv, 100)
 
 
-async def test_a_socket_that_never_says_who_it_is_is_closed(
+async def test_a_socket_without_connection_init_is_closed(
     settings: Settings, states: list[ServerState], monkeypatch: pytest.MonkeyPatch
 ):
     """A socket without connection_init is closed after five seconds (shortened here), and its place is free again."""

@@ -215,7 +215,7 @@ async def test_a_body_left_unread_keeps_no_connection(hasty: Server):
     await asyncio.gather(*(check(status, dribbled) for status in UNREAD for dribbled in (b"", b"x")))
 
 
-async def test_a_further_request_has_its_own_time(hasty: Server):
+async def test_a_further_request_has_a_full_deadline(hasty: Server):
     """On a persistent connection, each request has the full time, and no more."""
     async with _connection(hasty) as (reader, writer):
         for _ in range(3):
@@ -254,7 +254,7 @@ async def test_garbage_after_an_answer_is_no_fault(hasty: Server):
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
-async def test_what_is_no_http_is_refused_as_a_problem(hasty: Server):
+async def test_input_that_is_no_http_is_refused_as_a_problem(hasty: Server):
     """A client of another protocol gets the usual form of error."""
     answer = await _until_cut(hasty, b"\x16\x03\x01\x02\x00 hello\r\n\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")

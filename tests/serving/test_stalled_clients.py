@@ -109,7 +109,7 @@ async def _flood(_request: Request) -> StreamResponse:
     return StreamResponse(pieces(), heartbeat_seconds=0, send_timeout_seconds=0.1)
 
 
-async def test_a_deaf_stream_is_given_up(impatient_server: Server):
+async def test_a_stream_without_a_reader_is_closed(impatient_server: Server):
     """A browser that reads nothing for half a minute (shortened here) is disconnected."""
     before = _dropped("sse")
     with _deaf_connection(impatient_server) as deaf, capture_logs() as logs:
@@ -119,7 +119,7 @@ async def test_a_deaf_stream_is_given_up(impatient_server: Server):
         assert await _was_reset(deaf)
 
 
-async def test_a_deaf_socket_is_given_up_with_all_that_it_watches(impatient_server: Server):
+async def test_a_socket_without_a_reader_is_closed_with_its_subscriptions(impatient_server: Server):
     """A socket whose peer has stopped reading is reset, and its subscriptions read nothing more from the database."""
     server = impatient_server
     before = _dropped("websocket")
@@ -155,7 +155,7 @@ async def test_a_peer_that_answers_no_ping_is_found(settings: Settings, monkeypa
             assert await _was_reset(gone)
 
 
-async def test_who_wakes_in_time_gets_the_newest_state(server: Server, cliniko: Cliniko):
+async def test_a_slow_reader_gets_the_newest_state(server: Server, cliniko: Cliniko):
     """A browser that missed thousands of changes gets the last, and few before it."""
     cliniko.gate.hold("patients")
     sync_id = await server.start_sync()

@@ -183,7 +183,7 @@ FALLBACKS = {
 
 
 @pytest.mark.parametrize("how", FALLBACKS)
-async def test_whoever_was_there_all_the_time_is_there(settings: Settings, how: str):
+async def test_every_unchanged_patient_is_found(settings: Settings, how: str):
     """While rows are added, removed and restored between pages, no unchanged patient is lost and none invented."""
     ended = await search(settings, list(range(12)), *FALLBACKS[how])
     completed = ended.count(SyncState.COMPLETED)

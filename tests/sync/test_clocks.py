@@ -135,7 +135,7 @@ async def test_a_right_schedule_is_left_alone(runtime: Runtime):
     assert (await runtime.syncs.dashboard(LOCAL_OPERATOR, ORGANIZATION)).next_sync_at == latest
 
 
-async def test_starts_in_the_future_block_nobody_and_the_limit_still_holds(settings: Settings):
+async def test_starts_in_the_future_block_no_sync_and_the_limit_still_holds(settings: Settings):
     """After the clock was ahead, an organization can be synced at once, within the usual limit."""
     async with open_runtime(settings.model_copy(update={"starts_per_minute": 2})) as runtime:
 

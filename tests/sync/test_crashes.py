@@ -215,7 +215,7 @@ async def test_a_server_killed_at_any_time_many_times(tmp_path: Path, settings: 
         await kill_at_any_time(settings.model_copy(update={"database_url": database_url}), random.randrange(10**9))
 
 
-async def test_sigterm_ends_a_server_in_order_and_leaves_the_sync_to_go_on(settings: Settings):
+async def test_after_sigterm_the_next_server_resumes_the_sync(settings: Settings):
     """After SIGTERM the server exits within its grace period, and the next server resumes the sync."""
     async with prepared(settings, clinic_of()) as (victims, _pages):
         victims.emulator.latency_seconds = 0.05

@@ -326,7 +326,7 @@ async def test_a_link_to_another_host_is_never_followed(settings: Settings, refu
 
 
 @pytest.mark.parametrize("resource", ["settings", "user"])
-async def test_what_a_sync_does_not_need_may_be_missing(settings: Settings, resource: str):
+async def test_optional_responses_may_be_missing(settings: Settings, resource: str):
     """Without the account's name or the user's role a sync is still correct."""
     async with staged(settings) as stage:
         for kind in (FaultKind.STATUS_403, FaultKind.HTML_200, FaultKind.STATUS_503):

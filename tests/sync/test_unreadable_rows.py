@@ -81,7 +81,7 @@ async def test_many_unreadable_rows_fail_the_sync(
     assert await shown_rows(runtime.database) == before
 
 
-async def test_visits_without_a_patient_are_stored_and_told(runtime: Runtime, cliniko: Cliniko):
+async def test_visits_without_a_patient_are_stored_and_reported(runtime: Runtime, cliniko: Cliniko):
     """A visit without a patient is kept, reported, and makes no patient active."""
     cliniko.emulator.faults.add(
         Fault(FaultKind.BARE_ROW, VISITS, times=None, rows=100, only_above_per_page=1),
@@ -130,8 +130,8 @@ async def test_a_break_neither_loses_nor_doubles_a_count(settings: Settings):
     assert f"Skipped {len(named)} of {len(named) + len(stored)} rows of the list of individual appointments" in told[-1]
 
 
-def test_what_was_found_survives_the_checkpoint():
-    """A break loses nothing of the problems that were found in a list."""
+def test_findings_survive_the_checkpoint():
+    """An interruption loses none of the problems that were found in a list."""
     found = Findings(30, ((None, "id"), ("82", "starts_at")), 5, 6)
     checkpoint = Reading(VISITS, place=Place(findings=found))
     assert read_checkpoint(json.loads(json.dumps(to_json(checkpoint)))) == checkpoint

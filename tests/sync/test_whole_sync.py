@@ -96,7 +96,7 @@ async def test_a_list_that_is_read_twice_shows_no_figure_going_back(runtime: Run
     assert (snapshots[-1].patients_found, snapshots[-1].active_patients_stored) == (641, 89)
 
 
-async def test_the_log_tells_every_step_in_order(runtime: Runtime):
+async def test_the_log_has_every_step_in_order(runtime: Runtime):
     """The log has each step in order, the numbers found, and the success."""
     last = await run_sync(runtime)
     lines = await runtime.syncs.log(LOCAL_OPERATOR, last.sync_id, after=0)
@@ -113,7 +113,7 @@ async def test_the_log_tells_every_step_in_order(runtime: Runtime):
     assert (lines[-1].level, lines[-1].message) == (LogLevel.SUCCESS, "Sync completed successfully!")
 
 
-async def test_a_second_sync_keeps_who_is_no_longer_active(runtime: Runtime, cliniko: Cliniko):
+async def test_a_second_sync_keeps_patients_who_are_no_longer_active(runtime: Runtime, cliniko: Cliniko):
     """A patient whose appointment was cancelled stays stored, but not as active; all others are unchanged."""
     await run_sync(runtime)
     before = await shown_rows(runtime.database)
@@ -174,7 +174,7 @@ async def test_a_silent_source_is_waited_for_with_signs_of_life(runtime: Runtime
 
 
 @pytest.mark.both_databases
-async def test_what_is_short_never_waits_for_pages(runtime: Runtime):
+async def test_short_operations_never_wait_for_pages(runtime: Runtime):
     """While the maximum of pages is being stored, another page waits; heartbeats, reads and cancellations do not."""
     async with AsyncExitStack() as others:
         turn: Any = runtime.database.bulk_turn

@@ -14,10 +14,10 @@ from strawberry.types.graphql import OperationType
 
 from routiq_gql.api.graphql.admitting import OperationAdmission
 from routiq_gql.api.graphql.errors import CodedErrors
+from routiq_gql.api.graphql.executor import SharingExecutor
 from routiq_gql.api.graphql.limits import DEFAULT_MAX_COST
 from routiq_gql.api.graphql.operations import Mutation, Query, Subscription
 from routiq_gql.api.graphql.scalars import DATE_TIME
-from routiq_gql.api.graphql.sharing import SharingExecutor
 
 SINGLE_RESULTS = frozenset({OperationType.QUERY, OperationType.MUTATION})
 """What an answer that doesn't stay open can carry. Strawberry would try a subscription too, and break over it."""

@@ -9,19 +9,11 @@ import asyncio
 import sys
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
-from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
-
-from routiq_gql.errors import TookTooLong
-from routiq_gql.security.viewer import Viewer
-
-if TYPE_CHECKING:
-    from routiq_gql.api.graphql.context import Context
+from graphql import ExecutionResult, OperationDefinitionNode
 
 REMEMBERED_OPERATIONS = 1_000
 """Distinct subscriptions whose newest event is kept; with more of them, events are executed more than once."""
@@ -104,7 +96,7 @@ class SharedResults:
         """The result of ``event``, from ``execute`` unless an equal event was executed last for the same visibility.
 
         Args:
-            visibility: What decides what the subscriber sees; see ``_visibility_key``.
+            visibility: What decides what the subscriber sees; see ``executor._visibility_key``.
         """
         operation_key = _key(operation, variables)
         opened = self._open.get(operation_key)
@@ -175,39 +167,6 @@ class SharedResults:
         return ExecutionResult(SharedData(result.data, _text(self._encode({"data": result.data}))))
 
 
-class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Executes events of subscriptions through the context's ``SharedResults``, and everything within its limits.
-
-    Queries and events end at the time limit; mutations are executed to their end.
-    """
-
-    def execute_operation(self, serially: bool | None = None) -> Any:
-        context: Context = self.context_value
-        if self.operation.operation is OperationType.QUERY:
-            execute = super().execute_operation
-            return _in_time(lambda: execute(serially), context.admission.reading(context.bucket, context.cost))
-        if self.operation.operation is OperationType.MUTATION:
-            result = super().execute_operation(serially)
-            if context.turn is None or not self.is_awaitable(result):
-                return result
-            return context.admission.to_its_end(result, context.turn)
-        return context.shared_results.result_of(
-            self.operation,
-            self.variable_values.coerced,
-            _visibility_key(context.reader),
-            self.root_value,
-            lambda: self._execute_event(serially),
-        )
-
-    def _execute_event(self, serially: bool | None) -> Any:
-        context: Context = self.context_value
-        self.context_value = context.for_operation(context.bucket)
-        result = super().execute_operation(serially)
-        if not self.is_awaitable(result):
-            return result
-        return _in_time(lambda: result, context.admission.watching(context.bucket))
-
-
 def next_frame(message: Mapping[str, Any], encode: Encode) -> str | None:
     """A ``next`` message of ``graphql-transport-ws`` with shared data, encoded; ``None`` for any other message."""
     payload = message.get("payload")
@@ -219,22 +178,8 @@ def next_frame(message: Mapping[str, Any], encode: Encode) -> str | None:
     return f'{{"id":{_text(encode(message["id"]))},"type":"next","payload":{data.encoded}}}'
 
 
-async def _in_time(execute: Callable[[], Any], limit: AbstractAsyncContextManager[None]) -> ExecutionResult:
-    try:
-        async with limit:
-            result = execute()
-            return cast(ExecutionResult, await result if isawaitable(result) else result)
-    except TookTooLong as error:
-        return ExecutionResult(None, [GraphQLError(error.message, original_error=error)])
-
-
 def _key(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Hashable:
     return id(operation), repr(variables)
-
-
-def _visibility_key(viewer: Viewer) -> Hashable:
-    """What of a viewer decides what is seen; not who it is, nor from where."""
-    return viewer.organization_id, viewer.sync_id, viewer.rights, viewer.has_lapsed
 
 
 def _text(encoded: str | bytes) -> str:

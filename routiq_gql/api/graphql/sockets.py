@@ -26,7 +26,6 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 
 from routiq_gql import metrics
 from routiq_gql.api.auth import Authentication, Session
-from routiq_gql.api.dependencies import authentication_of, runtime_of
 from routiq_gql.api.errors import log_fault, sentence_for_client
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, TOO_LONG_A_DOCUMENT
@@ -35,6 +34,7 @@ from routiq_gql.api.graphql.persisted import names_its_document, not_supported
 from routiq_gql.api.graphql.sharing import next_frame
 from routiq_gql.api.graphql.socket_limit import OpenSockets
 from routiq_gql.api.json_text import UnreadableJson, read_json
+from routiq_gql.api.services import services_of
 from routiq_gql.api.streams import abort_connection, keep_connection
 from routiq_gql.errors import Forbidden, RoutiqError, Unauthenticated
 from routiq_gql.security.audit import Audit
@@ -189,12 +189,12 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
     @property
     def _authentication(self) -> Authentication:
-        return authentication_of(cast(SocketAdapter, self.websocket).ws)
+        return services_of(cast(SocketAdapter, self.websocket).ws).authentication
 
     @property
     def _asking(self) -> tuple[HTTPConnection, Audit]:
         connection = cast(SocketAdapter, self.websocket).ws
-        return connection, runtime_of(connection).audit
+        return connection, services_of(connection).runtime.audit
 
     async def _refuse(self, error: RoutiqError, *, is_renewal: bool = False) -> None:
         """Close with a code by which clients know whether to come back: 4401 is final to them, the others are not."""

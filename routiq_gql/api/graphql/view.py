@@ -29,7 +29,8 @@ from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from routiq_gql.api.admission import Admission, BodyFirst, while_connected
-from routiq_gql.api.dependencies import runtime_of, session_of
+from routiq_gql.api.demo import Demo
+from routiq_gql.api.dependencies import session_of
 from routiq_gql.api.errors import OUTCOMES, code_of, headers_of, sentence_for_client
 from routiq_gql.api.graphql.answers import Answer
 from routiq_gql.api.graphql.body import BodyTooLarge, limited
@@ -50,6 +51,7 @@ from routiq_gql.api.graphql.socket_limit import OpenSockets
 from routiq_gql.api.graphql.sockets import SocketAdapter, SocketHandler
 from routiq_gql.api.graphql.transports import EventStreamTransport, MultipartTransport, RequestAdapter
 from routiq_gql.api.json_text import JsonResponse, UnreadableJson, read_json
+from routiq_gql.api.services import services_of
 from routiq_gql.api.streams import StreamResponse, keep_connection
 from routiq_gql.api.suggestions import only_organization
 from routiq_gql.errors import RoutiqError
@@ -79,14 +81,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         MULTIPART_SUBSCRIPTION_PROTOCOL: MultipartTransport,
     }
 
-    def __init__(
-        self,
-        settings: Settings,
-        admission: Admission,
-        *,
-        default_organization: str | None = None,
-        token_path: str | None = None,
-    ) -> None:
+    def __init__(self, settings: Settings, admission: Admission, demo: Demo) -> None:
         self.settings = settings
         super().__init__(
             make_schema(introspection=settings.introspection, max_cost=settings.max_operation_cost),
@@ -99,8 +94,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             connection_init_wait_timeout=timedelta(seconds=CONNECTION_INIT_SECONDS),
         )
         self._admission = admission
-        self._default_organization = default_organization
-        self._token_path = token_path
+        self._demo = demo
         self._shared_results = SharedResults(self.encode_json)
         self.open_sockets = OpenSockets(settings.most_sockets)
 
@@ -125,7 +119,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         await response(scope, receive, send)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
-        runtime = runtime_of(request)
+        runtime = services_of(request).runtime
         session = None
         # A websocket says who it is in its first message. A browser that opens GraphiQL can't send a token; the page
         # holds nothing of any organization, and its requests carry the token that is typed into it.
@@ -156,8 +150,8 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         )
 
     async def render_graphql_ide(self, request: Request) -> Response:
-        organization = self._default_organization or await only_organization(request)
-        page = graphiql_page(organization, auth=self.settings.auth, token_path=self._token_path)
+        organization = self._demo.default_organization or await only_organization(request)
+        page = graphiql_page(organization, auth=self.settings.auth, token_path=self._demo.token_path)
         if page is None and self.settings.auth != "off":
             return how_to_install()
         return page or await super().render_graphql_ide(request)

@@ -8,6 +8,7 @@ from routiq_gql.api.access_log import NamedRoute
 from routiq_gql.api.rest import syncs
 from routiq_gql.api.rest.openapi import openapi_document
 from routiq_gql.api.rest.stream import stream
+from routiq_gql.api.services import services_of
 
 PREFIX = "/api/v1/sync"
 
@@ -27,4 +28,4 @@ def rest_routes() -> list[BaseRoute]:
 
 
 async def _openapi(request: Request) -> JSONResponse:
-    return JSONResponse(openapi_document(with_tokens=request.app.state.settings.auth != "off"))
+    return JSONResponse(openapi_document(with_tokens=services_of(request).settings.auth != "off"))

@@ -16,12 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from routiq_gql.api.admission import bucket_of
-from routiq_gql.api.dependencies import admission_of, grant_of, session_of, syncs_of
+from routiq_gql.api.dependencies import grant_of, session_of
 from routiq_gql.api.rest import objects
+from routiq_gql.api.services import services_of
 from routiq_gql.api.streams import LINE_END, StreamResponse, keep_connection
 from routiq_gql.errors import BadInput
 from routiq_gql.security.viewer import Viewer
-from routiq_gql.settings import Settings
 from routiq_gql.sync.model import LogLine, SyncSnapshot
 from routiq_gql.sync.service import SyncService
 
@@ -46,13 +46,14 @@ NOTHING_SEEN = Position(0, 0)
 
 async def stream(request: Request) -> Response:
     """The open answer, 204 for a client that has seen the end, or an error before anything was sent."""
-    service = syncs_of(request)
+    services = services_of(request)
+    service = services.runtime.syncs
     token = request.query_params.get("token")
     grant, session = (None, await session_of(request)) if token is None else grant_of(request, token)
     viewer = session.viewer
     seen = _seen(request)
     sync_id = request.path_params["sync_id"]
-    async with admission_of(request).watching(bucket_of(viewer, sync_id)):
+    async with services.admission.watching(bucket_of(viewer, sync_id)):
         sync = await service.status(viewer, sync_id)
     if grant is not None:
         grant.require_valid_for(sync)
@@ -62,7 +63,7 @@ async def stream(request: Request) -> Response:
         return Response(status_code=204)
     service.subscriptions.require_room(sync.organization_id)
     keep_connection(request.scope, viewer.organization_id)
-    settings: Settings = request.app.state.settings
+    settings = services.settings
     return StreamResponse(
         _events(service, viewer, sync.sync_id, seen),
         heartbeat_seconds=settings.heartbeat_seconds,

@@ -2,10 +2,11 @@
 
 from starlette.requests import Request
 
-from routiq_gql.api.dependencies import asked, changed, syncs_of
+from routiq_gql.api.dependencies import asked, changed
 from routiq_gql.api.json_objects import JsonObject
 from routiq_gql.api.json_text import JsonResponse
 from routiq_gql.api.rest.objects import Cancelled, Dashboard, History, Started, SyncStatus
+from routiq_gql.api.services import services_of
 from routiq_gql.errors import BadInput
 from routiq_gql.sync.model import SyncState
 
@@ -15,31 +16,35 @@ DEFAULT_LIMIT = 10
 async def start(request: Request) -> JsonResponse:
     """``POST /start/{organization_id}``"""
     organization_id = request.path_params["organization_id"]
-    started = await changed(request, organization_id, lambda viewer: syncs_of(request).start(viewer, organization_id))
+    syncs = services_of(request).runtime.syncs
+    started = await changed(request, organization_id, lambda viewer: syncs.start(viewer, organization_id))
     return _uncached(Started.model_validate(started))
 
 
 async def status(request: Request) -> JsonResponse:
     """``GET /status/{sync_id}``"""
     sync_id = request.path_params["sync_id"]
-    sync = await asked(request, sync_id, lambda viewer: syncs_of(request).status(viewer, sync_id))
+    syncs = services_of(request).runtime.syncs
+    sync = await asked(request, sync_id, lambda viewer: syncs.status(viewer, sync_id))
     return _uncached(SyncStatus.model_validate(sync))
 
 
 async def dashboard(request: Request) -> JsonResponse:
     """``GET /dashboard/{organization_id}``"""
     organization_id = request.path_params["organization_id"]
-    seen = await asked(request, organization_id, lambda viewer: syncs_of(request).dashboard(viewer, organization_id))
+    syncs = services_of(request).runtime.syncs
+    seen = await asked(request, organization_id, lambda viewer: syncs.dashboard(viewer, organization_id))
     return _uncached(Dashboard.model_validate(seen))
 
 
 async def history(request: Request) -> JsonResponse:
     """``GET /history/{organization_id}?limit=10&after=&status=``"""
     organization_id = request.path_params["organization_id"]
+    syncs = services_of(request).runtime.syncs
     page = await asked(
         request,
         organization_id,
-        lambda viewer: syncs_of(request).history(
+        lambda viewer: syncs.history(
             viewer,
             organization_id,
             limit=_limit(request.query_params.get("limit")),
@@ -53,7 +58,8 @@ async def history(request: Request) -> JsonResponse:
 async def cancel(request: Request) -> JsonResponse:
     """``DELETE /cancel/{sync_id}``"""
     sync_id = request.path_params["sync_id"]
-    cancelled = await changed(request, sync_id, lambda viewer: syncs_of(request).cancel(viewer, sync_id))
+    syncs = services_of(request).runtime.syncs
+    cancelled = await changed(request, sync_id, lambda viewer: syncs.cancel(viewer, sync_id))
     return _uncached(Cancelled.model_validate(cancelled))
 
 

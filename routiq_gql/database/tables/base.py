@@ -1,4 +1,4 @@
-"""The metadata that every table belongs to, the types of ids, and the marker that says what a table's rows are.
+"""The metadata of all tables, the types of ids, and the marker for the kind of rows that a table holds.
 
 The tables are SQLAlchemy Core tables with typed columns: there are no sessions and no mapped objects.
 """
@@ -12,15 +12,15 @@ METADATA = MetaData()
 
 OrganizationId = String(64)
 ClinikoId = String(32)
-"""Cliniko's ids stay text: they exceed what many clients hold as a number."""
+"""Cliniko's ids stay text: they exceed the numbers of many clients."""
 
 
 class Holds(Enum):
-    """What the rows of a table are: ``Table.info["holds"]``. It decides when they are erased; see ``erasure``."""
+    """The kind of a table's rows, as ``Table.info["holds"]``. It decides when they are erased; see ``erasure``."""
 
     PATIENTS = "patients"
     """Read from Cliniko, or computed from that. Erased with an organization's patients."""
     ORGANIZATION = "organization"
     """Syncs, their log, the connection, the schedule and the audit log. Erased with the organization."""
     PROCESSES = "processes"
-    """Of the server itself and of no organization. Never erased."""
+    """State of the server, of no organization. Never erased."""

@@ -1,8 +1,8 @@
-"""The tables of what is read from Cliniko, and of who is an active patient.
+"""The tables of the lists read from Cliniko, and of the active patients.
 
-What is read from Cliniko carries a *generation*: the key of the sync that read it. A sync fills a generation
-of its own, page by page, while readers keep seeing the one that ``mirrors`` names; the last step exchanges them.
-So a sync that fails or is cancelled leaves what was stored before as it was.
+Rows read from Cliniko have a *generation*: the key of the sync that read them. A sync fills a new generation page by
+page, while readers see the generation that ``mirrors`` names. The last step replaces that. So a sync that fails or is
+cancelled changes nothing that was stored before.
 """
 
 from datetime import datetime
@@ -14,7 +14,7 @@ from routiq_gql.database.tables.base import METADATA, ClinikoId, Holds, Organiza
 
 
 class MirrorColumns(TypedColumns):
-    """Which generation of an organization's Cliniko rows readers see, and what it counted."""
+    """The generation of an organization's rows that readers see, and its number of patients."""
 
     organization_id: Named[str] = Column(OrganizationId, primary_key=True)
     generation: Named[int] = Column(RowKey)
@@ -45,7 +45,7 @@ PATIENT = Table("mirrored_patients", METADATA, PatientColumns, info={"holds": Ho
 
 
 class AppointmentColumns(TypedColumns):
-    """An appointment as Cliniko listed it: of one patient (``individual``), or a class (``group``, no patient).
+    """An appointment as Cliniko listed it: of a patient (``individual``), or a class without a patient (``group``).
 
     ``did_not_arrive`` is null where nothing is marked.
     """
@@ -75,7 +75,7 @@ APPOINTMENT = Table(
 
 
 class AttendeeColumns(TypedColumns):
-    """Who comes to a group appointment, as Cliniko listed it. ``arrived`` is null where nothing is marked."""
+    """An attendee of a group appointment, as Cliniko listed it. ``arrived`` is null where nothing is marked."""
 
     generation: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
     id: Named[str] = Column(ClinikoId, primary_key=True)
@@ -115,10 +115,10 @@ APPOINTMENT_TYPE = Table("mirrored_appointment_types", METADATA, AppointmentType
 
 
 class IdentifiedPatientColumns(TypedColumns):
-    """What the analysis of one sync found: a patient with appointments within the windows.
+    """A patient with appointments within the windows, found by the analysis of a sync.
 
-    ``recent_appointments`` and ``last_appointment_at`` are of visits that took place or are not marked; past ones that
-    are marked as missed are ``missed_appointments``.
+    ``recent_appointments`` and ``last_appointment_at`` are about visits that took place or are not marked. Past visits
+    that are marked as missed are ``missed_appointments``.
     """
 
     generation: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)

@@ -1,4 +1,4 @@
-"""The tables of the processes themselves: workers, the pace of API keys, the audit log, and what tidying remembers."""
+"""The tables of operation: workers, the pace of API keys, the audit log, the write probe, and the state of pruning."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from routiq_gql.database.tables.base import METADATA, Holds, OrganizationId
 
 
 class WorkerColumns(TypedColumns):
-    """A process that runs syncs on PostgreSQL, by the number under which the queue knows it."""
+    """A process that runs syncs on PostgreSQL, by its number in the queue."""
 
     id: Named[int] = Column(BigInteger, primary_key=True, autoincrement=False)
     name: Named[str] = Column(Text)
@@ -21,7 +21,7 @@ WORKER = Table("workers", METADATA, WorkerColumns, info={"holds": Holds.PROCESSE
 
 
 class KeyPaceColumns(TypedColumns):
-    """When the next request with an API key may be sent, for all processes; the key is there as a digest only."""
+    """When any process may send the next request with an API key. Only a digest of the key is stored."""
 
     key_digest: Named[bytes] = Column(LargeBinary, primary_key=True)
     turn_at: Named[datetime] = Column(UtcDateTime)
@@ -33,7 +33,7 @@ PACE = Table("key_paces", METADATA, KeyPaceColumns, info={"holds": Holds.PROCESS
 
 
 class AuditColumns(TypedColumns):
-    """Who did what, or was refused; see ``security/audit.py``. Equal refusals within a minute share a row."""
+    """An action or a refusal, and its caller; see ``security/audit.py``. Equal refusals within a minute share a row."""
 
     key: Named[int] = Column(RowKey, primary_key=True, autoincrement=True)
     time: Named[datetime] = Column(UtcDateTime)
@@ -58,7 +58,7 @@ AUDIT = Table(
 
 
 class WriteProbeColumns(TypedColumns):
-    """One row that is written to see whether the database takes changes; see ``probe.py``."""
+    """A single row, written to check whether the database accepts changes; see ``probe.py``."""
 
     id: Named[int] = Column(Integer, primary_key=True, autoincrement=False)
     written_at: Named[datetime] = Column(UtcDateTime)
@@ -68,9 +68,9 @@ PROBE = Table("write_probe", METADATA, WriteProbeColumns, info={"holds": Holds.P
 
 
 class RetentionColumns(TypedColumns):
-    """How far the removal of old rows has come, for each kind of them; see ``retention``.
+    """The progress of pruning, for each kind of rows; see ``retention``.
 
-    ``cutoff`` is from when on rows are kept. ``moved_at`` is when it was last moved ahead.
+    Rows older than ``cutoff`` are deleted. ``moved_at`` is when it last moved ahead.
     """
 
     kind: Named[str] = Column(String(16), primary_key=True)

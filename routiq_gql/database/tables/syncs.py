@@ -10,7 +10,7 @@ from routiq_gql.database.tables.base import METADATA, Holds, OrganizationId
 
 
 class ConnectionColumns(TypedColumns):
-    """An organization's access to Cliniko. The key is encrypted, see ``keys``, and empty once it was taken away.
+    """An organization's access to Cliniko. The key is encrypted, see ``keys``, and empty after a disconnect.
 
     ``retry_at`` is when a schedule tries a connection again that needs attention because of a 403.
     """
@@ -37,16 +37,16 @@ CONNECTION = Table("connections", METADATA, ConnectionColumns, info={"holds": Ho
 
 
 class SyncColumns(TypedColumns):
-    """One run. Active means ``completed_at IS NULL``; at most one per organization is.
+    """A sync. It is active while ``completed_at IS NULL``; an organization has a single active sync at most.
 
-    ``key`` is the sync's number. It alone says which of two syncs is newer: times come from clocks, which may be wrong.
+    ``key`` is the sync's number. Only the key decides which of two syncs is newer, since clocks may be wrong.
 
-    ``epoch`` counts who has taken the sync up; writes of an earlier holder match no row. ``version`` grows with
-    every change that a client sees. ``checkpoint`` is where reading goes on after a break. ``has_rows`` is true until
-    the generation of this sync, no longer in use, has been removed.
+    ``epoch`` counts the claims, and writes of an earlier holder match no row. ``version`` grows with every change that
+    a client sees. ``checkpoint`` is where reading resumes after an interruption. ``has_rows`` is true until the unused
+    generation of this sync has been deleted.
 
-    ``claimed_by`` is the process that runs it, empty once that has stopped on purpose. ``lost_claims`` counts claims
-    that ended with a dead process, ``pauses`` those that the database interrupted; progress resets both.
+    ``claimed_by`` is the process that runs it, and empty after a release. ``lost_claims`` counts claims that ended with
+    a dead process, and ``pauses`` those that the database interrupted. Progress resets both.
     """
 
     key: Named[int] = Column(RowKey, primary_key=True, autoincrement=True)
@@ -95,7 +95,7 @@ SYNC = Table(
     Index("ix_syncs_organization_started", "organization_id", "started_at", "sync_id"),
     Index("ix_syncs_organization_key", "organization_id", "key"),
     Index("ix_syncs_organization_status", "organization_id", "status", "key"),
-    # Totals of an organization's history are computed from the index alone.
+    # The totals of an organization's history need nothing but this index.
     Index("ix_syncs_totals", "organization_id", "status", "started_at", "completed_at"),
     Index("ix_syncs_has_rows", "key", sqlite_where=text("has_rows"), postgresql_where=text("has_rows")),
     info={"holds": Holds.ORGANIZATION},
@@ -103,7 +103,7 @@ SYNC = Table(
 
 
 class LogColumns(TypedColumns):
-    """The ordered log of a sync; ``seq`` counts from 1 and is given out by the sync's own row."""
+    """The ordered log of a sync. ``seq`` counts from 1; the sync's row assigns it."""
 
     sync_key: Named[int] = Column(
         RowKey, ForeignKey("syncs.key", ondelete="CASCADE"), primary_key=True, autoincrement=False
@@ -119,7 +119,7 @@ LOG = Table("sync_log", METADATA, LogColumns, info={"holds": Holds.ORGANIZATION}
 
 
 class ScheduleColumns(TypedColumns):
-    """An organization that is synced every so often. It pauses by itself while its connection can't be used."""
+    """An organization that is synced at a regular interval, except while its connection can't be used."""
 
     organization_id: Named[str] = Column(OrganizationId, primary_key=True)
     every_seconds: Named[int]

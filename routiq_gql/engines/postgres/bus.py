@@ -28,6 +28,7 @@ from routiq_gql.live.topics import DashboardTopic, SyncTopic, Topic
 from routiq_gql.supervision import Supervisor
 from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import SyncSnapshot
+from routiq_gql.waiting import set_within
 
 FLUSH_SECONDS = 0.1
 POLL_SECONDS = 2.0
@@ -109,9 +110,7 @@ class PostgresBus(InProcessBus):
     async def _send(self) -> None:
         await self._flush_wanted.wait()
         await self._flush()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FLUSH_SECONDS):
-                await self._stop_wanted.wait()
+        await set_within(self._stop_wanted, FLUSH_SECONDS)
 
     async def _flush(self) -> None:
         self._flush_wanted.clear()
@@ -162,10 +161,7 @@ class PostgresBus(InProcessBus):
         self._read_wanted.set()
 
     async def _read(self) -> None:
-        try:
-            async with asyncio.timeout(POLL_SECONDS):
-                await self._read_wanted.wait()
-        except TimeoutError:
+        if not await set_within(self._read_wanted, POLL_SECONDS):
             self._read_all = True
         self._read_wanted.clear()
         everything, self._read_all = self._read_all, False

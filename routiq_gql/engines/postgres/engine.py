@@ -7,8 +7,6 @@ order; a process that finds that its own job is another's by now ends at once, b
 import asyncio
 import os
 import socket
-import traceback
-from contextlib import suppress
 from datetime import timedelta
 from math import ceil
 
@@ -24,7 +22,7 @@ from routiq_gql.engines.postgres.bus import PostgresBus
 from routiq_gql.engines.postgres.patrol import Patrol, WorkerState
 from routiq_gql.engines.postgres.watchdog import Watchdog, leave_process
 from routiq_gql.engines.postgres.workers import QUEUE, read_queue_state, read_workers
-from routiq_gql.errors import StorageError
+from routiq_gql.errors import StorageError, frames_of
 from routiq_gql.settings import Settings
 from routiq_gql.supervision import Supervisor
 from routiq_gql.sync.engine import Priority, QueueState
@@ -32,6 +30,7 @@ from routiq_gql.sync.model import SyncSnapshot
 from routiq_gql.sync.pauses import FIRST_PAUSE_SECONDS
 from routiq_gql.sync.run import SyncRun
 from routiq_gql.sync.runner import Outcome, SyncRunner
+from routiq_gql.waiting import set_within
 
 RESTART_SECONDS = 1.0
 """How long a process that runs syncs only while it is alone waits before it looks again."""
@@ -138,10 +137,7 @@ class DistributedEngine:
         self._closing.set()
         if self._worker is not None:
             self._worker.stop()  # type: ignore[no-untyped-call]
-        try:
-            async with asyncio.timeout(grace.total_seconds()):
-                await self._ended.wait()
-        except TimeoutError:
+        if not await set_within(self._ended, grace.total_seconds()):
             log.warning("syncs_left_behind", count=self.running, reason="they did not stop within the grace period")
 
     async def _is_alone(self) -> bool:
@@ -150,9 +146,7 @@ class DistributedEngine:
         return not any(one.is_alive and one.worker_id not in self._state.former_ids for one in workers)
 
     async def _pause(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._closing.wait()
+        await set_within(self._closing, seconds)
 
     async def _work(self) -> None:
         """Run syncs until closed, or until the database goes away, which Procrastinate tells in several ways."""
@@ -220,7 +214,7 @@ class DistributedEngine:
         except Exception as error:
             _, seconds = self._runner.pauses.begin(key)
             if not isinstance(error, StorageError):
-                log.error("sync_not_claimed", key=key, error=type(error).__name__, where=_where(error))
+                log.error("sync_not_claimed", key=key, error=type(error).__name__, where=frames_of(error))
             raise jobs.HandedOver(ceil(seconds)) from None
 
     async def _leave_unless_ours(self, job_id: int, worker_id: int | None) -> None:
@@ -242,7 +236,3 @@ def _cancel_once(task: asyncio.Task[Outcome]) -> None:
     """A second cancellation would interrupt the driver while it asks the server to end a long statement."""
     if not task.cancelling():
         task.cancel()
-
-
-def _where(error: BaseException) -> list[str]:
-    return traceback.format_tb(error.__traceback__)[-4:]

@@ -141,7 +141,7 @@ async def test_a_server_without_requests_for_a_day_asks_its_issuer_first(guarded
     assert await _status(guarded, issuer.token(OURS)) == 200
     old = issuer.token(OURS)
     issuer.rotate()
-    keys = guarded.app.state.authentication._authenticator._keys
+    keys = guarded.services.authentication._authenticator._keys
     keys._fetched_at -= 2 * jwks.UNCONFIRMED_SECONDS
     keys._tried_at -= 2 * jwks.UNCONFIRMED_SECONDS
     assert await _status(guarded, issuer.token(OURS)) == 200
@@ -202,7 +202,7 @@ async def test_keys_that_were_withdrawn_go_in_time(guarded: Server, issuer: Issu
             await asyncio.sleep(0.01)
 
 
-async def test_nobody_waits_for_a_slow_issuer_but_those_who_need_it(guarded: Server, issuer_server: IssuerServer):
+async def test_a_slow_issuer_delays_only_requests_that_need_its_keys(guarded: Server, issuer_server: IssuerServer):
     """A slow issuer delays no request but those that need its keys."""
     issuer_server.held = asyncio.Event()
     waiting = asyncio.create_task(_status(guarded, issuer_server.issuer.token(OURS)))
@@ -212,7 +212,7 @@ async def test_nobody_waits_for_a_slow_issuer_but_those_who_need_it(guarded: Ser
     assert await waiting == 200
 
 
-async def test_an_issuer_that_was_never_reached_is_said_so(guarded: Server, issuer_server: IssuerServer):
+async def test_an_issuer_that_was_never_reached_is_reported(guarded: Server, issuer_server: IssuerServer):
     """While tokens can't be checked, clients are asked to try again later, and then get access."""
     token = issuer_server.issuer.token(OURS, lifetime_seconds=600)
     await issuer_server.stop()
@@ -242,7 +242,7 @@ async def test_an_issuer_that_was_never_reached_is_said_so(guarded: Server, issu
     ],
     ids=["error", "page", "list", "number", "no usable key", "endless", "redirect"],
 )
-async def test_what_is_no_set_of_keys_changes_nothing(
+async def test_an_invalid_key_set_changes_nothing(
     guarded: Server, issuer_server: IssuerServer, answer: Response, monkeypatch: pytest.MonkeyPatch
 ):
     """An invalid key set keeps the known keys; without known keys the server says that it can't check tokens."""
@@ -315,7 +315,7 @@ async def test_a_program_may_send_its_token_in_the_handshake(guarded: Server, is
         ({"auth": "jwt", "jwt_issuer": "https://issuer.example"}, "ROUTIQ_ALLOWED_HOSTS"),
     ],
 )
-def test_what_is_missing_is_said_at_the_start(settings: Settings, change: dict[str, str], named: str):
+def test_missing_settings_stop_the_start(settings: Settings, change: dict[str, str], named: str):
     """A server that can't check tokens, or could accept none, does not start."""
     with pytest.raises(SettingsError) as error:
         create_app(settings.model_copy(update=change))

@@ -47,7 +47,7 @@ async def _until_pong(socket: Socket, payload: dict[str, str]) -> None:
         pass
 
 
-async def test_a_socket_is_closed_in_time_and_a_new_one_goes_on(brief: Server, issuer: Issuer, cliniko: Cliniko):
+async def test_a_socket_is_closed_in_time_and_a_new_one_resumes(brief: Server, issuer: Issuer, cliniko: Cliniko):
     """The close code makes clients reconnect; with a fresh token they get every line of the log once."""
     cliniko.gate.hold("patients")
     sync_id = await brief.start_sync(OURS)

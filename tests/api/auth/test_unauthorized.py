@@ -147,7 +147,7 @@ async def clinic(guarded: Server, cliniko: Cliniko) -> AsyncIterator[Clinic]:
 
 
 @pytest.mark.parametrize("intruder", INTRUDERS, ids=str)
-async def test_no_door_opens(clinic: Clinic, issuer: Issuer, intruder: Intruder):
+async def test_every_endpoint_refuses_intruders(clinic: Clinic, issuer: Issuer, intruder: Intruder):
     """An intruder reads and changes nothing by any request, and gets the reason."""
     token = clinic.token_of(intruder, issuer)
     async with httpx.AsyncClient(base_url=clinic.server.url, timeout=20) as http:
@@ -171,7 +171,7 @@ async def test_no_door_opens(clinic: Clinic, issuer: Issuer, intruder: Intruder)
     assert reason.endswith("."), "a close frame has room for 123 bytes"
 
 
-async def test_no_socket_answers_before_it_is_told_who_asks(clinic: Clinic):
+async def test_a_socket_requires_connection_init_first(clinic: Clinic):
     """A socket that begins with a subscription is refused, even with a token in a header."""
     async with open_socket(clinic.server, init=False) as socket:
         await socket.subscribe(UPDATES, id=OURS)

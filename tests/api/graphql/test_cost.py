@@ -148,7 +148,6 @@ def test_fragments_in_fragments_are_measured_at_once():
 SHIPPED = [
     ROOT / "README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
-    ROOT / "routiq_gql" / "api" / "sync_dashboard.html",
     *sorted((ROOT / "examples").glob("*.html")),
     *sorted((ROOT / "examples" / "react" / "src").glob("*.graphql")),
     *sorted((ROOT / "examples" / "clients").glob("*.*[!k]")),

@@ -24,7 +24,7 @@ def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-async def test_the_page_names_its_organization_and_loads_its_own_files_only(settings: Settings, assets: Path):
+async def test_the_page_names_its_organization_and_loads_only_local_files(settings: Settings, assets: Path):
     """Each file of the page is served, and its policy allows no other source."""
     async with Server(settings, default_organization="org_1") as server:
         page = await server.http.get("/graphql", headers=BROWSER)

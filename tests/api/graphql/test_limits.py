@@ -80,7 +80,7 @@ async def test_strange_fragments_are_errors_like_others(bare_server: Server, que
     assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
 
 
-async def test_what_our_own_pages_ask_is_allowed(bare_server: Server):
+async def test_the_operations_of_our_pages_are_allowed(bare_server: Server):
     """Twenty organizations in a single query, and the introspection of every code generator, are allowed."""
     fields = " ".join(f'o{n}: dashboard(organizationId: "org_{n}") {{ id status }}' for n in range(MAX_ROOT_FIELDS))
     assert "errors" not in await bare_server.ask(f"{{ {fields} }}")
@@ -196,7 +196,7 @@ async def test_documents_are_remembered_and_forgotten(bare_server: Server, monke
     ],
     ids=["fields", "directives", "arguments", "fragments", "comments", "a long string", "commas"],
 )
-def test_what_documents_take_is_estimated_from_above(text: str, monkeypatch: pytest.MonkeyPatch):
+def test_the_memory_of_documents_is_never_underestimated(text: str, monkeypatch: pytest.MonkeyPatch):
     """The counted memory of a document is never below its real memory, and the sum is limited."""
     kept = Documents()
     tracemalloc.start()

@@ -23,7 +23,7 @@ async def hasty(settings: Settings) -> AsyncIterator[Server]:
     """A server with a time limit of one second."""
     async with Server(settings.model_copy(update={"operation_timeout": 1})) as server:
         yield server
-        await until(lambda: server.app.state.admission.executing == 0)
+        await until(lambda: server.services.admission.executing == 0)
 
 
 def _checked_out(server: Server) -> int:
@@ -63,7 +63,7 @@ async def test_a_query_ends_when_its_client_leaves(
 ):
     """Over HTTP, as an event stream and over REST, a disconnected client's query is stopped."""
     reads = make_slow(monkeypatch, database_kind, bare_server.runtime.database)
-    monkeypatch.setattr(bare_server.app.state.admission, "_seconds", 600)  # rules out the time limit as the cause
+    monkeypatch.setattr(bare_server.services.admission, "_seconds", 600)  # rules out the time limit as the cause
     body = {"query": HISTORY, "variables": {"id": SLOW}}
     requests = [
         ("POST", "/graphql", {"json": body}),
@@ -79,7 +79,7 @@ async def test_a_query_ends_when_its_client_leaves(
             await asyncio.wait({asking})
         await until(lambda ended=ended: reads.ended == ended)  # type: ignore[misc]
     await until(lambda: _checked_out(bare_server) == 0)
-    await until(lambda: bare_server.app.state.admission.executing == 0)
+    await until(lambda: bare_server.services.admission.executing == 0)
 
 
 @pytest.mark.both_databases
@@ -88,7 +88,7 @@ async def test_a_query_on_a_socket_ends_with_complete_and_with_the_socket(
 ):
     """A client that completes a query stops it, and closing the socket stops all its queries."""
     reads = make_slow(monkeypatch, database_kind, bare_server.runtime.database)
-    monkeypatch.setattr(bare_server.app.state.admission, "_seconds", 600)  # rules out the time limit as the cause
+    monkeypatch.setattr(bare_server.services.admission, "_seconds", 600)  # rules out the time limit as the cause
     async with open_socket(bare_server) as socket:
         for name in ("a", "b", "c"):
             await socket.subscribe(HISTORY, name, id=SLOW)
@@ -97,7 +97,7 @@ async def test_a_query_on_a_socket_ends_with_complete_and_with_the_socket(
         await until(lambda: (reads.running, reads.ended) == (2, 1))
     await until(lambda: reads.ended == 3)
     await until(lambda: _checked_out(bare_server) == 0)
-    await until(lambda: bare_server.app.state.admission.executing == 0)
+    await until(lambda: bare_server.services.admission.executing == 0)
 
 
 @pytest.mark.both_databases
@@ -115,13 +115,13 @@ async def test_a_mutation_is_finished_though_its_client_has_left(
         async with open_socket(server) as socket:
             await socket.subscribe(START, id="org_3")
             await until(lambda: held.waiting == 3)
-            assert server.app.state.admission.executing == 3
+            assert server.services.admission.executing == 3
         for one in asking:
             one.cancel()
         await asyncio.wait(asking)
     held.go_on.set()
     await until(lambda: held.done == 3)
-    await until(lambda: server.app.state.admission.executing == 0)
+    await until(lambda: server.services.admission.executing == 0)
     for organization in ("org_1", "org_2", "org_3"):
         history = (await server.http.get(f"/api/v1/sync/history/{organization}")).json()
         assert history["total_syncs"] == 1
@@ -151,7 +151,7 @@ async def test_a_stopping_server_lets_mutations_finish(settings: Settings, monke
             await socket.subscribe(START, id="org_1")
             await until(lambda: held.waiting == 1)
         stopping = asyncio.create_task(server.stop())
-        await until(lambda: server.app.state.admission.executing == 1)
+        await until(lambda: server.services.admission.executing == 1)
         held.go_on.set()
         await stopping
         assert held.done == 1

@@ -13,10 +13,10 @@ import pytest
 from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, parse
 
 from routiq_gql.api.graphql import sharing
+from routiq_gql.api.graphql.executor import SharingExecutor
 from routiq_gql.api.graphql.sharing import (
     SharedData,
     SharedResults,
-    SharingExecutor,
     StrawberryGraphQLCoreExecutionContext,
 )
 from routiq_gql.emulator import Issuer
@@ -132,7 +132,7 @@ async def test_other_operations_get_their_own(server: Server, executions: Execut
     assert len(executions) == 6, "none has the result of another one, and none is kept after its subscriber"
 
 
-async def test_whoever_leaves_first_takes_nothing_away(
+async def test_the_first_to_leave_does_not_affect_the_others(
     server: Server, monkeypatch: pytest.MonkeyPatch, executions: Executions
 ):
     """The first subscriber to a slow field leaves; the others still get its result."""
@@ -159,7 +159,7 @@ async def test_whoever_leaves_first_takes_nothing_away(
     assert asked["log"] == len(executions) == 1
 
 
-async def test_an_error_is_kept_for_nobody(server: Server, monkeypatch: pytest.MonkeyPatch):
+async def test_an_error_is_not_stored(server: Server, monkeypatch: pytest.MonkeyPatch):
     """An error for one subscriber is not stored: the next subscriber's result is executed again."""
     sync_id = await server.start_sync()
     await server.until_ended(sync_id)
@@ -203,7 +203,7 @@ class _Executions:
         return self.shared.subscribed(self.operation, {"id": name})
 
 
-def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch):
+def test_the_number_of_stored_results_is_limited(monkeypatch: pytest.MonkeyPatch):
     """Only the newest event of recent operations is kept, and no error, not even an immediate one."""
     monkeypatch.setattr(sharing, "REMEMBERED_OPERATIONS", 2)
     one = _Executions()
@@ -241,7 +241,7 @@ def test_the_bytes_kept_have_an_end(monkeypatch: pytest.MonkeyPatch):
     assert (len(one.shared), one.shared.bytes) == (0, 0)
 
 
-async def test_what_nothing_waits_for_any_more_is_not_executed_to_its_end():
+async def test_an_execution_without_subscribers_is_cancelled():
     """When the last subscriber leaves, the execution is cancelled; a failed execution is not kept."""
     shared, operation, may_end = SharedResults(json.dumps), _operation(), asyncio.Event()
     ended: list[str] = []

@@ -88,7 +88,7 @@ async def test_a_binary_frame_closes_with_4400(bare_server: Server):
 
 
 @pytest.mark.parametrize("query", ["{", "{ nothing }", "query A { __typename } query A { __typename }", ""])
-async def test_a_wrong_operation_is_its_own_error_only(server: Server, cliniko: Cliniko, query: str):
+async def test_a_wrong_operation_does_not_affect_others(server: Server, cliniko: Cliniko, query: str):
     """An operation that can't be executed gets `error`; the socket's other operations continue."""
     cliniko.gate.hold("patients")
     sync_id = await server.start_sync()

@@ -117,7 +117,7 @@ async def test_a_late_watcher_gets_the_end_and_complete(server: Server):
             assert _lines(await socket.results()) == whole[after:]
 
 
-async def test_a_dropped_watcher_comes_back_in_the_middle(server: Server, cliniko: Cliniko):
+async def test_a_dropped_watcher_resumes_in_the_middle(server: Server, cliniko: Cliniko):
     """A lost socket leaves nothing behind, and a new socket resumes the log where the old one ended."""
     cliniko.gate.hold("individual_appointments")
     sync_id = await server.start_sync()
@@ -140,7 +140,7 @@ async def test_a_dropped_watcher_comes_back_in_the_middle(server: Server, clinik
     assert states[-1]["status"] == "COMPLETED"
 
 
-async def test_a_restart_closes_sockets_and_the_sync_goes_on(server: Server, cliniko: Cliniko):
+async def test_a_restart_closes_sockets_and_the_sync_resumes(server: Server, cliniko: Cliniko):
     """A stopping server closes with a code that clients retry; after the restart the sync resumes to its end."""
     cliniko.gate.hold("appointment_types")
     sync_id = await server.start_sync()

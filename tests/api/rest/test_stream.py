@@ -40,7 +40,7 @@ async def test_a_sync_is_streamed_from_start_to_end(server: Server, cliniko: Cli
     assert percentages == sorted(percentages)
 
 
-async def test_ids_name_what_was_sent_last(server: Server):
+async def test_ids_name_the_newest_sent_state(server: Server):
     """Each id has the newest version and the newest log line that this connection has sent."""
     events = await _all(server, await server.start_sync())
     version = seq = 0
@@ -87,7 +87,7 @@ async def test_cut_at_every_point_nothing_is_lost_or_repeated(server: Server):
         assert rest[-1] == whole[-1]
 
 
-async def test_a_dropped_watcher_comes_back_in_the_middle(server: Server, cliniko: Cliniko):
+async def test_a_dropped_watcher_resumes_in_the_middle(server: Server, cliniko: Cliniko):
     """An interrupted client leaves nothing behind and resumes where it was."""
     cliniko.gate.hold("individual_appointments")
     sync_id = await server.start_sync()
@@ -108,7 +108,7 @@ async def test_a_dropped_watcher_comes_back_in_the_middle(server: Server, clinik
     assert rest[-1].json["status"] == "completed"
 
 
-async def test_a_restart_ends_the_stream_and_the_sync_goes_on(server: Server, cliniko: Cliniko):
+async def test_a_restart_ends_the_stream_and_the_sync_resumes(server: Server, cliniko: Cliniko):
     """A stopping server ends the stream cleanly; after the restart, client and sync resume where they were."""
     cliniko.gate.hold("appointment_types")
     sync_id = await server.start_sync()

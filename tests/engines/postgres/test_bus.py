@@ -24,7 +24,7 @@ from tests.syncs import follow, start
 pytestmark = pytest.mark.postgres_only
 
 
-def test_news_are_cut_into_pieces_that_postgresql_takes():
+def test_updates_are_split_into_sizes_that_postgresql_accepts():
     """With any number of running syncs and the longest ids, each piece is below 8,000 bytes and none is lost."""
     organization = "o" * 64
     news = [(key, 7, f"sync_{organization}_20261123_000000_{key}", organization) for key in range(10**6, 10**6 + 500)]
@@ -37,7 +37,7 @@ def test_news_are_cut_into_pieces_that_postgresql_takes():
     assert list(map(json.loads, payloads_of("12345678", [], {9}))) == [{"from": "12345678", "news": [], "stop": [9]}]
 
 
-async def test_who_watches_elsewhere_sees_every_step(settings: Settings, cliniko: Cliniko):
+async def test_a_watcher_at_another_process_gets_every_step(settings: Settings, cliniko: Cliniko):
     """A browser at one server follows a sync on another machine step by step."""
     cliniko.emulator.latency_seconds = 0.05
     slow_poll = settings.model_copy(update={"reread_seconds": 60})
@@ -49,7 +49,7 @@ async def test_who_watches_elsewhere_sees_every_step(settings: Settings, cliniko
     assert versions == sorted(set(versions))
 
 
-async def test_a_lost_listener_comes_back_and_nobody_misses_the_end(settings: Settings, cliniko: Cliniko):
+async def test_a_lost_listener_reconnects_and_watchers_get_the_end(settings: Settings, cliniko: Cliniko):
     """The listening connection breaks in the middle of a sync; the subscription stays and gets the end."""
     cliniko.emulator.latency_seconds = 0.1
     async with idle(settings, cliniko) as api, open_runtime(settings):
@@ -65,7 +65,7 @@ async def test_a_lost_listener_comes_back_and_nobody_misses_the_end(settings: Se
         assert (await following)[-1].status is SyncState.COMPLETED
 
 
-async def test_without_any_news_what_is_watched_is_read(
+async def test_without_any_update_watched_rows_are_read(
     settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
     """Without any update a follower still sees the end, as the rows are read every other second."""
@@ -90,7 +90,7 @@ async def test_a_dashboard_elsewhere_follows_too(settings: Settings, cliniko: Cl
     assert SyncState.FETCHING_PATIENTS in seen or SyncState.FETCHING_APPOINTMENTS in seen
 
 
-async def test_news_are_sent_together(settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch):
+async def test_updates_are_sent_together(settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch):
     """With any number of changes, a process sends updates at most ten times a second."""
     times: list[float] = []
     flush = PostgresBus._flush
@@ -108,7 +108,7 @@ async def test_news_are_sent_together(settings: Settings, cliniko: Cliniko, monk
     assert min(gaps[:-1], default=1) > 0.09, "the last one is sent when the process ends"
 
 
-async def test_news_of_a_namesake_reach_no_follower(settings: Settings, cliniko: Cliniko):
+async def test_updates_of_a_namesake_reach_no_follower(settings: Settings, cliniko: Cliniko):
     """An organization elsewhere has the id of a followed sync: the follower gets none of its updates."""
     slow_poll = settings.model_copy(update={"reread_seconds": 60})
     async with idle(slow_poll, cliniko) as api, asyncio.timeout(LIMIT_SECONDS):
@@ -131,7 +131,7 @@ async def test_news_of_a_namesake_reach_no_follower(settings: Settings, cliniko:
     assert snapshots[-1].status is SyncState.COMPLETED
 
 
-async def test_versions_of_what_is_no_longer_watched_are_forgotten(
+async def test_versions_of_unwatched_syncs_are_forgotten(
     settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
     """Syncs that were watched for a while use no memory afterwards, although another watcher stays for months."""

@@ -99,13 +99,13 @@ async def stop_one(settings: Settings, syncs: int) -> None:
         await group.until_ended()
 
 
-async def test_a_worker_is_told_to_stop(settings: Settings):
+async def test_a_worker_gets_sigterm(settings: Settings):
     """At SIGTERM, as at every upgrade, the worker hands over its syncs and exits cleanly."""
     await stop_one(settings, FEW)
 
 
 @pytest.mark.soak
-async def test_a_worker_of_twenty_syncs_is_told_to_stop(settings: Settings):
+async def test_a_worker_of_twenty_syncs_gets_sigterm(settings: Settings):
     """The same with twenty syncs."""
     await stop_one(settings, MANY)
 

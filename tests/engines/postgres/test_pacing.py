@@ -40,7 +40,7 @@ async def test_three_processes_with_one_key_share_its_pace(databases):
     assert time.monotonic() - began >= 30 * 60 / 1200 - 0.06
 
 
-async def test_another_key_has_a_pace_of_its_own(databases):
+async def test_another_key_has_a_separate_pace(databases):
     """Two clinics don't slow each other."""
     first, second = (shared_pacers(databases[0], 1).pacer_for(key) for key in ("MS0xabc", "MS0xabd"))
     async with asyncio.timeout(30):  # another turn of the same key would take a minute
@@ -48,7 +48,7 @@ async def test_another_key_has_a_pace_of_its_own(databases):
         await take(second, BURST)
 
 
-async def test_a_hold_holds_everybody_with_the_key(databases):
+async def test_a_hold_applies_to_all_processes_with_the_key(databases):
     """When Cliniko reports the limit to a process, all processes wait, including requests that were waiting already."""
     digest = os.urandom(32)
     first, second, third = (SharedPacer(one, digest, 600) for one in databases)
@@ -87,7 +87,7 @@ async def test_a_hold_that_is_not_written_yet_is_kept(databases):
             registry.pacer_for("MS0xabf")
 
 
-async def test_a_pace_from_when_the_clock_was_ahead_keeps_nobody_waiting(databases):
+async def test_a_pace_from_a_clock_that_was_ahead_causes_no_wait(databases):
     """After the database's clock was years ahead, a key's next request is sent at once, at the usual pace."""
     digest = os.urandom(32)
     first, second = (SharedPacer(one, digest, 1200) for one in databases[:2])

@@ -78,7 +78,7 @@ async def test_a_sync_whose_job_has_vanished_is_run_all_the_same(
             assert (await follow(api, sync_id))[-1].status is SyncState.COMPLETED
 
 
-async def test_what_a_worker_was_counted_on_for_but_has_forgotten_is_run(
+async def test_a_job_that_its_worker_has_forgotten_is_run(
     settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
     """A job that the queue lists as running, but its worker does not run, is queued again."""
@@ -163,7 +163,7 @@ async def test_people_come_before_schedules_and_a_worker_takes_no_more_than_it_m
         assert [one.completed_at for one in lasts] == sorted(one.completed_at for one in lasts if one.completed_at)
 
 
-async def test_a_command_in_a_terminal_runs_syncs_only_while_nobody_else_does(settings: Settings, cliniko: Cliniko):
+async def test_a_command_in_a_terminal_runs_syncs_only_without_a_worker(settings: Settings, cliniko: Cliniko):
     """`routiq-gql sync` needs no worker, and leaves syncs to the workers if there are any."""
     async with idle(settings, cliniko) as api:
         async with open_runtime(settings, only_if_alone=True) as alone:

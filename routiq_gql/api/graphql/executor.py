@@ -1,0 +1,64 @@
+"""``SharingExecutor``: Strawberry's execution of one operation, within the limits of its organization.
+
+Each event of a subscription goes through ``SharedResults``, so that an equal event is executed once for all subscribers
+with the same rights.
+"""
+
+from collections.abc import Callable, Hashable
+from contextlib import AbstractAsyncContextManager
+from inspect import isawaitable
+from typing import Any, cast
+
+from graphql import ExecutionResult, GraphQLError, OperationType
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from routiq_gql.api.graphql.context import Context
+from routiq_gql.errors import TookTooLong
+from routiq_gql.security.viewer import Viewer
+
+
+class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
+    """Executes events of subscriptions through the context's ``SharedResults``, and everything within its limits.
+
+    Queries and events end at the time limit; mutations are executed to their end.
+    """
+
+    def execute_operation(self, serially: bool | None = None) -> Any:
+        context: Context = self.context_value
+        if self.operation.operation is OperationType.QUERY:
+            execute = super().execute_operation
+            return _in_time(lambda: execute(serially), context.admission.reading(context.bucket, context.cost))
+        if self.operation.operation is OperationType.MUTATION:
+            result = super().execute_operation(serially)
+            if context.turn is None or not self.is_awaitable(result):
+                return result
+            return context.admission.to_its_end(result, context.turn)
+        return context.shared_results.result_of(
+            self.operation,
+            self.variable_values.coerced,
+            _visibility_key(context.reader),
+            self.root_value,
+            lambda: self._execute_event(serially),
+        )
+
+    def _execute_event(self, serially: bool | None) -> Any:
+        context: Context = self.context_value
+        self.context_value = context.for_operation(context.bucket)
+        result = super().execute_operation(serially)
+        if not self.is_awaitable(result):
+            return result
+        return _in_time(lambda: result, context.admission.watching(context.bucket))
+
+
+async def _in_time(execute: Callable[[], Any], limit: AbstractAsyncContextManager[None]) -> ExecutionResult:
+    try:
+        async with limit:
+            result = execute()
+            return cast(ExecutionResult, await result if isawaitable(result) else result)
+    except TookTooLong as error:
+        return ExecutionResult(None, [GraphQLError(error.message, original_error=error)])
+
+
+def _visibility_key(viewer: Viewer) -> Hashable:
+    """What of a viewer decides what is seen; not who it is, nor from where."""
+    return viewer.organization_id, viewer.sync_id, viewer.rights, viewer.has_lapsed
