@@ -162,14 +162,14 @@ class EmbeddedEngine:
             if key in self._tasks or pauses or self._closing:
                 continue
             try:
-                await self._take_up(key)
+                await self._claim(key)
             except StorageError:
                 raise
             except Exception as error:  # of this sync alone, and no reason to leave the others
                 _, seconds = self._runner.pauses.begin(key)
                 log.error("sync_not_claimed", key=key, error=type(error).__name__, seconds=seconds)
 
-    async def _take_up(self, key: int) -> None:
+    async def _claim(self, key: int) -> None:
         run = await self._runner.claim(key)
         if run is None:
             return

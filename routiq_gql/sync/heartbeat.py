@@ -16,7 +16,7 @@ from routiq_gql.sync.run import MAX_INTERVAL_SECONDS, SyncRun
 BEAT_SECONDS = 0.1
 
 
-class Pulse:
+class Heartbeat:
     """The signs of life of all runs of one process."""
 
     def __init__(self, database: Database, supervisor: Supervisor) -> None:

@@ -20,7 +20,7 @@ from routiq_gql.errors import StorageError, frames_of
 from routiq_gql.live.bus import ProgressBus
 from routiq_gql.supervision import Supervisor, descriptor_shortage, shortage_sentence
 from routiq_gql.sync.checkpoint import CheckpointError
-from routiq_gql.sync.heartbeat import Pulse
+from routiq_gql.sync.heartbeat import Heartbeat
 from routiq_gql.sync.model import FailureCode, SyncFailure, SyncStep
 from routiq_gql.sync.pauses import Pauses
 from routiq_gql.sync.run import StopRequested, SyncRun
@@ -41,12 +41,12 @@ class Outcome(Enum):
     Attributes:
         ENDED: The sync is over, completed or failed.
         NOT_OURS: It was ended or taken up by someone else meanwhile; nothing more was written.
-        RESTS: The database can't be used; the sync is as it was, and to be taken up again after its pause.
+        PAUSED: The database can't be used; the sync is as it was, and to be taken up again after its pause.
     """
 
     ENDED = auto()
     NOT_OURS = auto()
-    RESTS = auto()
+    PAUSED = auto()
 
 
 class SyncRunner:
@@ -64,7 +64,7 @@ class SyncRunner:
         self._bus = bus
         self._run_steps = run_steps
         self._time_limit = time_limit
-        self._pulse = Pulse(database, supervisor)
+        self._heartbeat = Heartbeat(database, supervisor)
         self.pauses = Pauses()
         self._holder = f"{socket.gethostname()[:32]}:{os.getpid()}:{uuid4().hex[:12]}"
 
@@ -96,11 +96,11 @@ class SyncRunner:
                 return Outcome.NOT_OURS
             except StorageError as error:
                 await self._pause(run, error)
-                return Outcome.RESTS
+                return Outcome.PAUSED
             except Exception as error:  # not even the failure could be stored
                 log.error("sync_crashed", error=type(error).__name__, where=frames_of(error))
                 await self._pause(run, error)
-                return Outcome.RESTS
+                return Outcome.PAUSED
             self.pauses.end(run.key)
             log.info("sync_ended", status=run.snapshot.status.value)
             return Outcome.ENDED
@@ -123,7 +123,7 @@ class SyncRunner:
         # From its start, pauses and restarts included. A clock that was set back gives no more than one whole limit.
         left = limit - max(0.0, (utc_now() - run.snapshot.started_at).total_seconds())
         try:
-            async with self._pulse.keep(run):
+            async with self._heartbeat.keep(run):
                 if run.lost_claims > MAX_LOST_CLAIMS:
                     await run.fail(_internal_failure(run))
                     return

@@ -183,7 +183,7 @@ class DistributedEngine:
             return
         self._state.job_ids.add(job.id)
         try:
-            run = await self._take_up(key)
+            run = await self._claim(key)
             if run is None:
                 return
             task = self._tasks[key] = asyncio.create_task(self._runner.run(run), name=run.snapshot.sync_id)
@@ -197,7 +197,7 @@ class DistributedEngine:
                 await self._runner.release(key)
                 raise jobs.HandedOver
             match task.result():
-                case Outcome.RESTS:
+                case Outcome.PAUSED:
                     raise jobs.HandedOver(ceil(self._runner.pauses.left(key)))
                 case Outcome.NOT_OURS:
                     await self._leave_unless_ours(job.id, job.worker_id)
@@ -208,7 +208,7 @@ class DistributedEngine:
         finally:
             self._state.job_ids.discard(job.id)
 
-    async def _take_up(self, key: int) -> SyncRun | None:
+    async def _claim(self, key: int) -> SyncRun | None:
         try:
             return await self._runner.claim(key)
         except Exception as error:
