@@ -1,8 +1,8 @@
-"""The periodic work on the whole database: one list, which both engines work through.
+"""The list of periodic work on the whole database, for both engines.
 
-The engine calls ``run_due`` again and again in the process that runs syncs. Each chore then does a small batch in short
-transactions. A new chore is one more entry in ``chores_of``. The search for syncs without a worker is not in the list:
-each engine does it in its own way, as part of running syncs.
+A process that runs syncs calls ``run_due`` repeatedly. Each chore then does a small batch in short transactions. To
+add a chore, add an entry to ``chores_of``. The search for syncs without a worker is not in the list: it is how an
+engine runs syncs, and differs between the engines.
 """
 
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,7 @@ class Chore:
     Attributes:
         name: The name of its supervised task.
         consequence: A sentence for ``/readyz`` while the chore fails.
-        step: Does one batch; returns whether another batch may follow at once.
+        step: Does a batch; returns whether another batch may follow at once.
     """
 
     name: str
@@ -39,7 +39,7 @@ def chores_of(scheduler: Scheduler, housekeeping: Housekeeping) -> tuple[Chore, 
 
 
 class Chores:
-    """The chores of one process. Each is supervised, so a chore that fails delays no other."""
+    """The chores of a process. Each is supervised, so a chore that fails does not delay the others."""
 
     def __init__(self, scheduler: Scheduler, housekeeping: Housekeeping, supervisor: Supervisor) -> None:
         self._housekeeping = housekeeping

@@ -1,8 +1,8 @@
-"""Runs syncs in the one process that holds the lock file of the SQLite database.
+"""The embedded engine: runs syncs in the process that holds the lock file of the SQLite database.
 
-Every active row that the holder finds and doesn't run is taken up and goes on from its checkpoint: one left by a
-killed process as well as one that another process has just inserted. Being told is for speed; a look at the table
-each second is for truth.
+The process claims every active sync that it does not run yet, and continues it from its checkpoint: a sync of a killed
+process as well as a sync that another process has just inserted. It reads the table once a second; ``wake`` only makes
+it faster.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from routiq_gql.waiting import set_within
 
 LOOK_INTERVAL_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 5.0
-"""How long the engine waits at most before it tries a database again that could not be used."""
+"""The longest pause before the engine tries a database again that could not be used."""
 
 log = structlog.get_logger(__name__)
 
@@ -67,13 +67,13 @@ class EmbeddedEngine:
         return len(self._tasks)
 
     async def enqueue(self, connection: AsyncConnection, key: int, priority: Priority) -> None:
-        """The row is enough: the holder looks for those that it doesn't run."""
+        """Nothing to do: the process with the lock file finds the row."""
 
     async def withdraw(self, connection: AsyncConnection, key: int) -> None:
-        """The row is enough, as above."""
+        """Nothing to do: the process with the lock file finds the end in the row."""
 
     async def prioritize(self, connection: AsyncConnection, key: int) -> None:
-        """Every active sync is run at once."""
+        """Nothing to do: every active sync runs at once."""
 
     async def has_worker(self) -> bool:
         if self._lock.is_locked:
@@ -87,7 +87,7 @@ class EmbeddedEngine:
         return QueueState(waiting=0, oldest_seconds=0, workers=int(self.runs_here))
 
     def try_lock(self) -> bool:
-        """Become the process that runs syncs, unless another one is or the lock file can't be opened now."""
+        """Take the lock file; whether this process has it now."""
         try:
             return self._acquire()
         except StorageError:
@@ -102,9 +102,9 @@ class EmbeddedEngine:
             task.cancel()
 
     def pause(self, time_off: timedelta) -> None:
-        """Put every running sync down and take none up for so long, as if the process had been killed and restarted.
+        """Stop every run and claim no sync for ``time_off``, as if the process had been killed and restarted.
 
-        They stay active in the database and go on from their checkpoints. A demo shows with it what that looks like.
+        The syncs stay active in the database and continue from their checkpoints. A demo shows a restart this way.
         """
         self._idle_until = time.monotonic() + time_off.total_seconds()
         for task in self._tasks.values():
@@ -150,11 +150,11 @@ class EmbeddedEngine:
             self._wake.clear()
 
     async def _look(self) -> None:
-        """Take up every active sync that doesn't run here, and stop those that have ended."""
+        """Claim every active sync that does not run here, and stop runs whose sync has ended."""
         async with self._database.reading() as connection:
             active = await active_keys(connection)
         ended = set(self._tasks) - set(active)
-        for key in ended & self._ended_elsewhere:  # seen twice: its own run would have finished by now
+        for key in ended & self._ended_elsewhere:  # seen twice: the run would have finished by now
             self._tasks[key].cancel()
         self._ended_elsewhere = ended
         for key in active:
@@ -165,7 +165,7 @@ class EmbeddedEngine:
                 await self._claim(key)
             except StorageError:
                 raise
-            except Exception as error:  # of this sync alone, and no reason to leave the others
+            except Exception as error:  # an error of this sync does not affect the others
                 _, seconds = self._runner.pauses.begin(key)
                 log.error("sync_not_claimed", key=key, error=type(error).__name__, seconds=seconds)
 

@@ -197,11 +197,11 @@ def _from_1(stored: Json) -> Json:
 
 _NO_FINDINGS: Json = {"unreadable": 0, "named": [], "rows": 0, "claimed": 0}
 _UPGRADES: dict[int, Callable[[Json], Json]] = {1: _from_1}
-"""By the number of a format: from JSON of this format to JSON of the next one."""
+"""By the number of a format: turns JSON of this format into JSON of the next."""
 
 
 def _value(stored: Json, name: str, kind: type[T]) -> T:
-    """Value of ``name``; exactly of ``kind``, as Python takes a truth value for a number."""
+    """The value of ``name``. It must be exactly of ``kind``, because Python takes ``True`` for a number."""
     value = stored.get(name)
     if type(value) is not kind:
         raise _damaged(name)

@@ -1,7 +1,7 @@
 """How a sync ends. ``end_run`` and ``end_from_outside`` are the only callers of ``end_sync``, which ends every sync.
 
 Both write the end in the caller's transaction and return an ``EndedSync``. After the commit the caller passes it to
-``announce``. An effect that every end of a sync shall have belongs there.
+``announce``. Every effect that all endings have in common belongs into ``announce``.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from routiq_gql.sync.model import (
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The result is stored: so many active patients."""
+    """The result of the sync is stored; ``stored`` counts its active patients."""
 
     status: ClassVar[SyncState] = SyncState.COMPLETED
     stored: int
@@ -52,7 +52,7 @@ class Cancelled:
 
     @property
     def failure(self) -> SyncFailure:
-        """What clients read as the reason."""
+        """The reason that clients read."""
         return SyncFailure(
             FailureCode.CANCELLED, self.step, SYNC_CANCELLED_MESSAGE, "Start the sync again when you are ready."
         )
@@ -69,7 +69,7 @@ class EndedSync:
 
 
 async def end_run(connection: AsyncConnection, key: int, epoch: int, ending: Ending) -> EndedSync | None:
-    """End a sync by its own run; ``None`` when the sync has ended or another process runs it."""
+    """End a sync in its run; ``None`` when the sync has ended or another process runs it."""
     return await _end(connection, key, ending, epoch)
 
 

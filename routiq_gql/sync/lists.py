@@ -1,6 +1,6 @@
 """The lists of Cliniko that a sync reads, in the order of reading, with the progress that each of them shows.
 
-A new list is one more entry here. ``reading`` reads every entry in the same way.
+``reading`` reads every entry in the same way. A new list needs an entry here, in ``RESOURCES`` and in ``MirrorList``.
 """
 
 from collections.abc import Callable, Mapping

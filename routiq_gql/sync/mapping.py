@@ -65,7 +65,7 @@ def log_line_of(sync_id: str, row: LogRow) -> LogLine:
 
 
 def first_values(mode: SyncMode, now: datetime) -> SyncValues:
-    """The columns of a sync that has just been started."""
+    """The columns of a new sync."""
     return {
         "mode": mode.value,
         "status": SyncState.STARTING.value,

@@ -32,7 +32,7 @@ from routiq_gql.sync.run import SyncRun
 from routiq_gql.sync.source import Source
 
 SLICE_PATIENTS = 5_000
-"""Patients analysed in one transaction, so that a cancel or another organization's sync never waits long for it."""
+"""Patients analysed in a transaction, so a cancel or another organization's sync never waits long for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Pipeline:
         await self._store(run)
 
     async def _fetch(self, run: SyncRun, checkpoint: Starting | Reading, windows: Windows) -> Checkpoint:
-        """Read all lists that are not stored yet, over one connection to Cliniko."""
+        """Read all lists that are not stored yet, with a single client for Cliniko."""
         opened = await self.clients.open(run.snapshot.organization_id, _shown_by(run))
         try:
             async with opened.client as client:
@@ -95,8 +95,8 @@ class Pipeline:
         after: str | None = checkpoint.after
         analyzed = checkpoint.analyzed
         while after is not None:
-            # Where the slice ends is known only within its transaction, so the checkpoint names where it begins: a
-            # break repeats one slice, which does no harm.
+            # The end of a slice is known only within its transaction, so the checkpoint names its beginning. An
+            # interruption repeats the slice, which does no harm.
             fraction = min(1.0, (analyzed + SLICE_PATIENTS) / max(run.snapshot.patients_found, 1))
             async with run.committing(Analyzing(after, analyzed), Progress(fraction=fraction)) as connection:
                 after = await identify_slice(connection, run.key, windows, after, SLICE_PATIENTS)
@@ -132,7 +132,7 @@ def _shown_by(run: SyncRun) -> OnWait:
         if wait.reason == "rate_limit":
             metrics.rate_limit_wait(wait.seconds)
         await run.begin_wait(_REASONS[wait.reason], wait.message, wait.resumes_at)
-        yield  # not in a ``finally``: a sync that is stopped in a wait writes no more
+        yield  # not in a ``finally``: a sync that is stopped during a wait must not write
         await run.end_wait()
 
     return show

@@ -1,4 +1,4 @@
-"""How far one list is read. Part of the checkpoint; ``source`` makes the next place with each page."""
+"""The place in a list up to which it is read. Part of the checkpoint; ``source`` returns a new place with each page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -10,15 +10,15 @@ from routiq_gql.sync.findings import Findings
 class Place:
     """Where reading resumes in a list.
 
-    Attendees are read for a batch of group appointments at a time, so ``last_id`` and ``has_ended`` are about one
-    batch there. The other lists have no batches.
+    Attendees are read for a batch of group appointments at a time; there ``last_id`` and ``has_ended`` belong to the
+    current batch. The other lists have no batches.
 
     Attributes:
         last_id: The highest id that is stored; ``None`` at the beginning, and always for a list read in passes.
         has_ended: Whether the last page is stored.
-        read: Rows read, unreadable ones included.
-        batch_after: The last group appointment of the batches before this one; "" in the first batch.
-        classes: Group appointments in the batches before this one.
+        read: Rows read, including unreadable rows.
+        batch_after: The last group appointment of the batch before; "" in the first batch.
+        classes: Group appointments in the completed batches.
         findings: Problems found in the list so far.
         findings_before: Problems found before this batch; a new pass starts from them.
     """

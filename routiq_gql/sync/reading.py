@@ -1,6 +1,7 @@
-"""Reads the lists of a sync page by page and stores each page with its checkpoint, so a break repeats one page at most.
+"""Reads the lists of a sync page by page. Each page and its checkpoint are stored in the same transaction.
 
-The steps that fetch call ``read`` until no list is left. Problems found in a list are logged when the list is read.
+An interruption therefore repeats the page in flight only. The pipeline calls ``read`` until no list is left. Problems
+found in a list are logged when the list is read.
 """
 
 import time
@@ -30,7 +31,7 @@ NO_PATIENT = "have no patient: they are stored, but make no patient active"
 
 
 class Reader:
-    """Reads lists within one claim of a sync."""
+    """Reads lists within a claim of a sync."""
 
     def __init__(self, run: SyncRun, source: Source, database: Database) -> None:
         self._run = run
@@ -40,7 +41,7 @@ class Reader:
         self._requests = 0
 
     async def read(self, reading: Reading) -> Checkpoint:
-        """Read one list to its end, and return the checkpoint that follows it: the next list, or the analysis.
+        """Read a list to its end, and return the checkpoint that follows it: the next list, or the analysis.
 
         Raises:
             ClinikoError: The list can't be read to its end, or too many of its rows are unreadable.
@@ -52,7 +53,7 @@ class Reader:
                 self._requests += 1
                 async with self._run.committing(reading, self._shown(synced, reading, page)) as connection:
                     await page.store(connection, self._run.key)
-                if synced.resource is not ATTENDEES:  # of which only a part is known before all are read
+                if synced.resource is not ATTENDEES:  # their total is known only when all batches are read
                     await self._check(synced, reading, page.place.read + page.remaining)
         return await self._finish(synced, reading)
 

@@ -1,4 +1,4 @@
-"""One claim of one sync: everything that the eight steps write goes through this object.
+"""The run of a sync within a claim. Everything that the eight steps write goes through this object.
 
 Every write carries the epoch of the claim. If no row has that epoch, the sync has ended or another process runs it:
 ``StopRequested`` ends the steps, and nothing more is written. Snapshots are published after their commit.
@@ -88,7 +88,7 @@ class SyncRun:
         """The newest committed checkpoint.
 
         Raises:
-            CheckpointError: This version can't continue the sync from the stored one.
+            CheckpointError: This version can't continue the sync from the stored checkpoint.
         """
         if self._checkpoint is None:
             self._checkpoint = read_checkpoint(self._stored_checkpoint)
@@ -124,13 +124,13 @@ class SyncRun:
             self._text_before_wait = None
 
     async def commit(self, checkpoint: Checkpoint, progress: Progress = NO_PROGRESS, lines: Lines = ()) -> None:
-        """Store where the sync continues, the progress that it shows, and log lines, in one transaction."""
+        """Store a checkpoint, the progress that clients see, and log lines, in the same transaction."""
         await self._change(self._changes_of(checkpoint, progress), lines)
         self._advance(checkpoint)
 
     @asynccontextmanager
     async def committing(self, checkpoint: Checkpoint, progress: Progress) -> AsyncIterator[AsyncConnection]:
-        """The same together with rows, which the block writes with the connection that it is given."""
+        """The same with rows, which the block writes over the connection in that transaction."""
         async with self._changing(self._changes_of(checkpoint, progress), is_bulk=True) as connection:
             yield connection
         self._advance(checkpoint)
@@ -151,10 +151,10 @@ class SyncRun:
             await self._end(connection, Failed(failure))
 
     async def show_pause(self, resumes_at: datetime) -> None:
-        """Show that the sync waits for the database, if that takes this little change, and release the claim.
+        """Show that the sync waits for the database, if this small write succeeds, and release the claim.
 
         Raises:
-            StorageError: The database does not take it; nothing is shown.
+            StorageError: The write failed; nothing is shown.
             StopRequested: The sync has ended, or another process runs it.
         """
         changes: RunningChanges = {

@@ -1,4 +1,4 @@
-"""Brings one sync to its end, whichever engine has taken it up; every way in which that can go wrong ends here."""
+"""Runs a sync to its end for either engine. Every error of a run is handled here."""
 
 import asyncio
 import os
@@ -26,22 +26,22 @@ from routiq_gql.sync.pauses import Pauses
 from routiq_gql.sync.run import StopRequested, SyncRun
 
 MAX_LOST_CLAIMS = 200
-"""A sync with which so many processes died, one after the other and without any progress between, fails."""
+"""A sync fails after so many processes in a row died while they ran it, without any progress between."""
 RELEASE_SECONDS = 2.0
-"""How long a process that stops tries to say that it has stopped on purpose."""
+"""How long a process that stops tries to release its claims."""
 OPENING_TEXTS = {step.value: step.opening_text for step in SyncStep}
-"""What ``current_step`` is again after a wait whose process has gone, by step."""
+"""The text of ``current_step`` after a wait whose process has ended, by step."""
 
 log = structlog.get_logger(__name__)
 
 
 class Outcome(Enum):
-    """How a run went.
+    """The outcome of a run.
 
     Attributes:
-        ENDED: The sync is over, completed or failed.
-        NOT_OURS: It was ended or taken up by someone else meanwhile; nothing more was written.
-        PAUSED: The database can't be used; the sync is as it was, and to be taken up again after its pause.
+        ENDED: The sync has completed or failed.
+        NOT_OURS: The sync has ended, or another process has claimed it; nothing more was written.
+        PAUSED: The database can't be used; the sync is unchanged, and is claimed again after its pause.
     """
 
     ENDED = auto()
@@ -50,7 +50,7 @@ class Outcome(Enum):
 
 
 class SyncRunner:
-    """Takes syncs up and runs them."""
+    """Claims syncs and runs them."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class SyncRunner:
         self._holder = f"{socket.gethostname()[:32]}:{os.getpid()}:{uuid4().hex[:12]}"
 
     async def claim(self, key: int) -> SyncRun | None:
-        """Become the only one whose writes to the sync count; ``None`` when it has ended.
+        """Claim a sync, so that only this process can write to it; ``None`` when it has ended.
 
         Raises:
             StorageError: The database can't be used.
@@ -84,7 +84,7 @@ class SyncRunner:
         return run
 
     async def run(self, run: SyncRun) -> Outcome:
-        """Run a sync that was taken up. Cancelled, it leaves the sync as it is."""
+        """Run a claimed sync. A cancellation leaves the sync as it is."""
         with structlog.contextvars.bound_contextvars(
             sync_id=run.snapshot.sync_id, organization_id=run.snapshot.organization_id
         ):
@@ -106,7 +106,7 @@ class SyncRunner:
             return Outcome.ENDED
 
     async def release(self, key: int | None = None) -> None:
-        """Note that this process stops running a sync, or all of its syncs, on purpose; if the database takes it."""
+        """Release the claim of a sync, or all claims of this process, unless the database can't be used."""
         with suppress(StorageError, TimeoutError):
             async with asyncio.timeout(RELEASE_SECONDS), self._database.writing(RELEASE_SECONDS) as connection:
                 await release_claims(connection, self._holder, OPENING_TEXTS, key)

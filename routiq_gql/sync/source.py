@@ -24,7 +24,7 @@ CLASSES_PER_REQUEST = 50
 
 @dataclass(frozen=True, slots=True)
 class SourcePage:
-    """One page of a list.
+    """A page of a list.
 
     Attributes:
         target: Where its rows belong.
@@ -54,7 +54,7 @@ class SourcePage:
 
 
 class Source:
-    """Reads the lists for one sync."""
+    """Reads the lists for a sync."""
 
     def __init__(self, client: ClinikoClient, database: Database, generation: int, windows: Windows) -> None:
         self._client = client
@@ -125,7 +125,7 @@ class Source:
 
 
 def _rows_of(records: Sequence[Record]) -> list[dict[str, object]]:
-    """Records, all of one kind, with their values by column."""
+    """The records, all of the same kind, as values by column."""
     if not records:
         return []
     names = [field.name for field in fields(records[0])]

@@ -1,7 +1,7 @@
-"""What every worker looks after, every two seconds: syncs that nobody runs, schedules, and rows that nobody needs.
+"""The patrol of a worker: every two seconds it rescues syncs without a worker and does the chores.
 
-Procrastinate has periodic tasks, but these would be jobs themselves, some forty thousand a day, and would stop with
-the queue whose troubles they are to mend. A lock in the database lets one process do it at a time.
+Procrastinate has periodic tasks, but each would be a job, some forty thousand a day, and would stop with the queue that
+the patrol repairs. A lock in the database lets a single process do the rescue at a time.
 """
 
 import asyncio
@@ -23,18 +23,18 @@ LOOK_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 5.0
 LOCK = 0x70617472  # "patr"; any number, the same for every process
 MOST_BATCHES = 20
-"""Batches of each chore in one look."""
+"""Batches of each chore in a round."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass
 class WorkerState:
-    """What one process knows of itself.
+    """The state of a worker process.
 
     Attributes:
-        former_ids: Numbers under which the queue knew it before its database went away.
-        job_ids: The jobs that it is working on.
+        former_ids: Earlier numbers of the process in the queue, from before the database was away.
+        job_ids: Jobs that the process works on.
     """
 
     name: str
@@ -44,7 +44,7 @@ class WorkerState:
 
 
 class Patrol:
-    """The looks of one worker process."""
+    """The patrol of a worker process."""
 
     def __init__(
         self,
@@ -62,10 +62,10 @@ class Patrol:
         self._task = supervisor.task("patrol", "Syncs of dead workers are not rescued.", LONGEST_PAUSE_SECONDS)
 
     async def run(self, worker_id: Callable[[], int | None], note_alive: Callable[[], None]) -> None:
-        """Look until cancelled.
+        """Patrol until cancelled.
 
         Args:
-            note_alive: Called when the worker has been at work for the time between two looks.
+            note_alive: Called when the worker has run for the whole time between two rounds.
         """
         was_there = False
 
@@ -101,11 +101,11 @@ class Patrol:
         await self._chores.run_due(self._engine, MOST_BATCHES)
 
     async def _take_back(self, worker_id: int) -> None:
-        """Put back what the queue believes this process to be working on, but which it is not."""
+        """Put back jobs that belong to this process in the queue, but on which it does not work."""
         async with self._database.writing() as connection:
             counted_on = await jobs.jobs_of(connection, [worker_id, *self._state.former_ids])
             idle = {job_id for job_id, _ in counted_on} - self._state.job_ids
-            # A job of now may have been fetched or finished this very moment; the next look tells.
+            # A current job may have been fetched or finished at this moment; the next round decides.
             given_up = {job_id for job_id, by in counted_on if by != worker_id} | self._seen_idle
             await jobs.put_back(connection, sorted(idle & given_up))
         self._seen_idle = idle - given_up
