@@ -7,7 +7,7 @@ different from the number of rows, as from a cache, is reported with the last pa
 """
 
 from array import array
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from routiq_gql.cliniko.answers import ListAnswer, ListAsker, UnreadableRow
 from routiq_gql.cliniko.errors import CountsDisagree, UnexpectedAnswer
-from routiq_gql.cliniko.resources import R, Record
+from routiq_gql.cliniko.resources import R, R_co, Record
 from routiq_gql.cliniko.retries import unusable
 
 MAX_PASSES = 5
@@ -29,7 +29,7 @@ Params = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[R]):
+class Page(Generic[R_co]):
     """A part of a list.
 
     Attributes:
@@ -44,7 +44,7 @@ class Page(Generic[R]):
         claimed_total: Cliniko's total, on the last page only and only if it differs from ``read``.
     """
 
-    records: list[R]
+    records: Sequence[R_co]
     last_id: str | None
     read: int
     remaining: int

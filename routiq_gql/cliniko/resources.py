@@ -4,9 +4,9 @@ Cliniko's spellings of paths, fields and operators appear only here and in ``rec
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import Field, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from routiq_gql.cliniko.records import (
     AppointmentType,
@@ -24,7 +24,9 @@ from routiq_gql.cliniko.rows import Row
 
 
 class Record(Protocol):
-    """The fields of all records."""
+    """A dataclass with at least these fields."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     @property
     def id(self) -> str: ...
@@ -34,10 +36,11 @@ class Record(Protocol):
 
 
 R = TypeVar("R", bound=Record)
+R_co = TypeVar("R_co", bound=Record, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Resource(Generic[R]):
+class Resource(Generic[R_co]):
     """One of Cliniko's lists.
 
     Attributes:
@@ -49,7 +52,7 @@ class Resource(Generic[R]):
 
     name: str
     label: str
-    parse: Callable[[Row], R]
+    parse: Callable[[Row], R_co]
     has_start: bool = False
 
     @property
@@ -68,7 +71,7 @@ GROUP_APPOINTMENTS: Resource[GroupAppointment] = Resource(
 ATTENDEES: Resource[Attendee] = Resource("attendees", "attendees of group appointments", read_attendee)
 APPOINTMENT_TYPES: Resource[AppointmentType] = Resource("appointment_types", "appointment types", read_appointment_type)
 
-RESOURCES: tuple[Resource[Any], ...] = (
+RESOURCES: tuple[Resource[Record], ...] = (
     PATIENTS,
     INDIVIDUAL_APPOINTMENTS,
     GROUP_APPOINTMENTS,

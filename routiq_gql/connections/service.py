@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql import metrics
 from routiq_gql.addresses import is_loopback_url
 from routiq_gql.cliniko import (
     Access,
@@ -55,9 +54,9 @@ from routiq_gql.organizations.listing import OrganizationState, read_organizatio
 from routiq_gql.security.audit import Action, Audit
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.settings import Settings
+from routiq_gql.sync.endings import EndedSync, Failed, announce, end_from_outside
 from routiq_gql.sync.engine import SyncEngine
-from routiq_gql.sync.mapping import end_with_failure
-from routiq_gql.sync.model import FailureCode, SyncFailure, SyncSnapshot, SyncState, SyncStep
+from routiq_gql.sync.model import FailureCode, SyncFailure, SyncStep
 
 _NO_REGION = "The key names no region at its end, such as -au2: check that it was copied whole."
 MOST_ATTEMPTS = 2
@@ -150,7 +149,7 @@ class ConnectionService:
             values |= {"encrypted_key": sealed, "encryption_key_id": key_id}
             row = await save_connection(connection, organization_id, values)
             await self._audit.note(connection, viewer, Action.CONNECT, organization_id)
-        self._notify(ended)
+        self._announce(ended)
         return ConnectedAccount(info_of(row), url, access)
 
     async def test(self, viewer: Viewer, organization_id: str) -> ConnectionInfo:
@@ -200,7 +199,7 @@ class ConnectionService:
                 raise not_connected(organization_id)
             ended = await _end_running(connection, self._engine, organization_id, "The connection was switched off.")
             await self._audit.note(connection, viewer, Action.DISCONNECT, organization_id)
-        self._notify(ended)
+        self._announce(ended)
         return info_of(row)
 
     async def erase(self, viewer: Viewer, organization_id: str) -> bool:
@@ -220,7 +219,7 @@ class ConnectionService:
             ended = await _end_running(connection, self._engine, organization_id, "The organization was erased.")
             await erase_organization(connection, organization_id)
             await self._audit.note(connection, viewer, Action.ERASE)
-        self._notify(ended)
+        self._announce(ended)
         return await self._database.forget_deleted()
 
     async def has_enabled(self, organization_id: str) -> bool:
@@ -278,11 +277,9 @@ class ConnectionService:
                 problem.what_to_do = f"{_NO_REGION} {problem.what_to_do}"
             raise problem from None
 
-    def _notify(self, ended: SyncSnapshot | None) -> None:
-        if ended is not None and ended.duration_seconds is not None:
-            metrics.sync_ended(ended.status.value, ended.duration_seconds)
-            self._engine.interrupt(ended)
-            self._bus.publish(ended)
+    def _announce(self, ended: EndedSync | None) -> None:
+        if ended is not None:
+            announce(ended, self._bus, self._engine)
 
 
 def problem_of(error: ClinikoError) -> ConnectionProblem:
@@ -292,11 +289,10 @@ def problem_of(error: ClinikoError) -> ConnectionProblem:
 
 async def _end_running(
     connection: AsyncConnection, engine: SyncEngine, organization_id: str, message: str
-) -> SyncSnapshot | None:
+) -> EndedSync | None:
     row = await active_sync(connection, organization_id)
     if row is None:
         return None
     what_to_do = f"To sync again, connect the organization: routiq-gql connect {organization_id}"
     failure = SyncFailure(FailureCode.CONNECTION_DISABLED, SyncStep(row.step), message, what_to_do)
-    await engine.withdraw(connection, row.key)
-    return await end_with_failure(connection, row.sync_id, failure, SyncState.FAILED, utc_now())
+    return await end_from_outside(connection, engine, row.key, Failed(failure))

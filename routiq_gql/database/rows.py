@@ -79,7 +79,7 @@ class SyncRow:
 
 
 class SyncValues(TypedDict, total=False):
-    """Columns of ``syncs`` to write; see ``SyncRow``. The database package sets the others itself."""
+    """Columns of a new row of ``syncs``; see ``SyncRow``. Later changes have types in ``sync_changes``."""
 
     mode: str
     status: str
@@ -91,18 +91,7 @@ class SyncValues(TypedDict, total=False):
     active_patients_identified: int
     active_patients_stored: int
     started_at: datetime
-    completed_at: datetime | None
-    estimated_completion: datetime | None
-    resumes_at: datetime | None
-    waiting_for: str | None
-    failure_code: str | None
-    failure_step: int | None
-    failure_message: str | None
-    failure_what_to_do: str | None
     last_updated: datetime
-    claimed_by: str | None
-    lost_claims: int
-    pauses: int
     checkpoint: Mapping[str, object]
     last_log_seq: int
     has_rows: bool

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql.clock import utc_now
 from routiq_gql.database.columns import milliseconds_between
 from routiq_gql.database.rows import SyncRow, SyncValues, as_row, as_rows
+from routiq_gql.database.sync_changes import FinalChanges, RunningChanges
 from routiq_gql.database.tables import LOG, SYNC
 
 
@@ -149,14 +150,14 @@ def _without_wait(opening_texts: Mapping[int, str]) -> dict[str, object]:
 
 
 async def change_running(
-    connection: AsyncConnection, key: int, epoch: int, values: SyncValues, lines: Sequence[NewLine] = ()
+    connection: AsyncConnection, key: int, epoch: int, changes: RunningChanges, lines: Sequence[NewLine] = ()
 ) -> SyncRow | None:
     """Change a sync that this holder still runs, append ``lines`` to its log, and return the new row.
 
     ``None`` means that the sync has ended or was taken up by another holder: nothing was written.
     """
     statement = update(SYNC).where(SYNC.c.key == key, SYNC.c.epoch == epoch, SYNC.c.completed_at.is_(None))
-    return await _change(connection, statement, values, lines)
+    return await _change(connection, statement, changes, lines)
 
 
 async def touch_running(connection: AsyncConnection, epochs: Mapping[int, int]) -> dict[int, SyncRow]:
@@ -171,15 +172,17 @@ async def touch_running(connection: AsyncConnection, epochs: Mapping[int, int]) 
 
 
 async def end_sync(
-    connection: AsyncConnection, sync_id: str, values: SyncValues, lines: Sequence[NewLine]
+    connection: AsyncConnection, key: int, changes: FinalChanges, lines: Sequence[NewLine], *, epoch: int | None = None
 ) -> SyncRow | None:
-    """End a sync whoever runs it, so that the holder's late writes match nothing; ``None`` when it had ended."""
-    statement = update(SYNC).where(SYNC.c.sync_id == sync_id, SYNC.c.completed_at.is_(None))
-    return await _change(connection, statement.values(epoch=SYNC.c.epoch + 1), values, lines)
+    """End a sync and return its new row; ``None`` when it had ended, or no longer has the ``epoch`` that was given."""
+    is_meant = SYNC.c.key == key if epoch is None else (SYNC.c.key == key) & (SYNC.c.epoch == epoch)
+    statement = update(SYNC).where(is_meant, SYNC.c.completed_at.is_(None))
+    statement = statement.values(completed_at=utc_now(), epoch=SYNC.c.epoch + 1)
+    return await _change(connection, statement, changes, lines)
 
 
 async def _change(
-    connection: AsyncConnection, statement: Update, values: SyncValues, lines: Sequence[NewLine]
+    connection: AsyncConnection, statement: Update, values: RunningChanges | FinalChanges, lines: Sequence[NewLine]
 ) -> SyncRow | None:
     now = utc_now()
     changes: dict[str, object] = {**values, "version": SYNC.c.version + 1, "last_updated": now}

@@ -12,6 +12,7 @@ from routiq_gql.cliniko import PacerRegistry
 from routiq_gql.connections.clients import ClientOpener
 from routiq_gql.database.engine import Database
 from routiq_gql.database.keys import KeyStore
+from routiq_gql.engines.chores import Chores
 from routiq_gql.engines.embedded import EmbeddedEngine
 from routiq_gql.engines.housekeeping import Housekeeping
 from routiq_gql.engines.scheduler import Scheduler
@@ -62,8 +63,7 @@ def _open_embedded(parts: Parts, path: Path) -> OpenEngine:
     engine = EmbeddedEngine(
         parts.database,
         runner,
-        Housekeeping(parts.database, parts.settings),
-        Scheduler(parts.database, bus, parts.audit),
+        _chores(parts, bus),
         path.with_name(path.name + ".lock"),
         parts.supervisor,
     )
@@ -83,13 +83,17 @@ async def _open_distributed(stack: AsyncExitStack, parts: Parts, *, only_if_alon
         parts.database,
         bus,
         runner,
-        Housekeeping(parts.database, parts.settings),
-        Scheduler(parts.database, bus, parts.audit),
+        _chores(parts, bus),
         parts.settings,
         parts.supervisor,
         only_if_alone=only_if_alone,
     )
     return OpenEngine(engine, bus, clients, runner)
+
+
+def _chores(parts: Parts, bus: ProgressBus) -> Chores:
+    scheduler = Scheduler(parts.database, bus, parts.audit)
+    return Chores(scheduler, Housekeeping(parts.database, parts.settings), parts.supervisor)
 
 
 def _runner(parts: Parts, bus: ProgressBus, pacers: PacerRegistry) -> tuple[ClientOpener, SyncRunner]:

@@ -67,10 +67,11 @@ async def fill(url: str) -> None:
             for _ in range(SYNCS):
                 async with database.writing() as connection:
                     now = utc_now()
-                    row = await insert_sync(connection, organization, first_values(SyncMode.FULL, now))
+                    row = await insert_sync(
+                        connection, organization, {**first_values(SyncMode.FULL, now), "has_rows": False}
+                    )
                     assert row is not None
-                    values = {"status": SyncState.COMPLETED.value, "completed_at": now, "has_rows": False}
-                    await end_sync(connection, row.sync_id, values, lines)
+                    await end_sync(connection, row.key, {"status": SyncState.COMPLETED.value}, lines)
     finally:
         await database.close()
 

@@ -17,7 +17,9 @@ from routiq_gql.logs import configure_logging
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.serving.server import listen_on_loopback, serve
 from routiq_gql.settings import Settings
-from routiq_gql.sync.model import SyncSnapshot, SyncStep
+from routiq_gql.sync.checkpoint import Reading
+from routiq_gql.sync.model import Progress, SyncSnapshot, SyncStep
+from routiq_gql.sync.place import Place
 from routiq_gql.sync.run import SyncRun
 from tests.bench.children import read_commands, tell
 
@@ -58,7 +60,9 @@ class CommandedPipeline:
         async for _ in read_commands():
             number += 1
             text, read = page_shown(number)
-            await run.checkpoint({"last": str(number)}, fraction=read / PATIENTS, text=text, patients_found=read)
+            place = Place(last_id=str(number), read=read)
+            progress = Progress(fraction=read / PATIENTS, text=text, patients_found=read)
+            await run.commit(Reading("patients", place=place), progress)
             tell_snapshot(run.snapshot.version, TimedBus.published_at)
         signal.raise_signal(signal.SIGTERM)
         await asyncio.Event().wait()  # until the engine is closed

@@ -26,7 +26,8 @@ from routiq_gql.live.bus import InProcessBus
 from routiq_gql.logs import configure_logging
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.sync import pipeline, reading
+from routiq_gql.sync import pipeline, source
+from routiq_gql.sync.lists import LISTS
 from routiq_gql.sync.model import SyncSnapshot, SyncState
 from tests.bench.children import tell
 from tests.bench.yardstick import Times
@@ -61,7 +62,7 @@ class Clock:
         if not kind:  # it began before the reset
             return
         self.writes[kind].append(now - self._began)
-        if kind in reading.TARGETS:
+        if kind in LISTS:
             name, before = self._page_at
             if name == kind:  # a list's first page has no page before it to measure from
                 self.pages[name].add(now - before)
@@ -102,7 +103,7 @@ class TimedBus(InProcessBus):
 
 def measure() -> None:
     """Install the clock in the product."""
-    names = {target: name for name, target in reading.TARGETS.items()}
+    names = {synced.target: name for name, synced in LISTS.items()}
 
     def named(function: Callable[..., Any], kind_of: Callable[..., str]) -> Callable[..., Any]:
         async def call(*arguments: Any) -> Any:
@@ -112,7 +113,7 @@ def measure() -> None:
         return call
 
     vars(runtime).update(Database=TimedDatabase, InProcessBus=TimedBus)
-    vars(reading).update(save_rows=named(reading.save_rows, lambda _connection, target, *_: names[target]))
+    vars(source).update(save_rows=named(source.save_rows, lambda _connection, target, *_: names[target]))
     vars(pipeline).update(
         identify_slice=named(pipeline.identify_slice, lambda *_: "analysis"),
         show_generation=named(pipeline.show_generation, lambda *_: "storing"),

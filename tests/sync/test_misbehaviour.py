@@ -31,8 +31,8 @@ from routiq_gql.emulator import (
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
+from routiq_gql.sync.lists import LISTS as SYNCED
 from routiq_gql.sync.model import LogLevel, LogLine, SyncSnapshot, SyncState, SyncStep
-from routiq_gql.sync.reading import TARGETS
 from tests.common import ORGANIZATION
 from tests.syncs import Rows, run_sync, shown_rows, stored_rows
 
@@ -83,7 +83,7 @@ STEPS = {
 }
 """Every list that a sync reads, and the step that reads it."""
 
-LISTS = {target.name for target in TARGETS.values()}
+LISTS = {synced.target.name for synced in SYNCED.values()}
 WHERE = {resource.name: resource.where for resource in RESOURCES}
 
 ROWS = 205
@@ -140,7 +140,7 @@ class Stage:
         """The log lists the missing rows of the affected list, and all other lists are complete."""
         assert last.status is SyncState.COMPLETED, last.failure
         assert last.errors == []
-        target = TARGETS[resource].name
+        target = SYNCED[resource].target.name
         lines = [line for line in await log_lines(self.runtime, last.sync_id) if line.level is LogLevel.WARNING]
         lines = [line for line in lines if WHERE[resource] in line.message]
         stored = await active_and_mirrored(self.runtime)
@@ -158,7 +158,7 @@ class Stage:
         """All rows are there; in a few rows of the affected list, fields are empty."""
         assert last.status is SyncState.COMPLETED, last.failure
         assert last.errors == []
-        target = TARGETS[resource].name
+        target = SYNCED[resource].target.name
         stored = await active_and_mirrored(self.runtime)
         for before, after in zip(self.expected[target], stored[target], strict=True):
             assert all(new in {None, old} for old, new in zip(before, after, strict=True))

@@ -1,6 +1,7 @@
 """Unreadable rows: a few are left out and named in the log, many fail the sync, and an interruption miscounts none."""
 
 import asyncio
+import json
 
 import pytest
 from sqlalchemy import select
@@ -12,8 +13,10 @@ from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, Faul
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
+from routiq_gql.sync.checkpoint import Reading, read_checkpoint, to_json
 from routiq_gql.sync.findings import MOST_NAMED, Findings
 from routiq_gql.sync.model import FailureCode, LogLevel, SyncState
+from routiq_gql.sync.place import Place
 from tests.common import LIMIT_SECONDS, ORGANIZATION
 from tests.emulated_cliniko import Cliniko
 from tests.syncs import follow, run_sync, shown_rows, start
@@ -105,10 +108,12 @@ async def test_a_break_neither_loses_nor_doubles_a_count(settings: Settings):
             async with asyncio.timeout(LIMIT_SECONDS):
                 while True:
                     async with runtime.database.reading() as connection:
-                        cursor = (await connection.execute(select(SYNC.c.checkpoint))).scalar_one()
-                    if Findings.of_stored(cursor.get("findings", {})).unreadable >= 2:
+                        stored = (await connection.execute(select(SYNC.c.checkpoint))).scalar_one()
+                    checkpoint = read_checkpoint(stored)
+                    if isinstance(checkpoint, Reading) and checkpoint.place.findings.unreadable >= 2:
                         break
-                    emulator.latency_seconds = 0.2 if cursor.get("part") == VISITS else 0.0
+                    is_slow = isinstance(checkpoint, Reading) and checkpoint.list_name == VISITS
+                    emulator.latency_seconds = 0.2 if is_slow else 0.0
                     await asyncio.sleep(0.01)
             emulator.latency_seconds = 0
         async with open_runtime(settings) as runtime:
@@ -126,10 +131,10 @@ async def test_a_break_neither_loses_nor_doubles_a_count(settings: Settings):
 
 
 def test_findings_survive_the_checkpoint():
-    """A checkpoint of a version without findings is also read."""
+    """An interruption loses none of the problems that were found in a list."""
     found = Findings(30, ((None, "id"), ("82", "starts_at")), 5, 6)
-    assert Findings.of_stored(found.stored()) == found
-    assert Findings.of_stored({}) == Findings()
+    checkpoint = Reading(VISITS, place=Place(findings=found))
+    assert read_checkpoint(json.loads(json.dumps(to_json(checkpoint)))) == checkpoint
 
 
 def test_the_log_names_only_so_many():

@@ -1,4 +1,4 @@
-"""Who runs syncs: every worker process, whether it is alive, what it runs, and what waits for one.
+"""Worker processes: whether they are alive, the syncs they run, and the syncs that wait for a worker.
 
 The command ``workers`` imports it, so it needs nothing of the extra ``postgres``.
 """
@@ -13,17 +13,17 @@ from routiq_gql.sync.engine import QueueState
 
 QUEUE = "syncs"
 SILENT_SECONDS = 10
-"""A worker that has not been heard of for so long is not counted on any more: its syncs go on elsewhere."""
+"""After so long without a heartbeat a worker counts as dead, and other workers continue its syncs."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """One process.
+    """A worker process.
 
     Attributes:
         name: Its machine and process number.
-        silent_seconds: How long it has not been heard of.
-        sync_ids: The syncs that it runs, or ran when it fell silent.
+        silent_seconds: Seconds since its last heartbeat.
+        sync_ids: Syncs that it runs, or ran when its heartbeat stopped.
     """
 
     worker_id: int
@@ -53,7 +53,7 @@ class WaitingSync:
 
 
 async def introduce(connection: AsyncConnection, worker_id: int, name: str, max_syncs: int) -> None:
-    """Tell the others what to call this process, and forget the names of those that are gone."""
+    """Store the name of this process, and delete the names of workers that have ended."""
     await connection.execute(
         text(
             "INSERT INTO workers (id, name, started_at, max_syncs) VALUES (:id, :name, now(), :max_syncs) "
@@ -67,7 +67,7 @@ async def introduce(connection: AsyncConnection, worker_id: int, name: str, max_
 
 
 async def read_workers(connection: AsyncConnection) -> list[WorkerInfo]:
-    """Every process that is or was there, the oldest first."""
+    """Every worker that runs or has run recently, the oldest first."""
     query = """
         SELECT worker.id, coalesce(named.name, '') AS name, named.started_at, named.max_syncs,
                extract(epoch FROM clock_timestamp() - worker.last_heartbeat)::float AS silent_seconds,
@@ -82,7 +82,7 @@ async def read_workers(connection: AsyncConnection) -> list[WorkerInfo]:
 
 
 async def read_waiting(connection: AsyncConnection) -> list[WaitingSync]:
-    """The syncs that wait, the next first."""
+    """Waiting syncs, the next first."""
     query = f"""
         SELECT syncs.sync_id, job.priority <= 0 AS by_schedule,
                greatest(0, extract(epoch FROM clock_timestamp() - syncs.last_updated))::float AS seconds
@@ -93,7 +93,7 @@ async def read_waiting(connection: AsyncConnection) -> list[WaitingSync]:
 
 
 async def read_queue_state(connection: AsyncConnection) -> QueueState:
-    """The same as figures."""
+    """The same as numbers."""
     waiting = await read_waiting(connection)
     alive = sum(one.is_alive for one in await read_workers(connection))
     return QueueState(len(waiting), max((one.seconds for one in waiting), default=0.0), alive)
