@@ -1,4 +1,4 @@
-"""A pace that all processes share for an API key: a row with the next turn, which a statement takes by the server's clock.
+"""A pace for an API key that all processes share. A row holds the next turn; the server's clock decides when it is.
 
 A time that is far ahead was written while that clock was ahead, and counts as now: the key would wait for it otherwise.
 """
