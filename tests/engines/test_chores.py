@@ -1,4 +1,4 @@
-"""Periodic work: both engines do every chore on the one list."""
+"""Periodic work: both engines do every chore on the list."""
 
 import asyncio
 from dataclasses import replace
@@ -17,7 +17,7 @@ from tests.common import LIMIT_SECONDS
 
 @pytest.mark.both_databases
 async def test_each_engine_does_every_chore(settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    """Schedules start and old rows go with either database, and so will every chore that is added to the list."""
+    """With either database schedules start and old rows are deleted, as does a chore that is added to the list."""
     done: dict[str, asyncio.Event] = {}
 
     def noted(chore: Chore) -> Chore:

@@ -126,7 +126,7 @@ FORMAT_1: dict[str, tuple[str, Checkpoint]] = {
         Reading("patients", {"patients": 230}, Place("99", read=100)),
     ),
 }
-"""As syncs of version 0.1 stored them: those of a clinic of 230 patients, and two of other clinics."""
+"""Stored by syncs of version 0.1: most by a clinic of 230 patients, two by other clinics."""
 
 FORMAT_2: dict[str, tuple[str, Checkpoint]] = {
     "before the key is checked": ('{"format": 2, "step": 0}', Starting()),
@@ -157,7 +157,7 @@ FORMAT_2: dict[str, tuple[str, Checkpoint]] = {
 }
 
 EXAMPLES = {1: FORMAT_1, 2: FORMAT_2}
-"""By format. A new format brings its own; the earlier ones stay."""
+"""By format. A new format adds examples; earlier examples stay."""
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ EXAMPLES = {1: FORMAT_1, 2: FORMAT_2}
     ],
 )
 def test_a_checkpoint_of_every_format_is_read(stored: str, checkpoint: Checkpoint):
-    """Whichever version stored it, a sync continues exactly where it was."""
+    """A sync continues where it was, whatever version stored its checkpoint."""
     assert read_checkpoint(json.loads(stored)) == checkpoint
 
 
@@ -222,7 +222,7 @@ def test_a_checkpoint_without_a_path_is_refused(stored: str, sentence: str):
 
 @pytest.mark.both_databases
 async def test_a_sync_whose_checkpoint_is_not_known_fails_with_a_reason(settings: Settings, cliniko: Cliniko):
-    """After a return to an earlier version the clinic reads why its sync ended; the next sync is a normal one."""
+    """After a return to an earlier version the clinic reads why its sync ended; the next sync completes."""
     async with open_runtime(settings, run_syncs=False) as runtime:
         await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, check=False)
         sync_id = await start(runtime)
@@ -239,7 +239,7 @@ async def test_a_sync_whose_checkpoint_is_not_known_fails_with_a_reason(settings
 
 
 def as_version_0_1_stored(checkpoint: Checkpoint) -> dict[str, Any]:
-    """The form in which version 0.1 stored a checkpoint, written out by hand from its code."""
+    """The form in which version 0.1 stored a checkpoint, written by hand from its code."""
     match checkpoint:
         case Starting():
             return {}
@@ -277,7 +277,7 @@ REWRITTEN = [name for name in FORMAT_1 if name not in {"before the analysis", "a
 
 @pytest.mark.parametrize("name", REWRITTEN)
 def test_the_stored_form_of_version_0_1_is_its_real_one(name: str):
-    """The next test stores checkpoints as version 0.1 did; this one compares that form with real ones."""
+    """The next test stores checkpoints as version 0.1 did; this test compares them with real checkpoints."""
     stored, checkpoint = FORMAT_1[name]
     assert as_version_0_1_stored(checkpoint) == json.loads(stored)
 
@@ -287,7 +287,7 @@ def test_the_stored_form_of_version_0_1_is_its_real_one(name: str):
 async def test_a_sync_of_version_0_1_continues_after_an_upgrade_at_any_moment(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, trouble: FaultKind | None
 ):
-    """Interrupted before each of its commits, a sync reads no finished list again and ends like an undisturbed one."""
+    """Interrupted before each of its commits, a sync reads no finished list again and has the same result."""
     emulator = Emulator(generated_clinic(230, utc_now()))
     if trouble is not None:
         emulator.faults.add(Fault(trouble, "individual_appointments", times=None, rows=2, only_above_per_page=1))

@@ -80,7 +80,7 @@ def ended(status: SyncState) -> float:
 async def test_every_end_has_the_same_effects(
     runtime: Runtime, cliniko: Cliniko, name: str, monkeypatch: pytest.MonkeyPatch
 ):
-    """However a sync ends, watchers see its end once, it counts once, and the clinic can start the next one."""
+    """However a sync ends, watchers see its end once, it counts once, and the clinic can start another sync."""
     monkeypatch.setattr(pipeline, "identify_slice", pipeline.identify_slice)
     kind, end = WAYS[name]
     published: list[SyncSnapshot] = []
