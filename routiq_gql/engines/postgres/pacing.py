@@ -1,4 +1,4 @@
-"""A pace that all processes share for an API key: a row with the next turn, which a statement takes by the server's clock.
+"""The pace of an API key that all processes share: a row holds the next turn, taken by the clock of the server.
 
 A time that is far ahead was written while that clock was ahead, and counts as now: the key would wait for it otherwise.
 """
