@@ -79,7 +79,7 @@ class SyncRow:
 
 
 class SyncValues(TypedDict):
-    """Columns of a new row of ``syncs``, all of them required; see ``SyncRow``. Later changes have types in ``sync_changes``."""
+    """Columns of a new row of ``syncs``, all required; see ``SyncRow``. ``sync_changes`` types the later changes."""
 
     mode: str
     status: str
