@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
@@ -66,7 +66,7 @@ class Admission:
         self._seconds = settings.operation_timeout
         self._grace_seconds = settings.shutdown_grace_seconds
         self._queues: dict[str, _Queue] = {}
-        self._changes: set[asyncio.Future[Any]] = set()
+        self._changes: set[asyncio.Task[object]] = set()
         self._shares = Shares(OPERATION_CONNECTIONS)
         self._watch_shares = Shares(WATCH_CONNECTIONS)
 
@@ -186,13 +186,13 @@ class _Queue:
         self.users = 0
 
 
-def _note_error(task: asyncio.Future[Any]) -> None:
+def _note_error(task: asyncio.Task[object]) -> None:
     """A change whose caller has left may fail without a complaint that its error was not looked at."""
     if not task.cancelled():
         task.exception()
 
 
-async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+async def while_connected(receive: Receive, work: Coroutine[object, None, T]) -> T:
     """The result of ``work``, which is cancelled as soon as the client has left.
 
     Args:

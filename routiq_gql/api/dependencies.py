@@ -1,7 +1,7 @@
 """For every route: who sends a request, and its turn among the organization's operations."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from starlette.requests import HTTPConnection, Request
 
@@ -43,7 +43,7 @@ async def viewer_of(request: HTTPConnection) -> Viewer:
     return (await session_of(request)).viewer
 
 
-async def asked(request: Request, about: str, read: Callable[[Viewer], Coroutine[Any, Any, T]]) -> T:
+async def asked(request: Request, about: str, read: Callable[[Viewer], Coroutine[object, None, T]]) -> T:
     """What ``read`` returns for the request's viewer, in turn and in time; ended when the client leaves.
 
     Args:
@@ -64,7 +64,7 @@ async def asked(request: Request, about: str, read: Callable[[Viewer], Coroutine
     return await while_connected(request.receive, read_in_turn())
 
 
-async def changed(request: Request, about: str, change: Callable[[Viewer], Coroutine[Any, Any, T]]) -> T:
+async def changed(request: Request, about: str, change: Callable[[Viewer], Coroutine[object, None, T]]) -> T:
     """What ``change`` returns for the request's viewer, in turn; it runs to its end when the client leaves.
 
     Raises:

@@ -6,7 +6,7 @@ always be encoded, whatever text it repeats.
 """
 
 import json
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from starlette.responses import JSONResponse
 
@@ -28,7 +28,7 @@ class UnreadableJson(ValueError):
         self.reason = reason
 
 
-def read_json(data: str | bytes) -> Any:
+def read_json(data: str | bytes) -> object:
     """The value of a JSON text; bytes are UTF-8, with or without a byte order mark.
 
     Strings may hold lone surrogates, which JSON can express and UTF-8 can't.
@@ -59,7 +59,7 @@ def write_json(value: object) -> bytes:
 class JsonResponse(JSONResponse):
     """A JSON response whose content may hold any text."""
 
-    def render(self, content: Any) -> bytes:
+    def render(self, content: object) -> bytes:
         return write_json(content)
 
 

@@ -6,7 +6,6 @@ for ``ROUTIQ_SEND_TIMEOUT`` seconds, and when the server stops.
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any
 
 import anyio
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -108,10 +107,10 @@ async def cancelled_once(
     Under anyio, which runs the response, a cancelled task is cancelled again at every further ``await``. A source
     that was reading the database would then leave its connection half closed, with a task that never ends.
     """
-    end: set[asyncio.Future[Any]] = {asyncio.ensure_future(session.until_over())} if session is not None else set()
+    end: set[asyncio.Task[object]] = {asyncio.create_task(session.until_over())} if session is not None else set()
     try:
         while True:
-            step: asyncio.Future[Any] = asyncio.ensure_future(_next_piece(pieces))
+            step = asyncio.create_task(_next_piece(pieces))
             try:
                 await asyncio.wait({step, *end}, return_when=asyncio.FIRST_COMPLETED)
                 is_over = not step.done()

@@ -87,9 +87,9 @@ def shortage_in_one_line(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     shortage = RateLimitedLog("too_many_open_files")
     previous = loop.get_exception_handler()
 
-    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         error = context.get("exception")
-        if is_out_of_files(error):
+        if isinstance(error, BaseException) and is_out_of_files(error):
             shortage.warn(reason=OUT_OF_FILES)
         elif isinstance(error, ValueError) and "_start_serving" in str(context.get("handle")):
             pass  # asyncio tried to accept again after a shortage, when serving had ended

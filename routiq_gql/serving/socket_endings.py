@@ -4,8 +4,7 @@ Uvicorn logs a traceback for the text, and raises ``RuntimeError`` in an applica
 look like an application error; here they count as a disconnected peer.
 """
 
-from typing import Any
-
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
@@ -35,7 +34,7 @@ class CleanEnding(WebSocketsSansIOProtocol):
             self.close_sent = True
         super().shutdown()
 
-    async def send(self, message: Any) -> None:
+    async def send(self, message: ASGISendEvent) -> None:
         """Send for the application.
 
         Raises:

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import h11
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn._types import ASGISendEvent
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState as UvicornState
@@ -82,7 +83,7 @@ class SocketProtocol(CleanEnding):
         self._table.remove(self.transport)
         super().connection_lost(exc)
 
-    async def send(self, message: Any) -> None:
+    async def send(self, message: ASGISendEvent) -> None:
         await super().send(message)
         if self.initial_response is not None and self.close_sent:
             self.handshake_complete = True  # or uvicorn logs each refusal as a fault of the application

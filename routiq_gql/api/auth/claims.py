@@ -4,7 +4,6 @@ Claims are Clerk's, of both versions. Source: Clerk, "Session tokens".
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from routiq_gql.errors import Forbidden, Unauthenticated
 from routiq_gql.security.viewer import ORGANIZATION_ID
@@ -15,7 +14,7 @@ MAX_MASK_DIGITS = 300
 """Enough for a thousand permissions of one feature."""
 
 
-def check_party(claims: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
+def check_party(claims: Mapping[str, object], allowed: tuple[str, ...]) -> None:
     """Pass unless the token was made for a page that is not among ``allowed``, or for someone not fully signed in.
 
     Raises:
@@ -30,7 +29,7 @@ def check_party(claims: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
         raise Unauthenticated("The sign-in is not complete. Complete it, then send a new token.")
 
 
-def subject_of(claims: Mapping[str, Any]) -> str:
+def subject_of(claims: Mapping[str, object]) -> str:
     """Who it is.
 
     Raises:
@@ -42,7 +41,7 @@ def subject_of(claims: Mapping[str, Any]) -> str:
     return subject
 
 
-def organization_of(claims: Mapping[str, Any]) -> str:
+def organization_of(claims: Mapping[str, object]) -> str:
     """The organization that its holder has chosen.
 
     Raises:
@@ -57,7 +56,7 @@ def organization_of(claims: Mapping[str, Any]) -> str:
     return organization_id
 
 
-def roles_of(claims: Mapping[str, Any]) -> frozenset[str]:
+def roles_of(claims: Mapping[str, object]) -> frozenset[str]:
     """Roles and permissions in that organization; empty when the token holds none that can be read."""
     nested = claims.get("o")
     if isinstance(nested, Mapping):

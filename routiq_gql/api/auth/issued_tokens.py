@@ -1,7 +1,6 @@
 """``ROUTIQ_AUTH=jwt``: tokens that an issuer such as Clerk has signed, checked with its public keys."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import jwt
 
@@ -84,7 +83,7 @@ class IssuedTokens:
                 may_be_mended=False,
             )
 
-    async def _verified(self, token: str) -> dict[str, Any]:
+    async def _verified(self, token: str) -> dict[str, object]:
         """The claims of a token with a good signature, from the issuer, and within its time."""
         try:
             header = jwt.get_unverified_header(token)

@@ -6,7 +6,6 @@ time limit to the execution itself.
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
-from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -61,7 +60,7 @@ class OperationAdmission(OperationLimits):
             yield
 
 
-def _asked(document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> str:
+def _asked(document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, object]) -> str:
     """The first organization or sync that the operation's fields name; empty if they name none."""
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     waiting: list[SelectionSetNode] = [operation.selection_set]
@@ -79,7 +78,7 @@ def _asked(document: DocumentNode, operation: OperationDefinitionNode, variables
     return ""
 
 
-def _named(field: FieldNode, variables: Mapping[str, Any]) -> str:
+def _named(field: FieldNode, variables: Mapping[str, object]) -> str:
     for argument in field.arguments or ():
         if argument.name.value in _NAMING_ARGUMENTS:
             value = argument.value

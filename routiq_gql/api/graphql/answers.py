@@ -3,13 +3,17 @@
 Event streams and multipart are not answered here, and neither are requests that no operation can be read from.
 """
 
-from typing import Any, cast
+from typing import cast
+
+from strawberry.http import GraphQLHTTPResponse
 
 from routiq_gql.api.admission import RETRY_AFTER_SECONDS
 from routiq_gql.api.errors import OUTCOMES
 from routiq_gql.api.graphql.negotiation import GRAPHQL_JSON
 from routiq_gql.api.graphql.persisted import CODE as PERSISTED_QUERY_NOT_SUPPORTED
 from routiq_gql.api.json_text import JsonResponse
+
+Content = GraphQLHTTPResponse | list[GraphQLHTTPResponse]
 
 
 class Answer(JsonResponse):
@@ -18,7 +22,7 @@ class Answer(JsonResponse):
     Except for an operation that was refused as too many are being executed: that says when to try again.
     """
 
-    def __init__(self, content: Any) -> None:
+    def __init__(self, content: Content) -> None:
         super().__init__(content, headers={"Cache-Control": "no-store"})
         self._was_executed = "data" in content
         code = None if self._was_executed else _code_of_first_error(content)
@@ -38,6 +42,6 @@ class Answer(JsonResponse):
             self.status_code = 400
 
 
-def _code_of_first_error(content: Any) -> str | None:
-    errors = content.get("errors") or [{}]
-    return cast("str | None", errors[0].get("extensions", {}).get("code"))
+def _code_of_first_error(content: Content) -> str | None:
+    errors = cast("list[dict[str, dict[str, str]]]", [] if isinstance(content, list) else content.get("errors"))
+    return errors[0].get("extensions", {}).get("code") if errors else None

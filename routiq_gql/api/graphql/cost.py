@@ -6,7 +6,7 @@ ask for counts once, and selections that are merged alike are measured once, how
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from graphql import (
     DocumentNode,
@@ -19,6 +19,7 @@ from graphql import (
     GraphQLNamedType,
     GraphQLSchema,
     GraphQLSkipDirective,
+    InlineFragmentNode,
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
@@ -35,7 +36,7 @@ _Place = tuple[SelectionSetNode, GraphQLNamedType]
 
 
 def operation_cost(
-    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, object]
 ) -> int:
     """The cost of a valid operation with these variables, as the client sent them.
 
@@ -103,13 +104,14 @@ class _Measure:
                 if isinstance(node, FieldNode):
                     found.setdefault((node.alias or node.name).value, []).append((node, parent))
                     continue
-                inside: Any = node
                 if isinstance(node, FragmentSpreadNode):
                     name = node.name.value
                     if name in spread or name not in self._fragments:
                         continue
                     spread.add(name)
-                    inside = self._fragments[name]
+                    inside: FragmentDefinitionNode | InlineFragmentNode = self._fragments[name]
+                else:
+                    inside = cast(InlineFragmentNode, node)
                 on = self._schema.get_type(inside.type_condition.name.value) if inside.type_condition else parent
                 if is_composite_type(on):
                     waiting.append((inside.selection_set, on))

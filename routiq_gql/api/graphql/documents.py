@@ -9,7 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, parse
+from graphql import ASTValidationRule, DocumentNode, GraphQLError, GraphQLSchema, parse
 from strawberry.schema.schema import validate_document
 
 REMEMBERED_DOCUMENTS = 100
@@ -24,7 +24,7 @@ BYTES_PER_TOKEN = 560
 class _Known:
     document: DocumentNode
     bytes: int
-    valid_for: tuple[Any, ...] | None = None
+    valid_for: object = None
 
 
 class Documents:
@@ -62,7 +62,9 @@ class Documents:
             self._known.move_to_end(text)
         return known.document
 
-    def validate(self, schema: GraphQLSchema, document: DocumentNode, rules: tuple[Any, ...]) -> list[GraphQLError]:
+    def validate(
+        self, schema: GraphQLSchema, document: DocumentNode, rules: tuple[type[ASTValidationRule], ...]
+    ) -> list[GraphQLError]:
         """The errors of a document; that it has none is remembered."""
         known = self._known.get(document.loc.source.body) if document.loc is not None else None
         if known is None or known.document is not document:

@@ -4,15 +4,16 @@ Each event of a subscription goes through ``SharedResults``, so that an equal ev
 with the same rights.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Hashable
 from contextlib import AbstractAsyncContextManager
 from inspect import isawaitable
-from typing import Any, cast
+from typing import cast
 
 from graphql import ExecutionResult, GraphQLError, OperationType
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from routiq_gql.api.graphql.context import Context
+from routiq_gql.api.graphql.sharing import Execute
 from routiq_gql.errors import TookTooLong
 from routiq_gql.security.viewer import Viewer
 
@@ -23,14 +24,13 @@ class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
     Queries and events end at the time limit; mutations are executed to their end.
     """
 
-    def execute_operation(self, serially: bool | None = None) -> Any:
+    def execute_operation(self, serially: bool | None = None) -> ExecutionResult | Awaitable[ExecutionResult]:
         context: Context = self.context_value
         if self.operation.operation is OperationType.QUERY:
-            execute = super().execute_operation
-            return _in_time(lambda: execute(serially), context.admission.reading(context.bucket, context.cost))
+            return _in_time(lambda: self._execute(serially), context.admission.reading(context.bucket, context.cost))
         if self.operation.operation is OperationType.MUTATION:
-            result = super().execute_operation(serially)
-            if context.turn is None or not self.is_awaitable(result):
+            result = self._execute(serially)
+            if context.turn is None or isinstance(result, ExecutionResult):
                 return result
             return context.admission.to_its_end(result, context.turn)
         return context.shared_results.result_of(
@@ -41,20 +41,27 @@ class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
             lambda: self._execute_event(serially),
         )
 
-    def _execute_event(self, serially: bool | None) -> Any:
+    def _execute(self, serially: bool | None) -> ExecutionResult | Awaitable[ExecutionResult]:
+        # Never incremental: the schema has no @defer and no @stream.
+        return cast(
+            ExecutionResult | Awaitable[ExecutionResult],
+            super().execute_operation(serially),
+        )
+
+    def _execute_event(self, serially: bool | None) -> ExecutionResult | Awaitable[ExecutionResult]:
         context: Context = self.context_value
         self.context_value = context.for_operation(context.bucket)
-        result = super().execute_operation(serially)
-        if not self.is_awaitable(result):
+        result = self._execute(serially)
+        if isinstance(result, ExecutionResult):
             return result
         return _in_time(lambda: result, context.admission.watching(context.bucket))
 
 
-async def _in_time(execute: Callable[[], Any], limit: AbstractAsyncContextManager[None]) -> ExecutionResult:
+async def _in_time(execute: Execute, limit: AbstractAsyncContextManager[None]) -> ExecutionResult:
     try:
         async with limit:
             result = execute()
-            return cast(ExecutionResult, await result if isawaitable(result) else result)
+            return await result if isawaitable(result) else result
     except TookTooLong as error:
         return ExecutionResult(None, [GraphQLError(error.message, original_error=error)])
 

@@ -11,7 +11,6 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from graphql import ExecutionResult, OperationDefinitionNode
 
@@ -23,16 +22,17 @@ MAX_RESULT_BYTES = MAX_SHARED_BYTES // 16
 """A larger result is not kept, so that a few of them can't displace all others."""
 
 Encode = Callable[[object], str | bytes]
+Execute = Callable[[], ExecutionResult | Awaitable[ExecutionResult]]
 
 
-class SharedData(dict[str, Any]):
+class SharedData(dict[str, object]):
     """The ``data`` of a result that may be sent to several.
 
     Attributes:
         encoded: The JSON of a payload with these data and nothing else.
     """
 
-    def __init__(self, data: Mapping[str, Any], encoded: str) -> None:
+    def __init__(self, data: Mapping[str, object], encoded: str) -> None:
         super().__init__(data)
         self.encoded = encoded
 
@@ -71,7 +71,7 @@ class SharedResults:
         return len(self._newest)
 
     @contextmanager
-    def subscribed(self, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Iterator[None]:
+    def subscribed(self, operation: OperationDefinitionNode, variables: Mapping[str, object]) -> Iterator[None]:
         """Share the results of this operation while the block runs, which is as long as its subscription is open."""
         key = _key(operation, variables)
         opened = self._open.setdefault(key, _Open(operation))
@@ -88,10 +88,10 @@ class SharedResults:
     def result_of(
         self,
         operation: OperationDefinitionNode,
-        variables: Mapping[str, Any],
+        variables: Mapping[str, object],
         visibility: Hashable,
         event: object,
-        execute: Callable[[], Any],
+        execute: Execute,
     ) -> ExecutionResult | Awaitable[ExecutionResult]:
         """The result of ``event``, from ``execute`` unless an equal event was executed last for the same visibility.
 
@@ -113,7 +113,7 @@ class SharedResults:
             self._newest.move_to_end(key)
         return shown.result if isinstance(shown.result, ExecutionResult) else asyncio.shield(shown.result)
 
-    def _execute(self, key: tuple[Hashable, Hashable], event: object, execute: Callable[[], Any]) -> _Shown:
+    def _execute(self, key: tuple[Hashable, Hashable], event: object, execute: Execute) -> _Shown:
         result = execute()
         if isinstance(result, ExecutionResult):
             shown = _Shown(event, self._shareable(result))
@@ -167,7 +167,7 @@ class SharedResults:
         return ExecutionResult(SharedData(result.data, _text(self._encode({"data": result.data}))))
 
 
-def next_frame(message: Mapping[str, Any], encode: Encode) -> str | None:
+def next_frame(message: Mapping[str, object], encode: Encode) -> str | None:
     """A ``next`` message of ``graphql-transport-ws`` with shared data, encoded; ``None`` for any other message."""
     payload = message.get("payload")
     if message.get("type") != "next" or not isinstance(payload, dict) or payload.keys() != {"data"}:
@@ -178,7 +178,7 @@ def next_frame(message: Mapping[str, Any], encode: Encode) -> str | None:
     return f'{{"id":{_text(encode(message["id"]))},"type":"next","payload":{data.encoded}}}'
 
 
-def _key(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Hashable:
+def _key(operation: OperationDefinitionNode, variables: Mapping[str, object]) -> Hashable:
     return id(operation), repr(variables)
 
 

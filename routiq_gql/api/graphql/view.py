@@ -156,17 +156,18 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             return how_to_install()
         return page or await super().render_graphql_ide(request)
 
-    def parse_json(self, data: str | bytes) -> Any:
+    def parse_json(self, data: str | bytes) -> dict[str, object] | list[object]:
         body = _read("The request body", data)
         if not isinstance(body, dict | list):
             raise HTTPException(400, "The request body must be a JSON object.")
         return body
 
-    def parse_query_params(self, params: QueryParams) -> dict[str, Any]:
-        given: dict[str, Any] = dict(params)
+    def parse_query_params(self, params: QueryParams) -> dict[str, object]:
+        given: dict[str, object] = dict(params)
         for name in JSON_PARAMETERS:
-            if name in given:  # an empty one is none
-                given[name] = _read(f"The parameter “{name}”", given[name]) if given[name] else None
+            if name in params:  # an empty one is none
+                text = params[name]
+                given[name] = _read(f"The parameter “{name}”", text) if text else None
         return given
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
@@ -178,8 +179,8 @@ class GraphQLEndpoint(GraphQL[Context, None]):
                 raise HTTPException(413, TOO_LONG_A_DOCUMENT)
             if not data.query:
                 is_get = request.method == "GET"
-                given = dict(request.query_params) if is_get else self.parse_json(await request.get_body())
-                if names_its_document({**given, "extensions": data.extensions}):
+                given = request.query_params if is_get else self.parse_json(await request.get_body())
+                if isinstance(given, Mapping) and names_its_document({**given, "extensions": data.extensions}):
                     return NamedDocument(**vars(data))
         return data
 
@@ -233,7 +234,7 @@ async def _encoded(stream: Callable[[], AsyncIterator[str]]) -> AsyncGenerator[b
         await pieces.aclose()  # type: ignore[attr-defined]
 
 
-def _read(what: str, data: str | bytes) -> Any:
+def _read(what: str, data: str | bytes) -> object:
     try:
         return read_json(data)
     except UnreadableJson as error:

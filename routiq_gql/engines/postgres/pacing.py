@@ -1,4 +1,4 @@
-"""A pace for an API key that all processes share. A row holds the next turn; the server's clock decides when it is.
+"""The pace of an API key that all processes share: a row holds the next turn, taken by the clock of the server.
 
 A time that is far ahead was written while that clock was ahead, and counts as now: the key would wait for it otherwise.
 """

@@ -13,11 +13,10 @@ import pytest
 from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, parse
 
 from routiq_gql.api.graphql import sharing
-from routiq_gql.api.graphql.executor import SharingExecutor
+from routiq_gql.api.graphql.executor import SharingExecutor, StrawberryGraphQLCoreExecutionContext
 from routiq_gql.api.graphql.sharing import (
     SharedData,
     SharedResults,
-    StrawberryGraphQLCoreExecutionContext,
 )
 from routiq_gql.emulator import Issuer
 from routiq_gql.sync.service import SyncService
