@@ -157,7 +157,7 @@ def _sum(sizes: Iterable[_Size]) -> _Size:
 
 
 def _doubt_of(document: DocumentNode) -> str | None:
-    """A sentence if the document has several operations, else ``None``; for requests without a name. Source: GraphQL, "Executing Requests"."""
+    """Asks for an operation name if the document has several. Source: GraphQL, "Executing Requests"."""
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     if len(operations) < 2:
         return None
