@@ -1,6 +1,6 @@
 """How many queries, mutations and REST requests are executed at once for one organization, and for how long.
 
-GraphQL on every transport and REST go through one ``Admission`` for each process. A read ends at the time limit, and
+GraphQL on every transport and REST share an ``Admission`` in each process. A read ends at the time limit, and
 when its client has left. A change runs to its end in a separate task, even if its client leaves: a cancelled change may
 be committed already while the client reads an error.
 """
@@ -179,7 +179,7 @@ class Admission:
 
 
 class _Queue:
-    """The operations of one organization."""
+    """The operations of an organization."""
 
     def __init__(self, most: int) -> None:
         self.free = asyncio.Semaphore(most)

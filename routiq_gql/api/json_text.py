@@ -10,7 +10,7 @@ from typing import NoReturn
 from starlette.responses import JSONResponse
 
 MAX_DIGITS = 300
-"""Of one number. Python reads no more than 4,300, and no floating-point number has more than 309."""
+"""Digits of a number. Python reads no more than 4,300, and no floating-point number has more than 309."""
 MAX_NESTING = 100
 """Levels of lists and objects within each other; a GraphQL request needs about five."""
 

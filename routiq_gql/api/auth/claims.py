@@ -11,7 +11,7 @@ from routiq_gql.security.viewer import ORGANIZATION_ID
 MAX_SUBJECT_CHARACTERS = 255
 """Source: OpenID Connect Core, "ID Token"."""
 MAX_MASK_DIGITS = 300
-"""Enough for a thousand permissions of one feature."""
+"""Enough for a thousand permissions of a feature."""
 
 
 def check_party(claims: Mapping[str, object], allowed: tuple[str, ...]) -> None:

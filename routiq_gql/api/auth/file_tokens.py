@@ -1,4 +1,4 @@
-"""``ROUTIQ_AUTH=token``: long-lived tokens, each of one organization, made and revoked by an operator."""
+"""``ROUTIQ_AUTH=token``: long-lived tokens, each for an organization, made and revoked by an operator."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -26,7 +26,7 @@ _NOT_OURS = "This token is not accepted here."
 
 
 class IssuedTokens:
-    """Accepts the tokens of one issuer. Close it."""
+    """Accepts the tokens of an issuer. Close it."""
 
     def __init__(self, settings: Settings) -> None:
         if not settings.jwt_issuer:

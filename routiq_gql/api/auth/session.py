@@ -29,7 +29,7 @@ LOOK_SECONDS = 5.0
 
 
 class Session:
-    """The viewer of one request, stream or socket.
+    """The viewer of a request, stream or socket.
 
     Args:
         authenticator: The authenticator that accepted the token; ``None`` if the token can't be revoked.
