@@ -1,7 +1,7 @@
-"""The program's entry, for ``routiq-gql`` and for ``python -m routiq_gql``.
+"""The entry point of ``routiq-gql`` and ``python -m routiq_gql``.
 
-It handles SIGTERM before anything else is imported. The first process of a container has no default handler, so the
-kernel drops a SIGTERM that comes while the imports run, and the container is killed half a minute later.
+Sets a handler for SIGTERM before any other import. The first process of a container has no default handler, so the
+kernel would ignore a SIGTERM during the imports, and the container would be killed half a minute later.
 """
 
 import os
@@ -10,10 +10,10 @@ from types import FrameType
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
-    """End as without a handler; nothing is open yet."""
+    """End as if there were no handler; nothing is open yet."""
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
-    os._exit(128 + number)  # the first process of a container survives its own signal
+    os._exit(128 + number)  # the first process of a container survives its signal
 
 
 signal.signal(signal.SIGTERM, _end)

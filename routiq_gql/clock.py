@@ -1,15 +1,15 @@
-"""The one place that reads the wall clock and writes times.
+"""Reads the wall clock and formats times; the only module that does.
 
-Every time in the product is an aware UTC ``datetime`` with millisecond precision, so that what is
-stored, compared and sent is the same value. Anyone may import this; it imports nothing of ours.
+All times in the product are aware UTC ``datetime`` values with millisecond precision, so that stored, compared and sent
+values are the same. Any module may import this; it imports none of ours.
 """
 
 from datetime import UTC, datetime, timedelta
 
 CLOCK_TOLERANCE = timedelta(seconds=10)
-"""By how much a stored time may be ahead of now before it counts as one of a clock that was wrong.
+"""A stored time further ahead of now than this was written with a wrong clock.
 
-Clocks of machines that keep them by NTP differ by less.
+Clocks synchronized by NTP differ by less.
 """
 
 
@@ -20,7 +20,7 @@ def utc_now() -> datetime:
 
 
 def format_time(moment: datetime) -> str:
-    """``2024-12-22T14:30:22.123Z``, the form on every wire.
+    """``2024-12-22T14:30:22.123Z``, the form in all APIs and files.
 
     Raises:
         ValueError: ``moment`` has no time zone.

@@ -1,19 +1,19 @@
-"""Outcomes that a caller can act on: the root of the tree, and the errors that more than one package raises.
+"""The root of the errors that a caller can act on, and the errors that several packages raise.
 
-Each carries a stable ``code`` and a sentence that is safe to show. ``api/errors.py`` maps codes to HTTP
-statuses and GraphQL codes; nothing here is logged as an error.
+Each has a stable ``code`` and a sentence that is safe to show. ``api/errors.py`` maps codes to HTTP statuses and
+GraphQL codes. These errors are not logged as errors.
 
     RoutiqError
     ├── BadInput               a value is out of its documented form or range
     ├── SyncNotFound           unknown, or another organization's
-    ├── Unauthenticated        nobody can tell who asks
+    ├── Unauthenticated        the token is missing or invalid
     ├── Forbidden              the viewer may not reach this organization, or not do this
-    ├── IssuerAway             whether a token is good can't be told now, but can later
-    ├── RateLimited            more at once, or in a short time, than anyone needs
+    ├── IssuerAway             tokens can't be checked at the moment
+    ├── RateLimited            too many requests or subscriptions
     ├── TookTooLong            a read was stopped at the time limit
     ├── SettingsError          a setting is missing or wrong; the server can't start with it
     └── StorageError           the database can't be used: corrupt, too new, locked, full
-        ├── DatabaseAway       the database server can't be reached, but will be again
+        ├── DatabaseAway       the database server can't be reached at the moment
         └── DatabaseFileLost   the database file was deleted or replaced while the process uses it
 """
 
@@ -22,10 +22,10 @@ from typing import ClassVar
 
 
 class RoutiqError(Exception):
-    """Base of all errors with a sentence meant for the person who asked.
+    """Base of all errors with a sentence for the caller.
 
     Attributes:
-        what_to_do: A second sentence, if the first one does not say it.
+        what_to_do: Advice, unless the first sentence includes it.
     """
 
     code: ClassVar[str] = "INTERNAL"
@@ -37,13 +37,13 @@ class RoutiqError(Exception):
 
 
 class BadInput(RoutiqError):
-    """A value that the caller sent can't be accepted."""
+    """A value from the caller is not accepted."""
 
     code = "BAD_USER_INPUT"
 
 
 class SyncNotFound(RoutiqError):
-    """There is no such sync for this viewer. Another organization's sync answers the same."""
+    """There is no such sync for this viewer. Also raised for another organization's sync."""
 
     code = "SYNC_NOT_FOUND"
 
@@ -52,10 +52,10 @@ class SyncNotFound(RoutiqError):
 
 
 class Unauthenticated(RoutiqError):
-    """The token is missing, wrong or no longer good.
+    """The token is missing, wrong or expired.
 
     Attributes:
-        may_be_mended: Whether a fresh token of the same kind may be accepted; if not, asking again is of no use.
+        may_be_mended: Whether a fresh token of the same kind may be accepted; if not, a retry is useless.
     """
 
     code = "UNAUTHENTICATED"
@@ -72,16 +72,16 @@ class Forbidden(RoutiqError):
 
 
 class IssuerAway(RoutiqError):
-    """Tokens can't be checked now: no public keys are known and none can be fetched, or the token file is unusable."""
+    """Tokens can't be checked now: no public keys are known and a fetch fails, or the token file is unusable."""
 
     code = "ISSUER_AWAY"
 
 
 class RateLimited(RoutiqError):
-    """The caller asks for more than is given to one organization; later it may succeed.
+    """The caller exceeds a limit of its organization; a later attempt may succeed.
 
     Attributes:
-        retry_after_seconds: When to try again, at the earliest.
+        retry_after_seconds: The earliest time for another attempt.
     """
 
     code = "RATE_LIMITED"
@@ -98,10 +98,10 @@ class TookTooLong(RoutiqError):
 
 
 class SettingsError(RoutiqError):
-    """A setting is missing, wrong, or does not fit another one. The sentence is for the operator: it may name paths.
+    """A setting is missing, wrong, or contradicts another. The sentence is for the operator: it may name paths.
 
     Attributes:
-        is_for_clients: Whether the sentence may be shown to clients of the API too.
+        is_for_clients: Whether API clients may see the sentence, too.
     """
 
     code = "SETTINGS"
@@ -112,15 +112,15 @@ class SettingsError(RoutiqError):
 
 
 class StorageError(RoutiqError):
-    """The database can't be used as it is; the sentence says why and what to do."""
+    """The database can't be used; the sentence says why and what to do."""
 
     code = "STORAGE"
 
 
 class DatabaseAway(StorageError):
-    """The database server can't be reached or has no connection free; asking again soon helps.
+    """The database server can't be reached or has no free connection; an early retry may succeed.
 
-    Its sentence is for clients; what the operator needs to know is logged where it is found out.
+    The sentence is for clients; details for the operator are logged where the problem is detected.
     """
 
     code = "DATABASE_AWAY"
@@ -129,7 +129,7 @@ class DatabaseAway(StorageError):
 class DatabaseFileLost(StorageError):
     """The files that this process has open are no longer those at the database's path.
 
-    The process must write nothing more and end: it would serve one database while new connections open another.
+    The process must stop writing and end: it would serve one database while new connections open another.
     """
 
 

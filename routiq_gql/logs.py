@@ -1,7 +1,7 @@
-"""Sets up logging for a process: structlog and the standard library through one chain, to standard error.
+"""Configures logging for a process: structlog and the standard library in one chain, to standard error.
 
-Whatever passes through loses its secrets first: values under telling names, and keys, tokens and e-mail addresses
-inside sentences. That is the second line of defence; nobody logs them in the first place.
+Secrets are removed from all lines: values under telltale names, and keys, tokens and e-mail addresses in sentences.
+This is the second line of defence; the code must not log them in the first place.
 """
 
 import logging
@@ -18,7 +18,7 @@ from routiq_gql.settings import Settings
 REMOVED = "[removed]"
 
 _PRIVATE_NAMES = ("authorization", "cookie", "email", "key", "name", "notes", "password", "phone", "secret", "token")
-"""Also as the last word of a longer name: ``api_key``, ``patient_name``."""
+"""Also matched as the last word of a longer name: ``api_key``, ``patient_name``."""
 
 _PRIVATE_TEXT = re.compile(
     r"""MS0[A-Za-z0-9+/=_]{8,}(?:-\w{2}\d{1,2})?      # a Cliniko API key
@@ -32,10 +32,10 @@ _QUERY_STRING = re.compile(r"\?[^\s\"']*")
 
 
 def configure_logging(settings: Settings, *, quiet: bool = False) -> None:
-    """Send all log lines of this process to standard error, as the settings say.
+    """Send all log lines of this process to standard error, in the format and from the level of the settings.
 
     Args:
-        quiet: Show warnings and errors only, unless ROUTIQ_LOG_LEVEL is set: for commands that draw in a terminal.
+        quiet: Show warnings and errors only, unless ROUTIQ_LOG_LEVEL is set; for commands with terminal output.
     """
     level = "WARNING" if quiet and "log_level" not in settings.model_fields_set else settings.log_level
     shared: list[Processor] = [
@@ -71,10 +71,10 @@ def configure_logging(settings: Settings, *, quiet: bool = False) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # They tell of every request, socket (with its address) or statement, below which our own lines would drown.
+    # They log every request, socket (with its address) or statement, which would hide our lines.
     for noisy in ("httpx", "httpcore", "alembic", "aiosqlite", "asyncio", "uvicorn.error"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
-    # They tell every failure of the database at length and again and again; we tell it once, in a line.
+    # They log each database failure at length and repeatedly; we log it once, in a line.
     for verbose in ("procrastinate", "psycopg"):
         logging.getLogger(verbose).setLevel(logging.CRITICAL)
     structlog.configure(
@@ -90,19 +90,19 @@ def configure_logging(settings: Settings, *, quiet: bool = False) -> None:
 
 
 def remove_private_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """A processor that blanks what an event must not tell. ``event`` and ``exception`` keep their sentences."""
+    """A processor that removes private values. ``event`` and ``exception`` keep their sentences."""
     return {key: _clean(key, value) for key, value in event.items()}
 
 
 def remove_query_strings(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """A processor that cuts query strings, which may hold tokens, out of the web server's own lines."""
+    """A processor that cuts query strings, which may hold tokens, from the web server's lines."""
     if str(event.get("logger", "")).startswith(("uvicorn", "websockets")):
         event["event"] = _QUERY_STRING.sub("", str(event["event"]))
     return event
 
 
 def escape_unprintable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """A processor that shows what could steer a terminal as escapes: a header of a request may hold such characters."""
+    """A processor that escapes characters that control a terminal, as from a request's header."""
     return {
         key: "".join(one if one.isprintable() or one in "\n\t" else ascii(one)[1:-1] for one in value)
         if isinstance(value, str) and not value.isprintable()
@@ -113,7 +113,7 @@ def escape_unprintable(_logger: WrappedLogger, _method: str, event: EventDict) -
 
 def _clean(key: str, value: object) -> object:
     if key.startswith("_"):
-        return value  # the formatter's own
+        return value  # set by the formatter
     if key.lower().rpartition("_")[2] in _PRIVATE_NAMES:
         return REMOVED
     if isinstance(value, str):
@@ -128,7 +128,7 @@ def _clean(key: str, value: object) -> object:
 
 
 class _StandardError(logging.StreamHandler[TextIO]):
-    """Writes to whatever ``sys.stderr`` is at the moment, so that a progress bar can put the lines above itself."""
+    """Writes to the current ``sys.stderr``, so that a progress bar can put lines above itself."""
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)

@@ -1,8 +1,8 @@
-"""Counts and times for operators, in Prometheus' terms and in a registry of our own.
+"""Prometheus metrics for operators, in a separate registry.
 
-Whoever does something worth counting calls a function here; none of them waits or fails. ``GET /metrics`` shows the
-sums of this process since its start. No label names an organization or a sync: every value of a label is a series
-that Prometheus keeps, and whose clinic it is is nobody's business there.
+Code calls a function here for each countable event; they never wait or fail. ``GET /metrics`` shows the sums of
+this process since its start. No label names an organization or a sync: each value would be another stored series, and
+would disclose the clinic.
 """
 
 from math import nan
@@ -14,19 +14,19 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 Transport = Literal["websocket", "sse", "multipart"]
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-"""What ``exposition`` gives; every version of Prometheus reads it."""
+"""The content type of ``exposition``; every version of Prometheus reads it."""
 
 STATUSES = ("completed", "failed", "cancelled")
 CLINIKO_OUTCOMES = ("ok", "no_answer", "timed_out", "server_error", "rate_limited", "refused", "unusable")
-"""The same as in the connector, which imports nothing of ours; a test compares them."""
+"""Must equal those of the Cliniko client, which imports nothing from here; a test compares them."""
 TRANSPORTS: tuple[Transport, ...] = ("websocket", "sse", "multipart")
 METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"})
-"""Methods counted by name. Clients may invent others, and each would be a series of its own."""
+"""Methods counted by name. Clients may invent others, and each would be another series."""
 
 DURATION_BUCKETS_SECONDS = (1, 3, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 21600)
 """From a small emulated clinic to the default time limit of six hours."""
 
-# They would add a second series to each counter, of which nobody asks anything.
+# They would add a useless second series to each counter.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 REGISTRY = CollectorRegistry()
@@ -95,50 +95,50 @@ _DROPPED_BY_TRANSPORT = {transport: PEERS_DROPPED.labels(transport) for transpor
 
 
 def sync_ended(status: str, seconds: float) -> None:
-    """A sync ended as ``completed``, ``failed`` or ``cancelled``, this long after its start. Once for each sync."""
+    """Count an end of a sync as ``completed``, ``failed`` or ``cancelled``, with its duration. Call once per sync."""
     SYNCS_ENDED.labels(status).inc()
     SYNC_DURATION.labels(status).observe(seconds)
 
 
 def cliniko_request(outcome: str) -> None:
-    """One request to Cliniko went so; the ``on_request`` of its client."""
+    """Count a request to Cliniko by its outcome; the ``on_request`` of the client."""
     CLINIKO_REQUESTS.labels(outcome).inc()
 
 
 def rate_limit_wait(seconds: float) -> None:
-    """A sync waits so long for Cliniko's rate limit."""
+    """Add a wait of a sync for Cliniko's rate limit."""
     RATE_LIMIT_WAIT.inc(max(0.0, seconds))
 
 
 def frame_sent(transport: Transport) -> None:
-    """One message went out on an open connection."""
+    """Count a message sent on an open connection."""
     _FRAMES_BY_TRANSPORT[transport].inc()
 
 
 def peer_dropped(transport: Transport) -> None:
-    """A connection was given up because nobody read at its other end."""
+    """Count a connection that was reset because its peer did not read."""
     _DROPPED_BY_TRANSPORT[transport].inc()
 
 
 def http_request(route: str | None, method: str, status: int) -> None:
-    """A request was answered. ``route`` is a template such as ``/status/{sync_id}``, never an address."""
+    """Count a response. ``route`` is a template such as ``/status/{sync_id}``, never an address."""
     HTTP_REQUESTS.labels(route or "none", method if method in METHODS else "other", f"{status // 100}xx").inc()
 
 
 def rescued(syncs: int) -> None:
-    """So many syncs had nobody who runs them, and will be run again."""
+    """Count syncs that lost their process and will be run again."""
     RESCUES.inc(syncs)
 
 
 def flushed(seconds: float) -> None:
-    """News were sent to other processes, the oldest of them after so long."""
+    """Record a flush of updates to other processes, with the age of the oldest update."""
     FLUSH_LAG.observe(seconds)
 
 
 def exposition(
     *, syncs_running: int, subscribers: int, waiting: float = nan, oldest_seconds: float = nan, workers: float = nan
 ) -> bytes:
-    """Everything as text, with what is counted at the moment of asking; what is not known is not a number."""
+    """All metrics as text, with the given current values; an unknown value is NaN."""
     SYNCS_RUNNING.set(syncs_running)
     SUBSCRIBERS.set(subscribers)
     QUEUE_DEPTH.set(waiting)

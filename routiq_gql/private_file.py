@@ -1,8 +1,7 @@
-"""Small files that only their owner may write: encryption keys, and who may ask.
+"""Reads and writes small files that only their owner may write: encryption keys and tokens.
 
-They are written whole or not at all. A file that others could have written is refused when it is read.
-
-When ``write_private`` returns, file and name are on the disk: a power cut brings back neither an earlier file nor none.
+They are written completely or not at all. A file that other users could have written is refused.
+When ``write_private`` returns, file and name are on the disk: after a power cut the file is neither old nor missing.
 """
 
 import errno
@@ -17,14 +16,14 @@ from routiq_gql.errors import SettingsError
 
 
 def check_only_owner_writes(path: Path, found: os.stat_result, name: str) -> None:
-    """Raise if a user other than this one and root may write the file, or put another one in its place.
+    """Raise if a user other than this user and root may write or replace the file.
 
     Args:
-        found: Of the file itself, once it is open.
-        name: What the error calls it.
+        found: From ``fstat`` of the open file.
+        name: The name of the file in the error.
 
     Raises:
-        SettingsError: They may.
+        SettingsError: Another user may.
     """
     if os.name != "posix":
         return
@@ -48,11 +47,11 @@ def check_only_owner_writes(path: Path, found: os.stat_result, name: str) -> Non
 
 
 def write_private(path: Path, text: str, name: str, publish: Callable[[str, Path], None] = os.replace) -> None:
-    """Write the file with mode 0600; ``publish`` gives it its place, ``name`` is what the error calls it.
+    """Write the file with mode 0600; ``publish`` moves it into place, ``name`` is its name in the error.
 
     Raises:
         SettingsError: It can't be written.
-        FileExistsError: ``publish`` found another one there and leaves it.
+        FileExistsError: ``publish`` found an existing file and left it alone.
     """
     try:
         with NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as file:  # made with mode 0600
@@ -62,7 +61,7 @@ def write_private(path: Path, text: str, name: str, publish: Callable[[str, Path
                 os.fsync(file.fileno())
                 publish(file.name, path)
             finally:
-                with suppress(FileNotFoundError):  # replaced, it has moved
+                with suppress(FileNotFoundError):  # moved by ``os.replace``
                     os.unlink(file.name)
         _store_names(path.parent)
     except FileExistsError:
@@ -72,14 +71,14 @@ def write_private(path: Path, text: str, name: str, publish: Callable[[str, Path
 
 
 def _store_names(folder: Path) -> None:
-    """Have the disk keep which names are in the folder; a rename alone is in memory only."""
+    """Flush the folder's entries to the disk; a rename alone is only in memory."""
     if os.name != "posix":  # other systems can't open a folder
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # some network file systems have no such thing
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # some network file systems don't support it
             raise
     finally:
         os.close(descriptor)

@@ -1,8 +1,8 @@
-"""The proxy between this server and an address elsewhere, read from the environment: ``HTTPS_PROXY`` and its kin.
+"""Finds the proxy for an address in the environment: ``HTTPS_PROXY``, ``NO_PROXY`` and similar variables.
 
-The connector and the fetching of public keys ask here instead of leaving it to httpx, which raises on entries of
-``NO_PROXY`` such as ``fd07::/64`` and on proxies that a request would never use. A value that can't be used is one
-sentence with the variable's name and never its value, which may hold a password.
+Used for Cliniko and for fetching public keys. httpx would raise on entries of ``NO_PROXY`` such as ``fd07::/64`` and on
+proxies that a request never uses. The error for an unusable value names the variable but never the value, which may
+hold a password.
 Source: curl, "CURLOPT_NOPROXY" and "Environment variables"; Go, "httpproxy.FromEnvironment".
 """
 
@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
-"""By the schemes that httpx knows for proxies."""
+"""By the proxy schemes that httpx supports."""
 
 _LIKE = "It must look like http://proxy.example.com:8080"
 _AUTHORITY = re.compile(r"(?:(?P<login>.*)@)?(?P<host>\[[^\]]*\]|[^:@\[\]]*)(?::(?P<port>.*))?", re.DOTALL)
@@ -25,10 +25,10 @@ _NOT_PROXIED = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>\d+))?")
 
 
 class UnusableVariable(Exception):
-    """A variable of the environment that says how to reach others can't be used.
+    """A variable of the environment for proxies or certificates has an unusable value.
 
     Attributes:
-        sentence: Names the variable and what is expected; never the value.
+        sentence: The name of the variable and the expected form; never the value.
     """
 
     def __init__(self, sentence: str) -> None:
@@ -38,10 +38,10 @@ class UnusableVariable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy that can be used.
+    """A usable proxy.
 
     Attributes:
-        variable: Where it was found, such as ``HTTPS_PROXY``.
+        variable: Its variable, such as ``HTTPS_PROXY``.
         host: In ASCII; an IPv6 address in brackets.
         login: User name and password.
     """
@@ -69,14 +69,14 @@ class Proxy:
 
 
 def proxy_for(url: str) -> Proxy | None:
-    """The proxy through which ``url`` is to be asked; ``None`` if directly, as always for this machine itself.
+    """The proxy for ``url``; ``None`` for a direct connection, as always to this machine itself.
 
     Raises:
-        UnusableVariable: The variable that applies to ``url`` holds no proxy that can be used.
+        UnusableVariable: The variable for ``url`` holds no usable proxy.
     """
     parts = urlsplit(url)
     host, scheme = (parts.hostname or "").rstrip("."), parts.scheme.lower()
-    proxies = getproxies()  # lower case wins; on macOS and Windows the system's settings, if no variable is set
+    proxies = getproxies()  # lower case has precedence; macOS and Windows: system settings if no variable is set
     kind = next((kind for kind in (scheme, "all") if proxies.get(kind, "").strip()), None)
     if kind is None or _is_this_machine(host):
         return None
@@ -86,10 +86,10 @@ def proxy_for(url: str) -> Proxy | None:
 
 
 def check_certificates() -> None:
-    """Pass if ``SSL_CERT_FILE`` or ``SSL_CERT_DIR``, where set, can be used in the place of the usual authorities.
+    """Raise unless ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``, where set, can replace the usual authorities.
 
     Raises:
-        UnusableVariable: It can't.
+        UnusableVariable: One of them can't.
     """
     file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if file:
@@ -104,7 +104,7 @@ def check_certificates() -> None:
 
 
 def _variable(kind: str) -> str:
-    """How the variable that counts is spelt."""
+    """The spelling of the variable in effect."""
     name = f"{kind}_proxy"
     spellings = [one for one, value in os.environ.items() if one.lower() == name and value]
     if not spellings:
@@ -126,7 +126,7 @@ def _read(value: str, variable: str) -> Proxy:
     match = _AUTHORITY.fullmatch(rest.rstrip("/"))
     if match is None or (not match["host"] and ":" in (match["port"] or "")):
         raise unusable(f"a bracket is missing in its address, or one is too many. {_LIKE} or http://[::1]:8080")
-    # A path means nothing to a proxy. It is behind the host, never within a login.
+    # A path has no meaning for a proxy. It follows the host and is never within a login.
     (host, slash, _), (port, another, _) = match["host"].partition("/"), (match["port"] or "").partition("/")
     if not separator and (slash or another or value.lower() in DEFAULT_PORTS):
         raise unusable(f"it is not the address of a proxy. {_LIKE}")
@@ -153,7 +153,7 @@ def _read(value: str, variable: str) -> Proxy:
 
 
 def _ascii_host(host: str) -> str | None:
-    """The host as it is looked up; ``None`` if nothing can have that name."""
+    """The host for the lookup; ``None`` if it can't be a host name."""
     try:
         if host.startswith("["):
             return f"[{ipaddress.IPv6Address(host[1:-1])}]"
@@ -178,20 +178,20 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _is_excepted(host: str, port: int | None, scheme: str, entries: str) -> bool:
-    """Whether ``NO_PROXY`` names the host. Entries that can't be read are skipped, as curl and Go do."""
+    """Whether ``NO_PROXY`` includes the host. Unreadable entries are skipped, as in curl and Go."""
     return any(_names(entry.lower(), host, port, scheme) for entry in re.split(r"[,\s]+", entries) if entry)
 
 
 def _names(entry: str, host: str, port: int | None, scheme: str) -> bool:
     if entry == "*":
         return True
-    prefix, separator, rest = entry.partition("://")  # httpx takes these
+    prefix, separator, rest = entry.partition("://")  # httpx accepts these
     if separator:
         if prefix not in {scheme, "all"}:
             return False
         entry = rest
     address = _address(host)
-    if (network := _network(entry)) is not None:  # one address is a network too
+    if (network := _network(entry)) is not None:  # a single address is a network, too
         return address is not None and address.version == network.version and address in network
     match = _NOT_PROXIED.fullmatch(entry)
     if match is None or (match["port"] and int(match["port"]) != port):

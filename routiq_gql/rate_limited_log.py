@@ -1,7 +1,6 @@
-"""Log lines for events that a peer, or a shortage, can cause thousands of times a second.
+"""Logs events that a peer, or a shortage, can cause thousands of times a second.
 
-The first event is logged at once. After that at most one line a minute is written, with the number of events since
-the last one.
+The first event is logged at once; after it at most one line a minute, with the number of events since the last line.
 """
 
 import time
@@ -15,11 +14,11 @@ INTERVAL_SECONDS = 60
 
 
 class RateLimitedLog:
-    """Writes warnings of one kind.
+    """Logs warnings of one kind.
 
     Args:
-        event: Names the kind, as in every other log line.
-        clock: Seconds that never go back; tests replace it.
+        event: The name of the kind, as in every other log line.
+        clock: Monotonic seconds; replaced in tests.
     """
 
     def __init__(self, event: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -29,7 +28,7 @@ class RateLimitedLog:
         self._count = 0
 
     def warn(self, **facts: object) -> None:
-        """Count one event, and write a line unless one was written within the last minute."""
+        """Count an event, and log it unless a line was written within the last minute."""
         self._count += 1
         now = self._clock()
         if now >= self._next_at:

@@ -1,7 +1,6 @@
 """Wires the parts of one process by hand: database, keys, bus, engine and services.
 
-Used by the app and by the command line. The parts for PostgreSQL are loaded by name: with SQLite their dependencies are
-not installed.
+Used by the app and by the command line. ``engines.opening`` selects the engine.
 """
 
 import asyncio
@@ -9,32 +8,25 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib import import_module
 
 import structlog
 
-from routiq_gql.cliniko import PacerRegistry
-from routiq_gql.connections.clients import ClientOpener
 from routiq_gql.connections.network import check_routes
 from routiq_gql.connections.service import ConnectionService
 from routiq_gql.database.engine import Database
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.database.schema import upgrade
-from routiq_gql.engines.embedded import EmbeddedEngine
 from routiq_gql.engines.file_watch import FileWatch
-from routiq_gql.engines.housekeeping import Housekeeping
+from routiq_gql.engines.opening import Parts, open_engine
 from routiq_gql.engines.readiness import Readiness
-from routiq_gql.engines.scheduler import Scheduler
 from routiq_gql.errors import frames_of
-from routiq_gql.live.bus import InProcessBus, ProgressBus
+from routiq_gql.live.bus import ProgressBus
 from routiq_gql.organizations.schedules import ScheduleService
 from routiq_gql.security.audit import Audit
 from routiq_gql.security.stream_tokens import StreamTokens
 from routiq_gql.settings import Settings
 from routiq_gql.supervision import Supervisor
 from routiq_gql.sync.engine import SyncEngine
-from routiq_gql.sync.pipeline import Pipeline
-from routiq_gql.sync.runner import SyncRunner
 from routiq_gql.sync.service import SyncService
 
 log = structlog.get_logger(__name__)
@@ -99,30 +91,12 @@ async def open_runtime(
         keys.load()  # wrong keys fail the start, not the first sync
         if run_syncs:
             await check_routes(database, settings)
-        time_limit = timedelta(seconds=settings.sync_time_limit)
-        housekeeping = Housekeeping(database, settings)
-        bus: ProgressBus
-        engine: SyncEngine
-        if database.path is not None:
-            bus = InProcessBus()
-            clients = ClientOpener(database, keys, settings, PacerRegistry(settings.cliniko_requests_per_minute))
-            runner = SyncRunner(database, bus, Pipeline(database, clients, settings).run, time_limit, supervisor)
-            lock_path = database.path.with_name(database.path.name + ".lock")
-            scheduler = Scheduler(database, bus, audit)
-            engine = EmbeddedEngine(database, runner, housekeeping, scheduler, lock_path, supervisor)
-        else:
-            postgres = import_module("routiq_gql.engines.postgres")
-            bus = await stack.enter_async_context(postgres.PostgresBus(database, supervisor))
-            pacers = postgres.shared_pacers(database, settings.cliniko_requests_per_minute)
-            clients = ClientOpener(database, keys, settings, pacers)
-            runner = SyncRunner(database, bus, Pipeline(database, clients, settings).run, time_limit, supervisor)
-            engine = postgres.DistributedEngine(
-                *(database, bus, runner, housekeeping, Scheduler(database, bus, audit), settings, supervisor),
-                only_if_alone=only_if_alone,
-            )
-        connections = ConnectionService(database, keys, clients, engine, bus, audit, settings)
+        parts = Parts(database, keys, settings, audit, supervisor)
+        opened = await open_engine(stack, parts, only_if_alone=only_if_alone)
+        engine, bus = opened.engine, opened.bus
+        connections = ConnectionService(database, keys, opened.clients, engine, bus, audit, settings)
         syncs = SyncService(database, bus, engine, audit, settings)
-        readiness = Readiness(database, supervisor, runner.pauses)
+        readiness = Readiness(database, supervisor, opened.runner.pauses)
         stack.push_async_callback(readiness.close)
         worker = asyncio.create_task(engine.run_worker(), name="sync engine") if run_syncs else None
         if worker is not None:

@@ -1,6 +1,6 @@
-"""The types of settings, with what each accepts, and the check of variables whose names are nearly right.
+"""The types of settings with their validation, and a check for misspelt variables.
 
-``settings.py`` uses them. A ``ValueError`` here becomes the end of a sentence that begins with the variable's name.
+Used by ``settings``. A ``ValueError`` raised here becomes the end of a sentence that begins with the variable's name.
 """
 
 import difflib
@@ -20,10 +20,10 @@ from routiq_gql.errors import SettingsError
 
 
 def check_spelling(prefix: str, names: Iterable[str]) -> None:
-    """Pass if no variable's name is nearly ``prefix`` and one of ``names``; other programs may use the prefix too.
+    """Raise if a variable looks like a misspelling of ``prefix`` and a name; other programs may use the prefix, too.
 
     Raises:
-        SettingsError: One is, and would be without effect.
+        SettingsError: There is one, and it would have no effect.
     """
     known = [name.upper() for name in names]
     for variable in sorted(os.environ):

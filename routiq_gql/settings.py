@@ -1,6 +1,6 @@
-"""Every setting of the server, read from the environment (prefix ``ROUTIQ_``).
+"""The settings of the server, read from the environment (prefix ``ROUTIQ_``).
 
-A field's description is the text of the README's settings table, which a test compares with this class.
+A field's description is the text of the settings table in ``docs/operating.md``, which a test compares with this class.
 A wrong value ends the start with one sentence; see ``load_settings``.
 """
 
@@ -28,11 +28,11 @@ _EXPECTED = {
     "float_parsing": "A number is expected",
     "bool_parsing": "True or false is expected",
 }
-"""By kinds of error that pydantic tells of in a programmer's words."""
+"""By error types whose pydantic messages use programmers' words."""
 
 
 class Settings(BaseSettings):
-    """What an operator may set. Times are in the unit that the name or description says."""
+    """The settings. Units of times are in the names or descriptions."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
@@ -240,7 +240,7 @@ class Settings(BaseSettings):
 
     @property
     def most_sockets(self) -> int:
-        """How many websockets one organization may have open."""
+        """Maximum of open websockets per organization."""
         return self.max_sockets or self.max_subscriptions
 
     @field_validator("max_sockets")
@@ -258,8 +258,8 @@ def load_settings(**overrides: object) -> Settings:
     """Settings from the environment, with ``overrides`` taking precedence.
 
     Raises:
-        SettingsError: A value is wrong; the sentence names the variable and what is expected, never the value. Or a
-            variable is set whose name is misspelt, which would otherwise be without effect.
+        SettingsError: A value is wrong; the sentence names the variable and the expected form, never the value. Or a
+            variable's name is misspelt, so that it would have no effect.
     """
     check_spelling(PREFIX, Settings.model_fields)
     try:

@@ -1,8 +1,8 @@
-"""Keeps the tasks that live as long as the process alive, and knows which of them is failing.
+"""Keeps the long-lived tasks of a process running after errors, and reports which of them fails.
 
-Each such task is a ``SupervisedTask`` in the process's one ``Supervisor``; ``/readyz`` reads it from there. An error of
-any kind ends an attempt and never the task: the next attempt follows after a pause that doubles from half a second to
-half a minute. One line is logged for each different failure and one for the recovery, however many attempts there were.
+Each such task is a ``SupervisedTask`` in the process's ``Supervisor``; ``/readyz`` reads its state. An error of any
+kind ends an attempt and never the task: the next attempt follows after a pause that doubles from half a second to half
+a minute. A line is logged for each different failure and for the recovery, not for each attempt.
 """
 
 import errno
@@ -18,23 +18,23 @@ from routiq_gql.errors import RoutiqError, frames_of
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
-MAX_FAILURES_TOLD = 20
-"""Different failures logged before a recovery. A task that fails in ever new ways must not fill the log."""
+MAX_FAILURES_LOGGED = 20
+"""Different failures logged before a recovery, so that a task that keeps failing differently does not fill the log."""
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
 class SupervisedTask:
-    """One task that lives as long as the process, or one chore in the loop of another task.
+    """A task that lives as long as the process, or a chore in the loop of another task.
 
     Args:
-        name: What logs call it, and the name of the asyncio task or thread if it has its own.
-        consequence: A sentence for ``/readyz``: what doesn't happen while it fails.
-        longest_pause_seconds: Where the growing pause ends; short for what waits for a server that is away.
+        name: Its name in logs, and the name of its asyncio task or thread if it has one.
+        consequence: A sentence for ``/readyz``: the effect of its failure.
+        longest_pause_seconds: Limit of the growing pause; short if it waits for an unreachable server.
 
     Attributes:
-        attempts_failed: How many attempts have failed in a row; 0 while all is well.
+        attempts_failed: Failed attempts in a row; 0 while all is well.
     """
 
     def __init__(self, name: str, consequence: str, longest_pause_seconds: float = LONGEST_PAUSE_SECONDS) -> None:
@@ -44,52 +44,52 @@ class SupervisedTask:
         self._longest = longest_pause_seconds
         self._pause = 0.0
         self._failed_at = self._recovered_at = self._began_failing_at = 0.0
-        self._told: set[tuple[str, str]] = set()
-        self._is_told = False
+        self._logged_failures: set[tuple[str, str]] = set()
+        self._is_failure_logged = False
 
     @property
     def pause_seconds(self) -> float:
-        """How long the next attempt has to wait from now; 0 while all is well."""
+        """Time until the next attempt; 0 while all is well."""
         return max(0.0, self._failed_at + self._pause - time.monotonic()) if self.attempts_failed else 0.0
 
     def failed(self, error: Exception) -> None:
-        """Note that an attempt ended with ``error``."""
+        """Record that an attempt ended with ``error``."""
         now = time.monotonic()
         if not self.attempts_failed:
-            # One that fails again at once after its recovery has not really recovered: the pause keeps growing.
+            # After a failure soon after a recovery the pause keeps growing.
             if now - self._recovered_at > self._pause:
                 self._pause = 0.0
-                self._told.clear()
+                self._logged_failures.clear()
             self._began_failing_at = now
-            self._is_told = False
+            self._is_failure_logged = False
         self.attempts_failed += 1
         self._failed_at = now
         self._pause = min(self._longest, self._pause * 2 or FIRST_PAUSE_SECONDS)
         reason = _reason(error)
         kind = (type(error).__name__, reason)
-        if kind not in self._told and len(self._told) < MAX_FAILURES_TOLD:
-            self._told.add(kind)
-            self._is_told = True
+        if kind not in self._logged_failures and len(self._logged_failures) < MAX_FAILURES_LOGGED:
+            self._logged_failures.add(kind)
+            self._is_failure_logged = True
             where = frames_of(error)
             log.error("task_failing", task=self.name, error=kind[0], reason=reason, where=where)
 
     def succeeded(self) -> None:
-        """Note that it does its work (again)."""
+        """Record a success."""
         if not self.attempts_failed:
             return
         now = time.monotonic()
-        if self._is_told:
+        if self._is_failure_logged:
             seconds = round(now - self._began_failing_at, 1)
             log.info("task_recovered", task=self.name, seconds=seconds, attempts_failed=self.attempts_failed)
         self.attempts_failed = 0
         self._recovered_at = now
 
     def ended(self) -> None:
-        """Note that there is nothing to do for it any more, so that its last failure is no trouble."""
+        """Record that its work is done, so that its last failure is no problem."""
         self.attempts_failed = 0
 
     async def attempt(self, step: Callable[[], Awaitable[T]]) -> T | None:
-        """What ``step`` returns; ``None`` when it failed, or must not be tried again yet."""
+        """The result of ``step``; ``None`` if it failed, or if the pause is not over."""
         if self.pause_seconds:
             return None
         try:
@@ -101,7 +101,7 @@ class SupervisedTask:
         return result
 
     def attempt_blocking(self, step: Callable[[], T]) -> T | None:
-        """The same in a thread."""
+        """Like ``attempt``, in a thread."""
         if self.pause_seconds:
             return None
         try:
@@ -119,7 +119,7 @@ class SupervisedTask:
         pause: Callable[[float], Awaitable[None]] = sleep,
         may_continue: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Call ``step`` again and again, which itself waits for what is to be done next.
+        """Call ``step`` repeatedly; it waits for work by itself.
 
         Args:
             pause: Waits after a failure; may return early.
@@ -145,7 +145,7 @@ class SupervisedTask:
 
 
 class Supervisor:
-    """All supervised tasks of one process."""
+    """All supervised tasks of a process."""
 
     def __init__(self) -> None:
         self._tasks: dict[str, SupervisedTask] = {}
@@ -158,12 +158,12 @@ class Supervisor:
         return self.add(SupervisedTask(name, consequence, longest_pause_seconds))
 
     def add(self, task: SupervisedTask) -> SupervisedTask:
-        """Register a task that was made elsewhere, in the place of an earlier one of the same name."""
+        """Register an existing task, replacing an earlier task of the same name."""
         self._tasks[task.name] = task
         return task
 
     def problem(self) -> str | None:
-        """A sentence about the task that has failed longest in a row; ``None`` while all is well."""
+        """A sentence about the task with the most failures in a row; ``None`` while all is well."""
         failing = max(self, key=lambda task: task.attempts_failed, default=None)
         if failing is None or not failing.attempts_failed:
             return None
@@ -171,7 +171,7 @@ class Supervisor:
 
 
 def descriptor_shortage() -> str | None:
-    """A sentence when this process, or the whole machine, can't open another file at the moment."""
+    """A sentence if this process, or the whole machine, can't open another file at the moment."""
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))
     except OSError as error:
@@ -180,7 +180,7 @@ def descriptor_shortage() -> str | None:
 
 
 def shortage_sentence(error: OSError) -> str | None:
-    """The same about an error that was met."""
+    """Such a sentence for an error."""
     if error.errno == errno.EMFILE:
         return "Too many open files: raise the limit of this process with `ulimit -n` (LimitNOFILE in systemd)."
     if error.errno == errno.ENFILE:
@@ -189,7 +189,7 @@ def shortage_sentence(error: OSError) -> str | None:
 
 
 def _reason(error: Exception) -> str:
-    """What may be logged of an error: sentences of ours and the system's, never a text that may quote a row."""
+    """The loggable reason of an error: our sentences and the system's, never a text that may quote a row."""
     if isinstance(error, RoutiqError):
         return error.message
     if isinstance(error, OSError) and error.errno is not None:

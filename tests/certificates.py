@@ -1,4 +1,4 @@
-"""Certificates that sign themselves, for servers of tests that speak TLS."""
+"""Self-signed certificates for TLS servers in tests."""
 
 import datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from cryptography.x509.oid import NameOID
 
 
 def write_certificate(folder: Path, file_name: str, *names: str, days: float = 1) -> Path:
-    """Write ``<file_name>.pem`` and ``.key`` for these names; good for ``days``, and expired if that is negative."""
+    """Write ``<file_name>.pem`` and ``.key`` for these names; valid for ``days``, and expired if that is negative."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     now = datetime.datetime.now(datetime.UTC)

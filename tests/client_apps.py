@@ -1,7 +1,7 @@
 """The files that ``docs/clients.md`` shows, and the apps of ``examples/`` that consist of them.
 
-Each code block there begins with a comment that names its file. A block under the heading of a client belongs to that
-client's app, any other block to both apps.
+A code block there that begins with a file's name in a comment is that file. Under the heading of a client it belongs to
+that client's app, under their common heading to both apps.
 """
 
 import re
@@ -13,22 +13,28 @@ from tests.node_projects import ROOT, installed
 PAGE = ROOT / "docs" / "clients.md"
 APPS = {"Apollo Client": "apollo-react", "urql": "urql-react"}
 """The heading of each client, and the folder of its app."""
+COMMON = "Apollo Client and urql"
+"""The heading of the files that both apps have."""
 
 _BLOCK = re.compile(r"^```(?:ts|tsx|graphql)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_NAME = re.compile(r"(?://|#) (\S+\.\w+)\n")
 
 
 def documented_files(app: str) -> dict[str, str]:
-    """Path within the app and text of each file that the page shows for ``app``."""
+    """The files that the page shows for ``app``: path within the app, and text."""
     files = {}
     for section in re.split(r"^## ", PAGE.read_text(), flags=re.MULTILINE):
-        if APPS.get(section.partition("\n")[0], app) == app:
-            for text in _BLOCK.findall(section):
-                files[re.match(r"(?://|#) (\S+)\n", text)[1]] = text
+        heading = section.partition("\n")[0]
+        for text in _BLOCK.findall(section):
+            name = _NAME.match(text)
+            assert (name is not None) == (heading in {*APPS, COMMON}), f"under {heading!r}: {text[:40]!r}"
+            if name is not None and APPS.get(heading, app) == app:
+                files[name[1]] = text
     return files
 
 
 def copied_app(app: str, parent: Path) -> Path:
-    """A copy of the app in ``parent``, whose documented files come from the page alone."""
+    """A copy of the app in ``parent`` whose documented files come from the page alone."""
     source = installed(ROOT / "examples" / app)
     folder = parent / app
     shutil.copytree(source, folder, ignore=shutil.ignore_patterns("node_modules*", *documented_files(app)))

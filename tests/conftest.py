@@ -1,6 +1,7 @@
-"""What all tests share: no setting of the developer's machine, and a database of its own for each test.
+"""Fixtures of all tests: the developer's settings are ignored, and each test has a separate database.
 
-Tests marked ``both_databases`` run on SQLite and on PostgreSQL; all others on SQLite, or on what ``--database`` says.
+Tests marked ``both_databases`` run on SQLite and on PostgreSQL; all others on SQLite, or on the database of
+``--database``.
 """
 
 import os
@@ -25,14 +26,14 @@ from tests.tables import make_tables
 ENCRYPTION_KEYS = "test:dGhpcyBpcyBhIGtleSBvZiB0aGlydHktdHdvIGJ5dGU="
 """PostgreSQL has no place for a key file."""
 
-
+pytest_plugins = ["tests.fixtures"]
 KINDS = ("sqlite", "postgres")
 SHARED_FOLDER = pytest.StashKey[Path]()
 GUARD = pytest.StashKey[ProcessGuard]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the folder that all workers of this test run share, or learn from the main process where it is."""
+    """Create the folder shared by all workers of this test run, or get it from the main process."""
     config.stash[GUARD] = ProcessGuard()
     worker: dict[str, str] | None = getattr(config, "workerinput", None)
     config.stash[SHARED_FOLDER] = Path(worker["shared_folder"] if worker else tempfile.mkdtemp(prefix="routiq-tests-"))
@@ -45,7 +46,7 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Stop what the workers shared, once they have ended."""
+    """Stop the shared server, after all workers have ended."""
     if not hasattr(config, "workerinput"):
         folder = config.stash[SHARED_FOLDER]
         SharedServer(folder).close()
@@ -54,7 +55,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark all tests by what they need, before ``-m`` selects some of them."""
+    """Mark all tests by the parts they need, before ``-m`` selects some of them."""
     for item in items:
         mark_by_kind(item)
 
@@ -97,7 +98,7 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The certificate of one authority, which has signed nothing.
+    """The certificate of a single authority, which has signed no other certificate.
 
     A client loads all authorities of the machine at each start, which takes 50 ms of processor time; tests start
     thousands of clients, and all connect to loopback.
@@ -116,13 +117,13 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, one_authority: Pa
 
 @pytest.fixture(autouse=True)
 def _no_server_has_been_told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """sse-starlette keeps for the whole process that a signal has stopped a server, and then ends every stream."""
+    """sse-starlette stores for the whole process that a signal has stopped a server, and then ends every stream."""
     monkeypatch.setattr(AppStatus, "should_exit", False)
 
 
 @pytest.fixture(scope="session")
 def shared_folder(pytestconfig: pytest.Config) -> Path:
-    """One folder for all workers of this test run, for what is made once; to be used under a file lock."""
+    """A folder shared by all workers of this test run, for things made once; use it under a file lock."""
     return pytestconfig.stash[SHARED_FOLDER]
 
 
@@ -142,13 +143,13 @@ def postgres(shared_folder: Path) -> Iterator[Databases]:
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres: Databases) -> str:
-    """The name of a database with all tables, to be copied."""
+    """The name of a database with all tables, from which copies are made."""
     return postgres.template
 
 
 @pytest.fixture(scope="session")
 def sqlite_template(shared_folder: Path) -> Path:
-    """A database file with all tables, to be copied: making them takes more time than most tests."""
+    """A database file with all tables, from which copies are made: creating them takes more time than most tests."""
     template = shared_folder / "template.db"
     with FileLock(shared_folder / "template.lock"):
         if not template.exists():
@@ -160,7 +161,7 @@ def sqlite_template(shared_folder: Path) -> Path:
 
 @pytest.fixture
 def empty_database_url(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    """Where there is nothing yet, not even a table."""
+    """The URL of an empty database, without tables."""
     if database_kind == "sqlite":
         yield f"sqlite+aiosqlite:///{tmp_path}/routiq.db"
         return
@@ -172,7 +173,7 @@ def empty_database_url(database_kind: str, tmp_path: Path, request: pytest.Fixtu
 
 @pytest.fixture
 def new_database_url(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
-    """Makes databases without rows, one at each call."""
+    """Makes a database without rows at each call."""
     numbers = count(1)
     if database_kind == "sqlite":
         empty: Path = request.getfixturevalue("sqlite_template")
@@ -193,7 +194,7 @@ def new_database_url(database_kind: str, tmp_path: Path, request: pytest.Fixture
 
 @pytest.fixture
 def database_url(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    """A database of this test's own, without rows."""
+    """A separate database for the test, without rows."""
     if database_kind == "sqlite":
         return _copied(request.getfixturevalue("sqlite_template"), tmp_path / "routiq.db")
     return str(request.getfixturevalue("new_database_url")())
@@ -206,7 +207,7 @@ def _copied(template: Path, path: Path) -> str:
 
 @pytest.fixture
 def settings(database_kind: str, database_url: str) -> Settings:
-    """Settings with an empty database. Nothing is paced, and requests are repeated soon after they failed."""
+    """Settings with an empty database. Requests are not paced, and failed requests are retried soon."""
     return Settings(
         database_url=database_url,
         encryption_keys=ENCRYPTION_KEYS if database_kind == "postgres" else "",

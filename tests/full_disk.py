@@ -16,7 +16,7 @@ POSTGRES_FULL = """
 
 @asynccontextmanager
 async def full_disk(runtime: Runtime) -> AsyncIterator[None]:
-    """While the block runs, no page of patients can be stored, but the sync's own row can: as on a real full disk."""
+    """While the block runs, pages of patients can't be stored, but the sync's row can, as on a real full disk."""
     if runtime.database.path is not None:
         engine = runtime.database._engine.sync_engine
         async with runtime.database.reading() as connection:

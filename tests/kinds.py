@@ -1,7 +1,8 @@
-"""Which tests `make test`, `make test-apps`, `make soak` and `make test-fast` run: by folder, and by what a test uses.
+"""Assigns tests to `make test`, `make test-apps`, `make soak` and `make test-fast`: by folder and by the parts they
+use.
 
-`conftest.py` marks every collected test here, so a new test needs no marker of its own. Only `soak` is set by hand. A
-test without the marker `processes` or another part can't start a process: it would slow `make test-fast` down unseen.
+`conftest.py` marks every collected test here, so a new test needs no marker. Only `soak` is set by hand. A test
+without the marker `processes` or another part can't start a process: it would slow `make test-fast` down unnoticed.
 """
 
 import re
@@ -23,16 +24,16 @@ PARTS = {
     "postgres": {"postgres", "postgres_template"},
     "processes": {"nginx"},
 }
-"""Each marker, and the fixtures that bring it."""
+"""Each marker, and the fixtures that imply it."""
 
 STARTING = re.compile(r"\bsubprocess\b|\bcreate_subprocess_|\bmultiprocessing\b|\bos\.(fork|exec|spawn|posix_spawn)")
-"""What the source of a module has in it that starts processes itself."""
+"""A module whose source matches starts processes itself."""
 
-STARTERS = ("tests.bench.children", "tests.cli.programs", "tests.postgres", "tests.sync.postgres.processes")
+STARTERS = ("tests.bench.children", "tests.cli.programs", "tests.postgres", "tests.engines.postgres.processes")
 """Modules with functions and classes that start processes. A module that imports from them gets the marker."""
 
 PROCESS_EVENTS = {"subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"}
-"""What the interpreter reports when a process is started."""
+"""The interpreter's audit events for starting a process."""
 
 
 def mark_by_kind(item: pytest.Item) -> None:
@@ -58,7 +59,7 @@ def may_start_processes(item: pytest.Item) -> bool:
 
 
 class ProcessGuard:
-    """Fails a test that starts a process although nothing marks it as one that does."""
+    """Fails a test that starts a process without a marker for it."""
 
     def __init__(self) -> None:
         self.item: pytest.Item | None = None

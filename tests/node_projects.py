@@ -1,7 +1,7 @@
 """Node.js, and the npm projects of this repository, installed from their lock files.
 
-Tests that need them ask here. A project is installed once for each state of its lock file; later sessions find it
-as it is. Where Node.js is missing such tests are left out, except in CI.
+A project is installed once for each state of its lock file; later sessions reuse it. Without Node.js, tests that need
+it are skipped, except in CI.
 """
 
 import hashlib
@@ -49,7 +49,7 @@ def program(name: str, what_for: str) -> str:
 
 
 def installed(folder: Path) -> Path:
-    """``folder`` with what its ``package-lock.json`` names in ``node_modules``."""
+    """``folder`` with the packages of its ``package-lock.json`` in ``node_modules``."""
     program("node", "to run JavaScript")
     npm = program("npm", "to install JavaScript packages")
     wanted = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
@@ -70,7 +70,7 @@ def installed(folder: Path) -> Path:
 
 
 def run(*command: str, folder: Path, seconds: float = 120, **variables: str) -> str:
-    """What a command prints, once it has ended well; ``variables`` are added to its environment."""
+    """The output of a command, which must succeed; ``variables`` are added to its environment."""
     environment = {**os.environ, **variables}
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -78,7 +78,7 @@ def run(*command: str, folder: Path, seconds: float = 120, **variables: str) -> 
 
 
 def tool(folder: Path, name: str) -> str:
-    """The path of a program that an installed project brings."""
+    """The path of a program in an installed project."""
     return str(folder / "node_modules" / ".bin" / name)
 
 

@@ -1,7 +1,7 @@
-"""Ports for servers that a test stops and starts again at the same place.
+"""Ports for servers that a test stops and starts again on the same port.
 
-The kernel gives out ports of its ephemeral range to every socket that asks for any port, so one of those may be
-taken by another test while its server is down. These lie below that range.
+A socket that asks for any port gets a port of the kernel's ephemeral range, so another test could take such a port
+while the server is down. The ports here lie below that range.
 """
 
 import random
@@ -11,7 +11,7 @@ FIRST, LAST = 10_000, 32_000
 
 
 def free_port() -> int:
-    """A port of loopback that is free, and that the kernel gives to no one who asks for any port."""
+    """A free port of loopback, outside the kernel's ephemeral range."""
     while True:
         port = random.SystemRandom().randint(FIRST, LAST)
         with socket.socket() as probe:

@@ -1,8 +1,8 @@
-"""A throwaway PostgreSQL for the tests, started at the first test that needs one, and a database for each test.
+"""A temporary PostgreSQL for the tests, started by the first test that needs it, and a database for each test.
 
 All workers of a test run share one server and one template; `SharedServer` starts it once and the main process stops
-it. ``ROUTIQ_TEST_POSTGRES_URL`` names a server to use instead; its user must be allowed to create databases. Where
-there is neither, tests that need one are skipped on a user's machine and fail in CI.
+it. ``ROUTIQ_TEST_POSTGRES_URL`` names a server to use instead; its user must be allowed to create databases. Without
+either, tests that need PostgreSQL are skipped on a user's machine and fail in CI.
 """
 
 import json
@@ -28,7 +28,7 @@ from tests.tables import make_tables
 PATIENCE_SECONDS = 60
 IN_CI = os.environ.get("CI", "") not in {"", "0", "false"}
 SERVER_URL = os.environ.get("ROUTIQ_TEST_POSTGRES_URL", "")
-"""Read when this is imported: tests themselves see no setting from outside."""
+"""Read at import, since tests see no settings from outside."""
 
 
 def _find(program: str) -> Path:
@@ -43,7 +43,7 @@ def _find(program: str) -> Path:
 
 
 def _user() -> dict[str, str | int]:
-    """Whom to run as: PostgreSQL refuses to run as root."""
+    """The user to run as: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return {}
     for name in ("postgres", "nobody"):
@@ -56,7 +56,7 @@ def _user() -> dict[str, str | int]:
 
 
 class Cluster:
-    """A server on loopback with its data in a temporary folder. Leave the block and nothing of it is left."""
+    """A server on loopback with its data in a temporary folder, which is removed when the block is left."""
 
     def __init__(self) -> None:
         self._programs = {name: _find(name) for name in ("initdb", "postgres", "pg_ctl")}
@@ -73,7 +73,7 @@ class Cluster:
                 self._port = free_port()
                 try:
                     self.start()
-                except AssertionError:  # somebody was faster with the port
+                except AssertionError:  # another process took the port
                     if attempt == 2:
                         raise
                     continue
@@ -106,7 +106,7 @@ class Cluster:
         return f"postgresql+psycopg://routiq@127.0.0.1:{self._port}/postgres"
 
     def start(self) -> None:
-        # Nothing here has to survive a power cut; a kill of the server is survived without fsync too.
+        # The data need not survive a power cut; it survives a kill of the server without fsync, too.
         options = (
             f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off "
             "-c full_page_writes=off -c max_connections=600 -c shared_buffers=64MB -c autovacuum_naptime=10s"
@@ -116,7 +116,7 @@ class Cluster:
         )
 
     def stop(self) -> None:
-        """As a power cut does, as far as programs see it."""
+        """Stop immediately, which looks like a power cut to programs."""
         self._run("pg_ctl", "stop", "-w", "-m", "immediate", "-t", str(PATIENCE_SECONDS), "-D", self._data)
 
     @property
@@ -149,12 +149,12 @@ class SharedServer:
         self._lock = FileLock(folder / "postgres.lock")
 
     def databases(self) -> "Databases":
-        """Where a worker makes its databases. The first call starts the server and makes the template."""
+        """The server's databases for a worker. The first call starts the server and makes the template."""
         with self._lock:
             if not self._state.exists():
                 cluster = None if SERVER_URL else Cluster().__enter__()
                 url = SERVER_URL or cluster.url
-                # Written before the template is made, so that the server is stopped whatever happens then.
+                # Written before the template is made, so that the server is stopped in any case.
                 state = {"url": url, "folder": "" if cluster is None else str(cluster.folder), "template": ""}
                 self._state.write_text(json.dumps(state))
                 self._state.write_text(json.dumps({**state, "template": _make_template(url)}))
@@ -163,7 +163,7 @@ class SharedServer:
         return Databases(state["url"], state["template"])
 
     def close(self) -> None:
-        """Stop the server, or leave one that is not ours as it was. For the main process, after its workers."""
+        """Stop the server, or clean up a server that is not ours. For the main process, after its workers."""
         if not self._state.exists():
             return
         state = json.loads(self._state.read_text())
@@ -180,7 +180,7 @@ def _make_template(server_url: str) -> str:
 
 
 class Databases:
-    """Makes databases on one server, empty or as copies of ``template``, which has all tables."""
+    """Makes databases on a server, empty or as copies of ``template``, which has all tables."""
 
     def __init__(self, server_url: str, template: str = "") -> None:
         self._server = make_url(server_url)
@@ -203,7 +203,7 @@ class Databases:
         self._made.remove(name)
 
     def drop_named(self, name: str) -> None:
-        # A process that was killed may still have its connections open.
+        # A killed process may still have its connections open.
         self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def drop_all(self) -> None:
@@ -217,7 +217,7 @@ class Databases:
             try:
                 with psycopg.connect(plain, autocommit=True) as connection:
                     connection.execute(statement)
-            except psycopg.errors.ObjectInUse:  # somebody's connection to the template is just being closed
+            except psycopg.errors.ObjectInUse:  # a connection to the template is just being closed
                 if time.monotonic() > until:
                     raise
                 time.sleep(0.05)

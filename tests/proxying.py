@@ -1,4 +1,4 @@
-"""A small HTTP proxy on loopback: it takes CONNECT, ends the TLS inside, and passes all on to a server of the test."""
+"""A small HTTP proxy on loopback: accepts CONNECT, terminates the TLS inside, and forwards to a server of the test."""
 
 import asyncio
 import ssl
@@ -12,9 +12,9 @@ class ConnectProxy:
     """Serves while entered.
 
     Args:
-        upstream_port: Where everything goes, whatever host it was meant for.
-        certificate: Shown to clients in the place of the host's own; its key is beside it.
-        answer: The status line with which CONNECT is answered; without 200 nothing is passed on.
+        upstream_port: Target of all requests, whatever their host.
+        certificate: Presented to clients instead of the host's; its key is beside it.
+        answer: The status line of the response to CONNECT; only with 200 are requests forwarded.
 
     Attributes:
         heads: The heads of the requests to the proxy itself.
@@ -45,7 +45,7 @@ class ConnectProxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.sleep(0)  # in which the transports close
+        await asyncio.sleep(0)  # lets the transports close
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -1,4 +1,4 @@
-"""Makes the tables of a new database, once for each kind, so that tests start from copies."""
+"""Makes the tables of a new database once per kind, so that tests start from copies."""
 
 import asyncio
 

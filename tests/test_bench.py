@@ -1,4 +1,4 @@
-"""``make bench`` works: its short form measures everything and shows every row. No time is asserted."""
+"""``make bench`` works: its short form measures everything and shows every row. Times are not checked."""
 
 import os
 import re
@@ -21,10 +21,10 @@ ROWS = [
 
 
 @pytest.mark.postgres_only
-@pytest.mark.usefixtures("postgres")  # left out, or failed, where there is no PostgreSQL
+@pytest.mark.usefixtures("postgres")  # skipped, or failed in CI, without PostgreSQL
 @pytest.mark.timeout(300)
 def test_the_short_benchmark_of_workers_measures_everything():
-    """The same for syncs in several processes."""
+    """The short benchmark of syncs in several processes shows every row."""
     ran = subprocess.run(
         [sys.executable, "-m", "tests.bench.scale", "--quick"], cwd=ROOT, env=os.environ, capture_output=True, text=True
     )
@@ -37,7 +37,7 @@ def test_the_short_benchmark_of_workers_measures_everything():
 
 @pytest.mark.timeout(300)
 def test_the_short_benchmark_measures_everything():
-    """Whoever changes how a sync runs can still measure what it costs."""
+    """The short benchmark of a sync shows every row."""
     ran = subprocess.run(
         [sys.executable, "-m", "tests.bench", "--quick"], cwd=ROOT, env=os.environ, capture_output=True, text=True
     )
@@ -52,7 +52,7 @@ FAIRNESS_ROWS = ("alone", "under attack", "half-open connections opened", "costl
 
 @pytest.mark.timeout(300)
 def test_the_short_benchmark_of_fairness_measures_everything():
-    """An operator can see what one organization notices of another that attacks; the log stays small in any case."""
+    """The short benchmark of an attack by one organization measures the effect on another, and the log stays small."""
     ran = subprocess.run(
         [sys.executable, "-m", "tests.bench.fairness", "--quick"],
         cwd=ROOT,

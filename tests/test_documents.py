@@ -1,6 +1,6 @@
-"""The GraphQL documents that people copy: in the examples, the README, the docs and GraphiQL's tabs.
+"""The GraphQL documents that users copy, from the examples, the README, the docs and GraphiQL's tabs, are valid.
 
-Two are left out. The page in ``examples/sync_dashboard.html`` keeps no cache, and Relay's compiler adds ``id`` itself.
+Two sources are left out: the page in ``examples/sync_dashboard.html`` has no cache, and Relay's compiler adds ``id``.
 """
 
 import json
@@ -45,7 +45,7 @@ _ROOT_FIELDS = {
     for name in root.fields
 }
 _CALL = re.compile(rf'\b(?:{"|".join(_ROOT_FIELDS)})\(\s*(?:organizationId|syncId): *(?:\$|\\?")')
-"""A root field with its first argument: where there is one, there is a document."""
+"""A root field with its first argument: the sign of a document."""
 
 
 def _files() -> list[Path]:
@@ -54,7 +54,7 @@ def _files() -> list[Path]:
         for file in (ROOT / "examples").rglob("*")
         if file.suffix in KINDS and not LEFT_OUT & set(file.relative_to(ROOT).parts)
     ]
-    return sorted([*examples, ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *GRAPHIQL])
+    return sorted([*examples, ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *GRAPHIQL])
 
 
 def _text(file: Path) -> str:
@@ -65,7 +65,7 @@ def _text(file: Path) -> str:
 
 
 def _documents(file: Path) -> list[str]:
-    """The GraphQL documents in a file: all of it, or each string, code block, code span and body of curl."""
+    """The GraphQL documents in a file: the whole file, or each string, code block, code span and curl body."""
     text = _text(file)
     if file.suffix == ".graphql":
         return [text]
@@ -89,7 +89,7 @@ def _is_document(text: str) -> bool:
 
 
 class _Lacks(Visitor):
-    """Collects the selection sets on a type with ``id`` that neither select it nor take it from a fragment."""
+    """Collects the selection sets that lack ``id`` on a type that has it, fragments included."""
 
     def __init__(self, types: TypeInfo) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ def _without_id(document: str) -> list[str]:
 
 @pytest.mark.parametrize("file", _files(), ids=lambda file: str(file.relative_to(ROOT)))
 def test_each_document_selects_the_id(file: Path):
-    """A client's cache that gets an object knows which one it is, so what is on screen is updated."""
+    """Each copied document selects ids, so a client's cache can match objects and update the screen."""
     documents = _documents(file)
     assert [lack for document in documents for lack in _without_id(document)] == []
     rules = [rule for rule in specified_rules if rule.__name__ != "NoUnusedFragmentsRule"]
@@ -123,7 +123,7 @@ def test_each_document_selects_the_id(file: Path):
 
 
 def test_the_search_finds_documents_of_every_kind():
-    """GraphiQL's tabs, the README, the docs, and files in Python, JavaScript and GraphQL are searched."""
+    """The test searches GraphiQL's tabs, the README, the docs, and files in Python, JavaScript and GraphQL."""
     found = {file.relative_to(ROOT).as_posix() for file in _files() if _documents(file)}
     assert found >= {
         "README.md",
@@ -137,7 +137,7 @@ def test_the_search_finds_documents_of_every_kind():
 
 
 def test_a_missing_id_is_noticed():
-    """In a field, below a fragment and in a fragment; an alias of another field doesn't count."""
+    """A missing id is found in a field, below a fragment and in a fragment; an alias of another field doesn't count."""
     assert len(_without_id('{ dashboard(organizationId: "o") { status currentSync { id: syncId } } }')) == 2
     assert len(_without_id("fragment F on SyncStatus { status log { id seq } }")) == 1
     assert (

@@ -1,4 +1,4 @@
-"""The page of limits agrees with the settings: every limit that can be set is listed with its default."""
+"""The page of limits agrees with the settings: every configurable limit is listed with its default."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ LIMIT_NAMES = re.compile(r"^max_(?!.*cliniko)|_timeout$|_time_limit$|^(starts|co
 
 
 def test_every_limit_in_the_settings_is_listed():
-    """An operator finds each limit that a setting changes on one page."""
+    """An operator finds each configurable limit on a single page."""
     listed = {setting for _, _, setting, _ in ROWS if setting}
     expected = {f"ROUTIQ_{name.upper()}" for name in Settings.model_fields if LIMIT_NAMES.search(name)}
     assert expected - listed == set()

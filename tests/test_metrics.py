@@ -1,4 +1,4 @@
-"""Metrics: names and units as Prometheus wants them, series that begin at zero, and nothing that names a clinic."""
+"""Metrics: names and units by Prometheus' rules, series that begin at zero, and no label that identifies a clinic."""
 
 from typing import get_args
 
@@ -17,7 +17,7 @@ def _value(name: str, **labels: str) -> float:
 
 
 def test_names_have_a_prefix_and_a_unit():
-    """Every metric is ours by its name, says what it counts, and has a base unit or none."""
+    """Every metric has our prefix, a description, and a base unit or none."""
     families = {
         family.name: family for family in text_string_to_metric_families(metrics.exposition(**_NOTHING).decode())
     }
@@ -40,7 +40,7 @@ def test_names_have_a_prefix_and_a_unit():
     assert all(family.documentation.endswith(".") for family in families.values())
 
 
-def test_labels_have_few_values_and_name_nobody():
+def test_labels_have_few_values_and_no_names():
     """No organization, sync or address becomes a series."""
     families = text_string_to_metric_families(metrics.exposition(**_NOTHING).decode())
     labels = {name for family in families for sample in family.samples for name in sample.labels}
@@ -48,7 +48,7 @@ def test_labels_have_few_values_and_name_nobody():
 
 
 def test_the_outcomes_are_those_of_the_connector_and_of_a_sync():
-    """Every way a request or a sync can end has its series from the start."""
+    """Every possible ending of a request or a sync has its series from the start."""
     assert get_args(Outcome) == metrics.CLINIKO_OUTCOMES
     assert {state.value for state in SyncState if state.is_terminal} == set(metrics.STATUSES)
     text = metrics.exposition(**_NOTHING).decode()
@@ -57,8 +57,8 @@ def test_the_outcomes_are_those_of_the_connector_and_of_a_sync():
     assert "_created" not in text
 
 
-def test_what_is_told_is_counted():
-    """Each function adds to its own series."""
+def test_every_event_is_counted():
+    """Each function increases its series."""
     before = {
         name: _value(name, **labels)
         for name, labels in {
@@ -84,8 +84,8 @@ def test_what_is_told_is_counted():
     ] == pytest.approx(2.25)
 
 
-def test_what_is_counted_at_the_moment_of_asking():
-    """Gauges show what is true now."""
+def test_gauges_show_current_values():
+    """Gauges show current values."""
     text = metrics.exposition(syncs_running=2, subscribers=30).decode()
     assert "\nroutiq_syncs_running 2.0\n" in text
     assert "\nroutiq_subscribers 30.0\n" in text

@@ -1,4 +1,4 @@
-"""The project as a whole: everything is pinned, nothing points to the machine it was made on, files stay small."""
+"""The project as a whole: everything is pinned, nothing refers to the machine it was made on, files stay small."""
 
 import json
 import os
@@ -23,7 +23,7 @@ PINNED = {_name(line): line.partition("==")[2] for line in CONSTRAINTS.splitline
 
 
 def tracked_files() -> list[Path]:
-    """What git has or would take; the folder itself where there is no git."""
+    """The files that git has or would add; all files of the folder if there is no git."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
     )
@@ -40,23 +40,23 @@ def test_every_requirement_is_pinned():
     assert all(re.fullmatch(r"[\w.+!-]+", version) for version in PINNED.values())
 
 
-def test_what_is_installed_is_what_is_pinned():
-    """The tests run with the pinned versions and with nothing else."""
+def test_the_installed_versions_are_the_pinned_ones():
+    """The tests run with exactly the pinned versions."""
     ours = {"routiq-gql", "pip", "setuptools", "wheel"}
     installed = {_name(found.name): found.version for found in distributions() if _name(found.name) not in ours}
     assert {name: version for name, version in installed.items() if PINNED.get(name) != version} == {}
 
 
 def test_no_file_says_where_to_download_from():
-    """Packages come from wherever the machine is set up to take them."""
+    """Packages come from the index that the machine is configured for."""
     assert not ADDRESS.search(CONSTRAINTS)
     for lock in (file for file in tracked_files() if file.name == "package-lock.json"):
         packages = json.loads(lock.read_text())["packages"]
         assert [name for name, package in packages.items() if "resolved" in package] == [], lock
 
 
-def test_the_top_level_holds_only_what_is_expected():
-    """Someone who looks at the repository finds his way at one glance."""
+def test_the_top_level_holds_only_expected_files():
+    """The top level holds only the expected files and folders, so the repository is easy to survey."""
     expected = {
         *("pyproject.toml", "README.md", "schema.graphql", "routiq_gql", "tests", "examples"),
         *("Makefile", "LICENSE", "constraints.txt", ".ci", ".gitignore", "CHANGELOG.md", "docs"),
@@ -70,7 +70,7 @@ def test_no_file_is_a_link():
 
 
 def test_no_module_is_past_300_lines():
-    """One idea a file."""
+    """No module is longer than 300 lines."""
     long = {
         str(file.relative_to(ROOT)): lines
         for file in (ROOT / "routiq_gql").rglob("*.py")
@@ -79,8 +79,8 @@ def test_no_module_is_past_300_lines():
     assert long == {}
 
 
-def test_nothing_points_to_someones_home():
-    """The tree works wherever it is put."""
+def test_no_file_names_a_home_folder():
+    """The project works in any folder."""
     private = re.compile(r"/(home|Users|root|work)/[\w.-]+/")
     found = [
         f"{file.relative_to(ROOT)}: {match.group()}"
@@ -105,7 +105,7 @@ def test_the_makefile_and_ci_do_what_the_readme_says():
 
 
 def test_skipped_tests_name_a_missing_part_and_fail_in_ci():
-    """A test may be left out only where a program is missing, and never in CI."""
+    """A test may be skipped only if a program is missing, and never in CI."""
     allowed = {
         ROOT / "tests" / name
         for name in ("browser/conftest.py", "deploy/conftest.py", "node_projects.py", "postgres.py", "test_project.py")
@@ -116,7 +116,7 @@ def test_skipped_tests_name_a_missing_part_and_fail_in_ci():
 
 
 def test_nothing_is_left_unfinished():
-    """No marks for later in what is shipped."""
+    """The product contains no TODO marks."""
     marks = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b|pragma: no cover")
     found = [file for file in (ROOT / "routiq_gql").rglob("*.py") if marks.search(file.read_text())]
     assert found == []

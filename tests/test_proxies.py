@@ -1,4 +1,4 @@
-"""Which proxy an address is asked through, for every way in which people set the variables."""
+"""Selection of the proxy for an address, for all common ways to set the variables."""
 
 import re
 
@@ -37,7 +37,7 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_proxy_is_understood(monkeypatch: pytest.MonkeyPatch, value: str, url: str, login: tuple[str, str] | None):
-    """Whatever other programs take as a proxy is one here too."""
+    """Every form of proxy that other programs accept works here, too."""
     monkeypatch.setenv("HTTPS_PROXY", value)
     proxy = proxy_for(CLINIKO)
     assert proxy is not None
@@ -84,7 +84,7 @@ def test_a_proxy_is_understood(monkeypatch: pytest.MonkeyPatch, value: str, url:
 def test_a_value_that_is_no_proxy_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, expected: str
 ):
-    """It names the variable that is wrong and says what is expected, and repeats nothing of the value."""
+    """The error for an unusable proxy names the variable and the expected form, and repeats nothing of the value."""
     monkeypatch.setenv(variable, value)
     with pytest.raises(UnusableVariable) as unusable:
         proxy_for(CLINIKO)
@@ -98,13 +98,13 @@ def test_a_value_that_is_no_proxy_is_one_sentence(
 
 @pytest.mark.parametrize("value", ["", "   "])
 def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, value: str):
-    """People switch a proxy off by setting its variable to nothing."""
+    """An empty variable switches the proxy off."""
     monkeypatch.setenv("HTTPS_PROXY", value)
     assert proxy_for(CLINIKO) is None
 
 
 def test_the_most_specific_variable_counts_and_lower_case_wins(monkeypatch: pytest.MonkeyPatch):
-    """A variable that does not count is not looked at, so a value that is no proxy does no harm there."""
+    """A variable that is not in effect is ignored, so an invalid value in it does no harm."""
     monkeypatch.setenv("ALL_PROXY", "socks5://nowhere:1")
     monkeypatch.setenv("HTTP_PROXY", "ftp://nowhere")
     monkeypatch.setenv("HTTPS_PROXY", "http://first:1")
@@ -112,7 +112,7 @@ def test_the_most_specific_variable_counts_and_lower_case_wins(monkeypatch: pyte
     monkeypatch.setenv("https_proxy", "http://second:2")
     assert _name(CLINIKO) == "second:2"
     monkeypatch.setenv("all_proxy", "http://third:3")
-    monkeypatch.setenv("https_proxy", "")  # switches HTTPS_PROXY off
+    monkeypatch.setenv("https_proxy", "")  # disables HTTPS_PROXY
     assert _name(CLINIKO) == "third:3"
 
 
@@ -122,14 +122,14 @@ def test_the_most_specific_variable_counts_and_lower_case_wins(monkeypatch: pyte
     "host", ["127.0.0.1", "127.8.9.1", "localhost", "clinic.localhost", "[::1]", "[::ffff:127.0.0.1]"]
 )
 def test_this_machine_is_asked_directly(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, host: str):
-    """An emulator on this machine is reached whatever the proxies are."""
+    """An emulator on this machine is reached directly, whatever the proxy settings."""
     monkeypatch.setenv(variable, value)
     assert proxy_for(f"http://{host}:8000/v1") is None
     assert proxy_for(f"https://{host}:8000/v1") is None
 
 
 IN_THE_WAY = "localhost,fd07:b51a:cc66:f0::/64"
-"""What OrbStack sets."""
+"""The value that OrbStack sets."""
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ IN_THE_WAY = "localhost,fd07:b51a:cc66:f0::/64"
         ("", CLINIKO, False),
         (" , ", CLINIKO, False),
         (".", CLINIKO, False),
-        # What can't be read is skipped.
+        # Unreadable entries are skipped.
         ("fd07::/999,[::1,10.0.0.0/99,a:b:c,http://,://,[],host:port,\udcff", CLINIKO, False),
         ("fd07::/999,[::1,a:b:c,cliniko.com", CLINIKO, True),
         ("[::1,10.0.0.0/99,com:port", CLINIKO, False),
@@ -179,21 +179,21 @@ IN_THE_WAY = "localhost,fd07:b51a:cc66:f0::/64"
 def test_exceptions_are_honoured_or_skipped(
     monkeypatch: pytest.MonkeyPatch, variable: str, entries: str, url: str, is_direct: bool
 ):
-    """Names, networks, addresses and ports in NO_PROXY mean what they mean to other programs; nothing there fails."""
+    """Names, networks, addresses and ports in NO_PROXY mean the same as in other programs; no entry causes an error."""
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
     monkeypatch.setenv(variable, entries)
     assert (proxy_for(url) is None) is is_direct
 
 
 def test_an_exception_makes_an_unusable_proxy_harmless(monkeypatch: pytest.MonkeyPatch):
-    """Who is asked directly needs no proxy, so nothing is wrong with it."""
+    """An unusable proxy does no harm if the address is reached directly."""
     monkeypatch.setenv("ALL_PROXY", "socks5://h:1080")
     monkeypatch.setenv("NO_PROXY", "cliniko.com")
     assert proxy_for(CLINIKO) is None
 
 
 def test_wrong_certificates_are_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path):
-    """A file of certificates that is not there, or holds none, is named by its variable."""
+    """The error for a missing or empty file of certificates names its variable."""
     (tmp_path / "no.pem").write_text("no certificate")
     for value in (tmp_path / "missing.pem", tmp_path / "no.pem", tmp_path):
         monkeypatch.setenv("SSL_CERT_FILE", str(value))

@@ -1,4 +1,4 @@
-"""Events that come by the thousand are logged by the minute."""
+"""Events that occur by the thousand are logged once a minute."""
 
 from structlog.testing import capture_logs
 
@@ -6,7 +6,7 @@ from routiq_gql.rate_limited_log import INTERVAL_SECONDS, RateLimitedLog
 
 
 def test_thousands_of_events_are_a_line_a_minute():
-    """The first is logged at once; the next line says how many there were since."""
+    """The first event is logged at once; the next line, a minute later, has the number of events since."""
     now = 100.0
     limited = RateLimitedLog("flood", clock=lambda: now)
     with capture_logs() as logs:

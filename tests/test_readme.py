@@ -1,4 +1,4 @@
-"""The README and the pages in docs/ are true: what they claim is compared with the product."""
+"""The README and the pages in docs/ are compared with the product."""
 
 import json
 import re
@@ -14,20 +14,19 @@ from routiq_gql.cli.commands import COMMANDS, load
 from routiq_gql.cli.connect import KEY_VARIABLE
 from routiq_gql.cli.demo import DEMO_ORGANIZATION
 from routiq_gql.settings import Settings
+from routiq_gql.sync.model import FailureCode
 from tests.cli.programs import Program
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OPERATING = (ROOT / "docs" / "operating.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 VARIABLES = {f"ROUTIQ_{name.upper()}": field for name, field in Settings.model_fields.items()}
-
-
 OF_TESTS_AND_EXAMPLES = {"ROUTIQ_TEST_POSTGRES_URL", "ROUTIQ_TOKEN_URL"}
 
 
 def _tables(heading: str) -> list[list[str]]:
-    """The rows of the table under ``heading``, cells stripped."""
-    section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    """The rows of the table under ``heading`` of the page for operators, cells stripped."""
+    section = OPERATING.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows[2:]]
 
@@ -42,7 +41,7 @@ def _blocks(language: str) -> list[str]:
 
 
 def test_the_settings_table_is_the_settings_class():
-    """Every setting is listed once, with its default and what it does, and no other."""
+    """The settings table lists every setting once, with its default and its description, and nothing else."""
 
     def default(value: object) -> str:
         shown = (
@@ -55,9 +54,14 @@ def test_the_settings_table_is_the_settings_class():
 
 
 def test_every_variable_that_is_named_exists():
-    """No text tells to set a variable that nothing reads."""
+    """Every variable named in the documentation has an effect."""
     named = {name for page in PAGES for name in re.findall(r"ROUTIQ_[A-Z_]+", page.read_text())}
     assert named - set(VARIABLES) <= {KEY_VARIABLE, *OF_TESTS_AND_EXAMPLES}
+
+
+def test_the_table_of_failures_has_every_code():
+    """An operator finds each reason for which a sync can fail, with its cause and what to do."""
+    assert [cells[0].strip("`") for cells in _tables("When things go wrong")] == [code.value for code in FailureCode]
 
 
 def test_every_command_and_option_that_is_named_exists():
@@ -77,7 +81,7 @@ def test_every_command_and_option_that_is_named_exists():
 
 
 def test_every_make_target_that_is_named_exists():
-    """Each `make something` works."""
+    """Each documented `make` target exists."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     form = re.compile(r"`?make ([a-z-]+)(?:`| +#|$|\s+PORT)", re.MULTILINE)
     named = {name for page in PAGES for name in form.findall(page.read_text())}
@@ -86,19 +90,18 @@ def test_every_make_target_that_is_named_exists():
 
 def test_every_file_that_is_named_exists():
     """Paths lead somewhere."""
-    form = re.compile(r"`((?:examples|tests|routiq_gql|docs|\.ci)/[\w./-]*|schema\.graphql|constraints\.txt)`")
+    form = re.compile(
+        r"`((?:examples|tests|routiq_gql|docs|\.ci)/[\w./-]*|Makefile|[\w-]+\.(?:graphql|txt|toml)|[A-Z]+\.md)`"
+    )
     for page in PAGES:
         text = page.read_text()
         for path in form.findall(text):
             assert (ROOT / path).exists(), f"{page.name}: {path}"
-        for path in re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)", text):
-            assert (page.parent / path).exists(), f"{page.name}: {path}"
-    assert "(docs/clients.md)" in README
 
 
 @pytest.mark.parametrize("folder", ["apollo-react", "urql-react", "clients", "react"])
 def test_each_npm_command_that_is_named_exists(folder: str):
-    """Who runs `npm run …` in a folder of the examples finds that command in it."""
+    """Each documented `npm run …` command exists in its folder of the examples."""
     scripts = json.loads((ROOT / "examples" / folder / "package.json").read_text()).get("scripts", {})
     for page in PAGES:
         for sentence in re.split(r"(?<=[.:])\s", page.read_text()):
@@ -106,8 +109,8 @@ def test_each_npm_command_that_is_named_exists(folder: str):
                 assert set(re.findall(r"npm run (\w+)", sentence)) <= set(scripts), sentence
 
 
-def test_what_is_said_of_iframes_and_origins_is_true(server: str):
-    """No site can show the server's pages in a frame; without authentication, pages of this machine may ask."""
+def test_the_claims_about_iframes_and_origins_are_true(server: str):
+    """No other site can embed the server's pages; without authentication, only this machine's pages have access."""
     for path in ("/", "/graphql"):
         page = httpx.get(server + path, headers={"Accept": "text/html"})
         assert page.status_code == 200
@@ -120,7 +123,7 @@ def test_what_is_said_of_iframes_and_origins_is_true(server: str):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A demo whose first sync is over."""
+    """A demo whose first sync has ended."""
     with Program("demo", "--port", "0", "--seconds", "0", folder=tmp_path_factory.mktemp("readme")) as demo:
         url = demo.url()
         demo.wait_for("Ctrl-C ends it")
@@ -128,7 +131,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _is_alike(real: Any, shown: Any) -> bool:
-    """Whether two answers have the same keys, in their order, and the same kinds of values. Null is like anything."""
+    """Whether two responses have the same keys, in order, and the same kinds of values. Null matches anything."""
     if real is None or shown is None:
         return True
     if isinstance(real, dict) and isinstance(shown, dict):
@@ -139,7 +142,7 @@ def _is_alike(real: Any, shown: Any) -> bool:
 
 
 def _call(server: str, command: str) -> httpx.Response:
-    """Does what a line ``curl …`` of the README does."""
+    """Sends the request of a command ``curl …`` in the docs."""
     words = [word for word in shlex.split(command.replace("\\\n", " ")) if word not in {"curl", "-N", "-s"}]
     method, body, headers, url = None, None, {}, ""
     while words:
@@ -164,11 +167,18 @@ def _call(server: str, command: str) -> httpx.Response:
     )
 
 
+def _pairs(command: str, answer_language: str) -> list[tuple[str, str]]:
+    """The blocks that begin with ``command``, each with the answer in the next block; of all pages."""
+    form = re.compile(
+        rf"^```sh\n({command} (?:(?!^```).)*)^```\n+```{answer_language}\n(.*?)^```", re.MULTILINE | re.DOTALL
+    )
+    return [pair for page in PAGES for pair in form.findall(page.read_text())]
+
+
 def test_the_answers_of_the_api_are_real(server: str):
-    """Each curl line of "The API on one screen" is answered with the keys and kinds of values that stand below it."""
-    section = README.partition("\n## The API on one screen\n")[2].partition("\n## ")[0]
-    pairs = re.findall(r"^```sh\n(curl .*?)^```\n+```json\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-    assert len(pairs) >= 3
+    """Each documented curl command is answered with the keys and kinds of values that stand below it."""
+    pairs = _pairs("curl", "json")
+    assert len(pairs) >= 4
     for command, answer in pairs:
         response = _call(server, command)
         assert response.status_code == 200, response.text
@@ -176,9 +186,8 @@ def test_the_answers_of_the_api_are_real(server: str):
 
 
 def test_the_stream_looks_as_shown(server: str):
-    """The event stream has the fields, the events and the kind of data that the README shows."""
-    section = README.partition("\n## The API on one screen\n")[2].partition("\n## ")[0]
-    command, shown = re.search(r"^```sh\n(curl -N .*?)^```\n+```text\n(.*?)^```", section, re.M | re.S).groups()
+    """The event stream has the fields, the events and the kind of data that the docs show."""
+    ((command, shown),) = _pairs("curl -N", "text")
     real = _call(server, command).text
     for line in shown.splitlines():
         field = line.partition(":")[0]

@@ -1,4 +1,4 @@
-"""How the tests are divided among `make test`, `make test-apps`, `make test-fast` and `make soak`, and what CI runs."""
+"""The division of tests among `make test`, `make test-apps`, `make test-fast` and `make soak`, and the steps of CI."""
 
 import re
 import subprocess
@@ -17,7 +17,7 @@ from tests.postgres import SharedServer
 ROOT = Path(__file__).parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text()
 SELECTED = dict(re.findall(r"^([a-z-]+):.*\n\t\$\(PYTEST\w*\) -m \"?([a-z ]+?)\"? (?:-|\$)", MAKEFILE, re.MULTILINE))
-"""Each target, and which markers it asks for."""
+"""Each target, and the markers it selects."""
 MARKERS = ("apps", "browser", "postgres", "processes", "soak")
 
 
@@ -26,7 +26,7 @@ def _selects(target: str, markers: set[str]) -> bool:
 
 
 def test_every_test_belongs_to_one_target():
-    """Whatever a test needs, exactly one of `make test`, `make test-apps` and `make soak` runs it."""
+    """Exactly one of `make test`, `make test-apps` and `make soak` runs each test."""
     for present in product((False, True), repeat=len(MARKERS)):
         markers = {marker for marker, is_present in zip(MARKERS, present, strict=True) if is_present}
         running = [target for target in ("test", "test-apps", "soak") if _selects(target, markers)]
@@ -36,13 +36,13 @@ def test_every_test_belongs_to_one_target():
 
 
 def test_ci_runs_the_checks_and_both_kinds_of_tests():
-    """Nothing is taken before checks, tests and the clients of others have passed."""
+    """A change is accepted only after checks, tests and other people's clients have passed."""
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
     assert [line for line in lines if line.startswith("make ")] == ["make check", "make test", "make test-apps"]
 
 
 def test_tests_are_marked_by_what_they_use(request: pytest.FixtureRequest):
-    """No marker has to be remembered: the folder, the fixtures and the imports of a test decide."""
+    """The folder, the fixtures and the imports of a test determine its markers."""
     for item in request.session.items:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         markers = {mark.name for mark in item.iter_markers()}
@@ -52,7 +52,7 @@ def test_tests_are_marked_by_what_they_use(request: pytest.FixtureRequest):
 
 
 def test_packages_of_npm_are_installed_for_tests_of_apps_only():
-    """`make test` needs no npm: what installs packages is in the folders of `make test-apps`, or asks for `npm`."""
+    """`make test` needs no npm: only tests of `make test-apps` install packages."""
     shared = {ROOT / "tests" / name for name in ("conftest.py", "node_projects.py", "client_apps.py", "test_suite.py")}
     installing = re.compile(r"import .*\binstalled\b|node_projects\.installed|\b(?:app_with_component|copied_app)\(")
     for file in (ROOT / "tests").rglob("*.py"):
@@ -62,7 +62,7 @@ def test_packages_of_npm_are_installed_for_tests_of_apps_only():
 
 
 def test_a_process_that_no_marker_announces_is_refused(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
-    """A slow test can't slip into `make test-fast`: it fails, and says what to do."""
+    """A slow test can't get into `make test-fast`: it fails, with advice."""
     guard = kinds.ProcessGuard()
     monkeypatch.setattr(guard, "item", request.node)
     with pytest.raises(pytest.fail.Exception, match="starts a process"):
@@ -73,12 +73,12 @@ def test_a_process_that_no_marker_announces_is_refused(request: pytest.FixtureRe
 
 def test_ports_for_restarts_are_given_to_no_other_test():
     """A server that is stopped for a moment finds its port free again, although other tests run meanwhile."""
-    lowest_of_the_kernel = 32_768  # of those that it gives to sockets that ask for any port; on macOS 49,152
+    lowest_of_the_kernel = 32_768  # of the kernel's ephemeral range; on macOS 49,152
     assert all(1024 < free_port() < lowest_of_the_kernel for _ in range(20))
 
 
 def test_all_workers_use_one_postgresql(tmp_path: Path):
-    """Workers that start at the same moment share a server and its template, and nothing is left of them."""
+    """Workers that start at the same moment share a server and its template, which are removed afterwards."""
     with ThreadPoolExecutor() as workers:
         first, second = workers.map(lambda _: SharedServer(tmp_path).databases(), range(2))
     assert first.template == second.template

@@ -1,4 +1,4 @@
-"""What keeps a lasting task alive: any error ends an attempt only, the pause grows, and the log gets few lines."""
+"""Long-lived tasks survive any error: only the attempt ends, the pause grows, and the log gets few lines."""
 
 import asyncio
 import errno
@@ -20,7 +20,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_one_line_for_each_different_failure_and_one_for_the_recovery():
-    """However often the task fails, the log says once why, and once that all is well; readiness names the task."""
+    """The log has a line for each reason of a failure and for the recovery; readiness names the task."""
     supervisor = Supervisor()
     task = supervisor.task("chore", "Nothing is done.", 0.004)
     errors = [
@@ -59,7 +59,7 @@ async def test_one_line_for_each_different_failure_and_one_for_the_recovery():
 
 
 def test_the_pause_doubles_up_to_a_limit_and_starts_anew_after_a_lasting_recovery(monkeypatch: pytest.MonkeyPatch):
-    """A server that is down is not asked a thousand times a second, and a new trouble begins with a short pause."""
+    """An unreachable server is not tried a thousand times a second, and a new problem begins with a short pause."""
     now = 1000.0
     monkeypatch.setattr(supervision.time, "monotonic", lambda: now)
     monkeypatch.setattr(supervision, "FIRST_PAUSE_SECONDS", 0.5)
@@ -81,8 +81,8 @@ def test_the_pause_doubles_up_to_a_limit_and_starts_anew_after_a_lasting_recover
     assert fail() == 0.5
 
 
-async def test_what_is_done_only_when_needed_leaves_no_trouble_behind():
-    """A task that ends with its work is not reported for ever because its last attempt failed."""
+async def test_a_finished_task_is_not_reported_as_failing():
+    """A finished task is not reported as failing because of its last attempt."""
     supervisor = Supervisor()
     task = supervisor.task("chore", "Nothing is done.")
     failures = [RuntimeError(), RuntimeError()]

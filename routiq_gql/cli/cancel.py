@@ -1,4 +1,4 @@
-"""``routiq-gql cancel``: ends a running sync, whichever process runs it."""
+"""``routiq-gql cancel``: ends a running sync, in any process."""
 
 import typer
 

@@ -1,4 +1,4 @@
-"""``routiq-gql check``: looks at a server through its proxy, as a browser does, and says what to change."""
+"""``routiq-gql check``: tests a server through its proxy, as a browser would, and reports what to change."""
 
 from typing import Annotated
 

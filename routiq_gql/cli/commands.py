@@ -1,7 +1,7 @@
-"""The commands of ``routiq-gql``, and the groups that hold them.
+"""The commands of ``routiq-gql``, and their groups.
 
-A command's module is imported when the command is called, not before: ``--help`` and the completion of a shell take
-their lines from the table here. A test compares these lines with the commands' own.
+A command's module is imported only when the command is called; ``--help`` and shell completion use the table here. A
+test compares the table with the commands.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ class Listed:
     """A command as ``--help`` lists it.
 
     Attributes:
-        panel: The heading that it stands below.
-        summary: The first paragraph of its own help.
-        module: Where its ``app`` is, within this package; the command's name if empty.
+        panel: The heading above it.
+        summary: The first paragraph of the command's help.
+        module: The module of its ``app``, within this package; the command's name if empty.
     """
 
     panel: str
@@ -64,7 +64,7 @@ def load(name: str) -> TyperCommand | TyperGroup:
 
 
 def _unwrap_help(command: TyperCommand | TyperGroup) -> None:
-    """Make each paragraph one line, so that the terminal's width decides where it wraps, not the source's."""
+    """Join each paragraph into a single line, so that it wraps by the terminal's width."""
     paragraphs = (command.help or "").split("\n\n")
     command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
     for one in getattr(command, "commands", {}).values():
@@ -72,14 +72,14 @@ def _unwrap_help(command: TyperCommand | TyperGroup) -> None:
 
 
 class CommandGroup(TyperGroup):
-    """A group that lists its commands when it is called without one."""
+    """A group that lists its commands when it is called without a command."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, args if args or ctx.resilient_parsing else ["--help"])
 
 
 class Program(CommandGroup):
-    """The program itself: a line of help for each command until one is called."""
+    """The program itself: loads only the command that is called."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)

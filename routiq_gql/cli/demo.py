@@ -1,7 +1,7 @@
-"""``routiq-gql demo``: an emulated clinic, the server and one FULL sync, in one process and one folder.
+"""``routiq-gql demo``: an emulated clinic, the server and a FULL sync, in one process and one folder.
 
-The emulated Cliniko gets another port at each start, so the stored connections are renewed before the engine may look
-for a sync to resume. An interrupted sync is resumed; otherwise a new one is started.
+The emulated Cliniko gets another port at each start, so the stored connections are updated before the engine looks for
+a sync to resume. An interrupted sync is resumed; otherwise a new sync starts.
 """
 
 import asyncio
@@ -38,9 +38,9 @@ from routiq_gql.sync.model import SyncMode
 DEMO_ORGANIZATION = "org_2xwHiNrj68eaRUlX10anlXGvzX7"
 
 REQUESTS_OF_A_SYNC = 42
-"""How many requests a sync of the demo clinic makes, one after the other; their latency makes its length."""
+"""Requests of the demo clinic's sync, all in sequence; their latency determines its duration."""
 SECONDS_BESIDES_REQUESTS = 2
-"""The duration of such a sync without any delay of the responses."""
+"""Duration of such a sync if responses have no latency."""
 
 log = structlog.get_logger(__name__)
 
@@ -85,8 +85,8 @@ def demo(
 def _demo_settings() -> Settings:
     return load_settings(
         database_url=DATABASE_URL,
-        cliniko_requests_per_minute=0,  # the emulated Cliniko has its own pace
-        shutdown_grace_seconds=1,  # after Ctrl-C a person waits at the terminal
+        cliniko_requests_per_minute=0,  # the emulated Cliniko has its latency instead
+        shutdown_grace_seconds=1,  # after Ctrl-C a user waits at the terminal
     )
 
 
@@ -100,10 +100,10 @@ async def _demo(settings: Settings, listener: Listener, latency_seconds: float, 
         addresses[-1:-1] = how_to_get_a_token(listener.url, DEMO_ORGANIZATION)  # the last line says how to stop
     emulator = Emulator(demo_clinic(utc_now()), api_keys=EMULATED_API_KEY)
     async with EmulatorServer(emulator) as cliniko:
-        # Keys that are typed into the page belong to the emulated Cliniko, too.
+        # API keys entered on the page are for the emulated Cliniko, too.
         settings = settings.model_copy(update={"cliniko_base_url": cliniko.base_url})
         async with open_runtime(settings, run_syncs=False) as idle:
-            await idle.connections.move_local(cliniko.base_url)  # those made on the page of an earlier run
+            await idle.connections.move_local(cliniko.base_url)  # connections made on the page during an earlier run
             await idle.connections.connect(LOCAL_OPERATOR, DEMO_ORGANIZATION, EMULATED_API_KEY, cliniko.base_url)
         emulator.latency_seconds = latency_seconds
         async with open_runtime(settings) as runtime:

@@ -1,4 +1,4 @@
-"""The folder of the demo, ``./.routiq-demo``: one demo at a time, and emptied on request."""
+"""The folder of the demo, ``./.routiq-demo``: used by a single demo at a time, and emptied on request."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +15,10 @@ DATABASE_URL = f"sqlite+aiosqlite:///./{FOLDER}/routiq.db"
 
 @contextmanager
 def claim_demo_folder(*, fresh: bool) -> Iterator[None]:
-    """Hold the demo's folder for this process alone, made if missing; ``fresh`` removes what earlier runs left.
+    """Lock the demo's folder for this process, and create it if missing; ``fresh`` removes the data of earlier runs.
 
     Raises:
-        SettingsError: Another demo runs in it, or it can't be written to.
+        SettingsError: Another demo uses it, or it is not writable.
     """
     lock = _claim(fresh=fresh)
     try:

@@ -1,7 +1,7 @@
-"""``routiq-gql demo --auth``: tokens on every door of the demo, and a stand-in for the service that makes them.
+"""``routiq-gql demo --auth``: the demo with tokens required, and an emulated service that issues them.
 
-The issuer is in the demo's own process, under ``/demo/issuer``, and gives anyone any token: it is there to show how
-pages and programs get and renew theirs, not to keep anybody out.
+The issuer runs in the demo's process, under ``/demo/issuer``, and gives any token to any client. It shows how pages and
+programs obtain and renew tokens; it is no protection.
 """
 
 from routiq_gql.emulator import Issuer
@@ -13,7 +13,7 @@ LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
 
 def with_issuer(settings: Settings, url: str) -> tuple[Settings, Issuer]:
-    """An issuer for a demo at ``url``, and settings by which the demo takes its tokens and no others."""
+    """An issuer for a demo at ``url``, and settings that accept only its tokens."""
     issuer = Issuer(url + ISSUER_PATH)
     wanted = {
         "auth": "jwt",
@@ -27,7 +27,7 @@ def with_issuer(settings: Settings, url: str) -> tuple[Settings, Issuer]:
 
 
 def how_to_get_a_token(url: str, organization_id: str) -> list[str]:
-    """What a person types to ask as a program would."""
+    """Instructions for requesting a token in a terminal."""
     address = f"{url}{TOKEN_PATH}?organization={organization_id}"
     return [
         f"Tokens   curl -X POST '{address}&role=admin'",

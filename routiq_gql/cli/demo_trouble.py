@@ -1,7 +1,7 @@
-"""Trouble on purpose: ``/demo/trouble``, by which the demo's page makes its emulated Cliniko misbehave.
+"""``/demo/trouble``: lets the demo's page make its emulated Cliniko misbehave.
 
-Only ``routiq-gql demo`` has these routes. They reach the emulator and the engine of the same process; nothing that a
-button does outlasts the demo, and each sync that meets it says what happens and ends as any other would.
+Only ``routiq-gql demo`` has these routes. They reach the emulator and the engine of the same process, and their effects
+end with the demo. An affected sync reports the problem and ends as any other sync would.
 """
 
 import json
@@ -27,7 +27,7 @@ SLOW_ANSWERS, SLOW_SECONDS = 6, 2.5
 RATE_LIMIT_SECONDS = 15
 MOVING_ANSWERS = 12
 STOP_SECONDS = 8
-"""Long enough for the page to notice the silence, which it does after five."""
+"""The page reports missing updates after five seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class Trouble:
     """One button.
 
     Attributes:
-        said: What the page says once it is done.
+        said: The page's message afterwards.
         make: May return that a sync has to follow nevertheless.
-        needs_sync: Whether only a running sync can meet it.
+        needs_sync: Whether only a running sync is affected.
     """
 
     title: str
@@ -48,10 +48,10 @@ class Trouble:
 
 
 def trouble_routes(emulator: Emulator, engine: EmbeddedEngine, connections: ConnectionService) -> list[Route]:
-    """``GET /demo/trouble`` lists the kinds, ``POST`` with ``{"kind": "slow"}`` makes one.
+    """``GET /demo/trouble`` lists the kinds, ``POST`` with ``{"kind": "slow"}`` starts one.
 
-    With ``organization_id`` in the body it is refused for an organization whose syncs would not meet it. The answer's
-    ``needs_sync`` says whether a sync has to run for anything to be seen.
+    With ``organization_id`` in the body, a kind that can't affect the organization's syncs is refused. ``needs_sync``
+    in the response says whether only a running sync shows the effect.
     """
     troubles = _troubles(emulator, engine)
 
@@ -154,7 +154,7 @@ def _troubles(emulator: Emulator, engine: EmbeddedEngine) -> dict[str, Trouble]:
 
 
 class WorkerStop:
-    """Puts the engine to rest in the middle of a sync: while the next page of rows is on its way."""
+    """Stops the engine in the middle of a sync: while it requests the next page of rows."""
 
     def __init__(self, engine: EmbeddedEngine) -> None:
         self.is_due = False
@@ -165,16 +165,16 @@ class WorkerStop:
         self.is_due = True
 
     def __call__(self, request: RecordedRequest) -> None:
-        is_page = request.values("per_page") not in ([], ["1"])  # a check of access asks for one row
+        is_page = request.values("per_page") not in ([], ["1"])  # a check of access requests one row
         if self.is_due and is_page:
             self.is_due = False
             self._engine.pause(timedelta(seconds=STOP_SECONDS))
 
 
 class MovingRows:
-    """Changes the list of patients after each of the next answers that show it, then puts back what it hid.
+    """Changes the list of patients after each of the next responses that include it, then restores the hidden patients.
 
-    Active patients stay, so that the figures a sync arrives at are still those of the clinic.
+    Active patients stay, so the sync's results still match the clinic.
     """
 
     def __init__(self, clinic: Clinic) -> None:
@@ -188,7 +188,7 @@ class MovingRows:
         self._left = MOVING_ANSWERS
 
     def undo(self) -> bool:
-        """Stop, and put the list back to what it was; whether patients had been added."""
+        """Stop and restore the list; returns whether patients had been added."""
         self._left = 0
         self._bring_back()
         for patient_id in self._added:

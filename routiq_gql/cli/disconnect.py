@@ -1,4 +1,4 @@
-"""``routiq-gql disconnect``: removes an organization's key, or everything that is stored of the organization."""
+"""``routiq-gql disconnect``: removes an organization's key, or all its stored data."""
 
 import sys
 from typing import Annotated

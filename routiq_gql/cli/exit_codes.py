@@ -1,4 +1,4 @@
-"""The exit codes of every command, and how a command ends that a signal stopped."""
+"""The exit codes of all commands, and the exception for a command that a signal stopped."""
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

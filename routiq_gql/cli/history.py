@@ -1,4 +1,4 @@
-"""``routiq-gql history``: the syncs of an organization, with how each ended."""
+"""``routiq-gql history``: the syncs of an organization, with the outcome of each."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""``routiq-gql log``: the log lines of a sync, and those that come while it runs."""
+"""``routiq-gql log``: the log lines of a sync, and new lines while it runs."""
 
 import sys
 from collections.abc import AsyncGenerator
@@ -74,7 +74,7 @@ async def _print(settings: Settings, target: str, levels: set[LogLevel], *, foll
 
 
 async def _stored(syncs: SyncService, sync: SyncSnapshot) -> AsyncGenerator[LogLine, None]:
-    """All lines until now."""
+    """All lines stored so far."""
     seq = 0
     while lines := await syncs.log(LOCAL_OPERATOR, sync.sync_id, after=seq, limit=MAX_PAGE):
         for line in lines:

@@ -1,7 +1,7 @@
-"""Texts that are safe in a terminal: without control characters, numbers with separators.
+"""Makes texts safe for a terminal: no control characters, numbers with separators.
 
 Texts from Cliniko, from tokens and from callers may hold characters that control a terminal or reverse the reading
-direction. Imports nothing but the standard library, as ``--help`` and every error message need it.
+direction. Imports only the standard library, as ``--help`` and every error message need it.
 """
 
 import json
@@ -9,11 +9,11 @@ import re
 import unicodedata
 
 _NOT_PLAIN = re.compile(r"[^\n -~]")
-"""Everything but printable ASCII and the line ends of indented JSON, which has those inside of texts escaped."""
+"""All but printable ASCII and the line ends of indented JSON, which escapes line ends within texts."""
 
 
 def clean_text(text: str) -> str:
-    """``text`` with every character that could control a terminal or reverse the reading direction shown as ``�``."""
+    """``text``, with ``�`` for each character that could control a terminal or reverse the reading direction."""
     return "".join("�" if _is_unsafe(letter) else letter for letter in text)
 
 
@@ -23,9 +23,9 @@ def _is_unsafe(letter: str) -> bool:
 
 
 def json_text(value: object, *, for_terminal: bool) -> str:
-    """``value`` as JSON; for a terminal with every character that ``clean_text`` replaces as ``\\uXXXX``.
+    """``value`` as JSON; for a terminal, with ``\\uXXXX`` for each character that ``clean_text`` replaces.
 
-    Both forms mean the same to a program.
+    Both forms are equal for a program.
     """
     text = json.dumps(value, ensure_ascii=False, indent=2)
     return _NOT_PLAIN.sub(_escaped, text) if for_terminal else text

@@ -17,7 +17,7 @@ from routiq_gql.errors import DatabaseFileLost, RoutiqError
 PROGRAM = "routiq-gql"
 
 FAILURES = {"CONNECTION_PROBLEM", "SYNC_NOT_FOUND", "NOT_FOUND"}
-"""Codes of errors that are no wrong use: the command was right, and what it asked for could not be done."""
+"""Codes of errors that are not wrong use: the command was correct, but its work failed."""
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -47,30 +47,30 @@ def main() -> None:
     try:
         code = app(prog_name=PROGRAM, standalone_mode=False)
     except typer.TyperException as error:
-        code = _complain(_usage_sentence(error), EXIT_USAGE)
+        code = _print_error(_usage_sentence(error), EXIT_USAGE)
     except RoutiqError as error:
         is_failure = isinstance(error, DatabaseFileLost) or error.code in FAILURES
-        code = _complain(f"{error.message} {error.what_to_do}".strip(), EXIT_FAILED if is_failure else EXIT_USAGE)
+        code = _print_error(f"{error.message} {error.what_to_do}".strip(), EXIT_FAILED if is_failure else EXIT_USAGE)
     except (Stopped, typer.Abort, KeyboardInterrupt):
         code = EXIT_STOPPED
     except BrokenPipeError:
-        _discard_output()  # its reader is gone
+        _discard_output()  # the reader of the pipe has ended
         code = EXIT_FAILED
     except OSError as error:
         if error.errno not in DISK_FULL:
             raise
         _discard_output()
-        code = _complain(f"{error.strerror}. Free some space and run the command again.", EXIT_FAILED)
+        code = _print_error(f"{error.strerror}. Free some space and run the command again.", EXIT_FAILED)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _discard_output() -> None:
-    """Write nothing more to standard output, not even what is buffered at exit: it would fail again."""
+    """Discard further standard output, buffered text included, which would fail again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _complain(sentence: str, code: int) -> int:
-    print(clean_text(sentence), file=sys.stderr)  # noqa: T201 — this is what a command line is for
+def _print_error(sentence: str, code: int) -> int:
+    print(clean_text(sentence), file=sys.stderr)  # noqa: T201 — printing is intended here
     return code
 
 

@@ -1,6 +1,6 @@
-"""A sync in the terminal: a progress bar below its log lines, or plain lines where the output is no terminal.
+"""Shows a sync in the terminal: a progress bar below its log lines, or plain lines if the output is no terminal.
 
-Everything that comes from a sync is shown as text: no markup, no control characters.
+All texts of a sync are shown as plain text: no markup, no control characters.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,11 +25,11 @@ from routiq_gql.sync.service import SyncService
 LEVEL_STYLES = {LogLevel.INFO: "", LogLevel.SUCCESS: "green", LogLevel.WARNING: "yellow", LogLevel.ERROR: "red"}
 
 PLAIN_STEP_PERCENT = 5
-"""Without a terminal, a new percentage within a step gets a line only when it is this much further."""
+"""Without a terminal, a new percentage within a step is printed only after this many points."""
 
 
 class ProgressView(Protocol):
-    """Where a sync is shown."""
+    """A display for a sync."""
 
     def show_line(self, line: LogLine) -> None: ...
 
@@ -37,7 +37,7 @@ class ProgressView(Protocol):
 
 
 async def follow_sync(syncs: SyncService, sync_id: str, view: ProgressView) -> SyncSnapshot:
-    """Show a sync until it has ended, and return how it ended.
+    """Show a sync until it has ended, and return its last snapshot.
 
     Raises:
         SyncNotFound: There is no such sync.
@@ -66,7 +66,7 @@ def progress_view(console: Console) -> Iterator[ProgressView]:
 
 
 def outcome_lines(snapshot: SyncSnapshot) -> list[str]:
-    """What to say when a sync has ended: the result, or what went wrong and what to do."""
+    """Lines for an ended sync: the result, or the failure and what to do."""
     seconds = snapshot.duration_seconds
     if snapshot.status is SyncState.COMPLETED and seconds is not None:
         found = f"{counted(snapshot.patients_found, 'patient')}, {counted(snapshot.appointments_found, 'appointment')}"
@@ -86,7 +86,7 @@ def counts_text(snapshot: SyncSnapshot) -> str:
 
 
 def time_text(snapshot: SyncSnapshot, now: datetime) -> str:
-    """``8 s · about 12 s left``: the time since the start, and the estimate or the wait, as far as they are known.
+    """``8 s · about 12 s left``: the time since the start, and the estimate or the wait, if known.
 
     The clocks of two machines may differ, so no time is below zero.
     """
@@ -111,7 +111,7 @@ def is_waiting(snapshot: SyncSnapshot) -> bool:
 
 
 class Bar:
-    """Four lines at the bottom of the terminal, drawn again several times a second; rich draws log lines above them.
+    """Four lines at the bottom of the terminal, redrawn several times a second; rich draws log lines above them.
 
     Attributes:
         refresh: Draws at once.
@@ -133,7 +133,7 @@ class Bar:
         self.refresh()
 
     def draw(self) -> RenderableType:
-        """What the terminal shows now."""
+        """The current display."""
         snapshot = self._snapshot
         if snapshot is None:
             return Text()
@@ -154,7 +154,7 @@ class Bar:
 
 
 class _PlainLines:
-    """A line for each log line, and one for each new step or every few percent."""
+    """Prints each log line, each new step, and the progress every few percent."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -165,7 +165,7 @@ class _PlainLines:
         self._console.print(f"{line.time.astimezone():%H:%M:%S}  {level}{clean_text(line.message)}")
 
     def show_progress(self, snapshot: SyncSnapshot) -> None:
-        if self._shown is not None and not self._is_news(self._shown, snapshot):
+        if self._shown is not None and not self._needs_line(self._shown, snapshot):
             return
         self._shown = snapshot
         self._console.print(
@@ -174,7 +174,7 @@ class _PlainLines:
         )
 
     @staticmethod
-    def _is_news(shown: SyncSnapshot, snapshot: SyncSnapshot) -> bool:
+    def _needs_line(shown: SyncSnapshot, snapshot: SyncSnapshot) -> bool:
         return (
             snapshot.step != shown.step
             or snapshot.status != shown.status

@@ -1,4 +1,4 @@
-"""Runs a command's coroutine, with Ctrl-C and SIGTERM as a cancellation that lets it clean up."""
+"""Runs a command's coroutine; Ctrl-C and SIGTERM cancel it, so that it can clean up."""
 
 import asyncio
 import signal
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def run(command: Coroutine[object, None, T]) -> T:
-    """What ``command`` returns.
+    """The result of ``command``.
 
     Raises:
         Stopped: A signal ended it.
@@ -30,7 +30,7 @@ async def _cancelled_by_signals(command: Coroutine[object, None, T]) -> T:
     def stop(_number: int, _frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(task.cancel)
 
-    # Plain handlers and not the loop's: while a server runs it puts its own in their place.
+    # Plain handlers rather than the loop's, because a running server replaces the loop's handlers.
     previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         return await task

@@ -1,4 +1,4 @@
-"""``routiq-gql status``: every organization, its last successful sync, and what to do."""
+"""``routiq-gql status``: all organizations, with their last successful syncs and advice."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,8 +27,8 @@ class Verdict:
     """Whether an organization needs attention.
 
     Attributes:
-        failure_code: Of the newest ended sync; ``None`` when it completed or there was none.
-        next_step: What to do; ``None`` when all is well.
+        failure_code: Of the newest ended sync; ``None`` if it completed or there is none.
+        next_step: Advice; ``None`` if all is well.
     """
 
     is_stale: bool
@@ -76,8 +76,8 @@ def status(
 def judge(one: OrganizationState, limit: timedelta | None, now: datetime) -> Verdict:
     """Whether an organization needs attention: a bad connection, a failed last sync, or no success in time.
 
-    A success in the future is stale, with or without ``limit``: the clock is wrong or was, so its age is unknown. A
-    disconnected organization is left out, as that was done on purpose.
+    A success in the future is stale, with or without ``limit``: the clock is or was wrong, so its age is unknown. A
+    disconnected organization never needs attention, as an operator disconnected it.
     """
     failure = one.last_sync.failure if one.last_sync and one.last_sync.status is SyncState.FAILED else None
     is_off = one.connection.state is ConnectionState.DISABLED
@@ -105,7 +105,7 @@ def _is_ahead(moment: datetime | None, now: datetime) -> bool:
 
 
 def _age_of_success(one: OrganizationState) -> timedelta:
-    """How long ago it was; more than any other where that is unknown."""
+    """Time since the last success; ``timedelta.max`` if unknown."""
     now = utc_now()
     if one.last_success_at is None or _is_ahead(one.last_success_at, now):
         return timedelta.max

@@ -1,6 +1,7 @@
-"""``routiq-gql sync``: starts a sync, or joins the one that is already running, and shows it in the terminal.
+"""``routiq-gql sync``: starts a sync, or joins the running sync, and shows it in the terminal.
 
-When a server or a worker runs syncs, it runs this one too and the command only watches; otherwise this process does.
+If a server or a worker runs syncs, it also runs this sync, and the command only watches; otherwise this process runs
+it.
 """
 
 import asyncio
@@ -76,7 +77,7 @@ async def _sync(settings: Settings, organization: str, mode: SyncMode, messages:
 
 
 async def _start(settings: Settings, organization: str, mode: SyncMode, messages: Console) -> SyncSnapshot:
-    """Start a sync for another process to run, and say how to follow it."""
+    """Start a sync for another process to run, and print the command that follows it."""
     async with open_runtime(settings, run_syncs=False) as runtime:
         begun = await _begin(runtime, organization, mode, messages)
         has_worker = await runtime.engine.has_worker()

@@ -1,4 +1,4 @@
-"""How commands show many things: a table for people, lines of tabs for grep and cut."""
+"""Prints lists: a table in a terminal, lines with tabs for grep and cut."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def print_table(terminal: Console, headings: tuple[str, ...], rows: Sequence[tup
     if not rows:
         terminal.print(if_none)
         return
-    if not terminal.is_terminal:  # one line each
+    if not terminal.is_terminal:  # a line per row
         for row in (headings, *rows):
             typer.echo("\t".join(clean_text(cell) for cell in row))  # rich would turn tabs into spaces
         return

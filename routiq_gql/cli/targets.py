@@ -1,4 +1,4 @@
-"""Finds the sync that an argument ``ORG|SYNC_ID`` stands for: the sync itself, or the newest of the organization."""
+"""Resolves an argument ``ORG|SYNC_ID``: the sync itself, or the organization's newest sync."""
 
 from typing import Annotated
 
@@ -21,7 +21,7 @@ class NotFound(RoutiqError):
 
 
 def check_target(target: str) -> None:
-    """Raise if this can't be an id, before a database is opened.
+    """Raise if this can't be an id, before the database is opened.
 
     Raises:
         BadInput: It has neither the form of an organization's id nor that of a sync's.
@@ -59,7 +59,7 @@ async def newest_sync(runtime: Runtime, organization: str) -> SyncSnapshot | Non
 
 
 async def no_syncs(runtime: Runtime, target: str) -> NotFound:
-    """Why nothing was found, and what to do."""
+    """The error for an organization without syncs or an unknown id, with advice."""
     known = [one.organization_id for one in await runtime.connections.organizations(LOCAL_OPERATOR)]
     if target in known:
         return NotFound(f"{target} has no sync yet. Start one: routiq-gql sync {target}")

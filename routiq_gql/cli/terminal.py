@@ -1,4 +1,4 @@
-"""The console of every command: nothing that a text holds controls the terminal, and nothing wraps in a pipe."""
+"""The console of all commands: texts can't control the terminal, and lines don't wrap in a pipe."""
 
 import sys
 from typing import Any, TextIO
@@ -10,7 +10,7 @@ from routiq_gql.cli.plain_text import clean_text, json_text
 
 
 class SafeConsole(Console):
-    """A console that cleans the strings it prints, line by line. A ``Text`` was cleaned by its maker."""
+    """A console that cleans the strings it prints, line by line. A ``Text`` must be clean already."""
 
     def print(self, *objects: Any, **options: Any) -> None:
         super().print(*(_clean_lines(one) if isinstance(one, str) else one for one in objects), **options)
@@ -21,12 +21,12 @@ def _clean_lines(text: str) -> str:
 
 
 def open_terminal(stream: TextIO | None = None) -> SafeConsole:
-    """Standard output or ``stream``. Nothing is read as markup, and nothing wraps where the output is no terminal."""
+    """Standard output or ``stream``. Ignores markup, and wraps lines only in a terminal."""
     stream = stream or sys.stdout
     return SafeConsole(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=not stream.isatty())
 
 
 def print_json(terminal: Console, value: object) -> None:
-    """Print ``value`` as JSON, unchanged where it goes to a program."""
+    """Print ``value`` as JSON, unescaped unless the output is a terminal."""
     is_terminal = terminal.file.isatty()
     typer.echo(json_text(value, for_terminal=is_terminal), file=terminal.file)

@@ -1,4 +1,4 @@
-"""Times and durations as commands read and print them: local time for people, UTC in JSON."""
+"""Reads and formats times and durations for commands: local time for users, UTC in JSON."""
 
 import re
 from datetime import datetime, timedelta

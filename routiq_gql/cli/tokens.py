@@ -1,7 +1,7 @@
 """``routiq-gql tokens``: the tokens that a server with ROUTIQ_AUTH=token accepts.
 
-The token file is changed first, whatever the database does: a token must be revocable while the database is away. The
-audit log is written afterwards if that can be done within seconds; a sentence on standard error says if not.
+Changes the token file first: a token must be revocable while the database is down. The audit log is written afterwards,
+if that takes only seconds; if not, a sentence on standard error says so.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from routiq_gql.settings import Settings, load_settings
 from routiq_gql.supervision import Supervisor
 
 RECORD_SECONDS = 10.0
-"""How long a command waits for a database that doesn't answer or is being written."""
+"""How long a command waits for a database that does not respond or is locked by another writer."""
 
 app = typer.Typer(
     cls=CommandGroup,
@@ -96,7 +96,7 @@ def _file(settings: Settings) -> TokenFile:
 
 
 def _record(settings: Settings, action: Action, entry: TokenEntry) -> None:
-    """Write into the audit log what was done, or say that it could not be written."""
+    """Write an entry to the audit log, or print why it could not be written."""
     configure_logging(settings, quiet=True)
     try:
         run(_write(settings, action, entry))
@@ -106,7 +106,7 @@ def _record(settings: Settings, action: Action, entry: TokenEntry) -> None:
         reason = "The database does not respond."
     except RoutiqError as error:
         reason = error.message
-    except Exception as error:  # the token is made or revoked, and that is what counts
+    except Exception as error:  # the token is created or revoked already, so the command succeeded
         reason = f"The database can't be used ({type(error).__name__})."
     else:
         return

@@ -1,4 +1,4 @@
-"""``routiq-gql worker``: runs syncs on PostgreSQL, beside any number of other workers, until it is stopped."""
+"""``routiq-gql worker``: runs syncs on PostgreSQL, alongside any number of other workers, until it is stopped."""
 
 import asyncio
 from typing import Annotated

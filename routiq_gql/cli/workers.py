@@ -1,7 +1,6 @@
-"""``routiq-gql workers``: the processes that run syncs, and the syncs that wait."""
+"""``routiq-gql workers``: the processes that run syncs, and the waiting syncs."""
 
-import importlib
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -10,6 +9,7 @@ from routiq_gql.cli.running import run
 from routiq_gql.cli.terminal import open_terminal, print_json
 from routiq_gql.cli.worker import check_postgres
 from routiq_gql.clock import format_time
+from routiq_gql.engines.postgres.workers import WaitingSync, WorkerInfo, read_waiting, read_workers
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime
 from routiq_gql.settings import Settings, load_settings
@@ -23,19 +23,21 @@ def workers(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON o
     settings = load_settings()
     configure_logging(settings, quiet=True)
     check_postgres(settings, "one process runs all syncs.")
-    found = run(_read(settings))
+    found, waiting = run(_read(settings))
     terminal = open_terminal()
     if as_json:
-        print_json(terminal, found)
+        print_json(terminal, _json(found, waiting))
         return
-    for line in _lines(found):
+    for line in _lines(found, waiting):
         terminal.print(clean_text(line))
 
 
-async def _read(settings: Settings) -> dict[str, Any]:
-    queue = importlib.import_module("routiq_gql.engines.postgres.workers")
+async def _read(settings: Settings) -> tuple[list[WorkerInfo], list[WaitingSync]]:
     async with open_runtime(settings, run_syncs=False) as runtime, runtime.database.reading() as connection:
-        found, waiting = await queue.read_workers(connection), await queue.read_waiting(connection)
+        return await read_workers(connection), await read_waiting(connection)
+
+
+def _json(found: list[WorkerInfo], waiting: list[WaitingSync]) -> dict[str, object]:
     return {
         "workers": [
             {
@@ -49,21 +51,21 @@ async def _read(settings: Settings) -> dict[str, Any]:
             for one in found
         ],
         "waiting": [
-            {"sync_id": sync_id, "by_schedule": by_schedule, "seconds": round(seconds, 1)}
-            for sync_id, by_schedule, seconds in waiting
+            {"sync_id": one.sync_id, "by_schedule": one.by_schedule, "seconds": round(one.seconds, 1)}
+            for one in waiting
         ],
     }
 
 
-def _lines(found: dict[str, Any]) -> list[str]:
+def _lines(found: list[WorkerInfo], waiting: list[WaitingSync]) -> list[str]:
     lines = []
-    for one in found["workers"]:
-        state = "alive" if one["alive"] else f"silent for {one['silent_seconds']:.0f} s"
-        limit = f" of {one['max_syncs']}" if one["max_syncs"] else ""
-        lines.append(f"{one['name'] or 'a new worker'}: {state}, runs {len(one['syncs'])}{limit}")
-        lines += [f"  {sync_id}" for sync_id in one["syncs"]]
-    if not any(one["alive"] for one in found["workers"]):
+    for one in found:
+        state = "alive" if one.is_alive else f"silent for {one.silent_seconds:.0f} s"
+        limit = f" of {one.max_syncs}" if one.max_syncs else ""
+        lines.append(f"{one.name or 'a new worker'}: {state}, runs {len(one.sync_ids)}{limit}")
+        lines += [f"  {sync_id}" for sync_id in one.sync_ids]
+    if not any(one.is_alive for one in found):
         lines.append("No worker is alive, so no sync runs. Start one: routiq-gql worker")
-    lines.append(f"{counted(len(found['waiting']), 'sync')} waiting")
-    lines += [f"  {one['sync_id']} for {one['seconds']:.0f} s" for one in found["waiting"]]
+    lines.append(f"{counted(len(waiting), 'sync')} waiting")
+    lines += [f"  {one.sync_id} for {one.seconds:.0f} s" for one in waiting]
     return lines

@@ -1,4 +1,4 @@
-"""The connector to Cliniko: the lists of one account, each answer checked, every wait announced.
+"""Client for Cliniko's API: reads the lists of an account, checks each response and announces each wait.
 
 Used by the sync and by ``connect``. Of the product it imports only ``addresses`` and ``proxies``. It stores nothing and
 logs nothing.
@@ -38,6 +38,7 @@ from routiq_gql.cliniko.resources import (
     INDIVIDUAL_APPOINTMENTS,
     PATIENTS,
     RESOURCES,
+    Record,
     Resource,
     booking_in,
     starts_between,
@@ -71,6 +72,7 @@ __all__ = [
     "Page",
     "Patient",
     "QueryRefused",
+    "Record",
     "Resource",
     "ServerBlocked",
     "UnexpectedAnswer",

@@ -1,8 +1,8 @@
-"""Finds out what a key may do: whose it is, and whether it reads every list that a sync reads.
+"""Checks an API key: which account it belongs to, and whether it can read every list that a sync reads.
 
-Called when a clinic connects and in a sync's third step. It asks for one row of each list, since roles in Cliniko
-differ and nothing less proves that a list can be read, and takes nothing from that row. Each list is asked for with the
-filter that it is read with: without one, attendees are every booking ever made, which takes Cliniko too long.
+Called when a clinic connects and in step 3 of a sync. Roles in Cliniko differ, so it requests one row of each list and
+ignores the row's content. Each request carries the sync's filter: without it, attendees are all bookings ever made,
+which takes Cliniko too long.
 """
 
 from collections.abc import Mapping
@@ -15,19 +15,19 @@ from routiq_gql.cliniko.errors import KeyLacksPermission, UnexpectedAnswer
 from routiq_gql.cliniko.resources import ATTENDEES, RESOURCES, booking_in, starts_between
 
 NO_BOOKING = "1"
-"""An id that hardly any booking has, as Cliniko's have 18 digits by now. It is for a filter only."""
+"""An id that almost surely doesn't exist, for a filter; Cliniko's ids have 18 digits by now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a key that works gives access to. What Cliniko does not tell is ``None``.
+    """The account and the rights of a valid key. ``None`` where Cliniko sends no value.
 
     Attributes:
         account_name: The clinic.
         time_zone: The time zone of the key's user: an IANA name, or else Cliniko's label, such as ``Melbourne``.
-        user_name: The person whose key it is.
+        user_name: The person the key belongs to.
         role: That person's role in Cliniko.
-        totals: Rows of each list by its name, appointments within the window. Attendees are tried, not counted.
+        totals: Rows of each list by its name, appointments within the window. Attendees are checked but not counted.
     """
 
     account_name: str | None
@@ -39,10 +39,10 @@ class Access:
 
 
 async def check_access(client: ClinikoClient, start: datetime, end: datetime) -> Access:
-    """Ask for the account, the user and one row of each list; appointments between ``start`` and ``end``.
+    """Request the account, the user and one row of each list; appointments between ``start`` and ``end``.
 
     Raises:
-        ClinikoError: The key is refused or lacks a list, which the error names, or Cliniko can't be reached.
+        ClinikoError: Cliniko refuses the key or can't be reached, or the key can't read a list, which the error names.
     """
     settings = await _get_if_allowed(client, FOR_ANY_KEY, "the account's name")
     totals: dict[str, int] = {}
@@ -67,7 +67,7 @@ async def check_access(client: ClinikoClient, start: datetime, end: datetime) ->
 
 
 async def _get_if_allowed(client: ClinikoClient, path: str, where: str) -> Mapping[str, object]:
-    """The object at ``path``; empty when the key may not see it or it is not there, as no sync depends on it."""
+    """The object at ``path``; empty if it is missing or the key may not read it, as no sync depends on it."""
     try:
         return await client.repeat(lambda: client.ask(path, where=where), explains_denial=False)
     except (KeyLacksPermission, UnexpectedAnswer):

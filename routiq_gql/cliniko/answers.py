@@ -1,7 +1,7 @@
-"""Asks for a part of a list and takes an answer only after every check of it has passed.
+"""Requests a part of a list and returns it only after all checks have passed.
 
-Used by both ways of reading a list and by the check of a key. An answer that fails a check is asked for again; a page
-that Cliniko can't put together in time is asked for with fewer rows. A single row that can't be read is set aside.
+Used by both ways of reading a list and by the check of a key. A response that fails a check is requested again, a page
+that times out at Cliniko with fewer rows. A single unreadable row is reported and does not fail its page.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,18 +15,18 @@ from routiq_gql.cliniko.retries import GatewayTimeout, unusable
 from routiq_gql.cliniko.rows import BadRow, find_id
 
 ROWS_PER_PAGE = 100
-"""The most that Cliniko gives."""
+"""Cliniko's maximum."""
 LEAST_ROWS_PER_PAGE = 10
-"""Fewer rows would not make a query faster that is too slow for these."""
+"""Fewer rows than these would not speed up a slow query."""
 TIMEOUTS_BEFORE_FEWER_ROWS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRow:
-    """A row that no record can be made of. ``id`` is ``None`` where that is what can't be read.
+    """A row that can't be turned into a record. ``id`` is ``None`` if the id itself is unreadable.
 
     Attributes:
-        field: The field at fault; its value is not kept.
+        field: Name of the unreadable field; its value is not kept.
     """
 
     id: str | None
@@ -35,15 +35,15 @@ class UnreadableRow:
 
 @dataclass(frozen=True, slots=True)
 class ListAnswer(Generic[R]):
-    """One answer of a list.
+    """The content of a response.
 
     Attributes:
         rows: How many rows it holds, readable or not.
-        ids: The id of each row in Cliniko's order, ``None`` where it can't be read.
+        ids: The id of each row in Cliniko's order, ``None`` where it is unreadable.
         records: Its readable rows, in Cliniko's order.
-        unreadable: The others.
-        total: How many rows fit the request, on this page and others.
-        next_url: Where Cliniko says that the next page is.
+        unreadable: The other rows.
+        total: Rows that match the request, on all pages.
+        next_url: Cliniko's link to the next page.
     """
 
     rows: int
@@ -55,11 +55,11 @@ class ListAnswer(Generic[R]):
 
 
 Check = Callable[[ListAnswer[R], int], None]
-"""Given an answer and the rows per page that were asked for; raises ``Retriable`` (see ``unusable``) to ask again."""
+"""Takes a response and the requested rows per page; raises ``Retriable`` (see ``unusable``) to request it again."""
 
 
 class ListAsker(Generic[R]):
-    """Asks one list, and remembers how many rows per page it can deliver.
+    """Sends requests for a list and remembers how many rows per page it can deliver.
 
     Args:
         filters: Conditions such as ``starts_at:>=2024-01-01T00:00:00Z``; all must hold.
@@ -75,10 +75,10 @@ class ListAsker(Generic[R]):
         self._timeouts = 0  # in a row
 
     async def ask(self, params: Sequence[tuple[str, str]], check: Check[R]) -> ListAnswer[R]:
-        """The answer to ``params``, to which the rows per page are added. After two 504 in a row these are halved.
+        """The response to ``params`` and the current page size, which is halved after two 504 in a row.
 
         Raises:
-            ClinikoError: No usable answer came, to the end of all attempts.
+            ClinikoError: No attempt brought a usable response.
         """
 
         return await self._ask(params, check, parses=True)
@@ -90,7 +90,7 @@ class ListAsker(Generic[R]):
             try:
                 body = await self.client.ask(self.resource.name, sent, where=self.resource.where)
             except GatewayTimeout as problem:
-                problem.starts_anew = self._ask_for_fewer()
+                problem.resets_attempts = self._ask_for_fewer()
                 raise
             self._timeouts = 0
             answer = read_answer(body, self.resource, parses=parses)
@@ -100,14 +100,14 @@ class ListAsker(Generic[R]):
         return await self.client.repeat(attempt)
 
     async def count(self, *conditions: str) -> int:
-        """How many rows fit the filters and ``conditions`` now. No row is read."""
+        """How many rows match the filters and ``conditions`` now. Parses no row."""
         params = [*self.filters, *(("q[]", condition) for condition in conditions)]
         single = ListAsker(self.client, self.resource, (), per_page=1)
         answer = await single._ask(params, self.check_row_count, parses=False)
         return answer.total
 
     def check_row_count(self, answer: ListAnswer[R], size: int, offset: int = 0) -> None:
-        """Pass if the answer holds all the rows that its own total says fit on a page behind ``offset`` rows."""
+        """Raise unless the response holds as many rows as its total implies for the page that starts at ``offset``."""
         expected = min(size, max(0, answer.total - offset))
         if answer.rows != expected:
             raise unusable(self.resource.where, f"{answer.rows} rows instead of {expected}", CountsDisagree)
@@ -122,13 +122,13 @@ class ListAsker(Generic[R]):
 
 
 def read_answer(body: dict[str, object], resource: Resource[R], *, parses: bool = True) -> ListAnswer[R]:
-    """The rows, total and next link of one answer.
+    """The rows, total and next link of a response.
 
     Args:
-        parses: Make records of the rows; without it they are only counted.
+        parses: Turn rows into records; if false, they are only counted.
 
     Raises:
-        Retriable: It has another shape.
+        Retriable: The response has a different shape.
     """
     rows, total, links = body.get(resource.name), body.get("total_entries"), body.get("links")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):

@@ -1,7 +1,7 @@
-"""One account's HTTP client: identity, pacing, time limits, and what each status means. All that knows httpx here.
+"""HTTP client for a Cliniko account: authentication, pacing, timeouts, and the meaning of each status.
 
-It follows no redirect, sends the key to one address only, and raises nothing that holds the key, an address with
-parameters or a part of a body: httpx's errors know the request, so they are never chained to ours.
+The only module here that uses httpx. It follows no redirect and sends the key to a single address. Its errors hold
+neither the key nor an address with parameters nor any body; httpx's errors hold the request, so they are never chained.
 """
 
 import asyncio
@@ -48,24 +48,25 @@ Params = Sequence[tuple[str, str]]
 
 CONNECT_SECONDS = 10.0
 MAX_BODY_BYTES = 16 * 1024 * 1024
-"""A page of 100 rows with long notes stays far below; a source that never ends a body must not fill the memory."""
+"""A limit on memory; a page of 100 rows with long notes stays far below it."""
 FOR_ANY_KEY = "settings/public"
-"""What Cliniko shows to every valid key, whatever the role of its user. Source: Cliniko API, "Settings"."""
+"""A path that every valid key can read, whatever its user's role. Source: Cliniko API, "Settings"."""
 _EMAIL = re.compile(r"[!-~]+@[!-~]+")
 
 
 class ClinikoClient:
-    """An async context manager; enter it before asking.
+    """An async context manager; enter it before sending requests.
 
     Args:
-        api_key: May have white space around it, and its shard or not.
-        base_url: As of ``base_url_for``, or a loopback address.
-        contact_email: Where Cliniko can reach us; part of the User-Agent.
-        pacer: Shared by everyone with this key, see ``PacerRegistry``.
-        max_attempts: How often one request is tried; the rate limit has a number of its own in ``backoff``.
-        read_timeout: Seconds that one answer may take from the moment a connection stands.
-        on_wait: Its context surrounds every wait longer than a second. What it raises ends the reading.
-        on_request: Called after every request with how it went.
+        api_key: With or without its shard; white space around it is ignored.
+        base_url: From ``base_url_for``, or a loopback address.
+        contact_email: Where Cliniko can reach the operator; part of the User-Agent.
+        pacer: Shared by all clients with this key, see ``PacerRegistry``.
+        max_attempts: Attempts per request; ``backoff`` has a separate limit for 429.
+        read_timeout: Seconds for a response, counted from the established connection.
+        on_wait: Returns a context that surrounds every wait longer than a second. An error raised in it ends the
+            reading.
+        on_request: Called with the outcome of every request.
 
     Raises:
         InvalidApiKey: ``api_key`` can't be a key.
@@ -106,7 +107,7 @@ class ClinikoClient:
         return f"<ClinikoClient {self.base_url}>"
 
     async def __aenter__(self) -> Self:
-        """Raises ``ClinikoUnreachable`` when the environment names a proxy or certificates that can't be used."""
+        """Raises ``ClinikoUnreachable`` if the environment names an unusable proxy or unusable certificates."""
         try:
             self._proxy = proxy_for(self.base_url)
             tls = _tls()
@@ -122,7 +123,7 @@ class ClinikoClient:
             timeout=httpx.Timeout(self._read_timeout, connect=CONNECT_SECONDS),
             follow_redirects=False,
             verify=tls,
-            trust_env=False,  # httpx raises on values that others skip; see ``proxies``
+            trust_env=False,  # httpx raises on values that other tools skip; see ``proxies``
             proxy=_for_httpx(self._proxy, tls),
         )
         return self
@@ -137,7 +138,7 @@ class ClinikoClient:
         """Call ``attempt``, which uses ``ask``, until it returns; with this client's waits and limits.
 
         Args:
-            explains_denial: After the last 403, ask whether it is for everything.
+            explains_denial: After the last 403, check whether Cliniko denies everything.
 
         Raises:
             ClinikoError: It can't succeed, or no attempt is left.
@@ -166,13 +167,13 @@ class ClinikoClient:
         return False
 
     async def ask(self, path: str, params: Params = (), *, where: str) -> dict[str, object]:
-        """The JSON object that one GET of ``path`` under the base URL answers; a single attempt.
+        """The JSON object at ``path`` below the base URL, in a single attempt.
 
-        ``where`` names in an error what was asked for, such as ``the list of patients``.
+        ``where`` names the requested thing in errors, such as ``the list of patients``.
 
         Raises:
-            Retriable: It may succeed when asked again.
-            ClinikoError: It won't.
+            Retriable: Another attempt may succeed.
+            ClinikoError: Another attempt would fail, too.
         """
         await self._pacer.wait_turn(self._on_wait)
         outcome: Outcome = "ok"
@@ -186,7 +187,7 @@ class ClinikoClient:
         except Exception:
             if self._proxy is None or not self._proxy.speaks_socks:
                 raise
-            outcome, problem = "no_answer", refused_by(self._proxy, "", where)  # socksio's errors pass httpx
+            outcome, problem = "no_answer", refused_by(self._proxy, "", where)  # httpx passes on socksio's errors
         else:
             outcome, problem = judge(reply, where, self._proxy)
             if problem is None:
@@ -219,7 +220,7 @@ class ClinikoClient:
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Shared by all clients, as reading the certificates takes some 40 ms in which nothing else can happen.
+    """The TLS context of all clients; loading certificates blocks the event loop for about 40 ms.
 
     Raises:
         UnusableVariable: The environment names other certificates, and they can't be used.
@@ -235,7 +236,7 @@ def _for_httpx(proxy: Proxy | None, tls: ssl.SSLContext) -> httpx.Proxy | None:
 
 
 def _broken(error: Exception, where: str, proxy: Proxy | None) -> tuple[Outcome, Exception]:
-    """What to make of a request without a whole answer. Takes nothing from ``error`` but its kind and a status."""
+    """The outcome and error of a request without a complete response. Uses only the kind and status of ``error``."""
     if isinstance(error, httpx.DecodingError):
         return "unusable", unusable(where, "undecodable body")
     if isinstance(error, httpx.ProxyError) and proxy is not None:

@@ -1,20 +1,20 @@
-"""Why reading from Cliniko can't go on: the tree of errors that leave the connector.
+"""The exceptions that leave this package.
 
-Each has a stable ``code``, a sentence for the clinic and one that says what to do. Neither ever holds a key, anything
-out of an answer's body, or a name. ``detail`` is for us (a status, a count), under the same rule.
+Each has a stable ``code``, a sentence for the clinic and advice. None holds a key, a name or any content of a response.
+``detail`` is for the log (a status, a count), under the same rule.
 
     ClinikoError
     ├── KeyRefused                 401: Cliniko does not know the API key
-    │   └── InvalidApiKey          it can't be an API key at all; nothing was sent
-    ├── KeyLacksPermission         403 again and again: the key's user may not see this
+    │   └── InvalidApiKey          the text can't be an API key; nothing was sent
+    ├── KeyLacksPermission         403 at every attempt: the key's user may not read this
     ├── AccountMoved               a redirect, which is never followed
-    ├── ClinikoUnreachable         no answer, errors of Cliniko's side or its rate limit, to the end of all attempts
-    │   ├── QueryTooSlow           504, to the end of all attempts; a list is then read another way
-    │   └── ServerBlocked          403 for everything, also for what any key may see
-    └── UnexpectedAnswer           not the documented shape, to the end of all attempts, or a 4xx
-        ├── CountsDisagree         a list's total is not the number of its rows; it is then read another way
+    ├── ClinikoUnreachable         no response, a server error or the rate limit at every attempt
+    │   ├── QueryTooSlow           504 at every attempt; the list is then read another way
+    │   └── ServerBlocked          403 for everything, even for data that any key may read
+    └── UnexpectedAnswer           not the documented shape at every attempt, or a 4xx
+        ├── CountsDisagree         a total that is not the number of rows; the list is then read another way
         ├── PaymentRequired        402
-        └── QueryRefused           400 or 422: Cliniko refuses the order or a filter; a list is then read another way
+        └── QueryRefused           400 or 422: the order or a filter is refused; the list is then read another way
 """
 
 from typing import ClassVar
@@ -24,10 +24,10 @@ class ClinikoError(Exception):
     """Base of all errors that a sync or ``connect`` reports to a clinic.
 
     Attributes:
-        code: Stable; the name of a sync's failure code.
-        message: One sentence that says what happened and where.
-        what_to_do: One or two sentences that say what the clinic or the operator can do.
-        detail: A few technical words for our log, without private content.
+        code: Stable; the failure code of the sync.
+        message: One sentence: what happened, and where.
+        what_to_do: One or two sentences of advice for the clinic or the operator.
+        detail: A few technical words for the log, without private content.
     """
 
     code: ClassVar[str] = "CLINIKO_UNEXPECTED_ANSWER"
@@ -66,7 +66,7 @@ class InvalidApiKey(KeyRefused):
 
 
 class KeyLacksPermission(ClinikoError):
-    """Cliniko kept answering 403 for one of the things that a sync reads, but not for all."""
+    """Every attempt to read a part of the data got a 403, but other requests did not."""
 
     code = "KEY_LACKS_PERMISSION"
 
@@ -80,7 +80,7 @@ class KeyLacksPermission(ClinikoError):
 
 
 class AccountMoved(ClinikoError):
-    """Cliniko answered with a redirect. The key is not sent to where it points."""
+    """Cliniko answered with a redirect. The key is not sent to the new address."""
 
     code = "ACCOUNT_MOVED"
 
@@ -93,17 +93,17 @@ class AccountMoved(ClinikoError):
 
 
 class ClinikoUnreachable(ClinikoError):
-    """No usable contact after all attempts."""
+    """No attempt brought a usable response."""
 
     code = "CLINIKO_UNREACHABLE"
 
 
 class QueryTooSlow(ClinikoUnreachable):
-    """Cliniko kept answering 504: it can't put this order and these filters together in time."""
+    """Every attempt got a 504: Cliniko is too slow with this order and these filters."""
 
 
 class ServerBlocked(ClinikoUnreachable):
-    """Cliniko answers 403 for everything. This is no matter of roles: the account's name is for any key to see."""
+    """Cliniko answers 403 to everything, even to the account's name, which any key may read."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -116,13 +116,13 @@ class ServerBlocked(ClinikoUnreachable):
 
 
 class UnexpectedAnswer(ClinikoError):
-    """Cliniko's answer was not what its documentation says, so nothing was taken from it."""
+    """The response differs from Cliniko's documentation, so no data was taken from it."""
 
     code = "CLINIKO_UNEXPECTED_ANSWER"
 
 
 class CountsDisagree(UnexpectedAnswer):
-    """An answer did not hold the number of rows that its own total calls for."""
+    """The number of rows does not match the total in the same response."""
 
 
 class PaymentRequired(UnexpectedAnswer):
@@ -137,4 +137,4 @@ class PaymentRequired(UnexpectedAnswer):
 
 
 class QueryRefused(UnexpectedAnswer):
-    """Cliniko answered 400 or 422: it does not accept the order or one of the filters."""
+    """Cliniko answered 400 or 422: it does not accept the order or a filter."""

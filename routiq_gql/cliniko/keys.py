@@ -1,7 +1,7 @@
-"""What an API key says about its host, and which addresses a key may be sent to.
+"""Derives the API's host from a key, and checks the addresses that a key may be sent to.
 
-Called before anything is sent: a host name is built only from a shard that has been checked. No function here puts a
-key, or a part of one other than the shard, into an error.
+Called before any request. A host name is built only from a checked shard. No error raised here holds a key or any part
+of it except the shard.
 """
 
 import re
@@ -15,18 +15,18 @@ LONGEST = 512
 _KEY = re.compile(rf"[A-Za-z0-9+/=_.~-]{{1,{LONGEST}}}")
 _SHARD = re.compile(r"\w{2}\d{1,2}", re.ASCII)
 SHORTEST_WITHOUT_SHARD = 20
-"""Characters. Keys of accounts that need no shard are longer; a shorter text is a part of a key, or none."""
+"""Characters. Keys without a shard are longer; a shorter text is only a part of a key, or no key."""
 _AROUND = " \t\r\n\v\f\u00a0\u200b\u200e\u200f\u2060\ufeff\"'`“”„‘’«»"
-"""What copying may leave around a key: white space, invisible characters, quotes."""
+"""White space, invisible characters and quotes that copying may leave around a key."""
 
 _NO_BASE_URL = "The base URL must look like https://api.au1.cliniko.com/v1 (http only for this machine)."
 
 
 def clean_key(api_key: str) -> str:
-    """The key without the white space and quotes that copying may have left around it.
+    """The key without surrounding white space and quotes, which may come from copying.
 
     Raises:
-        InvalidApiKey: What remains is empty or holds characters that no key has.
+        InvalidApiKey: The rest is empty or holds characters that no key has.
     """
     key = api_key.strip(_AROUND)
     if _KEY.fullmatch(key):
@@ -41,10 +41,10 @@ def clean_key(api_key: str) -> str:
 
 
 def shard_of(api_key: str) -> str:
-    """The shard that the key's account lives on, in lower case: what follows the key's last dash.
+    """The shard of the key's account, in lower case: the part after the last dash.
 
-    A key without one belongs to ``au1``. So does one whose ending is no shard; should that key have been cut short
-    when it was pasted, Cliniko will refuse it.
+    ``au1`` if there is none, or if the ending is no shard. In the latter case the key may have been cut short while
+    pasting; then Cliniko will refuse it.
 
     Source: Cliniko API, "Authentication".
 
@@ -67,7 +67,7 @@ def base_url_for(api_key: str) -> str:
     """The address of the API for this key, such as ``https://api.au1.cliniko.com/v1``.
 
     Raises:
-        InvalidApiKey: The text can't be a key, or is too short for one that names no shard.
+        InvalidApiKey: The text can't be a key, or has no shard and is too short for a key without a shard.
     """
     if not names_shard(api_key) and len(clean_key(api_key)) < SHORTEST_WITHOUT_SHARD:
         raise InvalidApiKey(
@@ -77,7 +77,7 @@ def base_url_for(api_key: str) -> str:
 
 
 def key_without_shard(api_key: str) -> str:
-    """The part that Cliniko tells users apart by; the same key with and without its shard gives the same.
+    """The part that identifies the user; equal for the same key with and without its shard.
 
     Raises:
         InvalidApiKey: The text can't be a key.

@@ -1,10 +1,9 @@
-"""Reads one list to its end, page by page, by key: always the first page of what lies above the last id read.
+"""Reads a list to its end by keyset: each request is for the first page above the last id read.
 
-Offsets would skip a row whenever an earlier one is removed while we read. What one answer can prove is checked on it:
-the number of its rows against its own total, and that ids grow. A row left out of a full page shows only in the next
-answer, whose total is then lower than what had remained; that also happens when rows were removed, so the stretch is
-counted again before anything is believed. Rows that are missing from pages and totals alike can't be noticed. A list
-that can't be read so is read in passes.
+With offsets, a row removed during the read would hide another row. Each response is checked on its own: the number of
+rows against its total, and ascending ids. A row missing from a full page shows in the next response, whose total is
+then too low. Removed rows have the same effect, so the range is counted again before either is assumed. Rows missing
+from both pages and totals can't be detected. A list that can't be read this way is read in passes.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -21,13 +20,13 @@ from routiq_gql.cliniko.resources import R, Resource
 from routiq_gql.cliniko.retries import unusable
 
 UNSORTED_ANSWERS = 2
-"""So many answers out of order mean that the list does not sort by id; fewer may be an accident."""
+"""After this many responses out of order, the list does not support sorting by id; fewer may be an accident."""
 PAGES_ASKED_AGAIN = 5
-"""So many pages of a list are asked for once more because of unreadable rows, as an answer may be garbled once."""
+"""How many pages with unreadable rows are requested once more, as a single response may be garbled."""
 
 
 class _NoKeyReading(Exception):
-    """The list can't be read by id: it does not sort or filter by it, is too slow so, or its total is not its rows."""
+    """The list can't be read by id: it refuses that order or filter, is too slow, or its total is wrong."""
 
     def __init__(self, *, trusts_total: bool = True) -> None:
         super().__init__()
@@ -45,15 +44,16 @@ async def read_list(
 ) -> AsyncGenerator[Page[R], None]:
     """Yield the pages of a list above the id ``after`` (``None``: from the beginning); at least one, maybe empty.
 
-    Pages may overlap, so records are to be stored by id. To go on after a break, pass the ``last_id`` of the last
-    page that was kept. A list that refuses ``sort=id`` or a filter by id, times out with them, or whose total is not
-    the number of its rows is read from its beginning in passes, until two agree: then the first page of each pass is
-    ``restarted``, and a break begins the list again. Rows that can't be read are in ``Page.unreadable``.
+    Pages may overlap, so store records by id. To resume, pass the ``last_id`` of the last stored page.
+
+    Some lists are read from the beginning in passes, until two agree: those that refuse ``sort=id`` or a filter by id,
+    time out with them, or whose total is not their number of rows. Then the first page of each pass is ``restarted``,
+    and resuming starts over. Unreadable rows are in ``Page.unreadable``.
 
     Consume under ``contextlib.aclosing``.
 
     Raises:
-        ClinikoError: It can't be read to its end; nothing that was yielded may be taken for the whole list.
+        ClinikoError: The list can't be read to its end; the pages yielded so far are incomplete.
     """
     asker = ListAsker(client, resource, filters, per_page)
     trusts_total = True
@@ -71,8 +71,8 @@ async def read_list(
 
 
 @dataclass(frozen=True, slots=True)
-class _Stretch:
-    """The ids above ``start`` up to ``end``, of which ``rows`` were read and above which ``remaining`` lay."""
+class _IdRange:
+    """The ids above ``start`` up to ``end``: ``rows`` were read, and ``remaining`` were left above them."""
 
     start: str | None
     end: str
@@ -90,7 +90,7 @@ class _KeyReader(Generic[R]):
 
     async def read(self, after: str | None) -> AsyncGenerator[Page[R], None]:
         last, read, unreadable, returns = after, 0, 0, 0
-        before: _Stretch | None = None
+        before: _IdRange | None = None
         while True:
             answer = await self._ask_above(last)
             if before is not None and answer.total < before.remaining:
@@ -101,15 +101,15 @@ class _KeyReader(Generic[R]):
                     last, read, unreadable = before.start, read - before.rows, unreadable - before.unreadable
                     before = None
                     continue
-                answer = await self._ask_above(last)  # it may be this answer that leaves rows out
-            elif before is not None:  # right after a return nothing has been proved yet
+                answer = await self._ask_above(last)  # the rows may be missing from this response
+            elif before is not None:  # right after a return nothing is proved yet
                 returns = 0
             remaining = answer.total - answer.rows
             read += answer.rows
             unreadable += len(answer.unreadable)
             ids = [id_ for id_ in answer.ids if id_ is not None]
             if ids:
-                before = _Stretch(last, ids[-1], answer.rows, len(answer.unreadable), remaining)
+                before = _IdRange(last, ids[-1], answer.rows, len(answer.unreadable), remaining)
                 last = before.end
             yield Page(answer.records, last, read, remaining, unreadable=answer.unreadable, unreadable_read=unreadable)
             if not remaining:
@@ -145,10 +145,10 @@ class _KeyReader(Generic[R]):
             pass
         raise _NoKeyReading(trusts_total=trusts_total)
 
-    async def _count(self, stretch: _Stretch) -> int:
-        conditions = [f"id:<={stretch.end}"]
-        if stretch.start is not None:
-            conditions.append(f"id:>{stretch.start}")
+    async def _count(self, id_range: _IdRange) -> int:
+        conditions = [f"id:<={id_range.end}"]
+        if id_range.start is not None:
+            conditions.append(f"id:>{id_range.start}")
         try:
             return await self._asker.count(*conditions)
         except (QueryRefused, QueryTooSlow, CountsDisagree):
@@ -157,7 +157,7 @@ class _KeyReader(Generic[R]):
 
 
 def _up_to_last_id(answer: ListAnswer[R]) -> ListAnswer[R]:
-    """``answer`` without the rows behind its last readable id, which the next page holds again; the last page whole."""
+    """``answer`` up to its last readable id, as the next page repeats the rows after it; the last page unchanged."""
     if answer.total == answer.rows:
         return answer
     rows = max(place for place, id_ in enumerate(answer.ids, 1) if id_ is not None)

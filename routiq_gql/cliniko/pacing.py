@@ -1,8 +1,8 @@
-"""Keeps the requests of one API key below Cliniko's rate limit, and tells of every wait before it begins.
+"""Keeps the requests of an API key below Cliniko's rate limit and announces every wait before it begins.
 
-Cliniko counts per user, so every client with the same key shares one ``Pacer``. Requests are spaced evenly with room
-for a handful back to back. aiolimiter spaces just as well but can't say how long a wait will be before it begins, nor
-be told of a reset time, and both are what people see as progress.
+Cliniko counts per user, so all clients with the same key share a ``Pacer``. Requests are spaced evenly, with small
+bursts. aiolimiter paces as well, but can neither report the length of a wait in advance nor accept a reset time; both
+are shown to users as progress.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from weakref import WeakValueDictionary
 from routiq_gql.cliniko.keys import key_without_shard
 
 BURST = 5
-"""Requests that may follow each other at once after a pause; 180 a minute plus these stay below Cliniko's 200."""
+"""Requests that may follow each other at once after a pause. With 180 a minute these stay below Cliniko's 200."""
 ANNOUNCED_ABOVE_SECONDS = 1.0
-"""Shorter waits are not worth a line in anyone's log."""
+"""Shorter waits are neither logged nor shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class Wait:
     """A wait that is about to begin.
 
     Attributes:
-        seconds: How long it will take.
-        resumes_at: When it ends, in UTC.
-        message: A sentence for people, such as ``Waiting for Cliniko's rate limit, resuming in 23 s``.
+        seconds: Its duration.
+        resumes_at: Its end, in UTC.
+        message: A sentence for users, such as ``Waiting for Cliniko's rate limit, resuming in 23 s``.
     """
 
     reason: Literal["rate_limit", "retry"]
@@ -42,15 +42,15 @@ class Wait:
 
 
 OnWait = Callable[[Wait], AbstractAsyncContextManager[None]]
-"""Makes a context that is entered before a wait begins and left when it is over, before the next request is sent."""
+"""Makes a context that is entered before a wait begins and left after it, before the next request."""
 
 
 async def wait_openly(
     seconds: float, reason: Literal["rate_limit", "retry"], message: str, on_wait: OnWait | None
 ) -> None:
-    """Wait ``seconds`` from now, within the context of ``on_wait`` when they are more than one.
+    """Wait ``seconds`` from now, within the context of ``on_wait`` if that is more than a second.
 
-    The time that entering takes is part of the wait. If it raises, there is no wait and the error is propagated.
+    The time to enter the context is part of the wait. If it raises, there is no wait and the error propagates.
     """
     end = time.monotonic() + seconds
     if on_wait is None or seconds <= ANNOUNCED_ABOVE_SECONDS:
@@ -63,15 +63,15 @@ async def wait_openly(
 
 
 def rate_limit_message(seconds: float) -> str:
-    """What people read while a request waits so long for its turn."""
+    """The message for users while a request waits for its turn."""
     return f"Waiting for Cliniko's rate limit, resuming in {ceil(seconds)} s"
 
 
 class Pacer:
-    """Spaces the requests of one API key within one process.
+    """Spaces the requests of an API key within one process.
 
     Args:
-        requests_per_minute: 0 does not space at all; a ``hold`` is respected all the same.
+        requests_per_minute: 0 turns spacing off; ``hold`` still applies.
 
     Attributes:
         on_use: Called when ``matters_until`` has changed; for the registry.
@@ -86,7 +86,7 @@ class Pacer:
 
     @property
     def matters_until(self) -> float:
-        """The monotonic time from which this pacer is like a new one."""
+        """The monotonic time from which this pacer behaves like a new one."""
         return max(self._free_at, self._held_until)
 
     async def wait_turn(self, on_wait: OnWait | None = None) -> None:
@@ -103,9 +103,9 @@ class Pacer:
                 return
 
     def hold(self, seconds: float) -> None:
-        """Let no request of this key through for ``seconds``: Cliniko said that the limit is reached."""
+        """Send no request of this key for ``seconds``, because Cliniko reported that the limit is reached."""
         self._held_until = max(self._held_until, time.monotonic() + seconds)
-        # After the reset requests start evenly spaced, not with a burst.
+        # After the reset, requests are spaced evenly, without a burst.
         self._free_at = max(self._free_at, self._held_until + (BURST - 1) * self._interval)
         self.on_use(self)
 
@@ -122,25 +122,25 @@ def _nothing(_pacer: Pacer) -> None:
 
 
 class PacerRegistry:
-    """One pacer per API key. Keys are remembered as digests only; with and without its shard, a key is the same.
+    """One pacer per API key, with or without its shard. Stores digests of keys, not keys.
 
-    A pacer is dropped when no client has it and it would let the next request through as a new one would.
+    A pacer is dropped when no client holds it and it would behave like a new one.
 
     Args:
-        make: Makes the pacer of a key from the key's digest, for those who share a pace beyond this process.
+        make: Makes a pacer from the key's digest, for a pace shared across processes.
     """
 
     def __init__(self, requests_per_minute: int, make: Callable[[bytes], Pacer] | None = None) -> None:
         self._make = make or (lambda _digest: Pacer(requests_per_minute))
         self._pacers: WeakValueDictionary[bytes, Pacer] = WeakValueDictionary()
-        self._used: dict[bytes, Pacer] = {}  # those that may still matter
+        self._used: dict[bytes, Pacer] = {}  # pacers that may still delay a request
 
     def __len__(self) -> int:
         """How many pacers there are at the moment."""
         return len(self._pacers)
 
     def pacer_for(self, api_key: str) -> Pacer:
-        """The pacer that everyone with this key shares.
+        """The pacer shared by all clients with this key.
 
         Raises:
             InvalidApiKey: The text can't be a key.

@@ -1,13 +1,13 @@
-"""Reads a list that can't be read by id: whole passes along ``links.next``, until two agree.
+"""Reads a list that can't be read by id: complete passes along ``links.next``, until two agree.
 
-Called by ``lists`` only. Pages are offsets here, so a row can slip past unseen when another is removed meanwhile. A
-pass counts only if no row came twice in it, and only when the next pass finds the very same rows is it believed. What
-is kept of a pass is eight bytes a row and a sum; addresses are taken from Cliniko's links, but only their parameters.
-A total that stays another than the number of rows, as of an answer out of a cache, is reported with the last page.
+Called by ``lists`` only. These pages are offsets, so a row can be missed when another row is removed during the read.
+A pass counts only without duplicate rows, and is trusted only if the next pass finds the same rows. Each pass keeps
+eight bytes per row and a sum. Of Cliniko's links only the parameters are used, never the address. A total that stays
+different from the number of rows, as from a cache, is reported with the last page.
 """
 
 from array import array
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
@@ -16,35 +16,35 @@ from urllib.parse import parse_qsl, urlsplit
 
 from routiq_gql.cliniko.answers import ListAnswer, ListAsker, UnreadableRow
 from routiq_gql.cliniko.errors import CountsDisagree, UnexpectedAnswer
-from routiq_gql.cliniko.resources import R, Record
+from routiq_gql.cliniko.resources import R, R_co, Record
 from routiq_gql.cliniko.retries import unusable
 
 MAX_PASSES = 5
 LARGEST_DIFFERENCE = 0.1
-"""Of the total: it may differ so much from the rows that two passes agree on. More is no stale total any more."""
+"""Share of the total by which it may differ from the rows of two agreeing passes. More can't be a stale total."""
 DIFFERENCE_ALLOWED = 5
-"""Rows of a difference that small lists may have too."""
+"""Rows that may always differ, for small lists."""
 
 Params = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[R]):
+class Page(Generic[R_co]):
     """A part of a list.
 
     Attributes:
         records: Its readable rows; possibly none.
-        last_id: Where to go on after a break, as ``after`` of ``read_list``; ``None`` means from the beginning.
-        read: Rows read so far by this call, or by this pass, including these; unreadable ones count.
-        remaining: Rows still to come, by what Cliniko says now.
-        pass_number: 1, or the number of this pass over a list that has to be read several times.
-        restarted: Drop what was stored for this reading: it begins anew with this page.
-        unreadable: Rows of this page that no record can be made of.
-        unreadable_read: How many of ``read`` these are, with those of earlier pages.
-        claimed_total: On the last page only, if the total that Cliniko claims stays another than ``read``.
+        last_id: Where to resume, as ``after`` of ``read_list``; ``None`` means from the beginning.
+        read: Rows read so far by this call or this pass, with these and with unreadable rows.
+        remaining: Rows left, by Cliniko's current total.
+        pass_number: 1, or the number of this pass over a list that is read several times.
+        restarted: Delete the rows stored for this reading: it starts over with this page.
+        unreadable: Rows of this page that can't be turned into a record.
+        unreadable_read: Unreadable rows among ``read``.
+        claimed_total: Cliniko's total, on the last page only and only if it differs from ``read``.
     """
 
-    records: list[R]
+    records: Sequence[R_co]
     last_id: str | None
     read: int
     remaining: int
@@ -56,8 +56,8 @@ class Page(Generic[R]):
 
 
 @dataclass(slots=True)
-class _Census(Generic[R]):
-    """What two passes are compared by: how many rows, and a sum over their ids and times, whatever the order."""
+class _PassSummary(Generic[R]):
+    """A summary of a pass for comparison: the number of rows, and a sum over ids and times that ignores order."""
 
     ids: "array[int]" = field(default_factory=lambda: array("Q"))
     rows: int = 0
@@ -76,27 +76,27 @@ class _Census(Generic[R]):
         ordered = array("Q", sorted(self.ids))
         return all(ordered[index] != ordered[index - 1] for index in range(1, len(ordered)))
 
-    def agrees_with(self, other: "_Census[R] | None") -> bool:
+    def agrees_with(self, other: "_PassSummary[R] | None") -> bool:
         return other is not None and (self.rows, self.digest) == (other.rows, other.digest)
 
 
 async def read_passes(
     asker: ListAsker[R], max_passes: int, *, trusts_total: bool = True
 ) -> AsyncGenerator[Page[R], None]:
-    """Yield the pages of pass after pass; the first page of each is ``restarted``.
+    """Yield the pages of each pass; the first page of a pass is ``restarted``.
 
     Args:
-        trusts_total: Ask again for a page without the number of rows that its total calls for. If none comes, or
-            without this, passes are followed to where rows end.
+        trusts_total: Request a page again if its number of rows contradicts its total. If that does not help, or if
+            this is false, each pass reads until there are no more rows.
 
     Raises:
-        ClinikoError: A page can't be had, no two passes in a row agreed, or the total differs too much from the rows.
+        ClinikoError: A page can't be read, no two passes in a row agreed, or the total differs too much from the rows.
     """
     pass_number = finished = 0
-    before: _Census[R] | None = None
+    before: _PassSummary[R] | None = None
     while finished < max_passes:
         pass_number += 1
-        census: _Census[R] = _Census()
+        summary: _PassSummary[R] = _PassSummary()
         number, size, total = 1, asker.per_page, 0
         params: Params | None = [("page", "1"), *asker.filters]
         while params is not None:
@@ -108,35 +108,35 @@ async def read_passes(
             if number == 1:
                 size = asker.per_page
             elif size != asker.per_page:
-                break  # pages are smaller now, so this number means other rows: begin again
-            census.add(answer)
+                break  # pages are smaller now, so this number means other rows: start over
+            summary.add(answer)
             total = answer.total
-            if census.rows > total + _allowed(total):
-                raise _too_different(asker, census.rows, total)
+            if summary.rows > total + _allowed(total):
+                raise _too_different(asker, summary.rows, total)
             remaining = max(0, total - number * size)
             yield Page(
                 answer.records,
                 None,
-                census.rows,
+                summary.rows,
                 remaining,
                 pass_number,
                 restarted=number == 1,
                 unreadable=answer.unreadable,
-                unreadable_read=census.unreadable,
+                unreadable_read=summary.unreadable,
             )
-            is_more = answer.next_url is not None if trusts_total else answer.rows > 0 and _may_go_on(answer, size)
+            is_more = answer.next_url is not None if trusts_total else answer.rows > 0 and _may_have_more(answer, size)
             params, number = _next_params(asker, answer, number) if is_more else None, number + 1
         if params is not None:
             continue
         finished += 1
-        if not census.has_no_repeats():
+        if not summary.has_no_repeats():
             before = None
             continue
-        if census.agrees_with(before):
-            if census.rows != total:
-                yield _last_page(asker, census, total, pass_number)
+        if summary.agrees_with(before):
+            if summary.rows != total:
+                yield _last_page(asker, summary, total, pass_number)
             return
-        before = census
+        before = summary
     raise UnexpectedAnswer(
         f"Cliniko's answers for {asker.resource.where} differed in every comparison.",
         "Start the sync again when fewer patients and appointments are being changed. If it fails the same way, "
@@ -145,15 +145,15 @@ async def read_passes(
     )
 
 
-def _last_page(asker: ListAsker[R], census: _Census[R], total: int, pass_number: int) -> Page[R]:
-    """The end of a list whose total is another for good.
+def _last_page(asker: ListAsker[R], summary: _PassSummary[R], total: int, pass_number: int) -> Page[R]:
+    """The end of a list whose total stays different from its number of rows.
 
     Raises:
-        UnexpectedAnswer: The rows can't be the list.
+        UnexpectedAnswer: The difference is too large for these rows to be the whole list.
     """
-    if not census.rows or total - census.rows > _allowed(total):
-        raise _too_different(asker, census.rows, total)
-    return Page([], None, census.rows, 0, pass_number, unreadable_read=census.unreadable, claimed_total=total)
+    if not summary.rows or total - summary.rows > _allowed(total):
+        raise _too_different(asker, summary.rows, total)
+    return Page([], None, summary.rows, 0, pass_number, unreadable_read=summary.unreadable, claimed_total=total)
 
 
 def _allowed(total: int) -> int:
@@ -180,16 +180,16 @@ def _check_page(asker: ListAsker[R], number: int, trusts_total: bool, answer: Li
     _next_params(asker, answer, number)
 
 
-def _may_go_on(answer: ListAnswer[R], size: int) -> bool:
-    """Whether there may be more rows, by the link or since the page is full. An empty page is the end."""
+def _may_have_more(answer: ListAnswer[R], size: int) -> bool:
+    """Whether there may be more rows, by the link or because the page is full. An empty page is the end."""
     return answer.next_url is not None or answer.rows >= size
 
 
 def _next_params(asker: ListAsker[R], answer: ListAnswer[R], number: int) -> Params:
-    """The parameters of the next page, of which a link gives all but our own filters.
+    """The parameters of the next page: the link's, with our filters in place of its filters.
 
-    Page numbers must count up by one, so that a chain of links can neither leave pages out nor run in a circle. The
-    link's host and path don't matter, as none but the connection's own address is ever asked.
+    Page numbers must grow by one, so that links can neither skip pages nor form a loop. The link's host and path are
+    ignored: requests only go to the connection's base URL.
     """
     if answer.next_url is None:
         return [("page", str(number + 1)), *asker.filters]

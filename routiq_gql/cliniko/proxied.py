@@ -1,6 +1,6 @@
-"""What clinics and operators read when a request does not get through, with or without a proxy on its way.
+"""The messages for requests that fail on the network, with or without a proxy.
 
-A proxy is named by host and port; its login is in no text.
+Messages name a proxy by host and port, never its login.
 """
 
 import ssl
@@ -15,16 +15,16 @@ SETTING_ADVICE = "Correct or unset the variable where this server is started, an
 
 
 def refused_by(proxy: Proxy, status: str, where: str) -> Exception:
-    """The error when the proxy lets nothing through: ``Retriable``, or final when the login is wrong.
+    """The error for a request that the proxy refused: ``Retriable``, or final when the login is wrong.
 
     Args:
-        status: That of the proxy's answer; anything else but three digits if it speaks SOCKS.
+        status: Status of the proxy's response; with SOCKS, anything but three digits.
     """
     has_status = status.isdecimal()
     answered = f"answered with status {status}" if has_status else "refused"
     sentence = f"The proxy {proxy.name} {answered} to a request for {where}."
     detail = f"proxy, status {status}" if has_status else "proxy refused"
-    if status == "407":  # Proxy Authentication Required: asking again with the same login is of no use
+    if status == "407":  # Proxy Authentication Required: a retry with the same login is useless
         return ClinikoUnreachable(
             sentence,
             f"It requires another user name and password: correct {proxy.variable} where this server is started, "
@@ -40,12 +40,12 @@ def refused_by(proxy: Proxy, status: str, where: str) -> Exception:
 
 
 def through(proxy: Proxy | None) -> str:
-    """Ends the sentence about an answer that did not come, or was no good."""
+    """The end of a sentence about a missing or bad response."""
     return "" if proxy is None else f" through the proxy {proxy.name}"
 
 
 def is_untrusted(error: BaseException) -> bool:
-    """Whether ``error`` came from a certificate that is not trusted, as with a proxy or firewall that opens TLS."""
+    """Whether ``error`` was caused by an untrusted certificate, as of a proxy or firewall that decrypts TLS."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -55,7 +55,7 @@ def is_untrusted(error: BaseException) -> bool:
 
 
 def untrusted(where: str, proxy: Proxy | None) -> ClinikoUnreachable:
-    """The error then; asking again does not help."""
+    """The error for an untrusted certificate; a retry is useless."""
     return ClinikoUnreachable(
         f"The certificate presented for Cliniko is not trusted, so no request for {where} was sent{through(proxy)}.",
         "If a proxy or firewall decrypts TLS in this network, set SSL_CERT_FILE to a file with its authority's "

@@ -1,8 +1,8 @@
-"""The records that the product keeps of Cliniko's rows, and how a row becomes one.
+"""The records kept of Cliniko's rows, and how to read them from a row.
 
-A row of Cliniko holds far more (notes, Medicare numbers, custom fields, a patient's name on an appointment): only the
-fields below are ever taken out of it. Only ``id``, and ``starts_at`` of an appointment, are required; any other field
-is ``None`` where it can't be read. Personal fields are left out of ``repr``, so that a record in a log shows none.
+A row holds far more (notes, Medicare numbers, custom fields, a patient's name on an appointment): only the fields below
+are read. Only ``id``, and ``starts_at`` of an appointment, are required; any other unreadable field is ``None``.
+Personal fields are left out of ``repr``, so they don't appear in logs.
 """
 
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from routiq_gql.cliniko.rows import (
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """A patient. First or last name may be missing; ``phone`` is the mobile number, else the first there is."""
+    """A patient. First or last name may be missing; ``phone`` is the mobile number, else the first number."""
 
     id: str
     first_name: str | None = field(repr=False)
@@ -39,7 +39,7 @@ class Patient:
 
 @dataclass(frozen=True, slots=True)
 class IndividualAppointment:
-    """An appointment of one patient, who may be unknown. ``did_not_arrive`` is ``None`` where it is not marked."""
+    """An appointment of one patient, who may be unknown. ``did_not_arrive`` is ``None`` if unmarked."""
 
     id: str
     patient_id: str | None
@@ -56,7 +56,7 @@ class IndividualAppointment:
 
 @dataclass(frozen=True, slots=True)
 class GroupAppointment:
-    """A class. Who comes to it is told by its attendees, not by the row's ``patient_ids``."""
+    """A class. Its attendees say who comes; the row's ``patient_ids`` is only a hint."""
 
     id: str
     appointment_type_id: str | None
@@ -70,7 +70,7 @@ class GroupAppointment:
 
 @dataclass(frozen=True, slots=True)
 class Attendee:
-    """One patient's place in the group appointment ``booking_id``. ``arrived`` is ``None`` where it is not marked."""
+    """One patient's place in the group appointment ``booking_id``. ``arrived`` is ``None`` if unmarked."""
 
     id: str
     booking_id: str | None

@@ -1,4 +1,4 @@
-"""What an answer means, by its status and its body. Called by the client, and knows nothing of how it was fetched."""
+"""Interprets a response by its status and body. Called by the client; independent of httpx."""
 
 import json
 from collections.abc import Mapping
@@ -33,10 +33,10 @@ Outcome = Literal["ok", "no_answer", "timed_out", "server_error", "rate_limited"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer.
+    """A response.
 
     Attributes:
-        body: ``None`` if it was not read (an error's body is of no use), or was too long.
+        body: ``None`` if it is too long or was not read, as with errors.
     """
 
     status: int
@@ -45,7 +45,7 @@ class Reply:
 
 
 def judge(reply: Reply, where: str, proxy: Proxy | None) -> tuple[Outcome, Exception | None]:
-    """What a status means. Source: Cliniko API, "Errors"."""
+    """The meaning of a status. Source: Cliniko API, "Errors"."""
     status, now = reply.status, datetime.now(UTC)
     if 200 <= status < 300:
         return "ok", None
@@ -79,13 +79,13 @@ def judge(reply: Reply, where: str, proxy: Proxy | None) -> tuple[Outcome, Excep
 
 
 def is_web_page(reply: Reply) -> bool:
-    """Whether it is a page for people."""
+    """Whether it is an HTML page."""
     media_type = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
     return media_type in {"text/html", "application/xhtml+xml"} or (reply.body or b"").lstrip()[:1] == b"<"
 
 
 def parse(body: bytes | None) -> object:
-    """The JSON value, or ``None`` for anything that can't be read as one."""
+    """The JSON value, or ``None`` if the body is not JSON."""
     if body is None:
         return None
     try:
@@ -93,6 +93,6 @@ def parse(body: bytes | None) -> object:
     except ValueError:
         pass
     try:
-        return json.loads(body)  # takes a little more, such as half of a surrogate pair
+        return json.loads(body)  # accepts a little more, such as half of a surrogate pair
     except (ValueError, RecursionError):
         return None

@@ -1,12 +1,12 @@
-"""The five lists that a sync reads, and the filters it reads them with.
+"""The five lists that a sync reads, and their filters.
 
-Cliniko's own spellings of paths, fields and operators stand here and in ``records`` only.
+Cliniko's spellings of paths, fields and operators appear only here and in ``records``.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import Field, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from routiq_gql.cliniko.records import (
     AppointmentType,
@@ -24,7 +24,9 @@ from routiq_gql.cliniko.rows import Row
 
 
 class Record(Protocol):
-    """What every record has."""
+    """A dataclass with at least these fields."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     @property
     def id(self) -> str: ...
@@ -34,10 +36,11 @@ class Record(Protocol):
 
 
 R = TypeVar("R", bound=Record)
+R_co = TypeVar("R_co", bound=Record, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Resource(Generic[R]):
+class Resource(Generic[R_co]):
     """One of Cliniko's lists.
 
     Attributes:
@@ -49,12 +52,12 @@ class Resource(Generic[R]):
 
     name: str
     label: str
-    parse: Callable[[Row], R]
+    parse: Callable[[Row], R_co]
     has_start: bool = False
 
     @property
     def where(self) -> str:
-        """How errors name it, such as ``the list of patients``."""
+        """Its name in errors, such as ``the list of patients``."""
         return f"the list of {self.label}"
 
 
@@ -68,7 +71,7 @@ GROUP_APPOINTMENTS: Resource[GroupAppointment] = Resource(
 ATTENDEES: Resource[Attendee] = Resource("attendees", "attendees of group appointments", read_attendee)
 APPOINTMENT_TYPES: Resource[AppointmentType] = Resource("appointment_types", "appointment types", read_appointment_type)
 
-RESOURCES: tuple[Resource[Any], ...] = (
+RESOURCES: tuple[Resource[Record], ...] = (
     PATIENTS,
     INDIVIDUAL_APPOINTMENTS,
     GROUP_APPOINTMENTS,
@@ -81,7 +84,7 @@ RESOURCES: tuple[Resource[Any], ...] = (
 def starts_between(start: datetime, end: datetime) -> list[str]:
     """Filters for appointments that start within ``start`` and ``end``, both included.
 
-    Cliniko knows whole seconds, so the window is widened to these; a start that lies just outside may be listed.
+    Cliniko works in whole seconds, so the window is widened to them and may include starts just outside.
 
     Raises:
         ValueError: A time has no time zone.
@@ -97,7 +100,7 @@ def booking_in(booking_ids: Iterable[str]) -> str:
     """A filter for the attendees of these group appointments. 50 ids make an address of some 1,100 characters.
 
     Raises:
-        ValueError: There is none, or one is no id; an empty filter would list nobody, or everybody.
+        ValueError: There are no ids, or a text is no id; an empty filter would match no attendee, or all.
     """
     ids = list(booking_ids)
     if not ids or not all(id_.isascii() and id_.isdigit() for id_ in ids):

@@ -1,8 +1,7 @@
-"""What is asked again, how long to wait before, and when to give up.
+"""Which requests are retried, after which wait, and when to give up.
 
-The loop is our own because stamina (and tenacity under it) knows one number of attempts for everything and sleeps
-inside itself: here a rate limit has a larger number of its own, a page that was too long starts to count anew, and
-each wait is announced with its true length before it begins.
+This is not stamina (or tenacity below it), which has one limit of attempts and sleeps by itself. Here 429 has a
+separate, larger limit, a smaller page resets the count, and each wait is announced with its true length.
 """
 
 import random
@@ -23,15 +22,15 @@ _SECONDS = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How waits grow and where they end, in seconds.
+    """How waits grow, and their limits in seconds.
 
     Attributes:
-        base_seconds: About the first wait; each later one is about twice the one before.
-        cap_seconds: No wait before another attempt is longer, whatever a ``Retry-After`` says.
-        rate_limit_floor_seconds: The least wait for a rate limit, as reset times come in whole seconds.
-        rate_limit_cap_seconds: The longest; Cliniko's window is a minute, the rest is for clocks that differ.
-        rate_limit_attempts: How often one request may meet the rate limit before that is a failure.
-        denied_attempts: How often one request is tried that is answered with 403; a single one has been transient.
+        base_seconds: About the first wait; each later wait is about twice the previous.
+        cap_seconds: The longest wait before another attempt, whatever a ``Retry-After`` says.
+        rate_limit_floor_seconds: The shortest wait for a rate limit, as reset times come in whole seconds.
+        rate_limit_cap_seconds: The longest; Cliniko's window is a minute, the rest allows for clocks that differ.
+        rate_limit_attempts: How many 429 responses make a request fail.
+        denied_attempts: How many 403 responses make a request fail; a single 403 has been transient.
     """
 
     base_seconds: float = 2
@@ -42,11 +41,11 @@ class Backoff:
     denied_attempts: int = 3
 
     def growing(self, failures: int) -> float:
-        """The wait after ``failures`` (1 or more) in a row, a quarter shorter or longer so that clients spread."""
+        """The wait after ``failures`` (1 or more) in a row, with 25 % jitter so that clients spread."""
         return float(min(self.cap_seconds, self.base_seconds * 2 ** (failures - 1) * random.uniform(0.75, 1.25)))
 
     def until_reset(self, seconds: float | None, times: int) -> float:
-        """The wait for a rate limit that was met ``times`` times; ``seconds`` is what the answer said, if it did."""
+        """The wait after the rate limit was met ``times`` times; ``seconds`` comes from the response, if it has any."""
         wanted = self.growing(times) if seconds is None else seconds
         return min(max(wanted, self.rate_limit_floor_seconds), self.rate_limit_cap_seconds)
 
@@ -55,10 +54,10 @@ class Retriable(Exception):
     """An attempt failed in a way that may pass.
 
     Attributes:
-        phrase: What people read while the next attempt is waited for.
-        verdict: What to raise when no attempt is left.
-        at_least_seconds: A wait that the answer asked for.
-        starts_anew: The next request is an easier one, so attempts are counted from the beginning.
+        phrase: The message for users during the wait.
+        verdict: The error to raise when no attempt is left.
+        at_least_seconds: The wait that the response asked for.
+        resets_attempts: The next request is easier, so the count of attempts starts over.
     """
 
     def __init__(self, phrase: str, verdict: ClinikoError, at_least_seconds: float = 0) -> None:
@@ -66,7 +65,7 @@ class Retriable(Exception):
         self.phrase = phrase
         self.verdict = verdict
         self.at_least_seconds = at_least_seconds
-        self.starts_anew = False
+        self.resets_attempts = False
 
 
 class GatewayTimeout(Retriable):
@@ -74,14 +73,14 @@ class GatewayTimeout(Retriable):
 
 
 class Denied(Retriable):
-    """403, which passes by itself now and then."""
+    """403, which is sometimes transient."""
 
     def __init__(self, where: str) -> None:
         super().__init__(f"Cliniko denied access to {where}", KeyLacksPermission(where))
 
 
 class RateLimited(Retriable):
-    """429. ``reset_seconds`` is ``None`` when the answer does not say when the limit ends."""
+    """429. ``reset_seconds`` is ``None`` if the response does not say when the limit ends."""
 
     def __init__(self, where: str, reset_seconds: float | None) -> None:
         super().__init__(
@@ -97,7 +96,7 @@ class RateLimited(Retriable):
 
 
 def unusable(where: str, detail: str, verdict: type[UnexpectedAnswer] = UnexpectedAnswer) -> Retriable:
-    """An answer came, but not one to take anything from. ``detail`` must hold nothing out of the answer but counts."""
+    """The error for a response that must not be used. ``detail`` may hold counts, but no content of the response."""
     return Retriable(
         "Cliniko's answer could not be used",
         verdict(
@@ -110,7 +109,7 @@ def unusable(where: str, detail: str, verdict: type[UnexpectedAnswer] = Unexpect
 
 
 def web_page(where: str) -> Retriable:
-    """A page for people came with a status of success: Cliniko's API sends none, so something answered in its place."""
+    """The error for an HTML page with a 2xx status, which comes from another server than Cliniko's."""
     return Retriable(
         "A web page arrived instead of Cliniko's answer",
         UnexpectedAnswer(
@@ -131,10 +130,10 @@ async def repeat(
     pacer: Pacer,
     on_wait: OnWait | None,
 ) -> T:
-    """Call ``attempt`` until it returns, and give what it returned.
+    """Call ``attempt`` until it succeeds, and return its result.
 
-    A rate limit holds the shared pacer, so that everyone with this key waits; the wait itself is then the next
-    attempt's turn. Cancellation ends it at once, in a wait as in a request.
+    A 429 holds the shared pacer, so all clients with this key wait; the wait is part of the next attempt's turn.
+    Cancellation takes effect at once, during a wait as well as a request.
 
     Raises:
         ClinikoError: It can't succeed, or no attempt is left.
@@ -156,7 +155,7 @@ async def repeat(
             denied += 1
             tried, most = denied, backoff.denied_attempts
         else:
-            failures = 0 if problem.starts_anew else failures + 1
+            failures = 0 if problem.resets_attempts else failures + 1
             tried, most = failures, max_attempts
         if tried >= most:
             raise problem.verdict
@@ -167,7 +166,7 @@ async def repeat(
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
-    """What ``Retry-After`` asks for, given as seconds or as a date; ``None`` without a readable one."""
+    """The wait that ``Retry-After`` asks for, given as seconds or as a date; ``None`` if absent or unreadable."""
     value = headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(value):
         return float(value)
@@ -176,9 +175,9 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | No
 
 
 def reset_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
-    """How long the rate limit stays reached, by the answer's own clock; ``None`` when it does not say.
+    """How long the rate limit stays reached, by the response's clock; ``None`` if it does not say.
 
-    A ``Retry-After`` comes from a proxy, which knows better than Cliniko when it will let requests through.
+    ``Retry-After`` has precedence: it comes from a proxy, which knows best when it will let requests through.
 
     Source: Cliniko API, "Rate limits": ``X-RateLimit-Reset`` is a UNIX time in seconds.
     """

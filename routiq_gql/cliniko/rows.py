@@ -1,7 +1,7 @@
-"""Takes single fields out of a row that Cliniko sent. A field that is not as documented is read as absent.
+"""Reads single fields of a row that Cliniko sent. An undocumented value is read as absent.
 
-Called by ``records`` only. Cliniko's specification requires no field of any row, so only what a record can't be stored
-without, its id and the start of an appointment, makes a row unreadable. An error names the field, never its value.
+Called by ``records`` only. Cliniko's specification requires no field of any row, so only a missing id, or a missing
+start of an appointment, makes a row unreadable. Errors name the field, never its value.
 """
 
 import re
@@ -19,7 +19,7 @@ class BadRow(ValueError):
 
 
 def find_id(row: Row) -> str | None:
-    """The row's own id: digits without leading zeros, at most 32 of them; ``None`` without a readable one."""
+    """The row's id: digits without leading zeros, at most 32; ``None`` if unreadable."""
     value = row.get("id")
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value  # old examples: numbers
     return text if isinstance(text, str) and _ID.fullmatch(text) else None
@@ -38,7 +38,7 @@ def read_id(row: Row) -> str:
 
 
 def read_text(row: Row, name: str) -> str | None:
-    """The text without what no database takes (NUL, half of a surrogate pair); ``None`` for an empty one."""
+    """The text without characters that databases reject (NUL, half of a surrogate pair); ``None`` if empty."""
     value = row.get(name)
     if not isinstance(value, str):
         return None
@@ -73,9 +73,9 @@ def read_required_time(row: Row, name: str) -> datetime:
 
 
 def read_reference(row: Row, name: str) -> str | None:
-    """The id that a link ends with: ``{"links": {"self": "https://…/v1/patients/82"}}`` is ``82``; relative ones too.
+    """The id at the end of a link: ``{"links": {"self": "https://…/v1/patients/82"}}`` is ``82``; relative links, too.
 
-    An absent relation may be left out, ``null``, or without a link.
+    ``None`` if the relation is left out, is ``null``, or has no link.
     """
     value = row.get(name)
     links = value.get("links") if isinstance(value, dict) else None
@@ -88,13 +88,13 @@ def read_reference(row: Row, name: str) -> str | None:
 
 
 def read_flag(row: Row, name: str) -> bool | None:
-    """``True`` or ``False`` only where the row says so; anything else is unknown."""
+    """``True`` or ``False`` only if the row says so; any other value is unknown."""
     value = row.get(name)
     return value if isinstance(value, bool) else None
 
 
 def read_number(row: Row, name: str) -> int | None:
-    """A whole number, also one written as text."""
+    """A whole number, also if written as text."""
     value = row.get(name)
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
         return int(value)
@@ -118,7 +118,7 @@ def _kind_of(entry: Row) -> str:
 
 
 def _phone_number(entry: Row) -> str | None:
-    """The number as the clinic wrote it, else in Cliniko's normalized form. A JSON number is taken by its digits."""
+    """The number as the clinic wrote it, else in Cliniko's normalized form. JSON numbers are accepted, too."""
     for name in ("number", "normalized_number"):
         value = entry.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:

@@ -1,41 +1,45 @@
-"""Whose Cliniko account a connection is: what a check of its key shows, and what stays known without one."""
-
-from typing import Any
-
-from sqlalchemy import Row
+"""The Cliniko account of a connection: from a check of its key, or from an earlier check of the same key."""
 
 from routiq_gql.cliniko import Access
 from routiq_gql.clock import utc_now
 from routiq_gql.database.keys import KeyRing, SealedForOthers
+from routiq_gql.database.rows import ConnectionRow, ConnectionValues
 
-_UNKNOWN: dict[str, Any] = dict.fromkeys(("account_name", "account_subdomain", "role", "last_validated_at"))
+_UNKNOWN: ConnectionValues = {
+    "account_name": None,
+    "account_subdomain": None,
+    "role": None,
+    "last_validated_at": None,
+}
 
 
-def account_values(access: Access | None, *, is_known_key: bool) -> dict[str, Any]:
-    """The columns of a connection that say whose account it is.
+def account_values(access: Access | None, *, is_known_key: bool) -> ConnectionValues:
+    """The columns of a connection that describe its account.
 
     Args:
-        access: What a check of the key has shown just now; ``None`` without a check.
-        is_known_key: The key is the one that the connection has already. Then a name that Cliniko does not give this
-            time, or that was not asked for, stays as it is.
+        access: The result of a check of the key just now; ``None`` without a check.
+        is_known_key: Whether the connection has this key already. Then a value that the check did not return stays
+            unchanged.
     """
-    shown = {} if access is None else {
-        "account_name": access.account_name,
-        "account_subdomain": access.subdomain,
-        "role": access.role,
-        "last_validated_at": utc_now(),
-    }  # fmt: skip
-    if is_known_key:
-        return {column: value for column, value in shown.items() if value is not None}
-    return _UNKNOWN | shown
+    values: ConnectionValues = {} if is_known_key else _UNKNOWN.copy()
+    if access is None:
+        return values
+    values["last_validated_at"] = utc_now()
+    if access.account_name is not None:
+        values["account_name"] = access.account_name
+    if access.subdomain is not None:
+        values["account_subdomain"] = access.subdomain
+    if access.role is not None:
+        values["role"] = access.role
+    return values
 
 
-NO_PROBLEM: dict[str, Any] = dict.fromkeys(("problem_code", "problem_message", "problem_what_to_do"))
-"""The columns of a connection that may be used."""
+NO_PROBLEM: ConnectionValues = {"problem_code": None, "problem_message": None, "problem_what_to_do": None}
+"""The columns of a connection without a problem."""
 
 
-def has_key(connection: Row[Any] | None, ring: KeyRing, api_key: str) -> bool:
-    """Whether this is the stored key of the connection, so that what is known of its account still holds."""
+def has_key(connection: ConnectionRow | None, ring: KeyRing, api_key: str) -> bool:
+    """Whether this is the stored key of the connection, so that the stored account still applies."""
     if connection is None or not connection.encrypted_key:
         return False
     try:
@@ -45,15 +49,15 @@ def has_key(connection: Row[Any] | None, ring: KeyRing, api_key: str) -> bool:
     return stored == api_key
 
 
-def is_another_account(earlier: Row[Any] | None, access: Access | None) -> bool:
-    """Whether the key that was tried belongs to another account than the connection, as far as both are known."""
+def is_another_account(earlier: ConnectionRow | None, access: Access | None) -> bool:
+    """Whether the checked key belongs to another account than the connection; ``False`` if either is unknown."""
     if earlier is None or access is None or not earlier.account_subdomain or not access.subdomain:
         return False
-    return bool(earlier.account_subdomain != access.subdomain)
+    return earlier.account_subdomain != access.subdomain
 
 
-def other_account_sentence(organization_id: str, earlier: Row[Any] | None, access: Access | None) -> str:
-    """Why a key of another account is not stored, and how to store it nevertheless."""
+def other_account_sentence(organization_id: str, earlier: ConnectionRow | None, access: Access | None) -> str:
+    """Explains why a key of another account is not stored, and how to store it nevertheless."""
     new = (access.account_name or access.subdomain) if access else None
     old = (earlier.account_name or earlier.account_subdomain) if earlier else None
     return (

@@ -1,4 +1,4 @@
-"""Opens clients for Cliniko out of stored connections, and notes on a connection what came of using it.
+"""Opens clients for Cliniko from stored connections, and stores on a connection how using it went.
 
 The key leaves this module only inside a client. A base URL comes from an operator or from the key itself, never from
 a client of the API.
@@ -7,9 +7,6 @@ a client of the API.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
-
-from sqlalchemy import Row
 
 from routiq_gql import metrics
 from routiq_gql.addresses import is_loopback_url
@@ -35,6 +32,7 @@ from routiq_gql.connections.state import (
 from routiq_gql.database.connections import change_connection, connection_of
 from routiq_gql.database.engine import Database
 from routiq_gql.database.keys import KeyStore, SealedForOthers
+from routiq_gql.database.rows import ConnectionRow, ConnectionValues
 from routiq_gql.errors import BadInput, SettingsError
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import FailureCode
@@ -42,7 +40,7 @@ from routiq_gql.sync.model import FailureCode
 
 @dataclass(frozen=True, slots=True)
 class OpenConnection:
-    """A client, to be entered, and the row it was made from, by which notes find the same key again."""
+    """A client to enter, and the key of its row, by which notes find the same key again."""
 
     organization_id: str
     client: ClinikoClient
@@ -50,7 +48,7 @@ class OpenConnection:
 
 
 class ClientOpener:
-    """Makes clients that share one pace per key."""
+    """Creates clients. Clients with the same key share a pace."""
 
     def __init__(self, database: Database, keys: KeyStore, settings: Settings, pacers: PacerRegistry) -> None:
         self._database = database
@@ -94,17 +92,21 @@ class ClientOpener:
         )
 
     async def note_access(self, opened: OpenConnection, access: Access) -> None:
-        """The key works: whose it is, and that nothing is wrong with it any more."""
-        values = {"state": ConnectionState.CONNECTED.value, **NO_PROBLEM, **account_values(access, is_known_key=True)}
+        """Store that the key works, and its account. Clears an earlier problem."""
+        values: ConnectionValues = {
+            "state": ConnectionState.CONNECTED.value,
+            **NO_PROBLEM,
+            **account_values(access, is_known_key=True),
+        }
         await self._note(opened, lambda _row: values)
 
     async def note_refusal(self, opened: OpenConnection, error: ClinikoError) -> None:
-        """Cliniko doesn't accept the key, or not for all that is needed: people have to look after it.
+        """Store that Cliniko refuses the key, or denies it a list, so that a person must act.
 
-        A schedule tries a key again by itself that only lacks a list.
+        A schedule tries again by itself if the key was only denied a list.
         """
 
-        def values(row: Row[Any]) -> dict[str, Any]:
+        def values(row: ConnectionRow) -> ConnectionValues:
             is_denial = isinstance(error, KeyLacksPermission)
             return {
                 "state": ConnectionState.NEEDS_ATTENTION.value,
@@ -116,13 +118,13 @@ class ClientOpener:
 
         await self._note(opened, values)
 
-    async def _note(self, opened: OpenConnection, values_for: Callable[[Row[Any]], dict[str, Any]]) -> None:
+    async def _note(self, opened: OpenConnection, values_for: Callable[[ConnectionRow], ConnectionValues]) -> None:
         async with self._database.writing() as connection:
             row = await connection_of(connection, opened.organization_id, to_change=True)
-            if row is not None and row.encrypted_key == opened.encrypted_key:  # not a newer key, nor a taken away one
+            if row is not None and row.encrypted_key == opened.encrypted_key:  # neither replaced nor removed meanwhile
                 await change_connection(connection, opened.organization_id, values_for(row))
 
-    async def _row_of(self, organization_id: str) -> Row[Any]:
+    async def _row_of(self, organization_id: str) -> ConnectionRow:
         async with self._database.reading() as connection:
             row = await connection_of(connection, organization_id)
         if row is None:
@@ -135,20 +137,20 @@ class ClientOpener:
             )
         return row
 
-    def _decrypt(self, row: Row[Any]) -> str:
+    def _decrypt(self, row: ConnectionRow) -> str:
         return self._keys.load().decrypt(row.organization_id, row.encryption_key_id, row.encrypted_key)
 
 
 def appointment_window(now: datetime, settings: Settings) -> tuple[datetime, datetime]:
-    """The times between which appointments are read: the recent and the upcoming window together."""
+    """The start and the end of the window in which appointments are read: the recent and the upcoming days."""
     return now - timedelta(days=settings.recent_days), now + timedelta(days=settings.upcoming_days)
 
 
 def check_settings(settings: Settings, base_url: str) -> None:
-    """Pass if the settings allow to ask ``base_url``.
+    """Raise unless the settings allow requests to ``base_url``.
 
     Raises:
-        SettingsError: The contact is missing, or requests are not paced, and it is a real Cliniko.
+        SettingsError: The contact is missing or requests are not paced, and the address is not a loopback address.
     """
     if is_loopback_url(base_url):
         return

@@ -1,7 +1,7 @@
-"""How many keys may be tried with Cliniko within a minute: for an organization, by one caller, and by this process.
+"""Limits the API keys tried with Cliniko per minute: for an organization, for a caller, and for this process.
 
-Each try sends requests to Cliniko, so without a limit a caller could have this server guess keys, or have Cliniko block
-it. Counted in memory, for each process on its own. Only what was allowed is kept, so the table has a bound.
+Each try sends requests to Cliniko. Without a limit a caller could use this server to guess keys, or get it blocked by
+Cliniko. Each process counts in its memory. Only allowed tries are kept, so the table has a bound.
 """
 
 import time
@@ -15,7 +15,7 @@ from routiq_gql.security.viewer import LOCAL_OPERATOR, Viewer
 
 A_MINUTE_SECONDS = 60.0
 ALL_TOGETHER = 6
-"""How many times as many all callers together may try; with the default, 60 a minute."""
+"""The limit of all callers together, as a multiple of the other limits; with the default, 60 a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class _Try:
 
 
 class ConnectLimit:
-    """The tries of the last minute.
+    """Counts the tries of the last minute.
 
     Args:
         most: Tries a minute for each organization, each address, and each subject.
@@ -39,10 +39,10 @@ class ConnectLimit:
         self._tries: deque[_Try] = deque()
 
     def require(self, viewer: Viewer, organization_id: str, action: Action) -> None:
-        """Count a try, or refuse it and note that. The command line is exempt.
+        """Count a try, or refuse it and write the refusal to the audit log. The command line is exempt.
 
         Raises:
-            RateLimited: It is one too many.
+            RateLimited: The limit is reached.
         """
         if viewer == LOCAL_OPERATOR:
             return

@@ -1,6 +1,6 @@
-"""Whether this process can ask Cliniko at all, as far as its environment tells: looked at when a command starts.
+"""Checks at the start of a command that the environment allows requests to Cliniko.
 
-A proxy or a file of certificates that can't be used is then a sentence instead of the failure of every sync.
+An unusable proxy or file of certificates then ends the command with a message, and does not fail every sync.
 """
 
 from routiq_gql.connections.clients import check_settings
@@ -11,11 +11,11 @@ from routiq_gql.proxies import UnusableVariable, check_certificates, proxy_for
 from routiq_gql.settings import Settings
 
 CLINIKO = "https://api.au1.cliniko.com/v1"
-"""Looked at while no organization is connected; all of Cliniko's hosts are of this kind."""
+"""The address that is checked while no organization is connected. All hosts of Cliniko have this form."""
 
 
 def check_route(settings: Settings, url: str) -> None:
-    """Pass if the settings allow to ask ``url``, and the environment says in a usable way how. Nothing is sent.
+    """Raise unless the settings and the environment allow requests to ``url``. Nothing is sent.
 
     Raises:
         SettingsError: A variable is missing or can't be used; the sentence names it.
@@ -25,7 +25,7 @@ def check_route(settings: Settings, url: str) -> None:
 
 
 def check_environment(url: str) -> None:
-    """Pass if proxies and certificates in the environment can be used to reach ``url``.
+    """Raise unless the proxies and certificates in the environment can be used for ``url``.
 
     Raises:
         SettingsError: A variable can't be used; the sentence names it.
@@ -38,7 +38,7 @@ def check_environment(url: str) -> None:
 
 
 async def check_routes(database: Database, settings: Settings) -> None:
-    """The same for all organizations that are connected.
+    """The same for all connected organizations.
 
     Raises:
         SettingsError: A variable can't be used; the sentence names it.

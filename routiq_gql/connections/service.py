@@ -1,14 +1,12 @@
-"""The door to connections: connect, test, disconnect, list and rotate keys. Doors and commands call the same methods.
+"""Connects, tests, disconnects and erases organizations, and rotates keys. The API and the commands call it.
 
-A connection is an organization's access to Cliniko. Its key goes in and never comes out again.
+A connection is an organization's access to Cliniko. Its key is never returned.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql import metrics
 from routiq_gql.addresses import is_loopback_url
 from routiq_gql.cliniko import (
     Access,
@@ -43,12 +41,12 @@ from routiq_gql.database.connections import (
     all_connections,
     change_connection,
     connection_of,
-    erase_organization,
-    erase_patients,
     save_connection,
 )
 from routiq_gql.database.engine import Database
+from routiq_gql.database.erasure import erase_organization, erase_patients
 from routiq_gql.database.keys import KeyStore
+from routiq_gql.database.rows import ConnectionValues
 from routiq_gql.database.syncs import active_sync
 from routiq_gql.errors import BadInput
 from routiq_gql.live.bus import ProgressBus
@@ -56,9 +54,9 @@ from routiq_gql.organizations.listing import OrganizationState, read_organizatio
 from routiq_gql.security.audit import Action, Audit
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.settings import Settings
+from routiq_gql.sync.endings import EndedSync, Failed, announce, end_from_outside
 from routiq_gql.sync.engine import SyncEngine
-from routiq_gql.sync.mapping import end_with_failure
-from routiq_gql.sync.model import FailureCode, SyncFailure, SyncSnapshot, SyncState, SyncStep
+from routiq_gql.sync.model import FailureCode, SyncFailure, SyncStep
 
 _NO_REGION = "The key names no region at its end, such as -au2: check that it was copied whole."
 MOST_ATTEMPTS = 2
@@ -67,7 +65,7 @@ MOST_ATTEMPTS = 2
 
 @dataclass(frozen=True, slots=True)
 class ConnectedAccount:
-    """What ``connect`` has stored; ``access`` is ``None`` when it was told not to check."""
+    """The result of ``connect``; ``access`` is ``None`` without a check."""
 
     connection: ConnectionInfo
     base_url: str
@@ -75,7 +73,7 @@ class ConnectedAccount:
 
 
 class ConnectionService:
-    """Connects organizations to Cliniko and takes them off again."""
+    """Connects organizations to Cliniko, and disconnects them."""
 
     def __init__(
         self,
@@ -106,7 +104,7 @@ class ConnectionService:
         check: bool = True,
         replace: bool = False,
     ) -> ConnectedAccount:
-        """Check that the key reads every list that a sync reads, then store it in the place of an earlier one.
+        """Check that the key reads every list that a sync reads, then store it in place of an earlier key.
 
         Args:
             replace: Allow the key of another account, whose patients then take the place of the earlier account's.
@@ -130,7 +128,7 @@ class ConnectionService:
         if check:
             self._limit.require(viewer, organization_id, Action.CONNECT)
         access = await self._try(api_key, url) if check else None
-        values: dict[str, Any] = {
+        values: ConnectionValues = {
             "state": ConnectionState.CONNECTED.value,
             **NO_PROBLEM,
             "retry_at": None,
@@ -151,11 +149,11 @@ class ConnectionService:
             values |= {"encrypted_key": sealed, "encryption_key_id": key_id}
             row = await save_connection(connection, organization_id, values)
             await self._audit.note(connection, viewer, Action.CONNECT, organization_id)
-        self._notify(ended)
+        self._announce(ended)
         return ConnectedAccount(info_of(row), url, access)
 
     async def test(self, viewer: Viewer, organization_id: str) -> ConnectionInfo:
-        """Try the stored key as a sync would, and note how it went; ``problem`` says what was wrong.
+        """Try the stored key as a sync would, and store the result; ``problem`` of the returned state is the error.
 
         Raises:
             BadInput: The organization id has a wrong form.
@@ -181,7 +179,7 @@ class ConnectionService:
         return info_of(row)
 
     async def disconnect(self, viewer: Viewer, organization_id: str) -> ConnectionInfo:
-        """Take the key away and end a running sync. What was stored of patients stays.
+        """Delete the key and end a running sync. Stored patients stay.
 
         Raises:
             BadInput: The organization id has a wrong form.
@@ -189,23 +187,28 @@ class ConnectionService:
             ConnectionProblem: There is nothing to disconnect.
         """
         self._audit.require(viewer, organization_id, Action.DISCONNECT)
-        disabled = {"state": ConnectionState.DISABLED.value, "encrypted_key": b"", **NO_PROBLEM, "retry_at": None}
+        disabled: ConnectionValues = {
+            "state": ConnectionState.DISABLED.value,
+            "encrypted_key": b"",
+            **NO_PROBLEM,
+            "retry_at": None,
+        }
         async with self._database.writing() as connection:
             row = await change_connection(connection, organization_id, disabled)
             if row is None:
                 raise not_connected(organization_id)
             ended = await _end_running(connection, self._engine, organization_id, "The connection was switched off.")
             await self._audit.note(connection, viewer, Action.DISCONNECT, organization_id)
-        self._notify(ended)
+        self._announce(ended)
         return info_of(row)
 
     async def erase(self, viewer: Viewer, organization_id: str) -> bool:
-        """Remove every row of the organization, in one transaction: patients, syncs, their log, the connection.
+        """Delete every row of the organization in a single transaction: patients, syncs, their log, the connection.
 
-        The audit log keeps that an organization was erased, when and by whom, without naming it.
+        The audit log keeps the time and the caller of the erasure, without the organization's name.
 
-        Returns whether older states are gone from the database's files too; if not, a reader still uses them, and
-        they go with the next checkpoint.
+        Returns whether the rows are gone from the database's files too. If not, a reader still uses an older state, and
+        they disappear with the next checkpoint.
 
         Raises:
             BadInput: The organization id has a wrong form.
@@ -216,22 +219,22 @@ class ConnectionService:
             ended = await _end_running(connection, self._engine, organization_id, "The organization was erased.")
             await erase_organization(connection, organization_id)
             await self._audit.note(connection, viewer, Action.ERASE)
-        self._notify(ended)
+        self._announce(ended)
         return await self._database.forget_deleted()
 
     async def has_enabled(self, organization_id: str) -> bool:
-        """Whether a sync of the organization would find a connection that it may use."""
+        """Whether the organization has an enabled connection, so that a sync can use it."""
         async with self._database.reading() as connection:
             row = await connection_of(connection, organization_id)
         return row is not None and row.state != ConnectionState.DISABLED
 
     async def organizations(self, viewer: Viewer) -> list[OrganizationState]:
-        """Every connected organization within the viewer's reach, by id, with how its syncs went."""
+        """Every connected organization that the viewer may read, by id, with its newest syncs."""
         async with self._database.reading() as connection:
             return await read_organizations(connection, viewer)
 
     async def move_local(self, base_url: str) -> None:
-        """Point the connections to programs on this machine to ``base_url``; a demo has another port at each start."""
+        """Change the connections with a loopback address to ``base_url``, since a demo has a new port at each start."""
         require_base_url(base_url)
         async with self._database.writing() as connection:
             for row in await all_connections(connection, to_change=True):
@@ -239,10 +242,10 @@ class ConnectionService:
                     await change_connection(connection, row.organization_id, {"base_url": base_url})
 
     async def rotate_keys(self, viewer: Viewer) -> tuple[str, int]:
-        """Encrypt every stored key anew; returns the id of the key that does so now, and how many were changed.
+        """Encrypt every stored key again; returns the id of the encrypting key, and the number of changed rows.
 
-        With a key file a new key is made, and the earlier ones are dropped once nothing needs them. Processes that
-        run meanwhile read the file again. With ``ROUTIQ_ENCRYPTION_KEYS`` the first key there is used.
+        With a key file a new key is created, and earlier keys are removed once no row needs them. Running processes
+        read the file again. With ``ROUTIQ_ENCRYPTION_KEYS`` the first key there is used.
 
         Raises:
             StorageError: A stored key can't be decrypted; nothing was changed.
@@ -254,11 +257,11 @@ class ConnectionService:
                 if row.encrypted_key and row.encryption_key_id != ring.first_id:
                     api_key = ring.decrypt(row.organization_id, row.encryption_key_id, row.encrypted_key)
                     key_id, sealed = ring.encrypt(row.organization_id, api_key)
-                    values = {"encrypted_key": sealed, "encryption_key_id": key_id}
+                    values: ConnectionValues = {"encrypted_key": sealed, "encryption_key_id": key_id}
                     await change_connection(connection, row.organization_id, values)
                     changed += 1
             await self._audit.note(connection, viewer, Action.ROTATE)
-        async with self._database.writing() as connection:  # nobody may store a key meanwhile
+        async with self._database.writing() as connection:  # the transaction keeps other processes from storing a key
             self._keys.end_rotation({row.encryption_key_id for row in await all_connections(connection)})
         return ring.first_id, changed
 
@@ -274,25 +277,22 @@ class ConnectionService:
                 problem.what_to_do = f"{_NO_REGION} {problem.what_to_do}"
             raise problem from None
 
-    def _notify(self, ended: SyncSnapshot | None) -> None:
-        if ended is not None and ended.duration_seconds is not None:
-            metrics.sync_ended(ended.status.value, ended.duration_seconds)
-            self._engine.interrupt(ended)
-            self._bus.publish(ended)
+    def _announce(self, ended: EndedSync | None) -> None:
+        if ended is not None:
+            announce(ended, self._bus, self._engine)
 
 
 def problem_of(error: ClinikoError) -> ConnectionProblem:
-    """The same, for those who know nothing of Cliniko's errors."""
+    """The error as a problem of the connection, for callers outside the Cliniko package."""
     return ConnectionProblem(FailureCode(error.code), error.message, error.what_to_do)
 
 
 async def _end_running(
     connection: AsyncConnection, engine: SyncEngine, organization_id: str, message: str
-) -> SyncSnapshot | None:
+) -> EndedSync | None:
     row = await active_sync(connection, organization_id)
     if row is None:
         return None
     what_to_do = f"To sync again, connect the organization: routiq-gql connect {organization_id}"
     failure = SyncFailure(FailureCode.CONNECTION_DISABLED, SyncStep(row.step), message, what_to_do)
-    await engine.withdraw(connection, row.key)
-    return await end_with_failure(connection, row.sync_id, failure, SyncState.FAILED, utc_now())
+    return await end_from_outside(connection, engine, row.key, Failed(failure))

@@ -1,20 +1,19 @@
-"""What may be known of a connection: its state, whose account it is, and what is wrong with it. Never its key."""
+"""The public state of a connection: whether it can be used, its account and its problem. Never its key."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 import structlog
-from sqlalchemy import Row
 
+from routiq_gql.database.rows import ConnectionRow
 from routiq_gql.database.schedules import MOST_UNTIL_RETRY
 from routiq_gql.errors import RoutiqError, SettingsError
 from routiq_gql.sync.model import FailureCode
 
 FIRST_RETRY = timedelta(hours=1)
-"""A connection that Cliniko denies a list (403) is tried again by its schedule, as a 403 may be transient: first after
-this time, then after ``MOST_UNTIL_RETRY``."""
+"""The schedule tries a connection again that was denied a list (403), since a 403 may be transient: first after this
+time, then after ``MOST_UNTIL_RETRY``."""
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +27,7 @@ class ConnectionState(StrEnum):
 
 
 class ConnectionProblem(RoutiqError):
-    """A connection can't be used, or a key can't become one. In a sync it becomes the sync's failure."""
+    """A connection can't be used, or a key can't be connected. In a sync it becomes the sync's failure."""
 
     code = "CONNECTION_PROBLEM"
 
@@ -40,7 +39,7 @@ class ConnectionProblem(RoutiqError):
 
 @dataclass(frozen=True, slots=True)
 class ConnectionInfo:
-    """What may be known of a connection; never its key.
+    """The public state of a connection; never its key.
 
     Attributes:
         shard: The part of Cliniko that holds the account, such as ``au1``.
@@ -59,9 +58,9 @@ class ConnectionInfo:
 
 
 def not_set_up(error: RoutiqError) -> ConnectionProblem:
-    """What a clinic reads when this server's own settings or keys don't allow to use its connection.
+    """The problem that a clinic sees when this server's settings or keys don't allow the use of its connection.
 
-    The log has the whole reason; a sentence that may name paths on the server stays there.
+    The log has the full reason. A sentence that may name paths on the server appears only there.
     """
     log.warning("connection_not_usable", reason=error.message)
     is_shown = not isinstance(error, SettingsError) or error.is_for_clients
@@ -73,21 +72,23 @@ def not_set_up(error: RoutiqError) -> ConnectionProblem:
 
 
 def retry_after_denial(earlier: datetime | None, now: datetime) -> datetime:
-    """When a schedule tries a connection again that was denied access now.
+    """When a schedule tries a connection again that was just denied access.
 
     Args:
-        earlier: What this gave before, or the scheduler when it tried; ``None`` if a sync has completed since.
+        earlier: The stored time of the previous denial or try; ``None`` if a sync has completed since.
     """
     if earlier is None:
         return now + FIRST_RETRY
     return earlier if earlier > now else now + MOST_UNTIL_RETRY
 
 
-def info_of(row: Row[Any]) -> ConnectionInfo:
-    """What may be known of a row of ``connections``."""
+def info_of(row: ConnectionRow) -> ConnectionInfo:
+    """The public state in a row of ``connections``."""
     problem = None
     if row.problem_code is not None:
-        problem = ConnectionProblem(FailureCode(row.problem_code), row.problem_message, row.problem_what_to_do)
+        problem = ConnectionProblem(
+            FailureCode(row.problem_code), row.problem_message or "", row.problem_what_to_do or ""
+        )
     return ConnectionInfo(
         organization_id=row.organization_id,
         state=ConnectionState(row.state),

@@ -1,1 +1,1 @@
-"""Where everything is stored: the engine, the tables, their migrations, and queries grouped by what they are about."""
+"""The database: its engine, its tables and their migrations, and the queries, grouped by subject."""

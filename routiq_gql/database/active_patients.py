@@ -1,15 +1,16 @@
-"""Who is an active patient: found in one generation by set-based SQL, then shown to readers in one exchange.
+"""Finds the active patients of a generation with set-based SQL, and exchanges the result that readers see.
 
-Active is a listed patient, not archived or deleted, with an appointment in the recent or the upcoming window that
-is not cancelled, archived or deleted; in a class the attendee's row decides, never the class's own list of ids. A past
-appointment that is explicitly marked as missed makes active, since it was booked, but counts as missed, not as recent.
+A patient is active who is listed and not archived or deleted, and has an appointment in the recent or the upcoming
+window that is not cancelled, archived or deleted. In a class the attendee's row decides, never the ids that the class
+lists. A past appointment that is explicitly marked as missed makes a patient active, since it was booked. It counts as
+missed, not as recent.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Integer,
     Select,
     and_,
@@ -27,23 +28,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.tables import (
-    ActivePatient,
-    Base,
-    IdentifiedPatient,
-    Mirror,
-    MirroredAppointment,
-    MirroredAttendee,
-    MirroredPatient,
-)
+from routiq_gql.database.tables import ACTIVE, APPOINTMENT, ATTENDEE, IDENTIFIED, MIRROR, PATIENT
 from routiq_gql.database.upserts import upsert
 
-ACTIVE = Base.metadata.tables[ActivePatient.__tablename__]
-IDENTIFIED = Base.metadata.tables[IdentifiedPatient.__tablename__]
-MIRROR = Base.metadata.tables[Mirror.__tablename__]
-PATIENT = Base.metadata.tables[MirroredPatient.__tablename__]
-APPOINTMENT = Base.metadata.tables[MirroredAppointment.__tablename__]
-ATTENDEE = Base.metadata.tables[MirroredAttendee.__tablename__]
+FromSelect = Select[int, str, int, int, datetime | None, datetime | None, int]
+"""Rows of ``identified_patients``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +57,9 @@ class ActiveCounts:
 async def identify_slice(
     connection: AsyncConnection, generation: int, windows: Windows, after: str, size: int
 ) -> str | None:
-    """Find the active ones among the next ``size`` mirrored patients in the order of their ids as text.
+    """Find the active patients among the next ``size`` mirrored patients, in the order of their ids as text.
 
-    Returns the id that the next slice starts after, ``None`` when this was the last. Repeating a slice does no harm.
+    Returns the id that the next slice starts after; ``None`` after the last slice. Repeating a slice changes nothing.
     """
     ids = select(PATIENT.c.id).where(PATIENT.c.generation == generation, PATIENT.c.id > after)
     page = list((await connection.execute(ids.order_by(PATIENT.c.id).limit(size))).scalars())
@@ -90,16 +79,16 @@ async def identify_slice(
 
 
 async def _read_in_one_pass(connection: AsyncConnection) -> None:
-    """Have PostgreSQL join by hashing until the transaction ends.
+    """Make PostgreSQL join by hashing until the transaction ends.
 
-    It has no statistics of a generation that has just been read and expects a handful of rows. For 641 patients it
-    then compared 70 million pairs, in 24 s; hashing takes 2 ms, and is right for any number of rows.
+    It has no statistics of a generation that was just read, and expects a handful of rows. For 641 patients it compared
+    70 million pairs, in 24 s. A hash join takes 2 ms, and suits any number of rows.
     """
     if connection.dialect.name == "postgresql":
         await connection.execute(text("SET LOCAL enable_nestloop = off"))
 
 
-def _found(generation: int, windows: Windows, between: tuple[str, str]) -> Select[Any]:
+def _found(generation: int, windows: Windows, between: tuple[str, str]) -> FromSelect:
     after, last = between
     individual = select(
         APPOINTMENT.c.patient_id, APPOINTMENT.c.starts_at, APPOINTMENT.c.did_not_arrive.is_(True).label("is_missed")
@@ -154,7 +143,7 @@ def _found(generation: int, windows: Windows, between: tuple[str, str]) -> Selec
 
 
 async def count_identified(connection: AsyncConnection, generation: int) -> int:
-    """How many active patients the analysis of this generation has found so far."""
+    """The number of active patients that the analysis of this generation has found so far."""
     query = select(func.count()).select_from(IDENTIFIED).where(IDENTIFIED.c.generation == generation)
     return (await connection.execute(query)).scalar_one()
 
@@ -162,7 +151,7 @@ async def count_identified(connection: AsyncConnection, generation: int) -> int:
 async def show_generation(
     connection: AsyncConnection, organization_id: str, generation: int, patients_in_cliniko: int, now: datetime
 ) -> int:
-    """Exchange what readers see for this generation and return how many active patients it has."""
+    """Show this generation to readers in place of the earlier one, and return its number of active patients."""
     await _read_in_one_pass(connection)
     found = exists().where(IDENTIFIED.c.generation == generation, IDENTIFIED.c.patient_id == ACTIVE.c.patient_id)
     await connection.execute(
@@ -206,7 +195,7 @@ async def show_generation(
 async def active_counts(connection: AsyncConnection, organization_id: str) -> ActiveCounts:
     """Counts of the organization's active patients; all 0 before the first completed sync."""
 
-    def count_if(condition: Any) -> Any:
+    def count_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
         return func.coalesce(func.sum(cast(condition, Integer)), 0)
 
     query = select(
@@ -219,6 +208,6 @@ async def active_counts(connection: AsyncConnection, organization_id: str) -> Ac
 
 
 async def patients_in_cliniko(connection: AsyncConnection, organization_id: str) -> int:
-    """How many patients Cliniko listed in the newest completed sync, 0 before it."""
+    """The number of patients that Cliniko listed in the newest completed sync; 0 before the first."""
     query = select(MIRROR.c.patients_in_cliniko).where(MIRROR.c.organization_id == organization_id)
     return (await connection.execute(query)).scalar_one_or_none() or 0

@@ -1,7 +1,6 @@
-"""Column types that both databases store alike, and what they compute of them."""
+"""Column types that both databases store alike, and an expression that both compute alike."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Float, Integer
 from sqlalchemy.ext.compiler import compiles
@@ -11,7 +10,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC time. Refuses naive values, which would mean another moment on another machine."""
+    """A UTC time with a time zone. Refuses naive values, whose moment would depend on the machine."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -31,9 +30,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class milliseconds_between(FunctionElement[float]):  # noqa: N801 - named like the SQL functions that it stands for
-    """An SQL expression: the milliseconds from its first argument, a time, to its second one, exact.
+    """An SQL expression: the exact milliseconds from its first argument, a time, to its second.
 
-    0 if the second one is earlier, as the clock may have been set back in between.
+    0 if the second time is earlier, since the clock may have been set back in between.
     """
 
     type = Float()
@@ -41,13 +40,13 @@ class milliseconds_between(FunctionElement[float]):  # noqa: N801 - named like t
 
 
 @compiles(milliseconds_between, "sqlite")
-def _on_sqlite(element: milliseconds_between, compiler: SQLCompiler, **options: Any) -> str:
+def _on_sqlite(element: milliseconds_between, compiler: SQLCompiler, **options: object) -> str:
     start, end = (compiler.process(one, **options) for one in element.clauses)
     return f"max(0, round((julianday({end}) - julianday({start})) * 86400000))"  # days, to less than a millisecond
 
 
 @compiles(milliseconds_between, "postgresql")
-def _on_postgresql(element: milliseconds_between, compiler: SQLCompiler, **options: Any) -> str:
+def _on_postgresql(element: milliseconds_between, compiler: SQLCompiler, **options: object) -> str:
     start, end = (compiler.process(one, **options) for one in element.clauses)
     return f"greatest(0, extract(epoch FROM {end} - {start}) * 1000)"
 

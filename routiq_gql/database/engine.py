@@ -1,14 +1,14 @@
 """The database connection pool and its two kinds of transaction, ``reading()`` and ``writing()``.
 
-Everyone who touches a table does so inside one of them. What differs between an SQLite file and a PostgreSQL server
-is behind ``Storage``; nobody else asks which of the two it is, but for the form of a few statements.
+Every query runs inside such a transaction. ``Storage`` hides the differences between an SQLite file and a PostgreSQL
+server. Other code depends on the kind of database only for the form of a few statements.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import DatabaseError, InterfaceError, SQLAlchemyError
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from routiq_gql.database.postgresql import PostgresServer
 from routiq_gql.database.sqlite import SqliteFile
+from routiq_gql.database.transaction_options import TransactionOptions
 from routiq_gql.errors import DatabaseAway, StorageError
 from routiq_gql.shares import Share, place
 
@@ -24,15 +25,15 @@ POSTGRES_SCHEME = "postgresql+psycopg"
 
 
 class Storage(Protocol):
-    """What differs between the two databases.
+    """The differences between the two databases.
 
     Attributes:
-        name: How sentences call it; never with a password.
-        path: The file, if it is one.
+        name: Its name in messages; never with a password.
+        path: The file; ``None`` for a server.
         reading_options: Execution options of a transaction that only reads.
         write_lock: Held by a transaction that writes.
-        writers_queue: Whether that lock lets one writer at a time use a connection.
-        bulk_turn: To be held around a transaction that writes many rows.
+        writers_queue: Whether that lock lets only a single writer use a connection.
+        bulk_turn: Held around a transaction that writes many rows.
     """
 
     @property
@@ -40,9 +41,9 @@ class Storage(Protocol):
     @property
     def path(self) -> Path | None: ...
     @property
-    def reading_options(self) -> Mapping[str, Any]: ...
+    def reading_options(self) -> TransactionOptions: ...
     @property
-    def writing_options(self) -> Mapping[str, Any]: ...
+    def writing_options(self) -> TransactionOptions: ...
     @property
     def write_lock(self) -> AbstractAsyncContextManager[None]: ...
     @property
@@ -61,7 +62,7 @@ class Storage(Protocol):
 
 
 class Database:
-    """One database, opened once per process. Transactions are never held across a wait for the network."""
+    """A database, opened once per process. Transactions are never held across a wait for the network."""
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
@@ -72,7 +73,7 @@ class Database:
 
     @property
     def name(self) -> str:
-        """What sentences call it: the path of a file, or a database and its host."""
+        """Its name in messages: the path of a file, or a database and its host."""
         return self._storage.name
 
     @property
@@ -82,18 +83,18 @@ class Database:
 
     @property
     def bulk_turn(self) -> AbstractAsyncContextManager[None]:
-        """To be held around a ``writing()`` of many rows, before any other lock, so that few of them run at a time.
+        """A lock to hold around a ``writing()`` of many rows, before any other lock. It limits how many run at a time.
 
-        What is short, such as a start, a cancel or a sign of life, then never waits for more than these.
+        Short transactions, such as a start, a cancel or a heartbeat, then never wait for more than these few.
         """
         return self._storage.bulk_turn
 
     @asynccontextmanager
     async def reading(self, share: Share | None = None) -> AsyncIterator[AsyncConnection]:
-        """A transaction that sees one state of the database from its first statement on; changes are rolled back.
+        """A transaction that sees a single state of the database from its first statement on; changes are rolled back.
 
         Args:
-            share: Whose connections it takes; without one, that of the operation which it is part of.
+            share: The share whose connections it takes; by default, the share of the current operation.
         """
         async with (
             share.connections if share is not None else place(),
@@ -105,19 +106,19 @@ class Database:
     async def writing(self, patience_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
         """A transaction that is committed at the end of the block and rolled back when an error leaves it.
 
-        With PostgreSQL others write at the same time: a row that is read in order to be changed is read ``FOR
-        UPDATE``, which SQLite, where writers queue, has no need for and leaves out.
+        With PostgreSQL other transactions write at the same time, so a row to change is read with ``FOR UPDATE``.
+        SQLite leaves that out, since its writers queue.
 
-        When the block is cancelled while the commit is under way, the commit may have happened: read again.
+        When the block is cancelled during the commit, the commit may have happened: read again.
 
         Args:
-            patience_seconds: How long to wait for another writer, rather than half a minute: for what is worth
-                writing only if that can be done at once. Waits for a lock of this process and for others add up.
+            patience_seconds: How long to wait for another writer instead of half a minute, for changes that are only
+                useful at once. The waits for this process's lock and for other processes add up.
         """
         options = self._storage.writing_options
         if patience_seconds is not None:
             options = {**options, "routiq_patience": patience_seconds}
-        # The holder of the lock keeps all writers waiting, so it must not wait for an organization's share.
+        # All writers wait for the holder of the lock, so it must not wait for an organization's share.
         share = nullcontext() if self._storage.writers_queue else place()
         async with share, self._turn_to_write(patience_seconds), self._transaction(options) as connection:
             yield connection
@@ -134,7 +135,7 @@ class Database:
             yield
 
     @asynccontextmanager
-    async def _transaction(self, options: Mapping[str, Any]) -> AsyncIterator[AsyncConnection]:
+    async def _transaction(self, options: TransactionOptions) -> AsyncIterator[AsyncConnection]:
         self._storage.check_file()
         try:
             async with self._engine.connect() as connection:
@@ -147,7 +148,7 @@ class Database:
             raise storage_error from error
 
     async def check_can_be_opened(self) -> None:
-        """Pass if the database is there, or its file can be made. To be called once, before all else.
+        """Raise unless the database exists, or its file can be created. Called once, before anything else.
 
         Raises:
             StorageError: It can't be opened.
@@ -155,10 +156,10 @@ class Database:
         await self._storage.check_can_be_opened(self._engine)
 
     def check_file(self) -> None:
-        """Raise if the database is not the one that was opened. No transaction begins any more then.
+        """Raise if the database was exchanged since it was opened. No transaction begins after that.
 
         Raises:
-            DatabaseFileLost: Its file was deleted or replaced; can't happen with PostgreSQL.
+            DatabaseFileLost: Its file was deleted or replaced. PostgreSQL never raises it.
         """
         self._storage.check_file()
 
@@ -166,16 +167,16 @@ class Database:
         """Raise if the disk of the database file is full.
 
         Raises:
-            StorageError: It is; with PostgreSQL only a write shows that.
+            StorageError: The disk is full. With PostgreSQL only a write shows that.
         """
         self._storage.check_space()
 
     async def lock_tables(self, connection: AsyncConnection) -> None:
-        """Let nobody else change the tables' form before the end of the connection's transaction."""
+        """Lock the schema against other changes until the connection's transaction ends."""
         await self._storage.lock_tables(connection)
 
     async def forget_deleted(self) -> bool:
-        """Remove what was deleted from the database's files too; ``False`` while a reader needs older states."""
+        """Remove deleted rows from the database's files too; ``False`` while a reader needs older states."""
         return await self._storage.forget_deleted(self._engine)
 
     async def close(self) -> None:

@@ -1,7 +1,7 @@
 """Encrypts Cliniko API keys before they are stored: AES-256-GCM with the organization as associated data.
 
-So a row that is copied to another organization does not open. The first configured key encrypts; every configured
-key decrypts, which makes room for rotation. Without configured keys a key file is made beside the database.
+A row that is copied to another organization can't be decrypted. The first configured key encrypts and every configured
+key decrypts, which allows rotation. Without configured keys a key file is created beside the database.
 """
 
 import base64
@@ -28,12 +28,12 @@ KEY_BYTES = 32
 
 
 class SealedForOthers(StorageError):
-    """A stored secret does not open with any of the keys, and will not by itself."""
+    """A stored secret can't be decrypted with any of the keys. Trying again doesn't help."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """Named 256-bit keys; the first one encrypts."""
+    """Named 256-bit keys; the first encrypts."""
 
     keys: dict[str, bytes] = field(repr=False)
 
@@ -43,14 +43,14 @@ class KeyRing:
         return next(iter(self.keys))
 
     def encrypt(self, organization_id: str, secret: str) -> tuple[str, bytes]:
-        """The id of the key used, and nonce and ciphertext in one."""
+        """The id of the key used, and the nonce with the ciphertext."""
         key_id = self.first_id
         nonce = os.urandom(NONCE_BYTES)
         sealed = AESGCM(self.keys[key_id]).encrypt(nonce, secret.encode(), organization_id.encode())
         return key_id, nonce + sealed
 
     def derived(self, purpose: str) -> dict[str, bytes]:
-        """Keys for another purpose, 32 bytes each, by the ids of those that they come from; the first one signs."""
+        """Keys for another purpose, 32 bytes each, by the ids of the keys they are derived from; the first signs."""
         return {
             key_id: HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose.encode()).derive(key)
             for key_id, key in self.keys.items()
@@ -60,7 +60,7 @@ class KeyRing:
         """The secret as it was encrypted for this organization.
 
         Raises:
-            SealedForOthers: The key is unknown, or the row was changed or belongs to another organization.
+            SealedForOthers: The key is unknown, the row was changed, or it belongs to another organization.
         """
         key = self.keys.get(key_id)
         if key is None:
@@ -79,9 +79,9 @@ class KeyRing:
 
 
 class KeyStore:
-    """Where the keys are: in ``ROUTIQ_ENCRYPTION_KEYS``, or in the file beside the database.
+    """Loads the keys from ``ROUTIQ_ENCRYPTION_KEYS``, or from the file beside the database.
 
-    The file is read again at each use, so that a running process follows a rotation made by another one.
+    The file is read at each use, so that a running process follows a rotation by another process.
     """
 
     def __init__(self, configured: str, database_path: Path | None) -> None:
@@ -89,10 +89,10 @@ class KeyStore:
         self._database_path = database_path
 
     def load(self) -> KeyRing:
-        """The keys as they are now. Without a setting the file is made when there is none.
+        """The keys as they are now. Without a setting a missing file is created.
 
         Raises:
-            SettingsError: The setting or the file is malformed, or others may read the file.
+            SettingsError: The setting or the file is malformed, or other users may read the file.
             StorageError: The file can't be opened now, as this process has too many files open.
         """
         if self._configured.strip():
@@ -113,7 +113,7 @@ class KeyStore:
         return self._database_path.with_name(self._database_path.name + ".key")
 
     def begin_rotation(self) -> KeyRing:
-        """The keys with a new one first, or as configured. Call it within the write transaction that encrypts anew.
+        """The keys with a new key first, or the configured keys. Call it in the transaction that encrypts again.
 
         Raises:
             SettingsError: As ``load``, or the file can't be written.
@@ -125,7 +125,7 @@ class KeyStore:
         return ring
 
     def end_rotation(self, needed_ids: Collection[str]) -> None:
-        """Forget all keys but the first and those that stored rows need. Configured keys are the operator's."""
+        """Remove all keys except the first and those that stored rows need. Configured keys always stay."""
         if not self._configured.strip():
             ring = self.load()
             kept = {key_id: key for key_id, key in ring.keys.items() if key_id in {ring.first_id, *needed_ids}}

@@ -1,39 +1,41 @@
-"""PostgreSQL behind ``Database``: how it is connected to, and what its errors mean.
+"""PostgreSQL as a ``Storage``: its connections, and the meaning of its errors.
 
-A machine that is frozen or cut off must not keep locks for long, so the server itself ends transactions in which
-nothing happens. Nothing here imports the driver, which users of SQLite don't have.
+A machine that is frozen or cut off must not keep locks for long, so the server ends idle transactions. Nothing here
+imports the driver, which users of SQLite don't install.
 """
 
 import asyncio
 import math
 import time
-from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 from sqlalchemy import URL, Dialect, event, text
 from sqlalchemy.engine import Connection as SyncConnection
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
-from routiq_gql.database.tables import Base
+from routiq_gql.database.tables import METADATA
+from routiq_gql.database.transaction_options import TransactionOptions
 from routiq_gql.errors import DatabaseAway, SettingsError, StorageError
 
 POOL_SIZE = 10
 POOL_OVERFLOW = 10
 POOL_WAIT_SECONDS = 30
-"""How long a transaction waits for one of these connections, as SQLite's waits for its lock."""
+"""How long a transaction waits for a connection, as with SQLite for the lock."""
 
 BULK_WRITERS = 4
-"""Pages that one process stores at the same time. More make none of them faster, and all else slower."""
+"""Pages that a process stores at the same time. More would store no faster, and delay everything else."""
 
 TRUSTED_SECONDS = 1.0
-"""A connection that was in use so recently is taken to be alive."""
+"""A connection that was used so recently counts as alive."""
 
 CONNECT_SETTINGS: dict[str, Any] = {
     "connect_timeout": 5,
@@ -44,13 +46,13 @@ CONNECT_SETTINGS: dict[str, Any] = {
     "tcp_user_timeout": 15_000,
     "application_name": "routiq",
 }
-"""A server that has vanished is noticed within some 25 s, and within 15 s while something is on its way to it."""
+"""A vanished server is detected within some 25 s, and within 15 s while data is under way to it."""
 
 SERVER_OPTIONS = (
     "-c idle_in_transaction_session_timeout=10s -c client_connection_check_interval=2s -c tcp_user_timeout=15s"
 )
-"""What the server does about us: a process that stopped in the middle of a transaction loses its locks after 10 s,
-no later than its heartbeat is missed; a statement whose process has gone is ended. PostgreSQL 14 or newer."""
+"""Limits that the server enforces. A process that stops within a transaction loses its locks after 10 s, no later than
+its missing heartbeat is detected. The statement of a process that has gone is ended. PostgreSQL 14 or newer."""
 
 UPGRADE_LOCK = 0x726F7574  # "rout"; any number, the same for every process that upgrades
 
@@ -69,19 +71,19 @@ _SENTENCES = {
 _IDLE_SINCE = "idle_since"
 
 _AWAY_STATES = ("57P", "08")
-"""The server is stopping, starting, or was gone in the middle."""
+"""SQLSTATE classes: the server is stopping or starting, or the connection was lost."""
 
 log = structlog.get_logger(__name__)
 
 
 class PostgresServer:
-    """A ``Storage`` on a server, which many processes use at once."""
+    """A ``Storage`` on a server that many processes share."""
 
     path: Path | None = None
-    reading_options: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    # The others' changes are seen between two statements, and an UPDATE looks at its row again after waiting for it:
-    # what the epoch in every change of a sync relies on.
-    writing_options: Mapping[str, Any] = {"isolation_level": "READ COMMITTED"}
+    reading_options: ClassVar[TransactionOptions] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    # Every statement sees the committed changes of other transactions, and an UPDATE that has waited for a row reads
+    # it again. The epoch in every change of a sync depends on that.
+    writing_options: ClassVar[TransactionOptions] = {"isolation_level": "READ COMMITTED"}
     write_lock: AbstractAsyncContextManager[None] = nullcontext()
     writers_queue = False
 
@@ -108,7 +110,7 @@ class PostgresServer:
             raise SettingsError(
                 f"PostgreSQL needs the package {error.name}. Install it with: pip install 'routiq-gql[postgres]'"
             ) from None
-        # An INSERT of several rows becomes one statement instead of one for each row.
+        # An INSERT of several rows becomes a single statement.
         engine.dialect.use_insertmanyvalues_wo_returning = True
         event.listen(engine.sync_engine, "begin", _begin)
         event.listen(engine.sync_engine, "handle_error", _hide_rows)
@@ -134,13 +136,13 @@ class PostgresServer:
         return DatabaseAway("The database can't be reached at the moment. Try again soon; nothing is lost.")
 
     def check_file(self) -> None:
-        """Nothing to do: the server looks after its files."""
+        """Do nothing: the server manages its files."""
 
     def check_space(self) -> None:
-        """Nothing to do: the disk is the server's."""
+        """Do nothing: the disk is the server's."""
 
     def close(self) -> None:
-        """Nothing to do beside the pool."""
+        """Do nothing: the pool is closed already."""
 
     async def check_can_be_opened(self, engine: AsyncEngine) -> None:
         try:
@@ -156,10 +158,10 @@ class PostgresServer:
         await connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": UPGRADE_LOCK})
 
     async def forget_deleted(self, engine: AsyncEngine) -> bool:
-        # The write-ahead log and its backups keep older states for as long as their owner decided.
+        # The operator decides how long the write-ahead log and backups keep older states.
         async with engine.connect() as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")
-            await connection.execute(text(f"VACUUM {', '.join(Base.metadata.tables)}"))
+            await connection.execute(text(f"VACUUM {', '.join(METADATA.tables)}"))
         return True
 
     def _note_back(self, *_: object) -> None:
@@ -174,14 +176,14 @@ def _begin(connection: SyncConnection) -> None:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(patience * 1000)}")
 
 
-def _note_return(_connection: Any, record: Any) -> None:
+def _note_return(_connection: object, record: ConnectionPoolEntry) -> None:
     record.info[_IDLE_SINCE] = time.monotonic()
 
 
-def _check_idle(dialect: Dialect, connection: Any, record: Any, _proxy: Any) -> None:
-    """Let the pool connect anew where the server has gone meanwhile, so the first statements after its restart work.
+def _check_idle(dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Make the pool reconnect if the server has restarted, so that the first statements after that succeed.
 
-    SQLAlchemy's ``pool_pre_ping`` asks before every transaction, which costs a busy worker a fifth of its statements.
+    SQLAlchemy's ``pool_pre_ping`` pings before every transaction, which makes up a fifth of a busy worker's statements.
     """
     idle_seconds = time.monotonic() - record.info.get(_IDLE_SINCE, math.inf)  # new connections were never idle
     if idle_seconds < TRUSTED_SECONDS:
@@ -193,7 +195,7 @@ def _check_idle(dialect: Dialect, connection: Any, record: Any, _proxy: Any) -> 
 
 
 def connect_settings(url: URL) -> dict[str, Any]:
-    """What to connect with beside ``url``, for the pool here and for connections that listen."""
+    """Connection parameters in addition to ``url``, for the pool and for connections that listen."""
     given = str(url.query.get("options", ""))
     return {
         **{name: value for name, value in CONNECT_SETTINGS.items() if name not in url.query},
@@ -202,8 +204,8 @@ def connect_settings(url: URL) -> dict[str, Any]:
 
 
 def _hide_rows(context: ExceptionContext) -> None:
-    """Take out of an error what the server tells of the row: it is a person's, and errors may be shown or logged."""
-    original: Any = context.original_exception
+    """Remove the row's values from an error: they are about a person, and errors may be shown or logged."""
+    original = context.original_exception
     primary = getattr(getattr(original, "diag", None), "message_primary", None)
     if primary is None:
         return

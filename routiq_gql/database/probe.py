@@ -1,14 +1,12 @@
-"""A small write that shows whether the database takes changes. ``/readyz`` asks for it."""
+"""A small write that shows whether the database accepts changes. ``/readyz`` runs it."""
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import utc_now
-from routiq_gql.database.tables import Base, WriteProbe
+from routiq_gql.database.tables import PROBE
 from routiq_gql.database.upserts import upsert_rows
-
-PROBE = Base.metadata.tables[WriteProbe.__tablename__]
 
 
 async def write_probe(connection: AsyncConnection) -> None:
-    """Change the one row that is there for it."""
+    """Update the row of the probe."""
     await upsert_rows(connection, PROBE, [{"id": 1, "written_at": utc_now()}])

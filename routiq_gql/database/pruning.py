@@ -1,4 +1,4 @@
-"""Removes what is older than it is kept for, a small batch in each transaction, so that nobody waits for the lock."""
+"""Deletes rows after their retention period, in small batches, so that no writer waits long for the lock."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,36 +6,19 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.tables import (
-    AuditRow,
-    Base,
-    KeyPace,
-    Mirror,
-    MirroredAppointment,
-    MirroredAttendee,
-    Sync,
-    SyncLog,
-)
-
-SYNC = Base.metadata.tables[Sync.__tablename__]
-LOG = Base.metadata.tables[SyncLog.__tablename__]
-MIRROR = Base.metadata.tables[Mirror.__tablename__]
-APPOINTMENT = Base.metadata.tables[MirroredAppointment.__tablename__]
-AUDIT = Base.metadata.tables[AuditRow.__tablename__]
-PACE = Base.metadata.tables[KeyPace.__tablename__]
-ATTENDEE = Base.metadata.tables[MirroredAttendee.__tablename__]
+from routiq_gql.database.tables import APPOINTMENT, ATTENDEE, AUDIT, LOG, MIRROR, PACE, SYNC
 
 
 @dataclass(frozen=True, slots=True)
 class Cutoffs:
-    """From when on things are kept.
+    """The times before which rows are deleted.
 
     Attributes:
-        log: Lines of syncs that ended before are removed.
-        history: Syncs that ended before are removed, but for the one that readers see the result of.
-        audit: Entries of the audit log from before are removed.
-        appointments: Mirrored appointments that began before are removed, with who attended them.
-        paces: The pace of an API key that was not used since is removed. It has long been like that of a new one.
+        log: Of the log: when the sync ended.
+        history: Of syncs: when they ended. The sync whose result readers see is kept.
+        audit: Of the audit log: when the entry was written.
+        appointments: Of mirrored appointments: when they began. Their attendees are deleted with them.
+        paces: Of the paces of API keys: when the key was last used. By then the pace equals that of a new key.
     """
 
     log: datetime
@@ -46,7 +29,7 @@ class Cutoffs:
 
 
 async def prune_batch(connection: AsyncConnection, cutoffs: Cutoffs, size: int) -> bool:
-    """Remove up to ``size`` rows of one kind; whether any was found, so that there may be more."""
+    """Delete up to ``size`` rows of a kind; ``True`` if there may be more."""
     old_sync = select(SYNC.c.key).where(SYNC.c.completed_at < cutoffs.log)
     if await _remove(connection, LOG, LOG.c.sync_key.in_(old_sync), size):
         return True
@@ -63,7 +46,7 @@ async def prune_batch(connection: AsyncConnection, cutoffs: Cutoffs, size: int) 
 
 
 async def oldest_of(connection: AsyncConnection) -> dict[str, datetime | None]:
-    """The time of the oldest row that could be removed, by the names of ``Cutoffs``; ``None`` where there is none."""
+    """The time of the oldest row that could be deleted, by the names of ``Cutoffs``; ``None`` without such a row."""
     has_log = select(LOG.c.seq).where(LOG.c.sync_key == SYNC.c.key).exists()
     queries = {
         "log": select(func.min(SYNC.c.completed_at)).where(has_log),
@@ -76,7 +59,7 @@ async def oldest_of(connection: AsyncConnection) -> dict[str, datetime | None]:
 
 
 def _may_be_forgotten() -> ColumnElement[bool]:
-    # A sync whose rows are still to be dropped is needed to find them.
+    # A sync is needed to find its rows, until these are deleted.
     return ~SYNC.c.has_rows & SYNC.c.key.not_in(select(MIRROR.c.generation))
 
 
@@ -86,7 +69,7 @@ def _is_shown() -> ColumnElement[bool]:
 
 async def _remove(connection: AsyncConnection, table: Table, condition: ColumnElement[bool], size: int) -> bool:
     keys = list(table.primary_key)
-    # Another process may prune too: each takes rows of its own, as two that wait for each other would not end.
+    # Another process may prune too. Each takes different rows, since two that wait for each other would deadlock.
     batch = select(*keys).where(condition).limit(size).with_for_update(skip_locked=True)
     removed = await connection.execute(delete(table).where(tuple_(*keys).in_(batch)))
     return bool(removed.rowcount)

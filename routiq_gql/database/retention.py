@@ -1,36 +1,33 @@
-"""Keeps the removal of old rows slow: from one hour to the next, what is kept moves on by a day at most.
+"""Limits how fast old rows are deleted: the cutoff moves ahead by at most a day per hour.
 
-A clock that is years ahead for an hour would otherwise make everything look old, and have it removed for good. How far
-the removal has come is stored, so that neither a restart nor a second process makes it faster. After a long standstill,
-or when less is to be kept, it catches up by 24 days a day.
+A clock that is years ahead for an hour would otherwise make every row look old, and delete it for good. The cutoffs are
+stored, so neither a restart nor a second process makes them faster. After a long standstill, or a shorter retention
+period, they catch up by 24 days a day.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.pruning import Cutoffs, oldest_of
-from routiq_gql.database.tables import Base, Retention
+from routiq_gql.database.rows import RetentionRow, as_rows
+from routiq_gql.database.tables import RETENTION
 from routiq_gql.database.upserts import upsert
-
-RETENTION = Base.metadata.tables[Retention.__tablename__]
 
 MOST_PER_MOVE = timedelta(days=1)
 PAUSE = timedelta(minutes=50)
-"""Between two moves; a little less than the hour after which a process looks again."""
+"""The pause between two moves: a little less than the hour after which a process prunes again."""
 
 
 async def move_cutoffs(connection: AsyncConnection, wanted: Cutoffs, now: datetime) -> Cutoffs:
-    """From when on rows are kept now: the ``wanted`` times, or as near to them as one move from the last ones comes.
+    """Move the stored cutoffs towards the ``wanted`` times, by a single move at most, and return them.
 
-    Stores the result. Call it in a transaction that writes, once before each removal.
+    Call it in a writing transaction, once before each round of pruning.
     """
     query = select(RETENTION).with_for_update()
-    before = {row.kind: row for row in await connection.execute(query)}
+    before = {row.kind: row for row in as_rows(RetentionRow, await connection.execute(query))}
     targets: dict[str, datetime] = asdict(wanted)
     is_behind = any(kind not in before or _is_behind(before[kind], target) for kind, target in targets.items())
     oldest = await oldest_of(connection) if is_behind else dict.fromkeys(targets)
@@ -40,26 +37,26 @@ async def move_cutoffs(connection: AsyncConnection, wanted: Cutoffs, now: dateti
     return Cutoffs(**reached)
 
 
-def _is_behind(before: Row[Any], target: datetime) -> bool:
-    return bool(before.cutoff + MOST_PER_MOVE < target)
+def _is_behind(before: RetentionRow, target: datetime) -> bool:
+    return before.cutoff + MOST_PER_MOVE < target
 
 
-def _reach(before: Row[Any] | None, target: datetime, oldest: datetime | None, now: datetime) -> datetime:
-    if before is None:  # the first removal in this database
+def _reach(before: RetentionRow | None, target: datetime, oldest: datetime | None, now: datetime) -> datetime:
+    if before is None:  # the first pruning of this database
         return target if oldest is None else min(target, oldest + MOST_PER_MOVE)
-    cutoff: datetime = before.cutoff
+    cutoff = before.cutoff
     if target <= cutoff or abs(now - before.moved_at) < PAUSE:
         return min(target, cutoff)
-    # Times without rows are skipped: after a clock that was years behind, there is nothing to catch up with.
+    # Times without rows are skipped, as after a clock that was years behind.
     return min(target, max(cutoff, oldest or cutoff) + MOST_PER_MOVE)
 
 
 async def _store(
-    connection: AsyncConnection, before: Row[Any] | None, kind: str, cutoff: datetime, now: datetime
+    connection: AsyncConnection, before: RetentionRow | None, kind: str, cutoff: datetime, now: datetime
 ) -> None:
     if before is not None and before.cutoff == cutoff:
         return
     moved_at = now if before is None or cutoff > before.cutoff else before.moved_at
-    values: Mapping[str, Any] = {"cutoff": cutoff, "moved_at": moved_at}
+    values = {"cutoff": cutoff, "moved_at": moved_at}
     statement = upsert(connection, RETENTION).values(kind=kind, **values)
     await connection.execute(statement.on_conflict_do_update(index_elements=["kind"], set_=values))

@@ -1,41 +1,38 @@
-"""Queries on schedules: what is due, and when an organization is synced next.
+"""Queries on schedules: the schedules that are due, and the next sync of an organization.
 
-The next time of a schedule is at most its interval away. A later one was written while the clock was ahead, and would
-keep the organization from being synced until that time has come; ``late_schedules`` finds those.
+The next time of a schedule is at most its interval away. A later time was written while the clock was ahead, and would
+delay the next sync until then. ``late_schedules`` finds such schedules.
 """
 
 import random
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Row, and_, delete, extract, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Float, and_, delete, extract, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import CLOCK_TOLERANCE, utc_now
 from routiq_gql.database.columns import UtcDateTime
-from routiq_gql.database.connections import CONNECTION
-from routiq_gql.database.tables import Base, Schedule
+from routiq_gql.database.rows import ScheduleRow, as_rows
+from routiq_gql.database.tables import CONNECTION, SCHEDULE
 from routiq_gql.database.upserts import upsert
 
-SCHEDULE = Base.metadata.tables[Schedule.__tablename__]
 USABLE = "connected"
-"""The state of a connection with which a schedule goes on."""
+"""The state of a connection whose schedule starts syncs."""
 DENIED = "needs_attention"
-"""The state of a connection that a schedule tries again once its ``retry_at`` has come."""
+"""The state of a connection that a schedule tries again at its ``retry_at``."""
 MOST_UNTIL_RETRY = timedelta(days=1)
 """The longest time until a denied connection is tried again."""
 
 
 async def save_schedule(connection: AsyncConnection, organization_id: str, every: timedelta, next_at: datetime) -> None:
-    """Sync the organization every so often, from ``next_at`` on."""
+    """Sync the organization at this interval, from ``next_at`` on."""
     values = {"every_seconds": int(every.total_seconds()), "next_at": next_at}
     statement = upsert(connection, SCHEDULE).values(organization_id=organization_id, **values)
     await connection.execute(statement.on_conflict_do_update(index_elements=["organization_id"], set_=values))
 
 
 async def drop_schedule(connection: AsyncConnection, organization_id: str) -> bool:
-    """Stop; whether there was a schedule."""
+    """Delete the schedule; ``True`` if there was any."""
     removed = await connection.execute(delete(SCHEDULE).where(SCHEDULE.c.organization_id == organization_id))
     return bool(removed.rowcount)
 
@@ -43,7 +40,7 @@ async def drop_schedule(connection: AsyncConnection, organization_id: str) -> bo
 async def next_sync_at(connection: AsyncConnection, organization_id: str) -> datetime | None:
     """When the organization's schedule is due, or tries a denied connection again; ``None`` without either.
 
-    For a time that was written while the clock was ahead: when it is due at the latest.
+    If the stored time was written while the clock was ahead: the latest time at which the schedule is due.
     """
     query = (
         select(CONNECTION.c.state, CONNECTION.c.retry_at, SCHEDULE.c.next_at, SCHEDULE.c.every_seconds)
@@ -61,12 +58,12 @@ async def next_sync_at(connection: AsyncConnection, organization_id: str) -> dat
 
 async def due_schedules(
     connection: AsyncConnection, now: datetime, limit: int, *, to_change: bool = False
-) -> Sequence[Row[Any]]:
-    """Schedules that are due, the longest first, and those whose denied connection is to be tried again.
+) -> list[ScheduleRow]:
+    """Schedules that are due, the longest first, and schedules that try a denied connection again.
 
-    Never those whose connection can't be used.
+    Schedules whose connection can't be used are left out.
 
-    With ``to_change`` those that somebody else is just changing are left out, and nobody else changes the others.
+    With ``to_change`` the rows are locked, and rows that another transaction has locked are left out.
     """
     query = (
         select(SCHEDULE)
@@ -77,18 +74,18 @@ async def due_schedules(
     )
     if to_change:
         query = query.with_for_update(of=SCHEDULE, skip_locked=True)
-    return (await connection.execute(query)).all()
+    return as_rows(ScheduleRow, await connection.execute(query))
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
-    latest_retry = now + MOST_UNTIL_RETRY + CLOCK_TOLERANCE  # a later one was written while the clock was ahead
+    latest_retry = now + MOST_UNTIL_RETRY + CLOCK_TOLERANCE  # a later time was written while the clock was ahead
     return or_(
         and_(CONNECTION.c.state == USABLE, SCHEDULE.c.next_at <= now),
         and_(CONNECTION.c.state == DENIED, or_(CONNECTION.c.retry_at <= now, CONNECTION.c.retry_at > latest_retry)),
     )
 
 
-async def reschedule(connection: AsyncConnection, schedule: Row[Any], now: datetime, retry_at: datetime) -> None:
+async def reschedule(connection: AsyncConnection, schedule: ScheduleRow, now: datetime, retry_at: datetime) -> None:
     """Make the schedule due at the first of its times after ``now``, and a denied connection due at ``retry_at``."""
     await connection.execute(
         update(CONNECTION)
@@ -106,20 +103,20 @@ async def reschedule(connection: AsyncConnection, schedule: Row[Any], now: datet
 
 async def late_schedules(
     connection: AsyncConnection, now: datetime, limit: int, *, to_change: bool = False
-) -> Sequence[Row[Any]]:
+) -> list[ScheduleRow]:
     """Schedules whose next time is more than their interval away; ``to_change`` as for ``due_schedules``."""
     ahead = _seconds_until(connection, SCHEDULE.c.next_at, now)
     query = select(SCHEDULE).where(ahead > SCHEDULE.c.every_seconds + CLOCK_TOLERANCE.total_seconds()).limit(limit)
     if to_change:
         query = query.with_for_update(skip_locked=True)
-    return (await connection.execute(query)).all()
+    return as_rows(ScheduleRow, await connection.execute(query))
 
 
-async def bring_forward(connection: AsyncConnection, schedule: Row[Any], now: datetime) -> None:
-    """Make the schedule due within its interval.
+async def bring_forward(connection: AsyncConnection, schedule: ScheduleRow, now: datetime) -> None:
+    """Make the schedule due at a random time in the second half of its interval.
 
-    In the second half of it, at random: many schedules that a wrong clock has moved must not be due together, and
-    where the clocks of two machines differ, none may be due again at once.
+    Many schedules that a wrong clock has moved must not be due together. Where the clocks of two machines differ, no
+    schedule may be due again at once.
     """
     seconds = schedule.every_seconds * random.uniform(0.5, 1)
     await connection.execute(
@@ -129,7 +126,9 @@ async def bring_forward(connection: AsyncConnection, schedule: Row[Any], now: da
     )
 
 
-def _seconds_until(connection: AsyncConnection, moment: ColumnElement[datetime], now: datetime) -> ColumnElement[Any]:
+def _seconds_until(
+    connection: AsyncConnection, moment: ColumnElement[datetime], now: datetime
+) -> ColumnElement[int] | ColumnElement[float]:
     now_value = literal(now, UtcDateTime())
     if connection.dialect.name == "postgresql":
         return extract("epoch", moment - now_value)

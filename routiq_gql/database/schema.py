@@ -1,4 +1,4 @@
-"""Brings the tables of a database to this version's form. Called at every start; does nothing when they are current."""
+"""Migrates the tables of a database to this version. Called at every start; does nothing when they are current."""
 
 from pathlib import Path
 
@@ -10,19 +10,19 @@ from sqlalchemy import inspect
 from sqlalchemy.engine import Connection as SyncConnection
 
 from routiq_gql.database.engine import Database
-from routiq_gql.database.tables import Base
+from routiq_gql.database.tables import METADATA
 from routiq_gql.errors import StorageError
 
 
 async def upgrade(database: Database, revision: str = "head") -> str:
-    """Apply all missing migrations in one transaction and return the revision that the database is at.
+    """Apply all missing migrations in a single transaction, and return the database's revision after that.
 
     Args:
-        revision: Where to stop, for those who want an earlier form.
+        revision: The last revision to apply, for an earlier schema.
 
     Raises:
-        StorageError: The database is damaged, locked, can't be reached, was written by a newer version, or is another
-            program's.
+        StorageError: The database is damaged or locked, can't be reached, was written by a newer version, or belongs to
+            another program.
     """
     await database.check_can_be_opened()
     async with database.writing() as connection:
@@ -47,7 +47,7 @@ def _upgrade(connection: SyncConnection, name: str, revision: str) -> str:
         raise StorageError(
             f"{name} was written by a newer version of Routiq. Start that version, or use another ROUTIQ_DATABASE_URL."
         )
-    if before is None and (theirs := set(inspect(connection).get_table_names()) & set(Base.metadata.tables)):
+    if before is None and (theirs := set(inspect(connection).get_table_names()) & set(METADATA.tables)):
         raise StorageError(
             f"{name} belongs to another program: it has a table {min(theirs)}. Use another ROUTIQ_DATABASE_URL."
         )

@@ -1,27 +1,28 @@
-"""SQLite behind ``Database``: one file, one writer at a time, and what its errors mean.
+"""SQLite as a ``Storage``: a file with a single writer at a time, and the meaning of its errors.
 
-The driver is told to leave transactions to us: its own default lets two reads of one transaction differ and fails
-concurrent writers in spite of the timeout.
+Transactions begin here and not in the driver: its default lets two reads of a transaction differ, and fails concurrent
+writers in spite of the timeout.
 """
 
 import asyncio
 import os
 import sqlite3
-from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import aiosqlite
 from sqlalchemy import URL, event
 from sqlalchemy.engine import Connection as SyncConnection
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from routiq_gql.database.sqlite_files import SqliteFiles
+from routiq_gql.database.transaction_options import TransactionOptions
 from routiq_gql.errors import DatabaseAway, DatabaseFileLost, StorageError
 from routiq_gql.supervision import descriptor_shortage
 
@@ -33,10 +34,10 @@ LEAST_FREE_BYTES = 64 * 1024
 
 
 class SqliteFile:
-    """A ``Storage`` in one file. Writers of this process queue on ``write_lock``."""
+    """A ``Storage`` in a file. Writers of this process queue on ``write_lock``."""
 
-    reading_options: Mapping[str, Any] = {"routiq_begin": "BEGIN"}
-    writing_options: Mapping[str, Any] = {"routiq_begin": "BEGIN IMMEDIATE"}
+    reading_options: ClassVar[TransactionOptions] = {"routiq_begin": "BEGIN"}
+    writing_options: ClassVar[TransactionOptions] = {"routiq_begin": "BEGIN IMMEDIATE"}
     writers_queue = True
 
     def __init__(self, url: URL) -> None:
@@ -51,7 +52,7 @@ class SqliteFile:
         return str(self.path)
 
     def create_engine(self) -> AsyncEngine:
-        # Parameters hold names and e-mail addresses; without this, errors would print them.
+        # Parameters hold names and e-mail addresses, which errors would print otherwise.
         engine = create_async_engine(self._url, hide_parameters=True)
         event.listen(engine.sync_engine, "do_connect", self._name_file)
         event.listen(engine.sync_engine, "connect", self._prepare_connection)
@@ -66,9 +67,9 @@ class SqliteFile:
         return StorageError(sentence) if sentence is not None else None
 
     async def check_can_be_opened(self, engine: AsyncEngine) -> None:
-        # The driver's thread outlives an opening that failed, and complains when the process ends meanwhile.
+        # The driver's thread survives a failed opening, and raises when the process ends meanwhile.
         del engine
-        # Nobody else on the machine may read what is stored. SQLite gives its other files the mode of this one.
+        # Other users of the machine may not read the data. SQLite gives its other files the mode of this file.
         with suppress(OSError):
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         try:
@@ -80,7 +81,7 @@ class SqliteFile:
         self._files.check()
 
     def check_space(self) -> None:
-        # A write may still succeed in what the log or the file have free inside, when nothing else would.
+        # A write may still fit into free space within the log or the file when nothing else does.
         with suppress(OSError):
             disk = os.statvfs(self.path.absolute().parent)
             blocks = disk.f_bfree if os.geteuid() == 0 else disk.f_bavail
@@ -91,7 +92,7 @@ class SqliteFile:
         self._files.release()
 
     async def lock_tables(self, connection: AsyncConnection) -> None:
-        """Nothing to do: a writing transaction has the whole file to itself."""
+        """Do nothing: a writing transaction locks the whole file."""
 
     async def forget_deleted(self, engine: AsyncEngine) -> bool:
         del engine
@@ -103,24 +104,26 @@ class SqliteFile:
 
         return await asyncio.to_thread(checkpoint)
 
-    def _name_file(self, _dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
+    def _name_file(
+        self, _dialect: object, _record: object, arguments: list[object], options: dict[str, object]
+    ) -> None:
         arguments[0], options["uri"] = self._files.uri, True
 
-    def _prepare_connection(self, connection: Any, _entry: ConnectionPoolEntry) -> None:
+    def _prepare_connection(self, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         _prepare(connection)
         try:
-            self._files.check()  # the file may have been replaced since the transaction began to ask for a connection
+            self._files.check()  # the file may have been replaced since the transaction asked for a connection
         except DatabaseFileLost:
             connection.close()
             raise
 
 
 def storage_sentence(error: BaseException | None, path: Path) -> str | None:
-    """What to tell an operator about a failure of the database file itself; ``None`` for any other error."""
+    """The message for an operator about a failure of the database file; ``None`` for any other error."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return None
-    match code & 0xFF:  # the low byte is the primary code; the rest tells details
+    match code & 0xFF:  # the low byte is the primary code; the rest holds details
         case sqlite3.SQLITE_FULL:
             return _full_sentence(path)
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
@@ -144,7 +147,7 @@ def _full_sentence(path: Path) -> str:
     return f"The disk that holds {path} is full. Free some space; syncs resume by themselves."
 
 
-def _prepare(connection: Any) -> None:
+def _prepare(connection: DBAPIConnection) -> None:
     connection.isolation_level = None
     try:
         cursor = connection.cursor()
@@ -152,10 +155,10 @@ def _prepare(connection: Any) -> None:
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA secure_delete = ON")  # what is deleted about a person is gone, not merely out of sight
+        cursor.execute("PRAGMA secure_delete = ON")  # overwrites deleted rows, which are about people
         cursor.close()
     except BaseException:
-        connection.close()  # the pool forgets a connection that was not ready, and would leave it open
+        connection.close()  # the pool drops a connection that was not ready without closing it
         raise
 
 
@@ -173,15 +176,16 @@ def _begin(connection: SyncConnection) -> None:
 
 
 def _interrupt_cancelled(context: ExceptionContext) -> None:
-    """End a statement that the driver's thread would go on with after its caller was cancelled, keeping its locks."""
+    """Stop a statement whose caller was cancelled. The driver's thread would continue it and keep its locks."""
     if isinstance(context.original_exception, asyncio.CancelledError) and context.connection is not None:
-        adapted: Any = context.connection.connection.dbapi_connection
-        adapted.run_async(_stop_statement)
+        adapted = context.connection.connection.dbapi_connection
+        if adapted is not None:
+            adapted.run_async(_stop_statement)
 
 
 async def _stop_statement(driver: aiosqlite.Connection) -> None:
-    # The thread may not have begun the statement yet, and an interrupt then does nothing: repeat it until the
-    # rollback, which queues behind the statement, is through. An interrupted rollback is repeated by the close.
+    # An interrupt does nothing while the thread has not begun the statement. So it is repeated until the rollback,
+    # which queues behind the statement, is done. Closing repeats an interrupted rollback.
     rollback = asyncio.ensure_future(driver.rollback())
     while not (await asyncio.wait([rollback], timeout=INTERRUPT_INTERVAL_SECONDS))[0]:
         await driver.interrupt()

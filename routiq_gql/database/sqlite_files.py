@@ -1,8 +1,8 @@
-"""Which files an SQLite database consists of while a process has it open, and whether they are still in their places.
+"""Detects that a file of an open SQLite database was deleted or replaced.
 
-SQLite keeps using a file that was deleted or replaced under it, while each new connection opens what is at the path
-now: one process would serve two databases. So the files are compared by device and inode. Nothing here opens the
-database file itself: closing it would release SQLite's own locks on it.
+SQLite keeps using a file that was deleted or replaced, while each new connection opens the new file at the path: the
+process would serve two databases. So the files are compared by device and inode. Nothing here opens the database file
+directly, since closing it would release SQLite's locks on it.
 """
 
 import os
@@ -18,10 +18,10 @@ SUFFIXES = ("", "-wal", "-shm")
 
 
 class SqliteFiles:
-    """The files of one database, held in place by a connection that does nothing else.
+    """The files of a database, kept by a connection that does nothing else.
 
-    While it is open, no other connection removes the write-ahead log as the last one to close, so that all three files
-    stay the same for as long as the process lives.
+    While it is open, no other connection is the last to close and deletes the write-ahead log. So all three files stay
+    the same while the process lives.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,7 +32,7 @@ class SqliteFiles:
 
     @property
     def uri(self) -> str:
-        """What a connection opens. Once the files are held, one that is missing is not made again."""
+        """The address that connections open. Once the files are held, a missing file is not created again."""
         return f"file:{quote(str(self._path.absolute()))}?mode={'rw' if self._known else 'rwc'}"
 
     def hold(self, timeout_seconds: float) -> None:
@@ -55,17 +55,17 @@ class SqliteFiles:
         self._known = {suffix: identity for suffix in SUFFIXES if (identity := self._identity(suffix)) is not None}
 
     def release(self) -> None:
-        """Let the write-ahead log go with the last connection. The database file itself stays the one to be found."""
+        """Allow the last connection to delete the write-ahead log. The database file must stay the same."""
         holder, self._holder = self._holder, None
         if holder is not None:
             holder.close()
         self._known = {suffix: identity for suffix, identity in self._known.items() if not suffix}
 
     def check(self) -> None:
-        """Raise if a file is not the one that was opened.
+        """Raise if a file was deleted or replaced since it was opened.
 
         Raises:
-            DatabaseFileLost: One is missing or another one; once raised, always.
+            DatabaseFileLost: A file was; after the first time, every check raises it.
         """
         if self._lost is None:
             for suffix, known in self._known.items():

@@ -1,65 +1,67 @@
-"""Queries on syncs and their log. Each takes the connection of a ``reading()`` or ``writing()`` transaction.
+"""Queries on syncs. Each takes the connection of a ``reading()`` or ``writing()`` transaction.
 
-All changes of a running sync go through ``change_running``, signs of life of many through ``touch_running``: they carry
-the epoch, raise the version, and never lower the percentage, so that no caller can forget one of them.
+All changes of a running sync use ``change_running``, and the heartbeats of many syncs use ``touch_running``. Both check
+the epoch, raise the version, and never lower the percentage, so that no caller can forget that.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Integer, Row, case, cast, func, insert, literal, select, tuple_, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Update,
+    case,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.columns import milliseconds_between
-from routiq_gql.database.tables import Base, Sync, SyncLog
-
-SYNC = Base.metadata.tables[Sync.__tablename__]
-LOG = Base.metadata.tables[SyncLog.__tablename__]
-
-MAX_SEQ = 2**31 - 1
-"""The largest number that the column ``seq`` can hold."""
+from routiq_gql.database.rows import SyncRow, SyncValues, as_row, as_rows
+from routiq_gql.database.sync_changes import FinalChanges, RunningChanges
+from routiq_gql.database.tables import LOG, SYNC
 
 
 @dataclass(frozen=True, slots=True)
 class NewLine:
-    """A log line that is still to get its number."""
+    """A log line without a number yet."""
 
     level: str
     step: int
     message: str
 
 
-async def insert_sync(connection: AsyncConnection, organization_id: str, values: Mapping[str, Any]) -> Row[Any] | None:
-    """Insert an active sync and return its row, or ``None`` when the organization has one already.
+async def insert_sync(connection: AsyncConnection, organization_id: str, values: SyncValues) -> SyncRow | None:
+    """Insert an active sync and return its row, or ``None`` when the organization has an active sync already.
 
-    ``values`` holds all columns but ``sync_id``, ``version``, ``epoch`` and those of the end.
+    ``values`` holds all columns except ``sync_id``, ``version``, ``epoch`` and those of the end.
     """
     if await active_sync(connection, organization_id) is not None:
         return None
-    started_at: datetime = values["started_at"]
-    base = f"sync_{organization_id}_{started_at:%Y%m%d_%H%M%S}"
+    base = f"sync_{organization_id}_{values['started_at']:%Y%m%d_%H%M%S}"
     sync_id, number = base, 1
     while await sync_by_id(connection, sync_id) is not None:
         number += 1
         sync_id = f"{base}_{number}"
     row = {**values, "organization_id": organization_id, "sync_id": sync_id, "version": 1, "epoch": 0}
-    inserted: Row[Any] = (await connection.execute(insert(SYNC).values(**row).returning(SYNC))).one()
-    return inserted
+    return SyncRow(*(await connection.execute(insert(SYNC).values(**row).returning(SYNC))).one())
 
 
 async def sync_by_id(
     connection: AsyncConnection, sync_id: str, organization_id: str | None = None, *, only: str | None = None
-) -> Row[Any] | None:
-    """The sync's row, if it is the organization's and the one named by ``only``, where these are given."""
+) -> SyncRow | None:
+    """The sync's row. If given, ``organization_id`` must match its organization, and ``only`` its id."""
     query = select(SYNC).where(SYNC.c.sync_id == sync_id)
     if only is not None:
         query = query.where(SYNC.c.sync_id == only)
     if organization_id is not None:
         query = query.where(SYNC.c.organization_id == organization_id)
-    return (await connection.execute(query)).one_or_none()
+    return as_row(SyncRow, (await connection.execute(query)).one_or_none())
 
 
 async def started_since(
@@ -67,7 +69,7 @@ async def started_since(
 ) -> list[datetime]:
     """When the organization's syncs after ``moment`` and up to ``until`` were started, the oldest first.
 
-    Left out is the one with the key ``but``.
+    The sync with the key ``but`` is left out.
     """
     query = (
         select(SYNC.c.started_at)
@@ -82,10 +84,15 @@ async def started_since(
     return list((await connection.execute(query)).scalars())
 
 
-async def active_sync(connection: AsyncConnection, organization_id: str) -> Row[Any] | None:
+async def active_sync(connection: AsyncConnection, organization_id: str) -> SyncRow | None:
     """The organization's running sync."""
     query = select(SYNC).where(SYNC.c.organization_id == organization_id, SYNC.c.completed_at.is_(None))
-    return (await connection.execute(query)).one_or_none()
+    return as_row(SyncRow, (await connection.execute(query)).one_or_none())
+
+
+async def syncs_where(connection: AsyncConnection, condition: ColumnElement[bool]) -> list[SyncRow]:
+    """The syncs whose rows meet the condition, in no particular order."""
+    return as_rows(SyncRow, await connection.execute(select(SYNC).where(condition)))
 
 
 async def active_keys(connection: AsyncConnection) -> list[int]:
@@ -94,16 +101,15 @@ async def active_keys(connection: AsyncConnection) -> list[int]:
     return list((await connection.execute(query)).scalars())
 
 
-async def claim(
-    connection: AsyncConnection, key: int, holder: str, opening_texts: Mapping[int, str]
-) -> Row[Any] | None:
-    """Become the only one whose writes count, and return the row; ``None`` when the sync has ended.
+async def claim(connection: AsyncConnection, key: int, holder: str, opening_texts: Mapping[int, str]) -> SyncRow | None:
+    """Claim the sync for this process and return its row; ``None`` when it has ended.
 
-    A claim that another process did not release was lost with that process, and is counted.
+    Writes of earlier holders match no row from then on. A claim that another process did not release was lost with
+    that process, and is counted.
 
     Args:
-        holder: Names this process, uniquely among all that have ever been.
-        opening_texts: What ``current_step`` becomes, by step, when it said what the sync was waiting for.
+        holder: The name of this process. No other process, earlier or later, has the same.
+        opening_texts: The ``current_step`` of each step, which replaces the text of a wait.
     """
     was_lost = SYNC.c.claimed_by.is_not(None) & (SYNC.c.claimed_by != holder)
     statement = (
@@ -119,14 +125,13 @@ async def claim(
         )
         .returning(SYNC)
     )
-    taken: Row[Any] | None = (await connection.execute(statement)).one_or_none()
-    return taken
+    return as_row(SyncRow, (await connection.execute(statement)).one_or_none())
 
 
 async def release_claims(
     connection: AsyncConnection, holder: str, opening_texts: Mapping[int, str], key: int | None = None
 ) -> None:
-    """Note that this process has stopped running a sync, or all its syncs, on purpose: they were not lost with it.
+    """Note that this process stops running a sync, or all its syncs, on purpose. Such claims don't count as lost.
 
     A wait of such a sync is over, as with ``claim``.
     """
@@ -138,52 +143,54 @@ async def release_claims(
     await connection.execute(statement.values(claimed_by=None))
 
 
-def _without_wait(opening_texts: Mapping[int, str]) -> dict[str, Any]:
+def _without_wait(opening_texts: Mapping[int, str]) -> dict[str, object]:
     texts = [(SYNC.c.step == step, text) for step, text in opening_texts.items()]
     text = case((SYNC.c.waiting_for.is_(None), SYNC.c.current_step), *texts, else_=SYNC.c.current_step)
     return {"current_step": text, "resumes_at": None, "waiting_for": None}
 
 
 async def change_running(
-    connection: AsyncConnection, key: int, epoch: int, values: Mapping[str, Any], lines: Sequence[NewLine] = ()
-) -> Row[Any] | None:
+    connection: AsyncConnection, key: int, epoch: int, changes: RunningChanges, lines: Sequence[NewLine] = ()
+) -> SyncRow | None:
     """Change a sync that this holder still runs, append ``lines`` to its log, and return the new row.
 
     ``None`` means that the sync has ended or was taken up by another holder: nothing was written.
     """
     statement = update(SYNC).where(SYNC.c.key == key, SYNC.c.epoch == epoch, SYNC.c.completed_at.is_(None))
-    return await _change(connection, statement, values, lines)
+    return await _change(connection, statement, changes, lines)
 
 
-async def touch_running(connection: AsyncConnection, epochs: Mapping[int, int]) -> dict[int, Row[Any]]:
-    """Note that syncs live, by key with the epoch of their holder; the new rows of those that still are its own."""
+async def touch_running(connection: AsyncConnection, epochs: Mapping[int, int]) -> dict[int, SyncRow]:
+    """Write a heartbeat for syncs, by key and epoch, and return the new rows of those with the same epoch still."""
     statement = (
         update(SYNC)
         .where(tuple_(SYNC.c.key, SYNC.c.epoch).in_(list(epochs.items())), SYNC.c.completed_at.is_(None))
         .values(version=SYNC.c.version + 1, last_updated=utc_now())
         .returning(SYNC)
     )
-    return {row.key: row for row in await connection.execute(statement)}
+    return {row.key: row for row in as_rows(SyncRow, await connection.execute(statement))}
 
 
 async def end_sync(
-    connection: AsyncConnection, sync_id: str, values: Mapping[str, Any], lines: Sequence[NewLine]
-) -> Row[Any] | None:
-    """End a sync whoever runs it, so that the holder's late writes match nothing; ``None`` when it had ended."""
-    statement = update(SYNC).where(SYNC.c.sync_id == sync_id, SYNC.c.completed_at.is_(None))
-    return await _change(connection, statement, {**values, "epoch": SYNC.c.epoch + 1}, lines)
+    connection: AsyncConnection, key: int, changes: FinalChanges, lines: Sequence[NewLine], *, epoch: int | None = None
+) -> SyncRow | None:
+    """End a sync and return its new row; ``None`` when it had ended, or no longer has the ``epoch`` that was given."""
+    is_meant = SYNC.c.key == key if epoch is None else (SYNC.c.key == key) & (SYNC.c.epoch == epoch)
+    statement = update(SYNC).where(is_meant, SYNC.c.completed_at.is_(None))
+    statement = statement.values(completed_at=utc_now(), epoch=SYNC.c.epoch + 1)
+    return await _change(connection, statement, changes, lines)
 
 
 async def _change(
-    connection: AsyncConnection, statement: Any, values: Mapping[str, Any], lines: Sequence[NewLine]
-) -> Row[Any] | None:
+    connection: AsyncConnection, statement: Update, values: RunningChanges | FinalChanges, lines: Sequence[NewLine]
+) -> SyncRow | None:
     now = utc_now()
-    changes: dict[str, Any] = {**values, "version": SYNC.c.version + 1, "last_updated": now}
+    changes: dict[str, object] = {**values, "version": SYNC.c.version + 1, "last_updated": now}
     changes["last_log_seq"] = SYNC.c.last_log_seq + len(lines)
-    if "progress_percentage" in changes:
-        new = changes["progress_percentage"]
+    if "progress_percentage" in values:
+        new = values["progress_percentage"]
         changes["progress_percentage"] = case((SYNC.c.progress_percentage < new, new), else_=SYNC.c.progress_percentage)
-    row: Row[Any] | None = (await connection.execute(statement.values(**changes).returning(SYNC))).one_or_none()
+    row = as_row(SyncRow, (await connection.execute(statement.values(**changes).returning(SYNC))).one_or_none())
     if row is not None and lines:
         await append_lines(connection, row.key, row.last_log_seq - len(lines), lines, now)
     return row
@@ -201,66 +208,12 @@ async def append_lines(
     await connection.execute(insert(LOG), rows)
 
 
-async def log_after(
-    connection: AsyncConnection, key: int, seq: int, limit: int, sync_id: str | None = None
-) -> Sequence[Row[Any]]:
-    """At most ``limit`` lines with a number above ``seq``, ascending.
-
-    With ``sync_id``, none if the number is that of another sync by now.
-    """
-    query = select(LOG).where(LOG.c.sync_key == key, LOG.c.seq > seq).order_by(LOG.c.seq).limit(limit)
-    if sync_id is not None:
-        query = query.where(select(SYNC.c.key).where(SYNC.c.key == key, SYNC.c.sync_id == sync_id).exists())
-    return (await connection.execute(query)).all()
-
-
-async def logs_of(
-    connection: AsyncConnection,
-    parts: Mapping[tuple[int | None, int], Collection[str]],
-    organization_id: str | None = None,
-    *,
-    only: str | None = None,
-) -> Sequence[Row[Any]]:
-    """Lines of the logs of several syncs in one statement, by ``sync_id`` and ascending.
-
-    A sync without such lines has one row whose ``seq`` is null; one that there is not, or not for the organization
-    and the one named by ``only``, has none.
-
-    Args:
-        parts: Which syncs, by ``(after, limit)``: at most ``limit`` lines above ``after``, or the newest without it.
-    """
-    queries = []
-    for (after, limit), sync_ids in parts.items():
-        # A log has no gaps, so a range of numbers is as many lines, and is found by the key.
-        if after is None:
-            is_asked = LOG.c.seq > SYNC.c.last_log_seq - limit
-        else:
-            is_asked = (LOG.c.seq > after) & (LOG.c.seq <= min(after + limit, MAX_SEQ))
-        query = (
-            select(
-                cast(literal(after), Integer).label("after"), literal(limit, Integer).label("limit"), SYNC.c.sync_id,
-                LOG.c.seq, LOG.c.time, LOG.c.level, LOG.c.step, LOG.c.message,
-            )
-            .select_from(SYNC.outerjoin(LOG, (LOG.c.sync_key == SYNC.c.key) & is_asked))
-            .where(SYNC.c.sync_id.in_(sync_ids))
-        )  # fmt: skip
-        if only is not None:
-            query = query.where(SYNC.c.sync_id == only)
-        if organization_id is not None:
-            # An expression: SQLite would else read all syncs of the organization instead of those named.
-            query = query.where(SYNC.c.organization_id.concat("") == organization_id)
-        queries.append(query)
-    statement = union_all(*queries)
-    rows = (await connection.execute(statement)).all()
-    return sorted(rows, key=lambda row: (row.sync_id, row.seq or 0))
-
-
-async def newest_ended(connection: AsyncConnection, organization_id: str, status: str | None = None) -> Row[Any] | None:
-    """The newest of the organization's syncs that have ended; with ``status``, of those that ended so."""
+async def newest_ended(connection: AsyncConnection, organization_id: str, status: str | None = None) -> SyncRow | None:
+    """The newest of the organization's syncs that have ended; with ``status``, of those with this status."""
     query = select(SYNC).where(SYNC.c.organization_id == organization_id, SYNC.c.completed_at.is_not(None))
     if status is not None:
         query = query.where(SYNC.c.status == status)
-    return (await connection.execute(query.order_by(SYNC.c.key.desc()).limit(1))).first()
+    return as_row(SyncRow, (await connection.execute(query.order_by(SYNC.c.key.desc()).limit(1))).first())
 
 
 async def history_page(
@@ -269,27 +222,27 @@ async def history_page(
     limit: int,
     before: int | None = None,
     statuses: Collection[str] = (),
-) -> Sequence[Row[Any]]:
-    """At most ``limit`` syncs, newest first, whose keys are below ``before``; with ``statuses``, those in one of them.
+) -> list[SyncRow]:
+    """At most ``limit`` syncs, newest first, whose keys are below ``before``; with ``statuses``, only syncs in these.
 
-    By key and not by time: a sync started while the clock was ahead would otherwise stay first until that time comes.
+    Sorted by key and not by time: a sync started while the clock was ahead would otherwise stay first until then.
     """
     query = select(SYNC).where(SYNC.c.organization_id == organization_id)
     if statuses:
         query = query.where(SYNC.c.status.in_(statuses))
     if before is not None:
         query = query.where(SYNC.c.key < before)
-    return (await connection.execute(query.order_by(SYNC.c.key.desc()).limit(limit))).all()
+    return as_rows(SyncRow, await connection.execute(query.order_by(SYNC.c.key.desc()).limit(limit)))
 
 
 async def counts_by_status(connection: AsyncConnection, organization_id: str) -> dict[str, int]:
-    """How many syncs the organization has in each status."""
+    """The number of the organization's syncs in each status."""
     query = select(SYNC.c.status, func.count()).where(SYNC.c.organization_id == organization_id).group_by(SYNC.c.status)
     return {row[0]: row[1] for row in await connection.execute(query)}
 
 
 async def average_duration(connection: AsyncConnection, organization_id: str, status: str) -> timedelta | None:
-    """How long the organization's syncs that ended with ``status`` took on average; ``None`` when there are none."""
+    """The average duration of the organization's syncs that ended with ``status``; ``None`` without such syncs."""
     query = select(func.avg(milliseconds_between(SYNC.c.started_at, SYNC.c.completed_at))).where(
         SYNC.c.organization_id == organization_id, SYNC.c.status == status, SYNC.c.completed_at.is_not(None)
     )

@@ -1,4 +1,4 @@
-"""The doctor: looks at a server through its proxy, as a browser elsewhere does, and says what to change.
+"""Tests a server through its proxy, as a browser on another machine would, and reports what to change.
 
 Used by ``routiq-gql check``. It changes nothing on the server, and every wait has a limit.
 """
@@ -22,12 +22,12 @@ __all__ = ["Finding", "Result", "Site", "Unreachable", "examine"]
 
 
 async def examine(site: Site, *, organization: str = "", origin: str = "", idle: float = 0) -> list[Finding]:
-    """All findings, in the order in which they are best read; the first is about the address itself.
+    """All findings in reading order; the first is about the address itself.
 
     Args:
-        organization: What to watch to see whether streams are held back.
-        origin: A page elsewhere that is to use the server.
-        idle: For how many seconds a silent websocket is watched.
+        organization: Subscribed to, to test whether the proxy buffers streams.
+        origin: The origin of another site's page that uses the server.
+        idle: Seconds to keep a silent websocket open.
     """
     checks: dict[str, Callable[[], Awaitable[Finding]]] = {
         "ready": lambda: check_ready(site),

@@ -1,11 +1,11 @@
-"""What a check found: a result, a sentence, and what to change."""
+"""The finding of a check: a result, a sentence, and the change to make."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Result(StrEnum):
-    """How a check went."""
+    """The outcome of a check."""
 
     OK = "ok"
     PROBLEM = "problem"
@@ -14,12 +14,12 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check.
+    """The finding of a single check.
 
     Attributes:
-        check: What was looked at, in one or two words.
-        found: A sentence about what came.
-        what_to_do: What to change; empty unless there is a problem, or something that would allow the check.
+        check: The checked thing, in one or two words.
+        found: A sentence about the observation.
+        what_to_do: The change to make, or how to enable the check; empty if there is neither.
     """
 
     check: str
@@ -29,15 +29,15 @@ class Finding:
 
 
 def ok(check: str, found: str) -> Finding:
-    """All is well."""
+    """The check found no problem."""
     return Finding(check, Result.OK, found)
 
 
 def problem(check: str, found: str, what_to_do: str) -> Finding:
-    """Something has to be changed."""
+    """The operator must change the setup."""
     return Finding(check, Result.PROBLEM, found, what_to_do)
 
 
 def not_checked(check: str, found: str, what_to_do: str = "") -> Finding:
-    """Nothing is known."""
+    """The check could not run."""
     return Finding(check, Result.NOT_CHECKED, found, what_to_do)

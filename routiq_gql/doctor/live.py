@@ -1,4 +1,4 @@
-"""The checks of what stays open: the websocket, and whether a stream arrives piece by piece."""
+"""Checks of long-lived connections: the websocket, and whether a stream arrives without buffering."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from routiq_gql.doctor.site import Site
 
 SUBPROTOCOL = Subprotocol("graphql-transport-ws")
 TRIED_ORGANIZATION = "check"
-"""Watched on a server without tokens, which shows any organization; that there is none of this name does not matter."""
+"""Subscribed to on a server without tokens, which allows any organization, even if it does not exist."""
 CLOSED_FOR_TOKEN = frozenset({4401, 4403})
 
 UPGRADE_REMEDY = (
@@ -34,7 +34,7 @@ BUFFERING_REMEDY = (
 
 
 async def check_websocket(site: Site) -> Finding:
-    """Whether a page can open a websocket and both sides hear each other."""
+    """Whether a page can open a websocket, and messages arrive in both directions."""
     check = "websocket"
     if site.proxy is not None and site.proxy.speaks_socks:
         return not_checked(
@@ -62,12 +62,12 @@ def _opening(site: Site) -> connect:
         proxy=_proxy_url(site),
         open_timeout=None,
         close_timeout=1,
-        ping_interval=None,  # browsers send none either
+        ping_interval=None,  # browsers send no pings either
     )
 
 
 async def check_silence(site: Site, seconds: float) -> Finding:
-    """Whether a websocket on which nothing happens for so long stays open."""
+    """Whether a websocket stays open without messages for ``seconds``."""
     check = "silence"
     if not seconds:
         return not_checked(check, "The idle timeout of websockets was not measured.", "Add --idle 60")
@@ -140,10 +140,10 @@ def _proxy_url(site: Site) -> str | None:
 
 
 async def check_stream(site: Site, organization: str) -> Finding:
-    """Whether the first event of a stream that stays open arrives at once. It only watches an organization.
+    """Whether the first event of an open stream arrives at once. Only subscribes to an organization.
 
     Raises:
-        Unreachable: The request got no answer at all.
+        Unreachable: The request got no response at all.
     """
     check = "stream"
     if site.token and not organization:

@@ -1,6 +1,6 @@
-"""The checks that send one request and look at its answer: address, readiness, page, GraphQL, names, origins, CORS.
+"""Checks that send a single request: address, readiness, page, GraphQL, names, origins, CORS.
 
-Nothing is changed by them: the only operation is ``{ __typename }``.
+They change nothing: the only operation is ``{ __typename }``.
 """
 
 from routiq_gql.doctor.findings import Finding, not_checked, ok, problem
@@ -8,7 +8,7 @@ from routiq_gql.doctor.site import Answer, Site
 
 HARMLESS = "{ __typename }"
 FOREIGN_NAME = "foreign.invalid"
-"""No site can have it. Source: RFC 6761, "invalid."."""
+"""A reserved name, so no site has it. Source: RFC 6761, "invalid."."""
 PAGE_MARK = b'<meta name="routiq-server"'
 
 HOST_REMEDY = (
@@ -20,10 +20,10 @@ LOGIN_REMEDY = "Use a token that the server accepts; `routiq-gql tokens list` sh
 
 
 async def find_server(site: Site) -> Finding:
-    """Whether there is a Routiq server at the address. Without one the other checks say nothing.
+    """Whether the address leads to a Routiq server; if not, the other checks are pointless.
 
     Raises:
-        Unreachable: No answer came.
+        Unreachable: There was no response.
     """
     check = "address"
     answer = await site.ask("GET", "healthz")
@@ -108,7 +108,7 @@ def _refused_by_guard(check: str, site: Site, answer: Answer) -> Finding | None:
 
 
 async def check_ready(site: Site) -> Finding:
-    """Whether the server can do its work."""
+    """Whether the server is ready."""
     check = "ready"
     answer = await site.ask("GET", "readyz")
     if answer.status == 200 and answer.json.get("status") == "ready":
@@ -119,7 +119,7 @@ async def check_ready(site: Site) -> Finding:
 
 
 async def check_page(site: Site) -> Finding:
-    """Whether people get the page."""
+    """Whether browsers get the page."""
     check = "page"
     answer = await site.ask("GET", "", headers={"Accept": "text/html"})
     if answer.status == 200 and PAGE_MARK in answer.body:
@@ -160,7 +160,7 @@ async def check_graphql(site: Site) -> Finding:
 
 
 async def check_foreign_origin(site: Site) -> Finding:
-    """Whether pages of any other site are kept out."""
+    """Whether pages of any other site are refused."""
     check = "other origins"
     headers = {"Origin": f"https://{FOREIGN_NAME}", **site.credentials}
     answer = await site.ask("POST", "graphql", headers=headers, query=HARMLESS)
@@ -177,7 +177,7 @@ async def check_foreign_origin(site: Site) -> Finding:
 
 
 async def check_foreign_host(site: Site) -> Finding:
-    """Whether the server can be addressed under any other name."""
+    """Whether the server accepts requests for any other host name."""
     check = "other names"
     answer = await site.ask("GET", "", headers={"Host": FOREIGN_NAME, "Accept": "text/html"})
     if answer.status == 421:
@@ -188,7 +188,7 @@ async def check_foreign_host(site: Site) -> Finding:
 
 
 async def check_preflight(site: Site, origin: str) -> Finding:
-    """Whether a page of ``origin`` may use the server; browsers ask so before they send anything."""
+    """Whether a page of ``origin`` may use the server, by the preflight request that browsers send first."""
     check = "preflight"
     if not origin:
         return not_checked(check, "No origin was given.", "Add --origin https://app.example.com")
@@ -215,7 +215,7 @@ async def check_preflight(site: Site, origin: str) -> Finding:
         )
     names = answer.headers.get("access-control-allow-headers", "").lower()
     if 200 <= answer.status < 300 and allowed == [origin] and "authorization" in names:
-        # The server lets a page that is allowed read why its request is refused, so the preflight itself succeeds.
+        # The server lets an allowed page read the reason of a refusal, so the preflight itself succeeds.
         asked = await site.ask("POST", "graphql", headers={"Origin": origin, **site.credentials}, query=HARMLESS)
         if refused := _refused_by_guard(check, site, asked):
             return refused

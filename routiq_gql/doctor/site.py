@@ -1,7 +1,7 @@
-"""A Routiq server as a browser elsewhere sees it: its address, requests to it with a deadline, and what came back.
+"""HTTP access to a Routiq server from outside: its address, requests with a deadline, and their responses.
 
-Here alone the doctor uses httpx: it needs TLS errors by their kind, bodies that arrive piece by piece, redirects that
-are not followed, and the way through a company's proxy, which the standard library has not all.
+The only module of this package that uses httpx. It needs the kinds of TLS errors, streamed bodies, unfollowed redirects
+and company proxies; the standard library lacks some of these.
 """
 
 import asyncio
@@ -12,7 +12,6 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,18 +20,18 @@ from routiq_gql.errors import BadInput, SettingsError
 from routiq_gql.proxies import Proxy, UnusableVariable, check_certificates, proxy_for
 
 MAX_BODY_BYTES = 1024 * 1024
-"""More than the page has; an answer is read no further."""
+"""More than the size of the page; longer bodies are cut."""
 
 _SENDABLE = re.compile(r"[!-~]+")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Unreachable(Exception):
-    """No answer came.
+    """There was no response.
 
     Attributes:
-        sentence: Why.
-        what_to_do: What may help.
+        sentence: The reason.
+        what_to_do: Advice.
     """
 
     def __init__(self, sentence: str, what_to_do: str) -> None:
@@ -43,14 +42,14 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer, its body read up to a limit."""
+    """A response, its body read up to a limit."""
 
     status: int
     headers: httpx.Headers
     body: bytes = field(repr=False)
 
     @property
-    def json(self) -> dict[str, Any]:
+    def json(self) -> dict[str, object]:
         """The JSON object in the body; empty if there is none."""
         try:
             value = json.loads(self.body)
@@ -60,7 +59,7 @@ class Answer:
 
     @property
     def problem_code(self) -> str:
-        """The code of Routiq's refusal; empty when another program has answered."""
+        """The code of Routiq's refusal; empty if another program responded."""
         is_problem = self.headers.get("content-type", "").startswith("application/problem+json")
         return str(self.json.get("code", "")) if is_problem else ""
 
@@ -71,12 +70,12 @@ class Answer:
 
 
 class Site:
-    """One server. An async context manager.
+    """A server. An async context manager.
 
     Args:
-        url: Where its page is, with the path under which a proxy serves it.
-        token: Sent with requests to the API, if there is one.
-        timeout: Seconds that one answer may take.
+        url: The address of its page, with the path under which a proxy serves it.
+        token: Sent with requests to the API, unless empty.
+        timeout: Seconds for each response.
 
     Raises:
         BadInput: ``url`` is no address of a page.
@@ -129,12 +128,12 @@ class Site:
     async def ask(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, query: str | None = None
     ) -> Answer:
-        """What comes back for ``path`` under the site's own, or from the root if it begins with a slash.
+        """The response for ``path``, relative to the site's path, or to the root if it begins with a slash.
 
         ``query`` is sent as a GraphQL request.
 
         Raises:
-            Unreachable: Nothing, or not within the time limit.
+            Unreachable: There was no response, or not within the time limit.
         """
         async with self._answer(method, path, headers, query) as response:
             body = bytearray()
@@ -145,10 +144,10 @@ class Site:
             return Answer(response.status_code, response.headers, bytes(body))
 
     async def first_piece(self, path: str, *, headers: Mapping[str, str], query: str) -> Answer | None:
-        """The beginning of an answer that stays open; ``None`` if nothing of its body comes within the time limit.
+        """The beginning of a streamed response; ``None`` if no byte of its body arrives within the time limit.
 
         Raises:
-            Unreachable: Not even its head came, but something else was wrong than the time.
+            Unreachable: There was no response, for a reason other than the time limit.
         """
         try:
             async with self._answer("POST", path, headers, query) as response:
@@ -181,11 +180,11 @@ class Site:
         except Exception:
             if self.proxy is None or not self.proxy.speaks_socks:
                 raise
-            raise self._refused_by(self.proxy, "refused") from None  # socksio's errors pass httpx
+            raise self._refused_by(self.proxy, "refused") from None  # httpx passes on socksio's errors
 
     @property
     def credentials(self) -> dict[str, str]:
-        """The header that says who asks; empty without a token."""
+        """The header that authenticates; empty without a token."""
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
     def _refused_by(self, proxy: Proxy, answered: str) -> Unreachable:
@@ -220,16 +219,16 @@ class Site:
 
 
 class _Late(Unreachable):
-    """The time limit was over."""
+    """The time limit has passed."""
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """The error and all that it came from, as httpx wraps errors of the network several times."""
+    """The error and all its causes, as httpx wraps network errors several times."""
     found: list[BaseException] = []
     one: BaseException | None = error
     while one is not None and one not in found:
         found.append(one)
-        inner = getattr(one, "exceptions", ())  # of several addresses that were tried
+        inner = getattr(one, "exceptions", ())  # errors for each of several addresses
         found.extend(inner)
         one = one.__cause__ or one.__context__
     return found
@@ -259,7 +258,7 @@ _VERDICTS = {
 
 
 def tls_trouble(site: Site, error: ssl.SSLError) -> Unreachable:
-    """Why a browser would not connect."""
+    """The reason why a browser would refuse the connection."""
     if isinstance(error, ssl.SSLCertVerificationError):
         found, what_to_do = _VERDICTS.get(error.verify_code, ("can't be trusted", _TRUST))
         return Unreachable(f"The certificate of {site.host} {found}.", what_to_do)

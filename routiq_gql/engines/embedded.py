@@ -1,15 +1,14 @@
-"""Runs syncs in the one process that holds the lock file of the SQLite database.
+"""The embedded engine: runs syncs in the process that holds the lock file of the SQLite database.
 
-Every active row that the holder finds and doesn't run is taken up and goes on from its checkpoint: one left by a
-killed process as well as one that another process has just inserted. Being told is for speed; a look at the table
-each second is for truth.
+The process claims every active sync that it does not run yet, and continues it from its checkpoint: a sync of a killed
+process as well as a sync that another process has just inserted. It reads the table once a second; ``wake`` only makes
+it faster.
 """
 
 import asyncio
 import os
 import time
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 
 import structlog
@@ -18,8 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.engine import Database
 from routiq_gql.database.syncs import active_keys
-from routiq_gql.engines.housekeeping import Housekeeping
-from routiq_gql.engines.scheduler import Scheduler
+from routiq_gql.engines.chores import Chores
 from routiq_gql.errors import StorageError
 from routiq_gql.supervision import Supervisor, shortage_sentence
 from routiq_gql.sync.engine import Priority, QueueState
@@ -29,7 +27,7 @@ from routiq_gql.waiting import set_within
 
 LOOK_INTERVAL_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 5.0
-"""How long the engine waits at most before it tries a database again that could not be used."""
+"""The longest pause before the engine tries a database again that could not be used."""
 
 log = structlog.get_logger(__name__)
 
@@ -41,19 +39,15 @@ class EmbeddedEngine:
         self,
         database: Database,
         runner: SyncRunner,
-        housekeeping: Housekeeping,
-        scheduler: Scheduler,
+        chores: Chores,
         lock_path: Path,
         supervisor: Supervisor,
     ) -> None:
         self._database = database
         self._runner = runner
-        self._housekeeping = housekeeping
-        self._scheduler = scheduler
+        self._chores = chores
         self._lock = FileLock(lock_path, mode=0o600, thread_local=False)
         self._task = supervisor.task("sync engine", "Syncs are not started or resumed.", LONGEST_PAUSE_SECONDS)
-        self._tidying = supervisor.task("housekeeping", "Rows that are no longer needed are not removed.")
-        self._scheduling = supervisor.task("scheduler", "Schedules start no syncs.")
         self._tasks: dict[int, asyncio.Task[Outcome]] = {}
         self._ended_elsewhere: set[int] = set()
         self._idle_until = 0.0
@@ -73,13 +67,13 @@ class EmbeddedEngine:
         return len(self._tasks)
 
     async def enqueue(self, connection: AsyncConnection, key: int, priority: Priority) -> None:
-        """The row is enough: the holder looks for those that it doesn't run."""
+        """Nothing to do: the process with the lock file finds the row."""
 
     async def withdraw(self, connection: AsyncConnection, key: int) -> None:
-        """The row is enough, as above."""
+        """Nothing to do: the process with the lock file finds the end in the row."""
 
     async def prioritize(self, connection: AsyncConnection, key: int) -> None:
-        """Every active sync is run at once."""
+        """Nothing to do: every active sync runs at once."""
 
     async def has_worker(self) -> bool:
         if self._lock.is_locked:
@@ -93,7 +87,7 @@ class EmbeddedEngine:
         return QueueState(waiting=0, oldest_seconds=0, workers=int(self.runs_here))
 
     def try_lock(self) -> bool:
-        """Become the process that runs syncs, unless another one is or the lock file can't be opened now."""
+        """Take the lock file; whether this process has it now."""
         try:
             return self._acquire()
         except StorageError:
@@ -108,9 +102,9 @@ class EmbeddedEngine:
             task.cancel()
 
     def pause(self, time_off: timedelta) -> None:
-        """Put every running sync down and take none up for so long, as if the process had been killed and restarted.
+        """Stop every run and claim no sync for ``time_off``, as if the process had been killed and restarted.
 
-        They stay active in the database and go on from their checkpoints. A demo shows with it what that looks like.
+        The syncs stay active in the database and continue from their checkpoints. A demo shows a restart this way.
         """
         self._idle_until = time.monotonic() + time_off.total_seconds()
         for task in self._tasks.values():
@@ -123,9 +117,8 @@ class EmbeddedEngine:
         if not self._lock.is_locked and not self._acquire():
             await self._pause(LOOK_INTERVAL_SECONDS)
             return
-        await self._scheduling.attempt(partial(self._scheduler.step, self))
         await self._look()
-        if not await self._tidying.attempt(self._housekeeping.step):
+        if not await self._chores.run_due(self):
             await self._pause(min(LOOK_INTERVAL_SECONDS, self._runner.pauses.until_next_end()))
 
     def _acquire(self) -> bool:
@@ -157,11 +150,11 @@ class EmbeddedEngine:
             self._wake.clear()
 
     async def _look(self) -> None:
-        """Take up every active sync that doesn't run here, and stop those that have ended."""
+        """Claim every active sync that does not run here, and stop runs whose sync has ended."""
         async with self._database.reading() as connection:
             active = await active_keys(connection)
         ended = set(self._tasks) - set(active)
-        for key in ended & self._ended_elsewhere:  # seen twice: its own run would have finished by now
+        for key in ended & self._ended_elsewhere:  # seen twice: the run would have finished by now
             self._tasks[key].cancel()
         self._ended_elsewhere = ended
         for key in active:
@@ -169,14 +162,14 @@ class EmbeddedEngine:
             if key in self._tasks or pauses or self._closing:
                 continue
             try:
-                await self._take_up(key)
+                await self._claim(key)
             except StorageError:
                 raise
-            except Exception as error:  # of this sync alone, and no reason to leave the others
+            except Exception as error:  # an error of this sync does not affect the others
                 _, seconds = self._runner.pauses.begin(key)
                 log.error("sync_not_claimed", key=key, error=type(error).__name__, seconds=seconds)
 
-    async def _take_up(self, key: int) -> None:
+    async def _claim(self, key: int) -> None:
         run = await self._runner.claim(key)
         if run is None:
             return
@@ -186,5 +179,5 @@ class EmbeddedEngine:
 
     def _forget(self, key: int) -> None:
         self._tasks.pop(key, None)
-        self._housekeeping.note_ended_sync()
+        self._chores.note_ended_sync()
         self._wake.set()

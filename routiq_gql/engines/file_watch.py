@@ -1,7 +1,7 @@
-"""Notices that the SQLite file was deleted or replaced while this process uses it, so that the process can end.
+"""Watches for the SQLite file being deleted or replaced while this process uses it, so that the process ends.
 
-The database itself refuses each transaction from that moment on; this makes an idle process notice it too. Commands
-that serve run ``until_lost`` beside their work, and end with its error.
+The database refuses each transaction from that moment. The watch makes an idle process end, too: commands that serve
+run ``until_lost`` beside their work, and end with its error.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 class FileWatch:
-    """Looks at the database's file once a second."""
+    """Checks the database's file once a second."""
 
     def __init__(self, database: Database, supervisor: Supervisor) -> None:
         self._database = database
@@ -26,14 +26,14 @@ class FileWatch:
         self._lost: asyncio.Future[DatabaseFileLost] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
-        """Look until the file is lost or the task is cancelled."""
+        """Check until the file is lost or the task is cancelled."""
         await self._task.repeat(self._look, may_continue=lambda: not self._lost.done())
 
     async def until_lost(self) -> None:
-        """Wait as long as the file is in its place.
+        """Wait until the file is lost.
 
         Raises:
-            DatabaseFileLost: It is not any more.
+            DatabaseFileLost: The file was deleted or replaced.
         """
         raise await asyncio.shield(self._lost)
 

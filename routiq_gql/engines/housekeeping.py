@@ -1,7 +1,7 @@
-"""Tidies the database while syncs run: rows that a sync has left, and what is older than it is kept for.
+"""Housekeeping: deletes rows that ended syncs have left, and rows that are older than their retention.
 
-The engine calls ``step`` between its looks at the table; each step is one short transaction. From when on rows are
-kept is settled once for each round of pruning; see ``retention``, which protects them from a wrong clock.
+A chore of both engines; each step is a short transaction. The cutoffs are determined once for each round of pruning;
+see ``retention``, which protects rows from a wrong clock.
 """
 
 import time
@@ -9,20 +9,20 @@ from datetime import datetime, timedelta
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
-from routiq_gql.database.mirror import drop_unused_rows
+from routiq_gql.database.erasure import drop_unused_rows
 from routiq_gql.database.pruning import Cutoffs, prune_batch
 from routiq_gql.database.retention import move_cutoffs
 from routiq_gql.settings import Settings
 
 ROWS_PER_STEP = 2_000
-"""Rows removed in one transaction; some 20 ms."""
+"""Rows deleted in a transaction, which takes some 20 ms."""
 PRUNING_INTERVAL_SECONDS = 3600.0
 KEEP_PACES = timedelta(days=1)
-"""Of API keys that are not used; a pace matters for some minutes at the most."""
+"""Retention of the pace of an unused API key; a pace matters for some minutes at most."""
 
 
 class Housekeeping:
-    """What is there to be removed, and when to look again."""
+    """Deletes rows in batches, and remembers when to look again."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
@@ -32,11 +32,11 @@ class Housekeeping:
         self._cutoffs: Cutoffs | None = None  # of the round under way
 
     def note_ended_sync(self) -> None:
-        """A sync that failed, or replaced an earlier one, has left rows that nobody reads."""
+        """Look for rows of ended syncs: a failed or replaced sync has left rows without readers."""
         self._may_have_unused_rows = True
 
     async def step(self) -> bool:
-        """Remove one batch, if there is anything to remove; whether there may be more.
+        """Delete a batch, if there is any; returns whether there may be more.
 
         Raises:
             StorageError: The database can't be used.

@@ -1,8 +1,7 @@
-"""Whether this process can do its work: the database can be read and written, and no lasting task fails.
+"""Readiness: whether the database can be read and written, and every supervised task succeeds.
 
-``/readyz`` asks. The database is read each time, and written at most every ten seconds. A database that takes long does
-not keep the answer waiting: the look continues, later questions share it, and meanwhile the answer is that it takes
-long.
+``/readyz`` calls it. A check reads the database each time, and writes to it at most every ten seconds. While the
+database is slow, the check continues, later callers share it, and the answer is that the database is slow.
 """
 
 import asyncio
@@ -17,10 +16,10 @@ from routiq_gql.sync.pauses import Pauses
 
 WRITE_INTERVAL_SECONDS = 10.0
 ANSWER_SECONDS = 3.0
-"""How long a question waits for the database. A write may wait a little less for other writers."""
+"""How long a caller waits for the database. A write waits a little less for other writers."""
 WRITE_PATIENCE_SECONDS = 2.0
 PROBED_ORGANIZATION = "-"
-"""Asked about only to see whether the database can be read."""
+"""Read only to see whether the database can be read."""
 
 FILE_LOST = (
     "The database file was deleted or replaced while the server was using it. The server stops; its log has the "
@@ -33,7 +32,7 @@ TAKES_LONG = "The database has not answered for some seconds: it is busy, or ano
 
 
 class Readiness:
-    """What keeps this process from doing its work. Close it."""
+    """Finds problems of this process. Close it."""
 
     def __init__(self, database: Database, supervisor: Supervisor, pauses: Pauses) -> None:
         self._database = database
@@ -42,10 +41,10 @@ class Readiness:
         self._looking: asyncio.Task[str | None] | None = None
         self._wrote_at: float | None = None
         self._write_problem: str | None = None
-        self._check = SupervisedTask("readiness check", "")  # for its log lines only: one per failure and recovery
+        self._check = SupervisedTask("readiness check", "")  # for its log lines only: a line per failure and recovery
 
     async def problem(self) -> str | None:
-        """The first problem in one sentence, with no path or name in it; ``None`` when there is none."""
+        """The first problem as a sentence without paths and names; ``None`` without a problem."""
         found = await self._database_problem()
         if found is not None:
             return found
@@ -54,7 +53,7 @@ class Readiness:
         return self._supervisor.problem()
 
     async def close(self) -> None:
-        """End what runs."""
+        """Stop a running check."""
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait({self._looking})

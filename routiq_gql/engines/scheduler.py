@@ -1,9 +1,9 @@
-"""Starts the syncs that schedules ask for. The engines call ``step`` again and again, one process at a time.
+"""Starts the syncs of schedules. A chore of both engines.
 
-A schedule keeps to its own times, which were spread when it was made, and leaves one out while a sync still runs. It
-pauses by itself while the organization's connection can't be used: Cliniko is not asked with a dead key. After a 403,
-which may be transient, it tries again when the connection's ``retry_at`` has come. A schedule that a wrong clock has
-moved too far ahead is made due within its interval.
+A schedule keeps its times, which were spread when it was created, and skips a time while a sync still runs. It pauses
+while the organization's connection can't be used, so that no request is sent with an invalid key. After a 403, which
+may be transient, it tries again at the connection's ``retry_at``. A schedule that a wrong clock has moved too far ahead
+becomes due within its interval.
 """
 
 import structlog
@@ -18,9 +18,9 @@ from routiq_gql.sync.engine import Priority, SyncEngine, begin_sync
 from routiq_gql.sync.mapping import snapshot_of
 
 MOST_AT_ONCE = 5
-"""Syncs started in one step. After a long standstill all schedules are due, and not all may begin in one second."""
+"""Syncs started in a step. After a long standstill all schedules are due, and must not all begin in the same second."""
 MOST_BROUGHT_FORWARD = 500
-"""Schedules corrected in one transaction after the clock was wrong; the next step does the others."""
+"""Schedules corrected in a transaction after the clock was wrong; later steps correct the others."""
 
 log = structlog.get_logger(__name__)
 
@@ -33,8 +33,8 @@ class Scheduler:
         self._audit = audit
         self._bus = bus
 
-    async def step(self, engine: SyncEngine) -> None:
-        """Start what is due.
+    async def step(self, engine: SyncEngine) -> bool:
+        """Start due syncs. Returns ``False``: the next step is soon enough for the others.
 
         Raises:
             StorageError: The database can't be used.
@@ -45,8 +45,9 @@ class Scheduler:
             due = await due_schedules(connection, now, 1)
         if late:
             await self._bring_forward()
-        if due:  # almost always not, and then no write has to wait
+        if due:  # rarely, so that other writers seldom wait
             await self._start_due(engine)
+        return False
 
     async def _bring_forward(self) -> None:
         async with self._database.writing() as connection:
@@ -71,7 +72,7 @@ class Scheduler:
                         )
                         started.append(snapshot_of(row))
         except IntegrityError:
-            return  # a person has started one of them this very moment; the next step does the others
+            return  # a person has started a sync at this moment; the next step starts the others
         for snapshot in started:
             self._bus.publish(snapshot)
             engine.wake(snapshot)

@@ -1,7 +1,7 @@
-"""Who is told about a committed snapshot. Telling is for speed only: watchers read the database for truth.
+"""Publishes committed snapshots to subscribers. The bus only adds speed: subscribers read the state from the database.
 
 ``publish`` is a plain call made after a commit. A subscription holds the latest snapshot, never a queue, so a slow
-watcher costs nothing and wakes to the newest state.
+subscriber costs nothing and gets the newest state.
 """
 
 import asyncio
@@ -15,26 +15,26 @@ from routiq_gql.waiting import set_within
 
 
 class ProgressBus(Protocol):
-    """What the sync code needs of whatever carries the news."""
+    """The interface of a bus, as the sync code uses it."""
 
     @property
     def watcher_count(self) -> int:
         """How many subscriptions are open."""
 
     def publish(self, snapshot: SyncSnapshot) -> None:
-        """Tell everyone who watches the sync or its organization. Only committed snapshots may be published."""
+        """Notify the subscribers of the sync and of its organization. Only committed snapshots may be published."""
 
     def subscribe(self, topic: Topic) -> "Subscription":
-        """Watch a sync or an organization; use as a context manager, and read the row after entering."""
+        """Subscribe to a sync or an organization; use as a context manager, and read the row after entering."""
 
 
 class Subscription:
-    """The latest snapshot published about one topic since the subscription was entered."""
+    """The latest snapshot published on a topic since the subscription was entered."""
 
     def __init__(self, bus: "InProcessBus", topic: Topic) -> None:
         self._bus = bus
         self._topic = topic
-        self._told = asyncio.Event()
+        self._is_updated = asyncio.Event()
         self._latest: SyncSnapshot | None = None
 
     def __enter__(self) -> Self:
@@ -46,23 +46,23 @@ class Subscription:
     ) -> None:
         self._bus.remove(self._topic, self)
 
-    def tell(self, snapshot: SyncSnapshot) -> None:
-        """Keep ``snapshot`` if it is newer, and wake whoever waits."""
+    def notify(self, snapshot: SyncSnapshot) -> None:
+        """Keep ``snapshot`` if it is newer, and wake the waiting task."""
         latest = self._latest
         if latest is None or (snapshot.key, snapshot.version) > (latest.key, latest.version):
             self._latest = snapshot
-        self._told.set()
+        self._is_updated.set()
 
     async def wait(self, seconds: float) -> SyncSnapshot | None:
-        """The latest snapshot as soon as there is news, or ``None`` after ``seconds`` without any."""
-        if not await set_within(self._told, seconds):
+        """The latest snapshot as soon as there is an update, or ``None`` after ``seconds`` without an update."""
+        if not await set_within(self._is_updated, seconds):
             return None
-        self._told.clear()
+        self._is_updated.clear()
         return self._latest
 
 
 class InProcessBus:
-    """The bus of one process: a dictionary of subscriptions."""
+    """The bus of a process: a dictionary of subscriptions."""
 
     def __init__(self) -> None:
         self._subscriptions: dict[Topic, set[Subscription]] = defaultdict(set)
@@ -75,7 +75,7 @@ class InProcessBus:
     def publish(self, snapshot: SyncSnapshot) -> None:
         for topic in topics_of(snapshot):
             for subscription in self._subscriptions.get(topic, ()):
-                subscription.tell(snapshot)
+                subscription.notify(snapshot)
 
     def subscribe(self, topic: Topic) -> Subscription:
         return Subscription(self, topic)

@@ -1,27 +1,27 @@
-"""Interleaves the log lines of a sync with its snapshots, for streams that show both.
+"""Merges the log lines of a sync with its snapshots, for streams that show both.
 
-``SyncService.follow`` and ``watch_log`` use it. Lines are read from the database behind a cursor, never queued: a
-follower that is slow reads more of them at once.
+Used by ``SyncService.follow`` and ``watch_log``. Lines are read from the database after a cursor, never queued: a slow
+follower reads more lines at once.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from routiq_gql.database.engine import Database
-from routiq_gql.database.syncs import log_after
+from routiq_gql.database.sync_log import log_after
 from routiq_gql.errors import DatabaseAway
 from routiq_gql.shares import FOLLOW_CONNECTIONS, Shares
 from routiq_gql.sync.mapping import log_line_of
 from routiq_gql.sync.model import LogLine, SyncSnapshot
 
 LOG_BATCH = 500
-"""Lines read at once."""
+"""Lines per read."""
 RETRY_SECONDS = 0.5
-"""How long to wait before a database that is away is read again."""
+"""Pause before another read of an unreachable database."""
 
 
 class LogFollower:
-    """Reads lines for all followers in this process, with a share of the connections for each organization."""
+    """Reads lines for all followers in this process, with a share of the database connections per organization."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -30,10 +30,10 @@ class LogFollower:
     async def with_lines(
         self, snapshots: AsyncIterator[SyncSnapshot], after_version: int, after_seq: int
     ) -> AsyncGenerator[LogLine | SyncSnapshot, None]:
-        """Lines behind ``after_seq`` and snapshots newer than ``after_version``, in the order of their commits.
+        """Lines after ``after_seq`` and snapshots newer than ``after_version``, in the order of their commits.
 
-        Lines come before the snapshot that they were committed with. The terminal snapshot comes last, even if its
-        version is not above ``after_version``.
+        Lines come before the snapshot of the same commit. The terminal snapshot comes last, even if its version is not
+        above ``after_version``.
         """
         version, seq = after_version, after_seq
         async for snapshot in snapshots:

@@ -1,4 +1,4 @@
-"""How many follow one organization at the same time in this process, and how many may."""
+"""Limits the number of open subscriptions per organization in this process."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from routiq_gql.errors import RateLimited
 
 RETRY_AFTER_SECONDS = 10
-"""When somebody whose subscription was one too many may try again."""
+"""When a client over the limit may try again."""
 
 
 class Subscriptions:
     """Counts open subscriptions and streams by organization.
 
     Args:
-        most: How many one organization may have.
+        most: Maximum per organization.
     """
 
     def __init__(self, most: int) -> None:
@@ -22,10 +22,10 @@ class Subscriptions:
         self._open: Counter[str] = Counter()
 
     def require_room(self, organization_id: str) -> None:
-        """Pass if one more would be taken.
+        """Raise unless there is room for another subscription.
 
         Raises:
-            RateLimited: There are as many as there may be.
+            RateLimited: The organization has reached the limit.
         """
         if self._open[organization_id] >= self._most:
             raise RateLimited(
@@ -36,10 +36,10 @@ class Subscriptions:
 
     @contextmanager
     def counted(self, organization_id: str) -> Iterator[None]:
-        """Count one while the block runs.
+        """Count a subscription while the block runs.
 
         Raises:
-            RateLimited: There is no room.
+            RateLimited: The organization has reached the limit.
         """
         self.require_room(organization_id)
         self._open[organization_id] += 1

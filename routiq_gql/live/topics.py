@@ -1,8 +1,7 @@
-"""What one can subscribe to on the bus: a sync, or everything that syncs of one organization publish.
+"""The topics of the bus: a sync, or all syncs of an organization.
 
-A topic is a value of its own type, never a bare string: an organization's id may equal the id of another
-organization's sync. A sync's topic also holds what was authorized, because SQLite gives the number of an erased sync
-to the next one.
+A topic is a typed value, never a bare string: an organization's id may equal the id of another organization's sync. A
+sync's topic also holds its id and organization, because SQLite reuses the number of an erased sync.
 """
 
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from routiq_gql.sync.model import SyncSnapshot
 
 @dataclass(frozen=True, slots=True)
 class SyncTopic:
-    """One sync, by its number, together with its id and its organization."""
+    """A sync, by its number, with its id and its organization."""
 
     key: int
     sync_id: str
@@ -22,14 +21,14 @@ class SyncTopic:
 
     @classmethod
     def of(cls, snapshot: SyncSnapshot) -> Self:
-        """The topic that ``snapshot`` belongs to."""
+        """The topic of ``snapshot``."""
         return cls(snapshot.key, snapshot.sync_id, snapshot.organization_id)
 
     def require(self, snapshot: SyncSnapshot) -> SyncSnapshot:
-        """The snapshot, if it is one of this sync.
+        """The snapshot, if it belongs to this sync.
 
         Raises:
-            SyncNotFound: It is another sync's. This one was erased, and its id or number was given away again.
+            SyncNotFound: It belongs to another sync; this one was erased, and its id or number was reused.
         """
         if type(self).of(snapshot) != self:
             raise SyncNotFound

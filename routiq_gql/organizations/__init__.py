@@ -1,1 +1,1 @@
-"""What readers ask about an organization: its dashboard, its history and its schedule."""
+"""Reads an organization's dashboard and history, lists organizations, and changes their schedules."""

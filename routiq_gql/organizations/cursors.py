@@ -1,6 +1,6 @@
-"""Cursors of the history: opaque texts that name a sync by its number, in exactly one form.
+"""Cursors of the history: opaque texts that encode the number of a sync, each in a single form.
 
-What is not exactly a text that ``history_cursor`` makes is refused, so that no odd input gets as far as the database.
+A text that ``history_cursor`` can't have returned is refused, so that odd input never reaches the database.
 """
 
 import base64
@@ -17,12 +17,12 @@ _LARGEST_KEY = 2**63 - 1
 
 
 def history_cursor(key: int) -> str:
-    """The cursor behind the sync with this number."""
+    """The cursor for the page after the sync with this number."""
     return base64.urlsafe_b64encode(f"sync:{key}".encode()).decode().rstrip("=")
 
 
 def read_history_cursor(cursor: str) -> int:
-    """The number of the sync that the cursor names.
+    """The number of the sync in the cursor.
 
     Raises:
         BadInput: It is not a cursor of the history.
@@ -32,7 +32,7 @@ def read_history_cursor(cursor: str) -> int:
             place = _PLACE.fullmatch(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         except (ValueError, binascii.Error):  # ValueError: not ASCII
             place = None
-        # The decoder skips characters that it does not know, so the text is compared with what was sent.
+        # The decoder skips unknown characters, so the cursor is encoded again and compared with the input.
         if place is not None and (key := int(place[1])) <= _LARGEST_KEY and history_cursor(key) == cursor:
             return key
     raise BadInput("“after” is not a cursor of this history. Use nextCursor (REST: next_cursor) of an earlier page.")

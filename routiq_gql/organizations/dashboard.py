@@ -1,8 +1,8 @@
 """The dashboard of an organization: current sync, last syncs, patient counts, connection and next scheduled sync.
 
-``Dashboards`` reads it once for all callers that ask in the same moment: a running sync wakes every watcher of its
-organization ten times a second. A caller joins a read that has not begun yet, never one in progress, so it never gets
-a state older than its request.
+``Dashboards`` reads it once for all callers of the same moment, since a running sync wakes every watcher of its
+organization ten times a second. A caller joins a read that has not begun yet, never a read in progress, so it never
+gets a state older than its request.
 """
 
 import asyncio
@@ -27,9 +27,9 @@ class PatientStats:
 
     Attributes:
         total_patients: Stored active patients, including those no longer active. Not the number of patients in Cliniko.
-        active_patients: Those active now.
-        patients_with_upcoming: Active ones with an appointment ahead; may overlap with ``patients_with_recent``.
-        patients_with_recent: Active ones with an appointment in the recent past.
+        active_patients: Patients that are active now.
+        patients_with_upcoming: Active patients with an appointment ahead; may overlap with ``patients_with_recent``.
+        patients_with_recent: Active patients with an appointment in the recent past.
         patients_in_cliniko: Patients that Cliniko listed in the newest completed sync.
         last_sync_time: When the newest completed sync ended; ``None`` before the first.
     """
@@ -44,7 +44,7 @@ class PatientStats:
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """An overview of one organization.
+    """An overview of an organization.
 
     Attributes:
         current_sync: The running sync, ``None`` when idle.
@@ -52,7 +52,7 @@ class Dashboard:
         last_successful_sync: The newest completed sync.
         sync_available: Whether the organization has an enabled connection.
         connection: Its access to Cliniko; ``None`` when it was never connected.
-        next_sync_at: When its schedule starts the next sync; ``None`` without one, or while it pauses.
+        next_sync_at: When its schedule starts the next sync; ``None`` without a schedule, or while it pauses.
     """
 
     organization_id: str
@@ -96,26 +96,26 @@ async def read_dashboard(connection: AsyncConnection, organization_id: str) -> D
 
 
 class Dashboards:
-    """The dashboards of all organizations, as they are now."""
+    """Reads the dashboards of all organizations."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._about_to_be_read: dict[str, asyncio.Task[Dashboard]] = {}
 
     async def read(self, organization_id: str) -> Dashboard:
-        """The organization at a glance, all of one moment.
+        """The organization's dashboard, from a single moment.
 
         Raises:
-            StorageError: It can't be read.
+            StorageError: The database can't be read.
         """
         reading = self._about_to_be_read.get(organization_id)
         if reading is None:
             reading = asyncio.create_task(self._read_soon(organization_id), name="dashboard")
             self._about_to_be_read[organization_id] = reading
-        return await asyncio.shield(reading)  # one who leaves does not end it for the others
+        return await asyncio.shield(reading)  # a caller that is cancelled does not cancel the read for the others
 
     async def _read_soon(self, organization_id: str) -> Dashboard:
-        await asyncio.sleep(0)  # all who were woken together get here first
+        await asyncio.sleep(0)  # all callers that were woken together join first
         del self._about_to_be_read[organization_id]
         async with self._database.reading() as connection:
             return await read_dashboard(connection, organization_id)

@@ -1,4 +1,4 @@
-"""The history of an organization: one page of its syncs and totals over all of them, read in one transaction."""
+"""The history of an organization: a page of its syncs and totals over all of them, from a single transaction."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from routiq_gql.sync.model import SyncSnapshot, SyncState
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One page of an organization's syncs, newest first, and totals over all of them.
+    """A page of an organization's syncs, newest first, and totals over all of them.
 
     Attributes:
-        failed_syncs: Failed ones; cancelled ones are counted apart.
+        failed_syncs: Failed syncs; cancelled syncs are counted separately.
         average_sync_duration_seconds: Over completed syncs; ``None`` before the first.
         next_cursor: Opaque; pass as ``after`` for the next page. ``None`` on the last page.
     """

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.connections.state import ConnectionInfo, info_of
 from routiq_gql.database.connections import all_connections
+from routiq_gql.database.rows import ConnectionRow
 from routiq_gql.database.syncs import active_sync, newest_ended
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.mapping import snapshot_of
@@ -17,7 +16,7 @@ from routiq_gql.sync.model import SyncSnapshot, SyncState
 
 @dataclass(frozen=True, slots=True)
 class OrganizationState:
-    """One organization as an operator sees it.
+    """An organization as an operator sees it.
 
     Attributes:
         last_success_at: When its newest completed sync ended.
@@ -32,12 +31,12 @@ class OrganizationState:
 
 
 async def read_organizations(connection: AsyncConnection, viewer: Viewer) -> list[OrganizationState]:
-    """Every organization within the viewer's reach that has a connection, by id."""
+    """Every organization with a connection that the viewer may read, by id."""
     rows = await all_connections(connection)
     return [await _state_of(connection, row) for row in rows if viewer.organization_id in {None, row.organization_id}]
 
 
-async def _state_of(connection: AsyncConnection, row: Row[Any]) -> OrganizationState:
+async def _state_of(connection: AsyncConnection, row: ConnectionRow) -> OrganizationState:
     organization_id = row.organization_id
     current = await active_sync(connection, organization_id)
     last = await newest_ended(connection, organization_id)

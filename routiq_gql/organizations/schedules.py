@@ -1,4 +1,4 @@
-"""The door to schedules: begin and end an organization's regular syncs."""
+"""Begins and ends the schedules of organizations. The command ``schedule`` calls it."""
 
 import random
 from datetime import datetime, timedelta
@@ -15,14 +15,14 @@ LONGEST = timedelta(days=31)
 
 
 class ScheduleService:
-    """Says how often organizations are synced; whatever runs syncs does so."""
+    """Stores how often organizations are synced. The engine runs these syncs."""
 
     def __init__(self, database: Database, audit: Audit) -> None:
         self._database = database
         self._audit = audit
 
     async def begin(self, viewer: Viewer, organization_id: str, every: timedelta) -> datetime | None:
-        """Sync the organization every so often, in the place of an earlier schedule.
+        """Sync the organization at this interval, in place of an earlier schedule.
 
         Returns when the next sync begins; ``None`` while there is no connection that can be used.
 
@@ -33,7 +33,7 @@ class ScheduleService:
         self._audit.require(viewer, organization_id, Action.SCHEDULE)
         if not SHORTEST <= every <= LONGEST:
             raise BadInput("A schedule's time is from 5 minutes (5m) to 31 days (31d).")
-        # Anywhere within the interval: clinics whose schedules are made by one script don't all begin at once.
+        # At random within the interval, so that clinics scheduled by the same script don't all begin at once.
         seconds = random.uniform(0, every.total_seconds())
         next_at = utc_now() + timedelta(milliseconds=round(seconds * 1000))
         async with self._database.writing() as connection:
@@ -42,7 +42,7 @@ class ScheduleService:
             return await next_sync_at(connection, organization_id)
 
     async def end(self, viewer: Viewer, organization_id: str) -> bool:
-        """Sync the organization on demand only; whether it had a schedule.
+        """Sync the organization on demand only; ``True`` if it had a schedule.
 
         Raises:
             BadInput: The organization id has a wrong form.

@@ -1,7 +1,7 @@
-"""Who did what, when and from where, and who was refused: checked and noted in one place for all services.
+"""The audit log: checks rights for all services, and records changes and refusals.
 
-What is done is noted in the transaction that does it. Refusals are counted in memory and written soon after, equal ones
-together: a caller that is refused a thousand times a second costs one row a minute. ``refusals`` bounds the rows.
+A change is recorded in the transaction that makes it. Refusals are counted in memory and written soon after, with equal
+refusals in one row: a caller refused a thousand times a second costs a row a minute. ``refusals`` limits the rows.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql.clock import utc_now
 from routiq_gql.database.audit import audit_entries, insert_audit
 from routiq_gql.database.engine import Database
+from routiq_gql.database.rows import AuditValues
 from routiq_gql.errors import RoutiqError, StorageError
 from routiq_gql.security.refusals import Refusal, Rows
 from routiq_gql.security.viewer import Right, Viewer
@@ -26,9 +27,9 @@ from routiq_gql.supervision import Supervisor
 DONE = "DONE"
 FLUSH_SECONDS = 1.0
 SAME_AGAIN_SECONDS = 60.0
-"""How long the same refusal is counted before it is written again."""
+"""Interval between rows of the same refusal; further refusals are counted meanwhile."""
 CLOSE_SECONDS = 5.0
-"""How long closing waits for a write under way."""
+"""How long closing waits for a write in progress."""
 
 MOST_KINDS = 500
 """Different refusals kept apart within a minute, of all callers; see ``refusals``."""
@@ -37,7 +38,7 @@ E = TypeVar("E", bound=RoutiqError)
 
 
 class Action(StrEnum):
-    """What somebody did or wanted to do."""
+    """The operation that was done or refused."""
 
     ASK = "ask"
     READ = "read"
@@ -50,7 +51,7 @@ class Action(StrEnum):
     ERASE = "erase"
     ROTATE = "rotate"
     STREAM = "stream_token"
-    ADD_TOKEN = "add_token"  # noqa: S105 - what was done
+    ADD_TOKEN = "add_token"  # noqa: S105 - an action, no secret
     REVOKE_TOKEN = "revoke_token"  # noqa: S105
 
 
@@ -65,22 +66,21 @@ _NEEDS = {
 }
 
 SCHEDULE_VIEWER = Viewer(subject="schedule")
-"""Who has started a sync that no person has."""
+"""The viewer of syncs that a schedule has started."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One line of the audit log.
+    """A line of the audit log.
 
     Attributes:
-        time: When; of equal refusals the last one.
-        outcome: ``DONE``, or the code of the error with which it was refused; ``SEVERAL`` counts different ones.
-        organization_id: Whose data it was about; ``None`` if none's, or erased, or not the viewer's own.
-        subject: Who, as whoever made the token names them; ``None`` when nobody was asked or could tell.
-        address: From where; ``None`` for the command line.
-        sync_id: About which sync.
-        token_id: About which token of the token file.
-        times: How often, for refusals.
+        time: The last of them, for equal refusals.
+        outcome: ``DONE``, or the error code of the refusal; ``SEVERAL`` counts different codes.
+        organization_id: The organization; ``None`` if there is none, it is erased, or it is not the viewer's.
+        subject: The caller, as named by the token's issuer; ``None`` without authentication or if it failed.
+        address: The caller's network address; ``None`` for the command line.
+        token_id: The token of the token file.
+        times: The number of equal refusals.
     """
 
     time: datetime
@@ -95,7 +95,7 @@ class AuditEntry:
 
 
 class Audit:
-    """The audit log of the database. Close it, or the last refusals are not written."""
+    """The audit log of a database. Close it, or the last refusals are not written."""
 
     def __init__(self, database: Database, supervisor: Supervisor) -> None:
         self._database = database
@@ -107,12 +107,12 @@ class Audit:
         self._writing = asyncio.Lock()
 
     def require(self, viewer: Viewer, organization_id: str, action: Action) -> None:
-        """Pass if the viewer may do this for the organization; note it if not.
+        """Raise unless the viewer may do this for the organization; a refusal is recorded.
 
         Raises:
             BadInput: The organization id has a wrong form.
             Forbidden: It is not the viewer's, or the viewer lacks the right.
-            Unauthenticated: It was the viewer's to do until the token expired; reading is still allowed.
+            Unauthenticated: The viewer's token has expired; reading is still allowed.
         """
         try:
             viewer.require(organization_id, _NEEDS.get(action))
@@ -132,7 +132,7 @@ class Audit:
         sync_id: str | None = None,
         token_id: str | None = None,
     ) -> None:
-        """Note what the connection's transaction does."""
+        """Record a change in the connection's transaction."""
         entry = AuditEntry(utc_now(), action, DONE, organization_id, viewer.subject, viewer.address, sync_id, token_id)
         await insert_audit(connection, [_values(entry)])
 
@@ -145,7 +145,7 @@ class Audit:
         sync_id: str | None = None,
         token_id: str | None = None,
     ) -> None:
-        """Note what is done outside the database.
+        """Record a change made outside the database.
 
         Raises:
             StorageError: It can't be written.
@@ -157,7 +157,7 @@ class Audit:
     def noting(
         self, kind: type[RoutiqError], action: Action, viewer: Viewer, organization_id: str | None = None
     ) -> Iterator[None]:
-        """Note an error of this kind that leaves the block as a refusal."""
+        """Record an error of this kind that leaves the block as a refusal."""
         try:
             yield
         except kind as error:
@@ -165,9 +165,9 @@ class Audit:
             raise
 
     def refused(self, error: E, action: Action, viewer: Viewer, organization_id: str | None = None) -> E:
-        """Note a refusal, soon, and return its error. Never waits and never fails.
+        """Record a refusal, soon, and return its error. Never waits and never fails.
 
-        An organization that is not the viewer's own is left out: its name may be any text that a caller has chosen.
+        An organization other than the viewer's is left out: its id may be any text that a caller has chosen.
         """
         if viewer.organization_id not in {None, organization_id}:
             organization_id = None
@@ -183,7 +183,7 @@ class Audit:
     async def entries(
         self, limit: int, organization_id: str | None = None, since: datetime | None = None
     ) -> list[AuditEntry]:
-        """The newest entries first, of one organization or of all; those since a time, or as many as ``limit``."""
+        """The newest entries first, of one organization or all; those after ``since``, at most ``limit``."""
         async with self._database.reading() as connection:
             rows = await audit_entries(connection, limit, organization_id, since)
         return [
@@ -202,16 +202,16 @@ class Audit:
         ]
 
     async def close(self) -> None:
-        """Write what waits."""
+        """Write the remaining refusals."""
         if self._flushing is not None:
-            # What is cancelled during its commit may be written, and would be written again below.
+            # A task cancelled during its commit may have written its rows; they would be written again below.
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS), self._writing:
                     self._flushing.cancel()
             self._flushing.cancel()
             with suppress(asyncio.CancelledError):
                 await self._flushing
-        with suppress(StorageError):  # it has been told already
+        with suppress(StorageError):  # it is logged already
             await self._flush(self._waiting)
 
     async def _flush_until_empty(self) -> None:
@@ -223,7 +223,7 @@ class Audit:
             self._task.succeeded()
 
     def _forget_earlier(self) -> None:
-        """Let what was written more than a minute ago be written again."""
+        """Forget rows written more than a minute ago, so that their refusals are written again."""
         now = time.monotonic()
         self._written_at = {one: at for one, at in self._written_at.items() if now - at < SAME_AGAIN_SECONDS}
         self._rows = Rows(MOST_KINDS, self._waiting.keys() | self._written_at.keys())
@@ -252,12 +252,12 @@ class Audit:
                 await insert_audit(connection, rows)
             for one, times in due.items():
                 self._written_at[one] = now
-                self._waiting[one] -= times  # more may have come while these were written
+                self._waiting[one] -= times  # more may have been counted during the write
                 if not self._waiting[one]:
                     del self._waiting[one]
 
 
-def _values(entry: AuditEntry) -> dict[str, object]:
+def _values(entry: AuditEntry) -> AuditValues:
     return {
         "time": entry.time,
         "action": entry.action.value,

@@ -1,14 +1,13 @@
-"""The public keys of those who make tokens: fetched without holding anyone up, kept, and fetched again as they change.
+"""The public keys of a token issuer: fetched, cached, and refreshed without delaying requests.
 
-A key that is not known makes one more look, at most every 30 seconds, so that invented ones cost the issuer nothing.
-While the issuer can't be reached, or answers nonsense, the keys that were known stay good for a day.
+An unknown key id causes another fetch, at most every 30 seconds, so that invented ids cost the issuer nothing. If the
+issuer can't be reached, or sends an invalid key set, the known keys stay valid for a day.
 """
 
 import asyncio
 import json
 import ssl
 import time
-from typing import Any
 
 import httpx
 import jwt
@@ -23,14 +22,14 @@ from routiq_gql.supervision import SupervisedTask
 PublicKey = RSAPublicKey | EllipticCurvePublicKey
 
 FETCH_SECONDS = 4.0
-"""Less than a new websocket waits for its first message to be answered."""
+"""Less than the time limit for a new websocket's first message."""
 UNKNOWN_KEY_SECONDS = 30.0
 REFRESH_SECONDS = 600.0
-"""After so long the keys are fetched again, so that one that was withdrawn is not taken for ever."""
+"""Age at which keys are fetched again, so that a withdrawn key is not accepted forever."""
 UNCONFIRMED_SECONDS = 24 * 3600.0
-"""After so long without a fetch that worked no key is good any more: its issuer may have withdrawn it meanwhile."""
+"""Without a successful fetch for this long, no key is valid: the issuer may have withdrawn it."""
 RETRY_SECONDS = 2.0
-"""How soon a fetch that failed is tried again while no key is known or good."""
+"""Pause after a failed fetch while no key is known or valid."""
 MAX_BYTES = 256 * 1024
 MAX_KEYS = 100
 MIN_RSA_BITS = 2048
@@ -39,17 +38,18 @@ log = structlog.get_logger(__name__)
 
 
 class UnusableKeySet(Exception):
-    """What the issuer has sent is no set of public keys."""
+    """The issuer's response is no set of public keys."""
 
 
 class KeySet:
-    """The keys behind one address. Close it.
+    """The keys published at one address. Close it.
 
     Args:
         url: Where the issuer publishes them. Source: RFC 7517, "JWK Set Format".
 
     Attributes:
-        refresh: The task that fetches them again. An issuer that is away is no failure of it: known keys stay good.
+        refresh: The task that fetches them again. An unreachable issuer is no failure of the task: known keys stay
+            valid.
 
     Raises:
         SettingsError: The environment names a proxy or certificates that can't be used.
@@ -67,39 +67,39 @@ class KeySet:
             timeout=FETCH_SECONDS,
             follow_redirects=False,
             verify=tls,
-            trust_env=False,  # httpx raises on values that others skip; see ``proxies``
+            trust_env=False,  # httpx raises on values that other tools skip; see ``proxies``
             proxy=None if self._proxy is None else _for_httpx(self._proxy, tls),
         )
         self._keys: dict[tuple[str, str], PublicKey] = {}
-        self._fetched_at: float | None = None  # when it last worked
+        self._fetched_at: float | None = None  # last success
         self._tried_at: float | None = None
         self._lock = asyncio.Lock()
         self._refreshing: asyncio.Task[None] | None = None
         self.refresh = SupervisedTask("public keys", "The issuer's public keys are not fetched again.")
 
     async def key(self, key_id: str, algorithm: str) -> PublicKey | None:
-        """The key that the issuer publishes under this id for this algorithm; ``None`` if there is none.
+        """The issuer's key with this id and algorithm; ``None`` if there is none.
 
         Raises:
-            IssuerAway: No keys are known, or for too long not confirmed, and they can't be fetched.
+            IssuerAway: No keys are known, or they are unconfirmed for too long, and they can't be fetched.
         """
         if not self._is_known(key_id, algorithm):
-            await self._look_again(key_id, algorithm)
+            await self._fetch_unless_recent(key_id, algorithm)
         elif self._is_older_than(self._fetched_at, REFRESH_SECONDS):
-            self._refresh_meanwhile()
+            self._refresh_in_background()
         if self._are_unconfirmed:
             raise IssuerAway("Tokens can't be checked at the moment. Try again soon.")
         return self._keys.get((key_id, algorithm))
 
     async def close(self) -> None:
-        """End what runs."""
+        """Cancel a running fetch and close the client."""
         if self._refreshing is not None:
             self._refreshing.cancel()
             await asyncio.wait({self._refreshing})
         await self._client.aclose()
 
-    async def _look_again(self, key_id: str, algorithm: str) -> None:
-        """One fetch for all who wait for it, unless the last one was only just."""
+    async def _fetch_unless_recent(self, key_id: str, algorithm: str) -> None:
+        """Fetch once for all waiting callers, unless the last attempt was very recent."""
         async with self._lock:
             pause = RETRY_SECONDS if self._are_unconfirmed else UNKNOWN_KEY_SECONDS
             if not self._is_known(key_id, algorithm) and self._is_older_than(self._tried_at, pause):
@@ -112,7 +112,7 @@ class KeySet:
     def _are_unconfirmed(self) -> bool:
         return self._is_older_than(self._fetched_at, UNCONFIRMED_SECONDS)
 
-    def _refresh_meanwhile(self) -> None:
+    def _refresh_in_background(self) -> None:
         is_running = self._refreshing is not None and not self._refreshing.done()
         if not is_running and self._is_older_than(self._tried_at, UNKNOWN_KEY_SECONDS):
             self._refreshing = asyncio.create_task(self.refresh.until_done(self._fetch), name=self.refresh.name)
@@ -122,7 +122,7 @@ class KeySet:
         return moment is None or time.monotonic() - moment > seconds
 
     async def _fetch(self) -> None:
-        """Exchange all keys, or keep them and log why."""
+        """Replace all keys, or keep them and log why."""
         self._tried_at = time.monotonic()
         try:
             async with asyncio.timeout(FETCH_SECONDS):
@@ -133,7 +133,7 @@ class KeySet:
         except Exception as error:
             if self._proxy is None or not self._proxy.speaks_socks:
                 raise
-            self._note(type(error).__name__)  # socksio's errors pass httpx
+            self._note(type(error).__name__)  # httpx passes on socksio's errors
             return
         self._keys, self._fetched_at = keys, time.monotonic()
 
@@ -175,8 +175,8 @@ def _read(body: bytes) -> dict[tuple[str, str], PublicKey]:
     return keys
 
 
-def _public_key(entry: dict[str, Any]) -> PublicKey | None:
-    """The key, if it is one for signatures of the two algorithms that are accepted, and strong enough."""
+def _public_key(entry: dict[str, object]) -> PublicKey | None:
+    """The key, if it is strong enough and meant for signatures with an accepted algorithm."""
     algorithm = {"RSA": "RS256", "EC": "ES256"}.get(str(entry.get("kty")))
     if algorithm is None or not entry.get("kid") or entry.get("use", "sig") != "sig":
         return None

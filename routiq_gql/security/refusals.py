@@ -1,8 +1,8 @@
-"""Which refusals the audit log keeps apart, so that no caller fills it or hides other callers' refusals in it.
+"""Groups refusals into rows of the audit log, so that no caller can fill the log or hide other callers' refusals.
 
-Within a minute each person and address gets a few rows; further kinds of refusal are counted in one row "and so many
-others" with the same person and address. The rows of one person over all addresses are bounded too. Requests without a
-good token share half of all rows. Every refusal is counted in some row.
+Within a minute each person and address gets a few rows; further kinds of refusal are counted in a single row with the
+same person and address and the outcome ``SEVERAL``. The rows per person over all addresses are limited too. Requests
+without a valid token share half of all rows. Every refusal is counted in some row.
 """
 
 from collections import Counter
@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 MOST_KINDS_OF_ONE = 10
-"""Kinds of refusal kept apart for one person at one address within a minute."""
+"""Kinds of refusal kept apart per person and address within a minute."""
 MOST_ROWS_OF_ONE = 50
-"""Rows for one person within a minute, from all addresses."""
+"""Rows per person within a minute, from all addresses."""
 
 SEVERAL = "SEVERAL"
 """The outcome of a row that counts different refusals."""
@@ -20,7 +20,7 @@ _ANY_ACTION = "ask"
 
 
 class Refusal(NamedTuple):
-    """A kind of refusal: equal ones are counted in one row."""
+    """A kind of refusal: equal refusals are counted together."""
 
     action: str
     outcome: str
@@ -33,8 +33,8 @@ class Rows:
     """The rows of the last minute.
 
     Args:
-        most: Of all callers. Beyond them each further person gets one row, up to as many again.
-        kept: Those there are already.
+        most: Maximum for all callers. Beyond it each further person gets one row, up to twice the maximum.
+        kept: The existing rows.
     """
 
     def __init__(self, most: int, kept: Iterable[Refusal] = ()) -> None:
@@ -49,7 +49,7 @@ class Rows:
         return len(self._kept)
 
     def row_for(self, refusal: Refusal) -> Refusal:
-        """The row in which a refusal is counted: its own, or one of several. It is kept from now on."""
+        """The row that counts a refusal: a separate row, or a ``SEVERAL`` row. It is kept from now on."""
         row = refusal if refusal in self._kept else self._choose(refusal)
         if row not in self._kept:
             self._keep(row)

@@ -1,8 +1,8 @@
-"""Tokens for following one sync: for ``EventSource``, which can't send a header and so has the token in its address.
+"""Tokens for following one sync, in the address: ``EventSource`` can't send a header.
 
-Each is signed with a key that comes from the encryption keys, so that every process knows it and none stores it. It
-reads one sync and nothing else, until that sync has ended, and a day at most. It never outlives the credentials that it
-was made with: it carries their end, and by what to see whether they were revoked.
+Each is signed with a key derived from the encryption keys, so that every process can check it without storing it. It
+reads a single sync, until that sync has ended, for at most a day. It never outlives its parent's credentials: it
+carries their expiry, and a reference for checking whether they were revoked.
 """
 
 import time
@@ -23,14 +23,14 @@ from routiq_gql.sync.model import SyncSnapshot
 
 LIFETIME = timedelta(hours=24)
 AFTER_THE_END = timedelta(minutes=1)
-"""How long a token outlives its sync, so that whoever was cut off at the last moment still reads the end."""
+"""How long a token outlives its sync, so that a client without a connection at that moment can still read the end."""
 
 MADE_PER_MINUTE = 60
-"""Stream tokens that one person or program may have made within a minute: each is a row of the audit log."""
+"""Limit per person or program; each token is a row of the audit log."""
 A_MINUTE_SECONDS = 60.0
 
 ReadSync = Callable[[Viewer, str], Awaitable[SyncSnapshot]]
-"""``SyncService.status``: the sync as this viewer sees it, or ``SyncNotFound``."""
+"""``SyncService.status``: the sync as the viewer may see it, or ``SyncNotFound``."""
 
 _PURPOSE = "routiq stream token"
 _ALGORITHM = "HS256"
@@ -38,10 +38,10 @@ _ALGORITHM = "HS256"
 
 @dataclass(frozen=True, slots=True)
 class StreamToken:
-    """A token as it is given out.
+    """A new token.
 
     Attributes:
-        expires_at: When it ends at the latest; it ends with its sync, or when its parent is revoked.
+        expires_at: The latest expiry; it ends earlier with its sync, or when its parent is revoked.
     """
 
     token: str
@@ -51,12 +51,12 @@ class StreamToken:
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """The credentials with which a token is made.
+    """The credentials that create a token.
 
     Attributes:
-        authority: Which way of telling who asks has accepted them.
-        source: By what that one finds them again; empty if it keeps none.
-        ends_at: When their session ends; ``None``: when they are revoked.
+        authority: The authentication method that accepted them.
+        source: Identifies them for that method; empty if it stores none.
+        ends_at: The end of their session; ``None`` if they are valid until revoked.
     """
 
     authority: str
@@ -66,10 +66,10 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token that was shown to us allows.
+    """The rights of a token in a request.
 
     Attributes:
-        authority: Of its parent, as ``source`` is.
+        authority: From its parent, as ``source``.
     """
 
     viewer: Viewer
@@ -79,7 +79,7 @@ class Grant:
     source: str
 
     def require_valid_for(self, sync: SyncSnapshot) -> None:
-        """Pass unless the sync ended a while ago.
+        """Raise if the sync ended more than a minute ago.
 
         Raises:
             Unauthenticated: It did.
@@ -89,22 +89,22 @@ class Grant:
 
 
 class StreamTokens:
-    """Makes and reads tokens."""
+    """Creates and checks tokens."""
 
     def __init__(self, keys: KeyStore, read_sync: ReadSync, audit: Audit) -> None:
         self._keys = keys
         self._read_sync = read_sync
         self._audit = audit
-        self._made_at: dict[str | None, deque[float]] = {}  # by who asked
+        self._made_at: dict[str | None, deque[float]] = {}  # by subject
 
     async def make(self, viewer: Viewer, sync_id: str, parent: Parent) -> StreamToken:
-        """A token for one sync, which ends with its parent.
+        """A token for a sync, which ends with its parent.
 
         Raises:
             SyncNotFound: Unknown, or another organization's.
             Forbidden: The viewer has a stream token only.
-            Unauthenticated: The viewer's own token has expired.
-            RateLimited: The viewer has had too many made within the last minute.
+            Unauthenticated: The viewer's token has expired.
+            RateLimited: The viewer has created too many within the last minute.
         """
         sync = await self._read_sync(viewer, sync_id)
         self._audit.require(viewer, sync.organization_id, Action.STREAM)
@@ -128,10 +128,10 @@ class StreamTokens:
         return StreamToken(token, sync.sync_id, ends)
 
     def read(self, token: str, address: str | None) -> Grant:
-        """What a token allows to whoever asks from ``address``.
+        """The rights of a token that is used from ``address``.
 
         Raises:
-            Unauthenticated: It is not one of ours, or its time is over.
+            Unauthenticated: It is not valid, or has expired.
         """
         required = ["iat", "exp", "sub", "sync", "org", "parent"]
         try:
@@ -149,10 +149,10 @@ class StreamTokens:
         return Grant(viewer, issued_at, expires_at, authority, source)
 
     def _count(self, subject: str | None) -> None:
-        """Count a token that is about to be made.
+        """Count a token that is about to be created.
 
         Raises:
-            RateLimited: It is one too many.
+            RateLimited: The subject has created too many within a minute.
         """
         now = time.monotonic()
         for one in [one for one, moments in self._made_at.items() if now - moments[-1] > A_MINUTE_SECONDS]:

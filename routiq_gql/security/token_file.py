@@ -1,7 +1,7 @@
-"""The file of ``ROUTIQ_AUTH=token``: who may ask, one line each, without the tokens themselves.
+"""The file of ``ROUTIQ_AUTH=token``: accepted tokens, a line each, stored as digests.
 
-A token is 256 random bits, so its plain SHA-256 can't be guessed back. ``routiq-gql tokens`` writes the file, servers
-read it again whenever it has changed: a token that was revoked is refused from then on.
+A token is 256 random bits, so its plain SHA-256 can't be reversed by guessing. ``routiq-gql tokens`` writes the file;
+servers read it again after each change, so a revoked token is refused at once.
 """
 
 import hashlib
@@ -32,11 +32,11 @@ _HEADER = "# Who may use the API. Written by: routiq-gql tokens. id, organizatio
 
 @dataclass(frozen=True, slots=True)
 class TokenEntry:
-    """One token.
+    """A token.
 
     Attributes:
-        id: What names it in lists and in the audit log.
-        roles: Roles and permissions of whoever has it.
+        id: Its name in lists and in the audit log.
+        roles: Roles and permissions of its holder.
         digest: SHA-256 of the token, hexadecimal.
     """
 
@@ -48,7 +48,7 @@ class TokenEntry:
 
 
 class TokenFile:
-    """The tokens in one file. Every method reads it anew unless it has not changed."""
+    """The tokens in a file. Every method reads the file again if it has changed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -56,7 +56,7 @@ class TokenFile:
         self._entries: dict[str, TokenEntry] = {}
 
     def entries(self) -> Sequence[TokenEntry]:
-        """All tokens, in the order in which they were made; none while there is no file.
+        """All tokens, in the order of their creation; none while there is no file.
 
         Raises:
             SettingsError: The file can't be read or is malformed, or others may write it.
@@ -64,11 +64,11 @@ class TokenFile:
         return tuple(self._read().values())
 
     def entry(self, token_id: str) -> TokenEntry | None:
-        """The token of this id; raises as ``entries``."""
+        """The token with this id; raises as ``entries``."""
         return self._read().get(token_id)
 
     def find(self, token: str) -> TokenEntry | None:
-        """The entry of a token, after the same work whichever it is and whether there is one."""
+        """The entry of a token. The time taken does not depend on the token."""
         digest = _digest(token)
         found = None
         for entry in self._read().values():
@@ -77,7 +77,7 @@ class TokenFile:
         return found
 
     def add(self, organization_id: str, roles: Iterable[str] = ()) -> tuple[TokenEntry, str]:
-        """Make a token; the entry, and the token, which is not kept.
+        """Create a token; returns its entry, and the token, which is not stored.
 
         Raises:
             BadInput: The organization id or a role has a wrong form.
@@ -95,10 +95,10 @@ class TokenFile:
         return entry, token
 
     def revoke(self, token_id: str) -> TokenEntry:
-        """Take a token away.
+        """Remove a token.
 
         Raises:
-            BadInput: There is none of this id.
+            BadInput: There is no token with this id.
             SettingsError: The file can't be read or written.
         """
         with self._changing():
@@ -110,7 +110,7 @@ class TokenFile:
         return gone
 
     def _read(self) -> dict[str, TokenEntry]:
-        """All tokens by id, read again if the file is another one or was changed."""
+        """All tokens by id; reads the file again if it was changed or replaced."""
         try:
             if _stamp(self._path.stat()) != self._stamp:
                 with self._path.open(encoding="utf-8") as file:
@@ -128,7 +128,7 @@ class TokenFile:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """Keep other processes from changing the file at the same time."""
+        """Lock the file against changes by other processes."""
         try:
             with FileLock(self._path.with_name(self._path.name + ".lock"), timeout=LOCK_SECONDS, mode=0o600):
                 yield
@@ -143,7 +143,7 @@ class TokenFile:
 
 
 def _stamp(found: os.stat_result) -> tuple[int, ...]:
-    """What differs once the file was replaced or changed, or its owner or mode was."""
+    """Differs after the file, its owner or its mode was changed."""
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_mode, found.st_uid
 
 

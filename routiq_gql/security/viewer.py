@@ -1,6 +1,6 @@
-"""Who asks. Made once per request or socket by the doors, checked by the services.
+"""The caller of a service. Made by the API once per request or socket, checked by the services.
 
-With authentication off the viewer is an operator on this machine and reaches every organization.
+Without authentication the viewer is an operator on this machine and reaches every organization.
 """
 
 import re
@@ -11,11 +11,11 @@ from routiq_gql.errors import BadInput, Forbidden, SyncNotFound, Unauthenticated
 
 ORGANIZATION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SYNC_ID = re.compile(r"sync_[A-Za-z0-9_-]{1,96}")
-"""An organization's id, the second of the start, and a number where a second had several starts."""
+"""An organization's id, the second of the start, and a number if several syncs started in that second."""
 
 
 class Right(StrEnum):
-    """What not every member of an organization may do. Reading needs no right."""
+    """A permission that not all members of an organization have. Reading needs none."""
 
     START = "start"
     CANCEL = "cancel"
@@ -37,12 +37,12 @@ class Viewer:
     """The person or program behind a request.
 
     Attributes:
-        organization_id: The only organization within reach; ``None`` reaches all (authentication is off).
-        rights: What may be done beside reading.
-        subject: Who it is, as whoever made the token names them; ``None`` when nobody was asked.
-        address: The network address that the request came from; ``None`` on the command line.
+        organization_id: The only organization within reach; ``None`` for all (authentication is off).
+        rights: Permissions besides reading.
+        subject: The caller, as named by the token's issuer; ``None`` without authentication.
+        address: The network address of the request; ``None`` on the command line.
         sync_id: The only sync within reach, and nothing else of its organization; ``None`` for all of them.
-        has_lapsed: Its token has expired and a fresh one is awaited; meanwhile it may read on.
+        has_lapsed: Its token has expired, and a new token is awaited; meanwhile it may still read.
     """
 
     organization_id: str | None = None
@@ -53,12 +53,12 @@ class Viewer:
     has_lapsed: bool = False
 
     def require(self, organization_id: str, right: Right | None = None) -> None:
-        """Pass if the viewer may reach ``organization_id``, and there do what ``right`` stands for.
+        """Raise unless the viewer may reach ``organization_id``, and has ``right`` there.
 
         Raises:
             BadInput: It can't be an organization's id.
             Forbidden: It is another organization's, or the viewer lacks the right.
-            Unauthenticated: The right was the viewer's until the token expired.
+            Unauthenticated: The viewer had the right until the token expired.
         """
         check_organization_id(organization_id)
         if self.organization_id is not None and self.organization_id != organization_id:
@@ -75,7 +75,7 @@ class Viewer:
         self.require_fresh()
 
     def require_fresh(self) -> None:
-        """Raise if the viewer may only read on.
+        """Raise if the viewer may only read.
 
         Raises:
             Unauthenticated: The token has expired.
@@ -89,7 +89,7 @@ LOCAL_OPERATOR = Viewer(subject="command line")
 
 
 def check_organization_id(organization_id: str) -> None:
-    """Pass if the id has the documented form.
+    """Raise unless the id has the documented form.
 
     Raises:
         BadInput: It has not.
@@ -99,7 +99,7 @@ def check_organization_id(organization_id: str) -> None:
 
 
 def check_sync_id(sync_id: str) -> None:
-    """Pass if the id has the form of a sync's. One that has not is as unknown as any other, and is never looked up.
+    """Raise unless the id has the form of a sync's id; other ids are unknown without a query.
 
     Raises:
         SyncNotFound: It has not.

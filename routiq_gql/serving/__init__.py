@@ -1,1 +1,1 @@
-"""Puts the ASGI application on the network: uvicorn, its protocols, connections and their limits."""
+"""Serves the ASGI application on the network: uvicorn, its protocols, and limits on connections."""

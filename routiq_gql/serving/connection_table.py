@@ -1,8 +1,8 @@
-"""Every open connection of a server, with what it is waiting for, and the ceiling on their number.
+"""The open connections of a server, the phase of each, and the limit on their number.
 
-The protocols report each change. Beyond the ceiling a new connection takes the place of one that waits for its peer;
-one that is being answered, or an authenticated socket, is never closed for it. A connection that can't finish closing,
-because its peer reads nothing, is reset by ``sweep``.
+The protocols report each change. At the limit, a new connection replaces one that waits for its peer; a connection with
+a request in progress, or an authenticated socket, is never closed for it. ``sweep`` resets connections that can't
+finish closing because their peers read nothing.
 """
 
 import asyncio
@@ -17,40 +17,40 @@ from uvicorn.server import ServerState as UvicornState
 
 from routiq_gql.rate_limited_log import RateLimitedLog
 
-FAIR_SECONDS = 0.05
-"""For so long a connection keeps its place although it waits for its peer, whose bytes may be on their way."""
+MIN_WAIT_SECONDS = 0.05
+"""A waiting connection can't be replaced sooner, as its peer's bytes may be in transit."""
 
 MOST_REFUSED = 16
-"""Refused connections that are still open, to be sent the reason; the oldest goes when there are more."""
+"""Refused connections kept open until they get the reason; beyond this number the oldest is closed."""
 
 
 class Phase(Enum):
-    """What a connection waits for. In this order their connections give way to new ones."""
+    """The state of a connection. Connections are replaced in this order."""
 
     IDLE = auto()
-    """A first request, or another one."""
+    """Waits for a first or another request."""
     RECEIVING = auto()
-    """The rest of a request."""
+    """Waits for the rest of a request."""
     UNKNOWN_SOCKET = auto()
-    """A websocket's ``connection_init``."""
+    """Waits for a websocket's ``connection_init``."""
     IN_USE = auto()
-    """Nothing: its request is being answered, or it is an authenticated socket."""
+    """A request in progress, or an authenticated socket. Never replaced."""
 
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """One row.
+    """A row of the table.
 
     Attributes:
-        give_way: Ends the connection at once, so that another one can have its place.
-        since: When it entered the phase.
-        blocked_since: Since when its peer has not taken what was sent; ``None`` while it does.
-        closing_since: When it was first seen closing.
-        holder: The organization that holds it open, once that is known.
+        evict: Ends the connection at once, to make room for another.
+        since: Start of the phase.
+        blocked_since: Since when the peer has read nothing; ``None`` while it reads.
+        closing_since: When it was first observed closing.
+        holder: The organization that keeps it open, if known.
     """
 
     transport: asyncio.Transport
-    give_way: Callable[[], None]
+    evict: Callable[[], None]
     phase: Phase
     since: float
     blocked_since: float | None = None
@@ -59,14 +59,14 @@ class Connection:
 
 
 class ConnectionTable:
-    """The connections of one server.
+    """The connections of a server.
 
     Args:
-        most: The ceiling.
-        stall_seconds: How long a peer may take nothing of an answer, or of what is left at the close.
+        most: The limit.
+        stall_seconds: How long a peer may read nothing of a response, or of the rest while closing.
 
     Attributes:
-        slow_requests: Where requests are logged that did not arrive in time.
+        slow_requests: Logs requests that did not arrive in time.
     """
 
     def __init__(self, most: int, stall_seconds: float) -> None:
@@ -85,8 +85,8 @@ class ConnectionTable:
     def __len__(self) -> int:
         return len(self._by_transport)
 
-    def admit(self, transport: asyncio.Transport, give_way: Callable[[], None], now: float) -> bool:
-        """Add a new connection, in the place of a waiting one if need be; ``False`` if there is no room."""
+    def admit(self, transport: asyncio.Transport, evict: Callable[[], None], now: float) -> bool:
+        """Add a new connection, in place of a waiting connection if necessary; ``False`` if there is no room."""
         if len(self) >= self.most:
             victim = self._waiting_longest(now)
             self._full.warn(
@@ -96,13 +96,13 @@ class ConnectionTable:
             if victim is None:
                 return False
             self.remove(victim.transport)
-            victim.give_way()
-        connection = Connection(transport, give_way, Phase.IDLE, now)
+            victim.evict()
+        connection = Connection(transport, evict, Phase.IDLE, now)
         self._by_transport[transport] = self._phases[Phase.IDLE][transport] = connection
         return True
 
     def enter(self, transport: asyncio.Transport, phase: Phase, now: float) -> None:
-        """Note what a connection waits for from now on. One that is not in the table has been cut."""
+        """Record the connection's phase. Ignores connections that were removed already."""
         connection = self._by_transport.get(transport)
         if connection is not None and connection.phase is not phase:
             del self._phases[connection.phase][transport]
@@ -110,10 +110,10 @@ class ConnectionTable:
             self._phases[phase][transport] = connection
 
     def hold(self, transport: asyncio.Transport, holder: str) -> bool:
-        """Note which organization holds a connection open for long; ``False`` if it may hold no more.
+        """Record which organization keeps a connection open; ``False`` if it may not keep more.
 
-        One organization may hold half of the places that others don't hold. So however many organizations hold all
-        that they may, a place is left for a request.
+        An organization may hold half of the places that the others don't hold. So there is always a place left for a
+        request, however many organizations use up their share.
         """
         connection = self._by_transport.get(transport)
         if connection is None or connection.holder == holder:
@@ -127,27 +127,27 @@ class ConnectionTable:
         return True
 
     def release(self, transport: asyncio.Transport) -> None:
-        """Note that no organization holds the connection any more. Does nothing the second time."""
+        """Record that no organization keeps the connection open any more. Idempotent."""
         connection = self._by_transport.get(transport)
         if connection is not None and connection.holder is not None:
             self._held -= Counter((connection.holder,))
             connection.holder = None
 
-    def replace_ending(self, transport: asyncio.Transport, give_way: Callable[[], None]) -> None:
-        """Another protocol serves the connection now."""
+    def replace_evict(self, transport: asyncio.Transport, evict: Callable[[], None]) -> None:
+        """Replace the function that ends the connection, after another protocol has taken it over."""
         connection = self._by_transport.get(transport)
         if connection is not None:
-            connection.give_way = give_way
+            connection.evict = evict
             connection.blocked_since = None
 
     def blocked(self, transport: asyncio.Transport, since: float | None) -> None:
-        """Note that the peer takes nothing, or (``None``) that it does again."""
+        """Record since when the peer reads nothing; ``None`` when it reads again."""
         connection = self._by_transport.get(transport)
         if connection is not None:
             connection.blocked_since = since
 
     def remove(self, transport: asyncio.Transport) -> None:
-        """Forget a connection that is gone. Does nothing the second time."""
+        """Remove a closed connection. Idempotent."""
         self._refused.pop(transport, None)
         self.release(transport)
         connection = self._by_transport.pop(transport, None)
@@ -155,14 +155,14 @@ class ConnectionTable:
             del self._phases[connection.phase][transport]
 
     def refuse(self, transport: asyncio.Transport, end: Callable[[], None]) -> None:
-        """Keep a refused connection until it has been told; ``end`` closes it before, if there are too many."""
+        """Track a refused connection until its response is sent; ``end`` closes it earlier if there are too many."""
         if len(self._refused) >= MOST_REFUSED:
             _, end_oldest = self._refused.popitem(last=False)
             end_oldest()
         self._refused[transport] = end
 
     def sweep(self, now: float) -> None:
-        """Reset connections whose peers have read nothing for ``stall_seconds``; to be called every second or so."""
+        """Reset connections whose peers have read nothing for ``stall_seconds``. Called about once a second."""
         for connection in list(self._by_transport.values()):
             if connection.closing_since is None and connection.transport.is_closing():
                 connection.closing_since = now
@@ -176,14 +176,14 @@ class ConnectionTable:
     def _waiting_longest(self, now: float) -> Connection | None:
         for phase in (Phase.IDLE, Phase.RECEIVING, Phase.UNKNOWN_SOCKET):
             for oldest in self._phases[phase].values():
-                if now - oldest.since >= FAIR_SECONDS:
+                if now - oldest.since >= MIN_WAIT_SECONDS:
                     return oldest
                 break
         return None
 
 
 class ServerState(UvicornState):
-    """What uvicorn's protocols of one server share, and what ours do.
+    """State shared by all protocols of a server, uvicorn's and ours.
 
     Args:
         request_timeout: Seconds from accepting a connection, or from a further request's first byte, to the end of
@@ -197,9 +197,9 @@ class ServerState(UvicornState):
 
 
 def abort(transport: asyncio.Transport) -> None:
-    """End a connection without a goodbye; the kernel forgets what it still had for the peer."""
+    """Reset a connection without a closing handshake; the kernel drops the data it had for the peer."""
     connection = transport.get_extra_info("socket")
-    # A closing transport still has its socket until the last byte has left.
+    # A closing transport keeps its socket until the last byte is sent.
     if connection is not None and connection.fileno() != -1:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()

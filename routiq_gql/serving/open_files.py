@@ -1,7 +1,7 @@
-"""The limit of open files (``RLIMIT_NOFILE``): raised at the start, divided at the start, and named when it is reached.
+"""The limit of open files (``RLIMIT_NOFILE``): raised at startup, divided up, and named in the log when it is reached.
 
-Each connection is an open file, and so is each file of the database. The commands that serve call it. Where a platform
-has no such limit, nothing is raised and a fixed number of connections is taken.
+Each connection is an open file, and so is each file of the database. Called by the commands that serve. On platforms
+without such a limit, the number of connections has a fixed limit.
 """
 
 import asyncio
@@ -26,15 +26,15 @@ log = structlog.get_logger(__name__)
 OUT_OF_FILES = "Too many open files; raise `ulimit -n` (with systemd: LimitNOFILE=)."
 
 MOST_CONNECTIONS = 10_000
-"""More are taken only if the operator asks for them: an idle one costs some 6 kB, a half-sent body up to 170 kB."""
+"""The default maximum; an idle connection costs about 6 kB, a partly sent body up to 170 kB."""
 FEWEST_CONNECTIONS = 16
 SMALLEST_RESERVE, LARGEST_RESERVE = 100, 1024
-"""Open files kept for the database, for Cliniko and for connections that are being refused."""
+"""Open files reserved for the database, for Cliniko and for connections while they are refused."""
 _UNKNOWN_LIMIT = 1024
 
 
 def raise_limit() -> None:
-    """Raise this process' soft limit of open files to its hard limit, as far as the system allows."""
+    """Raise this process's soft limit of open files to its hard limit, as far as the system allows."""
     if resource is None:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -70,7 +70,7 @@ def most_connections(wished: int = 0) -> int:
 
 
 def is_out_of_files(error: BaseException | None) -> bool:
-    """Whether ``error``, or what caused it, is the limit of open files of the process or of the system."""
+    """Whether ``error`` or one of its causes is the limit of open files, of the process or of the system."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
             return True
@@ -80,7 +80,7 @@ def is_out_of_files(error: BaseException | None) -> bool:
 
 @contextmanager
 def shortage_in_one_line(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """Log one line a minute while files can't be opened, in place of asyncio's traceback for each attempt.
+    """While files can't be opened, log one line a minute instead of asyncio's traceback for each attempt.
 
     Source: https://github.com/python/cpython/issues/151615.
     """
@@ -92,7 +92,7 @@ def shortage_in_one_line(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         if isinstance(error, BaseException) and is_out_of_files(error):
             shortage.warn(reason=OUT_OF_FILES)
         elif isinstance(error, ValueError) and "_start_serving" in str(context.get("handle")):
-            pass  # asyncio wanted to accept again after a shortage, and serving has ended meanwhile
+            pass  # asyncio tried to accept again after a shortage, when serving had ended
         elif previous is not None:
             previous(loop, context)
         else:

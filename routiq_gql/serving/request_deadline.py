@@ -1,8 +1,8 @@
-"""A mixin for uvicorn's HTTP protocols: a peer has a limited time to send a request, and a place among the connections.
+"""A mixin for uvicorn's HTTP protocols: limits the time in which a request must arrive, and the number of connections.
 
 The deadline is absolute: from accepting the connection to the end of the first request, and from the first byte of each
-further request to its end, body included. It ends when the request is complete or becomes a websocket; how long the
-answer takes is not its business. The pause between two requests is uvicorn's keep-alive timeout.
+further request to its end, body included. It ends when the request is complete or becomes a websocket; the time for the
+response is not limited. Between two requests uvicorn's keep-alive timeout applies.
 """
 
 import asyncio
@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 from routiq_gql.serving.connection_table import Phase, ServerState, abort
 
 REFUSED_SECONDS = 1.0
-"""How long a refused connection is kept for its request, without which some clients don't read the answer."""
+"""How long a refused connection waits for its request; some clients read no response before they have sent one."""
 
 RETRY_AFTER_SECONDS = 5
 
 READABLE_BY_PAGES = "access-control-allow-origin: *\r\n"
-"""Lets a page of any origin read a refusal, which would be a network error to it. The text is the same for every
-request and is about no organization; whether the origin is allowed is decided in the application, which is not
-reached."""
+"""Lets a page of any origin read a refusal, which would otherwise look like a network error. The text is the same for
+every request and holds no data of an organization. The check of origins is in the application, which is not reached.
+"""
 
 
 def plain_answer(status: str, code: str, detail: str, headers: str = "") -> bytes:
-    """A whole answer of the form of all our errors, for requests that never reach the application; then a close."""
+    """A complete response in the form of all our errors, for requests that never reach the application."""
     title = status.partition(" ")[2]
     body = json.dumps({"type": "about:blank", "title": title, "detail": detail, "code": code}).encode()
     head = (
@@ -56,45 +56,45 @@ else:
 
 
 class RequestDeadline(Base):
-    """Goes before ``H11Protocol`` or ``HttpToolsProtocol``; the server's state has to be a ``ServerState``."""
+    """Must precede ``H11Protocol`` or ``HttpToolsProtocol`` among the bases, with a ``ServerState`` as their state."""
 
     server_state: ServerState
     _clock: asyncio.TimerHandle | None = None
     _is_refused = False
     _is_socket = False
-    _has_sent = False  # whether anything has arrived on the connection
+    _has_received = False  # whether any byte has arrived on the connection
 
     @abstractmethod
     def is_receiving(self) -> bool:
-        """Whether the peer has begun a request and owes the rest of it."""
+        """Whether the peer has begun a request and not yet completed it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if self.server_state.table.admit(transport, self._give_way, self.loop.time()):
+        if self.server_state.table.admit(transport, self._evict, self.loop.time()):
             self._start_clock(self.server_state.request_timeout)
         else:
             self._is_refused = True
-            self.server_state.table.refuse(transport, self._say_no_room)
-            self._clock = self.loop.call_later(REFUSED_SECONDS, self._say_no_room)
+            self.server_state.table.refuse(transport, self._send_no_room)
+            self._clock = self.loop.call_later(REFUSED_SECONDS, self._send_no_room)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_clock()
-        self._unset_keepalive_if_required()  # uvicorn leaves it running after an error
+        self._unset_keepalive_if_required()  # uvicorn does not stop it after an error
         self.server_state.table.remove(self.transport)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self._has_sent = True
+        self._has_received = True
         if self._is_refused:
-            self._say_no_room()
+            self._send_no_room()
         elif not self.transport.is_closing():
             super().data_received(data)
-            self._look_at_request()
+            self._update_clock()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self.server_state.table.release(self.transport)
-        self._look_at_request()
+        self._update_clock()
 
     def handle_websocket_upgrade(self, *request: Any) -> None:
         self._is_socket = True
@@ -103,7 +103,7 @@ class RequestDeadline(Base):
         super().handle_websocket_upgrade(*request)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer to what is no HTTP. Uvicorn's own fails if the answer to the request was begun already."""
+        """Respond to input that is not HTTP. Uvicorn's method fails if a response has been started."""
         del msg
         self._end_with(BAD_REQUEST)
 
@@ -115,8 +115,8 @@ class RequestDeadline(Base):
         super().resume_writing()
         self.server_state.table.blocked(self.transport, None)
 
-    def _look_at_request(self) -> None:
-        """Start or stop the clock, now that something has arrived or was answered."""
+    def _update_clock(self) -> None:
+        """Start or stop the clock, after data has arrived or a response was completed."""
         if self._is_socket or self.transport.is_closing():
             return
         is_answering = self.cycle is not None and not self.cycle.response_complete
@@ -128,7 +128,7 @@ class RequestDeadline(Base):
             phase = Phase.IN_USE if is_answering else Phase.IDLE
             self._stop_clock()
             if not is_answering and self.timeout_keep_alive_task is None:
-                # Uvicorn sets it when an answer is complete, and drops it with the rest of the request.
+                # Uvicorn starts it after a response, and stops it when the rest of the request arrives.
                 self.timeout_keep_alive_task = self.loop.call_later(
                     self.timeout_keep_alive, self.timeout_keep_alive_handler
                 )
@@ -145,36 +145,36 @@ class RequestDeadline(Base):
     def _on_deadline(self) -> None:
         self._clock = None
         if self.cycle is not None and not self.cycle.response_complete and self.flow.read_paused:
-            self._start_clock(self.server_state.request_timeout)  # it is we who don't read on
+            self._start_clock(self.server_state.request_timeout)  # the delay is ours: reading is paused
             return
-        if self._has_sent:
+        if self._has_received:
             seconds = self.server_state.request_timeout
             self.server_state.table.slow_requests.warn(reason=f"A request did not arrive within {seconds} s.")
         self._end_with(TOO_SLOW)
 
-    def _give_way(self) -> None:
+    def _evict(self) -> None:
         self._end_with(NO_ROOM)
 
-    def _say_no_room(self) -> None:
+    def _send_no_room(self) -> None:
         self._end_with(NO_ROOM, even_unasked=True)
 
     def _end_with(self, answer: bytes, *, even_unasked: bool = False) -> None:
-        """Close the connection, with ``answer`` where the peer waits for one and nothing of another is on its way."""
+        """Close the connection; send ``answer`` first if the peer waits for a response and none has been started."""
         self._stop_clock()
         if self.transport.is_closing():
             return
         is_begun = False
-        is_asked = even_unasked or (self._has_sent and self.is_receiving()) or answer is BAD_REQUEST
+        is_asked = even_unasked or (self._has_received and self.is_receiving()) or answer is BAD_REQUEST
         if self.cycle is not None and not self.cycle.response_complete:
             is_begun = self.cycle.response_started
-            # The application reads that its client has gone, and sends no more.
+            # The application gets a disconnect and sends nothing more.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         elif self.cycle is not None and self.cycle.more_body:
-            is_begun = True  # the answer came before the request's end
+            is_begun = True  # the response came before the end of the request
         if is_asked and not is_begun:
             self.transport.write(answer)
         if self.transport.get_write_buffer_size():
-            abort(self.transport)  # its peer doesn't read, and closing would wait for it
+            abort(self.transport)  # the peer doesn't read, so a normal close would hang
         else:
             self.transport.close()

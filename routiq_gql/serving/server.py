@@ -1,7 +1,7 @@
-"""How the ASGI application is put on the network: which addresses may be listened on, and how serving ends.
+"""Runs the ASGI application on the network: which addresses it may listen on, and how it stops.
 
-The commands ``serve``, ``demo`` and ``emulator`` call it. Sockets are opened before anything else, so that a port
-in use is a sentence and not half a start. Uvicorn's access log stays off: it would write query strings.
+Called by the commands ``serve``, ``demo`` and ``emulator``. Sockets are opened before anything else, so that a port in
+use is reported before the start has side effects. Uvicorn's access log stays off: it would log query strings.
 """
 
 import asyncio
@@ -24,31 +24,33 @@ from routiq_gql.serving.open_files import most_connections, shortage_in_one_line
 from routiq_gql.serving.uvicorn_protocols import HttpProtocol, SocketProtocol
 
 MAX_FRAME_BYTES = 256 * 1024
-"""The largest websocket message that is read; the same limit holds for request bodies."""
+"""The largest accepted websocket message; request bodies have the same limit."""
 
 PING_SECONDS = 20
-"""How often a websocket's peer is asked whether it is still there, and how long it may take to answer."""
+"""Interval of websocket pings, and the time limit for each pong."""
 
 FAULT_GRACE_SECONDS = 1
-"""How long open requests have when the server stops because it can't go on."""
+"""How long open requests may take when an error stops the server."""
 
 STALLED_SECONDS = 60
-"""A connection is reset when its peer has not taken its answer for so long: by the system if the peer takes nothing, by
-us if it takes a little now and then. Streams and websockets give up on a reader before that."""
+"""A connection is reset when its peer has not read its response for this long: by the system if the peer reads nothing,
+by us if it reads a little now and then. Streams and websockets give up on a slow reader sooner.
+"""
 
 QUEUED_CONNECTIONS = 512
-"""How many connections the system keeps waiting; a burst of reconnecting browsers may bring as many."""
+"""Length of the system's accept queue, sized for a burst of reconnecting browsers."""
 
 ACCEPTED_AT_ONCE = 16
-"""What asyncio accepts before it looks at anything else. It takes this number from ``backlog``, which is 2,048 with
-uvicorn: so many would be open before the ceiling is looked at, and so often it would try again when files run out."""
+"""How many connections asyncio accepts in a row. It derives this number from ``backlog``, which is 2,048 with uvicorn.
+That many would be open before the limit is checked, and that many attempts made when files run out.
+"""
 
 REQUEST_SECONDS = 15
-"""How long a request may take to arrive, unless a setting says otherwise."""
+"""Time limit for receiving a request, unless a setting overrides it."""
 
 
 class Listener:
-    """Open sockets of one host and port. Close it, or give it to ``serve``, which does."""
+    """Open sockets of a host and port. Close it, or pass it to ``serve``, which closes it."""
 
     def __init__(self, host: str, sockets: Sequence[socket.socket]) -> None:
         self._host = host
@@ -62,31 +64,31 @@ class Listener:
         return f"http://{host}:{self.port}"
 
     def close(self) -> None:
-        """Give the port back. Does nothing the second time."""
+        """Close the sockets. Idempotent."""
         for listening in self.sockets:
             listening.close()
 
 
 def listen_on_loopback(host: str, port: int) -> Listener:
-    """The same as ``listen``, on this machine only.
+    """Like ``listen``, on this machine only.
 
     Raises:
-        SettingsError: As ``listen``, or an address of the host can be reached from elsewhere.
+        SettingsError: As ``listen``, or other machines can reach an address of the host.
     """
     return listen(host, port, only_loopback=True)
 
 
 def listen(host: str, port: int, *, only_loopback: bool) -> Listener:
-    """Open ``port`` (0: any free one) on every address of ``host``.
+    """Open ``port`` (0: any free port) on every address of ``host``.
 
     Raises:
-        SettingsError: The host is unknown, the port is taken, or an address can be reached from elsewhere and may not.
+        SettingsError: The host is unknown, the port is in use, or an address is not loopback although it must be.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError):
         raise SettingsError(f"There is no host {host!r}. Use `--host 127.0.0.1`.") from None
-    # Sorted: IPv4 first, which is what a URL with a fixed port is most often opened with.
+    # Sorted: IPv4 first, since URLs with a fixed port mostly use it.
     addresses = sorted({(family.value, str(address[0])) for family, _, _, _, address in found})
     for _, address in addresses:
         if only_loopback and not ipaddress.ip_address(address.partition("%")[0]).is_loopback:
@@ -103,7 +105,7 @@ def listen(host: str, port: int, *, only_loopback: bool) -> Listener:
     except OSError as error:
         for opened in sockets:
             opened.close()
-        # A host may have an IPv6 address in its hosts file although the machine has no IPv6.
+        # The hosts file may list an IPv6 address although the machine has no IPv6.
         if error.errno == errno.EADDRNOTAVAIL and sockets:
             return listen(addresses[0][1], port, only_loopback=only_loopback)
         raise SettingsError(_why_not(error, host, port)) from None
@@ -111,7 +113,7 @@ def listen(host: str, port: int, *, only_loopback: bool) -> Listener:
 
 
 def _open(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
-    # Named as TCP: asyncio switches Nagle's delay off only for sockets that say so.
+    # Declared as TCP: asyncio disables Nagle's algorithm only for such sockets.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -142,12 +144,12 @@ def _free_port() -> int:
 
 
 def tune_gc() -> None:
-    """Freeze the objects loaded at startup and collect garbage rarely. To be called when all is loaded.
+    """Freeze the objects loaded at startup and collect garbage rarely. Call it when startup is complete.
 
-    With CPython's defaults, a worker with a hundred syncs under way pauses for some 0.15 s every four seconds. A page
-    makes thousands of objects, which nearly all go with their last reference and need no collection. Connections and
-    GraphQL results leave cycles, which only full collections free. With thresholds of 50,000, 20 and 50, a server under
-    attack (``make bench-fairness``) grew by 122 MB in 60 s; with these it grew by 18 MB in 40 s.
+    With CPython's defaults, a worker with a hundred running syncs pauses for some 0.15 s every four seconds. A page
+    makes thousands of objects, and reference counting frees nearly all. Connections and GraphQL results leave cycles,
+    which only full collections free. With thresholds of 50,000, 20 and 50, a server under attack (``make
+    bench-fairness``) grew by 122 MB in 60 s; with these it grew by 18 MB in 40 s.
     """
     gc.collect()
     gc.freeze()
@@ -167,11 +169,11 @@ async def serve(
     """Serve until SIGINT or SIGTERM, then end open streams within ``grace_seconds``; a second Ctrl-C doesn't wait.
 
     Args:
-        trusted_proxies: Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed.
-        alongside: Runs from the moment the server answers, and is cancelled when it begins to stop. It handles its
-            own errors: one that escapes stops the server and rises here.
-        request_timeout: Seconds within which a request has to arrive completely.
-        max_connections: Open at the same time; 0 for as many as the limit of open files allows.
+        trusted_proxies: Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are trusted.
+        alongside: Runs from the moment the server accepts requests, and is cancelled when it begins to stop. It handles
+            its errors: an escaping error stops the server and is raised here.
+        request_timeout: Seconds within which a request must arrive completely.
+        max_connections: Maximum of open connections; 0 for as many as the limit of open files allows.
     """
     config = uvicorn.Config(
         app,
@@ -202,7 +204,7 @@ async def serve(
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's server, which ends on a signal without raising the signal again afterwards.
+    """Uvicorn's server, which does not raise the signal again after it has stopped.
 
     The signal handler stays a method of the server: sse-starlette finds the server by it to end its streams.
     """
@@ -229,7 +231,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         for listening in sockets or ():
-            listening.listen(QUEUED_CONNECTIONS)  # asyncio has set it to what it accepts at once
+            listening.listen(QUEUED_CONNECTIONS)  # asyncio set it to its number of accepts in a row
         tune_gc()
         if self._alongside is not None:
             self._task = asyncio.create_task(self._run(self._alongside))
@@ -252,12 +254,12 @@ class _Server(uvicorn.Server):
             raise
 
     async def end_alongside(self) -> None:
-        """Cancel what runs alongside and wait for its end."""
+        """Cancel the ``alongside`` task and wait for its end."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
 
     def raise_from_alongside(self) -> None:
-        """Let the error that ended what ran alongside rise, if one did."""
+        """Raise the error that ended the ``alongside`` task, if any."""
         if self._task is not None and not self._task.cancelled() and (error := self._task.exception()):
             raise error

@@ -1,8 +1,8 @@
-"""Uvicorn's protocols, made hard to hurt by peers that stop reading, or sending.
+"""Uvicorn's protocols, hardened against peers that stop reading or sending.
 
-On uvicorn as it comes, a peer that doesn't read holds some 4 MB in the kernel's buffers; then sending to it, and
-closing it, wait for ever. Here little is kept for anyone, and the application can end a connection without a goodbye,
-through ``scope["extensions"]``. Peers that don't send are the business of ``request_deadline``.
+With plain uvicorn, a peer that doesn't read holds some 4 MB in the kernel's buffers; then sends to it, and its close,
+wait forever. Here buffers are small, and the application can reset a connection, through ``scope["extensions"]``.
+``request_deadline`` handles peers that don't send.
 """
 
 import asyncio
@@ -24,18 +24,20 @@ from routiq_gql.serving.request_deadline import RequestDeadline
 from routiq_gql.serving.socket_endings import CleanEnding
 
 ABORT_EXTENSION = "routiq.abort"
-"""Under this name ``scope["extensions"]`` has a function that ends the connection at once."""
+"""Key in ``scope["extensions"]`` of a function that resets the connection."""
 
 KEEP_EXTENSION = "routiq.keep"
-"""Under this name there is a function to be called before a connection is held open for long, with the organization
-that holds it, if one does. It returns ``False`` if that one holds as many as it may. A websocket never gives way to new
-connections afterwards."""
+"""Key of a function to call before a connection is kept open for long, with the organization that keeps it open, if
+any. It returns ``False`` if that organization already holds its maximum. Afterwards a websocket is never replaced by
+new connections.
+"""
 
 UNSENT_BYTES = 16 * 1024
-"""Kept in the kernel for one connection before it counts as full; what was sent and not yet confirmed comes on top, so
-that a fast connection with a long way stays fast."""
+"""Bytes per connection in the kernel before it counts as full. Sent but unconfirmed bytes come on top, so that
+connections with a high latency stay fast.
+"""
 BUFFERED_BYTES = 32 * 1024
-"""Kept in the process for one connection before whoever sends has to wait."""
+"""Bytes per connection in the process before the sender must wait."""
 
 
 class HttpProtocol(RequestDeadline, H11Protocol):
@@ -43,7 +45,7 @@ class HttpProtocol(RequestDeadline, H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        _keep_little(transport)
+        _limit_buffers(transport)
         self.app = _extended(
             cast(ASGIApp, self.app), {ABORT_EXTENSION: partial(abort, transport), KEEP_EXTENSION: self._keep}
         )
@@ -74,7 +76,7 @@ class SocketProtocol(CleanEnding):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         end = partial(abort, self.transport)
-        self._table.replace_ending(self.transport, end)
+        self._table.replace_evict(self.transport, end)
         self.app = _extended(cast(ASGIApp, self.app), {ABORT_EXTENSION: end, KEEP_EXTENSION: self._keep})
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -87,7 +89,7 @@ class SocketProtocol(CleanEnding):
             self.handshake_complete = True  # or uvicorn logs each refusal as a fault of the application
 
     def keepalive_timeout(self) -> None:
-        """A peer that answers no ping is gone, or reads nothing: a close frame would not reach it."""
+        """Reset the connection: no close frame would reach a peer that sends no pong."""
         abort(self.transport)
         super().keepalive_timeout()
 
@@ -98,7 +100,7 @@ class SocketProtocol(CleanEnding):
         return True
 
 
-def _keep_little(transport: asyncio.Transport) -> None:
+def _limit_buffers(transport: asyncio.Transport) -> None:
     transport.set_write_buffer_limits(high=BUFFERED_BYTES)
     connection = transport.get_extra_info("socket")
     if connection is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):  # Linux and macOS

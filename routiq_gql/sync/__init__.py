@@ -1,1 +1,1 @@
-"""The sync: its progress, its eight steps, who runs it and who is told. Knows no HTTP and no GraphQL."""
+"""The sync: its model, its eight steps, how it runs and how it ends. Imports no HTTP and no GraphQL."""

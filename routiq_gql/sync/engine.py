@@ -1,21 +1,21 @@
-"""What may run syncs: the protocol that ``EmbeddedEngine`` and ``DistributedEngine`` keep, and how a sync begins."""
+"""The engine: the protocol of ``EmbeddedEngine`` and ``DistributedEngine``, which run syncs, and how a sync begins."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
-from typing import Any, Protocol
+from typing import Protocol
 
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import utc_now
+from routiq_gql.database.rows import SyncRow
 from routiq_gql.database.syncs import insert_sync
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode, SyncSnapshot
 
 
 class Priority(IntEnum):
-    """Whose sync begins first when not all can run at once; the larger one."""
+    """The order of waiting syncs when not all can run at once: the larger value begins first."""
 
     SCHEDULE = 0
     PERSON = 10
@@ -23,11 +23,11 @@ class Priority(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """What waits and who could run it, over all processes.
+    """Waiting syncs and workers, over all processes.
 
     Attributes:
-        waiting: Syncs that nobody runs yet.
-        oldest_seconds: How long the one that has waited longest has been waiting; 0 when none is.
+        waiting: Syncs that no process runs yet.
+        oldest_seconds: The longest wait of these syncs so far; 0 when none waits.
         workers: Live processes that run syncs.
     """
 
@@ -37,11 +37,11 @@ class QueueState:
 
 
 class SyncEngine(Protocol):
-    """What the service needs of whatever runs syncs."""
+    """The engine as the services use it."""
 
     @property
     def receives_updates(self) -> bool:
-        """Whether news of running syncs reach this process by themselves."""
+        """Whether this process is notified of the changes of running syncs."""
 
     @property
     def runs_here(self) -> bool:
@@ -52,39 +52,39 @@ class SyncEngine(Protocol):
         """How many syncs run in this process now."""
 
     async def enqueue(self, connection: AsyncConnection, key: int, priority: Priority) -> None:
-        """In the transaction that inserts a sync: see to it that it will be run."""
+        """Queue a sync to be run, in the transaction that inserts it."""
 
     async def withdraw(self, connection: AsyncConnection, key: int) -> None:
-        """In the transaction that ends a sync: nobody needs to run it any more."""
+        """Remove a sync from the queue, in the transaction that ends it."""
 
     async def prioritize(self, connection: AsyncConnection, key: int) -> None:
-        """A person wants a sync that a schedule has started, and that may still be waiting."""
+        """Let a waiting sync begin before those of schedules, as a person has asked for it."""
 
     async def has_worker(self) -> bool:
-        """Whether any process runs syncs of this database, this one or another."""
+        """Whether any process runs syncs of this database."""
 
     async def queue_state(self) -> QueueState:
-        """What waits and who could run it."""
+        """The number of waiting syncs and of workers."""
 
     def wake(self, snapshot: SyncSnapshot) -> None:
-        """A sync was inserted and committed: run it, soon."""
+        """Start a sync soon; call after the commit that inserted it."""
 
     def interrupt(self, snapshot: SyncSnapshot) -> None:
-        """A sync was ended by someone else than its run, and committed: stop working on it, now."""
+        """Stop the run of a sync at once; call after a commit that ended the sync from outside its run."""
 
     async def run_worker(self) -> None:
         """Run syncs until cancelled or closed."""
 
     async def close(self, grace: timedelta) -> None:
-        """Stop; running syncs stay active in the database and go on with the next start."""
+        """Stop; running syncs stay active in the database and continue with the next start."""
 
 
 async def begin_sync(
     connection: AsyncConnection, engine: SyncEngine, organization_id: str, priority: Priority
-) -> Row[Any] | None:
-    """Insert a sync and have it run, in one transaction; ``None`` when the organization has one already.
+) -> SyncRow | None:
+    """Insert a sync and queue it, in a single transaction; ``None`` when the organization has an active sync.
 
-    Tell ``engine`` and the bus after the commit.
+    Wake ``engine`` and publish the sync after the commit.
     """
     row = await insert_sync(connection, organization_id, first_values(SyncMode.FULL, utc_now()))
     if row is not None:

@@ -1,32 +1,30 @@
-"""What reading a list has found wrong with it: rows that can't be read, and a total that is not the number of rows.
+"""Problems found while a list is read: unreadable rows, and a total that differs from the number of rows.
 
-``reading`` keeps it in the checkpoint, so a break neither loses nor doubles a count, and writes it to the sync's log
-when the list is read. A few odd rows must not stop a clinic; more than a few mean that the list is not what we think.
+They are part of the checkpoint, so an interruption neither loses nor doubles a count. ``reading`` writes them to the
+sync's log when the list is read. A few unreadable rows must not fail a sync; many mean that we misread the list.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
-from routiq_gql.cliniko import Page, UnexpectedAnswer
+from routiq_gql.cliniko import Page, Record, UnexpectedAnswer
 
 MOST_NAMED = 20
-"""Unreadable rows of a list that the log names one by one."""
+"""Unreadable rows of a list that the log names separately."""
 UNREADABLE_ALLOWED = 5
-"""Rows of a list; so many never fail a sync."""
+"""Unreadable rows of a list that never fail a sync."""
 UNREADABLE_SHARE = 0.01
-"""Of a list's rows; more of them, if they are more than ``UNREADABLE_ALLOWED``, fail the sync."""
+"""Share of a list's rows. More unreadable rows fail the sync, unless they are within ``UNREADABLE_ALLOWED``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was found in one list so far.
+    """Problems found in a list so far.
 
     Attributes:
-        unreadable: Rows that no record can be made of.
-        named: Id (``None`` for rows without one) and field of the first of these, each pair once.
-        rows: Rows in those parts of the list whose total stayed another.
-        claimed: What Cliniko's totals say of these parts.
+        unreadable: Rows that can't become a record.
+        named: Id (``None`` for a row without an id) and field of the first of these, each pair once.
+        rows: Rows in the parts of the list whose total stayed different.
+        claimed: The sum of Cliniko's totals of these parts.
     """
 
     unreadable: int = 0
@@ -34,18 +32,8 @@ class Findings:
     rows: int = 0
     claimed: int = 0
 
-    @classmethod
-    def of_stored(cls, stored: Mapping[str, Any]) -> "Findings":
-        """From what ``stored`` gave; a checkpoint of an earlier version holds nothing of it."""
-        named = tuple((row_id, field) for row_id, field in stored.get("named", ()))
-        return cls(stored.get("unreadable", 0), named, stored.get("rows", 0), stored.get("claimed", 0))
-
-    def stored(self) -> dict[str, Any]:
-        """As JSON for the checkpoint."""
-        return asdict(self)
-
-    def with_page(self, page: Page[Any], base: "Findings") -> "Findings":
-        """These findings and those of the next page; ``base`` are those from before this reading or pass."""
+    def with_page(self, page: Page[Record], base: "Findings") -> "Findings":
+        """These findings with those of the next page; ``base`` are the findings from before this pass."""
         named = list(self.named)
         for row in page.unreadable:
             if len(named) < MOST_NAMED and (row.id, row.field) not in named:
@@ -60,7 +48,7 @@ class Findings:
         return self.unreadable > max(UNREADABLE_ALLOWED, total * UNREADABLE_SHARE)
 
     def lines(self, where: str, total: int) -> list[str]:
-        """What the sync's log says of them, once ``total`` rows of the list are read."""
+        """The lines for the sync's log, once ``total`` rows of the list are read."""
         lines = [_naming(row_id, field, where) for row_id, field in self.named]
         if self.unreadable > 1:
             lines.append(f"Skipped {self.unreadable} of {total} rows of {where} that can't be read")
@@ -72,7 +60,7 @@ class Findings:
         return lines
 
     def failure(self, where: str, total: int) -> UnexpectedAnswer:
-        """Why the sync fails when it is too much."""
+        """The failure of a sync with too many unreadable rows."""
         field = self.named[0][1]
         return UnexpectedAnswer(
             f"{self.unreadable} of {total} rows of {where} can't be read: the first has no usable “{field}”.",

@@ -1,7 +1,7 @@
-"""Shows watchers that syncs live: each run of this process writes at least once a second, all that are due together.
+"""The heartbeat of running syncs: each run of this process writes to its row at least once a second.
 
-One statement for many runs, because a worker with two hundred of them would otherwise spend its time on transactions
-that say nothing new. Every row is still checked for the epoch of its run.
+All due runs share a statement, because a worker with two hundred runs would otherwise spend its time on transactions
+without new values. The statement still checks the epoch of every run.
 """
 
 import asyncio
@@ -11,13 +11,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from routiq_gql.database.engine import Database
 from routiq_gql.database.syncs import touch_running
 from routiq_gql.supervision import Supervisor
-from routiq_gql.sync.run import MAX_INTERVAL_SECONDS, StopRequested, SyncRun
+from routiq_gql.sync.run import MAX_INTERVAL_SECONDS, SyncRun
 
 BEAT_SECONDS = 0.1
 
 
-class Pulse:
-    """The signs of life of all runs of one process."""
+class Heartbeat:
+    """The heartbeat of all runs of a process."""
 
     def __init__(self, database: Database, supervisor: Supervisor) -> None:
         self._database = database
@@ -27,7 +27,7 @@ class Pulse:
 
     @asynccontextmanager
     async def keep(self, run: SyncRun) -> AsyncIterator[None]:
-        """While the block runs, ``run`` writes something at least each second."""
+        """Write to the row of ``run`` at least once a second while the block runs."""
         self._runs.add(run)
         if self._beating is None or self._beating.done():
             self._beating = asyncio.create_task(self._task.repeat(self._beat), name=self._task.name)
@@ -42,28 +42,20 @@ class Pulse:
 
     async def _beat(self) -> None:
         await asyncio.sleep(BEAT_SECONDS)
-        for run in [run for run in self._due() if run.has_unwritten]:
-            await self._write(run)
         if self._due():
             await self._touch()
 
     def _due(self) -> list[SyncRun]:
-        """Those that will have been silent for a second at the next beat. One that is being written is not silent."""
+        """Runs that will have been silent for a second at the next beat. A run that is being written is not silent."""
         silent = MAX_INTERVAL_SECONDS - BEAT_SECONDS
         return [run for run in self._runs if run.silent_seconds >= silent and not run.change_lock.locked()]
-
-    async def _write(self, run: SyncRun) -> None:
-        try:
-            await run.write_now()
-        except StopRequested:
-            self._forget([run])
 
     async def _touch(self) -> None:
         async with AsyncExitStack() as locks:
             async with self._database.writing() as connection:
-                due = self._due()  # looked at only now, as it may have taken long to get here
+                due = self._due()  # determined only now, as the lock may have taken long
                 for run in due:
-                    await locks.enter_async_context(run.change_lock)  # free, so nothing is waited for
+                    await locks.enter_async_context(run.change_lock)  # free, so this does not wait
                 rows = await touch_running(connection, {run.key: run.epoch for run in due}) if due else {}
             for run in due:
                 if run.key in rows:
@@ -71,5 +63,5 @@ class Pulse:
         self._forget(run for run in due if run.key not in rows)
 
     def _forget(self, runs: Iterable[SyncRun]) -> None:
-        """They are somebody else's; their steps find out with their own next write, or are cancelled before."""
+        """Drop runs that this process has lost. Their next write, or a cancellation, ends their steps."""
         self._runs.difference_update(runs)

@@ -1,12 +1,9 @@
 """Turns stored rows into the snapshots and log lines that clients see."""
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from routiq_gql.database.syncs import NewLine, end_sync
+from routiq_gql.database.rows import LogRow, SyncRow, SyncValues
+from routiq_gql.sync.checkpoint import Starting, to_json
 from routiq_gql.sync.model import (
     FailureCode,
     LogLevel,
@@ -20,15 +17,15 @@ from routiq_gql.sync.model import (
 )
 
 
-def snapshot_of(row: Row[Any]) -> SyncSnapshot:
+def snapshot_of(row: SyncRow) -> SyncSnapshot:
     """The snapshot that a row of ``syncs`` holds."""
     failure = None
     if row.failure_code is not None:
         failure = SyncFailure(
             code=FailureCode(row.failure_code),
-            step=SyncStep(row.failure_step),
-            message=row.failure_message,
-            what_to_do=row.failure_what_to_do,
+            step=SyncStep(row.failure_step or row.step),
+            message=row.failure_message or "",
+            what_to_do=row.failure_what_to_do or "",
         )
     return SyncSnapshot(
         key=row.key,
@@ -55,11 +52,7 @@ def snapshot_of(row: Row[Any]) -> SyncSnapshot:
     )
 
 
-NOT_WAITING: dict[str, Any] = {"resumes_at": None, "waiting_for": None}
-"""The columns of a sync that is not, or no longer, waiting."""
-
-
-def log_line_of(sync_id: str, row: Row[Any]) -> LogLine:
+def log_line_of(sync_id: str, row: LogRow) -> LogLine:
     """The log line that a row of ``sync_log`` holds."""
     return LogLine(
         sync_id=sync_id,
@@ -71,8 +64,8 @@ def log_line_of(sync_id: str, row: Row[Any]) -> LogLine:
     )
 
 
-def first_values(mode: SyncMode, now: datetime) -> dict[str, Any]:
-    """The columns of a sync that has just been started."""
+def first_values(mode: SyncMode, now: datetime) -> SyncValues:
+    """The columns of a new sync."""
     return {
         "mode": mode.value,
         "status": SyncState.STARTING.value,
@@ -85,32 +78,7 @@ def first_values(mode: SyncMode, now: datetime) -> dict[str, Any]:
         "active_patients_stored": 0,
         "started_at": now,
         "last_updated": now,
-        "checkpoint": {},
+        "checkpoint": to_json(Starting()),
         "last_log_seq": 0,
         "has_rows": True,
     }
-
-
-def failure_values(failure: SyncFailure, status: SyncState, now: datetime) -> dict[str, Any]:
-    """The columns of a sync that ends with ``failure``. It keeps the percentage and step that it had."""
-    return {
-        "status": status.value,
-        "current_step": failure.message,
-        "completed_at": now,
-        "estimated_completion": None,
-        **NOT_WAITING,
-        "failure_code": failure.code.value,
-        "failure_step": failure.step.value,
-        "failure_message": failure.message,
-        "failure_what_to_do": failure.what_to_do,
-    }
-
-
-async def end_with_failure(
-    connection: AsyncConnection, sync_id: str, failure: SyncFailure, status: SyncState, now: datetime
-) -> SyncSnapshot | None:
-    """End a running sync with ``failure``, whoever runs it; ``None`` when it had ended."""
-    level = LogLevel.WARNING if status is SyncState.CANCELLED else LogLevel.ERROR
-    line = NewLine(level.value, failure.step.value, failure.message)
-    row = await end_sync(connection, sync_id, failure_values(failure, status, now), [line])
-    return snapshot_of(row) if row is not None else None

@@ -1,6 +1,6 @@
-"""What a client sees of a sync: states, steps, the percentage and the snapshot. Pure values, no input or output.
+"""The model of a sync as clients see it: states, steps, percentage and snapshot. Pure values without input or output.
 
-The names and numbers are the documented ones; other people's clients rely on them.
+Names and numbers are documented, and clients of other people rely on them.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class SyncMode(StrEnum):
 
 
 class SyncState(StrEnum):
-    """The documented status of a sync or, as IDLE, of an organization without a running one."""
+    """The documented status of a sync; IDLE is the status of an organization without a running sync."""
 
     IDLE = "idle"
     STARTING = "starting"
@@ -93,6 +93,23 @@ def percentage(step: SyncStep, fraction: float) -> int:
     return min(floor(100 * (step - 1) / TOTAL_STEPS + done * 100 / TOTAL_STEPS), 99)
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The progress that a run shows when it stores something. ``None`` leaves a value unchanged.
+
+    Attributes:
+        fraction: The part of the current step that is done, 0 to 1.
+        text: The sentence for ``current_step``.
+    """
+
+    fraction: float | None = None
+    text: str | None = None
+    patients_found: int | None = None
+    appointments_found: int | None = None
+    active_patients_identified: int | None = None
+    estimated_completion: datetime | None = None
+
+
 class WaitReason(StrEnum):
     """Why a running sync waits before it resumes by itself. The database stores the values, clients see the names."""
 
@@ -138,7 +155,7 @@ class FailureCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SyncFailure:
-    """Why a sync failed or was cancelled, for the clinic: what happened, where, and what to do."""
+    """The reason why a sync failed or was cancelled, for the clinic: the step, a sentence, and what to do."""
 
     code: FailureCode
     step: SyncStep
@@ -152,7 +169,7 @@ class SyncFailure:
 
 @dataclass(frozen=True, slots=True)
 class SyncSnapshot:
-    """One committed state of one sync. Snapshots of a sync are ordered by ``version``; a newer one replaces an older.
+    """A committed state of a sync. Snapshots of a sync are ordered by ``version``; a newer snapshot replaces an older.
 
     Attributes:
         key: The sync's number, higher for newer syncs. Clients see it inside opaque cursors only.
@@ -196,13 +213,13 @@ class SyncSnapshot:
 
     @property
     def errors(self) -> list[str]:
-        """The documented ``errors``: empty, or the one sentence that says why the sync ended."""
+        """The documented ``errors``: empty, or a single sentence with the reason why the sync ended."""
         return [self.failure.message] if self.failure else []
 
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line of a sync's log. ``seq`` counts from 1 without gaps within the sync ``sync_id``."""
+    """A line of a sync's log. ``seq`` counts from 1 without gaps within the sync ``sync_id``."""
 
     sync_id: str
     seq: int

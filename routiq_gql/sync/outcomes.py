@@ -1,4 +1,4 @@
-"""What starting and cancelling a sync come to: the sync as it is then, and the documented sentence."""
+"""The results of starting and cancelling a sync: its snapshot and the documented sentence."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from routiq_gql.sync.model import SyncSnapshot
 
 @dataclass(frozen=True, slots=True)
 class StartedSync:
-    """The sync that runs now; ``created`` tells whether this call started it."""
+    """The running sync; ``created`` is true if this call started it."""
 
     sync: SyncSnapshot
     created: bool
@@ -19,7 +19,7 @@ class StartedSync:
 
 @dataclass(frozen=True, slots=True)
 class CancelledSync:
-    """The sync's final state; ``cancelled`` tells whether this call ended it."""
+    """The sync's final state; ``cancelled`` is true if this call ended it."""
 
     sync: SyncSnapshot
     cancelled: bool

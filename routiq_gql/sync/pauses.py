@@ -29,7 +29,7 @@ class Pauses:
         self._pauses: dict[int, _Pause] = {}
 
     def begin(self, key: int, earlier: int = 0) -> tuple[int, float]:
-        """Begin the next pause of a sync; its number, from 1, and its length in seconds.
+        """Begin the next pause of a sync. Returns its number, from 1, and its length in seconds.
 
         Args:
             earlier: How many pauses in a row the sync's row counts.
@@ -43,21 +43,21 @@ class Pauses:
         return number, seconds
 
     def end(self, key: int) -> None:
-        """The sync has made progress or has ended: its next pause is a first one."""
+        """Forget the pauses of a sync that has made progress or has ended: its next pause is short again."""
         self._pauses.pop(key, None)
 
     def left(self, key: int) -> float:
-        """For how many more seconds the sync is to be left alone; 0 when it may be claimed."""
+        """Seconds until the sync may be claimed; 0 when it may be claimed now."""
         pause = self._pauses.get(key)
         return max(0.0, pause.ends_at - time.monotonic()) if pause is not None else 0.0
 
     def until_next_end(self) -> float:
-        """In how many seconds the next of the pauses under way ends; infinite without one."""
+        """Seconds until the next pause ends; infinite without a pause."""
         now = time.monotonic()
         return min((pause.ends_at - now for pause in self._pauses.values() if pause.ends_at > now), default=inf)
 
     @property
     def count(self) -> int:
-        """How many syncs pause, or have not shown yet that they need not."""
+        """How many syncs pause, or have not made progress since their pause."""
         now = time.monotonic()
         return sum(pause.ends_at + UNDECIDED_SECONDS > now for pause in self._pauses.values())

@@ -1,77 +1,78 @@
-"""One taking-up of one sync: all that the eight steps see of the world behind them.
+"""The run of a sync within a claim. Everything that the eight steps write goes through this object.
 
-Every write carries the epoch of this taking-up. When it matches no row, the sync has ended or is someone else's:
-``StopRequested`` unwinds the steps, and nothing more is written. Snapshots are published after their commit.
+Every write carries the epoch of the claim. If no row has that epoch, the sync has ended or another process runs it:
+``StopRequested`` ends the steps, and nothing more is written. Snapshots are published after their commit.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql import metrics
-from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
+from routiq_gql.database.rows import SyncRow
+from routiq_gql.database.sync_changes import RunningChanges
 from routiq_gql.database.syncs import NewLine, change_running
 from routiq_gql.live.bus import ProgressBus
-from routiq_gql.sync.mapping import NOT_WAITING, failure_values, snapshot_of
+from routiq_gql.sync.checkpoint import Checkpoint, read_checkpoint, to_json
+from routiq_gql.sync.endings import Completed, EndedSync, Ending, Failed, announce, end_run
+from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import (
-    COMPLETED_TEXT,
     WAITING_FOR_DATABASE_TEXT,
     LogLevel,
+    Progress,
     SyncFailure,
     SyncSnapshot,
-    SyncState,
     SyncStep,
     WaitReason,
     percentage,
 )
 
 MIN_INTERVAL_SECONDS = 0.1
-"""Changes within a step are told at most ten times a second."""
+"""Pages are published at most ten times a second."""
 PAUSE_PATIENCE_SECONDS = 2.0
-"""How long a sync that has to wait for the database tries to say so."""
+"""How long a sync that has to wait for the database tries to show that it waits."""
 MAX_INTERVAL_SECONDS = 1.0
-"""A client sees a sign of life at least this often; see ``pulse``."""
+"""A client receives a snapshot at least this often; see ``heartbeat``."""
 
-Save = Callable[[AsyncConnection], Awaitable[None]]
+NO_PROGRESS = Progress()
+
+Lines = Sequence[tuple[LogLevel, str]]
 
 
 class StopRequested(Exception):
-    """This process doesn't run the sync any more: it was cancelled, or another holder has taken it up."""
+    """This process does not run the sync any more: it has ended, or another process has claimed it."""
 
 
 class SyncRun:
-    """The run context: where the sync stands (``cursor``), and the three ways to say how it goes on.
+    """The run context: the state of the sync, and the ways to change it.
 
     Attributes:
         snapshot: The newest committed snapshot.
-        cursor: What ``checkpoint`` stored last; empty for a sync that has not got that far.
         lost_claims: How many claims in a row ended with a dead process and made no progress.
         pauses: How often in a row the database interrupted it without any progress between.
         change_lock: Held from before a change until after it was shown, so that snapshots come in their order.
     """
 
     def __init__(
-        self, database: Database, bus: ProgressBus, row: Row[Any], on_progress: Callable[[], None] = lambda: None
+        self, database: Database, bus: ProgressBus, row: SyncRow, on_progress: Callable[[], None] = lambda: None
     ) -> None:
         self.snapshot: SyncSnapshot = snapshot_of(row)
-        self.cursor: dict[str, Any] = dict(row.checkpoint)
         self.epoch: int = row.epoch
         self.lost_claims: int = row.lost_claims
         self.pauses: int = row.pauses
+        self._stored_checkpoint: object = row.checkpoint
+        self._checkpoint: Checkpoint | None = None
         self._on_progress = on_progress
         self._database = database
         self._bus = bus
-        self._unwritten: dict[str, Any] = {}
         self._text_before_wait: str | None = None
         self._written_at = time.monotonic()
         self._published_at = 0.0
+        self._ended: EndedSync | None = None
         self.change_lock = asyncio.Lock()
 
     @property
@@ -82,109 +83,81 @@ class SyncRun:
     def step(self) -> SyncStep:
         return self.snapshot.step
 
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The newest committed checkpoint.
+
+        Raises:
+            CheckpointError: This version can't continue the sync from the stored checkpoint.
+        """
+        if self._checkpoint is None:
+            self._checkpoint = read_checkpoint(self._stored_checkpoint)
+        return self._checkpoint
+
     async def begin_step(self, step: SyncStep) -> None:
         """Enter ``step``: status, documented text and a log line."""
-        values = {
+        changes: RunningChanges = {
             "status": step.state.value,
             "step": step.value,
             "current_step": step.opening_text,
             "progress_percentage": percentage(step, 0),
-            **NOT_WAITING,
+            "resumes_at": None,
+            "waiting_for": None,
         }
-        await self._write(values, [(LogLevel.INFO, step.opening_text)], step=step)
+        await self._change(changes, [(LogLevel.INFO, step.opening_text)], step=step)
 
-    async def progress(
-        self,
-        *,
-        fraction: float | None = None,
-        text: str | None = None,
-        log: tuple[LogLevel, str] | None = None,
-        **columns: Any,
-    ) -> None:
-        """Show how the current step goes on.
-
-        Written at most ten times a second; what comes faster is kept and joins the next write. A ``log`` line is
-        never held back.
-        """
-        self._unwritten |= self._progress_values(fraction, text, columns)
-        if log is not None or time.monotonic() - self._written_at >= MIN_INTERVAL_SECONDS:
-            await self._write({}, [log] if log else [])
+    async def log(self, level: LogLevel, message: str) -> None:
+        """Add a line to the sync's log."""
+        await self._change({}, [(level, message)])
 
     async def begin_wait(self, reason: WaitReason, text: str, resumes_at: datetime) -> None:
         """Show that the sync waits, why and until when, with a log line."""
         if self._text_before_wait is None:
-            self._text_before_wait = self._unwritten.get("current_step", self.snapshot.current_step)
-        values = {"current_step": text, "resumes_at": resumes_at, "waiting_for": reason.value}
-        await self._write(values, [(LogLevel.WARNING, text)])
+            self._text_before_wait = self.snapshot.current_step
+        changes: RunningChanges = {"current_step": text, "resumes_at": resumes_at, "waiting_for": reason.value}
+        await self._change(changes, [(LogLevel.WARNING, text)])
 
     async def end_wait(self) -> None:
-        """Show what was shown before the wait. Called before the next request, however long its answer takes."""
+        """Show the text from before the wait. Call before the next request, however long its answer takes."""
         if self._text_before_wait is not None:
-            await self._write({"current_step": self._text_before_wait, **NOT_WAITING}, [])
+            await self._change({"current_step": self._text_before_wait, "resumes_at": None, "waiting_for": None})
             self._text_before_wait = None
 
-    async def checkpoint(
-        self,
-        cursor: dict[str, Any],
-        save: Save | None = None,
-        *,
-        fraction: float | None = None,
-        text: str | None = None,
-        log: tuple[LogLevel, str] | None = None,
-        notes: Sequence[tuple[LogLevel, str]] = (),
-        **columns: Any,
-    ) -> None:
-        """Store what was read and where to go on, and show it, in one transaction. ``log`` follows ``notes``."""
-        values = self._progress_values(fraction, text, columns) | {"checkpoint": cursor}
-        if is_progress := cursor != self.cursor:  # a slice that is repeated after a break is none
-            values |= {"lost_claims": 0, "pauses": 0}
-        await self._write(values, [*notes, log] if log else list(notes), save=save)
-        self.cursor = cursor
-        if is_progress:
-            self.lost_claims = self.pauses = 0
-            self._on_progress()
+    async def commit(self, checkpoint: Checkpoint, progress: Progress = NO_PROGRESS, lines: Lines = ()) -> None:
+        """Store a checkpoint, the progress that clients see, and log lines, in the same transaction."""
+        await self._change(self._changes_of(checkpoint, progress), lines)
+        self._advance(checkpoint)
 
-    async def complete(
-        self, save: Callable[[AsyncConnection], Awaitable[int]], messages: Callable[[int], list[str]]
-    ) -> None:
-        """End the sync as completed in the transaction of ``save``, which returns how many active patients it stored.
+    @asynccontextmanager
+    async def committing(self, checkpoint: Checkpoint, progress: Progress) -> AsyncIterator[AsyncConnection]:
+        """The same with rows, which the block writes over the connection in that transaction."""
+        async with self._changing(self._changes_of(checkpoint, progress), is_bulk=True) as connection:
+            yield connection
+        self._advance(checkpoint)
 
-        ``messages`` makes the last log lines from that number.
-        """
-        async with self._database.bulk_turn, self.change_lock, self._database.writing() as connection:
-            stored = await save(connection)
-            values = {
-                **self._take_unwritten(),
-                "status": SyncState.COMPLETED.value,
-                "current_step": COMPLETED_TEXT,
-                "progress_percentage": 100,
-                "active_patients_stored": stored,
-                "completed_at": utc_now(),
-                "estimated_completion": None,
-                **NOT_WAITING,
-            }
-            lines = [NewLine(LogLevel.SUCCESS.value, SyncStep.STORING.value, text) for text in messages(stored)]
-            row = await change_running(connection, self.key, self.epoch, values, lines)
-            if row is None:
-                raise StopRequested
-        self.show(row)
+    @asynccontextmanager
+    async def completing(self) -> AsyncIterator[AsyncConnection]:
+        """The last transaction: the block stores the result, calls ``complete`` with the connection, and ends."""
+        async with self._database.bulk_turn, self._ending() as connection:
+            yield connection
+
+    async def complete(self, connection: AsyncConnection, stored: int) -> None:
+        """End the sync as completed, with so many active patients stored."""
+        await self._end(connection, Completed(stored))
 
     async def fail(self, failure: SyncFailure) -> None:
         """End the sync as failed."""
-        self._take_unwritten()
-        await self._write(
-            failure_values(failure, SyncState.FAILED, utc_now()), [(LogLevel.ERROR, failure.message)], step=failure.step
-        )
+        async with self._ending() as connection:
+            await self._end(connection, Failed(failure))
 
     async def show_pause(self, resumes_at: datetime) -> None:
-        """Show that the sync waits for the database, if that takes this little change, and release the claim.
+        """Show that the sync waits for the database, if this small write succeeds, and release the claim.
 
         Raises:
-            StorageError: It doesn't; then nothing is shown.
-            StopRequested: The sync is not ours any more.
+            StorageError: The write failed; nothing is shown.
+            StopRequested: The sync has ended, or another process runs it.
         """
-        self._take_unwritten()  # what the interrupted step wanted to show is not stored
-        values = {
+        changes: RunningChanges = {
             "current_step": WAITING_FOR_DATABASE_TEXT,
             "resumes_at": resumes_at,
             "waiting_for": WaitReason.DATABASE.value,
@@ -192,75 +165,88 @@ class SyncRun:
             "pauses": self.pauses,
         }
         text = "The database can't be used at the moment; the sync waits and resumes by itself"
-        lines = [NewLine(LogLevel.WARNING.value, self.step.value, text)] if self.pauses == 1 else []
-        async with self.change_lock, self._database.writing(PAUSE_PATIENCE_SECONDS) as connection:
-            row = await change_running(connection, self.key, self.epoch, values, lines)
-            if row is None:
-                raise StopRequested
-        self.show(row)
+        lines = [(LogLevel.WARNING, text)] if self.pauses == 1 else []
+        await self._change(changes, lines, patience_seconds=PAUSE_PATIENCE_SECONDS)
 
     @property
     def silent_seconds(self) -> float:
         """How long ago the last change was committed."""
         return time.monotonic() - self._written_at
 
-    @property
-    def has_unwritten(self) -> bool:
-        """Whether something that ``progress`` was told waits to be written."""
-        return bool(self._unwritten)
-
-    async def write_now(self) -> None:
-        """Write what waits, or only that the sync lives.
-
-        Raises:
-            StopRequested: It is not ours any more.
-        """
-        await self._write({}, [])
-
-    def _progress_values(
-        self,
-        fraction: float | None,
-        text: str | None,
-        columns: dict[str, Any],
-    ) -> dict[str, Any]:
-        values = dict(columns)
-        if fraction is not None:
-            values["progress_percentage"] = percentage(self.step, fraction)
-        if text is not None:
-            values["current_step"] = text
-        return values
-
-    def _take_unwritten(self) -> dict[str, Any]:
-        taken, self._unwritten = self._unwritten, {}
-        return taken
-
-    async def _write(
-        self,
-        values: dict[str, Any],
-        lines: list[tuple[LogLevel, str]],
-        *,
-        step: SyncStep | None = None,
-        save: Save | None = None,
-    ) -> None:
-        async with self._database.bulk_turn if save is not None else nullcontext(), self.change_lock:
-            number = (step or self.step).value
-            values = self._take_unwritten() | values
-            new_lines = [NewLine(level.value, number, message) for level, message in lines]
-            async with self._database.writing() as connection:
-                row = await change_running(connection, self.key, self.epoch, values, new_lines)
-                if row is None:
-                    raise StopRequested
-                if save is not None:
-                    await save(connection)
-            # Pages may come faster than anyone wants to hear; the next page, line or sign of life tells of this one.
-            self.show(row, is_urgent=step is not None or save is None or bool(lines))
-
-    def show(self, row: Row[Any], *, is_urgent: bool = True) -> None:
-        """Note a committed change and tell watchers of it; without ``is_urgent`` at most ten times a second."""
+    def show(self, row: SyncRow, *, is_urgent: bool = True) -> None:
+        """Note and publish a committed change; without ``is_urgent`` publish at most ten times a second."""
         self._written_at = time.monotonic()
         self.snapshot = snapshot_of(row)
         if is_urgent or self._written_at - self._published_at >= MIN_INTERVAL_SECONDS:
             self._published_at = self._written_at
             self._bus.publish(self.snapshot)
-        if self.snapshot.duration_seconds is not None:
-            metrics.sync_ended(self.snapshot.status.value, self.snapshot.duration_seconds)
+
+    def _changes_of(self, checkpoint: Checkpoint, progress: Progress) -> RunningChanges:
+        changes: RunningChanges = {"checkpoint": to_json(checkpoint)}
+        if checkpoint != self.checkpoint:  # a slice that is repeated after a break is no progress
+            changes["lost_claims"] = changes["pauses"] = 0
+        if progress.fraction is not None:
+            changes["progress_percentage"] = percentage(self.step, progress.fraction)
+        if progress.text is not None:
+            changes["current_step"] = progress.text
+        if progress.patients_found is not None:
+            changes["patients_found"] = progress.patients_found
+        if progress.appointments_found is not None:
+            changes["appointments_found"] = progress.appointments_found
+        if progress.active_patients_identified is not None:
+            changes["active_patients_identified"] = progress.active_patients_identified
+        if progress.estimated_completion is not None:
+            changes["estimated_completion"] = progress.estimated_completion
+        return changes
+
+    def _advance(self, checkpoint: Checkpoint) -> None:
+        if checkpoint != self.checkpoint:
+            self._checkpoint = checkpoint
+            self.lost_claims = self.pauses = 0
+            self._on_progress()
+
+    async def _change(
+        self,
+        changes: RunningChanges,
+        lines: Lines = (),
+        *,
+        step: SyncStep | None = None,
+        patience_seconds: float | None = None,
+    ) -> None:
+        async with self._changing(changes, lines, step=step, patience_seconds=patience_seconds):
+            pass
+
+    @asynccontextmanager
+    async def _changing(
+        self,
+        changes: RunningChanges,
+        lines: Lines = (),
+        *,
+        step: SyncStep | None = None,
+        is_bulk: bool = False,
+        patience_seconds: float | None = None,
+    ) -> AsyncIterator[AsyncConnection]:
+        async with self._database.bulk_turn if is_bulk else nullcontext(), self.change_lock:
+            number = (step or self.step).value
+            new_lines = [NewLine(level.value, number, message) for level, message in lines]
+            async with self._database.writing(patience_seconds) as connection:
+                row = await change_running(connection, self.key, self.epoch, changes, new_lines)
+                if row is None:
+                    raise StopRequested
+                yield connection
+            # Pages may come faster than clients need them; the next page, line or heartbeat brings the same values.
+            self.show(row, is_urgent=not is_bulk)
+
+    @asynccontextmanager
+    async def _ending(self) -> AsyncIterator[AsyncConnection]:
+        async with self.change_lock:
+            async with self._database.writing() as connection:
+                yield connection
+            if self._ended is not None:
+                self.snapshot = self._ended.snapshot
+                announce(self._ended, self._bus)
+
+    async def _end(self, connection: AsyncConnection, ending: Ending) -> None:
+        self._ended = await end_run(connection, self.key, self.epoch, ending)
+        if self._ended is None:
+            raise StopRequested

@@ -1,4 +1,4 @@
-"""Brings one sync to its end, whichever engine has taken it up; every way in which that can go wrong ends here."""
+"""Runs a sync to its end for either engine. Every error of a run is handled here."""
 
 import asyncio
 import os
@@ -19,37 +19,38 @@ from routiq_gql.database.syncs import claim, release_claims
 from routiq_gql.errors import StorageError, frames_of
 from routiq_gql.live.bus import ProgressBus
 from routiq_gql.supervision import Supervisor, descriptor_shortage, shortage_sentence
-from routiq_gql.sync.heartbeat import Pulse
+from routiq_gql.sync.checkpoint import CheckpointError
+from routiq_gql.sync.heartbeat import Heartbeat
 from routiq_gql.sync.model import FailureCode, SyncFailure, SyncStep
 from routiq_gql.sync.pauses import Pauses
 from routiq_gql.sync.run import StopRequested, SyncRun
 
 MAX_LOST_CLAIMS = 200
-"""A sync with which so many processes died, one after the other and without any progress between, fails."""
+"""A sync fails after so many processes in a row died while they ran it, without any progress between."""
 RELEASE_SECONDS = 2.0
-"""How long a process that stops tries to say that it has stopped on purpose."""
+"""How long a process that stops tries to release its claims."""
 OPENING_TEXTS = {step.value: step.opening_text for step in SyncStep}
-"""What ``current_step`` is again after a wait whose process has gone, by step."""
+"""The text of ``current_step`` after a wait whose process has ended, by step."""
 
 log = structlog.get_logger(__name__)
 
 
 class Outcome(Enum):
-    """How a run went.
+    """The outcome of a run.
 
     Attributes:
-        ENDED: The sync is over, completed or failed.
-        NOT_OURS: It was ended or taken up by someone else meanwhile; nothing more was written.
-        RESTS: The database can't be used; the sync is as it was, and to be taken up again after its pause.
+        ENDED: The sync has completed or failed.
+        NOT_OURS: The sync has ended, or another process has claimed it; nothing more was written.
+        PAUSED: The database can't be used; the sync is unchanged, and is claimed again after its pause.
     """
 
     ENDED = auto()
     NOT_OURS = auto()
-    RESTS = auto()
+    PAUSED = auto()
 
 
 class SyncRunner:
-    """Takes syncs up and runs them."""
+    """Claims syncs and runs them."""
 
     def __init__(
         self,
@@ -63,12 +64,12 @@ class SyncRunner:
         self._bus = bus
         self._run_steps = run_steps
         self._time_limit = time_limit
-        self._pulse = Pulse(database, supervisor)
+        self._heartbeat = Heartbeat(database, supervisor)
         self.pauses = Pauses()
         self._holder = f"{socket.gethostname()[:32]}:{os.getpid()}:{uuid4().hex[:12]}"
 
     async def claim(self, key: int) -> SyncRun | None:
-        """Become the only one whose writes to the sync count; ``None`` when it has ended.
+        """Claim a sync, so that only this process can write to it; ``None`` when it has ended.
 
         Raises:
             StorageError: The database can't be used.
@@ -83,7 +84,7 @@ class SyncRunner:
         return run
 
     async def run(self, run: SyncRun) -> Outcome:
-        """Run a sync that was taken up. Cancelled, it leaves the sync as it is."""
+        """Run a claimed sync. A cancellation leaves the sync as it is."""
         with structlog.contextvars.bound_contextvars(
             sync_id=run.snapshot.sync_id, organization_id=run.snapshot.organization_id
         ):
@@ -95,17 +96,17 @@ class SyncRunner:
                 return Outcome.NOT_OURS
             except StorageError as error:
                 await self._pause(run, error)
-                return Outcome.RESTS
+                return Outcome.PAUSED
             except Exception as error:  # not even the failure could be stored
                 log.error("sync_crashed", error=type(error).__name__, where=frames_of(error))
                 await self._pause(run, error)
-                return Outcome.RESTS
+                return Outcome.PAUSED
             self.pauses.end(run.key)
             log.info("sync_ended", status=run.snapshot.status.value)
             return Outcome.ENDED
 
     async def release(self, key: int | None = None) -> None:
-        """Note that this process stops running a sync, or all of its syncs, on purpose; if the database takes it."""
+        """Release the claim of a sync, or all claims of this process, unless the database can't be used."""
         with suppress(StorageError, TimeoutError):
             async with asyncio.timeout(RELEASE_SECONDS), self._database.writing(RELEASE_SECONDS) as connection:
                 await release_claims(connection, self._holder, OPENING_TEXTS, key)
@@ -122,7 +123,7 @@ class SyncRunner:
         # From its start, pauses and restarts included. A clock that was set back gives no more than one whole limit.
         left = limit - max(0.0, (utc_now() - run.snapshot.started_at).total_seconds())
         try:
-            async with self._pulse.keep(run):
+            async with self._heartbeat.keep(run):
                 if run.lost_claims > MAX_LOST_CLAIMS:
                     await run.fail(_internal_failure(run))
                     return
@@ -136,6 +137,9 @@ class SyncRunner:
                     if not deadline.expired():
                         raise
                     await run.fail(_time_limit_failure(run, limit))
+                except CheckpointError as error:
+                    log.error("checkpoint_not_read", reason=error.message)
+                    await run.fail(SyncFailure(FailureCode.INTERNAL, run.step, error.message, error.what_to_do))
                 except ConnectionProblem as problem:
                     await run.fail(SyncFailure(problem.failure_code, run.step, problem.message, problem.what_to_do))
                 except ClinikoError as error:

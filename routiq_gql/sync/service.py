@@ -1,7 +1,7 @@
-"""The door to syncs: start, cancel, read and watch. GraphQL, REST and the command line call the same methods.
+"""The service for syncs: start, cancel, read and watch. GraphQL, REST and the command line call the same methods.
 
-Every method takes the viewer first. What a viewer may not reach answers like what does not exist; an organization
-that is not theirs is refused.
+Every method takes the viewer first. A sync that a viewer may not reach is not found; an organization that a viewer may
+not reach is refused.
 """
 
 from collections.abc import AsyncGenerator, Collection
@@ -10,8 +10,6 @@ from contextlib import aclosing
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql import metrics
-from routiq_gql.clock import utc_now
 from routiq_gql.connections.state import ConnectionState
 from routiq_gql.database.connections import organizations_by_state
 from routiq_gql.database.engine import Database
@@ -27,30 +25,23 @@ from routiq_gql.organizations.history import History, read_history
 from routiq_gql.security.audit import Action, Audit
 from routiq_gql.security.viewer import Viewer, check_sync_id
 from routiq_gql.settings import Settings
+from routiq_gql.sync.endings import Cancelled, announce, end_from_outside
 from routiq_gql.sync.engine import Priority, SyncEngine, begin_sync
 from routiq_gql.sync.log_requests import LogRequest, check_after, check_limit, read_logs
-from routiq_gql.sync.mapping import end_with_failure, snapshot_of
-from routiq_gql.sync.model import (
-    SYNC_CANCELLED_MESSAGE,
-    FailureCode,
-    LogLine,
-    SyncFailure,
-    SyncMode,
-    SyncSnapshot,
-    SyncState,
-)
+from routiq_gql.sync.mapping import snapshot_of
+from routiq_gql.sync.model import LogLine, SyncMode, SyncSnapshot, SyncState
 from routiq_gql.sync.outcomes import CancelledSync, StartedSync
 from routiq_gql.sync.start_limit import enforce_start_limit
 
 REREAD_SECONDS_ELSEWHERE = 0.5
-"""How often a watcher reads the row of a sync that another process runs, of which no news arrive here."""
+"""How often a watcher reads the row of a sync that another process runs without notifying this process."""
 
 
 class SyncService:
     """Starts, ends, reads and watches syncs.
 
     Attributes:
-        subscriptions: How many watch in this process.
+        subscriptions: Open subscriptions of this process.
     """
 
     def __init__(self, database: Database, bus: ProgressBus, engine: SyncEngine, audit: Audit, settings: Settings):
@@ -65,12 +56,12 @@ class SyncService:
         self.subscriptions = Subscriptions(settings.max_subscriptions)
 
     async def start(self, viewer: Viewer, organization_id: str, mode: SyncMode = SyncMode.AUTO) -> StartedSync:
-        """Start a sync, or return the one that runs already. Every ``mode`` reads everything for now.
+        """Start a sync, or return the running sync. Every ``mode`` reads everything for now.
 
         Raises:
             BadInput: The organization id has a wrong form.
             Forbidden: It is not the viewer's, or the viewer may not start syncs.
-            RateLimited: As many were started within the last minute as may be.
+            RateLimited: The organization has started too many syncs within the last minute.
         """
         self._audit.require(viewer, organization_id, Action.START)
         try:
@@ -82,12 +73,12 @@ class SyncService:
                     await self._audit.note(connection, viewer, Action.START, organization_id, row.sync_id)
                 elif (running := await active_sync(connection, organization_id)) is not None:
                     await self._engine.prioritize(connection, running.key)
-        except IntegrityError:  # another process was faster
+        except IntegrityError:  # another process has started a sync meanwhile
             row = None
             async with self._database.reading() as connection:
                 running = await active_sync(connection, organization_id)
         if row is None:
-            if running is None:  # it has ended in between
+            if running is None:  # the running sync has ended meanwhile
                 return await self.start(viewer, organization_id, mode)
             return StartedSync(snapshot_of(running), created=False)
         snapshot = snapshot_of(row)
@@ -96,7 +87,7 @@ class SyncService:
         return StartedSync(snapshot, created=True)
 
     async def cancel(self, viewer: Viewer, sync_id: str) -> CancelledSync:
-        """End a running sync, which frees the organization for the next start; one that has ended stays as it is.
+        """End a running sync, so the organization can start the next sync. A sync that has ended stays as it is.
 
         Raises:
             SyncNotFound: Unknown, or another organization's.
@@ -106,28 +97,22 @@ class SyncService:
         self._audit.require(viewer, current.organization_id, Action.CANCEL)
         if current.is_terminal:
             return CancelledSync(current, cancelled=False)
-        # Stopped before it is ended, as a long statement of its own may hold the write lock. Whoever takes it up
-        # again queues for that lock behind this method.
+        # The run is stopped first, as a long statement of the run may hold the write lock. A process that claims the
+        # sync again waits for that lock behind this method.
         self._engine.interrupt(current)
         async with self._database.writing() as connection:
             current = await _visible_sync(connection, viewer, sync_id, self._audit)
-            failure = SyncFailure(
-                FailureCode.CANCELLED,
-                current.step,
-                SYNC_CANCELLED_MESSAGE,
-                "Start the sync again when you are ready.",
-            )
-            ended = await end_with_failure(connection, sync_id, failure, SyncState.CANCELLED, utc_now())
-            await self._engine.withdraw(connection, current.key)
+            ended = await end_from_outside(connection, self._engine, current.key, Cancelled(current.step))
             if ended is not None:
-                await self._audit.note(connection, viewer, Action.CANCEL, ended.organization_id, sync_id)
-            else:  # somebody else was faster, between the two statements
+                await self._audit.note(connection, viewer, Action.CANCEL, current.organization_id, sync_id)
+            else:  # the sync ended between the two statements
                 current = await _visible_sync(connection, viewer, sync_id, self._audit)
-        if ended is not None and ended.duration_seconds is not None:
-            metrics.sync_ended(ended.status.value, ended.duration_seconds)
-        self._engine.interrupt(ended or current)
-        self._bus.publish(ended or current)  # a run that was stopped at its very end has not told it
-        return CancelledSync(ended or current, cancelled=ended is not None)
+        if ended is not None:
+            announce(ended, self._bus, self._engine)
+            return CancelledSync(ended.snapshot, cancelled=True)
+        self._engine.interrupt(current)
+        self._bus.publish(current)  # a run that was stopped at its very end has not published it
+        return CancelledSync(current, cancelled=False)
 
     async def status(self, viewer: Viewer, sync_id: str) -> SyncSnapshot:
         """The newest committed snapshot.
@@ -140,7 +125,7 @@ class SyncService:
             return await _visible_sync(connection, viewer, sync_id, self._audit)
 
     async def log(self, viewer: Viewer, sync_id: str, after: int | None = None, limit: int = 100) -> list[LogLine]:
-        """Log lines, ascending: those behind ``after``, or the newest ones without it; 1 to 100 of them.
+        """Log lines after the number ``after``, ascending; the newest lines without it. ``limit`` is 1 to 100.
 
         Raises:
             SyncNotFound: Unknown, or another organization's.
@@ -157,12 +142,12 @@ class SyncService:
     async def logs(
         self, viewer: Viewer, requests: Collection[LogRequest]
     ) -> dict[LogRequest, list[LogLine] | SyncNotFound]:
-        """The same for several syncs or parts of a log, read in one statement. The requests are checked before."""
+        """The same for several syncs or parts of a log, read in a single statement. Check the requests before."""
         async with self._database.reading() as connection:
             return await read_logs(connection, viewer, requests)
 
     async def dashboard(self, viewer: Viewer, organization_id: str) -> Dashboard:
-        """The organization at a glance, all of one moment.
+        """The organization's dashboard; all its values are of the same moment.
 
         Raises:
             BadInput: The organization id has a wrong form.
@@ -172,7 +157,7 @@ class SyncService:
         return await self._dashboards.read(organization_id)
 
     async def connected_organizations(self, viewer: Viewer, limit: int) -> list[str]:
-        """The first ``limit`` organizations with an enabled connection, by id; the viewer's own if there is one."""
+        """The first ``limit`` organizations with an enabled connection, by id; or the viewer's organization."""
         if viewer.organization_id is not None:
             return [viewer.organization_id]
         enabled = [state.value for state in ConnectionState if state is not ConnectionState.DISABLED]
@@ -190,7 +175,7 @@ class SyncService:
         """A page of 1 to 100 syncs, newest first, behind the cursor ``after``; totals are over all syncs.
 
         Args:
-            outcomes: Only syncs that ended in one of these ways; all of them, and running ones, when empty.
+            outcomes: Only syncs with these final states; when empty, all syncs, including running syncs.
 
         Raises:
             BadInput: The organization id, ``limit``, ``after`` or an outcome has a wrong form.
@@ -205,7 +190,7 @@ class SyncService:
             return await read_history(connection, organization_id, limit, before, outcomes)
 
     async def watch(self, viewer: Viewer, sync_id: str) -> AsyncGenerator[SyncSnapshot, None]:
-        """The snapshot now, then every newer one as fast as the caller takes them; ends after the terminal one.
+        """The current snapshot, then newer ones as fast as the caller takes them; ends after the terminal snapshot.
 
         Raises:
             SyncNotFound: Unknown, or another organization's.
@@ -225,7 +210,7 @@ class SyncService:
                 snapshot = await updates.wait(self._wait_seconds) or await self._reread(viewer, sync_id) or snapshot
 
     async def watch_log(self, viewer: Viewer, sync_id: str, after: int | None = None) -> AsyncGenerator[LogLine, None]:
-        """Every log line behind ``after`` once and in order, old ones first, then live; ends after the sync's end.
+        """Every log line after the number ``after``, once and in order: stored, then new lines. Ends with the sync.
 
         Raises:
             SyncNotFound: Unknown, or another organization's.
@@ -240,7 +225,7 @@ class SyncService:
     async def follow(
         self, viewer: Viewer, sync_id: str, after_version: int = 0, after_seq: int = 0
     ) -> AsyncGenerator[LogLine | SyncSnapshot, None]:
-        """Log lines behind ``after_seq`` and snapshots newer than ``after_version``; see ``LogFollower.with_lines``.
+        """Log lines after ``after_seq`` and snapshots newer than ``after_version``; see ``LogFollower.with_lines``.
 
         Raises:
             SyncNotFound: Unknown, or another organization's.
@@ -253,7 +238,7 @@ class SyncService:
                 yield item
 
     async def watch_dashboard(self, viewer: Viewer, organization_id: str) -> AsyncGenerator[Dashboard, None]:
-        """The dashboard now, then after every change, whoever started the sync; never ends by itself.
+        """The current dashboard, then a new dashboard after every change. Never ends by itself.
 
         Raises:
             BadInput: The organization id has a wrong form.
@@ -276,7 +261,7 @@ class SyncService:
                 await updates.wait(self._wait_seconds)
 
     async def _reread(self, viewer: Viewer, sync_id: str) -> SyncSnapshot | None:
-        """The newest snapshot; ``None`` while the database is away, which ends nobody's subscription."""
+        """The newest snapshot; ``None`` while the database is away, so that no subscription ends."""
         try:
             return await self.status(viewer, sync_id)
         except DatabaseAway:
@@ -288,7 +273,7 @@ class SyncService:
 
 
 async def _visible_sync(connection: AsyncConnection, viewer: Viewer, sync_id: str, audit: Audit) -> SyncSnapshot:
-    # A viewer of one sync reads it by its own id: every other one is as unknown as one that does not exist.
+    # For a viewer with access to a single sync, every other sync is not found.
     row = await sync_by_id(connection, sync_id, viewer.organization_id, only=viewer.sync_id)
     if row is None:  # the id may have been guessed
         raise audit.refused(SyncNotFound(), Action.READ, viewer)

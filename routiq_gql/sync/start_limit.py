@@ -1,7 +1,7 @@
-"""How many syncs one organization may start within a minute, over all processes: each spends the clinic's quota.
+"""Limits the syncs that an organization may start within a minute, over all processes: each uses the clinic's quota.
 
-Syncs with a start in the future, from when the clock was ahead, don't count: they would block the organization until
-that time has come.
+Syncs that were started while the clock was ahead don't count. They would block the organization until the clock
+reaches that time.
 """
 
 from datetime import timedelta
@@ -17,10 +17,10 @@ A_MINUTE = timedelta(minutes=1)
 
 
 async def enforce_start_limit(connection: AsyncConnection, organization_id: str, key: int, most: int) -> None:
-    """Refuse the sync with this ``key``, just inserted, if it is one too many. The caller's transaction is then undone.
+    """Raise if the sync with this ``key``, just inserted, exceeds the limit. This undoes the caller's transaction.
 
     Raises:
-        RateLimited: It is.
+        RateLimited: It exceeds the limit.
     """
     now = utc_now()
     earlier = await started_since(connection, organization_id, now - A_MINUTE, now, but=key)

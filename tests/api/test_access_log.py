@@ -1,4 +1,4 @@
-"""The access log: one line for each request and socket, tied to all other lines by the request id."""
+"""The access log: a line per request and socket, linked to all other lines by the request id."""
 
 import asyncio
 from collections.abc import Iterator
@@ -16,22 +16,23 @@ from websockets.exceptions import InvalidStatus
 from routiq_gql.api.access_log import NamedRoute
 from routiq_gql.settings import Settings
 from routiq_gql.sync.service import SyncService
-from tests.api.conftest import Cliniko
-from tests.api.graphql.documents import PROGRESS
-from tests.api.serving import LIMIT_SECONDS, ORGANIZATION, Server, open_socket, until
+from tests.common import LIMIT_SECONDS, ORGANIZATION, until
+from tests.emulated_cliniko import Cliniko
+from tests.graphql_documents import PROGRESS
+from tests.server import Server, open_socket
 
 Line = dict[str, Any]
 
 
 @pytest.fixture
 def logs() -> Iterator[list[Line]]:
-    """Log lines with what is bound to their request, as they are written in production."""
+    """Log lines with the variables bound to their request, as in production."""
     with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
         yield lines
 
 
 async def _line_of(logs: list[Line], path: str, event: str = "request_ended") -> Line:
-    """The one line about ``path``."""
+    """The only line about ``path``."""
 
     def found() -> list[Line]:
         return [line for line in logs if line["event"] == event and line["path"] == path]
@@ -42,7 +43,7 @@ async def _line_of(logs: list[Line], path: str, event: str = "request_ended") ->
 
 
 async def test_a_request_leaves_one_line(bare_server: Server, logs: list[Line]):
-    """Method, path, status, duration and id; never the query string, which may hold a token."""
+    """The line has method, path, status, duration and id; never the query string, which may hold a token."""
     answer = await bare_server.http.get("/api/v1/sync/history/org_1", params={"limit": "5", "token": "private"})
     line = await _line_of(logs, "/api/v1/sync/history/org_1")
     assert 0 < line.pop("milliseconds") < LIMIT_SECONDS * 1000
@@ -59,7 +60,7 @@ async def test_a_request_leaves_one_line(bare_server: Server, logs: list[Line]):
 
 
 async def test_the_clients_request_id_is_kept_if_it_is_one(bare_server: Server, logs: list[Line]):
-    """An id from a proxy ties its log to ours; what could forge a log line or fill it is replaced."""
+    """An id from a proxy is kept, to link its log to ours; an id that could forge or fill a log line is replaced."""
     for wished in ["0123-abcd_EF.7", "x" * 128]:
         answer = await bare_server.http.get("/nowhere", headers={"X-Request-ID": wished})
         assert answer.headers["x-request-id"] == wished
@@ -76,7 +77,7 @@ async def test_the_clients_request_id_is_kept_if_it_is_one(bare_server: Server, 
 async def test_every_line_of_a_request_carries_its_id(
     bare_server: Server, logs: list[Line], monkeypatch: pytest.MonkeyPatch
 ):
-    """A fault is found by the id that the client was given, with the sync it was about."""
+    """The id in the client's response leads to the log lines of an error, with the sync's id."""
 
     async def broken(*_: object) -> None:
         raise RuntimeError
@@ -92,7 +93,7 @@ async def test_every_line_of_a_request_carries_its_id(
 
 
 async def test_requests_at_the_same_time_keep_their_ids_apart(settings: Settings, logs: list[Line]):
-    """What one request binds to its lines is not on another one's."""
+    """The log variables of a request are not on the lines of a simultaneous request."""
     both = asyncio.Barrier(2)
 
     async def meet(_request: Request) -> JSONResponse:
@@ -113,7 +114,7 @@ async def test_requests_at_the_same_time_keep_their_ids_apart(settings: Settings
 
 
 async def test_a_sync_is_not_logged_as_part_of_the_request_that_started_it(server: Server, logs: list[Line]):
-    """A sync outlives its request; its lines carry the sync's own names."""
+    """The lines of a sync don't belong to its request, which ends earlier."""
     await server.until_ended(await server.start_sync())
     ended = next(line for line in logs if line["event"] == "sync_ended")
     assert "request_id" not in ended
@@ -121,21 +122,21 @@ async def test_a_sync_is_not_logged_as_part_of_the_request_that_started_it(serve
 
 
 async def test_probes_are_for_debugging_only(bare_server: Server, logs: list[Line]):
-    """What machines ask every few seconds does not fill the log."""
+    """Frequent health checks do not fill the log."""
     for path in ("/healthz", "/readyz", "/metrics"):
         await bare_server.http.get(path)
         assert (await _line_of(logs, path))["log_level"] == "debug"
 
 
 async def test_a_refused_request_is_logged_too(bare_server: Server, logs: list[Line]):
-    """What the guard turns away has a line and an id like any other."""
+    """A refused request has a line and an id like any other."""
     answer = await bare_server.http.get("/refused", headers={"Host": "evil.example"})
     line = await _line_of(logs, "/refused")
     assert (line["status"], line["request_id"]) == (421, answer.headers["x-request-id"])
 
 
 async def test_no_address_can_forge_a_line(bare_server: Server, logs: list[Line]):
-    """Line breaks in an address stay escaped, are no organization's id, and a long address is cut."""
+    """Line breaks in an address stay escaped, an invalid organization id is left out, and a long address is cut."""
     await bare_server.http.get("/api/v1/sync/dashboard/a%0Arequest_ended%20status=200")
     line = await _line_of(logs, "/api/v1/sync/dashboard/a%0Arequest_ended%20status=200")
     assert "organization_id" not in line
@@ -144,7 +145,7 @@ async def test_no_address_can_forge_a_line(bare_server: Server, logs: list[Line]
 
 
 async def test_a_stream_is_logged_at_its_end(server: Server, cliniko: Cliniko, logs: list[Line]):
-    """The line tells how long the stream was open."""
+    """The line has the time the stream was open."""
     cliniko.gate.hold("patients")
     sync_id = await server.start_sync()
     await cliniko.gate.reached()
@@ -157,7 +158,7 @@ async def test_a_stream_is_logged_at_its_end(server: Server, cliniko: Cliniko, l
 
 
 async def test_a_socket_is_logged_at_its_end(bare_server: Server, logs: list[Line]):
-    """One line with the code with which it closed; the handshake's answer has the request id."""
+    """A socket's line has its close code; the response to the handshake has the request id."""
     async with open_socket(bare_server, additional_headers={"X-Request-ID": "mine"}) as socket:
         assert socket.connection.response.headers["x-request-id"] == "mine"
         await socket.send("3")
@@ -167,14 +168,14 @@ async def test_a_socket_is_logged_at_its_end(bare_server: Server, logs: list[Lin
 
 
 async def test_a_socket_that_its_client_closes(bare_server: Server, logs: list[Line]):
-    """The code is the client's when it closes first."""
+    """If the client closes first, the code is the client's."""
     async with open_socket(bare_server) as socket:
         await socket.connection.close(4499)
     assert (await _line_of(logs, "/graphql", "socket_ended"))["close_code"] == 4499
 
 
 async def test_a_refused_handshake_is_logged(bare_server: Server, logs: list[Line]):
-    """With the status of its answer."""
+    """The line has the status of the response."""
     for path, options, status in [
         ("/graphql", {"origin": "https://evil.example"}, 403),
         ("/nowhere", {}, 403),
@@ -190,7 +191,7 @@ async def test_a_refused_handshake_is_logged(bare_server: Server, logs: list[Lin
 async def test_lines_of_a_subscription_carry_the_sockets_id(
     bare_server: Server, logs: list[Line], monkeypatch: pytest.MonkeyPatch
 ):
-    """A fault in one operation is found by the id of its socket."""
+    """The id of the socket leads to the log lines of an error in an operation."""
 
     async def broken(*_: object) -> None:
         raise RuntimeError
@@ -204,14 +205,14 @@ async def test_lines_of_a_subscription_carry_the_sockets_id(
 
 
 async def test_a_client_that_leaves_before_the_answer(settings: Settings, logs: list[Line]):
-    """It has a line without a status, as there was no answer."""
+    """A request whose client left has a line without a status."""
     reached = asyncio.Event()
 
     async def wait(request: Request) -> JSONResponse:
         reached.set()
         await request.receive()  # the empty body
         assert (await request.receive())["type"] == "http.disconnect"
-        return await request.json()  # raises, as there is nobody
+        return await request.json()  # raises, as the client has disconnected
 
     async with Server(settings, extra_routes=[Route("/wait", wait)]) as server:
         asking = asyncio.create_task(server.http.get("/wait"))

@@ -1,4 +1,4 @@
-"""How many operations of one organization are executed at once, and that others notice nothing of them."""
+"""Limits on simultaneous operations of an organization, which don't affect other organizations."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -10,9 +10,10 @@ from routiq_gql.api import admission
 from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
 from routiq_gql.shares import FOLLOW_CONNECTIONS, LARGE_AT_ONCE, OPERATION_CONNECTIONS, WATCH_CONNECTIONS
-from tests.api.graphql.documents import UPDATES
-from tests.api.serving import Server, open_socket, until
-from tests.api.slow import SLOW, SlowReads, make_slow
+from tests.api.slow_reads import SLOW, SlowReads, make_slow
+from tests.common import until
+from tests.graphql_documents import UPDATES
+from tests.server import Server, open_socket
 
 HISTORY = "query ($id: ID!) { history(organizationId: $id) { totalSyncs } }"
 DASHBOARD = "query ($id: ID!) { dashboard(organizationId: $id) { id } }"
@@ -21,13 +22,13 @@ BODY = {"query": HISTORY, "variables": {"id": SLOW}}
 
 @pytest.fixture
 def most() -> int:
-    """How many operations at once; a test may have another number."""
+    """The maximum of simultaneous operations; tests may override it."""
     return 2
 
 
 @pytest.fixture
 async def busy_server(settings: Settings, most: int) -> AsyncIterator[Server]:
-    """A server on which few operations of one organization are executed at once."""
+    """A server with a low limit of simultaneous operations per organization."""
     async with Server(settings.model_copy(update={"max_operations": most})) as server:
         yield server
         await until(lambda: server.services.admission.executing == 0)
@@ -47,7 +48,7 @@ async def _cancel(tasks: list[asyncio.Task[httpx.Response]]) -> None:
 
 
 async def test_more_operations_than_allowed_are_refused(busy_server: Server, reads: SlowReads):
-    """One more than there may be is refused after a short wait on every transport, and says when to return."""
+    """An operation over the limit is refused after a short wait on every transport, with the time to try again."""
     async with httpx.AsyncClient(base_url=busy_server.url, verify=False) as client:
         running = [
             asyncio.create_task(client.post("/graphql", json=BODY)),
@@ -70,7 +71,7 @@ async def test_more_operations_than_allowed_are_refused(busy_server: Server, rea
             await socket.subscribe(HISTORY, id=SLOW)
             refused = await socket.receive()
             assert (refused["type"], refused["payload"][0]["extensions"]["code"]) == ("error", "RATE_LIMITED")
-            # Subscriptions are not counted, and another organization has a count of its own.
+            # Subscriptions are not counted, and another organization has a separate count.
             await socket.subscribe(UPDATES, "watching", id=SLOW)
             assert (await socket.receive())["type"] == "next"
             await socket.subscribe(HISTORY, "other", id="org_1")
@@ -82,7 +83,7 @@ async def test_more_operations_than_allowed_are_refused(busy_server: Server, rea
 
 
 async def test_operations_wait_for_their_turn_in_order(busy_server: Server, monkeypatch: pytest.MonkeyPatch):
-    """Those beyond the limit begin as others end, the first to come first."""
+    """Operations beyond the limit begin as others end, in the order of arrival."""
     waiting = busy_server.services.admission
     order: list[int] = []
     go_on = [asyncio.Event() for _ in range(6)]
@@ -104,7 +105,7 @@ async def test_operations_wait_for_their_turn_in_order(busy_server: Server, monk
 
 @pytest.mark.parametrize("end", ["result", "error", "cancelled", "cancelled while waiting", "refused"])
 async def test_the_count_returns_to_zero(busy_server: Server, monkeypatch: pytest.MonkeyPatch, end: str):
-    """However an operation ends, the next one finds its place free."""
+    """After any ending of an operation its place is free."""
     monkeypatch.setattr(admission, "WAIT_SECONDS", 0.05)
     counting = busy_server.services.admission
 
@@ -136,7 +137,7 @@ async def test_the_count_returns_to_zero(busy_server: Server, monkeypatch: pytes
 @pytest.mark.both_databases
 @pytest.mark.parametrize("most", [32])
 async def test_one_organization_cannot_take_all_connections(busy_server: Server, reads: SlowReads, most: int):
-    """While 32 operations of one organization each read slowly, another one's dashboard and its own stream come."""
+    """While 32 operations of an organization read slowly, others get their dashboards, and its streams continue."""
     query = "{ " + " ".join(f'a{n}: history(organizationId: "{SLOW}") {{ totalSyncs }}' for n in range(5)) + " }"
     limits = httpx.Limits(max_connections=most)
     async with httpx.AsyncClient(base_url=busy_server.url, limits=limits, verify=False) as client:
@@ -156,10 +157,10 @@ async def test_one_organization_cannot_take_all_connections(busy_server: Server,
     assert OPERATION_CONNECTIONS + WATCH_CONNECTIONS + FOLLOW_CONNECTIONS <= 15 - 5, "SQLite's pool has 15"
 
 
-async def test_organizations_are_told_apart_by_their_tokens(
+async def test_organizations_are_distinguished_by_their_tokens(
     settings: Settings, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ):
-    """With tokens, an operation counts to the organization of its token, whatever it names."""
+    """With tokens, an operation counts for the organization of its token, even if it names another."""
     monkeypatch.setattr(admission, "WAIT_SECONDS", 0.1)
     path = tmp_path_factory.mktemp("tokens") / "tokens"
     tokens = TokenFile(path)
@@ -187,7 +188,7 @@ async def test_organizations_are_told_apart_by_their_tokens(
 
 @pytest.mark.parametrize("most", [8])
 async def test_large_operations_wait_for_each_other(busy_server: Server, reads: SlowReads, most: int):
-    """Two large operations are executed at a time, and small ones of the same organization pass them."""
+    """Two large operations run at a time, and small operations of the same organization overtake them."""
     large = f'{{ history(organizationId: "{SLOW}") {{ recentSyncs {{ log {{ id }} }} }} }}'
     async with httpx.AsyncClient(base_url=busy_server.url, verify=False) as client:
         running = [asyncio.create_task(client.post("/graphql", json={"query": large})) for _ in range(6)]

@@ -1,4 +1,4 @@
-"""CORS headers: answers to the preflight requests of pages elsewhere, and on every kind of refusal."""
+"""CORS headers: responses to preflight requests of other sites' pages, and on every kind of refusal."""
 
 import asyncio
 import json
@@ -16,7 +16,8 @@ from routiq_gql.errors import RateLimited
 from routiq_gql.security.token_file import TokenFile
 from routiq_gql.serving.connection_table import ServerState
 from routiq_gql.settings import Settings
-from tests.api.serving import LIMIT_SECONDS, ORGANIZATION, Server
+from tests.common import LIMIT_SECONDS, ORGANIZATION
+from tests.server import Server
 
 PAGE = "https://app.example.com"
 FOREIGN = "https://evil.example"
@@ -36,7 +37,7 @@ ASKED_BY_CLIENTS = [
 
 @pytest.fixture
 async def open_server(settings: Settings) -> AsyncIterator[Server]:
-    """A server that one page elsewhere may use, and pages opened as files."""
+    """A server for a page of another site, and for pages opened as files."""
     values = {"allowed_origins": (PAGE,)}
     async with Server(settings.model_copy(update=values), allow_null_origin=True) as server:
         yield server
@@ -56,7 +57,7 @@ def _allowed(answer: httpx.Response) -> list[str]:
 
 
 async def test_an_allowed_page_may_send_whatever_headers_it_names(open_server: Server):
-    """Tracing, error reports, client names and caches of other people's libraries work, whatever they are called."""
+    """Headers of tracing, error reports, client names and caches work for an allowed page, whatever their names."""
     for asked in ASKED_BY_CLIENTS:
         for path in ("/graphql", "/api/v1/sync/start/org_1", "/nowhere"):
             answer = await _preflight(open_server, asked, path=path)
@@ -68,7 +69,7 @@ async def test_an_allowed_page_may_send_whatever_headers_it_names(open_server: S
     assert varying >= {"origin", "access-control-request-headers"}
 
 
-async def test_what_is_no_list_of_names_is_not_repeated(open_server: Server):
+async def test_an_invalid_list_of_headers_is_not_repeated(open_server: Server):
     """Other characters, and lists longer than any client's, get the usual names and nothing else."""
     usual = cors.USUAL_HEADERS.split(", ")
     for asked in [
@@ -94,7 +95,7 @@ async def test_what_is_no_list_of_names_is_not_repeated(open_server: Server):
 
 
 async def test_a_foreign_page_gets_no_permission(open_server: Server):
-    """The answer lists no headers and no methods, only the setting that would allow the page."""
+    """The response lists no headers and no methods, only the setting that would allow the page."""
     for more in ({}, {"Access_Control_Request_Private_Network": "true"}):
         answer = await _preflight(open_server, "x-request-id", origin=FOREIGN, **more)
         assert (answer.status_code, answer.json()["code"]) == (403, "ORIGIN_NOT_ALLOWED")
@@ -103,7 +104,7 @@ async def test_a_foreign_page_gets_no_permission(open_server: Server):
 
 
 async def test_a_page_on_the_internet_may_use_a_server_on_this_machine(open_server: Server):
-    """Browsers ask for that in particular; a listed page gets it, and a file or sandboxed frame doesn't need it."""
+    """A listed page of the internet may use a server on this machine, for which browsers need a separate permission."""
     private = {"Access_Control_Request_Private_Network": "true"}
     header = "access-control-allow-private-network"
     answer = await _preflight(open_server, "content-type", **private)
@@ -121,8 +122,8 @@ async def test_every_method_that_a_route_takes_is_allowed(open_server: Server):
     assert "DELETE" in taken
 
 
-async def test_what_a_page_may_read_is_never_with_cookies(open_server: Server):
-    """There are none, so `credentials: 'include'` stays refused by the browser."""
+async def test_pages_may_never_send_cookies(open_server: Server):
+    """There are no cookies, so browsers still refuse `credentials: 'include'`."""
     for answer in (
         await _preflight(open_server, "x-request-id"),
         await open_server.http.get("/healthz", headers={"Origin": PAGE, "Cookie": "a=b"}),
@@ -164,7 +165,7 @@ REFUSED: list[tuple[int, str, str, dict[str, Any]]] = [
 
 
 async def test_an_allowed_page_can_read_every_refusal(settings: Settings, tmp_path: Path):
-    """The page shows our sentence and the request's id instead of “network error”; a foreign page reads neither."""
+    """An allowed page shows our sentence and the request's id, not “network error”; another page reads neither."""
     _, token = TokenFile(tmp_path / "tokens").add(ORGANIZATION)
     values = {
         "auth": "token",
@@ -185,7 +186,7 @@ async def test_an_allowed_page_can_read_every_refusal(settings: Settings, tmp_pa
                 given["headers"]["Origin"] = FOREIGN
                 answer = await server.http.request(method, path, **given)
                 assert "access-control-allow-origin" not in answer.headers
-        # A browser asks first, and would report a refusal of that as a network error too.
+        # A browser sends a preflight first, and would report its refusal as a network error, too.
         for names in ("authorization,content-type", "x-request-id"):
             preflight = await _preflight(server, names, Host="new.example.com")
             assert (preflight.status_code, _allowed(preflight)) == (204, names.split(","))
@@ -195,7 +196,7 @@ async def test_an_allowed_page_can_read_every_refusal(settings: Settings, tmp_pa
 
 
 async def test_without_authentication_a_page_reads_why_it_is_not_served(open_server: Server):
-    """That a proxy brings the request from elsewhere is a sentence too."""
+    """A request from another machine through a proxy is refused with a readable sentence."""
     forwarded = {"Origin": PAGE, "X-Forwarded-For": "203.0.113.5"}
     answer = await open_server.http.get("/api/v1/sync/dashboard/org_1", headers=forwarded)
     assert (answer.status_code, answer.json()["code"]) == (403, "NOT_LOCAL")
@@ -222,7 +223,7 @@ def _expect_readable(answer: httpx.Response) -> None:
 
 
 async def test_a_full_server_says_so_to_pages(settings: Settings, states: list[ServerState]):
-    """The refusal comes before it is known who asks, holds nothing of any organization, and can be read by a page."""
+    """The refusal of a full server holds no organization's data, so any page may read it."""
     async with Server(settings.model_copy(update={"allowed_origins": (PAGE,)})) as server:
         states[0].table.most = 0
         answer = await server.http.get("/api/v1/sync/dashboard/org_1", headers={"Origin": PAGE})
@@ -233,7 +234,7 @@ async def test_a_full_server_says_so_to_pages(settings: Settings, states: list[S
 
 
 async def test_a_page_reads_that_its_request_was_too_slow(settings: Settings):
-    """An upload over a bad line ends with a sentence."""
+    """A too slow upload ends with a readable sentence."""
     async with Server(settings.model_copy(update={"request_timeout": 0.2, "allowed_origins": (PAGE,)})) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         host = f"Host: 127.0.0.1:{server.port}\r\nOrigin: {PAGE}"

@@ -1,4 +1,4 @@
-"""Each row of the table of errors, triggered over real HTTP and a real websocket: what every door answers."""
+"""Each row of the table of errors, triggered over real HTTP and a real websocket, in GraphQL and REST."""
 
 import asyncio
 import json
@@ -19,15 +19,15 @@ from routiq_gql.errors import DatabaseAway, RoutiqError
 from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.service import SyncService
-from tests.api.graphql.documents import CANCEL, DASHBOARD, HISTORY, LOG, PROGRESS, START, STATUS, UPDATES
-from tests.api.serving import Server, open_socket
+from tests.graphql_documents import CANCEL, DASHBOARD, HISTORY, LOG, PROGRESS, START, STATUS, UPDATES
+from tests.server import Server, open_socket
 
 SECRET = "Annabel Nguyen, 0400 111 222"
 UNKNOWN = "sync_nobody_20241222_143022"
 WITH_TOKENS = {"ISSUER_AWAY"}
-"""Rows that need authentication; the tests of that trigger them."""
+"""Rows that need authentication; its tests trigger them."""
 AT_START_OR_IN_PAYLOADS = {"SETTINGS", "CONNECTION_PROBLEM"}
-"""Errors that end a command, or that a mutation tells in its payload."""
+"""Errors that end a command, or that are part of a mutation's payload."""
 
 Prepare = Callable[[Server, pytest.MonkeyPatch], Any]
 
@@ -79,7 +79,7 @@ def _with_a_dead_engine(_server: Server, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @dataclass(frozen=True)
 class Row:
-    """How one code is triggered: over REST, and with operations over GraphQL's two transports."""
+    """How a code is triggered: over REST, and with operations over GraphQL's two transports."""
 
     code: str
     title: str
@@ -239,7 +239,7 @@ ROWS = [
 
 
 def test_every_row_is_triggered():
-    """No row of the table is left out here, and no error of ours is missing in the table."""
+    """The test covers every row of the table, and the table has all our errors."""
     assert {row.code for row in ROWS} == OUTCOMES.keys() - WITH_TOKENS
     assert {outcome.graphql_code for outcome in OUTCOMES.values()} - {None} == set(GRAPHQL_CODES)
 
@@ -250,14 +250,14 @@ def test_every_row_is_triggered():
 
 
 def _on_its_database(row: Row) -> Any:
-    """Only a file can be broken so."""
+    """Only a file can be damaged in this way."""
     marks = [pytest.mark.sqlite_only] if row.prepare is _with_a_broken_database else []
     return pytest.param(row, marks=marks, id=str(row))
 
 
 @pytest.mark.parametrize("row", [_on_its_database(row) for row in ROWS])
-async def test_what_every_door_answers(bare_server: Server, monkeypatch: pytest.MonkeyPatch, row: Row):
-    """The status, the code and the sentence are those of the table, whichever way the client asked."""
+async def test_every_api_returns_the_row_of_the_table(bare_server: Server, monkeypatch: pytest.MonkeyPatch, row: Row):
+    """Status, code and sentence equal those of the table, over every transport."""
     sync_id = await bare_server.start_sync("org_1")
     await bare_server.until_ended(sync_id)
     prepared = row.prepare(bare_server, monkeypatch)
@@ -318,7 +318,7 @@ def _check_error(error: dict[str, Any], row: Row) -> None:
 
 
 def _check_text(text: str) -> None:
-    """Nothing that a page would run, nothing of an exception, no place on the server."""
+    """No markup, no text of an exception, no path on the server."""
     assert "<" not in text
     for private in (SECRET, "Annabel", "Traceback", "LookupError", "sqlite", "routiq.db", str(Path.cwd())):
         assert private not in text
@@ -326,7 +326,7 @@ def _check_text(text: str) -> None:
 
 @pytest.mark.parametrize("body", ["{", "", "3", "null", "[]", '{"query": 3}', "<b>", "\x00"])
 async def test_malformed_json_is_a_bad_request(bare_server: Server, body: str):
-    """What can't be read is 400 with a reason that repeats nothing of it."""
+    """A malformed body gets 400 with a reason that repeats nothing of it."""
     answer = await bare_server.http.post("/graphql", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == OUTCOMES["BAD_REQUEST"].http_status == 400
     (error,) = answer.json()["errors"]
@@ -334,7 +334,7 @@ async def test_malformed_json_is_a_bad_request(bare_server: Server, body: str):
 
 
 async def test_a_wrong_method_for_graphql(bare_server: Server):
-    """The answer has GraphQL's form, and the header that lists the right ones."""
+    """The response has GraphQL's form, and a header with the allowed methods."""
     answer = await bare_server.http.delete("/graphql")
     outcome = OUTCOMES["METHOD_NOT_ALLOWED"]
     assert (answer.status_code, answer.headers["allow"]) == (outcome.http_status, "GET, POST")
@@ -342,7 +342,7 @@ async def test_a_wrong_method_for_graphql(bare_server: Server):
 
 
 async def test_a_body_that_no_rest_route_reads_does_no_harm(bare_server: Server):
-    """Documented clients send an empty object; nobody looks at it."""
+    """Documented clients send an empty object, which is ignored."""
     for body in ("{}", "{", ""):
         headers = {"Content-Type": "application/json"}
         answer = await bare_server.http.post("/api/v1/sync/start/org_1", content=body, headers=headers)

@@ -1,4 +1,4 @@
-"""Who may reach the server: host names, origins of pages, and what browsers are told about it."""
+"""Access to the server: host names, origins of pages, and the browser's headers."""
 
 import asyncio
 import logging
@@ -12,14 +12,15 @@ from websockets.exceptions import InvalidStatus
 from routiq_gql.app import create_app
 from routiq_gql.errors import SettingsError
 from routiq_gql.settings import Settings
-from tests.api.serving import LIMIT_SECONDS, Server, open_socket
+from tests.common import LIMIT_SECONDS
+from tests.server import Server, open_socket
 
 START = "/api/v1/sync/start/org_1"
 
 
 @pytest.fixture
 async def open_server(settings: Settings) -> AsyncIterator[Server]:
-    """A server that some pages and names elsewhere may use, and pages opened as files too."""
+    """A server for some names and pages of other sites, and for pages opened as files."""
     allowed = {
         "allowed_hosts": ("sync.example.com",),
         "allowed_origins": ("https://app.example.com", "https://pr-*.example.com"),
@@ -38,7 +39,7 @@ FOREIGN_HOSTS = ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "
 
 
 async def test_an_unknown_name_is_misdirected(bare_server: Server):
-    """A foreign name that points at this machine reads nothing; the answer names the setting."""
+    """A foreign name that points at this machine is refused; the response names the setting."""
     for host in FOREIGN_HOSTS:
         for path in ["/", "/metrics", "/graphql", "/api/v1/sync/dashboard/org_1", "/healthz/", "/nowhere"]:
             answer = await bare_server.http.get(path, headers={"Host": host})
@@ -48,7 +49,7 @@ async def test_an_unknown_name_is_misdirected(bare_server: Server):
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 async def test_health_probes_may_use_any_name_or_none(bare_server: Server, path: str):
-    """A container platform asks by IP address, a load balancer without any name; both learn whether it is alive."""
+    """A health check works by IP address and without any name, as platforms and load balancers send it."""
     for host in [*FOREIGN_HOSTS, "10.1.2.3:8000", "[fd00::1]:8000", "routiq.internal"]:
         assert (await bare_server.http.get(path, headers={"Host": host})).status_code == 200, host
         assert (await bare_server.http.head(path, headers={"Host": host})).status_code == 200, host
@@ -60,16 +61,16 @@ async def test_health_probes_may_use_any_name_or_none(bare_server: Server, path:
 
 
 async def test_a_probe_opens_no_websocket_under_a_foreign_name(bare_server: Server):
-    """Only the two plain requests are free of the check."""
+    """Only the two plain requests skip the check."""
     with pytest.raises(InvalidStatus) as refused:
         await connect(f"ws://127.0.0.1:{bare_server.port}/healthz", additional_headers={"Host": "evil.example"})
-    assert refused.value.response.status_code in {400, 421}  # two hosts are no request
+    assert refused.value.response.status_code in {400, 421}  # two Host headers are no valid request
 
 
 async def test_a_refused_websocket_is_one_warning_that_names_the_origin(
     bare_server: Server, caplog: pytest.LogCaptureFixture
 ):
-    """The operator reads in one line which page was refused, and no fault of the server."""
+    """The log has a single line with the refused page, and no error of the server."""
     with capture_logs() as logs, pytest.raises(InvalidStatus) as refused:
         async with open_socket(bare_server, origin="https://app.clinic.example"):
             pass
@@ -82,7 +83,7 @@ async def test_a_refused_websocket_is_one_warning_that_names_the_origin(
 
 
 async def test_a_refused_origin_can_not_write_into_the_log(bare_server: Server):
-    """What a stranger calls itself is logged short and in plain characters."""
+    """A refused origin is logged short and in plain characters."""
     origin = "https://\u202e" + "x" * 5000
     with capture_logs() as logs, pytest.raises(InvalidStatus):
         async with open_socket(bare_server, origin=origin.encode().decode("latin-1")):
@@ -114,7 +115,7 @@ FROM_HERE = [
 
 
 async def test_without_authentication_a_proxy_may_serve_this_machine_only(bare_server: Server):
-    """A proxy before the server would show everyone's data to everyone; a development server on this machine may."""
+    """Behind a proxy for other machines, a server without authentication refuses all requests; a local proxy works."""
     for headers in FROM_ELSEWHERE:
         answer = await bare_server.http.get("/api/v1/sync/dashboard/org_1", headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (403, "NOT_LOCAL"), headers
@@ -132,7 +133,7 @@ async def test_a_listed_name_is_served(open_server: Server):
 
 
 async def test_a_page_elsewhere_can_neither_change_nor_read(bare_server: Server):
-    """Its requests that change something are refused, and what it reads the browser keeps from it."""
+    """A page of another site can change nothing, and browsers hide responses from it."""
     for origin in [
         "https://evil.example",
         "http://localhost.evil.example",
@@ -152,7 +153,7 @@ async def test_a_page_elsewhere_can_neither_change_nor_read(bare_server: Server)
 
 
 async def test_pages_of_this_machine_may_do_everything(bare_server: Server):
-    """A developer's page on any port works, also for errors, which the page can read."""
+    """A developer's page on any local port works, and can read errors."""
     for origin in ["http://localhost:3000", "http://127.0.0.1:5173", "https://[::1]:8443"]:
         for path in (START, "/nowhere"):
             answer = await bare_server.http.post(path, headers={"Origin": origin})
@@ -174,7 +175,7 @@ async def test_pages_of_this_machine_may_do_everything(bare_server: Server):
         ("http://localhost:3000", "/api/v1/sync/start/org_1", "POST", "content-type"),
         ("http://localhost:3000", "/api/v1/sync/cancel/sync_x", "DELETE", "content-type"),
         ("http://localhost:3000", "/api/v1/sync/stream/sync_x", "GET", "last-event-id"),
-        # A Next.js page with a token, elsewhere.
+        # A Next.js page with a token, on another site.
         ("https://app.example.com", "/graphql", "POST", "authorization,content-type,x-organization-id"),
         ("https://app.example.com", "/api/v1/sync/dashboard/org_1", "GET", "authorization, x-organization-id"),
         ("https://pr-7.example.com", "/api/v1/sync/stream/sync_x", "GET", "authorization,last-event-id"),
@@ -184,7 +185,7 @@ async def test_pages_of_this_machine_may_do_everything(bare_server: Server):
 async def test_the_preflights_of_known_clients_pass(
     open_server: Server, origin: str, path: str, method: str, headers: str
 ):
-    """A browser that asks first is told that it may, for ten minutes, with every header that the client sends."""
+    """The preflights of known clients succeed, with every header that they send, and are cached for ten minutes."""
     asked = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers}
     preflight = await open_server.http.options(path, headers=asked)
     assert (preflight.status_code, preflight.content) == (204, b"")
@@ -194,14 +195,14 @@ async def test_the_preflights_of_known_clients_pass(
     assert {name.strip() for name in headers.split(",")} <= set(told["access-control-allow-headers"].split(", "))
     assert told["access-control-max-age"] == "600"
     assert "Origin" in told["vary"]
-    # Tokens go in a header; cookies of other pages are never asked for.
+    # Tokens are sent in a header; cookies are never used.
     assert "access-control-allow-credentials" not in told
     actual = await open_server.http.request(method, path, headers={"Origin": origin})
     assert actual.headers["access-control-allow-origin"] == origin
 
 
 async def test_a_page_can_read_the_request_id(bare_server: Server):
-    """It can show the id under which the log has its request."""
+    """A page can show the id under which the log has its request."""
     answer = await bare_server.http.get("/nowhere", headers={"Origin": "http://localhost:3000"})
     assert answer.headers["access-control-expose-headers"] == "X-Request-ID, Retry-After"
     assert answer.headers["x-request-id"]
@@ -210,7 +211,7 @@ async def test_a_page_can_read_the_request_id(bare_server: Server):
 
 
 async def test_a_preflight_of_a_page_elsewhere_fails(open_server: Server):
-    """It is told neither methods nor headers, but which setting would allow it."""
+    """A refused preflight lists neither methods nor headers, but names the setting."""
     asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
     refused = await open_server.http.options("/graphql", headers=asked)
     assert (refused.status_code, refused.json()["code"]) == (403, "ORIGIN_NOT_ALLOWED")
@@ -218,7 +219,7 @@ async def test_a_preflight_of_a_page_elsewhere_fails(open_server: Server):
 
 
 async def test_listed_pages_are_allowed(open_server: Server):
-    """An operator may list origins, with a star within a part of the name; the demo takes pages opened as files."""
+    """An operator may list origins, with a star within a part of the name; the demo accepts pages opened as files."""
     for origin in ["https://app.example.com", "https://pr-12.example.com", "null"]:
         answer = await open_server.http.post(START, headers={"Origin": origin})
         assert answer.status_code == 200
@@ -237,15 +238,15 @@ async def test_origins_like_listed_ones_are_not_listed(open_server: Server):
 
 
 async def test_requests_that_come_from_no_page_need_no_origin(bare_server: Server):
-    """curl and programs are not pages."""
+    """Requests of curl and programs need no origin."""
     assert (await bare_server.http.post(START)).status_code == 200
 
 
 @pytest.mark.parametrize(
     "origin", ["*", "app.example.com", "https://app.example.com/page", "https://*.*.com", "https://"]
 )
-def test_what_is_no_origin_ends_the_start(settings: Settings, origin: str):
-    """A wrong entry is a sentence at the start, not a page that silently doesn't work."""
+def test_an_invalid_origin_stops_the_start(settings: Settings, origin: str):
+    """A wrong entry stops the start with a sentence, rather than silently not working."""
     with pytest.raises(SettingsError, match="ROUTIQ_ALLOWED_ORIGINS"):
         create_app(settings.model_copy(update={"allowed_origins": (origin,)}))
 
@@ -265,7 +266,7 @@ EXECUTING = [
 
 @pytest.mark.parametrize("path", EXECUTING)
 async def test_a_page_elsewhere_can_have_nothing_executed_blindly(bare_server: Server, path: str):
-    """An image, a script, a frame or a link of a foreign page has no operation executed; the answer says why."""
+    """An image, a script, a frame or a link of another site can't execute an operation; the response says why."""
     framed = {**OPENED, "Sec-Fetch-Dest": "iframe"}
     for headers in (
         BLIND,
@@ -280,20 +281,20 @@ async def test_a_page_elsewhere_can_have_nothing_executed_blindly(bare_server: S
     for site in ("same-origin", "same-site", "none"):
         answer = await bare_server.http.get(path, headers={"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"})
         assert answer.status_code != 403
-    # A page of this machine under another of its names is cross-site, and says which page it is.
+    # A page of this machine under another of its names is cross-site, but sends its origin.
     answer = await bare_server.http.get(path, headers={**BLIND, "Origin": "http://localhost:5173"})
     assert answer.status_code != 403
 
 
 async def test_allowed_pages_and_files_may_ask_from_another_site(open_server: Server):
-    """A page whose origin is allowed, or opened as a file where that is allowed, is always of another site."""
+    """A page with an allowed origin, or an allowed file, may send cross-site requests."""
     for origin in ("https://app.example.com", "https://pr-7.example.com", "null"):
         headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors", "Origin": origin}
         assert (await open_server.http.get("/graphql?query={__typename}", headers=headers)).status_code == 200
 
 
 async def test_links_from_elsewhere_lead_to_pages(bare_server: Server):
-    """A link in a mail or a wiki opens GraphiQL and the page; neither opens inside of another page."""
+    """A link in a mail or a wiki opens GraphiQL and the page; neither opens inside another page."""
     html = {"Accept": "text/html"}
     for path in ("/graphql", "/", "/?organization=org_1"):
         assert (await bare_server.http.get(path, headers={**OPENED, **html})).status_code == 200

@@ -1,4 +1,4 @@
-"""What whoever watches over the process asks: is it alive, can it do its work, and how is it doing."""
+"""Health checks and metrics: liveness, readiness, and counts."""
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -6,9 +6,10 @@ from structlog.testing import capture_logs
 
 from routiq_gql.engines.embedded import EmbeddedEngine
 from routiq_gql.settings import Settings
-from tests.api.conftest import Cliniko
-from tests.api.graphql.documents import PROGRESS
-from tests.api.serving import Server, open_socket, until
+from tests.common import until
+from tests.emulated_cliniko import Cliniko
+from tests.graphql_documents import PROGRESS
+from tests.server import Server, open_socket
 
 SECRET = "Annabel Nguyen, 0400 111 222"
 
@@ -28,7 +29,7 @@ async def _metrics(server: Server) -> dict[str, float]:
 
 @pytest.mark.sqlite_only
 async def test_ready_as_long_as_the_database_answers(bare_server: Server):
-    """The process is alive whatever becomes of its database, but not ready without it; the answer names no file."""
+    """Without its database the process is alive but not ready; the response names no file."""
     assert (await bare_server.http.get("/healthz")).json() == {"status": "ok"}
     assert (await bare_server.http.get("/readyz")).json() == {"status": "ready"}
     await bare_server.break_database()
@@ -40,7 +41,7 @@ async def test_ready_as_long_as_the_database_answers(bare_server: Server):
 
 @pytest.mark.sqlite_only
 async def test_ready_as_long_as_syncs_can_be_run(settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    """When what runs syncs has died, the probe says so, and the log why, without the text of the error."""
+    """When the engine has died, the probe says so, and the log has the reason without the error's text."""
 
     async def broken(_engine: EmbeddedEngine) -> None:
         raise LookupError(SECRET)
@@ -60,14 +61,14 @@ async def test_ready_as_long_as_syncs_can_be_run(settings: Settings, monkeypatch
 
 
 async def test_a_process_that_waits_for_another_one_is_ready(bare_server: Server, settings: Settings):
-    """The second process on a database watches the first one's syncs, which is all that it has to do."""
+    """A second process on a database only watches the first one's syncs, so it is ready without running any."""
     async with Server(settings) as second:
         assert not second.runtime.engine.runs_here
         assert (await second.http.get("/readyz")).json() == {"status": "ready"}
 
 
-async def test_metrics_show_syncs_and_those_who_watch(server: Server, cliniko: Cliniko):
-    """A running sync and its watchers are there as long as they are; what is sent is counted by transport."""
+async def test_metrics_show_syncs_and_watchers(server: Server, cliniko: Cliniko):
+    """Running syncs and subscribers are counted while they exist; sent messages are counted by transport."""
     cliniko.gate.hold("patients")
     sync_id = await server.start_sync()
     await cliniko.gate.reached()
@@ -94,7 +95,7 @@ async def test_metrics_show_syncs_and_those_who_watch(server: Server, cliniko: C
 
 
 async def test_frames_of_graphql_over_http_are_counted(server: Server):
-    """Multipart and event streams of GraphQL count as what they are."""
+    """Multipart and event streams of GraphQL are counted separately."""
     sync_id = await server.start_sync()
     for transport, accept in {
         "multipart": 'multipart/mixed;subscriptionSpec="1.0", application/json',
@@ -108,7 +109,7 @@ async def test_frames_of_graphql_over_http_are_counted(server: Server):
 
 
 async def test_requests_are_counted_by_route(bare_server: Server):
-    """Each request counts under its route's template; whatever has no route, or a made-up method, under one name."""
+    """Requests count by route template; unknown routes and methods share a label."""
     http = bare_server.http
     expected = {
         "method=GET route=/api/v1/sync/status/{sync_id} status=4xx": ("GET", "/api/v1/sync/status/sync_x"),
@@ -128,7 +129,7 @@ async def test_requests_are_counted_by_route(bare_server: Server):
 
 
 async def test_metrics_are_for_this_machine_only(bare_server: Server):
-    """Whoever asks from elsewhere, through a proxy on this machine or under a foreign name, reads nothing."""
+    """Requests from other machines, through a local proxy or under a foreign name, get no metrics."""
     for client in ("203.0.113.5", "127.0.0.1, 203.0.113.5", "2001:db8::1", "unknown"):
         answer = await bare_server.http.get("/metrics", headers={"X-Forwarded-For": client})
         assert (answer.status_code, answer.json()["code"]) == (403, "NOT_LOCAL")

@@ -1,4 +1,4 @@
-"""Every answer says that it is what its media type says, so that no browser takes it for a script."""
+"""Every response has the nosniff header, so that no browser runs it as a script."""
 
 import asyncio
 from pathlib import Path
@@ -10,8 +10,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from routiq_gql.settings import Settings
-from tests.api.graphql.documents import UPDATES
-from tests.api.serving import LIMIT_SECONDS, Server
+from tests.common import LIMIT_SECONDS
+from tests.graphql_documents import UPDATES
+from tests.server import Server
 
 NOSNIFF = "x-content-type-options"
 
@@ -21,8 +22,8 @@ async def _broken(_request: Request) -> None:
 
 
 @pytest.mark.parametrize("auth", ["off", "token"])
-async def test_every_answer_is_what_it_says(settings: Settings, auth: str, tmp_path: Path):
-    """Pages, answers, streams, preflights and refusals of every kind carry the header once."""
+async def test_every_response_has_the_header(settings: Settings, auth: str, tmp_path: Path):
+    """Pages, responses, streams, preflights and refusals of every kind have the header once."""
     values = {"auth": auth, "tokens_file": str(tmp_path / "tokens"), "allowed_hosts": ("127.0.0.1",)}
     async with Server(settings.model_copy(update=values), extra_routes=[Route("/broken", _broken)]) as server:
         seen = set()
@@ -61,7 +62,7 @@ def _preflight(origin: str) -> dict[str, str]:
 
 
 async def test_streams_and_handshakes_too(bare_server: Server):
-    """Also answers that stay open, and those to websockets, taken or not."""
+    """Streams and responses to websocket handshakes, accepted or not, have the header, too."""
     asked = {"query": UPDATES, "variables": {"id": "org_1"}}
     accept = {"Accept": "text/event-stream"}
     async with bare_server.http.stream("POST", "/graphql", json=asked, headers=accept) as stream:
@@ -88,8 +89,8 @@ async def test_streams_and_handshakes_too(bare_server: Server):
     ],
     ids=["no HTTP", "no host", "no websocket key"],
 )
-async def test_what_the_web_server_refuses_by_itself_too(bare_server: Server, sent: bytes):
-    """An answer that the application never hears of is no exception."""
+async def test_refusals_of_the_web_server_itself_too(bare_server: Server, sent: bytes):
+    """A response that the web server sends without the application has the header, too."""
     async with asyncio.timeout(LIMIT_SECONDS):
         reader, writer = await asyncio.open_connection("127.0.0.1", bare_server.port)
         writer.write(sent)

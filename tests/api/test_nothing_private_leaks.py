@@ -1,4 +1,4 @@
-"""Names, addresses, numbers, clinical text and keys are searched for wherever they don't belong."""
+"""No output contains names, addresses, numbers, clinical text or keys."""
 
 import base64
 import gc
@@ -14,18 +14,19 @@ from routiq_gql.emulator import EMULATED_API_KEY, Clinic, Fault, FaultKind, gene
 from routiq_gql.logs import configure_logging
 from routiq_gql.settings import Settings
 from routiq_gql.sync import pipeline
-from tests.api.conftest import Cliniko
-from tests.api.graphql.documents import DASHBOARD, HISTORY, STATUS
-from tests.api.serving import ORGANIZATION, Server, open_socket
+from tests.common import ORGANIZATION
+from tests.emulated_cliniko import Cliniko
+from tests.graphql_documents import DASHBOARD, HISTORY, STATUS
+from tests.server import Server, open_socket
 
 KEY = EMULATED_API_KEY.rpartition("-")[0]
 HEADERS = {base64.b64encode(f"{key}:".encode()).decode() for key in (KEY, EMULATED_API_KEY)}
-"""What the key looks like in an Authorization header."""
+"""The key in the form of an Authorization header."""
 
 
 @pytest.fixture(autouse=True)
 def _everything_is_logged(settings: Settings) -> Iterator[None]:
-    """All log lines, down to DEBUG, go where a server would write them: to standard error."""
+    """All log lines, down to DEBUG, go to standard error, as on a server."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     configure_logging(settings.model_copy(update={"log_level": "DEBUG", "log_format": "json"}))
@@ -36,13 +37,13 @@ def _everything_is_logged(settings: Settings) -> Iterator[None]:
 
 
 def private_in(text: str, clinic: Clinic) -> set[str]:
-    """Which of the planted secrets occur, as they are or as JSON writes them."""
+    """The planted secrets in a text, plain or escaped as in JSON."""
     secrets = clinic.secrets().all() | {KEY, "Robin Harbour", "robin@clinic.example"} | HEADERS
     return {secret for secret in secrets if secret in text or json.dumps(secret)[1:-1] in text}
 
 
 async def everything_told(server: Server, sync_id: str) -> str:
-    """All that any door tells of a sync and its organization."""
+    """All responses of GraphQL and REST about a sync and its organization."""
     told = [
         (await server.http.get(f"/api/v1/sync/{path}")).text
         for path in (f"status/{sync_id}", f"dashboard/{ORGANIZATION}", f"history/{ORGANIZATION}", f"stream/{sync_id}")
@@ -56,8 +57,8 @@ async def everything_told(server: Server, sync_id: str) -> str:
     return "\n".join(told)
 
 
-async def test_what_is_searched_for_would_be_found(cliniko: Cliniko):
-    """The search itself works: it finds names, addresses and clinical text in what Cliniko sends."""
+async def test_the_search_finds_planted_data(cliniko: Cliniko):
+    """The search itself works: it finds names, addresses and clinical text in Cliniko's responses."""
     clinic = cliniko.emulator.clinic = generated_clinic(120, utc_now())
     person = clinic.person(clinic.patients.ids()[0])
     assert person.notes in private_in(json.dumps({"row": [person.notes]}), clinic)
@@ -66,8 +67,10 @@ async def test_what_is_searched_for_would_be_found(cliniko: Cliniko):
 
 
 @pytest.mark.sqlite_only  # it reads the file
-async def test_a_good_sync_tells_nothing_private(server: Server, cliniko: Cliniko, capsys: pytest.CaptureFixture[str]):
-    """Whoever reads logs, progress or figures learns nothing about a patient; clinical text is not even stored."""
+async def test_a_good_sync_reveals_nothing_private(
+    server: Server, cliniko: Cliniko, capsys: pytest.CaptureFixture[str]
+):
+    """Logs, progress and figures reveal nothing about a patient; clinical text is not even stored."""
     clinic = cliniko.emulator.clinic = generated_clinic(120, utc_now())
     sync_id = await server.start_sync()
     assert (await server.until_ended(sync_id))["status"] == "completed"
@@ -82,10 +85,10 @@ async def test_a_good_sync_tells_nothing_private(server: Server, cliniko: Clinik
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FaultKind if kind not in {FaultKind.HANG, FaultKind.RATE_LIMIT}])
-async def test_a_failing_sync_tells_nothing_private(
+async def test_a_failing_sync_reveals_nothing_private(
     server: Server, cliniko: Cliniko, kind: FaultKind, capsys: pytest.CaptureFixture[str]
 ):
-    """Answers that can't be read hold patients' data too; no reason, log line or error repeats any of it."""
+    """No reason, log line or error repeats patients' data from an unreadable response."""
     clinic = cliniko.emulator.clinic = generated_clinic(120, utc_now())
     for resource in ("patients", "individual_appointments"):
         cliniko.emulator.faults.clear()
@@ -93,16 +96,16 @@ async def test_a_failing_sync_tells_nothing_private(
         sync_id = await server.start_sync()
         await server.until_ended(sync_id)
         assert private_in(await everything_told(server, sync_id), clinic) == set()
-    gc.collect()  # warnings about what was left open are told when it is
+    gc.collect()  # unclosed resources cause warnings only now
     logged = capsys.readouterr()
     assert "sync_ended" in logged.err
     assert private_in(logged.err + logged.out, clinic) == set()
 
 
-async def test_a_fault_of_ours_tells_nothing_private(
+async def test_an_internal_error_reveals_nothing_private(
     server: Server, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    """An exception full of patients' data becomes a reference for the client, and its kind and place for the log."""
+    """An exception with patients' data becomes a reference for the client; the log has only its kind and place."""
     clinic = cliniko.emulator.clinic = generated_clinic(120, utc_now())
     everything = " ".join(sorted(clinic.secrets().all()))
 

@@ -1,4 +1,4 @@
-"""What clients read while a sync waits, and that it is gone as soon as the wait is over, however it ended."""
+"""Clients see why a sync waits, and the notice is gone as soon as the wait ends in any way."""
 
 import asyncio
 import os
@@ -15,16 +15,17 @@ import pytest
 from sqlalchemy import update
 
 from routiq_gql.clock import utc_now
-from routiq_gql.database.syncs import SYNC
+from routiq_gql.database.tables import SYNC
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind, generated_clinic
 from routiq_gql.runtime import open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync import pauses
-from tests.api.conftest import Cliniko
-from tests.api.graphql.documents import PROGRESS, STATUS
-from tests.api.serving import LIMIT_SECONDS, ORGANIZATION, Server, open_socket
+from tests.common import LIMIT_SECONDS, ORGANIZATION
+from tests.emulated_cliniko import Cliniko
 from tests.full_disk import full_disk
+from tests.graphql_documents import PROGRESS, STATUS
+from tests.server import Server, open_socket
 
 ROOT = Path(__file__).parents[2]
 OVERVIEW = """subscription ($id: ID!) { dashboardUpdated(organizationId: $id) {
@@ -57,7 +58,7 @@ async def until_waiting(server: Server, sync_id: str, reason: str) -> Status:
 
 @asynccontextmanager
 async def watched(server: Server, sync_id: str) -> AsyncIterator[dict[str, list[Status]]]:
-    """Follow the sync in every way there is; after the block, all states that clients were sent until its end."""
+    """Follow the sync over every transport; after the block, all states until its end."""
     seen: dict[str, list[Status]] = {"sse": [], "socket": [], "dashboard": []}
 
     async def follow_stream() -> None:
@@ -85,7 +86,7 @@ async def watched(server: Server, sync_id: str) -> AsyncIterator[dict[str, list[
 
 
 def check(states: list[Status], *reasons: str) -> None:
-    """The waits were these, each with its time and text; a state without a wait has neither, nor has the last."""
+    """Check these waits, each with its time and text; a state without a wait has neither, nor has the last."""
     assert [reason for reason, _ in groupby(one["waiting_for"] for one in states) if reason] == list(reasons)
     for state in states:
         is_waiting = state["waiting_for"] is not None
@@ -99,10 +100,10 @@ def check(states: list[Status], *reasons: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "reason"), [(FaultKind.RATE_LIMIT, "RATE_LIMIT"), (FaultKind.STATUS_503, "CLINIKO_RETRY")]
 )
-async def test_a_wait_is_shown_to_everybody_and_is_over_when_the_request_is_sent(
+async def test_a_wait_is_shown_on_every_transport_until_the_request_is_sent(
     server: Server, cliniko: Cliniko, kind: FaultKind, reason: str
 ):
-    """People read why the sync waits and until when; while Cliniko is asked again, no countdown stands at zero."""
+    """Users read why the sync waits and until when; during the next request no countdown is shown."""
     cliniko.emulator.faults.add(failing(kind))
     sync_id = await server.start_sync()
     async with watched(server, sync_id) as seen:
@@ -126,7 +127,7 @@ async def test_a_wait_is_shown_to_everybody_and_is_over_when_the_request_is_sent
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.HANG, FaultKind.CUT_JSON, FaultKind.STATUS_403])
 async def test_whatever_failed_the_repetition_is_a_retry(settings: Settings, cliniko: Cliniko, kind: FaultKind):
-    """A lost connection, a timeout, half an answer and a refusal that passes are all shown as a retry."""
+    """A lost connection, a timeout, half a response and a temporary refusal are all shown as a retry."""
     cliniko.emulator.faults.add(failing(kind))
     async with Server(settings.model_copy(update={"cliniko_read_timeout_seconds": 0.5})) as server:
         await server.connect_organization(cliniko.base_url, EMULATED_API_KEY)
@@ -137,7 +138,7 @@ async def test_whatever_failed_the_repetition_is_a_retry(settings: Settings, cli
 
 
 async def test_a_wait_for_our_own_pace_is_a_wait_for_the_rate_limit(settings: Settings, cliniko: Cliniko):
-    """The server that keeps below Cliniko's limit by itself says so, too."""
+    """A wait that keeps below Cliniko's limit in advance is shown, too."""
     async with Server(settings.model_copy(update={"cliniko_requests_per_minute": 30})) as server:
         connections = server.runtime.connections
         await connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, check=False)
@@ -149,7 +150,7 @@ async def test_a_wait_for_our_own_pace_is_a_wait_for_the_rate_limit(settings: Se
 
 @pytest.mark.parametrize("first", [FaultKind.RATE_LIMIT, FaultKind.STATUS_503])
 async def test_two_waits_in_a_row_are_shown_as_two(server: Server, cliniko: Cliniko, first: FaultKind):
-    """After the second of two waits the sync shows what it showed before the first."""
+    """After the second of two waits the sync shows the same as before the first."""
     reasons = {FaultKind.RATE_LIMIT: "RATE_LIMIT", FaultKind.STATUS_503: "CLINIKO_RETRY"}
     second = next(kind for kind in reasons if kind is not first)
     cliniko.emulator.faults.add(failing(first), failing(second, request_number=2))
@@ -167,7 +168,7 @@ async def test_two_waits_in_a_row_are_shown_as_two(server: Server, cliniko: Clin
 
 @pytest.mark.both_databases
 async def test_a_wait_for_the_database_is_shown_and_ends(server: Server, cliniko: Cliniko):
-    """A full disk is shown as a wait for the database; with space again the sync runs on without a word of it."""
+    """A full disk is shown as a wait for the database; with space again the sync continues without it."""
     cliniko.emulator.clinic = generated_clinic(600, utc_now())
     async with full_disk(server.runtime):
         sync_id = await server.start_sync()
@@ -183,7 +184,7 @@ async def test_a_wait_for_the_database_is_shown_and_ends(server: Server, cliniko
 
 @pytest.mark.parametrize("reason", ["RATE_LIMIT", "CLINIKO_RETRY", "DATABASE"])
 async def test_a_sync_that_is_cancelled_in_a_wait_waits_no_more(server: Server, cliniko: Cliniko, reason: str):
-    """The final state that every client is sent has no wait."""
+    """The final state has no wait."""
     if reason == "DATABASE":
         cliniko.emulator.clinic = generated_clinic(600, utc_now())
     else:
@@ -211,7 +212,7 @@ async def test_a_sync_that_fails_after_waits_waits_no_more(server: Server, clini
 
 @pytest.mark.both_databases
 async def test_a_server_that_is_stopped_leaves_no_wait_behind(settings: Settings, cliniko: Cliniko):
-    """While the server is being upgraded, no client shows a countdown that has run out."""
+    """After a stop of the server, no client shows an expired countdown."""
     cliniko.emulator.faults.add(failing(FaultKind.RATE_LIMIT, times=None))
     async with Server(settings) as server:
         await server.connect_organization(cliniko.base_url, EMULATED_API_KEY)
@@ -226,7 +227,7 @@ async def test_a_server_that_is_stopped_leaves_no_wait_behind(settings: Settings
 
 @pytest.mark.both_databases
 async def test_a_wait_that_was_left_behind_is_over_when_the_sync_is_taken_up(settings: Settings, cliniko: Cliniko):
-    """After a power cut in a wait the next process shows no wait that it does not wait for."""
+    """After a power cut in a wait, the next process shows no old wait."""
     async with open_runtime(settings, run_syncs=False) as idle:
         await idle.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, check=False)
         sync_id = (await idle.syncs.start(LOCAL_OPERATOR, ORGANIZATION)).sync.sync_id
@@ -247,7 +248,7 @@ async def test_a_wait_that_was_left_behind_is_over_when_the_sync_is_taken_up(set
 async def test_a_process_that_is_killed_in_a_wait_leaves_none_to_the_next(
     settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
-    """kill -9 in the middle of a minute's wait: the restarted server reads on and shows no countdown."""
+    """After kill -9 in a minute's wait, the restarted server resumes reading and shows no countdown."""
     cliniko.emulator.faults.add(Fault(FaultKind.RATE_LIMIT, "patients", only_above_per_page=1, seconds=60))
     monkeypatch.setenv("ROUTIQ_DATABASE_URL", settings.database_url)
     monkeypatch.setenv("ROUTIQ_CLINIKO_REQUESTS_PER_MINUTE", "0")

@@ -1,7 +1,7 @@
-"""``make bench``: what a sync costs, measured on this machine against its own limits. See ``--help``.
+"""``make bench``: the cost of a sync, measured on this machine and compared with its limits. See ``--help``.
 
-Every figure is measured in this run, and those that depend on the machine are shown as ratios beside what the same
-machine does without us. Ends with 1 when the memory grows with the clinic, whatever the speed.
+Every figure is measured in this run; figures that depend on the machine are shown as ratios to bare programs. Exits
+with 1 when the memory grows with the clinic, whatever the speed.
 """
 
 import argparse
@@ -18,7 +18,7 @@ SMALL, LARGE, QUICK_LARGE = 1_000, 100_000, 5_000
 
 
 async def run(large_patients: int, watchers: int, snapshots: int) -> int:
-    """Measure and show everything; the exit code."""
+    """Measure and show everything; returns the exit code."""
     began = time.monotonic()
     small = await measure_clinic(SMALL)
     large = await measure_clinic(large_patients)

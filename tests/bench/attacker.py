@@ -1,7 +1,7 @@
 """A child that attacks a server on this machine: ``python -m tests.bench.attacker PORT HOST ORG TOKEN HALF_OPEN``.
 
-It holds half-sent request headers, opening a new one for each that the server closes, and runs the costliest allowed
-GraphQL operations of one organization without pause. It stops when its standard input ends.
+It holds half-sent request headers, replacing each that the server closes, and runs the costliest allowed GraphQL
+operations of an organization without pause. It stops when its standard input ends.
 """
 
 import asyncio
@@ -13,17 +13,17 @@ from contextlib import suppress
 from tests.bench.children import read_commands, tell
 
 CONNECTIONS = 40
-"""More than the operations that one organization may run at the same time."""
+"""More than an organization's limit of simultaneous operations."""
 OPERATION = (
     "query($org: ID!) { history(organizationId: $org, limit: 10) { averageSyncDurationSeconds totalSyncs "
     "recentSyncs { syncId log(limit: 100) { seq time level step message } } } }"
 )
 PAUSE_SECONDS = 1.0
-"""Between two attempts of one half-open connection, some hundreds a second in all: the attacker shares the machine."""
+"""Between attempts of a half-open connection, some hundreds a second in all: the attacker shares the machine."""
 
 
 async def read_answer(reader: asyncio.StreamReader) -> int:
-    """The status of an answer with a Content-Length, read to its end."""
+    """The status of a response with a Content-Length, read to its end."""
     head = await reader.readuntil(b"\r\n\r\n")
     lines = head.split(b"\r\n")
     length = next((int(line.split(b":")[1]) for line in lines if line.lower().startswith(b"content-length:")), 0)
@@ -45,7 +45,7 @@ class Attack:
         self.opened = self.held = self.answered = self.refused = 0
 
     async def hold(self) -> None:
-        """Keep one half-open connection, for ever."""
+        """Keep a half-open connection, forever."""
         while True:
             with suppress(OSError):
                 reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
@@ -60,7 +60,7 @@ class Attack:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def ask(self) -> None:
-        """Run the operation again and again on one connection, for ever."""
+        """Run the operation repeatedly on a connection, forever."""
         while True:
             with suppress(OSError, asyncio.IncompleteReadError):
                 reader, writer = await asyncio.open_connection("127.0.0.1", self._port)

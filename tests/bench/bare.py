@@ -1,8 +1,8 @@
-"""The bare limits beside a sync: the same pages in the same order, with ever less around them.
+"""Bare programs for comparison: the same pages in the same order, with less and less work per page.
 
-``read_with_connector`` checks every answer as the sync does but stores nothing. ``read_with_httpx`` is the shortest
-program that can read a list by key. ``replay`` asks for the same addresses over a bare socket and throws the bytes
-away, which leaves the emulator's own time.
+``read_with_connector`` checks every response as the sync does but stores nothing. ``read_with_httpx`` is the shortest
+program that can read a list by id. ``replay`` requests the same addresses over a bare socket and discards the bytes,
+which measures the emulator itself.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ _AUTHORIZATION = "Basic " + base64.b64encode(f"{EMULATED_API_KEY}:".encode()).de
 
 @dataclass(frozen=True, slots=True)
 class ListPages:
-    """What reading one list has shown: the times of its pages, its rows, and the addresses that were asked for."""
+    """Measurements of a list: the times of its pages, its rows, and the requested addresses."""
 
     times: Times
     rows: int
@@ -44,13 +44,13 @@ class ListPages:
 
 
 def measured_lists() -> list[tuple[Resource[Any], list[str]]]:
-    """The two lists that grow with a clinic, with the filters that a sync would use now."""
+    """The two lists that grow with a clinic, with the filters of a sync started now."""
     now, window = utc_now(), timedelta(days=30)
     return [(PATIENTS, []), (INDIVIDUAL_APPOINTMENTS, starts_between(now - window, now + window))]
 
 
 async def read_with_httpx(base_url: str, resource: Resource[Any], filters: Sequence[str]) -> ListPages:
-    """Read a list by key: ask, parse, go on behind the last row."""
+    """Read a list by id: request, parse, continue after the last row."""
     times, rows, addresses = Times(), 0, []
     headers = {"User-Agent": f"Routiq ({CONTACT})", "Authorization": _AUTHORIZATION}
     fixed = [("sort", "id"), ("page", "1"), *(("q[]", condition) for condition in filters), ("per_page", "100")]
@@ -84,7 +84,7 @@ async def read_with_connector(base_url: str, resource: Resource[Any], filters: S
 
 
 async def replay(base_url: str, addresses: Sequence[str]) -> ListPages:
-    """Ask for each address over one connection and look at nothing but the length of the answer."""
+    """Request each address over a single connection and read only the length of the response."""
     host, port = urlsplit(base_url).hostname or "", urlsplit(base_url).port or 0
     reader, writer = await asyncio.open_connection(host, port)
     times = Times()

@@ -1,7 +1,7 @@
-"""Child processes of the benchmark, and the lines of JSON in which they tell what they did.
+"""Child processes of the benchmark, which report their results as lines of JSON.
 
-Each figure comes from a fresh process, so that no other part's memory or garbage is counted. A child ends when its
-standard input does or nobody reads its lines, so that none is left behind even by a killed benchmark.
+Each figure comes from a fresh process, to exclude the memory and garbage of other parts. A child ends when its standard
+input ends or its output is closed, so that none is left behind even by a killed benchmark.
 """
 
 import asyncio
@@ -17,15 +17,15 @@ ROOT = Path(__file__).parents[2]
 LINE_BYTES = 16 * 1024 * 1024
 """Far more than the longest line: the times of some thousand pages."""
 SILENCE_SECONDS = 120
-"""A child that says nothing for so long is stuck."""
+"""A child without output for this long is stuck."""
 
 
 class ChildBroke(Exception):
-    """A child ended or fell silent before it said what it was asked for."""
+    """A child ended or became silent before it reported its result."""
 
 
 class Child:
-    """One child process, see ``start``."""
+    """A child process, see ``start``."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
         self._name = name
@@ -68,7 +68,7 @@ async def start(module: str, *arguments: str) -> AsyncIterator[Child]:
         yield Child(module, process)
     except BaseException:
         with suppress(ProcessLookupError):
-            process.kill()  # it may be in the middle of something long
+            process.kill()  # it may be busy for long
         raise
     finally:
         assert process.stdin is not None
@@ -82,7 +82,7 @@ async def start(module: str, *arguments: str) -> AsyncIterator[Child]:
 
 
 def tell(**values: Any) -> None:
-    """Say something to the parent; called in a child."""
+    """Send a line to the parent; called in a child."""
     print(json.dumps(values), flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Measures syncs of clinics of two sizes: memory, time per page and transactions, beside the bare limits."""
+"""Measures syncs of clinics of two sizes: memory, time per page and transactions, beside the bare programs."""
 
 from dataclasses import dataclass
 from statistics import mean, median
@@ -11,7 +11,7 @@ from tests.bench.table import milliseconds, print_table, ratio, show_progress
 from tests.bench.yardstick import Times, tenths
 
 MOST_EXTRA_MEGABYTES = 60
-"""What the large clinic's sync may take more than the small one's."""
+"""Limit of the memory that the large clinic's sync takes in addition to the small clinic's."""
 
 SHORT_NAMES = {"patients": "patients", "individual_appointments": "appointments"}
 WRITES = {
@@ -28,7 +28,7 @@ WRITES = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One clinic: its syncs as ``measured_sync`` tells of them, and the bare passes by their name and list."""
+    """The measurements of a clinic: its syncs from ``measured_sync``, and the bare passes by name and list."""
 
     patients: int
     syncs: list[dict[str, Any]]
@@ -51,10 +51,10 @@ def ordinal(number: int) -> str:
 
 
 async def measure_clinic(patients: int) -> Measured:
-    """Two FULL syncs of a clinic, one after the other on one database.
+    """Two FULL syncs of a clinic, one after the other on the same database.
 
     Raises:
-        ChildBroke: A sync failed, or did not find what the clinic holds.
+        ChildBroke: A sync failed, or its result does not match the clinic.
     """
     show_progress(f"{patients:,} patients: making the clinic")
     async with start("emulated_clinic", str(patients)) as clinic:
@@ -91,7 +91,7 @@ async def _follow(child: Child, patients: int, expected: dict[str, Any], number:
 
 
 def print_memory(small: Measured, large: Measured) -> float:
-    """Show the peaks and return what the large clinic took more."""
+    """Show the peaks and return the large clinic's additional memory."""
     rows = [
         [
             f"{clinic.patients:,} patients, {ordinal(number)} sync",
@@ -108,7 +108,7 @@ def print_memory(small: Measured, large: Measured) -> float:
 
 
 def print_pages(small: Measured, large: Measured) -> None:
-    """Show what a page takes in the large clinic's first, middle and last tenth, and beside the small clinic's."""
+    """Show the time per page in the large clinic's first, middle and last tenth, beside the small clinic's."""
     for name, short_name in SHORT_NAMES.items():
         bare_httpx = median(large.page_times["bare httpx"][name].relative)
         rows = []
@@ -131,7 +131,7 @@ def print_pages(small: Measured, large: Measured) -> None:
 
 
 def print_transactions(small: Measured, large: Measured) -> None:
-    """Show how long the database was kept from other writers, and watchers without news."""
+    """Show how long other writers were locked out of the database, and how long watchers got no update."""
     clinics = (small, large)
     rows = []
     for kind, name in WRITES.items():

@@ -1,7 +1,7 @@
 """A child that serves a generated clinic: ``python -m tests.bench.emulated_clinic PATIENTS [SECONDS]``.
 
-It is a process of its own, so that the clinic's memory and its work are not counted as the sync's. It answers at
-once, or after SECONDS, and sets no limit, as the sync's own share would vanish beside either.
+It is a separate process, so that the clinic's memory and work don't count for the sync. It responds at once, or after
+SECONDS, and has no rate limit, as the sync's share would disappear beside either.
 """
 
 import asyncio
@@ -31,10 +31,10 @@ async def serve(patients: int, latency_seconds: float) -> None:
 
 
 def mix_appointments(clinic: Clinic) -> None:
-    """Give the ids of the appointments to each other.
+    """Exchange the ids of the appointments.
 
-    A generated clinic books patient by patient. In a real one the next booking is anybody's, so that each page changes
-    many places of an index by patient, which is what makes a page slower the larger that index is.
+    A generated clinic books patient by patient. In a real clinic consecutive bookings are for different patients, so a
+    page changes many places of an index by patient, which makes a page slower the larger that index is.
     """
     booked = clinic.individual_appointments
     rows = list(booked.rows())

@@ -1,8 +1,8 @@
-"""``make bench-fairness``: does one organization notice another that attacks the server?
+"""``make bench-fairness``: the effect on one organization when another attacks the server.
 
-A server with a small descriptor limit holds two organizations. Half-open connections fill it, and one organization
-runs the costliest allowed operations without pause, while a client of the other one asks for its dashboard over new
-connections. Shown are the client's latencies before and during the attack, the server's memory and its log.
+A server with a small descriptor limit holds two organizations. Half-open connections fill it, and an organization runs
+the costliest allowed operations without pause, while a client of the other requests its dashboard over new connections.
+Shown are the client's latencies before and during the attack, the server's memory and its log.
 """
 
 import argparse
@@ -46,7 +46,7 @@ DASHBOARD = f"/api/v1/sync/dashboard/{VICTIM}"
 
 @dataclass(frozen=True, slots=True)
 class Calm:
-    """What the client saw: latencies in seconds, and how many requests had another answer than 200."""
+    """The client's measurements: latencies in seconds, and how many responses had another status than 200."""
 
     latencies: list[float]
     refused: int
@@ -58,7 +58,7 @@ class Calm:
 
 
 async def fill(url: str) -> None:
-    """Two organizations with ended syncs, each with a log."""
+    """Make two organizations with ended syncs, each with a log."""
     database = Database(url)
     try:
         await upgrade(database)
@@ -67,16 +67,17 @@ async def fill(url: str) -> None:
             for _ in range(SYNCS):
                 async with database.writing() as connection:
                     now = utc_now()
-                    row = await insert_sync(connection, organization, first_values(SyncMode.FULL, now))
+                    row = await insert_sync(
+                        connection, organization, {**first_values(SyncMode.FULL, now), "has_rows": False}
+                    )
                     assert row is not None
-                    values = {"status": SyncState.COMPLETED.value, "completed_at": now, "has_rows": False}
-                    await end_sync(connection, row.sync_id, values, lines)
+                    await end_sync(connection, row.key, {"status": SyncState.COMPLETED.value}, lines)
     finally:
         await database.close()
 
 
 async def ask_repeatedly(port: int, token: str, seconds: float) -> Calm:
-    """Ask for the dashboard ten times a second, each time over a new connection."""
+    """Request the dashboard ten times a second, each time over a new connection."""
     request = (
         f"GET {DASHBOARD} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
     ).encode()
@@ -110,7 +111,7 @@ async def sample_memory(pid: int, samples: list[float]) -> None:
 
 
 async def run(seconds: float) -> int:
-    """Measure and show everything; the exit code."""
+    """Measure and show everything; returns the exit code."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         show_progress("Filling the database")

@@ -1,7 +1,7 @@
-"""Measures how fast one sync's snapshots reach many watchers: the product, stock Strawberry, and bare websockets.
+"""Measures how fast a sync's snapshots reach many watchers: the product, plain Strawberry, and bare websockets.
 
-First ten snapshots a second, the most that a sync shows within a step: what a watcher waits. Then each snapshot as
-soon as everyone has the one before, so that nobody skips one: what the server can send.
+First ten snapshots a second, the maximum within a step: the latency for a watcher. Then each snapshot as soon as all
+watchers have the previous one, so that none is skipped: the throughput of the server.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ SUBSCRIPTION = """subscription ($syncId: ID!) { syncProgress(syncId: $syncId) {
 
 @dataclass(frozen=True, slots=True)
 class FanOut:
-    """What one server did: latencies and the length of each round in seconds, and its processor time for a frame."""
+    """Measurements of a server: latencies and the length of each round in seconds, and processor time per frame."""
 
     latencies: list[float]
     round_seconds: list[float]
@@ -46,7 +46,7 @@ class FanOut:
 
 @dataclass
 class Audience:
-    """All watchers of one server, and when each version reached each of them."""
+    """All watchers of a server, and when each version reached each of them."""
 
     watchers: list[Watcher] = field(default_factory=list)
     arrivals: dict[int, list[int]] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Audience:
                 self._complete.set()
 
     async def all_have(self, version: int) -> None:
-        """Return once every watcher has had this version or a newer one."""
+        """Return once every watcher has had this version or a newer version."""
         self._awaited = version
         self._behind = {watcher for watcher in self.watchers if self._newest.get(watcher, 0) < version}
         self._complete.clear()
@@ -73,7 +73,7 @@ class Audience:
                 await self._complete.wait()
 
     async def join(self, count: int, port: int, sync_id: str) -> None:
-        """Let ``count`` more watch; with ``sync_id``, by a GraphQL subscription, whose first frame is awaited."""
+        """Add ``count`` watchers; with ``sync_id``, by a GraphQL subscription, whose first frame is awaited."""
         loop = asyncio.get_running_loop()
         protocol = "graphql-transport-ws" if sync_id else None
         async with asyncio.timeout(LIMIT_SECONDS):
@@ -128,7 +128,7 @@ async def _show_snapshots(audience: Audience, server: Child, snapshots: int) -> 
     for _ in range(snapshots):
         told = await _show_one(audience, server)
         rounds.append((max(audience.arrivals[told["version"]]) - told["at"]) / 1e9)
-    # What the last snapshot costs comes after it was told, and what the first of these told of came before.
+    # The cost of the last snapshot comes after its report, and the cost before the first report is older.
     frames = sum(len(arrived) for arrived in audience.arrivals.values()) - frames_before
     cpu = float(told["cpu"]) - cpu_before
     if frames != snapshots * len(audience.watchers):
@@ -138,7 +138,7 @@ async def _show_snapshots(audience: Audience, server: Child, snapshots: int) -> 
 
 
 async def _show_one(audience: Audience, server: Child) -> dict[str, Any]:
-    """Have one snapshot made and wait until everyone has it."""
+    """Make a snapshot and wait until all watchers have it."""
     server.send("snapshot")
     told = await server.receive()
     await audience.all_have(told["version"])

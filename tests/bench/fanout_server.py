@@ -1,7 +1,7 @@
-"""A child in which the product serves one sync to many watchers: ``python -m tests.bench.fanout_server``.
+"""A child in which the product serves a sync to many watchers: ``python -m tests.bench.fanout_server``.
 
-It is the product with its doors, engine and database; only the eight steps are replaced. Each line on standard input
-makes one checkpoint, and the moment right after its commit is told.
+It is the product with its API, engine and database; only the eight steps are replaced. Each line on standard input
+makes a checkpoint, and the time right after its commit is reported.
 """
 
 import asyncio
@@ -17,7 +17,9 @@ from routiq_gql.logs import configure_logging
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.serving.server import listen_on_loopback, serve
 from routiq_gql.settings import Settings
-from routiq_gql.sync.model import SyncSnapshot, SyncStep
+from routiq_gql.sync.checkpoint import Reading
+from routiq_gql.sync.model import Progress, SyncSnapshot, SyncStep
+from routiq_gql.sync.place import Place
 from routiq_gql.sync.run import SyncRun
 from tests.bench.children import read_commands, tell
 
@@ -27,12 +29,12 @@ ROWS_PER_PAGE = 100
 
 
 def tell_snapshot(version: int, at: int) -> None:
-    """Say that a snapshot could be sent from the moment ``at`` on, and what this process has worked so far."""
+    """Report the time ``at`` from which a snapshot could be sent, and the processor time of this process so far."""
     tell(version=version, at=at, cpu=time.process_time())
 
 
 def page_shown(number: int) -> tuple[str, int]:
-    """What a sync shows after a page of patients: the text and the patients found."""
+    """The progress of a sync after a page of patients: the text and the patients found."""
     read = number * ROWS_PER_PAGE
     return f"{read} of {PATIENTS} patients", read
 
@@ -48,7 +50,7 @@ class TimedBus(InProcessBus):
 
 
 class CommandedPipeline:
-    """In the place of the eight steps: a checkpoint for each command, as after a page of patients."""
+    """Replaces the eight steps: a checkpoint for each command, as after a page of patients."""
 
     def __init__(self, *_parts: Any) -> None: ...
 
@@ -58,7 +60,9 @@ class CommandedPipeline:
         async for _ in read_commands():
             number += 1
             text, read = page_shown(number)
-            await run.checkpoint({"last": str(number)}, fraction=read / PATIENTS, text=text, patients_found=read)
+            place = Place(last_id=str(number), read=read)
+            progress = Progress(fraction=read / PATIENTS, text=text, patients_found=read)
+            await run.commit(Reading("patients", place=place), progress)
             tell_snapshot(run.snapshot.version, TimedBus.published_at)
         signal.raise_signal(signal.SIGTERM)
         await asyncio.Event().wait()  # until the engine is closed

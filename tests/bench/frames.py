@@ -1,7 +1,7 @@
-"""A websocket client that does as little as it can, so that hundreds of them don't slow the server they measure.
+"""A minimal websocket client, so that hundreds of them don't slow the measured server.
 
-It reads text frames, notes when each came and the ``version`` in it, and answers pings. Anything else that a server
-may do by RFC 6455 ends the connection.
+It reads text frames, records the arrival and the ``version`` of each, and responds to pings. Anything else that a
+server may do by RFC 6455 ends the connection.
 """
 
 import asyncio
@@ -15,16 +15,16 @@ from collections.abc import Callable
 
 _VERSION = re.compile(rb'"version": ?(\d+)')
 _TEXT, _PING, _PONG = 1, 9, 10
-_ZERO_MASK = bytes(4)  # a client has to mask; with zeros the bytes stay as they are
+_ZERO_MASK = bytes(4)  # a client must mask; zeros keep the bytes unchanged
 
 OnVersion = Callable[["Watcher", int, int], None]
 
 
 class Watcher(asyncio.Protocol):
-    """One connection.
+    """A connection.
 
     Args:
-        on_version: Called with the version of a frame and the moment it was read, in nanoseconds of the machine.
+        on_version: Called with the version of a frame and the time it was read, in nanoseconds of the machine.
 
     Attributes:
         texts: Text frames without a version, such as the acknowledgement.

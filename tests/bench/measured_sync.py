@@ -1,7 +1,7 @@
-"""A child that runs FULL syncs and says what they took: ``python -m tests.bench.measured_sync BASE_URL SYNCS``.
+"""A child that runs FULL syncs and reports their cost: ``python -m tests.bench.measured_sync BASE_URL SYNCS``.
 
-The product runs as it is; only its doors to the database and to watchers are replaced by ones that also look at the
-clock. The second sync on the same database replaces what readers see and has the first one's rows cleared behind it.
+The product runs unchanged, except for a database and a bus that also measure time. The second sync on the same database
+replaces the result that readers see, and the first result's rows are deleted afterwards.
 """
 
 import asyncio
@@ -26,7 +26,8 @@ from routiq_gql.live.bus import InProcessBus
 from routiq_gql.logs import configure_logging
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.sync import pipeline, reading
+from routiq_gql.sync import pipeline, source
+from routiq_gql.sync.lists import LISTS
 from routiq_gql.sync.model import SyncSnapshot, SyncState
 from tests.bench.children import tell
 from tests.bench.yardstick import Times
@@ -36,7 +37,7 @@ TELL_SECONDS = 0.5
 
 
 class Clock:
-    """What was measured since the last ``reset``; times in seconds."""
+    """Measurements since the last ``reset``; times in seconds."""
 
     def __init__(self) -> None:
         self.reset()
@@ -53,7 +54,7 @@ class Clock:
         self._kind, self._began = "progress", time.perf_counter()
 
     def name_write(self, kind: str) -> None:
-        """Say what the transaction under way is for."""
+        """Name the purpose of the running transaction."""
         self._kind = kind
 
     def end_write(self) -> None:
@@ -61,14 +62,14 @@ class Clock:
         if not kind:  # it began before the reset
             return
         self.writes[kind].append(now - self._began)
-        if kind in reading.TARGETS:
+        if kind in LISTS:
             name, before = self._page_at
             if name == kind:  # a list's first page has no page before it to measure from
                 self.pages[name].add(now - before)
             self._page_at = (kind, time.perf_counter())
 
     def told(self, snapshot: SyncSnapshot) -> None:
-        """A snapshot goes out to watchers."""
+        """A snapshot is published to watchers."""
         now = time.perf_counter()
         if self._told_at is not None and now - self._told_at > self.gap:
             self.gap, self.gap_step = now - self._told_at, snapshot.step.name
@@ -82,7 +83,7 @@ CLOCK = Clock()
 
 
 class TimedDatabase(Database):
-    """Measures every write transaction, from the moment it has the lock to the end of its commit."""
+    """Measures every write transaction, from taking the lock to the end of its commit."""
 
     @asynccontextmanager
     async def writing(self, patience_seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
@@ -101,8 +102,8 @@ class TimedBus(InProcessBus):
 
 
 def measure() -> None:
-    """Put the clock into the product."""
-    names = {target: name for name, target in reading.TARGETS.items()}
+    """Install the clock in the product."""
+    names = {synced.target: name for name, synced in LISTS.items()}
 
     def named(function: Callable[..., Any], kind_of: Callable[..., str]) -> Callable[..., Any]:
         async def call(*arguments: Any) -> Any:
@@ -112,7 +113,7 @@ def measure() -> None:
         return call
 
     vars(runtime).update(Database=TimedDatabase, InProcessBus=TimedBus)
-    vars(reading).update(save_rows=named(reading.save_rows, lambda _connection, target, *_: names[target]))
+    vars(source).update(save_rows=named(source.save_rows, lambda _connection, target, *_: names[target]))
     vars(pipeline).update(
         identify_slice=named(pipeline.identify_slice, lambda *_: "analysis"),
         show_generation=named(pipeline.show_generation, lambda *_: "storing"),
@@ -130,16 +131,16 @@ def measure() -> None:
 
 
 def peak_megabytes() -> float:
-    """The most memory that this process has had so far."""
+    """The peak memory of this process so far."""
     status = Path("/proc/self/status")
-    if status.exists():  # getrusage would also count what the parent had when it started this process
+    if status.exists():  # getrusage would include the parent's memory at the start of this process
         fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
         return int(fields["VmHWM"].split()[0]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2  # bytes on macOS
 
 
 async def sync_once(opened: runtime.Runtime) -> SyncSnapshot:
-    """Run one sync to its end, telling from time to time how far it is."""
+    """Run a sync to its end, with occasional progress reports."""
     started = await opened.syncs.start(LOCAL_OPERATOR, ORGANIZATION)
     told_at, last = 0.0, started.sync
     async for last in opened.syncs.watch(LOCAL_OPERATOR, started.sync.sync_id):

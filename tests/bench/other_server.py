@@ -1,8 +1,8 @@
 """A child to compare with: ``python -m tests.bench.other_server strawberry`` or ``… websockets FRAME``.
 
-``strawberry`` is Strawberry as it comes, on uvicorn as it comes, with the product's own type for a sync, so that the
-frames are alike; its snapshots come from memory. ``websockets`` sends FRAME with another version to everyone and
-does nothing else. Both make one snapshot for each line on standard input.
+``strawberry`` is plain Strawberry on plain uvicorn, with the product's type for a sync, so that the frames are alike;
+its snapshots come from memory. ``websockets`` sends FRAME with another version to all clients and does nothing else.
+Both make a snapshot for each line on standard input.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ STEP = SyncStep.FETCHING_PATIENTS
 
 
 class Syncs:
-    """The one sync, in memory."""
+    """The only sync, in memory."""
 
     def __init__(self) -> None:
         self.bus = InProcessBus()
@@ -63,7 +63,7 @@ class Syncs:
         )
 
     def make_snapshot(self) -> None:
-        """As after another page of patients."""
+        """Make a snapshot, as after another page of patients."""
         version = self.newest.version + 1
         text, read = page_shown(version - 1)
         self.newest = replace(

@@ -1,10 +1,9 @@
 """``make bench-scale``: syncs on PostgreSQL with 1, 2 and 4 worker processes, on this machine. See ``--help``.
 
-First as many syncs as the machine can do, with a Cliniko that answers at once; then many syncs that are all under way
-and wait for Cliniko most of the time, as real ones do, and how long it takes until another process sees their changes.
-These begin one after the other, as those of schedules and people do, and count from when the last one has begun until
-the first one ends; the others are cancelled then. All of it runs on one machine, emulated Cliniko and PostgreSQL too,
-so more workers help only while cores are free.
+First as many syncs as the machine can do, with a Cliniko without latency. Then many running syncs that mostly wait for
+Cliniko, as real ones do, and the delay until another process sees their changes. These start one after the other, as
+schedules and users do, and count from the start of the last until the end of the first; the others are cancelled then.
+All of it runs on one machine, emulated Cliniko and PostgreSQL too, so more workers help only while cores are free.
 """
 
 import argparse
@@ -34,13 +33,13 @@ PATIENTS = 300
 PATIENTS_UNDER_WAY = 1_200
 """Enough pages for a sync that takes more than a minute."""
 ANSWERS_WHILE_STARTING = 10
-"""The starts of syncs under way are spread over the time of so many answers of Cliniko."""
+"""The starts of running syncs are spread over the time of this many responses of Cliniko."""
 LIMIT_SECONDS = 900
 
 
 @dataclass
 class Seen:
-    """What a watcher in another process saw.
+    """The changes received by a watcher in another process.
 
     Attributes:
         changes: When each change arrived here, on this process's clock, and how many seconds after it was made.
@@ -49,7 +48,7 @@ class Seen:
     changes: list[tuple[float, float]] = field(default_factory=list)
 
     def between(self, first: float, last: float) -> "Seen":
-        """What arrived within this time."""
+        """The changes that arrived within this time."""
         return Seen([change for change in self.changes if first <= change[0] <= last])
 
     def percentile(self, percent: float) -> float:
@@ -59,7 +58,7 @@ class Seen:
 
 @asynccontextmanager
 async def workers(settings: Settings, number: int, runtime: Runtime) -> AsyncIterator[None]:
-    """So many worker processes, counted on by the queue."""
+    """Worker processes that are registered in the queue."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("ROUTIQ_")},
         "ROUTIQ_DATABASE_URL": settings.database_url,
@@ -89,7 +88,7 @@ async def follow(runtime: Runtime, sync_id: str, seen: Seen) -> int:
     """Watch a sync to its end; returns how often it changed."""
     version = 0
     async for snapshot in runtime.syncs.watch(LOCAL_OPERATOR, sync_id):
-        if version:  # the first is what was read, not what was told
+        if version:  # the first was read, not published
             seen.changes.append((time.monotonic(), (datetime.now(UTC) - snapshot.last_updated).total_seconds()))
         version = snapshot.version
     if snapshot.status not in {SyncState.COMPLETED, SyncState.CANCELLED}:
@@ -98,7 +97,7 @@ async def follow(runtime: Runtime, sync_id: str, seen: Seen) -> int:
 
 
 async def run_all(runtime: Runtime, organizations: list[str]) -> tuple[float, int]:
-    """Sync every organization once; seconds and changes."""
+    """Sync every organization once; returns seconds and changes."""
     began = time.monotonic()
     async with asyncio.timeout(LIMIT_SECONDS):
         started = [await runtime.syncs.start(LOCAL_OPERATOR, one) for one in organizations]
@@ -107,7 +106,7 @@ async def run_all(runtime: Runtime, organizations: list[str]) -> tuple[float, in
 
 
 async def watch_all(runtime: Runtime, organizations: list[str], spread_seconds: float) -> tuple[float, Seen]:
-    """Have a sync of every organization under way; seconds in which all were, and what was seen in that time."""
+    """Run a sync of every organization; returns the seconds in which all ran, and the changes seen in that time."""
     seen = Seen()
     following: dict[asyncio.Task[int], str] = {}
     async with asyncio.timeout(LIMIT_SECONDS):
@@ -149,7 +148,7 @@ async def measure(counts: list[int], busy: int, running: int, latency_seconds: f
                 async with workers(settings, number, runtime):
                     show_progress(f"Workers: {number}. {busy} syncs as fast as they can")
                     names = await connect(runtime, addresses[0], busy)
-                    await run_all(runtime, names[: max(1, busy // 4)])  # what is slow the first time
+                    await run_all(runtime, names[: max(1, busy // 4)])  # warm-up
                     seconds, changes = await run_all(runtime, names)
                     throughput.append([str(number), f"{busy / seconds:.1f}", f"{changes / seconds:.0f}"])
                     show_progress(f"Workers: {number}. {running} syncs under way")

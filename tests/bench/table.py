@@ -1,11 +1,11 @@
-"""How figures are shown: progress that rewrites one line in a terminal, and plain tables at the end."""
+"""Output of figures: progress that rewrites a line in a terminal, and plain tables at the end."""
 
 import sys
 from collections.abc import Sequence
 
 
 def show_progress(text: str) -> None:
-    """Say what is going on: in place in a terminal, as a line elsewhere."""
+    """Show the current work: in place in a terminal, as a line elsewhere."""
     if sys.stdout.isatty():
         print(f"\r\x1b[2K{text}", end="", flush=True)
     else:
@@ -13,7 +13,7 @@ def show_progress(text: str) -> None:
 
 
 def end_progress() -> None:
-    """Leave the line that ``show_progress`` writes."""
+    """End the line that ``show_progress`` writes."""
     if sys.stdout.isatty():
         print("\r\x1b[2K", end="", flush=True)
 

@@ -1,7 +1,7 @@
-"""A fixed piece of work, done beside every page, that tells how fast the machine is at that moment.
+"""A fixed piece of work, done beside every page, that measures the machine's current speed.
 
-A shared machine's speed changes by half within seconds, far more than a page's time may. Ratios are therefore of page
-times in units of this work; the milliseconds beside them are as the clock showed them.
+A shared machine's speed changes by half within seconds, far more than a page's time may. So ratios compare page times
+in units of this work; the milliseconds beside them are by the clock.
 """
 
 import json
@@ -28,7 +28,7 @@ def measure() -> float:
 
 @dataclass(slots=True)
 class Times:
-    """What the pages of one list have taken.
+    """Times of a list's pages.
 
     Attributes:
         seconds: By the clock.
@@ -40,17 +40,17 @@ class Times:
 
     @classmethod
     def read(cls, value: dict[str, Any]) -> "Times":
-        """From the form in which a child tells them."""
+        """Read the form that a child sends."""
         return cls(list(value["seconds"]), list(value["relative"]))
 
     def add(self, seconds: float) -> None:
-        """Note a page, and measure the machine. The next page begins after this."""
+        """Record a page, and measure the machine. The next page begins after this."""
         self.seconds.append(seconds)
         self.relative.append(seconds / measure())
 
 
 def tenths(values: Sequence[float]) -> tuple[float, float, float]:
-    """The medians of the first, the middle and the last tenth: one slow moment doesn't move them."""
+    """The medians of the first, the middle and the last tenth, so that a single slow moment has no effect."""
     size = max(1, len(values) // TENTHS)
     middle = (len(values) - size) // 2
     return median(values[:size]), median(values[middle : middle + size]), median(values[-size:])

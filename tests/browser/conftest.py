@@ -1,7 +1,7 @@
-"""The machine's own Chromium, once per session, and pages whose errors fail the test.
+"""The machine's Chromium, started once per session; a page with errors fails its test.
 
-Playwright drives it but brings no browser of its own here. Tests that use these fixtures are coroutines in the
-session's event loop, in which the browser lives: each module says ``pytestmark = IN_SESSION_LOOP``.
+Playwright drives it but brings no browser itself. Tests with these fixtures are coroutines in the session's event loop,
+in which the browser lives: each module says ``pytestmark = IN_SESSION_LOOP``.
 """
 
 import os
@@ -21,7 +21,7 @@ IN_CI = os.environ.get("CI", "") not in {"", "0", "false"}
 IN_SESSION_LOOP = pytest.mark.asyncio(loop_scope="session")
 
 PATIENCE_MILLISECONDS = 45_000
-"""How long a page may take for what it is bound to show; far more than it needs on a slow machine."""
+"""How long a page may take to show an expected element; far more than it needs on a slow machine."""
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_OPTIONS = (
@@ -39,7 +39,7 @@ LINE_ERRORS = (
     "Connecting to ",  # forbidden by the page's Content-Security-Policy
     "Fetch API cannot load ",
 )
-"""How Chromium begins what it writes about a request that failed, which a page can't prevent."""
+"""Beginnings of Chromium's messages about failed requests, which a page can't prevent."""
 
 OpenPage = Callable[..., Awaitable[Page]]
 Serve = Callable[..., Awaitable[Served]]
@@ -76,9 +76,9 @@ async def browser(chromium_path: str) -> AsyncIterator[Browser]:
 async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
     """Opens a page: ``await open_page(url)``; further arguments are those of Playwright's ``new_context``.
 
-    Every page has a profile of its own. After the test no page may have had an error or a warning in its console.
-    With ``line_may_break=True`` those are allowed that the browser itself writes about failed requests. Without a URL
-    the page is empty, for a test that sets up routes first.
+    Every page has a separate profile. After the test no page may have had an error or a warning in its console. With
+    ``line_may_break=True``, the browser's messages about failed requests are allowed. Without a URL the page is empty,
+    for a test that sets up routes first.
     """
     contexts: list[BrowserContext] = []
     errors: list[str] = []
@@ -103,6 +103,8 @@ async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
 
     yield open_one
     for context in contexts:
+        for page in context.pages:  # a route that still answers would raise in a later test
+            await page.unroute_all(behavior="ignoreErrors")
         await context.close()
     assert errors == []
 
@@ -111,7 +113,7 @@ async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
 async def serve(settings: Settings) -> AsyncIterator[Serve]:
     """Starts a server over an emulated Cliniko: ``await serve(clinic=…)``, with the arguments of ``serving``.
 
-    A test names this fixture before ``open_page``, so that its pages are closed while their server still answers.
+    A test names this fixture before ``open_page``, so that its pages are closed before their server.
     """
     async with AsyncExitStack() as running:
 
@@ -123,5 +125,5 @@ async def serve(settings: Settings) -> AsyncIterator[Serve]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def served(serve: Serve) -> Served:
-    """A server with one organization, connected to a small emulated clinic. To be named before ``open_page``."""
+    """A server with an organization, connected to a small emulated clinic. Name it before ``open_page``."""
     return await serve()

@@ -1,4 +1,4 @@
-"""GraphiQL's files, and what a person does on its page."""
+"""GraphiQL's files, and a user's actions on its page."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ GRAPHIQL = ROOT / "examples" / "graphiql"
 
 @pytest.fixture(scope="session")
 def graphiql_files(npm: object) -> None:
-    """Puts GraphiQL's files, as npm ships them, where the server looks for them. Tests with it need npm."""
+    """Puts GraphiQL's files, as npm ships them, into the server's folder for them. Tests with it need npm."""
     program("npm", "to install GraphiQL")
     with FileLock(GRAPHIQL / "node_modules.lock"):
         run(program("make", "to put GraphiQL's files in their place"), "graphiql", folder=ROOT, seconds=INSTALL_SECONDS)
@@ -27,7 +27,7 @@ def result_of(page: Page) -> Locator:
 
 
 async def open_tab(page: Page, name: str) -> None:
-    """Switch to a tab and return once GraphiQL knows its operation."""
+    """Switch to a tab and return once GraphiQL has its operation."""
     await page.get_by_role("tab", name=name).click()
     await page.wait_for_function("name => localStorage.getItem('graphiql:operationName') === name", arg=name)
 
@@ -52,7 +52,7 @@ async def type_operation(page: Page, text: str) -> None:
 
 
 async def until_stored(page: Page, text: str) -> None:
-    """Return once one of the stored tabs has the text."""
+    """Return once a stored tab contains the text."""
     await page.wait_for_function(
         "text => JSON.parse(localStorage.getItem('graphiql:tabState') ?? '{\"tabs\": []}')"
         ".tabs.some((tab) => tab.query.includes(text))",

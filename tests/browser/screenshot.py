@@ -34,7 +34,7 @@ async def _take(url: str) -> None:
 
 
 def main() -> None:
-    """Run a demo in a folder of its own and write the picture."""
+    """Run a demo in a temporary folder and write the picture."""
     with (
         tempfile.TemporaryDirectory() as folder,
         Program("demo", "--port", "0", "--seconds", "12", folder=Path(folder)) as demo,

@@ -1,6 +1,6 @@
-"""What pages are tried against: a server with a gate in its Cliniko, and doors that can be shut.
+"""The server for tests of pages: with a gate in its Cliniko, and a proxy that can refuse transports.
 
-The server runs in the session's event loop, so that a test holds a sync wherever it wants and sees what reaches it.
+The server runs in the session's event loop, so that a test can hold a sync at any step and inspect its requests.
 """
 
 import asyncio
@@ -18,18 +18,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import EMULATED_API_KEY, Clinic, Emulator, EmulatorServer, awkward_clinic
 from routiq_gql.settings import Settings
-from tests.api.serving import ORGANIZATION, Gate, Server
+from tests.common import ORGANIZATION
+from tests.emulated_cliniko import Gate
+from tests.server import Server
 
 PAGE = Path(__file__).parents[2] / "examples" / "sync_dashboard.html"
 
 
 @dataclass
 class Doors:
-    """Stands before the server, as a proxy would, and lets only some ways of following a sync through.
+    """In front of the server like a proxy; allows only some transports for following a sync.
 
     Attributes:
-        seen: The headers of every request and handshake, the first frame of every socket, and when it came.
-        renewals: What pings have brought in their payloads.
+        seen: The headers of every request and handshake, the first frame of every socket, and its time.
+        renewals: The payloads of pings.
     """
 
     refuse_sockets: bool = False
@@ -83,7 +85,7 @@ class Doors:
 
 @dataclass(frozen=True)
 class Served:
-    """A running server, the Cliniko behind it, and the doors before it."""
+    """A running server, its Cliniko, and the proxy in front of it."""
 
     server: Server
     emulator: Emulator
@@ -96,7 +98,7 @@ class Served:
         return self.server.url
 
     async def sync(self) -> dict[str, Any]:
-        """The newest sync, running or not, as GraphQL tells it."""
+        """The newest sync, running or not, from GraphQL."""
         fields = "syncId status version log(after: 0) { seq level message }"
         query = f"query($id: ID!) {{ history(organizationId: $id, limit: 1) {{ recentSyncs {{ {fields} }} }} }}"
         answer = await self.server.ask(query, id=ORGANIZATION)
@@ -128,7 +130,7 @@ async def serving(
 
 
 async def expect_status(page: Page, word: str) -> None:
-    """Return once a reader sees ``word`` in the badge; the page hides it, with a word in it, until it has loaded."""
+    """Return once the badge shows ``word``; until the page has loaded, the badge is hidden."""
     await expect(page.locator("#badge").filter(visible=True)).to_have_text(word)
 
 
@@ -139,14 +141,14 @@ async def shown_log(page: Page) -> list[int]:
 
 
 async def expect_whole_log(page: Page, served: Served) -> None:
-    """Return once the page shows the log of the newest sync: every line, once, in order."""
+    """Return once the page shows every line of the newest sync's log, once and in order."""
     lines = [line["seq"] for line in (await served.sync())["log"]]
     await expect(page.locator("#log li")).to_have_count(len(lines))
     assert await shown_log(page) == lines == list(range(1, len(lines) + 1))
 
 
 async def until_at_gate(served: Served, resource: str, page: Page, status: str) -> None:
-    """Start a sync on the page and return when it is held at ``resource`` and the page shows so."""
+    """Start a sync on the page; returns when it is held at ``resource`` and the page shows ``status``."""
     served.gate.hold(resource)
     await page.get_by_role("button", name="Start sync").click()
     await served.gate.reached()

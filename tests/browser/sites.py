@@ -1,4 +1,4 @@
-"""Web servers on this machine for pages that the server under test did not send."""
+"""Web servers on this machine for pages that don't come from the server under test."""
 
 import threading
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from pathlib import Path
 
 class _QuietHandler(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager

@@ -13,12 +13,12 @@ from playwright.async_api import Page, Request, WebSocket, expect
 
 from routiq_gql.api.auth import issued_tokens, session
 from routiq_gql.settings import Settings
-from tests.api.auth.issuing import issuing, jwt_settings
-from tests.api.serving import ORGANIZATION, until
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage, Serve
 from tests.browser.serving import Served, serving
 from tests.browser.sites import site
 from tests.client_apps import APPS, copied_app
+from tests.common import ORGANIZATION, until
+from tests.issuing import issuing, jwt_settings
 from tests.node_projects import INSTALL_SECONDS, run, tool
 
 pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120)]
@@ -30,7 +30,7 @@ NO_PATIENTS = "0 of 0 patients are active."
 
 @pytest.fixture(scope="module", params=APPS.values())
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, npm: object) -> Path:
-    """An app's built page, once the compiler has accepted the app."""
+    """An app's built page, after its compilation without errors."""
     folder = copied_app(request.param, tmp_path_factory.mktemp("app"))
     run(tool(folder, "tsc"), "--noEmit", folder=folder)
     run(tool(folder, "vite"), "build", "--logLevel", "warn", folder=folder)
@@ -46,7 +46,7 @@ def _hosted(built: Path, folder: Path) -> Iterator[str]:
 
 
 def _point_at(served: Served, folder: Path) -> None:
-    """Exchange the documented address in the page for that of a server on a free port."""
+    """Replace the documented address in the page by that of a server on a free port."""
     address = f"{served.url.replace('http', 'ws', 1)}/graphql"
     changed = [script for script in folder.rglob("*.js") if "ws://localhost:8000/graphql" in script.read_text()]
     assert changed
@@ -55,7 +55,7 @@ def _point_at(served: Served, folder: Path) -> None:
 
 
 class Asked:
-    """What a page asks the server: the operations by name, on how many sockets, and how often over HTTP."""
+    """The page's requests: the operations by name, the number of sockets, and the number of HTTP requests."""
 
     def __init__(self, page: Page) -> None:
         self.operations: list[str] = []
@@ -80,7 +80,7 @@ class Asked:
 async def test_a_subscription_changes_what_a_query_shows(
     serve: Serve, open_page: OpenPage, built: Path, tmp_path: Path
 ):
-    """The numbers on the screen follow a sync to its end without asking again, also after the server was away."""
+    """The numbers on the screen follow a sync to its end without another query, even after an outage of the server."""
     served = await serve()
     with _hosted(built, tmp_path / "page") as origin:
         _point_at(served, tmp_path / "page")
@@ -115,7 +115,7 @@ async def test_a_subscription_changes_what_a_query_shows(
 async def test_the_connection_outlives_its_token(
     open_page: OpenPage, built: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """A connection that ended with its token comes back with a fresh one; pings bring later ones; a sync can start."""
+    """A connection that ended with its token reconnects with a fresh token; pings renew it; a sync can start."""
     for module in (session, issued_tokens):
         monkeypatch.setattr(module, "LEEWAY", timedelta(0))
     with _hosted(built, tmp_path / "page") as origin:
@@ -144,5 +144,5 @@ async def test_the_connection_outlives_its_token(
 
 
 def _tokens(served: Served) -> set[str]:
-    """The tokens with which sockets were opened."""
+    """The tokens of opened sockets."""
     return {socket["frame"]["payload"]["Authorization"] for socket in served.doors.sockets if "frame" in socket}

@@ -1,11 +1,11 @@
-"""The keyboard keeps its place: whatever a key press hides, removes or disables, the focus stays on a control."""
+"""The keyboard focus stays on a control, even if a key press hides, removes or disables controls."""
 
 from playwright.async_api import Locator, Page, expect
 
 from routiq_gql.emulator import EMULATED_API_KEY
-from tests.api.serving import ORGANIZATION
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage, Serve
 from tests.browser.serving import Served, expect_status
+from tests.common import ORGANIZATION
 
 pytestmark = IN_SESSION_LOOP
 
@@ -20,7 +20,7 @@ WATCH_FOCUS = """() => {
     };
     look();
 }"""
-"""Notes each element from which the focus fell to the whole page, however shortly."""
+"""Records each element from which the focus moved to the whole page, however briefly."""
 
 
 async def _press(target: Locator, key: str = "Enter") -> None:
@@ -35,7 +35,7 @@ async def _expect_none_lost(page: Page) -> None:
 
 
 async def test_no_key_press_loses_the_focus(serve: Serve, open_page: OpenPage):
-    """Every button and field of the page, used by keyboard, leaves the reader where the next key press makes sense."""
+    """After a key press on any button or field of the page, the focus is in a useful place."""
     served = await serve(is_connected=False)
     for _ in range(21):  # which fail at once
         await served.server.until_ended(await served.server.start_sync())
@@ -70,7 +70,7 @@ async def test_no_key_press_loses_the_focus(serve: Serve, open_page: OpenPage):
     await expect_status(page, "Fetching patients")
     await expect(start).to_be_focused()
     await expect(start).to_be_disabled()
-    await start.press("Enter")  # which does nothing now
+    await start.press("Enter")  # without effect now
     await _press(refresh, "Space")
     await expect(page.locator("#announcer")).to_have_text("Refreshed.")
     await expect(refresh).to_be_focused()
@@ -80,7 +80,7 @@ async def test_no_key_press_loses_the_focus(serve: Serve, open_page: OpenPage):
     await cancel.press("Tab")
     await expect(start).to_be_focused()
     await start.press("Shift+Tab")
-    await expect(refresh).to_be_focused()  # a button that can't be used is passed over once it was left
+    await expect(refresh).to_be_focused()  # a disabled button would be skipped
     served.gate.open()
 
     for level in ("Info", "Success", "Warning", "Error"):
@@ -93,13 +93,13 @@ async def test_no_key_press_loses_the_focus(serve: Serve, open_page: OpenPage):
     await _press(page.get_by_role("button", name="Show cleared lines"))
     await expect(clear).to_be_focused()
     await page.locator("#log-box").focus()
-    await start.evaluate("start => start.click()")  # as another person would: a new sync empties the log
+    await start.evaluate("start => start.click()")  # as another user would: a new sync empties the log
     await expect_status(page, "Completed")
     await expect(page.locator("#past tr")).to_have_count(20)
 
     await _press(page.get_by_role("button", name="Show more"))
     await expect(page.locator("#past tr").nth(20)).to_be_focused()
-    await page.evaluate("renderHistory()")  # the row is made anew, as with the next sync
+    await page.evaluate("renderHistory()")  # the row is rendered again, as with the next sync
     await expect(page.locator("#history-title")).to_be_focused()
 
     summary = page.get_by_text("Replace the API key")
@@ -112,8 +112,8 @@ async def test_no_key_press_loses_the_focus(serve: Serve, open_page: OpenPage):
     await _expect_none_lost(page)
 
 
-async def test_the_focus_is_not_taken_from_a_reader_who_left(served: Served, open_page: OpenPage):
-    """A click beside the controls takes the focus away, and nothing that the page hides later brings it back."""
+async def test_the_focus_does_not_return_after_a_click_elsewhere(served: Served, open_page: OpenPage):
+    """After a click beside the controls, later changes of the page don't move the focus back."""
     page = await open_page(served.url)
     await expect_status(page, "Idle")
     await page.get_by_role("button", name="Organization…").click()

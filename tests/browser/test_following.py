@@ -1,18 +1,18 @@
-"""One sync on the page: started, cancelled, reloaded, watched by others. A real server, in Chromium."""
+"""A sync on the page: started, cancelled, reloaded, watched by others. A real server, in Chromium."""
 
 from playwright.async_api import expect
 
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import demo_clinic
-from tests.api.serving import ORGANIZATION
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage, Serve
 from tests.browser.serving import Served, expect_status, expect_whole_log, until_at_gate
+from tests.common import ORGANIZATION
 
 pytestmark = IN_SESSION_LOOP
 
 
 async def test_all_eight_steps_light_up(serve: Serve, open_page: OpenPage):
-    """Each step runs, is done, and stays done; badge, bar and counts tell the same; the end is completed."""
+    """Each step runs and stays done; badge, bar and counts agree; the end is completed."""
     served = await serve(clinic=demo_clinic(utc_now()))
     page = await open_page(served.url)
     await expect_status(page, "Idle")
@@ -51,7 +51,7 @@ async def test_all_eight_steps_light_up(serve: Serve, open_page: OpenPage):
 
 
 async def test_a_sync_is_cancelled_in_the_middle_and_started_again(served: Served, open_page: OpenPage):
-    """The page shows the cancel at once, says so, and the next start is possible at once and runs to the end."""
+    """The page shows the cancellation at once, and the next start is possible at once and runs to the end."""
     page = await open_page(served.url)
     await until_at_gate(served, "patients", page, "Fetching patients")
     await page.get_by_role("button", name="Cancel").click()
@@ -68,7 +68,7 @@ async def test_a_sync_is_cancelled_in_the_middle_and_started_again(served: Serve
 
 
 async def test_a_reload_in_the_middle_shows_the_same_sync(served: Served, open_page: OpenPage):
-    """After a reload the running sync is there at once, with its whole log, and goes on."""
+    """After a reload the running sync is shown at once, with its whole log, and continues."""
     page = await open_page(served.url)
     await until_at_gate(served, "individual_appointments", page, "Fetching appointments")
     await page.reload()
@@ -80,7 +80,7 @@ async def test_a_reload_in_the_middle_shows_the_same_sync(served: Served, open_p
 
 
 async def test_a_second_page_follows_the_same_sync(served: Served, open_page: OpenPage):
-    """Someone else who opened the page before sees a sync that is started here, and its cancel, without a click."""
+    """A page opened earlier shows a sync started on another page, and its cancellation, without a click."""
     here, there = await open_page(served.url), await open_page(served.url)
     await expect_status(there, "Idle")
     await until_at_gate(served, "patients", here, "Fetching patients")
@@ -96,7 +96,7 @@ async def test_a_second_page_follows_the_same_sync(served: Served, open_page: Op
 
 
 async def test_a_sync_started_elsewhere_is_shown(served: Served, open_page: OpenPage):
-    """A sync that a program starts over REST appears on an open page, and its end does too."""
+    """A sync started over REST appears on an open page, and so does its end."""
     page = await open_page(served.url)
     await expect_status(page, "Idle")
     served.gate.hold("patients")
@@ -107,7 +107,7 @@ async def test_a_sync_started_elsewhere_is_shown(served: Served, open_page: Open
 
 
 async def test_another_organization_is_chosen_in_the_form(served: Served, open_page: OpenPage):
-    """The form shows another organization, keeps it in the address for a bookmark, and going back returns."""
+    """The form switches to another organization, which is in the address for a bookmark; the back button returns."""
     page = await open_page(served.url)
     await expect_status(page, "Idle")
     await page.get_by_role("button", name="Organization…").click()

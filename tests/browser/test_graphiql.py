@@ -1,4 +1,4 @@
-"""GraphiQL in Chromium: it loads nothing from elsewhere, and runs what its tabs hold, subscriptions included."""
+"""GraphiQL in Chromium: it loads nothing from other servers, and runs the operations of its tabs."""
 
 import asyncio
 import re
@@ -10,7 +10,6 @@ from playwright.async_api import expect
 
 from routiq_gql.cli.demo import DEMO_ORGANIZATION
 from routiq_gql.emulator import EMULATED_API_KEY
-from tests.api.serving import ORGANIZATION
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage, Serve
 from tests.browser.graphiql import (
     graphiql_files,  # noqa: F401 - a fixture
@@ -24,6 +23,7 @@ from tests.browser.graphiql import (
 )
 from tests.browser.serving import Served
 from tests.cli.programs import Program
+from tests.common import ORGANIZATION
 from tests.node_projects import INSTALL_SECONDS
 
 pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120), pytest.mark.usefixtures("graphiql_files")]
@@ -33,14 +33,14 @@ TABS = ["Dashboard", "StartSync", "Watch", "Log", "CancelSync", "History"]
 
 @pytest.fixture(scope="module")
 def demo(graphiql_files: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:  # noqa: F811
-    """A demo that has GraphiQL's files, and a first sync behind it."""
+    """A demo with GraphiQL's files and an ended first sync."""
     with Program("demo", "--port", "0", "--seconds", "0", folder=tmp_path_factory.mktemp("graphiql")) as running:
         running.wait_for("Ctrl-C ends it")
         yield running
 
 
 async def test_graphiql_loads_nothing_from_elsewhere_and_runs_its_tabs(demo: Program, open_page: OpenPage):
-    """A query, a subscription that sees a sync start, and each other tab: one click each."""
+    """A query, a subscription that shows the start of a sync, and each other tab run with one click each."""
     url = demo.url()
     asked: list[str] = []
     page = await open_page()
@@ -58,7 +58,7 @@ async def test_graphiql_loads_nothing_from_elsewhere_and_runs_its_tabs(demo: Pro
     async with httpx.AsyncClient(base_url=url) as client:
         before = (await client.get(f"/api/v1/sync/dashboard/{DEMO_ORGANIZATION}")).json()["last_sync"]["completed_at"]
         sync_id = (await client.post(f"/api/v1/sync/start/{DEMO_ORGANIZATION}")).json()["sync_id"]
-        # Quick as this sync is, its end is shown in any case: the figures are of a later moment then.
+        # However quick this sync is, its end is shown; the figures may be from a later moment.
         await expect(result).not_to_contain_text(before)
     await stop(page)
 
@@ -81,7 +81,7 @@ async def test_graphiql_loads_nothing_from_elsewhere_and_runs_its_tabs(demo: Pro
 
 
 async def test_graphiql_is_the_same_after_a_reload(demo: Program, open_page: OpenPage):
-    """What was typed is kept in the browser, and no tab is added."""
+    """The typed text is stored in the browser, and no tab is added."""
     page = await open_page(f"{await asyncio.to_thread(demo.url)}/graphql")
     await expect(page.get_by_role("tab")).to_have_text(TABS, use_inner_text=True)
     await page.reload()
@@ -89,7 +89,7 @@ async def test_graphiql_is_the_same_after_a_reload(demo: Program, open_page: Ope
 
 
 async def test_log_and_cancel_hold_the_newest_sync(served: Served, open_page: OpenPage):
-    """The tabs for a sync's log and for cancelling begin with the newest sync, and a started one takes its place."""
+    """The tabs for a sync's log and for cancelling contain the newest sync, replaced when a new one starts."""
     first = await served.server.start_sync()
     await served.server.until_ended(first)
     page = await open_page(f"{served.url}/graphql")
@@ -118,7 +118,7 @@ async def test_log_and_cancel_hold_the_newest_sync(served: Served, open_page: Op
 
 
 async def test_a_sync_that_was_typed_in_stays(served: Served, open_page: OpenPage):
-    """An older sync that a person follows stays in the tab when a newer one starts, and after a reload."""
+    """A manually entered older sync stays in the tab when a newer sync starts, and after a reload."""
     older = await served.server.start_sync()
     await served.server.until_ended(older)
     page = await open_page(f"{served.url}/graphql")
@@ -135,7 +135,7 @@ async def test_a_sync_that_was_typed_in_stays(served: Served, open_page: OpenPag
 
 
 async def test_before_the_first_sync_the_tabs_say_where_its_id_is_found(served: Served, open_page: OpenPage):
-    """Without any sync there is no id to fill in; the first sync that is seen, on whatever tab, is."""
+    """Without any sync the tabs have no id; the first sync seen in any tab is filled in."""
     page = await open_page(f"{served.url}/graphql")
     await open_tab(page, "Log")
     assert "the syncId that another tab shows" in await query_text(page)
@@ -150,7 +150,7 @@ async def test_before_the_first_sync_the_tabs_say_where_its_id_is_found(served: 
 
 
 async def test_the_only_connected_organization_is_filled_in(serve: Serve, open_page: OpenPage):
-    """The operations of a server with one clinic run as they are; with two, the reader says which one."""
+    """With a single clinic the operations run unchanged; with two, the user enters the organization."""
     served = await serve(default_organization=None)
     page = await open_page(f"{served.url}/graphql")
     await run_tab(page, "Dashboard")

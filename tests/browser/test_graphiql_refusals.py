@@ -1,4 +1,4 @@
-"""What GraphiQL shows when the server, or a proxy before it, refuses: always a sentence, never an exception."""
+"""GraphiQL shows refusals of the server, or of a proxy in front of it, as a sentence, never as an exception."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from tests.api.serving import ORGANIZATION
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.graphiql import (
     graphiql_files,  # noqa: F401 - a fixture
@@ -17,6 +16,7 @@ from tests.browser.graphiql import (
     type_operation,
 )
 from tests.browser.serving import Served
+from tests.common import ORGANIZATION
 from tests.node_projects import INSTALL_SECONDS
 
 pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120), pytest.mark.usefixtures("graphiql_files")]
@@ -55,7 +55,7 @@ async def _expect_error(page: Page, sentence: str) -> None:
 
 
 async def test_a_refused_subscription_shows_its_message(served: Served, open_page: OpenPage):
-    """Whatever is wrong with a subscription, its message is shown as that of a query would be."""
+    """The error message of a subscription is shown like a query's."""
     page = await open_page(f"{served.url}/graphql")
     await open_tab(page, "Log")
     for operation, message in REFUSED_SUBSCRIPTIONS.items():
@@ -65,7 +65,7 @@ async def test_a_refused_subscription_shows_its_message(served: Served, open_pag
 
 
 async def test_a_server_that_is_gone_is_named(served: Served, open_page: OpenPage):
-    """When the server ends, a subscription says so and resumes with it; whatever is begun meanwhile gets a sentence."""
+    """When the server ends, a subscription says so and resumes later; operations meanwhile get a sentence."""
     page = await open_page(f"{served.url}/graphql", line_may_break=True)
     result = result_of(page)
     await run_tab(page, "Watch")
@@ -83,8 +83,8 @@ async def test_a_server_that_is_gone_is_named(served: Served, open_page: OpenPag
     await served.server.start()
 
 
-async def test_a_websocket_that_is_refused_is_told_from_a_dead_server(served: Served, open_page: OpenPage):
-    """Where only websockets don't get through, the sentence names the proxy as what to look at."""
+async def test_a_refused_websocket_is_distinguished_from_a_dead_server(served: Served, open_page: OpenPage):
+    """If only websockets fail, the sentence names the proxy as the probable cause."""
     served.doors.refuse_sockets = True
     page = await open_page(f"{served.url}/graphql", line_may_break=True)
     await run_tab(page, "Watch")

@@ -1,4 +1,4 @@
-"""GraphiQL where the server asks for tokens: the field above it, and a demo that fills tokens in by itself."""
+"""GraphiQL with authentication: the field for a token, and a demo that fills tokens in by itself."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,8 +16,6 @@ from routiq_gql.api.auth import issued_tokens, session
 from routiq_gql.emulator import Issuer
 from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
-from tests.api.auth.issuing import issuing, jwt_settings, use_token
-from tests.api.serving import ORGANIZATION, until
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.graphiql import (
     graphiql_files,  # noqa: F401 - a fixture
@@ -31,7 +29,9 @@ from tests.browser.graphiql import (
 )
 from tests.browser.serving import Served, serving
 from tests.cli.programs import Program
+from tests.common import ORGANIZATION, until
 from tests.deploy.conftest import StartNginx, nginx  # noqa: F401 - a fixture
+from tests.issuing import issuing, jwt_settings, use_token
 from tests.node_projects import INSTALL_SECONDS
 
 pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120), pytest.mark.usefixtures("graphiql_files")]
@@ -42,7 +42,7 @@ TOKEN_PATH = "/issuer/token"
 
 @dataclass
 class Guarded:
-    """A server that asks for tokens, and where they come from."""
+    """A server with authentication, and its source of tokens."""
 
     served: Served
     token: Callable[..., str]
@@ -102,7 +102,7 @@ async def _use(page: Page, token: str) -> None:
 
 
 async def _stored(page: Page) -> str:
-    """Everything that is kept beyond this tab, or can be seen in it."""
+    """All data stored beyond this tab, or visible in it."""
     kept: str = await page.evaluate("JSON.stringify(localStorage) + document.cookie + location.href")
     return kept + await page.content()
 
@@ -111,7 +111,7 @@ async def _stored(page: Page) -> str:
 async def test_a_typed_token_opens_queries_and_subscriptions(
     serve_guarded: ServeGuarded, open_page: OpenPage, auth: str
 ):
-    """The page opens without a token and asks for one; with it everything works, until it is removed."""
+    """The page opens without a token and asks for one; with a token everything works, until it is removed."""
     guarded = await serve_guarded(auth)
     served, token = guarded.served, guarded.token()
     sync_id = await served.server.start_sync()
@@ -213,7 +213,7 @@ async def test_a_subscription_resumes_when_an_expired_token_is_replaced(
 
 
 async def test_an_authorization_header_typed_into_graphiql_wins(serve_guarded: ServeGuarded, open_page: OpenPage):
-    """GraphiQL's own header is sent in place of the token, over HTTP and websockets, and the page says so."""
+    """GraphiQL's header is sent instead of the token, over HTTP and websockets, and the page says so."""
     guarded = await serve_guarded("token")
     typed = guarded.token()
     page = await open_page(guarded.url, line_may_break=True)
@@ -229,7 +229,7 @@ async def test_an_authorization_header_typed_into_graphiql_wins(serve_guarded: S
 
 
 async def test_an_address_may_bring_the_token(serve_guarded: ServeGuarded, open_page: OpenPage):
-    """A token behind #token= is used, as on the dashboard page, and taken out of the address at once."""
+    """A token behind #token= is used, as on the dashboard page, and removed from the address at once."""
     guarded = await serve_guarded("token")
     page = await open_page(f"{guarded.url}#token={guarded.token()}")
     assert page.url == guarded.url
@@ -238,7 +238,7 @@ async def test_an_address_may_bring_the_token(serve_guarded: ServeGuarded, open_
 
 
 async def test_a_demo_fills_tokens_in(graphiql_files: None, tmp_path: Path, open_page: OpenPage):  # noqa: F811
-    """In `demo --auth` every tab works without typing anything."""
+    """In `demo --auth` every tab works without any input."""
     with Program("demo", "--auth", "--port", "0", "--seconds", "0", folder=tmp_path) as demo:
         await asyncio.to_thread(demo.wait_for, "Ctrl-C ends it")
         page = await open_page(f"{await asyncio.to_thread(demo.url)}/graphql")
@@ -256,7 +256,7 @@ async def test_a_demo_fills_tokens_in(graphiql_files: None, tmp_path: Path, open
 async def test_a_demo_replaces_tokens_that_have_expired(
     serve_guarded: ServeGuarded, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ):
-    """A subscription outlives the demo's tokens, and a refused one is replaced before the next answer."""
+    """A subscription outlives the demo's tokens, and a refused token is replaced before the next response."""
     for module in (session, issued_tokens):
         monkeypatch.setattr(module, "LEEWAY", timedelta(0))
     guarded = await serve_guarded("jwt", is_demo=True, auth_grace_seconds=0)

@@ -1,4 +1,4 @@
-"""What the page says of an action and of its connection: each sentence stands as long as it is true, and no longer."""
+"""The page's messages about actions and its connection disappear as soon as they are no longer true."""
 
 import re
 
@@ -23,11 +23,11 @@ async def _expect_nothing_stale(page: Page) -> None:
 
 @pytest.mark.parametrize("transport", ["websocket", "server-sent events", "polling"])
 async def test_unreachable_is_said_only_until_the_server_answers(served: Served, open_page: OpenPage, transport: str):
-    """However the page follows: after a restart of the server no message says that it can't be reached."""
+    """Over any transport, after a restart of the server no message says that it is unreachable."""
     served.doors.refuse_sockets = transport != "websocket"
     served.doors.refuse_streams = transport == "polling"
     page = await open_page(served.url, line_may_break=True)
-    if transport == "polling":  # which is used once a stream was refused
+    if transport == "polling":  # used once a stream was refused
         await until_at_gate(served, "patients", page, "Fetching patients")
     await expect(page.locator("#link-text")).to_have_text(f"Live · {transport}")
     await served.server.stop()
@@ -41,7 +41,7 @@ async def test_unreachable_is_said_only_until_the_server_answers(served: Served,
 
 
 async def test_a_single_lost_request_is_said_for_some_seconds(served: Served, open_page: OpenPage):
-    """A request that fails while the connection stays is reported beside its button, and no longer a minute later."""
+    """A request that fails while the connection works is reported beside its button, and gone a minute later."""
     page = await open_page(served.url, line_may_break=True)
     await expect_status(page, "Idle")
     await page.route("**/graphql", lambda route: route.abort())
@@ -53,7 +53,7 @@ async def test_a_single_lost_request_is_said_for_some_seconds(served: Served, op
 
 
 async def test_a_refusal_of_the_server_goes_with_the_connection(served: Served, open_page: OpenPage):
-    """What the server refused is no longer said once it can't be reached, nor when it accepts again."""
+    """A server's refusal disappears when the server is unreachable or accepts again."""
     page = await open_page(f"{served.url}/?organization=a%20b", line_may_break=True)
     await expect(page.locator("#problem")).to_be_visible()
     await served.server.stop()
@@ -65,7 +65,7 @@ async def test_a_refusal_of_the_server_goes_with_the_connection(served: Served, 
 
 
 async def test_a_new_connection_is_announced_and_its_message_goes_with_the_next_sync(serve: Serve, open_page: OpenPage):
-    """Connecting says so in sight and to screen readers; a refused key gives its reason above the field."""
+    """A new connection is announced, visibly and to screen readers; a refused key shows its reason above the field."""
     served = await serve(is_connected=False)
     page = await open_page(served.url, viewport={"width": 390, "height": 800})
     key, refused = page.get_by_label("Cliniko API key"), page.locator("#connect-message")
@@ -94,7 +94,7 @@ async def _top(page: Page, selector: str) -> float:
 async def test_after_a_failure_the_reason_comes_first_and_the_stored_patients_are_named(
     serve: Serve, open_page: OpenPage
 ):
-    """On a phone the reason stands above the form. The page says that the patients are unchanged, and as of when."""
+    """On a phone the reason is above the form. The page says that the patients are unchanged, with their date."""
     served = await serve(clinic=demo_clinic(utc_now()))
     page = await open_page(served.url, viewport={"width": 390, "height": 800})
     served.gate.hold("patients")
@@ -131,8 +131,8 @@ SHOW_WAIT = """([waitingFor, seconds]) => {
 }"""
 
 
-async def test_each_wait_has_its_own_look_and_ends_in_words(served: Served, open_page: OpenPage):
-    """The page shows what is waited for and counts down; when that is over it says so, and never “in 0 s”."""
+async def test_each_kind_of_wait_has_a_countdown_and_an_end(served: Served, open_page: OpenPage):
+    """The page shows the reason of a wait and counts down; at its end it says so, and never “in 0 s”."""
     page = await open_page(served.url)
     await until_at_gate(served, "patients", page, "Fetching patients")
     for reason, counting, due, told in WAITS:
@@ -148,7 +148,7 @@ async def test_each_wait_has_its_own_look_and_ends_in_words(served: Served, open
 
 
 async def test_figures_and_durations_are_written_in_one_way(served: Served, open_page: OpenPage):
-    """Counts have separators wherever they stand, ids and years have none; durations are whole seconds."""
+    """Counts have separators everywhere, ids and years have none; durations are whole seconds."""
     page = await open_page(served.url)
     await expect_status(page, "Idle")
     sentences = {
@@ -167,8 +167,8 @@ async def test_figures_and_durations_are_written_in_one_way(served: Served, open
     assert await page.evaluate("(all) => all.map(duration)", list(durations)) == list(durations.values())
 
 
-async def test_the_log_says_what_it_does_not_show(served: Served, open_page: OpenPage):
-    """Filtered, cleared or empty: the sentence above the log is true, and cleared lines can be shown again."""
+async def test_the_log_counts_its_hidden_lines(served: Served, open_page: OpenPage):
+    """The sentence above a filtered, cleared or empty log is true, and cleared lines can be shown again."""
     page = await open_page(served.url)
     note = page.locator("#log-note-text")
     await expect(note).to_have_text("The log of the first sync will appear here.")

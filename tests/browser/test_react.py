@@ -1,7 +1,7 @@
-"""The built React page in Chromium, served from an origin of its own, against a running server.
+"""The built React page in Chromium, served from a separate origin, with a running server.
 
-``app.localhost`` is this machine to every browser, but no loopback name to the server, which therefore has to be told
-of the origin, as for a page on a real host.
+``app.localhost`` is this machine to every browser, but no loopback name to the server, so its origin must be
+configured, as for a page on a real host.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ from routiq_gql.cli.demo import DEMO_ORGANIZATION
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import demo_clinic
 from routiq_gql.settings import Settings
-from tests.api.auth.issuing import issuing, jwt_settings, use_token
-from tests.api.serving import ORGANIZATION, until
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.serving import serving
 from tests.browser.sites import site
 from tests.cli.programs import Program
+from tests.common import ORGANIZATION, until
+from tests.issuing import issuing, jwt_settings, use_token
 from tests.node_projects import INSTALL_SECONDS, REACT, run, tool
 from tests.ports import free_port
 
@@ -37,7 +37,7 @@ pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120)]
 
 @pytest.fixture(scope="module")
 def app_origin(shared_folder: Path, npm: Callable[[Path], Path]) -> Iterator[str]:
-    """The origin of the built page, which all workers of a test run share."""
+    """The origin of the built page, shared by all workers of a test run."""
     built = shared_folder / "react-page"
     with FileLock(shared_folder / "react-page.lock"):
         if not built.exists():
@@ -94,13 +94,13 @@ async def _expect_completed(page: Page) -> None:
 
 
 async def test_a_start_is_seen_on_every_page_to_its_end(app_origin: str, open_page: OpenPage, tmp_path: Path):
-    """One person starts a sync, and both see all eight steps done."""
+    """One person starts a sync, and both pages show all eight steps done."""
     with _demo(tmp_path, app_origin, seconds=0) as demo:
         address = await _address(app_origin, demo)
         await asyncio.to_thread(demo.wait_for, "Ctrl-C ends it")
         pages = [await open_page(address), await open_page(address)]
         for page in pages:
-            await _expect_completed(page)  # the demo's own sync
+            await _expect_completed(page)  # the demo's first sync
             await expect(_connection(page)).to_have_text("Live")
         first_line = "document.querySelector('[role=log] li[data-seq=\"1\"] time')?.dateTime"
         before = await pages[0].evaluate(first_line)
@@ -111,8 +111,8 @@ async def test_a_start_is_seen_on_every_page_to_its_end(app_origin: str, open_pa
             await _expect_completed(page)
 
 
-async def test_everyone_can_use_it(app_origin: str, open_page: OpenPage, tmp_path: Path):
-    """axe-core finds nothing serious, in light and dark, wide and narrow; nothing is wider than a phone."""
+async def test_axe_finds_no_problem_in_the_component(app_origin: str, open_page: OpenPage, tmp_path: Path):
+    """axe-core finds no serious problem, in light and dark, wide and narrow; nothing is wider than a phone."""
     with _demo(tmp_path, app_origin, seconds=600) as demo:
         address = await _address(app_origin, demo)
         for scheme, width in (("light", 1000), ("dark", 360)):
@@ -124,11 +124,11 @@ async def test_everyone_can_use_it(app_origin: str, open_page: OpenPage, tmp_pat
 
 
 async def test_a_cancel_is_seen_on_every_page(app_origin: str, open_page: OpenPage, tmp_path: Path):
-    """One person starts a sync, the other one cancels it; then anybody may start again."""
+    """A sync started on one page can be cancelled on another; afterwards either page can start again."""
     with _demo(tmp_path, app_origin, seconds=600) as demo:
         address = await _address(app_origin, demo)
         one, other = await open_page(address), await open_page(address)
-        for starter, canceller in ((None, one), (one, other)):  # the first sync is the demo's own
+        for starter, canceller in ((None, one), (one, other)):  # the demo starts the first sync
             if starter:
                 await starter.get_by_role("button", name="Start sync").click()
             for page in (one, other):
@@ -143,7 +143,7 @@ async def test_a_cancel_is_seen_on_every_page(app_origin: str, open_page: OpenPa
 
 
 async def test_a_reload_in_the_middle_shows_the_sync_at_once(app_origin: str, open_page: OpenPage, tmp_path: Path):
-    """Nothing is asked of the reader: the running sync is there again, with its whole log."""
+    """After a reload the running sync is shown with its whole log, without any input."""
     with _demo(tmp_path, app_origin, seconds=4) as demo:
         page = await open_page(await _address(app_origin, demo))
         await _until_percentage(page, 37)
@@ -153,10 +153,10 @@ async def test_a_reload_in_the_middle_shows_the_sync_at_once(app_origin: str, op
         await _expect_completed(page)
 
 
-async def test_a_killed_server_is_told_and_outlived(app_origin: str, open_page: OpenPage, tmp_path: Path):
-    """The page says that the line is lost, and goes on with the sync once the server is back on its port.
+async def test_the_page_reports_and_outlives_a_killed_server(app_origin: str, open_page: OpenPage, tmp_path: Path):
+    """The page reports the lost connection, and resumes the sync once the server is back on its port.
 
-    It asks for the log from where it was, and shows no line twice and misses none.
+    It requests the log from its last line, and shows every line once.
     """
     cursors: list[int] = []
 
@@ -193,7 +193,7 @@ async def test_a_killed_server_is_told_and_outlived(app_origin: str, open_page: 
 
 
 async def test_a_page_that_is_not_allowed_says_what_to_set(app_origin: str, open_page: OpenPage, tmp_path: Path):
-    """It learns nothing, names the setting and the origin to add, and works by itself once that is done."""
+    """The page gets no data, names the setting and the origin to add, and works by itself after the change."""
     with _demo(tmp_path, "https://elsewhere.example", seconds=0) as demo:
         address = await _address(app_origin, demo)
         page = await open_page(address, line_may_break=True)
@@ -219,7 +219,7 @@ async def test_a_page_that_is_not_allowed_says_what_to_set(app_origin: str, open
 async def test_it_follows_through_expired_tokens(
     app_origin: str, open_page: OpenPage, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
-    """With tokens of three seconds from `&tokens=`, sockets are renewed or come back, and no log line is lost."""
+    """With tokens of three seconds from `&tokens=`, sockets are renewed or reconnect, and no log line is lost."""
     for module in (session, issued_tokens):
         monkeypatch.setattr(module, "LEEWAY", timedelta(0))
     async with issuing() as issuing_server:

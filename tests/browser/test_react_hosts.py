@@ -1,4 +1,4 @@
-"""The React component copied into an app that is not ours: what the app's server, styles and policy do to it."""
+"""The React component in other people's apps, with their server rendering, styles and policies."""
 
 import re
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Locator, Page, Route, expect
 
-from tests.api.serving import ORGANIZATION
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.serving import Served
 from tests.browser.sites import site
+from tests.common import ORGANIZATION
 from tests.node_projects import INSTALL_SECONDS, app_with_component, run, tool
 
 pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120)]
@@ -42,7 +42,7 @@ class App:
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory, npm: object) -> Iterator[App]:
-    """The app as a developer sees it, with React's warnings, and with the page that a server has rendered."""
+    """The app in development mode, with React's warnings, and with a page rendered on a server."""
     folder = app_with_component(tmp_path_factory.mktemp("host") / "app")
     vite = tool(folder, "vite")
     for react in (19, 18):
@@ -70,14 +70,14 @@ async def _completed(page: Page) -> None:
 
 @pytest.mark.parametrize("react", [19, 18])
 async def test_a_page_rendered_on_a_server_comes_to_life(app: App, served: Served, open_page: OpenPage, react: int):
-    """The browser takes over what the server has rendered without a warning of React, and a sync can be started."""
+    """The browser hydrates a server-rendered page without a warning of React, and a sync can be started."""
     page = await open_page(app.address(served.url, react=react))
     await expect(page.locator(".routiq-connection")).to_have_text("Live")
     await _completed(page)
 
 
 async def test_a_button_keeps_the_focus_when_it_is_pressed(app: App, served: Served, open_page: OpenPage):
-    """A person at the keyboard starts and cancels a sync and stays on the button, not at the top of the page."""
+    """A keyboard user who starts and cancels a sync stays on the button, not at the top of the page."""
     page = await open_page(app.address(served.url))
     served.gate.hold("patients")
     for name, status in (("Start sync", "Fetching patients"), ("Cancel", "Cancelled"), ("Clear log", "Cancelled")):
@@ -93,7 +93,7 @@ async def test_a_button_keeps_the_focus_when_it_is_pressed(app: App, served: Ser
 
 
 async def test_styles_of_the_page_stay_outside(app: App, served: Served, open_page: OpenPage):
-    """In an app with its own styles for everything, and in one with none, each part looks the same."""
+    """Each part looks the same in an app with styles for everything and in an app without styles."""
     page = await open_page(app.address(served.url), viewport={"width": 1100, "height": 900}, reduced_motion="reduce")
     await _completed(page)
     await page.evaluate("document.activeElement.blur()")
@@ -119,7 +119,7 @@ async def test_styles_of_the_page_stay_outside(app: App, served: Served, open_pa
 
 
 async def test_light_and_dark_are_those_of_the_app(app: App, served: Served, open_page: OpenPage):
-    """A light app has a light card on a dark machine too, and every text can be read in either."""
+    """A light app has a light card even on a dark machine, and every text is readable in both."""
     page = await open_page(app.address(served.url), reduced_motion="reduce")
     await _completed(page)
     card = page.locator(".routiq")
@@ -135,7 +135,7 @@ async def test_light_and_dark_are_those_of_the_app(app: App, served: Served, ope
 
 
 async def test_colours_can_be_set_from_outside(app: App, served: Served, open_page: OpenPage):
-    """An app gives the main button its own colours, also for the text on it."""
+    """An app can set the colours of the main button and of its text."""
     page = await open_page(app.address(served.url))
     await page.add_style_tag(content="body { --routiq-blue: rgb(255, 220, 0); --routiq-on-blue: rgb(1, 2, 3) }")
     button = page.get_by_role("button", name="Start sync")
@@ -143,15 +143,15 @@ async def test_colours_can_be_set_from_outside(app: App, served: Served, open_pa
     await expect(button).to_have_css("color", "rgb(1, 2, 3)")
 
 
-async def test_a_name_that_the_server_does_not_have_is_said(app: App, served: Served, open_page: OpenPage):
-    """The setting for the name is named, not the one for the page's origin."""
+async def test_an_unknown_host_name_is_named(app: App, served: Served, open_page: OpenPage):
+    """For an unknown host name the page names the setting for host names, not the setting for origins."""
     url = served.url.replace("127.0.0.1", "routiq.example.test")
     page = await open_page(app.address(url), line_may_break=True)
     await expect(_problem(page)).to_contain_text("Add routiq.example.test to ROUTIQ_ALLOWED_HOSTS")
 
 
 async def test_an_origin_is_refused_on_a_server_for_others(app: App, served: Served, open_page: OpenPage):
-    """The origin to add is named."""
+    """The page names the origin to add."""
     page = await open_page(app.address(served.url, host="app.example.test"), line_may_break=True)
     origin = f"http://app.example.test:{app.port}"
     await expect(_problem(page)).to_contain_text(
@@ -160,7 +160,7 @@ async def test_an_origin_is_refused_on_a_server_for_others(app: App, served: Ser
 
 
 async def test_a_policy_of_the_page_is_named(app: App, served: Served, open_page: OpenPage):
-    """Where the page's own Content-Security-Policy is in the way, that is said and not that the server is away."""
+    """If the page's Content-Security-Policy blocks the connection, the message says so; the server is not blamed."""
     page = await open_page(line_may_break=True)
     policy = '<meta http-equiv="Content-Security-Policy" content="connect-src \'self\'">'
 
@@ -175,7 +175,7 @@ async def test_a_policy_of_the_page_is_named(app: App, served: Served, open_page
 
 
 async def test_a_page_by_https_names_the_server_by_http(app: App, open_page: OpenPage):
-    """Browsers forbid it; the page says so instead of trying for ever."""
+    """Browsers forbid http from an https page; the page says so instead of retrying forever."""
     page = await open_page()
 
     async def from_build(route: Route) -> None:

@@ -1,7 +1,7 @@
-"""The page where tokens are asked for: fresh ones keep it following, a reader can give one, and refusals are told.
+"""The page with authentication: tokens are renewed, a user can enter one, and refusals are shown.
 
-Tokens live for three seconds here, and sockets and streams end a second after them: a real issuer, and no forgiven
-difference of clocks. What the page does about it is seen from before the server.
+Tokens live for three seconds here, and sockets and streams end a second later: a real issuer, and no tolerance for
+clocks. The page's behaviour is observed from a proxy in front of the server.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,10 +17,10 @@ from playwright.async_api import Page, expect
 from routiq_gql.api.auth import issued_tokens, session
 from routiq_gql.emulator import EMULATED_API_KEY, Issuer
 from routiq_gql.settings import Settings
-from tests.api.auth.issuing import issuing, jwt_settings, use_token
-from tests.api.serving import ORGANIZATION, until
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.serving import Served, expect_status, expect_whole_log, serving, shown_log, until_at_gate
+from tests.common import ORGANIZATION, until
+from tests.issuing import issuing, jwt_settings, use_token
 
 pytestmark = IN_SESSION_LOOP
 
@@ -33,7 +33,7 @@ LOSE_RENEWALS = """
         if (!(type === 'ping' && payload)) send.call(this, text);
     };
 """
-"""As if every ping with a fresh token got lost, so that sockets end with their tokens."""
+"""Drops every ping with a fresh token, so that sockets end with their tokens."""
 
 ServeWithTokens = Callable[..., Awaitable[Served]]
 
@@ -49,7 +49,7 @@ async def issuer() -> AsyncIterator[Issuer]:
 async def serve_with_tokens(
     settings: Settings, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[ServeWithTokens]:
-    """Starts a server that asks for tokens. Settings may be given, and ``create_app``'s ``token_path``."""
+    """Starts a server with authentication. Accepts settings, and ``create_app``'s ``token_path``."""
     for module in (session, issued_tokens):
         monkeypatch.setattr(module, "LEEWAY", timedelta(0))
     running: list[Any] = []
@@ -74,7 +74,7 @@ def _tokens(seen: list[dict[str, Any]]) -> set[str]:
 async def test_a_sync_is_followed_through_expired_tokens(
     serve_with_tokens: ServeWithTokens, open_page: OpenPage, transport: str
 ):
-    """However it follows, the page outlives token after token, and neither loses nor repeats a log line."""
+    """Over every transport, the page follows a sync through several tokens, and its log stays complete."""
     is_renewed = transport == "websocket that is renewed"
     served = await serve_with_tokens(token_path=TOKEN_PATH, auth_grace_seconds=20 if is_renewed else 1)
     doors = served.doors
@@ -118,7 +118,7 @@ async def test_a_sync_is_followed_through_expired_tokens(
 
 
 async def test_a_reader_is_asked_for_a_token(serve_with_tokens: ServeWithTokens, issuer: Issuer, open_page: OpenPage):
-    """A field takes it, keeps it in memory, and comes back when it has expired; what was shown stays and goes on."""
+    """A field accepts a token, keeps it in memory, and returns after its expiry; the display stays and continues."""
     served = await serve_with_tokens()
     page = await open_page(served.url)
     form, field, sentence = page.locator("#sign-in"), page.get_by_label("Token", exact=True), page.get_by_role("alert")
@@ -138,12 +138,12 @@ async def test_a_reader_is_asked_for_a_token(serve_with_tokens: ServeWithTokens,
     await expect(field).to_be_focused()
     await expect(page.locator("#link-text")).to_have_text("Refused")
     attempts = len(served.doors.sockets)
-    assert attempts == 2  # without a token, and with a wrong one; neither again
+    assert attempts == 2  # without a token, and with a wrong token; neither was repeated
 
     await field.fill(f"  Bearer {issuer.token(ORGANIZATION, role='admin', lifetime_seconds=600)} ")
     await field.press("Enter")
     await expect(form).to_be_hidden()
-    await expect(page.locator("#title")).to_be_focused()  # the form has gone; the keyboard must not start anew
+    await expect(page.locator("#title")).to_be_focused()  # the form has disappeared; the focus must not start over
     assert await field.input_value() == ""
     await until_at_gate(served, "patients", page, "Fetching patients")
     assert len(served.doors.sockets) == attempts + 1
@@ -171,10 +171,10 @@ async def _serious_findings(page: Page) -> list[str]:
     return [one["id"] for one in found.response["violations"] if one["impact"] in {"serious", "critical", "moderate"}]
 
 
-async def test_what_a_member_may_not_do_is_said_beside_the_button(
+async def test_a_refused_action_is_reported_beside_its_button(
     serve_with_tokens: ServeWithTokens, issuer: Issuer, open_page: OpenPage
 ):
-    """Start and Connect are refused with a sentence where the click was, and the page goes on following."""
+    """Start and Connect are refused with a sentence beside the button, and the page continues to follow."""
     served = await serve_with_tokens(start_roles=("admin",), auth_grace_seconds=600)
     token = issuer.token(ORGANIZATION, role="member", lifetime_seconds=600)
     page = await open_page(f"{served.url}/#token={token}")
@@ -194,7 +194,7 @@ async def test_what_a_member_may_not_do_is_said_beside_the_button(
     served.gate.hold("patients")
     await served.server.start_sync()
     await expect_status(page, "Fetching patients")
-    await page.get_by_role("button", name="Cancel").click()  # which every member may
+    await page.get_by_role("button", name="Cancel").click()  # every member may cancel
     await expect_status(page, "Cancelled")
     await expect(message).to_be_empty()
 
@@ -202,7 +202,7 @@ async def test_what_a_member_may_not_do_is_said_beside_the_button(
 async def test_another_organization_is_refused_with_a_sentence(
     serve_with_tokens: ServeWithTokens, issuer: Issuer, open_page: OpenPage
 ):
-    """A token reaches its own organization; the page says so, asks for another one, and does not go on asking."""
+    """For a token of another organization, the page says so, asks for another token, and does not repeat requests."""
     served = await serve_with_tokens(auth_grace_seconds=600)
     token = issuer.token("org_other", lifetime_seconds=600)
     page = await open_page(f"{served.url}/#token={token}")
@@ -217,7 +217,7 @@ async def test_another_organization_is_refused_with_a_sentence(
 async def test_refused_tokens_are_not_asked_for_in_a_hot_loop(
     serve_with_tokens: ServeWithTokens, issuer: Issuer, open_page: OpenPage
 ):
-    """Once more at once, then each time later; a good token, as soon as there is one, is taken by itself."""
+    """A refused token is retried once at once, then with growing pauses; a good token is used without a click."""
     served = await serve_with_tokens(auth_grace_seconds=600)
     page = await open_page()
     tokens = {"expired": issuer.token(ORGANIZATION, lifetime_seconds=-60)}
@@ -237,7 +237,7 @@ async def test_refused_tokens_are_not_asked_for_in_a_hot_loop(
 async def test_a_token_for_another_person_ends_the_socket_and_opens_another(
     serve_with_tokens: ServeWithTokens, issuer: Issuer, open_page: OpenPage
 ):
-    """Someone else signs in on the page around this one: their socket is a new one, at once, and no line is lost."""
+    """After another person signs in on the surrounding page, a new socket opens at once, and no line is lost."""
     served = await serve_with_tokens(auth_grace_seconds=600)
     page = await open_page()
     people = {"now": "user_1"}
@@ -260,7 +260,7 @@ async def test_a_token_for_another_person_ends_the_socket_and_opens_another(
 async def test_a_page_around_that_is_signed_out_is_tried_again_by_a_click(
     serve_with_tokens: ServeWithTokens, issuer: Issuer, open_page: OpenPage
 ):
-    """Without a token from the page around it there is no field, but a button, and nothing is asked until then."""
+    """Without a token from the surrounding page there is a button instead of a field, and no request until a click."""
     served = await serve_with_tokens(auth_grace_seconds=600)
     page = await open_page()
     tokens: list[str] = []

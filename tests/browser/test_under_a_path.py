@@ -1,20 +1,20 @@
-"""The page where a proxy has put the server under a path, and where the address leads to another program."""
+"""The page under a path of a proxy, and at an address of another program."""
 
 import asyncio
 
 import pytest
 from playwright.async_api import expect
 
-from tests.api.serving import ORGANIZATION
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.serving import Served, expect_status, expect_whole_log, until_at_gate
+from tests.common import ORGANIZATION
 from tests.deploy.conftest import StartNginx, nginx  # noqa: F401 - a fixture
 
 pytestmark = IN_SESSION_LOOP
 
 
 async def test_the_page_works_under_a_path(served: Served, nginx: StartNginx, open_page: OpenPage):  # noqa: F811
-    """Behind nginx at /routiq/ the page follows a sync live, and everything that it asks for is under that path."""
+    """Behind nginx at /routiq/ the page follows a sync live, and all its requests are under that path."""
     proxy = await asyncio.to_thread(nginx, "routiq-under-a-path.conf", served.server.port)
     base = f"https://localhost:{proxy.port}/routiq/"
     page = await open_page(ignore_https_errors=True)
@@ -31,7 +31,7 @@ async def test_the_page_works_under_a_path(served: Served, nginx: StartNginx, op
 
 
 async def test_the_page_streams_under_a_path(served: Served, nginx: StartNginx, open_page: OpenPage):  # noqa: F811
-    """The event stream, which the page takes where websockets are refused, is found under the path too."""
+    """The event stream, used when websockets are refused, is under the path, too."""
     served.doors.refuse_sockets = True
     proxy = await asyncio.to_thread(nginx, "routiq-under-a-path.conf", served.server.port)
     base = f"https://localhost:{proxy.port}/routiq/"
@@ -51,7 +51,7 @@ async def test_the_page_streams_under_a_path(served: Served, nginx: StartNginx, 
 async def test_another_program_at_the_address_is_named(
     served: Served, open_page: OpenPage, status: int, kind: str, body: str
 ):
-    """Where another program answers, the page says that there is no Routiq server at the address."""
+    """If another program responds, the page says that there is no Routiq server at the address."""
     served.doors.refuse_sockets = True
     page = await open_page(line_may_break=True)
     await page.route("**/graphql", lambda route: route.fulfill(status=status, content_type=kind, body=body))

@@ -1,4 +1,4 @@
-"""A folder of its own for each test, and commands called in this process."""
+"""A separate folder for each test, and commands called in this process."""
 
 import io
 import logging
@@ -15,7 +15,7 @@ from routiq_gql.cli import main
 
 @dataclass(frozen=True)
 class Result:
-    """How a command ended."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -27,7 +27,7 @@ Command = Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The current folder, empty; logging is as before afterwards."""
+    """The current folder, empty; restores logging afterwards."""
     monkeypatch.chdir(tmp_path)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level

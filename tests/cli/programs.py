@@ -1,4 +1,4 @@
-"""Runs ``routiq-gql`` in a process of its own, the way an operator does, and reads what it prints."""
+"""Runs ``routiq-gql`` in a separate process, as an operator does, and reads its output."""
 
 import os
 import pty
@@ -14,11 +14,11 @@ from types import TracebackType
 from typing import IO
 
 PATIENCE_SECONDS = 60
-"""How long a test waits for something that is bound to happen, on a slow machine."""
+"""How long a test waits for an event that must happen, on a slow machine."""
 
 
 class Program:
-    """A running ``routiq-gql``. Leave the block and it has ended, by force if need be."""
+    """A running ``routiq-gql``, which is ended when the block is left, by force if necessary."""
 
     def __init__(self, *arguments: str, folder: Path, settings: dict[str, str] | None = None, stdin: str | None = None):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ROUTIQ_")}
@@ -69,7 +69,7 @@ class Program:
         return self._text("stderr")
 
     def wait_for(self, pattern: str) -> re.Match[str]:
-        """The first match in standard output, as soon as it is there; a failed test when the program ends before."""
+        """The first match in standard output, as soon as it appears; fails if the program ends before."""
         until = time.monotonic() + PATIENCE_SECONDS
         with self._news:
             while True:
@@ -79,7 +79,7 @@ class Program:
                 assert self._news.wait(until - time.monotonic()), f"It did not print {pattern!r}:\n{self._all()}"
 
     def url(self) -> str:
-        """Where the server that the program announces can be reached."""
+        """The address of the program's server."""
         return self.wait_for(r"(http://127\.0\.0\.1:\d+)/graphql").group(1)
 
     def send(self, number: signal.Signals) -> None:
@@ -119,7 +119,7 @@ def run_program(
 
 
 def run_in_terminal(*arguments: str, folder: Path, settings: dict[str, str] | None = None) -> tuple[int, str]:
-    """Exit code of a command, and all that it writes to the pseudo-terminal that it runs in."""
+    """Exit code of a command and its output in a pseudo-terminal."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ROUTIQ_")}
     ours, theirs = pty.openpty()
     with subprocess.Popen(
@@ -135,7 +135,7 @@ def run_in_terminal(*arguments: str, folder: Path, settings: dict[str, str] | No
         while True:
             try:
                 part = os.read(ours, 65536)
-            except OSError:  # how a pseudo-terminal ends on Linux
+            except OSError:  # the end of a pseudo-terminal on Linux
                 break
             if not part:
                 break

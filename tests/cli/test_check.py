@@ -1,4 +1,4 @@
-"""``routiq-gql check`` as an operator uses it, and what it says where there is no server, or a wrong certificate."""
+"""``routiq-gql check`` as an operator uses it, and its findings without a server or with a wrong certificate."""
 
 import asyncio
 import json
@@ -11,12 +11,13 @@ import pytest
 
 from routiq_gql.doctor import Finding, Result, Site, examine
 from routiq_gql.settings import Settings
-from tests.api.serving import LIMIT_SECONDS, Server
 from tests.certificates import write_certificate
 from tests.cli.conftest import Command
 from tests.cli.programs import run_program
 from tests.cliniko.raw_server import RawServer, http
+from tests.common import LIMIT_SECONDS
 from tests.proxying import ConnectProxy
+from tests.server import Server
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +32,7 @@ async def _examine(url: str, limit: float = LIMIT_SECONDS / 4) -> dict[str, Find
 
 
 async def _address(url: str, limit: float = LIMIT_SECONDS / 4) -> Finding:
-    """The finding about an address at which there is no server; nothing else was looked at."""
+    """The finding about an address without a server; no other check ran."""
     found = await _examine(url, limit)
     address = found.pop("address")
     assert address.result is Result.PROBLEM
@@ -55,7 +56,7 @@ async def test_a_server_without_a_proxy_is_healthy(folder: Path, settings: Setti
 
 
 async def test_problems_are_for_programs_too(folder: Path, settings: Settings, command: Command):
-    """As JSON, with exit code 1 when something has to be changed."""
+    """With a problem, the output is JSON and the exit code 1."""
     async with Server(settings) as server:
         options = ("--url", server.url, "--origin", "https://app.example.com/", "--json")
         ended = await asyncio.to_thread(run_program, "check", *options, folder=folder)
@@ -73,7 +74,7 @@ async def test_problems_are_for_programs_too(folder: Path, settings: Settings, c
     ],
 )
 def test_a_wrong_address_is_wrong_use(command: Command, url: str):
-    """A sentence says how an address looks; nothing is asked."""
+    """The error shows the form of an address; nothing is sent."""
     ended = command("check", "--url", url)
     assert ended.code == 2
     assert ended.err.count("\n") == 1
@@ -84,7 +85,7 @@ def test_a_wrong_address_is_wrong_use(command: Command, url: str):
     "options", [("--origin", "app"), ("--origin", "https://a\nb"), ("--organization", "a b"), ("--token", "a b")]
 )
 def test_wrong_options_are_wrong_use(command: Command, options: tuple[str, str]):
-    """Nothing is sent that can't be right."""
+    """With invalid options nothing is sent."""
     ended = command("check", "--url", "http://127.0.0.1:1", *options)
     assert ended.code == 2
     assert ended.err.count("\n") == 1
@@ -92,7 +93,7 @@ def test_wrong_options_are_wrong_use(command: Command, options: tuple[str, str])
 
 @asynccontextmanager
 async def _speaking_tls(certificate: Path) -> AsyncIterator[str]:
-    """The address of a server that greets with this certificate and says no more."""
+    """The address of a server that shows this certificate and sends nothing else."""
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate, certificate.with_suffix(".key"))
 
@@ -115,7 +116,7 @@ async def _speaking_tls(certificate: Path) -> AsyncIterator[str]:
 async def test_a_wrong_certificate_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], days: float, is_trusted: bool, found: str
 ):
-    """Browsers would show a warning; the command says which, and what to do."""
+    """The command explains a certificate that browsers would warn about, with advice."""
     certificate = write_certificate(tmp_path, "site", *names, days=days)
     if is_trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
@@ -124,7 +125,7 @@ async def test_a_wrong_certificate_is_named(
 
 
 async def test_a_port_without_tls_is_named(settings: Settings):
-    """https where only http is spoken."""
+    """https where the server only supports http."""
     async with Server(settings) as server:
         assert "does not use TLS" in (await _address(f"https://127.0.0.1:{server.port}")).found
 
@@ -149,13 +150,13 @@ async def test_a_port_without_tls_is_named(settings: Settings):
     ],
 )
 async def test_another_program_is_no_server(answer: bytes, found: str):
-    """Whatever answers there, it is said that it is no Routiq server, or why it can't be told."""
+    """The finding says that another program is no Routiq server, or why that is unknown."""
     async with RawServer(lambda _number, _head: answer) as server:
         assert found in (await _address(server.base_url)).found
 
 
 async def test_every_wait_has_a_limit():
-    """A server that says nothing, or never ends, does not hold the command up."""
+    """A server that is silent, or sends forever, does not block the command."""
 
     async def silence() -> bytes:
         await asyncio.Event().wait()
@@ -168,7 +169,7 @@ async def test_every_wait_has_a_limit():
 async def test_it_goes_through_the_proxy_of_a_company(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """From a laptop in an office: requests and the websocket take the way that the network allows."""
+    """In a company's network, requests and the websocket use its proxy."""
     name = "routiq.example.com"
     certificate = write_certificate(tmp_path, "site", name)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))

@@ -1,4 +1,4 @@
-"""The list of commands: complete, readable in any terminal, and quick, as nothing else is imported for it."""
+"""The list of commands is complete, readable in any terminal, and quick, as nothing else is imported for it."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ EVERY_LINE = [[name, *rest] for name in NAMES for rest in ([], *([sub] for sub i
 
 
 def _imported(*arguments: str) -> set[str]:
-    """Which modules a call of the program has imported at its end."""
+    """The modules that a call of the program has imported at its end."""
     code = (
         "import atexit, sys; sys.argv = ['routiq-gql', *sys.argv[1:]];"
         "atexit.register(lambda: print(*sys.modules, file=sys.stderr));"
@@ -30,7 +30,7 @@ def _imported(*arguments: str) -> set[str]:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["serv"]])
 def test_help_imports_nothing_that_only_a_command_needs(arguments: list[str]):
-    """A person who asks for help, or has mistyped a command, doesn't wait for the parts of the server."""
+    """Help and typing errors don't wait for imports of the server."""
     modules = _imported(*arguments)
     assert {name.partition(".")[0] for name in modules} & HEAVY == set()
     ours = {name for name in modules if name.startswith("routiq_gql")}
@@ -49,6 +49,7 @@ def test_help_imports_nothing_that_only_a_command_needs(arguments: list[str]):
         ("tokens", {"strawberry", "starlette", "uvicorn", "httpx", "routiq_gql.emulator", "routiq_gql.runtime"}),
         ("db", {"strawberry", "starlette", "uvicorn", "httpx", "routiq_gql.emulator", "routiq_gql.runtime"}),
         ("worker", {"strawberry", "graphql", "routiq_gql.emulator"}),
+        ("workers", {"psycopg", "procrastinate", "routiq_gql.emulator"}),
         ("serve", {"routiq_gql.emulator", "routiq_gql.doctor"}),
         ("check", {"strawberry", "sqlalchemy", "starlette", "routiq_gql.emulator"}),
     ],
@@ -58,8 +59,8 @@ def test_a_command_imports_only_what_it_needs(command: str, unneeded: set[str]):
     assert _imported(command, "--help") & unneeded == set()
 
 
-def test_the_list_of_commands_is_what_the_commands_say():
-    """The line that the list shows for a command is the first paragraph of that command's own help."""
+def test_the_list_of_commands_equals_their_help():
+    """A command's line in the list is the first paragraph of its help."""
     for one in COMMANDS:
         first = (load(one.name).help or "").split("\n\n")[0]
         assert first == one.summary, one.name
@@ -70,7 +71,7 @@ def test_the_list_of_commands_is_what_the_commands_say():
 
 
 def test_a_program_without_a_command_lists_them(command: Command):
-    """Typed alone, the program and each of its groups show what there is, which is no error."""
+    """Without a command, the program and each of its groups list their commands, without an error."""
     listing = command("--help")
     assert listing.code == 0
     assert all(name in listing.out for name in NAMES)
@@ -87,7 +88,7 @@ def test_a_program_without_a_command_lists_them(command: Command):
 def test_every_help_fits_a_terminal_and_has_an_example(
     command: Command, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ):
-    """Each command says in 80 columns what it does, and shows a line to copy."""
+    """Each command's help fits into 80 columns and has an example to copy."""
     monkeypatch.setenv("COLUMNS", "80")
     shown = command(*words, "--help")
     assert shown.code == 0
@@ -111,7 +112,7 @@ def test_every_help_fits_a_terminal_and_has_an_example(
 def test_a_shell_completes_commands_and_options(
     command: Command, monkeypatch: pytest.MonkeyPatch, typed: str, offered: set[str]
 ):
-    """The tab key offers what can follow, also for a command that is not loaded yet."""
+    """The tab key completes commands and options, even of a command that is not loaded yet."""
     monkeypatch.setenv("_ROUTIQ_GQL_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", typed)
     monkeypatch.setenv("COMP_CWORD", str(len(typed.split(" ")) - 1))

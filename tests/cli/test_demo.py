@@ -1,4 +1,4 @@
-"""``routiq-gql demo`` as a stranger meets it: URLs, a sync with the documented figures, and Ctrl-C at any time."""
+"""``routiq-gql demo`` for a new user: URLs, a sync with the documented figures, and Ctrl-C at any time."""
 
 import re
 import signal
@@ -17,8 +17,8 @@ from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import load_settings
 from routiq_gql.sync.model import SyncMode, SyncState
 from tests.cli.programs import Program, percentages
+from tests.common import ORGANIZATION
 
-ORGANIZATION = "org_2xwHiNrj68eaRUlX10anlXGvzX7"
 FIGURES = "641 patients, 1,247 appointments in the window, 89 active patients stored."
 SYNC_ID = rf"sync_{ORGANIZATION}_\d+_\d+(_\d+)?"
 
@@ -38,7 +38,7 @@ def _answer(url: str) -> Any:
 
 
 def test_a_demo_shows_addresses_syncs_and_ends_with_ctrl_c(folder: Path):
-    """The addresses come first, then the sync to its end with the documented figures; Ctrl-C ends it without noise."""
+    """The addresses come first, then the sync to its end with the documented figures; Ctrl-C ends it cleanly."""
     with _demo(folder, "--seconds", "0") as demo:
         url = demo.url()
         demo.wait_for(re.escape(FIGURES))
@@ -61,8 +61,8 @@ def test_a_demo_shows_addresses_syncs_and_ends_with_ctrl_c(folder: Path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_demo_stopped_in_the_middle_goes_on_the_next_time(folder: Path, number: signal.Signals):
-    """The same sync continues from where it was, although the emulated Cliniko has another port now."""
+def test_a_demo_stopped_in_the_middle_resumes_the_next_time(folder: Path, number: signal.Signals):
+    """The same sync resumes where it was, although the emulated Cliniko has another port."""
     with _demo(folder, "--seconds", "20") as demo:
         url = demo.url()
         demo.wait_for(r"step 5/8")
@@ -83,7 +83,7 @@ def test_a_demo_stopped_in_the_middle_goes_on_the_next_time(folder: Path, number
 
 
 def test_a_second_demo_syncs_anew_and_a_fresh_one_forgets(folder: Path):
-    """After a completed sync the next demo runs another one; --fresh begins with an empty history."""
+    """After a completed sync the next demo runs another; --fresh begins with an empty history."""
     for arguments, total in (([], 1), ([], 2), (["--fresh"], 1)):
         with _demo(folder, "--seconds", "0", *arguments) as demo:
             url = demo.url()
@@ -95,7 +95,7 @@ def test_a_second_demo_syncs_anew_and_a_fresh_one_forgets(folder: Path):
 
 
 def test_a_demo_that_is_started_again_knows_its_connections(folder: Path):
-    """The clinic's name is there at once each time, and an organization connected on the page can sync again."""
+    """After each restart the clinic's name is shown, and an organization connected on the page can sync again."""
     connect = f"""mutation {{ connectCliniko(organizationId: "org_second", apiKey: "{EMULATED_API_KEY}") {{ ok }} }}"""
     for start in (1, 2):
         with _demo(folder, "--seconds", "0") as demo:
@@ -113,7 +113,7 @@ def test_a_demo_that_is_started_again_knows_its_connections(folder: Path):
 
 
 def test_trouble_on_purpose_says_whether_it_can_be_met_and_is_forgotten_whole(folder: Path):
-    """An unconnected organization can't meet trouble; after “Behave again” the clinic has its 641 patients again."""
+    """An unconnected organization can't cause trouble; after “Behave again” the clinic has its 641 patients again."""
 
     def make(url: str, **body: str) -> Any:
         return httpx.post(f"{url}/demo/trouble", json=body)
@@ -139,7 +139,7 @@ def test_trouble_on_purpose_says_whether_it_can_be_met_and_is_forgotten_whole(fo
 
 
 async def test_the_demo_knows_how_many_requests_a_sync_makes(folder: Path):
-    """The length of a demo's sync is set by the latency of each answer, so their number has to be right."""
+    """The latency per request determines the demo's duration, so the number of requests must be right."""
     settings = load_settings(database_url=f"sqlite+aiosqlite:///{folder}/routiq.db", cliniko_requests_per_minute=0)
     async with EmulatorServer(Emulator(demo_clinic(utc_now()))) as cliniko, open_runtime(settings) as runtime:
         await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, check=False)
@@ -151,7 +151,7 @@ async def test_the_demo_knows_how_many_requests_a_sync_makes(folder: Path):
 
 
 def test_the_page_knows_its_organization(folder: Path):
-    """Opening the address shows a page that is about the emulated clinic without typing anything."""
+    """The address opens the page of the emulated clinic without any input."""
     with _demo(folder, "--seconds", "0") as demo:
         page = httpx.get(demo.url() + "/")
         assert page.status_code == 200
@@ -159,7 +159,7 @@ def test_the_page_knows_its_organization(folder: Path):
 
 
 def test_a_demo_with_tokens_gives_them_out(folder: Path):
-    """It shows its own sync, asks everyone else for a token, and says how to get one that works."""
+    """With --auth the demo shows its sync, requires tokens from all others, and says how to get one."""
     with _demo(folder, "--auth", "--seconds", "0") as demo:
         url = demo.url()
         address = demo.wait_for(r"curl -X POST '(\S+)'").group(1)
@@ -184,15 +184,15 @@ def test_a_demo_with_tokens_gives_them_out(folder: Path):
 
 
 def test_a_demo_without_tokens_gives_none_out(folder: Path):
-    """The stand-in for the service where people sign in is there with --auth only."""
+    """The emulated sign-in service exists with --auth only."""
     with _demo(folder, "--seconds", "0") as demo:
         url = demo.url()
         assert httpx.post(f"{url}/demo/issuer/token").status_code == 404
         assert '<meta name="routiq-token" content="">' in httpx.get(url + "/").text
 
 
-def test_ctrl_c_is_quick_while_someone_watches(folder: Path):
-    """An open event stream doesn't hold the demo up."""
+def test_ctrl_c_is_quick_despite_an_open_stream(folder: Path):
+    """An open event stream doesn't delay the end of the demo."""
     with _demo(folder, "--seconds", "30") as demo:
         url = demo.url()
         demo.wait_for(r"step 4/8")

@@ -1,4 +1,4 @@
-"""A command that is stopped in its first moments ends, also as the first process of a container."""
+"""A command stopped in its first moments ends, even as the first process of a container."""
 
 import signal
 import subprocess
@@ -23,7 +23,7 @@ if sys.argv[0] == "-m":  # the program, and not one of its children
 
 @pytest.mark.parametrize("module", ["routiq_gql.cli", "typer", "routiq_gql.serving.server"])
 def test_a_signal_while_the_program_is_loaded_is_not_lost(tmp_path: Path, module: str):
-    """A container that is stopped right after its start stops at once, and is not killed half a minute later."""
+    """A container stopped right after its start stops at once, rather than being killed half a minute later."""
     (tmp_path / "sitecustomize.py").write_text(AT_IMPORT.format(module=module))
     ended = subprocess.run(
         [sys.executable, "-m", "routiq_gql", "serve", "--port", "0"],

@@ -1,4 +1,4 @@
-"""``cancel``, ``history``, ``log`` and ``sync --no-wait`` beside a server that runs the syncs, and without one."""
+"""``cancel``, ``history``, ``log`` and ``sync --no-wait``, with and without a server that runs the syncs."""
 
 import json
 import re
@@ -24,7 +24,7 @@ BOTH = pytest.mark.parametrize(
 
 @pytest.fixture
 def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The settings of the commands and of the server: one file, or one PostgreSQL database."""
+    """The settings of the commands and of the server: a file, or a PostgreSQL database."""
     found = {"ROUTIQ_CLINIKO_REQUESTS_PER_MINUTE": "0"}
     if getattr(request, "param", "sqlite") == "postgres":
         url = request.getfixturevalue("empty_database_url")
@@ -36,7 +36,7 @@ def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def cliniko(folder: Path, settings: dict[str, str], command: Command) -> Iterator[str]:
-    """An emulated Cliniko in a process of its own, to which org_1 is connected."""
+    """An emulated Cliniko in a separate process, connected to org_1."""
     with Program("emulator", "--port", "0", "--patients", "3000", folder=folder) as emulator:
         url = emulator.wait_for(r"(http://127\.0\.0\.1:\d+/v1)").group(1)
         assert command("connect", "org_1", "--base-url", url, stdin=EMULATED_API_KEY).code == 0
@@ -49,7 +49,7 @@ def _server(folder: Path, settings: dict[str, str]) -> Program:
 
 @BOTH
 def test_a_sync_is_started_followed_and_listed(folder: Path, settings: dict[str, str], cliniko: str, command: Command):
-    """Start a sync and leave, follow its log to its end with each line once, and find it in the history."""
+    """Start a sync without waiting, follow its log to its end with each line once, and find it in the history."""
     with _server(folder, settings) as server:
         server.url()
         started = command("sync", "org_1", "--full", "--no-wait")
@@ -77,7 +77,7 @@ def test_a_sync_is_started_followed_and_listed(folder: Path, settings: dict[str,
 
 @BOTH
 def test_a_running_sync_is_cancelled(folder: Path, settings: dict[str, str], cliniko: str, command: Command):
-    """A sync that a server runs ends for the server and for a terminal that follows it; a second cancel says so."""
+    """A server's sync is cancelled for the server and for a terminal that follows it; a second cancel says so."""
     with (
         _server(folder, settings) as server,
         Program("sync", "org_1", folder=folder, settings=settings) as sync,
@@ -98,7 +98,7 @@ def test_a_running_sync_is_cancelled(folder: Path, settings: dict[str, str], cli
 
 
 def test_a_sync_that_nothing_runs_says_so(folder: Path, settings: dict[str, str], cliniko: str, command: Command):
-    """Without a server the sync waits for one: the command says so, and the sync can be joined or cancelled."""
+    """Without a server the sync waits: the command says so, and the sync can be joined or cancelled."""
     started = command("sync", "org_1", "--no-wait", "--json")
     assert started.code == 0
     assert json.loads(started.out)["status"] == "starting"
@@ -123,10 +123,8 @@ def test_following_stops_with_ctrl_c(folder: Path, settings: dict[str, str], cli
         assert sync.end() == 0
 
 
-def test_what_is_not_there_is_named_with_what_to_do(
-    folder: Path, settings: dict[str, str], cliniko: str, command: Command
-):
-    """An organization or a sync that does not exist, or has no sync, is one sentence and exit code 1."""
+def test_unknown_names_are_reported_with_advice(folder: Path, settings: dict[str, str], cliniko: str, command: Command):
+    """An unknown organization or sync, or an organization without syncs, gives a sentence and exit code 1."""
     for arguments, part in (
         (["cancel", "org_9"], "There is no organization org_9. List the organizations: routiq-gql connections"),
         (["log", "org_9"], "There is no organization org_9."),
@@ -143,7 +141,7 @@ def test_what_is_not_there_is_named_with_what_to_do(
 def test_an_organization_named_like_a_sync_is_not_mistaken_for_it(
     folder: Path, settings: dict[str, str], cliniko: str, command: Command
 ):
-    """An id that means two things cancels neither of them."""
+    """An ambiguous id cancels neither sync."""
     sync_id = re.search(SYNC_ID, command("sync", "org_1", "--no-wait").out).group()
     assert command("connect", sync_id, "--no-check", "--base-url", cliniko, stdin=EMULATED_API_KEY).code == 0
     assert command("sync", sync_id, "--no-wait").code == 0

@@ -1,4 +1,4 @@
-"""Log lines: both kinds of loggers in one form, without secrets."""
+"""Log lines: both kinds of loggers in the same form, without secrets."""
 
 import json
 import logging
@@ -23,8 +23,8 @@ def _logging_as_before() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def test_secrets_are_removed_whoever_logs_them(capsys: pytest.CaptureFixture[str]):
-    """Keys, tokens, names and e-mail addresses don't reach a log file, even when a programmer passes them."""
+def test_secrets_are_removed_from_all_loggers(capsys: pytest.CaptureFixture[str]):
+    """Keys, tokens, names and e-mail addresses are not logged, even if a programmer passes them."""
     configure_logging(load_settings(log_format="json"))
     structlog.get_logger("ours").warning(
         f"key {KEY} refused",
@@ -48,10 +48,10 @@ def test_secrets_are_removed_whoever_logs_them(capsys: pytest.CaptureFixture[str
 
 
 def test_query_strings_are_cut_from_the_web_servers_lines(capsys: pytest.CaptureFixture[str]):
-    """A token in a URL, as event streams send it, is not kept in a log."""
+    """Tokens in URLs, as of event streams, are not logged."""
     configure_logging(load_settings())
     web_server = logging.getLogger("uvicorn.error")
-    web_server.info('%s - "WebSocket %s" [accepted]', "192.0.2.7", "/graphql")  # its lines for each socket are left out
+    web_server.info('%s - "WebSocket %s" [accepted]', "192.0.2.7", "/graphql")  # its lines for sockets are left out
     web_server.warning("refused %s", "/graphql?token=abc")
     text = capsys.readouterr().err
     assert "/graphql" in text
@@ -60,7 +60,7 @@ def test_query_strings_are_cut_from_the_web_servers_lines(capsys: pytest.Capture
 
 
 def test_the_level_and_quietness(capsys: pytest.CaptureFixture[str]):
-    """A command that draws in the terminal shows warnings only, unless the operator asked for more."""
+    """A command with terminal output shows warnings only, unless the operator asked for more."""
     configure_logging(load_settings(), quiet=True)
     structlog.get_logger("ours").info("small talk")
     configure_logging(load_settings(log_level="INFO"), quiet=True)
@@ -74,7 +74,7 @@ def test_the_level_and_quietness(capsys: pytest.CaptureFixture[str]):
 
 
 def test_a_header_can_t_steer_the_terminal_that_shows_the_log(capsys: pytest.CaptureFixture[str]):
-    """Escape sequences and text that is turned around are shown as escapes; line ends of a traceback stay."""
+    """Escape sequences and reversed text are escaped; line ends of a traceback stay."""
     configure_logging(load_settings())
     structlog.get_logger("ours").warning("refused\x1b[2J", origin="http://evil\x9b31m", said="a\u202eb\nc", code=7)
     logging.getLogger("theirs").warning("from %s", "evil\x9b31m")

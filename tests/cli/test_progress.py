@@ -1,4 +1,4 @@
-"""What a sync looks like in a terminal and in a pipe, whatever its texts hold."""
+"""The display of a sync in a terminal and in a pipe, with any texts."""
 
 import io
 from dataclasses import replace
@@ -75,7 +75,7 @@ def _shown(*updates: LogLine | SyncSnapshot, terminal: bool) -> str:
 
 
 def test_a_terminal_shows_step_percentage_counts_and_log():
-    """Everything worth knowing is in sight: where it is, how far, how many, and what was said."""
+    """The terminal shows the step, the percentage, the counts and the log."""
     shown = _shown(SNAPSHOT, LINE, terminal=True)
     for part in ("Step 4 of 8", "300 of 641 patients", "43 %", "1,247 appointments", "89 active", "Found 641 patients"):
         assert part in shown
@@ -83,7 +83,7 @@ def test_a_terminal_shows_step_percentage_counts_and_log():
 
 
 def test_a_pipe_gets_plain_lines_and_not_too_many():
-    """In a file or another program's hands there is a line per step or five percent, and no control codes."""
+    """A file or another program gets a line per step or five percent, without control codes."""
     further = [replace(SNAPSHOT, progress_percentage=p, version=p) for p in range(43, 50)]
     shown = _shown(LINE, *further, replace(SNAPSHOT, step=SyncStep.LOADING_TYPES, version=60), terminal=False)
     lines = shown.splitlines()
@@ -94,7 +94,7 @@ def test_a_pipe_gets_plain_lines_and_not_too_many():
 
 
 def test_a_wait_is_shown_at_once_in_a_pipe():
-    """That a sync waits for Cliniko is news, even when the percentage stands still."""
+    """A wait for Cliniko is printed at once, even if the percentage stays the same."""
     waiting = replace(
         SNAPSHOT, current_step="Waiting for Cliniko's rate limit", resumes_at=BEGIN + timedelta(seconds=23)
     )
@@ -125,12 +125,12 @@ def test_a_wait_is_shown_at_once_in_a_pipe():
     ],
 )
 def test_the_bar_says_how_long_and_how_much_longer(changes: dict[str, Any], seconds: float, expected: str):
-    """Elapsed and remaining time are never negative, an estimate older than a wait is not shown, and a wait is."""
+    """Elapsed and remaining time are never negative; during a wait, an older estimate is hidden."""
     assert time_text(replace(SNAPSHOT, **changes), BEGIN + timedelta(seconds=seconds)) == expected
 
 
 def test_the_time_in_the_bar_moves_while_nothing_else_does():
-    """During a long wait the terminal shows the seconds pass, without any news from the sync."""
+    """During a long wait the terminal counts the seconds, without updates from the sync."""
     with time_machine.travel(BEGIN + timedelta(seconds=8), tick=False) as clock:
         bar = Bar(open_terminal(_Terminal()))
         bar.refresh = lambda: None
@@ -157,20 +157,20 @@ def test_texts_cannot_steer_the_terminal(terminal: bool):
         assert plain in shown
 
 
-def test_clean_text_keeps_what_is_only_unusual():
-    """Names from all over the world stay as they are."""
+def test_clean_text_keeps_unusual_names():
+    """Names from all over the world stay unchanged."""
     assert clean_text("Zoë Ångström 李 🙂 – …") == "Zoë Ångström 李 🙂 – …"
     assert clean_text("a\nb\tc\u2028d\ud800e") == "a�b�c�d�e"
 
 
 def test_counts_read_like_a_sentence():
-    """One patient, two patients, and separators in large numbers."""
+    """Singular, plural, and separators in large numbers."""
     assert [counted(n, "patient") for n in (0, 1, 1247)] == ["0 patients", "1 patient", "1,247 patients"]
     assert counts_text(SNAPSHOT) == "300 patients · 1,247 appointments · 89 active"
 
 
-def test_each_ending_says_what_became_of_the_sync():
-    """Done with its figures; failed with the reason and what to do; cancelled with how far it had come."""
+def test_each_ending_is_described():
+    """The output has a completed sync's figures, a failed sync's reason and advice, or a cancelled sync's progress."""
     ended = replace(SNAPSHOT, completed_at=BEGIN + timedelta(seconds=20.25), patients_found=641)
     completed = replace(ended, status=SyncState.COMPLETED, progress_percentage=100, active_patients_stored=89)
     assert outcome_lines(completed) == [

@@ -1,4 +1,4 @@
-"""Servers in networks of companies: every command asks Cliniko through the proxy, or says what is wrong with it."""
+"""Servers in company networks: every command reaches Cliniko through the proxy, or names the problem with it."""
 
 import asyncio
 import socket
@@ -12,17 +12,18 @@ from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, awkw
 from routiq_gql.security.jwks import KeySet
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from tests.api.auth.issuing import issuing
-from tests.api.serving import LIMIT_SECONDS, ORGANIZATION, Server
 from tests.certificates import write_certificate
 from tests.cli.programs import run_program
+from tests.common import LIMIT_SECONDS, ORGANIZATION
 from tests.conftest import ENCRYPTION_KEYS
+from tests.issuing import issuing
 from tests.proxying import ConnectProxy
+from tests.server import Server
 
 NAME = "cliniko.example.com"
 BASE_URL = f"https://{NAME}/v1"
 IN_THE_WAY = "localhost,fd07:b51a:cc66:f0::/64,10.0.0.0/8,[::1],*.internal,"
-"""What OrbStack and companies set; httpx raises on it."""
+"""Values of OrbStack and companies, on which httpx raises."""
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ async def _run(folder: Path, *arguments: str, stdin: str | None = None, **enviro
     }
     for name, value in environment.items():
         settings[name] = value
-        settings.pop(name.lower(), None)  # an empty one in lower case would win
+        settings.pop(name.lower(), None)  # an empty variable in lower case would have precedence
     return await asyncio.to_thread(run_program, *arguments, folder=folder, settings=settings, stdin=stdin)
 
 
@@ -58,11 +59,11 @@ async def _connect(folder: Path, *options: str, **environment: str) -> tuple[int
 
 
 async def test_connect_and_sync_go_through_the_proxy(folder: Path, cliniko: EmulatorServer, certificate: Path):
-    """With exceptions of every form beside it, the proxy is used, and given its user name and password."""
+    """With exceptions of every form beside it, the proxy is used, with its user name and password."""
     async with ConnectProxy(_port(cliniko), certificate) as proxy:
         environment = {
             "HTTPS_PROXY": f"http://clinic:p%40ss@{proxy.name}",
-            "ALL_PROXY": "socks5://127.0.0.1:1",  # not for https, which has a variable of its own
+            "ALL_PROXY": "socks5://127.0.0.1:1",  # not for https, which has a separate variable
             "NO_PROXY": IN_THE_WAY,
             "SSL_CERT_FILE": str(certificate),
         }
@@ -81,7 +82,7 @@ async def test_connect_and_sync_go_through_the_proxy(folder: Path, cliniko: Emul
 async def test_a_proxy_that_refuses_is_named(
     folder: Path, cliniko: EmulatorServer, certificate: Path, answer: str, advice: str
 ):
-    """The operator reads which proxy it was and what it answered, and not its password."""
+    """The operator reads the proxy and its response, but not its password."""
     async with ConnectProxy(_port(cliniko), certificate, answer) as proxy:
         environment = {"HTTPS_PROXY": f"http://clinic:hunter2@{proxy.name}", "NO_PROXY": IN_THE_WAY}
         code, out, err = await _connect(folder, **environment)
@@ -101,7 +102,7 @@ STARTS = {
 
 @pytest.mark.parametrize("command", STARTS)
 async def test_a_variable_that_can_not_be_used_ends_the_start(folder: Path, command: str):
-    """One sentence names the variable, the value stays out of it, and nothing has been started."""
+    """The error names the variable but not its value, and nothing has been started."""
     variable, value = STARTS[command]
     environment = {variable: value, "NO_PROXY": IN_THE_WAY}
     if command == "connect":
@@ -146,7 +147,7 @@ async def test_serve_looks_at_the_way_to_the_public_keys(folder: Path):
 
 
 async def test_an_emulator_on_this_machine_needs_no_proxy(folder: Path, cliniko: EmulatorServer):
-    """What is wrong with a proxy does not matter to those who are asked directly."""
+    """Problems with a proxy don't affect direct connections."""
     environment = {"ALL_PROXY": "socks5://h:1080", "HTTP_PROXY": "ftp://h", "ROUTIQ_CLINIKO_REQUESTS_PER_MINUTE": "0"}
     arguments = ("connect", ORGANIZATION, "--base-url", cliniko.base_url)
     code, _, err = await _run(folder, *arguments, stdin=EMULATED_API_KEY + "\n", **environment)
@@ -172,8 +173,8 @@ async def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
 
 
 @pytest.mark.parametrize("value", ["ftp://hunter2", "socks5://hunter2:1", "http://h:99999"])
-async def test_a_sync_says_what_is_wrong_with_a_proxy(server: Server, monkeypatch: pytest.MonkeyPatch, value: str):
-    """Should a variable go wrong under a running server, Cliniko can't be reached, and the sync says why."""
+async def test_a_sync_explains_an_unusable_proxy(server: Server, monkeypatch: pytest.MonkeyPatch, value: str):
+    """If a variable becomes unusable while the server runs, the sync fails as unreachable and says why."""
     monkeypatch.setenv("HTTPS_PROXY", value)
     ended = await server.until_ended(await server.start_sync())
     assert ended["failure"]["code"] == "CLINIKO_UNREACHABLE"
@@ -185,7 +186,7 @@ async def test_a_sync_says_what_is_wrong_with_a_proxy(server: Server, monkeypatc
 async def test_a_sync_names_the_proxy_that_refused(
     server: Server, certificate: Path, monkeypatch: pytest.MonkeyPatch, answer: str
 ):
-    """A clinic and its operator see that it was not Cliniko."""
+    """A clinic and its operator read that the proxy refused, not Cliniko."""
     async with ConnectProxy(server.port, certificate, answer) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://clinic:hunter2@{proxy.name}")
         ended = await server.until_ended(await server.start_sync())
@@ -194,10 +195,10 @@ async def test_a_sync_names_the_proxy_that_refused(
     assert "hunter2" not in str(ended)
 
 
-async def test_a_network_that_opens_tls_is_told_what_is_missing(
+async def test_a_network_that_decrypts_tls_gets_advice(
     server: Server, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """A company's proxy shows a certificate of its own, which the server has to be told to trust."""
+    """A company's proxy shows a certificate that the server must be configured to trust."""
     async with ConnectProxy(server.port, certificate) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.name}")
         ended = await server.until_ended(await server.start_sync())
@@ -207,7 +208,7 @@ async def test_a_network_that_opens_tls_is_told_what_is_missing(
 
 
 async def test_a_proxy_that_is_away_is_named(server: Server, monkeypatch: pytest.MonkeyPatch):
-    """Where nothing listens, the operator reads where that was."""
+    """The error for an unreachable proxy names its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         name = f"127.0.0.1:{free.getsockname()[1]}"
@@ -218,7 +219,7 @@ async def test_a_proxy_that_is_away_is_named(server: Server, monkeypatch: pytest
 
 
 async def test_public_keys_are_fetched_through_the_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """An issuer elsewhere is asked the way that the network allows, whatever else NO_PROXY lists."""
+    """An external issuer is reached through the proxy, whatever else NO_PROXY lists."""
     certificate = write_certificate(tmp_path, "issuer", "issuer.example.com")
     async with issuing() as issuer, ConnectProxy(int(issuer.issuer.url.rpartition(":")[2]), certificate) as proxy:
         for name, value in {"https_proxy": f"http://{proxy.name}", "no_proxy": IN_THE_WAY}.items():
@@ -226,7 +227,7 @@ async def test_public_keys_are_fetched_through_the_proxy(monkeypatch: pytest.Mon
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         keys = KeySet("https://issuer.example.com/.well-known/jwks.json")
         try:
-            assert await keys.key("unknown", "RS256") is None  # and IssuerAway if there had been no answer
+            assert await keys.key("unknown", "RS256") is None  # without a response it would be IssuerAway
         finally:
             await keys.close()
         assert issuer.issuer.key_requests == 1

@@ -1,4 +1,4 @@
-"""A server whose database file was taken away ends by itself, so that it is started again with the right one."""
+"""A server whose database file was removed ends by itself, so that it is restarted with the right file."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.cli.programs import Program
 
 @pytest.mark.sqlite_only
 def test_a_server_without_its_file_ends_with_a_sentence(tmp_path: Path):
-    """The exit code tells a service manager that something is wrong; no empty database is left behind."""
+    """The exit code reports the problem to a service manager; no empty database is left behind."""
     with Program("serve", "--port", "0", folder=tmp_path) as program:
         program.url()
         (tmp_path / "routiq.db").unlink()

@@ -1,4 +1,4 @@
-"""Listening and stopping: which addresses are refused, and that serving ends when it is told to."""
+"""Listening and stopping: refused addresses, and the end of serving."""
 
 import asyncio
 import os
@@ -34,13 +34,13 @@ APP = Starlette(routes=[Route("/", _hello), Route("/endless", _endless)])
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "0"])
 def test_an_address_that_others_can_reach_is_refused(host: str):
-    """While nobody has to log in, only programs on this machine may ask."""
+    """Without authentication, only programs on this machine have access."""
     with pytest.raises(SettingsError, match=r"ROUTIQ_AUTH=off.*--host 127\.0\.0\.1"):
         listen_on_loopback(host, 0)
 
 
 def test_a_name_that_resolves_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch):
-    """A host name counts by all the addresses that it stands for, not by how it looks."""
+    """A host name is judged by all addresses it resolves to."""
     local = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0))
     elsewhere = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.7", 0))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_k: [local, elsewhere])
@@ -60,7 +60,7 @@ def test_an_unknown_host_is_refused(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_port_in_use_is_named_and_a_free_one_suggested():
-    """Whoever starts a second server on the same port is told what to type instead, and it works."""
+    """The error of a second server on the same port suggests a command, which works."""
     first = listen_on_loopback("127.0.0.1", 0)
     try:
         with pytest.raises(SettingsError, match=rf"Port {first.port} on 127\.0\.0\.1 is in use") as refused:
@@ -72,7 +72,7 @@ def test_a_port_in_use_is_named_and_a_free_one_suggested():
 
 
 def test_localhost_listens_under_one_port():
-    """All addresses of a name share the port that is announced."""
+    """All addresses of a name use the announced port."""
     listener = listen_on_loopback("localhost", 0)
     try:
         assert {opened.getsockname()[1] for opened in listener.sockets} == {listener.port}
@@ -81,8 +81,8 @@ def test_localhost_listens_under_one_port():
         listener.close()
 
 
-async def test_a_connection_that_nobody_reads_from_is_ended(monkeypatch: pytest.MonkeyPatch):
-    """A browser that has frozen keeps no connection for ever, not even one that is already closed on our side."""
+async def test_a_connection_without_a_reader_is_ended(monkeypatch: pytest.MonkeyPatch):
+    """A frozen browser keeps no connection forever, not even a connection that is closed on our side."""
     monkeypatch.setattr(server, "STALLED_SECONDS", 1)
     listener = listen_on_loopback("127.0.0.1", 0)
     lost: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
@@ -103,7 +103,7 @@ async def test_a_connection_that_nobody_reads_from_is_ended(monkeypatch: pytest.
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_ends_serving_also_while_a_stream_is_open(number: signal.Signals):
-    """Ctrl-C stops the server although a browser is still listening, and leaves signals as they were."""
+    """Ctrl-C stops the server despite an open stream, and restores the signal handlers."""
     before = signal.getsignal(number)
     listener = listen_on_loopback("127.0.0.1", 0)
     started = asyncio.Event()
@@ -131,7 +131,7 @@ async def test_a_signal_ends_serving_also_while_a_stream_is_open(number: signal.
 
 
 async def test_an_error_alongside_stops_the_server_and_rises():
-    """A fault in what runs beside the server is not swallowed."""
+    """An error in the ``alongside`` task is not swallowed."""
 
     async def alongside() -> None:
         raise ZeroDivisionError

@@ -19,13 +19,13 @@ UNPACED = {"ROUTIQ_CLINIKO_REQUESTS_PER_MINUTE": "0"}
 
 @pytest.fixture
 async def cliniko() -> AsyncIterator[EmulatorServer]:
-    """The demo clinic, answering at once."""
+    """The demo clinic, without latency."""
     async with EmulatorServer(Emulator(demo_clinic(datetime.now(UTC)))) as server:
         yield server
 
 
 async def _run(*arguments: str, folder: Path, stdin: str | None = None) -> tuple[int, str, str]:
-    """In a thread: the emulator answers on this event loop meanwhile."""
+    """In a thread, as the emulator runs on this event loop."""
     return await asyncio.to_thread(run_program, *arguments, folder=folder, settings=UNPACED, stdin=stdin)
 
 
@@ -41,7 +41,7 @@ async def _connect(folder: Path, cliniko: EmulatorServer) -> None:
 
 
 async def test_connect_checks_the_key_and_never_shows_it(folder: Path, cliniko: EmulatorServer):
-    """The account is named, every list that a sync reads was tried, and the key is nowhere to be seen or found."""
+    """The command names the account, every list of a sync was checked, and the key appears nowhere."""
     code, out, err = await _run(
         "connect", ORGANIZATION, "--base-url", cliniko.base_url, folder=folder, stdin=EMULATED_API_KEY + "\n"
     )
@@ -66,7 +66,7 @@ async def test_connect_takes_the_key_from_the_environment(folder: Path, cliniko:
 
 
 async def test_a_refused_key_is_not_stored(folder: Path, cliniko: EmulatorServer):
-    """Connecting with a wrong key fails with a reason, and there is no connection afterwards."""
+    """Connecting with a wrong key fails with a reason, and no connection is stored."""
     code, out, err = await _run(
         "connect", ORGANIZATION, "--base-url", cliniko.base_url, folder=folder, stdin="MS0xd3Jvbmcta2V5-au1\n"
     )
@@ -77,7 +77,7 @@ async def test_a_refused_key_is_not_stored(folder: Path, cliniko: EmulatorServer
 
 
 async def test_sync_alone_runs_to_the_end(folder: Path, cliniko: EmulatorServer):
-    """With no server about, the command runs the sync itself, in plain growing lines, with the right figures."""
+    """Without a server, the command runs the sync itself and prints plain progress lines with the right figures."""
     await _connect(folder, cliniko)
     code, out, err = await _run("sync", ORGANIZATION, folder=folder)
     assert (code, err) == (0, "")
@@ -91,7 +91,7 @@ async def test_sync_alone_runs_to_the_end(folder: Path, cliniko: EmulatorServer)
 
 
 async def test_a_failed_sync_says_why_and_exits_with_1(folder: Path, cliniko: EmulatorServer):
-    """The exit code tells a script, the sentences tell a person what to do."""
+    """The exit code is for scripts, the sentences are for people."""
     code, _, err = await _run(
         *("connect", ORGANIZATION, "--no-check", "--base-url", cliniko.base_url),
         folder=folder,
@@ -104,7 +104,7 @@ async def test_a_failed_sync_says_why_and_exits_with_1(folder: Path, cliniko: Em
 
 
 async def test_sync_beside_a_server_only_watches(folder: Path, cliniko: EmulatorServer):
-    """A server that holds the database runs the sync; the command starts it there and shows it to the end."""
+    """A server with the database runs the sync; the command starts it there and shows it to the end."""
     await _connect(folder, cliniko)
     with Program("serve", "--port", "0", folder=folder, settings=UNPACED) as server:
         url = await asyncio.to_thread(server.url)
@@ -112,7 +112,7 @@ async def test_sync_beside_a_server_only_watches(folder: Path, cliniko: Emulator
         assert (code, err) == (0, "")
         assert "89 active patients stored" in out
         sync_id = re.search(r"sync_org_harbour_\d+_\d+", out).group()
-        assert f"sync_id={sync_id}" in server.complaints  # the server's log tells of running it
+        assert f"sync_id={sync_id}" in server.complaints  # the server logs the sync that it runs
         async with httpx.AsyncClient(base_url=url) as client:
             status = (await client.get(f"/api/v1/sync/status/{sync_id}")).json()
         assert (status["status"], status["active_patients_stored"]) == ("completed", 89)
@@ -121,7 +121,7 @@ async def test_sync_beside_a_server_only_watches(folder: Path, cliniko: Emulator
 
 
 async def test_a_sync_cancelled_elsewhere_exits_with_3(folder: Path, cliniko: EmulatorServer):
-    """Someone cancels on the page what an operator follows in the terminal: the command says so and ends."""
+    """A sync cancelled on the page ends the operator's command in the terminal, which says so."""
     cliniko.emulator.latency_seconds = 0.3
     await _connect(folder, cliniko)
     with (
@@ -137,10 +137,10 @@ async def test_a_sync_cancelled_elsewhere_exits_with_3(folder: Path, cliniko: Em
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_an_interrupted_sync_goes_on_with_the_next_one(
+async def test_an_interrupted_sync_is_resumed_by_the_next_command(
     folder: Path, cliniko: EmulatorServer, number: signal.Signals
 ):
-    """Ctrl-C leaves the sync where it is and says so; typing the same again continues it and reads nothing twice."""
+    """After Ctrl-C the same command resumes the sync and reads nothing twice."""
     cliniko.emulator.latency_seconds = 0.1
     await _connect(folder, cliniko)
     with Program("sync", ORGANIZATION, folder=folder, settings=UNPACED) as sync:

@@ -1,4 +1,4 @@
-"""What others have written, such as the name of an account, can't steer the terminal in which it is shown."""
+"""Texts from outside, such as the name of an account, can't control the terminal that shows them."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ from tests.cli.conftest import Command
 from tests.cli.programs import run_in_terminal
 
 EVIL = "Bay\x1b]0;owned\x07\x9b31m\u202eoisyhP\u202c\u2066\u200b\ufeff\u00ad\u2028\x7f\U000e0041\x00 Ünï 😀 end"
-"""An escape sequence with 7 and one with 8 bits, reversed text, invisible characters, and good ones."""
+"""An escape sequence with 7 bits, another with 8, reversed text, invisible characters, and good characters."""
 HARMLESS = " Ünï 😀 end"
 COMMANDS = ["connections", "status", "audit"]
 
@@ -51,13 +51,13 @@ def evil(folder: Path) -> Path:
 
 
 def unsafe_in(text: str) -> set[str]:
-    text = re.sub("\x1b\\[[0-9;]*m|\r\n", "", text)  # rich's own colours, and the ends of lines
+    text = re.sub("\x1b\\[[0-9;]*m|\r\n", "", text)  # rich's colours, and the ends of lines
     return {one for one in text if unicodedata.category(one)[0] == "C" or unicodedata.category(one) in {"Zl", "Zp"}}
 
 
 @pytest.fixture
 def in_terminal(command: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Calls ``routiq-gql`` with standard output in a pseudo-terminal; what it writes there."""
+    """Calls ``routiq-gql`` with standard output in a pseudo-terminal; returns the output."""
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "400")
 
@@ -66,7 +66,7 @@ def in_terminal(command: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[.
         shown: list[bytes] = []
 
         def read() -> None:
-            with suppress(OSError):  # how a pseudo-terminal ends on Linux
+            with suppress(OSError):  # the end of a pseudo-terminal on Linux
                 while part := os.read(ours, 65536):
                     shown.append(part)
 
@@ -86,7 +86,7 @@ def in_terminal(command: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[.
 def test_json_in_a_terminal_is_escaped_and_means_the_same(
     evil: Path, command: Command, in_terminal: Callable[..., str], name: str
 ):
-    """A person who looks at the JSON sees escapes; a program gets it as it always was."""
+    """A person who reads the JSON gets escapes; a program gets the same values as before."""
     shown = in_terminal(name, "--json")
     piped = command(name, "--json").out
     assert unsafe_in(shown) == set()
@@ -100,7 +100,7 @@ def test_json_in_a_terminal_is_escaped_and_means_the_same(
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_table_shows_none_of_them(evil: Path, command: Command, in_terminal: Callable[..., str], name: str):
-    """In a table each of them is shown as a replacement, in a terminal and elsewhere."""
+    """A table shows each such character as a replacement, in a terminal and elsewhere."""
     shown = in_terminal(name)
     piped = command(name).out
     assert unsafe_in(shown) == set()
@@ -110,7 +110,7 @@ def test_a_table_shows_none_of_them(evil: Path, command: Command, in_terminal: C
 
 
 def test_a_program_in_a_terminal(evil: Path):
-    """The same as people meet it, with a process of its own."""
+    """The same in a separate process with a real terminal."""
     code, shown = run_in_terminal("connections", "--json", folder=evil)
     assert code == 0, shown
     assert unsafe_in(shown) == set()
@@ -118,7 +118,7 @@ def test_a_program_in_a_terminal(evil: Path):
 
 
 def test_every_character_is_escaped_that_would_be_replaced():
-    """Of all kinds of characters: what comes through is printable, and reads back as what it was."""
+    """The output for all kinds of characters is printable, and reads back to the same text."""
     ranges = (range(0x3100), range(0xE000, 0xE010), range(0xFE00, 0x10000), range(0x1D160, 0x1D190))
     many = "".join(map(chr, (one for numbers in (*ranges, range(0xE0000, 0xE0100)) for one in numbers)))
     text = json_text({many: [many, 1, None]}, for_terminal=True)
@@ -130,7 +130,7 @@ def test_every_character_is_escaped_that_would_be_replaced():
 
 
 def test_no_command_prints_around_it():
-    """Commands write through the one place that cleans texts."""
+    """Commands print only through the console that cleans texts."""
     commands = Path(__file__).parents[2] / "routiq_gql" / "cli"
     for file in commands.glob("*.py"):
         if file.name not in {"terminal.py", "plain_text.py"}:

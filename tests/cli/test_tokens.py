@@ -1,4 +1,4 @@
-"""``routiq-gql tokens`` and ``audit``, and a server that listens to the world because it asks who is there."""
+"""``routiq-gql tokens`` and ``audit``, and a server with authentication that listens on all addresses."""
 
 import json
 import re
@@ -15,14 +15,14 @@ DASHBOARD = f"/api/v1/sync/dashboard/{ORGANIZATION}"
 
 
 def _token(out: str) -> tuple[str, str]:
-    """The token that was shown, and its id."""
+    """The printed token, and its id."""
     match = re.fullmatch(r"(rtq_[\w-]{43})\nToken ([0-9a-f]{12}) of org_1\..*\n", out)
     assert match is not None, out
     return match[1], match[2]
 
 
 def test_tokens_are_made_listed_and_revoked(command: Command, folder: Path, monkeypatch):
-    """A token is shown once, its id in lists; what is wrong is said in one sentence."""
+    """A token is shown once, its id in lists; errors are a single sentence."""
     monkeypatch.setenv("ROUTIQ_TOKENS_FILE", "tokens")
     assert command("tokens", "list").out == "There is no token. Create one: routiq-gql tokens add ORG\n"
     token, token_id = _token(command("tokens", "add", ORGANIZATION, "--role", "org:admin", "--role", "syncs:start").out)
@@ -54,8 +54,8 @@ def test_tokens_are_made_listed_and_revoked(command: Command, folder: Path, monk
     assert "tokens/under-a-file can't be" in misplaced.err
 
 
-def test_a_server_for_others_asks_who_is_there(command: Command, folder: Path, monkeypatch):
-    """With tokens it may listen on every address; the audit log tells who was let in and who was not."""
+def test_a_server_on_all_addresses_requires_tokens(command: Command, folder: Path, monkeypatch):
+    """With tokens a server may listen on every address; the audit log has allowed and refused callers."""
     settings = {
         "ROUTIQ_AUTH": "token",
         "ROUTIQ_TOKENS_FILE": "tokens",
@@ -92,7 +92,7 @@ def test_a_server_for_others_asks_who_is_there(command: Command, folder: Path, m
 
 
 def test_a_token_is_revoked_whatever_the_database_does(command: Command, folder: Path, monkeypatch):
-    """What can't be written into the audit log is said, and the token is revoked all the same."""
+    """If the audit log can't be written, the command says so, and the token is revoked all the same."""
     monkeypatch.setenv("ROUTIQ_TOKENS_FILE", "tokens")
     for url in (
         "postgresql+psycopg://routiq:secret@127.0.0.1:1/routiq",
@@ -111,7 +111,7 @@ def test_a_token_is_revoked_whatever_the_database_does(command: Command, folder:
 
 
 def test_a_token_file_that_others_may_write_is_refused(command: Command, folder: Path, monkeypatch):
-    """They could let themselves in: the command and a server refuse it, and say how to mend that."""
+    """The command and a server refuse a file that other users could write, and say how to repair it."""
     monkeypatch.setenv("ROUTIQ_TOKENS_FILE", "tokens")
     _token(command("tokens", "add", ORGANIZATION).out)
     monkeypatch.setenv("ROUTIQ_AUTH", "token")

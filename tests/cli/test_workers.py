@@ -1,4 +1,4 @@
-"""More than one machine as an operator starts it: servers, workers, who is alive, and schedules."""
+"""Several processes as an operator starts them: servers, workers, their status, and schedules."""
 
 import json
 import signal
@@ -16,7 +16,7 @@ from tests.conftest import ENCRYPTION_KEYS
 
 @pytest.fixture
 def cliniko(folder: Path) -> Iterator[str]:
-    """The base URL of an emulated Cliniko with 50 patients, in a process of its own."""
+    """The base URL of an emulated Cliniko with 50 patients, in a separate process."""
     with Program("emulator", "--port", "0", "--patients", "50", folder=folder) as emulator:
         yield emulator.wait_for(r"(http://127\.0\.0\.1:\d+/v1)").group(1)
 
@@ -25,7 +25,7 @@ def cliniko(folder: Path) -> Iterator[str]:
 def test_servers_and_workers_from_an_empty_database(
     folder: Path, cliniko: str, command: Command, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
 ):
-    """Make the tables, start a server and a worker, sync over the server, look who is there, and stop both."""
+    """Make the tables, start a server and a worker, sync over the server, list the processes, and stop both."""
     together = {
         "ROUTIQ_DATABASE_URL": empty_database_url,
         "ROUTIQ_ENCRYPTION_KEYS": ENCRYPTION_KEYS,
@@ -72,14 +72,14 @@ def test_servers_and_workers_from_an_empty_database(
 
 
 def test_with_sqlite_there_are_no_workers(command: Command):
-    """Who types it all the same reads what to do instead."""
+    """With SQLite the command says what to do instead."""
     for name in ("worker", "workers"):
         refused = command(name)
         assert (refused.code, "needs PostgreSQL" in refused.err) == (2, True)
 
 
 def test_a_schedule_is_made_shown_and_ended(cliniko: str, command: Command):
-    """The sentence says when the next sync comes, or what is missing."""
+    """The command prints the time of the next sync, or the missing condition."""
     assert "starts when org_1 has a working connection" in command("schedule", "org_1", "--every", "1h").out
     command("connect", "org_1", "--base-url", cliniko, stdin=EMULATED_API_KEY)
     planned = command("schedule", "org_1", "--every", "6h").out

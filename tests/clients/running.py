@@ -1,4 +1,4 @@
-"""Runs the programs of ``examples/clients``, and three that use GraphQL over HTTP, and reads what they print."""
+"""Runs the programs of ``examples/clients``, and three that use GraphQL over HTTP, and reads their output."""
 
 import asyncio
 import os
@@ -22,12 +22,12 @@ EXAMPLES = {
     "gql_client.py": "89 of 641 patients are active.",
     "curl.sh": '"active_patients":89',
 }
-"""Each program, and how the last line that it prints ends or what it holds."""
+"""Each program, and the end or a part of its last line."""
 OVER_HTTP = dict.fromkeys(("graphql-sse", "urql", "apollo"), "The sync has ended: COMPLETED.")
-"""The same of those that ``follow_over_http.mjs`` knows."""
+"""The same for the programs of ``follow_over_http.mjs``."""
 LAST_LINES = EXAMPLES | OVER_HTTP
 GENERATED = {"follow_sync.py": "89 of 641 patients are active, as of "}
-"""The same of the one around the client of ariadne-codegen, which is first to be generated."""
+"""The same for the program with ariadne-codegen's client, which must be generated first."""
 
 
 class Client:
@@ -39,7 +39,7 @@ class Client:
         self.output = ""
 
     async def until(self, pattern: str) -> None:
-        """Return once it has printed what ``pattern`` matches."""
+        """Return once its output matches ``pattern``."""
         assert self._process.stdout
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not re.search(pattern, self.output):
@@ -91,7 +91,7 @@ async def running(
 
 
 async def expect_ends(clients: Iterable[Client]) -> None:
-    """Return once each has seen the sync completed and has ended well."""
+    """Return once each client has seen the sync completed and has ended without an error."""
     for client in clients:
         assert await client.end() == 0, f"{client.name}:\n{client.output}"
         assert "Sync completed successfully!" in client.output, client.name

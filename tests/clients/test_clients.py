@@ -1,4 +1,4 @@
-"""Other people's clients against a running demo: the documented JavaScript, npm's graphql-ws, and curl."""
+"""Other developers' clients with a running demo: the documented JavaScript, npm's graphql-ws, and curl."""
 
 import json
 import subprocess
@@ -7,8 +7,7 @@ import httpx
 
 from tests.cli.programs import PATIENCE_SECONDS
 from tests.clients.conftest import RunScript
-
-ORGANIZATION = "org_2xwHiNrj68eaRUlX10anlXGvzX7"
+from tests.common import ORGANIZATION
 
 
 def _current_sync_id(url: str) -> str:
@@ -17,7 +16,7 @@ def _current_sync_id(url: str) -> str:
 
 
 def test_the_documented_javascript_flow_works(demo: str, run_script: RunScript):
-    """Start, ask each second until it is completed, read the dashboard: the documented code, unchanged."""
+    """The documented code works unchanged: start, poll each second until completed, read the dashboard."""
     result = run_script("documented_flow.mjs", demo, ORGANIZATION)
     shown = result["shown"]
     assert shown["percentages"] == sorted(shown["percentages"])
@@ -33,7 +32,7 @@ def test_the_documented_javascript_flow_works(demo: str, run_script: RunScript):
 
 
 def test_graphql_ws_follows_a_sync_to_complete(demo: str, run_script: RunScript):
-    """npm's graphql-ws sees the sync grow to its end, then `complete`; who comes late gets the end and `complete`."""
+    """npm's graphql-ws follows a sync to its end and `complete`; a later subscription gets the end and `complete`."""
     sync_id = _current_sync_id(demo)
     followed = run_script("follow_sync.mjs", demo, sync_id)
     assert followed["completed"] is True
@@ -53,7 +52,7 @@ def test_graphql_ws_follows_a_sync_to_complete(demo: str, run_script: RunScript)
 
 
 def test_curl_shows_the_stream(demo: str, curl: str):
-    """`curl -N` prints one event after another and ends by itself with the sync."""
+    """`curl -N` prints the events and ends by itself with the sync."""
     done = subprocess.run(
         [curl, "-sN", f"{demo}/api/v1/sync/stream/{_current_sync_id(demo)}"],
         capture_output=True,

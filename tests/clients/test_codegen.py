@@ -1,4 +1,4 @@
-"""What code generators make of schema.graphql, and that the schema does not break clients that exist."""
+"""The output of code generators for schema.graphql, and the schema's compatibility with released clients."""
 
 import os
 import re
@@ -16,11 +16,11 @@ from tests.ports import free_port
 pytestmark = pytest.mark.timeout(INSTALL_SECONDS + 2 * PATIENCE_SECONDS)
 
 PUBLISHED = Path(__file__).with_name("published.graphql")
-"""The schema of the last release. A release replaces it with a copy of schema.graphql, and nothing else does."""
+"""The schema of the last release. Only a release replaces it, with a copy of schema.graphql."""
 
 
 def _broken(older: Path, newer: Path) -> list[str]:
-    """What graphql-inspector says that ``newer`` breaks."""
+    """The breaking changes in ``newer``, by graphql-inspector."""
     script = installed(CLIENTS) / "compare-schemas.mjs"
     done = subprocess.run(["node", str(script), str(older), str(newer)], capture_output=True, text=True)
     assert done.stderr == ""
@@ -30,12 +30,12 @@ def _broken(older: Path, newer: Path) -> list[str]:
 
 
 def test_the_schema_breaks_no_client_of_the_last_release():
-    """Adding is free; what goes was marked as deprecated in a release before."""
+    """The schema breaks no released client: fields are only removed after a release with a deprecation."""
     assert _broken(PUBLISHED, SCHEMA) == []
 
 
 def test_a_breaking_change_is_noticed(tmp_path: Path):
-    """A removed field, a stricter argument: found. A new field, or a removed one that was deprecated: fine."""
+    """A removed field or a stricter argument is found; a new field, or removing a deprecated field, is allowed."""
     text = SCHEMA.read_text()
     field = re.search(r'\n  """Whether this call started it\."""\n  created: Boolean!\n', text).group()
     (removed := tmp_path / "removed.graphql").write_text(text.replace(field, "\n"))
@@ -51,14 +51,14 @@ def test_a_breaking_change_is_noticed(tmp_path: Path):
 
 
 def test_the_types_of_the_react_example_are_fresh():
-    """graphql-codegen would write what is committed; after a change: npm run codegen in examples/react."""
+    """graphql-codegen's output equals the committed files; after a change: npm run codegen in examples/react."""
     folder = installed(REACT)
     run(tool(folder, "graphql-codegen"), "--config", "codegen.ts", "--check", folder=folder)
     assert "DateTime: { input: string; output: string; }" in (folder / "src" / "gql" / "graphql.ts").read_text()
 
 
 def test_relay_compiles_its_operations(tmp_path: Path):
-    """relay-compiler accepts the schema and makes types in which a time is a string."""
+    """relay-compiler accepts the schema and makes types with strings for times."""
     folder = copied("relay", tmp_path)
     run(tool(installed(CLIENTS), "relay-compiler"), folder=folder)
     made = {file.name: file.read_text() for file in (folder / "src" / "__generated__").iterdir()}
@@ -73,7 +73,7 @@ def test_relay_compiles_its_operations(tmp_path: Path):
 
 @pytest.mark.parametrize("folder", ["relay", "ariadne"])
 def test_the_command_in_the_comment_works_as_it_stands(folder: str, ariadne: Path, tmp_path: Path):
-    """Who copies the command that an example prints gets what it promises, in the folder that it names."""
+    """The command printed in an example works unchanged, in the folder that it names."""
     copied(folder, tmp_path)
     file, start, made = {
         "relay": ("src/operations.ts", CLIENTS.name, "src/__generated__"),
@@ -104,7 +104,7 @@ def test_the_client_of_ariadne_codegen_works(ariadne: Path, generated: Path, tmp
 
 
 def test_the_client_of_ariadne_codegen_outlives_a_server_that_is_killed(ariadne: Path, generated: Path, tmp_path: Path):
-    """Cut in the middle, it follows the same sync to its end once the server is back."""
+    """Interrupted in the middle, it follows the same sync to its end once the server is back."""
     port = str(free_port())
     with Program("demo", "--port", port, "--seconds", "60", folder=tmp_path / "demo") as demo:
         url = demo.url()

@@ -1,4 +1,4 @@
-"""What ``docs/clients.md`` says beside the apps that Chromium runs: their files, types and cache policies."""
+"""Claims of ``docs/clients.md`` beyond the apps that run in Chromium: their files, types and cache policies."""
 
 import json
 import re
@@ -52,7 +52,7 @@ console.log(JSON.stringify({
 
 
 @pytest.mark.parametrize("app", APPS.values())
-def test_the_apps_are_what_the_page_shows(app: str):
+def test_the_apps_equal_the_documented_files(app: str):
     """Each file in the docs is the file of the same name in the example."""
     shown = documented_files(app)
     assert {"codegen.ts", "src/socket.ts", "src/client.ts", "src/Patients.tsx", "src/operations.graphql"} <= set(shown)
@@ -60,7 +60,7 @@ def test_the_apps_are_what_the_page_shows(app: str):
 
 
 def test_the_documented_generator_writes_the_types_of_the_apps(tmp_path: Path):
-    """With the config of the docs, graphql-codegen asks a running server and writes what the apps are compiled with."""
+    """With the config of the docs, graphql-codegen queries a running server and writes the committed types."""
     (tmp_path / "demo").mkdir()
     (tmp_path / "app").mkdir()
     with Program("serve", "--port", "0", folder=tmp_path / "demo") as server:
@@ -71,7 +71,7 @@ def test_the_documented_generator_writes_the_types_of_the_apps(tmp_path: Path):
 
 
 def test_apollo_keeps_each_log_line_and_each_page_of_a_history_once(tmp_path: Path):
-    """The documented cache adds what is read later, keeps other filters apart, and begins anew when asked to."""
+    """The documented cache appends later pages, separates filters, and starts over on request."""
     folder = copied_app("apollo-react", tmp_path)
     options = "--noEmit false --allowImportingTsExtensions false --rootDir src --outDir js"
     run(tool(folder, "tsc"), *options.split(), folder=folder)
@@ -84,8 +84,8 @@ def test_apollo_keeps_each_log_line_and_each_page_of_a_history_once(tmp_path: Pa
     }
 
 
-def test_graphcache_is_told_of_each_type_without_an_id():
-    """The documented keys are the schema's types that have no `id`, so urql warns of none."""
+def test_graphcache_has_a_key_for_each_type_without_an_id():
+    """The documented keys are the schema's types without `id`, so urql shows no warning."""
     schema = build_schema(SCHEMA.read_text())
     roots = (schema.query_type, schema.mutation_type, schema.subscription_type)
     without_id = {

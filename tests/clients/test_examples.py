@@ -1,6 +1,6 @@
-"""Other people's clients follow a sync of a running demo: all at once, also while the server is killed under them.
+"""Other developers' clients follow a sync of a running demo, even if the server is killed meanwhile.
 
-Those of ``examples/clients``, and three that use GraphQL over HTTP, by event streams and multipart.
+They are the programs of ``examples/clients``, and three that use GraphQL over HTTP, by event streams and multipart.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(INSTALL_SECONDS + 2 * PATIENCE_SECONDS)
 
 
 async def _cut_attempts(port: int, number: int) -> None:
-    """Accept and cut so many connections, as a proxy does whose server is away."""
+    """Accept and close this many connections, as a proxy without its server does."""
     enough = asyncio.Event()
     left = number
 
@@ -36,7 +36,7 @@ async def _cut_attempts(port: int, number: int) -> None:
 
 @pytest.mark.usefixtures("programs")
 async def test_each_client_follows_a_sync_to_its_end(tmp_path: Path):
-    """The first one starts a sync, the others join it; each shows its progress and ends."""
+    """The first client starts a sync, the others join it; each shows its progress and ends."""
     with Program("demo", "--port", "0", "--seconds", "0", folder=tmp_path) as demo:
         await asyncio.to_thread(demo.wait_for, "Ctrl-C ends it")
         async with AsyncExitStack() as stack:
@@ -47,7 +47,7 @@ async def test_each_client_follows_a_sync_to_its_end(tmp_path: Path):
 
 @pytest.mark.usefixtures("programs")
 async def test_each_client_outlives_a_server_that_is_killed(tmp_path: Path):
-    """What the comments on reconnecting say is true: each goes on with the sync once the server is back."""
+    """As the comments on reconnecting claim, each client resumes following the sync once the server is back."""
     port = free_port()
     async with AsyncExitStack() as stack:
         with Program("demo", "--port", str(port), "--seconds", "60", folder=tmp_path) as demo:
@@ -63,6 +63,6 @@ async def test_each_client_outlives_a_server_that_is_killed(tmp_path: Path):
 
 
 def test_each_program_has_its_test():
-    """A new example is listed above."""
+    """A new example must be listed above."""
     programs = {file.name for file in CLIENTS.iterdir() if file.suffix in {".mjs", ".py", ".sh"}}
     assert programs - {"compare-schemas.mjs"} == set(EXAMPLES)

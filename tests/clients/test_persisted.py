@@ -1,4 +1,4 @@
-"""Clients that would rather send a document's hash than its text, against a server that stores no documents."""
+"""Clients that prefer to send a document's hash, with a server that stores no documents."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ REFUSAL = {"message": "PersistedQueryNotSupported", "extensions": {"code": "PERS
 
 
 def test_clients_fall_back_to_the_text_and_remember(tmp_path: Path, run_script: RunScript):
-    """A page whose client sends hashes works: one refused request, then texts for as long as the page is open."""
+    """A client that sends hashes works: after one refused request it sends texts while the page is open."""
     with Program("serve", "--port", "0", folder=tmp_path) as server:
         report = run_script("persisted.mjs", server.url(), ORGANIZATION)
     checks: dict[str, Callable[[Any, Any], None]] = {
@@ -50,13 +50,13 @@ def _check_subscriptions(sent: Any, found: Any) -> None:
 
 
 def _check_text_beside_hash(sent: Any, found: Any) -> None:
-    """Apollo's websocket link sends the text in any case."""
+    """Apollo's websocket link always sends the text."""
     assert sent == [{"text": True, "hash": True}]
     assert found[0]["dashboardUpdated"]["id"] == ORGANIZATION
 
 
 def _check_shared_socket(sent: Any, found: Any) -> None:
-    """One subscription stays open while another operation on the socket is refused and a third is executed."""
+    """A subscription stays open while another operation on the socket is refused and a third is executed."""
     assert sent == [TEXT_ONLY, HASH_ONLY, TEXT_ONLY]
     steady, refused, again = found
     assert refused["errors"] == [REFUSAL]

@@ -1,4 +1,4 @@
-"""REST and GraphQL as schemathesis judges them: random requests, valid and not, by what the server says of itself."""
+"""schemathesis checks REST and GraphQL with random valid and invalid requests, by the server's descriptions."""
 
 import re
 import subprocess
@@ -13,32 +13,31 @@ from hypothesis import HealthCheck, given, settings
 from routiq_gql.api.errors import GRAPHQL_CODES
 from routiq_gql.security.token_file import TokenFile
 from tests.cli.programs import Program
+from tests.common import ORGANIZATION
 
 HERE = Path(__file__).parent
 EXAMPLES = 20
-ORGANIZATION = "org_2xwHiNrj68eaRUlX10anlXGvzX7"
-"""The example in the description."""
 SHOWN_CODES = set(GRAPHQL_CODES) - {"INTERNAL"}
 LIMIT_SECONDS = 300
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Program]:
-    """A server on a database of its own."""
+    """A server with a separate database."""
     with Program("serve", "--port", "0", folder=tmp_path) as program:
         program.url()
         yield program
 
 
 @pytest.mark.timeout(LIMIT_SECONDS + 30)
-def test_rest_keeps_what_its_description_promises(server: Program, tmp_path: Path):
-    """Each status, header and body is one that /openapi.json names, whatever is asked."""
+def test_rest_conforms_to_its_description(server: Program, tmp_path: Path):
+    """Each status, header and body is documented in /openapi.json, for any request."""
     _judge_rest(server, tmp_path)
 
 
 @pytest.mark.timeout(LIMIT_SECONDS + 30)
-def test_rest_asks_for_the_token_that_its_description_promises(tmp_path: Path):
-    """With authentication too; and no route answers without a token, or with a wrong one."""
+def test_rest_requires_the_token_of_its_description(tmp_path: Path):
+    """The same with authentication; and every route refuses a missing or wrong token."""
     settings = {"ROUTIQ_AUTH": "token", "ROUTIQ_TOKENS_FILE": "tokens", "ROUTIQ_ALLOWED_HOSTS": "127.0.0.1"}
     _, token = TokenFile(tmp_path / "tokens").add(ORGANIZATION)
     with Program("serve", "--port", "0", folder=tmp_path, settings=settings) as server:
@@ -68,8 +67,8 @@ def _judge_rest(server: Program, folder: Path, *options: str) -> None:
 
 
 @pytest.mark.timeout(LIMIT_SECONDS)
-def test_graphql_keeps_what_its_schema_promises(server: Program):
-    """Every operation made from the schema is executed; what a resolver refuses has one of the documented codes."""
+def test_graphql_conforms_to_its_schema(server: Program):
+    """Every operation made from the schema is executed; every refusal has a documented code."""
     schema = schemathesis.graphql.from_url(f"{server.url()}/graphql")
     tested = []
     for found in schema.get_all_operations():

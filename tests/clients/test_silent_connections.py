@@ -1,6 +1,6 @@
-"""Connections that fall silent without being closed, as when a laptop sleeps or a router forgets them.
+"""Connections that become silent without being closed, as when a laptop sleeps or a router drops them.
 
-Each JavaScript client notices it by itself and resumes on a new connection.
+Each JavaScript client detects it and resumes on a new connection.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ CLIENTS = ("apollo.mjs", "urql.mjs", "graphql-ws.mjs", "event-source.mjs")
 
 
 class Tunnel:
-    """Passes bytes on to a server, until they are held back on every connection that is open at that moment."""
+    """Forwards bytes to a server, until the open connections are frozen."""
 
     def __init__(self, target: int) -> None:
         self._target = target
@@ -29,7 +29,7 @@ class Tunnel:
         self.port = 0
 
     def freeze(self) -> None:
-        """Let nothing more through on the connections of now; none of them is closed."""
+        """Forward nothing more on the open connections, without closing them."""
         for flows in self._flows:
             flows.clear()
 
@@ -58,21 +58,21 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, f
             writer.write(data)
             await writer.drain()
     except OSError:
-        pass  # one side has gone, and the other one is closed for it
+        pass  # one side has closed, and the other is closed for it
     finally:
         writer.close()
 
 
 @pytest.mark.usefixtures("programs")
 async def test_each_client_notices_a_silent_connection(tmp_path: Path):
-    """Nothing arrives any more and nothing is closed: each client opens another connection and sees the sync's end."""
+    """When an open connection becomes silent, each client opens another and sees the sync's end."""
     async with AsyncExitStack() as stack:
         demo = stack.enter_context(Program("demo", "--port", "0", "--seconds", "20", folder=tmp_path))
         url = await asyncio.to_thread(demo.url)
         tunnel = Tunnel(int(url.rpartition(":")[2]))
         await stack.enter_async_context(tunnel.open())
         through = f"http://127.0.0.1:{tunnel.port}"
-        # The server's heartbeat comes every 15 s; this client is given less, so that the test need not wait so long.
+        # The server's heartbeat comes every 15 s; this client has a shorter limit, to keep the test short.
         environment = {"SILENCE_MS": "4000"}
         clients = [await stack.enter_async_context(running(name, through, environment=environment)) for name in CLIENTS]
         for client in clients:

@@ -1,7 +1,7 @@
-"""The programs of ``examples/clients`` where tokens are asked for: each outlives the one that it began with.
+"""The programs of ``examples/clients`` with authentication: each outlives its first token.
 
-Tokens live for ten seconds here, and sockets and streams end a second after them. A sync is held until every program
-has come back with a fresh token, and then let go.
+Tokens live for ten seconds here, and sockets and streams end a second later. A sync is held until every program has
+reconnected with a fresh token, and then continues.
 """
 
 import asyncio
@@ -22,21 +22,23 @@ from routiq_gql.api.auth import issued_tokens, session
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, Issuer, demo_clinic
 from routiq_gql.settings import Settings
-from tests.api.auth.issuing import issuing, jwt_settings
-from tests.api.serving import ORGANIZATION, Gate, Server
 from tests.cli.programs import PATIENCE_SECONDS
 from tests.clients.running import EXAMPLES, expect_ends, running
+from tests.common import ORGANIZATION
+from tests.emulated_cliniko import Gate
+from tests.issuing import issuing, jwt_settings
 from tests.node_projects import INSTALL_SECONDS
+from tests.server import Server
 
 pytestmark = pytest.mark.timeout(INSTALL_SECONDS + 2 * PATIENCE_SECONDS)
 
 BRIEF_SECONDS, GRACE_SECONDS = 10, 1
 SHOWS_LINES = "event-source.mjs"
-"""Shows every log line, so that a repeated one is seen."""
+"""Shows every log line, so that a repeated line would be noticed."""
 
 
 class TokenDesk:
-    """Gives out tokens, and notes when it gave one to whom."""
+    """Issues tokens, and records when each client got one."""
 
     def __init__(self, issuer: Issuer) -> None:
         self._given_at: dict[str, list[float]] = defaultdict(list)
@@ -66,7 +68,7 @@ async def _until(condition: Callable[[], bool]) -> None:
 async def test_each_client_outlives_its_token(
     settings: Settings, ariadne: Path, generated: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Each comes back by itself with a fresh token and follows to the end; who reads log lines reads each once."""
+    """Each client reconnects with a fresh token and follows to the end, without repeated log lines."""
     for module in (session, issued_tokens):
         monkeypatch.setattr(module, "LEEWAY", timedelta(0))
     emulator = Emulator(demo_clinic(utc_now()))
@@ -81,7 +83,7 @@ async def test_each_client_outlives_its_token(
         issuer.lifetime_seconds = BRIEF_SECONDS
         desk = TokenDesk(issuer)
         cliniko = await stack.enter_async_context(EmulatorServer(emulator))
-        stack.callback(gate.open)  # or the emulator would wait for what is held, should anything fail
+        stack.callback(gate.open)  # else the emulator would wait for held requests after a failure
         guarded = jwt_settings(settings, issuer, auth_grace_seconds=GRACE_SECONDS, cliniko_base_url=cliniko.base_url)
         server = await stack.enter_async_context(Server(guarded, extra_routes=[desk.route]))
         await server.connect_organization(cliniko.base_url, EMULATED_API_KEY)

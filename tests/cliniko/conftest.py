@@ -1,4 +1,4 @@
-"""A clinic with five lists of 250 rows behind a real emulated Cliniko, and clients that wait milliseconds."""
+"""A clinic with five lists of 250 rows behind an emulated Cliniko, and clients that wait milliseconds."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -23,7 +23,7 @@ MakeClient = Callable[..., ClinikoClient]
 
 
 class NotedWaits:
-    """An ``on_wait`` that notes each wait when it begins, and counts those that are over."""
+    """An ``on_wait`` that records each wait at its beginning, and counts ended waits."""
 
     def __init__(self) -> None:
         self.begun: asyncio.Queue[Wait] = asyncio.Queue()
@@ -37,7 +37,7 @@ class NotedWaits:
 
 
 def clinic_of(rows: int) -> Clinic:
-    """Each list has ``rows`` rows; their ids grow while their times of creation do not."""
+    """Each list has ``rows`` rows with ascending ids, but creation times in another order."""
     clinic = Clinic("Harbour Street Physio")
     now = datetime.now(UTC)
     for number in range(1, rows + 1):

@@ -1,4 +1,4 @@
-"""A socket on loopback that answers with exactly the bytes a test wants, for what no proper server would send."""
+"""A socket on loopback that sends exactly the bytes of a test, for responses that no proper server would send."""
 
 import asyncio
 import json
@@ -7,11 +7,11 @@ from types import TracebackType
 from typing import Any, Self
 
 Reply = Callable[[int, str], bytes | Awaitable[bytes]]
-"""From the number of the request (1 first) and its head to what is sent before the connection closes."""
+"""Takes the number of the request (1 first) and its head; returns the bytes to send before the connection closes."""
 
 
 def http(status: int, body: bytes | Any = b"", **headers: str) -> bytes:
-    """A whole answer; a body that is not bytes is sent as JSON. Underscores in header names become dashes."""
+    """A complete response; a body that is not bytes is sent as JSON. Underscores in header names become dashes."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(content)}", "Connection: close"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]

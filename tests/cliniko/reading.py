@@ -1,4 +1,4 @@
-"""Reads a list the way the sync does: stores pages by id, drops them when a reading begins anew."""
+"""Reads a list like a sync: stores pages by id, and drops them when a reading starts over."""
 
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -11,7 +11,7 @@ from routiq_gql.emulator import Clinic
 async def store_list(
     client: ClinikoClient, resource: Resource[Any], stored: dict[str, Any] | None = None, **options: Any
 ) -> tuple[dict[str, Any], list[Page[Any]]]:
-    """What is stored at the end, and the pages. ``stored`` is what an interrupted reading left."""
+    """The stored rows at the end, and the pages. ``stored`` holds the rows of an interrupted reading."""
     stored = {} if stored is None else stored
     pages = []
     async with aclosing(read_list(client, resource, **options)) as reading:

@@ -1,4 +1,4 @@
-"""What a key may do."""
+"""The check of a key's rights."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,8 +14,8 @@ START = datetime.now(UTC) - timedelta(days=30)
 END = datetime.now(UTC) + timedelta(days=30)
 
 
-async def test_a_good_key_tells_whose_it_is_and_how_much_there_is(make_client: MakeClient) -> None:
-    """Connecting shows the clinic's name and how many rows a sync will read, for seven requests of one row."""
+async def test_a_good_key_shows_its_account_and_the_number_of_rows(make_client: MakeClient) -> None:
+    """Connecting shows the clinic's name and how many rows a sync will read, after seven requests for a row each."""
     emulator = Emulator(clinic_of(ROWS))
     async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:
         access = await check_access(client, START, END)
@@ -35,7 +35,7 @@ async def test_a_good_key_tells_whose_it_is_and_how_much_there_is(make_client: M
 
 
 async def test_lists_are_tried_as_they_are_read(make_client: MakeClient) -> None:
-    """Attendees without a filter are every booking ever made; what is never read so is never tried so."""
+    """The check of a key requests each list with the filters of a sync, as unfiltered attendees would take too long."""
     emulator = Emulator(clinic_of(1))
     async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:
         await check_access(client, START, END)
@@ -49,7 +49,7 @@ async def test_lists_are_tried_as_they_are_read(make_client: MakeClient) -> None
 
 @pytest.mark.parametrize("kind", ["wrong_shape_row", "row_without_start", "bare_row", "odd_row"])
 async def test_an_odd_row_keeps_no_clinic_from_connecting(kind: str, make_client: MakeClient) -> None:
-    """Whether a key may read a list does not depend on what is in the list's first row."""
+    """A key works even if the first row of a list is unreadable."""
     emulator = Emulator(clinic_of(3))
     emulator.faults.add(Fault(kind, times=None, rows=3))
     async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:
@@ -59,7 +59,7 @@ async def test_an_odd_row_keeps_no_clinic_from_connecting(kind: str, make_client
 
 @pytest.mark.parametrize("resource", ["settings", "user", "patients", "attendees"])
 async def test_a_single_403_is_no_refusal(make_client: MakeClient, resource: str) -> None:
-    """Cliniko denies a good key now and then; asked again, it answers. Each wait is announced."""
+    """Cliniko sometimes denies a good key once; a retry succeeds. Each wait is announced."""
     emulator = Emulator(clinic_of(2))
     emulator.faults.add(Fault("status_403", resource=resource, times=2))
     told = NotedWaits()
@@ -78,7 +78,7 @@ async def test_a_single_403_is_no_refusal(make_client: MakeClient, resource: str
 
 
 async def test_403_for_everything_is_a_block_of_this_server(make_client: MakeClient) -> None:
-    """If Cliniko denies even what any key may see, the failure does not blame the role of the user."""
+    """If Cliniko denies even data that any key may read, the failure does not blame the user's role."""
     emulator = Emulator(clinic_of(2))
     emulator.faults.add(Fault("status_403", times=None))
     async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:
@@ -99,7 +99,7 @@ async def test_403_for_everything_is_a_block_of_this_server(make_client: MakeCli
     ],
 )
 async def test_the_time_zone_is_the_users(make_client: MakeClient, user: dict[str, Any], time_zone: str | None) -> None:
-    """The account tells no time zone any more, and may be missing altogether."""
+    """The time zone comes from the user, since the account has none any more and may be missing."""
 
     def reply(_number: int, head: str) -> bytes:
         path = head.split()[1]
@@ -114,7 +114,7 @@ async def test_the_time_zone_is_the_users(make_client: MakeClient, user: dict[st
 
 
 async def test_a_list_that_the_key_may_not_read_is_named(make_client: MakeClient) -> None:
-    """A receptionist's key may read patients but not classes; the clinic is told which list is missing."""
+    """A receptionist's key may read patients but not classes; the error names the missing list."""
     keys = {EMULATED_API_KEY: Access(role="receptionist", forbidden=frozenset({"attendees"}))}
     async with EmulatorServer(Emulator(clinic_of(1), api_keys=keys)) as server, make_client(server.base_url) as client:
         with pytest.raises(KeyLacksPermission, match="attendees of group appointments"):
@@ -122,7 +122,7 @@ async def test_a_list_that_the_key_may_not_read_is_named(make_client: MakeClient
 
 
 async def test_a_wrong_key_is_refused(make_client: MakeClient) -> None:
-    """A mistyped key is told as such."""
+    """A mistyped key is reported as refused."""
     async with (
         EmulatorServer(Emulator(clinic_of(1))) as server,
         make_client(server.base_url, api_key="MS0x-au1") as client,
@@ -132,7 +132,7 @@ async def test_a_wrong_key_is_refused(make_client: MakeClient) -> None:
 
 
 async def test_a_key_that_may_not_see_the_account_still_works(make_client: MakeClient) -> None:
-    """The account's name is nice to have; a sync reads lists only."""
+    """A key that can't read the account's name still works, as a sync needs only the lists."""
     emulator = Emulator(clinic_of(2))
     emulator.faults.add(*(Fault("status_403", resource=one, times=None) for one in ("settings", "user")))
     async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:

@@ -1,4 +1,4 @@
-"""One request: who we say we are, what each status means, what is tried again, and what never leaks."""
+"""Single requests: their headers, the meaning of each status, retries, and secrets in errors."""
 
 import asyncio
 import gzip
@@ -24,8 +24,8 @@ async def get(client: ClinikoClient) -> dict[str, Any]:
     return await client.repeat(lambda: client.ask("patients", [("q[]", "id:>5")], where="the list of patients"))
 
 
-async def test_a_request_says_who_asks(make_client: MakeClient) -> None:
-    """Cliniko wants a name and a contact, JSON is asked for, and the key is the user name of Basic auth."""
+async def test_a_request_identifies_its_sender(make_client: MakeClient) -> None:
+    """A request identifies Routiq with a contact, asks for JSON, and sends the key as the user name of Basic auth."""
     async with (
         RawServer(lambda _n, _head: http(200, GOOD)) as server,
         make_client(server.base_url, api_key=f"  {KEY}\n") as client,
@@ -60,7 +60,7 @@ async def test_a_request_says_who_asks(make_client: MakeClient) -> None:
 async def test_each_status_ends_as_the_design_says(
     make_client: MakeClient, status: int, code: str, requests: int
 ) -> None:
-    """What can't get better ends at once, what can is tried three times, and a rate limit a few more times."""
+    """Permanent errors end at once, others after three attempts, a rate limit after a few more."""
     async with (
         RawServer(lambda _n, _head: http(status, b"Zofia", Location="http://127.0.0.1:1/v1")) as server,
         make_client(server.base_url, api_key=KEY) as client,
@@ -76,7 +76,7 @@ async def test_each_status_ends_as_the_design_says(
 
 
 async def test_403_is_asked_again_and_then_explained(make_client: MakeClient) -> None:
-    """Twice denied is no refusal; for good it is one of this list, or of everything, which one more request tells."""
+    """Two 403 are retried; after more, another request shows whether Cliniko denies this list or everything."""
     for times, allowed, code in (
         (2, "", ""),
         (99, "settings/public", "KEY_LACKS_PERMISSION"),
@@ -107,7 +107,7 @@ async def test_403_is_asked_again_and_then_explained(make_client: MakeClient) ->
         (401, ["refused", "another region", "“Allow yourself to create and use API keys”", "My Info"]),
     ],
 )
-async def test_what_to_do_about_a_refusal(make_client: MakeClient, status: int, says: list[str]) -> None:
+async def test_a_refusal_comes_with_advice(make_client: MakeClient, status: int, says: list[str]) -> None:
     """The failure says where in Cliniko to look."""
     async with RawServer(lambda _n, _head: http(status)) as server, make_client(server.base_url) as client:
         with pytest.raises(ClinikoError) as caught:
@@ -126,7 +126,7 @@ async def test_what_to_do_about_a_refusal(make_client: MakeClient, status: int, 
     ids=range(4),
 )
 async def test_a_web_page_means_that_something_is_in_between(make_client: MakeClient, page: bytes) -> None:
-    """A hotel's sign-in page or a company's proxy is named as such, and asked again in case it goes away."""
+    """A hotel's sign-in page or a company's proxy is named as the cause, after retries."""
     async with (
         RawServer(lambda n, _head: page if n < 3 else http(200, GOOD)) as server,
         make_client(server.base_url) as client,
@@ -162,7 +162,7 @@ async def test_a_web_page_means_that_something_is_in_between(make_client: MakeCl
     ids=range(16),
 )
 async def test_a_broken_answer_is_asked_for_again(make_client: MakeClient, broken: bytes) -> None:
-    """Dropped, cut, garbled or apologetic answers pass by themselves; if not, the sync ends with a sentence."""
+    """Dropped, cut or garbled responses are retried; if they stay, the sync ends with a sentence."""
     async with (
         RawServer(lambda n, _head: broken if n < 3 else http(200, GOOD)) as server,
         make_client(server.base_url) as client,
@@ -176,8 +176,8 @@ async def test_a_broken_answer_is_asked_for_again(make_client: MakeClient, broke
     assert caught.value.what_to_do
 
 
-async def test_nobody_listening_is_unreachable(make_client: MakeClient) -> None:
-    """A host that is down is told as such."""
+async def test_a_host_that_is_down_is_unreachable(make_client: MakeClient) -> None:
+    """A host that is down is reported as unreachable."""
     async with RawServer(lambda _n, _head: b"") as server:
         pass
     outcomes: list[str] = []
@@ -192,7 +192,7 @@ async def test_nobody_listening_is_unreachable(make_client: MakeClient) -> None:
 async def test_an_answer_that_never_comes_ends_by_itself(
     make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, dripping: bool
 ) -> None:
-    """Neither silence nor a byte now and then can keep a sync waiting for ever."""
+    """Neither silence nor a slow trickle of bytes can keep a sync waiting forever."""
     monkeypatch.setattr(client_module, "CONNECT_SECONDS", 0.1)
 
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -224,7 +224,7 @@ async def test_an_answer_that_never_comes_ends_by_itself(
 async def test_an_answer_without_end_cannot_fill_the_memory(
     make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A body beyond any page's size is not read on, also when it arrives small and grows by unpacking."""
+    """A body larger than any page is not read to its end, even if it grows only by decompression."""
     monkeypatch.setattr(client_module, "MAX_BODY_BYTES", 100_000)
     bomb = http(200, gzip.compress(b'{"a":"' + b"x" * 10_000_000 + b'"}'), Content_Encoding="gzip")
     async with RawServer(lambda _n, _head: bomb) as server, make_client(server.base_url) as client:
@@ -234,7 +234,7 @@ async def test_an_answer_without_end_cannot_fill_the_memory(
 
 
 async def test_a_redirect_is_not_followed(make_client: MakeClient) -> None:
-    """The key never travels to an address that an answer names."""
+    """The key is never sent to an address from a response."""
     async with RawServer(lambda _n, _head: http(200, GOOD)) as other:
         async with (
             RawServer(lambda _n, _head: http(302, Location=other.base_url)) as server,
@@ -246,7 +246,7 @@ async def test_a_redirect_is_not_followed(make_client: MakeClient) -> None:
 
 
 async def test_the_key_is_in_no_error_log_or_repr(make_client: MakeClient, caplog: pytest.LogCaptureFixture) -> None:
-    """Wherever something goes wrong, nobody reads the clinic's key in it, plain or encoded."""
+    """The clinic's key appears in no error, log or repr, neither plain nor encoded."""
     caplog.set_level(logging.DEBUG)
     texts: list[str] = []
     for reply in (http(200, b"<html>"), http(401), http(503), http(302, Location="http://x"), b""):
@@ -268,7 +268,7 @@ async def test_the_key_is_in_no_error_log_or_repr(make_client: MakeClient, caplo
 async def test_each_long_wait_is_announced_and_a_cancel_ends_it_without_another_request(
     make_client: MakeClient,
 ) -> None:
-    """People read why nothing moves; who cancels then is not waited for, and Cliniko is asked nothing more."""
+    """A long wait is announced; a cancellation takes effect at once, without another request to Cliniko."""
     told = NotedWaits()
     slow = Backoff(base_seconds=30)
     for status, message in [(503, "Cliniko answered with an error, trying again in"), (429, "Waiting for Cliniko's")]:
@@ -293,7 +293,7 @@ async def test_each_long_wait_is_announced_and_a_cancel_ends_it_without_another_
 
 
 async def test_a_cancel_ends_a_request_in_flight(make_client: MakeClient) -> None:
-    """A hanging answer does not delay a cancel."""
+    """A hanging response does not delay a cancellation."""
     asked = asyncio.Event()
 
     async def hang() -> bytes:
@@ -312,7 +312,7 @@ async def test_a_cancel_ends_a_request_in_flight(make_client: MakeClient) -> Non
 
 
 async def test_an_error_in_the_announcement_ends_the_request(make_client: MakeClient) -> None:
-    """If the wait can't be told, as the sync is no longer ours, it is not waited."""
+    """If a wait can't be announced, because another process runs the sync now, it is skipped and the request ends."""
 
     @asynccontextmanager
     async def refuse(_wait: Wait) -> AsyncIterator[None]:
@@ -328,8 +328,8 @@ async def test_an_error_in_the_announcement_ends_the_request(make_client: MakeCl
     assert len(server.heads) == 1
 
 
-def test_a_client_refuses_what_it_must_not_do(make_client: MakeClient) -> None:
-    """No key in the clear, no header made of an odd contact, no unpaced requests to the real Cliniko."""
+def test_a_client_refuses_unsafe_settings(make_client: MakeClient) -> None:
+    """The client refuses unencrypted keys, malformed contacts and unpaced requests to the real Cliniko."""
     with pytest.raises(ValueError, match="base URL"):
         make_client("http://api.au1.cliniko.com/v1", pacer=Pacer(180))
     with pytest.raises(ValueError, match="pacing"):

@@ -1,4 +1,4 @@
-"""Reading by key from an emulated Cliniko: everything once, resumable, and right or failed when it misbehaves."""
+"""Reading by id from an emulated Cliniko: complete, resumable, and either correct or failed when it misbehaves."""
 
 import asyncio
 import random
@@ -60,7 +60,7 @@ HARMLESS_WHEN_LASTING = {"slow", "refuse_sort", "refuse_id_filter", "sort_times_
 async def test_every_list_is_read_to_its_end_by_key(
     emulator: Emulator, client: ClinikoClient, resource: Resource[Any]
 ) -> None:
-    """250 rows are three requests, each for what lies above the last id, and the fraction ends at one."""
+    """250 rows take three requests, each above the last id, and progress ends at 100 %."""
     stored, pages = await store_list(client, resource)
     assert set(stored) == listed_ids(emulator.clinic, resource.name)
     assert [(len(page.records), page.read, page.remaining) for page in pages] == [
@@ -77,7 +77,7 @@ async def test_every_list_is_read_to_its_end_by_key(
 
 @pytest.mark.parametrize(("rows", "requests"), [(0, 1), (1, 1), (100, 1), (101, 2), (200, 2)])
 async def test_an_exact_page_needs_no_request_more(make_client: MakeClient, rows: int, requests: int) -> None:
-    """An empty list is one page without rows; a full last page is known to be the last."""
+    """An empty list is a single page without rows; after a full last page there is no further request."""
     emulator = Emulator(clinic_of(rows))
     async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:
         stored, pages = await store_list(client, PATIENTS)
@@ -85,8 +85,8 @@ async def test_an_exact_page_needs_no_request_more(make_client: MakeClient, rows
     assert pages[-1].remaining == 0
 
 
-async def test_reading_goes_on_behind_the_last_stored_page(emulator: Emulator, client: ClinikoClient) -> None:
-    """After a break nothing is read again but the page in flight."""
+async def test_reading_resumes_after_the_last_stored_page(emulator: Emulator, client: ClinikoClient) -> None:
+    """After an interruption only the unfinished page is read again."""
     async with aclosing(read_list(client, PATIENTS)) as pages:
         page = await anext(pages)
     emulator.requests.clear()
@@ -97,7 +97,7 @@ async def test_reading_goes_on_behind_the_last_stored_page(emulator: Emulator, c
 
 
 async def test_filters_hold_on_every_page(emulator: Emulator, client: ClinikoClient) -> None:
-    """Only the attendees of the classes that were asked for are read."""
+    """Only the attendees of the requested classes are read."""
     stored, _ = await store_list(client, ATTENDEES, filters=[booking_in([str(10**17 + 1)])])
     assert len(stored) == ROWS
     stored, _ = await store_list(client, ATTENDEES, filters=[booking_in([str(10**17 + 2)])])
@@ -111,7 +111,7 @@ async def test_filters_hold_on_every_page(emulator: Emulator, client: ClinikoCli
 async def test_a_passing_misbehaviour_on_any_page_leaves_nothing_out(
     kind: str, emulator: Emulator, base_url: str, make_client: MakeClient
 ) -> None:
-    """Whatever goes wrong with one answer of the first, middle or last page, every patient is stored."""
+    """After any single bad response to the first, middle or last page, all patients are stored."""
     async with make_client(base_url, read_timeout=0.6 if kind == "hang" else 5) as client:
         for number in (1, 2, 3):
             emulator.faults.clear()
@@ -125,7 +125,7 @@ async def test_a_passing_misbehaviour_on_any_page_leaves_nothing_out(
 async def test_a_lasting_misbehaviour_is_a_failure_with_a_sentence_or_harmless(
     kind: str, emulator: Emulator, base_url: str, make_client: MakeClient
 ) -> None:
-    """If it does not pass, the reading ends with a code and what to do, after a bounded number of requests."""
+    """If the problem persists, the reading ends with a code and advice, after a limited number of requests."""
     async with make_client(base_url, read_timeout=0.1 if kind == "hang" else 5) as client:
         for number in (1, 2, 3):
             emulator.faults.clear()
@@ -146,10 +146,10 @@ async def test_a_lasting_misbehaviour_is_a_failure_with_a_sentence_or_harmless(
 
 @pytest.mark.parametrize("kind", FATAL)
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
-async def test_what_cannot_pass_ends_at_once(
+async def test_a_permanent_error_ends_at_once(
     kind: str, resource: Resource[Any], emulator: Emulator, client: ClinikoClient
 ) -> None:
-    """A key that is taken back in the middle of a list is not tried again."""
+    """A key revoked in the middle of a list is not retried."""
     emulator.faults.add(Fault(kind, resource=resource.name, request_number=2, times=None))
     with pytest.raises(ClinikoError) as caught:
         await store_list(client, resource)
@@ -163,7 +163,7 @@ async def test_what_cannot_pass_ends_at_once(
 async def test_a_page_that_takes_too_long_is_asked_for_with_fewer_rows(
     emulator: Emulator, client: ClinikoClient, limit: int, expected: set[int]
 ) -> None:
-    """Two timeouts halve the page, as often as needed, and the list is read all the same."""
+    """Two timeouts halve the page, repeatedly if needed, and the list is still read completely."""
     emulator.faults.add(Fault("status_504", times=None, only_above_per_page=limit))
     stored, pages = await store_list(client, PATIENTS)
     assert len(stored) == ROWS
@@ -171,7 +171,7 @@ async def test_a_page_that_takes_too_long_is_asked_for_with_fewer_rows(
 
 
 async def test_a_single_timeout_does_not_shrink_pages(emulator: Emulator, client: ClinikoClient) -> None:
-    """One slow moment is no reason to read in small pieces."""
+    """A single timeout does not shrink pages."""
     emulator.faults.add(Fault("status_504"), Fault("status_504", request_number=3))
     _, pages = await store_list(client, PATIENTS)
     assert len(pages) == 3
@@ -180,7 +180,7 @@ async def test_a_single_timeout_does_not_shrink_pages(emulator: Emulator, client
 async def test_rows_left_out_of_a_full_page_are_noticed_by_the_next_total(
     emulator: Emulator, client: ClinikoClient
 ) -> None:
-    """A source that jumps once is caught by counting the stretch again, which is then read again."""
+    """A single gap in a page is noticed by counting the range again, and the range is read again."""
     emulator.faults.add(Fault("jump", rows=100))
     stored, pages = await store_list(client, PATIENTS)
     assert len(stored) == ROWS
@@ -188,7 +188,7 @@ async def test_rows_left_out_of_a_full_page_are_noticed_by_the_next_total(
 
 
 async def test_rows_removed_meanwhile_are_no_reason_to_read_again(emulator: Emulator, client: ClinikoClient) -> None:
-    """A lower total is looked into with two small requests, and believed."""
+    """A lower total is checked with two small requests, and accepted."""
     ids = sorted(listed_ids(emulator.clinic, "patients"), key=int)
 
     def remove(_request: RecordedRequest) -> None:
@@ -205,8 +205,8 @@ async def test_rows_removed_meanwhile_are_no_reason_to_read_again(emulator: Emul
 
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_whoever_is_there_from_beginning_to_end_is_read(seed: int, make_client: MakeClient) -> None:
-    """While people add, archive, bring back and remove patients between any two pages, nobody who stays is missed."""
+async def test_every_patient_who_stays_throughout_is_read(seed: int, make_client: MakeClient) -> None:
+    """While patients are added, archived, restored and removed between pages, no remaining patient is missed."""
     chance = random.Random(seed)
     emulator = Emulator(clinic_of(ROWS))
     clinic: Clinic = emulator.clinic
@@ -239,7 +239,7 @@ async def test_whoever_is_there_from_beginning_to_end_is_read(seed: int, make_cl
 
 
 async def test_no_persons_data_is_in_an_error(emulator: Emulator, client: ClinikoClient) -> None:
-    """Failing on a row of somebody does not tell whose."""
+    """The error for a bad row reveals no patient's data."""
     for kind in ("wrong_shape_json", "short_page", "repeat_row", "html_200"):
         emulator.faults.clear()
         emulator.faults.add(Fault(kind, times=None, rows=40))
@@ -258,7 +258,7 @@ async def test_no_persons_data_is_in_an_error(emulator: Emulator, client: Clinik
 async def test_a_row_that_cannot_be_read_is_counted_and_set_aside(
     emulator: Emulator, client: ClinikoClient, kind: str, rows: int, field: str, refuses: bool
 ) -> None:
-    """All others are stored once, whichever way the list is read; an id without a start is known, so it is named."""
+    """All other rows are stored once, by either way of reading; a row without a start but with an id is named."""
     if refuses:
         emulator.faults.add(Fault("refuse_sort", times=None))
     emulator.faults.add(Fault(kind, times=None, rows=rows))
@@ -273,7 +273,7 @@ async def test_a_row_that_cannot_be_read_is_counted_and_set_aside(
     assert {row.field for row in found} == {field or "starts_at"}
     if field:
         assert {row.id for row in found} == {None}
-        # By key, what has no id on one page comes first on the next, where it has one again.
+        # By id: rows without an id at the end of a page come first on the next page, with their ids.
         assert last.unreadable_read == (3 * rows if refuses else rows)
     else:
         assert {row.id for row in found} == listed - set(stored)
@@ -281,7 +281,7 @@ async def test_a_row_that_cannot_be_read_is_counted_and_set_aside(
 
 
 async def test_a_page_without_any_id_is_a_failure(emulator: Emulator, client: ClinikoClient) -> None:
-    """There is no id to continue from, so the reading fails instead of repeating the page."""
+    """A page without any id fails the reading, as there is no id to continue from."""
     emulator.faults.add(Fault("wrong_shape_row", times=None, rows=100))
     with pytest.raises(UnexpectedAnswer, match="patients"):
         await store_list(client, PATIENTS)
@@ -293,7 +293,7 @@ async def test_a_page_without_any_id_is_a_failure(emulator: Emulator, client: Cl
 async def test_a_refusal_may_have_either_status(
     emulator: Emulator, client: ClinikoClient, kind: str, status: int
 ) -> None:
-    """Cliniko documents 400 for a filter that it does not know; 422 means the same."""
+    """Cliniko documents 400 for an unknown filter; 422 means the same."""
     emulator.faults.add(Fault(kind, times=None, status=status))
     stored, pages = await store_list(client, PATIENTS)
     assert set(stored) == listed_ids(emulator.clinic, "patients")
@@ -301,7 +301,7 @@ async def test_a_refusal_may_have_either_status(
 
 
 async def test_an_order_that_takes_too_long_is_given_up(emulator: Emulator, client: ClinikoClient) -> None:
-    """If even ten rows sorted by id time out, the list is read in Cliniko's own order, a hundred rows at a time."""
+    """If even ten rows sorted by id time out, the list is read in Cliniko's order, a hundred rows at a time."""
     emulator.faults.add(Fault("sort_times_out", "individual_appointments", request_number=2, times=None))
     window = ["starts_at:>=2020-01-01T00:00:00Z"]
     stored, pages = await store_list(client, INDIVIDUAL_APPOINTMENTS, filters=window)
@@ -316,7 +316,7 @@ async def test_an_order_that_takes_too_long_is_given_up(emulator: Emulator, clie
 
 @pytest.mark.parametrize("rows", [1, -1, 5, -5, 20])
 async def test_a_total_that_stays_another_is_reported(emulator: Emulator, client: ClinikoClient, rows: int) -> None:
-    """An old total out of a cache does not stop a clinic: two readings agree, and the difference is reported."""
+    """An outdated total from a cache does not stop a clinic: two readings agree, and the difference is reported."""
     emulator.faults.add(Fault("wrong_total", times=None, rows=rows))
     stored, pages = await store_list(client, PATIENTS)
     assert set(stored) == listed_ids(emulator.clinic, "patients")
@@ -326,7 +326,7 @@ async def test_a_total_that_stays_another_is_reported(emulator: Emulator, client
 
 @pytest.mark.parametrize(("rows", "all_rows"), [(60, ROWS), (-60, ROWS), (3, 0)])
 async def test_a_total_that_is_far_off_is_a_failure(rows: int, all_rows: int, make_client: MakeClient) -> None:
-    """A total that is off by a quarter, or of a list without rows, may mean that rows are missing."""
+    """A total that is off by a quarter, or that has no rows, fails the reading, as rows may be missing."""
     emulator = Emulator(clinic_of(all_rows))
     emulator.faults.add(Fault("wrong_total", times=None, rows=rows))
     async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:
@@ -336,7 +336,7 @@ async def test_a_total_that_is_far_off_is_a_failure(rows: int, all_rows: int, ma
 
 
 async def test_leaving_in_the_middle_leaves_nothing_behind(base_url: str, make_client: MakeClient) -> None:
-    """A reading that is dropped after its first page keeps no task."""
+    """A reading dropped after its first page leaves no task behind."""
     before = asyncio.all_tasks()
     async with make_client(base_url) as client, aclosing(read_list(client, PATIENTS)) as pages:
         await anext(pages)

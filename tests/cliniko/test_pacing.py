@@ -1,4 +1,4 @@
-"""Pacing: even spacing with a small bucket, one pacer per key, and waits that are announced."""
+"""Pacing: even spacing with small bursts, one pacer per key, and announced waits."""
 
 import asyncio
 import time
@@ -19,8 +19,8 @@ async def test_requests_beyond_a_handful_are_spaced_evenly() -> None:
     assert time.monotonic() - began >= 0.2 - 0.01
 
 
-async def test_nobody_with_the_same_key_passes_during_a_hold() -> None:
-    """When Cliniko says the limit is reached, everyone with that key waits, also whoever was waiting already."""
+async def test_all_requests_with_the_same_key_wait_during_a_hold() -> None:
+    """When Cliniko reports the limit, all requests with that key wait, including requests that were waiting already."""
     pacer = Pacer(600)
     for _ in range(BURST):
         await pacer.wait_turn()
@@ -33,7 +33,7 @@ async def test_nobody_with_the_same_key_passes_during_a_hold() -> None:
 
 
 async def test_an_unpaced_pacer_does_not_wait_but_respects_a_hold() -> None:
-    """Pacing may be off for the emulator; its rate limit still counts."""
+    """Pacing can be turned off for the emulator, but its rate limit still applies."""
     pacer = Pacer(0)
     began = time.monotonic()
     for _ in range(1000):
@@ -46,7 +46,7 @@ async def test_an_unpaced_pacer_does_not_wait_but_respects_a_hold() -> None:
 
 
 async def test_a_long_wait_is_announced_before_it_begins_and_can_be_cancelled() -> None:
-    """People read how long it takes while they wait, and a cancel does not wait with them."""
+    """Users read how long a wait takes while it lasts, and a cancellation does not wait for its end."""
     pacer = Pacer(60)
     pacer.hold(23)
     told = NotedWaits()
@@ -73,7 +73,7 @@ async def test_a_long_wait_is_over_before_the_request_is_sent() -> None:
 
 
 def test_a_key_has_one_pacer_with_and_without_its_shard() -> None:
-    """Two clinics' keys don't slow each other; one key does, however it was typed. No key is kept."""
+    """Two clinics' keys don't slow each other; the same key does, however it was typed. No key is stored."""
     registry = PacerRegistry(180)
     assert registry.pacer_for("MS0xabc-au1") is registry.pacer_for(" MS0xabc\n")
     assert registry.pacer_for("MS0xabc-au1") is not registry.pacer_for("MS0xabd-au1")
@@ -81,7 +81,7 @@ def test_a_key_has_one_pacer_with_and_without_its_shard() -> None:
 
 
 async def test_keys_that_were_tried_once_are_forgotten() -> None:
-    """Ten thousand invented keys leave nothing behind, and neither do clients that have ended."""
+    """Ten thousand invented keys use no memory afterwards, and neither do ended clients."""
     registry = PacerRegistry(6000)
     in_use = registry.pacer_for("MS0xabc")
     for number in range(10_000):
@@ -91,13 +91,13 @@ async def test_keys_that_were_tried_once_are_forgotten() -> None:
     assert len(registry) < 1000
     del pacer
     async with asyncio.timeout(5):
-        while len(registry) > 1:  # until the last turn no longer matters
+        while len(registry) > 1:  # until the last turn has no effect any more
             await asyncio.sleep(0.01)
             assert registry.pacer_for("MS0xabc") is in_use
 
 
-async def test_a_hold_outlives_the_client_that_was_told_of_it() -> None:
-    """The next client with the same key waits until Cliniko's reset time, although the key was idle since."""
+async def test_a_hold_outlives_the_client_that_received_it() -> None:
+    """A new client with the same key waits until Cliniko's reset time, although no client used the key meanwhile."""
     registry = PacerRegistry(600)
     registry.pacer_for("MS0xabc").hold(0.4)
     for _ in range(BURST):

@@ -22,7 +22,7 @@ REFUSALS = ["refuse_sort", "refuse_id_filter"]
 async def test_a_list_that_refuses_is_read_twice_and_believed(
     kind: str, resource: Resource[Any], emulator: Emulator, client: ClinikoClient
 ) -> None:
-    """A quiet clinic's list is read in two passes with the same rows; each begins with a restarted page."""
+    """A list without changes is read in two passes with the same rows; each begins with a restarted page."""
     emulator.faults.add(Fault(kind, times=None))
     stored, pages = await store_list(client, resource)
     assert set(stored) == listed_ids(emulator.clinic, resource.name)
@@ -35,10 +35,8 @@ async def test_a_list_that_refuses_is_read_twice_and_believed(
 
 
 @pytest.mark.parametrize("kind", REFUSALS)
-async def test_going_on_after_a_break_begins_the_list_again(
-    kind: str, emulator: Emulator, client: ClinikoClient
-) -> None:
-    """What an interrupted reading stored is dropped, since its place in the list means nothing here."""
+async def test_resuming_reads_the_list_from_its_beginning(kind: str, emulator: Emulator, client: ClinikoClient) -> None:
+    """Resuming starts over and drops the stored rows, since a position in this list has no lasting meaning."""
     emulator.faults.add(Fault(kind, times=None))
     stored, pages = await store_list(client, PATIENTS, {"1": None}, after=str(10**15 + 300))
     assert pages[0].restarted
@@ -46,7 +44,7 @@ async def test_going_on_after_a_break_begins_the_list_again(
 
 
 async def test_a_row_that_slips_past_is_found_in_another_pass(emulator: Emulator, client: ClinikoClient) -> None:
-    """One patient leaves between two pages, so that another is skipped: the passes differ and a third decides."""
+    """A patient who leaves between two pages hides another patient: the passes differ and a third decides."""
     emulator.faults.add(Fault("refuse_sort", times=None))
     count = 0
 
@@ -67,7 +65,7 @@ async def test_a_row_that_slips_past_is_found_in_another_pass(emulator: Emulator
 
 @pytest.mark.parametrize("seed", range(6))
 async def test_a_busy_clinic_is_read_right_or_not_at_all(seed: int, make_client: MakeClient) -> None:
-    """Changes between pages may cost passes, and too many end the reading, but nobody who stays is missed."""
+    """Changes between pages may cost passes, and too many end the reading, but no remaining patient is missed."""
     chance = random.Random(seed)
     emulator = Emulator(clinic_of(120))
     emulator.faults.add(Fault("refuse_sort", times=None))
@@ -92,7 +90,7 @@ async def test_a_busy_clinic_is_read_right_or_not_at_all(seed: int, make_client:
 
 
 async def test_a_list_that_never_holds_still_is_a_failure(emulator: Emulator, client: ClinikoClient) -> None:
-    """After five passes that differ, the clinic is told so."""
+    """After five passes that differ, the sync fails with that explanation."""
     emulator.faults.add(Fault("refuse_sort", times=None))
 
     def churn(_request: RecordedRequest) -> None:
@@ -106,7 +104,7 @@ async def test_a_list_that_never_holds_still_is_a_failure(emulator: Emulator, cl
 async def test_pages_that_take_too_long_begin_the_pass_again_with_fewer_rows(
     emulator: Emulator, client: ClinikoClient
 ) -> None:
-    """Page numbers mean other rows once pages are smaller."""
+    """With smaller pages the numbers mean other rows, so the pass starts over."""
     emulator.faults.add(
         Fault("refuse_sort", times=None),
         Fault("status_504", request_number=2, times=2, only_above_per_page=50),
@@ -116,7 +114,7 @@ async def test_pages_that_take_too_long_begin_the_pass_again_with_fewer_rows(
 
 
 async def test_the_same_page_again_and_again_is_not_believed(emulator: Emulator, client: ClinikoClient) -> None:
-    """Passes that agree on the wrong rows, since one page comes twice in each, don't count."""
+    """Two passes that agree on the same duplicate page don't count."""
     emulator.faults.add(Fault("refuse_sort", times=None), Fault("repeat_page", request_number=2, times=None))
     with pytest.raises(UnexpectedAnswer):
         await store_list(client, PATIENTS)
@@ -143,7 +141,7 @@ def _types(host: str, page: int, **links: str) -> bytes:
     ],
 )
 async def test_of_a_next_link_only_the_parameters_are_used(make_client: MakeClient, next_url: str) -> None:
-    """A proxy may show itself in links: the next page is asked for at our own address, with our own filters."""
+    """If links name a proxy, the next page is still requested from the configured address, with our filters."""
     filters = ["created_at:>2020-01-01T00:00:00Z", "id:<900"]
 
     def reply(_number: int, head: str) -> bytes:
@@ -174,7 +172,7 @@ async def test_of_a_next_link_only_the_parameters_are_used(make_client: MakeClie
     ],
 )
 async def test_a_next_link_to_another_page_is_not_followed(make_client: MakeClient, next_url: str) -> None:
-    """Neither a circle nor a leap: the reading fails."""
+    """Links that skip pages or form a loop fail the reading."""
 
     def reply(_number: int, head: str) -> bytes:
         if "sort=id" in head:
@@ -190,7 +188,7 @@ async def test_a_next_link_to_another_page_is_not_followed(make_client: MakeClie
 
 
 async def test_a_list_without_links_is_read_by_its_numbers(make_client: MakeClient) -> None:
-    """Pages that are full have others behind them, whether a link says so or not."""
+    """A full page has another page after it, even without a link."""
 
     def reply(_number: int, head: str) -> bytes:
         if "sort=id" in head:
@@ -199,12 +197,12 @@ async def test_a_list_without_links_is_read_by_its_numbers(make_client: MakeClie
 
     async with RawServer(reply) as server, make_client(server.base_url) as client:
         with pytest.raises(UnexpectedAnswer, match="but reports a total of 200"):
-            await store_list(client, APPOINTMENT_TYPES)  # which never ends here
+            await store_list(client, APPOINTMENT_TYPES)  # this list never ends
     assert len(server.heads) < 12
 
 
 async def test_a_list_that_silently_ignores_the_order_is_read_in_passes(make_client: MakeClient) -> None:
-    """Order by id is assumed, not documented: if it is neither refused nor kept, there is still a way."""
+    """The order by id is assumed, not documented: if it is ignored without an error, the list is read in passes."""
     ids = [str(number) for number in random.Random(1).sample(range(1, 1000), 150)]
 
     def reply(_number: int, head: str) -> bytes:
@@ -252,7 +250,7 @@ def _with(name: str, value: Any) -> Callable[[dict[str, Any]], None]:
 async def test_each_part_of_an_answer_is_checked(
     make_client: MakeClient, change: Callable[[dict[str, Any]], None], refuses: bool
 ) -> None:
-    """An answer that is nearly right is not taken, whichever way the list is read."""
+    """A response with a small error is not accepted, by either way of reading."""
     body: dict[str, Any] = {"appointment_types": [{"id": "1"}], "total_entries": 1, "links": {}}
     good = json.dumps(body)
     change(body)

@@ -1,4 +1,4 @@
-"""From Cliniko's rows to records."""
+"""Reading records from Cliniko's rows."""
 
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ def test_empty_strings_are_nothing_for_texts_and_times() -> None:
 
 
 def test_times_are_utc_and_ids_are_text() -> None:
-    """An id beyond what a float holds survives, and a time with another offset becomes UTC."""
+    """An id too large for a float is kept exactly, and a time with another offset becomes UTC."""
     row = {**ROW, "ends_at": "2016-07-21T13:45:00.123456+10:00"}
     appointment = INDIVIDUAL_APPOINTMENTS.parse(row)
     assert appointment.id == "9007199254740993"
@@ -68,11 +68,11 @@ def test_times_are_utc_and_ids_are_text() -> None:
     ],
 )
 def test_the_number_to_call(numbers: Any, phone: str | None) -> None:
-    """A clinic calls the mobile number if there is one, else any, but never a fax; odd entries are passed over."""
+    """The number is the mobile number if there is one, else any other but never a fax; odd entries are skipped."""
     assert PATIENTS.parse({"id": "1", "patient_phone_numbers": numbers}).phone == phone
 
 
-def test_what_no_database_takes_is_taken_out_of_texts() -> None:
+def test_characters_that_databases_reject_are_removed_from_texts() -> None:
     """A hostile name can't stop a sync."""
     assert PATIENTS.parse({"id": "1", "first_name": "A\0n\ud800na 🦘"}).first_name == "An?na 🦘"
 
@@ -87,7 +87,7 @@ ODD_VALUES: list[Any] = [
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
 def test_only_the_id_and_the_start_are_required(resource: Resource[Any]) -> None:
-    """Whatever Cliniko leaves out of a row, or writes another way, the row is kept and that field is empty."""
+    """A row with missing or odd fields is kept, and those fields are empty."""
     required = {"id": "82", "starts_at": "2016-07-21T03:45:00Z"}
     bare = resource.parse(required)
     optional = {field.name for field in fields(bare)} - {"id", "starts_at"}
@@ -122,7 +122,7 @@ def test_a_link_ends_with_the_id_wherever_it_leads(link: str) -> None:
     ("value", "flag"), [(True, True), (False, False), (None, None), ("", None), ("false", None), (0, None), (1, None)]
 )
 def test_only_an_explicit_mark_counts(value: Any, flag: bool | None) -> None:
-    """A visit that is not marked, or marked in another way than yes or no, is neither attended nor missed."""
+    """A visit that is not marked, or marked with another value than yes or no, is neither attended nor missed."""
     assert INDIVIDUAL_APPOINTMENTS.parse({**ROW, "did_not_arrive": value}).did_not_arrive is flag
     assert ATTENDEES.parse({**ROW, "arrived": value}).arrived is flag
     assert ATTENDEES.parse(ROW).arrived is None
@@ -140,7 +140,7 @@ def test_only_an_explicit_mark_counts(value: Any, flag: bool | None) -> None:
     ],
 )
 def test_a_time_may_have_an_offset_and_a_fraction(text: str) -> None:
-    """However a time is written, it is the same moment."""
+    """Different spellings of a time give the same moment."""
     moment = INDIVIDUAL_APPOINTMENTS.parse({**ROW, "starts_at": text}).starts_at
     assert moment.replace(microsecond=0) == datetime(2016, 7, 21, 3, 45, 0, 0, UTC)
 
@@ -160,7 +160,7 @@ def test_a_time_may_have_an_offset_and_a_fraction(text: str) -> None:
     ],
 )
 def test_a_row_without_id_or_start_is_refused_without_its_content(change: dict[str, Any], field: str) -> None:
-    """A row that can't be stored is not guessed at, and the error names the field only."""
+    """A row that can't be stored is refused, and the error names only the field."""
     with pytest.raises(BadRow) as caught:
         INDIVIDUAL_APPOINTMENTS.parse({**ROW, **change})
     assert str(caught.value) == field
@@ -168,13 +168,13 @@ def test_a_row_without_id_or_start_is_refused_without_its_content(change: dict[s
 
 
 def test_personal_fields_are_not_in_a_records_repr() -> None:
-    """A record that ends up in a log shows nobody's name."""
+    """A record in a log shows no patient's name."""
     row = {"id": "1", "first_name": "Zofia", "email": "zofia@example.com", "notes": "Zofia's knee"}
     assert "ofia" not in repr(PATIENTS.parse(row))
 
 
 def test_the_other_lists() -> None:
-    """Classes, attendees and types keep what the product uses."""
+    """Classes, attendees and types keep the fields that the product uses."""
     assert GROUP_APPOINTMENTS.parse({**ROW, "patient_ids": None}).appointment_type_id == "514810976034364376"
     attendee = ATTENDEES.parse({**ROW, "arrived": True})
     assert (attendee.booking_id, attendee.arrived) == ("514810976034364376", True)
@@ -183,7 +183,7 @@ def test_the_other_lists() -> None:
 
 
 def test_filters_are_in_clinikos_words() -> None:
-    """A window includes both its ends, although Cliniko knows whole seconds only."""
+    """A window includes both its ends, although Cliniko works in whole seconds."""
     start = datetime(2024, 1, 1, 10, 0, 0, 900_000, UTC)
     assert starts_between(start, start) == ["starts_at:>=2024-01-01T10:00:00Z", "starts_at:<=2024-01-01T10:00:01Z"]
     with pytest.raises(ValueError, match="time zone"):

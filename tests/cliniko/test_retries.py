@@ -1,4 +1,4 @@
-"""How long is waited, from what an answer says."""
+"""The length of waits."""
 
 from datetime import UTC, datetime
 
@@ -31,7 +31,7 @@ def test_a_reset_time_is_read_by_the_answers_own_clock(headers: dict[str, str], 
 
 
 def test_waits_grow_vary_and_end() -> None:
-    """Each wait is about twice the one before and none is longer than the cap; a rate limit's is 1 to 90 s."""
+    """Each wait is about twice the previous, up to a limit; a rate limit's wait is 1 to 90 s."""
     backoff = Backoff()
     for failures, middle in [(1, 2), (2, 4), (3, 8), (4, 16)]:
         waits = {backoff.growing(failures) for _ in range(20)}

@@ -1,4 +1,4 @@
-"""Who is active, at the edges of the windows and for rows that no clinic should have."""
+"""Active patients, at the edges of the windows and for rows that no clinic should have."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -63,7 +63,7 @@ async def database(database_url):
     ],
 )
 async def test_the_edges_of_the_windows(database, starts_at, recent, upcoming):
-    """Both windows include their ends; an appointment that begins this very second is a recent one."""
+    """Both windows include their ends; an appointment that begins this very second is recent."""
     async with database.writing() as connection:
         await save_rows(connection, MirrorList.PATIENTS, 1, [{**PATIENT, "id": "7"}])
         visit = {**APPOINTMENT, "id": "1", "patient_id": "7", "starts_at": starts_at}
@@ -94,7 +94,7 @@ YESTERDAY, LAST_WEEK, TOMORROW = NOW - timedelta(days=1), NOW - timedelta(days=7
 )
 @pytest.mark.parametrize("in_class", [False, True])
 async def test_only_an_explicit_mark_makes_a_missed_visit(database, visits, expected, in_class):
-    """Who booked is active, also if marked as missed; only visits that took place or are not marked count as recent."""
+    """A patient with a booking is active even if marked as missed; only attended or unmarked visits count as recent."""
     async with database.writing() as connection:
         await save_rows(connection, MirrorList.PATIENTS, 1, [{**PATIENT, "id": "7"}])
         for number, (starts_at, came) in enumerate(visits):
@@ -118,8 +118,8 @@ async def test_only_an_explicit_mark_makes_a_missed_visit(database, visits, expe
     assert (counts.active, counts.with_recent, counts.with_upcoming) == (1, bool(expected[0]), bool(expected[2]))
 
 
-async def test_who_is_no_longer_active_has_missed_nothing(database):
-    """Counts of the windows end with them."""
+async def test_missed_visits_count_only_for_active_patients(database):
+    """Missed visits count only for active patients, within the windows."""
     visit = {**APPOINTMENT, "id": "1", "patient_id": "7", "starts_at": YESTERDAY, "did_not_arrive": True}
     async with database.writing() as connection:
         await save_rows(connection, MirrorList.PATIENTS, 1, [{**PATIENT, "id": "7"}])
@@ -131,8 +131,8 @@ async def test_who_is_no_longer_active_has_missed_nothing(database):
     assert (row.is_active, row.missed_appointments, row.recent_appointments) == (False, 0, 0)
 
 
-async def test_a_visit_without_a_patient_makes_no_one_active(database):
-    """Cliniko may leave the patient out: the row is kept, and so is a booking without a class."""
+async def test_a_visit_without_a_patient_makes_no_patient_active(database):
+    """A visit without a patient, or a booking without a class, is kept but makes no patient active."""
     async with database.writing() as connection:
         await save_rows(connection, MirrorList.PATIENTS, 1, [{**PATIENT, "id": "7"}])
         visit = {**APPOINTMENT, "id": "1", "patient_id": None, "starts_at": NOW}
@@ -156,7 +156,7 @@ async def test_a_visit_without_a_patient_makes_no_one_active(database):
 
 
 async def test_slices_find_the_same_as_one_look(database):
-    """However many patients are looked at in one go, repeated or not, the same ones are found, once each."""
+    """The same active patients are found once each, however many patients a step analyzes."""
     ids = [str(number) for number in (1, 2, 10, 11, 12, 100, 514810976034364376)]
     async with database.writing() as connection:
         await save_rows(connection, MirrorList.PATIENTS, 1, [{**PATIENT, "id": one} for one in ids])
@@ -182,8 +182,8 @@ async def test_slices_find_the_same_as_one_look(database):
     assert all(rows == found[100] for rows in found.values())
 
 
-async def test_an_appointment_of_a_patient_who_is_not_listed_makes_nobody_active(database):
-    """A visit whose patient Cliniko doesn't list is no reason to invent one."""
+async def test_an_appointment_of_an_unlisted_patient_makes_no_patient_active(database):
+    """A visit of a patient whom Cliniko doesn't list makes no patient active."""
     async with database.writing() as connection:
         await save_rows(connection, MirrorList.PATIENTS, 1, [{**PATIENT, "id": "7"}])
         visit = {**APPOINTMENT, "id": "1", "patient_id": "6", "starts_at": NOW}

@@ -1,4 +1,4 @@
-"""Cliniko keys are unreadable in the database, and open only for the organization that they belong to."""
+"""Cliniko keys are unreadable in the database, and can be decrypted only for their organization."""
 
 import base64
 import errno
@@ -10,7 +10,7 @@ import pytest
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.errors import SettingsError, StorageError
 from routiq_gql.security.token_file import TokenFile
-from tests.shortage import no_descriptors
+from tests.descriptors import no_descriptors
 
 SECRET = "MS0xLWplbm5pZmVy-au1"
 
@@ -19,8 +19,8 @@ KEY_A = f"a:{base64.b64encode(b'a' * 32).decode()}"
 KEY_B = f"b:{base64.b64encode(b'b' * 32).decode()}"
 
 
-def test_a_key_file_is_made_for_its_owner_only(tmp_path):
-    """Without a setting, a key file appears that other users of the machine can't read, and stays the same."""
+def test_a_new_key_file_is_readable_by_its_owner_only(tmp_path):
+    """Without a setting, a key file is created that other users of the machine can't read, and it stays the same."""
     ring = KeyStore("", tmp_path / "routiq.db").load()
     path = tmp_path / "routiq.db.key"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -31,7 +31,7 @@ def test_a_key_file_is_made_for_its_owner_only(tmp_path):
 
 
 def test_a_key_file_that_others_may_read_is_refused(tmp_path):
-    """A key file with loose permissions stops the start and says what to type."""
+    """A key file that other users may read stops the start, and the error names the command that repairs it."""
     KeyStore("", tmp_path / "routiq.db").load()
     (tmp_path / "routiq.db.key").chmod(0o644)
     with pytest.raises(SettingsError, match="chmod 600"):
@@ -39,7 +39,7 @@ def test_a_key_file_that_others_may_read_is_refused(tmp_path):
 
 
 def test_a_key_file_that_can_not_be_opened_now_is_no_wrong_setting(tmp_path):
-    """With too many files open, the key file is not called wrong: whoever needs it waits."""
+    """With too many files open, the key file is not reported as wrong, and a later attempt succeeds."""
     store = KeyStore("", tmp_path / "routiq.db")
     store.load()
     with no_descriptors(), pytest.raises(StorageError, match="Too many open files"):
@@ -48,7 +48,7 @@ def test_a_key_file_that_can_not_be_opened_now_is_no_wrong_setting(tmp_path):
 
 
 def test_a_row_copied_to_another_organization_does_not_open(tmp_path):
-    """Swapping two clinics' rows gives neither the other's access."""
+    """Swapping two clinics' rows gives neither clinic access to the other's account."""
     ring = KeyStore(KEY_A, tmp_path / "routiq.db").load()
     key_id, sealed = ring.encrypt("org_a", SECRET)
     with pytest.raises(StorageError, match="another organization") as caught:
@@ -68,14 +68,14 @@ def test_an_older_key_still_opens_and_an_unknown_one_is_named(tmp_path):
 
 @pytest.mark.parametrize("text", ["nonsense", "a:short", "a:!!!", f"{KEY_A},{KEY_A}", f"bad id:{KEY_A}", ","])
 def test_a_malformed_key_setting_is_refused_without_being_repeated(tmp_path, text):
-    """A wrong setting is named, and its value never shown."""
+    """The error for a wrong setting names it, and never shows its value."""
     with pytest.raises(SettingsError, match="ROUTIQ_ENCRYPTION_KEYS") as caught:
         KeyStore(text, tmp_path / "routiq.db").load()
     assert text not in str(caught.value) or text == ","
 
 
 class Disk:
-    """Notes what is made to last, in its order, and may fail at it."""
+    """Records the order of flushes to the disk, and may make them fail."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder_error: int = 0) -> None:
         self.done: list[str] = []
@@ -84,7 +84,7 @@ class Disk:
         monkeypatch.setattr(os, "fsync", self.fsync)
         monkeypatch.setattr("routiq_gql.database.keys.os.replace", self.replace)
         monkeypatch.setattr("routiq_gql.database.keys.os.link", self.link)
-        # The token file's writer was given the real one when it was defined.
+        # The default argument of the token file's writer is the real function.
         monkeypatch.setattr("routiq_gql.private_file.write_private.__defaults__", (self.replace,))
 
     def fsync(self, descriptor: int) -> None:
@@ -104,7 +104,7 @@ class Disk:
 
 
 def test_a_new_key_is_on_the_disk_with_its_name_before_it_is_used(tmp_path, monkeypatch):
-    """After a power cut the file is there under its name with the newest keys, or no stored key could be read."""
+    """After a power cut the file exists under its name with the newest keys; else no stored key could be read."""
     disk = Disk(monkeypatch)
     store = KeyStore("", tmp_path / "routiq.db")
     for write in (
@@ -119,14 +119,14 @@ def test_a_new_key_is_on_the_disk_with_its_name_before_it_is_used(tmp_path, monk
 
 
 def test_a_file_system_without_lasting_names_is_good_enough(tmp_path, monkeypatch):
-    """Some network file systems have no such thing as to make names last; keys can be kept there all the same."""
+    """Keys can be kept on network file systems that can't flush names to the disk."""
     Disk(monkeypatch, errno.EINVAL)
     store = KeyStore("", tmp_path / "routiq.db")
     assert store.begin_rotation().first_id == store.load().first_id
 
 
 def test_a_disk_that_fails_stops_the_rotation(tmp_path, monkeypatch):
-    """When the disk does not keep the new key, nothing is encrypted with it."""
+    """If the disk does not store the new key, nothing is encrypted with it."""
     store = KeyStore("", tmp_path / "routiq.db")
     store.load()
     Disk(monkeypatch, errno.EIO)

@@ -1,14 +1,16 @@
-"""Pages of Cliniko's rows, as they are stored: whatever they hold, and however often a page is read again."""
+"""Pages of Cliniko's rows are stored exactly, even if a page is read again."""
 
+from dataclasses import fields
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from sqlalchemy import select
 
+from routiq_gql.cliniko import RESOURCES
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
-from routiq_gql.database.mirror import MirrorList, save_rows
+from routiq_gql.database.mirror import BY_RESOURCE, MirrorList, save_rows
 from routiq_gql.database.schema import upgrade
 
 pytestmark = pytest.mark.both_databases
@@ -45,8 +47,8 @@ async def _stored(database: Database, target: MirrorList) -> list[dict[str, Any]
         return [dict(row._mapping) for row in rows]
 
 
-async def test_every_value_comes_back_as_it_was(database_url: str):
-    """Letters of all kinds, nothing at all, and times stay what they are, in a page of one row and of many."""
+async def test_every_value_is_stored_unchanged(database_url: str):
+    """Letters of all kinds, missing values and times are stored unchanged, in pages of one row and of many."""
     database = Database(database_url)
     await upgrade(database)
     people = [PATIENT, *({**PATIENT, "id": str(10**16 + number), "last_name": f"N{number}"} for number in range(250))]
@@ -61,7 +63,7 @@ async def test_every_value_comes_back_as_it_was(database_url: str):
 
 
 async def test_the_newest_of_equal_rows_stays(database_url: str):
-    """A page that is read again takes the place of what it held before, and a row twice in a page counts once."""
+    """A page that is read again replaces its earlier rows, and a duplicate row in a page counts once."""
     database = Database(database_url)
     await upgrade(database)
     for page in ([ATTENDEE], [{**ATTENDEE, "arrived": True}, {**ATTENDEE, "patient_id": "9"}]):
@@ -72,3 +74,17 @@ async def test_the_newest_of_equal_rows_stays(database_url: str):
     assert (rows[3]["patient_id"], rows[3]["arrived"]) == ("9", False)
     assert (rows[4]["patient_id"], rows[4]["arrived"]) == ("8", True)
     await database.close()
+
+
+def test_every_list_that_a_sync_reads_has_a_place():
+    """Each list of Cliniko that a sync reads is mirrored, and nothing else is."""
+    assert [resource.name for resource in RESOURCES] == list(BY_RESOURCE) == [one.resource for one in MirrorList]
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
+def test_every_field_of_a_record_has_a_column(resource):
+    """What is read of a row of Cliniko's fills its table's columns, no more and no less."""
+    target = BY_RESOURCE[resource.name]
+    record = {field.name for field in fields(get_type_hints(resource.parse)["return"])}
+    assert record | {"generation", *target.fixed_values} == set(target.table.columns.keys())
+    assert not record & {"generation", *target.fixed_values}

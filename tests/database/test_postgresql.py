@@ -1,4 +1,4 @@
-"""PostgreSQL behind the same two kinds of transaction: what others write at the same time, and what errors tell."""
+"""PostgreSQL with the same two kinds of transaction: concurrent writes, and the content of errors."""
 
 import asyncio
 from contextlib import suppress
@@ -14,16 +14,16 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.database.postgresql import TRUSTED_SECONDS
 from routiq_gql.database.schema import upgrade
-from routiq_gql.database.syncs import SYNC
+from routiq_gql.database.tables import SYNC
 from routiq_gql.errors import DatabaseAway, SettingsError, StorageError
 from routiq_gql.settings import load_settings
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode
+from tests.common import LIMIT_SECONDS
 from tests.postgres import Cluster
 
 pytestmark = pytest.mark.postgres_only
 
-LIMIT_SECONDS = 60
 VALUES = {
     **dict.fromkeys(("account_name", "account_subdomain", "role", "last_validated_at", "problem_code")),
     "problem_message": None,
@@ -45,7 +45,7 @@ async def database(database_url):
 
 
 async def test_two_reads_of_one_transaction_agree(database):
-    """A reader sees one moment, whatever is written meanwhile."""
+    """A reader sees the state of a single moment, whatever is written meanwhile."""
     async with database.reading() as reader:
         before = await connection_of(reader, "org_a")
         async with database.writing() as writer:
@@ -56,14 +56,14 @@ async def test_two_reads_of_one_transaction_agree(database):
 
 
 async def test_a_reader_can_not_write(database):
-    """What only reads is refused when it writes, so that nobody does so by mistake."""
+    """A reading transaction that writes is refused."""
     with pytest.raises(StorageError, match="is read-only"):
         async with database.reading() as connection:
             await save_connection(connection, "org_a", VALUES)
 
 
 async def test_no_change_of_a_row_that_was_read_for_it_is_lost(database):
-    """Twenty who count in the same row at the same time never lose a count."""
+    """Twenty concurrent increments of the same row all count."""
     async with database.writing() as connection:
         await save_connection(connection, "org_a", VALUES)
 
@@ -80,7 +80,7 @@ async def test_no_change_of_a_row_that_was_read_for_it_is_lost(database):
 
 
 async def test_a_cancelled_long_statement_frees_its_locks_at_once(database):
-    """Who cancels does not wait for a long computation in the database."""
+    """A cancellation does not wait for a long computation in the database."""
     async with database.writing() as connection:
         await save_connection(connection, "org_a", VALUES)
     started = asyncio.Event()
@@ -101,7 +101,7 @@ async def test_a_cancelled_long_statement_frees_its_locks_at_once(database):
 
 
 async def test_errors_do_not_show_the_row(database):
-    """The server tells which row it refused; that part stays out of every error."""
+    """An error never shows the refused row, although the server reports it."""
     row = {**first_values(SyncMode.FULL, utc_now()), "organization_id": "org_secret", "version": 1, "epoch": 0}
     with pytest.raises(IntegrityError) as caught:
         async with database.writing() as connection:
@@ -123,8 +123,8 @@ async def test_many_processes_may_upgrade_at_once(postgres):
     postgres.drop(url)
 
 
-async def test_a_server_that_is_not_there_is_told_in_a_sentence():
-    """At the start the operator reads what libpq says, and where to look."""
+async def test_an_unreachable_server_is_reported_in_a_sentence():
+    """At the start the operator reads libpq's reason, and where to look."""
     database = Database("postgresql+psycopg://routiq:s3cret@127.0.0.1:1/routiq")
     with pytest.raises(StorageError, match=r"PostgreSQL can't be used .*refused.*Check ROUTIQ_DATABASE_URL") as caught:
         await upgrade(database)
@@ -132,8 +132,8 @@ async def test_a_server_that_is_not_there_is_told_in_a_sentence():
     await database.close()
 
 
-async def test_a_server_that_goes_and_comes_back():
-    """Meanwhile everybody hears that it is away, and the operator why, once; afterwards everything works."""
+async def test_a_server_that_is_down_for_a_while():
+    """While the server is down, clients get an error and the log has the reason once; afterwards everything works."""
     with Cluster() as cluster, structlog.testing.capture_logs() as logged:
         database = Database(cluster.url)
         await upgrade(database)
@@ -153,7 +153,7 @@ async def test_a_server_that_goes_and_comes_back():
 
 
 async def test_connections_that_were_lost_at_rest_are_exchanged(database, postgres):
-    """Cut by a firewall or a restart while nothing was asked, they make nobody's next transaction fail."""
+    """Idle connections cut by a firewall or a restart don't make the next transaction fail."""
 
     async def use(together: asyncio.Barrier) -> int:
         async with database.reading() as connection:
@@ -174,7 +174,7 @@ async def test_connections_that_were_lost_at_rest_are_exchanged(database, postgr
 
 
 async def test_a_frozen_process_loses_its_locks(database, monkeypatch):
-    """A transaction in which nothing happens is ended by the server; the others go on."""
+    """The server ends a transaction of a frozen process; other processes continue."""
     monkeypatch.setattr("routiq_gql.database.postgresql.SERVER_OPTIONS", "-c idle_in_transaction_session_timeout=200ms")
     frozen = Database(database.url.render_as_string(hide_password=False))
     async with database.writing() as connection:
@@ -190,14 +190,14 @@ async def test_a_frozen_process_loses_its_locks(database, monkeypatch):
 
 
 def test_without_configured_keys_the_sentence_says_how_to_make_one():
-    """PostgreSQL has no folder for a key file; several machines would not share it anyway."""
+    """The error explains how to make a key, since PostgreSQL has no folder for a key file."""
     with pytest.raises(SettingsError, match=r"ROUTIQ_ENCRYPTION_KEYS is not set.*base64"):
         KeyStore("", None).load()
 
 
 @pytest.mark.parametrize("url", ["mysql://a/b", "postgresql://a/b", "postgresql+psycopg://a:b@c@d:port/x"])
 def test_another_kind_of_database_is_refused(url):
-    """The sentence names both forms, and never shows the URL, which may hold a password."""
+    """The error names both forms, and never shows the URL, which may hold a password."""
     with pytest.raises(SettingsError, match="ROUTIQ_DATABASE_URL is wrong") as caught:
         load_settings(database_url=url)
     assert url not in str(caught.value)

@@ -1,4 +1,4 @@
-"""What is older than it is kept for goes, in small batches; what readers see stays."""
+"""Rows older than their retention are deleted in small batches; the rows that readers see stay."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -7,14 +7,15 @@ from functools import partial
 import pytest
 from sqlalchemy import delete, func, insert, select, update
 
-from routiq_gql.database.active_patients import MIRROR
 from routiq_gql.database.engine import Database
-from routiq_gql.database.mirror import MirrorList, drop_unused_rows, save_rows
-from routiq_gql.database.pruning import PACE, Cutoffs, prune_batch
+from routiq_gql.database.erasure import drop_unused_rows
+from routiq_gql.database.mirror import MirrorList, save_rows
+from routiq_gql.database.pruning import Cutoffs, prune_batch
 from routiq_gql.database.schema import upgrade
-from routiq_gql.database.syncs import LOG, SYNC
+from routiq_gql.database.tables import LOG, MIRROR, PACE, SYNC
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode
+from tests.common import LIMIT_SECONDS
 
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 CUTOFFS = Cutoffs(
@@ -24,12 +25,11 @@ CUTOFFS = Cutoffs(
     appointments=NOW - timedelta(days=30),
     paces=NOW - timedelta(days=1),
 )
-LIMIT_SECONDS = 60
 PATIENT = dict.fromkeys(
     ("first_name", "last_name", "preferred_first_name", "email", "phone", "archived_at", "deleted_at", "created_at")
 ) | {"updated_at": None}
 AGES = [None, 1, 29, 31, 399, 401, 500]
-"""Days since the syncs with the keys 1 to 7 ended; the first one still runs."""
+"""Days since the syncs with the keys 1 to 7 ended; the first still runs."""
 
 
 pytestmark = pytest.mark.both_databases
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.both_databases
 
 @pytest.fixture
 async def database(database_url):
-    """Seven syncs with three log lines each. Readers see the oldest, whose appointments reach back for months."""
+    """Seven syncs with three log lines each. Readers see the oldest, with appointments of several months."""
     opened = Database(database_url)
     await upgrade(opened)
     async with opened.writing() as connection:
@@ -68,8 +68,8 @@ async def database(database_url):
 
 
 @pytest.mark.parametrize("size", [1, 2, 1000])
-async def test_only_what_is_too_old_goes(database: Database, size: int):
-    """Logs after a month, syncs after a year and more, past appointments with who attended; in batches of any size."""
+async def test_only_rows_past_their_retention_are_deleted(database: Database, size: int):
+    """After their retention, logs, syncs and past appointments with attendees are deleted, with any batch size."""
     steps = 0
     while True:
         async with database.writing() as connection:
@@ -104,7 +104,7 @@ async def test_with_nothing_too_old_nothing_happens(database: Database):
 
 
 async def test_the_pace_of_a_key_goes_a_day_after_its_last_use(database: Database):
-    """Keys that were tried once don't pile up; one that is in use or held by Cliniko keeps its pace."""
+    """Rows of keys that were tried once are deleted; a key in use or held by Cliniko keeps its pace."""
     hours = {b"used": (-1, -1), b"held": (30, -1), b"last used": (23, 23), b"old": (25, 25), b"older": (900, 901)}
     async with database.writing() as connection:
         for digest, (free, held) in hours.items():
@@ -122,8 +122,8 @@ async def test_the_pace_of_a_key_goes_a_day_after_its_last_use(database: Databas
 
 
 @pytest.mark.postgres_only
-async def test_two_who_tidy_never_wait_for_each_other(database: Database):
-    """Each takes rows of its own, so two processes that tidy at the same time can't end in each other's way."""
+async def test_two_processes_that_delete_rows_never_wait_for_each_other(database: Database):
+    """Two processes that delete old rows at the same time select different rows, so neither waits for the other."""
     async with database.writing() as connection:
         await connection.execute(delete(MIRROR))
         rows = [{**PATIENT, "id": str(number)} for number in range(1, 5)]

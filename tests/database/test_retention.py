@@ -1,4 +1,4 @@
-"""Old rows go by the day: neither a wrong clock nor a restart makes the removal faster than that."""
+"""Old rows are deleted day by day: neither a wrong clock nor a restart speeds that up."""
 
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -7,13 +7,12 @@ import pytest
 import time_machine
 from sqlalchemy import func, insert, select
 
-from routiq_gql.database.audit import AUDIT, insert_audit
+from routiq_gql.database.audit import insert_audit
 from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import MirrorList, save_rows
-from routiq_gql.database.pruning import MIRROR, Cutoffs
-from routiq_gql.database.retention import RETENTION
+from routiq_gql.database.pruning import Cutoffs
 from routiq_gql.database.schema import upgrade
-from routiq_gql.database.syncs import LOG, SYNC
+from routiq_gql.database.tables import AUDIT, LOG, MIRROR, RETENTION, SYNC
 from routiq_gql.engines.housekeeping import Housekeeping
 from routiq_gql.settings import Settings
 from routiq_gql.sync.mapping import first_values
@@ -43,7 +42,7 @@ async def database(database_url):
 
 
 async def fill(database: Database, days: int) -> None:
-    """One sync with a log line, one audit entry and one appointment for each of the last days, half a day off."""
+    """A sync with a log line, an audit entry and an appointment for each of the last days, half a day off."""
     times = dict.fromkeys(("ends_at", "archived_at", "deleted_at", "created_at", "updated_at", "cancelled_at"))
     async with database.writing() as connection:
         shown = {"organization_id": "org_a", "generation": SHOWN, "patients_in_cliniko": 1, "synced_at": NOW}
@@ -62,7 +61,7 @@ async def fill(database: Database, days: int) -> None:
 
 
 async def tidy(database: Database, moment: datetime, settings: Settings = SETTINGS) -> dict[str, int]:
-    """Start anew at this time by the clock, tidy until there is nothing more to do, and count what is left."""
+    """Start housekeeping at this time, run it until it has no work left, and count the remaining rows."""
     with time_machine.travel(moment):
         housekeeping = Housekeeping(database, settings)
         while await housekeeping.step():
@@ -79,7 +78,7 @@ def all_have(number: int) -> dict[str, int]:
 
 
 async def test_a_clock_that_is_years_ahead_costs_a_day_at_most_in_an_hour(database: Database):
-    """Logs, history, audit log and appointments lose one more day, however often the server is restarted meanwhile."""
+    """With a wrong clock, logs, history, audit log and appointments lose a single day per hour, restarts included."""
     await fill(database, 10)
     assert await tidy(database, NOW) == all_have(10)
     for restart in range(4):
@@ -87,19 +86,19 @@ async def test_a_clock_that_is_years_ahead_costs_a_day_at_most_in_an_hour(databa
     assert await tidy(database, NOW + YEARS + HOUR) == all_have(8)
     for hours in (1, 2, 3):
         assert await tidy(database, NOW + hours * HOUR) == all_have(8), "the clock is right again"
-    # It is as careful the next time.
+    # The next wrong clock has the same limit.
     for minutes in (0, 5, 30):
         assert await tidy(database, NOW + YEARS + timedelta(hours=4, minutes=minutes)) == all_have(7)
 
 
 async def test_a_new_database_under_a_wrong_clock_loses_a_day_at_most(database: Database):
-    """The first removal ever is as careful, for example after an upgrade."""
+    """The first deletion ever has the same limit, for example after an upgrade."""
     await fill(database, 10)
     assert await tidy(database, NOW + YEARS) == all_have(9)
 
 
-async def test_what_has_waited_long_goes_day_by_day(database: Database):
-    """After an upgrade, a long standstill or a change of the settings, all that is too old goes in the end."""
+async def test_a_backlog_is_deleted_day_by_day(database: Database):
+    """After an upgrade, a standstill or a change of settings, all rows past their retention are deleted in the end."""
     await fill(database, 15)
     for hours, left in enumerate((14, 13, 12, 11, 10, 10, 10)):
         assert await tidy(database, NOW + hours * HOUR) == all_have(left)
@@ -109,14 +108,14 @@ async def test_what_has_waited_long_goes_day_by_day(database: Database):
 
 
 async def test_the_regular_removal_is_not_delayed(database: Database):
-    """Day by day, a server removes just what has become too old that day."""
+    """Each day a server deletes the rows that became too old that day."""
     await fill(database, 10)
     for days in range(4):
         assert await tidy(database, NOW + days * DAY) == all_have(10 - days)
 
 
 async def test_after_a_clock_that_was_years_behind_nothing_has_to_be_caught_up_with(database: Database):
-    """Times without rows are skipped, so that what is too old doesn't stay for years."""
+    """Times without rows are skipped, so that old rows don't stay for years."""
     await fill(database, 12)
     assert await tidy(database, NOW - 20 * YEARS) == all_have(12)
     assert await tidy(database, NOW) == all_have(11)
@@ -124,15 +123,15 @@ async def test_after_a_clock_that_was_years_behind_nothing_has_to_be_caught_up_w
 
 
 async def test_days_without_rows_are_skipped(database: Database):
-    """A server that was off for a year removes all of the time before within hours."""
+    """A server that was off for a year deletes all older rows within hours."""
     await fill(database, 2)
     assert await tidy(database, NOW) == all_have(2)
     assert await tidy(database, NOW + 365 * DAY) == all_have(1)
     assert await tidy(database, NOW + 365 * DAY + HOUR) == all_have(0)
 
 
-async def test_every_kind_of_row_that_is_removed_has_its_own_progress(database: Database):
-    """Nothing that is removed escapes the limit."""
+async def test_every_kind_of_deleted_row_has_separate_progress(database: Database):
+    """The limit applies to every kind of deleted rows."""
     await tidy(database, NOW)
     async with database.reading() as connection:
         kinds = set((await connection.execute(select(RETENTION.c.kind))).scalars())

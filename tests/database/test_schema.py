@@ -8,8 +8,8 @@ from sqlalchemy.exc import IntegrityError
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.schema import alembic_config, upgrade
-from routiq_gql.database.syncs import SYNC, change_running
-from routiq_gql.database.tables import Base
+from routiq_gql.database.syncs import change_running
+from routiq_gql.database.tables import METADATA, SYNC
 from routiq_gql.errors import StorageError
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode
@@ -28,12 +28,12 @@ async def database(empty_database_url):
 
 
 async def test_migrations_and_tables_agree(empty_database_url):
-    """What the migrations create is what the code expects."""
+    """The migrations create the tables that the code expects."""
     await check(empty_database_url)
 
 
 async def test_upgrading_twice_changes_nothing(database):
-    """Starting again with a current file is harmless."""
+    """A restart with a current file changes nothing."""
     newest = ScriptDirectory.from_config(alembic_config()).get_current_head()
     assert await upgrade(database) == await upgrade(database) == newest
 
@@ -51,8 +51,8 @@ async def test_an_organization_has_one_active_sync(database):
         await connection.execute(insert(SYNC).values(**row, sync_id="two"))
 
 
-async def test_errors_do_not_show_what_was_to_be_stored(database):
-    """A database error never carries a row's content."""
+async def test_errors_do_not_show_the_values_to_store(database):
+    """A database error never shows a row's content."""
     row = {**first_values(SyncMode.FULL, utc_now()), "organization_id": "org_secret", "version": None, "epoch": 0}
     with pytest.raises(IntegrityError) as caught:
         async with database.writing() as connection:
@@ -69,7 +69,7 @@ EARLIER = [
 
 @pytest.mark.parametrize("revision", EARLIER)
 async def test_an_earlier_form_is_brought_up_to_date_with_its_rows(empty_database_url, revision):
-    """Whoever upgrades from any earlier version keeps every connection, every sync, and the one that runs."""
+    """An upgrade from any earlier version keeps all connections, all syncs, and the running sync."""
     database = Database(empty_database_url)
     await upgrade(database, revision)
     now = utc_now()
@@ -90,11 +90,11 @@ async def test_an_earlier_form_is_brought_up_to_date_with_its_rows(empty_databas
     }
     async with database.writing() as connection:
         for name, values in rows.items():
-            await connection.execute(insert(Base.metadata.tables[name]).values(**values))
+            await connection.execute(insert(METADATA.tables[name]).values(**values))
     assert await upgrade(database) not in {revision, ""}
     async with database.reading() as connection:
         for name, values in rows.items():
-            table = Base.metadata.tables[name]
+            table = METADATA.tables[name]
             (row,) = await connection.execute(select(table))
             assert {key: row._mapping[key] for key in values} == values
     async with database.writing() as connection:
@@ -103,15 +103,15 @@ async def test_an_earlier_form_is_brought_up_to_date_with_its_rows(empty_databas
 
 
 async def test_a_stored_no_becomes_unknown(empty_database_url):
-    """Unmarked visits were stored as no: kept so, every unmarked class visit would become a no-show."""
+    """Unmarked visits that were stored as no become unknown; else every unmarked class visit would be a no-show."""
     database = Database(empty_database_url)
     await upgrade(database, "0004")
     now = utc_now()
     times = {"generation": 1, "created_at": now, "updated_at": now}
     attendee = {**times, "booking_id": "1", "patient_id": "2"}
     visit = {**times, "kind": "individual", "patient_id": "2", "starts_at": now}
-    attendees, visits = (Base.metadata.tables[name] for name in ("mirrored_attendees", "mirrored_appointments"))
-    active = Base.metadata.tables["active_patients"]
+    attendees, visits = (METADATA.tables[name] for name in ("mirrored_attendees", "mirrored_appointments"))
+    active = METADATA.tables["active_patients"]
     async with database.writing() as connection:
         for row_id, mark in (("1", True), ("2", False)):
             await connection.execute(insert(attendees).values(**attendee, id=row_id, arrived=mark))
@@ -132,7 +132,7 @@ async def test_a_stored_no_becomes_unknown(empty_database_url):
 
 
 async def test_a_database_of_another_program_is_left_alone(empty_database_url):
-    """Nothing is put beside tables that happen to have our names; the sentence says what to do."""
+    """Another program's database is left unchanged even if its tables have our names; the error says what to do."""
     database = Database(empty_database_url)
     async with database.writing() as connection:
         await connection.execute(text("CREATE TABLE syncs (theirs INTEGER)"))

@@ -1,4 +1,4 @@
-"""Transactions on a real SQLite file behave as the rest of the code relies on."""
+"""Transactions on a real SQLite file have the properties that the rest of the code relies on."""
 
 import asyncio
 import gc
@@ -35,7 +35,7 @@ asyncio.run(main())
 
 @pytest.fixture
 async def counter(tmp_path):
-    """A database with one number in it."""
+    """A database with a single number."""
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/counter.db")
     async with database.writing() as connection:
         await connection.execute(text("CREATE TABLE counter (value INTEGER NOT NULL)"))
@@ -50,7 +50,7 @@ async def read(database: Database) -> int:
 
 
 async def test_no_read_modify_write_is_lost_between_processes(counter):
-    """Two programs that count in the same file never lose a count."""
+    """Concurrent increments by two programs all count."""
     others = [subprocess.Popen([sys.executable, "-c", INCREMENT, str(counter.url)]) for _ in range(2)]
     for _ in range(50):
         async with counter.writing() as connection:
@@ -62,7 +62,7 @@ async def test_no_read_modify_write_is_lost_between_processes(counter):
 
 
 async def test_two_reads_of_one_transaction_agree(counter):
-    """A reader sees one moment, whatever is written meanwhile."""
+    """A reader sees the state of a single moment, whatever is written meanwhile."""
     async with counter.reading() as connection:
         before = (await connection.execute(text("SELECT value FROM counter"))).scalar_one()
         async with counter.writing() as writer:
@@ -82,7 +82,7 @@ async def test_an_error_rolls_the_whole_transaction_back(counter):
 
 
 async def test_a_cancelled_long_statement_frees_the_write_lock_at_once(counter):
-    """Who cancels does not wait for a long computation in the database."""
+    """A cancellation does not wait for a long computation in the database."""
     started = asyncio.Event()
 
     async def compute_for_long() -> None:
@@ -109,8 +109,8 @@ async def test_a_cancelled_long_statement_frees_the_write_lock_at_once(counter):
     ("content", "sentence"),
     [(b"this is no database" * 100, "is damaged or is not a database"), (None, "can't be opened")],
 )
-async def test_a_file_that_is_no_database_is_told_in_a_sentence(tmp_path, content, sentence):
-    """A damaged or unreachable file is explained, not shown as a traceback."""
+async def test_a_file_that_is_no_database_is_reported_in_a_sentence(tmp_path, content, sentence):
+    """A damaged or unreachable file leads to an explanation, not a traceback."""
     path = tmp_path / "routiq.db" if content else tmp_path / "missing" / "routiq.db"
     if content:
         path.write_bytes(content)
@@ -131,8 +131,8 @@ async def test_a_file_of_a_newer_version_is_left_alone(tmp_path):
     await database.close()
 
 
-async def test_a_file_locked_by_another_program_is_told_in_a_sentence(counter, monkeypatch):
-    """When another program keeps the file locked, the operator is told which file."""
+async def test_a_file_locked_by_another_program_is_reported_in_a_sentence(counter, monkeypatch):
+    """When another program keeps the file locked, the error names the file."""
     monkeypatch.setattr("routiq_gql.database.sqlite.BUSY_TIMEOUT_SECONDS", 0)
     other = sqlite3.connect(counter.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -145,8 +145,8 @@ async def test_a_file_locked_by_another_program_is_told_in_a_sentence(counter, m
     await locked_out.close()
 
 
-async def test_who_leaves_while_a_connection_is_opened_leaves_nothing_open(tmp_path):
-    """A request that is given up at its very beginning does not keep the file open for ever."""
+async def test_a_cancelled_opening_of_a_connection_leaves_nothing_open(tmp_path):
+    """A request that is cancelled at its very beginning leaves no file open."""
     with warnings.catch_warnings(record=True) as complaints:
         warnings.simplefilter("always", ResourceWarning)
         for turns in range(40):

@@ -1,4 +1,4 @@
-"""A real nginx with the example's files, in front of the product on an odd port."""
+"""A real nginx with the example's files, in front of the product on an unusual port."""
 
 import os
 import shutil
@@ -10,9 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.api.conftest import cliniko  # noqa: F401 - a fixture
-from tests.api.serving import LIMIT_SECONDS
 from tests.certificates import write_certificate
+from tests.common import LIMIT_SECONDS
 from tests.ports import free_port
 
 IN_CI = os.environ.get("CI", "") not in {"", "0", "false"}
@@ -25,8 +24,8 @@ class Nginx:
     """A running nginx.
 
     Attributes:
-        port: Where it listens; never 443.
-        certificate: What a client has to trust.
+        port: Its port; never 443.
+        certificate: The certificate that a client must trust.
     """
 
     def __init__(
@@ -63,7 +62,7 @@ class Nginx:
         self._command = [program, "-p", str(folder), "-c", str(self._main), "-e", str(folder / "error.log")]
 
     def check(self) -> str:
-        """What ``nginx -t`` says about the files."""
+        """The output of ``nginx -t`` for the files."""
         done = subprocess.run([*self._command, "-t"], capture_output=True, text=True, timeout=LIMIT_SECONDS)
         return done.stderr if done.returncode else "ok"
 
@@ -84,9 +83,9 @@ StartNginx = Callable[..., Nginx]
 
 @pytest.fixture
 def nginx(tmp_path: Path) -> Iterator[StartNginx]:
-    """Starts nginx with one of the examples, before a server at a port: ``nginx("routiq.conf", 8000)``.
+    """Starts nginx with an example, in front of a server at a port: ``nginx("routiq.conf", 8000)``.
 
-    What follows are mistakes to be made in the files: pairs of what is written there and what is put in its place.
+    Further arguments are mistakes to make in the files: pairs of a text and its replacement.
     """
     program = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
     if program is None:

@@ -1,4 +1,4 @@
-"""``routiq-gql check`` through a real nginx: with the example files all is well, and each mistake is named."""
+"""``routiq-gql check`` through a real nginx: the example files pass, and each mistake is named."""
 
 import asyncio
 import socket
@@ -12,15 +12,16 @@ import pytest
 from routiq_gql.doctor import Finding, Result, Site, examine
 from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
-from tests.api.serving import LIMIT_SECONDS, ORGANIZATION, Server
+from tests.common import LIMIT_SECONDS, ORGANIZATION
 from tests.deploy.conftest import StartNginx
+from tests.server import Server
 
 PAGE_ELSEWHERE = "https://app.example.com"
 
 
 @dataclass
 class Patient:
-    """What is examined."""
+    """A server behind nginx, to be checked."""
 
     server: Server
     origin: str
@@ -77,7 +78,7 @@ def _problems(found: dict[str, Finding]) -> set[str]:
 
 @pytest.mark.parametrize(("example", "path"), [("routiq.conf", "/"), ("routiq-under-a-path.conf", "/routiq/")])
 async def test_the_example_files_are_healthy(behind: Examined, example: str, path: str):
-    """An operator who copies them reads “ok” ten times."""
+    """An operator who copies the example files reads “ok” ten times."""
     async with behind(example=example) as patient:
         found = await patient.findings(path)
         assert {name: one.result for name, one in found.items()} == dict.fromkeys(found, Result.OK)
@@ -85,8 +86,8 @@ async def test_the_example_files_are_healthy(behind: Examined, example: str, pat
         assert without_slash == found
 
 
-async def test_without_a_token_it_says_what_was_not_checked(behind: Examined):
-    """A wish for a token is no fault; what is behind it is marked as not known, with the option that shows it."""
+async def test_without_a_token_some_checks_are_reported_as_not_done(behind: Examined):
+    """Without a token, checks that need one are reported as not done, with the option to add."""
     async with behind() as patient:
         found = await patient.findings(token="")
         assert _problems(found) == set()
@@ -99,7 +100,7 @@ async def test_without_a_token_it_says_what_was_not_checked(behind: Examined):
 
 
 async def test_a_wrong_token_is_named(behind: Examined):
-    """A token that has been revoked is distinguished from a broken proxy."""
+    """A revoked token is distinguished from a broken proxy."""
     async with behind() as patient:
         found = await patient.findings(token="rtq_wrong")
         assert _problems(found) == {"graphql", "websocket"}
@@ -158,7 +159,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 async def test_a_mistake_in_nginx_is_named_with_its_remedy(behind: Examined, mistake: str):
-    """The line that is wrong is found, and nothing else is blamed."""
+    """Each wrong line of the configuration is found, and nothing else is blamed."""
     change, checks, remedy = MISTAKES[mistake]
     async with behind(change) as patient:
         found = await patient.findings(limit=2 if "stream" in checks else 10, idle=5 if "silence" in checks else 0.2)
@@ -167,7 +168,7 @@ async def test_a_mistake_in_nginx_is_named_with_its_remedy(behind: Examined, mis
 
 
 async def test_a_path_that_is_left_in_the_address_is_named(behind: Examined):
-    """Without the slash at the end of proxy_pass the server sees a path that it does not know."""
+    """Without the slash at the end of proxy_pass the server gets an unknown path."""
     change = ("proxy_pass http://routiq/;", "proxy_pass http://routiq;")
     async with behind(change, example="routiq-under-a-path.conf") as patient:
         found = await patient.findings("/routiq/")
@@ -177,7 +178,7 @@ async def test_a_path_that_is_left_in_the_address_is_named(behind: Examined):
 
 
 async def test_a_path_too_many_is_named(behind: Examined):
-    """A server with a host name of its own is found where it is."""
+    """For a server without a path, an address with a path is corrected."""
     async with behind() as patient:
         found = await patient.findings("/routiq/")
         assert _problems(found) == {"address"}
@@ -185,7 +186,7 @@ async def test_a_path_too_many_is_named(behind: Examined):
 
 
 async def test_a_name_that_the_server_does_not_know_is_named(behind: Examined):
-    """ROUTIQ_ALLOWED_HOSTS is named, with what to add."""
+    """The check names ROUTIQ_ALLOWED_HOSTS and the value to add."""
     async with behind(hosts=("routiq.example.com",)) as patient:
         found = await patient.findings()
         assert _problems(found) == {"page", "graphql", "websocket", "preflight"}
@@ -193,7 +194,7 @@ async def test_a_name_that_the_server_does_not_know_is_named(behind: Examined):
 
 
 async def test_an_api_without_the_page_is_recognized(behind: Examined):
-    """Some proxies pass only the API on; the page and the probes are missing then, and the rest is looked at."""
+    """If a proxy forwards only the API, the page and the probes are reported missing, and the rest is checked."""
     async with behind(("location / {", "location ~ ^/(graphql|api) {")) as patient:
         found = await patient.findings()
         assert _problems(found) == {"page"}
@@ -202,7 +203,7 @@ async def test_an_api_without_the_page_is_recognized(behind: Examined):
 
 
 async def test_a_server_that_is_down_is_named(behind: Examined):
-    """nginx answers 502, which is not the network's fault."""
+    """A stopped server behind nginx is recognized by its 502, and the network is not blamed."""
     async with behind() as patient:
         await patient.server.stop()
         found = await patient.findings()
@@ -212,7 +213,7 @@ async def test_a_server_that_is_down_is_named(behind: Examined):
 
 
 async def test_a_redirect_is_named(behind: Examined):
-    """Going from http to https turns a POST into a GET, so the address after it is the one to use."""
+    """A redirect from http to https turns a POST into a GET, so the check names the address after it."""
     async with behind(
         ("ssl_certificate_key", "if ($uri ~ .) { return 301 https://routiq.example.com$uri; } ssl_certificate_key")
     ) as patient:
@@ -222,7 +223,7 @@ async def test_a_redirect_is_named(behind: Examined):
 
 
 async def test_http_on_a_port_with_tls_is_named(behind: Examined):
-    """nginx's page about it is not taken for another program."""
+    """nginx's error page for http on a TLS port is not taken for another program."""
     async with behind() as patient:
         patient.origin = patient.origin.replace("https", "http")
         found = await patient.findings()
@@ -231,7 +232,7 @@ async def test_http_on_a_port_with_tls_is_named(behind: Examined):
 
 
 async def test_nothing_at_the_address(settings: Settings):
-    """A port at which nothing listens, and a host that does not exist."""
+    """The check names a port without a server, and a host that does not exist."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         patient = Patient(Server(settings), f"http://127.0.0.1:{free.getsockname()[1]}", "")

@@ -1,4 +1,4 @@
-"""The nginx files of the examples work: on an odd port, with TLS, tokens, websockets and streams."""
+"""The nginx files of the examples work: on an unusual port, with TLS, tokens, websockets and streams."""
 
 import asyncio
 import json
@@ -14,16 +14,17 @@ from websockets.asyncio.client import ClientConnection, connect
 from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
-from tests.api.conftest import Cliniko
-from tests.api.serving import LIMIT_SECONDS, ORGANIZATION, Server, read_events
+from tests.common import LIMIT_SECONDS, ORGANIZATION
 from tests.deploy.conftest import NAME, Nginx, StartNginx
+from tests.emulated_cliniko import Cliniko
+from tests.server import Server, read_events
 
 PREFIXES = {"routiq.conf": "", "routiq-under-a-path.conf": "/routiq"}
 """Each example, and the path under which it serves."""
 
 
 class Site:
-    """The product behind nginx, as a client elsewhere sees it."""
+    """The product behind nginx, for a client on another machine."""
 
     def __init__(self, server: Server, proxy: Nginx, prefix: str, token: str) -> None:
         self.server = server
@@ -47,7 +48,7 @@ class Site:
 
     @asynccontextmanager
     async def socket(self) -> AsyncIterator[ClientConnection]:
-        """A websocket that has said who asks."""
+        """An authenticated websocket."""
         async with connect(
             f"wss://{self.authority}{self.prefix}/graphql",
             host="127.0.0.1",
@@ -75,7 +76,7 @@ async def behind(
     )
     async with Server(settings) as server:
         await server.connect_organization(cliniko.base_url, EMULATED_API_KEY)
-        # nginx starts in a thread, as it waits for an answer of the server, which runs in this one.
+        # nginx starts in a thread, as it waits for a response of the server, which runs in this thread.
         site = Site(server, await asyncio.to_thread(nginx, example, server.port), PREFIXES[example], token)
         async with site.http:
             yield site
@@ -85,7 +86,7 @@ async def behind(
 async def test_a_sync_is_started_and_followed_through_nginx(
     nginx: StartNginx, example: str, settings: Settings, cliniko: Cliniko, tmp_path: Path
 ):
-    """On a port of its own, pages of the site may start a sync, and socket and stream show each step at once."""
+    """Behind nginx on an unusual port, the site's pages start a sync, and socket and stream show each step at once."""
     cliniko.gate.hold("patients")
     async with behind(nginx, example, settings, cliniko, tmp_path) as site, asyncio.timeout(LIMIT_SECONDS):
         started = await site.send("POST", f"/api/v1/sync/start/{ORGANIZATION}")
@@ -100,7 +101,7 @@ async def test_a_sync_is_started_and_followed_through_nginx(
             async with site.http.stream("GET", f"/api/v1/sync/stream/{sync_id}", extensions=extensions) as answer:
                 events = read_events(answer)
                 await cliniko.gate.reached()
-                # The sync stands still, so what arrives now was not held back until the end.
+                # The sync is paused, so this event was not held back until the end.
                 assert (await anext(events)).data
                 cliniko.gate.open()
                 everything = [event async for event in events]
@@ -118,7 +119,7 @@ async def test_a_sync_is_started_and_followed_through_nginx(
 async def test_pages_elsewhere_are_refused_through_nginx(
     nginx: StartNginx, example: str, settings: Settings, cliniko: Cliniko, tmp_path: Path
 ):
-    """A page on the same name with another port is another site, and the server's own name has to be used."""
+    """A page on the same name with another port is another site, and requests must use the server's name."""
     async with behind(nginx, example, settings, cliniko, tmp_path) as site:
         elsewhere = await site.send(
             "POST", f"/api/v1/sync/start/{ORGANIZATION}", headers={"Origin": f"https://{NAME}:1"}

@@ -1,4 +1,4 @@
-"""The systemd units of the examples name commands and options that exist."""
+"""The systemd units of the examples name existing commands and options."""
 
 import configparser
 import shlex
@@ -13,7 +13,7 @@ UNITS = sorted((Path(__file__).parents[2] / "examples" / "deploy" / "systemd").g
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_a_unit_starts_a_command_that_exists(unit: Path):
-    """What an operator copies starts, and stops only after the grace period."""
+    """A copied unit starts, and stops only after the grace period."""
     parser = configparser.RawConfigParser(strict=True)
     parser.optionxform = str  # type: ignore[method-assign,assignment]
     parser.read_string(unit.read_text())

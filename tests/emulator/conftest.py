@@ -1,4 +1,4 @@
-"""An emulated clinic behind a real socket, and a client that asks it the way Cliniko wants to be asked."""
+"""An emulated clinic behind a real socket, and a client with the headers that Cliniko requires."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -21,7 +21,7 @@ def clinic() -> Clinic:
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """Serves an emulator until the test ends and gives a client for it, with good manners and a working key."""
+    """Serves an emulator until the test ends; returns a client for it with a contact and a working key."""
     async with AsyncExitStack() as stack:
 
         async def start(emulator: Emulator) -> httpx.AsyncClient:

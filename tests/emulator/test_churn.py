@@ -1,4 +1,4 @@
-"""A clinic that changes while it is read: every page shows it as it is at that moment, whatever was cached."""
+"""A clinic that changes while it is read: every page shows the current state, whatever was cached."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,13 +20,13 @@ _QUERIES = {
 
 
 def page_ids(table: Table, filters: list[str], **parameters: str) -> tuple[list[int], int]:
-    """The first hundred ids that a list shows, and its total."""
+    """The first hundred ids of a list, and its total."""
     query = [("per_page", "100"), *parameters.items(), *(("q[]", text) for text in filters)]
     return table.page(read_query(table.resource, query))
 
 
 def rebuilt(table: Table) -> Table:
-    """The same rows in a table that has never been asked anything."""
+    """The same rows in a new table without caches."""
     copy = Table(table.resource, table._text)
     for row in table.rows():
         copy.insert(row)
@@ -47,7 +47,7 @@ _changes = st.lists(
 
 
 def carry_out(clinic: Clinic, change: Change, fresh: Callable[[], str]) -> None:
-    """Do one change to rows that are picked by number."""
+    """Apply a change to rows that are selected by number."""
     action, one, other = change
     patients = clinic.patients.ids()
     patient = str(patients[one % len(patients)]) if patients else None
@@ -74,7 +74,7 @@ def carry_out(clinic: Clinic, change: Change, fresh: Callable[[], str]) -> None:
 @settings(max_examples=60, deadline=None)
 @given(_changes)
 def test_answers_follow_every_change(changes: list[Change]) -> None:
-    """After any changes the lists show what lists made from scratch would show, in every order."""
+    """After any changes the lists equal lists made from scratch, in every order."""
     clinic = awkward_clinic(NOW)
     for name, queries in _QUERIES.items():
         for filters in queries:
@@ -93,7 +93,7 @@ def test_answers_follow_every_change(changes: list[Change]) -> None:
 
 
 async def test_a_change_between_two_pages_shows_on_the_second(clinic: Clinic, serve: Serve) -> None:
-    """A patient archived after the first page is not on the next one, and nobody else is left out by key."""
+    """A patient archived after the first page is missing on the next, and reading by id skips no other patient."""
     emulator = Emulator(clinic)
     client = await serve(emulator)
 
@@ -116,7 +116,7 @@ async def test_a_change_between_two_pages_shows_on_the_second(clinic: Clinic, se
 
 
 async def test_pages_by_number_skip_a_row_when_another_leaves(clinic: Clinic, serve: Serve) -> None:
-    """The documented weakness of offsets, which is why nobody should count pages here."""
+    """Page numbers skip a row when an earlier row is removed, which is why the product does not use them."""
     client = await serve(Emulator(clinic))
     first = (await client.get("/patients", params={"per_page": "10"})).json()
     clinic.archive("patients", first["patients"][0]["id"])
@@ -127,7 +127,7 @@ async def test_pages_by_number_skip_a_row_when_another_leaves(clinic: Clinic, se
 
 
 def test_deleting_a_patient_takes_the_appointments_along(clinic: Clinic) -> None:
-    """The appointments and class bookings of a deleted patient are hidden with them."""
+    """The appointments and class bookings of a deleted patient are hidden with the patient."""
     clinic.delete("patients", "9", at=NOW)
     for name in ("individual_appointments", "attendees"):
         owned = clinic.tables[name].find("patient_id", 9)
@@ -137,7 +137,7 @@ def test_deleting_a_patient_takes_the_appointments_along(clinic: Clinic) -> None
 
 
 def test_merging_moves_appointments_without_a_trace_on_them(clinic: Clinic) -> None:
-    """One patient is archived, the other owns the visits, and the visits look untouched."""
+    """After a merge one patient is archived and the other has the visits, which look unchanged."""
     before = clinic.individual_appointments.get(514810976034500001)
     clinic.merge("9", "10", at=NOW)
     after = clinic.individual_appointments.get(514810976034500001)
@@ -147,5 +147,5 @@ def test_merging_moves_appointments_without_a_trace_on_them(clinic: Clinic) -> N
 
 
 def test_every_resource_has_a_table(clinic: Clinic) -> None:
-    """The lists that are served are the lists that a clinic keeps."""
+    """The served lists are the lists of a clinic."""
     assert set(clinic.tables) == set(RESOURCES)

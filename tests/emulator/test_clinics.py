@@ -1,4 +1,4 @@
-"""The ready-made clinics hold exactly what they promise, counted here row by row in the plainest way."""
+"""The ready-made clinics hold exactly the documented figures, counted here row by row."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ _WINDOW = timedelta(days=30).total_seconds()
 
 
 class Count:
-    """What a sync at ``now`` must find in a clinic."""
+    """The results that a sync at ``now`` must find in a clinic."""
 
     def __init__(self, clinic: Clinic, now: datetime) -> None:
         seconds = now.timestamp()
@@ -50,7 +50,7 @@ def test_the_demo_clinic_has_the_documented_figures_all_day(day: str, clock: str
 
 
 def test_the_demo_clinic_stays_the_same_during_the_day() -> None:
-    """Started in the morning or at night, every row is the same; on the next day ids and people still are."""
+    """All rows are the same at any hour of a day; ids and people also stay the same on other days."""
     morning, night = (demo_clinic(datetime(2024, 12, 22, hour, tzinfo=UTC)) for hour in (0, 23))
     tomorrow = demo_clinic(datetime(2024, 12, 23, 5, tzinfo=UTC))
     for name, table in morning.tables.items():
@@ -60,7 +60,7 @@ def test_the_demo_clinic_stays_the_same_during_the_day() -> None:
 
 
 def test_no_demo_appointment_is_within_a_day_of_an_edge() -> None:
-    """A demo that runs for hours shows the same figures: nothing slips over now or over the window's edges."""
+    """The figures of a demo that runs for hours stay the same: no appointment passes now or an edge of the windows."""
     day = datetime(2024, 12, 22, tzinfo=UTC)
     clinic = demo_clinic(day)
     tables = (clinic.individual_appointments, clinic.group_appointments)
@@ -71,8 +71,8 @@ def test_no_demo_appointment_is_within_a_day_of_an_edge() -> None:
         assert not [start for start in starts if first < start < last]
 
 
-def test_the_demo_clinic_also_has_what_does_not_count() -> None:
-    """Hidden rows, appointments outside the window, no-shows and cancelled attendees are there to be left out."""
+def test_the_demo_clinic_also_has_rows_that_do_not_count() -> None:
+    """The clinic also has hidden rows, appointments outside the windows, no-shows and cancelled attendees."""
     clinic = demo_clinic(NOW)
     patients, visits = list(clinic.patients.rows()), list(clinic.individual_appointments.rows())
     assert sum(bool(row["deleted_at"]) for row in patients) == 12
@@ -89,7 +89,7 @@ def test_the_demo_clinic_also_has_what_does_not_count() -> None:
 
 
 def test_the_demo_clinic_has_hostile_names_and_large_ids() -> None:
-    """Markup, quotes and other scripts occur among the names; ids are beyond what a float can hold."""
+    """Names include markup, quotes and other scripts; ids are too large for a float."""
     clinic = demo_clinic(NOW)
     names = {clinic.person(row_id).last_name for row_id in clinic.patients.ids()}
     assert len(names & {last for _, last in HOSTILE_NAMES}) >= 6
@@ -97,8 +97,8 @@ def test_the_demo_clinic_has_hostile_names_and_large_ids() -> None:
 
 
 @pytest.mark.parametrize(("patients", "seed"), [(0, 1), (1, 2), (70, 3), (2000, 1), (2000, 4)])
-def test_a_generated_clinic_knows_its_own_figures(patients: int, seed: int) -> None:
-    """What the builder says must be found is what is there."""
+def test_a_generated_clinic_reports_its_figures(patients: int, seed: int) -> None:
+    """The builder's figures match its rows."""
     for hour in (0, 23):
         now = datetime(2024, 12, 22, hour, 59, tzinfo=UTC)
         clinic = generated_clinic(patients, now, seed)
@@ -111,7 +111,7 @@ def test_a_generated_clinic_knows_its_own_figures(patients: int, seed: int) -> N
 
 
 def test_a_generated_clinic_depends_on_its_seed_alone() -> None:
-    """The same seed gives the same rows, another one other rows."""
+    """The same seed gives the same rows, another seed gives other rows."""
     first, again, other = (generated_clinic(300, NOW, seed) for seed in (5, 5, 6))
     assert list(first.individual_appointments.rows()) == list(again.individual_appointments.rows())
     assert first.patients.ids() == again.patients.ids()
@@ -122,15 +122,15 @@ def test_a_generated_clinic_depends_on_its_seed_alone() -> None:
 
 
 def test_a_generated_clinic_has_its_limits() -> None:
-    """More patients than were ever tried are refused."""
+    """A clinic larger than any tested size is refused."""
     with pytest.raises(ValueError, match="200,000"):
         generated_clinic(200_001, NOW)
     with pytest.raises(ValueError, match="time zone"):
         generated_clinic(1, datetime(2024, 12, 22))  # noqa: DTZ001
 
 
-def test_the_awkward_clinic_is_what_its_table_says() -> None:
-    """The table in its docstring, read by a person and written down again here."""
+def test_the_awkward_clinic_equals_its_table() -> None:
+    """The awkward clinic equals the table in its docstring, which is repeated here."""
     clinic = awkward_clinic(NOW)
     count = Count(clinic, NOW)
     large = "5148109760343643"
@@ -140,7 +140,7 @@ def test_the_awkward_clinic_is_what_its_table_says() -> None:
 
 
 def test_planted_secrets_can_be_found_by_their_markers() -> None:
-    """Whoever looks for leaks gets every planted text, and three markers that cover all but the names."""
+    """A search for leaks gets all planted texts, and three markers that cover all but the names."""
     clinic = demo_clinic(NOW)
     secrets = clinic.secrets()
     for text in secrets.emails | secrets.phones | secrets.clinical:

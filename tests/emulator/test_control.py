@@ -1,4 +1,4 @@
-"""Someone at a terminal on this machine can make the emulator misbehave and the clinic change while it runs."""
+"""Control routes for this machine: they make the emulator misbehave and change the clinic while it runs."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def control(client: httpx.AsyncClient, path: str) -> str:
 
 
 async def test_faults_are_added_listed_and_cleared(clinic: Clinic, serve: Serve) -> None:
-    """The body names a fault's attributes; the list tells how often each has struck."""
+    """The body sets a fault's attributes; the list shows how often each fault has occurred."""
     client = await serve(Emulator(clinic))
     faults = control(client, "faults")
     body = [{"kind": "status_500", "resource": "patients", "times": None}, {"kind": "slow", "seconds": 0.01}]
@@ -42,7 +42,7 @@ async def test_faults_are_added_listed_and_cleared(clinic: Clinic, serve: Serve)
     ],
 )
 async def test_a_fault_that_cannot_be_read_is_refused(clinic: Clinic, serve: Serve, body: Any) -> None:
-    """400 with a sentence, and no fault in force."""
+    """A malformed fault gets 400 with a sentence, and has no effect."""
     emulator = Emulator(clinic)
     client = await serve(emulator)
     response = await client.post(control(client, "faults"), json=body)
@@ -52,7 +52,7 @@ async def test_a_fault_that_cannot_be_read_is_refused(clinic: Clinic, serve: Ser
 
 
 async def test_the_clinic_changes_on_command(clinic: Clinic, serve: Serve) -> None:
-    """A patient comes, is booked, cancels, comes back after all, and is deleted."""
+    """A patient is added, booked, cancelled, booked again, and deleted."""
     client = await serve(Emulator(clinic))
 
     async def change(action: str, resource: str, **others: str) -> str:
@@ -108,7 +108,7 @@ async def test_the_clinic_changes_on_command(clinic: Clinic, serve: Serve) -> No
     ],
 )
 async def test_a_change_that_cannot_be_made_is_refused(clinic: Clinic, serve: Serve, body: Any) -> None:
-    """400, and the clinic is as it was."""
+    """An impossible change gets 400, and the clinic stays unchanged."""
     before = {name: list(table.rows()) for name, table in clinic.tables.items()}
     client = await serve(Emulator(clinic))
     assert (await client.post(control(client, "churn"), json=body)).status_code == 400
@@ -116,7 +116,7 @@ async def test_a_change_that_cannot_be_made_is_refused(clinic: Clinic, serve: Se
 
 
 async def test_the_requests_so_far_can_be_read(clinic: Clinic, serve: Serve) -> None:
-    """What was asked and how it was answered, without keys; control requests are not among them."""
+    """The record lists requests and statuses, without keys and without control requests."""
     client = await serve(Emulator(clinic))
     await client.get("/patients", params={"page": "2"})
     [request] = (await client.get(control(client, "requests"))).json()["requests"]
@@ -125,7 +125,7 @@ async def test_the_requests_so_far_can_be_read(clinic: Clinic, serve: Serve) -> 
 
 
 async def test_control_needs_no_key_but_this_machine(clinic: Clinic) -> None:
-    """A request from elsewhere finds nothing there."""
+    """Control routes need no key, but are not found from other machines."""
     app = Emulator(clinic).app
     for address, status in (("127.0.0.1", 200), ("192.0.2.7", 404)):
         transport = httpx.ASGITransport(app=app, client=(address, 4711))

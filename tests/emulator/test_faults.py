@@ -1,4 +1,4 @@
-"""Every way to misbehave does what its name says, to the requests it is meant for and to no other."""
+"""Every fault does what its name says, to the matching requests only."""
 
 import json
 from dataclasses import replace
@@ -14,7 +14,7 @@ _BY_KEY = [("sort", "id"), ("per_page", "5"), ("q[]", "id:>10")]
 
 
 async def ask(client: httpx.AsyncClient, resource: str = "patients") -> httpx.Response:
-    """The second part of a list, read by key."""
+    """The second part of a list, read by id."""
     return await client.get(f"/{resource}", params=_BY_KEY)
 
 
@@ -47,7 +47,7 @@ _RIGHT = ["82", "101", "102", "1000", "9007199254740992"]
 async def test_a_wrong_answer_comes_once_and_then_the_right_one(
     clinic: Clinic, serve: Serve, kind: str, status: int, media_type: str
 ) -> None:
-    """A passing fault spoils one answer; the same request is then answered properly."""
+    """A temporary fault affects one response; the same request then succeeds."""
     emulator = Emulator(clinic)
     client = await serve(emulator)
     emulator.faults.add(Fault(FaultKind(kind), resource="patients"))
@@ -61,7 +61,7 @@ async def test_a_wrong_answer_comes_once_and_then_the_right_one(
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_inside"])
 async def test_a_dropped_connection_is_no_answer(clinic: Clinic, serve: Serve, kind: str) -> None:
-    """The client learns nothing but that the connection broke; a new one works."""
+    """The client only notices a broken connection; a new connection works."""
     emulator = Emulator(clinic)
     client = await serve(emulator)
     await ask(client)
@@ -72,7 +72,7 @@ async def test_a_dropped_connection_is_no_answer(clinic: Clinic, serve: Serve, k
 
 
 async def test_a_connection_dropped_inside_has_sent_its_head(clinic: Clinic, serve: Serve) -> None:
-    """Status 200 and half of the promised body arrive before the end."""
+    """Status 200 and half of the announced body arrive before the connection breaks."""
     emulator = Emulator(clinic)
     client = await serve(emulator)
     emulator.faults.add(Fault(FaultKind.DROP_INSIDE))
@@ -86,7 +86,7 @@ async def test_a_connection_dropped_inside_has_sent_its_head(clinic: Clinic, ser
 
 
 async def test_slow_answers_are_right_and_hanging_ones_never_come(clinic: Clinic, serve: Serve) -> None:
-    """Slow takes its seconds; hanging lasts until the client gives up."""
+    """Slow responses arrive late; hanging responses last until the client gives up."""
     emulator = Emulator(clinic)
     client = await serve(emulator)
     emulator.faults.add(Fault(FaultKind.SLOW, seconds=0.1), Fault(FaultKind.HANG, request_number=2))
@@ -99,7 +99,7 @@ async def test_slow_answers_are_right_and_hanging_ones_never_come(clinic: Clinic
 
 
 async def test_a_cut_answer_is_half_of_the_right_one(clinic: Clinic, serve: Serve) -> None:
-    """It is a complete answer of HTTP, whose JSON ends too early."""
+    """A truncated response is complete HTTP, but its JSON ends too early."""
     emulator = Emulator(clinic)
     client = await serve(emulator)
     emulator.faults.add(Fault(FaultKind.CUT_JSON))
@@ -123,7 +123,7 @@ async def test_a_cut_answer_is_half_of_the_right_one(clinic: Clinic, serve: Serv
 async def test_wrong_rows_look_like_a_right_answer(
     clinic: Clinic, serve: Serve, fault: Fault, expected: list[str]
 ) -> None:
-    """Lists that repeat, jump or lose rows keep the documented shape."""
+    """Lists with repeated, skipped or missing rows keep the documented shape."""
     emulator = Emulator(clinic)
     client = await serve(emulator)
     emulator.faults.add(fault)
@@ -137,7 +137,7 @@ async def test_wrong_rows_look_like_a_right_answer(
 
 @pytest.mark.parametrize("rows", [1, 3, 50])
 async def test_rows_may_be_odd(clinic: Clinic, serve: Serve, rows: int) -> None:
-    """The list is fine, its last rows are not: without id, without start, with little else, or with odd values."""
+    """The last rows of a list are odd: without id, without start, with few fields, or with odd values."""
     emulator = Emulator(clinic)
     client = await serve(emulator)
     name = "individual_appointments"
@@ -157,7 +157,7 @@ async def test_rows_may_be_odd(clinic: Clinic, serve: Serve, rows: int) -> None:
 
 
 async def test_a_total_may_be_wrong(clinic: Clinic, serve: Serve) -> None:
-    """As if it came out of a cache: the rows are right."""
+    """The total is outdated, as from a cache, but the rows are correct."""
     client = await serve(emulator := Emulator(clinic))
     right = (await ask(client)).json()
     emulator.faults.add(Fault(FaultKind.WRONG_TOTAL, rows=-2))
@@ -165,7 +165,7 @@ async def test_a_total_may_be_wrong(clinic: Clinic, serve: Serve) -> None:
 
 
 async def test_the_reset_of_a_rate_limit_goes_by_the_answers_own_clock(clinic: Clinic, serve: Serve) -> None:
-    """Where the server's clock is wrong, `Date` and reset are wrong together."""
+    """If the server's clock is wrong, `Date` and reset are wrong together."""
     emulator = Emulator(clinic)
     client = await serve(emulator)
     emulator.faults.add(Fault(FaultKind.RATE_LIMIT, seconds=23, clock_skew_seconds=-86_400))
@@ -177,7 +177,7 @@ async def test_the_reset_of_a_rate_limit_goes_by_the_answers_own_clock(clinic: C
 
 
 async def test_a_fault_concerns_its_list_and_its_request_number(clinic: Clinic, serve: Serve) -> None:
-    """The third request for patients goes wrong, and no request for anything else."""
+    """The third request for patients fails, and no other request."""
     emulator = Emulator(clinic)
     client = await serve(emulator)
     await ask(client)
@@ -188,7 +188,7 @@ async def test_a_fault_concerns_its_list_and_its_request_number(clinic: Clinic, 
 
 
 async def test_a_lasting_fault_lasts_until_it_is_cleared(clinic: Clinic, serve: Serve) -> None:
-    """From the second request on every answer is wrong; a range ends by itself."""
+    """From the second request on every response is wrong; a range of requests ends by itself."""
     emulator = Emulator(clinic)
     client = await serve(emulator)
     emulator.faults.add(Fault(FaultKind.STATUS_503, request_number=2, times=None))
@@ -200,7 +200,7 @@ async def test_a_lasting_fault_lasts_until_it_is_cleared(clinic: Clinic, serve: 
 
 
 async def test_the_first_fault_wins_and_the_next_one_follows(clinic: Clinic, serve: Serve) -> None:
-    """Two faults in force spoil two requests, one each."""
+    """Two active faults affect two requests, one each."""
     emulator = Emulator(clinic)
     client = await serve(emulator)
     emulator.faults.add(Fault(FaultKind.STATUS_500), Fault(FaultKind.STATUS_503))
@@ -208,7 +208,7 @@ async def test_the_first_fault_wins_and_the_next_one_follows(clinic: Clinic, ser
 
 
 async def test_long_pages_can_be_too_long(clinic: Clinic, serve: Serve) -> None:
-    """504 for more than 50 rows only, so that a shorter page gets through."""
+    """Requests for more than 50 rows get 504, so a smaller page succeeds."""
     emulator = Emulator(clinic)
     client = await serve(emulator)
     emulator.faults.add(Fault(FaultKind.STATUS_504, only_above_per_page=50, times=None))
@@ -219,8 +219,8 @@ async def test_long_pages_can_be_too_long(clinic: Clinic, serve: Serve) -> None:
     assert (await client.get("/patients")).status_code == 200
 
 
-async def test_refusals_concern_only_what_they_refuse(clinic: Clinic, serve: Serve) -> None:
-    """A list that can't be sorted by id still answers in its own order."""
+async def test_refusals_affect_only_matching_requests(clinic: Clinic, serve: Serve) -> None:
+    """A list that can't be sorted by id still works in its default order."""
     emulator = Emulator(clinic)
     client = await serve(emulator)
     emulator.faults.add(
@@ -240,7 +240,7 @@ async def test_refusals_concern_only_what_they_refuse(clinic: Clinic, serve: Ser
 
 
 async def test_faults_reach_settings_and_user_too(clinic: Clinic, serve: Serve) -> None:
-    """Checking a key can go wrong like any other request."""
+    """Checking a key can fail like any other request."""
     emulator = Emulator(clinic)
     client = await serve(emulator)
     emulator.faults.add(Fault(FaultKind.REDIRECT, resource="settings", location="https://api.uk2.cliniko.invalid/v1"))
@@ -252,7 +252,7 @@ async def test_faults_reach_settings_and_user_too(clinic: Clinic, serve: Serve) 
 
 
 async def test_the_hook_is_called_once_per_request_whatever_happens(clinic: Clinic, serve: Serve) -> None:
-    """Also a request without an answer is a moment between two requests."""
+    """The hook is also called for a request without a response."""
     emulator = Emulator(clinic)
     client = await serve(emulator)
     seen: list[RecordedRequest] = []

@@ -1,4 +1,4 @@
-"""Lists answer as the documentation says: paging, order, filters, hidden rows, references, empty values."""
+"""Lists work as documented: paging, order, filters, hidden rows, references, empty values."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,7 +13,7 @@ Query = list[tuple[str, str]]
 
 
 async def read(client: httpx.AsyncClient, resource: str, *filters: str, **parameters: str) -> dict[str, Any]:
-    """The JSON of one list request, which must succeed."""
+    """The JSON of a list request, which must succeed."""
     query: Query = [*parameters.items(), *(("q[]", text) for text in filters)]
     response = await client.get(f"/{resource}", params=query)
     assert response.status_code == 200, response.text
@@ -29,7 +29,7 @@ async def ids(client: httpx.AsyncClient, resource: str, *filters: str) -> list[s
 
 
 async def test_pages_link_to_each_other_and_the_last_has_no_next(clinic: Clinic, serve: Serve) -> None:
-    """Whoever follows `next` from the first page sees every listed patient once."""
+    """The `next` links from the first page lead to every listed patient once."""
     client = await serve(Emulator(clinic))
     first = await read(client, "patients", per_page="10")
     assert first["total_entries"] == 24
@@ -44,7 +44,7 @@ async def test_pages_link_to_each_other_and_the_last_has_no_next(clinic: Clinic,
 
 
 async def test_fifty_rows_are_a_page_and_a_hundred_the_most(serve: Serve) -> None:
-    """Without `per_page` a page has 50 rows; asking for more than 100 gives 100."""
+    """Without `per_page` a page has 50 rows; the maximum is 100."""
     clinic = Clinic("Numbers")
     for number in range(1, 151):
         clinic.insert_patient(patient_id=str(number), at=NOW)
@@ -56,7 +56,7 @@ async def test_fifty_rows_are_a_page_and_a_hundred_the_most(serve: Serve) -> Non
 
 
 async def test_the_default_order_is_that_of_creation(clinic: Clinic, serve: Serve) -> None:
-    """Rows come oldest first unless the request says otherwise, which is not the order of their ids."""
+    """Rows come oldest first by default, which is not the order of their ids."""
     client = await serve(Emulator(clinic))
     rows = (await read(client, "patients"))["patients"]
     assert [row["created_at"] for row in rows] == sorted(row["created_at"] for row in rows)
@@ -78,7 +78,7 @@ async def test_ids_are_ordered_as_numbers(clinic: Clinic, serve: Serve) -> None:
 
 
 async def test_sorting_by_several_columns(clinic: Clinic, serve: Serve) -> None:
-    """`sort=a:desc,b` orders by a falling, then by b rising."""
+    """`sort=a:desc,b` sorts descending by a, then ascending by b."""
     client = await serve(Emulator(clinic))
     body = await read(client, "individual_appointments", sort="patient_id:desc,starts_at", per_page="100")
     rows = [(int(row["patient"]["links"]["self"].rsplit("/")[-1]), row["starts_at"]) for row in body[_VISITS]]
@@ -101,10 +101,10 @@ _VISITS = "individual_appointments"
         ("appointment_types", "archived_at", {"100"}),
     ],
 )
-async def test_hidden_rows_come_back_with_a_star(
+async def test_a_star_includes_hidden_rows(
     clinic: Clinic, serve: Serve, resource: str, column: str, hidden: set[str]
 ) -> None:
-    """Archived, cancelled and deleted rows are left out unless the request asks for any value of that column."""
+    """Archived, cancelled and deleted rows are left out unless the request filters by that column with a star."""
     client = await serve(Emulator(clinic))
     shown = set(await ids(client, resource))
     everything = set(await ids(client, resource, f"{column}:*"))
@@ -115,7 +115,7 @@ async def test_hidden_rows_come_back_with_a_star(
 
 
 async def test_filters_on_times(clinic: Clinic, serve: Serve) -> None:
-    """The window of a sync is a closed one: rows on its edges are in with >= and <=, out with > and <."""
+    """Rows on the edges of a window are included with >= and <=, excluded with > and <."""
     clinic.insert_appointment("9", NOW - timedelta(days=30), appointment_id="1", at=NOW)
     clinic.insert_appointment("9", NOW + timedelta(days=30), appointment_id="2", at=NOW)
     client = await serve(Emulator(clinic))
@@ -129,7 +129,7 @@ async def test_filters_on_times(clinic: Clinic, serve: Serve) -> None:
 
 
 async def test_filters_on_numbers(clinic: Clinic, serve: Serve) -> None:
-    """Ids can be asked for one by one, in a list, and by comparison; bookings by a list too."""
+    """Ids can be filtered by equality, in a list, and by comparison; bookings in a list, too."""
     client = await serve(Emulator(clinic))
     assert await ids(client, "patients", "id:=9") == ["9"]
     assert await ids(client, "patients", "id:=82,9,514810976034364376,5") == ["9", "82"]
@@ -142,7 +142,7 @@ async def test_filters_on_numbers(clinic: Clinic, serve: Serve) -> None:
 
 
 async def test_filters_on_texts(clinic: Clinic, serve: Serve) -> None:
-    """Names can be compared, searched inside, and matched with a pattern."""
+    """Names can be filtered by comparison, by substring, and by pattern."""
     clinic.insert_patient(patient_id="1", first_name="Zara", last_name="Quill", email="zara@patients.example")
     client = await serve(Emulator(clinic))
     assert await ids(client, "patients", "last_name:=Quill", "first_name:=Zara") == ["1"]
@@ -170,7 +170,7 @@ async def test_filters_on_texts(clinic: Clinic, serve: Serve) -> None:
 async def test_a_column_that_cannot_be_searched_is_refused(
     clinic: Clinic, serve: Serve, resource: str, column: str
 ) -> None:
-    """The documented refusal, word for word."""
+    """A column that can't be filtered gets the documented error, word for word."""
     client = await serve(Emulator(clinic))
     response = await client.get(f"/{resource}", params={"q[]": column})
     assert response.status_code == 400
@@ -197,8 +197,8 @@ async def test_a_column_that_cannot_be_searched_is_refused(
         [("order", "up")],
     ],
 )
-async def test_what_cannot_be_read_is_refused(clinic: Clinic, serve: Serve, query: Query) -> None:
-    """A time without Z, a list where one number belongs, an unknown column: 400 with a message."""
+async def test_malformed_values_are_refused(clinic: Clinic, serve: Serve, query: Query) -> None:
+    """A time without Z, a list in place of a number, or an unknown column gets 400 with a message."""
     client = await serve(Emulator(clinic))
     response = await client.get(f"/{_VISITS}", params=query)
     assert response.status_code == 400
@@ -206,7 +206,7 @@ async def test_what_cannot_be_read_is_refused(clinic: Clinic, serve: Serve, quer
 
 
 async def test_references_are_links_and_ids_are_text(clinic: Clinic, serve: Serve) -> None:
-    """Which patient an appointment belongs to stands in a link only, under the address that was asked."""
+    """An appointment's patient is given only as a link, under the requested address."""
     client = await serve(Emulator(clinic))
     base = str(client.base_url).rstrip("/")
     [visit] = (await read(client, _VISITS, "id:=514810976034500001"))[_VISITS]
@@ -220,8 +220,8 @@ async def test_references_are_links_and_ids_are_text(clinic: Clinic, serve: Serv
     assert attendee["patient"] == {"links": {"self": f"{base}/patients/514810976034364379"}}
 
 
-async def test_classes_list_who_cancelled_and_may_list_nobody(clinic: Clinic, serve: Serve) -> None:
-    """`patient_ids` is no help: it keeps who cancelled, and can be null though somebody comes."""
+async def test_classes_list_cancelled_patients_and_may_have_no_list(clinic: Clinic, serve: Serve) -> None:
+    """`patient_ids` of a class includes cancelled patients, and can be null although patients attend."""
     client = await serve(Emulator(clinic))
     rows = {row["id"]: row for row in (await read(client, "group_appointments"))["group_appointments"]}
     assert "514810976034364380" in rows["95"]["patient_ids"]
@@ -240,7 +240,7 @@ async def test_some_rows_say_nothing_with_empty_text(clinic: Clinic, serve: Serv
 
 
 async def test_unknown_lists_are_not_found(clinic: Clinic, serve: Serve) -> None:
-    """The retired list of appointments and single rows are no part of this stand-in."""
+    """The retired list of appointments, and single rows, are not found."""
     client = await serve(Emulator(clinic))
     for path in ("/appointments", "/patients/deleted", "/individual_appointments/1"):
         response = await client.get(path)

@@ -1,4 +1,4 @@
-"""Starting and stopping: nothing is left behind, not even while requests hang."""
+"""Starting and stopping leave nothing behind, not even while requests hang."""
 
 import asyncio
 import signal
@@ -14,13 +14,13 @@ _HEADERS = {"User-Agent": "Routiq (ops@example.com)"}
 
 
 async def ask(base_url: str) -> httpx.Response:
-    """One request over a connection of its own."""
+    """A request over a new connection."""
     async with httpx.AsyncClient(auth=(EMULATED_API_KEY, ""), headers=_HEADERS, timeout=30) as client:
         return await client.get(f"{base_url}/patients")
 
 
 async def until(happened: asyncio.Event) -> None:
-    """Wait for an event, but not for ever."""
+    """Wait for an event, with a time limit."""
     async with asyncio.timeout(10):
         await happened.wait()
 
@@ -38,7 +38,7 @@ async def test_it_serves_on_loopback_and_leaves_nothing_behind(clinic: Clinic) -
 
 
 async def test_it_stops_while_requests_hang(clinic: Clinic) -> None:
-    """Requests that will never be answered are dropped, promptly, when the server stops."""
+    """Hanging requests are dropped promptly when the server stops."""
     emulator = Emulator(clinic)
     emulator.faults.add(Fault(FaultKind.HANG, times=None))
     arrived = asyncio.Event()
@@ -55,7 +55,7 @@ async def test_it_stops_while_requests_hang(clinic: Clinic) -> None:
 
 
 async def test_it_stops_while_answers_are_late(clinic: Clinic) -> None:
-    """A latency of a minute does not hold the end up for a minute."""
+    """A latency of a minute does not delay the stop."""
     emulator = Emulator(clinic, latency_seconds=60)
     async with asyncio.timeout(10):
         async with EmulatorServer(emulator) as server:
@@ -67,7 +67,7 @@ async def test_it_stops_while_answers_are_late(clinic: Clinic) -> None:
 
 
 async def test_it_stops_with_an_idle_connection_open(clinic: Clinic) -> None:
-    """A client that keeps its connection for later does not hold the end up either."""
+    """A client that keeps its connection open does not delay the stop."""
     emulator = Emulator(clinic)
     async with asyncio.timeout(10), httpx.AsyncClient(auth=(EMULATED_API_KEY, ""), headers=_HEADERS) as client:
         async with EmulatorServer(emulator) as server:
@@ -77,7 +77,7 @@ async def test_it_stops_with_an_idle_connection_open(clinic: Clinic) -> None:
 
 
 async def test_the_same_emulator_can_be_served_again_on_the_same_port(clinic: Clinic) -> None:
-    """A restart: the clinic and the record of requests live on."""
+    """After a restart the clinic and the record of requests are unchanged."""
     emulator = Emulator(clinic)
     async with EmulatorServer(emulator, port=free_port()) as server:
         await ask(server.base_url)
@@ -88,7 +88,7 @@ async def test_the_same_emulator_can_be_served_again_on_the_same_port(clinic: Cl
 
 
 async def test_a_taken_port_is_an_error_at_once(clinic: Clinic) -> None:
-    """Whoever starts the emulator on a port in use learns it before anything runs."""
+    """A port in use is reported before anything runs."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -98,7 +98,7 @@ async def test_a_taken_port_is_an_error_at_once(clinic: Clinic) -> None:
 
 
 async def test_a_client_that_gives_up_leaves_nothing_behind(clinic: Clinic) -> None:
-    """A read timeout on the client's side ends the hanging request on the server's."""
+    """A client's read timeout ends the hanging request on the server."""
     emulator = Emulator(clinic)
     emulator.faults.add(Fault(FaultKind.HANG))
     tasks = asyncio.all_tasks()
@@ -113,7 +113,7 @@ async def test_a_client_that_gives_up_leaves_nothing_behind(clinic: Clinic) -> N
 
 
 async def test_latency_is_added_to_every_answer(clinic: Clinic) -> None:
-    """The demo asks for this, so that there is something to watch."""
+    """Responses can be slowed down, so that a sync of the demo takes long enough to watch."""
     async with EmulatorServer(Emulator(clinic, latency_seconds=0.05)) as server:
         response = await ask(server.base_url)
     assert response.status_code == 200

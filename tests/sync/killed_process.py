@@ -1,7 +1,7 @@
-"""A process that runs syncs until none is left, unless it kills itself before: the victim of ``test_kills``.
+"""A process that runs all syncs, unless it kills itself before; used by ``test_kills``.
 
 Started as ``python -m tests.sync.killed_process MOMENT NUMBER`` with settings in the environment. MOMENT is ``before``
-or ``after`` the commit of that NUMBER, or ``storing``: inside the transaction that exchanges what readers see.
+or ``after`` the commit of that NUMBER, or ``storing``: inside the transaction that publishes the result.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Cancelling is answered at once wherever the sync is, leaves what was stored, and frees the organization."""
+"""A cancellation takes effect at once in every state, keeps the stored patients, and frees the organization."""
 
 import asyncio
 import random
@@ -14,8 +14,9 @@ from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR, Viewer
 from routiq_gql.sync import pipeline
 from routiq_gql.sync.model import FailureCode, SyncSnapshot, SyncState, SyncStep
-from tests.sync.clinic import LIMIT_SECONDS, ORGANIZATION, follow, run_sync, start, stored_rows
-from tests.sync.conftest import Cliniko
+from tests.common import LIMIT_SECONDS, ORGANIZATION
+from tests.emulated_cliniko import Cliniko
+from tests.syncs import follow, run_sync, start, stored_rows
 
 pytestmark = pytest.mark.both_databases
 
@@ -24,7 +25,7 @@ ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELEC
 
 
 async def until(runtime: Runtime, sync_id: str, condition: Any) -> SyncSnapshot:
-    """The first snapshot that fits."""
+    """The first matching snapshot."""
     async with asyncio.timeout(LIMIT_SECONDS):
         async for snapshot in runtime.syncs.watch(LOCAL_OPERATOR, sync_id):
             if condition(snapshot):
@@ -39,7 +40,7 @@ async def until_asked(cliniko: Cliniko, resource: str, already: int) -> None:
 
 
 async def cancel_and_check(runtime: Runtime, cliniko: Cliniko, sync_id: str) -> SyncSnapshot:
-    """Cancel and check all that a cancel promises; returns the final snapshot."""
+    """Cancel and check all guarantees of a cancellation; returns the final snapshot."""
     before = await stored_rows(runtime.database)
     async with asyncio.timeout(LIMIT_SECONDS):
         answer = await runtime.syncs.cancel(LOCAL_OPERATOR, sync_id)
@@ -65,14 +66,14 @@ async def cancel_and_check(runtime: Runtime, cliniko: Cliniko, sync_id: str) -> 
 
 
 async def check_free(runtime: Runtime, cliniko: Cliniko) -> None:
-    """The next sync starts at once and is a whole one."""
+    """The next sync starts at once and is complete."""
     cliniko.emulator.faults.clear()
     assert (await run_sync(runtime)).active_patients_stored == 12
 
 
 @pytest.mark.parametrize("resource", ["settings", *LISTS])
 async def test_in_a_hanging_request(runtime: Runtime, cliniko: Cliniko, resource: str):
-    """Cliniko doesn't answer, whatever it was asked for: the cancel doesn't wait for it."""
+    """While Cliniko doesn't respond to a request of any kind, a cancellation takes effect at once."""
     await run_sync(runtime)
     cliniko.emulator.faults.add(Fault(FaultKind.HANG, resource, only_above_per_page=0 if resource == "settings" else 1))
     already = len(cliniko.emulator.requests)
@@ -87,7 +88,7 @@ async def test_in_a_hanging_request(runtime: Runtime, cliniko: Cliniko, resource
 
 @pytest.mark.parametrize("kind", [FaultKind.RATE_LIMIT, FaultKind.STATUS_503])
 async def test_in_a_wait(runtime: Runtime, cliniko: Cliniko, kind: FaultKind, monkeypatch: pytest.MonkeyPatch):
-    """A minute's wait for the rate limit, or the wait before another attempt, ends with the cancel."""
+    """A minute's wait for the rate limit, or a wait before another attempt, ends with the cancellation."""
     monkeypatch.setattr("routiq_gql.cliniko.retries.Backoff.growing", lambda _self, _failures: 50.0)
     cliniko.emulator.faults.add(Fault(kind, "patients", only_above_per_page=1, times=None, seconds=50))
     sync_id = await start(runtime)
@@ -95,13 +96,13 @@ async def test_in_a_wait(runtime: Runtime, cliniko: Cliniko, kind: FaultKind, mo
     assert waiting.step is SyncStep.FETCHING_PATIENTS
     last = await cancel_and_check(runtime, cliniko, sync_id)
     assert last.resumes_at is None
-    # The key stays limited for everyone who uses it, so the next sync is not run to its end here.
+    # The key stays limited for all its clients, so the next sync does not run to its end here.
     await runtime.syncs.cancel(LOCAL_OPERATOR, await start(runtime))
 
 
 @pytest.mark.parametrize("function", ["identify_slice", "show_generation"])
 async def test_in_a_long_statement(runtime: Runtime, cliniko: Cliniko, function: str, monkeypatch: pytest.MonkeyPatch):
-    """A computation in the database that would never end is interrupted, in the analysis and while storing."""
+    """An endless computation in the database is interrupted, in the analysis and while storing."""
     await run_sync(runtime)
     began = asyncio.Event()
 
@@ -133,14 +134,14 @@ async def test_before_it_has_begun_and_again_and_again(runtime: Runtime, cliniko
 
 
 async def test_after_the_end_nothing_changes(runtime: Runtime):
-    """Cancelling a sync that has ended says how it ended."""
+    """Cancelling an ended sync returns its outcome."""
     last = await run_sync(runtime)
     answer = await runtime.syncs.cancel(LOCAL_OPERATOR, last.sync_id)
     assert (answer.cancelled, answer.message, answer.sync) == (False, "Sync already completed", last)
 
 
 async def test_at_the_moment_of_completion(runtime: Runtime):
-    """Whatever comes first wins, and answer, status, log and stored rows agree on it."""
+    """Either the cancellation or the completion wins, and response, status, log and stored rows agree on it."""
     print("seed 11")
     chance = random.Random(11)
     began = asyncio.get_running_loop().time()
@@ -172,7 +173,7 @@ async def test_at_the_moment_of_completion(runtime: Runtime):
 
 
 async def test_ten_people_cancel_at_once(runtime: Runtime, cliniko: Cliniko):
-    """One of them cancels, the others hear that it was cancelled, and all see the same final state."""
+    """Of ten simultaneous requests only the first cancels, and all get the same final state."""
     cliniko.emulator.latency_seconds = 0.2
     sync_id = await start(runtime)
     answers = await asyncio.gather(*(runtime.syncs.cancel(LOCAL_OPERATOR, sync_id) for _ in range(10)))
@@ -181,7 +182,7 @@ async def test_ten_people_cancel_at_once(runtime: Runtime, cliniko: Cliniko):
 
 
 async def test_another_organizations_sync_is_not_found(runtime: Runtime, cliniko: Cliniko):
-    """Nobody can end, or even see, what is not theirs."""
+    """An organization can neither cancel nor read another organization's sync."""
     cliniko.emulator.latency_seconds = 0.2
     sync_id = await start(runtime)
     with pytest.raises(SyncNotFound):

@@ -1,4 +1,4 @@
-"""A clinic that is changed while it is read: whoever was there from beginning to end is there afterwards."""
+"""A clinic changes while a sync reads it: all patients that were there throughout are found."""
 
 import random
 from datetime import datetime, timedelta
@@ -23,14 +23,15 @@ from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import SyncState
-from tests.sync.clinic import ORGANIZATION, all_active_ids, run_sync, shown_rows
+from tests.common import ORGANIZATION
+from tests.syncs import all_active_ids, run_sync, shown_rows
 
 WINDOW = timedelta(days=30)
 ACTIONS = ["archive", "unarchive", "delete", "remove", "insert", "merge", "cancel", "uncancel"]
 
 
 class Census:
-    """What makes somebody active, as the clinic is at one moment or, added up, as it ever was."""
+    """The active patients of a clinic at one moment or, added up, at any moment."""
 
     def __init__(self, clinic: Clinic, now: datetime) -> None:
         start, end = (now - WINDOW).timestamp(), (now + WINDOW).timestamp()
@@ -58,7 +59,7 @@ class Census:
 
 
 class Witness:
-    """Changes the clinic at random between two requests, and keeps what was ever there and who was all the time."""
+    """Changes the clinic at random between requests; records the rows that ever existed and the unchanged rows."""
 
     def __init__(self, clinic: Clinic, now: datetime, seed: int, changes_per_request: int) -> None:
         self._clinic = clinic
@@ -111,7 +112,7 @@ class Witness:
         getattr(clinic, action)(resource, one)
 
     def _touch(self, resource: str, one: str) -> None:
-        """Whoever this row has to do with may or may not be found active from now on."""
+        """The patients of this row may or may not be found active from now on."""
         clinic = self._clinic
         row = clinic.tables[resource].get(int(one))
         concerned: set[Any] = set()
@@ -128,11 +129,11 @@ class Witness:
 
 
 async def churn(runtime: Runtime, emulator: Emulator, seed: int, *faults: Fault) -> SyncState:
-    """One sync of a clinic that changes all the time; checks what must hold, and returns how it ended."""
+    """Sync a changing clinic once, check all guarantees, and return the outcome."""
     now = utc_now()
     chance = random.Random(seed)
     clinic = emulator.clinic = generated_clinic(chance.choice([30, 150, 320]), now, seed=seed % 1000)
-    # Passes over a list agree only while it is quiet for two of them.
+    # Passes over a list agree only if it is unchanged during two of them.
     witness = Witness(clinic, now, seed, changes_per_request=1 if faults and chance.random() < 0.8 else 3)
     quiet_after = chance.randint(2, 6) if faults else None
     pages = 0
@@ -182,8 +183,8 @@ FALLBACKS = {
 
 
 @pytest.mark.parametrize("how", FALLBACKS)
-async def test_whoever_was_there_all_the_time_is_there(settings: Settings, how: str):
-    """Rows come, go and come back between any two pages; nobody who was there throughout is lost, nobody invented."""
+async def test_every_unchanged_patient_is_found(settings: Settings, how: str):
+    """While rows are added, removed and restored between pages, no unchanged patient is lost and none invented."""
     ended = await search(settings, list(range(12)), *FALLBACKS[how])
     completed = ended.count(SyncState.COMPLETED)
     assert completed == len(ended) if how == "by key" else completed > len(ended) / 2
@@ -192,7 +193,7 @@ async def test_whoever_was_there_all_the_time_is_there(settings: Settings, how: 
 @pytest.mark.soak
 @pytest.mark.parametrize("how", FALLBACKS)
 async def test_the_same_with_many_clinics(settings: Settings, how: str):
-    """Hundreds of clinics, other ones each time."""
+    """Hundreds of clinics, with other random numbers each time."""
     ended = await search(settings, [random.randrange(10**9) for _ in range(150)], *FALLBACKS[how])
     completed = ended.count(SyncState.COMPLETED)
     assert completed == len(ended) if how == "by key" else completed > len(ended) / 2

@@ -1,4 +1,4 @@
-"""A clock that was wrong for a while: what was written then neither hides nor delays what comes after."""
+"""After a period with a wrong clock, its rows neither hide nor delay later events."""
 
 import asyncio
 from datetime import timedelta
@@ -9,15 +9,16 @@ from sqlalchemy import select, text
 
 from routiq_gql.cli.status import judge
 from routiq_gql.clock import utc_now
-from routiq_gql.database.schedules import SCHEDULE
+from routiq_gql.database.tables import SCHEDULE
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind
 from routiq_gql.errors import RateLimited
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import SyncState
-from tests.sync.clinic import LIMIT_SECONDS, ORGANIZATION, follow, run_sync, start
-from tests.sync.conftest import Cliniko
+from tests.common import LIMIT_SECONDS, ORGANIZATION
+from tests.emulated_cliniko import Cliniko
+from tests.syncs import follow, run_sync, start
 
 pytestmark = pytest.mark.both_databases
 
@@ -31,7 +32,7 @@ async def next_at(runtime: Runtime) -> list:
 
 
 async def test_the_newest_sync_is_the_one_that_was_started_last(runtime: Runtime, cliniko: Cliniko):
-    """A sync of a day on which the clock was years ahead doesn't hide the failures that follow it."""
+    """A sync with a start in the future doesn't hide later failures."""
     before = await run_sync(runtime)
     with time_machine.travel(utc_now() + YEARS):
         ahead = await run_sync(runtime)
@@ -63,7 +64,7 @@ async def test_the_newest_sync_is_the_one_that_was_started_last(runtime: Runtime
 
 
 async def test_a_success_in_the_future_is_stale(runtime: Runtime):
-    """An impossible time says nothing about the age of the data, so the message asks to check the clock."""
+    """The age of data with a time in the future is unknown, so the message asks to check the clock."""
     with time_machine.travel(utc_now() + YEARS):
         await run_sync(runtime)
     for limit in (6 * HOUR, None):
@@ -82,7 +83,7 @@ async def test_a_success_in_the_future_is_stale(runtime: Runtime):
 
 
 async def test_a_sync_during_which_the_clock_is_set_back_took_no_negative_time(runtime: Runtime, cliniko: Cliniko):
-    """A duration is never below zero, and doesn't spoil the average."""
+    """A duration is never below zero, and doesn't distort the average."""
     cliniko.emulator.faults.add(Fault(FaultKind.HANG, "patients", only_above_per_page=1))
     with time_machine.travel(utc_now() + YEARS):
         sync_id = await start(runtime)
@@ -98,7 +99,7 @@ async def test_a_sync_during_which_the_clock_is_set_back_took_no_negative_time(r
 async def test_a_schedule_is_due_within_its_interval_after_the_clock_was_wrong(
     settings: Settings, cliniko: Cliniko, kind: str
 ):
-    """An hourly sync comes within an hour once the clock is right again, and many clinics' syncs are spread."""
+    """An hourly sync runs within an hour once the clock is right again, and many clinics' syncs are spread."""
     organizations = [f"org_{number}" for number in range(5)]
     wrong = utc_now() + (YEARS if kind == "ahead" else -YEARS)
     # While the clock is years ahead, schedules are made; or they are made, and then the clock goes years back.
@@ -124,18 +125,18 @@ async def test_a_schedule_is_due_within_its_interval_after_the_clock_was_wrong(
 
 
 async def test_a_right_schedule_is_left_alone(runtime: Runtime):
-    """The longest regular wait, as another machine's clock says it, is no reason to sync more often."""
+    """The longest regular wait, seen from a machine with another clock, does not cause more syncs."""
     await runtime.schedules.begin(LOCAL_OPERATOR, ORGANIZATION, HOUR)
     latest = utc_now() + HOUR + timedelta(seconds=5)
     async with runtime.database.writing() as connection:
         await connection.execute(SCHEDULE.update().values(next_at=latest))
-    await run_sync(runtime)  # by then the engine has looked at schedules
+    await run_sync(runtime)  # by then the engine has checked schedules
     assert await next_at(runtime) == [latest]
     assert (await runtime.syncs.dashboard(LOCAL_OPERATOR, ORGANIZATION)).next_sync_at == latest
 
 
-async def test_starts_in_the_future_block_nobody_and_the_limit_still_holds(settings: Settings):
-    """After the clock was ahead, an organization may be synced at once, and no oftener than ever."""
+async def test_starts_in_the_future_block_no_sync_and_the_limit_still_holds(settings: Settings):
+    """After the clock was ahead, an organization can be synced at once, within the usual limit."""
     async with open_runtime(settings.model_copy(update={"starts_per_minute": 2})) as runtime:
 
         async def start_as_often_as_allowed() -> None:

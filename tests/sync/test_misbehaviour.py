@@ -1,8 +1,8 @@
-"""Every way in which Cliniko may misbehave, in every list, through whole syncs: right, or failed and nothing changed.
+"""Every kind of misbehaviour of Cliniko, in every list, through whole syncs: correct, or failed without changes.
 
 Rows that can't be read, and a total that is not the number of rows, are reported in the log of a right sync.
-``OUTCOMES`` is the promise, and the README shows the same table. Each test makes one kind of fault happen to every
-list, once and for good, and compares all rows with those of an undisturbed sync.
+``OUTCOMES`` is the promise, and ``docs/cliniko.md`` shows the same table. Each test makes one kind of fault happen to
+every list, once and for good, and compares all rows with those of an undisturbed sync.
 """
 
 import re
@@ -31,9 +31,10 @@ from routiq_gql.emulator import (
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
+from routiq_gql.sync.lists import LISTS as SYNCED
 from routiq_gql.sync.model import LogLevel, LogLine, SyncSnapshot, SyncState, SyncStep
-from routiq_gql.sync.reading import TARGETS
-from tests.sync.clinic import ORGANIZATION, Rows, run_sync, shown_rows, stored_rows
+from tests.common import ORGANIZATION
+from tests.syncs import Rows, run_sync, shown_rows, stored_rows
 
 RIGHT = "right"
 REPORTED = "right but for what the log reports"
@@ -71,7 +72,7 @@ OUTCOMES = {
     FaultKind.STATUS_403: (RIGHT, "KEY_LACKS_PERMISSION"),
     FaultKind.REDIRECT: ("ACCOUNT_MOVED", "ACCOUNT_MOVED"),
 }
-"""By kind: how a sync ends that meets it once, and one that meets it from some request on for good."""
+"""By kind: the outcome of a sync with a single fault, and with permanent faults from some request on."""
 
 STEPS = {
     "patients": SyncStep.FETCHING_PATIENTS,
@@ -82,7 +83,7 @@ STEPS = {
 }
 """Every list that a sync reads, and the step that reads it."""
 
-LISTS = {target.name for target in TARGETS.values()}
+LISTS = {synced.target.name for synced in SYNCED.values()}
 WHERE = {resource.name: resource.where for resource in RESOURCES}
 
 ROWS = 205
@@ -103,7 +104,7 @@ def clinic_with_pages(now: datetime) -> Clinic:
 
 
 def is_page(parameters: list[str]) -> bool:
-    return parameters != ["1"]  # one row a page is how the key is checked
+    return parameters != ["1"]  # the check of the key requests one row per page
 
 
 def is_later_page(request: RecordedRequest) -> bool:
@@ -112,7 +113,7 @@ def is_later_page(request: RecordedRequest) -> bool:
 
 @dataclass
 class Stage:
-    """A runtime and a clinic, an earlier sync of a smaller one, and what an undisturbed sync would store."""
+    """A runtime and a clinic, an earlier sync of a smaller clinic, and the expected rows of an undisturbed sync."""
 
     runtime: Runtime
     emulator: Emulator
@@ -123,7 +124,7 @@ class Stage:
     """Of each list, the numbers of the requests that asked for more than a first page."""
 
     async def meet(self, fault: Fault, *more: Fault) -> SyncSnapshot:
-        """The end of a sync that meets these faults; they did happen."""
+        """The end of a sync with these faults, which did occur."""
         self.emulator.faults.clear()
         self.emulator.faults.add(*more, fault)
         last = await run_sync(self.runtime)
@@ -136,10 +137,10 @@ class Stage:
         assert await active_and_mirrored(self.runtime) == self.expected
 
     async def check_reported(self, last: SyncSnapshot, resource: str) -> None:
-        """What the affected list lacks is in the log, and all other lists are whole."""
+        """The log lists the missing rows of the affected list, and all other lists are complete."""
         assert last.status is SyncState.COMPLETED, last.failure
         assert last.errors == []
-        target = TARGETS[resource].name
+        target = SYNCED[resource].target.name
         lines = [line for line in await log_lines(self.runtime, last.sync_id) if line.level is LogLevel.WARNING]
         lines = [line for line in lines if WHERE[resource] in line.message]
         stored = await active_and_mirrored(self.runtime)
@@ -154,10 +155,10 @@ class Stage:
         assert {name: stored[name] for name in others} == {name: self.expected[name] for name in others}
 
     async def check_emptied(self, last: SyncSnapshot, resource: str) -> None:
-        """Every row is there; in a few of the affected list, fields are empty."""
+        """All rows are there; in a few rows of the affected list, fields are empty."""
         assert last.status is SyncState.COMPLETED, last.failure
         assert last.errors == []
-        target = TARGETS[resource].name
+        target = SYNCED[resource].target.name
         stored = await active_and_mirrored(self.runtime)
         for before, after in zip(self.expected[target], stored[target], strict=True):
             assert all(new in {None, old} for old, new in zip(before, after, strict=True))
@@ -213,7 +214,7 @@ def _short_rate_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 def fault_at(kind: FaultKind, resource: str, number: int, times: int | None) -> Fault:
     """The fault at this request for a page of this list, and from there on."""
     seconds = {FaultKind.SLOW: 0.05, FaultKind.RATE_LIMIT: 0}.get(kind, 1)
-    # The first page is asked for without an id, so refusing ids begins with the second.
+    # The first page is requested without an id, so refusing ids begins with the second.
     later = kind is FaultKind.REFUSE_ID_FILTER and number > 1
     return Fault(
         kind,
@@ -230,9 +231,9 @@ def places(pages: int) -> dict[str, int]:
 
 
 async def check_cell(stage: Stage, kind: FaultKind, resource: str, place: str, times: int | None) -> None:
-    """One kind of fault in one place of one list ends as promised."""
+    """A kind of fault in one place of a list has the specified outcome."""
     number = places(stage.pages[resource])[place]
-    if kind is FaultKind.REPEAT_PAGE:  # a first page again is no fault; each batch of attendees has one of its own
+    if kind is FaultKind.REPEAT_PAGE:  # a repeated first page is no fault; each batch of attendees has a first page
         later = stage.later_pages[resource]
         number = max((one for one in later if one <= number), default=later[0])
     expected = OUTCOMES[kind][0 if times else 1]
@@ -260,7 +261,7 @@ async def check_cell(stage: Stage, kind: FaultKind, resource: str, place: str, t
 
 @pytest.mark.parametrize("kind", list(FaultKind))
 async def test_every_kind_in_every_list(settings: Settings, kind: FaultKind):
-    """Whatever Cliniko does, a sync is right or fails and leaves what was stored. Each list has it in another place."""
+    """A sync is correct, or fails and changes nothing. The fault is in another place of each list."""
     async with staged(settings) as stage:
         for number, resource in enumerate(STEPS, list(FaultKind).index(kind)):
             await check_cell(stage, kind, resource, ("first", "middle", "last")[number % 3], 1)
@@ -279,7 +280,7 @@ async def test_every_kind_in_every_place(settings: Settings, kind: FaultKind, ti
 
 
 async def test_long_pages_that_time_out_are_asked_for_in_shorter_ones(settings: Settings):
-    """A list that Cliniko can't deliver a hundred rows of in time is read in smaller parts."""
+    """A list that Cliniko can't deliver in pages of a hundred rows is read in smaller pages."""
     async with staged(settings) as stage:
         for resource in STEPS:
             last = await stage.meet(Fault(FaultKind.STATUS_504, resource, times=None, only_above_per_page=30))
@@ -287,7 +288,7 @@ async def test_long_pages_that_time_out_are_asked_for_in_shorter_ones(settings: 
 
 
 async def test_every_kind_at_once(settings: Settings):
-    """A bad day: everything that may pass happens once in each list, one after the other, and the sync is right."""
+    """Every temporary fault occurs once in each list, one after the other, and the sync is correct."""
     passing = [kind for kind, (once, _) in OUTCOMES.items() if once is RIGHT and kind is not FaultKind.HANG]
     async with staged(settings) as stage:
         faults = [
@@ -302,7 +303,7 @@ async def test_every_kind_at_once(settings: Settings):
 
 @pytest.mark.parametrize("refusal", [FaultKind.REFUSE_SORT, FaultKind.REFUSE_ID_FILTER])
 async def test_a_link_to_another_host_is_never_followed(settings: Settings, refusal: FaultKind):
-    """A list read along links that name a proxy is right, and stays on Cliniko's host: the key goes nowhere else."""
+    """A list read along links that name a proxy is correct, and the key is only sent to Cliniko's host."""
     elsewhere = Emulator(clinic_with_pages(utc_now()))
     async with staged(settings) as stage, EmulatorServer(elsewhere) as trap:
         for resource in STEPS:
@@ -325,18 +326,18 @@ async def test_a_link_to_another_host_is_never_followed(settings: Settings, refu
 
 
 @pytest.mark.parametrize("resource", ["settings", "user"])
-async def test_what_a_sync_does_not_need_may_be_missing(settings: Settings, resource: str):
-    """Without the account's name or the user's role a sync is as right as ever."""
+async def test_optional_responses_may_be_missing(settings: Settings, resource: str):
+    """Without the account's name or the user's role a sync is still correct."""
     async with staged(settings) as stage:
         for kind in (FaultKind.STATUS_403, FaultKind.HTML_200, FaultKind.STATUS_503):
             last = await stage.meet(Fault(kind, resource, times=1 if kind is FaultKind.STATUS_503 else None))
             await stage.check_right(last)
 
 
-def test_the_readme_has_the_same_table():
-    """Whoever reads the README knows what is promised."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    section = readme.partition("\n## When Cliniko misbehaves\n")[2].partition("\n## ")[0]
+def test_the_docs_have_the_same_table():
+    """The page about Cliniko promises the outcomes that these tests prove, and no others."""
+    page = (Path(__file__).parents[2] / "docs" / "cliniko.md").read_text()
+    section = page.partition("\n## When Cliniko misbehaves\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| .* \(`(\w+)`\) \| (.*?) \| (.*?) \|$", section, re.MULTILINE)
     told = {FaultKind(kind): (once.strip("`"), for_good.strip("`")) for kind, once, for_good in rows}
     assert told == OUTCOMES

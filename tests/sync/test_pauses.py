@@ -1,4 +1,4 @@
-"""A pause is not a crash: what a sync shows while its database can't be used, how long it waits, what is counted."""
+"""Pauses while the database can't be used: how they are shown, how long they last; they don't count as crashes."""
 
 import asyncio
 from datetime import timedelta
@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select, update
 
 from routiq_gql.clock import utc_now
-from routiq_gql.database.syncs import SYNC, claim
+from routiq_gql.database.syncs import claim
+from routiq_gql.database.tables import SYNC
 from routiq_gql.emulator import EMULATED_API_KEY, RecordedRequest, generated_clinic
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
@@ -15,9 +16,10 @@ from routiq_gql.settings import Settings
 from routiq_gql.sync import pauses, runner
 from routiq_gql.sync.model import SyncSnapshot, SyncState, WaitReason
 from routiq_gql.sync.pauses import Pauses
+from tests.common import LIMIT_SECONDS
+from tests.emulated_cliniko import Cliniko
 from tests.full_disk import full_disk
-from tests.sync.clinic import LIMIT_SECONDS, follow, start
-from tests.sync.conftest import Cliniko
+from tests.syncs import follow, start
 
 
 async def row_of(runtime: Runtime, sync_id: str):
@@ -26,7 +28,7 @@ async def row_of(runtime: Runtime, sync_id: str):
 
 
 async def until_shown(runtime: Runtime, sync_id: str, number: int) -> SyncSnapshot:
-    """The snapshot while the sync pauses, at the earliest in its pause of that number."""
+    """The snapshot of a pausing sync, at its pause of that number or later."""
     async with asyncio.timeout(LIMIT_SECONDS):
         while True:
             row = await row_of(runtime, sync_id)
@@ -45,7 +47,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.both_databases
 @pytest.mark.usefixtures("_short_pauses")
 async def test_pauses_are_shown_and_are_no_crashes(runtime: Runtime, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch):
-    """A full disk is shown as a wait, however often it is met, and with new space the sync ends right."""
+    """A full disk is shown as a wait, however often it occurs, and with new space the sync ends correctly."""
     monkeypatch.setattr(runner, "MAX_LOST_CLAIMS", 0)
     cliniko.emulator.clinic = generated_clinic(600, utc_now())
     async with full_disk(runtime):
@@ -71,12 +73,12 @@ async def test_pauses_are_shown_and_are_no_crashes(runtime: Runtime, cliniko: Cl
 async def test_a_sync_with_which_processes_die_without_progress_fails_at_last(
     settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
-    """A sync that kills each process that runs it fails in the end instead of killing the next one."""
+    """A sync that kills each process that runs it fails in the end instead of killing another."""
     monkeypatch.setattr(runner, "MAX_LOST_CLAIMS", 2)
     async with open_runtime(settings, run_syncs=False) as runtime:
         await runtime.connections.connect(LOCAL_OPERATOR, "org_1", EMULATED_API_KEY, cliniko.base_url, check=False)
         begun = await runtime.syncs.start(LOCAL_OPERATOR, "org_1")
-        for number in range(4):  # three processes died: those before the last one
+        for number in range(4):  # three processes died: those before the last
             async with runtime.database.writing() as connection:
                 row = await claim(connection, begun.sync.key, f"process {number}", {})
                 assert row is not None
@@ -89,7 +91,7 @@ async def test_a_sync_with_which_processes_die_without_progress_fails_at_last(
 
 @pytest.mark.both_databases
 async def test_a_stop_on_purpose_and_progress_are_not_counted(settings: Settings, cliniko: Cliniko):
-    """Restarts for upgrades never add up to a failure, and a page that was stored resets what was counted."""
+    """Restarts for upgrades never add up to a failure, and a stored page resets the count."""
     reached = asyncio.Event()
     cliniko.emulator.latency_seconds = 0.1
 
@@ -115,7 +117,7 @@ async def test_a_stop_on_purpose_and_progress_are_not_counted(settings: Settings
 
 
 def test_pauses_grow_until_there_is_progress(monkeypatch: pytest.MonkeyPatch):
-    """A disk that stays full for a day costs an attempt a minute, and the count goes along to the next process."""
+    """A disk that stays full for a day costs an attempt a minute, and the count continues in the next process."""
     now = 1000.0
     monkeypatch.setattr(pauses.time, "monotonic", lambda: now)
     counted = Pauses()
@@ -136,7 +138,7 @@ def test_pauses_grow_until_there_is_progress(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.both_databases
 async def test_the_time_limit_counts_from_the_start_of_the_sync(settings: Settings, cliniko: Cliniko):
-    """A sync whose server was down for longer than the limit fails at once, without a question to Cliniko."""
+    """A sync whose server was down for longer than the limit fails at once, without a request to Cliniko."""
     async with open_runtime(settings, run_syncs=False) as idle:
         await idle.connections.connect(LOCAL_OPERATOR, "org_1", EMULATED_API_KEY, cliniko.base_url, check=False)
         begun = await idle.syncs.start(LOCAL_OPERATOR, "org_1")

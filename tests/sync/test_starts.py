@@ -1,4 +1,4 @@
-"""However many people press Start, on however many servers, one sync runs; and it may not run for ever."""
+"""Simultaneous starts, on any number of servers, make a single sync, which has a time limit."""
 
 import asyncio
 import os
@@ -10,15 +10,16 @@ import pytest
 from sqlalchemy import func, select, update
 
 from routiq_gql.clock import utc_now
-from routiq_gql.database.syncs import SYNC
+from routiq_gql.database.tables import SYNC
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind
 from routiq_gql.errors import RateLimited
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import FailureCode, SyncState, SyncStep
-from tests.sync.clinic import LIMIT_SECONDS, ORGANIZATION, follow, run_sync, start, stored_rows
-from tests.sync.conftest import Cliniko
+from tests.common import LIMIT_SECONDS, ORGANIZATION
+from tests.emulated_cliniko import Cliniko
+from tests.syncs import follow, run_sync, start, stored_rows
 
 pytestmark = pytest.mark.both_databases
 
@@ -46,7 +47,7 @@ asyncio.run(main())
 
 
 async def test_fifty_starts_at_once_make_one_sync(runtime: Runtime, cliniko: Cliniko):
-    """A crowd of impatient people gets one sync, and each of them its id."""
+    """Fifty simultaneous clicks start a single sync, and each gets its id."""
     cliniko.emulator.latency_seconds = 0.05
     started = await asyncio.gather(*(runtime.syncs.start(LOCAL_OPERATOR, ORGANIZATION) for _ in range(50)))
     assert sum(one.created for one in started) == 1
@@ -57,7 +58,7 @@ async def test_fifty_starts_at_once_make_one_sync(runtime: Runtime, cliniko: Cli
 
 
 async def test_fifty_starts_from_two_processes_make_one_sync(settings: Settings, cliniko: Cliniko):
-    """Two programs on one database file, each with a crowd: still one sync, run by one of them, seen by both."""
+    """Fifty starts from two programs on the same database file make a single sync, visible in both."""
     cliniko.emulator.latency_seconds = 0.05
     environment = {**os.environ, "ROUTIQ_DATABASE_URL": settings.database_url, "ROUTIQ_LOG_LEVEL": "ERROR"}
     environment["ROUTIQ_CLINIKO_REQUESTS_PER_MINUTE"] = "0"
@@ -90,7 +91,7 @@ async def test_fifty_starts_from_two_processes_make_one_sync(settings: Settings,
 
 
 async def test_many_organizations_sync_at_once(runtime: Runtime, cliniko: Cliniko):
-    """Every clinic gets its own sync, none waits for another's end, and all end right."""
+    """Every clinic gets a sync, none waits for the end of another, and all end correctly."""
     organizations = [f"org_{number}" for number in range(12)]
     for organization in organizations:
         await runtime.connections.connect(LOCAL_OPERATOR, organization, EMULATED_API_KEY, cliniko.base_url, check=False)
@@ -99,8 +100,8 @@ async def test_many_organizations_sync_at_once(runtime: Runtime, cliniko: Clinik
 
 
 async def test_a_sync_ends_at_its_time_limit(settings: Settings, cliniko: Cliniko):
-    """A source that never answers doesn't keep a sync, and with it the organization, busy for ever."""
-    limit = 8  # seconds: a busy machine, too, is at the appointments by then
+    """A source that never responds doesn't block the organization forever."""
+    limit = 8  # seconds: even a busy machine has reached the appointments by then
     async with open_runtime(settings.model_copy(update={"sync_time_limit": limit})) as runtime:
         await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url)
         before = await stored_rows(runtime.database)
@@ -117,7 +118,7 @@ async def test_a_sync_ends_at_its_time_limit(settings: Settings, cliniko: Clinik
 
 
 async def test_an_organization_can_t_be_started_again_and_again(settings: Settings):
-    """Each sync spends the clinic's requests to Cliniko; beyond some in a minute, the answer says when to try again."""
+    """Syncs use the clinic's requests to Cliniko; beyond a limit per minute, the response says when to try again."""
     async with open_runtime(settings.model_copy(update={"starts_per_minute": 2})) as runtime:
         for _ in range(2):
             await follow(runtime, await start(runtime))  # ends at once, as there is no connection
@@ -130,7 +131,7 @@ async def test_an_organization_can_t_be_started_again_and_again(settings: Settin
             "a refused one leaves nothing"
         )
         await follow(runtime, (await runtime.syncs.start(LOCAL_OPERATOR, "org_other")).sync.sync_id)
-        async with runtime.database.writing() as connection:  # a minute passes for one of the two
+        async with runtime.database.writing() as connection:  # a minute passes for one of them
             oldest = select(func.min(SYNC.c.key)).where(SYNC.c.organization_id == ORGANIZATION).scalar_subquery()
             earlier = utc_now() - timedelta(seconds=61)
             await connection.execute(update(SYNC).where(SYNC.c.key == oldest).values(started_at=earlier))
@@ -140,7 +141,7 @@ async def test_an_organization_can_t_be_started_again_and_again(settings: Settin
 
 
 async def test_asking_for_the_running_sync_is_no_start(settings: Settings, cliniko: Cliniko):
-    """Whoever presses Start while a sync runs is shown it, however often."""
+    """Start during a sync returns the running sync, without a limit."""
     async with open_runtime(settings.model_copy(update={"starts_per_minute": 1})) as runtime:
         await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url)
         cliniko.emulator.faults.add(Fault(FaultKind.HANG, "patients", only_above_per_page=1))
@@ -151,7 +152,7 @@ async def test_asking_for_the_running_sync_is_no_start(settings: Settings, clini
 
 
 async def test_ids_of_syncs_in_one_second_differ(runtime: Runtime):
-    """Two syncs that start within a second get `_2`, `_3` and so on, and stay apart for ever."""
+    """Two syncs that start within a second get `_2`, `_3` and so on, and stay distinct."""
     ids = []
     for _ in range(3):
         ids.append(await start(runtime))

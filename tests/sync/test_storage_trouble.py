@@ -1,4 +1,4 @@
-"""A full disk or a locked file in the middle of a sync: a sentence, a rest, and the sync goes on by itself."""
+"""A full disk or a locked file in the middle of a sync: users get a sentence, and the sync resumes by itself."""
 
 import asyncio
 import sqlite3
@@ -17,9 +17,10 @@ from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.sync import pauses
 from routiq_gql.sync.model import SyncState, SyncStep
-from tests.shortage import no_descriptors
-from tests.sync.clinic import LIMIT_SECONDS, follow, run_sync, start, stored_rows
-from tests.sync.conftest import Cliniko
+from tests.common import LIMIT_SECONDS
+from tests.descriptors import no_descriptors
+from tests.emulated_cliniko import Cliniko
+from tests.syncs import follow, run_sync, start, stored_rows
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -29,7 +30,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def limit_pages(runtime: Runtime, pages: int) -> None:
-    """Let the file grow to ``pages`` pages at most: SQLite then answers as it does on a full disk."""
+    """Limit the file to ``pages`` pages: SQLite then fails as on a full disk."""
 
     @event.listens_for(runtime.database._engine.sync_engine, "checkout")
     def limit(connection, _entry, _fairy):
@@ -44,7 +45,7 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.sqlite_only
 async def test_a_disk_that_gets_full(runtime: Runtime, cliniko: Cliniko):
-    """The log tells the operator which file is on the full disk; with new space the sync goes on and ends right."""
+    """The log names the file on the full disk; with new space the sync resumes and ends correctly."""
     await run_sync(runtime)
     before = await stored_rows(runtime.database)
     clinic = cliniko.emulator.clinic = generated_clinic(600, utc_now())
@@ -71,7 +72,7 @@ async def test_a_disk_that_gets_full(runtime: Runtime, cliniko: Cliniko):
 
 @pytest.mark.sqlite_only
 async def test_a_file_that_another_program_keeps_locked(runtime: Runtime, cliniko: Cliniko):
-    """Who asks for a change meanwhile gets a sentence; afterwards the sync goes on where it was."""
+    """A change requested meanwhile gets an explanation; afterwards the sync resumes where it was."""
     cliniko.emulator.clinic = generated_clinic(600, utc_now())
     cliniko.emulator.latency_seconds = 0.05
     sync_id = await start(runtime)
@@ -94,7 +95,7 @@ async def test_a_file_that_another_program_keeps_locked(runtime: Runtime, clinik
 
 
 async def test_an_unexpected_error_ends_the_sync_with_its_id(runtime: Runtime, monkeypatch: pytest.MonkeyPatch):
-    """A fault of ours is told as one, with the id to report; the log has its kind and place, and not its text."""
+    """An internal error is shown with the sync's id; the log has its kind and place, but not its text."""
 
     private = "Zoë Quist, zoe@example.com"
 
@@ -113,7 +114,7 @@ async def test_an_unexpected_error_ends_the_sync_with_its_id(runtime: Runtime, m
 
 
 async def test_too_many_open_files_while_cliniko_is_asked(runtime: Runtime, cliniko: Cliniko):
-    """A server that can't open a connection to Cliniko says what it lacks, and does not blame Cliniko."""
+    """A server that can't open a connection to Cliniko reports the shortage, and does not blame Cliniko."""
     cliniko.emulator.clinic = generated_clinic(600, utc_now())
     cliniko.emulator.faults.add(Fault(FaultKind.DROP_BEFORE, "patients", times=None))
     sync_id = await start(runtime)
@@ -129,7 +130,7 @@ async def test_too_many_open_files_while_cliniko_is_asked(runtime: Runtime, clin
 async def test_a_key_file_that_can_not_be_opened_now(
     runtime: Runtime, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
-    """A sync that meets a full table of files when it reads the key file waits, and ends right afterwards."""
+    """A sync that can't open the key file for lack of descriptors waits, and ends correctly afterwards."""
     load, shortages = KeyStore.load, iter([None])
 
     def load_with_shortage(store: KeyStore) -> KeyRing:

@@ -1,4 +1,4 @@
-"""A sync from Cliniko's pages to the stored active patients, undisturbed."""
+"""An undisturbed sync, from Cliniko's pages to the stored active patients."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -8,25 +8,16 @@ from typing import Any
 import pytest
 
 from routiq_gql.clock import utc_now
-from routiq_gql.database.active_patients import ACTIVE
 from routiq_gql.database.engine import Database
+from routiq_gql.database.tables import ACTIVE
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind, demo_clinic
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import FailureCode, LogLevel, SyncMode, SyncState, SyncStep
-from tests.sync.clinic import (
-    AWKWARD_RECENT,
-    AWKWARD_UPCOMING,
-    LIMIT_SECONDS,
-    ORGANIZATION,
-    active_ids,
-    follow,
-    run_sync,
-    shown_rows,
-    start,
-)
-from tests.sync.conftest import Cliniko
+from tests.common import LIMIT_SECONDS, ORGANIZATION
+from tests.emulated_cliniko import Cliniko
+from tests.syncs import AWKWARD_RECENT, AWKWARD_UPCOMING, active_ids, follow, run_sync, shown_rows, start
 
 RANGES = {1: (0, 12), 2: (12, 25), 3: (25, 37), 4: (37, 50), 5: (50, 62), 6: (62, 75), 7: (75, 87), 8: (87, 100)}
 """The documented percentages of each step."""
@@ -47,7 +38,7 @@ async def test_the_demo_clinic_has_the_documented_figures(runtime: Runtime, clin
 
 
 async def test_the_awkward_clinic_has_exactly_the_patients_that_are_active(runtime: Runtime):
-    """Cancelled attendees, no-shows, merges, archives and edges: everybody on the list written by hand, nobody else."""
+    """With cancelled attendees, no-shows, merges, archives and edges, the active patients match a handwritten list."""
     last = await run_sync(runtime)
     assert (last.patients_found, last.appointments_found) == (24, 17)
     assert (last.active_patients_identified, last.active_patients_stored) == (12, 12)
@@ -58,7 +49,7 @@ async def test_the_awkward_clinic_has_exactly_the_patients_that_are_active(runti
 
 
 async def missed_ids(database: Database) -> set[str]:
-    """The ids of those who are active, but only by visits that they missed."""
+    """The ids of patients who are active only by missed visits."""
     rows = (await shown_rows(database))["active_patients"]
     columns = [column.name for column in ACTIVE.columns if column.name != "updated_at"]
     patients = [dict(zip(columns, row, strict=True)) for row in rows]
@@ -70,9 +61,9 @@ async def missed_ids(database: Database) -> set[str]:
 
 
 async def test_progress_goes_through_the_documented_steps(runtime: Runtime, cliniko: Cliniko):
-    """Steps come in order, each with its status and percentages; nothing ever goes back."""
+    """Steps come in order, each with its status and percentages, and progress never decreases."""
     cliniko.emulator.clinic = demo_clinic(utc_now())
-    cliniko.emulator.latency_seconds = 0.12  # what comes faster is told together
+    cliniko.emulator.latency_seconds = 0.12  # faster changes are published together
     snapshots = await follow(runtime, await start(runtime))
     for before, after in pairwise(snapshots):
         assert after.version > before.version
@@ -92,7 +83,7 @@ async def test_progress_goes_through_the_documented_steps(runtime: Runtime, clin
 
 
 async def test_a_list_that_is_read_twice_shows_no_figure_going_back(runtime: Runtime, cliniko: Cliniko):
-    """Where Cliniko refuses to sort, lists are read again to compare; people see that, and their figures stay."""
+    """If Cliniko refuses to sort, lists are read again for comparison; users see that, and no figure decreases."""
     cliniko.emulator.clinic = demo_clinic(utc_now())
     cliniko.emulator.latency_seconds = 0.1
     cliniko.emulator.faults.add(Fault(FaultKind.REFUSE_SORT, "patients", times=None))
@@ -105,8 +96,8 @@ async def test_a_list_that_is_read_twice_shows_no_figure_going_back(runtime: Run
     assert (snapshots[-1].patients_found, snapshots[-1].active_patients_stored) == (641, 89)
 
 
-async def test_the_log_tells_every_step_in_order(runtime: Runtime):
-    """Afterwards the log reads like a story: each step, what was found, and the success."""
+async def test_the_log_has_every_step_in_order(runtime: Runtime):
+    """The log has each step in order, the numbers found, and the success."""
     last = await run_sync(runtime)
     lines = await runtime.syncs.log(LOCAL_OPERATOR, last.sync_id, after=0)
     assert [line.seq for line in lines] == list(range(1, last.last_log_seq + 1))
@@ -122,11 +113,11 @@ async def test_the_log_tells_every_step_in_order(runtime: Runtime):
     assert (lines[-1].level, lines[-1].message) == (LogLevel.SUCCESS, "Sync completed successfully!")
 
 
-async def test_a_second_sync_keeps_who_is_no_longer_active(runtime: Runtime, cliniko: Cliniko):
-    """Someone whose appointment was cancelled stays stored, but not as active; everything else stays as it is."""
+async def test_a_second_sync_keeps_patients_who_are_no_longer_active(runtime: Runtime, cliniko: Cliniko):
+    """A patient whose appointment was cancelled stays stored, but not as active; all others are unchanged."""
     await run_sync(runtime)
     before = await shown_rows(runtime.database)
-    cliniko.emulator.clinic.cancel("individual_appointments", "514810976034500008")  # all that …0993 had
+    cliniko.emulator.clinic.cancel("individual_appointments", "514810976034500008")  # all appointments of …0993
     last = await run_sync(runtime)
     assert last.active_patients_stored == 11
     recent, upcoming = await active_ids(runtime.database)
@@ -138,7 +129,7 @@ async def test_a_second_sync_keeps_who_is_no_longer_active(runtime: Runtime, cli
 
 
 async def test_two_syncs_of_one_clinic_store_the_same(runtime: Runtime):
-    """Nothing depends on when or how often one syncs."""
+    """Two syncs of an unchanged clinic store the same rows."""
     await run_sync(runtime)
     before = await shown_rows(runtime.database)
     await run_sync(runtime)
@@ -148,14 +139,14 @@ async def test_two_syncs_of_one_clinic_store_the_same(runtime: Runtime):
 
 @pytest.mark.parametrize("mode", list(SyncMode))
 async def test_every_mode_reads_everything_and_says_so(runtime: Runtime, mode: SyncMode):
-    """Until less can be read safely, every sync is a full one and calls itself that."""
+    """Until partial syncs are safe, every sync is a full sync and says so."""
     started = await runtime.syncs.start(LOCAL_OPERATOR, ORGANIZATION, mode)
     assert started.sync.mode is SyncMode.FULL
     assert (await follow(runtime, started.sync.sync_id))[-1].active_patients_stored == 12
 
 
 async def test_without_a_connection_a_sync_says_how_to_connect(settings: Settings):
-    """Starting before connecting makes a sync that fails at step 2, with the command to type."""
+    """A sync without a connection fails at step 2, with the command to connect."""
     async with open_runtime(settings) as runtime:
         last = await run_sync(runtime)
     assert last.status is SyncState.FAILED
@@ -167,7 +158,7 @@ async def test_without_a_connection_a_sync_says_how_to_connect(settings: Setting
 
 
 async def test_a_silent_source_is_waited_for_with_signs_of_life(runtime: Runtime, cliniko: Cliniko):
-    """While Cliniko takes its time, a watcher still hears from the sync about once a second."""
+    """While Cliniko is slow, a watcher still gets an update about once a second."""
     cliniko.emulator.latency_seconds = 3
     sync_id = await start(runtime)
     seen = []
@@ -183,8 +174,8 @@ async def test_a_silent_source_is_waited_for_with_signs_of_life(runtime: Runtime
 
 
 @pytest.mark.both_databases
-async def test_what_is_short_never_waits_for_pages(runtime: Runtime):
-    """While as many pages as may are being stored, one more waits, but signs of life, reads and a cancel do not."""
+async def test_short_operations_never_wait_for_pages(runtime: Runtime):
+    """While the maximum of pages is being stored, another page waits; heartbeats, reads and cancellations do not."""
     async with AsyncExitStack() as others:
         turn: Any = runtime.database.bulk_turn
         while not turn.locked():
@@ -204,7 +195,7 @@ async def test_what_is_short_never_waits_for_pages(runtime: Runtime):
 
 
 async def test_windows_are_settings(settings: Settings, cliniko: Cliniko):
-    """A clinic that looks two weeks back finds fewer patients active than one that looks back thirty days."""
+    """A clinic with shorter windows has fewer active patients."""
     narrow = settings.model_copy(update={"recent_days": 9, "upcoming_days": 6})
     async with open_runtime(narrow) as runtime:
         await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url)

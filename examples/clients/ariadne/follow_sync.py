@@ -14,7 +14,7 @@ from websockets.exceptions import WebSocketException
 
 
 def credentials() -> dict[str, str]:
-    """A fresh token. Yours comes from where people sign in; this one from ``routiq-gql demo --auth``."""
+    """A fresh token, here from ``routiq-gql demo --auth``; an app gets it from its sign-in service."""
     url = os.environ.get("ROUTIQ_TOKEN_URL")
     if not url:
         return {}

@@ -1,1 +1,1 @@
-"""Alembic's folder: ``env`` and one file per change of the tables under ``versions``."""
+"""Alembic's folder: ``env``, and a file for each change of the tables in ``versions``."""

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from routiq_gql.database.tables import Base
+from routiq_gql.database.tables import METADATA
 
 
 def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
@@ -11,7 +11,7 @@ def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=METADATA,
     render_as_batch=True,
     include_name=_is_ours,
 )

@@ -1,36 +1,37 @@
 """The tables. Migrations create them; a test checks that both agree."""
 
-from routiq_gql.database.tables.base import Base, ClinikoId, OrganizationId
+from routiq_gql.database.tables.base import METADATA, ClinikoId, Holds, OrganizationId
 from routiq_gql.database.tables.mirror import (
-    ActivePatient,
-    IdentifiedPatient,
-    Mirror,
-    MirroredAppointment,
-    MirroredAppointmentType,
-    MirroredAttendee,
-    MirroredPatient,
+    ACTIVE,
+    APPOINTMENT,
+    APPOINTMENT_TYPE,
+    ATTENDEE,
+    IDENTIFIED,
+    MIRROR,
+    PATIENT,
 )
-from routiq_gql.database.tables.operation import AuditRow, KeyPace, Retention, Worker, WriteProbe
-from routiq_gql.database.tables.syncs import Connection, Schedule, Sync, SyncLog
+from routiq_gql.database.tables.operation import AUDIT, PACE, PROBE, RETENTION, WORKER
+from routiq_gql.database.tables.syncs import CONNECTION, LOG, SCHEDULE, SYNC
 
 __all__ = [
-    "ActivePatient",
-    "AuditRow",
-    "Base",
+    "ACTIVE",
+    "APPOINTMENT",
+    "APPOINTMENT_TYPE",
+    "ATTENDEE",
+    "AUDIT",
+    "CONNECTION",
+    "IDENTIFIED",
+    "LOG",
+    "METADATA",
+    "MIRROR",
+    "PACE",
+    "PATIENT",
+    "PROBE",
+    "RETENTION",
+    "SCHEDULE",
+    "SYNC",
+    "WORKER",
     "ClinikoId",
-    "Connection",
-    "IdentifiedPatient",
-    "KeyPace",
-    "Mirror",
-    "MirroredAppointment",
-    "MirroredAppointmentType",
-    "MirroredAttendee",
-    "MirroredPatient",
+    "Holds",
     "OrganizationId",
-    "Retention",
-    "Schedule",
-    "Sync",
-    "SyncLog",
-    "Worker",
-    "WriteProbe",
 ]

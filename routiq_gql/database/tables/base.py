@@ -1,18 +1,26 @@
-"""What all tables share: the metadata that migrations are compared with, and the types of ids."""
+"""The metadata of all tables, the types of ids, and the marker for the kind of rows that a table holds.
 
-from datetime import datetime
+The tables are SQLAlchemy Core tables with typed columns: there are no sessions and no mapped objects.
+"""
 
-from sqlalchemy import String, Text
-from sqlalchemy.orm import DeclarativeBase
+from enum import Enum
 
-from routiq_gql.database.columns import UtcDateTime
+from sqlalchemy import MetaData, String
+
+METADATA = MetaData()
+"""All tables. Migrations are compared with it, and erasing and cleaning up iterate it."""
 
 OrganizationId = String(64)
 ClinikoId = String(32)
-"""Cliniko's ids stay text: they exceed what many clients hold as a number."""
+"""Cliniko's ids stay text: they exceed the numbers of many clients."""
 
 
-class Base(DeclarativeBase):
-    """Holds the metadata that migrations are compared with."""
+class Holds(Enum):
+    """The kind of a table's rows, as ``Table.info["holds"]``. It decides when they are erased; see ``erasure``."""
 
-    type_annotation_map = {datetime: UtcDateTime(), str: Text()}  # noqa: RUF012 - SQLAlchemy's own name and form
+    PATIENTS = "patients"
+    """Read from Cliniko, or computed from that. Erased with an organization's patients."""
+    ORGANIZATION = "organization"
+    """Syncs, their log, the connection, the schedule and the audit log. Erased with the organization."""
+    PROCESSES = "processes"
+    """State of the server, of no organization. Never erased."""

@@ -1,134 +1,150 @@
-"""The tables of what is read from Cliniko, and of who is an active patient.
+"""The tables of the lists read from Cliniko, and of the active patients.
 
-What is read from Cliniko carries a *generation*: the key of the sync that read it. A sync fills a generation
-of its own, page by page, while readers keep seeing the one that ``mirrors`` names; the last step exchanges them.
-So a sync that fails or is cancelled leaves what was stored before as it was.
+Rows read from Cliniko have a *generation*: the key of the sync that read them. A sync fills a new generation page by
+page, while readers see the generation that ``mirrors`` names. The last step replaces that. So a sync that fails or is
+cancelled changes nothing that was stored before.
 """
 
 from datetime import datetime
 
-from sqlalchemy import Index, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Column, Index, Named, String, Table, Text, TypedColumns
 
-from routiq_gql.database.columns import RowKey
-from routiq_gql.database.tables.base import Base, ClinikoId, OrganizationId
-
-
-class Mirror(Base):
-    """Which generation of an organization's Cliniko rows readers see, and what it counted."""
-
-    __tablename__ = "mirrors"
-
-    organization_id: Mapped[str] = mapped_column(OrganizationId, primary_key=True)
-    generation: Mapped[int] = mapped_column(RowKey)
-    patients_in_cliniko: Mapped[int]
-    synced_at: Mapped[datetime]
+from routiq_gql.database.columns import RowKey, UtcDateTime
+from routiq_gql.database.tables.base import METADATA, ClinikoId, Holds, OrganizationId
 
 
-class MirroredPatient(Base):
+class MirrorColumns(TypedColumns):
+    """The generation of an organization's rows that readers see, and its number of patients."""
+
+    organization_id: Named[str] = Column(OrganizationId, primary_key=True)
+    generation: Named[int] = Column(RowKey)
+    patients_in_cliniko: Named[int]
+    synced_at: Named[datetime] = Column(UtcDateTime)
+
+
+MIRROR = Table("mirrors", METADATA, MirrorColumns, info={"holds": Holds.PATIENTS})
+
+
+class PatientColumns(TypedColumns):
     """A patient as Cliniko listed it."""
 
-    __tablename__ = "mirrored_patients"
-
-    generation: Mapped[int] = mapped_column(RowKey, primary_key=True, autoincrement=False)
-    id: Mapped[str] = mapped_column(ClinikoId, primary_key=True)
-    first_name: Mapped[str | None]
-    last_name: Mapped[str | None]
-    preferred_first_name: Mapped[str | None]
-    email: Mapped[str | None]
-    phone: Mapped[str | None]
-    archived_at: Mapped[datetime | None]
-    deleted_at: Mapped[datetime | None]
-    created_at: Mapped[datetime | None]
-    updated_at: Mapped[datetime | None]
+    generation: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
+    id: Named[str] = Column(ClinikoId, primary_key=True)
+    first_name: Named[str | None] = Column(Text)
+    last_name: Named[str | None] = Column(Text)
+    preferred_first_name: Named[str | None] = Column(Text)
+    email: Named[str | None] = Column(Text)
+    phone: Named[str | None] = Column(Text)
+    archived_at: Named[datetime | None] = Column(UtcDateTime)
+    deleted_at: Named[datetime | None] = Column(UtcDateTime)
+    created_at: Named[datetime | None] = Column(UtcDateTime)
+    updated_at: Named[datetime | None] = Column(UtcDateTime)
 
 
-class MirroredAppointment(Base):
-    """An appointment as Cliniko listed it: of one patient (``individual``), or a class (``group``, no patient).
+PATIENT = Table("mirrored_patients", METADATA, PatientColumns, info={"holds": Holds.PATIENTS})
+
+
+class AppointmentColumns(TypedColumns):
+    """An appointment as Cliniko listed it: of a patient (``individual``), or a class without a patient (``group``).
 
     ``did_not_arrive`` is null where nothing is marked.
     """
 
-    __tablename__ = "mirrored_appointments"
-    __table_args__ = (Index("ix_mirrored_appointments_patient", "generation", "patient_id", "starts_at"),)
-
-    generation: Mapped[int] = mapped_column(RowKey, primary_key=True, autoincrement=False)
-    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
-    id: Mapped[str] = mapped_column(ClinikoId, primary_key=True)
-    patient_id: Mapped[str | None] = mapped_column(ClinikoId)
-    appointment_type_id: Mapped[str | None] = mapped_column(ClinikoId)
-    starts_at: Mapped[datetime]
-    ends_at: Mapped[datetime | None]
-    did_not_arrive: Mapped[bool | None]
-    cancelled_at: Mapped[datetime | None]
-    archived_at: Mapped[datetime | None]
-    deleted_at: Mapped[datetime | None]
-    created_at: Mapped[datetime | None]
-    updated_at: Mapped[datetime | None]
+    generation: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
+    kind: Named[str] = Column(String(16), primary_key=True)
+    id: Named[str] = Column(ClinikoId, primary_key=True)
+    patient_id: Named[str | None] = Column(ClinikoId)
+    appointment_type_id: Named[str | None] = Column(ClinikoId)
+    starts_at: Named[datetime] = Column(UtcDateTime)
+    ends_at: Named[datetime | None] = Column(UtcDateTime)
+    did_not_arrive: Named[bool | None]
+    cancelled_at: Named[datetime | None] = Column(UtcDateTime)
+    archived_at: Named[datetime | None] = Column(UtcDateTime)
+    deleted_at: Named[datetime | None] = Column(UtcDateTime)
+    created_at: Named[datetime | None] = Column(UtcDateTime)
+    updated_at: Named[datetime | None] = Column(UtcDateTime)
 
 
-class MirroredAttendee(Base):
-    """Who comes to a group appointment, as Cliniko listed it. ``arrived`` is null where nothing is marked."""
-
-    __tablename__ = "mirrored_attendees"
-    __table_args__ = (Index("ix_mirrored_attendees_patient", "generation", "patient_id"),)
-
-    generation: Mapped[int] = mapped_column(RowKey, primary_key=True, autoincrement=False)
-    id: Mapped[str] = mapped_column(ClinikoId, primary_key=True)
-    booking_id: Mapped[str | None] = mapped_column(ClinikoId)
-    patient_id: Mapped[str | None] = mapped_column(ClinikoId)
-    arrived: Mapped[bool | None]
-    cancelled_at: Mapped[datetime | None]
-    archived_at: Mapped[datetime | None]
-    deleted_at: Mapped[datetime | None]
-    created_at: Mapped[datetime | None]
-    updated_at: Mapped[datetime | None]
+APPOINTMENT = Table(
+    "mirrored_appointments",
+    METADATA,
+    AppointmentColumns,
+    Index("ix_mirrored_appointments_patient", "generation", "patient_id", "starts_at"),
+    info={"holds": Holds.PATIENTS},
+)
 
 
-class MirroredAppointmentType(Base):
+class AttendeeColumns(TypedColumns):
+    """An attendee of a group appointment, as Cliniko listed it. ``arrived`` is null where nothing is marked."""
+
+    generation: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
+    id: Named[str] = Column(ClinikoId, primary_key=True)
+    booking_id: Named[str | None] = Column(ClinikoId)
+    patient_id: Named[str | None] = Column(ClinikoId)
+    arrived: Named[bool | None]
+    cancelled_at: Named[datetime | None] = Column(UtcDateTime)
+    archived_at: Named[datetime | None] = Column(UtcDateTime)
+    deleted_at: Named[datetime | None] = Column(UtcDateTime)
+    created_at: Named[datetime | None] = Column(UtcDateTime)
+    updated_at: Named[datetime | None] = Column(UtcDateTime)
+
+
+ATTENDEE = Table(
+    "mirrored_attendees",
+    METADATA,
+    AttendeeColumns,
+    Index("ix_mirrored_attendees_patient", "generation", "patient_id"),
+    info={"holds": Holds.PATIENTS},
+)
+
+
+class AppointmentTypeColumns(TypedColumns):
     """An appointment type as Cliniko listed it."""
 
-    __tablename__ = "mirrored_appointment_types"
-
-    generation: Mapped[int] = mapped_column(RowKey, primary_key=True, autoincrement=False)
-    id: Mapped[str] = mapped_column(ClinikoId, primary_key=True)
-    name: Mapped[str | None]
-    category: Mapped[str | None]
-    duration_in_minutes: Mapped[int | None]
-    archived_at: Mapped[datetime | None]
-    created_at: Mapped[datetime | None]
-    updated_at: Mapped[datetime | None]
+    generation: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
+    id: Named[str] = Column(ClinikoId, primary_key=True)
+    name: Named[str | None] = Column(Text)
+    category: Named[str | None] = Column(Text)
+    duration_in_minutes: Named[int | None]
+    archived_at: Named[datetime | None] = Column(UtcDateTime)
+    created_at: Named[datetime | None] = Column(UtcDateTime)
+    updated_at: Named[datetime | None] = Column(UtcDateTime)
 
 
-class IdentifiedPatient(Base):
-    """What the analysis of one sync found: a patient with appointments within the windows.
+APPOINTMENT_TYPE = Table("mirrored_appointment_types", METADATA, AppointmentTypeColumns, info={"holds": Holds.PATIENTS})
 
-    ``recent_appointments`` and ``last_appointment_at`` are of visits that took place or are not marked; past ones that
-    are marked as missed are ``missed_appointments``.
+
+class IdentifiedPatientColumns(TypedColumns):
+    """A patient with appointments within the windows, found by the analysis of a sync.
+
+    ``recent_appointments`` and ``last_appointment_at`` are about visits that took place or are not marked. Past visits
+    that are marked as missed are ``missed_appointments``.
     """
 
-    __tablename__ = "identified_patients"
-
-    generation: Mapped[int] = mapped_column(RowKey, primary_key=True, autoincrement=False)
-    patient_id: Mapped[str] = mapped_column(ClinikoId, primary_key=True)
-    recent_appointments: Mapped[int]
-    upcoming_appointments: Mapped[int]
-    last_appointment_at: Mapped[datetime | None]
-    next_appointment_at: Mapped[datetime | None]
-    missed_appointments: Mapped[int]
+    generation: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
+    patient_id: Named[str] = Column(ClinikoId, primary_key=True)
+    recent_appointments: Named[int]
+    upcoming_appointments: Named[int]
+    last_appointment_at: Named[datetime | None] = Column(UtcDateTime)
+    next_appointment_at: Named[datetime | None] = Column(UtcDateTime)
+    missed_appointments: Named[int]
 
 
-class ActivePatient(Base):
-    """The result that readers see, counted as in ``IdentifiedPatient``. Someone no longer active stays, as inactive."""
+IDENTIFIED = Table("identified_patients", METADATA, IdentifiedPatientColumns, info={"holds": Holds.PATIENTS})
 
-    __tablename__ = "active_patients"
 
-    organization_id: Mapped[str] = mapped_column(OrganizationId, primary_key=True)
-    patient_id: Mapped[str] = mapped_column(ClinikoId, primary_key=True)
-    is_active: Mapped[bool]
-    recent_appointments: Mapped[int]
-    upcoming_appointments: Mapped[int]
-    last_appointment_at: Mapped[datetime | None]
-    next_appointment_at: Mapped[datetime | None]
-    updated_at: Mapped[datetime]
-    missed_appointments: Mapped[int]
+class ActivePatientColumns(TypedColumns):
+    """The result that readers see, counted as in ``identified_patients``. Those no longer active stay, as inactive."""
+
+    organization_id: Named[str] = Column(OrganizationId, primary_key=True)
+    patient_id: Named[str] = Column(ClinikoId, primary_key=True)
+    is_active: Named[bool]
+    recent_appointments: Named[int]
+    upcoming_appointments: Named[int]
+    last_appointment_at: Named[datetime | None] = Column(UtcDateTime)
+    next_appointment_at: Named[datetime | None] = Column(UtcDateTime)
+    updated_at: Named[datetime] = Column(UtcDateTime)
+    missed_appointments: Named[int]
+
+
+ACTIVE = Table("active_patients", METADATA, ActivePatientColumns, info={"holds": Holds.PATIENTS})

@@ -1,71 +1,81 @@
-"""The tables of the processes themselves: workers, the pace of API keys, the audit log, and what tidying remembers."""
+"""The tables of operation: workers, the pace of API keys, the audit log, the write probe, and the state of pruning."""
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, LargeBinary, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Named, String, Table, Text, TypedColumns
 
-from routiq_gql.database.columns import RowKey
-from routiq_gql.database.tables.base import Base, OrganizationId
-
-
-class Worker(Base):
-    """A process that runs syncs on PostgreSQL, by the number under which the queue knows it."""
-
-    __tablename__ = "workers"
-
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    name: Mapped[str]
-    started_at: Mapped[datetime]
-    max_syncs: Mapped[int]
+from routiq_gql.database.columns import RowKey, UtcDateTime
+from routiq_gql.database.tables.base import METADATA, Holds, OrganizationId
 
 
-class KeyPace(Base):
-    """When the next request with an API key may be sent, for all processes; the key is there as a digest only."""
+class WorkerColumns(TypedColumns):
+    """A process that runs syncs on PostgreSQL, by its number in the queue."""
 
-    __tablename__ = "key_paces"
-
-    key_digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    turn_at: Mapped[datetime]
-    free_at: Mapped[datetime]
-    held_until: Mapped[datetime]
+    id: Named[int] = Column(BigInteger, primary_key=True, autoincrement=False)
+    name: Named[str] = Column(Text)
+    started_at: Named[datetime] = Column(UtcDateTime)
+    max_syncs: Named[int]
 
 
-class AuditRow(Base):
-    """Who did what, or was refused; see ``sync/audit.py``. Equal refusals within a minute share a row."""
-
-    __tablename__ = "audit"
-    __table_args__ = (Index("ix_audit_time", "time"), Index("ix_audit_organization", "organization_id", "key"))
-
-    key: Mapped[int] = mapped_column(RowKey, primary_key=True, autoincrement=True)
-    time: Mapped[datetime]
-    action: Mapped[str] = mapped_column(String(16))
-    outcome: Mapped[str] = mapped_column(String(32))
-    organization_id: Mapped[str | None] = mapped_column(OrganizationId)
-    subject: Mapped[str | None]
-    address: Mapped[str | None]
-    sync_id: Mapped[str | None] = mapped_column(String(128))
-    token_id: Mapped[str | None] = mapped_column(String(64))
-    times: Mapped[int]
+WORKER = Table("workers", METADATA, WorkerColumns, info={"holds": Holds.PROCESSES})
 
 
-class WriteProbe(Base):
-    """One row that is written to see whether the database takes changes; see ``probe.py``."""
+class KeyPaceColumns(TypedColumns):
+    """When any process may send the next request with an API key. Only a digest of the key is stored."""
 
-    __tablename__ = "write_probe"
+    key_digest: Named[bytes] = Column(LargeBinary, primary_key=True)
+    turn_at: Named[datetime] = Column(UtcDateTime)
+    free_at: Named[datetime] = Column(UtcDateTime)
+    held_until: Named[datetime] = Column(UtcDateTime)
 
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    written_at: Mapped[datetime]
+
+PACE = Table("key_paces", METADATA, KeyPaceColumns, info={"holds": Holds.PROCESSES})
 
 
-class Retention(Base):
-    """How far the removal of old rows has come, for each kind of them; see ``retention``.
+class AuditColumns(TypedColumns):
+    """An action or a refusal, and its caller; see ``security/audit.py``. Equal refusals within a minute share a row."""
 
-    ``cutoff`` is from when on rows are kept. ``moved_at`` is when it was last moved ahead.
+    key: Named[int] = Column(RowKey, primary_key=True, autoincrement=True)
+    time: Named[datetime] = Column(UtcDateTime)
+    action: Named[str] = Column(String(16))
+    outcome: Named[str] = Column(String(32))
+    organization_id: Named[str | None] = Column(OrganizationId)
+    subject: Named[str | None] = Column(Text)
+    address: Named[str | None] = Column(Text)
+    sync_id: Named[str | None] = Column(String(128))
+    token_id: Named[str | None] = Column(String(64))
+    times: Named[int]
+
+
+AUDIT = Table(
+    "audit",
+    METADATA,
+    AuditColumns,
+    Index("ix_audit_time", "time"),
+    Index("ix_audit_organization", "organization_id", "key"),
+    info={"holds": Holds.ORGANIZATION},
+)
+
+
+class WriteProbeColumns(TypedColumns):
+    """A single row, written to check whether the database accepts changes; see ``probe.py``."""
+
+    id: Named[int] = Column(Integer, primary_key=True, autoincrement=False)
+    written_at: Named[datetime] = Column(UtcDateTime)
+
+
+PROBE = Table("write_probe", METADATA, WriteProbeColumns, info={"holds": Holds.PROCESSES})
+
+
+class RetentionColumns(TypedColumns):
+    """The progress of pruning, for each kind of rows; see ``retention``.
+
+    Rows older than ``cutoff`` are deleted. ``moved_at`` is when it last moved ahead.
     """
 
-    __tablename__ = "retention"
+    kind: Named[str] = Column(String(16), primary_key=True)
+    cutoff: Named[datetime] = Column(UtcDateTime)
+    moved_at: Named[datetime] = Column(UtcDateTime)
 
-    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
-    cutoff: Mapped[datetime]
-    moved_at: Mapped[datetime]
+
+RETENTION = Table("retention", METADATA, RetentionColumns, info={"holds": Holds.PROCESSES})

@@ -1,124 +1,135 @@
 """The tables of organizations and their syncs: access to Cliniko, runs, their logs, and schedules."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import JSON, Column, ForeignKey, Index, LargeBinary, Named, String, Table, Text, TypedColumns, text
 
-from routiq_gql.database.columns import RowKey
-from routiq_gql.database.tables.base import Base, OrganizationId
+from routiq_gql.database.columns import RowKey, UtcDateTime
+from routiq_gql.database.tables.base import METADATA, Holds, OrganizationId
 
 
-class Connection(Base):
-    """An organization's access to Cliniko. The key is encrypted, see ``keys``, and empty once it was taken away.
+class ConnectionColumns(TypedColumns):
+    """An organization's access to Cliniko. The key is encrypted, see ``keys``, and empty after a disconnect.
 
     ``retry_at`` is when a schedule tries a connection again that needs attention because of a 403.
     """
 
-    __tablename__ = "connections"
-
-    organization_id: Mapped[str] = mapped_column(OrganizationId, primary_key=True)
-    state: Mapped[str] = mapped_column(String(32))
-    base_url: Mapped[str]
-    shard: Mapped[str] = mapped_column(String(8))
-    encrypted_key: Mapped[bytes] = mapped_column(LargeBinary)
-    encryption_key_id: Mapped[str] = mapped_column(String(64))
-    account_name: Mapped[str | None]
-    account_subdomain: Mapped[str | None]
-    role: Mapped[str | None]
-    last_validated_at: Mapped[datetime | None]
-    problem_code: Mapped[str | None] = mapped_column(String(32))
-    problem_message: Mapped[str | None]
-    problem_what_to_do: Mapped[str | None]
-    retry_at: Mapped[datetime | None]
-    created_at: Mapped[datetime]
-    updated_at: Mapped[datetime]
+    organization_id: Named[str] = Column(OrganizationId, primary_key=True)
+    state: Named[str] = Column(String(32))
+    base_url: Named[str] = Column(Text)
+    shard: Named[str] = Column(String(8))
+    encrypted_key: Named[bytes] = Column(LargeBinary)
+    encryption_key_id: Named[str] = Column(String(64))
+    account_name: Named[str | None] = Column(Text)
+    account_subdomain: Named[str | None] = Column(Text)
+    role: Named[str | None] = Column(Text)
+    last_validated_at: Named[datetime | None] = Column(UtcDateTime)
+    problem_code: Named[str | None] = Column(String(32))
+    problem_message: Named[str | None] = Column(Text)
+    problem_what_to_do: Named[str | None] = Column(Text)
+    retry_at: Named[datetime | None] = Column(UtcDateTime)
+    created_at: Named[datetime] = Column(UtcDateTime)
+    updated_at: Named[datetime] = Column(UtcDateTime)
 
 
-class Sync(Base):
-    """One run. Active means ``completed_at IS NULL``; at most one per organization is.
+CONNECTION = Table("connections", METADATA, ConnectionColumns, info={"holds": Holds.ORGANIZATION})
 
-    ``key`` is the sync's number. It alone says which of two syncs is newer: times come from clocks, which may be wrong.
 
-    ``epoch`` counts who has taken the sync up; writes of an earlier holder match no row. ``version`` grows with
-    every change that a client sees. ``checkpoint`` is where reading goes on after a break. ``has_rows`` is true until
-    the generation of this sync, no longer in use, has been removed.
+class SyncColumns(TypedColumns):
+    """A sync. It is active while ``completed_at IS NULL``; an organization has a single active sync at most.
 
-    ``claimed_by`` is the process that runs it, empty once that has stopped on purpose. ``lost_claims`` counts claims
-    that ended with a dead process, ``pauses`` those that the database interrupted; progress resets both.
+    ``key`` is the sync's number. Only the key decides which of two syncs is newer, since clocks may be wrong.
+
+    ``epoch`` counts the claims, and writes of an earlier holder match no row. ``version`` grows with every change that
+    a client sees. ``checkpoint`` is where reading resumes after an interruption. ``has_rows`` is true until the unused
+    generation of this sync has been deleted.
+
+    ``claimed_by`` is the process that runs it, and empty after a release. ``lost_claims`` counts claims that ended with
+    a dead process, and ``pauses`` those that the database interrupted. Progress resets both.
     """
 
-    __tablename__ = "syncs"
-    __table_args__ = (
-        Index(
-            "uq_syncs_active_organization",
-            "organization_id",
-            unique=True,
-            sqlite_where=text("completed_at IS NULL"),
-            postgresql_where=text("completed_at IS NULL"),
-        ),
-        Index("ix_syncs_organization_started", "organization_id", "started_at", "sync_id"),
-        Index("ix_syncs_organization_key", "organization_id", "key"),
-        Index("ix_syncs_organization_status", "organization_id", "status", "key"),
-        # Totals of an organization's history are computed from the index alone.
-        Index("ix_syncs_totals", "organization_id", "status", "started_at", "completed_at"),
-        Index("ix_syncs_has_rows", "key", sqlite_where=text("has_rows"), postgresql_where=text("has_rows")),
-    )
-
-    key: Mapped[int] = mapped_column(RowKey, primary_key=True, autoincrement=True)
-    sync_id: Mapped[str] = mapped_column(String(128), unique=True)
-    organization_id: Mapped[str] = mapped_column(OrganizationId)
-    mode: Mapped[str] = mapped_column(String(16))
-    status: Mapped[str] = mapped_column(String(32))
-    step: Mapped[int]
-    progress_percentage: Mapped[int]
-    current_step: Mapped[str]
-    patients_found: Mapped[int]
-    appointments_found: Mapped[int]
-    active_patients_identified: Mapped[int]
-    active_patients_stored: Mapped[int]
-    started_at: Mapped[datetime]
-    completed_at: Mapped[datetime | None]
-    estimated_completion: Mapped[datetime | None]
-    resumes_at: Mapped[datetime | None]
-    waiting_for: Mapped[str | None] = mapped_column(String(16))
-    failure_code: Mapped[str | None] = mapped_column(String(32))
-    failure_step: Mapped[int | None]
-    failure_message: Mapped[str | None]
-    failure_what_to_do: Mapped[str | None]
-    last_updated: Mapped[datetime]
-    version: Mapped[int]
-    epoch: Mapped[int]
-    claimed_by: Mapped[str | None] = mapped_column(String(64))
-    lost_claims: Mapped[int] = mapped_column(server_default="0")
-    pauses: Mapped[int] = mapped_column(server_default="0")
-    checkpoint: Mapped[dict[str, Any]] = mapped_column(JSON)
-    last_log_seq: Mapped[int]
-    has_rows: Mapped[bool]
+    key: Named[int] = Column(RowKey, primary_key=True, autoincrement=True)
+    sync_id: Named[str] = Column(String(128), unique=True)
+    organization_id: Named[str] = Column(OrganizationId)
+    mode: Named[str] = Column(String(16))
+    status: Named[str] = Column(String(32))
+    step: Named[int]
+    progress_percentage: Named[int]
+    current_step: Named[str] = Column(Text)
+    patients_found: Named[int]
+    appointments_found: Named[int]
+    active_patients_identified: Named[int]
+    active_patients_stored: Named[int]
+    started_at: Named[datetime] = Column(UtcDateTime)
+    completed_at: Named[datetime | None] = Column(UtcDateTime)
+    estimated_completion: Named[datetime | None] = Column(UtcDateTime)
+    resumes_at: Named[datetime | None] = Column(UtcDateTime)
+    waiting_for: Named[str | None] = Column(String(16))
+    failure_code: Named[str | None] = Column(String(32))
+    failure_step: Named[int | None]
+    failure_message: Named[str | None] = Column(Text)
+    failure_what_to_do: Named[str | None] = Column(Text)
+    last_updated: Named[datetime] = Column(UtcDateTime)
+    version: Named[int]
+    epoch: Named[int]
+    claimed_by: Named[str | None] = Column(String(64))
+    lost_claims: Named[int] = Column(server_default="0")
+    pauses: Named[int] = Column(server_default="0")
+    checkpoint: Named[Mapping[str, object]] = Column(JSON)
+    last_log_seq: Named[int]
+    has_rows: Named[bool]
 
 
-class SyncLog(Base):
-    """The ordered log of a sync; ``seq`` counts from 1 and is given out by the sync's own row."""
+SYNC = Table(
+    "syncs",
+    METADATA,
+    SyncColumns,
+    Index(
+        "uq_syncs_active_organization",
+        "organization_id",
+        unique=True,
+        sqlite_where=text("completed_at IS NULL"),
+        postgresql_where=text("completed_at IS NULL"),
+    ),
+    Index("ix_syncs_organization_started", "organization_id", "started_at", "sync_id"),
+    Index("ix_syncs_organization_key", "organization_id", "key"),
+    Index("ix_syncs_organization_status", "organization_id", "status", "key"),
+    # The totals of an organization's history need nothing but this index.
+    Index("ix_syncs_totals", "organization_id", "status", "started_at", "completed_at"),
+    Index("ix_syncs_has_rows", "key", sqlite_where=text("has_rows"), postgresql_where=text("has_rows")),
+    info={"holds": Holds.ORGANIZATION},
+)
 
-    __tablename__ = "sync_log"
 
-    sync_key: Mapped[int] = mapped_column(
+class LogColumns(TypedColumns):
+    """The ordered log of a sync. ``seq`` counts from 1; the sync's row assigns it."""
+
+    sync_key: Named[int] = Column(
         RowKey, ForeignKey("syncs.key", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
-    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    time: Mapped[datetime]
-    level: Mapped[str] = mapped_column(String(16))
-    step: Mapped[int]
-    message: Mapped[str]
+    seq: Named[int] = Column(primary_key=True, autoincrement=False)
+    time: Named[datetime] = Column(UtcDateTime)
+    level: Named[str] = Column(String(16))
+    step: Named[int]
+    message: Named[str] = Column(Text)
 
 
-class Schedule(Base):
-    """An organization that is synced every so often. It pauses by itself while its connection can't be used."""
+LOG = Table("sync_log", METADATA, LogColumns, info={"holds": Holds.ORGANIZATION})
 
-    __tablename__ = "schedules"
-    __table_args__ = (Index("ix_schedules_next", "next_at"),)
 
-    organization_id: Mapped[str] = mapped_column(OrganizationId, primary_key=True)
-    every_seconds: Mapped[int]
-    next_at: Mapped[datetime]
+class ScheduleColumns(TypedColumns):
+    """An organization that is synced at a regular interval, except while its connection can't be used."""
+
+    organization_id: Named[str] = Column(OrganizationId, primary_key=True)
+    every_seconds: Named[int]
+    next_at: Named[datetime] = Column(UtcDateTime)
+
+
+SCHEDULE = Table(
+    "schedules",
+    METADATA,
+    ScheduleColumns,
+    Index("ix_schedules_next", "next_at"),
+    info={"holds": Holds.ORGANIZATION},
+)

@@ -1,10 +1,4 @@
-"""Syncs in many processes on one PostgreSQL. Loaded for PostgreSQL's URLs only, as it needs the extra ``postgres``.
+"""Syncs in many processes on a PostgreSQL database. Most modules need the extra ``postgres``; see ``engines.opening``.
 
-The steps of a sync are the same as with SQLite; what is here decides which process runs it, and who hears of it.
+The steps of a sync are the same as with SQLite. This package decides which process runs a sync and notifies the others.
 """
-
-from routiq_gql.engines.postgres.bus import PostgresBus
-from routiq_gql.engines.postgres.engine import DistributedEngine
-from routiq_gql.engines.postgres.pacing import shared_pacers
-
-__all__ = ["DistributedEngine", "PostgresBus", "shared_pacers"]

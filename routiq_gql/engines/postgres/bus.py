@@ -1,7 +1,8 @@
-"""Tells all processes about committed snapshots, over PostgreSQL's LISTEN and NOTIFY.
+"""The bus between processes: notifies all processes of committed snapshots with PostgreSQL's LISTEN and NOTIFY.
 
-Told is only which syncs have changed; whoever watches one here reads its row. Update are sent together, at most ten
-times a second. Being told is for speed: every two seconds, and after a listener was lost, whatever is watched is read.
+A notification only names the syncs that have changed; a process with a subscription reads their rows. Notifications
+are sent together, at most ten times a second. They serve speed only: all syncs with subscriptions are read every two
+seconds, and after the listener has lost its connection.
 """
 
 import asyncio
@@ -14,12 +15,13 @@ from typing import Self
 from uuid import uuid4
 
 import psycopg
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, or_
 
 from routiq_gql import metrics
 from routiq_gql.database.engine import Database
 from routiq_gql.database.postgresql import connect_settings
-from routiq_gql.database.syncs import SYNC
+from routiq_gql.database.syncs import syncs_where
+from routiq_gql.database.tables import SYNC
 from routiq_gql.engines.postgres.jobs import conninfo
 from routiq_gql.engines.postgres.notifier import CHANNEL, Notifier
 from routiq_gql.live.bus import InProcessBus
@@ -32,9 +34,9 @@ from routiq_gql.waiting import set_within
 FLUSH_SECONDS = 0.1
 POLL_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 5.0
-"""How long to wait at most before a server that is away is tried again."""
+"""The longest pause before a server that is away is tried again."""
 SIGN_OF_LIFE_SECONDS = 10.0
-"""A silent listener is asked for a sign of life so often."""
+"""How often a silent listener checks its connection."""
 MAX_PAYLOAD_BYTES = 7_900
 """PostgreSQL takes less than 8,000. Source: PostgreSQL documentation, "NOTIFY"."""
 
@@ -43,7 +45,7 @@ Update = tuple[int, int, str, str]
 
 
 class PostgresBus(InProcessBus):
-    """The bus of one process among many. Use it as a context manager, which sends and hears news."""
+    """The bus of a process among many. Use it as a context manager, which sends and receives notifications."""
 
     def __init__(self, database: Database, supervisor: Supervisor) -> None:
         super().__init__()
@@ -68,7 +70,7 @@ class PostgresBus(InProcessBus):
         self._reader = supervisor.task("bus reader", "Changes in other processes don't arrive.", LONGEST_PAUSE_SECONDS)
 
     def on_stop(self, call: Callable[[int], None]) -> None:
-        """Have ``call`` told the keys of syncs that any process wants to be stopped."""
+        """Call ``call`` with the key of each sync that any process wants to stop."""
         self._on_stop = call
 
     async def __aenter__(self) -> Self:
@@ -82,7 +84,7 @@ class PostgresBus(InProcessBus):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        with suppress(psycopg.Error, OSError):  # the others read what they were not told
+        with suppress(psycopg.Error, OSError):  # the other processes poll the rows
             await self._flush()
         await self._notifier.close()
 
@@ -94,7 +96,7 @@ class PostgresBus(InProcessBus):
         self._flush_wanted.set()
 
     def request_stop(self, key: int) -> None:
-        """Have whoever runs the sync stop, at once."""
+        """Stop the run of a sync at once, in whichever process it runs."""
         self._stops.add(key)
         self._stop_wanted.set()
         self._flush_wanted.set()
@@ -170,7 +172,7 @@ class PostgresBus(InProcessBus):
             return
         try:
             read = await self._read_rows(_watched(self._subscriptions) if everything else SYNC.c.key.in_(heard))
-            if everything:  # of syncs that nothing watches any more, no end is read
+            if everything:  # the ends of syncs without subscriptions are not read
                 self._versions = {key: self._versions[key] for key in read & self._versions.keys()}
         except Exception:
             self._want_all()
@@ -178,7 +180,7 @@ class PostgresBus(InProcessBus):
 
     async def _read_rows(self, condition: ColumnElement[bool]) -> set[int]:
         async with self._database.reading() as connection:
-            rows = (await connection.execute(select(SYNC).where(condition))).all()
+            rows = await syncs_where(connection, condition)
         for row in rows:
             if row.version > self._versions.get(row.key, 0):
                 self._notify(snapshot_of(row))
@@ -186,7 +188,7 @@ class PostgresBus(InProcessBus):
 
 
 def payloads_of(origin: str, updates: Iterable[Update], stops: Iterable[int]) -> Iterator[str]:
-    """The news as texts that are each short enough for one notification."""
+    """The updates as texts that each fit into a notification."""
     part: list[Update] = []
     stop, size = list(stops), 0
     for update in updates:
@@ -200,7 +202,7 @@ def payloads_of(origin: str, updates: Iterable[Update], stops: Iterable[int]) ->
 
 
 def _watched(topics: Collection[Topic]) -> ColumnElement[bool]:
-    """The syncs that are watched themselves, and those running in organizations that are watched."""
+    """Syncs with subscriptions, and running syncs of organizations with subscriptions."""
     keys = [topic.key for topic in topics if isinstance(topic, SyncTopic)]
     organizations = [topic.organization_id for topic in topics if isinstance(topic, DashboardTopic)]
     return or_(SYNC.c.key.in_(keys), SYNC.c.organization_id.in_(organizations) & SYNC.c.completed_at.is_(None))

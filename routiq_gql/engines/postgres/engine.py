@@ -1,7 +1,7 @@
-"""Runs syncs in any number of processes: what is to be run is a job in the database, taken by whoever is free.
+"""The distributed engine: runs syncs in any number of processes. Each sync is a job in the database for a free worker.
 
-Only the epoch of a sync decides whose writes count. Everything here that notices a lost worker serves speed and
-order; a process that finds that its own job is another's by now ends at once, before it can spoil the other's.
+Only the epoch of a sync decides which process can write to it. The search for lost workers serves speed and order. A
+process that has lost a job to another process exits at once, before it can disturb the other run.
 """
 
 import asyncio
@@ -16,13 +16,12 @@ from procrastinate.worker import Worker
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.engine import Database
-from routiq_gql.engines.housekeeping import Housekeeping
+from routiq_gql.engines.chores import Chores
 from routiq_gql.engines.postgres import jobs
 from routiq_gql.engines.postgres.bus import PostgresBus
 from routiq_gql.engines.postgres.patrol import Patrol, WorkerState
 from routiq_gql.engines.postgres.watchdog import Watchdog, leave_process
-from routiq_gql.engines.postgres.workers import read_queue_state, read_workers
-from routiq_gql.engines.scheduler import Scheduler
+from routiq_gql.engines.postgres.workers import QUEUE, read_queue_state, read_workers
 from routiq_gql.errors import StorageError, frames_of
 from routiq_gql.settings import Settings
 from routiq_gql.supervision import Supervisor
@@ -34,19 +33,19 @@ from routiq_gql.sync.runner import Outcome, SyncRunner
 from routiq_gql.waiting import set_within
 
 RESTART_SECONDS = 1.0
-"""How long a process that runs syncs only while it is alone waits before it looks again."""
+"""How long a process that runs syncs only while it is alone waits before it checks again."""
 LONGEST_PAUSE_SECONDS = 5.0
-"""How long a worker waits at most before it tries a database again that was away."""
+"""The longest pause before a worker tries a database again that was away."""
 
 log = structlog.get_logger(__name__)
 
 
 class WorkerEnded(Exception):
-    """The queue's worker has stopped although it was not asked to; most of its failures end this way."""
+    """The queue's worker has stopped without being asked to; most of its failures end this way."""
 
 
 class DistributedEngine:
-    """One process's share in running syncs. Without ``run_worker`` it only enqueues and stops them.
+    """The engine of a process. Without ``run_worker`` it only enqueues and stops syncs.
 
     Args:
         only_if_alone: Run syncs only while no other worker is alive, as a command in a terminal does.
@@ -57,8 +56,7 @@ class DistributedEngine:
         database: Database,
         bus: PostgresBus,
         runner: SyncRunner,
-        housekeeping: Housekeeping,
-        scheduler: Scheduler,
+        chores: Chores,
         settings: Settings,
         supervisor: Supervisor,
         *,
@@ -71,7 +69,7 @@ class DistributedEngine:
         self._queue = jobs.make_app(database.url)
         self._state = WorkerState(f"{socket.gethostname()}:{os.getpid()}", settings.worker_max_syncs)
         self._task = supervisor.task("sync engine", "Syncs are not started or resumed.", LONGEST_PAUSE_SECONDS)
-        self._patrol = Patrol(database, self, self._state, housekeeping, scheduler, supervisor)
+        self._patrol = Patrol(database, self, self._state, chores, supervisor)
         self._watchdog_task = supervisor.task("watchdog", "A heartbeat that stops would not be noticed.")
         self._worker: Worker | None = None
         self._tasks: dict[int, asyncio.Task[Outcome]] = {}
@@ -94,7 +92,7 @@ class DistributedEngine:
 
     @property
     def worker_id(self) -> int | None:
-        """The number under which the queue knows this process; ``None`` while it runs no syncs."""
+        """The number of this process in the queue; ``None`` while it runs no syncs."""
         return self._worker.worker_id if self._worker is not None else None
 
     async def enqueue(self, connection: AsyncConnection, key: int, priority: Priority) -> None:
@@ -114,7 +112,7 @@ class DistributedEngine:
             return await read_queue_state(connection)
 
     def wake(self, snapshot: SyncSnapshot) -> None:
-        """The queue tells the workers by itself."""
+        """Nothing to do: the queue notifies the workers."""
 
     def interrupt(self, snapshot: SyncSnapshot) -> None:
         self._stop_here(snapshot.key)
@@ -151,16 +149,16 @@ class DistributedEngine:
         await set_within(self._closing, seconds)
 
     async def _work(self) -> None:
-        """Run syncs until closed, or until the database goes away, which Procrastinate tells in several ways."""
+        """Run syncs until closed, or until the database is away, which Procrastinate reports in several ways."""
         app = jobs.make_app(self._database.url, self._run_job)
         async with jobs.make_pool(self._database.url) as pool, app.open_async(pool):
             worker = self._worker = Worker(
                 app,
-                queues=[jobs.QUEUE],
+                queues=[QUEUE],
                 concurrency=self._state.max_syncs,
                 fetch_job_polling_interval=1,
-                abort_job_polling_interval=3600,  # stops come over the bus
-                shutdown_graceful_timeout=0,  # syncs are handed over, not waited for
+                abort_job_polling_interval=3600,  # stop requests come over the bus
+                shutdown_graceful_timeout=0,  # syncs are handed over to other processes
                 delete_jobs="always",
                 install_signal_handlers=False,
                 update_heartbeat_interval=jobs.HEARTBEAT_SECONDS,
@@ -175,7 +173,7 @@ class DistributedEngine:
             finally:
                 patrol.cancel()
                 await asyncio.wait({patrol})
-                if worker.worker_id is not None:  # it could not take its leave of the database
+                if worker.worker_id is not None:  # it could not unregister itself in the database
                     self._state.former_ids.add(worker.worker_id)
                 self._worker = None
 
@@ -185,7 +183,7 @@ class DistributedEngine:
             return
         self._state.job_ids.add(job.id)
         try:
-            run = await self._take_up(key)
+            run = await self._claim(key)
             if run is None:
                 return
             task = self._tasks[key] = asyncio.create_task(self._runner.run(run), name=run.snapshot.sync_id)
@@ -195,22 +193,22 @@ class DistributedEngine:
                 _cancel_once(task)
                 await asyncio.wait({task})
                 self._tasks.pop(key, None)
-            if task.cancelled():  # whoever asked to stop ends the sync, or else it is to be run again
+            if task.cancelled():  # the caller of the stop ends the sync; otherwise it runs again
                 await self._runner.release(key)
                 raise jobs.HandedOver
             match task.result():
-                case Outcome.RESTS:
+                case Outcome.PAUSED:
                     raise jobs.HandedOver(ceil(self._runner.pauses.left(key)))
                 case Outcome.NOT_OURS:
                     await self._leave_unless_ours(job.id, job.worker_id)
         except asyncio.CancelledError:
             await self._runner.release(key)
-            # The worker is stopping and takes this error for "put it back"; a cancellation would abort the job.
+            # The worker is stopping. This error puts the job back into the queue; a cancellation would abort the job.
             raise jobs.HandedOver from None
         finally:
             self._state.job_ids.discard(job.id)
 
-    async def _take_up(self, key: int) -> SyncRun | None:
+    async def _claim(self, key: int) -> SyncRun | None:
         try:
             return await self._runner.claim(key)
         except Exception as error:

@@ -1,7 +1,7 @@
-"""The queue: one Procrastinate job for each sync that is to be run, in the same database as the sync itself.
+"""The queue: a Procrastinate job for each sync that must run, in the same database as the sync.
 
-A job's lock is the sync's and not its organization's: that an organization has one sync is an index's business, and a
-sync that was cancelled on a frozen machine must not keep the next one of its organization waiting.
+Jobs are locked by sync and not by organization. An index already limits an organization to a single active sync, and a
+cancelled sync on a frozen machine must not delay the organization's next sync.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,18 +14,16 @@ from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.postgresql import connect_settings
+from routiq_gql.engines.postgres.workers import QUEUE, SILENT_SECONDS
 from routiq_gql.sync.engine import Priority
 
-QUEUE = "syncs"
 TASK = "run_sync"
 HEARTBEAT_SECONDS = 2
-SILENT_SECONDS = 10
-"""A worker that has not been heard of for so long is not counted on any more: its syncs go on elsewhere."""
 POOL_WAIT_SECONDS = 5.0
 
 
 class HandedOver(Exception):
-    """This process stops working on a job; another one, or this one later, goes on with it."""
+    """This process stops working on a job; another process, or this process later, continues it."""
 
     def __init__(self, pause_seconds: int = 0) -> None:
         super().__init__()
@@ -33,7 +31,7 @@ class HandedOver(Exception):
 
 
 class _HandOver(BaseRetryStrategy):
-    """Puts a job that was handed over back into the queue. Without it a stopping worker would leave it aborted."""
+    """Puts a job that was handed over back into the queue. Without this, a stopping worker would abort the job."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         if not isinstance(exception, HandedOver):
@@ -44,7 +42,7 @@ class _HandOver(BaseRetryStrategy):
 
 
 def make_app(url: URL, run_job: Callable[[JobContext, int], Awaitable[None]] | None = None) -> App:
-    """Procrastinate's side of one process. Open its pool before running a worker; enqueueing needs none."""
+    """Procrastinate's app for a process. Open its pool before running a worker; enqueueing needs no pool."""
     app = App(connector=PsycopgConnector(conninfo=conninfo(url), kwargs=connect_settings(url)))
 
     @app.task(name=TASK, queue=QUEUE, pass_context=True, retry=_HandOver())
@@ -56,7 +54,7 @@ def make_app(url: URL, run_job: Callable[[JobContext, int], Awaitable[None]] | N
 
 
 def make_pool(url: URL) -> psycopg_pool.AsyncConnectionPool:
-    """The connections with which a worker asks for jobs; few, as what a sync writes goes through the other pool."""
+    """The few connections with which a worker fetches jobs. Syncs write over the other pool."""
     return psycopg_pool.AsyncConnectionPool(
         conninfo(url),
         kwargs=connect_settings(url),
@@ -79,11 +77,11 @@ def lock_of(key: int) -> str:
 
 
 async def enqueue(app: App, connection: AsyncConnection, key: int, priority: Priority) -> None:
-    """Enqueue a job in the connection's transaction, unless one waits already."""
+    """Enqueue a job in the connection's transaction, unless a job of the sync already waits."""
     driver = (await connection.get_raw_connection()).driver_connection
     lock = lock_of(key)
     try:
-        async with connection.begin_nested():  # what is refused would otherwise spoil the whole transaction
+        async with connection.begin_nested():  # a refused statement would otherwise abort the whole transaction
             await (
                 app.tasks[TASK]
                 .configure(lock=lock, queueing_lock=lock, priority=int(priority), connection=driver)
@@ -94,13 +92,13 @@ async def enqueue(app: App, connection: AsyncConnection, key: int, priority: Pri
 
 
 async def withdraw(connection: AsyncConnection, key: int) -> None:
-    """Remove a job that waits; one that runs is its worker's."""
+    """Remove a waiting job. A running job belongs to its worker."""
     query = "SELECT procrastinate_cancel_job_v1(id, false, true) FROM procrastinate_jobs WHERE queueing_lock = :lock"
     await connection.execute(text(query + " AND status = 'todo'"), {"lock": lock_of(key)})
 
 
 async def prioritize(connection: AsyncConnection, key: int) -> None:
-    """Let a job that waits begin before those of schedules."""
+    """Let a waiting job begin before the jobs of schedules."""
     query = "UPDATE procrastinate_jobs SET priority = :priority WHERE queueing_lock = :lock AND status = 'todo'"
     await connection.execute(
         text(query + " AND priority < :priority"), {"lock": lock_of(key), "priority": int(Priority.PERSON)}
@@ -108,14 +106,14 @@ async def prioritize(connection: AsyncConnection, key: int) -> None:
 
 
 async def is_run_by(connection: AsyncConnection, job_id: int, worker_id: int | None) -> bool:
-    """Whether the queue still counts on this worker for the job."""
+    """Whether the job still belongs to this worker."""
     query = "SELECT worker_id FROM procrastinate_jobs WHERE id = :id AND status = 'doing'"
     found = (await connection.execute(text(query), {"id": job_id})).one_or_none()
     return found is not None and found.worker_id == worker_id
 
 
 async def jobs_of(connection: AsyncConnection, worker_ids: list[int]) -> list[tuple[int, int]]:
-    """Id and worker of the jobs that these workers are counted on for, locked."""
+    """Id and worker of the running jobs of these workers, locked."""
     query = "SELECT id, worker_id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = ANY(:ids)"
     query += " FOR UPDATE SKIP LOCKED"
     return [(row.id, row.worker_id) for row in await connection.execute(text(query), {"ids": worker_ids})]
@@ -125,14 +123,14 @@ async def put_back(connection: AsyncConnection, job_ids: list[int]) -> None:
     """Let any worker take these jobs, at once. Their rows must be locked by the connection's transaction."""
     for job_id in job_ids:
         await connection.execute(text("SELECT procrastinate_retry_job_v2(:id, NULL, NULL, NULL, NULL)"), {"id": job_id})
-    if job_ids:  # a retry tells nobody by itself
+    if job_ids:  # a retry sends no notification by itself
         notify = text("SELECT pg_notify(:channel, :payload)")
         payload = f'{{"type": "job_inserted", "job_id": {job_ids[0]}}}'
         await connection.execute(notify, {"channel": f"procrastinate_queue_v1#{QUEUE}", "payload": payload})
 
 
 async def lock_stalled(connection: AsyncConnection, own_worker_id: int | None) -> list[int]:
-    """Lock the jobs whose worker has fallen silent; never those of ``own_worker_id``, which is obviously alive."""
+    """Lock the jobs of workers without a recent heartbeat, except jobs of ``own_worker_id``, which is alive."""
     query = f"""
         SELECT job.id FROM procrastinate_jobs job
         WHERE job.status = 'doing' AND job.queue_name = '{QUEUE}' AND job.worker_id IS DISTINCT FROM :own
@@ -146,8 +144,8 @@ async def lock_stalled(connection: AsyncConnection, own_worker_id: int | None) -
 async def correct_future_times(connection: AsyncConnection) -> None:
     """Set times to now that were written while a clock was ahead, the server's or a worker's.
 
-    A dead worker would otherwise count as alive, and a job that rests for a moment would rest, until that time has
-    come. A live worker overwrites its own at once.
+    Otherwise a dead worker would count as alive, and a job that pauses for a moment would pause, until that time. A
+    live worker soon writes a new heartbeat.
     """
     heartbeats = (
         "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE last_heartbeat > now() + interval '10 s'"
@@ -159,7 +157,7 @@ async def correct_future_times(connection: AsyncConnection) -> None:
 
 
 async def syncs_without_job(connection: AsyncConnection) -> list[int]:
-    """Keys of active syncs that nobody runs and nobody will."""
+    """Keys of active syncs without a job."""
     query = """
         SELECT key FROM syncs WHERE completed_at IS NULL AND NOT EXISTS (
             SELECT 1 FROM procrastinate_jobs job WHERE job.lock = 'sync:' || syncs.key AND status IN ('todo', 'doing'))

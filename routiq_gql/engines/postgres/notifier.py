@@ -1,4 +1,4 @@
-"""Sends notifications over a connection of its own, so that news and stops never queue behind the writing of pages."""
+"""Sends notifications over a separate connection, so updates and stop requests never wait behind writes of pages."""
 
 from collections.abc import Iterable
 
@@ -12,14 +12,14 @@ CHANNEL = "routiq_progress"
 
 
 class Notifier:
-    """One process's way to tell all others. It connects when there is something to tell, and again after an error."""
+    """Sends the notifications of a process. It connects with the first notification, and again after an error."""
 
     def __init__(self, url: URL) -> None:
         self._url = url
         self._connection: psycopg.AsyncConnection | None = None
 
     async def send(self, payloads: Iterable[str]) -> None:
-        """Send notifications of less than 8,000 bytes each, all or none.
+        """Send notifications of less than 8,000 bytes each, all or none of them.
 
         Raises:
             psycopg.Error: The server can't be reached, or was lost on the way: some may have been sent.

@@ -1,4 +1,4 @@
-"""One pace for an API key in all processes: its next turn is a row, taken with one statement by the server's clock.
+"""The pace of an API key that all processes share: a row holds the next turn, taken by the clock of the server.
 
 A time that is far ahead was written while that clock was ahead, and counts as now: the key would wait for it otherwise.
 """
@@ -35,7 +35,7 @@ _IS_HELD = text("SELECT held_until > clock_timestamp() FROM key_paces WHERE key_
 
 
 class SharedPacer(Pacer):
-    """Spaces the requests of one API key over all processes on the database."""
+    """Spaces the requests of an API key over all processes on the database."""
 
     def __init__(self, database: Database, digest: bytes, requests_per_minute: int) -> None:
         super().__init__(requests_per_minute)
@@ -55,9 +55,9 @@ class SharedPacer(Pacer):
                     return
 
     def hold(self, seconds: float) -> None:
-        # Written with the next turn, which whoever was told to hold takes at once.
+        # Written with the next turn, which the caller takes at once.
         self._unwritten_hold = max(self._unwritten_hold, seconds)
-        super().hold(seconds)  # for as long as this object is to be kept
+        super().hold(seconds)  # so that the registry keeps this object as long
 
     async def _take(self) -> float:
         early = self._step * (BURST - 1)
@@ -73,7 +73,7 @@ class SharedPacer(Pacer):
 
 
 def shared_pacers(database: Database, requests_per_minute: int) -> PacerRegistry:
-    """A registry whose pacers know of each other across processes. Without a pace there is nothing to share."""
+    """A registry of pacers that are shared between processes. Without a pace there is nothing to share."""
     if requests_per_minute == 0:
         return PacerRegistry(0)
     return PacerRegistry(requests_per_minute, lambda digest: SharedPacer(database, digest, requests_per_minute))

@@ -1,42 +1,40 @@
-"""What every worker looks after, every two seconds: syncs that nobody runs, schedules, and rows that nobody needs.
+"""The patrol of a worker: every two seconds it rescues syncs without a worker and does the chores.
 
-Procrastinate has periodic tasks, but these would be jobs themselves, some forty thousand a day, and would stop with
-the queue whose troubles they are to mend. A lock in the database lets one process do it at a time.
+Procrastinate has periodic tasks, but each would be a job, some forty thousand a day, and would stop with the queue that
+the patrol repairs. A lock in the database lets a single process do the rescue at a time.
 """
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 
 import structlog
 from sqlalchemy import text
 
 from routiq_gql import metrics
 from routiq_gql.database.engine import Database
-from routiq_gql.engines.housekeeping import Housekeeping
+from routiq_gql.engines.chores import Chores
 from routiq_gql.engines.postgres import jobs
 from routiq_gql.engines.postgres.workers import introduce
-from routiq_gql.engines.scheduler import Scheduler
 from routiq_gql.supervision import Supervisor
 from routiq_gql.sync.engine import Priority, SyncEngine
 
 LOOK_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 5.0
 LOCK = 0x70617472  # "patr"; any number, the same for every process
-TIDY_STEPS = 20
-"""Batches of unneeded rows removed in one look."""
+MOST_BATCHES = 20
+"""Batches of each chore in a round."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass
 class WorkerState:
-    """What one process knows of itself.
+    """The state of a worker process.
 
     Attributes:
-        former_ids: Numbers under which the queue knew it before its database went away.
-        job_ids: The jobs that it is working on.
+        former_ids: Earlier numbers of the process in the queue, from before the database was away.
+        job_ids: Jobs that the process works on.
     """
 
     name: str
@@ -46,32 +44,28 @@ class WorkerState:
 
 
 class Patrol:
-    """The looks of one worker process."""
+    """The patrol of a worker process."""
 
     def __init__(
         self,
         database: Database,
         engine: SyncEngine,
         state: WorkerState,
-        housekeeping: Housekeeping,
-        scheduler: Scheduler,
+        chores: Chores,
         supervisor: Supervisor,
     ) -> None:
         self._database = database
         self._engine = engine
         self._state = state
-        self._housekeeping = housekeeping
-        self._scheduler = scheduler
+        self._chores = chores
         self._seen_idle: set[int] = set()
         self._task = supervisor.task("patrol", "Syncs of dead workers are not rescued.", LONGEST_PAUSE_SECONDS)
-        self._scheduling = supervisor.task("scheduler", "Schedules start no syncs.")
-        self._tidying = supervisor.task("housekeeping", "Rows that are no longer needed are not removed.")
 
     async def run(self, worker_id: Callable[[], int | None], note_alive: Callable[[], None]) -> None:
-        """Look until cancelled.
+        """Patrol until cancelled.
 
         Args:
-            note_alive: Called when the worker has been at work for the time between two looks.
+            note_alive: Called when the worker has run for the whole time between two rounds.
         """
         was_there = False
 
@@ -103,18 +97,15 @@ class Patrol:
         if stalled or lost:
             metrics.rescued(len(stalled) + len(lost))
             log.warning("syncs_rescued", from_silent_workers=len(stalled), without_job=len(lost))
-        await self._scheduling.attempt(partial(self._scheduler.step, self._engine))
-        self._housekeeping.note_ended_sync()  # by whichever process
-        for _ in range(TIDY_STEPS):
-            if not await self._tidying.attempt(self._housekeeping.step):
-                break
+        self._chores.note_ended_sync()  # any process may have run it
+        await self._chores.run_due(self._engine, MOST_BATCHES)
 
     async def _take_back(self, worker_id: int) -> None:
-        """Put back what the queue believes this process to be working on, but which it is not."""
+        """Put back jobs that belong to this process in the queue, but on which it does not work."""
         async with self._database.writing() as connection:
             counted_on = await jobs.jobs_of(connection, [worker_id, *self._state.former_ids])
             idle = {job_id for job_id, _ in counted_on} - self._state.job_ids
-            # A job of now may have been fetched or finished this very moment; the next look tells.
+            # A current job may have been fetched or finished at this moment; the next round decides.
             given_up = {job_id for job_id, by in counted_on if by != worker_id} | self._seen_idle
             await jobs.put_back(connection, sorted(idle & given_up))
         self._seen_idle = idle - given_up

@@ -1,7 +1,7 @@
-"""A thread that ends the process when its own heartbeat has stopped although the database can be reached.
+"""A thread that ends the process when the process's heartbeat has stopped although the database can be reached.
 
-Such a worker looks alive to whoever started it, but nobody counts on it any more. A thread, because what stops a
-heartbeat may be an event loop that is stuck. While the database itself is away, nothing is wrong with the process.
+Such a worker looks alive to its operator, but other workers continue its syncs. It is a thread, because a blocked event
+loop may have stopped the heartbeat. While the database is away, the process stays.
 """
 
 import os
@@ -20,7 +20,7 @@ EXIT_LOST = 75
 """EX_TEMPFAIL of sysexits: start it again."""
 LOOK_SECONDS = 5.0
 STALE_SECONDS = 20
-"""Twice the silence after which the others go on with its syncs."""
+"""Twice the silence after which other workers continue its syncs."""
 
 _QUERY = f"SELECT last_heartbeat > now() - interval '{STALE_SECONDS} s' FROM procrastinate_workers WHERE id = %s"  # noqa: S608
 
@@ -28,13 +28,13 @@ log = structlog.get_logger(__name__)
 
 
 def leave_process(reason: str) -> None:
-    """End at once, without cleaning up: nothing that this process still does would count."""
+    """Exit at once without cleaning up, as no later write of this process would succeed."""
     log.error("worker_stopping", reason=reason)
     os._exit(EXIT_LOST)
 
 
 class Watchdog:
-    """Looks after one worker process; a context manager."""
+    """Watches a worker process; a context manager."""
 
     def __init__(self, url: URL, worker_id: Callable[[], int | None], task: SupervisedTask) -> None:
         self._url = url
@@ -59,7 +59,9 @@ class Watchdog:
         worker_id = self._worker_id()
         if worker_id is None or self._is_heard(worker_id):
             self._missed_by = None
-        elif self._missed_by == worker_id and not self._ended.is_set():  # twice, or it has only just woken up
+        elif (
+            self._missed_by == worker_id and not self._ended.is_set()
+        ):  # twice: after the first time the process may only have been suspended
             leave_process("its heartbeat has stopped")
         else:
             self._missed_by = worker_id
@@ -69,5 +71,5 @@ class Watchdog:
             with psycopg.connect(conninfo(self._url), autocommit=True, **connect_settings(self._url)) as connection:
                 row = connection.execute(_QUERY, (worker_id,)).fetchone()
         except psycopg.Error:
-            return True  # the database is away, which is not this process's fault
+            return True  # the database is away; the process is not the cause
         return bool(row and row[0])

@@ -1,4 +1,7 @@
-"""Who runs syncs: every worker process, whether it is alive, what it runs, and what waits for one."""
+"""Worker processes: whether they are alive, the syncs they run, and the syncs that wait for a worker.
+
+The command ``workers`` imports it, so it needs nothing of the extra ``postgres``.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,18 +9,21 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.engines.postgres.jobs import QUEUE, SILENT_SECONDS
 from routiq_gql.sync.engine import QueueState
+
+QUEUE = "syncs"
+SILENT_SECONDS = 10
+"""After so long without a heartbeat a worker counts as dead, and other workers continue its syncs."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """One process.
+    """A worker process.
 
     Attributes:
         name: Its machine and process number.
-        silent_seconds: How long it has not been heard of.
-        sync_ids: The syncs that it runs, or ran when it fell silent.
+        silent_seconds: Seconds since its last heartbeat.
+        sync_ids: Syncs that it runs, or ran when its heartbeat stopped.
     """
 
     worker_id: int
@@ -32,8 +38,22 @@ class WorkerInfo:
         return self.silent_seconds < SILENT_SECONDS
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingSync:
+    """A sync that no process runs yet.
+
+    Attributes:
+        by_schedule: Whether a schedule started it, not a person.
+        seconds: How long it has been waiting.
+    """
+
+    sync_id: str
+    by_schedule: bool
+    seconds: float
+
+
 async def introduce(connection: AsyncConnection, worker_id: int, name: str, max_syncs: int) -> None:
-    """Tell the others what to call this process, and forget the names of those that are gone."""
+    """Store the name of this process, and delete the names of workers that have ended."""
     await connection.execute(
         text(
             "INSERT INTO workers (id, name, started_at, max_syncs) VALUES (:id, :name, now(), :max_syncs) "
@@ -47,7 +67,7 @@ async def introduce(connection: AsyncConnection, worker_id: int, name: str, max_
 
 
 async def read_workers(connection: AsyncConnection) -> list[WorkerInfo]:
-    """Every process that is or was there, the oldest first."""
+    """Every worker that runs or has run recently, the oldest first."""
     query = """
         SELECT worker.id, coalesce(named.name, '') AS name, named.started_at, named.max_syncs,
                extract(epoch FROM clock_timestamp() - worker.last_heartbeat)::float AS silent_seconds,
@@ -61,19 +81,19 @@ async def read_workers(connection: AsyncConnection) -> list[WorkerInfo]:
     ]
 
 
-async def read_waiting(connection: AsyncConnection) -> list[tuple[str, bool, float]]:
-    """The syncs that wait: their ids, whether a schedule started them, and for how many seconds; the next first."""
+async def read_waiting(connection: AsyncConnection) -> list[WaitingSync]:
+    """Waiting syncs, the next first."""
     query = f"""
         SELECT syncs.sync_id, job.priority <= 0 AS by_schedule,
                greatest(0, extract(epoch FROM clock_timestamp() - syncs.last_updated))::float AS seconds
         FROM procrastinate_jobs job JOIN syncs ON job.lock = 'sync:' || syncs.key
         WHERE job.status = 'todo' AND job.queue_name = '{QUEUE}' ORDER BY job.priority DESC, job.id
     """  # noqa: S608 — a constant
-    return [(row.sync_id, row.by_schedule, row.seconds) for row in await connection.execute(text(query))]
+    return [WaitingSync(row.sync_id, row.by_schedule, row.seconds) for row in await connection.execute(text(query))]
 
 
 async def read_queue_state(connection: AsyncConnection) -> QueueState:
-    """The same as figures."""
+    """The same as numbers."""
     waiting = await read_waiting(connection)
     alive = sum(one.is_alive for one in await read_workers(connection))
-    return QueueState(len(waiting), max((seconds for _, _, seconds in waiting), default=0.0), alive)
+    return QueueState(len(waiting), max((one.seconds for one in waiting), default=0.0), alive)

@@ -1,4 +1,4 @@
-"""Tokens of an issuer: which are taken, by what claims, and what becomes of them when the issuer changes or is away."""
+"""Tokens of an issuer: which are accepted, and the effect of new keys and outages of the issuer."""
 
 import asyncio
 import json
@@ -13,9 +13,10 @@ from routiq_gql.emulator import Issuer
 from routiq_gql.errors import SettingsError
 from routiq_gql.security import jwks
 from routiq_gql.settings import Settings, load_settings
-from tests.api.auth.issuing import OURS, IssuerServer, bearer, jwt_settings, use_token
-from tests.api.graphql.documents import UPDATES
-from tests.api.serving import LIMIT_SECONDS, Server, open_socket, until
+from tests.common import LIMIT_SECONDS, until
+from tests.graphql_documents import UPDATES
+from tests.issuing import OURS, IssuerServer, bearer, jwt_settings, use_token
+from tests.server import Server, open_socket
 
 DASHBOARD = f"/api/v1/sync/dashboard/{OURS}"
 
@@ -25,7 +26,7 @@ async def _status(server: Server, token: str) -> int:
 
 
 async def test_both_versions_and_both_algorithms_are_taken(guarded: Server, issuer: Issuer):
-    """Whichever the issuer uses, the same person gets in."""
+    """Both versions of claims and both algorithms give the same person access."""
     for version in (1, 2):
         for algorithm in ("RS256", "ES256"):
             assert await _status(guarded, issuer.token(OURS, version=version, algorithm=algorithm)) == 200
@@ -33,13 +34,13 @@ async def test_both_versions_and_both_algorithms_are_taken(guarded: Server, issu
 
 
 async def test_clocks_may_differ_a_little(guarded: Server, issuer: Issuer):
-    """A few seconds are forgiven at both ends of a token's life, and no more."""
+    """A few seconds of clock difference are tolerated at both ends of a token's life, and no more."""
     assert await _status(guarded, issuer.token(OURS, lifetime_seconds=-1)) == 200
     assert await _status(guarded, issuer.token(OURS, lifetime_seconds=-10)) == 401
 
 
 async def test_the_audience_and_the_page_can_be_demanded(settings: Settings, issuer: Issuer):
-    """A token that was made for another server or another page is refused for good."""
+    """A token for another server or another page is refused permanently."""
     demands = {"jwt_audience": "routiq", "jwt_authorized_parties": ("https://app.example.com",)}
     async with Server(jwt_settings(settings, issuer, **demands)) as server:
         good: dict[str, Any] = {"aud": ["other", "routiq"], "azp": "https://app.example.com"}
@@ -54,7 +55,7 @@ async def test_the_audience_and_the_page_can_be_demanded(settings: Settings, iss
 
 
 async def test_the_issuer_may_exchange_its_keys(guarded: Server, issuer: Issuer, monkeypatch: pytest.MonkeyPatch):
-    """A key that is new to us makes one look; what was signed before is refused from then on."""
+    """An unknown key is fetched once; tokens signed with withdrawn keys are refused from then on."""
     before = issuer.token(OURS)
     assert await _status(guarded, before) == 200
     issuer.rotate()
@@ -66,14 +67,14 @@ async def test_the_issuer_may_exchange_its_keys(guarded: Server, issuer: Issuer,
 
 
 async def test_invented_keys_cost_the_issuer_nothing(guarded: Server, issuer: Issuer):
-    """A flood of tokens with unknown keys is answered without asking the issuer again and again."""
+    """A flood of tokens with unknown keys causes hardly any requests to the issuer."""
     forged = [issuer.token(OURS, headers={"kid": f"invented-{number}"}) for number in range(20)]
     assert set(await asyncio.gather(*(_status(guarded, token) for token in forged))) == {401}
     assert issuer.key_requests == 1
 
 
 async def test_a_restart_with_other_keys_on_both_sides(settings: Settings, issuer: Issuer):
-    """Server and issuer restart with new keys: fresh tokens are taken, old ones and old stream tokens are not."""
+    """After a restart with new keys, fresh tokens are accepted; old tokens and old stream tokens are not."""
     with_keys = settings.model_copy(update={"encryption_keys": "a:" + "A" * 43 + "="})
     async with Server(jwt_settings(with_keys, issuer)) as server:
         old = issuer.token(OURS)
@@ -97,7 +98,7 @@ async def test_a_restart_with_other_keys_on_both_sides(settings: Settings, issue
 async def test_known_keys_stay_good_while_the_issuer_is_away(
     guarded: Server, issuer_server: IssuerServer, monkeypatch: pytest.MonkeyPatch
 ):
-    """An outage of the issuer locks nobody out who has a token; the keys are fetched again when it is back."""
+    """During an outage of the issuer, valid tokens still work; afterwards the keys are fetched again."""
     issuer = issuer_server.issuer
     assert await _status(guarded, issuer.token(OURS)) == 200
     await issuer_server.stop()
@@ -115,7 +116,7 @@ async def test_known_keys_stay_good_while_the_issuer_is_away(
 async def test_no_key_is_good_for_ever_while_the_issuer_is_away(
     guarded: Server, issuer_server: IssuerServer, monkeypatch: pytest.MonkeyPatch, answer: Response | None
 ):
-    """A day after the issuer was last heard, tokens can't be told any more, until it is back; the server is ready."""
+    """A day after the last contact with the issuer, tokens can't be checked until it returns."""
     token = issuer_server.issuer.token(OURS)
     assert await _status(guarded, token) == 200
     monkeypatch.setattr(jwks, "REFRESH_SECONDS", 0)
@@ -136,7 +137,7 @@ async def test_no_key_is_good_for_ever_while_the_issuer_is_away(
 
 
 async def test_a_server_without_requests_for_a_day_asks_its_issuer_first(guarded: Server, issuer: Issuer):
-    """Keys that are old only because there was nothing to check are fetched before the first answer."""
+    """After a day without requests, the keys are fetched before the first response."""
     assert await _status(guarded, issuer.token(OURS)) == 200
     old = issuer.token(OURS)
     issuer.rotate()
@@ -164,7 +165,7 @@ A_DAY = 24 * 3600
     ids=["a day", "longer", "ten years", "iat missing", "ten years, iat missing", "nearly over", "no time"],
 )
 async def test_a_token_may_not_live_too_long(guarded: Server, issuer: Issuer, claims: dict[str, Any], accepted: bool):
-    """A token that was stolen ends within a day, whatever its issuer was set to."""
+    """A stolen token ends within a day, whatever its issuer's setting."""
     lifetime = claims.pop("lifetime")
     token = issuer.token(OURS, lifetime_seconds=lifetime, claims=claims)
     assert await _status(guarded, token) == (200 if accepted else 401)
@@ -175,7 +176,7 @@ async def test_a_token_may_not_live_too_long(guarded: Server, issuer: Issuer, cl
 
 
 async def test_how_long_a_token_may_live_is_a_setting(settings: Settings, issuer: Issuer):
-    """The refusal names it, also where a close frame has little room."""
+    """The refusal names the setting, even in the short text of a close frame."""
     async with Server(jwt_settings(settings, issuer, max_token_lifetime=600)) as server:
         assert await _status(server, issuer.token(OURS, lifetime_seconds=600)) == 200
         token = issuer.token(OURS, lifetime_seconds=700)
@@ -188,7 +189,7 @@ async def test_how_long_a_token_may_live_is_a_setting(settings: Settings, issuer
 
 
 async def test_keys_that_were_withdrawn_go_in_time(guarded: Server, issuer: Issuer, monkeypatch: pytest.MonkeyPatch):
-    """They are fetched anew every now and then, while nobody waits for it."""
+    """Withdrawn keys expire, as keys are fetched again regularly without delaying requests."""
     old = issuer.token(OURS)
     assert await _status(guarded, old) == 200
     issuer.rotate()
@@ -201,8 +202,8 @@ async def test_keys_that_were_withdrawn_go_in_time(guarded: Server, issuer: Issu
             await asyncio.sleep(0.01)
 
 
-async def test_nobody_waits_for_a_slow_issuer_but_those_who_need_it(guarded: Server, issuer_server: IssuerServer):
-    """While keys are awaited, everything else is answered."""
+async def test_a_slow_issuer_delays_only_requests_that_need_its_keys(guarded: Server, issuer_server: IssuerServer):
+    """A slow issuer delays no request but those that need its keys."""
     issuer_server.held = asyncio.Event()
     waiting = asyncio.create_task(_status(guarded, issuer_server.issuer.token(OURS)))
     assert (await guarded.http.get("/healthz")).status_code == 200
@@ -211,8 +212,8 @@ async def test_nobody_waits_for_a_slow_issuer_but_those_who_need_it(guarded: Ser
     assert await waiting == 200
 
 
-async def test_an_issuer_that_was_never_reached_is_said_so(guarded: Server, issuer_server: IssuerServer):
-    """Whether a token is good can't be told then: clients are asked to come back, and get in as soon as it can."""
+async def test_an_issuer_that_was_never_reached_is_reported(guarded: Server, issuer_server: IssuerServer):
+    """While tokens can't be checked, clients are asked to try again later, and then get access."""
     token = issuer_server.issuer.token(OURS, lifetime_seconds=600)
     await issuer_server.stop()
     answer = await guarded.http.get(DASHBOARD, headers=bearer(token))
@@ -241,10 +242,10 @@ async def test_an_issuer_that_was_never_reached_is_said_so(guarded: Server, issu
     ],
     ids=["error", "page", "list", "number", "no usable key", "endless", "redirect"],
 )
-async def test_what_is_no_set_of_keys_changes_nothing(
+async def test_an_invalid_key_set_changes_nothing(
     guarded: Server, issuer_server: IssuerServer, answer: Response, monkeypatch: pytest.MonkeyPatch
 ):
-    """Keys that were known are kept; without any, the server says that it can't tell."""
+    """An invalid key set keeps the known keys; without known keys the server says that it can't check tokens."""
     token = issuer_server.issuer.token(OURS)
     issuer_server.answer = answer
     assert await _status(guarded, token) == 503
@@ -258,7 +259,7 @@ async def test_what_is_no_set_of_keys_changes_nothing(
 
 
 def test_a_weak_or_foreign_key_is_left_out():
-    """Short RSA keys, keys for encryption, and other curves don't count."""
+    """Short RSA keys, keys for encryption, and other curves are ignored."""
     good = Issuer("https://issuer.example").public_keys()["keys"]
     rsa, ec = good
     wrong = [
@@ -277,7 +278,7 @@ def test_a_weak_or_foreign_key_is_left_out():
 
 
 async def test_a_socket_may_send_its_token_in_any_case(guarded: Server, issuer: Issuer):
-    """Header names have no case, and some clients put them into the payload as they are."""
+    """Header names in the payload of a socket may have any case, as some clients send them unchanged."""
     async with open_socket(guarded, init=False) as socket:
         await socket.init(payload={"authorization": f"bearer {issuer.token(OURS)}", "more": 1})
         await socket.subscribe(UPDATES, id=OURS)
@@ -285,7 +286,7 @@ async def test_a_socket_may_send_its_token_in_any_case(guarded: Server, issuer: 
 
 
 async def test_a_program_may_send_its_token_in_the_handshake(guarded: Server, issuer: Issuer):
-    """One in ``connection_init`` wins, whatever the handshake says, and a bad one there is refused."""
+    """A token in ``connection_init`` has precedence over the handshake's, and an invalid one there is refused."""
     good, bad = bearer(issuer.token(OURS)), bearer("garbage")
     for handshake, payload in ((good, None), (good, {}), (good, {"more": 1}), (bad, good), ({}, good)):
         async with open_socket(guarded, init=False, additional_headers=handshake) as socket:
@@ -314,8 +315,8 @@ async def test_a_program_may_send_its_token_in_the_handshake(guarded: Server, is
         ({"auth": "jwt", "jwt_issuer": "https://issuer.example"}, "ROUTIQ_ALLOWED_HOSTS"),
     ],
 )
-def test_what_is_missing_is_said_at_the_start(settings: Settings, change: dict[str, str], named: str):
-    """A server that could let nobody in, or not tell who is who, does not start."""
+def test_missing_settings_stop_the_start(settings: Settings, change: dict[str, str], named: str):
+    """A server that can't check tokens, or could accept none, does not start."""
     with pytest.raises(SettingsError) as error:
         create_app(settings.model_copy(update=change))
     assert named in error.value.message
@@ -323,6 +324,6 @@ def test_what_is_missing_is_said_at_the_start(settings: Settings, change: dict[s
 
 @pytest.mark.parametrize("url", ["issuer.example", "http://issuer.example", "ftp://issuer.example"])
 def test_keys_are_fetched_safely_only(url: str):
-    """Who could change the keys on their way could make tokens."""
+    """Keys are fetched over https only, since an attacker who changes them could create tokens."""
     with pytest.raises(SettingsError, match="ROUTIQ_JWT_ISSUER is wrong: must be an https address"):
         load_settings(jwt_issuer=url)

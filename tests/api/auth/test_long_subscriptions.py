@@ -1,4 +1,4 @@
-"""Subscriptions and streams outlive their tokens, are renewed, and end in time; whoever resumes has lost nothing."""
+"""Subscriptions and streams with short-lived tokens are renewed, end in time, and resume without losses."""
 
 import asyncio
 import json
@@ -15,21 +15,22 @@ from routiq_gql.api.auth import issued_tokens, session
 from routiq_gql.emulator import EMULATED_API_KEY, Issuer
 from routiq_gql.security import stream_tokens
 from routiq_gql.settings import Settings
-from tests.api.auth.issuing import OURS, THEIRS, bearer, jwt_settings, use_token
-from tests.api.conftest import Cliniko
-from tests.api.graphql.documents import CANCEL, LOG, PROGRESS, START, UPDATES
-from tests.api.serving import LIMIT_SECONDS, Server, Socket, open_socket, read_events
+from tests.common import LIMIT_SECONDS
+from tests.emulated_cliniko import Cliniko
+from tests.graphql_documents import CANCEL, LOG, PROGRESS, START, UPDATES
+from tests.issuing import OURS, THEIRS, bearer, jwt_settings, use_token
+from tests.server import Server, Socket, open_socket, read_events
 
 STREAM_TOKEN = "mutation ($id: ID!) { createStreamToken(syncId: $id) { token syncId expiresAt } }"
 BRIEF_SECONDS = 3
-"""How long a token lives here. Whole seconds, as tokens know no parts of them."""
+"""How long a token lives here. Whole seconds, as tokens have no fractions."""
 
 
 @pytest.fixture
 async def brief(
     settings: Settings, issuer: Issuer, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Server]:
-    """A server that forgives no difference of clocks, and closes two seconds after a token has expired."""
+    """A server without tolerance for clocks, which closes two seconds after a token has expired."""
     for module in (session, issued_tokens):
         monkeypatch.setattr(module, "LEEWAY", timedelta(0))
     async with Server(jwt_settings(settings, issuer, auth_grace_seconds=2)) as server:
@@ -46,8 +47,8 @@ async def _until_pong(socket: Socket, payload: dict[str, str]) -> None:
         pass
 
 
-async def test_a_socket_is_closed_in_time_and_a_new_one_goes_on(brief: Server, issuer: Issuer, cliniko: Cliniko):
-    """The code is the one that clients come back after; with a fresh token they get every line of the log, once."""
+async def test_a_socket_is_closed_in_time_and_a_new_one_resumes(brief: Server, issuer: Issuer, cliniko: Cliniko):
+    """The close code makes clients reconnect; with a fresh token they get every line of the log once."""
     cliniko.gate.hold("patients")
     sync_id = await brief.start_sync(OURS)
     lines: list[int] = []
@@ -79,7 +80,7 @@ async def _frames(socket: Socket) -> AsyncIterator[dict[str, Any]]:
 
 
 async def test_a_ping_with_a_fresh_token_keeps_a_socket_open(brief: Server, issuer: Issuer, cliniko: Cliniko):
-    """One socket follows a sync to its end through several tokens, and no token comes back in a pong."""
+    """A socket follows a sync to its end through several tokens, and no pong contains a token."""
     cliniko.gate.hold("patients")
     sync_id = await brief.start_sync(OURS)
     async with open_socket(brief, init=False) as socket:
@@ -87,7 +88,7 @@ async def test_a_ping_with_a_fresh_token_keeps_a_socket_open(brief: Server, issu
         await socket.subscribe(PROGRESS, id=sync_id)
         await cliniko.gate.reached()
         began = asyncio.get_running_loop().time()
-        while asyncio.get_running_loop().time() - began < 3 * BRIEF_SECONDS:  # past what the first token gives
+        while asyncio.get_running_loop().time() - began < 3 * BRIEF_SECONDS:  # past the first token's expiry
             fresh = bearer(issuer.token(OURS, lifetime_seconds=BRIEF_SECONDS)) | {"n": "1"}
             await socket.send({"type": "ping", "payload": fresh})
             while (frame := await socket.receive())["type"] != "pong":
@@ -111,7 +112,7 @@ async def test_a_ping_with_a_fresh_token_keeps_a_socket_open(brief: Server, issu
     ids=["person", "organization", "expired", "issuer", "garbage"],
 )
 async def test_a_ping_with_another_token_closes(brief: Server, issuer: Issuer, other: Callable[[Issuer], str]):
-    """A socket stays its person's and organization's."""
+    """A socket can't change its person or organization."""
     async with open_socket(brief, init=False) as socket:
         await socket.init(payload=bearer(issuer.token(OURS)))
         await socket.subscribe(UPDATES, id=OURS)
@@ -124,7 +125,7 @@ async def test_a_ping_with_another_token_closes(brief: Server, issuer: Issuer, o
 async def test_between_expiry_and_end_a_socket_only_reads(
     settings: Settings, issuer: Issuer, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
-    """Nothing is changed by a token that has expired, until a ping brings a fresh one."""
+    """An expired token can change nothing until a ping brings a fresh token."""
     for module in (session, issued_tokens):
         monkeypatch.setattr(module, "LEEWAY", timedelta(0))
     async with Server(jwt_settings(settings, issuer, auth_grace_seconds=600)) as server:
@@ -151,7 +152,7 @@ async def test_between_expiry_and_end_a_socket_only_reads(
 
 
 async def test_an_event_stream_ends_in_time_and_resumes(brief: Server, issuer: Issuer, cliniko: Cliniko):
-    """It ends as if all were well, so that a client reconnects at once; with the last id it gets what is new."""
+    """The stream ends normally, so that a client reconnects at once; with the last id it gets the rest."""
     cliniko.gate.hold("patients")
     sync_id = await brief.start_sync(OURS)
     path = f"/api/v1/sync/stream/{sync_id}"
@@ -172,7 +173,7 @@ async def test_an_event_stream_ends_in_time_and_resumes(brief: Server, issuer: I
 
 @pytest.mark.parametrize("accept", ["text/event-stream", "multipart/mixed;subscriptionSpec=1.0"])
 async def test_a_subscription_over_http_ends_in_time(brief: Server, issuer: Issuer, accept: str):
-    """The answer is complete as HTTP has it, and the subscription is not: clients come back."""
+    """The response is complete HTTP but the subscription is not completed, so clients reconnect."""
     use_token(brief, issuer.token(OURS, lifetime_seconds=BRIEF_SECONDS))
     content = {"query": UPDATES, "variables": {"id": OURS}}
     async with asyncio.timeout(LIMIT_SECONDS):
@@ -183,7 +184,7 @@ async def test_a_subscription_over_http_ends_in_time(brief: Server, issuer: Issu
 
 
 async def test_a_stream_token_follows_one_sync_to_its_end(brief: Server, cliniko: Cliniko):
-    """As EventSource uses it: in the address, with no header; and then it is of no more use."""
+    """A stream token works in the address, without a header, until its sync has ended."""
     cliniko.gate.hold("patients")
     sync_id = await brief.start_sync(OURS)
     made = (await brief.ask(STREAM_TOKEN, id=sync_id))["data"]["createStreamToken"]
@@ -211,7 +212,7 @@ async def test_a_stream_token_follows_one_sync_to_its_end(brief: Server, cliniko
 
 
 async def test_a_stream_token_ends(brief: Server, monkeypatch: pytest.MonkeyPatch):
-    """A minute after its sync, or after a day, it is refused; so is one that was changed."""
+    """A minute after its sync, or after a day, a stream token is refused; so is a changed token."""
     sync_id = await brief.start_sync(OURS)
     await brief.until_ended(sync_id)
     token = (await brief.ask(STREAM_TOKEN, id=sync_id))["data"]["createStreamToken"]["token"]

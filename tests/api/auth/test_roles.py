@@ -1,4 +1,4 @@
-"""What the members of an organization may do, by the roles and permissions that their tokens name."""
+"""The rights of an organization's members, by the roles and permissions in their tokens."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ import pytest
 from routiq_gql.api.auth.claims import roles_of
 from routiq_gql.emulator import Issuer
 from routiq_gql.settings import Settings
-from tests.api.auth.issuing import OURS, bearer, jwt_settings
-from tests.api.graphql.documents import CANCEL, DASHBOARD, START
-from tests.api.serving import Server, open_socket
+from tests.graphql_documents import CANCEL, DASHBOARD, START
+from tests.issuing import OURS, bearer, jwt_settings
+from tests.server import Server, open_socket
 
 CONNECT = """mutation ($id: ID!) { connectCliniko(organizationId: $id, apiKey: "none") { ok } }"""
 DISCONNECT = "mutation ($id: ID!) { disconnectCliniko(organizationId: $id) { ok } }"
@@ -17,7 +17,7 @@ TEST = "mutation ($id: ID!) { testConnection(organizationId: $id) { ok } }"
 
 
 async def _code(server: Server, token: str, document: str, name: str = OURS) -> str | None:
-    """The error code of an operation, the same over HTTP and over a websocket; ``None`` if it was let in."""
+    """The error code of an operation, the same over HTTP and over a websocket; ``None`` if it was allowed."""
     content = {"query": document, "variables": {"id": name}}
     answer = (await server.http.post("/graphql", json=content, headers=bearer(token))).json()
     async with open_socket(server, init=False) as socket:
@@ -30,7 +30,7 @@ async def _code(server: Server, token: str, document: str, name: str = OURS) -> 
 
 
 async def test_by_default_members_start_and_cancel_and_admins_connect(guarded: Server, issuer: Issuer):
-    """Whoever may not is told what is missing; reading is for every member."""
+    """The refusal names the missing right; reading is allowed to every member."""
     member, admin = issuer.token(OURS), issuer.token(OURS, role="admin")
     for document in (CONNECT, DISCONNECT, TEST):
         assert await _code(guarded, member, document) == "FORBIDDEN"
@@ -45,7 +45,7 @@ async def test_by_default_members_start_and_cancel_and_admins_connect(guarded: S
 
 @pytest.mark.parametrize("version", [1, 2])
 async def test_rights_can_be_given_to_roles_and_permissions(settings: Settings, issuer: Issuer, version: Any):
-    """They are named without the prefix that only one version of the tokens has, and with it too."""
+    """Roles and permissions are named without the prefix of one token version, or with it."""
     named = {"start_roles": ("syncs:start",), "cancel_roles": ("org:manager", "admin"), "connect_roles": ()}
     async with Server(jwt_settings(settings, issuer, **named)) as server:
 
@@ -72,12 +72,12 @@ async def test_rights_can_be_given_to_roles_and_permissions(settings: Settings, 
         ({"org_role": "org:admin", "org_permissions": ["org:syncs:start"]}, {"org:admin", "org:syncs:start"}),
         ({"org_role": 3, "org_permissions": "org:syncs:start"}, set()),
         ({"o": {"rol": "admin"}, "org_role": "org:owner"}, {"admin"}),
-        # Clerk's own example: two features, the second with its second permission only.
+        # Clerk's example: two features, the second with its second permission only.
         (
             {"o": {"rol": "admin", "per": "manage,read", "fpm": "3,2"}, "fea": "o:dashboard,o:teams"},
             {"admin", "dashboard:manage", "dashboard:read", "teams:read"},
         ),
-        # A feature of the person has no number among those of the organization.
+        # A person's feature has no number among the organization's features.
         ({"o": {"per": "a,b", "fpm": "1"}, "fea": "u:mine,o:ours"}, {"ours:a"}),
         ({"o": {"per": "a", "fpm": "x,-1,1"}, "fea": "o:f,o:g,o:h"}, {"h:a"}),
         ({"o": {"per": "a", "fpm": 1}, "fea": "o:f"}, set()),
@@ -87,5 +87,5 @@ async def test_rights_can_be_given_to_roles_and_permissions(settings: Settings, 
     ],
 )
 def test_roles_are_read_from_both_versions_of_claims(claims: dict[str, Any], expected: set[str]):
-    """What can't be read gives no right."""
+    """Unreadable roles give no right."""
     assert roles_of(claims) == expected

@@ -1,4 +1,4 @@
-"""What an operation costs, and that one which costs too much is refused before anything of it is executed."""
+"""The cost of operations: too expensive operations are refused before any part is executed."""
 
 import re
 from collections.abc import Iterator
@@ -26,11 +26,12 @@ from routiq_gql.api.graphql.limits import DEFAULT_MAX_COST
 from routiq_gql.api.graphql.schema import schema_text
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
-from routiq_gql.database.syncs import SYNC, NewLine, average_duration, counts_by_status, end_sync, insert_sync
+from routiq_gql.database.syncs import NewLine, average_duration, counts_by_status, end_sync, insert_sync
+from routiq_gql.database.tables import SYNC
 from routiq_gql.settings import Settings
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import LogLevel, SyncMode, SyncState, SyncStep
-from tests.api.serving import Server, open_socket
+from tests.server import Server, open_socket
 
 ROOT = Path(__file__).parent.parent.parent.parent
 SCHEMA: GraphQLSchema = build_schema(schema_text())
@@ -46,7 +47,7 @@ def cost_of(document: str, name: str | None = None, **variables: Any) -> int:
 
 
 def _bomb(levels: int) -> str:
-    """Fragments that each spread the next one under two names: 2 to the power of ``levels`` paths."""
+    """Fragments that each spread the next twice: 2 to the power of ``levels`` paths."""
     spread = "fragment f{0} on Query {{ ...f{1} ...f{1} {2} }}"
     fragments = [
         spread.format(level, level + 1, f'h{level}: history(organizationId: "x", limit: 1) {{ nextCursor }}')
@@ -65,7 +66,7 @@ COSTS = {
     WITH_DEFAULTS: 1_010,
     '{ history(organizationId: "x", limit: 3) { recentSyncs { log(limit: 4) { id } } } }': 3 + 3 * 4,
     '{ a: history(organizationId: "x", limit: 3) { nextCursor } b: history(organizationId: "x") { nextCursor } }': 13,
-    # Under two names inside of a list.
+    # Under two names inside a list.
     '{ history(organizationId: "x", limit: 2) { recentSyncs { a: log(limit: 5) { id } b: log(limit: 6) { id } } } }': (
         2 + 2 * 11
     ),
@@ -76,7 +77,7 @@ COSTS = {
     fragment f on SyncStatus { log(limit: 5) { id } }""": 15,
     """{ history(organizationId: "x", limit: 4) { recentSyncs { ...f } } }
     fragment f on SyncStatus { ... on SyncStatus { log(limit: 5) { id } } }""": 24,
-    # What is left out is not executed.
+    # Skipped fields are not executed.
     '{ syncStatus(syncId: "x") { log @include(if: false) { id } version } }': 0,
     '{ syncStatus(syncId: "x") { ... @skip(if: true) { log { id } } version } }': 0,
     # Values that the resolver refuses neither lower the sum nor leave it.
@@ -92,13 +93,13 @@ COSTS = {
 
 @pytest.mark.parametrize("document", COSTS)
 def test_the_cost_is_the_number_of_objects_that_limits_allow(document: str):
-    """Each field with a limit costs that limit times the limits around it, and all of them are summed."""
+    """Each field with a limit costs that limit times the limits around it, and all costs are summed."""
     assert validate(SCHEMA, parse(document)) == []
     assert cost_of(document) == COSTS[document]
 
 
 def test_variables_and_their_defaults_count():
-    """The same document is cheap or expensive, as the variables sent with it say."""
+    """The cost of a document depends on its variables."""
     document = """query ($limit: Int! = 2, $lines: Int! = 3, $log: Boolean! = true) {
       history(organizationId: "x", limit: $limit) { recentSyncs { log(limit: $lines) @include(if: $log) { id } } } }"""
     assert cost_of(document) == 2 + 6
@@ -112,13 +113,13 @@ def test_variables_and_their_defaults_count():
 
 
 def test_only_the_operation_that_is_executed_counts():
-    """An expensive operation beside it in the document costs nothing."""
+    """An expensive operation beside the executed one costs nothing."""
     document = f"query Cheap {{ __typename }} query Dear {{ a: {HISTORY_LOGS.format(limit='', log='')} }}"
     assert (cost_of(document, "Cheap"), cost_of(document, "Dear")) == (0, 1_010)
 
 
 def test_every_limit_in_the_schema_counts():
-    """A field that is added later with a limit counts by itself; an argument of another name has to be looked at."""
+    """A new field with a limit counts automatically; an argument with another name needs a decision."""
     numbers = {
         (type_.name, name, argument)
         for type_ in SCHEMA.type_map.values()
@@ -133,7 +134,7 @@ def test_every_limit_in_the_schema_counts():
 
 
 def test_fragments_in_fragments_are_measured_at_once():
-    """A document of many small fragments, each spread twice by the one before, takes no time to measure."""
+    """A document of many nested fragments takes no time to measure."""
     began = perf_counter()
     assert cost_of(_bomb(40)) == 40
     nested = "{ syncStatus(syncId: 1) { ...f0 } } " + " ".join(
@@ -146,6 +147,7 @@ def test_fragments_in_fragments_are_measured_at_once():
 
 SHIPPED = [
     ROOT / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "examples").glob("*.html")),
     *sorted((ROOT / "examples" / "react" / "src").glob("*.graphql")),
     *sorted((ROOT / "examples" / "clients").glob("*.*[!k]")),
@@ -170,7 +172,7 @@ def _definitions(source: str, kinds: str) -> list[str]:
 
 
 def test_every_document_that_is_shipped_is_allowed():
-    """The page, the examples and what the README shows stay within the limit, whatever they are asked with."""
+    """All operations of the page, the examples, the README and the docs stay within the limit, with any variables."""
     measured = {}
     for path in SHIPPED:
         source = path.read_text()
@@ -181,7 +183,7 @@ def test_every_document_that_is_shipped_is_allowed():
             except ValueError:
                 continue
             except Exception as error:
-                if "Syntax Error" in str(error):  # prose, or another language's own "query"
+                if "Syntax Error" in str(error):  # prose, or another language's "query"
                     continue
                 raise
             (asked,) = (node for node in document.definitions if isinstance(node, OperationDefinitionNode))
@@ -192,7 +194,7 @@ def test_every_document_that_is_shipped_is_allowed():
             }
             measured[path.name, operation[:40]] = operation_cost(SCHEMA, document, asked, variables)
     assert len(measured) >= 20
-    assert {path for path, _ in measured} >= {"sync_dashboard.html", "operations.graphql", "README.md"}
+    assert {path for path, _ in measured} >= {"sync_dashboard.html", "operations.graphql", "README.md", "clients.md"}
     assert max(measured.values()) >= 100
     assert {name: cost for name, cost in measured.items() if cost > DEFAULT_MAX_COST} == {}
 
@@ -214,16 +216,17 @@ def statements_of(database: Database) -> Iterator[list[str]]:
 
 
 async def fill(database: Database, organization: str, syncs: int, lines: int) -> list[str]:
-    """Ended syncs with a log, oldest first; every sync has one line less than the one before it."""
+    """Ended syncs with a log, oldest first; every sync has a line less than the previous sync."""
     made = []
     for number in range(syncs):
         count = max(lines - number, 0)
         async with database.writing() as connection:
-            row = await insert_sync(connection, organization, first_values(SyncMode.FULL, utc_now()))
+            row = await insert_sync(
+                connection, organization, {**first_values(SyncMode.FULL, utc_now()), "has_rows": False}
+            )
             assert row is not None
             log = [NewLine(LogLevel.INFO.value, SyncStep.STORING.value, f"{row.sync_id} {n}") for n in range(count)]
-            ended = {"status": SyncState.COMPLETED.value, "completed_at": utc_now(), "has_rows": False}
-            await end_sync(connection, row.sync_id, ended, log)
+            await end_sync(connection, row.key, {"status": SyncState.COMPLETED.value}, log)
         made.append(row.sync_id)
     return made
 
@@ -240,7 +243,7 @@ REFUSED = "costs 2,020; at most 1,100 is allowed"
 
 
 async def test_too_dear_an_operation_is_refused_over_every_transport(filled: Server):
-    """The refusal says the cost and what is allowed; nothing was read for it."""
+    """The refusal names the cost and the limit; no statement was executed for it."""
     with statements_of(filled.runtime.database) as executed:
         for answer in (
             await filled.http.post("/graphql", json={"query": TOO_DEAR}),
@@ -265,7 +268,7 @@ async def test_too_dear_an_operation_is_refused_over_every_transport(filled: Ser
 
 
 async def test_a_subscription_is_refused_by_the_cost_of_one_event(settings: Settings):
-    """What every event would ask for is measured once, with the subscription's variables."""
+    """A subscription is measured once, by the cost of an event with its variables."""
     watched = """subscription ($lines: Int! = 100) { dashboardUpdated(organizationId: "org_1") {
       lastSync { log(limit: $lines) { seq } } lastSuccessfulSync { log(limit: $lines) { seq } } } }"""
     async with Server(settings.model_copy(update={"max_operation_cost": 100})) as server:
@@ -283,7 +286,7 @@ async def test_a_subscription_is_refused_by_the_cost_of_one_event(settings: Sett
 
 
 async def test_a_remembered_document_is_measured_anew(filled: Server):
-    """The document that was allowed with few lines is refused with many, and allowed again."""
+    """A cached document is allowed with few lines, refused with many, and allowed again."""
     document = "query ($n: Int!) { history(organizationId: 1, limit: 12) { recentSyncs { log(limit: $n) { seq } } } }"
     for lines, is_allowed in ((1, True), (100, False), (2, True), (100, False)):
         answer = await filled.ask(document, n=lines)
@@ -291,7 +294,7 @@ async def test_a_remembered_document_is_measured_anew(filled: Server):
 
 
 async def test_limits_out_of_range_are_refused_by_the_field(filled: Server):
-    """A negative limit makes no room for other fields, and is refused by itself."""
+    """A negative limit gives no room to other fields, and is refused by itself."""
     answer = await filled.ask('{ history(organizationId: "org_1", limit: -5) { totalSyncs } }')
     assert answer["errors"][0]["message"] == "“limit” must be from 1 to 100."
     with_negative = TOO_DEAR.replace("{ a:", '{ c: history(organizationId: "x", limit: -2000) { nextCursor } a:', 1)
@@ -303,7 +306,7 @@ async def test_limits_out_of_range_are_refused_by_the_field(filled: Server):
 
 @pytest.mark.both_databases
 async def test_logs_inside_a_list_are_read_in_one_statement(filled: Server):
-    """A page of ten syncs with their logs reads all logs at once, and each sync gets its own lines."""
+    """The logs of a page of ten syncs are read in a single statement, and each sync gets its lines."""
     query = """{ history(organizationId: "org_1") { recentSyncs {
       syncId log(limit: 3) { seq message } behind: log(after: 2, limit: 2) { seq } } } }"""
     with statements_of(filled.runtime.database) as executed:
@@ -320,7 +323,7 @@ async def test_logs_inside_a_list_are_read_in_one_statement(filled: Server):
 
 @pytest.mark.both_databases
 async def test_the_logs_of_a_dashboard_are_read_in_one_statement(filled: Server):
-    """The same for the syncs of a dashboard, in a query and in each event of a subscription."""
+    """The logs of a dashboard's syncs take a single statement, in a query and in each event of a subscription."""
     fields = "lastSync { syncId log(limit: 2) { seq } } lastSuccessfulSync { log(limit: 2) { seq } } currentSync { id }"
     with statements_of(filled.runtime.database) as executed:
         answer = await filled.ask(f'{{ dashboard(organizationId: "org_1") {{ {fields} }} }}')
@@ -335,7 +338,7 @@ async def test_the_logs_of_a_dashboard_are_read_in_one_statement(filled: Server)
 
 @pytest.mark.both_databases
 async def test_a_log_is_read_anew_for_every_operation_on_a_socket(filled: Server):
-    """Nothing that was loaded is kept: a line written meanwhile is there when the same is asked again."""
+    """A line written between two equal queries on a socket is in the second response."""
     (sync_id,) = await fill(filled.runtime.database, "org_2", 1, 1)
     query = f'{{ syncStatus(syncId: "{sync_id}") {{ log {{ message }} }} }}'
     async with open_socket(filled) as socket:
@@ -350,7 +353,7 @@ async def test_a_log_is_read_anew_for_every_operation_on_a_socket(filled: Server
 
 @pytest.mark.both_databases
 async def test_the_average_is_computed_by_the_database_to_the_millisecond(filled: Server):
-    """Totals of a history read no row of it into the process, and the average is exact."""
+    """The history's totals are computed in the database, and the average is exact."""
     database = filled.runtime.database
     durations = [timedelta(days=number, milliseconds=1 + 7 * number) for number in range(9)] + [timedelta(seconds=-5)]
     async with database.writing() as connection:

@@ -1,9 +1,9 @@
-"""Parameters that are empty or null, which many clients send for what they don't use."""
+"""Empty or null parameters, which many clients send for unused features."""
 
 import json
 from typing import Any
 
-from tests.api.serving import Server, open_socket
+from tests.server import Server, open_socket
 
 QUERY = "{ __typename }"
 TYPE_NAME = {"data": {"__typename": "Query"}}
@@ -13,7 +13,7 @@ TRANSPORTS = ("application/json", "text/event-stream", "multipart/mixed;subscrip
 
 
 async def _posted(server: Server, request: dict[str, Any], accept: str) -> Any:
-    """The one result, in whichever form it comes."""
+    """The single result, in any transport's form."""
     text = (await server.http.post("/graphql", json=request, headers={"Accept": accept})).text
     lines = [line.removeprefix("data: ") for line in text.split("\n")]
     result = next(found for line in lines if line.startswith("{") and (found := json.loads(line)))
@@ -27,7 +27,7 @@ async def _subscribed(server: Server, request: dict[str, Any]) -> Any:
 
 
 async def test_an_empty_operation_name_means_none(bare_server: Server):
-    """The only operation of a document is executed, in a body, an address, a stream and on a websocket."""
+    """An empty operation name executes the only operation, in a body, an address, a stream and on a websocket."""
     for document in (QUERY, f"query Named {QUERY}"):
         for name in NONE:
             request = {"query": document, **name}
@@ -39,7 +39,7 @@ async def test_an_empty_operation_name_means_none(bare_server: Server):
 
 
 async def test_a_subscription_with_an_empty_name_is_opened(bare_server: Server):
-    """Everything that stays open takes the same requests."""
+    """Streams and websockets accept the same empty parameters."""
     document = 'subscription { dashboardUpdated(organizationId: "org_1") { id } }'
     for name in NONE:
         request = {"query": document, **name}
@@ -54,7 +54,7 @@ async def test_a_subscription_with_an_empty_name_is_opened(bare_server: Server):
 
 
 async def test_several_operations_still_need_a_name(bare_server: Server):
-    """An empty name doesn't choose one of them, and the message says so, as without any."""
+    """With several operations, an empty name is an error with the same message as a missing name."""
     messages = set()
     for name in NONE:
         request = {"query": TWO, **name}
@@ -62,13 +62,13 @@ async def test_several_operations_still_need_a_name(bare_server: Server):
             messages.add((await _posted(bare_server, request, accept))["errors"][0]["message"])
         messages.add((await _subscribed(bare_server, request))[0]["message"])
     assert messages == {"The document has several operations. Name one of them in operationName."}
-    for name in ("B", " "):  # a name is taken as it is
+    for name in ("B", " "):  # a name is used unchanged
         result = await _posted(bare_server, {"query": TWO, "operationName": name}, "application/json")
         assert (result == TYPE_NAME) is (name == "B")
 
 
 async def test_empty_parameters_of_an_address_are_none(bare_server: Server):
-    """A form or a link with empty fields is a request without them."""
+    """A form or a link with empty fields equals a request without them."""
     for name in ("variables", "extensions"):
         answer = await bare_server.http.get("/graphql", params={"query": QUERY, name: ""})
         assert (answer.status_code, answer.json()) == (200, TYPE_NAME)

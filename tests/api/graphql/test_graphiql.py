@@ -1,4 +1,4 @@
-"""GraphiQL's page and files: there when installed, Strawberry's page when not, and neither when switched off."""
+"""GraphiQL's page and files: ours when installed, Strawberry's page when not, and neither when disabled."""
 
 import re
 from pathlib import Path
@@ -8,14 +8,14 @@ import pytest
 from routiq_gql.api.graphql import ide
 from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
-from tests.api.serving import Server
+from tests.server import Server
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
 
 @pytest.fixture
 def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where GraphiQL's files are looked for: a folder that holds stand-ins."""
+    """The folder of GraphiQL's files, with stand-ins."""
     folder = tmp_path / "assets"
     folder.mkdir()
     for name in ide.ASSET_NAMES:
@@ -24,8 +24,8 @@ def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-async def test_the_page_names_its_organization_and_loads_its_own_files_only(settings: Settings, assets: Path):
-    """Each file that the page names is served, and its policy lets nothing else in."""
+async def test_the_page_names_its_organization_and_loads_only_local_files(settings: Settings, assets: Path):
+    """Each file of the page is served, and its policy allows no other source."""
     async with Server(settings, default_organization="org_1") as server:
         page = await server.http.get("/graphql", headers=BROWSER)
         assert '<meta name="routiq-organization" content="org_1">' in page.text
@@ -46,7 +46,7 @@ async def test_the_page_names_its_organization_and_loads_its_own_files_only(sett
 
 @pytest.mark.parametrize(("auth", "token_path"), [("off", None), ("token", None), ("jwt", "/issuer/token")])
 async def test_the_page_knows_whether_tokens_are_asked_for(auth: str, token_path: str | None, assets: Path):
-    """The field for a token depends on the server's authentication, and only a demo says where tokens are given out."""
+    """The field for a token appears only with authentication, and only a demo links to its issuer."""
     page = ide.graphiql_page("org_1", auth=auth, token_path=token_path)
     assert page is not None
     text = bytes(page.body).decode()
@@ -56,12 +56,12 @@ async def test_the_page_knows_whether_tokens_are_asked_for(auth: str, token_path
 
 @pytest.mark.parametrize("name", ["page.html", "..%2Fide.py", "%2Fetc%2Fpasswd", "nothing.js"])
 async def test_no_other_file_is_served(bare_server: Server, assets: Path, name: str):
-    """Only the files of the page."""
+    """No other files are served."""
     assert (await bare_server.http.get(f"/graphiql/{name}")).status_code == 404
 
 
 async def test_without_its_files_the_page_is_strawberrys(bare_server: Server, assets: Path):
-    """A page that needs the internet is better than none; with the files in place it is ours, without a restart."""
+    """Without our files the page needs the internet; once they exist it is ours, without a restart."""
     kept = (assets / "graphiql.min.css").rename(assets.parent / "kept")
     page = await bare_server.http.get("/graphql", headers=BROWSER)
     assert "Strawberry GraphiQL" in page.text
@@ -71,7 +71,7 @@ async def test_without_its_files_the_page_is_strawberrys(bare_server: Server, as
 
 
 async def test_no_foreign_script_is_given_tokens(settings: Settings, assets: Path):
-    """With authentication on, a page without its files is a sentence, and nothing is loaded from a public server."""
+    """With authentication, a page without its files is a sentence, and loads nothing from a public server."""
     (assets / "graphiql.min.css").unlink()
     tokens = assets.parent / "tokens"
     TokenFile(tokens).add("org_1")
@@ -84,7 +84,7 @@ async def test_no_foreign_script_is_given_tokens(settings: Settings, assets: Pat
 
 
 async def test_a_browser_gets_the_page_without_a_token(settings: Settings, assets: Path):
-    """A browser can't send a token with an address; the page opens, and what it asks for still needs one."""
+    """The page opens without a token, since browsers can't send one; its operations still need a token."""
     tokens = assets.parent / "tokens"
     TokenFile(tokens).add("org_1")
     values = {"auth": "token", "tokens_file": str(tokens), "allowed_hosts": ("127.0.0.1",)}
@@ -98,7 +98,7 @@ async def test_a_browser_gets_the_page_without_a_token(settings: Settings, asset
 
 
 async def test_switched_off_there_is_no_page_and_no_file(settings: Settings, assets: Path):
-    """ROUTIQ_GRAPHIQL=false leaves nothing for browsers."""
+    """With ROUTIQ_GRAPHIQL=false there is no page for browsers."""
     async with Server(settings.model_copy(update={"graphiql": False})) as server:
         assert (await server.http.get("/graphql", headers=BROWSER)).status_code == 400
         assert (await server.http.get("/graphiql/start.js")).status_code == 404

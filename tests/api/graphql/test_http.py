@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: answers, errors and their codes, media types, and subscriptions as event streams."""
+"""GraphQL over HTTP: responses, errors and their codes, media types, and subscriptions as event streams."""
 
 import json
 from collections.abc import Callable
@@ -6,9 +6,10 @@ from collections.abc import Callable
 import httpx
 
 from routiq_gql.settings import Settings
-from tests.api.conftest import Cliniko
-from tests.api.graphql.documents import CANCEL, DASHBOARD, HISTORY, PROGRESS, START, STATUS
-from tests.api.serving import ORGANIZATION, Server, read_events
+from tests.common import ORGANIZATION
+from tests.emulated_cliniko import Cliniko
+from tests.graphql_documents import CANCEL, DASHBOARD, HISTORY, PROGRESS, START, STATUS
+from tests.server import Server, read_events
 
 GRAPHQL_JSON = "application/graphql-response+json"
 URQL = (
@@ -17,7 +18,7 @@ URQL = (
 
 
 async def test_a_sync_is_started_watched_and_cancelled(server: Server, cliniko: Cliniko):
-    """The mutations answer with the sync, and the log can be read in parts."""
+    """The mutations return the sync, and the log can be read in parts."""
     cliniko.gate.hold("patients")
     started = (await server.ask(START, id=ORGANIZATION))["data"]["startSync"]
     assert (started["message"], started["created"]) == ("Sync started", True)
@@ -39,7 +40,7 @@ async def test_a_sync_is_started_watched_and_cancelled(server: Server, cliniko: 
 
 
 async def test_an_unconnected_organization_gets_a_failed_sync(bare_server: Server):
-    """The sync fails with a code and a sentence that says what to do."""
+    """The sync fails with a code and a sentence with advice."""
     started = (await bare_server.ask(START, id="org_new"))["data"]["startSync"]["sync"]
     await bare_server.until_ended(started["id"])
     failed = (await bare_server.ask(STATUS, id=started["id"]))["data"]["syncStatus"]
@@ -69,7 +70,7 @@ async def test_every_error_carries_a_code(bare_server: Server):
 
 
 async def test_a_body_that_is_no_request_is_refused_in_json(bare_server: Server):
-    """Whatever is posted, the answer is JSON with a reason and never a 500."""
+    """Any malformed body gets JSON with a reason and never a 500."""
     for body in ["3", "null", '"text"', "true", "[]", "{", "", '{"query": 3}', '{"query": "{a}", "variables": 3}']:
         answer = await bare_server.http.post("/graphql", content=body, headers={"Content-Type": "application/json"})
         assert answer.status_code == 400
@@ -77,7 +78,7 @@ async def test_a_body_that_is_no_request_is_refused_in_json(bare_server: Server)
 
 
 async def test_other_ways_to_ask(bare_server: Server):
-    """GET takes queries only; other methods are refused, with those that are taken."""
+    """GET accepts queries only; other methods are refused, with the list of allowed methods."""
     asked = {"query": "{ __typename }"}
     assert (await bare_server.http.get("/graphql", params=asked)).json() == {"data": {"__typename": "Query"}}
     mutation = await bare_server.http.get(
@@ -90,7 +91,7 @@ async def test_other_ways_to_ask(bare_server: Server):
 
 
 async def test_a_subscription_needs_a_transport_that_stays_open(bare_server: Server):
-    """Whoever asks for one as for a query is told which ways there are."""
+    """A subscription sent like a query is refused, with the list of transports."""
     asked = {"query": 'subscription { dashboardUpdated(organizationId: "org_1") { id } }'}
     for answer in (
         await bare_server.http.get("/graphql", params=asked),
@@ -102,7 +103,7 @@ async def test_a_subscription_needs_a_transport_that_stays_open(bare_server: Ser
 
 
 async def test_only_json_is_taken(bare_server: Server):
-    """A form of a page elsewhere, which browsers send without asking, reaches nothing."""
+    """A form of another site's page, which browsers send without a preflight, is refused."""
     for media_type in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
         answer = await bare_server.http.post(
             "/graphql", content='{"query": "{ __typename }"}', headers={"Content-Type": media_type}
@@ -112,7 +113,7 @@ async def test_only_json_is_taken(bare_server: Server):
 
 
 async def test_the_answer_has_the_form_that_the_client_prefers(bare_server: Server):
-    """A client that lists several forms gets the one that it wants most."""
+    """A client that accepts several media types gets its preferred type."""
     for accept, media_type in [
         ("*/*", "application/json"),
         ("application/json", "application/json"),
@@ -132,7 +133,7 @@ async def test_the_answer_has_the_form_that_the_client_prefers(bare_server: Serv
 
 
 async def test_the_newer_media_type_has_honest_status_codes(bare_server: Server):
-    """A request that can't be executed is 400 there, and 200 for clients that know only JSON."""
+    """An invalid request gets 400 with the newer media type, and 200 for clients that only accept JSON."""
     for accept, status in ((GRAPHQL_JSON, 400), ("application/json", 200)):
         answer = await bare_server.http.post("/graphql", json={"query": "{ nothing }"}, headers={"Accept": accept})
         assert answer.status_code == status
@@ -142,7 +143,7 @@ async def test_the_newer_media_type_has_honest_status_codes(bare_server: Server)
 async def test_graphiql_is_for_browsers_only(
     bare_server: Server, settings: Settings, new_database_url: Callable[[], str]
 ):
-    """A person sees a page, a program an error, and no one a page where it is switched off."""
+    """Browsers get a page, programs an error; a disabled page is shown to none."""
     browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
     page = await bare_server.http.get("/graphql", headers=browser)
     assert page.headers["content-type"].startswith("text/html")
@@ -157,7 +158,7 @@ def _subscription(sync_id: str) -> dict[str, object]:
 
 
 async def test_a_subscription_as_an_event_stream(server: Server, cliniko: Cliniko):
-    """Each state is one event, the last event says that it is complete, and lines end as urql wants them."""
+    """Each state is an event, the last event says that it is complete, and line ends match urql's parser."""
     cliniko.gate.hold("patients")
     sync_id = await server.start_sync()
     await cliniko.gate.reached()
@@ -176,7 +177,7 @@ async def test_a_subscription_as_an_event_stream(server: Server, cliniko: Clinik
 
 
 async def test_an_event_stream_ends_with_the_client_and_with_the_server(server: Server, cliniko: Cliniko):
-    """A client that goes away leaves no watcher; a server that stops ends the stream in order."""
+    """A disconnected client leaves no watcher; a stopping server ends the stream cleanly."""
     cliniko.gate.hold("patients")
     sync_id = await server.start_sync()
     headers = {"Accept": "text/event-stream"}
@@ -191,7 +192,7 @@ async def test_an_event_stream_ends_with_the_client_and_with_the_server(server: 
 
 
 async def test_a_subscription_as_multipart(server: Server):
-    """Apollo's way without websockets: parts with a payload, and a closing boundary."""
+    """Apollo's transport without websockets: parts with a payload, and a closing boundary."""
     sync_id = await server.start_sync()
     accept = 'multipart/mixed;subscriptionSpec="1.0", application/json'
     answer = await server.http.post("/graphql", json=_subscription(sync_id), headers={"Accept": accept})
@@ -214,6 +215,6 @@ async def test_a_subscription_to_nothing_is_an_error(bare_server: Server):
 
 
 async def test_nothing_is_stored_on_the_way(bare_server: Server):
-    """Answers change all the time; no cache may keep them."""
+    """Responses change all the time, so no cache may store them."""
     answer: httpx.Response = await bare_server.http.post("/graphql", json={"query": "{ __typename }"})
     assert answer.headers["cache-control"] == "no-store"

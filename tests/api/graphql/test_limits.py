@@ -1,4 +1,4 @@
-"""How much one client may ask for: refused at once with a sentence, while everybody else is served."""
+"""Limits per client: excessive requests are refused at once with a sentence, while other clients are served."""
 
 import asyncio
 import gc
@@ -23,14 +23,14 @@ from routiq_gql.api.graphql.limits import (
 from routiq_gql.api.graphql.sockets import MAX_OPERATIONS
 from routiq_gql.serving.server import MAX_FRAME_BYTES
 from routiq_gql.settings import Settings
-from tests.api.graphql.documents import LOG, PROGRESS, UPDATES
-from tests.api.serving import Server, open_socket
+from tests.graphql_documents import LOG, PROGRESS, UPDATES
+from tests.server import Server, open_socket
 
 INNOCENT = "{ __typename }"
 
 
 def _spreads(levels: int) -> str:
-    """Fragments that each spread the next one twice: without memory, 2 to the power of ``levels`` visits."""
+    """Fragments that each spread the next twice: without a cache, 2 to the power of ``levels`` visits."""
     fragments = [f"fragment f{n} on Query {{ ...f{n + 1} ...f{n + 1} }}" for n in range(levels)]
     return " ".join(["{ ...f0 }", *fragments, f"fragment f{levels} on Query {{ __typename }}"])
 
@@ -60,7 +60,7 @@ TOO_MUCH = {
 
 @pytest.mark.parametrize("case", TOO_MUCH)
 async def test_too_large_an_operation_is_refused_with_a_sentence(bare_server: Server, case: str):
-    """Over HTTP and on a socket, and the next operation is answered."""
+    """An operation that is too large is refused over HTTP and on a socket, and the next operation works."""
     query, expected = TOO_MUCH[case]
     (over_http,) = (await bare_server.ask(query))["errors"]
     assert expected in over_http["message"]
@@ -75,19 +75,19 @@ async def test_too_large_an_operation_is_refused_with_a_sentence(bare_server: Se
 
 @pytest.mark.parametrize("query", ["{ ...f } fragment f on Query { ...f }", "{ ...unknown }"])
 async def test_strange_fragments_are_errors_like_others(bare_server: Server, query: str):
-    """One that contains itself, and one that does not exist."""
+    """A fragment that contains itself, or does not exist, is an ordinary error."""
     answer = await bare_server.ask(query)
     assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
 
 
-async def test_what_our_own_pages_ask_is_allowed(bare_server: Server):
-    """Twenty organizations at a time, each under a name of its own, and the question of every code generator."""
+async def test_the_operations_of_our_pages_are_allowed(bare_server: Server):
+    """Twenty organizations in a single query, and the introspection of every code generator, are allowed."""
     fields = " ".join(f'o{n}: dashboard(organizationId: "org_{n}") {{ id status }}' for n in range(MAX_ROOT_FIELDS))
     assert "errors" not in await bare_server.ask(f"{{ {fields} }}")
 
 
 async def test_an_endless_request_is_refused_before_it_is_read(bare_server: Server):
-    """A query of 1.2 MB, announced or in pieces, is answered with 413 while others are served."""
+    """A query of 1.2 MB, with a length or in chunks, gets 413 while others are served."""
 
     async def pieces() -> AsyncIterator[bytes]:
         yield b'{"query": "{'
@@ -103,7 +103,7 @@ async def test_an_endless_request_is_refused_before_it_is_read(bare_server: Serv
                 "/graphql", content=content, headers={"Content-Type": "application/json"}
             )
         except (httpx.WriteError, httpx.RemoteProtocolError, httpx.ReadError):
-            continue  # the connection was closed while the rest was still being sent
+            continue  # the connection was closed before the rest was sent
         assert answer.status_code == 413
         assert "256 KiB" in answer.json()["errors"][0]["message"]
     long = "#" * MAX_QUERY_CHARACTERS + "\n{ __typename }"
@@ -119,7 +119,7 @@ async def test_an_endless_request_is_refused_before_it_is_read(bare_server: Serv
 
 
 async def test_operations_on_one_socket_are_limited(bare_server: Server):
-    """One too many is refused alone; when another has ended there is room again."""
+    """An operation over the limit is refused alone; when another has ended there is room again."""
     async with open_socket(bare_server) as socket:
         for number in range(MAX_OPERATIONS):
             await socket.subscribe(UPDATES, f"{number}", id="org_1")
@@ -134,7 +134,7 @@ async def test_operations_on_one_socket_are_limited(bare_server: Server):
 
 
 async def test_subscriptions_to_one_organization_are_limited(settings: Settings):
-    """Whatever they are carried by; another organization has its own, and what ends makes room."""
+    """Subscriptions count per organization over all transports, and an ended subscription makes room."""
     async with Server(settings.model_copy(update={"max_subscriptions": 2})) as server:
         sync_id = await server.start_sync("org_1")
         await server.until_ended(sync_id)
@@ -157,7 +157,7 @@ async def test_subscriptions_to_one_organization_are_limited(settings: Settings)
 
 
 async def test_documents_are_remembered_and_forgotten(bare_server: Server, monkeypatch: pytest.MonkeyPatch):
-    """The same operation is parsed and validated once; a thousand different ones don't pile up."""
+    """A repeated operation is parsed and validated once; a thousand different operations don't fill the memory."""
     done: Counter[str] = Counter()
 
     def counted(name: str) -> Callable[..., Any]:
@@ -196,8 +196,8 @@ async def test_documents_are_remembered_and_forgotten(bare_server: Server, monke
     ],
     ids=["fields", "directives", "arguments", "fragments", "comments", "a long string", "commas"],
 )
-def test_what_documents_take_is_estimated_from_above(text: str, monkeypatch: pytest.MonkeyPatch):
-    """Of whatever shape a document is, it takes no more memory than is counted for it, and the sum has an end."""
+def test_the_memory_of_documents_is_never_underestimated(text: str, monkeypatch: pytest.MonkeyPatch):
+    """The counted memory of a document is never below its real memory, and the sum is limited."""
     kept = Documents()
     tracemalloc.start()
     try:
@@ -218,7 +218,7 @@ def test_what_documents_take_is_estimated_from_above(text: str, monkeypatch: pyt
 async def test_the_schema_can_be_kept_private(
     settings: Settings, bare_server: Server, new_database_url: Callable[[], str]
 ):
-    """With introspection off nobody can ask for types, and errors suggest no names; operations work as ever."""
+    """Without introspection no client can list types, and errors suggest no names; operations work as before."""
     asked = "{ __schema { types { name } } }"
     misspelt = '{ dashbord(organizationId: "org_1") { status } }'
     assert "data" in await bare_server.ask(asked)
@@ -233,7 +233,7 @@ async def test_the_schema_can_be_kept_private(
 
 
 async def test_one_of_several_operations_has_to_be_named(bare_server: Server):
-    """Nobody guesses which one was meant: nothing is executed, on no transport."""
+    """Of several operations without a name, none is executed, on any transport."""
     document = 'query A { __typename } mutation B { startSync(organizationId: "org_1") { created } }'
     answer = (await bare_server.http.post("/graphql", json={"query": document})).json()
     assert [error["message"] for error in answer["errors"]] == [

@@ -1,4 +1,4 @@
-"""How long an operation may take, and that it ends with its client: queries are stopped, mutations are finished."""
+"""Time limits of operations, and disconnected clients: queries are stopped, mutations are completed."""
 
 import asyncio
 import json
@@ -9,9 +9,10 @@ import pytest
 
 from routiq_gql.settings import Settings
 from routiq_gql.sync.service import SyncService
-from tests.api.graphql.documents import START, UPDATES
-from tests.api.serving import Server, open_socket, until
-from tests.api.slow import SLOW, HeldStarts, make_slow
+from tests.api.slow_reads import SLOW, HeldStarts, make_slow
+from tests.common import until
+from tests.graphql_documents import START, UPDATES
+from tests.server import Server, open_socket
 
 HISTORY = "query ($id: ID!) { history(organizationId: $id) { totalSyncs } }"
 TOO_LONG = "The operation took longer than 1 s and was stopped. Request less data at a time."
@@ -19,7 +20,7 @@ TOO_LONG = "The operation took longer than 1 s and was stopped. Request less dat
 
 @pytest.fixture
 async def hasty(settings: Settings) -> AsyncIterator[Server]:
-    """A server that gives an operation one second."""
+    """A server with a time limit of one second."""
     async with Server(settings.model_copy(update={"operation_timeout": 1})) as server:
         yield server
         await until(lambda: server.services.admission.executing == 0)
@@ -31,7 +32,7 @@ def _checked_out(server: Server) -> int:
 
 @pytest.mark.both_databases
 async def test_a_query_is_stopped_at_the_time_limit(hasty: Server, database_kind: str, monkeypatch: pytest.MonkeyPatch):
-    """Over every transport the client reads why; the statement is interrupted and its connection free again."""
+    """Over every transport the client reads the reason; the statement is interrupted and its connection free again."""
     reads = make_slow(monkeypatch, database_kind, hasty.runtime.database)
     body = {"query": HISTORY, "variables": {"id": SLOW}}
     post, get, stream, rest = await asyncio.gather(
@@ -60,9 +61,9 @@ async def test_a_query_is_stopped_at_the_time_limit(hasty: Server, database_kind
 async def test_a_query_ends_when_its_client_leaves(
     bare_server: Server, database_kind: str, monkeypatch: pytest.MonkeyPatch
 ):
-    """Over HTTP, as an event stream and over REST; nothing is read for a client that has gone."""
+    """Over HTTP, as an event stream and over REST, a disconnected client's query is stopped."""
     reads = make_slow(monkeypatch, database_kind, bare_server.runtime.database)
-    monkeypatch.setattr(bare_server.services.admission, "_seconds", 600)  # not what ends them here
+    monkeypatch.setattr(bare_server.services.admission, "_seconds", 600)  # rules out the time limit as the cause
     body = {"query": HISTORY, "variables": {"id": SLOW}}
     requests = [
         ("POST", "/graphql", {"json": body}),
@@ -85,9 +86,9 @@ async def test_a_query_ends_when_its_client_leaves(
 async def test_a_query_on_a_socket_ends_with_complete_and_with_the_socket(
     bare_server: Server, database_kind: str, monkeypatch: pytest.MonkeyPatch
 ):
-    """A client that completes a query stops it, and one that closes the socket stops all of them."""
+    """A client that completes a query stops it, and closing the socket stops all its queries."""
     reads = make_slow(monkeypatch, database_kind, bare_server.runtime.database)
-    monkeypatch.setattr(bare_server.services.admission, "_seconds", 600)  # not what ends them here
+    monkeypatch.setattr(bare_server.services.admission, "_seconds", 600)  # rules out the time limit as the cause
     async with open_socket(bare_server) as socket:
         for name in ("a", "b", "c"):
             await socket.subscribe(HISTORY, name, id=SLOW)
@@ -103,7 +104,7 @@ async def test_a_query_on_a_socket_ends_with_complete_and_with_the_socket(
 async def test_a_mutation_is_finished_though_its_client_has_left(
     server: Server, database_kind: str, monkeypatch: pytest.MonkeyPatch
 ):
-    """A sync whose start was asked for is started and runs, whether the page was closed meanwhile or not."""
+    """A requested sync starts and runs even if the page is closed meanwhile."""
     held = HeldStarts(monkeypatch)
     async with httpx.AsyncClient(base_url=server.url, verify=False) as client:
         body = {"query": START, "variables": {"id": "org_1"}}
@@ -128,7 +129,7 @@ async def test_a_mutation_is_finished_though_its_client_has_left(
 
 
 async def test_a_mutation_has_no_time_limit(hasty: Server, monkeypatch: pytest.MonkeyPatch):
-    """A slow mutation is answered with what it did: an error halfway would leave the clinic in doubt."""
+    """A slow mutation returns its result: an error halfway would leave the clinic in doubt."""
     held = HeldStarts(monkeypatch)
     asking = asyncio.create_task(hasty.ask(START, id="org_1"))
     await until(lambda: held.waiting == 1)
@@ -143,7 +144,7 @@ async def test_a_mutation_has_no_time_limit(hasty: Server, monkeypatch: pytest.M
 
 
 async def test_a_stopping_server_lets_mutations_finish(settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    """A start that is under way when the server stops is committed, and found after the next start."""
+    """A start in progress when the server stops is committed, and found after a restart."""
     held = HeldStarts(monkeypatch)
     async with Server(settings) as server:
         async with open_socket(server) as socket:
@@ -159,7 +160,7 @@ async def test_a_stopping_server_lets_mutations_finish(settings: Settings, monke
 
 
 async def test_the_start_of_a_subscription_is_stopped_at_the_time_limit(hasty: Server, monkeypatch: pytest.MonkeyPatch):
-    """A subscription that can't begin ends with the reason; the same for the event stream of REST."""
+    """A subscription that can't begin in time ends with the reason, in GraphQL and in the REST stream."""
 
     async def never(*_: object, **__: object) -> None:
         await asyncio.Event().wait()
@@ -184,7 +185,7 @@ async def test_the_start_of_a_subscription_is_stopped_at_the_time_limit(hasty: S
 async def test_an_event_is_stopped_at_the_time_limit_and_the_next_one_shown(
     hasty: Server, monkeypatch: pytest.MonkeyPatch
 ):
-    """A subscription outlives the limit; only an event that takes too long is shown as an error."""
+    """A subscription outlives the limit; only an event that takes too long is an error."""
     watched = """subscription { dashboardUpdated(organizationId: "org_1") {
       currentSync { log { seq } } lastSync { log { seq } } } }"""
     logs, is_slow = SyncService.logs, True

@@ -1,4 +1,4 @@
-"""Persisted queries: requests that name a document instead of bringing its text, on every transport."""
+"""Persisted queries: requests that refer to a document instead of sending its text, on every transport."""
 
 import hashlib
 import json
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from routiq_gql.settings import Settings
-from tests.api.conftest import Cliniko
-from tests.api.graphql.documents import PROGRESS
-from tests.api.serving import Server, open_socket
+from tests.emulated_cliniko import Cliniko
+from tests.graphql_documents import PROGRESS
+from tests.server import Server, open_socket
 
 QUERY = "{ __typename }"
 TYPE_NAME = {"data": {"__typename": "Query"}}
@@ -62,7 +62,7 @@ def _parameters(request: dict[str, Any]) -> dict[str, str]:
 
 
 async def test_a_client_that_sends_a_hash_is_asked_for_the_text(bare_server: Server):
-    """The answer is the one on which clients send the text and stop asking, in every form that they read."""
+    """A request with a hash gets the error on which clients send the text and stop using hashes."""
     for request in NAMING:
         for accept in ACCEPTED:
             headers = {"Accept": accept}
@@ -77,11 +77,11 @@ async def test_a_client_that_sends_a_hash_is_asked_for_the_text(bare_server: Ser
 
 
 async def test_a_stream_asks_for_the_text_too(bare_server: Server):
-    """An event stream or multipart answer holds the error alone, and ends."""
+    """An event stream or multipart response holds only the error, and ends."""
     for request in NAMING:
         posted = await bare_server.http.post("/graphql", json=request, headers={"Accept": "text/event-stream"})
         assert posted.status_code == 200
-        # urql needs to know that nothing follows, or it shows the error to the page.
+        # urql must know that nothing follows, or it shows the error to the page.
         assert _event(posted.text) == {"errors": [ERROR], "hasNext": False}
         assert posted.text.count("event: ") == 2
         assert "event: complete" in posted.text
@@ -98,7 +98,7 @@ def _event(text: str) -> Any:
 
 
 async def test_a_text_is_executed_whatever_is_named_beside_it(bare_server: Server):
-    """A client that falls back sends both; nothing is stored under the hash, so a wrong one does no harm."""
+    """A fallback client sends both; nothing is stored under the hash, so a wrong hash does no harm."""
     for digest in (HASH, "0" * 64, "", None, 3):
         extensions = {"persistedQuery": {"version": 1, "sha256Hash": digest}}
         request = {"query": QUERY, "documentId": digest, "extensions": extensions}
@@ -110,7 +110,7 @@ async def test_a_text_is_executed_whatever_is_named_beside_it(bare_server: Serve
 
 
 async def test_a_request_without_any_document_is_still_a_mistake(bare_server: Server):
-    """What neither holds nor names a document, or can't be read, is 400 with a sentence."""
+    """A request without a readable document gets 400 with a sentence."""
     for request in NEITHER + UNREADABLE:
         for accept in ("application/json", "application/graphql-response+json", "text/event-stream"):
             answer = await bare_server.http.post("/graphql", json=request, headers={"Accept": accept})
@@ -125,7 +125,7 @@ async def test_a_request_without_any_document_is_still_a_mistake(bare_server: Se
 
 
 async def test_a_socket_and_its_other_operations_stay(server: Server, cliniko: Cliniko):
-    """Each such operation gets its error, and a subscription on the same socket continues to its end."""
+    """Each such operation gets its error, and another subscription on the same socket continues to its end."""
     cliniko.gate.hold("patients")
     sync_id = await server.start_sync()
     await cliniko.gate.reached()
@@ -146,7 +146,7 @@ async def test_a_socket_and_its_other_operations_stay(server: Server, cliniko: C
 
 
 async def test_the_rules_of_the_socket_come_first(server: Server, cliniko: Cliniko):
-    """No greeting, an id in use, or a message that neither holds nor names a document: closed, as before."""
+    """A missing connection_init, a duplicate id, or a message without a document closes the socket."""
     async with open_socket(server, init=False) as socket:
         await socket.send({"id": "1", "type": "subscribe", "payload": NAMING[0]})
         assert await socket.closed() == (4401, "Unauthorized")
@@ -165,7 +165,7 @@ async def test_the_rules_of_the_socket_come_first(server: Server, cliniko: Clini
 
 
 async def test_a_token_is_looked_at_first(settings: Settings, tmp_path: Path):
-    """Without a token the answer is that one is missing, whatever is asked."""
+    """Without a token every request gets the error of a missing token."""
     values = {"auth": "token", "tokens_file": str(tmp_path / "tokens"), "allowed_hosts": ("127.0.0.1",)}
     async with Server(settings.model_copy(update=values)) as server:
         for answer in (

@@ -18,13 +18,13 @@ def schema() -> GraphQLSchema:
 
 
 def test_the_committed_schema_is_not_stale():
-    """Code generators read schema.graphql; `make schema` writes it anew."""
+    """The committed schema.graphql equals the code's schema; `make schema` updates it."""
     assert COMMITTED.read_text(encoding="utf-8") == schema_text()
     assert schema_text().endswith("}\n")
 
 
 def test_everything_is_described(schema: GraphQLSchema):
-    """Every type, field, argument and enum value says what it is."""
+    """Every type, field, argument and enum value has a description."""
     silent = []
     for name, kind in schema.type_map.items():
         if name.startswith("__") or name in {"ID", "String", "Int", "Float", "Boolean"}:
@@ -48,7 +48,7 @@ def test_everything_is_described(schema: GraphQLSchema):
     ],
 )
 def test_enums_have_the_names_of_the_sync(shown, known):
-    """A value that the sync knows can be shown, and nothing else can."""
+    """All values of the sync have an equal enum value, and there are no others."""
     assert [value.name for value in shown] == [value.name for value in known]
 
 
@@ -69,12 +69,12 @@ def test_enums_have_the_names_of_the_sync(shown, known):
     ],
 )
 def test_fields_have_their_designed_types(schema: GraphQLSchema, type_name: str, field: str, expected: str):
-    """Other people's clients rely on names and on what may be null."""
+    """Names and nullability are fixed, as clients rely on them."""
     assert str(schema.type_map[type_name].fields[field].type) == expected
 
 
 def test_arguments_have_their_designed_defaults(schema: GraphQLSchema):
-    """Whoever leaves an argument out gets the documented behaviour."""
+    """An omitted argument has the documented default."""
     text = schema_text()
     for written in (
         "limit: Int! = 10",
@@ -88,7 +88,7 @@ def test_arguments_have_their_designed_defaults(schema: GraphQLSchema):
 
 
 def test_times_are_read_with_any_offset_and_never_without():
-    """A time without an offset could mean anything."""
+    """A time without an offset is refused, as it is ambiguous."""
     assert parse_time("2024-12-22T15:30:22.123+01:00") == parse_time("2024-12-22T14:30:22.123Z")
     for wrong in ("2024-12-22T14:30:22", "yesterday", 5, None):
         with pytest.raises(GraphQLError):

@@ -1,4 +1,4 @@
-"""What many are shown of the same event is executed and encoded once, and only among those who may see the same."""
+"""An event for several subscribers is executed and encoded once, but only for subscribers with the same rights."""
 
 import asyncio
 import gc
@@ -20,11 +20,11 @@ from routiq_gql.api.graphql.sharing import (
 )
 from routiq_gql.emulator import Issuer
 from routiq_gql.sync.service import SyncService
-from tests.api.auth.conftest import guarded, issuer, issuer_server  # noqa: F401 - the server that asks for tokens
-from tests.api.auth.issuing import OURS, THEIRS, bearer
-from tests.api.conftest import Cliniko
-from tests.api.graphql.documents import LOG, PROGRESS, UPDATES
-from tests.api.serving import ORGANIZATION, Server, Socket, open_socket, until
+from tests.common import ORGANIZATION, until
+from tests.emulated_cliniko import Cliniko
+from tests.graphql_documents import LOG, PROGRESS, UPDATES
+from tests.issuing import OURS, THEIRS, bearer
+from tests.server import Server, Socket, open_socket
 
 MANY = 20
 WITH_LOG = "subscription ($id: ID!) { syncProgress(syncId: $id) { version log(limit: 2) { seq } } }"
@@ -34,7 +34,7 @@ Executions = list[tuple[str, Any]]
 
 @pytest.fixture
 def executions(monkeypatch: pytest.MonkeyPatch) -> Executions:
-    """The name of the root field and the event, of each event that is executed."""
+    """The name of the root field and the event, of each executed event."""
     executed: Executions = []
     execute = StrawberryGraphQLCoreExecutionContext.execute_operation
 
@@ -57,7 +57,7 @@ async def _sockets(stack: AsyncExitStack, server: Server, count: int, **options:
 
 
 async def test_many_watch_and_each_event_is_executed_once(server: Server, cliniko: Cliniko, executions: Executions):
-    """Twenty watch a sync from its middle to its end: all see it, in frames of the usual form, for the work of one."""
+    """Twenty subscribers to the same sync all get its events, and each event is executed once."""
     cliniko.gate.hold("individual_appointments")
     sync_id = await server.start_sync()
     await cliniko.gate.reached()
@@ -85,7 +85,7 @@ async def test_many_watch_and_each_event_is_executed_once(server: Server, clinik
 
 
 async def test_log_lines_and_dashboards_are_shared_too(server: Server, executions: Executions):
-    """Everybody gets every line and the newest dashboard; both are executed about once."""
+    """All subscribers get every line and the newest dashboard; both are executed about once."""
     sync_id = await server.start_sync()
     await server.until_ended(sync_id)
     async with AsyncExitStack() as stack:
@@ -105,7 +105,7 @@ async def test_log_lines_and_dashboards_are_shared_too(server: Server, execution
 
 
 async def test_other_operations_get_their_own(server: Server, executions: Executions):
-    """Another document, other variables or another of its operations is another subscription."""
+    """Another document, other variables or another operation of a document are separate subscriptions."""
     sync_id = await server.start_sync()
     await server.until_ended(sync_id)
     two = """subscription Short($id: ID!) { syncProgress(syncId: $id) { id } }
@@ -131,10 +131,10 @@ async def test_other_operations_get_their_own(server: Server, executions: Execut
     assert len(executions) == 6, "none has the result of another one, and none is kept after its subscriber"
 
 
-async def test_whoever_leaves_first_takes_nothing_away(
+async def test_the_first_to_leave_does_not_affect_the_others(
     server: Server, monkeypatch: pytest.MonkeyPatch, executions: Executions
 ):
-    """The one for whom a slow field is read goes away; the others still get what was being read."""
+    """The first subscriber to a slow field leaves; the others still get its result."""
     sync_id = await server.start_sync()
     await server.until_ended(sync_id)
     logs, may_go_on, asked = SyncService.logs, asyncio.Event(), Counter[str]()
@@ -158,8 +158,8 @@ async def test_whoever_leaves_first_takes_nothing_away(
     assert asked["log"] == len(executions) == 1
 
 
-async def test_an_error_is_kept_for_nobody(server: Server, monkeypatch: pytest.MonkeyPatch):
-    """A fault while one is served does not become everybody's: the next one is served anew."""
+async def test_an_error_is_not_stored(server: Server, monkeypatch: pytest.MonkeyPatch):
+    """An error for one subscriber is not stored: the next subscriber's result is executed again."""
     sync_id = await server.start_sync()
     await server.until_ended(sync_id)
     with monkeypatch.context() as patched:
@@ -182,7 +182,7 @@ def _operation() -> OperationDefinitionNode:
 
 
 class _Executions:
-    """Asks for results as sockets do, and notes which were executed."""
+    """Requests results as sockets do, and records the executed ones."""
 
     def __init__(self) -> None:
         self.shared = SharedResults(json.dumps)
@@ -202,8 +202,8 @@ class _Executions:
         return self.shared.subscribed(self.operation, {"id": name})
 
 
-def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch):
-    """Only the newest event of the operations used last is kept, and no error, even one that came at once."""
+def test_the_number_of_stored_results_is_limited(monkeypatch: pytest.MonkeyPatch):
+    """Only the newest event of recent operations is kept, and no error, not even an immediate one."""
     monkeypatch.setattr(sharing, "REMEMBERED_OPERATIONS", 2)
     one = _Executions()
     with one.subscribed("a"), one.subscribed("b"), one.subscribed("c"), one.subscribed("d"):
@@ -218,7 +218,7 @@ def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_bytes_kept_have_an_end(monkeypatch: pytest.MonkeyPatch):
-    """However many different subscriptions are open, their results fill a limited space, and each is served."""
+    """With any number of different subscriptions, results use limited memory, and each subscription is served."""
     monkeypatch.setattr(sharing, "MAX_SHARED_BYTES", 10_000)
     monkeypatch.setattr(sharing, "MAX_RESULT_BYTES", 5_000)
     one, names = _Executions(), [f"{number}" for number in range(50)]
@@ -240,8 +240,8 @@ def test_the_bytes_kept_have_an_end(monkeypatch: pytest.MonkeyPatch):
     assert (len(one.shared), one.shared.bytes) == (0, 0)
 
 
-async def test_what_nothing_waits_for_any_more_is_not_executed_to_its_end():
-    """The last subscriber leaves in the middle of an execution, which ends with it; one that fails is not kept."""
+async def test_an_execution_without_subscribers_is_cancelled():
+    """When the last subscriber leaves, the execution is cancelled; a failed execution is not kept."""
     shared, operation, may_end = SharedResults(json.dumps), _operation(), asyncio.Event()
     ended: list[str] = []
 
@@ -276,13 +276,13 @@ async def test_what_nothing_waits_for_any_more_is_not_executed_to_its_end():
 
 
 def _large(number: int) -> str:
-    """A document of its own for each number, whose result is large."""
+    """A separate document per number, with a large result."""
     lines = " ".join(f"l{number}_{alias}: log(limit: 100) {{ id seq time message }}" for alias in range(8))
     return f"subscription ($id: ID!) {{ syncProgress(syncId: $id) {{ version {lines} }} }}"
 
 
 async def test_ended_subscriptions_leave_nothing_behind(server: Server, monkeypatch: pytest.MonkeyPatch):
-    """Seventy different subscriptions to an ended sync, one after the other: no result is in memory afterwards."""
+    """After seventy different subscriptions to an ended sync, no result is left in memory."""
     made: weakref.WeakSet[SharedData] = weakref.WeakSet()
 
     class _Noted(SharedData):
@@ -317,7 +317,7 @@ async def _over_http(server: Server, accept: str, query: str, sync_id: str) -> A
 
 
 async def test_results_last_as_long_as_their_last_subscriber(server: Server, cliniko: Cliniko):
-    """Whichever way a subscription is given up, in the middle of a sync, and whatever carries it."""
+    """A result is freed when its last subscriber ends, by any way and over any transport."""
     cliniko.gate.hold("patients")
     sync_id = await server.start_sync()
     await cliniko.gate.reached()
@@ -350,8 +350,8 @@ async def test_results_last_as_long_as_their_last_subscriber(server: Server, cli
     assert (len(shared), shared.bytes) == (0, 0)
 
 
-async def test_rights_and_organizations_are_kept_apart(guarded: Server, issuer: Issuer, executions: Executions):  # noqa: F811
-    """Two members share; an admin of the same organization, who may do more, gets an execution of the own."""
+async def test_rights_and_organizations_are_kept_apart(guarded: Server, issuer: Issuer, executions: Executions):
+    """Two members share an execution; an admin of the same organization, with more rights, gets another."""
     async with AsyncExitStack() as stack:
 
         async def watch(token: str) -> dict[str, Any]:

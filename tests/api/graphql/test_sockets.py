@@ -9,22 +9,22 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from routiq_gql.api.graphql import view
 from routiq_gql.settings import Settings
-from tests.api.conftest import Cliniko
-from tests.api.graphql.documents import PROGRESS, STATUS
-from tests.api.serving import Server, Socket, open_socket
+from tests.emulated_cliniko import Cliniko
+from tests.graphql_documents import PROGRESS, STATUS
+from tests.server import Server, Socket, open_socket
 
 QUERY = "{ __typename }"
 
 
 async def test_a_connection_is_acknowledged_with_any_payload(bare_server: Server):
-    """Clients that send no payload, null or an object are all welcome."""
+    """A connection is accepted with no payload, with null and with an object."""
     for message in [{}, {"payload": None}, {"payload": {}}, {"payload": {"Authorization": "Bearer x"}}]:
         async with open_socket(bare_server, init=False) as socket:
             await socket.init(**message)
 
 
 async def test_queries_and_pings_are_answered(bare_server: Server):
-    """A socket carries queries as well, and a ping gets a pong before and after the greeting."""
+    """A socket executes queries as well, and a ping gets a pong before and after connection_init."""
     async with open_socket(bare_server, init=False) as socket:
         await socket.send({"type": "ping"})
         assert (await socket.receive())["type"] == "pong"
@@ -71,7 +71,7 @@ BAD_FRAMES = [
 
 
 async def test_a_frame_that_is_no_message_closes_with_4400(bare_server: Server):
-    """Whatever a broken client sends, the server says why it closes."""
+    """Any malformed frame closes the socket with a reason."""
     for frame in BAD_FRAMES:
         is_about_init = isinstance(frame, dict) and frame.get("type") == "connection_init"
         async with open_socket(bare_server, init=not is_about_init) as socket:
@@ -88,8 +88,8 @@ async def test_a_binary_frame_closes_with_4400(bare_server: Server):
 
 
 @pytest.mark.parametrize("query", ["{", "{ nothing }", "query A { __typename } query A { __typename }", ""])
-async def test_a_wrong_operation_is_its_own_error_only(server: Server, cliniko: Cliniko, query: str):
-    """One operation that can't be executed answers `error`; the others on the socket go on."""
+async def test_a_wrong_operation_does_not_affect_others(server: Server, cliniko: Cliniko, query: str):
+    """An operation that can't be executed gets `error`; the socket's other operations continue."""
     cliniko.gate.hold("patients")
     sync_id = await server.start_sync()
     await cliniko.gate.reached()
@@ -129,7 +129,7 @@ async def test_an_error_while_executing_is_a_result(bare_server: Server):
 
 
 async def test_the_order_of_messages_is_kept(server: Server, cliniko: Cliniko):
-    """Nothing before the greeting, no second greeting, no id twice at a time."""
+    """A message before connection_init, a second connection_init, or a duplicate id closes the socket."""
     async with open_socket(server, init=False) as socket:
         await socket.subscribe(QUERY)
         assert await socket.closed() == (4401, "Unauthorized")
@@ -145,7 +145,7 @@ async def test_the_order_of_messages_is_kept(server: Server, cliniko: Cliniko):
 
 
 async def test_a_client_that_never_greets_is_sent_away(settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    """After five seconds, which are shorter here, the place is free again."""
+    """A socket without connection_init is closed after five seconds (shortened here), and its place is free again."""
     assert view.CONNECTION_INIT_SECONDS == 5
     monkeypatch.setattr(view, "CONNECTION_INIT_SECONDS", 0.1)
     async with Server(settings) as server, open_socket(server, init=False) as socket:
@@ -153,20 +153,20 @@ async def test_a_client_that_never_greets_is_sent_away(settings: Settings, monke
 
 
 async def test_other_protocols_are_refused(bare_server: Server):
-    """Only graphql-transport-ws is spoken; the older protocol is not."""
+    """Only graphql-transport-ws is supported; the older protocol is refused."""
     for protocols in [["graphql-ws"], ["mqtt"], None]:
         async with connect(bare_server.socket_url, subprotocols=protocols) as connection:
             assert (await Socket(connection).closed())[0] == 4406
 
 
 async def test_frames_are_not_compressed(bare_server: Server):
-    """Compression costs memory for each of many sockets."""
+    """Frames are not compressed, as that would cost memory for each socket."""
     async with open_socket(bare_server, compression="deflate") as socket:
         assert socket.connection.protocol.extensions == []
 
 
 async def test_a_page_elsewhere_cannot_open_a_socket(bare_server: Server):
-    """The refusal is an HTTP answer that names the setting."""
+    """A page of another site gets an HTTP response that names the setting."""
     with pytest.raises(InvalidStatus) as refused:
         await connect(bare_server.socket_url, subprotocols=["graphql-transport-ws"], origin="https://evil.example")
     assert refused.value.response.status_code == 403
@@ -174,7 +174,7 @@ async def test_a_page_elsewhere_cannot_open_a_socket(bare_server: Server):
 
 
 async def test_other_addresses_have_no_sockets(bare_server: Server):
-    """A handshake elsewhere is refused."""
+    """A handshake at another address is refused."""
     with pytest.raises(InvalidStatus):
         await connect(bare_server.socket_url.replace("/graphql", "/healthz"))
 

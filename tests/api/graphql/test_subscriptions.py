@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.api.conftest import Cliniko
-from tests.api.graphql.documents import CANCEL, LOG, PROGRESS, STATUS, UPDATES
-from tests.api.serving import LIMIT_SECONDS, ORGANIZATION, Server, Socket, open_socket
+from tests.common import LIMIT_SECONDS, ORGANIZATION
+from tests.emulated_cliniko import Cliniko
+from tests.graphql_documents import CANCEL, LOG, PROGRESS, STATUS, UPDATES
+from tests.server import Server, Socket, open_socket
 
 UNKNOWN = "sync_nobody_20241222_143022"
 
@@ -28,7 +29,7 @@ async def _some(socket: Socket, count: int, operation: str = "1") -> list[dict[s
 
 
 async def _closed_by_restart(socket: Socket) -> None:
-    """Take frames until the stopping server closes the socket with a code that clients retry."""
+    """Read frames until the stopping server closes the socket with a code that clients retry."""
     async with asyncio.timeout(LIMIT_SECONDS):
         with pytest.raises(ConnectionClosed):
             while True:
@@ -45,7 +46,7 @@ async def _closed_by_restart(socket: Socket) -> None:
     ],
 )
 async def test_before_there_is_anything_to_watch(bare_server: Server, query: str, variables: dict, code: str):
-    """Watching what does not exist is an error of the operation; the socket stays open."""
+    """Subscribing to an unknown sync is an error of the operation; the socket stays open."""
     async with open_socket(bare_server) as socket:
         await socket.subscribe(query, **variables)
         frame = await socket.receive()
@@ -55,7 +56,7 @@ async def test_before_there_is_anything_to_watch(bare_server: Server, query: str
 
 
 async def test_progress_from_the_start_to_the_end(server: Server, cliniko: Cliniko):
-    """Every state is newer than the one before, the last one is the end, and then it completes."""
+    """Every state is newer than the previous, the last is the end, and then the subscription completes."""
     cliniko.gate.hold("patients")
     sync_id = await server.start_sync()
     async with open_socket(server) as socket:
@@ -84,7 +85,7 @@ async def test_the_log_from_the_start_to_the_end(server: Server, cliniko: Clinik
 
 
 async def test_the_dashboard_before_during_and_after_a_sync(server: Server, cliniko: Cliniko):
-    """Who watches an organization sees a sync that someone else starts, and its result, without asking again."""
+    """A subscriber to the organization sees the beginning and the result of a sync started elsewhere."""
     async with open_socket(server) as socket:
         await socket.subscribe(UPDATES, id=ORGANIZATION)
         (idle,) = await _some(socket, 1)
@@ -102,7 +103,7 @@ async def test_the_dashboard_before_during_and_after_a_sync(server: Server, clin
 
 
 async def test_a_late_watcher_gets_the_end_and_complete(server: Server):
-    """After the end there is one state to show, the whole log, and then it completes."""
+    """After the end the subscriptions get the final state and the whole log, and complete."""
     sync_id = await server.start_sync()
     final = await server.until_ended(sync_id)
     async with open_socket(server) as socket:
@@ -116,8 +117,8 @@ async def test_a_late_watcher_gets_the_end_and_complete(server: Server):
             assert _lines(await socket.results()) == whole[after:]
 
 
-async def test_a_dropped_watcher_comes_back_in_the_middle(server: Server, cliniko: Cliniko):
-    """Losing the socket leaves nothing behind; a new one goes on with the log where the old one was."""
+async def test_a_dropped_watcher_resumes_in_the_middle(server: Server, cliniko: Cliniko):
+    """A lost socket leaves nothing behind, and a new socket resumes the log where the old one ended."""
     cliniko.gate.hold("individual_appointments")
     sync_id = await server.start_sync()
     await cliniko.gate.reached()
@@ -139,8 +140,8 @@ async def test_a_dropped_watcher_comes_back_in_the_middle(server: Server, clinik
     assert states[-1]["status"] == "COMPLETED"
 
 
-async def test_a_restart_closes_sockets_and_the_sync_goes_on(server: Server, cliniko: Cliniko):
-    """A stopping server closes with a code that clients retry; after it is back they see the sync go on to its end."""
+async def test_a_restart_closes_sockets_and_the_sync_resumes(server: Server, cliniko: Cliniko):
+    """A stopping server closes with a code that clients retry; after the restart the sync resumes to its end."""
     cliniko.gate.hold("appointment_types")
     sync_id = await server.start_sync()
     await cliniko.gate.reached()
@@ -163,7 +164,7 @@ async def test_a_restart_closes_sockets_and_the_sync_goes_on(server: Server, cli
 
 
 async def test_cancelling_completes_the_subscription(server: Server, cliniko: Cliniko):
-    """A cancelled sync is the end for whoever watches, with its own status."""
+    """A cancellation completes its subscriptions, with the cancelled status."""
     cliniko.gate.hold("patients")
     sync_id = await server.start_sync()
     await cliniko.gate.reached()
@@ -177,7 +178,7 @@ async def test_cancelling_completes_the_subscription(server: Server, cliniko: Cl
 
 
 async def test_completing_one_operation_leaves_the_others(server: Server, cliniko: Cliniko):
-    """A client that is no longer interested in one thing keeps watching the other."""
+    """Completing an operation does not affect the socket's other operations."""
     cliniko.gate.hold("patients")
     sync_id = await server.start_sync()
     await cliniko.gate.reached()

@@ -1,4 +1,4 @@
-"""The OpenAPI description says what the routes do: every route, and every key of every answer in its order."""
+"""The OpenAPI description equals the routes: every route, and every key of every response in its order."""
 
 from typing import Any
 
@@ -7,8 +7,9 @@ from starlette.routing import Route
 from routiq_gql.api.rest.openapi import openapi_document
 from routiq_gql.api.rest.routes import PREFIX, rest_routes
 from routiq_gql.emulator import Fault, FaultKind
-from tests.api.conftest import Cliniko
-from tests.api.serving import ORGANIZATION, Server
+from tests.common import ORGANIZATION
+from tests.emulated_cliniko import Cliniko
+from tests.server import Server
 
 
 def _keys(name: str) -> list[str]:
@@ -16,7 +17,7 @@ def _keys(name: str) -> list[str]:
 
 
 def test_every_route_is_described():
-    """Each path and method of the REST door is in the document, and nothing else is."""
+    """The document has each path and method of the REST API, and nothing else."""
     real = {
         (route.path, method.lower())
         for route in rest_routes()
@@ -30,7 +31,7 @@ def test_every_route_is_described():
 
 
 def test_every_reference_leads_somewhere_and_every_key_is_described():
-    """A program that reads the document finds everything that it mentions."""
+    """All references within the document lead to a definition."""
     document = openapi_document(with_tokens=False)
     references, undescribed = [], []
 
@@ -53,14 +54,14 @@ def test_every_reference_leads_somewhere_and_every_key_is_described():
 
 
 async def test_the_document_is_served(bare_server: Server):
-    """Anyone can fetch it."""
+    """The document is public."""
     answer = await bare_server.http.get("/openapi.json")
     assert answer.json() == openapi_document(with_tokens=False)
     assert answer.json()["openapi"].startswith("3.1.")
 
 
 async def test_real_answers_have_exactly_the_described_keys(server: Server, cliniko: Cliniko):
-    """What is described is what comes, in the same order."""
+    """Real responses have the described keys, in the same order."""
     get = server.http.get
     started = (await server.http.post(f"/api/v1/sync/start/{ORGANIZATION}")).json()
     current = (await get(f"/api/v1/sync/dashboard/{ORGANIZATION}")).json()["current_sync"]

@@ -1,11 +1,12 @@
-"""The documented routes: their answers key by key and in order, and how they refuse."""
+"""The documented routes: their responses key by key and in order, and their refusals."""
 
 import re
 
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import demo_clinic
-from tests.api.conftest import Cliniko
-from tests.api.serving import ORGANIZATION, Server
+from tests.common import ORGANIZATION
+from tests.emulated_cliniko import Cliniko
+from tests.server import Server
 
 STATUS_KEYS = [
     "organization_id",
@@ -58,7 +59,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 async def test_starting_answers_with_the_four_documented_keys(server: Server, cliniko: Cliniko):
-    """Start answers at once; starting again while it runs answers with the same sync."""
+    """Start returns at once; another start during the sync returns the same sync."""
     cliniko.gate.hold("patients")
     first = await server.http.post(f"/api/v1/sync/start/{ORGANIZATION}")
     assert first.status_code == 200
@@ -115,7 +116,7 @@ async def test_the_dashboard_shows_the_running_sync_and_then_the_result(server: 
 
 
 async def test_an_organization_that_has_never_synced_has_an_empty_dashboard(bare_server: Server):
-    """Before the first sync there is nothing to show, and without a connection a sync is not available."""
+    """Before the first sync the dashboard is empty, and without a connection a sync is not available."""
     dashboard = (await bare_server.http.get("/api/v1/sync/dashboard/org_new")).json()
     assert dashboard["current_sync"] is None
     assert dashboard["last_sync"] is None
@@ -124,7 +125,7 @@ async def test_an_organization_that_has_never_synced_has_an_empty_dashboard(bare
 
 
 async def test_a_cancelled_sync_is_failed_for_documented_clients(server: Server, cliniko: Cliniko):
-    """Documented clients wait for completed or failed, so a cancelled sync says failed, and why."""
+    """Documented clients wait for completed or failed, so a cancelled sync is failed, with the reason."""
     cliniko.gate.hold("patients")
     sync_id = await server.start_sync()
     await cliniko.gate.reached()
@@ -169,14 +170,14 @@ async def test_the_history_counts_cancelled_syncs_as_failed(server: Server, clin
 
 
 async def test_a_limit_out_of_range_is_refused(bare_server: Server):
-    """A page has 1 to 100 syncs; anything else is a problem that says so."""
+    """A page has 1 to 100 syncs; any other limit is refused with a reason."""
     for limit in ["0", "101", "-1", "1.5", "ten", "", "1_0", "٣", "9" * 5000]:
         answer = await bare_server.http.get("/api/v1/sync/history/org_1", params={"limit": limit})
         _assert_problem(answer, 422, "BAD_USER_INPUT")
 
 
 async def test_an_unknown_sync_is_not_found(bare_server: Server):
-    """Asking for a sync that does not exist is a 404 with a sentence."""
+    """An unknown sync is a 404 with a sentence."""
     for method, path in [
         ("GET", "/api/v1/sync/status/sync_nobody_20241222_143022"),
         ("DELETE", "/api/v1/sync/cancel/sync_nobody_20241222_143022"),
@@ -186,7 +187,7 @@ async def test_an_unknown_sync_is_not_found(bare_server: Server):
 
 
 async def test_a_malformed_organization_is_refused(bare_server: Server):
-    """An organization id has letters, digits, dashes and underscores; markup never comes back."""
+    """An organization id has letters, digits, dashes and underscores; the error never repeats markup."""
     for path in ["/start/", "/dashboard/", "/history/"]:
         method = "POST" if path == "/start/" else "GET"
         answer = await bare_server.http.request(method, f"/api/v1/sync{path}%3Cb%3Eorg")
@@ -195,7 +196,7 @@ async def test_a_malformed_organization_is_refused(bare_server: Server):
 
 
 async def test_unknown_addresses_and_methods_are_problems_too(bare_server: Server):
-    """Whatever is asked, the answer can be read by a program."""
+    """Unknown addresses and methods get a response that programs can read."""
     for method, path, status in [
         ("GET", "/nowhere", 404),
         ("GET", "/api/v1/sync", 404),

@@ -5,8 +5,8 @@ import asyncio
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import EMULATED_API_KEY, demo_clinic
 from routiq_gql.settings import Settings
-from tests.api.conftest import Cliniko
-from tests.api.serving import Event, Server
+from tests.emulated_cliniko import Cliniko
+from tests.server import Event, Server
 
 
 def _lines(events: list[Event]) -> list[int]:
@@ -23,7 +23,7 @@ async def _all(server: Server, sync_id: str, last_event_id: str | None = None, *
 
 
 async def test_a_sync_is_streamed_from_start_to_end(server: Server, cliniko: Cliniko):
-    """Who watches from the start sees every log line, growing versions, and the end last."""
+    """A client from the start gets every log line, growing versions, and the end last."""
     cliniko.gate.hold("patients")
     sync_id = await server.start_sync()
     async with server.stream(sync_id) as stream:
@@ -40,8 +40,8 @@ async def test_a_sync_is_streamed_from_start_to_end(server: Server, cliniko: Cli
     assert percentages == sorted(percentages)
 
 
-async def test_ids_name_what_was_sent_last(server: Server):
-    """Each id has the newest version and the newest log line that this connection has carried."""
+async def test_ids_name_the_newest_sent_state(server: Server):
+    """Each id has the newest version and the newest log line that this connection has sent."""
     events = await _all(server, await server.start_sync())
     version = seq = 0
     for event in events:
@@ -53,7 +53,7 @@ async def test_ids_name_what_was_sent_last(server: Server):
 
 
 async def test_the_stream_has_headers_that_keep_it_flowing(server: Server):
-    """Nobody on the way stores, compresses or holds back the stream, and lines end in LF."""
+    """Headers keep proxies from storing, compressing or buffering the stream, and lines end in LF."""
     sync_id = await server.start_sync()
     answer = await server.http.get(f"/api/v1/sync/stream/{sync_id}", headers={"Accept-Encoding": "gzip, br"})
     assert answer.headers["content-type"].startswith("text/event-stream")
@@ -65,7 +65,7 @@ async def test_the_stream_has_headers_that_keep_it_flowing(server: Server):
 
 
 async def test_an_ended_sync_is_replayed_once_and_then_is_no_content(server: Server):
-    """A late watcher gets the whole log and the end; the browser's next try is told to stop."""
+    """After the end a new client gets the whole log and the end, and its reconnect is told to stop by 204."""
     sync_id = await server.start_sync()
     live = await _all(server, sync_id)
     late = await _all(server, sync_id)
@@ -78,7 +78,7 @@ async def test_an_ended_sync_is_replayed_once_and_then_is_no_content(server: Ser
 
 
 async def test_cut_at_every_point_nothing_is_lost_or_repeated(server: Server):
-    """Wherever the connection breaks, going on with the last id completes the log without a gap or a repetition."""
+    """At every point of interruption, resuming with the last id completes the log without gaps or repetitions."""
     sync_id = await server.start_sync()
     whole = await _all(server, sync_id)
     for cut in range(len(whole) - 1):
@@ -87,8 +87,8 @@ async def test_cut_at_every_point_nothing_is_lost_or_repeated(server: Server):
         assert rest[-1] == whole[-1]
 
 
-async def test_a_dropped_watcher_comes_back_in_the_middle(server: Server, cliniko: Cliniko):
-    """Who loses the connection during a sync leaves nothing behind and goes on where it was."""
+async def test_a_dropped_watcher_resumes_in_the_middle(server: Server, cliniko: Cliniko):
+    """An interrupted client leaves nothing behind and resumes where it was."""
     cliniko.gate.hold("individual_appointments")
     sync_id = await server.start_sync()
     await cliniko.gate.reached()
@@ -108,8 +108,8 @@ async def test_a_dropped_watcher_comes_back_in_the_middle(server: Server, clinik
     assert rest[-1].json["status"] == "completed"
 
 
-async def test_a_restart_ends_the_stream_and_the_sync_goes_on(server: Server, cliniko: Cliniko):
-    """A server that stops ends the stream in order; after it is back, watcher and sync go on where they were."""
+async def test_a_restart_ends_the_stream_and_the_sync_resumes(server: Server, cliniko: Cliniko):
+    """A stopping server ends the stream cleanly; after the restart, client and sync resume where they were."""
     cliniko.gate.hold("appointment_types")
     sync_id = await server.start_sync()
     await cliniko.gate.reached()
@@ -131,7 +131,7 @@ async def test_a_restart_ends_the_stream_and_the_sync_goes_on(server: Server, cl
 
 
 async def test_a_cancelled_sync_ends_the_stream(server: Server, cliniko: Cliniko):
-    """Cancelling is the end for whoever watches, shown as failed."""
+    """A cancellation ends the stream, with the status failed."""
     cliniko.gate.hold("patients")
     sync_id = await server.start_sync()
     async with server.stream(sync_id) as stream:
@@ -144,7 +144,7 @@ async def test_a_cancelled_sync_ends_the_stream(server: Server, cliniko: Cliniko
 
 
 async def test_many_watch_the_same_sync(server: Server, cliniko: Cliniko):
-    """Each watcher has the whole stream; the one that stops early does not disturb the others."""
+    """Each client gets the whole stream, even if another disconnects."""
     cliniko.gate.hold("patients")
     sync_id = await server.start_sync()
     async with server.stream(sync_id) as one, server.stream(sync_id) as two:
@@ -158,7 +158,7 @@ async def test_many_watch_the_same_sync(server: Server, cliniko: Cliniko):
 
 
 async def test_an_id_that_says_nothing_counts_as_none(server: Server):
-    """A Last-Event-ID that is not ours replays everything instead of failing."""
+    """An unknown Last-Event-ID replays everything instead of failing."""
     sync_id = await server.start_sync()
     whole = await _all(server, sync_id)
     for event_id in ("", "x", "1", "1.", "-1.0", "1.2.3", "٣.٣", "99999999.99999999", "9" * 4000):
@@ -169,7 +169,7 @@ async def test_an_id_that_says_nothing_counts_as_none(server: Server):
 
 
 async def test_a_wrong_after_is_refused(server: Server):
-    """Whoever types an event id wrong is told so."""
+    """A malformed event id is refused with a reason."""
     sync_id = await server.start_sync()
     answer = await server.http.get(f"/api/v1/sync/stream/{sync_id}", params={"after": "12"})
     assert answer.status_code == 422
@@ -177,7 +177,7 @@ async def test_a_wrong_after_is_refused(server: Server):
 
 
 async def test_asking_for_the_head_opens_no_stream(server: Server, cliniko: Cliniko):
-    """HEAD answers at once, also while the sync runs."""
+    """HEAD returns at once, even while the sync runs."""
     cliniko.gate.hold("patients")
     sync_id = await server.start_sync()
     answer = await server.http.head(f"/api/v1/sync/stream/{sync_id}")
@@ -186,7 +186,7 @@ async def test_asking_for_the_head_opens_no_stream(server: Server, cliniko: Clin
 
 
 async def test_a_silent_stream_has_heartbeats(settings: Settings, cliniko: Cliniko):
-    """While nothing happens, an event that scripts see shows that the connection lives; it has no id."""
+    """Without updates, heartbeats that scripts can see show that the connection works; they have no id."""
     lively = settings.model_copy(update={"heartbeat_seconds": 0.05})
     async with Server(lively) as server:
         await server.connect_organization(cliniko.base_url, EMULATED_API_KEY)
@@ -201,7 +201,7 @@ async def test_a_silent_stream_has_heartbeats(settings: Settings, cliniko: Clini
 
 
 async def test_watchers_that_leave_at_any_moment_leave_nothing_behind(server: Server, cliniko: Cliniko):
-    """Browsers close while the server is reading for them; no connection to the database stays half open for that."""
+    """Browsers that disconnect during a read leave no half-open database connection."""
     cliniko.emulator.clinic = demo_clinic(utc_now())
     sync_id = await server.start_sync()
 
@@ -214,11 +214,11 @@ async def test_watchers_that_leave_at_any_moment_leave_nothing_behind(server: Se
     async with asyncio.TaskGroup() as watchers:
         for count in range(60):
             watchers.create_task(leave_after(count // 2))
-    # The fixture looks for what is left.
+    # The fixture checks that nothing is left.
 
 
 async def test_a_polyfill_resumes_by_its_parameter(server: Server):
-    """A client that can't send a header names the last event in the address; the header wins if both are there."""
+    """A client that can't send the header may put the last event's id into the address; the header has precedence."""
     sync_id = await server.start_sync()
     await server.until_ended(sync_id)
     async with server.stream(sync_id) as stream:

@@ -1,4 +1,4 @@
-"""Make room for syncs in many processes: the queue of their jobs, who they are, schedules, and a pace for each key"""
+"""Support syncs in many processes: their job queue, the workers, schedules, and a pace for each API key"""
 
 from importlib import import_module
 

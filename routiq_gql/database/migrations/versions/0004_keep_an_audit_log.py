@@ -1,4 +1,4 @@
-"""Keep an audit log: who did what, and who was refused"""
+"""Keep an audit log of actions and refusals, with the caller of each"""
 
 import sqlalchemy as sa
 from alembic import op

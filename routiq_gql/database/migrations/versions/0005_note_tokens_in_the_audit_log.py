@@ -1,4 +1,4 @@
-"""Note in the audit log which token was made or revoked"""
+"""Note in the audit log which token was created or revoked"""
 
 import sqlalchemy as sa
 from alembic import op

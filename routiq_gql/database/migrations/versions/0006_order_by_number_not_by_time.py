@@ -1,4 +1,4 @@
-"""Order syncs and the audit log by their numbers, and keep how far the removal of old rows has come"""
+"""Order syncs and the audit log by their numbers, and store the progress of pruning"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Take visits without a patient or a mark, count missed ones, and remember when a denied connection is tried again"""
+"""Store visits without a patient or a mark, count missed visits, and note when to try a denied connection again"""
 
 import sqlalchemy as sa
 from alembic import op

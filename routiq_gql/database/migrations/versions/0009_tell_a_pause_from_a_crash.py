@@ -1,4 +1,4 @@
-"""Tell a pause from a crash, say what a sync waits for, and make room for a write that tries whether writing works"""
+"""Distinguish a pause from a crash, store the reason of a wait, and add a row for the write probe"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,0 +1,245 @@
+"""Types of the rows that leave this package, and of the values that other packages write.
+
+A row type has a field for every column of its table, in the same order and of the same type, since rows are built by
+position. A test compares the two. A ``Values`` type names columns to write; a column that is left out stays unchanged.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypedDict, TypeVar
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRow:
+    """A row of ``syncs``."""
+
+    #: The sync's number: higher for newer syncs, whatever the clocks said.
+    key: int
+    #: The id that clients use.
+    sync_id: str
+    #: The organization that is synced.
+    organization_id: str
+    #: The value of a ``SyncMode``.
+    mode: str
+    #: The value of a ``SyncState``.
+    status: str
+    #: The number of a ``SyncStep``.
+    step: int
+    #: 0 to 100; never decreases.
+    progress_percentage: int
+    #: The sentence that clients show.
+    current_step: str
+    #: Patients read so far.
+    patients_found: int
+    #: Individual and group appointments read so far.
+    appointments_found: int
+    #: Active patients found by the analysis so far.
+    active_patients_identified: int
+    #: Active patients stored; 0 before the end.
+    active_patients_stored: int
+    #: When it was requested.
+    started_at: datetime
+    #: When it ended; ``None`` while it is active.
+    completed_at: datetime | None
+    #: When it will likely end; ``None`` while unknown.
+    estimated_completion: datetime | None
+    #: When the current wait ends; ``None`` without a wait.
+    resumes_at: datetime | None
+    #: The value of a ``WaitReason``; ``None`` without a wait.
+    waiting_for: str | None
+    #: The value of a ``FailureCode``; ``None`` without a failure, as for all ``failure_`` fields.
+    failure_code: str | None
+    #: The number of the ``SyncStep`` that failed.
+    failure_step: int | None
+    #: A sentence about the reason.
+    failure_message: str | None
+    #: A sentence about the remedy, for the clinic.
+    failure_what_to_do: str | None
+    #: When the row last changed.
+    last_updated: datetime
+    #: Counts the changes of this row, from 1.
+    version: int
+    #: Counts the claims. A write that carries an earlier epoch matches no row.
+    epoch: int
+    #: The process that runs it; ``None`` before the first claim and after a release.
+    claimed_by: str | None
+    #: How many claims in a row ended with a dead process. Progress resets it.
+    lost_claims: int
+    #: How often in a row the database interrupted it. Progress resets it.
+    pauses: int
+    #: Where reading resumes after an interruption; empty before the first checkpoint.
+    checkpoint: Mapping[str, object]
+    #: The number of its newest log line; 0 for none.
+    last_log_seq: int
+    #: Whether rows that this sync has read may still be stored.
+    has_rows: bool
+
+
+class SyncValues(TypedDict, total=False):
+    """Columns of a new row of ``syncs``; see ``SyncRow``. Later changes have types in ``sync_changes``."""
+
+    mode: str
+    status: str
+    step: int
+    progress_percentage: int
+    current_step: str
+    patients_found: int
+    appointments_found: int
+    active_patients_identified: int
+    active_patients_stored: int
+    started_at: datetime
+    last_updated: datetime
+    checkpoint: Mapping[str, object]
+    last_log_seq: int
+    has_rows: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """A row of ``sync_log``."""
+
+    #: The number of the sync.
+    sync_key: int
+    #: The number of the line within the sync, from 1 without gaps.
+    seq: int
+    #: When it was written.
+    time: datetime
+    #: The value of a ``LogLevel``.
+    level: str
+    #: The number of the ``SyncStep`` that it is about.
+    step: int
+    #: The text of the line.
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRow:
+    """A row of ``connections``."""
+
+    #: The organization that has this access to Cliniko.
+    organization_id: str
+    #: The value of a ``ConnectionState``.
+    state: str
+    #: The base URL of Cliniko's API for this key.
+    base_url: str
+    #: The part of Cliniko that holds the account, such as ``au1``.
+    shard: str
+    #: The API key, encrypted for this organization; empty after a disconnect.
+    encrypted_key: bytes = field(repr=False)
+    #: The id of the key that encrypted it.
+    encryption_key_id: str
+    #: The clinic's name in Cliniko; ``None`` until a check of the key has shown it.
+    account_name: str | None
+    #: The account's subdomain in Cliniko; ``None`` likewise.
+    account_subdomain: str | None
+    #: The Cliniko role of the key's owner; ``None`` likewise.
+    role: str | None
+    #: When Cliniko last accepted the key.
+    last_validated_at: datetime | None
+    #: The value of a ``FailureCode``; ``None`` while nothing is wrong, as for all ``problem_`` fields.
+    problem_code: str | None
+    #: A sentence about the problem.
+    problem_message: str | None
+    #: A sentence about the remedy, for the clinic.
+    problem_what_to_do: str | None
+    #: When a schedule tries a connection again that Cliniko denied (403).
+    retry_at: datetime | None
+    #: When the organization was first connected.
+    created_at: datetime
+    #: When the row last changed.
+    updated_at: datetime
+
+
+class ConnectionValues(TypedDict, total=False):
+    """Columns of ``connections`` to write; see ``ConnectionRow``."""
+
+    state: str
+    base_url: str
+    shard: str
+    encrypted_key: bytes
+    encryption_key_id: str
+    account_name: str | None
+    account_subdomain: str | None
+    role: str | None
+    last_validated_at: datetime | None
+    problem_code: str | None
+    problem_message: str | None
+    problem_what_to_do: str | None
+    retry_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRow:
+    """A row of ``schedules``."""
+
+    #: The organization that is synced regularly.
+    organization_id: str
+    #: Seconds between two syncs.
+    every_seconds: int
+    #: When the next sync is due.
+    next_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """A row of ``audit``."""
+
+    #: Counts the entries in the order in which they were written.
+    key: int
+    #: When it happened; of equal refusals, the last time.
+    time: datetime
+    #: The value of an ``Action``.
+    action: str
+    #: ``DONE``, or the code of the refusal.
+    outcome: str
+    #: The organization that it was about; ``None`` if unknown or erased.
+    organization_id: str | None
+    #: The person or program, as the token names it.
+    subject: str | None
+    #: The caller's address; ``None`` for the command line.
+    address: str | None
+    #: The sync that it was about.
+    sync_id: str | None
+    #: The token of the token file that it was about.
+    token_id: str | None
+    #: How often it happened.
+    times: int
+
+
+class AuditValues(TypedDict, total=False):
+    """Columns of ``audit`` to write; see ``AuditRow``."""
+
+    time: datetime
+    action: str
+    outcome: str
+    organization_id: str | None
+    subject: str | None
+    address: str | None
+    sync_id: str | None
+    token_id: str | None
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionRow:
+    """A row of ``retention``."""
+
+    #: The kind of rows: a field of ``Cutoffs``.
+    kind: str
+    #: Older rows are removed.
+    cutoff: datetime
+    #: When the cutoff last moved ahead.
+    moved_at: datetime
+
+
+def as_row(kind: Callable[..., R], row: Sequence[object] | None) -> R | None:
+    """A whole row of a table as its type; ``None`` for a row that is missing."""
+    return kind(*row) if row is not None else None
+
+
+def as_rows(kind: Callable[..., R], rows: Iterable[Sequence[object]]) -> list[R]:
+    """The same for every row."""
+    return [kind(*row) for row in rows]

@@ -1,0 +1,43 @@
+"""The columns of ``syncs`` that change while a sync runs and when it ends. A column that is left out stays as it is."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TypedDict
+
+
+class RunningChanges(TypedDict, total=False):
+    """What the run of a sync may change; see ``Sync`` for the meaning of each column.
+
+    ``progress_percentage`` never falls: a lower value is ignored.
+    """
+
+    status: str
+    step: int
+    progress_percentage: int
+    current_step: str
+    patients_found: int
+    appointments_found: int
+    active_patients_identified: int
+    estimated_completion: datetime | None
+    resumes_at: datetime | None
+    waiting_for: str | None
+    checkpoint: Mapping[str, object]
+    claimed_by: str | None
+    lost_claims: int
+    pauses: int
+
+
+class FinalChanges(TypedDict, total=False):
+    """What the end of a sync changes, besides ``completed_at``, which ``end_sync`` writes itself."""
+
+    status: str
+    progress_percentage: int
+    current_step: str
+    active_patients_stored: int
+    estimated_completion: None
+    resumes_at: None
+    waiting_for: None
+    failure_code: str
+    failure_step: int
+    failure_message: str
+    failure_what_to_do: str

@@ -1,0 +1,103 @@
+"""Opens the engine that fits the database: the embedded one for SQLite, the distributed one for PostgreSQL.
+
+Called by ``runtime``. Only here is the code imported that needs the extra ``postgres``.
+"""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from routiq_gql.cliniko import PacerRegistry
+from routiq_gql.connections.clients import ClientOpener
+from routiq_gql.database.engine import Database
+from routiq_gql.database.keys import KeyStore
+from routiq_gql.engines.chores import Chores
+from routiq_gql.engines.embedded import EmbeddedEngine
+from routiq_gql.engines.housekeeping import Housekeeping
+from routiq_gql.engines.scheduler import Scheduler
+from routiq_gql.live.bus import InProcessBus, ProgressBus
+from routiq_gql.security.audit import Audit
+from routiq_gql.settings import Settings
+from routiq_gql.supervision import Supervisor
+from routiq_gql.sync.engine import SyncEngine
+from routiq_gql.sync.pipeline import Pipeline
+from routiq_gql.sync.runner import SyncRunner
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Parts of a process that exist before its engine."""
+
+    database: Database
+    keys: KeyStore
+    settings: Settings
+    audit: Audit
+    supervisor: Supervisor
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEngine:
+    """An engine and the parts that it shares with the services."""
+
+    engine: SyncEngine
+    bus: ProgressBus
+    clients: ClientOpener
+    runner: SyncRunner
+
+
+async def open_engine(stack: AsyncExitStack, parts: Parts, *, only_if_alone: bool = False) -> OpenEngine:
+    """The engine, not running yet. The stack closes its bus; the caller closes the engine before that.
+
+    Args:
+        only_if_alone: Run syncs only while no other process does, which is always so with SQLite.
+    """
+    if parts.database.path is not None:
+        return _open_embedded(parts, parts.database.path)
+    return await _open_distributed(stack, parts, only_if_alone=only_if_alone)
+
+
+def _open_embedded(parts: Parts, path: Path) -> OpenEngine:
+    bus = InProcessBus()
+    clients, runner = _runner(parts, bus, PacerRegistry(parts.settings.cliniko_requests_per_minute))
+    engine = EmbeddedEngine(
+        parts.database,
+        runner,
+        _chores(parts, bus),
+        path.with_name(path.name + ".lock"),
+        parts.supervisor,
+    )
+    return OpenEngine(engine, bus, clients, runner)
+
+
+async def _open_distributed(stack: AsyncExitStack, parts: Parts, *, only_if_alone: bool) -> OpenEngine:
+    # At the top these imports would need psycopg and Procrastinate, which users of SQLite don't install.
+    from routiq_gql.engines.postgres.bus import PostgresBus  # noqa: PLC0415
+    from routiq_gql.engines.postgres.engine import DistributedEngine  # noqa: PLC0415
+    from routiq_gql.engines.postgres.pacing import shared_pacers  # noqa: PLC0415
+
+    bus = await stack.enter_async_context(PostgresBus(parts.database, parts.supervisor))
+    pacers = shared_pacers(parts.database, parts.settings.cliniko_requests_per_minute)
+    clients, runner = _runner(parts, bus, pacers)
+    engine = DistributedEngine(
+        parts.database,
+        bus,
+        runner,
+        _chores(parts, bus),
+        parts.settings,
+        parts.supervisor,
+        only_if_alone=only_if_alone,
+    )
+    return OpenEngine(engine, bus, clients, runner)
+
+
+def _chores(parts: Parts, bus: ProgressBus) -> Chores:
+    scheduler = Scheduler(parts.database, bus, parts.audit)
+    return Chores(scheduler, Housekeeping(parts.database, parts.settings), parts.supervisor)
+
+
+def _runner(parts: Parts, bus: ProgressBus, pacers: PacerRegistry) -> tuple[ClientOpener, SyncRunner]:
+    clients = ClientOpener(parts.database, parts.keys, parts.settings, pacers)
+    run_steps = Pipeline(parts.database, clients, parts.settings).run
+    time_limit = timedelta(seconds=parts.settings.sync_time_limit)
+    return clients, SyncRunner(parts.database, bus, run_steps, time_limit, parts.supervisor)

@@ -1,0 +1,129 @@
+"""How a sync ends. ``end_run`` and ``end_from_outside`` are the only callers of ``end_sync``, which ends every sync.
+
+Both write the end in the caller's transaction and return an ``EndedSync``. After the commit the caller passes it to
+``announce``. Every effect that all endings have in common belongs into ``announce``.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql import metrics
+from routiq_gql.database.sync_changes import FinalChanges
+from routiq_gql.database.syncs import NewLine, end_sync
+from routiq_gql.live.bus import ProgressBus
+from routiq_gql.sync.engine import SyncEngine
+from routiq_gql.sync.mapping import snapshot_of
+from routiq_gql.sync.model import (
+    COMPLETED_TEXT,
+    SYNC_CANCELLED_MESSAGE,
+    FailureCode,
+    LogLevel,
+    SyncFailure,
+    SyncSnapshot,
+    SyncState,
+    SyncStep,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The result of the sync is stored; ``stored`` counts its active patients."""
+
+    status: ClassVar[SyncState] = SyncState.COMPLETED
+    stored: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The sync can't continue. It keeps the percentage and the step that it had."""
+
+    status: ClassVar[SyncState] = SyncState.FAILED
+    failure: SyncFailure
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """A person cancelled the sync in this step."""
+
+    status: ClassVar[SyncState] = SyncState.CANCELLED
+    step: SyncStep
+
+    @property
+    def failure(self) -> SyncFailure:
+        """The reason that clients read."""
+        return SyncFailure(
+            FailureCode.CANCELLED, self.step, SYNC_CANCELLED_MESSAGE, "Start the sync again when you are ready."
+        )
+
+
+Ending = Completed | Failed | Cancelled
+
+
+@dataclass(frozen=True, slots=True)
+class EndedSync:
+    """The last snapshot of a sync, as ``announce`` takes it once the end is committed."""
+
+    snapshot: SyncSnapshot
+
+
+async def end_run(connection: AsyncConnection, key: int, epoch: int, ending: Ending) -> EndedSync | None:
+    """End a sync in its run; ``None`` when the sync has ended or another process runs it."""
+    return await _end(connection, key, ending, epoch)
+
+
+async def end_from_outside(
+    connection: AsyncConnection, engine: SyncEngine, key: int, ending: Ending
+) -> EndedSync | None:
+    """End a sync whichever process runs it, so that later writes of the run fail; ``None`` when it had ended."""
+    ended = await _end(connection, key, ending, None)
+    await engine.withdraw(connection, key)
+    return ended
+
+
+def announce(ended: EndedSync, bus: ProgressBus, engine: SyncEngine | None = None) -> None:
+    """Count a sync that has ended, stop its run, and publish its last snapshot. Call after the commit, once.
+
+    Args:
+        engine: Stops the run; ``None`` when the run itself has ended the sync.
+    """
+    snapshot = ended.snapshot
+    if snapshot.duration_seconds is not None:
+        metrics.sync_ended(snapshot.status.value, snapshot.duration_seconds)
+    if engine is not None:
+        engine.interrupt(snapshot)
+    bus.publish(snapshot)
+
+
+async def _end(connection: AsyncConnection, key: int, ending: Ending, epoch: int | None) -> EndedSync | None:
+    row = await end_sync(connection, key, _changes(ending), _lines(ending), epoch=epoch)
+    return EndedSync(snapshot_of(row)) if row is not None else None
+
+
+def _changes(ending: Ending) -> FinalChanges:
+    changes: FinalChanges = {
+        "status": ending.status.value,
+        "estimated_completion": None,
+        "resumes_at": None,
+        "waiting_for": None,
+    }
+    if isinstance(ending, Completed):
+        changes["progress_percentage"] = 100
+        changes["current_step"] = COMPLETED_TEXT
+        changes["active_patients_stored"] = ending.stored
+        return changes
+    failure = ending.failure
+    changes["current_step"] = changes["failure_message"] = failure.message
+    changes["failure_code"] = failure.code.value
+    changes["failure_step"] = failure.step.value
+    changes["failure_what_to_do"] = failure.what_to_do
+    return changes
+
+
+def _lines(ending: Ending) -> list[NewLine]:
+    if isinstance(ending, Completed):
+        texts = [f"Stored {ending.stored} active patients", COMPLETED_TEXT]
+        return [NewLine(LogLevel.SUCCESS.value, SyncStep.STORING.value, text) for text in texts]
+    level = LogLevel.WARNING if isinstance(ending, Cancelled) else LogLevel.ERROR
+    return [NewLine(level.value, ending.failure.step.value, ending.failure.message)]

@@ -1,0 +1,62 @@
+"""The organization that opens without an id in the address: the only connected one, or the token's."""
+
+import pytest
+from playwright.async_api import expect
+
+from routiq_gql.emulator import EMULATED_API_KEY
+from routiq_gql.security.viewer import LOCAL_OPERATOR
+from routiq_gql.settings import Settings
+from tests.browser.conftest import IN_SESSION_LOOP, OpenPage, Serve
+from tests.browser.serving import expect_status, serving
+from tests.common import ORGANIZATION
+from tests.issuing import issuing, jwt_settings, use_token
+
+pytestmark = IN_SESSION_LOOP
+
+
+async def test_the_only_connected_organization_is_shown(serve: Serve, open_page: OpenPage):
+    """The only clinic of a server opens at once. Several are suggested."""
+    served = await serve(default_organization=None, is_connected=False)
+    page = await open_page(served.url)
+    field = page.get_by_label("Organization", exact=True)
+    await expect(field).to_be_focused()
+    assert await field.input_value() == ""
+    await served.server.connect_organization(served.cliniko_url, EMULATED_API_KEY)
+    await page.reload()
+    await expect_status(page, "Idle")
+    await expect(page.locator("#organization-id")).to_have_text(ORGANIZATION)
+    await page.get_by_role("button", name="Organization…").click()
+    await expect(field).to_have_value(ORGANIZATION)
+
+    await served.server.connect_organization(served.cliniko_url, EMULATED_API_KEY, "org_second")
+    await page.goto(served.url)
+    await expect(field).to_be_focused()
+    suggested = page.locator("#organizations option")
+    await expect(suggested).to_have_count(2)
+    assert await suggested.evaluate_all("all => all.map((one) => one.value)") == [ORGANIZATION, "org_second"]
+    await page.goto(f"{served.url}/?organization=org_second")
+    await expect(page.locator("#organization-id")).to_have_text("org_second")
+    await served.server.runtime.connections.disconnect(LOCAL_OPERATOR, "org_second")
+    await page.goto(served.url)
+    await expect(page.locator("#organization-id")).to_have_text(ORGANIZATION)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_with_authentication_only_the_token_names_the_organization(
+    settings: Settings, open_page: OpenPage, is_known: bool
+):
+    """The page names no organization to strangers; a token opens its organization."""
+    async with issuing() as server:
+        guarded = jwt_settings(settings, server.issuer)
+        async with serving(guarded, default_organization=None, is_connected=False) as served:
+            use_token(served.server, server.issuer.token(ORGANIZATION, role="admin", lifetime_seconds=600))
+            await served.server.connect_organization(served.cliniko_url, EMULATED_API_KEY)
+            assert ORGANIZATION not in (await served.server.http.get("/")).text
+            token = server.issuer.token(ORGANIZATION, lifetime_seconds=600) if is_known else "opaque"
+            page = await open_page(f"{served.url}/#token={token}")
+            if is_known:
+                await expect_status(page, "Idle")
+                await expect(page.locator("#organization-id")).to_have_text(ORGANIZATION)
+            else:
+                await expect(page.get_by_label("Organization", exact=True)).to_be_focused()
+            await page.close()

@@ -1,0 +1,15 @@
+"""An organization, the limit of every wait, and waiting until a condition holds."""
+
+import asyncio
+from collections.abc import Callable
+
+ORGANIZATION = "org_2xwHiNrj68eaRUlX10anlXGvzX7"
+LIMIT_SECONDS = 60
+"""Far more than anything here takes, so that only a real fault runs into it."""
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Return as soon as ``condition`` holds."""
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.01)

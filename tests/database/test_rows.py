@@ -1,0 +1,50 @@
+"""Rows have the fields of their tables, so that no value lands in the wrong one."""
+
+from dataclasses import fields
+from inspect import get_annotations, getmembers, isclass
+from typing import get_args, get_type_hints, is_typeddict
+
+import pytest
+
+from routiq_gql.database import rows
+from routiq_gql.database.tables import AUDIT, CONNECTION, LOG, RETENTION, SCHEDULE, SYNC
+from routiq_gql.database.tables.operation import AuditColumns, RetentionColumns
+from routiq_gql.database.tables.syncs import ConnectionColumns, LogColumns, ScheduleColumns, SyncColumns
+
+TABLES = {
+    "Audit": (AUDIT, AuditColumns),
+    "Connection": (CONNECTION, ConnectionColumns),
+    "Log": (LOG, LogColumns),
+    "Retention": (RETENTION, RetentionColumns),
+    "Schedule": (SCHEDULE, ScheduleColumns),
+    "Sync": (SYNC, SyncColumns),
+}
+ROWS = [member for name, member in getmembers(rows, isclass) if name.endswith("Row")]
+VALUES = [member for name, member in getmembers(rows, isclass) if is_typeddict(member)]
+
+
+def _columns(kind: type) -> dict[str, type]:
+    """The types of the columns of the table that this type belongs to, in their order."""
+    table, columns = TABLES[kind.__name__.removesuffix("Row").removesuffix("Values")]
+    hints = get_annotations(columns)
+    return {column.name: get_args(hints[column.name])[0] for column in table.columns}
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_a_row_has_the_fields_of_its_table(kind: type):
+    """A row's fields have the names, the types and the order of its table's columns."""
+    hints = get_type_hints(kind)
+    assert list({field.name: hints[field.name] for field in fields(kind)}.items()) == list(_columns(kind).items())
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_each_field_of_a_row_has_a_comment(kind: type):
+    """Each field says in a comment what it is."""
+    source = rows.__loader__.get_source(rows.__name__).split(f"class {kind.__name__}:")[1].split("\n\n\n")[0]
+    assert source.count("    #: ") == len(fields(kind))
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_values_to_write_are_columns_of_their_table(kind: type):
+    """What can be written is a part of the table's columns, with the same types."""
+    assert get_type_hints(kind).items() <= _columns(kind).items()

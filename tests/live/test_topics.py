@@ -1,0 +1,129 @@
+"""A follower gets only updates of its sync, even if another has the same id or number."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from routiq_gql.database.erasure import erase_organization
+from routiq_gql.emulator import EMULATED_API_KEY
+from routiq_gql.errors import SyncNotFound
+from routiq_gql.live import following
+from routiq_gql.live.bus import InProcessBus
+from routiq_gql.live.topics import DashboardTopic, SyncTopic, topics_of
+from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
+from routiq_gql.settings import Settings
+from routiq_gql.sync import service
+from routiq_gql.sync.model import SyncState
+from routiq_gql.sync.service import SyncService
+from tests.common import LIMIT_SECONDS, ORGANIZATION
+from tests.emulated_cliniko import Cliniko
+from tests.syncs import follow, run_sync, start
+
+OTHER = "org_other"
+
+
+async def _erase(runtime: Runtime) -> None:
+    """Erase the organization like another process, without an update to this one."""
+    async with runtime.database.writing() as connection:
+        await erase_organization(connection, ORGANIZATION)
+
+
+async def test_topics_of_different_kinds_are_never_equal(runtime: Runtime):
+    """A sync, another sync with its number, and an organization with its name are different topics."""
+    snapshot = await run_sync(runtime)
+    others = [
+        replace(snapshot, organization_id=OTHER),
+        replace(snapshot, sync_id="sync_other"),
+        replace(snapshot, key=snapshot.key + 1),
+        replace(snapshot, key=snapshot.key + 1, sync_id="sync_other", organization_id=snapshot.sync_id),
+    ]
+    bus = InProcessBus()
+    with (
+        bus.subscribe(SyncTopic.of(snapshot)) as sync,
+        bus.subscribe(DashboardTopic(snapshot.organization_id)) as dashboard,
+        bus.subscribe(DashboardTopic(snapshot.sync_id)) as namesake,
+    ):
+        for other in others:
+            assert set(topics_of(other)) & {SyncTopic.of(snapshot)} == set()
+            bus.publish(other)
+        bus.publish(snapshot)
+        assert await sync.wait(1) == snapshot
+        assert (await namesake.wait(1)) == others[-1]
+        assert (await dashboard.wait(1)) is not None
+        assert bus.watcher_count == 3
+    assert bus.watcher_count == 0
+    with pytest.raises(SyncNotFound):
+        SyncTopic.of(snapshot).require(others[1])
+
+
+@pytest.mark.both_databases
+async def test_the_number_of_an_erased_sync_is_not_followed_on(settings: Settings, cliniko: Cliniko):
+    """An organization is erased while its sync is followed; the next sync, which may get its number, stays hidden."""
+    quick = settings.model_copy(update={"reread_seconds": 0.2})
+    async with open_runtime(quick, run_syncs=False) as runtime, asyncio.timeout(LIMIT_SECONDS):
+        for organization in (ORGANIZATION, OTHER):
+            await runtime.connections.connect(
+                LOCAL_OPERATOR, organization, EMULATED_API_KEY, cliniko.base_url, check=False
+            )
+        sync_id = await start(runtime)
+        snapshots = runtime.syncs.watch(LOCAL_OPERATOR, sync_id)
+        lines = runtime.syncs.watch_log(LOCAL_OPERATOR, sync_id)
+        first = await anext(snapshots)
+        reading = asyncio.ensure_future(anext(lines))
+        await _erase(runtime)
+        other = await start(runtime, OTHER)
+        second = await runtime.syncs.status(LOCAL_OPERATOR, other)
+        if runtime.database.path is not None:
+            assert second.key == first.key, "SQLite gives the number away again"
+        for version in range(first.version + 1, first.version + 4):
+            runtime.bus.publish(replace(second, version=version, last_log_seq=5))
+            await asyncio.sleep(0)
+        with pytest.raises(SyncNotFound):
+            await anext(snapshots)
+        with pytest.raises(SyncNotFound):
+            await reading
+
+
+@pytest.mark.sqlite_only  # PostgreSQL never reuses the number of an erased sync
+async def test_lines_of_another_sync_with_its_number_are_not_shown(
+    settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
+):
+    """A reader in the middle of a log gets no lines of another sync that got the erased sync's number."""
+    monkeypatch.setattr(following, "LOG_BATCH", 1)
+    async with open_runtime(settings) as runtime, asyncio.timeout(LIMIT_SECONDS):
+        for organization in (ORGANIZATION, OTHER):
+            await runtime.connections.connect(LOCAL_OPERATOR, organization, EMULATED_API_KEY, cliniko.base_url)
+        sync_id = (await run_sync(runtime)).sync_id
+        lines = runtime.syncs.watch_log(LOCAL_OPERATOR, sync_id)
+        assert (await anext(lines)).seq == 1
+        key = (await runtime.syncs.status(LOCAL_OPERATOR, sync_id)).key
+        await _erase(runtime)
+        other = await run_sync(runtime, OTHER)
+        assert other.key == key
+        assert other.last_log_seq > 5
+        assert [line async for line in lines] == []
+
+
+@pytest.mark.both_databases
+async def test_a_change_just_before_subscribing_is_not_lost(
+    runtime: Runtime, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
+):
+    """The sync is cancelled between reading it and subscribing to it: its follower learns it at once."""
+    cliniko.emulator.latency_seconds = 30
+    sync_id = await start(runtime)
+    status, is_first = SyncService.status, True
+
+    async def then_cancelled(self: SyncService, *arguments: object) -> object:
+        nonlocal is_first
+        snapshot = await status(self, *arguments)  # type: ignore[arg-type]
+        if is_first:
+            is_first = False
+            await runtime.syncs.cancel(LOCAL_OPERATOR, sync_id)
+        return snapshot
+
+    monkeypatch.setattr(SyncService, "status", then_cancelled)
+    monkeypatch.setattr(service, "REREAD_SECONDS_ELSEWHERE", 30)
+    async with asyncio.timeout(4):  # the next safety read would be after five seconds
+        assert (await follow(runtime, sync_id))[-1].status is SyncState.CANCELLED

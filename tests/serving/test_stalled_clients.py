@@ -1,0 +1,189 @@
+"""Peers that stop reading: they are disconnected, counted, and leave nothing behind."""
+
+import asyncio
+import base64
+import json
+import os
+import re
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import pytest
+from starlette.requests import Request
+from starlette.routing import Route
+from structlog.testing import capture_logs
+from websockets.frames import Frame, Opcode
+
+from routiq_gql.api.streams import StreamResponse
+from routiq_gql.metrics import REGISTRY
+from routiq_gql.security.viewer import LOCAL_OPERATOR
+from routiq_gql.serving import server as server_module
+from routiq_gql.settings import Settings
+from tests.common import LIMIT_SECONDS, until
+from tests.emulated_cliniko import Cliniko
+from tests.graphql_documents import PROGRESS, UPDATES
+from tests.server import Server
+
+SMALL_BUFFER_BYTES = 4096
+CHANGES = 3_000
+"""Some 3 MB of statuses."""
+BIG_ANSWER = f"{{ {'a' * 60_000}: __typename }}"  # the response includes the name
+
+
+def _dropped(transport: str) -> float:
+    return REGISTRY.get_sample_value("routiq_peers_dropped_total", {"transport": transport}) or 0
+
+
+def _deaf_connection(server: Server) -> socket.socket:
+    """A connection with little room for unread data."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER_BYTES)
+    connection.settimeout(LIMIT_SECONDS)
+    address = urlsplit(server.url)
+    connection.connect((address.hostname, address.port))
+    return connection
+
+
+@pytest.fixture
+async def impatient_server(settings: Settings) -> AsyncIterator[Server]:
+    """A server that waits for a tenth of a second instead of 30 s."""
+    assert Settings.model_fields["send_timeout"].default == 30
+    impatient = settings.model_copy(update={"send_timeout": 0.1})
+    async with Server(impatient, extra_routes=[Route("/flood", _flood)]) as server:
+        yield server
+
+
+def greet(connection: socket.socket) -> None:
+    """Open a websocket by hand and stop reading right after connection_ack."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    connection.sendall(
+        f"GET /graphql HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
+        "Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n".encode()
+    )
+    _read_until(connection, b"\r\n\r\n")
+    send(connection, {"type": "connection_init"})
+    _read_until(connection, b"connection_ack")
+
+
+def send(connection: socket.socket, message: object) -> None:
+    """A text frame, masked as required from clients."""
+    frame = Frame(Opcode.TEXT, json.dumps(message).encode())
+    connection.sendall(frame.serialize(mask=True))
+
+
+def _read_until(connection: socket.socket, end: bytes) -> bytes:
+    text = b""
+    while end not in text:
+        piece = connection.recv(65536)
+        assert piece, f"closed after {text[-200:]!r}"
+        text += piece
+    return text
+
+
+def _versions_until(connection: socket.socket, last: int) -> list[int]:
+    """Versions of the received statuses, up to and including ``last``."""
+    text = _read_until(connection, f'"version":{last}}}'.encode())
+    return [int(number) for number in re.findall(rb'"version":(\d+)}', text)]
+
+
+async def _was_reset(connection: socket.socket) -> bool:
+    def read() -> bool:
+        try:
+            while connection.recv(65536):
+                pass
+        except ConnectionResetError:
+            return True
+        return False
+
+    return await asyncio.to_thread(read)
+
+
+async def _flood(_request: Request) -> StreamResponse:
+    async def pieces() -> AsyncIterator[bytes]:
+        while True:
+            yield b": " + b"x" * 65536 + b"\n\n"
+
+    return StreamResponse(pieces(), heartbeat_seconds=0, send_timeout_seconds=0.1)
+
+
+async def test_a_stream_without_a_reader_is_closed(impatient_server: Server):
+    """A browser that reads nothing for half a minute (shortened here) is disconnected."""
+    before = _dropped("sse")
+    with _deaf_connection(impatient_server) as deaf, capture_logs() as logs:
+        deaf.sendall(b"GET /flood HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await until(lambda: _dropped("sse") == before + 1)
+        await until(lambda: any(line["event"] == "request_ended" for line in logs))
+        assert await _was_reset(deaf)
+
+
+async def test_a_socket_without_a_reader_is_closed_with_its_subscriptions(impatient_server: Server):
+    """A socket whose peer has stopped reading is reset, and its subscriptions read nothing more from the database."""
+    server = impatient_server
+    before = _dropped("websocket")
+    with capture_logs() as logs, _deaf_connection(server) as deaf:
+        await asyncio.to_thread(greet, deaf)
+        send(deaf, {"id": "watch", "type": "subscribe", "payload": {"query": UPDATES, "variables": {"id": "org_1"}}})
+        await until(lambda: server.runtime.bus.watcher_count == 1)
+        is_reset = False
+        for number in range(10):
+            asked = {"id": str(number), "type": "subscribe", "payload": {"query": BIG_ANSWER}}
+            try:
+                await asyncio.to_thread(send, deaf, asked)
+            except ConnectionResetError:  # reported once: by the next send, or by a read
+                is_reset = True
+                break
+        await until(lambda: _dropped("websocket") == before + 1)
+        await server.without_watchers()
+        await until(lambda: any(line["event"] == "socket_ended" for line in logs))
+        assert is_reset or await _was_reset(deaf)
+    assert _dropped("websocket") == before + 1
+
+
+async def test_a_peer_that_answers_no_ping_is_found(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    """The socket of a closed laptop is reset after two pings (shortened here), and leaves no watcher behind."""
+    monkeypatch.setattr(server_module, "PING_SECONDS", 0.2)
+    async with Server(settings) as server:
+        with _deaf_connection(server) as gone:
+            await asyncio.to_thread(greet, gone)
+            variables = {"id": "org_1"}
+            send(gone, {"id": "1", "type": "subscribe", "payload": {"query": UPDATES, "variables": variables}})
+            await until(lambda: server.runtime.bus.watcher_count == 1)
+            await server.without_watchers()
+            assert await _was_reset(gone)
+
+
+async def test_a_slow_reader_gets_the_newest_state(server: Server, cliniko: Cliniko):
+    """A browser that missed thousands of changes gets the last, and few before it."""
+    cliniko.gate.hold("patients")
+    sync_id = await server.start_sync()
+    await cliniko.gate.reached()
+    bus = server.runtime.bus
+    with _deaf_connection(server) as sleeper:
+        await asyncio.to_thread(greet, sleeper)
+        variables = {"id": sync_id}
+        send(sleeper, {"id": "1", "type": "subscribe", "payload": {"query": PROGRESS, "variables": variables}})
+        await until(lambda: bus.watcher_count == 1)
+        snapshot = await server.runtime.syncs.status(LOCAL_OPERATOR, sync_id)
+        for version in range(snapshot.version + 1, snapshot.version + CHANGES + 1):
+            bus.publish(replace(snapshot, version=version))
+            await asyncio.sleep(0)  # let readers run
+        versions = await asyncio.to_thread(_versions_until, sleeper, snapshot.version + CHANGES)
+    assert versions == sorted(set(versions))
+    assert len(versions) < CHANGES / 4
+
+
+async def test_a_socket_that_is_closing_does_not_fail_the_shutdown(settings: Settings):
+    """A server stops in order although a browser that closed its socket has not read the last messages."""
+    with capture_logs() as logs:
+        async with Server(settings) as server:
+            with _deaf_connection(server) as leaving:
+                await asyncio.to_thread(greet, leaving)
+                for number in range(4):
+                    send(leaving, {"id": str(number), "type": "subscribe", "payload": {"query": BIG_ANSWER}})
+                leaving.sendall(Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=True))
+                await until(lambda: any(line["event"] == "socket_ended" for line in logs))
+                await server.stop()  # raises the error of a failed shutdown
+    assert [line for line in logs if line["log_level"] == "error"] == []

@@ -1,0 +1,162 @@
+"""Unreadable rows: a few are left out and named in the log, many fail the sync, and an interruption miscounts none."""
+
+import asyncio
+import json
+
+import pytest
+from sqlalchemy import select
+
+from routiq_gql.clock import utc_now
+from routiq_gql.database.mirror import MirrorList
+from routiq_gql.database.tables import SYNC
+from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, Fault, FaultKind, generated_clinic
+from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
+from routiq_gql.settings import Settings
+from routiq_gql.sync.checkpoint import Reading, read_checkpoint, to_json
+from routiq_gql.sync.findings import MOST_NAMED, Findings
+from routiq_gql.sync.model import FailureCode, LogLevel, SyncState
+from routiq_gql.sync.place import Place
+from tests.common import LIMIT_SECONDS, ORGANIZATION
+from tests.emulated_cliniko import Cliniko
+from tests.syncs import follow, run_sync, shown_rows, start
+
+pytestmark = pytest.mark.both_databases
+
+VISITS = "individual_appointments"
+
+
+async def warnings_of(runtime: Runtime, sync_id: str) -> list[str]:
+    lines = await runtime.syncs.log(LOCAL_OPERATOR, sync_id)
+    return [line.message for line in lines if line.level is LogLevel.WARNING]
+
+
+@pytest.mark.parametrize("rows", [1, 5])
+async def test_a_few_rows_without_a_start_are_left_out_and_named(runtime: Runtime, cliniko: Cliniko, rows: int):
+    """Five of thirteen appointments are unreadable: the sync completes without them, and the log names them."""
+    everything = {row[1] for row in (await shown_rows_after(runtime))["INDIVIDUAL_APPOINTMENTS"]}
+    cliniko.emulator.faults.add(
+        Fault(FaultKind.ROW_WITHOUT_START, VISITS, times=None, rows=rows, only_above_per_page=1)
+    )
+    last = await run_sync(runtime)
+    assert (last.status, last.errors) == (SyncState.COMPLETED, [])
+    kept = {row[1] for row in (await shown_rows(runtime.database))["INDIVIDUAL_APPOINTMENTS"]}
+    missing = sorted(everything - kept)
+    assert len(missing) == rows
+    assert last.appointments_found == 17 - rows
+    where = "of the list of individual appointments"
+    named = [f"Skipped row {row_id} {where}: its “starts_at” can't be read" for row_id in missing]
+    total = [f"Skipped {rows} of 13 rows {where} that can't be read"] if rows > 1 else []
+    told = await warnings_of(runtime, last.sync_id)
+    assert sorted(told[:rows]) == named
+    assert told[rows:] == total
+
+
+async def shown_rows_after(runtime: Runtime):
+    assert (await run_sync(runtime)).status is SyncState.COMPLETED
+    return await shown_rows(runtime.database)
+
+
+@pytest.mark.parametrize(
+    ("kind", "resource", "field"),
+    [
+        (FaultKind.ROW_WITHOUT_START, VISITS, "starts_at"),
+        (FaultKind.WRONG_SHAPE_ROW, "patients", "id"),
+        (FaultKind.WRONG_SHAPE_ROW, "attendees", "id"),
+    ],
+)
+async def test_many_unreadable_rows_fail_the_sync(
+    runtime: Runtime, cliniko: Cliniko, kind: FaultKind, resource: str, field: str
+):
+    """If more than five rows and more than one percent are unreadable, the sync fails and the stored rows stay."""
+    cliniko.emulator.clinic.insert_attendee("95", "9")
+    before = await shown_rows_after(runtime)
+    cliniko.emulator.faults.add(Fault(kind, resource, times=None, rows=6, only_above_per_page=1))
+    last = await run_sync(runtime)
+    assert last.failure is not None
+    assert last.failure.code is FailureCode.CLINIKO_UNEXPECTED_ANSWER
+    assert last.failure.message.startswith("6 of ")
+    assert last.failure.message.endswith(f"can't be read: the first has no usable “{field}”.")
+    assert await warnings_of(runtime, last.sync_id) != []
+    assert await shown_rows(runtime.database) == before
+
+
+async def test_visits_without_a_patient_are_stored_and_reported(runtime: Runtime, cliniko: Cliniko):
+    """A visit without a patient is kept, reported, and makes no patient active."""
+    cliniko.emulator.faults.add(
+        Fault(FaultKind.BARE_ROW, VISITS, times=None, rows=100, only_above_per_page=1),
+        Fault(FaultKind.BARE_ROW, "attendees", times=None, rows=100, only_above_per_page=1),
+    )
+    last = await run_sync(runtime)
+    assert last.status is SyncState.COMPLETED
+    assert (last.appointments_found, last.active_patients_stored) == (17, 0)
+    told = [message for message in await warnings_of(runtime, last.sync_id) if "have no patient" in message]
+    assert [message.partition(" have no")[0] for message in told] == [
+        "13 of 13 individual appointments",
+        "5 of 5 attendees of group appointments",
+    ]
+
+
+async def test_a_break_neither_loses_nor_doubles_a_count(settings: Settings):
+    """A sync resumed in the middle of a list names each skipped row once."""
+    emulator = Emulator(generated_clinic(2000, utc_now()))
+    emulator.faults.add(Fault(FaultKind.ROW_WITHOUT_START, VISITS, times=14, only_above_per_page=1))
+    async with EmulatorServer(emulator) as server:
+        async with open_runtime(settings) as runtime:
+            await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, server.base_url)
+            sync_id = await start(runtime)
+            async with asyncio.timeout(LIMIT_SECONDS):
+                while True:
+                    async with runtime.database.reading() as connection:
+                        stored = (await connection.execute(select(SYNC.c.checkpoint))).scalar_one()
+                    checkpoint = read_checkpoint(stored)
+                    if isinstance(checkpoint, Reading) and checkpoint.place.findings.unreadable >= 2:
+                        break
+                    is_slow = isinstance(checkpoint, Reading) and checkpoint.list_name == VISITS
+                    emulator.latency_seconds = 0.2 if is_slow else 0.0
+                    await asyncio.sleep(0.01)
+            emulator.latency_seconds = 0
+        async with open_runtime(settings) as runtime:
+            last = (await follow(runtime, sync_id))[-1]
+            assert last.status is SyncState.COMPLETED, last.failure
+            told = await warnings_of(runtime, sync_id)
+            async with runtime.database.reading() as connection:
+                table = MirrorList.INDIVIDUAL_APPOINTMENTS.table
+                query = select(table.c.id).where(table.c.kind == "individual")
+                stored = set((await connection.execute(query)).scalars())
+    named = [line.split()[2] for line in told if line.startswith("Skipped row ")]
+    assert len(named) == len(set(named)) > 2
+    assert not set(named) & stored
+    assert f"Skipped {len(named)} of {len(named) + len(stored)} rows of the list of individual appointments" in told[-1]
+
+
+def test_findings_survive_the_checkpoint():
+    """An interruption loses none of the problems that were found in a list."""
+    found = Findings(30, ((None, "id"), ("82", "starts_at")), 5, 6)
+    checkpoint = Reading(VISITS, place=Place(findings=found))
+    assert read_checkpoint(json.loads(json.dumps(to_json(checkpoint)))) == checkpoint
+
+
+def test_the_log_names_only_so_many():
+    """A list with hundreds of odd rows does not fill the log."""
+    found = Findings(300, tuple((str(number), "starts_at") for number in range(MOST_NAMED)))
+    lines = found.lines("the list of patients", 100_000)
+    assert len(lines) == MOST_NAMED + 1
+    assert lines[-1] == "Skipped 300 of 100000 rows of the list of patients that can't be read"
+
+
+@pytest.mark.parametrize(
+    ("unreadable", "total", "fails"),
+    [
+        (0, 0, False),
+        (5, 5, False),
+        (6, 6, True),
+        (6, 599, True),
+        (6, 600, False),
+        (100, 10_000, False),
+        (101, 10_000, True),
+    ],
+)
+def test_how_much_is_too_much(unreadable: int, total: int, fails: bool):
+    """More than five rows and more than one percent are too many."""
+    assert Findings(unreadable).is_too_much(total) is fails
