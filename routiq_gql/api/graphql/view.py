@@ -113,7 +113,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             response = _refusal(413, error.sentence)
             response.headers["Connection"] = "close"  # the rest of the body is not waited for
         except RoutiqError as error:
-            response = _told(error)
+            response = _error_response(error)
         if isinstance(response, Answer) and prefers_graphql_json(request.headers.get("accept", "")):
             response.become_graphql_json()
         await response(scope, receive, send)
@@ -257,7 +257,7 @@ def _status_and_reason(error: HTTPException) -> tuple[int, str]:
     return error.status_code, error.reason
 
 
-def _told(error: RoutiqError) -> JsonResponse:
+def _error_response(error: RoutiqError) -> JsonResponse:
     """The response to a request that was refused before the execution, such as an unauthenticated request."""
     outcome = OUTCOMES[code_of(error)]
     message = sentence_for_client(error, path="/graphql")
