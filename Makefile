@@ -59,12 +59,13 @@ bench-scale: .venv/.installed-dev ## syncs and updates a second on PostgreSQL, w
 bench-fairness: .venv/.installed-dev ## does one organization notice an attack by another
 	.venv/bin/python -m tests.bench.fairness
 
-check: .venv/.installed-dev ## style, types, who may import whom, and that migrations make the tables
+check: .venv/.installed-dev ## style, types, imports, migrations, and the English of docs and comments
 	.venv/bin/python -m ruff check .
 	.venv/bin/python -m ruff format --check .
 	.venv/bin/python -m mypy
 	.venv/bin/lint-imports
 	.venv/bin/python -m tests.database.check_migrations
+	.venv/bin/python -m tests.english
 
 schema: .venv/.installed-dev ## write schema.graphql, and what is generated from it, anew from the code
 	.venv/bin/python -m routiq_gql schema --output schema.graphql
