@@ -169,7 +169,8 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="show each place of the wordings beyond their limits")
     arguments = parser.parse_args()
     groups = [arguments.paths] if arguments.paths else [[ROOT / place for place in group] for group in GROUPS]
-    return any([_report(group, is_listing=arguments.list) for group in groups])  # a list, so that all are printed
+    reports = [_report(group, is_listing=arguments.list) for group in groups]
+    return any(reports)
 
 
 def _report(places: list[Path], *, is_listing: bool) -> bool:
