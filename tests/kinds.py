@@ -8,6 +8,7 @@ import re
 import sys
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -48,7 +49,7 @@ def parts_of(item: pytest.Item) -> set[str]:
         parts.add("apps")
     if item.get_closest_marker("postgres_only") or ("database_kind" in fixtures and _database(item) == "postgres"):
         parts.add("postgres")
-    if _starts_processes(item.path) or any(map(_is_starter, vars(getattr(item, "module", None)).values())):
+    if _starts_processes(item.path) or _imports_a_starter(item.module):
         parts.add("processes")
     return parts
 
@@ -81,6 +82,11 @@ def _database(item: pytest.Item) -> str:
 @cache
 def _starts_processes(file: Path) -> bool:
     return STARTING.search(file.read_text()) is not None
+
+
+@cache
+def _imports_a_starter(module: ModuleType) -> bool:
+    return any(map(_is_starter, vars(module).values()))
 
 
 def _is_starter(value: Any) -> bool:

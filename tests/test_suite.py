@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests import kinds
+from tests import kinds, order
 from tests.ports import free_port
 from tests.postgres import SharedServer
 
@@ -49,6 +49,16 @@ def test_tests_are_marked_by_what_they_use(request: pytest.FixtureRequest):
         assert ("apps" in markers) >= (folder in {"apps", "clients"}), item.nodeid
         assert ("browser" in markers) >= (folder == "browser" and "open_page" in item.fixturenames), item.nodeid
         assert ("postgres" in markers) >= ("postgres_only" in markers), item.nodeid
+
+
+def test_slow_tests_are_started_first():
+    """No worker begins a long test while the others have nothing left to do."""
+    assert order.blocks(["S1", "S2", "S3", "S4"], "abcdef", 3) == [
+        ["S1", "S4", "a"],
+        ["S2", "b", "c"],
+        ["S3", "d", "e", "f"],
+    ]
+    assert order.blocks(["S1", "S2"], "", 3) == [["S1"], ["S2"], []]
 
 
 def test_packages_of_npm_are_installed_for_tests_of_apps_only():
