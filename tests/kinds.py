@@ -26,6 +26,23 @@ PARTS = {
 }
 """Each marker, and the fixtures that bring it."""
 
+SLOW_FILES = (
+    "api/test_fuzzing.py",
+    "browser/test_reconnecting.py",
+    "cli/test_connections.py",
+    "cli/test_demo.py",
+    "cli/test_following_syncs.py",
+    "cli/test_sync_command.py",
+    "engines/postgres/test_chaos.py",
+    "sync/test_churn.py",
+    "sync/test_crashes.py",
+    "sync/test_misbehaviour.py",
+    "test_bench.py",
+    "test_supervised_tasks.py",
+)
+"""Files with tests that take five seconds or more on a machine with nothing else to do (``--durations`` shows them).
+They are started first, and `make test-fast` leaves them out."""
+
 STARTING = re.compile(r"\bsubprocess\b|\bcreate_subprocess_|\bmultiprocessing\b|\bos\.(fork|exec|spawn|posix_spawn)")
 """What the source of a module has in it that starts processes itself."""
 
@@ -45,6 +62,8 @@ def mark_by_kind(item: pytest.Item) -> None:
 def parts_of(item: pytest.Item) -> set[str]:
     fixtures = set(getattr(item, "fixturenames", ()))
     parts = {part for part, bringing in PARTS.items() if not bringing.isdisjoint(fixtures)}
+    if item.path.relative_to(HERE).as_posix() in SLOW_FILES:
+        parts.add("slow")
     if item.path.relative_to(HERE).parts[0] in APP_FOLDERS:
         parts.add("apps")
     if item.get_closest_marker("postgres_only") or ("database_kind" in fixtures and _database(item) == "postgres"):

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text()
 SELECTED = dict(re.findall(r"^([a-z-]+):.*\n\t\$\(PYTEST\w*\) -m \"?([a-z ]+?)\"? (?:-|\$)", MAKEFILE, re.MULTILINE))
 """Each target, and which markers it asks for."""
-MARKERS = ("apps", "browser", "postgres", "processes", "soak")
+MARKERS = ("apps", "browser", "postgres", "processes", "slow", "soak")
 
 
 def _selects(target: str, markers: set[str]) -> bool:
@@ -59,6 +59,11 @@ def test_slow_tests_are_started_first():
         ["S3", "d", "e", "f"],
     ]
     assert order.blocks(["S1", "S2"], "", 3) == [["S1"], ["S2"], []]
+
+
+def test_the_files_of_slow_tests_exist():
+    """A renamed file keeps its place among the slow ones."""
+    assert all((ROOT / "tests" / name).is_file() for name in kinds.SLOW_FILES)
 
 
 def test_packages_of_npm_are_installed_for_tests_of_apps_only():
