@@ -1,6 +1,6 @@
 """Which tests `make test`, `make test-apps`, `make soak` and `make test-fast` run: by folder, and by what a test uses.
 
-`conftest.py` marks every collected test here, so a new test needs no marker of its own. Only `soak` is set by hand. A
+`conftest.py` marks every collected test here, so a new test needs no marker. Only `soak` is set by hand. A
 test without the marker `processes` or another part can't start a process: it would slow `make test-fast` down unseen.
 """
 
@@ -27,21 +27,26 @@ PARTS = {
 """Each marker, and the fixtures that bring it."""
 
 SLOW_FILES = (
+    "api/auth/test_long_subscriptions.py",
+    "api/auth/test_unauthorized.py",
+    "api/rest/test_stream.py",
     "api/test_fuzzing.py",
+    "api/test_nothing_private_leaks.py",
     "browser/test_reconnecting.py",
     "cli/test_connections.py",
     "cli/test_demo.py",
     "cli/test_following_syncs.py",
     "cli/test_sync_command.py",
     "engines/postgres/test_chaos.py",
+    "sync/test_cancel.py",
     "sync/test_churn.py",
     "sync/test_crashes.py",
     "sync/test_misbehaviour.py",
     "test_bench.py",
     "test_supervised_tasks.py",
 )
-"""Files with tests that take five seconds or more on a machine with nothing else to do (``--durations`` shows them).
-They are started first, and `make test-fast` leaves them out."""
+"""Files with tests of several seconds, or with many tests that each run whole syncs (``--durations`` shows them). They
+are started first, and `make test-fast` leaves them out."""
 
 STARTING = re.compile(r"\bsubprocess\b|\bcreate_subprocess_|\bmultiprocessing\b|\bos\.(fork|exec|spawn|posix_spawn)")
 """What the source of a module has in it that starts processes itself."""

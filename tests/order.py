@@ -1,4 +1,4 @@
-"""The order of the tests: slow ones first, so that no worker begins a long test when the others have finished."""
+"""The order of the tests: slow tests first, so that no worker begins a long test when the others have finished."""
 
 from collections.abc import Sequence
 from typing import TypeVar

@@ -62,7 +62,7 @@ def test_slow_tests_are_started_first():
 
 
 def test_the_files_of_slow_tests_exist():
-    """A renamed file keeps its place among the slow ones."""
+    """A file that is renamed stays in the list of slow files."""
     assert all((ROOT / "tests" / name).is_file() for name in kinds.SLOW_FILES)
 
 
