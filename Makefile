@@ -38,8 +38,8 @@ wheel: .venv/.installed graphiql ## the package with all its files, in dist/
 test: .venv/.installed-dev ## all tests but those of test-apps and soak (make test ARGS="-x tests/api": some of them)
 	$(PYTEST_PARALLEL) -m "not apps and not soak" $(ARGS)
 
-test-fast: .venv/.installed-dev ## the tests of test that need no browser, no PostgreSQL and no other processes
-	$(PYTEST_PARALLEL) -m "not apps and not soak and not browser and not postgres and not processes" $(ARGS)
+test-fast: .venv/.installed-dev ## the tests of test without a browser, PostgreSQL, other processes or waits of seconds
+	$(PYTEST_PARALLEL) -m "not apps and not soak and not browser and not postgres and not processes and not slow" $(ARGS)
 
 test-apps: .venv/.installed-dev ## builds and runs of other people's clients and of the React component (needs npm)
 	$(PYTEST_PARALLEL) -m "apps and not soak" $(ARGS)
