@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import Clinic, Emulator, EmulatorServer, awkward_clinic
-from tests.common import LIMIT_SECONDS
+from tests.waiting import LIMIT_SECONDS
 
 
 class Gate:

@@ -15,10 +15,11 @@ from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.serving import server as server_module
 from routiq_gql.serving.connection_table import ServerState
 from routiq_gql.settings import Settings
-from tests.common import ORGANIZATION, until
 from tests.emulated_cliniko import Cliniko, emulated_cliniko
 from tests.issuing import OURS, IssuerServer, issuing, jwt_settings, use_token
+from tests.organization import ORGANIZATION
 from tests.server import Server
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from routiq_gql.settings import Settings
 from routiq_gql.sync import source
 from routiq_gql.sync.lists import LISTS as SYNCED
 from routiq_gql.sync.model import LogLevel, LogLine, SyncSnapshot, SyncState, SyncStep
-from tests.common import ORGANIZATION
+from tests.organization import ORGANIZATION
 from tests.syncs import Rows, run_sync, shown_rows, stored_rows
 
 RIGHT = "right"

@@ -15,9 +15,10 @@ from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import FailureCode, LogLevel, SyncMode, SyncState, SyncStep
-from tests.common import LIMIT_SECONDS, ORGANIZATION
 from tests.emulated_cliniko import Cliniko
+from tests.organization import ORGANIZATION
 from tests.syncs import AWKWARD_RECENT, AWKWARD_UPCOMING, active_ids, follow, run_sync, shown_rows, start
+from tests.waiting import LIMIT_SECONDS
 
 RANGES = {1: (0, 12), 2: (12, 25), 3: (25, 37), 4: (37, 50), 5: (50, 62), 6: (62, 75), 7: (75, 87), 8: (87, 100)}
 """The documented percentages of each step."""
