@@ -15,7 +15,7 @@ from routiq_gql.cliniko import Backoff, ClinikoClient, ClinikoError, Pacer, Wait
 from routiq_gql.cliniko import client as client_module
 from tests.cliniko.conftest import MakeClient, NotedWaits
 from tests.cliniko.raw_server import RawServer, http
-from tests.common import LIMIT_SECONDS
+from tests.waiting import LIMIT_SECONDS
 
 KEY = "MS0xLXNlY3JldA-au1"
 GOOD = {"fine": True}

@@ -8,7 +8,7 @@ import pytest
 from routiq_gql.cliniko import Pacer, PacerRegistry
 from routiq_gql.cliniko.pacing import BURST
 from tests.cliniko.conftest import NotedWaits
-from tests.common import LIMIT_SECONDS
+from tests.waiting import LIMIT_SECONDS
 
 
 async def test_requests_beyond_a_handful_are_spaced_evenly() -> None:

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from routiq_gql.emulator import Clinic, Emulator, Fault, FaultKind, RecordedRequest
-from tests.common import LIMIT_SECONDS
 from tests.emulator.conftest import Serve
+from tests.waiting import LIMIT_SECONDS
 
 _BY_KEY = [("sort", "id"), ("per_page", "5"), ("q[]", "id:>10")]
 

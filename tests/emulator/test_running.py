@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from routiq_gql.emulator import EMULATED_API_KEY, Clinic, Emulator, EmulatorServer, Fault, FaultKind
-from tests.common import LIMIT_SECONDS
 from tests.ports import free_port
+from tests.waiting import LIMIT_SECONDS
 
 _HEADERS = {"User-Agent": "Routiq (ops@example.com)"}
 
