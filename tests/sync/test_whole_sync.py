@@ -170,7 +170,8 @@ async def test_a_silent_source_is_waited_for_with_signs_of_life(runtime: Runtime
             if len(seen) == 4:
                 break
     gaps = [(after - before).total_seconds() for before, after in pairwise(seen)]
-    assert max(gaps) < 10, "twenty seconds pass between two answers; signs of life come in between"
+    assert min(gaps) < 2.5, "about once a second; a busy machine delays some of them"
+    assert max(gaps) < 10, "twenty seconds pass between two answers"
     await runtime.syncs.cancel(LOCAL_OPERATOR, sync_id)
 
 
