@@ -38,8 +38,8 @@ wheel: .venv/.installed graphiql ## the package with all its files, in dist/
 test: .venv/.installed-dev ## all tests but those of test-apps and soak (make test ARGS="-x tests/api": some of them)
 	$(PYTEST_PARALLEL) -m "not apps and not soak" $(ARGS)
 
-test-fast: .venv/.installed-dev ## the tests of test that need no browser, no PostgreSQL and no other processes
-	$(PYTEST_PARALLEL) -m "not apps and not soak and not browser and not postgres and not processes" $(ARGS)
+test-fast: .venv/.installed-dev ## the tests of test without a browser, PostgreSQL, other processes or waits of seconds
+	$(PYTEST_PARALLEL) -m "not apps and not soak and not browser and not postgres and not processes and not slow" $(ARGS)
 
 test-apps: .venv/.installed-dev ## builds and runs of other people's clients and of the React component (needs npm)
 	$(PYTEST_PARALLEL) -m "apps and not soak" $(ARGS)
@@ -59,12 +59,13 @@ bench-scale: .venv/.installed-dev ## syncs and updates a second on PostgreSQL, w
 bench-fairness: .venv/.installed-dev ## does one organization notice an attack by another
 	.venv/bin/python -m tests.bench.fairness
 
-check: .venv/.installed-dev ## style, types, who may import whom, and that migrations make the tables
+check: .venv/.installed-dev ## style, types, imports, migrations, and the English of docs and comments
 	.venv/bin/python -m ruff check .
 	.venv/bin/python -m ruff format --check .
 	.venv/bin/python -m mypy
 	.venv/bin/lint-imports
 	.venv/bin/python -m tests.database.check_migrations
+	.venv/bin/python -m tests.english
 
 schema: .venv/.installed-dev ## write schema.graphql, and what is generated from it, anew from the code
 	.venv/bin/python -m routiq_gql schema --output schema.graphql

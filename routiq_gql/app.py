@@ -1,7 +1,7 @@
 """``create_app``: the ASGI application, its routes as a list and its parts wired by hand.
 
-Commands and tests call it. It opens the runtime with its lifespan, or serves one that is open already, as the demo
-does to run its sync beside the server.
+Commands and tests call it. Its lifespan opens the runtime, unless the caller passes an open runtime: ``serve`` and the
+demo use theirs beside the server, too.
 """
 
 from collections.abc import AsyncIterator
@@ -39,12 +39,12 @@ def create_app(
     """The application with every route.
 
     Args:
-        runtime: An open runtime, which stays the caller's to close; without one the lifespan opens its own.
+        runtime: An open runtime, which the caller closes. ``None``: the lifespan opens and closes a runtime.
         demo: Additions for a demo.
 
     Raises:
-        SettingsError: An entry of ROUTIQ_ALLOWED_ORIGINS is not an origin, or something that goes with ROUTIQ_AUTH is
-            missing.
+        SettingsError: An entry of ROUTIQ_ALLOWED_ORIGINS is not an origin, or a setting that ROUTIQ_AUTH requires
+            is missing.
     """
 
     authentication = Authentication(settings)
@@ -85,5 +85,5 @@ def create_app(
         exception_handlers={HTTPException: on_http_exception, RoutiqError: on_routiq_error},
         lifespan=lifespan,
     )
-    app.router.redirect_slashes = False  # a redirect would be built from the client's own Host header
+    app.router.redirect_slashes = False  # a redirect would repeat the client's Host header
     return app

@@ -34,11 +34,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The parts that doors and commands use.
+    """The parts that the API and the commands use.
 
     Attributes:
-        supervisor: All tasks that live as long as the process.
-        worker: What runs syncs in the background; ``None`` in a process that leaves them to others.
+        supervisor: The supervised tasks, which live as long as the process.
+        worker: The background task that runs syncs; ``None`` in a process that leaves them to others.
     """
 
     settings: Settings
@@ -57,7 +57,7 @@ class Runtime:
 
     @property
     def is_working(self) -> bool:
-        """Whether this process does its share: its worker lives, or it leaves syncs to other processes."""
+        """Whether the worker lives, or this process leaves syncs to other processes."""
         return self.worker is None or not self.worker.done()
 
 
@@ -67,7 +67,8 @@ async def open_runtime(
 ) -> AsyncIterator[Runtime]:
     """Bring the database up to date and open everything; with ``run_syncs``, run syncs in the background.
 
-    On leaving, running syncs are stopped within ``shutdown_grace_seconds`` and go on elsewhere, or with the next start.
+    On exit, running syncs are stopped within ``shutdown_grace_seconds``. They resume in another process, or with the
+    next start.
 
     Args:
         only_if_alone: Run syncs only while no other process does, which is always so with SQLite.
@@ -87,7 +88,7 @@ async def open_runtime(
         audit = Audit(database, supervisor)
         stack.push_async_callback(audit.close)
         keys = KeyStore(settings.encryption_keys, database.path)
-        keys.load()  # wrong keys end the start, not the first sync
+        keys.load()  # wrong keys fail the start, not the first sync
         if run_syncs:
             await check_routes(database, settings)
         parts = Parts(database, keys, settings, audit, supervisor)
@@ -121,7 +122,7 @@ async def _end(task: asyncio.Task[None]) -> None:
 
 
 def _log_fault(worker: asyncio.Task[None]) -> None:
-    """Log at once why the worker died; its error rises only when the runtime is closed."""
+    """Log at once why the worker died; its error is raised only when the runtime closes."""
     error = None if worker.cancelled() else worker.exception()
     if error is not None:
         where = frames_of(error)

@@ -19,7 +19,9 @@ from sse_starlette.sse import AppStatus
 from routiq_gql.settings import Settings
 from tests.certificates import write_certificate
 from tests.kinds import ProcessGuard, mark_by_kind, may_start_processes
+from tests.made_once import share_between_servers, tune_gc_for_tests
 from tests.node_projects import installed
+from tests.order import start_slow_tests_first
 from tests.postgres import Databases, SharedServer
 from tests.tables import make_tables
 
@@ -53,11 +55,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(folder)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark all tests by the parts they need, before ``-m`` selects some of them."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark all tests by the parts they need, before ``-m`` selects some of them; then order the selected tests."""
     for item in items:
         mark_by_kind(item)
+    yield
+    start_slow_tests_first(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def pytest_collection_finish() -> None:
+    tune_gc_for_tests()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _made_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        share_between_servers(patch)
+        yield
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,11 +12,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import Clinic, Emulator, EmulatorServer, awkward_clinic
-from tests.common import LIMIT_SECONDS
+from tests.waiting import LIMIT_SECONDS
 
 
 class Gate:
-    """Stands before the emulated Cliniko and holds requests for one resource until it is opened."""
+    """Holds the requests to the emulated Cliniko for a resource until it is opened."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -63,7 +63,7 @@ class Cliniko:
 
 @asynccontextmanager
 async def emulated_cliniko(clinic: Clinic | None = None) -> AsyncIterator[Cliniko]:
-    """Serves the awkward clinic or another one; whatever the gate holds is let through at the end."""
+    """Serves the awkward clinic or another clinic. The gate opens at the end."""
     emulator = Emulator(clinic or awkward_clinic(utc_now()))
     gate = emulator.app = Gate(emulator.app)
     async with EmulatorServer(emulator) as server:

@@ -4,7 +4,8 @@
 
     python -m tests.english routiq_gql/cliniko --list
 
-The limits are rates and not bans: "one" is a number, too. Code, quoted texts and names in backticks are not counted.
+The limits are rates and not bans: "one" is a number, too. They hold for the package, the tests and the documents each.
+Code, quoted texts and names in backticks are not counted.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PLACES = ("routiq_gql", "tests", "examples", "README.md", "docs")
+GROUPS = (("routiq_gql",), ("tests",), ("README.md", "CHANGELOG.md", "docs", "examples"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,16 +168,23 @@ def main() -> int:
     parser.add_argument("paths", nargs="*", type=Path, help="files and folders; without: all of the project")
     parser.add_argument("--list", action="store_true", help="show each place of the wordings beyond their limits")
     arguments = parser.parse_args()
-    places = arguments.paths or [ROOT / place for place in PLACES]
+    groups = [arguments.paths] if arguments.paths else [[ROOT / place for place in group] for group in GROUPS]
+    reports = [_report(group, is_listing=arguments.list) for group in groups]
+    return any(reports)
+
+
+def _report(places: list[Path], *, is_listing: bool) -> bool:
+    """Print the rates within ``places``; whether a wording stands there more often than its limit."""
     counts = count(passage for path in files(places) for passage in passages(path))
-    print(f"{counts[0].words:,} words of docstrings, comments and Markdown; occurrences per 1,000:")
-    for one in counts:
-        mark, wording = "!" if one.is_too_much else " ", one.wording
-        print(f"{mark} {one.rate:5.2f} of {wording.limit:<4} {wording.name:16} {wording.instead}")
-        if arguments.list and one.is_too_much:
-            for passage, match in one.found:
+    names = ", ".join(place.name for place in places)
+    print(f"{names}: {counts[0].words:,} words; occurrences per 1,000:")
+    for counted in counts:
+        mark, wording = "!" if counted.is_too_much else " ", counted.wording
+        print(f"{mark} {counted.rate:5.2f} of {wording.limit:<4} {wording.name:16} {wording.instead}")
+        if is_listing and counted.is_too_much:
+            for passage, match in counted.found:
                 print(f"      {passage.path}:{passage.line}: {match}: {passage.text.strip()}")
-    return any(one.is_too_much for one in counts)
+    return any(counted.is_too_much for counted in counts)
 
 
 if __name__ == "__main__":

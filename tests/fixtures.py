@@ -15,10 +15,11 @@ from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.serving import server as server_module
 from routiq_gql.serving.connection_table import ServerState
 from routiq_gql.settings import Settings
-from tests.common import ORGANIZATION, until
 from tests.emulated_cliniko import Cliniko, emulated_cliniko
 from tests.issuing import OURS, IssuerServer, issuing, jwt_settings, use_token
+from tests.organization import ORGANIZATION
 from tests.server import Server
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ async def cliniko() -> AsyncIterator[Cliniko]:
 
 @pytest.fixture
 async def runtime(settings: Settings, cliniko: Cliniko) -> AsyncIterator[Runtime]:
-    """A process that runs syncs, with one organization connected. Afterwards nothing of it may be left."""
+    """A runtime with a connected organization. No task and no watcher may be left afterwards."""
     before = asyncio.all_tasks()
     async with open_runtime(settings) as opened:
         await opened.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url)
@@ -56,7 +57,7 @@ async def _only_lasting_tasks_left(before: set[asyncio.Task[Any]]) -> None:
 
 
 def _is_lasting(task: asyncio.Task[object]) -> bool:
-    """The emulator's own tasks, and sse-starlette's one watcher for each event loop, which looks out for the end."""
+    """Whether a task belongs to the emulator, or is sse-starlette's watcher of the event loop."""
     name = getattr(task.get_coro(), "__qualname__", "")
     return name == "_shutdown_watcher" or "RequestResponseCycle" in name or name.startswith("Server.")
 
@@ -95,7 +96,7 @@ def issuer(issuer_server: IssuerServer) -> Issuer:
 
 @pytest.fixture
 async def guarded(settings: Settings, issuer: Issuer) -> AsyncIterator[Server]:
-    """A server that asks for tokens. Its client has one, of an admin of ``OURS``."""
+    """A server that asks for tokens. Its client sends the token of an admin of ``OURS``."""
     async with Server(jwt_settings(settings, issuer, auth_grace_seconds=60)) as server:
         use_token(server, issuer.token(OURS, role="admin", lifetime_seconds=600))
         yield server

@@ -13,9 +13,9 @@ from starlette.routing import Route
 from routiq_gql.emulator import Issuer
 from routiq_gql.serving.server import Listener, listen_on_loopback, serve
 from routiq_gql.settings import Settings
-from tests.common import LIMIT_SECONDS
 from tests.ports import free_port
 from tests.server import Server
+from tests.waiting import LIMIT_SECONDS
 
 OURS = "org_ours"
 THEIRS = "org_theirs"

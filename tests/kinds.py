@@ -9,6 +9,7 @@ import re
 import sys
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -25,6 +26,28 @@ PARTS = {
     "processes": {"nginx"},
 }
 """Each marker, and the fixtures that imply it."""
+
+SLOW_FILES = (
+    "api/auth/test_long_subscriptions.py",
+    "api/auth/test_unauthorized.py",
+    "api/rest/test_stream.py",
+    "api/test_fuzzing.py",
+    "api/test_nothing_private_leaks.py",
+    "browser/test_reconnecting.py",
+    "cli/test_connections.py",
+    "cli/test_demo.py",
+    "cli/test_following_syncs.py",
+    "cli/test_sync_command.py",
+    "engines/postgres/test_chaos.py",
+    "sync/test_cancel.py",
+    "sync/test_churn.py",
+    "sync/test_crashes.py",
+    "sync/test_misbehaviour.py",
+    "test_bench.py",
+    "test_supervised_tasks.py",
+)
+"""Files with tests of several seconds, or with many tests that each run whole syncs (``--durations`` shows them). They
+are started first, and `make test-fast` leaves them out."""
 
 STARTING = re.compile(r"\bsubprocess\b|\bcreate_subprocess_|\bmultiprocessing\b|\bos\.(fork|exec|spawn|posix_spawn)")
 """A module whose source matches starts processes itself."""
@@ -45,11 +68,13 @@ def mark_by_kind(item: pytest.Item) -> None:
 def parts_of(item: pytest.Item) -> set[str]:
     fixtures = set(getattr(item, "fixturenames", ()))
     parts = {part for part, bringing in PARTS.items() if not bringing.isdisjoint(fixtures)}
+    if item.path.relative_to(HERE).as_posix() in SLOW_FILES:
+        parts.add("slow")
     if item.path.relative_to(HERE).parts[0] in APP_FOLDERS:
         parts.add("apps")
     if item.get_closest_marker("postgres_only") or ("database_kind" in fixtures and _database(item) == "postgres"):
         parts.add("postgres")
-    if _starts_processes(item.path) or any(map(_is_starter, vars(getattr(item, "module", None)).values())):
+    if _starts_processes(item.path) or _imports_a_starter(item.module):
         parts.add("processes")
     return parts
 
@@ -82,6 +107,11 @@ def _database(item: pytest.Item) -> str:
 @cache
 def _starts_processes(file: Path) -> bool:
     return STARTING.search(file.read_text()) is not None
+
+
+@cache
+def _imports_a_starter(module: ModuleType) -> bool:
+    return any(map(_is_starter, vars(module).values()))
 
 
 def _is_starter(value: Any) -> bool:

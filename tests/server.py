@@ -19,8 +19,9 @@ from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.serving.server import listen_on_loopback, serve
 from routiq_gql.settings import Settings
-from tests.common import LIMIT_SECONDS, ORGANIZATION, until
+from tests.organization import ORGANIZATION
 from tests.ports import free_port
+from tests.waiting import LIMIT_SECONDS, until
 
 
 class _StopServing(Exception):

@@ -12,7 +12,8 @@ from routiq_gql.database.tables import ACTIVE, METADATA, MIRROR
 from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.sync.model import SyncSnapshot
-from tests.common import LIMIT_SECONDS, ORGANIZATION
+from tests.organization import ORGANIZATION
+from tests.waiting import LIMIT_SECONDS
 
 AWKWARD_RECENT = {"9", "514810976034364378", "514810976034364383", "514810976034364392", "514810976034364394"}
 """Written by hand from the table in ``emulator/awkward.py``."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests import kinds
+from tests import kinds, order
 from tests.ports import free_port
 from tests.postgres import SharedServer
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text()
 SELECTED = dict(re.findall(r"^([a-z-]+):.*\n\t\$\(PYTEST\w*\) -m \"?([a-z ]+?)\"? (?:-|\$)", MAKEFILE, re.MULTILINE))
 """Each target, and the markers it selects."""
-MARKERS = ("apps", "browser", "postgres", "processes", "soak")
+MARKERS = ("apps", "browser", "postgres", "processes", "slow", "soak")
 
 
 def _selects(target: str, markers: set[str]) -> bool:
@@ -49,6 +49,21 @@ def test_tests_are_marked_by_what_they_use(request: pytest.FixtureRequest):
         assert ("apps" in markers) >= (folder in {"apps", "clients"}), item.nodeid
         assert ("browser" in markers) >= (folder == "browser" and "open_page" in item.fixturenames), item.nodeid
         assert ("postgres" in markers) >= ("postgres_only" in markers), item.nodeid
+
+
+def test_slow_tests_are_started_first():
+    """No worker begins a long test while the others have nothing left to do."""
+    assert order.blocks(["S1", "S2", "S3", "S4"], "abcdef", 3) == [
+        ["S1", "S4", "a"],
+        ["S2", "b", "c"],
+        ["S3", "d", "e", "f"],
+    ]
+    assert order.blocks(["S1", "S2"], "", 3) == [["S1"], ["S2"], []]
+
+
+def test_the_files_of_slow_tests_exist():
+    """A file that is renamed stays in the list of slow files."""
+    assert all((ROOT / "tests" / name).is_file() for name in kinds.SLOW_FILES)
 
 
 def test_packages_of_npm_are_installed_for_tests_of_apps_only():

@@ -24,11 +24,11 @@ from routiq_gql.security.audit import Action
 from routiq_gql.security.viewer import LOCAL_OPERATOR, Viewer
 from routiq_gql.settings import Settings
 from routiq_gql.supervision import SupervisedTask
-from tests.common import LIMIT_SECONDS
 from tests.descriptors import no_descriptors
 from tests.emulated_cliniko import Cliniko
 from tests.issuing import OURS, issuing, jwt_settings, use_token
 from tests.server import Server
+from tests.waiting import LIMIT_SECONDS
 
 PACKAGE = str(Path(routiq_gql.__file__).parent)
 NOT_LASTING = {"readiness", "sync_"}

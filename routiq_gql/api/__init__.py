@@ -1,1 +1,1 @@
-"""The doors: GraphQL, REST and the page. They parse, call a service, and render; they never touch a table."""
+"""The API: GraphQL, REST and the page. Each parses requests, calls a service, and renders; it never reads a table."""

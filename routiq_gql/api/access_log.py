@@ -1,7 +1,7 @@
-"""One log line for each request and each socket, written when it ends, and the request id that all its lines share.
+"""The access log: one line for each request and socket, written when it ends, and the request id of all its lines.
 
-The id is the client's own ``X-Request-ID`` if that is one, and goes back in the answer. Query strings, which may hold
-tokens, are never logged. Goes around everything else, so that what the guard refuses is logged and counted as well.
+The id is a valid ``X-Request-ID`` of the client or a new id; the response repeats it. Query strings may hold tokens and
+are never logged. The middleware is outermost, so that refusals of the guard are logged and counted, too.
 """
 
 import re
@@ -18,9 +18,9 @@ from routiq_gql import metrics
 
 REQUEST_ID_HEADER = "X-Request-ID"
 QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Asked every few seconds by machines; their lines are for debugging only."""
+"""Paths that machines request every few seconds; their lines have the level DEBUG."""
 MAX_PATH_LENGTH = 200
-"""More of an address says nothing more; a client may send 64 KiB of it."""
+"""Characters of a logged path; a client may send 64 KiB."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 
 class AccessLog:
-    """ASGI middleware; goes outside the guard."""
+    """ASGI middleware, outside the guard."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -40,7 +40,7 @@ class AccessLog:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, receive, send)
-        # The web server runs every request in a task of its own, so nothing has to be taken back afterwards.
+        # The web server runs every request in a separate task, so the context needs no reset afterwards.
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
         try:
@@ -59,7 +59,7 @@ class NamedRoute(Route):
 
 
 class _Exchange:
-    """One request and what became of it."""
+    """One request and its outcome."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope = scope
@@ -112,7 +112,7 @@ class _Exchange:
         MutableHeaders(scope=message)[REQUEST_ID_HEADER] = self.request_id
 
     def _ended_with(self, code: int | None) -> None:
-        if self._status == 101 and self._close_code is None:  # who closes first gives the reason
+        if self._status == 101 and self._close_code is None:  # the first side that closes gives the reason
             self._close_code = code
 
 

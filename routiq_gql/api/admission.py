@@ -1,8 +1,8 @@
 """How many queries, mutations and REST requests are executed at once for one organization, and for how long.
 
-GraphQL on every transport and REST go through one ``Admission`` for each process. A read ends at the time limit, and
-when its client has left. A change runs to its end in a task of its own whatever becomes of its client: stopped halfway,
-it may have been committed while the client reads that nothing was done.
+GraphQL on every transport and REST share an ``Admission`` in each process. A read ends at the time limit, and
+when its client has left. A change runs to its end in a separate task, even if its client leaves: a cancelled change may
+be committed already while the client reads an error.
 """
 
 import asyncio
@@ -30,9 +30,9 @@ _SYNC_ID = re.compile(r"sync_([A-Za-z0-9_-]{1,64})_\d{8}_\d{6}(?:_\d+)?", re.ASC
 
 
 def bucket_of(viewer: Viewer, asked: str = "") -> str:
-    """The organization to which an operation is counted: the viewer's.
+    """The organization that an operation counts for: the viewer's.
 
-    With authentication off, the one that is ``asked`` about by its id or by one of its syncs.
+    With authentication off: the organization whose id, or whose sync's id, is ``asked``.
     """
     if viewer.organization_id is not None:
         return viewer.organization_id
@@ -52,7 +52,7 @@ class Turn:
         self._holders += 1
 
     def release(self, *_: object) -> None:
-        """To be called once by each holder."""
+        """Each holder calls it once."""
         self._holders -= 1
         if self._holders == 0:
             self._release()
@@ -72,7 +72,7 @@ class Admission:
 
     @property
     def executing(self) -> int:
-        """Operations that are counted now, of all organizations, those that wait included."""
+        """Counted operations of all organizations, including those that wait."""
         return sum(queue.users for queue in self._queues.values())
 
     @asynccontextmanager
@@ -80,7 +80,7 @@ class Admission:
         """Wait for a turn in the order of arrival, and count the operation.
 
         Raises:
-            RateLimited: As many as may be executed at once have been for ``WAIT_SECONDS``.
+            RateLimited: The organization was at its limit for ``WAIT_SECONDS``.
         """
         turn = await self._take(bucket)
         try:
@@ -120,10 +120,10 @@ class Admission:
 
     @asynccontextmanager
     async def watching(self, bucket: str) -> AsyncIterator[None]:
-        """Around the start of a subscription or stream and around each of its events; ends it at the time limit.
+        """Apply the time limit to the start of a subscription or stream, or to one of its events.
 
         Raises:
-            TookTooLong: It was.
+            TookTooLong: The block reached the limit.
         """
         with using(self._watch_shares.of(bucket)):
             async with self.time_limit():
@@ -134,7 +134,7 @@ class Admission:
         """End the block at the time limit.
 
         Raises:
-            TookTooLong: It was.
+            TookTooLong: The block reached the limit.
         """
         limit = asyncio.timeout(self._seconds)
         try:
@@ -149,16 +149,16 @@ class Admission:
 
     @asynccontextmanager
     async def reading(self, bucket: str, cost: int = 0) -> AsyncIterator[None]:
-        """Around an operation that only reads: ends it at the time limit, in which it may wait for other large ones.
+        """Apply the time limit to an operation that only reads. It may have to wait for other large operations first.
 
         Raises:
-            TookTooLong: It was ended.
+            TookTooLong: The block reached the limit.
         """
         async with self.time_limit(), self._shares.of(bucket).room_for(cost):
             yield
 
     async def to_its_end(self, change: Awaitable[T], turn: Turn) -> T:
-        """The result of ``change``, which runs on when the caller is cancelled, and is counted until it has ended."""
+        """Run ``change`` to its end, even if the caller is cancelled, and count it until then."""
         task = asyncio.ensure_future(change)
         turn.keep()
         self._changes.add(task)
@@ -168,7 +168,7 @@ class Admission:
         return await asyncio.shield(task)
 
     async def close(self) -> None:
-        """Give changes that still run the time of a stopping server, then cancel them."""
+        """Wait for running changes within the grace period, then cancel them."""
         if not self._changes:
             return
         _, late = await asyncio.wait(self._changes, timeout=self._grace_seconds)
@@ -179,7 +179,7 @@ class Admission:
 
 
 class _Queue:
-    """The operations of one organization."""
+    """The operations of an organization."""
 
     def __init__(self, most: int) -> None:
         self.free = asyncio.Semaphore(most)
@@ -187,7 +187,7 @@ class _Queue:
 
 
 def _note_error(task: asyncio.Task[object]) -> None:
-    """A change whose caller has left may fail without a complaint that its error was not looked at."""
+    """Retrieve the error of a change whose caller has left, so that asyncio does not log it."""
     if not task.cancelled():
         task.exception()
 
@@ -196,10 +196,10 @@ async def while_connected(receive: Receive, work: Coroutine[object, None, T]) ->
     """The result of ``work``, which is cancelled as soon as the client has left.
 
     Args:
-        receive: Where news of the client come from, once the request's body is read.
+        receive: Yields the disconnect message, once the body of the request is read.
 
     Raises:
-        ClientDisconnect: It has left.
+        ClientDisconnect: The client has left.
     """
     task = asyncio.create_task(work, name="operation")
     leaving = asyncio.create_task(_departure(receive), name="departure")
@@ -220,7 +220,7 @@ async def _departure(receive: Receive) -> None:
 
 
 class BodyFirst:
-    """``receive`` for two readers: one takes the body, the other waits for the client to leave."""
+    """``receive`` for two readers: the first reads the body, the second waits for the client to leave."""
 
     def __init__(self, receive: Receive, *, has_body: bool) -> None:
         self._receive = receive
@@ -236,6 +236,6 @@ class BodyFirst:
         return message
 
     async def next_message(self) -> Message:
-        """What comes after the body."""
+        """The next message after the body."""
         await self._is_read.wait()
         return await self._receive()

@@ -20,7 +20,7 @@ from routiq_gql.settings import Settings
 
 
 def create_worker_app(settings: Settings, runtime: Runtime) -> Starlette:
-    """What a worker serves to its operators: health and metrics, and nothing of any organization."""
+    """The application of a worker: health and metrics for operators, and no data of organizations."""
     app = Starlette(
         routes=health_routes(),
         middleware=[
@@ -34,11 +34,11 @@ def create_worker_app(settings: Settings, runtime: Runtime) -> Starlette:
 
 
 async def on_http_exception(_request: Request, error: Exception) -> Response:
-    """An error of Starlette as a problem."""
+    """Respond to Starlette's ``HTTPException`` with a problem."""
     refused = cast(HTTPException, error)
     return problem_of_status(refused.status_code, dict(refused.headers or {}))
 
 
 async def on_routiq_error(request: Request, error: Exception) -> Response:
-    """An error of ours as a problem."""
+    """Respond to a ``RoutiqError`` with a problem."""
     return problem_of(error, path=request.url.path, method=request.method)

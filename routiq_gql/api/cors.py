@@ -13,16 +13,16 @@ from starlette.responses import Response
 from routiq_gql.api.access_log import REQUEST_ID_HEADER
 
 METHODS = ("GET", "POST", "DELETE")
-"""Of all routes. HEAD needs no permission."""
+"""The methods of all routes. HEAD needs no permission."""
 USUAL_HEADERS = "authorization, content-type, x-organization-id, last-event-id"
-"""Allowed where a preflight request names no header, or what is not a list of names."""
+"""The headers allowed where a preflight request lists no readable header names."""
 MAX_NAMES = 100
 MAX_NAMES_LENGTH = 4_096
-"""Of the header that lists them; it goes back in the response."""
+"""Characters of the header that lists the names; the response repeats it."""
 MAX_AGE_SECONDS = 600
 """Until a changed setting reaches every page."""
 EXPOSED = f"{REQUEST_ID_HEADER}, Retry-After"
-"""What a page elsewhere may read beside the body: for its error report, and for when to try again."""
+"""Headers that a page elsewhere may read: for its error report, and for the time of its retry."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # Source: RFC 9110, 5.6.2
 
@@ -31,7 +31,7 @@ def allow_reading(answered: MutableHeaders, origin: str | None) -> None:
     """Add to a response whether a page may read it.
 
     Args:
-        origin: The page's origin; ``None`` if the request names none, or none that is allowed.
+        origin: The page's origin; ``None`` if the request names no allowed origin.
     """
     answered.add_vary_header("Origin")
     if origin is not None:
@@ -56,7 +56,7 @@ def preflight_answer(asked: Headers) -> Response:
 
 
 def _names(lists: list[str]) -> str:
-    """The header names that a request lists, each once; empty if one is not a name, or if they are too many."""
+    """The header names that a request lists, each once; empty if an entry is not a name, or if there are too many."""
     listed = ",".join(lists)
     if len(listed) > MAX_NAMES_LENGTH:
         return ""

@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """The additions; without any, the application is the one that ``routiq-gql serve`` runs.
+    """The additions; without any, the application is that of ``routiq-gql serve``.
 
     Attributes:
         extra_routes: Matched before all others.

@@ -15,23 +15,23 @@ T = TypeVar("T")
 
 
 async def session_of(request: HTTPConnection) -> Session:
-    """Who has sent an HTTP request, and for how long its answer may stay open.
+    """The session of an HTTP request: its viewer, and how long the response may stay open.
 
     Raises:
         Unauthenticated: Its token is missing or not good.
         Forbidden: It names no organization.
-        IssuerAway: Whether it is good can't be told at the moment.
+        IssuerAway: The token can't be checked at the moment.
     """
     services = services_of(request)
     return await services.authentication.session(request, services.runtime.audit)
 
 
 def grant_of(request: HTTPConnection, token: str) -> tuple[Grant, Session]:
-    """What the stream token in an address allows, and for how long its answer may stay open.
+    """The grant of the stream token in an address, and how long the response may stay open.
 
     Raises:
-        Unauthenticated: It is not one of ours, its time is over, or what it was made with is not accepted any more.
-        IssuerAway: That can't be told at the moment.
+        Unauthenticated: It is not ours, it has expired, or its parent token is no longer accepted.
+        IssuerAway: The parent token can't be checked at the moment.
     """
     services = services_of(request)
     runtime = services.runtime
@@ -39,19 +39,19 @@ def grant_of(request: HTTPConnection, token: str) -> tuple[Grant, Session]:
 
 
 async def viewer_of(request: HTTPConnection) -> Viewer:
-    """Who has sent an HTTP request that is answered at once; raises as ``session_of``."""
+    """The viewer of an HTTP request that is answered at once; raises as ``session_of``."""
     return (await session_of(request)).viewer
 
 
 async def asked(request: Request, about: str, read: Callable[[Viewer], Coroutine[object, None, T]]) -> T:
-    """What ``read`` returns for the request's viewer, in turn and in time; ended when the client leaves.
+    """Call ``read`` for the request's viewer, in its turn and within the time limit; cancel it when the client leaves.
 
     Args:
-        about: The id of the organization or of the sync that is asked about.
+        about: The id of the organization or sync that the request names.
 
     Raises:
         RateLimited: Too many operations of the organization are being executed.
-        TookTooLong: It was ended at the time limit.
+        TookTooLong: It reached the time limit.
         ClientDisconnect: The client has left.
         RoutiqError: As ``session_of`` and ``read`` do.
     """
@@ -65,7 +65,7 @@ async def asked(request: Request, about: str, read: Callable[[Viewer], Coroutine
 
 
 async def changed(request: Request, about: str, change: Callable[[Viewer], Coroutine[object, None, T]]) -> T:
-    """What ``change`` returns for the request's viewer, in turn; it runs to its end when the client leaves.
+    """Call ``change`` for the request's viewer, in its turn; it runs to its end even if the client leaves.
 
     Raises:
         RateLimited: Too many operations of the organization are being executed.

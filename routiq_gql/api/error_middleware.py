@@ -1,7 +1,7 @@
-"""The last resort around all routes: an exception that nobody caught becomes a JSON answer with a reference.
+"""The last error handler around all routes: an uncaught exception becomes a JSON response with a reference.
 
-Starlette's own answer is plain text, and it lets the exception rise into the web server, which logs it a second
-time, with its text.
+Starlette would respond with plain text and raise the exception into the web server, which logs it a second time, with
+its text.
 """
 
 from starlette.requests import ClientDisconnect
@@ -12,7 +12,7 @@ from routiq_gql.api.errors import log_fault, problem_of
 
 
 class FaultBarrier:
-    """ASGI middleware; goes right around the router."""
+    """ASGI middleware, directly around the router."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -33,7 +33,7 @@ class FaultBarrier:
         try:
             await self._app(scope, receive, watch_send)
         except (ClientDisconnect, WebSocketDisconnect):
-            return  # the client has gone; nobody is left to be told
+            return  # the client has gone
         except Exception as error:
             known = {"path": scope["path"], "method": scope.get("method", "WEBSOCKET")}
             if is_http and not begun:

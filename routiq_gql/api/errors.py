@@ -1,7 +1,7 @@
-"""What becomes of an error at the doors: one table from its code to HTTP and GraphQL, and the problem form.
+"""Responses to errors: one table from an error's code to HTTP and GraphQL, and the problem form.
 
 Outcomes that a caller can act on are shown with a sentence and not logged. Everything else is logged once, under a
-reference that the client is given instead of the reason.
+reference that the client gets instead of the reason.
 """
 
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ from routiq_gql.errors import RateLimited, RoutiqError, Unauthenticated, frames_
 log = structlog.get_logger(__name__)
 
 GRAPHQL_CODES = ("UNAUTHENTICATED", "FORBIDDEN", "SYNC_NOT_FOUND", "BAD_USER_INPUT", "RATE_LIMITED", "INTERNAL")
-"""Every value that ``extensions.code`` can have, besides the one that ``graphql/persisted.py`` has from Apollo."""
+"""All values of ``extensions.code``, except Apollo's in ``graphql/persisted.py``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the doors tell one kind of error.
+    """The HTTP and GraphQL form of one kind of error.
 
     Attributes:
         http_status: Status of an HTTP answer that has a problem as its body.
         title: The problem's title, the same for every error of the kind.
-        graphql_code: ``extensions.code``; ``None`` for what is refused before GraphQL is reached.
-        sentence: What the client reads; ``None`` if each error brings its own.
+        graphql_code: ``extensions.code``; ``None`` for refusals before GraphQL.
+        sentence: The sentence for clients; ``None`` if each error brings a sentence.
         is_shown: Whether that sentence is for clients; if not the error is logged, and they get a reference.
     """
 
@@ -48,7 +48,7 @@ OUTCOMES = {
     "BAD_USER_INPUT": Outcome(422, "Value not accepted", "BAD_USER_INPUT"),
     "RATE_LIMITED": Outcome(429, "Too many requests", "RATE_LIMITED"),
     "TOOK_TOO_LONG": Outcome(503, "Took too long", "BAD_USER_INPUT"),
-    # Requests that nobody can take.
+    # Requests that no route can answer.
     "BAD_REQUEST": Outcome(400, "Bad request", "BAD_USER_INPUT"),
     "NOT_FOUND": Outcome(
         404, "Not found", sentence="Nothing is served at this address. GET /openapi.json lists all routes."
@@ -111,7 +111,7 @@ class Problem(JsonObject):
 
 
 def code_of(error: BaseException) -> str:
-    """The key of ``error`` in the table; INTERNAL for whatever is not in it, which is our own fault."""
+    """The key of ``error`` in the table; INTERNAL for all other errors, which are our fault."""
     return error.code if isinstance(error, RoutiqError) and error.code in OUTCOMES else "INTERNAL"
 
 
@@ -126,7 +126,7 @@ def problem(
 ) -> JsonResponse:
     """An ``application/problem+json`` answer with the members ``type title detail code``.
 
-    There is no member ``status``: the documented React component shows ``data.status`` of whatever it gets.
+    There is no member ``status``: the documented React component shows ``data.status`` of any JSON.
     Source: RFC 9457, "Problem Details for HTTP APIs".
     """
     content = Problem(type="about:blank", title=title, detail=detail, code=code, reference=reference)
@@ -136,7 +136,7 @@ def problem(
 
 
 def problem_of(error: Exception, **known: object) -> JsonResponse:
-    """The answer to a request that ended in ``error``; logs what is not for the client, together with ``known``."""
+    """The response to a request that ended in ``error``. Logs a reason that is not for clients, with ``known``."""
     code = code_of(error)
     outcome = OUTCOMES[code]
     if outcome.is_shown and isinstance(error, RoutiqError):
@@ -146,7 +146,7 @@ def problem_of(error: Exception, **known: object) -> JsonResponse:
 
 
 def headers_of(error: RoutiqError) -> dict[str, str]:
-    """What an HTTP answer to ``error`` says in its headers."""
+    """The headers of an HTTP response to ``error``."""
     if isinstance(error, RateLimited):
         return {"Retry-After": str(error.retry_after_seconds)}
     if isinstance(error, Unauthenticated):
@@ -169,7 +169,7 @@ def problem_of_status(status: int, headers: dict[str, str] | None = None) -> Jso
 
 
 def log_fault(error: BaseException, **known: object) -> str:
-    """Log a fault once, by kind and place and never by its text, which may hold private values; the reference."""
+    """Log a fault by kind and place, and return its reference. Its text may hold private values and is never logged."""
     reference = token_hex(6)
     reason = error.message if isinstance(error, RoutiqError) else None
     log.error(
@@ -184,10 +184,10 @@ def log_fault(error: BaseException, **known: object) -> str:
 
 
 def sentence_for_client(error: RoutiqError, **known: object) -> str:
-    """What a client reads of ``error``; logs what is not for the client, together with ``known``."""
+    """The sentence for clients about ``error``; a reason that is not for clients is logged, together with ``known``."""
     return error.message if OUTCOMES[code_of(error)].is_shown else internal_sentence(log_fault(error, **known))
 
 
 def internal_sentence(reference: str) -> str:
-    """What a client is told about a fault."""
+    """The sentence for clients about a fault."""
     return f"Internal error. The server log has the reason under {reference}."

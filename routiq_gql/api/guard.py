@@ -1,7 +1,7 @@
-"""The guard in front of every route: under which name the server is addressed, and which pages may use it.
+"""The guard in front of every route: it checks the host name of a request, and the page that sends it.
 
-Without the ``Host`` check a page elsewhere could have its own name point at this machine and read everything;
-without the ``Origin`` check it could start and cancel syncs. A refusal says which setting would allow it.
+Without the ``Host`` check, a page elsewhere could let a name of its domain point at this machine and read everything.
+Without the ``Origin`` check, it could start and cancel syncs. A refusal says which setting would allow the request.
 """
 
 import re
@@ -18,16 +18,16 @@ from routiq_gql.settings import Settings
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 PROBES = frozenset({"/healthz", "/readyz"})
-"""Asked by load balancers and container platforms, by IP address or without any ``Host``; every caller gets the same
+"""Requested by load balancers and container platforms, by IP address or without ``Host``; every caller gets the same
 answer."""
 LOCAL_PATHS = PROBES | {"/metrics"}
-"""Asked by programs on this machine, whatever names it has elsewhere."""
+"""Requested by programs on this machine, whatever its public names."""
 EXECUTING_PREFIX = "/api/"
-"""Below it every address answers about an organization; elsewhere an address without a query only shows a page."""
+"""The prefix of paths that always execute an operation; other paths without a query only show a page."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 NOSNIFF_HEADER = "X-Content-Type-Options"
-"""Keeps browsers from taking an answer for something else than its media type says."""
+"""Keeps browsers from guessing another media type for a response."""
 
 MAX_LOGGED = 200
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
@@ -36,10 +36,10 @@ log = structlog.get_logger(__name__)
 
 
 class Guard:
-    """ASGI middleware; goes outside everything else.
+    """ASGI middleware, around everything but the access log.
 
     Args:
-        origins: What matches the origins of ROUTIQ_ALLOWED_ORIGINS; see ``compile_origins``.
+        origins: Matches the origins of ROUTIQ_ALLOWED_ORIGINS; see ``compile_origins``.
         allow_null_origin: Whether pages opened as files may use the API.
     """
 
@@ -47,7 +47,7 @@ class Guard:
         self, app: ASGIApp, settings: Settings, origins: re.Pattern[str], *, allow_null_origin: bool = False
     ) -> None:
         self._app = app
-        self._trusts_loopback = settings.auth == "off"  # and nobody else
+        self._trusts_loopback = settings.auth == "off"  # and no other clients
         self._hosts = frozenset(name.lower() for name in settings.allowed_hosts)
         if self._trusts_loopback:
             self._hosts |= LOOPBACK_NAMES
@@ -63,7 +63,7 @@ class Guard:
         is_listed = origin is not None and self._is_listed(origin)
         allowed = is_listed or (origin is not None and is_same_origin(origin, headers.get("host", "")))
         refused = self._refusal_code(scope, headers, is_allowed=allowed)
-        if refused is not None and scope["type"] == "websocket":  # a browser tells its page nothing of the reason
+        if refused is not None and scope["type"] == "websocket":  # a browser hides the reason from its page
             asked = {"origin": _printable(origin), "host": _printable(headers.get("host"))}
             log.warning("websocket_refused", code=refused, **asked)
 
@@ -78,7 +78,7 @@ class Guard:
         is_preflight = (
             scope["type"] == "http" and scope["method"] == "OPTIONS" and "access-control-request-method" in headers
         )
-        # Also where the request itself will be refused for its host: only so can the page read the reason.
+        # Also if the request itself will be refused for its host: otherwise the page could not read the reason.
         if is_preflight and (refused is None or is_listed):
             await preflight_answer(headers)(scope, receive, send_with_cors)
         elif refused is not None:
@@ -114,9 +114,9 @@ class Guard:
 
 
 def _is_blind(scope: Scope, headers: Headers) -> bool:
-    """Whether a page of another site has a browser ask for something whose answer it may not read.
+    """Whether a page of another site lets a browser send a request whose response the page may not read.
 
-    It may still have an operation executed, again and again. Opening a page that executes nothing is let through: a
+    Such a request could still execute an operation, again and again. A page that executes nothing may be opened: a
     link from elsewhere leads to GraphiQL or to the page of a sync. Source: W3C, "Fetch Metadata Request Headers".
     """
     if headers.get("sec-fetch-site") != "cross-site" or scope["path"] in LOCAL_PATHS:
@@ -128,7 +128,7 @@ def _is_blind(scope: Scope, headers: Headers) -> bool:
 
 
 def _printable(header: str | None) -> str | None:
-    """A header for the log: short, and of characters that do nothing to a terminal."""
+    """A header for the log: short, and without characters that control a terminal."""
     return None if header is None else _UNPRINTABLE.sub("?", header[:MAX_LOGGED])
 
 

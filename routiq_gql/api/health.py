@@ -1,7 +1,6 @@
-"""``/healthz``, ``/readyz`` and ``/metrics``, for whoever watches over the process: is it alive, can it do its work,
-and how is it doing.
+"""``/healthz``, ``/readyz`` and ``/metrics``, for the operator's monitoring of the process.
 
-Metrics are shown to programs on this machine only: they name no clinic, but tell how busy one is.
+Metrics are shown to programs on this machine only: they name no clinic, but show how busy the clinics are.
 """
 
 from contextlib import suppress
@@ -36,7 +35,7 @@ async def _readyz(request: Request) -> Response:
 
 
 async def _metrics(request: Request) -> Response:
-    # A proxy on this machine tells for whom it asks, and the web server believes it.
+    # The web server takes the address from the headers of a proxy on this machine.
     if request.client is None or not is_loopback_address(request.client.host):
         raise Forbidden("Metrics are shown to programs on the server's own machine only.")
     runtime = parts_of(request).runtime

@@ -1,8 +1,7 @@
-"""JSON as it comes in and goes out, for every transport: request bodies, GET parameters, websocket frames, responses.
+"""JSON of every transport: request bodies, GET parameters, websocket frames and responses.
 
-What is read is JSON as RFC 8259 has it, within limits that keep every later step simple: no number is too large for
-``int`` and ``float``, and nothing is nested so deeply that code which follows it runs out of stack. What is written can
-always be encoded, whatever text it repeats.
+The reader accepts JSON of RFC 8259 within limits that keep every later step simple: numbers fit ``int`` and ``float``,
+and the nesting can't exhaust the stack. The writer can encode every text.
 """
 
 import json
@@ -11,16 +10,16 @@ from typing import NoReturn
 from starlette.responses import JSONResponse
 
 MAX_DIGITS = 300
-"""Of one number. Python reads no more than 4,300, and no floating-point number has more than 309."""
+"""Digits of a number. Python reads no more than 4,300, and no floating-point number has more than 309."""
 MAX_NESTING = 100
 """Levels of lists and objects within each other; a GraphQL request needs about five."""
 
 
 class UnreadableJson(ValueError):
-    """What was sent is not JSON, or is beyond the limits.
+    """The text is not JSON, or exceeds the limits.
 
     Attributes:
-        reason: The rest of a sentence that begins with what was sent: "… is not UTF-8". It repeats nothing of it.
+        reason: The rest of a sentence whose subject is the text: "… is not UTF-8". It repeats nothing of the text.
     """
 
     def __init__(self, reason: str) -> None:
@@ -34,7 +33,7 @@ def read_json(data: str | bytes) -> object:
     Strings may hold lone surrogates, which JSON can express and UTF-8 can't.
 
     Raises:
-        UnreadableJson: It is not JSON, or has a number or a nesting beyond the limits.
+        UnreadableJson: It is not JSON, or a number or the nesting exceeds the limits.
     """
     try:
         text = data if isinstance(data, str) else data.decode("utf-8-sig")

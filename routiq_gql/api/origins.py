@@ -1,4 +1,4 @@
-"""Which host names and origins are ours: the pure rules that the guard applies.
+"""Rules about host names and origins, as pure functions for the guard.
 
 An origin is ``scheme://host[:port]``, as browsers send it. Patterns of ROUTIQ_ALLOWED_ORIGINS may hold one ``*``
 within a host label, as in ``https://app-*.example.com``.
@@ -24,7 +24,7 @@ _PATTERN = re.compile(r"[a-z][a-z0-9+.-]*://(?:\[[0-9a-f:.]+\]|[a-z0-9._-]*\*?[a
 
 
 def host_name(host: str) -> str | None:
-    """The name in a ``Host`` header, lower case and without its port; ``None`` if that is no host."""
+    """The name in a ``Host`` header, lower case and without its port; ``None`` if it is malformed."""
     match = _HOST.fullmatch(host)
     return match["name"].lower() if match else None
 
@@ -32,7 +32,7 @@ def host_name(host: str) -> str | None:
 def is_same_origin(origin: str, host: str) -> bool:
     """Whether a page of ``origin`` was served under ``host``.
 
-    Schemes are not compared: behind a proxy that ends TLS the page is https and we see http.
+    Schemes are not compared: behind a proxy that ends TLS the page uses https and this server http.
     """
     ours, theirs = _HOST.fullmatch(host), _ORIGIN.fullmatch(origin)
     if ours is None or theirs is None:
@@ -70,13 +70,13 @@ def _is_loopback_address(text: str) -> bool:
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
-        return False  # “unknown”, or a name: nobody can tell
+        return False  # “unknown”, or a name
     mapped = getattr(found, "ipv4_mapped", None)
     return (mapped or found).is_loopback
 
 
 def compile_origins(allowed: Iterable[str]) -> re.Pattern[str]:
-    """A pattern that matches (``fullmatch``) every allowed origin, and nothing when there is none.
+    """A pattern that matches (``fullmatch``) every allowed origin, and nothing if the list is empty.
 
     Raises:
         SettingsError: An entry is not the origin of a page.

@@ -30,7 +30,7 @@ def page_route(windows: tuple[int, int], demo: Demo) -> Route:
     """
     source = _read_source()
     values = {
-        "server": "this",  # it is shown by a server, and asks no other one
+        "server": "this",  # a page that a server shows sends its requests to that server
         "organization": demo.default_organization or "",
         "windows": " ".join(map(str, windows)),
         "trouble": demo.trouble_path or "",
@@ -67,7 +67,7 @@ def _fill(source: str, values: dict[str, str]) -> str:
 
 
 def _policy(source: str) -> str:
-    """A policy that allows the page's own style and script, and requests to this server."""
+    """A policy that allows the style and the script of the page, and requests to this server."""
     return "; ".join(
         [
             "default-src 'none'",

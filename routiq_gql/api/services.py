@@ -24,7 +24,7 @@ class ProcessParts:
     runtime: Runtime
 
     async def problem(self) -> str | None:
-        """What keeps the process from doing its work, in one sentence; ``None`` if it is ready."""
+        """A sentence that says why the process is not ready, else ``None``."""
         if (found := await self.runtime.readiness.problem()) is not None:
             return found
         return None if self.runtime.is_working else _ENGINE_STOPPED

@@ -1,7 +1,7 @@
-"""Answers that stay open: REST's event stream and GraphQL over HTTP share how they end.
+"""Responses that stay open, for REST's event stream and for GraphQL over HTTP.
 
-A stream ends when its source does, when the client goes away (the source is closed then), when a reader takes nothing
-for ``ROUTIQ_SEND_TIMEOUT`` seconds, and when the server stops.
+A stream ends with its source, when the client leaves (which closes the source), when the client reads nothing for
+``ROUTIQ_SEND_TIMEOUT`` seconds, and when the server stops.
 """
 
 import asyncio
@@ -27,17 +27,17 @@ HEARTBEAT = "heartbeat"
 event id stays that of the newest status or log line. Source: WHATWG HTML, "Interpreting an event stream"."""
 
 STREAM_HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
-"""Nobody on the way may keep, compress or hold back a stream."""
+"""Proxies may not store, compress or buffer a stream."""
 
 
 class StreamResponse(EventSourceResponse):
-    """An open answer of text pieces, each sent as it is.
+    """An open response; each piece is sent unchanged.
 
     Args:
         heartbeat_seconds: Time between heartbeat events; 0 for a source that sends its own heartbeats.
-        send_timeout_seconds: How long one piece may wait for a reader that takes nothing; then the connection is
-            dropped. Such a reader comes back with its last event id.
-        session: Who reads it; the answer ends where the session does.
+        send_timeout_seconds: How long a piece may wait for a client that reads nothing; then the connection is
+            aborted. Such a client reconnects with its last event id.
+        session: The session of the reader; the response ends with it.
     """
 
     def __init__(
@@ -75,19 +75,19 @@ class StreamResponse(EventSourceResponse):
             metrics.peer_dropped(transport)
             return
         if self.active and scope["method"] != "HEAD":
-            # The server is stopping. An answer that is complete lets the client reconnect without an error.
+            # The server is stopping. After a complete response the client reconnects without an error.
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def abort_connection(scope: Scope) -> None:
-    """End the connection at once, with whatever is still on its way: its peer has stopped reading."""
+    """Abort the connection with all unsent bytes, as its peer has stopped reading."""
     abort = scope.get("extensions", {}).get(ABORT_EXTENSION)
-    if abort is not None:  # other web servers close it as they see fit
+    if abort is not None:  # other web servers have no such extension
         abort()
 
 
 def keep_connection(scope: Scope, organization_id: str | None) -> None:
-    """To be called before an organization holds a connection open; a websocket then no longer gives way to others.
+    """Reserve the connection for an organization; the server then no longer closes it to make room for others.
 
     Raises:
         RateLimited: The organization holds as many connections as it may; see ``ConnectionTable.hold``.
@@ -102,7 +102,7 @@ def keep_connection(scope: Scope, organization_id: str | None) -> None:
 async def cancelled_once(
     pieces: AsyncGenerator[bytes, None], session: Session | None = None
 ) -> AsyncGenerator[bytes, None]:
-    """The same pieces, from a source that may clean up in peace when the stream is given up, or the session is over.
+    """The same pieces; the source can clean up undisturbed when the stream or the session ends.
 
     Under anyio, which runs the response, a cancelled task is cancelled again at every further ``await``. A source
     that was reading the database would then leave its connection half closed, with a task that never ends.

@@ -1,7 +1,7 @@
-"""The organizations that the dashboard page and GraphiQL may fill in by themselves, for requests of a page.
+"""The organizations that the dashboard page and GraphiQL fill in.
 
-Only without authentication, where each viewer reaches every organization. A page is served without them if the
-database is slow or can't be read; the page itself then reports the problem.
+Only without authentication, where each viewer reaches every organization. If the database is slow or can't be read, the
+page is served without suggestions, and its requests then report the problem.
 """
 
 import asyncio

@@ -25,8 +25,8 @@ from routiq_gql.connections.accounts import NO_PROBLEM, account_values
 from routiq_gql.connections.state import (
     ConnectionProblem,
     ConnectionState,
-    not_connected,
     not_set_up,
+    require_connection,
     retry_after_denial,
 )
 from routiq_gql.database.connections import change_connection, connection_of
@@ -126,9 +126,7 @@ class ClientOpener:
 
     async def _row_of(self, organization_id: str) -> ConnectionRow:
         async with self._database.reading() as connection:
-            row = await connection_of(connection, organization_id)
-        if row is None:
-            raise not_connected(organization_id)
+            row = require_connection(await connection_of(connection, organization_id), organization_id)
         if row.state == ConnectionState.DISABLED:
             raise ConnectionProblem(
                 FailureCode.CONNECTION_DISABLED,

@@ -36,7 +36,7 @@ from routiq_gql.connections.clients import (
 )
 from routiq_gql.connections.connect_limit import ConnectLimit
 from routiq_gql.connections.network import check_route
-from routiq_gql.connections.state import ConnectionInfo, ConnectionProblem, ConnectionState, info_of, not_connected
+from routiq_gql.connections.state import ConnectionInfo, ConnectionProblem, ConnectionState, info_of, require_connection
 from routiq_gql.database.connections import (
     all_connections,
     change_connection,
@@ -173,10 +173,8 @@ class ConnectionService:
         except ClinikoError as error:
             raise problem_of(error) from None
         async with self._database.reading() as connection:
-            row = await connection_of(connection, organization_id)
-        if row is None:  # erased meanwhile
-            raise not_connected(organization_id)
-        return info_of(row)
+            row = await connection_of(connection, organization_id)  # may be erased meanwhile
+        return info_of(require_connection(row, organization_id))
 
     async def disconnect(self, viewer: Viewer, organization_id: str) -> ConnectionInfo:
         """Delete the key and end a running sync. Stored patients stay.
@@ -194,9 +192,7 @@ class ConnectionService:
             "retry_at": None,
         }
         async with self._database.writing() as connection:
-            row = await change_connection(connection, organization_id, disabled)
-            if row is None:
-                raise not_connected(organization_id)
+            row = require_connection(await change_connection(connection, organization_id, disabled), organization_id)
             ended = await _end_running(connection, self._engine, organization_id, "The connection was switched off.")
             await self._audit.note(connection, viewer, Action.DISCONNECT, organization_id)
         self._announce(ended)

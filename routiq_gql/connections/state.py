@@ -100,9 +100,15 @@ def info_of(row: ConnectionRow) -> ConnectionInfo:
     )
 
 
-def not_connected(organization_id: str) -> ConnectionProblem:
-    """The organization has no connection."""
-    return ConnectionProblem(
+def require_connection(row: ConnectionRow | None, organization_id: str) -> ConnectionRow:
+    """The row of the organization's connection.
+
+    Raises:
+        ConnectionProblem: The organization has no connection.
+    """
+    if row is not None:
+        return row
+    raise ConnectionProblem(
         FailureCode.CONNECTION_MISSING,
         "This organization is not connected to Cliniko.",
         f"Connect it with a Cliniko API key: routiq-gql connect {organization_id}",

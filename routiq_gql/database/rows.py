@@ -78,8 +78,8 @@ class SyncRow:
     has_rows: bool
 
 
-class SyncValues(TypedDict, total=False):
-    """Columns of a new row of ``syncs``; see ``SyncRow``. Later changes have types in ``sync_changes``."""
+class SyncValues(TypedDict):
+    """Columns of a new row of ``syncs``, all required; see ``SyncRow``. ``sync_changes`` types the later changes."""
 
     mode: str
     status: str

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 
 class RunningChanges(TypedDict, total=False):
-    """What the run of a sync may change; see ``Sync`` for the meaning of each column.
+    """What the run of a sync may change; see ``SyncRow`` for the meaning of each column.
 
     ``progress_percentage`` never falls: a lower value is ignored.
     """

@@ -1,6 +1,6 @@
-"""A stand-in for Cliniko: a real HTTP server over an emulated clinic, for the demo and for tests only.
+"""An emulated Cliniko: a real HTTP server over an emulated clinic, for the demo and for tests only.
 
-Nothing else of the product imports this package but the command line.
+Of the product, only the command line imports this package.
 """
 
 from routiq_gql.emulator.access import EMULATED_API_KEY, Access

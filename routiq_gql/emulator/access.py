@@ -1,6 +1,6 @@
-"""Who may ask the emulated account: API keys, what each may read, the User-Agent check and the request limit.
+"""Access to the emulated account: API keys and their rights, the User-Agent check and the request limit.
 
-The server asks here before it looks at anything else. Keys are compared and forgotten; none is recorded.
+The server checks access before anything else. Keys are compared and never recorded.
 """
 
 import base64
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 EMULATED_API_KEY = "MS0xMjM0NTY3ODktZW11bGF0ZWQta2V5LW5vdC1zZWNyZXQ-au1"
-"""The key that every emulated account takes unless told otherwise. It opens nothing real."""
+"""The default key of emulated accounts. It gives access to no real account."""
 
 _SHARD_SUFFIX = re.compile(r"-\w{2}\d{1,2}$")
 _USER_AGENT = re.compile(r"\S.* \(([^@\s()<>]+@[^@\s()<>]+\.[^@\s()<>]+)\)$")
@@ -19,11 +19,11 @@ _USER_AGENT = re.compile(r"\S.* \(([^@\s()<>]+@[^@\s()<>]+\.[^@\s()<>]+)\)$")
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What one key may do.
+    """The rights of a key.
 
     Attributes:
         role: Cliniko's role of the user, such as ``administrator`` or ``receptionist``.
-        forbidden: Lists that this user may not read; they answer 403.
+        forbidden: Lists that this user may not read; the response is 403.
     """
 
     role: str = "administrator"
@@ -38,14 +38,14 @@ ApiKeys = str | Mapping[str, Access]
 
 
 class KeyRing:
-    """The keys of the account. A key counts with and without its shard suffix."""
+    """The keys of the account. A key is valid with and without its shard suffix."""
 
     def __init__(self, keys: ApiKeys) -> None:
         given = {keys: Access()} if isinstance(keys, str) else dict(keys)
         self._access = {_SHARD_SUFFIX.sub("", key): access for key, access in given.items()}
 
     def open(self, authorization: str | None) -> Access | None:
-        """What the header allows; ``None`` if the key is missing, unknown, or comes with a password."""
+        """The rights of the header's key; ``None`` if it is missing or unknown, or has a password."""
         scheme, _, encoded = (authorization or "").partition(" ")
         if scheme.lower() != "basic":
             return None
@@ -63,7 +63,7 @@ def is_acceptable_user_agent(value: str | None) -> bool:
 
 @dataclass(slots=True)
 class RequestLimit:
-    """Counts requests per user and period, as Cliniko does: a fixed window that begins anew.
+    """Counts requests per user and period, as Cliniko does: in fixed windows.
 
     Attributes:
         requests: Requests in a period; ``None`` for no limit.
@@ -75,7 +75,7 @@ class RequestLimit:
     _windows: dict[str, tuple[float, int]] = field(default_factory=dict)
 
     def refuse_until(self, user_id: str) -> float | None:
-        """Count one request: ``None`` if it may pass, else the UNIX time at which the window begins anew."""
+        """Count a request: ``None`` if it may pass, else the UNIX time at which the next window begins."""
         if self.requests is None:
             return None
         now = time.time()

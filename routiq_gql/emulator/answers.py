@@ -1,7 +1,7 @@
-"""Works out the right answer to a request: status and JSON, from the clinic as it is at this moment.
+"""Computes the correct response to a request: status and JSON, from the current state of the clinic.
 
-Pure: no waiting, no sockets. The server calls ``answer_list`` and its siblings after it knows who asks, and
-``misbehaviour`` may spoil what comes out.
+Pure: no waiting, no sockets. The server calls ``answer_list`` and its siblings after the access check, and
+``misbehaviour`` may spoil the result.
 """
 
 import json
@@ -19,7 +19,7 @@ from routiq_gql.emulator.rows import row_json
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is sent: ``body`` as JSON, unless ``raw`` takes its place."""
+    """The response: ``body`` as JSON, or ``raw`` if it is set."""
 
     status: int
     body: Any = None
@@ -49,7 +49,7 @@ def answer_settings(clinic: Clinic, base_url: str) -> Answer:
 
 
 def answer_user(clinic: Clinic, access: Access, base_url: str) -> Answer:
-    """``GET /user``: whose key it is, and that person's time zone."""
+    """``GET /user``: the owner of the key, with a time zone."""
     user = {
         "id": access.user_id,
         "title": None,
@@ -74,7 +74,7 @@ def answer_list(
     *,
     skip: int = 0,
 ) -> Answer:
-    """One page of a list. ``skip`` leaves that many rows out before it, which only a fault asks for."""
+    """A page of a list. ``skip`` leaves out so many rows before it; only faults use it."""
     try:
         query = read_query(RESOURCES[resource], parameters)
     except BadQuery as error:

@@ -1,7 +1,7 @@
-"""A small clinic in which every row is there for a reason: all that makes "who is active" hard, once each.
+"""A small clinic with every case that makes "active" hard to decide, once each.
 
-Tests write the expected sets by hand; this table is what they are written from. The window is 30 days back and
-ahead of ``now``; rows near an edge keep an hour's distance, so that a test may take its time.
+Tests write the expected sets by hand, from this table. The window is 30 days back and ahead of ``now``. Rows near an
+edge keep an hour's distance, so that a slow test passes.
 
     id                   expected            because
     9                    recent, upcoming    a visit on each side of now
@@ -32,7 +32,7 @@ ahead of ``now``; rows near an edge keep an hour's distance, so that a test may 
     514810976034364393   upcoming            a visit that begins in an hour
     514810976034364394   recent              comes to a class whose patient_ids is null
 
-27 patients, 24 of them listed; 12 active: 5 recent and 6 upcoming (one is both), 2 by missed visits only.
+27 patients, 24 of them listed; 12 active: 5 recent and 6 upcoming (9 is both), 2 by missed visits only.
 The lists show 13 individual appointments and 4 classes within the window; one of the 13 is deleted.
 """
 
@@ -90,13 +90,13 @@ def _add_visits(clinic: Clinic, now: datetime) -> None:
     clinic.individual_appointments.change(int(listed_all_the_same), deleted_at=seconds_of(now - _DAY))
     visit(7, "1000", now - 8 * _DAY, missed=True)
     visit(8, "9007199254740993", now + 9 * _DAY)
-    visit(9, "514810976034364376", now - 10 * _DAY)  # of an archived patient: found, but nobody is active by it
+    visit(9, "514810976034364376", now - 10 * _DAY)  # of an archived patient: found, but makes no patient active
     visit(10, "514810976034364377", now - 11 * _DAY)  # moves to ...378 by the merge
     visit(11, "514810976034364383", now - _EDGE + _HOUR)
     visit(12, "514810976034364384", now - _EDGE - _HOUR)
     visit(13, "514810976034364385", now + _EDGE - _HOUR)
     visit(14, "514810976034364386", now + _EDGE + _HOUR)
-    visit(15, "514810976034364388", now - 12 * _DAY)  # of a deleted patient: found, but nobody is active by it
+    visit(15, "514810976034364388", now - 12 * _DAY)  # of a deleted patient: found, but makes no patient active
     clinic.cancel("individual_appointments", visit(16, "514810976034364390", now + 13 * _DAY), at=now - 2 * _DAY)
     visit(17, "514810976034364392", now - _HOUR)
     visit(18, "514810976034364393", now + _HOUR)
@@ -123,12 +123,12 @@ def _add_classes(clinic: Clinic, now: datetime) -> None:
 
     past = clinic.insert_class(now - 14 * _DAY, class_id="514810976034600002", at=booked)
     attend(6, past, "514810976034364387", arrived=False)
-    attend(7, past, "9", arrived=True)  # somebody who is recent already
+    attend(7, past, "9", arrived=True)  # a patient who is recent already
 
     # The id decides that this class sends null for patient_ids; a test of the emulator holds it to that.
     without_hint = clinic.insert_class(now - 15 * _DAY, class_id="514810976034600007", at=booked)
     attend(8, without_hint, "514810976034364394", arrived=True)
 
-    clinic.insert_class(now + 6 * _DAY, class_id="514810976034600009", at=booked)  # nobody comes
+    clinic.insert_class(now + 6 * _DAY, class_id="514810976034600009", at=booked)  # without attendees
     outside = clinic.insert_class(now + 40 * _DAY, class_id="514810976034600010", at=booked)
-    attend(9, outside, "514810976034364389")  # a class outside the window makes nobody active
+    attend(9, outside, "514810976034364389")  # a class outside the window makes no patient active

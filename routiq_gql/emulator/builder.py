@@ -79,7 +79,7 @@ class ClinicBuilder:
         self._types = [self._add_type(*row) for row in _TYPES]
 
     def patient(self, *, archived: bool = False, deleted: bool = False, merged_into: int | None = None) -> int:
-        """Add a patient, created some months or years ago, and tell the id."""
+        """Add a patient, created some months or years ago, and return the id."""
         created = self._today - DAY * (100 + int(self._random.random() * 2500)) - self._some_seconds()
         gone = self._today - DAY * (2 + int(self._random.random() * 60)) - self._some_seconds()
         patient_id = self._new_id()
@@ -105,7 +105,7 @@ class ClinicBuilder:
         deleted: bool = False,
         did_not_arrive: bool = False,
     ) -> int:
-        """Add an individual appointment that many days from today and tell the id."""
+        """Add an individual appointment that many days from today and return the id."""
         starts, created = self._slot(day)
         changed = min(starts, self._today) - self._some_seconds()
         appointment_id = self._new_id()
@@ -126,7 +126,7 @@ class ClinicBuilder:
         return appointment_id
 
     def group_class(self, day: int, *, archived: bool = False) -> int:
-        """Add a class that many days from today and tell the id."""
+        """Add a class that many days from today and return the id."""
         starts, created = self._slot(day)
         changed = min(starts, self._today) - self._some_seconds()
         class_id = self._new_id()
@@ -136,7 +136,7 @@ class ClinicBuilder:
         return class_id
 
     def attendee(self, class_id: int, patient_id: int, *, arrived: bool | None, cancelled: bool = False) -> int:
-        """Let a patient attend a class and tell the attendee's id. ``arrived`` is unknown before the class."""
+        """Let a patient attend a class and return the attendee's id. ``arrived`` is unknown before the class."""
         created = self._today - DAY * 33 - self._some_seconds()
         gone = created + 3600 if cancelled else None
         attendee_id = self._new_id()
@@ -145,7 +145,7 @@ class ClinicBuilder:
         return attendee_id
 
     def finish(self) -> None:
-        """Load what is still held back; the clinic is complete then."""
+        """Load the buffered rows; the clinic is complete then."""
         for batch in (self._patients, self._appointments, self._classes, self._attendees):
             batch.load()
 

@@ -1,8 +1,8 @@
-"""One emulated Cliniko account: its five lists, and the ways in which its people change them.
+"""An emulated Cliniko account: its five lists, and the ways in which its people change them.
 
 The server reads the tables, the builders (``demo``, ``generated``, ``awkward``) fill them, and tests change
-them between two requests. Everything is synchronous and runs on the server's event loop, so a change is seen by
-the next page as a whole. Ids are text at this door, as on the wire.
+them between two requests. Everything is synchronous and runs on the server's event loop, so the next page
+has a change as a whole. Ids are text here, as on the wire.
 """
 
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ _FIRST_NEW_ID = 900_000_000_000_000_001  # above every id that the builders give
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a sync of a clinic must find, known from how the clinic was made and not from reading it.
+    """The expected result of a sync, known from the making of the clinic and not from its rows.
 
     Attributes:
         patients_found: Patients that the list shows by default.
         appointments_found: Individual and group appointments in the window that the lists show by default.
-        recent: Ids of active patients with an appointment in the last 30 days, missed ones included.
-        upcoming: Ids of active patients with one in the next 30 days; may overlap with ``recent``.
+        recent: Ids of active patients with an appointment in the last 30 days, including missed appointments.
+        upcoming: Ids of active patients with an appointment in the next 30 days; may overlap with ``recent``.
     """
 
     patients_found: int
@@ -41,7 +41,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What was planted in a clinic and may appear only where it belongs. For tests that search for leaks."""
+    """The private texts planted in a clinic. Tests search for them where they must not appear."""
 
     names: frozenset[str]
     emails: frozenset[str]
@@ -55,11 +55,11 @@ class Secrets:
 
 @dataclass(slots=True)
 class Clinic:
-    """All rows of one emulated account.
+    """All rows of an emulated account.
 
     Attributes:
-        name: The account's name, as ``/settings/public`` tells it.
-        expected: What a sync must find, where the builder knows it. Changes do not update it.
+        name: The account's name, as in ``/settings/public``.
+        expected: The expected result of a sync, if the builder knows it. Changes do not update it.
     """
 
     name: str
@@ -136,7 +136,7 @@ class Clinic:
         return str(new)
 
     def insert_class(self, starts_at: datetime, *, class_id: str | None = None, at: datetime | None = None) -> str:
-        """Add a group appointment of 45 minutes; nobody attends it yet."""
+        """Add a group appointment of 45 minutes, without attendees."""
         new = self._new_id(class_id)
         self.group_appointments.insert({"id": new, **self._slot(starts_at), **_stamps(at)})
         return str(new)
@@ -181,7 +181,7 @@ class Clinic:
         self._set(resource, row_id, at, archived_at=None)
 
     def cancel(self, resource: str, row_id: str, *, at: datetime | None = None) -> None:
-        """Cancel an individual appointment or one attendee; the class keeps the attendee in ``patient_ids``."""
+        """Cancel an individual appointment or an attendee; the class keeps the attendee in ``patient_ids``."""
         self._set(resource, row_id, at, cancelled_at=_moment(at))
 
     def uncancel(self, resource: str, row_id: str, *, at: datetime | None = None) -> None:

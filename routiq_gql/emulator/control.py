@@ -1,4 +1,4 @@
-"""Routes under ``/_control/`` by which someone on this machine makes the emulator misbehave or its clinic change.
+"""Routes under ``/_control/`` that add faults to the emulator or change its clinic, for programs on this machine.
 
 Only loopback clients are answered. The bodies mirror the Python calls: a fault's attributes by their names, and
 ``{"action": "archive", "resource": "patients", "id": "82"}`` for a change to the clinic.
@@ -77,7 +77,7 @@ def control_routes(emulator: Controlled) -> list[Route]:
 
 
 def change_clinic(clinic: Clinic, change: dict[str, Any]) -> dict[str, Any]:
-    """Carry out one change; the answer names the row that it concerned, ``{"id": "82"}``.
+    """Carry out a change, and return the id of its row, ``{"id": "82"}``.
 
     ``insert`` takes for patients their texts, for the others ``patient_id``, ``starts_at`` or ``class_id``.
 
@@ -128,7 +128,7 @@ async def _read(request: Request) -> Any:
 
 
 def _guarded(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """``handler`` for loopback clients only, with 400 for what it can't read."""
+    """``handler`` for loopback clients only, with 400 for unreadable requests."""
 
     async def guarded(request: Request) -> Response:
         if request.client is None or not is_loopback_address(request.client.host):

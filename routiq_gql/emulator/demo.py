@@ -2,7 +2,7 @@
 
 641 patients are listed and 1,247 appointments lie in the window of 30 days back and ahead; 89 patients are
 active, 66 by a recent visit and 23 by an upcoming one. The rest of the window's appointments are classes and
-visits of patients who have been archived since. Everybody else was here before, comes later, or cancelled.
+visits of patients who have been archived since. All other patients have earlier, later or cancelled appointments.
 """
 
 from datetime import datetime
@@ -22,7 +22,7 @@ _RECENT_VISITS = 680
 _UPCOMING_VISITS = 193
 _VISITS_OF_ARCHIVED = 158
 _CLASSES_A_DAY = 4
-_CLASS_ONLY = 6  # recent patients who come to classes only; three upcoming ones too
+_CLASS_ONLY = 6  # recent patients who come to classes only; three of the upcoming patients too
 
 # Whole days from today. At any hour of the day they keep a day's distance from now and from the window's edges.
 _RECENT_DAYS = range(-28, -1)
@@ -91,7 +91,7 @@ def _shares(random: Random, patients: list[int], total: int) -> list[tuple[int, 
 def _add_what_does_not_count(
     builder: ClinicBuilder, random: Random, listed: list[int], others: list[int], deleted: list[int]
 ) -> None:
-    """Visits outside the window, and cancelled, archived and deleted ones inside it."""
+    """Visits outside the window, and cancelled, archived and deleted visits inside it."""
     for patient in random.choices(listed, k=900):
         builder.appointment(patient, random.choice(_LONG_AGO), did_not_arrive=random.random() < 0.06)
     for patient in random.choices(listed, k=60):
@@ -113,13 +113,13 @@ def _add_classes(
     *,
     arrived: bool | None,
 ) -> None:
-    """Classes on every one of ``days``, attended by ``members`` only; ``others`` booked and cancelled."""
+    """Classes on each of ``days``, attended by ``members`` only; ``others`` booked and cancelled."""
     class_only = members[: _CLASS_ONLY if arrived else _CLASS_ONLY // 2]
     for day in days:
         for number in range(_CLASSES_A_DAY):
             class_id = builder.group_class(day)
             if day % 9 == 5 and number == 0:
-                continue  # nobody has booked this one
+                continue  # a class without bookings
             attending = {class_only[day % len(class_only)], *random.sample(members, 4)}
             for patient in sorted(attending):
                 came = arrived and random.random() > 0.1

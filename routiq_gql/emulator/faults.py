@@ -1,6 +1,6 @@
-"""What can go wrong with an answer on command, and which request it happens to.
+"""Faults on command: their kinds, and the requests that they strike.
 
-Tests and the control routes add faults to ``Emulator.faults``; the server takes the first one that fits a request
+Tests and the control routes add faults to ``Emulator.faults``. The server uses the first fault that strikes a request,
 and ``misbehaviour`` carries it out. A fault counts the requests that concern it from the moment it is added.
 """
 
@@ -37,15 +37,15 @@ class FaultKind(StrEnum):
     WRONG_SHAPE_ROW = "wrong_shape_row"
     """The documented list, but its last ``rows`` rows have no id."""
     ROW_WITHOUT_START = "row_without_start"
-    """The documented list, but its last ``rows`` rows have no ``starts_at``, where rows have one."""
+    """The documented list, but its last ``rows`` rows have no ``starts_at``, in lists with that column."""
     BARE_ROW = "bare_row"
     """The last ``rows`` rows hold nothing but ``id`` and ``starts_at``."""
     ODD_ROW = "odd_row"
     """In the last ``rows`` rows everything but ``id`` and ``starts_at`` is of another type than documented."""
     REPEAT_PAGE = "repeat_page"
-    """The first page of the list again, whatever page or key was asked for."""
+    """The first page of the list again, whatever the requested page or key."""
     REPEAT_ROW = "repeat_row"
-    """The right page, but its last row is the one before it once more."""
+    """The right page, but its last row repeats the row before it."""
     JUMP = "jump"
     """``rows`` rows between the last page and this one are skipped; ``total_entries`` still counts them."""
     SHORT_PAGE = "short_page"
@@ -64,12 +64,12 @@ class FaultKind(StrEnum):
     REDIRECT = "redirect"
     """301 to ``location``, as for an account that moved to another shard."""
     FOREIGN_LINK = "foreign_link"
-    """The right page, but ``links.next``, where there is one, points to the host of ``location``."""
+    """The right page, but its ``links.next``, if any, points to the host of ``location``."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaultTarget:
-    """What a fault looks at in a request."""
+    """The parts of a request that decide whether a fault strikes."""
 
     resource: str
     parameters: Sequence[tuple[str, str]] = ()
@@ -81,13 +81,13 @@ class FaultTarget:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One misbehaviour and the requests it happens to.
+    """A misbehaviour and the requests that it strikes.
 
     Attributes:
         kind: What goes wrong.
         resource: The list (or ``settings``, ``user``) that it concerns; ``None`` concerns every request.
         request_number: The first request to go wrong, counted from 1 among those that the fault concerns.
-        until_request_number: The last one; ``None`` sets no end.
+        until_request_number: The last request to go wrong; ``None`` sets no end.
         times: How many requests go wrong in all; ``None`` for all of them from then on.
         only_above_per_page: Concerns only requests for more rows a page than this. 1 leaves single-row checks alone.
         seconds: For SLOW how late, for RATE_LIMIT how far ahead the reset is.
@@ -130,8 +130,8 @@ def fault_from(values: dict[str, Any]) -> Fault:
     """A fault from decoded JSON with the attributes' names as keys.
 
     Raises:
-        ValueError: A name or a value is not one of a fault's.
-        TypeError: A value is no number where one is needed.
+        ValueError: A name or a value is unknown.
+        TypeError: A value that must be a number is none.
     """
     unknown = set(values) - {item.name for item in fields(Fault)}
     if unknown or "kind" not in values:
@@ -164,7 +164,7 @@ class _Armed:
 
 @dataclass(slots=True)
 class Faults:
-    """The faults in force, in the order in which they were added; the first that strikes wins."""
+    """The faults in force, in the order in which they were added; the first fault that strikes is used."""
 
     _armed: list[_Armed] = field(default_factory=list)
 

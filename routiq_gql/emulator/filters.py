@@ -1,6 +1,6 @@
-"""Reads the query of a list (``q[]``, ``sort``, ``order``, ``page``, ``per_page``) as the documentation gives it.
+"""Reads the query of a list (``q[]``, ``sort``, ``order``, ``page``, ``per_page``) as documented by Cliniko.
 
-The server calls ``read_query`` with what a client sent and answers ``BadQuery`` with 400. A filter on a
+The server calls ``read_query`` with a client's parameters and responds to ``BadQuery`` with 400. A filter on a
 column that hides rows takes the place of the default that leaves them out; the documentation says so of
 ``*`` only, and is silent on the others.
 """
@@ -31,7 +31,7 @@ _OPERATORS = {
 
 
 class BadQuery(Exception):
-    """The query can't be answered; the text is what Cliniko's ``message`` would hold."""
+    """The query is malformed; the text is that of Cliniko's ``message``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """What one request asks of a list, the default hiding included in ``conditions``."""
+    """The query of a request. ``conditions`` includes the default that hides rows."""
 
     conditions: tuple[Condition, ...]
     order: tuple[Order, ...]
@@ -62,7 +62,7 @@ class ListQuery:
 
 
 def read_query(resource: Resource, parameters: Sequence[tuple[str, str]]) -> ListQuery:
-    """The query that ``parameters`` (decoded name and value, repeated for lists) ask of ``resource``.
+    """The query of ``resource`` in ``parameters`` (decoded name and value, repeated for lists).
 
     Raises:
         BadQuery: A column can't be searched, or a value is not of the documented form.
@@ -80,7 +80,7 @@ def read_query(resource: Resource, parameters: Sequence[tuple[str, str]]) -> Lis
 
 
 def read_condition(resource: Resource, text: str) -> Condition:
-    """The condition that one ``FIELD:OPERATORVALUE`` stands for.
+    """The condition of a ``FIELD:OPERATORVALUE``.
 
     Raises:
         BadQuery: As for ``read_query``.

@@ -1,7 +1,7 @@
 """Clinics of any size for tests of memory and speed, and for random searches; the same arguments, the same clinic.
 
-The builder decides for each patient whether the person is to be active before it makes the rows that bring it
-about, so ``clinic.expected`` owes nothing to the way in which rows are read.
+The builder decides for each patient whether the person will be active, and then makes the rows for it. So
+``clinic.expected`` is independent of the code that reads rows.
 """
 
 from datetime import datetime
@@ -22,7 +22,7 @@ _PATIENTS_PER_CLASS = 100
 
 
 def generated_clinic(patients: int, now: datetime, seed: int = 1) -> Clinic:
-    """A clinic that lists exactly ``patients`` patients, with hidden ones beside them.
+    """A clinic that lists exactly ``patients`` patients, and has hidden patients beside them.
 
     About a sixth is active, in every way there is. The figures in ``expected`` hold at every hour of the day of
     ``now``, with windows of 30 days.
@@ -40,7 +40,7 @@ def generated_clinic(patients: int, now: datetime, seed: int = 1) -> Clinic:
 
 
 class _Generator:
-    """Decides who is what, has the rows made, and keeps count."""
+    """Decides the state of each patient, makes the rows, and counts."""
 
     def __init__(self, clinic: Clinic, builder: ClinicBuilder, random: Random) -> None:
         self._clinic = clinic
@@ -52,7 +52,7 @@ class _Generator:
         self._classes: dict[range, list[int]] = {_RECENT_DAYS: [], _UPCOMING_DAYS: []}
 
     def run(self, patients: int) -> None:
-        """Make all rows and state what must be found."""
+        """Make all rows, and return the expected result."""
         for number in range(2 + patients // _PATIENTS_PER_CLASS):
             days = _UPCOMING_DAYS if number % 2 else _RECENT_DAYS
             self._classes[days].append(self._builder.group_class(self._random.choice(days)))
@@ -105,7 +105,7 @@ class _Generator:
         (self._recent if days is _RECENT_DAYS else self._upcoming).add(str(patient))
 
     def _add_hidden(self, number: int) -> None:
-        """Patients that no list shows; an archived one's appointments are listed all the same."""
+        """Patients that no list shows; the appointments of archived patients are listed all the same."""
         if number % 150 == 0:
             deleted = self._builder.patient(deleted=True)
             self._builder.appointment(deleted, self._random.choice(_UPCOMING_DAYS), deleted=True)

@@ -1,6 +1,6 @@
-"""A stand-in for the service at which people sign in: it makes tokens like Clerk's and publishes its public keys.
+"""An emulated sign-in service: it makes tokens like Clerk's and publishes its public keys.
 
-For the demo and for tests only: ``POST /token`` gives everyone the token that they ask for.
+For the demo and for tests only: ``POST /token`` gives any token to any client.
 """
 
 import json
@@ -30,7 +30,7 @@ class Issuer:
 
     Attributes:
         lifetime_seconds: How long tokens of ``POST /token`` live; a test may shorten it.
-        key_requests: How often its public keys were asked for.
+        key_requests: How often clients fetched its public keys.
     """
 
     def __init__(self, url: str) -> None:
@@ -42,7 +42,7 @@ class Issuer:
         self.rotate()
 
     def rotate(self) -> None:
-        """Exchange all keys. Tokens signed so far can't be verified with what is published from now on."""
+        """Exchange all keys. Earlier tokens can't be verified with the keys published from now on."""
         self._generation += 1
         self._private_keys = {
             "RS256": rsa.generate_private_key(public_exponent=65537, key_size=2048),
@@ -65,12 +65,12 @@ class Issuer:
         """A signed token of a person in an organization.
 
         Args:
-            organization_id: ``None`` for someone who has chosen none.
+            organization_id: ``None`` for a person who has selected no organization.
             permissions: Such as ``syncs:start``, feature and permission.
-            version: Of Clerk's claims.
+            version: The version of Clerk's claims.
             lifetime_seconds: From now; negative for a token that has expired.
-            claims: Put over the others; a value of ``None`` leaves the claim out.
-            headers: Put over the others.
+            claims: Replace or add claims; ``None`` leaves a claim out.
+            headers: Replace or add headers.
         """
         now = time.time()
         made: dict[str, Any] = {
@@ -94,7 +94,7 @@ class Issuer:
         )
 
     def public_keys(self) -> dict[str, Any]:
-        """What is published: a JSON Web Key Set."""
+        """The published JSON Web Key Set."""
         keys = []
         for algorithm, private in self._private_keys.items():
             writer: Any = jwt.get_algorithm_by_name(algorithm)

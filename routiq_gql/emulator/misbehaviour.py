@@ -1,7 +1,7 @@
-"""Spoils an answer as a fault says: another status, another body, or no proper end to it.
+"""Spoils a response as a fault demands: another status, another body, or no proper end.
 
-The server asks ``spoiled`` for faults that still send a complete answer, and sends ``SpoiledResponse`` where the
-connection itself must misbehave.
+The server calls ``replaced_by`` and ``spoiled`` for faults that still send a complete response, and ``ending_of`` for
+the faults of the connection.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,13 +14,13 @@ from routiq_gql.emulator.answers import Answer, first_page_again, refusal, with_
 from routiq_gql.emulator.faults import Fault, FaultKind
 
 AnswerList = Callable[[Sequence[tuple[str, str]], int], Answer]
-"""Answers the request again with other query parameters, and with that many rows skipped."""
+"""Computes the response for other query parameters, with so many rows skipped."""
 
 HTML_PAGE = b"<!doctype html><html><head><title>Sorry</title></head><body><h1>We'll be right back</h1></body></html>"
 
 
 class Ending(Enum):
-    """How an answer ends on the wire."""
+    """How a response ends on the wire."""
 
     PROPER = "proper"
     NEVER = "never"
@@ -39,16 +39,16 @@ _ODD_ROWS = {FaultKind.WRONG_SHAPE_ROW, FaultKind.ROW_WITHOUT_START, FaultKind.B
 
 
 def ending_of(fault: Fault | None) -> Ending:
-    """How the answer to a request that meets ``fault`` ends."""
+    """How the response to a request ends that ``fault`` strikes."""
     return Ending.PROPER if fault is None else _ENDINGS.get(fault.kind, Ending.PROPER)
 
 
 def replaced_by(fault: Fault, now: float) -> Answer | None:
-    """The answer that takes the place of the right one, whatever that was; ``None`` if the fault needs it.
+    """The response that replaces the correct response; ``None`` if the fault changes the correct response instead.
 
     Args:
         fault: What goes wrong.
-        now: The UNIX time that the answer's ``Date`` will show.
+        now: The UNIX time in the response's ``Date``.
     """
     match fault.kind:
         case FaultKind.RATE_LIMIT:
@@ -81,7 +81,7 @@ def replaced_by(fault: Fault, now: float) -> Answer | None:
 def spoiled(
     fault: Fault, answer: Answer, resource: str, parameters: Sequence[tuple[str, str]], answer_list: AnswerList
 ) -> Answer:
-    """``answer`` with its content as the fault wants it. An answer that is no list only loses its shape."""
+    """``answer`` with the content that the fault demands. A response that is no list only loses its shape."""
     is_list = answer.status == 200 and resource in answer.body
     match fault.kind:
         case FaultKind.CUT_JSON:
@@ -124,7 +124,7 @@ def _odd(kind: FaultKind, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_another_type(value: object, place: int) -> object:
-    """Something that is no text, time, number, list, link or truth value where ``value`` is one."""
+    """A value of another type than ``value``, which is a text, time, number, list, link or boolean."""
     others: tuple[object, ...] = ("yes", 7, [], {"links": {"self": None}}, [{"number": {}}], {"links": {}}, "soon")
     return next(other for other in (*others[place % 7 :], *others) if type(other) is not type(value))
 

@@ -1,6 +1,6 @@
-"""Names, contact details and clinical text of the emulated patients, made from the id whenever asked.
+"""Names, contact details and clinical text of the emulated patients, computed from the id.
 
-Nothing of it is stored, so a large clinic costs no memory for it. Every e-mail address, phone number and
+They are not stored, so a large clinic needs no memory for them. Every e-mail address, phone number and
 clinical text holds a marker that occurs nowhere else: a test that searches for the markers finds any leak.
 Some names are hostile on purpose (markup, quotes, right-to-left script, emoji, very long).
 """
@@ -12,7 +12,7 @@ CLINICAL_MARKER = "planted-clinical-text"
 EMAIL_MARKER = "@patients.example"
 PHONE_MARKER = "0491 57"
 PLANTED_MARKERS = (CLINICAL_MARKER, EMAIL_MARKER, PHONE_MARKER)
-"""Every planted e-mail address, phone number and clinical text holds one of these."""
+"""The markers; every planted e-mail address, phone number and clinical text holds a marker."""
 
 HOSTILE_NAMES: tuple[tuple[str, str], ...] = (
     ("<script>alert('first')</script>", "<img src=x onerror=alert(1)>"),
@@ -56,7 +56,7 @@ _PHONE_TYPES = ("Mobile", "Home", "Work", "Fax", "Other")
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What a patient's row says of the person. ``None`` is sent as ``null`` or ``""``."""
+    """The personal fields of a patient's row. ``None`` is sent as ``null`` or ``""``."""
 
     first_name: str | None
     last_name: str | None
@@ -115,7 +115,7 @@ def person(patient_id: int, given: Mapping[str, str | None]) -> Person:
 
 
 def appointment_note(appointment_id: int) -> str | None:
-    """What a practitioner wrote beside an appointment; about every third one has a note."""
+    """The practitioner's note on an appointment; about every third appointment has a note."""
     dice = mix(appointment_id, 3)
     return (
         f"{CLINICAL_MARKER} visit {appointment_id}: {_COMPLAINTS[dice % len(_COMPLAINTS)]}" if dice % 3 == 0 else None

@@ -11,7 +11,7 @@ class RecordedRequest:
     Attributes:
         resource: The list's name, ``settings``, ``user``, or the unknown path.
         parameters: The decoded query in its order, ``("q[]", "id:>5")`` among them.
-        status: What was answered; ``None`` so far, or because no answer was given.
+        status: The status of the response; ``None`` before it, or without a response.
     """
 
     method: str

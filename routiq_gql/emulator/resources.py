@@ -1,7 +1,7 @@
-"""Which lists the emulated account has, and for each of their columns what may be asked of it.
+"""The lists of the emulated account, and the filters that each column supports.
 
-This is the table of Cliniko's documentation as data: the filters refuse what is not ``searchable`` here, and
-a row with a value in a ``hides`` column is left out of a list unless the request filters by that column.
+This is the table of Cliniko's documentation as data. The filters refuse columns that are not ``searchable`` here. A row
+with a value in a ``hides`` column is left out of a list unless the request filters by that column.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from enum import Enum
 
 
 class Kind(Enum):
-    """What a column holds, which decides the operators that it understands."""
+    """The type of a column, which decides its operators."""
 
     NUMBER = "number"
     TIME = "time"

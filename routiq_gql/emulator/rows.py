@@ -1,6 +1,6 @@
-"""Writes the rows of a clinic as Cliniko's JSON: links for references, text for ids, ``""`` or ``null`` for nothing.
+"""Writes the rows of a clinic as Cliniko's JSON: links for references, text for ids, ``""`` or ``null`` for no value.
 
-The server calls ``row_json`` for the rows of one page. The rows also hold what the product must never keep
+The server calls ``row_json`` for the rows of a page. The rows also hold fields that the product must never keep
 (notes, Medicare numbers, custom fields, ``patient_name``), because Cliniko's do.
 """
 
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 
 def row_json(clinic: Clinic, resource: str, row_id: int, base_url: str) -> Json:
-    """One row of a list, as it stands in the clinic now. ``base_url`` ends in ``/v1``."""
+    """A row of a list in its current state. ``base_url`` ends in ``/v1``."""
     row = clinic.tables[resource].get(row_id)
     body = _WRITERS[resource](clinic, row, _Links(base_url))
     body["links"] = {"self": f"{base_url}/{resource}/{row_id}"}
@@ -104,7 +104,7 @@ def _group_appointment(clinic: Clinic, row: Row, links: _Links) -> Json:
         **_times(row, "starts_at", "ends_at", "archived_at", "deleted_at"),
         "max_attendees": 8,
         "notes": appointment_note(row_id),
-        "patient_ids": hint,  # those who cancelled included
+        "patient_ids": hint,  # including cancelled attendees
         "appointment_type": links.to("appointment_types", row["appointment_type_id"]),
         "practitioner": links.to("practitioners", 1 + row_id % 7),
         "business": links.to("businesses", 1),

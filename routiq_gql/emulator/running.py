@@ -18,11 +18,11 @@ _LOOPBACK = "127.0.0.1"
 
 
 class EmulatorServer:
-    """An async context manager within which an emulator can be reached at ``base_url``.
+    """An async context manager that serves an emulator at ``base_url``.
 
     Args:
-        emulator: What is served. It may be served again later; requests and faults stay with it.
-        port: 0 takes a free one.
+        emulator: The emulator. It may be served again later, and keeps its requests and faults.
+        port: 0 selects a free port.
 
     Raises:
         OSError: On entering, when the port is taken.
@@ -64,7 +64,7 @@ class EmulatorServer:
             lifespan="off",
             log_config=None,
             access_log=False,
-            date_header=False,  # every answer carries its own
+            date_header=False,  # the emulator sets the header
             timeout_keep_alive=75,  # seconds; longer than any pause between two requests of a test
         )
         config.load()

@@ -1,8 +1,8 @@
-"""The emulated Cliniko over HTTP: routes, who may ask, the record of what was asked, and the sending of answers.
+"""The emulated Cliniko over HTTP: routes, access, the record of requests, and the sending of responses.
 
-``Emulator`` is an ASGI application and its state; ``running`` serves it. Every answer is decided in one go on the
-event loop and ``after_request`` is called before its last byte leaves, so a change made there lies between
-two requests for sure. API keys are never recorded.
+``Emulator`` is an ASGI application and its state; ``running`` serves it. Every response is computed without a pause on
+the event loop, and ``after_request`` is called before its last byte is sent. So a change made there happens between two
+requests. API keys are never recorded.
 """
 
 import asyncio
@@ -43,15 +43,15 @@ class Emulator:
 
     Args:
         clinic: The account; may be exchanged or changed between two requests.
-        api_keys: The one key, or what each of several may do.
-        latency_seconds: How long every answer takes.
+        api_keys: The only key, or the rights of several keys.
+        latency_seconds: The delay of every response.
         requests_per_minute: The limit per user, past which it answers 429; ``None`` for none.
         limit_period_seconds: The length of that "minute".
 
     Attributes:
-        requests: What was asked since the start, oldest first.
-        faults: What goes wrong, and when.
-        after_request: Called with each request once its answer is decided.
+        requests: The requests since the start, oldest first.
+        faults: The faults in force.
+        after_request: Called with each request once its response is computed.
         app: The ASGI application.
     """
 
@@ -177,7 +177,7 @@ class Emulator:
 
 
 class _Broken(Response):
-    """An answer that does not end as it should."""
+    """A response without a proper end."""
 
     def __init__(self, emulator: Emulator, ending: Ending, response: Response | None = None) -> None:
         super().__init__()

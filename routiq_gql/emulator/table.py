@@ -1,8 +1,8 @@
-"""All rows of one list, kept as columns of integers in the order of their ids.
+"""All rows of a list, kept as columns of integers in the order of their ids.
 
-A clinic of 200,000 patients fits into some ten megabytes this way, and a row is only written out as JSON when
-a page asks for it. What matches a filter is worked out once and then kept up to date as rows change, so that
-reading by key costs two binary searches whatever the size of the clinic.
+A clinic of 200,000 patients fits into some ten megabytes this way, and rows become JSON only for a page. The matches of
+a filter are computed once and then updated as rows change, so that reading by key costs two binary searches whatever
+the size of the clinic.
 """
 
 from array import array
@@ -15,11 +15,11 @@ from routiq_gql.emulator.resources import Kind, Resource
 Row = Mapping[str, int | None]
 """One row: every column that is not a text, times as seconds since 1970, ``None`` for no value."""
 
-_MOST_SELECTIONS = 32  # a sync asks some five different questions; old windows are forgotten
+_MOST_SELECTIONS = 32  # a sync has some five different queries; those of old windows are dropped
 
 
 class _Selection:
-    """The ids that fulfil some conditions, ascending, and the orders in which they were asked for."""
+    """The ids that fulfil some conditions, ascending, and their requested orders."""
 
     def __init__(self, ids: "array[int]", matches: Callable[[int, Row], bool]) -> None:
         self.ids = ids
@@ -28,10 +28,10 @@ class _Selection:
 
 
 class Table:
-    """The rows of one list. Ids are integers here; they become text on the wire only.
+    """The rows of a list. Ids are integers here; they become text on the wire only.
 
     Args:
-        resource: What the list is called and which columns it has.
+        resource: The name and the columns of the list.
         text: Gives the text in a text column of the row with this id.
     """
 
@@ -52,11 +52,11 @@ class Table:
         return self._place(row_id) is not None
 
     def ids(self) -> list[int]:
-        """The ids of all rows, hidden ones included, ascending."""
+        """The ids of all rows, including hidden rows, ascending."""
         return self._columns["id"].tolist()
 
     def rows(self) -> Iterator[Row]:
-        """All rows, hidden ones included, ascending by id. Changing the table meanwhile is not allowed."""
+        """All rows, including hidden rows, ascending by id. Changing the table meanwhile is not allowed."""
         return (self._row_at(place) for place in range(len(self)))
 
     def load(self, rows: Iterable[tuple[int | None, ...]], names: tuple[str, ...]) -> None:
@@ -95,7 +95,7 @@ class Table:
         return self._row_at(place)
 
     def find(self, column: str, value: int) -> list[int]:
-        """Ids of all rows with ``value`` in ``column``, hidden ones included, ascending."""
+        """Ids of all rows with ``value`` in ``column``, including hidden rows, ascending."""
         if column in self._indexes:
             return list(self._indexes[column].get(value, ()))
         ids = self._columns["id"]
@@ -136,7 +136,7 @@ class Table:
         self._update_selections(row_id, before, self._row_at(place))
 
     def remove(self, row_id: int) -> None:
-        """Take a row out altogether, as if it had never been.
+        """Remove a row without a trace.
 
         Raises:
             KeyError: There is none.
@@ -150,7 +150,7 @@ class Table:
         self._update_selections(row_id, before, None)
 
     def page(self, query: ListQuery, *, skip: int = 0) -> tuple[list[int], int]:
-        """The ids on the page that ``query`` asks for, ``skip`` rows later, and how many rows match in all."""
+        """The ids on the page of ``query``, ``skip`` rows later, and the number of all matching rows."""
         start = (query.page - 1) * query.per_page + skip
         exact = self._candidates(query.conditions)
         by_id = [c for c in query.conditions if c.column == "id" and c.operator in {">", ">=", "<", "<="}]

@@ -16,10 +16,11 @@ from websockets.exceptions import InvalidStatus
 from routiq_gql.api.access_log import NamedRoute
 from routiq_gql.settings import Settings
 from routiq_gql.sync.service import SyncService
-from tests.common import LIMIT_SECONDS, ORGANIZATION, until
 from tests.emulated_cliniko import Cliniko
 from tests.graphql_documents import PROGRESS
+from tests.organization import ORGANIZATION
 from tests.server import Server, open_socket
+from tests.waiting import LIMIT_SECONDS, until
 
 Line = dict[str, Any]
 

@@ -11,9 +11,9 @@ from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
 from routiq_gql.shares import FOLLOW_CONNECTIONS, LARGE_AT_ONCE, OPERATION_CONNECTIONS, WATCH_CONNECTIONS
 from tests.api.slow_reads import SLOW, SlowReads, make_slow
-from tests.common import until
 from tests.graphql_documents import UPDATES
 from tests.server import Server, open_socket
+from tests.waiting import until
 
 HISTORY = "query ($id: ID!) { history(organizationId: $id) { totalSyncs } }"
 DASHBOARD = "query ($id: ID!) { dashboard(organizationId: $id) { id } }"

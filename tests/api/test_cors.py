@@ -16,8 +16,9 @@ from routiq_gql.errors import RateLimited
 from routiq_gql.security.token_file import TokenFile
 from routiq_gql.serving.connection_table import ServerState
 from routiq_gql.settings import Settings
-from tests.common import LIMIT_SECONDS, ORGANIZATION
+from tests.organization import ORGANIZATION
 from tests.server import Server
+from tests.waiting import LIMIT_SECONDS
 
 PAGE = "https://app.example.com"
 FOREIGN = "https://evil.example"

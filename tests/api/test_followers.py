@@ -11,11 +11,11 @@ import pytest
 from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
-from tests.common import LIMIT_SECONDS
 from tests.emulated_cliniko import Cliniko
 from tests.graphql_documents import CANCEL, DASHBOARD, LOG, PROGRESS, START, STATUS, UPDATES
 from tests.issuing import bearer
 from tests.server import Event, Server, Socket, open_socket, read_events
+from tests.waiting import LIMIT_SECONDS
 
 OURS = "org_ours"
 

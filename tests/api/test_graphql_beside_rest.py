@@ -5,9 +5,9 @@ from typing import Any
 
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import demo_clinic
-from tests.common import ORGANIZATION
 from tests.emulated_cliniko import Cliniko
 from tests.graphql_documents import CANCEL, DASHBOARD, HISTORY, START, STATUS
+from tests.organization import ORGANIZATION
 from tests.server import Server
 
 LOWERED = {"status", "step", "mode"}

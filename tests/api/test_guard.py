@@ -12,8 +12,8 @@ from websockets.exceptions import InvalidStatus
 from routiq_gql.app import create_app
 from routiq_gql.errors import SettingsError
 from routiq_gql.settings import Settings
-from tests.common import LIMIT_SECONDS
 from tests.server import Server, open_socket
+from tests.waiting import LIMIT_SECONDS
 
 START = "/api/v1/sync/start/org_1"
 

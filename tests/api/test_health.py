@@ -6,10 +6,10 @@ from structlog.testing import capture_logs
 
 from routiq_gql.engines.embedded import EmbeddedEngine
 from routiq_gql.settings import Settings
-from tests.common import until
 from tests.emulated_cliniko import Cliniko
 from tests.graphql_documents import PROGRESS
 from tests.server import Server, open_socket
+from tests.waiting import until
 
 SECRET = "Annabel Nguyen, 0400 111 222"
 

@@ -18,9 +18,9 @@ from routiq_gql.api.graphql.errors import MAX_MESSAGE_CHARACTERS
 from routiq_gql.api.graphql.messages import MAX_ID_CHARACTERS
 from routiq_gql.sync import service
 from tests.api.malformed_input import DIGITS, LONG, quoted
-from tests.common import LIMIT_SECONDS
 from tests.graphql_documents import CANCEL, DASHBOARD, HISTORY, LOG, PROGRESS, STATUS, UPDATES
 from tests.server import Server, open_socket
+from tests.waiting import LIMIT_SECONDS
 
 QUERY = "{ __typename }"
 UNKNOWN = "sync_nobody_20241222_143022"

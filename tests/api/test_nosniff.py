@@ -10,9 +10,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from routiq_gql.settings import Settings
-from tests.common import LIMIT_SECONDS
 from tests.graphql_documents import UPDATES
 from tests.server import Server
+from tests.waiting import LIMIT_SECONDS
 
 NOSNIFF = "x-content-type-options"
 

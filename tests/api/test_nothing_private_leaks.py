@@ -14,9 +14,9 @@ from routiq_gql.emulator import EMULATED_API_KEY, Clinic, Fault, FaultKind, gene
 from routiq_gql.logs import configure_logging
 from routiq_gql.settings import Settings
 from routiq_gql.sync import pipeline
-from tests.common import ORGANIZATION
 from tests.emulated_cliniko import Cliniko
 from tests.graphql_documents import DASHBOARD, HISTORY, STATUS
+from tests.organization import ORGANIZATION
 from tests.server import Server, open_socket
 
 KEY = EMULATED_API_KEY.rpartition("-")[0]

@@ -21,11 +21,12 @@ from routiq_gql.runtime import open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync import pauses
-from tests.common import LIMIT_SECONDS, ORGANIZATION
 from tests.emulated_cliniko import Cliniko
 from tests.full_disk import full_disk
 from tests.graphql_documents import PROGRESS, STATUS
+from tests.organization import ORGANIZATION
 from tests.server import Server, open_socket
+from tests.waiting import LIMIT_SECONDS
 
 ROOT = Path(__file__).parents[2]
 OVERVIEW = """subscription ($id: ID!) { dashboardUpdated(organizationId: $id) {

@@ -18,8 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import EMULATED_API_KEY, Clinic, Emulator, EmulatorServer, awkward_clinic
 from routiq_gql.settings import Settings
-from tests.common import ORGANIZATION
 from tests.emulated_cliniko import Gate
+from tests.organization import ORGANIZATION
 from tests.server import Server
 
 PAGE = Path(__file__).parents[2] / "examples" / "sync_dashboard.html"

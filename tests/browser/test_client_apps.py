@@ -17,9 +17,10 @@ from tests.browser.conftest import IN_SESSION_LOOP, OpenPage, Serve
 from tests.browser.serving import Served, serving
 from tests.browser.sites import site
 from tests.client_apps import APPS, copied_app
-from tests.common import ORGANIZATION, until
 from tests.issuing import issuing, jwt_settings
 from tests.node_projects import INSTALL_SECONDS, run, tool
+from tests.organization import ORGANIZATION
+from tests.waiting import until
 
 pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120)]
 

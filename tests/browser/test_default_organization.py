@@ -8,8 +8,8 @@ from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage, Serve
 from tests.browser.serving import expect_status, serving
-from tests.common import ORGANIZATION
 from tests.issuing import issuing, jwt_settings, use_token
+from tests.organization import ORGANIZATION
 
 pytestmark = IN_SESSION_LOOP
 

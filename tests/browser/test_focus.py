@@ -5,7 +5,7 @@ from playwright.async_api import Locator, Page, expect
 from routiq_gql.emulator import EMULATED_API_KEY
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage, Serve
 from tests.browser.serving import Served, expect_status
-from tests.common import ORGANIZATION
+from tests.organization import ORGANIZATION
 
 pytestmark = IN_SESSION_LOOP
 

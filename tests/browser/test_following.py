@@ -6,7 +6,7 @@ from routiq_gql.clock import utc_now
 from routiq_gql.emulator import demo_clinic
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage, Serve
 from tests.browser.serving import Served, expect_status, expect_whole_log, until_at_gate
-from tests.common import ORGANIZATION
+from tests.organization import ORGANIZATION
 
 pytestmark = IN_SESSION_LOOP
 

@@ -23,8 +23,8 @@ from tests.browser.graphiql import (
 )
 from tests.browser.serving import Served
 from tests.cli.programs import Program
-from tests.common import ORGANIZATION
 from tests.node_projects import INSTALL_SECONDS
+from tests.organization import ORGANIZATION
 
 pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120), pytest.mark.usefixtures("graphiql_files")]
 

@@ -16,8 +16,8 @@ from tests.browser.graphiql import (
     type_operation,
 )
 from tests.browser.serving import Served
-from tests.common import ORGANIZATION
 from tests.node_projects import INSTALL_SECONDS
+from tests.organization import ORGANIZATION
 
 pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120), pytest.mark.usefixtures("graphiql_files")]
 

@@ -29,10 +29,11 @@ from tests.browser.graphiql import (
 )
 from tests.browser.serving import Served, serving
 from tests.cli.programs import Program
-from tests.common import ORGANIZATION, until
 from tests.deploy.conftest import StartNginx, nginx  # noqa: F401 - a fixture
 from tests.issuing import issuing, jwt_settings, use_token
 from tests.node_projects import INSTALL_SECONDS
+from tests.organization import ORGANIZATION
+from tests.waiting import until
 
 pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120), pytest.mark.usefixtures("graphiql_files")]
 

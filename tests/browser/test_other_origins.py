@@ -14,7 +14,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage, Serve
 from tests.browser.serving import PAGE, Served, expect_status, expect_whole_log, until_at_gate
-from tests.common import ORGANIZATION
+from tests.organization import ORGANIZATION
 
 pytestmark = IN_SESSION_LOOP
 

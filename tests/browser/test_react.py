@@ -27,10 +27,11 @@ from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.serving import serving
 from tests.browser.sites import site
 from tests.cli.programs import Program
-from tests.common import ORGANIZATION, until
 from tests.issuing import issuing, jwt_settings, use_token
 from tests.node_projects import INSTALL_SECONDS, REACT, run, tool
+from tests.organization import ORGANIZATION
 from tests.ports import free_port
+from tests.waiting import until
 
 pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120)]
 

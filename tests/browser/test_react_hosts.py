@@ -13,8 +13,8 @@ from playwright.async_api import Locator, Page, Route, expect
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.serving import Served
 from tests.browser.sites import site
-from tests.common import ORGANIZATION
 from tests.node_projects import INSTALL_SECONDS, app_with_component, run, tool
+from tests.organization import ORGANIZATION
 
 pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120)]
 

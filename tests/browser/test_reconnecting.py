@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.serving import Served, expect_status, expect_whole_log, shown_log, until_at_gate
 from tests.cli.programs import Program
-from tests.common import ORGANIZATION
+from tests.organization import ORGANIZATION
 from tests.ports import free_port
 
 pytestmark = IN_SESSION_LOOP

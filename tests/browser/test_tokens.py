@@ -19,8 +19,9 @@ from routiq_gql.emulator import EMULATED_API_KEY, Issuer
 from routiq_gql.settings import Settings
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.serving import Served, expect_status, expect_whole_log, serving, shown_log, until_at_gate
-from tests.common import ORGANIZATION, until
 from tests.issuing import issuing, jwt_settings, use_token
+from tests.organization import ORGANIZATION
+from tests.waiting import until
 
 pytestmark = IN_SESSION_LOOP
 

@@ -7,8 +7,8 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.serving import Served, expect_status, expect_whole_log, until_at_gate
-from tests.common import ORGANIZATION
 from tests.deploy.conftest import StartNginx, nginx  # noqa: F401 - a fixture
+from tests.organization import ORGANIZATION
 
 pytestmark = IN_SESSION_LOOP
 

@@ -15,9 +15,9 @@ from tests.certificates import write_certificate
 from tests.cli.conftest import Command
 from tests.cli.programs import run_program
 from tests.cliniko.raw_server import RawServer, http
-from tests.common import LIMIT_SECONDS
 from tests.proxying import ConnectProxy
 from tests.server import Server
+from tests.waiting import LIMIT_SECONDS
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import load_settings
 from routiq_gql.sync.model import SyncMode, SyncState
 from tests.cli.programs import Program, percentages
-from tests.common import ORGANIZATION
+from tests.organization import ORGANIZATION
 
 FIGURES = "641 patients, 1,247 appointments in the window, 89 active patients stored."
 SYNC_ID = rf"sync_{ORGANIZATION}_\d+_\d+(_\d+)?"

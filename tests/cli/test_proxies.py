@@ -14,11 +14,12 @@ from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from tests.certificates import write_certificate
 from tests.cli.programs import run_program
-from tests.common import LIMIT_SECONDS, ORGANIZATION
 from tests.conftest import ENCRYPTION_KEYS
 from tests.issuing import issuing
+from tests.organization import ORGANIZATION
 from tests.proxying import ConnectProxy
 from tests.server import Server
+from tests.waiting import LIMIT_SECONDS
 
 NAME = "cliniko.example.com"
 BASE_URL = f"https://{NAME}/v1"

@@ -7,7 +7,7 @@ import httpx
 
 from tests.cli.programs import PATIENCE_SECONDS
 from tests.clients.conftest import RunScript
-from tests.common import ORGANIZATION
+from tests.organization import ORGANIZATION
 
 
 def _current_sync_id(url: str) -> str:

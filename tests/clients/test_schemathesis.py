@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from routiq_gql.api.errors import GRAPHQL_CODES
 from routiq_gql.security.token_file import TokenFile
 from tests.cli.programs import Program
-from tests.common import ORGANIZATION
+from tests.organization import ORGANIZATION
 
 HERE = Path(__file__).parent
 EXAMPLES = 20

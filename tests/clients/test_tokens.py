@@ -24,10 +24,10 @@ from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, Issu
 from routiq_gql.settings import Settings
 from tests.cli.programs import PATIENCE_SECONDS
 from tests.clients.running import EXAMPLES, expect_ends, running
-from tests.common import ORGANIZATION
 from tests.emulated_cliniko import Gate
 from tests.issuing import issuing, jwt_settings
 from tests.node_projects import INSTALL_SECONDS
+from tests.organization import ORGANIZATION
 from tests.server import Server
 
 pytestmark = pytest.mark.timeout(INSTALL_SECONDS + 2 * PATIENCE_SECONDS)

@@ -15,6 +15,7 @@ from routiq_gql.cliniko import Backoff, ClinikoClient, ClinikoError, Pacer, Wait
 from routiq_gql.cliniko import client as client_module
 from tests.cliniko.conftest import MakeClient, NotedWaits
 from tests.cliniko.raw_server import RawServer, http
+from tests.waiting import LIMIT_SECONDS
 
 KEY = "MS0xLXNlY3JldA-au1"
 GOOD = {"fine": True}
@@ -278,7 +279,7 @@ async def test_each_long_wait_is_announced_and_a_cancel_ends_it_without_another_
             make_client(server.base_url, backoff=slow, on_wait=told) as client,
         ):
             task = asyncio.create_task(get(client))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(LIMIT_SECONDS):
                 wait = await told.begun.get()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -303,7 +304,7 @@ async def test_a_cancel_ends_a_request_in_flight(make_client: MakeClient) -> Non
 
     async with RawServer(lambda _n, _head: hang()) as server, make_client(server.base_url) as client:
         task = asyncio.create_task(get(client))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LIMIT_SECONDS):
             await asked.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):

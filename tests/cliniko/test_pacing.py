@@ -8,6 +8,7 @@ import pytest
 from routiq_gql.cliniko import Pacer, PacerRegistry
 from routiq_gql.cliniko.pacing import BURST
 from tests.cliniko.conftest import NotedWaits
+from tests.waiting import LIMIT_SECONDS
 
 
 async def test_requests_beyond_a_handful_are_spaced_evenly() -> None:
@@ -51,7 +52,7 @@ async def test_a_long_wait_is_announced_before_it_begins_and_can_be_cancelled() 
     pacer.hold(23)
     told = NotedWaits()
     task = asyncio.create_task(pacer.wait_turn(told))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LIMIT_SECONDS):
         wait = await told.begun.get()
     assert wait.reason == "rate_limit"
     assert wait.message == "Waiting for Cliniko's rate limit, resuming in 23 s"
@@ -90,7 +91,7 @@ async def test_keys_that_were_tried_once_are_forgotten() -> None:
             await pacer.wait_turn()
     assert len(registry) < 1000
     del pacer
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LIMIT_SECONDS):
         while len(registry) > 1:  # until the last turn has no effect any more
             await asyncio.sleep(0.01)
             assert registry.pacer_for("MS0xabc") is in_use

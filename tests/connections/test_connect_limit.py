@@ -12,9 +12,10 @@ from routiq_gql.security.audit import Action, Audit
 from routiq_gql.security.viewer import LOCAL_OPERATOR, Viewer
 from routiq_gql.settings import Settings
 from routiq_gql.supervision import Supervisor
-from tests.common import LIMIT_SECONDS, ORGANIZATION
 from tests.emulated_cliniko import Cliniko
+from tests.organization import ORGANIZATION
 from tests.server import Server
+from tests.waiting import LIMIT_SECONDS
 
 CONNECT = "mutation ($id: ID!, $key: String!) { connectCliniko(organizationId: $id, apiKey: $key) { ok message } }"
 TEST = "mutation ($id: ID!) { testConnection(organizationId: $id) { ok message } }"

@@ -10,8 +10,8 @@ from routiq_gql.clock import utc_now
 from routiq_gql.emulator import EMULATED_API_KEY, Access, Emulator, EmulatorServer, Fault, FaultKind, awkward_clinic
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from tests.common import ORGANIZATION
 from tests.emulated_cliniko import Cliniko
+from tests.organization import ORGANIZATION
 from tests.server import Server, open_socket
 
 FIELDS = """message organizationId ok problem { code message whatToDo }

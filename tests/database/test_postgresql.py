@@ -19,8 +19,8 @@ from routiq_gql.errors import DatabaseAway, SettingsError, StorageError
 from routiq_gql.settings import load_settings
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode
-from tests.common import LIMIT_SECONDS
 from tests.postgres import Cluster
+from tests.waiting import LIMIT_SECONDS
 
 pytestmark = pytest.mark.postgres_only
 

@@ -15,7 +15,7 @@ from routiq_gql.database.schema import upgrade
 from routiq_gql.database.tables import LOG, MIRROR, PACE, SYNC
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode
-from tests.common import LIMIT_SECONDS
+from tests.waiting import LIMIT_SECONDS
 
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 CUTOFFS = Cutoffs(

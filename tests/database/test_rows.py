@@ -6,7 +6,7 @@ from typing import get_args, get_type_hints, is_typeddict
 
 import pytest
 
-from routiq_gql.database import rows
+from routiq_gql.database import rows, sync_changes
 from routiq_gql.database.tables import AUDIT, CONNECTION, LOG, RETENTION, SCHEDULE, SYNC
 from routiq_gql.database.tables.operation import AuditColumns, RetentionColumns
 from routiq_gql.database.tables.syncs import ConnectionColumns, LogColumns, ScheduleColumns, SyncColumns
@@ -21,6 +21,7 @@ TABLES = {
 }
 ROWS = [member for name, member in getmembers(rows, isclass) if name.endswith("Row")]
 VALUES = [member for name, member in getmembers(rows, isclass) if is_typeddict(member)]
+CHANGES = [member for name, member in getmembers(sync_changes, isclass) if is_typeddict(member)]
 
 
 def _columns(kind: type) -> dict[str, type]:
@@ -48,3 +49,9 @@ def test_each_field_of_a_row_has_a_comment(kind: type):
 def test_values_to_write_are_columns_of_their_table(kind: type):
     """What can be written is a part of the table's columns, with the same types."""
     assert get_type_hints(kind).items() <= _columns(kind).items()
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_changes_of_a_sync_are_columns_of_its_table(kind: type):
+    """A run, or the end of a sync, writes only columns that exist."""
+    assert get_type_hints(kind).keys() <= set(SYNC.c.keys())

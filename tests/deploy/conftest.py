@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from tests.certificates import write_certificate
-from tests.common import LIMIT_SECONDS
 from tests.ports import free_port
+from tests.waiting import LIMIT_SECONDS
 
 IN_CI = os.environ.get("CI", "") not in {"", "0", "false"}
 EXAMPLES = Path(__file__).parents[2] / "examples" / "deploy" / "nginx"

@@ -12,9 +12,10 @@ import pytest
 from routiq_gql.doctor import Finding, Result, Site, examine
 from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
-from tests.common import LIMIT_SECONDS, ORGANIZATION
 from tests.deploy.conftest import StartNginx
+from tests.organization import ORGANIZATION
 from tests.server import Server
+from tests.waiting import LIMIT_SECONDS
 
 PAGE_ELSEWHERE = "https://app.example.com"
 

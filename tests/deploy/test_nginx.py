@@ -14,10 +14,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
-from tests.common import LIMIT_SECONDS, ORGANIZATION
 from tests.deploy.conftest import NAME, Nginx, StartNginx
 from tests.emulated_cliniko import Cliniko
+from tests.organization import ORGANIZATION
 from tests.server import Server, read_events
+from tests.waiting import LIMIT_SECONDS
 
 PREFIXES = {"routiq.conf": "", "routiq-under-a-path.conf": "/routiq"}
 """Each example, and the path under which it serves."""

@@ -9,6 +9,7 @@ import pytest
 
 from routiq_gql.emulator import Clinic, Emulator, Fault, FaultKind, RecordedRequest
 from tests.emulator.conftest import Serve
+from tests.waiting import LIMIT_SECONDS
 
 _BY_KEY = [("sort", "id"), ("per_page", "5"), ("q[]", "id:>10")]
 
@@ -94,7 +95,7 @@ async def test_slow_answers_are_right_and_hanging_ones_never_come(clinic: Clinic
     assert ids(slow) == _RIGHT
     assert slow.elapsed.total_seconds() >= 0.1
     with pytest.raises(httpx.ReadTimeout):
-        await client.get("/patients", params=_BY_KEY, timeout=0.1)
+        await client.get("/patients", params=_BY_KEY, timeout=httpx.Timeout(LIMIT_SECONDS, read=0.1))
     assert ids(await ask(client)) == _RIGHT
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from routiq_gql.emulator import EMULATED_API_KEY, Clinic, Emulator, EmulatorServer, Fault, FaultKind
 from tests.ports import free_port
+from tests.waiting import LIMIT_SECONDS
 
 _HEADERS = {"User-Agent": "Routiq (ops@example.com)"}
 
@@ -103,10 +104,11 @@ async def test_a_client_that_gives_up_leaves_nothing_behind(clinic: Clinic) -> N
     emulator.faults.add(Fault(FaultKind.HANG))
     tasks = asyncio.all_tasks()
     async with EmulatorServer(emulator) as server:
-        async with httpx.AsyncClient(auth=(EMULATED_API_KEY, ""), headers=_HEADERS, timeout=0.05) as client:
+        impatient = httpx.Timeout(LIMIT_SECONDS, read=0.05)
+        async with httpx.AsyncClient(auth=(EMULATED_API_KEY, ""), headers=_HEADERS, timeout=impatient) as client:
             with pytest.raises(httpx.ReadTimeout):
                 await client.get(f"{server.base_url}/patients")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LIMIT_SECONDS):
             while asyncio.all_tasks() != tasks or emulator.transports:
                 await asyncio.sleep(0)
         assert (await ask(server.base_url)).status_code == 200

@@ -12,7 +12,7 @@ from routiq_gql.engines.scheduler import Scheduler
 from routiq_gql.runtime import open_runtime
 from routiq_gql.settings import Settings
 from routiq_gql.sync.engine import SyncEngine
-from tests.common import LIMIT_SECONDS
+from tests.waiting import LIMIT_SECONDS
 
 
 @pytest.mark.both_databases

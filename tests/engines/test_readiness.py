@@ -21,9 +21,9 @@ from routiq_gql.errors import DatabaseAway, DatabaseFileLost, StorageError
 from routiq_gql.runtime import open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from tests.common import LIMIT_SECONDS
 from tests.descriptors import no_descriptors
 from tests.server import Server
+from tests.waiting import LIMIT_SECONDS
 
 
 async def _ready(server: Server) -> tuple[int, str]:

@@ -16,9 +16,10 @@ from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR, Viewer
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import FailureCode, SyncState
-from tests.common import LIMIT_SECONDS, ORGANIZATION
 from tests.emulated_cliniko import Cliniko
+from tests.organization import ORGANIZATION
 from tests.syncs import follow, run_sync, start
+from tests.waiting import LIMIT_SECONDS
 
 pytestmark = pytest.mark.both_databases
 

@@ -17,9 +17,10 @@ from routiq_gql.settings import Settings
 from routiq_gql.sync import service
 from routiq_gql.sync.model import SyncState
 from routiq_gql.sync.service import SyncService
-from tests.common import LIMIT_SECONDS, ORGANIZATION
 from tests.emulated_cliniko import Cliniko
+from tests.organization import ORGANIZATION
 from tests.syncs import follow, run_sync, start
+from tests.waiting import LIMIT_SECONDS
 
 OTHER = "org_other"
 

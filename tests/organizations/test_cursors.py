@@ -12,7 +12,7 @@ from routiq_gql.errors import BadInput
 from routiq_gql.organizations.cursors import history_cursor, read_history_cursor
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode
-from tests.common import ORGANIZATION
+from tests.organization import ORGANIZATION
 from tests.server import Server
 
 pytestmark = pytest.mark.both_databases

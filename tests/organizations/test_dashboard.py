@@ -9,8 +9,9 @@ from routiq_gql.organizations import dashboard as dashboard_module
 from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.sync.model import SyncState
-from tests.common import LIMIT_SECONDS, ORGANIZATION
+from tests.organization import ORGANIZATION
 from tests.syncs import follow, start
+from tests.waiting import LIMIT_SECONDS
 
 pytestmark = pytest.mark.both_databases
 

@@ -15,10 +15,10 @@ from routiq_gql.security import audit
 from routiq_gql.security.refusals import Refusal, Rows
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from tests.common import LIMIT_SECONDS
 from tests.emulated_cliniko import Cliniko
 from tests.issuing import OURS, THEIRS, bearer, jwt_settings, use_token
 from tests.server import Server, open_socket
+from tests.waiting import LIMIT_SECONDS
 
 Seen = tuple[str, str, str | None, str | None, str | None]
 

@@ -17,11 +17,11 @@ from routiq_gql.security import stream_tokens
 from routiq_gql.security.token_file import TokenFile
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from tests.common import LIMIT_SECONDS
 from tests.emulated_cliniko import Cliniko
 from tests.graphql_documents import START
 from tests.issuing import OURS, THEIRS, bearer, jwt_settings, use_token
 from tests.server import Server, Socket, open_socket, read_events
+from tests.waiting import LIMIT_SECONDS
 
 STREAM_TOKEN = "mutation ($id: ID!) { createStreamToken(syncId: $id) { token expiresAt } }"
 DISCONNECT = "mutation ($id: ID!) { disconnectCliniko(organizationId: $id) { ok } }"

@@ -20,8 +20,8 @@ from routiq_gql.serving.connection_table import ServerState
 from routiq_gql.serving.open_files import most_connections
 from routiq_gql.settings import Settings
 from tests.cli.programs import Program
-from tests.common import LIMIT_SECONDS, until
 from tests.server import Server, open_socket
+from tests.waiting import LIMIT_SECONDS, until
 
 CEILING = 4
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"

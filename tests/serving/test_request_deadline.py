@@ -18,9 +18,9 @@ from routiq_gql.serving.connection_table import ServerState
 from routiq_gql.serving.request_deadline import RequestDeadline
 from routiq_gql.serving.uvicorn_protocols import HttpProtocol
 from routiq_gql.settings import Settings
-from tests.common import LIMIT_SECONDS, until
 from tests.graphql_documents import UPDATES
 from tests.server import Server, open_socket
+from tests.waiting import LIMIT_SECONDS, until
 
 TIMEOUT_SECONDS = 0.4
 HEAD = b"Host: localhost\r\n"

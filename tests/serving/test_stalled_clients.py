@@ -21,10 +21,10 @@ from routiq_gql.metrics import REGISTRY
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.serving import server as server_module
 from routiq_gql.settings import Settings
-from tests.common import LIMIT_SECONDS, until
 from tests.emulated_cliniko import Cliniko
 from tests.graphql_documents import PROGRESS, UPDATES
 from tests.server import Server
+from tests.waiting import LIMIT_SECONDS, until
 
 SMALL_BUFFER_BYTES = 4096
 CHANGES = 3_000

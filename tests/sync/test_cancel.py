@@ -14,9 +14,10 @@ from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR, Viewer
 from routiq_gql.sync import pipeline
 from routiq_gql.sync.model import FailureCode, SyncSnapshot, SyncState, SyncStep
-from tests.common import LIMIT_SECONDS, ORGANIZATION
 from tests.emulated_cliniko import Cliniko
+from tests.organization import ORGANIZATION
 from tests.syncs import follow, run_sync, start, stored_rows
+from tests.waiting import LIMIT_SECONDS
 
 pytestmark = pytest.mark.both_databases
 

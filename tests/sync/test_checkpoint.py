@@ -30,8 +30,8 @@ from routiq_gql.sync.findings import Findings
 from routiq_gql.sync.lists import LISTS
 from routiq_gql.sync.model import FailureCode, SyncState
 from routiq_gql.sync.place import Place
-from tests.common import ORGANIZATION
 from tests.emulated_cliniko import Cliniko
+from tests.organization import ORGANIZATION
 from tests.syncs import follow, run_sync, shown_rows, start
 
 TOTALS = {"patients": 230, "individual_appointments": 174, "group_appointments": 4, "appointment_types": 8}

@@ -23,7 +23,7 @@ from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import SyncState
-from tests.common import ORGANIZATION
+from tests.organization import ORGANIZATION
 from tests.syncs import all_active_ids, run_sync, shown_rows
 
 WINDOW = timedelta(days=30)

@@ -19,8 +19,9 @@ from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import SyncSnapshot, SyncState
-from tests.common import LIMIT_SECONDS, ORGANIZATION
+from tests.organization import ORGANIZATION
 from tests.syncs import run_sync, shown_rows, start, stored_rows
+from tests.waiting import LIMIT_SECONDS
 
 pytestmark = pytest.mark.sqlite_only  # with PostgreSQL other workers resume; see engines/postgres/test_chaos.py
 

@@ -18,9 +18,10 @@ from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.sync import pipeline
 from routiq_gql.sync.endings import Cancelled, Completed, Ending, Failed
 from routiq_gql.sync.model import SyncSnapshot, SyncState
-from tests.common import LIMIT_SECONDS, ORGANIZATION
 from tests.emulated_cliniko import Cliniko
+from tests.organization import ORGANIZATION
 from tests.syncs import follow, start
+from tests.waiting import LIMIT_SECONDS
 
 PACKAGE = Path(routiq_gql.__file__).parent
 

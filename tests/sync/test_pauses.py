@@ -16,10 +16,10 @@ from routiq_gql.settings import Settings
 from routiq_gql.sync import pauses, runner
 from routiq_gql.sync.model import SyncSnapshot, SyncState, WaitReason
 from routiq_gql.sync.pauses import Pauses
-from tests.common import LIMIT_SECONDS
 from tests.emulated_cliniko import Cliniko
 from tests.full_disk import full_disk
 from tests.syncs import follow, start
+from tests.waiting import LIMIT_SECONDS
 
 
 async def row_of(runtime: Runtime, sync_id: str):

@@ -17,10 +17,10 @@ from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.sync import pauses
 from routiq_gql.sync.model import SyncState, SyncStep
-from tests.common import LIMIT_SECONDS
 from tests.descriptors import no_descriptors
 from tests.emulated_cliniko import Cliniko
 from tests.syncs import follow, run_sync, start, stored_rows
+from tests.waiting import LIMIT_SECONDS
 
 
 async def until(condition: Callable[[], bool]) -> None:

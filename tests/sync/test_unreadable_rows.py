@@ -17,9 +17,10 @@ from routiq_gql.sync.checkpoint import Reading, read_checkpoint, to_json
 from routiq_gql.sync.findings import MOST_NAMED, Findings
 from routiq_gql.sync.model import FailureCode, LogLevel, SyncState
 from routiq_gql.sync.place import Place
-from tests.common import LIMIT_SECONDS, ORGANIZATION
 from tests.emulated_cliniko import Cliniko
+from tests.organization import ORGANIZATION
 from tests.syncs import follow, run_sync, shown_rows, start
+from tests.waiting import LIMIT_SECONDS
 
 pytestmark = pytest.mark.both_databases
 

@@ -15,9 +15,10 @@ from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import FailureCode, LogLevel, SyncMode, SyncState, SyncStep
-from tests.common import LIMIT_SECONDS, ORGANIZATION
 from tests.emulated_cliniko import Cliniko
+from tests.organization import ORGANIZATION
 from tests.syncs import AWKWARD_RECENT, AWKWARD_UPCOMING, active_ids, follow, run_sync, shown_rows, start
+from tests.waiting import LIMIT_SECONDS
 
 RANGES = {1: (0, 12), 2: (12, 25), 3: (25, 37), 4: (37, 50), 5: (50, 62), 6: (62, 75), 7: (75, 87), 8: (87, 100)}
 """The documented percentages of each step."""
@@ -159,17 +160,17 @@ async def test_without_a_connection_a_sync_says_how_to_connect(settings: Setting
 
 async def test_a_silent_source_is_waited_for_with_signs_of_life(runtime: Runtime, cliniko: Cliniko):
     """While Cliniko is slow, a watcher still gets an update about once a second."""
-    cliniko.emulator.latency_seconds = 3
+    cliniko.emulator.latency_seconds = 20
     sync_id = await start(runtime)
     seen = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(LIMIT_SECONDS):
         async for snapshot in runtime.syncs.watch(LOCAL_OPERATOR, sync_id):
             if snapshot.step is SyncStep.CHECKING_CREDENTIALS:
                 seen.append(snapshot.last_updated)
             if len(seen) == 4:
                 break
     gaps = [(after - before).total_seconds() for before, after in pairwise(seen)]
-    assert max(gaps) < 2.5, "three seconds pass between two answers; signs of life come in between"
+    assert max(gaps) < 10, "twenty seconds pass between two answers; signs of life come in between"
     await runtime.syncs.cancel(LOCAL_OPERATOR, sync_id)
 
 

@@ -1,6 +1,6 @@
-"""The one place where a request or socket is asked who it is; all doors come here.
+"""Authentication of requests and sockets, for every transport.
 
-What is refused is noted in the audit log. Tokens are never logged, and never leave this package.
+Refusals are noted in the audit log. Tokens are never logged, and never leave this package.
 """
 
 import ipaddress
@@ -21,14 +21,14 @@ from routiq_gql.settings import Settings
 from routiq_gql.supervision import SupervisedTask
 
 MAX_TOKEN_CHARACTERS = 8192
-"""Longer than any issuer makes them; web servers take no longer header either."""
+"""No issuer makes longer tokens, and web servers accept no longer header."""
 
 _MISSING = "This request has no token. Send “Authorization: Bearer …”, or a token in connection_init."
 """Short enough for the frame that closes a websocket."""
 
 
 class Authentication:
-    """Who asks, by ``ROUTIQ_AUTH``. Close it.
+    """Finds the viewer of a request, by ``ROUTIQ_AUTH``. Close it.
 
     Raises:
         SettingsError: A setting that goes with ``ROUTIQ_AUTH`` is missing.
@@ -47,34 +47,34 @@ class Authentication:
             )
 
     async def session(self, connection: HTTPConnection, audit: Audit) -> Session:
-        """Who has sent an HTTP request.
+        """The session of an HTTP request.
 
         Raises:
             Unauthenticated: Its token is missing or not good.
             Forbidden: It names no organization.
-            IssuerAway: Whether it is good can't be told at the moment.
+            IssuerAway: The token can't be checked at the moment.
         """
         return await self.session_of(self.authorization_of(connection), connection, audit)
 
     @staticmethod
     def authorization_of(connection: HTTPConnection) -> str | None:
-        """What the header ``Authorization`` of a request or handshake says; ``None`` if there is not exactly one."""
+        """The header ``Authorization`` of a request or handshake; ``None`` unless there is exactly one."""
         headers = connection.headers.getlist("authorization")
         return headers[0] if len(headers) == 1 else None
 
     async def session_of(self, authorization: object, connection: HTTPConnection, audit: Audit) -> Session:
-        """The same with what stands behind ``Authorization``, ``Bearer`` included; see ``session``."""
+        """The session for a value of ``Authorization``, including ``Bearer``; raises as ``session``."""
         credentials = await self._credentials(authorization, connection, audit)
         return Session(credentials, self._authenticator, self._grace)
 
     def grant(
         self, token: str, connection: HTTPConnection, tokens: StreamTokens, audit: Audit
     ) -> tuple[Grant, Session]:
-        """What a stream token allows, which a client that can't send headers has in its address, and for how long.
+        """The grant and the session of a stream token, which a client without headers sends in the address.
 
         Raises:
-            Unauthenticated: It is not one of ours, its time is over, or what it was made with is not accepted any more.
-            IssuerAway: That can't be told at the moment.
+            Unauthenticated: It is not ours, it has expired, or its parent token is no longer accepted.
+            IssuerAway: The parent token can't be checked at the moment.
         """
         address = _address_of(connection)
         try:
@@ -87,18 +87,18 @@ class Authentication:
         return grant, session
 
     async def renew(self, session: Session, authorization: object, connection: HTTPConnection, audit: Audit) -> None:
-        """Have a session go on with a fresh token.
+        """Extend a session with a fresh token.
 
         Raises:
             Unauthenticated: It is not good, or another person's or organization's.
             Forbidden: It names no organization.
-            IssuerAway: Whether it is good can't be told at the moment.
+            IssuerAway: The token can't be checked at the moment.
         """
         session.renew(await self._credentials(authorization, connection, audit))
 
     @property
     def supervised(self) -> tuple[SupervisedTask, ...]:
-        """What runs in the background to tell who asks."""
+        """The background tasks that authentication needs."""
         return self._authenticator.supervised if isinstance(self._authenticator, IssuedTokens) else ()
 
     def problem(self) -> str | None:
@@ -106,7 +106,7 @@ class Authentication:
         return self._authenticator.problem() if self._authenticator is not None else None
 
     async def close(self) -> None:
-        """End what runs."""
+        """End the background tasks."""
         if self._authenticator is not None:
             await self._authenticator.close()
 
@@ -123,7 +123,7 @@ class Authentication:
 
 
 def _address_of(connection: HTTPConnection) -> str | None:
-    """The network address that it comes from; ``None`` if a proxy says something that is none."""
+    """The client's IP address; ``None`` if a proxy reports another text."""
     host = connection.client.host if connection.client else ""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])  # the zone may be any text

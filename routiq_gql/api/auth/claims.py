@@ -1,4 +1,4 @@
-"""Reads the claims of a token whose signature and times are good: who it is, of which organization, with which roles.
+"""Reads the claims of a verified token: subject, organization and roles.
 
 Claims are Clerk's, of both versions. Source: Clerk, "Session tokens".
 """
@@ -11,14 +11,14 @@ from routiq_gql.security.viewer import ORGANIZATION_ID
 MAX_SUBJECT_CHARACTERS = 255
 """Source: OpenID Connect Core, "ID Token"."""
 MAX_MASK_DIGITS = 300
-"""Enough for a thousand permissions of one feature."""
+"""Enough for a thousand permissions of a feature."""
 
 
 def check_party(claims: Mapping[str, object], allowed: tuple[str, ...]) -> None:
-    """Pass unless the token was made for a page that is not among ``allowed``, or for someone not fully signed in.
+    """Raise if the token was made for a page that is not ``allowed``, or before the sign-in was complete.
 
     Raises:
-        Unauthenticated: It was.
+        Unauthenticated: The token may not be used here.
     """
     party = claims.get("azp")
     if party is not None and allowed and party not in allowed:
@@ -30,10 +30,10 @@ def check_party(claims: Mapping[str, object], allowed: tuple[str, ...]) -> None:
 
 
 def subject_of(claims: Mapping[str, object]) -> str:
-    """Who it is.
+    """The subject, which identifies the person.
 
     Raises:
-        Unauthenticated: The token doesn't say, or not in a readable way.
+        Unauthenticated: The claim is missing or unreadable.
     """
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT_CHARACTERS or not subject.isprintable():
@@ -45,7 +45,7 @@ def organization_of(claims: Mapping[str, object]) -> str:
     """The organization that its holder has chosen.
 
     Raises:
-        Forbidden: There is none, or none that we could know.
+        Forbidden: The claim is missing, or is no possible organization id.
     """
     nested = claims.get("o")
     organization_id = nested.get("id") if isinstance(nested, Mapping) else claims.get("org_id")
@@ -57,7 +57,7 @@ def organization_of(claims: Mapping[str, object]) -> str:
 
 
 def roles_of(claims: Mapping[str, object]) -> frozenset[str]:
-    """Roles and permissions in that organization; empty when the token holds none that can be read."""
+    """Roles and permissions in that organization; empty if the token holds no readable name."""
     nested = claims.get("o")
     if isinstance(nested, Mapping):
         named = [nested.get("rol"), *_unpacked(claims.get("fea"), nested.get("per"), nested.get("fpm"))]
@@ -70,7 +70,7 @@ def roles_of(claims: Mapping[str, object]) -> frozenset[str]:
 def _unpacked(features: object, permissions: object, masks: object) -> Iterator[str]:
     """``feature:permission`` for each bit: the first permission is the lowest bit of each feature's number.
 
-    Features are written ``o:name``; those of the person and not of the organization have another letter and no mask.
+    Features of the organization are written ``o:name``. Features of the person have another letter and no mask.
     """
     if not (isinstance(features, str) and isinstance(permissions, str) and isinstance(masks, str)):
         return

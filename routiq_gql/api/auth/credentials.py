@@ -1,4 +1,4 @@
-"""What a token that was accepted says: who asks, and until when."""
+"""The content of an accepted token: the viewer and the expiry."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,12 +9,12 @@ from routiq_gql.security.viewer import Right, Viewer
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who, and until when.
+    """The viewer and the expiry.
 
     Attributes:
-        viewer: Who asks; the address is not known here.
-        expires_at: Until when the token holds; ``None``: until it is revoked.
-        source: By what its authenticator finds the token again; empty if it keeps no tokens.
+        viewer: The viewer, without the network address.
+        expires_at: When the token expires; ``None`` if it only ends by revocation.
+        source: The key by which the authenticator finds the token again; empty if it keeps no tokens.
     """
 
     viewer: Viewer
@@ -23,30 +23,30 @@ class Credentials:
 
 
 class Authenticator(Protocol):
-    """One way to tell who has a token."""
+    """A way to authenticate tokens."""
 
     @property
     def authority(self) -> str:
-        """A name for whose tokens are accepted; tokens derived from those of another authority are refused."""
+        """The name of the authority whose tokens are accepted. Tokens derived from another authority's are refused."""
 
     async def authenticate(self, token: str) -> Credentials:
-        """Who has this token.
+        """The credentials of a token.
 
         Raises:
-            Unauthenticated: It is not, or no longer, good.
-            Forbidden: It is, but names no organization.
-            IssuerAway: That can't be told at the moment.
+            Unauthenticated: The token is not valid, or no longer valid.
+            Forbidden: It is valid, but names no organization.
+            IssuerAway: It can't be checked at the moment.
         """
 
     def rights_now(self, credentials: Credentials) -> frozenset[Right] | None:
         """The rights of a token that was accepted, as of now; ``None`` once it is revoked. Its time is not checked.
 
         Raises:
-            IssuerAway: That can't be told at the moment.
+            IssuerAway: The revocation can't be checked at the moment.
         """
 
     def problem(self) -> str | None:
         """Why no token can be checked, as a sentence for the operator; ``None`` while all is well."""
 
     async def close(self) -> None:
-        """End what runs."""
+        """End the background tasks."""

@@ -1,4 +1,4 @@
-"""``ROUTIQ_AUTH=token``: long-lived tokens, each of one organization, that an operator has made and may revoke."""
+"""``ROUTIQ_AUTH=token``: long-lived tokens, each for an organization, made and revoked by an operator."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -65,7 +65,7 @@ class FileTokens:
         """Nothing is open."""
 
     def _read(self, read: Callable[[], T]) -> T:
-        """What ``read`` finds in the file. Why the file can't be used is for the operator, and is logged once a minute.
+        """Return the result of ``read``. Logs why the file can't be used, for the operator, at most once a minute.
 
         Raises:
             IssuerAway: The file can't be used at the moment.
@@ -78,5 +78,5 @@ class FileTokens:
 
 
 def _source_of(entry: TokenEntry) -> str:
-    """The id and part of the digest: of 256 random bits, nothing can be learnt from it."""
+    """The id and a part of the digest, which reveals nothing of a token of 256 random bits."""
     return f"{entry.id}.{entry.digest[:16]}"

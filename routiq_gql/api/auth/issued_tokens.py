@@ -16,17 +16,17 @@ from routiq_gql.settings import Settings
 from routiq_gql.supervision import SupervisedTask
 
 ALGORITHMS = ("RS256", "ES256")
-"""Asymmetric ones only: with a shared secret, whoever can check a token could make one."""
+"""Asymmetric algorithms only: with a shared secret, every process that checks tokens could make them."""
 
 _KEYS_BY_HEADER = frozenset({"jku", "jwk", "x5u", "x5c", "crit"})
-"""Headers by which a token would bring its own key, or demand what we don't do. Source: RFC 7515, 4.1."""
+"""Headers that bring a key within the token, or demand unsupported extensions. Source: RFC 7515, 4.1."""
 
 _REQUIRED = ("iss", "exp", "sub")
 _NOT_OURS = "This token is not accepted here."
 
 
 class IssuedTokens:
-    """Accepts the tokens of one issuer. Close it."""
+    """Accepts the tokens of an issuer. Close it."""
 
     def __init__(self, settings: Settings) -> None:
         if not settings.jwt_issuer:
@@ -56,7 +56,7 @@ class IssuedTokens:
         return f"jwt {self._issuer}"
 
     def rights_now(self, credentials: Credentials) -> frozenset[Right] | None:
-        """Issued tokens end by their time alone, and other rights come with a fresh token."""
+        """Issued tokens can only expire, and changed rights come with a fresh token."""
         return credentials.viewer.rights
 
     def problem(self) -> str | None:
@@ -65,15 +65,15 @@ class IssuedTokens:
 
     @property
     def supervised(self) -> tuple[SupervisedTask, ...]:
-        """What runs in the background."""
+        """The background task that fetches keys."""
         return (self._keys.refresh,)
 
     async def close(self) -> None:
-        """End what runs."""
+        """End the background task."""
         await self._keys.close()
 
     def _check_lifetime(self, expires_at: datetime, issued_at: datetime | None) -> None:
-        """Raise if the token is good for longer than the setting allows, whether it has an ``iat`` or not."""
+        """Raise if the token lives longer than the setting allows, with or without an ``iat``."""
         if expires_at - utc_now() > self._longest + LEEWAY or (
             issued_at is not None and expires_at - issued_at > self._longest
         ):
@@ -120,10 +120,10 @@ class IssuedTokens:
 
 
 def _time(claim: object) -> datetime:
-    """When that is. Source: RFC 7519, "NumericDate".
+    """The time of a claim. Source: RFC 7519, "NumericDate".
 
     Raises:
-        Unauthenticated: It is no time that a clock could show.
+        Unauthenticated: The number is not a time.
     """
     try:
         return datetime.fromtimestamp(int(claim), UTC)  # type: ignore[call-overload]

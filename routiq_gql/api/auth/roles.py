@@ -1,4 +1,4 @@
-"""Which rights the roles and permissions of a token give, as the settings say."""
+"""The rights that the roles and permissions of a token give, by the settings."""
 
 from collections.abc import Collection, Iterable
 

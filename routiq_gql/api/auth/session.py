@@ -1,8 +1,8 @@
-"""How long one socket or stream may go on: until its token has expired and the time to bring a fresh one has passed.
+"""The lifetime of a socket or stream: until its token has expired and the grace period for a fresh token has passed.
 
-Tokens live for a minute, subscriptions for hours. In between, within ``ROUTIQ_AUTH_GRACE_SECONDS``, the viewer may read
-on but do nothing else. A token may be revoked or given other roles meanwhile: each new operation checks that, and open
-ones every few seconds.
+Tokens live for a minute, subscriptions for hours. Within ``ROUTIQ_AUTH_GRACE_SECONDS`` of the expiry the viewer may
+continue to read, and nothing else. A token may be revoked or get other roles meanwhile: each new operation checks that,
+and open operations check it every few seconds.
 """
 
 import asyncio
@@ -25,15 +25,15 @@ PARENT_IS_GONE = (
 WAS_REVOKED = "The token was revoked."
 HAS_EXPIRED = "The token has expired. Reconnect with a new one."
 LOOK_SECONDS = 5.0
-"""How often an open socket or stream looks whether its token was revoked, or the clock has jumped."""
+"""The interval at which an open socket or stream checks its token and the clock."""
 
 
 class Session:
-    """The viewer of one request, stream or socket.
+    """The viewer of a request, stream or socket.
 
     Args:
-        authenticator: Who has accepted the token; ``None`` for one that can't be revoked.
-        grace: How long it outlives its token.
+        authenticator: The authenticator that accepted the token; ``None`` if the token can't be revoked.
+        grace: How long the session outlives its token.
     """
 
     def __init__(
@@ -45,13 +45,13 @@ class Session:
 
     @property
     def viewer(self) -> Viewer:
-        """Who asks, with the rights of the last look; its time is always that of now."""
+        """The viewer with the rights of the last check, and with the current state of the grace period."""
         viewer, expires_at = self._credentials.viewer, self._credentials.expires_at
         has_lapsed = expires_at is not None and utc_now() > expires_at + self._leeway
         return replace(viewer, has_lapsed=True) if has_lapsed else viewer
 
     def current_viewer(self) -> Viewer:
-        """Who asks, with the rights of now.
+        """The viewer with its current rights.
 
         Raises:
             Unauthenticated: The token was revoked, or its session is over.
@@ -63,11 +63,11 @@ class Session:
         return self.viewer
 
     def require_child_of(self, authority: str) -> None:
-        """Raise unless what this viewer's stream token was made with would be accepted now.
+        """Raise unless the parent of this viewer's stream token is still accepted.
 
         Raises:
-            Unauthenticated: It was revoked, or other tokens than those of ``authority`` are accepted now.
-            IssuerAway: That can't be told at the moment.
+            Unauthenticated: It was revoked, or ``authority`` no longer issues the accepted tokens.
+            IssuerAway: It can't be checked at the moment.
         """
         accepted = self._authenticator
         if authority != self.parent.authority or (
@@ -77,20 +77,20 @@ class Session:
 
     @property
     def parent(self) -> Parent:
-        """What a token that is made for this viewer is derived from."""
+        """The parent of tokens that are made for this viewer."""
         authority = NO_AUTHORITY if self._authenticator is None else self._authenticator.authority
         return Parent(authority, self._credentials.source, self._end)
 
     @property
     def can_end(self) -> bool:
-        """Whether it ever ends by itself."""
+        """Whether the session can end by expiry or revocation."""
         return self._credentials.expires_at is not None or self._authenticator is not None
 
     def renew(self, credentials: Credentials) -> None:
-        """Go on with a fresh token of the same person and organization.
+        """Continue with a fresh token of the same person and organization.
 
         Raises:
-            Unauthenticated: It is somebody else's.
+            Unauthenticated: The token belongs to another person or organization.
         """
         ours, theirs = self._credentials.viewer, credentials.viewer
         if (ours.subject, ours.organization_id) != (theirs.subject, theirs.organization_id):
@@ -98,7 +98,7 @@ class Session:
         self._credentials = credentials
 
     async def until_over(self) -> str:
-        """Wait for the end; the sentence that says why."""
+        """Wait for the end, and return its reason as a sentence."""
         while True:
             if not self._look():
                 return WAS_REVOKED
@@ -111,7 +111,7 @@ class Session:
             await asyncio.sleep(wait_seconds)
 
     def _look(self) -> bool:
-        """Take over the rights of now; whether the token is still accepted."""
+        """Update the rights; false if the token is no longer accepted."""
         if self._authenticator is None:
             return True
         try:

@@ -1,7 +1,7 @@
-"""Lets GraphQL operations begin: queries and mutations in their turn, subscriptions within the time limit.
+"""Admits GraphQL operations: queries and mutations wait for their turn, subscriptions start within the time limit.
 
-A Strawberry extension, as that is where all transports meet before anything is executed; ``sharing.py`` applies the
-time limit to the execution itself.
+A Strawberry extension, since all transports pass it before the execution; ``executor.py`` applies the time limit to the
+execution.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -32,7 +32,7 @@ _NAMING_ARGUMENTS = frozenset({"organizationId", "syncId"})
 
 
 class OperationAdmission(OperationLimits):
-    """Checks operations, then lets them begin."""
+    """Checks operations, then admits them."""
 
     async def on_execute(self) -> AsyncIterator[None]:
         execution = self.execution_context
@@ -61,7 +61,7 @@ class OperationAdmission(OperationLimits):
 
 
 def _asked(document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, object]) -> str:
-    """The first organization or sync that the operation's fields name; empty if they name none."""
+    """The first organization or sync that the operation's fields name; empty without any."""
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     waiting: list[SelectionSetNode] = [operation.selection_set]
     seen: set[str] = set()

@@ -1,6 +1,6 @@
-"""A complete JSON answer to a GraphQL operation, with the status that its media type asks for.
+"""A complete JSON response to a GraphQL operation, with the status that its media type requires.
 
-Event streams and multipart are not answered here, and neither are requests that no operation can be read from.
+Not for event streams and multipart, and not for requests without a readable operation.
 """
 
 from typing import cast
@@ -17,23 +17,23 @@ Content = GraphQLHTTPResponse | list[GraphQLHTTPResponse]
 
 
 class Answer(JsonResponse):
-    """A complete answer to an operation, as ``application/json``, which has status 200 whatever the outcome.
+    """A complete response as ``application/json``, with status 200 whatever the outcome.
 
-    Except for an operation that was refused as too many are being executed: that says when to try again.
+    Exception: RATE_LIMITED has its status and says when to retry.
     """
 
     def __init__(self, content: Content) -> None:
         super().__init__(content, headers={"Cache-Control": "no-store"})
         self._was_executed = "data" in content
         code = None if self._was_executed else _code_of_first_error(content)
-        # Apollo Server sends 200 in every media type: to some clients another status is a failure, and no answer.
+        # Apollo Server sends 200 in every media type: some clients read no body with another status.
         self._asks_for_the_text = code == PERSISTED_QUERY_NOT_SUPPORTED
         if code == "RATE_LIMITED":
             self.status_code = OUTCOMES["RATE_LIMITED"].http_status
             self.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
 
     def become_graphql_json(self) -> None:
-        """Change to the media type in which a request that can't be executed has status 400.
+        """Change to the media type in which a request that was not executed has status 400.
 
         Source: GraphQL over HTTP, "application/graphql-response+json".
         """

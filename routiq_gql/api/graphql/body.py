@@ -1,6 +1,6 @@
-"""The limit on the size of a request's body: what is longer is refused as it arrives, and not kept.
+"""The limit on the size of a request's body: a longer body is refused while it arrives, and not stored.
 
-Only this door reads bodies; REST routes take everything from the address.
+Only GraphQL reads bodies; REST routes read the address.
 """
 
 from starlette.requests import Request
@@ -11,13 +11,13 @@ MAX_BODY_BYTES = 256 * 1024
 
 
 class BodyTooLarge(Exception):
-    """Raised to whoever reads the body."""
+    """Raised while the body is read."""
 
     sentence = f"A request body may have at most {MAX_BODY_BYTES // 1024} KiB. Send a smaller one."
 
 
 def limited(request: Request, receive: Receive) -> Receive:
-    """``receive``, which raises ``BodyTooLarge`` as soon as it is known that the request's body is."""
+    """``receive``, which raises ``BodyTooLarge`` as soon as the body exceeds the limit, or says that it will."""
     announced = request.headers.get("content-length", "")
     is_too_large = announced.isdecimal() and int(announced[:12]) > MAX_BODY_BYTES
     read = 0

@@ -1,4 +1,4 @@
-"""The object types of an organization's connection to Cliniko. An API key goes in by a mutation and never comes out."""
+"""The object types of an organization's connection to Cliniko. A mutation accepts an API key; no field returns it."""
 
 from datetime import datetime
 from typing import Self

@@ -1,6 +1,6 @@
-"""What resolvers are given: the services and who asks. Made once per HTTP request, or once per socket.
+"""The context of resolvers: the services and the viewer. Made once per HTTP request, or once per socket.
 
-Each operation, and each event of a subscription, gets a copy of its own with what lives no longer than that.
+Each operation, and each event of a subscription, gets a copy with the parts that live no longer.
 """
 
 from dataclasses import dataclass, replace
@@ -21,17 +21,17 @@ from routiq_gql.sync.service import SyncService
 
 @dataclass(slots=True)
 class Context:
-    """The services, and who asks.
+    """The services and the viewer.
 
     Attributes:
-        admission: What counts operations and ends those that take too long.
-        session: Who asks; ``None`` on a socket before ``connection_init``.
-        shared_results: What events of subscriptions look like, for all who subscribe in this process.
+        admission: Counts operations and applies the time limit.
+        session: The viewer's session; ``None`` on a socket before ``connection_init``.
+        shared_results: The results of events, shared by the subscribers of this process.
         connection_params: The payload of ``connection_init`` but for the token; empty over HTTP.
-        bucket: The organization to which the operation is counted.
-        cost: What the operation costs.
-        turn: By which the operation is counted; ``None`` outside of one, and in subscriptions.
-        logs: Loads the logs that one operation or event asks for, all at once; ``None`` outside of one.
+        bucket: The organization that the operation counts for.
+        cost: The cost of the operation.
+        turn: Counts the operation; ``None`` outside of operations and in subscriptions.
+        logs: Loads all logs of an operation or event at once; ``None`` outside of both.
     """
 
     syncs: SyncService
@@ -47,42 +47,42 @@ class Context:
     logs: LogLoader | None = None
 
     def for_operation(self, bucket: str, cost: int = 0, turn: Turn | None = None) -> Self:
-        """The context of one operation, or of one event of a subscription."""
+        """The context of an operation, or of an event of a subscription."""
         return replace(self, bucket=bucket, cost=cost, turn=turn, logs=LogLoader(self.syncs, self.reader))
 
     @property
     def loader(self) -> LogLoader:
-        """What loads logs for this operation."""
+        """The loader of this operation's logs."""
         if self.logs is None:
             raise RuntimeError("Logs are loaded within an operation only.")
         return self.logs
 
     @property
     def viewer(self) -> Viewer:
-        """Who asks, with the rights of now; for whatever begins to read or to change something.
+        """The viewer with its current rights, for the start of each read or change.
 
         Raises:
-            Unauthenticated: The socket has not said it yet, or the token was revoked.
+            Unauthenticated: The socket has sent no token yet, or the token was revoked.
         """
         return self._known_session.current_viewer()
 
     @property
     def reader(self) -> Viewer:
-        """Who reads an event of what is open already; its end is the session's business.
+        """The viewer of an event of an open subscription; the session ends the subscription.
 
-        Events are shared with others: that the token of one of them was revoked is no error for all.
+        Events are shared: the revoked token of a subscriber must not become an error for the others.
 
         Raises:
-            Unauthenticated: The socket has not said it yet.
+            Unauthenticated: The socket has sent no token yet.
         """
         return self._known_session.viewer
 
     @property
     def parent(self) -> Parent:
-        """What a token that is made for the viewer is derived from.
+        """The parent of a token that is made for the viewer.
 
         Raises:
-            Unauthenticated: The socket has not said it yet.
+            Unauthenticated: The socket has sent no token yet.
         """
         return self._known_session.parent
 

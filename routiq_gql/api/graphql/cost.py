@@ -1,8 +1,8 @@
-"""What an operation costs, computed from its document and variables before anything of it is executed.
+"""The cost of an operation, computed from its document and variables before the execution.
 
-A field with a limit argument costs its limit times the limits of the fields around it, which is how many objects it
-may return; all other fields cost nothing. Fields are merged as the executor merges them, so a field that two fragments
-ask for counts once, and selections that are merged alike are measured once, however often fragments spread them.
+A field with a limit argument costs its limit times the limits of the fields around it: the number of objects that it
+may return. All other fields cost nothing. Fields are merged as the executor merges them, so a field in two fragments
+counts once. Selections that merge alike are measured once, however often fragments spread them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,7 +29,7 @@ from graphql import (
 from graphql.execution.values import get_argument_values, get_directive_values, get_variable_values
 
 LIMIT_ARGUMENTS = frozenset({"limit"})
-"""Names of the arguments that say how many objects a field returns at most, in the whole schema."""
+"""The arguments that limit the number of objects of a field, in the whole schema."""
 
 _Place = tuple[SelectionSetNode, GraphQLNamedType]
 """A selection set and the type that its fields belong to."""
@@ -40,7 +40,7 @@ def operation_cost(
 ) -> int:
     """The cost of a valid operation with these variables, as the client sent them.
 
-    0 if the variables can't be used, which ends the operation before it is executed.
+    0 if the variables can't be used; the execution then fails before its first field.
     """
     root = schema.get_root_type(operation.operation)
     values = get_variable_values(schema, operation.variable_definitions or (), dict(variables), max_errors=1)
@@ -50,7 +50,7 @@ def operation_cost(
 
 
 class _Measure:
-    """Measures selection sets; one for each operation, as variables decide too."""
+    """Measures the selection sets of an operation with its variables."""
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, values: Any) -> None:
         self._schema = schema
@@ -61,14 +61,14 @@ class _Measure:
         self._known: dict[tuple[int, ...], int] = {}
 
     def cost(self, places: list[_Place]) -> int:
-        """The cost of one object with all that these selection sets, merged, ask of it."""
+        """The cost of an object with the merged fields of these selection sets."""
         key = tuple(id(selections) for selections, _ in places)
         if key not in self._known:
             self._known[key] = sum(map(self._cost_of_field, self._fields(places)))
         return self._known[key]
 
     def _cost_of_field(self, asked: list[tuple[FieldNode, GraphQLNamedType]]) -> int:
-        """Of the selections that become one field of the result."""
+        """The cost of the selections that become one field of the result."""
         inner: dict[int, _Place] = {}
         limits: list[int] = []
         for node, parent in asked:
@@ -85,9 +85,9 @@ class _Measure:
     def _limit(self, field: GraphQLField, node: FieldNode) -> int:
         try:
             given = get_argument_values(field, node, self._values)
-        except GraphQLError:  # it then fails before it is resolved
+        except GraphQLError:  # the field then fails before its resolver is called
             return 1
-        # One that the resolver refuses must not make room for others.
+        # A limit below 1, which the resolver refuses, must not lower the cost of others.
         limits: list[int] = [given[name] for name in LIMIT_ARGUMENTS if isinstance(given.get(name), int)]
         return max([1, *limits])
 

@@ -1,7 +1,7 @@
 """Parsed and validated documents, kept for the next request with the same text, up to a number of bytes.
 
-In the place of Strawberry's two caches, which count documents only: a document of 1,000 tokens takes half a megabyte,
-and they also keep the errors of invalid ones. Used by ``OperationLimits`` alone.
+Replaces two caches of Strawberry, which count documents, not bytes: a document of 1,000 tokens takes half a megabyte.
+They also keep the errors of invalid documents. Used by ``OperationLimits``.
 """
 
 import sys
@@ -13,11 +13,11 @@ from graphql import ASTValidationRule, DocumentNode, GraphQLError, GraphQLSchema
 from strawberry.schema.schema import validate_document
 
 REMEMBERED_DOCUMENTS = 100
-"""Documents kept, the last ones used."""
+"""The most documents kept, those used last."""
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
-"""All documents kept may take so much memory: at least fifteen of the largest ones."""
+"""The most memory of kept documents: at least fifteen of the largest."""
 BYTES_PER_TOKEN = 560
-"""What the tree of a document takes for each token at the most, measured with graphql-core 3.3."""
+"""The most memory per token of a document's tree, measured with graphql-core 3.3."""
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class Documents:
     """The documents that were used last.
 
     Attributes:
-        bytes: What they take, estimated by text and tokens.
+        bytes: Their memory, estimated from text and tokens.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Documents:
         known = self._known.get(text)
         if known is None:
             document = parse(text, **options)
-            # A string in it is there twice: in the text and as a value.
+            # A string exists twice: in the text and as a value.
             known = self._known[text] = _Known(document, 2 * sys.getsizeof(text) + BYTES_PER_TOKEN * _tokens(document))
             self.bytes += known.bytes
             while len(self._known) > REMEMBERED_DOCUMENTS or self.bytes > MAX_DOCUMENT_BYTES:
@@ -65,7 +65,7 @@ class Documents:
     def validate(
         self, schema: GraphQLSchema, document: DocumentNode, rules: tuple[type[ASTValidationRule], ...]
     ) -> list[GraphQLError]:
-        """The errors of a document; that it has none is remembered."""
+        """The errors of a document. A valid document is remembered as valid."""
         known = self._known.get(document.loc.source.body) if document.loc is not None else None
         if known is None or known.document is not document:
             return validate_document(schema, document, rules)
@@ -78,7 +78,7 @@ class Documents:
 
 
 DOCUMENTS = Documents()
-"""Of this process, whatever schemas it has."""
+"""The documents of this process, shared by its schemas."""
 
 
 def _tokens(document: DocumentNode) -> int:

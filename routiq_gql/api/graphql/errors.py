@@ -1,6 +1,6 @@
-"""What clients see of errors: every one carries ``extensions.code``, and faults of ours show a reference only.
+"""GraphQL errors as clients read them: each has ``extensions.code``, and internal errors only show a reference.
 
-An extension rather than Strawberry's exception handlers, which don't cover subscriptions.
+An extension, since Strawberry's exception handlers don't cover subscriptions.
 """
 
 from collections.abc import Mapping
@@ -15,17 +15,17 @@ from routiq_gql.errors import RoutiqError
 from routiq_gql.security.viewer import SYNC_ID
 
 REQUEST_ERRORS = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
-"""What Strawberry raises about a request that has nothing to execute."""
+"""Errors that Strawberry raises for a request without an operation to execute."""
 
 MAX_MESSAGE_CHARACTERS = 1_000
-"""What is longer repeats a value that the client sent, and is cut."""
+"""The most characters of a message. Longer messages repeat a value of the client, and are cut."""
 
 
 class CodedErrors(MaskErrors):
-    """Goes over the errors of every result, of each event of a subscription too, before it is sent.
+    """Adds codes to the errors of every result and every event, before it is sent.
 
     Args:
-        hide_suggestions: Leave out what GraphQL suggests instead of an unknown name.
+        hide_suggestions: Remove GraphQL's suggestions for unknown names.
     """
 
     def __init__(self, *, hide_suggestions: bool = False) -> None:
@@ -50,7 +50,7 @@ class CodedErrors(MaskErrors):
         return _copy(error, internal_sentence(reference), shown)
 
     def _sync_id(self, error: GraphQLError) -> str | None:
-        """The ``syncId`` that the failed field was asked about, if it was."""
+        """The ``syncId`` argument of the failed field, if it has one."""
         for node in error.nodes or ():
             for argument in (node.arguments or ()) if isinstance(node, FieldNode) else ():
                 if argument.name.value != "syncId":
@@ -66,7 +66,7 @@ class CodedErrors(MaskErrors):
 
 
 def coded_error(error: GraphQLError) -> GraphQLError:
-    """An error of the request itself: syntax, validation, variables. Shown as it is, for developers."""
+    """An error of the request: syntax, validation or variables. Its message is shown unchanged, for developers."""
     message = error.message
     if isinstance(error.original_error, CannotGetOperationTypeError):
         message = error.original_error.as_http_error_reason()
@@ -80,7 +80,7 @@ def _without_suggestion(error: GraphQLError) -> GraphQLError:
 
 
 def _cause(error: GraphQLError) -> BaseException | None:
-    """The exception behind ``error``; ``None`` if GraphQL itself refused what the client sent."""
+    """The exception behind ``error``; ``None`` if GraphQL refused the request."""
     cause: BaseException | None = error.original_error
     while isinstance(cause, GraphQLError):
         cause = cause.original_error
@@ -99,6 +99,6 @@ def _copy(error: GraphQLError, message: str, extensions: Mapping[str, object]) -
 
 
 def _readable(message: str) -> str:
-    """The message as every client can read it: not too long, and with ``?`` for what UTF-8 can't express."""
+    """The message, cut if it is too long, and with ``?`` for lone surrogates."""
     shown = message if len(message) <= MAX_MESSAGE_CHARACTERS else f"{message[: MAX_MESSAGE_CHARACTERS - 1]}…"
     return shown.encode("utf-8", "replace").decode()

@@ -67,5 +67,5 @@ async def _in_time(execute: Execute, limit: AbstractAsyncContextManager[None]) -
 
 
 def _visibility_key(viewer: Viewer) -> Hashable:
-    """What of a viewer decides what is seen; not who it is, nor from where."""
+    """The parts of a viewer that decide the result: neither the person nor the address."""
     return viewer.organization_id, viewer.sync_id, viewer.rights, viewer.has_lapsed

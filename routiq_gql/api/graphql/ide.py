@@ -1,8 +1,8 @@
-"""GraphiQL for browsers that open ``/graphql``: our page around the files that npm's ``graphiql`` ships.
+"""GraphiQL for browsers that open ``/graphql``: our page around the files of npm's ``graphiql``.
 
-``make graphiql`` puts these into ``graphiql/assets``; they are part of a built package and never committed. Where they
-are missing the caller shows Strawberry's page, which loads the same files from a public server. With authentication on
-foreign scripts would be given tokens, so the answer then says how to install the files.
+``make graphiql`` puts these into ``graphiql/assets``; they are part of a built package and never committed. If they are
+missing, the caller shows Strawberry's page, which loads the same files from a public server. With authentication on,
+foreign scripts would get tokens, so the response then says how to install the files.
 """
 
 import html
@@ -30,7 +30,7 @@ _POLICY = "; ".join(
     [
         "default-src 'none'",
         "script-src 'self'",
-        "style-src 'self' 'unsafe-inline'",  # its editor and menus write styles of their own
+        "style-src 'self' 'unsafe-inline'",  # its editor and menus add styles
         "font-src data:",
         "img-src 'self' data:",
         "connect-src 'self'",
@@ -43,7 +43,7 @@ _NOT_INSTALLED = (
     "GraphiQL's files are missing on this server, and with authentication on they are not loaded from elsewhere. "
     "Install them with `make graphiql`, or hide GraphiQL with ROUTIQ_GRAPHIQL=false."
 )
-_CACHE_SECONDS = 3600  # what is loaded once an hour need not have its version in its name
+_CACHE_SECONDS = 3600  # short, since the names of the files have no version
 
 
 def graphiql_page(
@@ -54,7 +54,7 @@ def graphiql_page(
     Args:
         default_organization: The organization of its prepared operations.
         auth: ROUTIQ_AUTH; unless it is off, the page has a field for a token.
-        token_path: Where a demo gives out tokens; ``None`` has the page ask its reader.
+        token_path: The route of a demo that gives tokens; with ``None`` the page asks its reader.
     """
     if not all((ASSETS / name).is_file() for name in ASSET_NAMES):
         return None
@@ -71,7 +71,7 @@ def graphiql_page(
 
 
 def how_to_install() -> Response:
-    """The answer where the files are missing and may not be loaded from elsewhere."""
+    """The response if the files are missing and may not be loaded from elsewhere."""
     return problem(404, "GRAPHIQL_NOT_INSTALLED", "GraphiQL is not installed", _NOT_INSTALLED)
 
 
@@ -86,6 +86,6 @@ async def _file(request: Request) -> FileResponse:
     path = OURS / name if is_ours else ASSETS / name
     if not (is_ours or name in ASSET_NAMES) or not path.is_file():
         raise HTTPException(404)
-    # Our own files belong together, and to the page; after an update none may be of the version before.
+    # Our files belong together: after an update a browser must not mix them with those of the version before.
     headers = {"Cache-Control": "no-cache" if is_ours else f"max-age={_CACHE_SECONDS}"}
     return FileResponse(path, headers=headers)

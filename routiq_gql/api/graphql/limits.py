@@ -1,8 +1,8 @@
-"""How large one operation may be, checked before it costs anything, and the documents that are remembered.
+"""Limits on the size of an operation, checked before its execution; parsed documents are remembered.
 
-Strawberry has limiters for depth and aliases, but they visit a fragment each time it is spread, so that eighty small
-fragments keep them busy for ever, and one that spreads an unknown fragment breaks them. Here every fragment is
-measured once. The parser stops at the first token too many, and graphql-core limits nested introspection by itself.
+Strawberry's limiters for depth and aliases visit a fragment each time it is spread, so that eighty small fragments keep
+them busy for ever. A spread of an unknown fragment breaks them. Here every fragment is measured once. The parser stops
+at the token limit, and graphql-core limits nested introspection.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,11 +28,11 @@ from routiq_gql.api.graphql.documents import DOCUMENTS
 from routiq_gql.api.graphql.literals import too_long_a_number
 
 MAX_QUERY_CHARACTERS = 65_536
-"""Of one document; what takes longer to read than a thousand tokens should is comments, commas or one long string."""
+"""Characters of a document; a longer text of 1,000 tokens has comments, commas or a long string."""
 TOO_LONG_A_DOCUMENT = f"A GraphQL document may have at most {MAX_QUERY_CHARACTERS:,} characters. Send a shorter one."
 MAX_TOKENS = 1_000
 MAX_DEPTH = 12
-"""The deepest operation that our types allow to be of use has five levels; introspection has a limit of its own."""
+"""The deepest useful operation of our schema has five levels; introspection has a separate limit."""
 MAX_ALIASES = 50
 MAX_ROOT_FIELDS = 20
 MAX_DIRECTIVES = 50
@@ -42,12 +42,12 @@ DEFAULT_MAX_COST = 1_100
 
 
 class OperationLimits(ParserCache, ValidationCache):
-    """Parses and validates within the limits; a document that was seen lately is not parsed or validated again.
+    """Parses and validates within the limits; a recent document is not parsed or validated again.
 
-    The cost is computed each time, as variables decide it too.
+    The cost is computed each time, since it depends on variables.
 
     Attributes:
-        cost: Of the operation, once it is validated.
+        cost: The cost of the operation, once it is validated.
     """
 
     def __init__(self, *, max_cost: int = DEFAULT_MAX_COST) -> None:
@@ -63,7 +63,7 @@ class OperationLimits(ParserCache, ValidationCache):
 
     def on_parse(self) -> Iterator[None]:
         context = self.execution_context
-        with suppress(GraphQLSyntaxError):  # Strawberry then parses it too, and turns the error into an answer
+        with suppress(GraphQLSyntaxError):  # Strawberry then parses the text again, and responds with the error
             context.graphql_document = self.cached_parse_document(context.query, **context.parse_options)
         yield
 
@@ -72,7 +72,7 @@ class OperationLimits(ParserCache, ValidationCache):
         document = context.graphql_document
         try:
             if document is not None:
-                # Its public property falls back to the first operation, which Strawberry would then execute.
+                # Its public property falls back to the first operation.
                 has_name = context._provided_operation_name is not None
                 excess = (
                     too_long_a_number(document) or _excess_of(document) or (None if has_name else _doubt_of(document))
@@ -90,7 +90,7 @@ class OperationLimits(ParserCache, ValidationCache):
         yield
 
     def _excess_cost(self, document: DocumentNode) -> str | None:
-        """Why the operation that is meant would be too expensive with its variables, as a sentence."""
+        """A sentence if the named operation is too expensive with its variables, else ``None``."""
         context = self.execution_context
         operation = get_operation_ast(document, context.operation_name)
         if operation is None:
@@ -106,13 +106,13 @@ class OperationLimits(ParserCache, ValidationCache):
 
 @dataclass(frozen=True, slots=True)
 class _Size:
-    """Of a selection set with all fragments spread in it."""
+    """The size of a selection set with all its fragments."""
 
     depth: int = 0
     aliases: int = 0
     directives: int = 0
     fields: int = 0
-    """On the level of the selection set itself."""
+    """The size of the selection set's first level."""
 
 
 class _Measure:
@@ -139,7 +139,7 @@ class _Measure:
 
     def _fragment(self, name: str) -> _Size:
         if name not in self._known:
-            self._known[name] = _Size()  # for one that contains itself, which validation refuses
+            self._known[name] = _Size()  # for a fragment that contains itself, which validation refuses
             definition = self._fragments.get(name)
             if definition is not None:
                 self._known[name] = self.size(definition.selection_set)
@@ -157,7 +157,7 @@ def _sum(sizes: Iterable[_Size]) -> _Size:
 
 
 def _doubt_of(document: DocumentNode) -> str | None:
-    """Why nobody can tell which operation is meant. Source: GraphQL, "Executing Requests"."""
+    """Asks for an operation name if the document has several. Source: GraphQL, "Executing Requests"."""
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     if len(operations) < 2:
         return None
@@ -165,7 +165,7 @@ def _doubt_of(document: DocumentNode) -> str | None:
 
 
 def _excess_of(document: DocumentNode) -> str | None:
-    """What is too much in the largest operation of a document, as a sentence."""
+    """A sentence if an operation of the document exceeds a limit, else ``None``."""
     measure = _Measure(
         {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     )

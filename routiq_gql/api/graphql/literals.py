@@ -1,6 +1,6 @@
-"""Numbers written into a GraphQL document that nothing can read, found before validation tries to.
+"""Numbers with too many digits in a GraphQL document, found before validation.
 
-Python refuses to convert more than 4,300 digits, and validation would report that refusal as a fault of ours.
+Python refuses to convert more than 4,300 digits, and validation would report that as an internal error.
 """
 
 import re
@@ -14,8 +14,8 @@ _NUMBERS = frozenset({TokenKind.INT, TokenKind.FLOAT})
 
 
 def too_long_a_number(document: DocumentNode) -> str | None:
-    """A sentence that says so if the document has a number of more than ``MAX_DIGITS`` digits."""
-    if document.loc is None or not _DIGITS.search(document.loc.source.body):  # which is quick, and may be in a string
+    """A sentence if the document has a number of more than ``MAX_DIGITS`` digits, else ``None``."""
+    if document.loc is None or not _DIGITS.search(document.loc.source.body):  # a quick check, which may match a string
         return None
     token = document.loc.start_token
     while token.kind is not TokenKind.EOF:

@@ -1,7 +1,7 @@
-"""Loads what fields inside lists ask for in one statement for all of them, instead of one for each.
+"""Loads the values of a field inside a list with a single statement for the whole list.
 
-A loader lives as long as one operation or one event of a subscription, and keeps nothing that it has loaded: a later
-mutation of the same operation may have changed it.
+A loader lives as long as an operation or an event of a subscription. It caches no values: a later mutation of the same
+operation may change them.
 """
 
 from strawberry.dataloader import DataLoader
@@ -14,7 +14,7 @@ from routiq_gql.sync.service import SyncService
 
 
 class LogLoader:
-    """The logs of syncs, as one viewer may read them."""
+    """The logs of syncs that a viewer may read."""
 
     def __init__(self, syncs: SyncService, viewer: Viewer) -> None:
         self._syncs = syncs
@@ -22,15 +22,15 @@ class LogLoader:
         self._loader: DataLoader[LogRequest, list[LogLine]] = DataLoader(self._load, cache=False)
 
     async def load(self, request: LogRequest) -> list[LogLine]:
-        """The lines that were asked for; read together with all that are asked for in the same moment.
+        """The requested lines, read together with all requests of the same moment.
 
         Raises:
-            SyncNotFound: Unknown, or another organization's.
+            SyncNotFound: The sync is unknown, or another organization's.
             BadInput: A part of the request is out of range.
         """
         request.check()
         lines = await self._loader.load(request)
-        await turn()  # all that were loaded together are resumed together
+        await turn()  # all callers of a batch are resumed together
         return lines
 
     async def _load(self, requests: list[LogRequest]) -> list[list[LogLine] | BaseException]:

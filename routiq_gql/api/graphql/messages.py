@@ -1,6 +1,6 @@
-"""The form of a client's websocket messages: which member of one is wrong, in words that fit a close frame.
+"""The form of a client's websocket messages: names the wrong member, in a text that fits a close frame.
 
-Only the form is checked here. What an operation asks for is checked when it is executed, and is its own error.
+Only the form is checked here. The execution checks the operation, and its errors are results.
 Source: graphql-ws, PROTOCOL.md.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from routiq_gql.api.graphql.persisted import names_its_document
 
 MAX_ID_CHARACTERS = 1_000
-"""Of an operation's id, which every frame of the operation repeats."""
+"""Characters of an operation's id, which every frame of the operation repeats."""
 
 _TYPES = ("connection_init", "ping", "pong", "subscribe", "complete")
 _TEXT_OR_NULL = ("operationName",)
@@ -17,7 +17,7 @@ _OBJECT_OR_NULL = ("variables", "extensions")
 
 
 def problem_of(message: object) -> str | None:
-    """What is wrong with a message, as the reason of a close frame; ``None`` if its form is right."""
+    """The error of a message, as the reason of a close frame; ``None`` if its form is right."""
     problem = _problem_of(message)
     return f"Invalid message: {problem}" if problem is not None else None
 

@@ -1,7 +1,7 @@
-"""Which form of answer a client prefers, read from its ``Accept`` header, and which form its body has.
+"""Content negotiation: the preferred form of a response from ``Accept``, and the form of a body from ``Content-Type``.
 
-Read here in one pass. Python's e-mail package, by which Strawberry reads both headers, needs seconds for 64 KiB of
-semicolons and raises over some parameters.
+Both headers are read in a single pass. Python's e-mail package, which Strawberry uses, needs seconds for 64 KiB of
+semicolons and raises on some parameters.
 """
 
 import re
@@ -17,7 +17,7 @@ _MEDIA_TYPE = re.compile(r"\s*([A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+)\s*(?
 
 
 class Preference(NamedTuple):
-    """How much a media type is wanted; the greater the better, and never wanted at ``NOT_AT_ALL``."""
+    """The preference for a media type: greater is better, and ``NOT_AT_ALL`` excludes it."""
 
     quality: float
     earliness: int
@@ -27,7 +27,7 @@ NOT_AT_ALL = Preference(0.0, 0)
 
 
 def preference(accept: str, media_type: str) -> Preference:
-    """How much ``accept`` wants ``media_type`` by name; wildcards name nothing."""
+    """The preference of ``accept`` for ``media_type`` by name; wildcards don't count."""
     for place, part in enumerate(accept.split(",")):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))
         if name == media_type:
@@ -36,13 +36,13 @@ def preference(accept: str, media_type: str) -> Preference:
 
 
 def prefers_event_stream(accept: str) -> bool:
-    """Whether the client would rather read events than JSON. urql lists both and wants JSON; it puts that first."""
+    """Whether the client prefers events to JSON. urql accepts both and prefers JSON, which it lists first."""
     stream = preference(accept, EVENT_STREAM)
     return stream.quality > 0 and stream > max(preference(accept, JSON), preference(accept, GRAPHQL_JSON))
 
 
 def prefers_multipart(accept: str) -> bool:
-    """Whether the client asks for a multipart subscription before anything else.
+    """Whether the client prefers a multipart subscription to all other forms.
 
     Source: Apollo Router, "Multipart HTTP protocol for GraphQL subscriptions".
     """
@@ -62,13 +62,13 @@ def media_type_of(content_type: str) -> str:
 
 
 def prefers_html(accept: str) -> bool:
-    """Whether a person with a browser asks."""
+    """Whether the client is a browser that opens a page."""
     html = preference(accept, HTML)
     return html.quality > 0 and html > max(preference(accept, JSON), preference(accept, GRAPHQL_JSON))
 
 
 def prefers_graphql_json(accept: str) -> bool:
-    """Whether the client reads the newer media type, which has honest status codes."""
+    """Whether the client accepts the newer media type, whose status codes report errors."""
     newer = preference(accept, GRAPHQL_JSON)
     return newer.quality > 0 and newer > preference(accept, JSON)
 

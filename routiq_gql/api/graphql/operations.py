@@ -1,7 +1,7 @@
-"""The roots of the schema: what can be asked, done and watched. Each field calls the service and renders.
+"""The root types of the schema: queries, mutations and subscriptions. Each field calls the service and renders.
 
-A subscription looks at the sync or organization before it hands over its stream, so that an unknown one is an error of
-the operation and not a first result.
+A subscription reads the sync or organization before it returns its stream, so that an unknown id is an error of the
+operation and not a first result.
 """
 
 # Strawberry types its decorators as Any; the functions are checked all the same.
@@ -210,7 +210,7 @@ async def _require_room(context: Context, sync_id: str) -> None:
 
 
 def _results_are_shared(info: Info) -> AbstractContextManager[None]:
-    """Entered by the stream of each subscription, so that what is shared lasts as long as its subscribers."""
+    """Entered by the stream of each subscription, so that shared results live as long as their subscribers."""
     return info.context.shared_results.subscribed(info.operation, info.variable_values)
 
 

@@ -1,7 +1,7 @@
 """Persisted queries: requests that name a document by its hash or id, without its text.
 
-No documents are stored, so the answer is the error on which Apollo Client and urql send the text and stop asking. A
-request with a text is executed whatever else it names: the hash is not compared, as nothing is stored under it.
+No documents are stored. The response is the error on which Apollo Client and urql send the text and stop sending
+hashes. A request with a text is executed: its hash is not compared, as nothing is stored under it.
 Source: Apollo Server, "Automatic persisted queries"; GraphQL over HTTP, appendix A, "Persisted Documents".
 """
 
@@ -20,9 +20,9 @@ class NamedDocument(GraphQLRequestData):
 
 
 def names_its_document(request: Mapping[str, object]) -> bool:
-    """Whether a request has no text to execute, but says which document it means.
+    """Whether a request has no text to execute, but names a document.
 
-    An empty text counts as none: graphql-ws requires one, and its documentation sends an empty one beside the name.
+    An empty text counts as missing: graphql-ws requires a text, and its documentation sends an empty one.
     """
     if request.get("query") not in (None, ""):
         return False
@@ -32,5 +32,5 @@ def names_its_document(request: Mapping[str, object]) -> bool:
 
 
 def not_supported() -> GraphQLError:
-    """The error that such a request is answered with."""
+    """The error in the response to such a request."""
     return GraphQLError(_MESSAGE, extensions={"code": CODE})

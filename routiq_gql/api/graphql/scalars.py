@@ -1,4 +1,4 @@
-"""The one scalar of our own: ``DateTime``, in UTC with milliseconds and ``Z``."""
+"""The custom scalar ``DateTime``, in UTC with milliseconds and ``Z``."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Puts the schema together. ``schema.graphql`` at the top of the project is ``schema_text()``, committed."""
+"""Builds the schema. ``schema.graphql`` at the top of the project is the committed ``schema_text()``."""
 
 from datetime import datetime
 from functools import partial
@@ -20,13 +20,13 @@ from routiq_gql.api.graphql.operations import Mutation, Query, Subscription
 from routiq_gql.api.graphql.scalars import DATE_TIME
 
 SINGLE_RESULTS = frozenset({OperationType.QUERY, OperationType.MUTATION})
-"""What an answer that doesn't stay open can carry. Strawberry would try a subscription too, and break over it."""
+"""Operations with a single result. Strawberry would execute a subscription as well, and fail."""
 
 
 class Schema(strawberry.Schema):
-    """Leaves logging to ``CodedErrors``; Strawberry's own would log the text of queries and exceptions.
+    """Leaves logging to ``CodedErrors``; Strawberry would log the text of queries and exceptions.
 
-    On every transport an empty operation name means none. Source: GraphQL over HTTP, "Request Parameters".
+    On every transport an empty operation name counts as missing. Source: GraphQL over HTTP, "Request Parameters".
     """
 
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
@@ -47,7 +47,7 @@ def make_schema(*, introspection: bool = True, max_cost: int = DEFAULT_MAX_COST)
     """The schema; without ``introspection``, clients can neither ask for its types nor guess them from errors.
 
     Args:
-        max_cost: What one operation may cost; see ``cost.py``.
+        max_cost: The highest cost of an operation; see ``cost.py``.
     """
     return Schema(
         query=Query,
@@ -64,6 +64,6 @@ def make_schema(*, introspection: bool = True, max_cost: int = DEFAULT_MAX_COST)
 
 
 def schema_text() -> str:
-    """The schema in GraphQL's own language, sorted, ending in one line break."""
-    # Strawberry's own sorting makes its enums forget how to print a default value.
+    """The schema in GraphQL's schema language, sorted, with a final line break."""
+    # Strawberry's sorting breaks the printing of enum defaults.
     return print_schema(lexicographic_sort_schema(build_schema(make_schema().as_str()))).strip() + "\n"

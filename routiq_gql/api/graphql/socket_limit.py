@@ -1,8 +1,8 @@
-"""How many websockets each organization has open in this process, and how many it may have.
+"""The limit on open websockets per organization in this process.
 
-A socket counts from the moment its ``connection_init`` is accepted. Before that no organization is known, and sockets
-are bounded by the time for ``connection_init`` and by the ceiling on connections; the same holds with authentication
-off.
+A socket counts once its ``connection_init`` is accepted. Before that its organization is unknown, and sockets are
+bounded by the time limit for ``connection_init`` and by the ceiling on connections. With authentication off they are
+not counted at all.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ class OpenSockets:
     """Counts open websockets by organization.
 
     Args:
-        most: How many one organization may have.
+        most: The most sockets of an organization.
     """
 
     def __init__(self, most: int) -> None:
@@ -29,10 +29,10 @@ class OpenSockets:
         return self._open.total()
 
     def add(self, organization_id: str) -> None:
-        """Count one more.
+        """Count a socket.
 
         Raises:
-            RateLimited: There are as many as there may be.
+            RateLimited: The organization is at its limit.
         """
         if self._open[organization_id] >= self._most:
             raise RateLimited(
@@ -43,7 +43,7 @@ class OpenSockets:
         self._open[organization_id] += 1
 
     def remove(self, organization_id: str) -> None:
-        """Count one less."""
+        """Stop counting a socket."""
         self._open[organization_id] -= 1
         if not self._open[organization_id]:
             del self._open[organization_id]

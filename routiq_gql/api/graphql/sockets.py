@@ -1,8 +1,8 @@
-"""GraphQL over websockets: ``graphql-transport-ws``, with what Strawberry's handler gets wrong put right.
+"""GraphQL over websockets: ``graphql-transport-ws``, with corrections to Strawberry's handler.
 
-Put right: a frame that is JSON but no object closed the socket without a word, ``connection_init`` with a payload of
-null was refused, a syntax error or unknown operation name in one operation closed the socket for all, and a peer that
-stopped reading was kept for ever.
+Strawberry closes the socket without a reason for JSON that is no object, refuses ``connection_init`` with the payload
+null, closes the socket of all operations over a syntax error or unknown operation name, and keeps a peer that stopped
+reading for ever.
 Source: graphql-ws, PROTOCOL.md.
 """
 
@@ -40,18 +40,18 @@ from routiq_gql.errors import Forbidden, RoutiqError, Unauthenticated
 from routiq_gql.security.audit import Audit
 
 MAX_REASON_BYTES = 123
-"""What a close frame has room for. Source: RFC 6455, 5.5."""
+"""The most bytes of a close frame's reason. Source: RFC 6455, 5.5."""
 
 CLOSE_BAD_REQUEST, CLOSE_UNAUTHORIZED, CLOSE_FORBIDDEN, CLOSE_TRY_AGAIN_LATER = 4400, 4401, 4403, 1013
 """Source: graphql-ws, PROTOCOL.md and its client's list of codes that it does not retry; RFC 6455 and IANA for 1013."""
 
 MAX_OPERATIONS = 50
-"""At a time on one socket; a page with more live parts than that has another socket."""
+"""The most open operations of a socket; a page with more live parts opens another socket."""
 TOO_MANY_OPERATIONS = f"This websocket has {MAX_OPERATIONS} open operations, the maximum. End one of them first."
 
 
 class SocketAdapter(ASGIWebSocketAdapter):
-    """Sends nothing after the end, reasons that fit, and nothing more to a peer that takes nothing.
+    """Sends no message after the end, cuts close reasons to size, and aborts a peer that reads nothing.
 
     Attributes:
         patience: Entered around the handler; runs out when the peer has stopped reading.
@@ -94,7 +94,7 @@ class SocketAdapter(ASGIWebSocketAdapter):
         if not self._is_stalled and self.ws.application_state is WebSocketState.CONNECTED:
             fitting = reason.encode("utf-8", "replace")[:MAX_REASON_BYTES].decode(errors="ignore")
             async with self._within_patience():
-                with suppress(WebSocketDisconnect):  # the connection is gone already
+                with suppress(WebSocketDisconnect):  # the connection has ended
                     await super().close(code, fitting)
 
     @asynccontextmanager
@@ -107,7 +107,7 @@ class SocketAdapter(ASGIWebSocketAdapter):
             raise WebSocketDisconnected from None
 
     def _give_up(self) -> None:
-        if not self._is_stalled:  # several operations may find out at the same time
+        if not self._is_stalled:  # several operations may reach this at the same time
             self._is_stalled = True
             abort_connection(self.ws.scope)  # a close frame would wait for the peer too
             metrics.peer_dropped("websocket")
@@ -135,7 +135,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
                 self._open_sockets.remove(self._counted_for)
 
     async def handle_message(self, message: Message) -> None:
-        # The annotation is a hope: this is whatever the client sent.
+        # Unlike its annotation: the client may send any JSON.
         problem = problem_of(message)
         if problem is not None:
             await self.handle_invalid_message(problem)
@@ -173,10 +173,10 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         await self.send_message({"type": "pong", "payload": payload} if payload else {"type": "pong"})
 
     def _count(self, organization_id: str | None) -> None:
-        """Take one of the organization's places, and one that is not given away.
+        """Count the socket for the organization, and reserve its connection.
 
         Raises:
-            RateLimited: It has none left.
+            RateLimited: The organization is at a limit.
         """
         if organization_id is not None and self._counted_for is None:
             self._open_sockets.add(organization_id)
@@ -197,7 +197,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         return connection, services_of(connection).runtime.audit
 
     async def _refuse(self, error: RoutiqError, *, is_renewal: bool = False) -> None:
-        """Close with a code by which clients know whether to come back: 4401 is final to them, the others are not."""
+        """Close with a code that decides whether clients reconnect: not after 4401, but after all others."""
         reason = error.message
         if isinstance(error, Unauthenticated) and not error.may_be_mended and not is_renewal:
             code = CLOSE_UNAUTHORIZED
@@ -220,7 +220,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         await super().handle_subscribe(message)
 
     def _refusal_of(self, message: SubscribeMessage) -> GraphQLError | None:
-        """Why the operation alone is refused, while the socket and its other operations stay open."""
+        """The error that refuses this operation only; the socket and its other operations stay open."""
         if names_its_document(message["payload"]):
             return not_supported() if message["id"] not in self.operations else None
         if len(message["payload"]["query"]) > MAX_QUERY_CHARACTERS:
@@ -236,13 +236,13 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     @staticmethod
     def _get_pre_execution_close_reason(error: GraphQLError) -> str | None:
         del error
-        return None  # never close the socket for one operation's error
+        return None  # never close the socket for the error of an operation
 
 
 def _without_authorization(payload: Mapping[str, object]) -> tuple[dict[str, object], object]:
-    """The payload without the token, which is kept nowhere and never sent back, and what the token is behind.
+    """The payload without the token, which is not stored and never returned, and the value of ``Authorization``.
 
-    That is ``None`` if the payload brings none, and not a token if it brings several.
+    The value is ``None`` without a token, and no valid token if the payload has several.
     """
     rest = {name: value for name, value in payload.items() if name.lower() != "authorization"}
     given = [value for name, value in payload.items() if name.lower() == "authorization"]

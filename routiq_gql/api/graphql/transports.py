@@ -1,4 +1,4 @@
-"""Strawberry's HTTP transports, with headers read by the rules of ``accepting`` and line ends that urql reads."""
+"""Strawberry's HTTP transports, with the rules of ``negotiation`` for headers, and line ends that urql reads."""
 
 from cross_web import StarletteRequestAdapter
 from strawberry.http import GraphQLHTTPResponse
@@ -15,8 +15,8 @@ class EventStreamTransport(SSETransport):
         return prefers_event_stream(accept)
 
     def encode_next(self, response: GraphQLHTTPResponse, encode_json: JSONEncoder) -> str:
-        # What was not executed is the only event. Without this urql reads it once more at the end of the stream, and
-        # hands the error that asks for the text to the page.
+        # The result of a refused operation is the only event. Otherwise urql reads it again at the end of the stream
+        # and passes the error that requests the text to the page.
         return super().encode_next(response if "data" in response else {**response, "hasNext": False}, encode_json)
 
     def encode_event(self, event: str, data: str | None = None) -> str:
@@ -34,7 +34,7 @@ class MultipartTransport(MultipartSubscriptionTransport):
 
 
 class RequestAdapter(StarletteRequestAdapter):
-    """Strawberry's, with a content type that is a media type and nothing else."""
+    """Strawberry's adapter, whose content type is the media type without parameters."""
 
     @property
     def content_type(self) -> str:

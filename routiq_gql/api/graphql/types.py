@@ -26,7 +26,7 @@ LogLimit = Annotated[int, strawberry.argument(description="How many lines at mos
 
 
 def given(after: int | None) -> int | None:
-    """An optional argument without Strawberry's marker for one that the client left out."""
+    """An optional argument without Strawberry's marker for an omitted argument."""
     return None if after is UNSET else after
 
 

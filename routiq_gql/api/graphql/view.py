@@ -1,7 +1,7 @@
-"""The ASGI application at ``/graphql``: Strawberry's view with our context, answers and transports.
+"""The ASGI application at ``/graphql``: Strawberry's view with our context, responses and transports.
 
-Hosts and origins are the guard's business. Over HTTP an answer is JSON, an event stream or multipart, as the client
-prefers; errors of the request are JSON too.
+The guard checks hosts and origins. Over HTTP a response is JSON, an event stream or multipart, as the client prefers;
+errors of the request are JSON, too.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
@@ -58,11 +58,11 @@ from routiq_gql.errors import RoutiqError
 from routiq_gql.settings import Settings
 
 CONNECTION_INIT_SECONDS = 5
-"""How long a new socket may wait with ``connection_init``."""
+"""How long a new socket may take to send ``connection_init``."""
 
 
 JSON_PARAMETERS = ("variables", "extensions")
-"""Of a GET request. Source: GraphQL over HTTP, "Request Parameters"."""
+"""The parameters of a GET request that hold JSON. Source: GraphQL over HTTP, "Request Parameters"."""
 
 NEEDS_A_STREAM = (
     "A subscription needs a response that stays open: a websocket with the protocol graphql-transport-ws at this "
@@ -113,7 +113,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             response = _refusal(413, error.sentence)
             response.headers["Connection"] = "close"  # the rest of the body is not waited for
         except RoutiqError as error:
-            response = _told(error)
+            response = _error_response(error)
         if isinstance(response, Answer) and prefers_graphql_json(request.headers.get("accept", "")):
             response.become_graphql_json()
         await response(scope, receive, send)
@@ -121,8 +121,8 @@ class GraphQLEndpoint(GraphQL[Context, None]):
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         runtime = services_of(request).runtime
         session = None
-        # A websocket says who it is in its first message. A browser that opens GraphiQL can't send a token; the page
-        # holds nothing of any organization, and its requests carry the token that is typed into it.
+        # A websocket authenticates in its first message. A browser that opens GraphiQL can't send a token. The page
+        # holds no data of organizations, and its requests carry the token that the reader types into it.
         if isinstance(request, Request) and not self.should_render_graphql_ide(self.request_adapter_class(request)):
             session = request.state.session = await session_of(request)
             accept = request.headers.get("accept", "")
@@ -139,7 +139,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         )
 
     def is_websocket_origin_allowed(self, request: WebSocket, origin: str) -> bool:
-        return True  # or the guard would have refused it
+        return True  # the guard has checked it
 
     def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
         return (
@@ -165,7 +165,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
     def parse_query_params(self, params: QueryParams) -> dict[str, object]:
         given: dict[str, object] = dict(params)
         for name in JSON_PARAMETERS:
-            if name in params:  # an empty one is none
+            if name in params:  # an empty text counts as missing
                 text = params[name]
                 given[name] = _read(f"The parameter “{name}”", text) if text else None
         return given
@@ -194,7 +194,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
         answer = await super().process_result(request, result)
         if isinstance(result, PreExecutionError):
-            del answer["data"]  # it was not executed, so there is none. Source: GraphQL spec, "Response"
+            del answer["data"]  # absent, as nothing was executed. Source: GraphQL spec, "Response"
         return answer
 
     def create_response(
@@ -210,7 +210,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         headers: Mapping[str, str],
     ) -> Response:
         others = {name: value for name, value in headers.items() if name.lower() != "content-type"}
-        # Strawberry's transports bring their own heartbeats.
+        # Strawberry's transports send heartbeats.
         return StreamResponse(
             _encoded(stream),
             heartbeat_seconds=0,
@@ -246,7 +246,7 @@ def _accept(headers: Mapping[str, str]) -> str:
 
 
 def _status_and_reason(error: HTTPException) -> tuple[int, str]:
-    """Strawberry's refusals, with the status and the sentence that help a client on."""
+    """Status and sentence of a refusal by Strawberry, with better texts for some."""
     cause = error.__cause__
     if isinstance(cause, InvalidOperationTypeError):
         if cause.operation_type is OperationType.SUBSCRIPTION:
@@ -257,8 +257,8 @@ def _status_and_reason(error: HTTPException) -> tuple[int, str]:
     return error.status_code, error.reason
 
 
-def _told(error: RoutiqError) -> JsonResponse:
-    """The answer to a request that was refused before anything of it was executed: nobody knows who asks."""
+def _error_response(error: RoutiqError) -> JsonResponse:
+    """The response to a request that was refused before the execution, such as an unauthenticated request."""
     outcome = OUTCOMES[code_of(error)]
     message = sentence_for_client(error, path="/graphql")
     content = {"errors": [{"message": message, "extensions": {"code": outcome.graphql_code}}]}

@@ -1,7 +1,7 @@
 """The JSON objects of the REST routes, each declared once: responses, events and the OpenAPI document come from here.
 
 A field takes the attribute of its name from a snapshot, a log line or an overview; ``validation_alias`` names another
-attribute. Documented keys come first and in the documented order, newer ones after them. Documented clients wait for
+attribute. Documented keys come first and in the documented order, newer keys after them. Documented clients wait for
 ``completed`` or ``failed`` only, so a cancelled sync is shown as failed with the failure code CANCELLED.
 """
 

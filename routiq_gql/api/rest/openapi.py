@@ -187,7 +187,7 @@ PATHS: JsonSchemaValue = {
 
 
 def openapi_document(*, with_tokens: bool) -> JsonSchemaValue:
-    """The whole document; ``with_tokens`` for a server that asks who one is."""
+    """The whole document; ``with_tokens`` for a server that requires tokens."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -203,7 +203,7 @@ def openapi_document(*, with_tokens: bool) -> JsonSchemaValue:
 
 
 def _secured(operation: JsonSchemaValue) -> JsonSchemaValue:
-    """The operation as it is with authentication: it needs a token, and may say so."""
+    """The operation with authentication: it requires a token, and responds with 401 and 403."""
     ways: list[JsonSchemaValue] = [{"bearer": []}]
     if any(parameter["name"] == "token" for parameter in operation["parameters"]):
         ways.append({"streamToken": []})

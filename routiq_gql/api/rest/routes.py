@@ -1,4 +1,4 @@
-"""The routes of REST under ``/api/v1/sync``, and its description for machines."""
+"""The routes of REST under ``/api/v1/sync``, and the OpenAPI document."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -14,8 +14,8 @@ PREFIX = "/api/v1/sync"
 
 
 def rest_routes() -> list[BaseRoute]:
-    """All routes of this door."""
-    # No Mount: it doesn't pass on a path with a line break, which is a wrong id and no unknown address.
+    """All routes of REST."""
+    # No Mount: it refuses a path with a line break as unknown, but such a path holds a malformed id.
     return [
         NamedRoute(f"{PREFIX}/start/{{organization_id}}", syncs.start, methods=["POST"]),
         NamedRoute(f"{PREFIX}/status/{{sync_id}}", syncs.status),

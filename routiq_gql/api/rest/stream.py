@@ -1,8 +1,8 @@
 """``GET /stream/{sync_id}``: one sync followed to its end as server-sent events.
 
 Unnamed events carry the status, ``event: log`` the log lines. Each id ``<version>.<seq>`` names the newest status and
-log line sent on this connection, so that a reconnect goes on right there. The end comes last; a client that comes
-back after having seen it gets 204, which stops ``EventSource``.
+log line sent on this connection, so that a reconnect resumes there. The final status is the last event; a client that
+reconnects after it gets 204, which stops ``EventSource``.
 """
 
 import json
@@ -29,13 +29,13 @@ RETRY_MILLISECONDS = 3000
 """How long a client waits before it reconnects."""
 
 LAST_EVENT_ID_PARAMETER = "lastEventId"
-"""How event-source-polyfill resumes, as it sends no header of its own across origins."""
+"""The parameter by which event-source-polyfill resumes, as it sends no custom header across origins."""
 
 _EVENT_ID = re.compile(r"(\d{1,9})\.(\d{1,9})", re.ASCII)
 
 
 class Position(NamedTuple):
-    """What a client has seen: the version of a status, and the number of a log line."""
+    """The position of a client: the version of its newest status, and the number of its newest log line."""
 
     version: int
     seq: int
@@ -45,7 +45,7 @@ NOTHING_SEEN = Position(0, 0)
 
 
 async def stream(request: Request) -> Response:
-    """The open answer, 204 for a client that has seen the end, or an error before anything was sent."""
+    """The open response, 204 for a client that has the final status, or an error before the first event."""
     services = services_of(request)
     service = services.runtime.syncs
     token = request.query_params.get("token")
@@ -73,13 +73,13 @@ async def stream(request: Request) -> Response:
 
 
 def _seen(request: Request) -> Position:
-    """The position that the client names. A malformed header counts as none: a browser can't help what it sends.
+    """The position that the client sends. A malformed header is ignored, since a page can't change it.
 
     Raises:
         BadInput: ``?after=`` is no event id.
     """
-    # A reconnecting browser repeats the address with its old ``after``; the header, or the parameter that
-    # event-source-polyfill sends instead of it, holds what the browser has seen since.
+    # A reconnecting browser repeats the address with its old ``after``. The header, or the parameter of
+    # event-source-polyfill, holds the newer position.
     resumed = request.headers.get("last-event-id") or request.query_params.get(LAST_EVENT_ID_PARAMETER, "")
     if position := _position(resumed):
         return position

@@ -66,7 +66,7 @@ async def cancel(request: Request) -> JsonResponse:
 def _limit(text: str | None) -> int:
     if text is None:
         return DEFAULT_LIMIT
-    # Three digits: the service says what is out of range, and int() takes signs, spaces and underscores.
+    # Three digits: the service checks the range, and int() would accept signs, spaces and underscores.
     if not (text.isascii() and text.isdigit() and len(text) <= 3):
         raise BadInput("“limit” must be a whole number from 1 to 100.")
     return int(text)
@@ -75,7 +75,7 @@ def _limit(text: str | None) -> int:
 def _outcomes(text: str | None) -> tuple[SyncState, ...]:
     if not text:
         return ()
-    if text == SyncState.FAILED.value:  # which is how a cancelled sync is shown here
+    if text == SyncState.FAILED.value:  # REST shows cancelled syncs as failed
         return SyncState.FAILED, SyncState.CANCELLED
     if text not in {SyncState.COMPLETED.value, SyncState.CANCELLED.value}:
         raise BadInput("“status” must be completed, failed or cancelled.")

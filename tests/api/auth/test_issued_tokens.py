@@ -13,10 +13,10 @@ from routiq_gql.emulator import Issuer
 from routiq_gql.errors import SettingsError
 from routiq_gql.security import jwks
 from routiq_gql.settings import Settings, load_settings
-from tests.common import LIMIT_SECONDS, until
 from tests.graphql_documents import UPDATES
 from tests.issuing import OURS, IssuerServer, bearer, jwt_settings, use_token
 from tests.server import Server, open_socket
+from tests.waiting import LIMIT_SECONDS, until
 
 DASHBOARD = f"/api/v1/sync/dashboard/{OURS}"
 

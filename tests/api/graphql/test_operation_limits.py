@@ -10,9 +10,9 @@ import pytest
 from routiq_gql.settings import Settings
 from routiq_gql.sync.service import SyncService
 from tests.api.slow_reads import SLOW, HeldStarts, make_slow
-from tests.common import until
 from tests.graphql_documents import START, UPDATES
 from tests.server import Server, open_socket
+from tests.waiting import until
 
 HISTORY = "query ($id: ID!) { history(organizationId: $id) { totalSyncs } }"
 TOO_LONG = "The operation took longer than 1 s and was stopped. Request less data at a time."

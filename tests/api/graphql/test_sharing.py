@@ -20,11 +20,12 @@ from routiq_gql.api.graphql.sharing import (
 )
 from routiq_gql.emulator import Issuer
 from routiq_gql.sync.service import SyncService
-from tests.common import ORGANIZATION, until
 from tests.emulated_cliniko import Cliniko
 from tests.graphql_documents import LOG, PROGRESS, UPDATES
 from tests.issuing import OURS, THEIRS, bearer
+from tests.organization import ORGANIZATION
 from tests.server import Server, Socket, open_socket
+from tests.waiting import until
 
 MANY = 20
 WITH_LOG = "subscription ($id: ID!) { syncProgress(syncId: $id) { version log(limit: 2) { seq } } }"

@@ -13,10 +13,10 @@ from routiq_gql.errors import SettingsError
 from routiq_gql.security.token_file import TokenFile
 from routiq_gql.serving.connection_table import ServerState
 from routiq_gql.settings import Settings, load_settings
-from tests.common import until
 from tests.graphql_documents import UPDATES
 from tests.issuing import OURS, THEIRS
 from tests.server import Server, Socket, open_socket
+from tests.waiting import until
 
 MOST = 2
 

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.common import LIMIT_SECONDS, ORGANIZATION
 from tests.emulated_cliniko import Cliniko
 from tests.graphql_documents import CANCEL, LOG, PROGRESS, STATUS, UPDATES
+from tests.organization import ORGANIZATION
 from tests.server import Server, Socket, open_socket
+from tests.waiting import LIMIT_SECONDS
 
 UNKNOWN = "sync_nobody_20241222_143022"
 

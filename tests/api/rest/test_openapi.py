@@ -7,8 +7,8 @@ from starlette.routing import Route
 from routiq_gql.api.rest.openapi import openapi_document
 from routiq_gql.api.rest.routes import PREFIX, rest_routes
 from routiq_gql.emulator import Fault, FaultKind
-from tests.common import ORGANIZATION
 from tests.emulated_cliniko import Cliniko
+from tests.organization import ORGANIZATION
 from tests.server import Server
 
 

@@ -4,8 +4,8 @@ import re
 
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import demo_clinic
-from tests.common import ORGANIZATION
 from tests.emulated_cliniko import Cliniko
+from tests.organization import ORGANIZATION
 from tests.server import Server
 
 STATUS_KEYS = [

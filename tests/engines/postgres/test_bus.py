@@ -15,10 +15,10 @@ from routiq_gql.runtime import open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import SyncState, SyncStep
-from tests.common import ORGANIZATION
 from tests.emulated_cliniko import Cliniko
 from tests.engines.postgres.processes import LIMIT_SECONDS
 from tests.engines.postgres.test_queue import idle
+from tests.organization import ORGANIZATION
 from tests.syncs import follow, start
 
 pytestmark = pytest.mark.postgres_only

@@ -15,9 +15,9 @@ from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.engine import Priority, begin_sync
 from routiq_gql.sync.model import SyncState
-from tests.common import ORGANIZATION
 from tests.emulated_cliniko import Cliniko
 from tests.engines.postgres.processes import LIMIT_SECONDS
+from tests.organization import ORGANIZATION
 from tests.syncs import follow, run_sync, start
 
 pytestmark = pytest.mark.postgres_only

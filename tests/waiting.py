@@ -1,9 +1,8 @@
-"""An organization, the limit of every wait, and waiting until a condition holds."""
+"""The time limit of every wait in a test, and waiting until a condition holds."""
 
 import asyncio
 from collections.abc import Callable
 
-ORGANIZATION = "org_2xwHiNrj68eaRUlX10anlXGvzX7"
 LIMIT_SECONDS = 60
 """Far more than anything here takes, so that only a real fault runs into it."""
 

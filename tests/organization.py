@@ -1,0 +1,3 @@
+"""The organization that most tests sync."""
+
+ORGANIZATION = "org_2xwHiNrj68eaRUlX10anlXGvzX7"
