@@ -1,6 +1,7 @@
 """A real server on a free port, and clients for its streams."""
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import httpx
+import pytest
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 from websockets.asyncio.client import ClientConnection, connect
@@ -22,6 +24,9 @@ from routiq_gql.settings import Settings
 from tests.organization import ORGANIZATION
 from tests.ports import free_port
 from tests.waiting import LIMIT_SECONDS, until
+
+breaks_database = pytest.mark.filterwarnings("ignore:.+ was deleted before being closed:ResourceWarning")
+"""For tests that call ``Server.break_database``: aiosqlite warns about the connections that the server was using."""
 
 
 class _StopServing(Exception):
@@ -43,6 +48,7 @@ class Server:
         self.http: httpx.AsyncClient
         self._around = around
         self._demo = Demo(**options)
+        self._is_database_broken = False
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -110,6 +116,8 @@ class Server:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
         await self.http.aclose()
+        if self._is_database_broken:
+            gc.collect()  # while the warnings of ``breaks_database`` are ignored
 
     async def connect_organization(self, base_url: str, api_key: str, organization_id: str = ORGANIZATION) -> None:
         await self.runtime.connections.connect(LOCAL_OPERATOR, organization_id, api_key, base_url)
@@ -138,6 +146,7 @@ class Server:
 
     async def break_database(self) -> None:
         """Replace the database's files by files that are no database."""
+        self._is_database_broken = True
         database = self.runtime.database
         await database.close()
         for suffix in ("-wal", "-shm", ""):
