@@ -38,7 +38,7 @@ wheel: .venv/.installed graphiql ## the package with all its files, in dist/
 test: .venv/.installed-dev ## all tests but those of test-apps and soak (make test ARGS="-x tests/api": some of them)
 	$(PYTEST_PARALLEL) -m "not apps and not soak" $(ARGS)
 
-test-fast: .venv/.installed-dev ## the tests of test without a browser, PostgreSQL, other processes or waits of seconds
+test-fast: .venv/.installed-dev ## the tests of test that need no browser, PostgreSQL or other processes, and are not slow
 	$(PYTEST_PARALLEL) -m "not apps and not soak and not browser and not postgres and not processes and not slow" $(ARGS)
 
 test-apps: .venv/.installed-dev ## builds and runs of other people's clients and of the React component (needs npm)
