@@ -120,3 +120,19 @@ def test_nothing_is_left_unfinished():
     marks = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b|pragma: no cover")
     found = [file for file in (ROOT / "routiq_gql").rglob("*.py") if marks.search(file.read_text())]
     assert found == []
+
+
+def test_files_named_in_docstrings_exist():
+    """A reader who follows a docstring or a comment to another file finds that file."""
+    modules = [
+        file.relative_to(ROOT).as_posix()
+        for folder in ("routiq_gql", "tests")
+        for file in (ROOT / folder).rglob("*.py")
+    ]
+    missing = [
+        f"{module}: {named}"
+        for module in modules
+        for named in re.findall(r"``([\w/]+\.py)``", (ROOT / module).read_text())
+        if not any(f"/{one}".endswith(f"/{named}") for one in modules)
+    ]
+    assert missing == []

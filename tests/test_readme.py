@@ -13,6 +13,7 @@ import pytest
 from routiq_gql.cli.commands import COMMANDS, load
 from routiq_gql.cli.connect import KEY_VARIABLE
 from routiq_gql.cli.demo import DEMO_ORGANIZATION
+from routiq_gql.cliniko import RESOURCES
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import FailureCode
 from tests.cli.programs import Program
@@ -62,6 +63,21 @@ def test_every_variable_that_is_named_exists():
 def test_the_table_of_failures_has_every_code():
     """An operator finds each reason for which a sync can fail, with its cause and what to do."""
     assert [cells[0].strip("`") for cells in _tables("When things go wrong")] == [code.value for code in FailureCode]
+
+
+def test_the_docs_name_every_list():
+    """The reader of a page that lists what a sync reads, or what a key must be able to read, finds every list."""
+    for page, words in (("cliniko.md", "A sync reads"), ("operating.md", "who must be able to read")):
+        text = " ".join((ROOT / "docs" / page).read_text().split())
+        ((sentence),) = re.findall(rf"{words}[^.;]*[.;]", text)
+        missing = [one.name for one in RESOURCES if not re.search(rf"\b{one.name.replace('_', ' ')}\b", sentence)]
+        assert missing == [], page
+
+
+def test_every_setting_has_an_effect():
+    """No setting is left that the product doesn't read."""
+    code = "\n".join(file.read_text() for file in (ROOT / "routiq_gql").rglob("*.py"))
+    assert [name for name in Settings.model_fields if not re.search(rf"\.{name}\b", code)] == []
 
 
 def test_every_command_and_option_that_is_named_exists():

@@ -9,10 +9,9 @@ from http import HTTPStatus
 from secrets import token_hex
 
 import structlog
-from pydantic import ConfigDict, Field
 
-from routiq_gql.api.json_objects import AnyText, JsonObject
 from routiq_gql.api.json_text import JsonResponse
+from routiq_gql.api.problem import Problem
 from routiq_gql.errors import RateLimited, RoutiqError, Unauthenticated, frames_of
 
 log = structlog.get_logger(__name__)
@@ -92,22 +91,6 @@ OUTCOMES = {
 """By ``RoutiqError.code`` or by the reason of a refusal; the key is a problem's ``code``."""
 
 _REFUSALS = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
-
-
-class Problem(JsonObject):
-    """Why a request failed (application/problem+json); it has no member `status`."""
-
-    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
-
-    type: str = Field(description="Always about:blank.")
-    title: str = Field(description="The kind of problem.")
-    detail: AnyText = Field(description="This problem, as a sentence for people.")
-    code: str = Field(description="Stable; programs may branch on it.", examples=["SYNC_NOT_FOUND", "BAD_USER_INPUT"])
-    reference: str = Field(
-        "",
-        description="For an error of the server: the reference under which its log has the reason.",
-        exclude_if=lambda reference: not reference,
-    )
 
 
 def code_of(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""The five lists that a sync reads, and their filters.
+"""The lists that a sync reads, and their filters.
 
 Cliniko's spellings of paths, fields and operators appear only here and in ``records``.
 """

@@ -1,4 +1,4 @@
-"""An emulated Cliniko account: its five lists, and the ways in which its people change them.
+"""An emulated Cliniko account: its lists, and the ways in which its people change them.
 
 The server reads the tables, the builders (``demo``, ``generated``, ``awkward``) fill them, and tests change
 them between two requests. Everything is synchronous and runs on the server's event loop, so the next page

@@ -113,7 +113,9 @@ def _insert(clinic: Clinic, resource: str, change: dict[str, Any]) -> str:
             return clinic.insert_class(_time(change["starts_at"]))
         case "attendees":
             return clinic.insert_attendee(str(int(change["class_id"])), str(int(change["patient_id"])))
-    return clinic.insert_type(str(change.get("name", "Appointment")))
+        case "appointment_types":
+            return clinic.insert_type(str(change.get("name", "Appointment")))
+    raise ValueError(f"No row can be inserted into {resource}.")
 
 
 def _time(text: str) -> datetime:

@@ -1,1 +1,1 @@
-"""Who runs syncs, and the periodic work of a process: the embedded engine for SQLite, workers for PostgreSQL."""
+"""Decides which process runs a sync, and does the periodic work: embedded for SQLite, workers for PostgreSQL."""

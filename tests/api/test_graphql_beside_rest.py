@@ -3,13 +3,18 @@
 import re
 from typing import Any
 
+from graphql import build_schema, parse
+
+from routiq_gql.api.graphql import schema_text
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import demo_clinic
 from tests.emulated_cliniko import Cliniko
-from tests.graphql_documents import CANCEL, DASHBOARD, HISTORY, START, STATUS
+from tests.graphql_documents import CANCEL, DASHBOARD, HISTORY, START, STATUS, STATUS_FIELDS
 from tests.organization import ORGANIZATION
 from tests.server import Server
 
+SCHEMA = build_schema(schema_text())
+ONLY_IN_GRAPHQL = {"durationSeconds", "log"}
 LOWERED = {"status", "step", "mode"}
 
 
@@ -23,6 +28,13 @@ def _as_rest(value: Any, key: str = "") -> Any:
     if key in LOWERED and isinstance(value, str):
         return "failed" if value == "CANCELLED" else value.lower()
     return value
+
+
+def test_the_shared_documents_select_every_field_of_a_status():
+    """A new field of a sync's status is compared in GraphQL and REST, as the tests select all fields that both have."""
+    selected = {node.name.value for node in parse(f"{{ {STATUS_FIELDS} }}").definitions[0].selection_set.selections}
+    assert set(SCHEMA.type_map["SyncStatus"].fields) - selected == ONLY_IN_GRAPHQL
+    assert not selected & ONLY_IN_GRAPHQL
 
 
 async def test_graphql_and_rest_return_the_same(server: Server, cliniko: Cliniko):

@@ -26,7 +26,7 @@ PAGE = Path(__file__).parents[2] / "examples" / "sync_dashboard.html"
 
 
 @dataclass
-class Doors:
+class TransportProxy:
     """In front of the server like a proxy; allows only some transports for following a sync.
 
     Attributes:
@@ -90,7 +90,7 @@ class Served:
     server: Server
     emulator: Emulator
     gate: Gate
-    doors: Doors
+    proxy: TransportProxy
     cliniko_url: str
 
     @property
@@ -117,15 +117,15 @@ async def serving(
     """A server over an emulated Cliniko; ``options`` are those of ``create_app``."""
     emulator = Emulator(clinic or awkward_clinic(utc_now()))
     gate = emulator.app = Gate(emulator.app)
-    doors = Doors()
+    proxy = TransportProxy()
     async with EmulatorServer(emulator) as cliniko:
         settings = settings.model_copy(
             update={"cliniko_base_url": cliniko.base_url, "allowed_origins": allowed_origins}
         )
-        async with Server(settings, around=doors.around, **{"default_organization": ORGANIZATION, **options}) as server:
+        async with Server(settings, around=proxy.around, **{"default_organization": ORGANIZATION, **options}) as server:
             if is_connected:
                 await server.connect_organization(cliniko.base_url, EMULATED_API_KEY)
-            yield Served(server, emulator, gate, doors, cliniko.base_url)
+            yield Served(server, emulator, gate, proxy, cliniko.base_url)
             gate.open()
 
 

@@ -135,7 +135,7 @@ async def test_the_connection_outlives_its_token(
                 issuer.lifetime_seconds = 600
                 await until(lambda: _tokens(served) > first)
                 await page.clock.run_for(10_000)
-                await until(lambda: bool({one["Authorization"] for one in served.doors.renewals} - _tokens(served)))
+                await until(lambda: bool({one["Authorization"] for one in served.proxy.renewals} - _tokens(served)))
                 served.gate.hold("patients")
                 await page.get_by_role("button", name="Start sync").click()
                 await served.gate.reached()
@@ -146,4 +146,4 @@ async def test_the_connection_outlives_its_token(
 
 def _tokens(served: Served) -> set[str]:
     """The tokens of opened sockets."""
-    return {socket["frame"]["payload"]["Authorization"] for socket in served.doors.sockets if "frame" in socket}
+    return {socket["frame"]["payload"]["Authorization"] for socket in served.proxy.sockets if "frame" in socket}

@@ -200,7 +200,7 @@ async def test_a_hostile_server_can_write_no_markup(served: Served, open_page: O
         )
         await route.fulfill(response=answer, body=hostile)
 
-    served.doors.refuse_sockets = served.doors.refuse_streams = True
+    served.proxy.refuse_sockets = served.proxy.refuse_streams = True
     await page.route("**/graphql", answer_with_markup)
     await page.goto(served.url)
     served.emulator.faults.add(Fault(FaultKind.STATUS_401))

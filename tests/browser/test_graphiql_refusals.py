@@ -85,7 +85,7 @@ async def test_a_server_that_is_gone_is_named(served: Served, open_page: OpenPag
 
 async def test_a_refused_websocket_is_distinguished_from_a_dead_server(served: Served, open_page: OpenPage):
     """If only websockets fail, the sentence names the proxy as the probable cause."""
-    served.doors.refuse_sockets = True
+    served.proxy.refuse_sockets = True
     page = await open_page(f"{served.url}/graphql", line_may_break=True)
     await run_tab(page, "Watch")
     await _expect_error(page, "The server answers, but the websocket was refused.")

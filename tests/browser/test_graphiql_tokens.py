@@ -56,7 +56,7 @@ class Guarded:
 
     @property
     def tokens_of_sockets(self) -> list[str]:
-        frames = [seen["frame"] for seen in self.served.doors.sockets if "frame" in seen]
+        frames = [seen["frame"] for seen in self.served.proxy.sockets if "frame" in seen]
         return [frame["payload"]["Authorization"].removeprefix("Bearer ") for frame in frames]
 
 
@@ -131,7 +131,7 @@ async def test_a_typed_token_opens_queries_and_subscriptions(
     await run_tab(page, "Watch")
     await expect(result).to_contain_text(ASKED_FOR)
     assert schema_was_asked_for() == 0
-    assert served.doors.sockets == []
+    assert served.proxy.sockets == []
 
     await _use(page, "garbage")
     await expect(refusal).to_have_text("This token is not accepted here.")

@@ -24,8 +24,8 @@ async def _expect_nothing_stale(page: Page) -> None:
 @pytest.mark.parametrize("transport", ["websocket", "server-sent events", "polling"])
 async def test_unreachable_is_said_only_until_the_server_answers(served: Served, open_page: OpenPage, transport: str):
     """Over any transport, after a restart of the server no message says that it is unreachable."""
-    served.doors.refuse_sockets = transport != "websocket"
-    served.doors.refuse_streams = transport == "polling"
+    served.proxy.refuse_sockets = transport != "websocket"
+    served.proxy.refuse_streams = transport == "polling"
     page = await open_page(served.url, line_may_break=True)
     if transport == "polling":  # used once a stream was refused
         await until_at_gate(served, "patients", page, "Fetching patients")

@@ -167,7 +167,7 @@ async def test_a_token_comes_from_the_fragment_and_leaves_the_address(served: Se
     assert page.url == f"{served.url}/?organization={ORGANIZATION}"
     await page.get_by_role("button", name="Start sync").click()
     await expect_status(page, "Completed")
-    api = [seen for seen in served.doors.seen if seen["path"] == "/graphql"]
+    api = [seen for seen in served.proxy.seen if seen["path"] == "/graphql"]
     assert {seen["authorization"] for seen in api if seen["type"] == "http"} == {"Bearer from-the-link"}
     frames = [seen["frame"] for seen in api if seen["type"] == "websocket"]
     assert frames == [{"type": "connection_init", "payload": {"Authorization": "Bearer from-the-link"}}]
@@ -176,14 +176,14 @@ async def test_a_token_comes_from_the_fragment_and_leaves_the_address(served: Se
 
 async def test_a_callback_brings_a_fresh_token_each_time(served: Served, open_page: OpenPage):
     """A surrounding page may supply tokens; it is asked for each request and each stream, before the link's token."""
-    served.doors.refuse_sockets = True
+    served.proxy.refuse_sockets = True
     page = await open_page(line_may_break=True)
     await page.add_init_script("let count = 0; window.routiqGetToken = async () => `fresh-${++count}`")
     await page.goto(f"{served.url}/?organization={ORGANIZATION}#token=from-the-link")
     await until_at_gate(served, "patients", page, "Fetching patients")
     served.gate.open()
     await expect_status(page, "Completed")
-    sent = [seen["authorization"] for seen in served.doors.seen if "authorization" in seen]
+    sent = [seen["authorization"] for seen in served.proxy.seen if "authorization" in seen]
     assert len(set(sent)) == len(sent) > 2
     assert all(one.startswith("Bearer fresh-") for one in sent)
-    assert any("/stream/" in seen["path"] and "authorization" in seen for seen in served.doors.seen)
+    assert any("/stream/" in seen["path"] and "authorization" in seen for seen in served.proxy.seen)

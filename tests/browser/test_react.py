@@ -242,9 +242,9 @@ async def test_it_follows_through_expired_tokens(
             served.gate.hold("patients")
             await page.get_by_role("button", name="Start sync").click()
             await served.gate.reached()
-            await until(lambda: len(served.doors.renewals) >= 5)  # the first token and its grace are over then
-            first = served.doors.sockets[0]["frame"]["payload"]["Authorization"]
-            assert first not in {one["Authorization"] for one in served.doors.renewals}
+            await until(lambda: len(served.proxy.renewals) >= 5)  # the first token and its grace are over then
+            first = served.proxy.sockets[0]["frame"]["payload"]["Authorization"]
+            assert first not in {one["Authorization"] for one in served.proxy.renewals}
             served.gate.open()
             await _expect_completed(page)
             await expect(_connection(page)).to_have_text("Live")

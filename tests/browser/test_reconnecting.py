@@ -26,7 +26,7 @@ async def _expect_line(page: Page, text: str) -> None:
 
 async def test_refused_sockets_fall_back_to_the_event_stream(served: Served, open_page: OpenPage):
     """Behind a proxy without websockets, the page follows by server-sent events, live and to the end."""
-    served.doors.refuse_sockets = True
+    served.proxy.refuse_sockets = True
     page = await open_page(served.url, line_may_break=True)
     await _expect_line(page, STREAMING)
     await until_at_gate(served, "individual_appointments", page, "Fetching appointments")
@@ -35,12 +35,12 @@ async def test_refused_sockets_fall_back_to_the_event_stream(served: Served, ope
     served.gate.open()
     await expect_status(page, "Completed")
     await expect_whole_log(page, served)
-    assert any(seen["path"].startswith("/api/v1/sync/stream/") for seen in served.doors.seen)
+    assert any(seen["path"].startswith("/api/v1/sync/stream/") for seen in served.proxy.seen)
 
 
 async def test_refused_streams_fall_back_to_polling(served: Served, open_page: OpenPage):
     """Without websockets and streams, the page polls each second, and says so."""
-    served.doors.refuse_sockets = served.doors.refuse_streams = True
+    served.proxy.refuse_sockets = served.proxy.refuse_streams = True
     page = await open_page(served.url, line_may_break=True)
     await until_at_gate(served, "individual_appointments", page, "Fetching appointments")
     await _expect_line(page, POLLING)
@@ -52,7 +52,7 @@ async def test_refused_streams_fall_back_to_polling(served: Served, open_page: O
 
 async def test_buffered_streams_fall_back_to_polling(served: Served, open_page: OpenPage):
     """A proxy that buffers a stream is detected within seconds, though its status is 200."""
-    served.doors.refuse_sockets = served.doors.hold_streams = True
+    served.proxy.refuse_sockets = served.proxy.hold_streams = True
     page = await open_page(served.url, line_may_break=True)
     await _expect_line(page, STREAMING)  # nothing is streamed yet
     served.gate.hold("patients")
@@ -70,7 +70,7 @@ async def test_the_way_changes_in_the_middle_of_a_sync(served: Served, open_page
     await until_at_gate(served, "patients", page, "Fetching patients")
     await _expect_line(page, "Live · websocket")
     seen = await shown_log(page)
-    served.doors.refuse_sockets = True
+    served.proxy.refuse_sockets = True
     await served.server.stop()
     await expect(page.locator("#line-lost")).to_be_visible()
     assert await shown_log(page) == seen
@@ -81,7 +81,7 @@ async def test_the_way_changes_in_the_middle_of_a_sync(served: Served, open_page
     await served.gate.reached()
     await expect_status(page, "Fetching appointments")
     await expect_whole_log(page, served)
-    served.doors.refuse_sockets = False
+    served.proxy.refuse_sockets = False
     await page.evaluate("line.tryToClimb(line.controller.signal)")  # which the page does once a minute
     await _expect_line(page, "Live · websocket")
     served.gate.open()

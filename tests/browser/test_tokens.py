@@ -78,9 +78,9 @@ async def test_a_sync_is_followed_through_expired_tokens(
     """Over every transport, the page follows a sync through several tokens, and its log stays complete."""
     is_renewed = transport == "websocket that is renewed"
     served = await serve_with_tokens(token_path=TOKEN_PATH, auth_grace_seconds=20 if is_renewed else 1)
-    doors = served.doors
-    doors.refuse_sockets = not transport.startswith("websocket")
-    doors.refuse_streams = transport == "polling"
+    proxy = served.proxy
+    proxy.refuse_sockets = not transport.startswith("websocket")
+    proxy.refuse_streams = transport == "polling"
     page = await open_page(line_may_break=True)
     if transport == "websocket":
         await page.add_init_script(LOSE_RENEWALS)
@@ -89,12 +89,12 @@ async def test_a_sync_is_followed_through_expired_tokens(
     def used() -> int:
         match transport:
             case "websocket":
-                return len(doors.sockets)
+                return len(proxy.sockets)
             case "websocket that is renewed":
-                return len(doors.renewals)
+                return len(proxy.renewals)
             case "server-sent events":
-                return len(_tokens(doors.streams))
-        return len(_tokens(doors.seen))
+                return len(_tokens(proxy.streams))
+        return len(_tokens(proxy.seen))
 
     async def through_tokens() -> None:
         before = used()
@@ -114,8 +114,8 @@ async def test_a_sync_is_followed_through_expired_tokens(
     await expect(page.locator("#link-text")).to_have_text(f"Live · {transport.removesuffix(' that is renewed')}")
     await expect(page.locator("#sign-in")).to_be_hidden()
     if is_renewed:
-        assert len(doors.sockets) == 1
-        assert len({one["Authorization"] for one in doors.renewals}) == len(doors.renewals)
+        assert len(proxy.sockets) == 1
+        assert len({one["Authorization"] for one in proxy.renewals}) == len(proxy.renewals)
 
 
 async def test_a_reader_is_asked_for_a_token(serve_with_tokens: ServeWithTokens, issuer: Issuer, open_page: OpenPage):
@@ -138,7 +138,7 @@ async def test_a_reader_is_asked_for_a_token(serve_with_tokens: ServeWithTokens,
     await expect(sentence).to_have_text("This token is not accepted here.")
     await expect(field).to_be_focused()
     await expect(page.locator("#link-text")).to_have_text("Refused")
-    attempts = len(served.doors.sockets)
+    attempts = len(served.proxy.sockets)
     assert attempts == 2  # without a token, and with a wrong token; neither was repeated
 
     await field.fill(f"  Bearer {issuer.token(ORGANIZATION, role='admin', lifetime_seconds=600)} ")
@@ -147,7 +147,7 @@ async def test_a_reader_is_asked_for_a_token(serve_with_tokens: ServeWithTokens,
     await expect(page.locator("#title")).to_be_focused()  # the form has disappeared; the focus must not start over
     assert await field.input_value() == ""
     await until_at_gate(served, "patients", page, "Fetching patients")
-    assert len(served.doors.sockets) == attempts + 1
+    assert len(served.proxy.sockets) == attempts + 1
     assert await page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
 
     await page.reload()
@@ -208,11 +208,11 @@ async def test_another_organization_is_refused_with_a_sentence(
     token = issuer.token("org_other", lifetime_seconds=600)
     page = await open_page(f"{served.url}/#token={token}")
     await expect(page.get_by_role("alert")).to_have_text("This token belongs to another organization.")
-    assert len(served.doors.sockets) == 1
+    assert len(served.proxy.sockets) == 1
     await page.get_by_label("Token", exact=True).fill(issuer.token(ORGANIZATION, lifetime_seconds=600))
     await page.keyboard.press("Enter")
     await expect_status(page, "Idle")
-    assert len(served.doors.sockets) == 2
+    assert len(served.proxy.sockets) == 2
 
 
 async def test_refused_tokens_are_not_asked_for_in_a_hot_loop(
@@ -224,8 +224,8 @@ async def test_refused_tokens_are_not_asked_for_in_a_hot_loop(
     tokens = {"expired": issuer.token(ORGANIZATION, lifetime_seconds=-60)}
     await page.expose_function("routiqGetToken", lambda: tokens.get("good", tokens["expired"]))
     await page.goto(served.url)
-    await until(lambda: len(served.doors.sockets) >= 4)
-    at = [one["at"] for one in served.doors.sockets]
+    await until(lambda: len(served.proxy.sockets) >= 4)
+    at = [one["at"] for one in served.proxy.sockets]
     waits = [later - earlier for earlier, later in pairwise(at)]
     assert waits[1] > 0.2
     assert waits[2] > 0.4
@@ -249,10 +249,10 @@ async def test_a_token_for_another_person_ends_the_socket_and_opens_another(
     await page.expose_function("routiqGetToken", token)
     await page.goto(served.url)
     await until_at_gate(served, "patients", page, "Fetching patients")
-    await until(lambda: len(served.doors.renewals) >= 1)
-    assert len(served.doors.sockets) == 1
+    await until(lambda: len(served.proxy.renewals) >= 1)
+    assert len(served.proxy.sockets) == 1
     people["now"] = "user_2"
-    await until(lambda: len(served.doors.sockets) >= 2)
+    await until(lambda: len(served.proxy.sockets) >= 2)
     served.gate.open()
     await expect_status(page, "Completed")
     await expect_whole_log(page, served)
@@ -269,7 +269,7 @@ async def test_a_page_around_that_is_signed_out_is_tried_again_by_a_click(
     await page.goto(served.url)
     await expect(page.get_by_role("alert")).to_contain_text("Sign in, and try again.")
     await expect(page.get_by_label("Token", exact=True)).to_be_hidden()
-    assert len(served.doors.sockets) == 1
+    assert len(served.proxy.sockets) == 1
     tokens.append(issuer.token(ORGANIZATION, lifetime_seconds=600))
     await page.get_by_role("button", name="Try again").click()
     await expect_status(page, "Idle")

@@ -32,7 +32,7 @@ async def test_the_page_works_under_a_path(served: Served, nginx: StartNginx, op
 
 async def test_the_page_streams_under_a_path(served: Served, nginx: StartNginx, open_page: OpenPage):  # noqa: F811
     """The event stream, used when websockets are refused, is under the path, too."""
-    served.doors.refuse_sockets = True
+    served.proxy.refuse_sockets = True
     proxy = await asyncio.to_thread(nginx, "routiq-under-a-path.conf", served.server.port)
     base = f"https://localhost:{proxy.port}/routiq/"
     page = await open_page(f"{base}?organization={ORGANIZATION}", ignore_https_errors=True, line_may_break=True)
@@ -52,7 +52,7 @@ async def test_another_program_at_the_address_is_named(
     served: Served, open_page: OpenPage, status: int, kind: str, body: str
 ):
     """If another program responds, the page says that there is no Routiq server at the address."""
-    served.doors.refuse_sockets = True
+    served.proxy.refuse_sockets = True
     page = await open_page(line_may_break=True)
     await page.route("**/graphql", lambda route: route.fulfill(status=status, content_type=kind, body=body))
     await page.goto(served.url)

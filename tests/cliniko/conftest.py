@@ -1,4 +1,4 @@
-"""A clinic with five lists of 250 rows behind an emulated Cliniko, and clients that wait milliseconds."""
+"""A clinic with lists of 250 rows behind an emulated Cliniko, and clients that wait milliseconds."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

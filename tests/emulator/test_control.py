@@ -5,7 +5,10 @@ from typing import Any
 import httpx
 import pytest
 
-from routiq_gql.emulator import Clinic, Emulator
+from routiq_gql.clock import utc_now
+from routiq_gql.emulator import Clinic, Emulator, generated_clinic
+from routiq_gql.emulator.control import change_clinic
+from routiq_gql.emulator.resources import RESOURCES
 from tests.emulator.conftest import Serve
 
 
@@ -131,3 +134,14 @@ async def test_control_needs_no_key_but_this_machine(clinic: Clinic) -> None:
         transport = httpx.ASGITransport(app=app, client=(address, 4711))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             assert (await client.get("/_control/faults")).status_code == status
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_a_row_can_be_inserted_into_every_list(resource: str):
+    """Each list of the emulated clinic can get a new row, and the row goes into that list."""
+    clinic = generated_clinic(3, utc_now())
+    people, classes = clinic.patients.ids(), clinic.group_appointments.ids() or [int(clinic.insert_class(utc_now()))]
+    parts = {"patient_id": str(people[0]), "class_id": str(classes[0]), "starts_at": utc_now().isoformat()}
+    before = set(clinic.tables[resource].ids())
+    made = change_clinic(clinic, {"action": "insert", "resource": resource, **parts})
+    assert set(clinic.tables[resource].ids()) - before == {int(made["id"])}

@@ -34,12 +34,6 @@ async def until(runtime: Runtime, sync_id: str, condition: Any) -> SyncSnapshot:
     raise AssertionError("the sync ended before")
 
 
-async def until_asked(cliniko: Cliniko, resource: str, already: int) -> None:
-    async with asyncio.timeout(LIMIT_SECONDS):
-        while not any(request.resource == resource for request in cliniko.emulator.requests[already:]):
-            await asyncio.sleep(0.01)
-
-
 async def cancel_and_check(runtime: Runtime, cliniko: Cliniko, sync_id: str) -> SyncSnapshot:
     """Cancel and check all guarantees of a cancellation; returns the final snapshot."""
     before = await stored_rows(runtime.database)

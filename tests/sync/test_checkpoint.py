@@ -37,6 +37,12 @@ from tests.syncs import follow, run_sync, shown_rows, start
 TOTALS = {"patients": 230, "individual_appointments": 174, "group_appointments": 4, "appointment_types": 8}
 FOUND = Findings(1, (("600100000012977588", "starts_at"),))
 
+LISTS_OF_FORMAT = {
+    2: ("patients", "individual_appointments", "group_appointments", "attendees", "appointment_types"),
+}
+"""The lists that a sync read when this format was the newest. A checkpoint after the place of a new list lacks its
+rows, so its format needs an upgrade that sends the sync back."""
+
 FORMAT_1: dict[str, tuple[str, Checkpoint]] = {
     "before the key is checked": ("{}", Starting()),
     "once the key is checked": (
@@ -176,6 +182,11 @@ def test_a_checkpoint_of_every_format_is_read(stored: str, checkpoint: Checkpoin
 def test_there_are_examples_of_every_format():
     """No format can be added without real examples of it."""
     assert list(EXAMPLES) == list(range(1, FORMAT + 1))
+
+
+def test_a_new_list_needs_a_new_format():
+    """A sync that runs during an upgrade with another list doesn't complete without reading that list."""
+    assert LISTS_OF_FORMAT[FORMAT] == tuple(LISTS)
 
 
 @pytest.mark.parametrize("name", list(EXAMPLES[FORMAT]))

@@ -1,8 +1,6 @@
 """A full disk or a locked file in the middle of a sync: users get a sentence, and the sync resumes by itself."""
 
-import asyncio
 import sqlite3
-from collections.abc import Callable
 
 import pytest
 import structlog
@@ -20,13 +18,7 @@ from routiq_gql.sync.model import SyncState, SyncStep
 from tests.descriptors import no_descriptors
 from tests.emulated_cliniko import Cliniko
 from tests.syncs import follow, run_sync, start, stored_rows
-from tests.waiting import LIMIT_SECONDS
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(LIMIT_SECONDS):
-        while not condition():
-            await asyncio.sleep(0.01)
+from tests.waiting import until
 
 
 def limit_pages(runtime: Runtime, pages: int) -> None:

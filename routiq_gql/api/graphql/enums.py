@@ -1,6 +1,6 @@
 """The enums of the schema, with a description for every value.
 
-They repeat the names of ``sync/progress.py``, which knows no GraphQL; a test keeps the two alike. A domain value is
+They repeat the names of ``sync/model.py``, which knows no GraphQL; a test keeps the two alike. A domain value is
 turned into one of these by its name: ``SyncState[snapshot.status.name]``.
 """
 

@@ -9,8 +9,8 @@ from typing import Annotated
 
 from pydantic import AliasPath, BeforeValidator, Field
 
-from routiq_gql.api.errors import Problem
 from routiq_gql.api.json_objects import Count, JsonObject, Time, one_of
+from routiq_gql.api.problem import Problem
 from routiq_gql.connections.state import ConnectionState
 from routiq_gql.sync.model import TOTAL_STEPS, FailureCode, LogLevel, SyncMode, SyncState, SyncStep, WaitReason
 

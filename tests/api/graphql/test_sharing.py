@@ -49,8 +49,8 @@ def executions(monkeypatch: pytest.MonkeyPatch) -> Executions:
 
 
 def _shared(server: Server) -> SharedResults:
-    (door,) = {route.endpoint for route in server.app.routes if getattr(route, "path", "") == "/graphql"}
-    return door._shared_results
+    (view,) = {route.endpoint for route in server.app.routes if getattr(route, "path", "") == "/graphql"}
+    return view._shared_results
 
 
 async def _sockets(stack: AsyncExitStack, server: Server, count: int, **options: Any) -> list[Socket]:
