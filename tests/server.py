@@ -1,7 +1,6 @@
 """A real server on a free port, and clients for its streams."""
 
 import asyncio
-import gc
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -9,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import httpx
-import pytest
+from sqlalchemy import Pool
+from sqlalchemy.util import greenlet_spawn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 from websockets.asyncio.client import ClientConnection, connect
@@ -24,9 +24,6 @@ from routiq_gql.settings import Settings
 from tests.organization import ORGANIZATION
 from tests.ports import free_port
 from tests.waiting import LIMIT_SECONDS, until
-
-breaks_database = pytest.mark.filterwarnings("ignore:.+ was deleted before being closed:ResourceWarning")
-"""For tests that call ``Server.break_database``: aiosqlite warns about the connections that the server was using."""
 
 
 class _StopServing(Exception):
@@ -48,7 +45,7 @@ class Server:
         self.http: httpx.AsyncClient
         self._around = around
         self._demo = Demo(**options)
-        self._is_database_broken = False
+        self._abandoned_pools: list[Pool] = []
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -116,8 +113,8 @@ class Server:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
         await self.http.aclose()
-        if self._is_database_broken:
-            gc.collect()  # while the warnings of ``breaks_database`` are ignored
+        for pool in self._abandoned_pools:
+            await greenlet_spawn(pool.dispose)
 
     async def connect_organization(self, base_url: str, api_key: str, organization_id: str = ORGANIZATION) -> None:
         await self.runtime.connections.connect(LOCAL_OPERATOR, organization_id, api_key, base_url)
@@ -146,8 +143,9 @@ class Server:
 
     async def break_database(self) -> None:
         """Replace the database's files by files that are no database."""
-        self._is_database_broken = True
         database = self.runtime.database
+        # A connection that is in use goes back to this pool afterwards, and nothing else would close it.
+        self._abandoned_pools.append(database._engine.sync_engine.pool)
         await database.close()
         for suffix in ("-wal", "-shm", ""):
             # Not written into the old files: a process that has them in memory would crash.

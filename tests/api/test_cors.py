@@ -17,7 +17,7 @@ from routiq_gql.security.token_file import TokenFile
 from routiq_gql.serving.connection_table import ServerState
 from routiq_gql.settings import Settings
 from tests.organization import ORGANIZATION
-from tests.server import Server, breaks_database
+from tests.server import Server
 from tests.waiting import LIMIT_SECONDS
 
 PAGE = "https://app.example.com"
@@ -205,7 +205,6 @@ async def test_without_authentication_a_page_reads_why_it_is_not_served(open_ser
     assert (await _preflight(open_server, "content-type", X_Forwarded_For="203.0.113.5")).status_code == 204
 
 
-@breaks_database
 @pytest.mark.sqlite_only
 async def test_a_page_reads_that_the_database_is_away(open_server: Server):
     """The reference to the log can be read and shown."""

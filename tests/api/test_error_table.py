@@ -20,7 +20,7 @@ from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.service import SyncService
 from tests.graphql_documents import CANCEL, DASHBOARD, HISTORY, LOG, PROGRESS, START, STATUS, UPDATES
-from tests.server import Server, breaks_database, open_socket
+from tests.server import Server, open_socket
 
 SECRET = "Annabel Nguyen, 0400 111 222"
 UNKNOWN = "sync_nobody_20241222_143022"
@@ -251,7 +251,7 @@ def test_every_row_is_triggered():
 
 def _on_its_database(row: Row) -> Any:
     """Only a file can be damaged in this way."""
-    marks = [pytest.mark.sqlite_only, breaks_database] if row.prepare is _with_a_broken_database else []
+    marks = [pytest.mark.sqlite_only] if row.prepare is _with_a_broken_database else []
     return pytest.param(row, marks=marks, id=str(row))
 
 

@@ -8,7 +8,7 @@ from routiq_gql.engines.embedded import EmbeddedEngine
 from routiq_gql.settings import Settings
 from tests.emulated_cliniko import Cliniko
 from tests.graphql_documents import PROGRESS
-from tests.server import Server, breaks_database, open_socket
+from tests.server import Server, open_socket
 from tests.waiting import until
 
 SECRET = "Annabel Nguyen, 0400 111 222"
@@ -27,7 +27,6 @@ async def _metrics(server: Server) -> dict[str, float]:
     }
 
 
-@breaks_database
 @pytest.mark.sqlite_only
 async def test_ready_as_long_as_the_database_answers(bare_server: Server):
     """Without its database the process is alive but not ready; the response names no file."""

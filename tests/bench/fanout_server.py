@@ -10,8 +10,8 @@ import tempfile
 import time
 from typing import Any
 
-from routiq_gql import runtime
 from routiq_gql.app import create_app
+from routiq_gql.engines import opening
 from routiq_gql.live.bus import InProcessBus
 from routiq_gql.logs import configure_logging
 from routiq_gql.security.viewer import LOCAL_OPERATOR
@@ -22,6 +22,7 @@ from routiq_gql.sync.model import Progress, SyncSnapshot, SyncStep
 from routiq_gql.sync.place import Place
 from routiq_gql.sync.run import SyncRun
 from tests.bench.children import read_commands, tell
+from tests.bench.replacing import replace
 
 ORGANIZATION = "org_bench"
 PATIENTS = 100_000
@@ -83,5 +84,5 @@ async def serve_one_sync() -> None:
 
 
 if __name__ == "__main__":
-    vars(runtime).update(InProcessBus=TimedBus, Pipeline=CommandedPipeline)
+    replace(opening, InProcessBus=TimedBus, Pipeline=CommandedPipeline)
     asyncio.run(serve_one_sync())

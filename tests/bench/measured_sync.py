@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql import runtime
 from routiq_gql.database.engine import Database
 from routiq_gql.emulator import EMULATED_API_KEY
-from routiq_gql.engines import housekeeping
+from routiq_gql.engines import housekeeping, opening
 from routiq_gql.live.bus import InProcessBus
 from routiq_gql.logs import configure_logging
 from routiq_gql.security.viewer import LOCAL_OPERATOR
@@ -30,6 +30,7 @@ from routiq_gql.sync import pipeline, source
 from routiq_gql.sync.lists import LISTS
 from routiq_gql.sync.model import SyncSnapshot, SyncState
 from tests.bench.children import tell
+from tests.bench.replacing import replace
 from tests.bench.yardstick import Times
 
 ORGANIZATION = "org_bench"
@@ -112,9 +113,11 @@ def measure() -> None:
 
         return call
 
-    vars(runtime).update(Database=TimedDatabase, InProcessBus=TimedBus)
-    vars(source).update(save_rows=named(source.save_rows, lambda _connection, target, *_: names[target]))
-    vars(pipeline).update(
+    replace(runtime, Database=TimedDatabase)
+    replace(opening, InProcessBus=TimedBus)
+    replace(source, save_rows=named(source.save_rows, lambda _connection, target, *_: names[target]))
+    replace(
+        pipeline,
         identify_slice=named(pipeline.identify_slice, lambda *_: "analysis"),
         show_generation=named(pipeline.show_generation, lambda *_: "storing"),
     )
@@ -127,7 +130,7 @@ def measure() -> None:
         return has_more
 
     prune_batch = named(housekeeping.prune_batch, lambda *_: "pruning")
-    vars(housekeeping).update(drop_unused_rows=drop, prune_batch=prune_batch)
+    replace(housekeeping, drop_unused_rows=drop, prune_batch=prune_batch)
 
 
 def peak_megabytes() -> float:
