@@ -10,8 +10,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
 from filelock import FileLock
+
+from tests.machine import leave_out
 
 ROOT = Path(__file__).parent.parent
 REACT = ROOT / "examples" / "react"
@@ -22,22 +23,8 @@ VITE_APP = ROOT / "tests" / "apps" / "vite"
 OUTSIDE = dict(os.environ)
 """The environment outside of the tests, for programs that need the internet's certificate authorities."""
 
-OUTSIDE = dict(os.environ)
-"""The environment outside of the tests, for programs that need the internet's certificate authorities."""
-
 INSTALL_SECONDS = 300
 """How long npm may take on a slow machine without a cache."""
-
-
-def is_ci() -> bool:
-    return os.environ.get("CI", "") not in {"", "0", "false"}
-
-
-def leave_out(reason: str) -> None:
-    """Skip the test, or fail it in CI."""
-    if is_ci():
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def program(name: str, what_for: str) -> str:

@@ -32,19 +32,19 @@ async def _make(page: Page, title: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("title", "told"),
+    ("title", "line"),
     [
         ("Cut answers", "trying again in"),
         ("Stop the worker", "Continuing after an interruption"),
     ],
 )
-async def test_a_trouble_is_reported_and_the_sync_ends_correctly(demo: str, open_page: OpenPage, title: str, told: str):
+async def test_a_trouble_is_reported_and_the_sync_ends_correctly(demo: str, open_page: OpenPage, title: str, line: str):
     """The button starts a sync, the log reports the trouble, and the figures at the end are the clinic's."""
     page = await open_page(demo)
     await expect_status(page, "Completed")
     before = await page.locator("#past tr").first.get_attribute("data-sync-id")
     await _make(page, title)
-    await expect(page.locator("#log li.warning, #log li.info").filter(has_text=told).first).to_be_visible()
+    await expect(page.locator("#log li.warning, #log li.info").filter(has_text=line).first).to_be_visible()
     await expect(page.locator(f"#past tr:first-child:not([data-sync-id='{before}'])")).to_be_visible()
     await expect_status(page, "Completed")
     await expect(page.locator("#active-stored")).to_have_text("89")

@@ -14,7 +14,8 @@ import pytest
 from filelock import FileLock
 
 from tests.cli.programs import PATIENCE_SECONDS, Program
-from tests.node_projects import CLIENTS, INSTALL_SECONDS, OUTSIDE, ROOT, installed, leave_out, program, run
+from tests.machine import leave_out
+from tests.node_projects import CLIENTS, INSTALL_SECONDS, OUTSIDE, ROOT, installed, program, run
 
 HERE = Path(__file__).parent
 SCHEMA = ROOT / "schema.graphql"

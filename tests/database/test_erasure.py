@@ -19,7 +19,7 @@ from routiq_gql.database.tables import METADATA, MIRROR, SYNC, Holds
 pytestmark = pytest.mark.both_databases
 
 OF_THE_PROCESSES = {"key_paces", "retention", "workers", "write_probe"}
-"""By hand: a table that is never erased is a decision that somebody has to make."""
+"""By hand: a table that is never erased is a decision of its author."""
 OF_PATIENTS = {
     *("active_patients", "identified_patients", "mirrored_appointment_types", "mirrored_appointments"),
     *("mirrored_attendees", "mirrored_patients", "mirrors"),

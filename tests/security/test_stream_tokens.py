@@ -72,8 +72,8 @@ async def test_a_stream_ends_with_the_parent_of_its_token(
     monkeypatch.setattr(session, "LOOK_SECONDS", 0.05)
     entry, token = tokens.add(OURS)
     path, stream_token = await _following(guarded, token)
-    async with httpx.AsyncClient(base_url=guarded.url, timeout=LIMIT_SECONDS) as anyone:
-        async with anyone.stream("GET", path, params={"token": stream_token}) as answer:
+    async with httpx.AsyncClient(base_url=guarded.url, timeout=LIMIT_SECONDS) as client:
+        async with client.stream("GET", path, params={"token": stream_token}) as answer:
             assert answer.status_code == 200
             events = read_events(answer)
             await anext(events)
@@ -89,7 +89,7 @@ async def test_a_stream_ends_with_the_parent_of_its_token(
             async with asyncio.timeout(LIMIT_SECONDS):
                 rest = [event async for event in events]
         assert all(event.json.get("completed_at") is None for event in rest), "the sync is still held"
-        again = await anyone.get(path, params={"token": stream_token})
+        again = await client.get(path, params={"token": stream_token})
         assert (again.status_code, again.json()["code"]) == (401, "UNAUTHENTICATED")
         assert "createStreamToken" in again.json()["detail"]
 
@@ -102,15 +102,15 @@ async def test_a_file_that_can_t_be_read_opens_no_stream_and_ends_none(
     _, token = tokens.add(OURS)
     path, stream_token = await _following(guarded, token)
     async with (
-        httpx.AsyncClient(base_url=guarded.url, timeout=LIMIT_SECONDS) as anyone,
-        anyone.stream("GET", path, params={"token": stream_token}) as answer,
+        httpx.AsyncClient(base_url=guarded.url, timeout=LIMIT_SECONDS) as client,
+        client.stream("GET", path, params={"token": stream_token}) as answer,
     ):
         events = read_events(answer)
         await anext(events)
         (tmp_path / "tokens").write_text("nonsense\n")
-        refused = await anyone.get(path, params={"token": stream_token})
+        refused = await client.get(path, params={"token": stream_token})
         assert (refused.status_code, refused.json()["code"]) == (503, "ISSUER_AWAY")
-        await asyncio.gather(*(anyone.get("/healthz") for _ in range(10)))  # several checks later
+        await asyncio.gather(*(client.get("/healthz") for _ in range(10)))  # several checks later
         cancelled = await guarded.runtime.syncs.cancel(LOCAL_OPERATOR, path.rpartition("/")[2])
         assert cancelled.cancelled
         assert [event async for event in events][-1].json["completed_at"] is not None
@@ -142,12 +142,12 @@ async def test_a_stream_and_its_token_end_when_the_session_would(
     async with Server(jwt_settings(settings, issuer, auth_grace_seconds=1)) as server:
         await server.connect_organization(cliniko.base_url, EMULATED_API_KEY, OURS)
         path, stream_token = await _following(server, issuer.token(OURS, lifetime_seconds=2))
-        async with httpx.AsyncClient(base_url=server.url, timeout=LIMIT_SECONDS) as anyone:
-            async with anyone.stream("GET", path, params={"token": stream_token}) as answer:
+        async with httpx.AsyncClient(base_url=server.url, timeout=LIMIT_SECONDS) as client:
+            async with client.stream("GET", path, params={"token": stream_token}) as answer:
                 assert answer.status_code == 200
                 async for _ in read_events(answer):
                     pass
-            assert (await anyone.get(path, params={"token": stream_token})).status_code == 401
+            assert (await client.get(path, params={"token": stream_token})).status_code == 401
         cliniko.gate.open()
         await server.without_watchers()
 

@@ -65,7 +65,7 @@ async def test_the_stream_has_headers_that_keep_it_flowing(server: Server):
 
 
 async def test_an_ended_sync_is_replayed_once_and_then_is_no_content(server: Server):
-    """After the end a new client gets the whole log and the end, and its reconnect is told to stop by 204."""
+    """After the end a new client gets the whole log and the end, and 204 stops its reconnect."""
     sync_id = await server.start_sync()
     live = await _all(server, sync_id)
     late = await _all(server, sync_id)
