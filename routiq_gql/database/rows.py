@@ -46,6 +46,9 @@ class SyncRow:
     completed_at: datetime | None
     #: When it will likely end; ``None`` while unknown.
     estimated_completion: datetime | None
+    #: The earliest and the latest likely end; ``None`` while unknown.
+    estimated_earliest: datetime | None
+    estimated_latest: datetime | None
     #: When the current wait ends; ``None`` without a wait.
     resumes_at: datetime | None
     #: The value of a ``WaitReason``; ``None`` without a wait.
@@ -74,8 +77,21 @@ class SyncRow:
     checkpoint: Mapping[str, object]
     #: The number of its newest log line; 0 for none.
     last_log_seq: int
-    #: Whether rows that this sync has read may still be stored.
-    has_rows: bool
+    #: Requests sent to Cliniko.
+    requests: int
+    #: Seconds spent in waits for Cliniko.
+    waited_seconds: float
+    #: Whether it is the first sync of a mirror, which yields no changes.
+    baseline: bool
+    #: The time by which the analysis counts appointments as past or ahead; ``None`` before the analysis.
+    analyzed_at: datetime | None
+    #: The windows of the analysis, in days.
+    recent_days: int | None
+    upcoming_days: int | None
+    #: The version of the analysis's rules.
+    rules: int | None
+    #: The receipt as JSON; see ``sync/receipt.py``. ``None`` before the end.
+    receipt: Mapping[str, object] | None
 
 
 class SyncValues(TypedDict):
@@ -94,7 +110,6 @@ class SyncValues(TypedDict):
     last_updated: datetime
     checkpoint: Mapping[str, object]
     last_log_seq: int
-    has_rows: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ class RunningChanges(TypedDict, total=False):
     """
 
     status: str
+    mode: str
     step: int
     progress_percentage: int
     current_step: str
@@ -19,6 +20,15 @@ class RunningChanges(TypedDict, total=False):
     appointments_found: int
     active_patients_identified: int
     estimated_completion: datetime | None
+    estimated_earliest: datetime | None
+    estimated_latest: datetime | None
+    requests: int
+    waited_seconds: float
+    baseline: bool
+    analyzed_at: datetime
+    recent_days: int
+    upcoming_days: int
+    rules: int
     resumes_at: datetime | None
     waiting_for: str | None
     checkpoint: Mapping[str, object]
@@ -35,6 +45,11 @@ class FinalChanges(TypedDict, total=False):
     current_step: str
     active_patients_stored: int
     estimated_completion: None
+    estimated_earliest: None
+    estimated_latest: None
+    requests: int
+    waited_seconds: float
+    receipt: Mapping[str, object]
     resumes_at: None
     waiting_for: None
     failure_code: str

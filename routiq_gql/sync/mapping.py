@@ -15,6 +15,7 @@ from routiq_gql.sync.model import (
     SyncStep,
     WaitReason,
 )
+from routiq_gql.sync.receipt import read_receipt
 
 
 def snapshot_of(row: SyncRow) -> SyncSnapshot:
@@ -49,6 +50,9 @@ def snapshot_of(row: SyncRow) -> SyncSnapshot:
         version=row.version,
         last_log_seq=row.last_log_seq,
         waiting_for=WaitReason(row.waiting_for) if row.waiting_for is not None else None,
+        estimated_earliest=row.estimated_earliest,
+        estimated_latest=row.estimated_latest,
+        receipt=read_receipt(row.receipt) if row.receipt is not None else None,
     )
 
 
@@ -80,5 +84,4 @@ def first_values(mode: SyncMode, now: datetime) -> SyncValues:
         "last_updated": now,
         "checkpoint": to_json(Starting()),
         "last_log_seq": 0,
-        "has_rows": True,
     }

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from math import floor
 
+from routiq_gql.sync.receipt import Receipt
+
 TOTAL_STEPS = 8
 SYNC_CANCELLED_MESSAGE = "Sync cancelled by user"
 
@@ -108,6 +110,17 @@ class Progress:
     appointments_found: int | None = None
     active_patients_identified: int | None = None
     estimated_completion: datetime | None = None
+    estimated_earliest: datetime | None = None
+    estimated_latest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NextSync:
+    """What the next sync of an organization would do: its mode, and the requests and seconds that it likely takes."""
+
+    mode: SyncMode
+    requests: int
+    seconds: float
 
 
 class WaitReason(StrEnum):
@@ -178,6 +191,9 @@ class SyncSnapshot:
         resumes_at: While a wait is under way (rate limit, retry, database): when the sync resumes.
         last_log_seq: Number of the newest log line written so far, 0 for none.
         waiting_for: Why it waits; ``None`` if it does not.
+        estimated_earliest: The earliest likely end, and
+        estimated_latest: the latest: the true end lies between them in four of five syncs.
+        receipt: The comparison with Cliniko; ``None`` before the end, and for a sync that did not complete.
     """
 
     key: int
@@ -201,6 +217,9 @@ class SyncSnapshot:
     version: int
     last_log_seq: int
     waiting_for: WaitReason | None = None
+    estimated_earliest: datetime | None = None
+    estimated_latest: datetime | None = None
+    receipt: Receipt | None = None
 
     @property
     def is_terminal(self) -> bool:

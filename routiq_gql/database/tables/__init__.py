@@ -2,34 +2,38 @@
 
 from routiq_gql.database.tables.base import METADATA, ClinikoId, Holds, OrganizationId
 from routiq_gql.database.tables.mirror import (
-    ACTIVE,
+    ACTIVITY,
     APPOINTMENT,
     APPOINTMENT_TYPE,
     ATTENDEE,
-    IDENTIFIED,
+    CURRENT,
     MIRROR,
     PATIENT,
+    PRACTITIONER,
+    VERSIONED,
 )
 from routiq_gql.database.tables.operation import AUDIT, PACE, PROBE, RETENTION, WORKER
 from routiq_gql.database.tables.syncs import CONNECTION, LOG, SCHEDULE, SYNC
 
 __all__ = [
-    "ACTIVE",
+    "ACTIVITY",
     "APPOINTMENT",
     "APPOINTMENT_TYPE",
     "ATTENDEE",
     "AUDIT",
     "CONNECTION",
-    "IDENTIFIED",
+    "CURRENT",
     "LOG",
     "METADATA",
     "MIRROR",
     "PACE",
     "PATIENT",
+    "PRACTITIONER",
     "PROBE",
     "RETENTION",
     "SCHEDULE",
     "SYNC",
+    "VERSIONED",
     "WORKER",
     "ClinikoId",
     "Holds",

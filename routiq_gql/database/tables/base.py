@@ -5,14 +5,14 @@ The tables are SQLAlchemy Core tables with typed columns: there are no sessions 
 
 from enum import Enum
 
-from sqlalchemy import MetaData, String
+from sqlalchemy import BigInteger, MetaData, String
 
 METADATA = MetaData()
 """All tables. Migrations are compared with it, and erasing and cleaning up iterate it."""
 
 OrganizationId = String(64)
-ClinikoId = String(32)
-"""Cliniko's ids stay text: they exceed the numbers of many clients."""
+ClinikoId = BigInteger()
+"""Cliniko's ids are int64. APIs show them as text, since they exceed the numbers of many clients."""
 
 
 class Holds(Enum):

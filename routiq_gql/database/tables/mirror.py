@@ -1,150 +1,228 @@
-"""The tables of the lists read from Cliniko, and of the active patients.
+"""The tables of the versioned mirror: the lists read from Cliniko, and the activity computed from them.
 
-Rows read from Cliniko have a *generation*: the key of the sync that read them. A sync fills a new generation page by
-page, while readers see the generation that ``mirrors`` names. The last step replaces that. So a sync that fails or is
-cancelled changes nothing that was stored before.
+A row is a *version*: it is valid from the sync ``from_sync`` until before the sync ``to_sync``, which is ``CURRENT``
+while no later sync has closed it. Readers see the newest published sync, which ``mirrors`` names. A running sync writes
+versions with its own number, which no reader sees before the publication.
+
+The primary key allows a single current version of each row, and finds the version of a row that was visible at a sync.
+Rows carry the organization's number in ``mirrors`` instead of its id, which would make the tables larger by half.
 """
 
 from datetime import datetime
 
-from sqlalchemy import Column, Index, Named, String, Table, Text, TypedColumns
+from sqlalchemy import Column, Index, Named, SmallInteger, String, Table, Text, TypedColumns, text
 
-from routiq_gql.database.columns import RowKey, UtcDateTime
+from routiq_gql.database.columns import CompactTime, RowKey, UtcDateTime
 from routiq_gql.database.tables.base import METADATA, ClinikoId, Holds, OrganizationId
+
+CURRENT = 2**63 - 1
+"""The ``to_sync`` of a version that no sync has closed."""
 
 
 class MirrorColumns(TypedColumns):
-    """The generation of an organization's rows that readers see, and its number of patients."""
+    """The mirror of an organization, and what the next sync has to know about the published sync."""
 
-    organization_id: Named[str] = Column(OrganizationId, primary_key=True)
-    generation: Named[int] = Column(RowKey)
+    number: Named[int] = Column(RowKey, primary_key=True, autoincrement=True)
+    organization_id: Named[str] = Column(OrganizationId, unique=True)
+    sync: Named[int] = Column(RowKey)
+    oldest_kept: Named[int] = Column(RowKey)
+    writing: Named[int | None] = Column(RowKey)
+    keeps_window: Named[bool]
+    published_at: Named[datetime | None] = Column(UtcDateTime)
     patients_in_cliniko: Named[int]
-    synced_at: Named[datetime] = Column(UtcDateTime)
+    mark: Named[datetime | None] = Column(UtcDateTime)
+    full_at: Named[datetime | None] = Column(UtcDateTime)
+    horizon_from: Named[datetime | None] = Column(UtcDateTime)
+    horizon_to: Named[datetime | None] = Column(UtcDateTime)
+    horizon_days: Named[int | None]
+    account: Named[str | None] = Column(String(64))
+    format: Named[int]
 
 
-MIRROR = Table("mirrors", METADATA, MirrorColumns, info={"holds": Holds.PATIENTS})
+MIRROR = Table("mirrors", METADATA, MirrorColumns, sqlite_autoincrement=True, info={"holds": Holds.PATIENTS})
+
+
+def _indexes(table: str) -> list[Index]:
+    """The versions that a sync wrote, and those that it closed."""
+    return [
+        Index(f"ix_{table}_from", "mirror", "from_sync"),
+        Index(
+            f"ix_{table}_closed",
+            "mirror",
+            "to_sync",
+            sqlite_where=text(f"to_sync < {CURRENT}"),
+            postgresql_where=text(f"to_sync < {CURRENT}"),
+        ),
+    ]
 
 
 class PatientColumns(TypedColumns):
-    """A patient as Cliniko listed it."""
+    """A patient, archived or not. A stub has an id only: Cliniko lists the row, but it can't be read."""
 
-    generation: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
-    id: Named[str] = Column(ClinikoId, primary_key=True)
+    mirror: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
+    id: Named[int] = Column(ClinikoId, primary_key=True, autoincrement=False)
+    to_sync: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
+    from_sync: Named[int] = Column(RowKey)
+    closed_because: Named[int | None] = Column(SmallInteger)
+    is_stub: Named[bool]
     first_name: Named[str | None] = Column(Text)
     last_name: Named[str | None] = Column(Text)
     preferred_first_name: Named[str | None] = Column(Text)
     email: Named[str | None] = Column(Text)
     phone: Named[str | None] = Column(Text)
-    archived_at: Named[datetime | None] = Column(UtcDateTime)
-    deleted_at: Named[datetime | None] = Column(UtcDateTime)
-    created_at: Named[datetime | None] = Column(UtcDateTime)
-    updated_at: Named[datetime | None] = Column(UtcDateTime)
+    archived_at: Named[datetime | None] = Column(CompactTime)
+    merged_with_id: Named[int | None] = Column(ClinikoId)
+    created_at: Named[datetime | None] = Column(CompactTime)
+    updated_at: Named[datetime | None] = Column(CompactTime)
 
 
-PATIENT = Table("mirrored_patients", METADATA, PatientColumns, info={"holds": Holds.PATIENTS})
+PATIENT = Table(
+    "patient_versions", METADATA, PatientColumns, *_indexes("patient_versions"), info={"holds": Holds.PATIENTS}
+)
 
 
 class AppointmentColumns(TypedColumns):
-    """An appointment as Cliniko listed it: of a patient (``individual``), or a class without a patient (``group``).
+    """An appointment within the horizon: of a patient (``kind`` 1), or a class (``kind`` 2). Cancelled ones are kept.
 
-    ``did_not_arrive`` is null where nothing is marked.
+    ``did_not_arrive`` is null where nothing is marked. ``cancellation_reason`` is Cliniko's number.
     """
 
-    generation: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
-    kind: Named[str] = Column(String(16), primary_key=True)
-    id: Named[str] = Column(ClinikoId, primary_key=True)
-    patient_id: Named[str | None] = Column(ClinikoId)
-    appointment_type_id: Named[str | None] = Column(ClinikoId)
-    starts_at: Named[datetime] = Column(UtcDateTime)
-    ends_at: Named[datetime | None] = Column(UtcDateTime)
+    mirror: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
+    kind: Named[int] = Column(SmallInteger, primary_key=True, autoincrement=False)
+    id: Named[int] = Column(ClinikoId, primary_key=True, autoincrement=False)
+    to_sync: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
+    from_sync: Named[int] = Column(RowKey)
+    closed_because: Named[int | None] = Column(SmallInteger)
+    is_stub: Named[bool]
+    patient_id: Named[int | None] = Column(ClinikoId)
+    appointment_type_id: Named[int | None] = Column(ClinikoId)
+    practitioner_id: Named[int | None] = Column(ClinikoId)
+    starts_at: Named[datetime | None] = Column(CompactTime)
+    ends_at: Named[datetime | None] = Column(CompactTime)
     did_not_arrive: Named[bool | None]
-    cancelled_at: Named[datetime | None] = Column(UtcDateTime)
-    archived_at: Named[datetime | None] = Column(UtcDateTime)
-    deleted_at: Named[datetime | None] = Column(UtcDateTime)
-    created_at: Named[datetime | None] = Column(UtcDateTime)
-    updated_at: Named[datetime | None] = Column(UtcDateTime)
+    cancelled_at: Named[datetime | None] = Column(CompactTime)
+    cancellation_reason: Named[int | None] = Column(SmallInteger)
+    updated_at: Named[datetime | None] = Column(CompactTime)
 
 
 APPOINTMENT = Table(
-    "mirrored_appointments",
+    "appointment_versions",
     METADATA,
     AppointmentColumns,
-    Index("ix_mirrored_appointments_patient", "generation", "patient_id", "starts_at"),
+    *_indexes("appointment_versions"),
+    Index("ix_appointment_versions_patient", "mirror", "patient_id", "starts_at"),
+    Index("ix_appointment_versions_start", "mirror", "starts_at"),
     info={"holds": Holds.PATIENTS},
 )
 
 
 class AttendeeColumns(TypedColumns):
-    """An attendee of a group appointment, as Cliniko listed it. ``arrived`` is null where nothing is marked."""
+    """A patient's place in a class. ``arrived`` is null where nothing is marked."""
 
-    generation: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
-    id: Named[str] = Column(ClinikoId, primary_key=True)
-    booking_id: Named[str | None] = Column(ClinikoId)
-    patient_id: Named[str | None] = Column(ClinikoId)
+    mirror: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
+    id: Named[int] = Column(ClinikoId, primary_key=True, autoincrement=False)
+    to_sync: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
+    from_sync: Named[int] = Column(RowKey)
+    closed_because: Named[int | None] = Column(SmallInteger)
+    is_stub: Named[bool]
+    booking_id: Named[int | None] = Column(ClinikoId)
+    patient_id: Named[int | None] = Column(ClinikoId)
     arrived: Named[bool | None]
-    cancelled_at: Named[datetime | None] = Column(UtcDateTime)
-    archived_at: Named[datetime | None] = Column(UtcDateTime)
-    deleted_at: Named[datetime | None] = Column(UtcDateTime)
-    created_at: Named[datetime | None] = Column(UtcDateTime)
-    updated_at: Named[datetime | None] = Column(UtcDateTime)
+    cancelled_at: Named[datetime | None] = Column(CompactTime)
+    updated_at: Named[datetime | None] = Column(CompactTime)
 
 
 ATTENDEE = Table(
-    "mirrored_attendees",
+    "attendee_versions",
     METADATA,
     AttendeeColumns,
-    Index("ix_mirrored_attendees_patient", "generation", "patient_id"),
+    *_indexes("attendee_versions"),
+    Index("ix_attendee_versions_patient", "mirror", "patient_id"),
+    Index("ix_attendee_versions_booking", "mirror", "booking_id"),
     info={"holds": Holds.PATIENTS},
 )
 
 
 class AppointmentTypeColumns(TypedColumns):
-    """An appointment type as Cliniko listed it."""
+    """An appointment type, archived or not."""
 
-    generation: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
-    id: Named[str] = Column(ClinikoId, primary_key=True)
+    mirror: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
+    id: Named[int] = Column(ClinikoId, primary_key=True, autoincrement=False)
+    to_sync: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
+    from_sync: Named[int] = Column(RowKey)
+    closed_because: Named[int | None] = Column(SmallInteger)
+    is_stub: Named[bool]
     name: Named[str | None] = Column(Text)
     category: Named[str | None] = Column(Text)
     duration_in_minutes: Named[int | None]
-    archived_at: Named[datetime | None] = Column(UtcDateTime)
-    created_at: Named[datetime | None] = Column(UtcDateTime)
-    updated_at: Named[datetime | None] = Column(UtcDateTime)
+    archived_at: Named[datetime | None] = Column(CompactTime)
+    updated_at: Named[datetime | None] = Column(CompactTime)
 
 
-APPOINTMENT_TYPE = Table("mirrored_appointment_types", METADATA, AppointmentTypeColumns, info={"holds": Holds.PATIENTS})
+APPOINTMENT_TYPE = Table(
+    "appointment_type_versions",
+    METADATA,
+    AppointmentTypeColumns,
+    *_indexes("appointment_type_versions"),
+    info={"holds": Holds.PATIENTS},
+)
 
 
-class IdentifiedPatientColumns(TypedColumns):
-    """A patient with appointments within the windows, found by the analysis of a sync.
+class PractitionerColumns(TypedColumns):
+    """A practitioner. The table is empty where the API key may not read the list."""
 
-    ``recent_appointments`` and ``last_appointment_at`` are about visits that took place or are not marked. Past visits
-    that are marked as missed are ``missed_appointments``.
+    mirror: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
+    id: Named[int] = Column(ClinikoId, primary_key=True, autoincrement=False)
+    to_sync: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
+    from_sync: Named[int] = Column(RowKey)
+    closed_because: Named[int | None] = Column(SmallInteger)
+    is_stub: Named[bool]
+    name: Named[str | None] = Column(Text)
+    designation: Named[str | None] = Column(Text)
+    is_active: Named[bool | None]
+    updated_at: Named[datetime | None] = Column(CompactTime)
+
+
+PRACTITIONER = Table(
+    "practitioner_versions",
+    METADATA,
+    PractitionerColumns,
+    *_indexes("practitioner_versions"),
+    info={"holds": Holds.PATIENTS},
+)
+
+
+class ActivityColumns(TypedColumns):
+    """The result of the analysis for a patient: whether the patient is active, and by which appointments.
+
+    A patient has a row who is or was active, or whose result changes by time alone: at ``changes_at``.
+    ``active_since`` is the sync that found the patient active. ``recent_appointments`` and ``last_appointment_at`` are
+    about visits that took place or are not marked; past visits that are marked as missed are ``missed_appointments``.
     """
 
-    generation: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
-    patient_id: Named[str] = Column(ClinikoId, primary_key=True)
-    recent_appointments: Named[int]
-    upcoming_appointments: Named[int]
-    last_appointment_at: Named[datetime | None] = Column(UtcDateTime)
-    next_appointment_at: Named[datetime | None] = Column(UtcDateTime)
-    missed_appointments: Named[int]
-
-
-IDENTIFIED = Table("identified_patients", METADATA, IdentifiedPatientColumns, info={"holds": Holds.PATIENTS})
-
-
-class ActivePatientColumns(TypedColumns):
-    """The result that readers see, counted as in ``identified_patients``. Those no longer active stay, as inactive."""
-
-    organization_id: Named[str] = Column(OrganizationId, primary_key=True)
-    patient_id: Named[str] = Column(ClinikoId, primary_key=True)
+    mirror: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
+    id: Named[int] = Column(ClinikoId, primary_key=True, autoincrement=False)
+    to_sync: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
+    from_sync: Named[int] = Column(RowKey)
     is_active: Named[bool]
+    was_active: Named[bool]
+    active_since: Named[int | None] = Column(RowKey)
     recent_appointments: Named[int]
     upcoming_appointments: Named[int]
-    last_appointment_at: Named[datetime | None] = Column(UtcDateTime)
-    next_appointment_at: Named[datetime | None] = Column(UtcDateTime)
-    updated_at: Named[datetime] = Column(UtcDateTime)
     missed_appointments: Named[int]
+    last_appointment_at: Named[datetime | None] = Column(CompactTime)
+    next_appointment_at: Named[datetime | None] = Column(CompactTime)
+    changes_at: Named[datetime | None] = Column(CompactTime)
 
 
-ACTIVE = Table("active_patients", METADATA, ActivePatientColumns, info={"holds": Holds.PATIENTS})
+ACTIVITY = Table(
+    "activity_versions",
+    METADATA,
+    ActivityColumns,
+    *_indexes("activity_versions"),
+    info={"holds": Holds.PATIENTS},
+)
+"""``id`` is the patient's id in Cliniko."""
+
+VERSIONED = (PATIENT, APPOINTMENT, ATTENDEE, APPOINTMENT_TYPE, PRACTITIONER, ACTIVITY)
+"""Every table of versions."""

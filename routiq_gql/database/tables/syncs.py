@@ -42,8 +42,11 @@ class SyncColumns(TypedColumns):
     ``key`` is the sync's number. Only the key decides which of two syncs is newer, since clocks may be wrong.
 
     ``epoch`` counts the claims, and writes of an earlier holder match no row. ``version`` grows with every change that
-    a client sees. ``checkpoint`` is where reading resumes after an interruption. ``has_rows`` is true until the unused
-    generation of this sync has been deleted.
+    a client sees. ``checkpoint`` is where reading resumes after an interruption.
+
+    ``mode`` is the requested mode until the sync has decided, then the mode in effect. ``receipt`` compares the mirror
+    with Cliniko; see ``sync/receipt.py``. The analysis went by ``analyzed_at``, ``recent_days``, ``upcoming_days`` and
+    ``rules``. A ``baseline`` sync is the first of a mirror, so it has no changes.
 
     ``claimed_by`` is the process that runs it, and empty after a release. ``lost_claims`` counts claims that ended with
     a dead process, and ``pauses`` those that the database interrupted. Progress resets both.
@@ -64,6 +67,8 @@ class SyncColumns(TypedColumns):
     started_at: Named[datetime] = Column(UtcDateTime)
     completed_at: Named[datetime | None] = Column(UtcDateTime)
     estimated_completion: Named[datetime | None] = Column(UtcDateTime)
+    estimated_earliest: Named[datetime | None] = Column(UtcDateTime)
+    estimated_latest: Named[datetime | None] = Column(UtcDateTime)
     resumes_at: Named[datetime | None] = Column(UtcDateTime)
     waiting_for: Named[str | None] = Column(String(16))
     failure_code: Named[str | None] = Column(String(32))
@@ -78,7 +83,14 @@ class SyncColumns(TypedColumns):
     pauses: Named[int] = Column(server_default="0")
     checkpoint: Named[Mapping[str, object]] = Column(JSON)
     last_log_seq: Named[int]
-    has_rows: Named[bool]
+    requests: Named[int] = Column(server_default="0")
+    waited_seconds: Named[float] = Column(server_default="0")
+    baseline: Named[bool] = Column(server_default=text("false"))
+    analyzed_at: Named[datetime | None] = Column(UtcDateTime)
+    recent_days: Named[int | None]
+    upcoming_days: Named[int | None]
+    rules: Named[int | None]
+    receipt: Named[Mapping[str, object] | None] = Column(JSON(none_as_null=True))
 
 
 SYNC = Table(
@@ -97,7 +109,7 @@ SYNC = Table(
     Index("ix_syncs_organization_status", "organization_id", "status", "key"),
     # The totals of an organization's history need nothing but this index.
     Index("ix_syncs_totals", "organization_id", "status", "started_at", "completed_at"),
-    Index("ix_syncs_has_rows", "key", sqlite_where=text("has_rows"), postgresql_where=text("has_rows")),
+    sqlite_autoincrement=True,  # a number is never used again, even after an erase
     info={"holds": Holds.ORGANIZATION},
 )
 

@@ -1,0 +1,123 @@
+"""The receipt of a sync: whether the mirror agrees with Cliniko, list by list, and what the sync read and changed.
+
+It is a statement about counts and about the changes that Cliniko reports. An edit that leaves no trace in either is
+found by the next full sync only, and no receipt says otherwise. Stored as JSON in ``syncs.receipt``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ListReceipt:
+    """The comparison of a list.
+
+    Attributes:
+        list: Cliniko's name of the list.
+        in_cliniko: Rows that Cliniko counts; ``None`` if it was not asked. Of attendees: in the compared classes.
+        in_mirror: Rows of the mirror that correspond to these.
+        agrees: Whether both agree after the last repair; ``None`` if they were not compared.
+        read: Rows read.
+        added: Rows that are new in the mirror.
+        updated: Rows whose content changed.
+        removed: Rows that left the mirror.
+        unreadable: Rows that Cliniko lists and that can't be read.
+        suppressed: Rows of erased persons, counted and never shown.
+        requests: Requests for this list.
+        compared: Of attendees: how many classes were compared.
+        of: Of attendees: how many classes there are within the windows.
+        oldest_check: Of attendees: when the class was compared whose comparison is the oldest.
+    """
+
+    list: str
+    in_cliniko: int | None
+    in_mirror: int
+    agrees: bool | None
+    read: int = 0
+    added: int = 0
+    updated: int = 0
+    removed: int = 0
+    unreadable: int = 0
+    suppressed: int = 0
+    requests: int = 0
+    compared: int | None = None
+    of: int | None = None
+    oldest_check: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRowReceipt:
+    """A row that Cliniko lists and that can't be read; ``id`` is ``None`` if even that is unreadable."""
+
+    list: str
+    id: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The receipt of a completed sync.
+
+    Attributes:
+        agrees: Whether every compared list agrees after the last repair.
+        checked_at: When the last total was taken.
+        requests: Requests of the whole sync.
+        waited_seconds: Seconds that the sync waited for Cliniko's limits and failures.
+        lists: The lists, in the order of reading.
+        unreadable_rows: The first unreadable rows of each list.
+    """
+
+    agrees: bool
+    checked_at: datetime
+    requests: int
+    waited_seconds: float
+    lists: tuple[ListReceipt, ...]
+    unreadable_rows: tuple[UnreadableRowReceipt, ...] = ()
+
+    @property
+    def added(self) -> int:
+        return sum(one.added for one in self.lists)
+
+    @property
+    def updated(self) -> int:
+        return sum(one.updated for one in self.lists)
+
+    @property
+    def removed(self) -> int:
+        return sum(one.removed for one in self.lists)
+
+
+def to_json(receipt: Receipt) -> dict[str, object]:
+    """The receipt as JSON; times are ISO 8601 in UTC."""
+    return {name: _plain(value) for name, value in asdict(receipt).items()}
+
+
+def read_receipt(stored: Mapping[str, Any]) -> Receipt:
+    """The receipt that ``to_json`` stored. Names that a newer version added are ignored."""
+    lists = tuple(
+        ListReceipt(**{**_known(ListReceipt, one), "oldest_check": _time(one.get("oldest_check"))})
+        for one in stored["lists"]
+    )
+    rows = tuple(UnreadableRowReceipt(**_known(UnreadableRowReceipt, one)) for one in stored["unreadable_rows"])
+    checked_at = datetime.fromisoformat(stored["checked_at"])
+    return Receipt(**{**_known(Receipt, stored), "checked_at": checked_at, "lists": lists, "unreadable_rows": rows})
+
+
+def _known(kind: type[ListReceipt | UnreadableRowReceipt | Receipt], stored: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in stored.items() if name in kind.__dataclass_fields__}
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text is not None else None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value
