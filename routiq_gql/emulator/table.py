@@ -8,14 +8,16 @@ the size of the clinic.
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from heapq import nsmallest
 
-from routiq_gql.emulator.filters import NONE, Condition, ListQuery, Order, condition_test, text_test
+from routiq_gql.emulator.filters import NONE, Condition, ListQuery, Order
+from routiq_gql.emulator.matching import condition_test, places_of, text_test
 from routiq_gql.emulator.resources import Kind, Resource
 
 Row = Mapping[str, int | None]
 """One row: every column that is not a text, times as seconds since 1970, ``None`` for no value."""
 
-_MOST_SELECTIONS = 32  # a sync has some five different queries; those of old windows are dropped
+_MOST_SELECTIONS = 32  # a sync has some ten different queries; the longest unused is dropped, as are old marks
 
 
 class _Selection:
@@ -96,10 +98,7 @@ class Table:
 
     def find(self, column: str, value: int) -> list[int]:
         """Ids of all rows with ``value`` in ``column``, including hidden rows, ascending."""
-        if column in self._indexes:
-            return list(self._indexes[column].get(value, ()))
-        ids = self._columns["id"]
-        return [ids[place] for place, found in enumerate(self._columns[column]) if found == value]
+        return self._with_values(column, (value,))
 
     def insert(self, row: Row) -> None:
         """Add a row, anywhere in the order of ids.
@@ -126,6 +125,8 @@ class Table:
             KeyError: There is no such row, or no such column.
         """
         before = self.get(row_id)
+        if unknown := values.keys() - before.keys():
+            raise KeyError(f"{self.resource.name} has no {', '.join(sorted(unknown))}")
         place = bisect_left(self._columns["id"], row_id)
         for name, value in values.items():
             self._columns[name][place] = NONE if value is None else value
@@ -163,15 +164,15 @@ class Table:
                 low, high = _range(selection.ids, by_id)
                 stop = min(start + query.per_page, high - low)
                 return selection.ids[low + start : low + stop].tolist() if start < stop else [], high - low
-            if not by_id:
+            if not by_id and (query.page > 1 or query.order in selection.ordered):
                 if query.order not in selection.ordered:
                     selection.ordered[query.order] = self._sort(selection.ids.tolist(), query.order)
                 found = selection.ordered[query.order]
                 return found[start : start + query.per_page], len(found)
             low, high = _range(selection.ids, by_id)
             found = selection.ids[low:high].tolist()
-        found = self._sort(found, query.order)
-        return found[start : start + query.per_page], len(found)
+        first = self._sort(found, query.order, most=start + query.per_page)
+        return first[start : start + query.per_page], len(found)
 
     def _place(self, row_id: int) -> int | None:
         ids = self._columns["id"]
@@ -184,12 +185,18 @@ class Table:
     def _candidates(self, conditions: Iterable[Condition]) -> list[int] | None:
         for condition in conditions:
             if condition.operator == "=" and isinstance(condition.operand, tuple):
-                wanted = sorted(set(condition.operand))
-                if condition.column == "id":
-                    return [row_id for row_id in wanted if row_id in self]
-                if condition.column in self._indexes:
-                    return sorted(i for value in wanted for i in self.find(condition.column, value))
+                return self._with_values(condition.column, condition.operand)
         return None
+
+    def _with_values(self, column: str, values: tuple[int, ...]) -> list[int]:
+        """Ids of all rows with one of ``values`` in ``column``, ascending."""
+        if column == "id":
+            return [row_id for row_id in sorted(set(values)) if row_id in self]
+        if column in self._indexes:
+            index = self._indexes[column]
+            return sorted(row_id for value in set(values) for row_id in index.get(value, ()))
+        ids = self._columns["id"]
+        return [ids[place] for place in places_of(Condition(column, "=", values), self._columns[column])]
 
     def _matcher(self, conditions: Iterable[Condition]) -> Callable[[int, Row], bool]:
         numbers, texts = [], []
@@ -209,21 +216,33 @@ class Table:
         return matches
 
     def _select(self, conditions: frozenset[Condition]) -> _Selection:
-        if conditions not in self._selections:
-            places: Iterable[int] = range(len(self))
-            for condition in conditions:
-                if self.resource.columns[condition.column].kind is Kind.TEXT:
-                    fits, ids, name = text_test(condition), self._columns["id"], condition.column
-                    places = [place for place in places if fits(self._text(ids[place], name))]
-                else:
-                    test, column = condition_test(condition), self._columns[condition.column]
-                    places = [place for place in places if test(column[place])]
+        selection = self._selections.pop(conditions, None)
+        if selection is None:
             while len(self._selections) >= _MOST_SELECTIONS:
                 del self._selections[next(iter(self._selections))]
-            every = self._columns["id"]
-            found = array("q", (every[place] for place in places))
-            self._selections[conditions] = _Selection(found, self._matcher(conditions))
-        return self._selections[conditions]
+            selection = _Selection(self._matching_ids(conditions), self._matcher(conditions))
+        self._selections[conditions] = selection  # last, as the most recently used
+        return selection
+
+    def _matching_ids(self, conditions: frozenset[Condition]) -> "array[int]":
+        ids = self._columns["id"]
+        places: list[int] | None = None
+        for condition in sorted(conditions, key=self._usual_share):
+            name = condition.column
+            if self.resource.columns[name].kind is Kind.TEXT:
+                fits = text_test(condition)
+                places = [p for p in (range(len(ids)) if places is None else places) if fits(self._text(ids[p], name))]
+            else:
+                places = places_of(condition, self._columns[name], places)
+        return array("q", ids if places is None else map(ids.__getitem__, places))
+
+    def _usual_share(self, condition: Condition) -> int:
+        """Orders conditions so that those which usually leave few rows come first, and texts last."""
+        if self.resource.columns[condition.column].kind is Kind.TEXT:
+            return 3
+        if condition.operator == "!?":
+            return 2
+        return 0 if condition.column in {"updated_at", "created_at"} else 1
 
     def _update_selections(self, row_id: int, before: Row | None, after: Row | None) -> None:
         for selection in self._selections.values():
@@ -236,9 +255,16 @@ class Table:
             elif is_in and not was_in:
                 selection.ids.insert(place, row_id)
 
-    def _sort(self, ids: list[int], order: tuple[Order, ...]) -> list[int]:
+    def _sort(self, ids: list[int], order: tuple[Order, ...], *, most: int | None = None) -> list[int]:
+        """``ids`` in the order given; the first ``most`` of them suffice."""
         every = self._columns["id"]
-        places = [bisect_left(every, row_id) for row_id in ids]
+        if len(ids) * 4 > len(every):  # one pass is faster than many searches
+            wanted = frozenset(ids)
+            places = [place for place, row_id in enumerate(every) if row_id in wanted]
+        else:
+            places = sorted(bisect_left(every, row_id) for row_id in ids)
+        if most is not None and len(order) == 1 and not order[0].descending and order[0].column in self._columns:
+            return [every[place] for place in nsmallest(most, places, key=self._columns[order[0].column].__getitem__)]
         for part in reversed(order):
             if self.resource.columns[part.column].kind is Kind.TEXT:
                 places.sort(key=lambda p, n=part.column: self._text(every[p], n) or "", reverse=part.descending)  # type: ignore[misc]

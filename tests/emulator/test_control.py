@@ -107,6 +107,18 @@ async def test_the_clinic_changes_on_command(clinic: Clinic, serve: Serve) -> No
         {"action": "merge", "resource": "attendees", "id": "100", "into": "101"},
         {"action": "insert", "resource": "group_appointments", "starts_at": "2024-12-24T02:00:00"},
         {"action": "insert", "resource": "individual_appointments"},
+        {"action": "insert", "resource": "patients", "at": "yesterday"},
+        {"action": "merge", "resource": "patients", "id": "9", "into": "9"},
+        {"action": "merge", "resource": "patients", "id": "9"},
+        {"action": "merge", "resource": "patients", "id": "9", "into": "404"},
+        {"action": "move", "resource": "individual_appointments", "id": "514810976034500001"},
+        {"action": "move", "resource": "group_appointments", "id": "95", "patient_id": "9"},
+        {"action": "cancel", "resource": "individual_appointments", "id": "514810976034500001", "reason": 7},
+        {"action": "archive", "resource": "patients", "id": "9", "touch": "no"},
+        {"action": "archive", "resource": "patients", "id": "9", "toch": False},
+        {"action": "rename", "resource": "attendees", "id": "100", "name": "New"},
+        {"action": "rename", "resource": "patients", "id": "9", "first_name": 7},
+        {"action": "mark", "resource": "attendees", "id": "100"},
         [],
     ],
 )
@@ -140,8 +152,13 @@ async def test_control_needs_no_key_but_this_machine(clinic: Clinic) -> None:
 def test_a_row_can_be_inserted_into_every_list(resource: str):
     """Each list of the emulated clinic can get a new row, and the row goes into that list."""
     clinic = generated_clinic(3, utc_now())
-    people, classes = clinic.patients.ids(), clinic.group_appointments.ids() or [int(clinic.insert_class(utc_now()))]
-    parts = {"patient_id": str(people[0]), "class_id": str(classes[0]), "starts_at": utc_now().isoformat()}
+    patient, booking = str(clinic.patients.ids()[0]), str(clinic.group_appointments.ids()[0])
+    members: dict[str, dict[str, str]] = {
+        "individual_appointments": {"patient_id": patient, "starts_at": utc_now().isoformat()},
+        "group_appointments": {"starts_at": utc_now().isoformat()},
+        "attendees": {"class_id": booking, "patient_id": patient},
+        "appointment_types": {"name": "New type"},
+    }
     before = set(clinic.tables[resource].ids())
-    made = change_clinic(clinic, {"action": "insert", "resource": resource, **parts})
+    made = change_clinic(clinic, {"action": "insert", "resource": resource, **members.get(resource, {})})
     assert set(clinic.tables[resource].ids()) - before == {int(made["id"])}
