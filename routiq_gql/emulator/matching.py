@@ -1,11 +1,12 @@
-"""Decides which values fulfil a condition of a query: one value at a time, or a whole column at once.
+"""Decides which values fulfil a condition of a query: one value at a time, a whole column at once, or a range of ids.
 
-``table`` uses both: the first as a row changes, the second for a query that is new. A column of 200,000 values takes
+``table`` uses the first as a row changes, and the second for a query that is new. A column of 200,000 values takes
 about ten milliseconds.
 """
 
 import re
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 
 from routiq_gql.emulator.filters import NONE, Condition
@@ -28,6 +29,25 @@ def places_of(condition: Condition, column: "array[int]", places: list[int] | No
         return [place for place, value in pairs if NONE < value <= operand]
     test = condition_test(condition)
     return [place for place, value in pairs if test(value)]
+
+
+def range_of(ids: "array[int]", conditions: Iterable[Condition]) -> tuple[int, int]:
+    """Where the ids that fulfil all ``conditions``, bounds on ``id``, begin and end in ``ids``, which is ascending."""
+    low, high = 0, len(ids)
+    for condition in conditions:
+        bound = condition.operand
+        if not isinstance(bound, int):
+            raise TypeError(f"{condition} is not a bound.")
+        match condition.operator:
+            case ">":
+                low = max(low, bisect_right(ids, bound))
+            case ">=":
+                low = max(low, bisect_left(ids, bound))
+            case "<":
+                high = min(high, bisect_left(ids, bound))
+            case _:
+                high = min(high, bisect_right(ids, bound))
+    return low, max(low, high)
 
 
 def condition_test(condition: Condition) -> Callable[[int], bool]:

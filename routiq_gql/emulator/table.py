@@ -6,17 +6,18 @@ the size of the clinic.
 """
 
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from heapq import nsmallest
 
 from routiq_gql.emulator.filters import NONE, Condition, ListQuery, Order
-from routiq_gql.emulator.matching import condition_test, places_of, text_test
+from routiq_gql.emulator.matching import condition_test, places_of, range_of, text_test
+from routiq_gql.emulator.ordering import ColumnOrders
 from routiq_gql.emulator.resources import Kind, Resource
 
 Row = Mapping[str, int | None]
 """One row: every column that is not a text, times as seconds since 1970, ``None`` for no value."""
 
+_MOST_WALKED = 200  # rows at the head of a longer list that are found without sorting all of it
 _MOST_SELECTIONS = 32  # a sync has some ten different queries; the longest unused is dropped, as are old marks
 
 
@@ -46,6 +47,7 @@ class Table:
             c.name: {} for c in resource.columns.values() if c.indexed and c.name != "id"
         }
         self._selections: dict[frozenset[Condition], _Selection] = {}
+        self._orders = ColumnOrders(self._columns)
 
     def __len__(self) -> int:
         return len(self._columns["id"])
@@ -84,6 +86,7 @@ class Table:
         for name in absent:
             self._columns[name].extend([NONE] * (len(self) - len(self._columns[name])))
         self._selections.clear()
+        self._orders.clear()
 
     def get(self, row_id: int) -> Row:
         """The row with this id.
@@ -116,7 +119,7 @@ class Table:
         for name, index in self._indexes.items():
             siblings = index.setdefault(row.get(name) or 0, [])
             siblings.insert(bisect_left(siblings, row_id), row_id)
-        self._update_selections(row_id, None, self._row_at(place))
+        self._follow(row_id, None, self._row_at(place))
 
     def change(self, row_id: int, **values: int | None) -> None:
         """Set columns of a row.
@@ -134,7 +137,7 @@ class Table:
                 self._indexes[name][before[name] or 0].remove(row_id)
                 siblings = self._indexes[name].setdefault(value or 0, [])
                 siblings.insert(bisect_left(siblings, row_id), row_id)
-        self._update_selections(row_id, before, self._row_at(place))
+        self._follow(row_id, before, self._row_at(place))
 
     def remove(self, row_id: int) -> None:
         """Remove a row without a trace.
@@ -148,31 +151,34 @@ class Table:
             del column[place]
         for name, index in self._indexes.items():
             index[before[name] or 0].remove(row_id)
-        self._update_selections(row_id, before, None)
+        self._follow(row_id, before, None)
 
     def page(self, query: ListQuery, *, skip: int = 0) -> tuple[list[int], int]:
         """The ids on the page of ``query``, ``skip`` rows later, and the number of all matching rows."""
         start = (query.page - 1) * query.per_page + skip
         exact = self._candidates(query.conditions)
-        by_id = [c for c in query.conditions if c.column == "id" and c.operator in {">", ">=", "<", "<="}]
         if exact is not None:
             matches = self._matcher(query.conditions)
-            found: list[int] = [row_id for row_id in exact if matches(row_id, self.get(row_id))]
-        else:
-            selection = self._select(frozenset(query.conditions).difference(by_id))
-            if query.order == (Order("id"),):
-                low, high = _range(selection.ids, by_id)
-                stop = min(start + query.per_page, high - low)
-                return selection.ids[low + start : low + stop].tolist() if start < stop else [], high - low
-            if not by_id and (query.page > 1 or query.order in selection.ordered):
-                if query.order not in selection.ordered:
-                    selection.ordered[query.order] = self._sort(selection.ids.tolist(), query.order)
-                found = selection.ordered[query.order]
-                return found[start : start + query.per_page], len(found)
-            low, high = _range(selection.ids, by_id)
-            found = selection.ids[low:high].tolist()
-        first = self._sort(found, query.order, most=start + query.per_page)
-        return first[start : start + query.per_page], len(found)
+            found = self._sort([row_id for row_id in exact if matches(row_id, self.get(row_id))], query.order)
+            return found[start : start + query.per_page], len(found)
+        by_id = [c for c in query.conditions if c.column == "id" and c.operator in {">", ">=", "<", "<="}]
+        selection = self._select(frozenset(query.conditions).difference(by_id))
+        low, high = range_of(selection.ids, by_id)
+        total = high - low
+        stop = min(start + query.per_page, total)
+        if start >= stop:
+            return [], total
+        [first, *others] = query.order
+        if first == Order("id"):
+            return selection.ids[low + start : low + stop].tolist(), total
+        is_short_walk = stop <= _MOST_WALKED < total and total * 4 > len(self)  # else sorting takes less
+        if is_short_walk and not others and not first.descending and first.column in self._columns:
+            return self._orders.by(first.column).first(stop, selection.ids, low, high)[start:], total
+        if by_id:
+            return self._sort(selection.ids[low:high].tolist(), query.order)[start:stop], total
+        if query.order not in selection.ordered:
+            selection.ordered[query.order] = self._sort(selection.ids.tolist(), query.order)
+        return selection.ordered[query.order][start:stop], total
 
     def _place(self, row_id: int) -> int | None:
         ids = self._columns["id"]
@@ -244,7 +250,12 @@ class Table:
             return 2
         return 0 if condition.column in {"updated_at", "created_at"} else 1
 
-    def _update_selections(self, row_id: int, before: Row | None, after: Row | None) -> None:
+    def _follow(self, row_id: int, before: Row | None, after: Row | None) -> None:
+        """Update orders and selections with a row that was inserted, changed or removed."""
+        if before is not None:
+            self._orders.remove(row_id, before)
+        if after is not None:
+            self._orders.add(row_id, after)
         for selection in self._selections.values():
             selection.ordered.clear()
             place = bisect_left(selection.ids, row_id)
@@ -255,38 +266,12 @@ class Table:
             elif is_in and not was_in:
                 selection.ids.insert(place, row_id)
 
-    def _sort(self, ids: list[int], order: tuple[Order, ...], *, most: int | None = None) -> list[int]:
-        """``ids`` in the order given; the first ``most`` of them suffice."""
+    def _sort(self, ids: list[int], order: tuple[Order, ...]) -> list[int]:
         every = self._columns["id"]
-        if len(ids) * 4 > len(every):  # one pass is faster than many searches
-            wanted = frozenset(ids)
-            places = [place for place, row_id in enumerate(every) if row_id in wanted]
-        else:
-            places = sorted(bisect_left(every, row_id) for row_id in ids)
-        if most is not None and len(order) == 1 and not order[0].descending and order[0].column in self._columns:
-            return [every[place] for place in nsmallest(most, places, key=self._columns[order[0].column].__getitem__)]
+        places = [bisect_left(every, row_id) for row_id in ids]
         for part in reversed(order):
             if self.resource.columns[part.column].kind is Kind.TEXT:
                 places.sort(key=lambda p, n=part.column: self._text(every[p], n) or "", reverse=part.descending)  # type: ignore[misc]
             else:
                 places.sort(key=self._columns[part.column].__getitem__, reverse=part.descending)
         return [every[place] for place in places]
-
-
-def _range(ids: "array[int]", conditions: Iterable[Condition]) -> tuple[int, int]:
-    """Where the ids that fulfil all ``conditions`` on ``id`` begin and end in ``ids``."""
-    low, high = 0, len(ids)
-    for condition in conditions:
-        bound = condition.operand
-        if not isinstance(bound, int):
-            raise TypeError(f"{condition} is not a bound.")
-        match condition.operator:
-            case ">":
-                low = max(low, bisect_right(ids, bound))
-            case ">=":
-                low = max(low, bisect_left(ids, bound))
-            case "<":
-                high = min(high, bisect_left(ids, bound))
-            case _:
-                high = min(high, bisect_right(ids, bound))
-    return low, max(low, high)
