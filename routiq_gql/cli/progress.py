@@ -115,7 +115,10 @@ def _range(snapshot: SyncSnapshot, now: datetime) -> str:
     if (within := snapshot.estimated_completion_range) is None:
         return ""
     earliest, latest = (max(0, round((moment - now).total_seconds())) for moment in (within.earliest, within.latest))
-    return f" ({whole_duration(earliest)} to {whole_duration(latest)})" if latest > earliest else ""
+    if latest <= earliest:
+        return ""
+    least = f"{whole_duration(earliest)} to" if earliest > 0 else "at most"
+    return f" ({least} {whole_duration(latest)})"
 
 
 def is_waiting(snapshot: SyncSnapshot) -> bool:

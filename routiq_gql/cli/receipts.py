@@ -27,7 +27,7 @@ def receipt_summary(sync: SyncSnapshot) -> str:
     receipt = sync.receipt
     if receipt is None:
         return ""
-    different = [_name(one) for one in receipt.lists if one.agrees is False]
+    different = [_name(one).lower() for one in receipt.lists if one.agrees is False]
     if receipt.agrees:
         verdict = "agrees" if _was_compared(receipt) else "not compared"
     else:
@@ -72,7 +72,7 @@ def _scope(one: ListReceipt) -> str:
 
 
 def _name(one: ListReceipt) -> str:
-    return clean_text(one.list.replace("_", " "))
+    return clean_text(one.list.replace("_", " ").capitalize())
 
 
 def _moment(moment: datetime, now: datetime) -> str:

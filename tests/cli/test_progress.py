@@ -129,7 +129,7 @@ def test_a_wait_is_shown_at_once_in_a_pipe():
         ({"estimated_completion": BEGIN + timedelta(seconds=20)}, 95, "1 min 35 s · a moment left"),
         ({"estimated_completion": BEGIN + timedelta(hours=2, seconds=70)}, 60, "1 min 0 s · about 2 h 0 min left"),
         ({**ESTIMATE, **RANGE}, 8, "8 s · about 12 s left (9 s to 20 s)"),
-        ({**ESTIMATE, **RANGE}, 18.4, "18 s · about 2 s left (0 s to 10 s)"),
+        ({**ESTIMATE, **RANGE}, 18.4, "18 s · about 2 s left (at most 10 s)"),
         ({**ESTIMATE, **RANGE, "estimated_latest": BEGIN + timedelta(seconds=17)}, 8, "8 s · about 12 s left"),
         ({"resumes_at": BEGIN + timedelta(seconds=23)}, 8.5, "8 s · resumes in 15 s"),
         ({"resumes_at": BEGIN + timedelta(seconds=23)}, 23.5, "23 s · resuming"),

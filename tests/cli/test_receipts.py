@@ -47,12 +47,12 @@ def test_a_sync_that_changed_nothing_says_so():
 @pytest.mark.parametrize(
     ("lists", "line"),
     [
-        ({"patients": {"in_mirror": 640, "agrees": False}}, "  patients: 641 in Cliniko, 640 stored"),
+        ({"patients": {"in_mirror": 640, "agrees": False}}, "  Patients: 641 in Cliniko, 640 stored"),
         ({"individual_appointments": {"agrees": False}}, "kept changing during the comparison"),
-        ({"patients": {"in_cliniko": None, "agrees": False}}, "  patients: Cliniko did not count them"),
+        ({"patients": {"in_cliniko": None, "agrees": False}}, "  Patients: Cliniko did not count them"),
         (
             {"attendees": {"in_cliniko": 31, "agrees": False, "compared": 60}},
-            "  attendees: 31 in Cliniko, 30 stored (compared in 60 of 147 classes)",
+            "  Attendees: 31 in Cliniko, 30 stored (compared in 60 of 147 classes)",
         ),
     ],
 )
@@ -76,7 +76,7 @@ def test_classes_left_for_later_and_unreadable_rows_are_mentioned():
     """A reader learns what the agreement does not cover."""
     partly = _with(agrees=True, attendees={"compared": 60, "agrees": None}, patients={"unreadable": 1})
     assert receipt_lines(partly, NOW)[1:] == [
-        "  attendees: compared in 60 of 147 classes",
+        "  Attendees: compared in 60 of 147 classes",
         "  1 row of Cliniko can't be read; the log names the first ones",
     ]
 
