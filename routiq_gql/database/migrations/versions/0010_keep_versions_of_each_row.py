@@ -4,14 +4,12 @@ import sqlalchemy as sa
 from alembic import op
 
 from routiq_gql.database.columns import CompactTime, RowKey, UtcDateTime
+from routiq_gql.database.migrations.to_versions import CURRENT, copy_rows
 
 revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None
-
-CURRENT = 2**63 - 1
-"""The ``to_sync`` of a version that no sync has closed."""
 
 REPLACED = (
     *("active_patients", "identified_patients", "mirrored_appointment_types", "mirrored_appointments"),
@@ -27,6 +25,7 @@ def upgrade() -> None:
         _rebuild_syncs()
     else:
         _change_syncs()
+    copy_rows(op.get_bind())
     for name in REPLACED:
         op.drop_table(name)
 
@@ -244,3 +243,8 @@ def _rebuild_syncs() -> None:
     op.drop_table("syncs_0009")
     for sql in made:
         op.execute(sql)
+    # Rows of copies carry numbers that syncs had, and an erased sync's number must not come back.
+    used = [f"SELECT max(generation) FROM {table}" for table in REPLACED if table != "active_patients"]  # noqa: S608
+    numbers = " UNION ALL ".join(["SELECT max(key) AS number FROM syncs", *used])
+    op.execute("DELETE FROM sqlite_sequence WHERE name = 'syncs'")
+    op.execute(f"INSERT INTO sqlite_sequence SELECT 'syncs', coalesce(max(number), 0) FROM ({numbers})")  # noqa: S608
