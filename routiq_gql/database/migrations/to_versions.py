@@ -19,7 +19,6 @@ CURRENT = 2**63 - 1
 class _Copy:
     """How the rows of a table become versions. ``values`` are SQL expressions by column, on the old row ``o``."""
 
-    old: str
     new: str
     id: str
     values: dict[str, str]
@@ -27,27 +26,26 @@ class _Copy:
     where: str = "TRUE"
 
 
-def copy_rows(connection: Connection) -> None:
-    """Give each organization a row in ``mirrors``, and copy the rows that readers see."""
-    _make_mirrors(connection)
+def copy_rows(connection: Connection, name: str) -> None:
+    """Copy the rows of an earlier table that readers see into the table that replaces it."""
     sql = _Sql(connection.dialect.name)
-    for copy in _copies(sql):
-        source = f"FROM {copy.old} o JOIN mirrors m ON {copy.join} WHERE {copy.where}"
-        values = {"mirror": "m.number", "id": sql.number(copy.id), "from_sync": "m.sync", "to_sync": str(CURRENT)}
-        values |= copy.values
-        connection.execute(
-            text(
-                f"INSERT INTO {copy.new} ({', '.join(values)}) SELECT {', '.join(values.values())} {source} "
-                f"AND {sql.is_number(copy.id)}"
-            )
-        )
-        dropped = connection.scalar(text(f"SELECT count(*) {source} AND NOT ({sql.is_number(copy.id)})"))
-        if dropped:
-            log.warning("rows_without_number_dropped", table=copy.old, rows=dropped)
+    copy = _copies(sql)[name]
+    source = f"FROM {name} o JOIN mirrors m ON {copy.join} WHERE {copy.where}"
+    values = {"mirror": "m.number", "id": sql.number(copy.id), "from_sync": "m.sync", "to_sync": str(CURRENT)}
+    values |= copy.values
+    columns, expressions = ", ".join(values), ", ".join(values.values())
+    copied = f"SELECT {expressions} {source} AND {sql.is_number(copy.id)}"
+    connection.execute(text(f"INSERT INTO {copy.new} ({columns}) {copied}"))
+    dropped = connection.scalar(text(f"SELECT count(*) {source} AND NOT ({sql.is_number(copy.id)})"))
+    if dropped:
+        log.warning("rows_without_number_dropped", table=name, rows=dropped)
 
 
-def _make_mirrors(connection: Connection) -> None:
-    """Every organization keeps its window: a longer horizon would store more about people than before."""
+def make_mirrors(connection: Connection) -> None:
+    """Give each organization a row in ``mirrors``.
+
+    Every organization keeps its window: a longer horizon would store more about people than before.
+    """
     connection.execute(
         text(
             "INSERT INTO mirrors (organization_id, sync, oldest_kept, keeps_window, published_at, patients_in_cliniko, "
@@ -86,13 +84,13 @@ class _Sql:
         return f"date_trunc('milliseconds', {column})"
 
 
-def _copies(sql: _Sql) -> list[_Copy]:
+def _copies(sql: _Sql) -> dict[str, _Copy]:
+    """By the name of the earlier table."""
     read = {"is_stub": "FALSE", "updated_at": sql.time("o.updated_at")}
     is_kept = "o.deleted_at IS NULL AND o.archived_at IS NULL"
     names = ("first_name", "last_name", "preferred_first_name", "email", "phone")
-    return [
-        _Copy(
-            "mirrored_patients",
+    return {
+        "mirrored_patients": _Copy(
             "patient_versions",
             "o.id",
             {
@@ -103,8 +101,7 @@ def _copies(sql: _Sql) -> list[_Copy]:
             },
             where="o.deleted_at IS NULL",
         ),
-        _Copy(
-            "mirrored_appointments",
+        "mirrored_appointments": _Copy(
             "appointment_versions",
             "o.id",
             {
@@ -119,8 +116,7 @@ def _copies(sql: _Sql) -> list[_Copy]:
             },
             where=is_kept,
         ),
-        _Copy(
-            "mirrored_attendees",
+        "mirrored_attendees": _Copy(
             "attendee_versions",
             "o.id",
             {
@@ -132,8 +128,7 @@ def _copies(sql: _Sql) -> list[_Copy]:
             },
             where=is_kept,
         ),
-        _Copy(
-            "mirrored_appointment_types",
+        "mirrored_appointment_types": _Copy(
             "appointment_type_versions",
             "o.id",
             {
@@ -144,8 +139,7 @@ def _copies(sql: _Sql) -> list[_Copy]:
                 "archived_at": sql.time("o.archived_at"),
             },
         ),
-        _Copy(
-            "active_patients",
+        "active_patients": _Copy(
             "activity_versions",
             "o.patient_id",
             {
@@ -159,4 +153,4 @@ def _copies(sql: _Sql) -> list[_Copy]:
             },
             join="m.organization_id = o.organization_id",
         ),
-    ]
+    }
