@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from routiq_gql.cliniko import Horizon
-from routiq_gql.database.drafts import MirrorRow
+from routiq_gql.database.rows import MirrorRow
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import SyncMode
 
@@ -128,16 +128,16 @@ def mark_at(
 ) -> datetime:
     """The mark of a sync that is about to read its first list.
 
-    A clock that is ahead would make the next sync miss changes, so the earlier of both clocks counts. Without Cliniko's
-    clock, the mark also moves no further ahead of the one before than this server's clock has moved.
+    A clock that is ahead would make the next sync miss changes, so the earlier of both clocks counts. The mark also
+    moves no further ahead of the one before than this server's clock has moved.
 
     Args:
         now: The time of this server's clock.
         server_date: Cliniko's time, in a response from before the first request for a list.
         earlier: The mark of the published sync, and
-        earlier_taken_at: the time of this server's clock when it was taken.
+        earlier_taken_at: the time of this server's clock when it was taken; ``None`` to set the mark by the clocks only.
     """
     mark = (now if server_date is None else min(now, server_date)) - OVERLAP
-    if server_date is None and earlier is not None and earlier_taken_at is not None:
+    if earlier is not None and earlier_taken_at is not None:
         mark = min(mark, earlier + max(now - earlier_taken_at, timedelta(0)))
     return mark.replace(microsecond=0)
