@@ -67,8 +67,11 @@ async def check_user(client: ClinikoClient) -> KeyUser:
     return KeyUser(" ".join(names) or None, _text(user, "role"), time_zone, find_id(user))
 
 
-async def check_access(client: ClinikoClient, horizon: Horizon) -> Access:
+async def check_access(client: ClinikoClient, horizon: Horizon, user: KeyUser | None = None) -> Access:
     """Request the account, the user and one row of each list, with the filters of a full sync.
+
+    Args:
+        user: Whose key it is, if that is known already.
 
     Raises:
         ClinikoError: Cliniko refuses the key or can't be reached, or the key can't read a list, which the error names.
@@ -84,7 +87,7 @@ async def check_access(client: ClinikoClient, horizon: Horizon) -> Access:
         except KeyLacksPermission:
             if not resource.is_optional:
                 raise
-    user = await check_user(client)
+    user = user or await check_user(client)
     nested = settings.get("account")
     account = nested if isinstance(nested, dict) else settings
     return Access(

@@ -23,10 +23,11 @@ from routiq_gql.cliniko import (
 )
 from routiq_gql.clock import utc_now
 from routiq_gql.connections.clients import ClientOpener, OpenConnection
-from routiq_gql.database.active_patients import Windows, analyze_slice, count_active
+from routiq_gql.database.active_patients import Windows, analyze_slice
 from routiq_gql.database.analysis_scope import RULES, analysis_scope
 from routiq_gql.database.connections import forget_retry
 from routiq_gql.database.counting import count_listed
+from routiq_gql.database.draft_lookups import count_active
 from routiq_gql.database.drafts import Draft
 from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import MirrorList
@@ -113,7 +114,7 @@ class Pipeline:
         account, date = opened.account_digest(user), opened.client.server_date
         plan, decision = await make_plan(run, self.database, self.settings, account, date)
         if plan.is_full:
-            access = await check_access(opened.client, plan.horizon)
+            access = await check_access(opened.client, plan.horizon, user)
             line = "Cliniko accepts the key for every list that a sync reads"
         else:
             access = _access_of(user)
