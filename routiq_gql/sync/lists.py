@@ -69,11 +69,12 @@ def lists_after(name: str) -> list[SyncedList]:
     return [LISTS[one] for one in names[names.index(name) + 1 :]]
 
 
-def _patients(place: Place, remaining: int, _totals: Totals) -> Progress:
+def _patients(place: Place, remaining: int, totals: Totals) -> Progress:
     listed = place.counts.listed
+    expected = max(listed, min(listed + remaining, totals.get(PATIENTS.name, listed + remaining)))
     return Progress(
         fraction=place.read / max(place.read + remaining, 1),
-        text=f"{listed} of {listed + remaining} patients",
+        text=f"{listed} of {expected} patients",
         patients_found=listed,
     )
 

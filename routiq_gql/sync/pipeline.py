@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 
 from routiq_gql import metrics
 from routiq_gql.cliniko import (
+    PATIENTS,
     Access,
     AccountMoved,
+    CountsDisagree,
     KeyLacksPermission,
     KeyRefused,
     KeyUser,
@@ -20,6 +22,8 @@ from routiq_gql.cliniko import (
     Wait,
     check_access,
     check_user,
+    count_list,
+    unarchived_filters,
 )
 from routiq_gql.clock import utc_now
 from routiq_gql.connections.clients import ClientOpener, OpenConnection
@@ -37,7 +41,7 @@ from routiq_gql.settings import Settings
 from routiq_gql.sync.checkpoint import Analysis, Analyzing, Checkpoint, Comparing, Reading, Starting, Storing
 from routiq_gql.sync.comparing import compare, reconciler_of
 from routiq_gql.sync.drafting import Drafting
-from routiq_gql.sync.lists import LISTS
+from routiq_gql.sync.lists import LISTS, Totals
 from routiq_gql.sync.model import LogLevel, Progress, SyncStep, WaitReason
 from routiq_gql.sync.place import Place
 from routiq_gql.sync.plan import MIRROR_FORMAT, Plan
@@ -125,7 +129,7 @@ class Pipeline:
         lines += [(LogLevel.INFO, f"This sync reads everything: {reason}") for reason in decision.reasons]
         if plan.since is not None:
             lines.append((LogLevel.INFO, f"This sync reads what has changed since {plan.since:%Y-%m-%d %H:%M} UTC"))
-        following = Reading(plan, FIRST_LIST, access.totals)
+        following = Reading(plan, FIRST_LIST, await _totals(opened, access))
         changes: RunningChanges = {"mode": plan.mode.value, "baseline": plan.is_baseline}
         await run.commit(following, Progress(fraction=1), lines, changes)
         return following
@@ -133,7 +137,7 @@ class Pipeline:
     async def _read_everything(self, run: SyncRun, opened: OpenConnection, plan: Plan, reason: str) -> Reading:
         """Begin the lists again, this time with all their rows. What the draft holds already is compared with them."""
         access = await check_access(opened.client, plan.horizon)
-        following = Reading(plan.reading_everything(), FIRST_LIST, access.totals)
+        following = Reading(plan.reading_everything(), FIRST_LIST, await _totals(opened, access))
         line = (LogLevel.WARNING, f"This sync reads everything after all: {reason}")
         await run.commit(following, lines=[line], changes={"mode": following.plan.mode.value})
         return following
@@ -230,6 +234,16 @@ async def _enter(run: SyncRun, step: SyncStep) -> None:
     """Begin ``step``, unless the run continues in the middle of it."""
     if run.step is not step:
         await run.begin_step(step)
+
+
+async def _totals(opened: OpenConnection, access: Access) -> Totals:
+    """The totals of the lists; of patients without archived ones, which clients don't see counted."""
+    if not access.totals:
+        return {}
+    with suppress(QueryRefused, CountsDisagree):
+        listed = await count_list(opened.client, PATIENTS, unarchived_filters(PATIENTS))
+        return {**access.totals, PATIENTS.name: listed}
+    return access.totals
 
 
 def _access_of(user: KeyUser) -> Access:

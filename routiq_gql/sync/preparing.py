@@ -7,7 +7,6 @@ from routiq_gql.database.drafts import Draft
 from routiq_gql.database.engine import Database
 from routiq_gql.database.publishing import ensure_mirror, mirror_of, open_draft
 from routiq_gql.database.rollback import rollback_batch
-from routiq_gql.database.rows import MirrorRow
 from routiq_gql.database.syncs import syncs_where
 from routiq_gql.database.tables import SYNC
 from routiq_gql.settings import Settings
@@ -61,21 +60,17 @@ async def draft_of(run: SyncRun, database: Database) -> Draft:
     Raises:
         StopRequested: The sync has ended, or another process runs it.
     """
+    organization_id = run.snapshot.organization_id
     while True:
-        async with run.committing(run.checkpoint) as connection:
-            draft = await open_draft(connection, run.snapshot.organization_id, run.key)
+        async with database.reading() as connection:
+            mirror = await mirror_of(connection, organization_id)
+        if mirror is not None and mirror.writing == run.key:
+            return Draft(mirror=mirror.number, base=mirror.sync, sync=run.key)
+        async with run.committing(run.checkpoint, is_bulk=False) as connection:
+            draft = await open_draft(connection, organization_id, run.key)
         if draft is not None:
             return draft
-        number = (await _mirror(run, database)).number
-        has_more = True
-        while has_more:
+        has_more = mirror is not None
+        while has_more and mirror is not None:
             async with run.committing(run.checkpoint, Progress(text=ROLLBACK_TEXT)) as connection:
-                has_more = await rollback_batch(connection, number, ROWS_PER_STEP)
-
-
-async def _mirror(run: SyncRun, database: Database) -> MirrorRow:
-    async with database.reading() as connection:
-        mirror = await mirror_of(connection, run.snapshot.organization_id)
-    if mirror is None:
-        raise LookupError("The mirror of a running sync is gone.")
-    return mirror
+                has_more = await rollback_batch(connection, mirror.number, ROWS_PER_STEP)

@@ -168,10 +168,10 @@ class SyncRun:
 
     @asynccontextmanager
     async def committing(
-        self, checkpoint: Checkpoint, progress: Progress = NO_PROGRESS
+        self, checkpoint: Checkpoint, progress: Progress = NO_PROGRESS, *, is_bulk: bool = True
     ) -> AsyncIterator[AsyncConnection]:
         """The same with rows, which the block writes over the connection in that transaction."""
-        async with self._changing(self._changes_of(checkpoint, progress), is_bulk=True) as connection:
+        async with self._changing(self._changes_of(checkpoint, progress), is_bulk=is_bulk) as connection:
             yield connection
         self._advance(checkpoint)
 
