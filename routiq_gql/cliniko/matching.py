@@ -1,7 +1,7 @@
 """Reads the rows of a list whose id, class or patient is among given ids, many ids to a request.
 
 Used to read again what other rows point to. An address or a query can be too long for Cliniko: then the ids are halved,
-for this request and for the requests that follow.
+for this request and for those that follow. If Cliniko may have refused the order by id instead, it is left out first.
 """
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
@@ -41,38 +41,37 @@ async def read_matching(
     Raises:
         ClinikoError: The rows of some ids can't be read.
     """
-    size, begun = min(most_ids, MOST_IDS), 0
+    most = size = min(most_ids, MOST_IDS)
+    order, begun = _BY_ID, 0
     while begun < len(ids):
         part = ids[begun : begun + size]
         chosen = [*filters, condition(part)]
         try:
-            first = await _first_page(client, resource, chosen)
-        except (QueryRefused, QueryTooSlow):
-            if len(part) == 1:
+            first = await _ask(client, resource, chosen, order)
+        except (QueryRefused, QueryTooSlow) as problem:
+            if order and (len(part) == 1 or (isinstance(problem, QueryRefused) and size == most)):
+                order = _NO_ORDER  # most answers are a single page, which needs no order
+            elif len(part) == 1:
                 raise
-            size = len(part) // 2
+            else:
+                size = len(part) // 2
             continue
-        if first is not None:
+        if first is not None and not (first.remaining and order is _NO_ORDER):
             yield part, first
+        else:
+            first = None
         if first is None or first.remaining:
             after = None if first is None else first.last_id
             async with aclosing(read_list(client, resource, filters=chosen, after=after)) as pages:
                 async for page in pages:
                     yield part, page
         begun += len(part)
+        if size == 1:  # the order was to blame
+            size = most
 
 
-async def _first_page(client: ClinikoClient, resource: Resource[R], filters: Sequence[str]) -> Page[R] | None:
-    """The first page by id; ``None`` if ``read_list`` has to find another way.
-
-    A list that refuses the order by id is asked without it, as most answers are a single page, which needs no order.
-    """
-    try:
-        return await _ask(client, resource, filters, [("sort", "id")])
-    except QueryRefused:
-        pass
-    page = await _ask(client, resource, filters, [])
-    return None if page is None or page.remaining else page
+_BY_ID = [("sort", "id")]
+_NO_ORDER: list[tuple[str, str]] = []
 
 
 async def _ask(

@@ -1,4 +1,4 @@
-"""Reads the practitioners, who are in two lists: those who see patients, and those who have left.
+"""Reads the practitioners, who are in two lists: active and inactive ones.
 
 An API key may lack the right to these lists. Then their names are unknown, and nothing else.
 """

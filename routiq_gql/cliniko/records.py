@@ -106,7 +106,7 @@ class AppointmentType:
 
 @dataclass(frozen=True, slots=True)
 class Practitioner:
-    """A person who sees patients. ``is_active`` is false for those who have left."""
+    """A person who sees patients. ``is_active`` is false after the person has left the clinic."""
 
     id: str
     name: str | None

@@ -64,7 +64,7 @@ class Mirroring(Protocol):
     def changed(self) -> Mapping[str, int]:
         """By the name of a list: how many rows merged pages have changed since this object was made, from 0.
 
-        Every page counts, whoever asked for it: ``PageChanges.changed`` is added with each ``merge_page``.
+        Every merged page counts: ``PageChanges.changed`` is added with each ``merge_page``.
         """
         ...
 
