@@ -96,8 +96,13 @@ class among(FunctionElement[bool]):  # noqa: N801
     type = Boolean()
     inherit_cache = True
 
-    def __init__(self, column: ColumnElement[Any], numbers: Iterable[int]) -> None:
-        super().__init__(column, bindparam(None, list(numbers), _Numbers(), unique=True))
+    def __init__(self, column: ColumnElement[Any], numbers: Iterable[int] | str) -> None:
+        """Takes the numbers, or the name of the parameter that holds a list of them."""
+        if isinstance(numbers, str):
+            given = bindparam(numbers, type_=_Numbers())
+        else:
+            given = bindparam(None, list(numbers), _Numbers(), unique=True)
+        super().__init__(column, given)
 
 
 @compiles(among, "sqlite")

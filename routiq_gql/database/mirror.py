@@ -50,7 +50,7 @@ class MirrorList(Enum):
         """Columns that are read from Cliniko, besides the id."""
         return tuple(name for name in map(str, self.table.columns.keys()) if name not in VERSION_COLUMNS | self.absent)
 
-    def of(self, mirror: int) -> ColumnElement[bool]:
+    def of(self, mirror: int | ColumnElement[int]) -> ColumnElement[bool]:
         """The condition that selects all versions of this list's rows of an organization."""
         own = self.table.c.mirror == mirror
         return own if self.kind is None else and_(own, self.table.c.kind == self.kind)
