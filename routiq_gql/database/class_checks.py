@@ -60,7 +60,9 @@ async def save_class_checks(connection: AsyncConnection, mirror: int, checked: d
     Deletes what the last full sync has made obsolete.
     """
     full_at = select(MIRROR.c.full_at).where(MIRROR.c.number == mirror).scalar_subquery()
-    await connection.execute(delete(CLASS_CHECK).where(CLASS_CHECK.c.mirror == mirror, CLASS_CHECK.c.checked_at < full_at))
+    await connection.execute(
+        delete(CLASS_CHECK).where(CLASS_CHECK.c.mirror == mirror, CLASS_CHECK.c.checked_at < full_at)
+    )
     if checked:
         rows = [{"mirror": mirror, "id": row_id, "checked_at": at} for row_id, at in checked.items()]
         await upsert_rows(connection, CLASS_CHECK, rows)

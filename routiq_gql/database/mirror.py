@@ -65,11 +65,6 @@ BY_RESOURCE = {one.resource: one for one in MirrorList}
 """The lists by Cliniko's name."""
 
 
-def visible(table: Table, mirror: int | ColumnElement[int], sync: int | ColumnElement[int]) -> ColumnElement[bool]:
-    """The condition that selects the versions of a table that were visible at a published sync, stubs included."""
-    return and_(table.c.mirror == mirror, table.c.from_sync <= sync, table.c.to_sync > sync)
-
-
 def belongs(table: Table, covered: Covered | None) -> ColumnElement[bool]:
     """The condition that selects rows which belong to the covered part of a list.
 

@@ -45,7 +45,9 @@ class Clinic:
         await self._write(tables.PATIENT, sync, id=id_, **values)
 
     async def appointment(self, id_, patient_id, starts_at, sync=1, **values):
-        await self._write(tables.APPOINTMENT, sync, kind=1, id=id_, patient_id=patient_id, starts_at=starts_at, **values)
+        await self._write(
+            tables.APPOINTMENT, sync, kind=1, id=id_, patient_id=patient_id, starts_at=starts_at, **values
+        )
 
     async def group(self, id_, starts_at, sync=1, **values):
         await self._write(tables.APPOINTMENT, sync, kind=2, id=id_, starts_at=starts_at, **values)
