@@ -1,10 +1,17 @@
 """GraphQL operations that several tests send."""
 
-STATUS_FIELDS = """
+RECEIPT_FIELDS = """
+  agrees checkedAt requests waitedSeconds
+  lists { list inCliniko inMirror agrees read added updated removed unreadable suppressed requests compared of
+    oldestCheck }
+  unreadableRows { list id reason }
+"""
+
+STATUS_FIELDS = f"""
   id organizationId syncId mode status step progressPercentage currentStep totalSteps currentStepNumber patientsFound
   appointmentsFound activePatientsIdentified activePatientsStored startedAt completedAt estimatedCompletion
-  resumesAt waitingFor
-  errors failure { code step message whatToDo retryable } lastUpdated version
+  estimatedCompletionRange {{ earliest latest }} resumesAt waitingFor
+  errors failure {{ code step message whatToDo retryable }} lastUpdated version receipt {{ {RECEIPT_FIELDS} }}
 """
 
 STATUS = f"query ($id: ID!) {{ syncStatus(syncId: $id) {{ {STATUS_FIELDS} }} }}"
@@ -14,6 +21,7 @@ DASHBOARD = f"""query ($id: ID!) {{ dashboard(organizationId: $id) {{
   id organizationId status currentSync {{ {STATUS_FIELDS} }} lastSync {{ {STATUS_FIELDS} }} syncAvailable
   lastSuccessfulSync {{ id }} patientStats {{
     totalPatients activePatients patientsWithUpcoming patientsWithRecent patientsInCliniko lastSyncTime }}
+  nextSync {{ mode requests seconds }}
 }} }}"""
 HISTORY = f"""query ($id: ID!, $limit: Int! = 10, $after: String) {{
   history(organizationId: $id, limit: $limit, after: $after) {{

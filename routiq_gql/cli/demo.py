@@ -1,7 +1,8 @@
 """``routiq-gql demo``: an emulated clinic, the server and a FULL sync, in one process and one folder.
 
-The emulated Cliniko gets another port at each start, so the stored connections are updated before the engine looks for
-a sync to resume. An interrupted sync is resumed; otherwise a new sync starts.
+Each start makes the clinic anew, with visits around today, so its first sync reads everything. Syncs that are started
+on the page are incremental. The emulated Cliniko gets another port at each start, so the stored connections are updated
+before the engine looks for a sync to resume. An interrupted sync is resumed; otherwise a new sync starts.
 """
 
 import asyncio

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from routiq_gql.api.rest.objects import SyncStatus
+from routiq_gql.cli.receipts import MODE_TEXTS, receipt_summary
 from routiq_gql.cli.running import run
 from routiq_gql.cli.tables import print_table
 from routiq_gql.cli.targets import no_syncs
@@ -17,7 +18,7 @@ from routiq_gql.settings import Settings, load_settings
 from routiq_gql.sync.log_requests import MAX_PAGE
 from routiq_gql.sync.model import SyncSnapshot
 
-HEADINGS = ("sync", "started", "status", "took", "patients", "appointments", "active", "failure")
+HEADINGS = ("sync", "started", "status", "took", "patients", "appointments", "active", "failure", "mode", "receipt")
 
 app = typer.Typer(add_completion=False)
 
@@ -30,8 +31,9 @@ def history(
 ) -> None:
     """List the syncs of an organization, the newest first.
 
-    A running sync is included. Each entry of the JSON array has the form of a REST status. The exit code is 1 if there
-    is no such organization or it has no sync yet.
+    A running sync is included. The receipt says whether the stored rows agree with Cliniko by count, and how many rows
+    were added (+), updated (~) and removed (−). Each entry of the JSON array has the form of a REST status. The exit
+    code is 1 if there is no such organization or it has no sync yet.
     """
     settings = load_settings()
     configure_logging(settings, quiet=True)
@@ -71,4 +73,6 @@ def _row(one: SyncSnapshot) -> tuple[str, ...]:
         f"{one.appointments_found:,}",
         f"{one.active_patients_stored:,}",
         one.failure.code.value if one.failure else "",
+        MODE_TEXTS[one.mode],
+        receipt_summary(one),
     )

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from routiq_gql.cli.plain_text import clean_text, counted
+from routiq_gql.cli.receipts import MODE_TEXTS, receipt_lines
 from routiq_gql.cli.times import duration_text, whole_duration
 from routiq_gql.clock import utc_now
 from routiq_gql.security.viewer import LOCAL_OPERATOR
@@ -66,12 +67,14 @@ def progress_view(console: Console) -> Iterator[ProgressView]:
 
 
 def outcome_lines(snapshot: SyncSnapshot) -> list[str]:
-    """Lines for an ended sync: the result, or the failure and what to do."""
+    """Lines for an ended sync: the result and its receipt, or the failure and what to do."""
     seconds = snapshot.duration_seconds
     if snapshot.status is SyncState.COMPLETED and seconds is not None:
         found = f"{counted(snapshot.patients_found, 'patient')}, {counted(snapshot.appointments_found, 'appointment')}"
         stored = counted(snapshot.active_patients_stored, "active patient")
-        return [f"Sync completed in {duration_text(seconds)}: {found} in the window, {stored} stored."]
+        mode = f", {MODE_TEXTS[snapshot.mode]}" if MODE_TEXTS[snapshot.mode] else ""
+        receipt = receipt_lines(snapshot.receipt, utc_now()) if snapshot.receipt else []
+        return [f"Sync completed in {duration_text(seconds)}{mode}: {found}, {stored} stored.", *receipt]
     ending = "was cancelled" if snapshot.status is SyncState.CANCELLED else "failed"
     where = f"Sync {ending} at step {snapshot.step.value} of {TOTAL_STEPS}, {snapshot.progress_percentage} %"
     if snapshot.failure is None or snapshot.status is SyncState.CANCELLED:
@@ -86,7 +89,7 @@ def counts_text(snapshot: SyncSnapshot) -> str:
 
 
 def time_text(snapshot: SyncSnapshot, now: datetime) -> str:
-    """``8 s · about 12 s left``: the time since the start, and the estimate or the wait, if known.
+    """``8 s · about 12 s left (9 s to 20 s)``: the time since the start, and the estimate or the wait, if known.
 
     The clocks of two machines may differ, so no time is below zero.
     """
@@ -101,8 +104,21 @@ def time_text(snapshot: SyncSnapshot, now: datetime) -> str:
         if left is not None and (wait is None or left <= wait):
             left = None  # an estimate from before the wait
     if left is not None:
-        parts.append("a moment left" if left < 1 else f"about {whole_duration(round(left))} left")
+        parts.append(
+            "a moment left" if left < 1 else f"about {whole_duration(round(left))} left{_range(snapshot, now)}"
+        )
     return " · ".join(parts)
+
+
+def _range(snapshot: SyncSnapshot, now: datetime) -> str:
+    """`` (9 s to 20 s)``: the range of the estimate; empty where it would repeat the estimate."""
+    if (within := snapshot.estimated_completion_range) is None:
+        return ""
+    earliest, latest = (max(0, round((moment - now).total_seconds())) for moment in (within.earliest, within.latest))
+    if latest <= earliest:
+        return ""
+    least = f"{whole_duration(earliest)} to" if earliest > 0 else "at most"
+    return f" ({least} {whole_duration(latest)})"
 
 
 def is_waiting(snapshot: SyncSnapshot) -> bool:
@@ -150,7 +166,8 @@ class Bar:
         step = Text(f"Step {snapshot.step.value} of {TOTAL_STEPS}  ", style="bold")
         step.append(clean_text(snapshot.current_step), style="yellow" if waits else "not bold")
         times = Text(time_text(snapshot, utc_now()), style="yellow" if waits else "")
-        return Group(Text(), step, bar, times, Text(counts_text(snapshot), style="dim"))
+        mode = f"{MODE_TEXTS[snapshot.mode]} sync · " if MODE_TEXTS[snapshot.mode] else ""
+        return Group(Text(), step, bar, times, Text(mode + counts_text(snapshot), style="dim"))
 
 
 class _PlainLines:

@@ -8,6 +8,7 @@ import typer
 
 from routiq_gql.cli.connections import NO_ORGANIZATION, read_organizations
 from routiq_gql.cli.exit_codes import EXIT_FAILED
+from routiq_gql.cli.receipts import MODE_TEXTS, receipt_summary
 from routiq_gql.cli.running import run
 from routiq_gql.cli.tables import print_table
 from routiq_gql.cli.terminal import open_terminal, print_json
@@ -17,7 +18,9 @@ from routiq_gql.connections.state import ConnectionState
 from routiq_gql.logs import configure_logging
 from routiq_gql.organizations.listing import OrganizationState
 from routiq_gql.settings import load_settings
-from routiq_gql.sync.model import SyncState
+from routiq_gql.sync.model import SyncSnapshot, SyncState
+
+HEADINGS = ("organization", "last success", "now", "last failure", "what to do", "receipt")
 
 app = typer.Typer(add_completion=False)
 
@@ -45,7 +48,8 @@ def status(
 ) -> None:
     """List all organizations by their last successful sync, the oldest first.
 
-    The last column says what to do. For cron, the exit code is 1 if an organization needs attention, otherwise 0.
+    The list says what to do, and whether the rows of the last successful sync agree with Cliniko by count. For cron,
+    the exit code is 1 if an organization needs attention, otherwise 0.
     """
     settings = load_settings()
     configure_logging(settings, quiet=True)
@@ -63,12 +67,11 @@ def status(
                 _now(one),
                 verdict.failure_code or "",
                 verdict.next_step or "",
+                _result(one.last_success),
             )
             for one, verdict in verdicts
         ]
-        print_table(
-            terminal, ("organization", "last success", "now", "last failure", "what to do"), rows, NO_ORGANIZATION
-        )
+        print_table(terminal, HEADINGS, rows, NO_ORGANIZATION)
     if any(verdict.next_step for _, verdict in verdicts):
         raise typer.Exit(EXIT_FAILED)
 
@@ -121,7 +124,14 @@ def _status_json(one: OrganizationState, verdict: Verdict) -> dict[str, object]:
         "stale": verdict.is_stale,
         "failure_code": verdict.failure_code,
         "what_to_do": verdict.next_step,
+        "mode": one.last_success.mode.value if one.last_success else None,
+        "agrees": one.last_success.receipt.agrees if one.last_success and one.last_success.receipt else None,
     }
+
+
+def _result(success: SyncSnapshot | None) -> str:
+    """``incremental, agrees, +2, ~5, −1`` of the newest completed sync."""
+    return ", ".join(filter(None, [MODE_TEXTS[success.mode], receipt_summary(success)])) if success else ""
 
 
 def _now(one: OrganizationState) -> str:

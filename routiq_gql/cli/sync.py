@@ -45,6 +45,9 @@ def sync(
 ) -> None:
     """Sync an organization now and show the progress.
 
+    A sync reads what changed in Cliniko since the last one, and compares counts with Cliniko. The first sync reads
+    everything, and so does a sync from time to time; --full asks for that.
+
     The exit code is 0 if the sync completed, 1 if it failed, 3 if it was cancelled, and 130 after Ctrl-C. Ctrl-C does
     not cancel the sync: a server continues it, and without a server the next `routiq-gql sync` resumes it. With
     --no-wait the exit code is 0 once the sync is started.
@@ -95,6 +98,8 @@ async def _begin(runtime: Runtime, organization: str, mode: SyncMode, messages: 
         raise BadInput(f"{organization} is not connected to Cliniko. Type: routiq-gql connect {organization}")
     begun = await runtime.syncs.start(LOCAL_OPERATOR, organization, mode)
     messages.print(f"{begun.message}: {begun.sync.sync_id}", soft_wrap=True)
+    if mode is SyncMode.FULL and not begun.created and begun.sync.mode is not mode:
+        messages.print("It was not started as a full sync. To read everything, start another one after its end.")
     return begun
 
 

@@ -4,22 +4,36 @@ Used by the sync and by ``connect``. Of the product it imports only ``addresses`
 logs nothing.
 """
 
-from routiq_gql.cliniko.access import Access, check_access
+from routiq_gql.cliniko.access import Access, KeyUser, check_access, check_user
 from routiq_gql.cliniko.answers import UnreadableRow
 from routiq_gql.cliniko.client import ClinikoClient
 from routiq_gql.cliniko.errors import (
     AccountMoved,
     ClinikoError,
     ClinikoUnreachable,
+    CountsDisagree,
     InvalidApiKey,
     KeyLacksPermission,
     KeyRefused,
     QueryRefused,
+    QueryTooSlow,
     ServerBlocked,
     UnexpectedAnswer,
 )
+from routiq_gql.cliniko.filters import (
+    Horizon,
+    booking_in,
+    changed_since,
+    content_filters,
+    every_row,
+    ids_between,
+    ids_in,
+    patient_in,
+    unarchived_filters,
+)
 from routiq_gql.cliniko.keys import base_url_for, check_base_url, clean_key, names_shard, shard_of
-from routiq_gql.cliniko.lists import read_list
+from routiq_gql.cliniko.lists import count_list, read_list
+from routiq_gql.cliniko.matching import MOST_IDS, read_matching
 from routiq_gql.cliniko.pacing import (
     BURST,
     OnWait,
@@ -30,18 +44,25 @@ from routiq_gql.cliniko.pacing import (
     wait_openly,
 )
 from routiq_gql.cliniko.passes import Page
-from routiq_gql.cliniko.records import AppointmentType, Attendee, GroupAppointment, IndividualAppointment, Patient
+from routiq_gql.cliniko.practitioners import read_practitioners
+from routiq_gql.cliniko.records import (
+    AppointmentType,
+    Attendee,
+    GroupAppointment,
+    IndividualAppointment,
+    Patient,
+    Practitioner,
+)
 from routiq_gql.cliniko.resources import (
     APPOINTMENT_TYPES,
     ATTENDEES,
     GROUP_APPOINTMENTS,
     INDIVIDUAL_APPOINTMENTS,
     PATIENTS,
+    PRACTITIONERS,
     RESOURCES,
     Record,
     Resource,
-    booking_in,
-    starts_between,
 )
 from routiq_gql.cliniko.retries import Backoff
 
@@ -51,7 +72,9 @@ __all__ = [
     "BURST",
     "GROUP_APPOINTMENTS",
     "INDIVIDUAL_APPOINTMENTS",
+    "MOST_IDS",
     "PATIENTS",
+    "PRACTITIONERS",
     "RESOURCES",
     "Access",
     "AccountMoved",
@@ -61,17 +84,22 @@ __all__ = [
     "ClinikoClient",
     "ClinikoError",
     "ClinikoUnreachable",
+    "CountsDisagree",
     "GroupAppointment",
+    "Horizon",
     "IndividualAppointment",
     "InvalidApiKey",
     "KeyLacksPermission",
     "KeyRefused",
+    "KeyUser",
     "OnWait",
     "Pacer",
     "PacerRegistry",
     "Page",
     "Patient",
+    "Practitioner",
     "QueryRefused",
+    "QueryTooSlow",
     "Record",
     "Resource",
     "ServerBlocked",
@@ -80,13 +108,23 @@ __all__ = [
     "Wait",
     "base_url_for",
     "booking_in",
+    "changed_since",
     "check_access",
     "check_base_url",
+    "check_user",
     "clean_key",
+    "content_filters",
+    "count_list",
+    "every_row",
+    "ids_between",
+    "ids_in",
     "names_shard",
+    "patient_in",
     "rate_limit_message",
     "read_list",
+    "read_matching",
+    "read_practitioners",
     "shard_of",
-    "starts_between",
+    "unarchived_filters",
     "wait_openly",
 ]

@@ -1,21 +1,39 @@
 """Checks an API key: which account it belongs to, and whether it can read every list that a sync reads.
 
-Called when a clinic connects and in step 3 of a sync. Roles in Cliniko differ, so it requests one row of each list and
-ignores the row's content. Each request carries the sync's filter: without it, attendees are all bookings ever made,
-which takes Cliniko too long.
+Called when a clinic connects and in step 3 of a full sync. Roles in Cliniko differ, so it requests one row of each list
+and ignores the row's content. Each request carries the filters of a full sync: without them, attendees are all bookings
+ever made, which takes Cliniko too long. An incremental sync asks only whose key it is, since its reads are the check.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from routiq_gql.cliniko.answers import ListAsker
 from routiq_gql.cliniko.client import FOR_ANY_KEY, ClinikoClient
 from routiq_gql.cliniko.errors import KeyLacksPermission, UnexpectedAnswer
-from routiq_gql.cliniko.resources import ATTENDEES, RESOURCES, booking_in, starts_between
+from routiq_gql.cliniko.filters import Horizon, booking_in, content_filters
+from routiq_gql.cliniko.resources import ATTENDEES, RESOURCES
+from routiq_gql.cliniko.rows import find_id
 
 NO_BOOKING = "1"
 """An id that almost surely doesn't exist, for a filter; Cliniko's ids have 18 digits by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUser:
+    """The person whose key it is. ``None`` where Cliniko sends no value.
+
+    Attributes:
+        user_name: First and last name.
+        role: That person's role in Cliniko.
+        time_zone: An IANA name, or else Cliniko's label, such as ``Melbourne``.
+        user_id: That person's id in Cliniko.
+    """
+
+    user_name: str | None = field(repr=False)
+    role: str | None
+    time_zone: str | None
+    user_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +42,9 @@ class Access:
 
     Attributes:
         account_name: The clinic.
-        time_zone: The time zone of the key's user: an IANA name, or else Cliniko's label, such as ``Melbourne``.
-        user_name: The person the key belongs to.
-        role: That person's role in Cliniko.
-        totals: Rows of each list by its name, appointments within the window. Attendees are checked but not counted.
+        time_zone: As in ``KeyUser``, like ``user_name`` and ``role``.
+        totals: Rows of each list by its name, appointments within the horizon. Attendees are checked but not counted;
+            practitioners are left out if the key may not read them.
     """
 
     account_name: str | None
@@ -38,8 +55,23 @@ class Access:
     totals: Mapping[str, int]
 
 
-async def check_access(client: ClinikoClient, start: datetime, end: datetime) -> Access:
-    """Request the account, the user and one row of each list; appointments between ``start`` and ``end``.
+async def check_user(client: ClinikoClient) -> KeyUser:
+    """Request whose key it is, by one request. The names are unknown if the key may not read them, but it is valid.
+
+    Raises:
+        ClinikoError: Cliniko refuses the key or can't be reached.
+    """
+    user = await _get_if_allowed(client, "user", "the key's user")
+    names = [name for name in (_text(user, "first_name"), _text(user, "last_name")) if name]
+    time_zone = _text(user, "time_zone_identifier") or _text(user, "time_zone")
+    return KeyUser(" ".join(names) or None, _text(user, "role"), time_zone, find_id(user))
+
+
+async def check_access(client: ClinikoClient, horizon: Horizon, user: KeyUser | None = None) -> Access:
+    """Request the account, the user and one row of each list, with the filters of a full sync.
+
+    Args:
+        user: Whose key it is, if that is known already.
 
     Raises:
         ClinikoError: Cliniko refuses the key or can't be reached, or the key can't read a list, which the error names.
@@ -50,18 +82,20 @@ async def check_access(client: ClinikoClient, start: datetime, end: datetime) ->
         if resource is ATTENDEES:
             await ListAsker(client, resource, [booking_in([NO_BOOKING])]).count()
             continue
-        filters = starts_between(start, end) if resource.has_start else []
-        totals[resource.name] = await ListAsker(client, resource, filters).count()
-    user = await _get_if_allowed(client, "user", "the key's user")
+        try:
+            totals[resource.name] = await ListAsker(client, resource, content_filters(resource, horizon)).count()
+        except KeyLacksPermission:
+            if not resource.is_optional:
+                raise
+    user = user or await check_user(client)
     nested = settings.get("account")
     account = nested if isinstance(nested, dict) else settings
-    names = [name for name in (_text(user, "first_name"), _text(user, "last_name")) if name]
     return Access(
         account_name=_text(account, "name"),
         subdomain=_text(account, "subdomain"),
-        time_zone=_text(user, "time_zone_identifier") or _text(user, "time_zone"),
-        user_name=" ".join(names) or None,
-        role=_text(user, "role"),
+        time_zone=user.time_zone,
+        user_name=user.user_name,
+        role=user.role,
         totals=totals,
     )
 

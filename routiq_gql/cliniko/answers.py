@@ -63,15 +63,24 @@ class ListAsker(Generic[R]):
 
     Args:
         filters: Conditions such as ``starts_at:>=2024-01-01T00:00:00Z``; all must hold.
+        can_shrink: Whether pages get smaller after timeouts; if not, ``TIMEOUTS_BEFORE_FEWER_ROWS`` in a row raise
+            ``QueryTooSlow``.
     """
 
     def __init__(
-        self, client: ClinikoClient, resource: Resource[R], filters: Sequence[str], per_page: int = ROWS_PER_PAGE
+        self,
+        client: ClinikoClient,
+        resource: Resource[R],
+        filters: Sequence[str],
+        per_page: int = ROWS_PER_PAGE,
+        *,
+        can_shrink: bool = True,
     ) -> None:
         self.client = client
         self.resource = resource
         self.filters = [("q[]", condition) for condition in filters]
         self.per_page = per_page
+        self._can_shrink = can_shrink
         self._timeouts = 0  # in a row
 
     async def ask(self, params: Sequence[tuple[str, str]], check: Check[R]) -> ListAnswer[R]:
@@ -88,16 +97,18 @@ class ListAsker(Generic[R]):
             size = self.per_page
             sent = [*params, ("per_page", str(size))]
             try:
-                body = await self.client.ask(self.resource.name, sent, where=self.resource.where)
+                body = await self.client.ask(self.resource.path, sent, where=self.resource.where)
             except GatewayTimeout as problem:
                 problem.resets_attempts = self._ask_for_fewer()
+                if not self._can_shrink and self._timeouts >= TIMEOUTS_BEFORE_FEWER_ROWS:
+                    raise problem.verdict from None
                 raise
             self._timeouts = 0
             answer = read_answer(body, self.resource, parses=parses)
             check(answer, size)
             return answer
 
-        return await self.client.repeat(attempt)
+        return await self.client.repeat(attempt, accepts_denial=self.resource.is_optional)
 
     async def count(self, *conditions: str) -> int:
         """How many rows match the filters and ``conditions`` now. Parses no row."""
@@ -114,7 +125,9 @@ class ListAsker(Generic[R]):
 
     def _ask_for_fewer(self) -> bool:
         self._timeouts += 1
-        if self._timeouts < TIMEOUTS_BEFORE_FEWER_ROWS or self.per_page <= LEAST_ROWS_PER_PAGE:
+        if not self._can_shrink or self._timeouts < TIMEOUTS_BEFORE_FEWER_ROWS:
+            return False
+        if self.per_page <= LEAST_ROWS_PER_PAGE:
             return False
         self._timeouts = 0
         self.per_page = max(LEAST_ROWS_PER_PAGE, self.per_page // 2)

@@ -7,7 +7,11 @@ neither the key nor an address with parameters nor any body; httpx's errors hold
 import asyncio
 import re
 import ssl
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
 from functools import cache
 from types import TracebackType
 from typing import Self, TypeVar
@@ -37,6 +41,7 @@ from routiq_gql.cliniko.retries import (
     Backoff,
     Denied,
     Retriable,
+    answered_at,
     repeat,
     unusable,
     web_page,
@@ -67,6 +72,11 @@ class ClinikoClient:
         on_wait: Returns a context that surrounds every wait longer than a second. An error raised in it ends the
             reading.
         on_request: Called with the outcome of every request.
+
+    Attributes:
+        requests: How many requests were sent, by path; attempts that failed count too.
+        waited_seconds: How long they waited for their turn, for a rate limit or before another attempt.
+        server_date: Cliniko's time at its first usable response that carries one.
 
     Raises:
         InvalidApiKey: ``api_key`` can't be a key.
@@ -100,6 +110,9 @@ class ClinikoClient:
         self._on_wait = on_wait
         self._on_request = on_request
         self._backoff = backoff or Backoff()
+        self.requests: Counter[str] = Counter()
+        self.waited_seconds = 0.0
+        self.server_date: datetime | None = None
         self._http: httpx.AsyncClient | None = None
         self._proxy: Proxy | None = None
 
@@ -134,11 +147,14 @@ class ClinikoClient:
         if self._http is not None:
             await self._http.aclose()
 
-    async def repeat(self, attempt: Callable[[], Awaitable[T]], *, explains_denial: bool = True) -> T:
+    async def repeat(
+        self, attempt: Callable[[], Awaitable[T]], *, explains_denial: bool = True, accepts_denial: bool = False
+    ) -> T:
         """Call ``attempt``, which uses ``ask``, until it returns; with this client's waits and limits.
 
         Args:
             explains_denial: After the last 403, check whether Cliniko denies everything.
+            accepts_denial: The first 403 ends it, unexplained: the caller does without the answer.
 
         Raises:
             ClinikoError: It can't succeed, or no attempt is left.
@@ -147,15 +163,19 @@ class ClinikoClient:
             return await repeat(
                 attempt,
                 max_attempts=self.max_attempts,
-                backoff=self._backoff,
+                backoff=replace(self._backoff, denied_attempts=1) if accepts_denial else self._backoff,
                 pacer=self._pacer,
                 on_wait=self._on_wait,
+                on_waited=self._note_wait,
             )
         except KeyLacksPermission as error:
             denial = error
-        if explains_denial and await self._is_blocked():
+        if explains_denial and not accepts_denial and await self._is_blocked():
             raise ServerBlocked
         raise denial
+
+    def _note_wait(self, seconds: float) -> None:
+        self.waited_seconds += seconds
 
     async def _is_blocked(self) -> bool:
         try:
@@ -175,7 +195,10 @@ class ClinikoClient:
             Retriable: Another attempt may succeed.
             ClinikoError: Another attempt would fail, too.
         """
+        came = time.monotonic()
         await self._pacer.wait_turn(self._on_wait)
+        self._note_wait(time.monotonic() - came)
+        self.requests[path] += 1
         outcome: Outcome = "ok"
         problem: Exception | None = None
         answer: dict[str, object] = {}
@@ -194,6 +217,7 @@ class ClinikoClient:
                 parsed = parse(reply.body)
                 if isinstance(parsed, dict):
                     answer = parsed
+                    self.server_date = self.server_date or answered_at(reply.headers)
                 elif is_web_page(reply):
                     outcome, problem = "unusable", web_page(where)
                 else:

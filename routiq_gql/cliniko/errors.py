@@ -14,7 +14,7 @@ Each has a stable ``code``, a sentence for the clinic and advice. None holds a k
     └── UnexpectedAnswer           not the documented shape at every attempt, or a 4xx
         ├── CountsDisagree         a total that is not the number of rows; the list is then read another way
         ├── PaymentRequired        402
-        └── QueryRefused           400 or 422: the order or a filter is refused; the list is then read another way
+        └── QueryRefused           400, 414, 422: the order or a filter is refused; the list is then read another way
 """
 
 from typing import ClassVar
@@ -137,4 +137,4 @@ class PaymentRequired(UnexpectedAnswer):
 
 
 class QueryRefused(UnexpectedAnswer):
-    """Cliniko answered 400 or 422: it does not accept the order or a filter."""
+    """Cliniko answered 400 or 422: it does not accept the order or a filter. Or 414: the address is too long."""

@@ -70,6 +70,16 @@ async def read_list(
             yield page
 
 
+async def count_list(client: ClinikoClient, resource: Resource[R], filters: Sequence[str]) -> int:
+    """How many rows of a list match the filters now, by one request for a single row.
+
+    Raises:
+        ClinikoError: There is no usable total. ``QueryRefused``, ``QueryTooSlow`` and ``CountsDisagree`` say that the
+            list can't be counted with these filters.
+    """
+    return await ListAsker(client, resource, filters).count()
+
+
 @dataclass(frozen=True, slots=True)
 class _IdRange:
     """The ids above ``start`` up to ``end``: ``rows`` were read, and ``remaining`` were left above them."""

@@ -23,7 +23,10 @@ from routiq_gql.cliniko.rows import (
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """A patient. First or last name may be missing; ``phone`` is the mobile number, else the first number."""
+    """A patient. First or last name may be missing; ``phone`` is the mobile number, else the first number.
+
+    A merge archives a patient and moves the appointments to the patient ``merged_with_id``.
+    """
 
     id: str
     first_name: str | None = field(repr=False)
@@ -33,24 +36,31 @@ class Patient:
     phone: str | None = field(repr=False)
     archived_at: datetime | None
     deleted_at: datetime | None
+    merged_at: datetime | None
+    merged_with_id: str | None
     created_at: datetime | None
     updated_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class IndividualAppointment:
-    """An appointment of one patient, who may be unknown. ``did_not_arrive`` is ``None`` if unmarked."""
+    """An appointment of one patient, who may be unknown. ``did_not_arrive`` is ``None`` if unmarked.
+
+    ``cancellation_reason`` is Cliniko's number: 10 feeling better, 20 worse, 30 sick, 31 COVID-19, 40 away, 50 other,
+    60 work.
+    """
 
     id: str
     patient_id: str | None
     appointment_type_id: str | None
+    practitioner_id: str | None
     starts_at: datetime
     ends_at: datetime | None
     cancelled_at: datetime | None
+    cancellation_reason: int | None
     archived_at: datetime | None
     deleted_at: datetime | None
     did_not_arrive: bool | None
-    created_at: datetime | None
     updated_at: datetime | None
 
 
@@ -60,11 +70,11 @@ class GroupAppointment:
 
     id: str
     appointment_type_id: str | None
+    practitioner_id: str | None
     starts_at: datetime
     ends_at: datetime | None
     archived_at: datetime | None
     deleted_at: datetime | None
-    created_at: datetime | None
     updated_at: datetime | None
 
 
@@ -79,7 +89,6 @@ class Attendee:
     cancelled_at: datetime | None
     archived_at: datetime | None
     deleted_at: datetime | None
-    created_at: datetime | None
     updated_at: datetime | None
 
 
@@ -92,7 +101,17 @@ class AppointmentType:
     category: str | None
     duration_in_minutes: int | None
     archived_at: datetime | None
-    created_at: datetime | None
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Practitioner:
+    """A person who sees patients. ``is_active`` is false after the person has left the clinic."""
+
+    id: str
+    name: str | None
+    designation: str | None
+    is_active: bool
     updated_at: datetime | None
 
 
@@ -107,6 +126,8 @@ def read_patient(row: Row) -> Patient:
         phone=read_phone(row),
         archived_at=read_time(row, "archived_at"),
         deleted_at=read_time(row, "deleted_at"),
+        merged_at=read_time(row, "merged_at"),
+        merged_with_id=read_reference(row, "merged_with_patient"),
         created_at=read_time(row, "created_at"),
         updated_at=read_time(row, "updated_at"),
     )
@@ -118,13 +139,14 @@ def read_individual_appointment(row: Row) -> IndividualAppointment:
         id=read_id(row),
         patient_id=read_reference(row, "patient"),
         appointment_type_id=read_reference(row, "appointment_type"),
+        practitioner_id=read_reference(row, "practitioner"),
         starts_at=read_required_time(row, "starts_at"),
         ends_at=read_time(row, "ends_at"),
         cancelled_at=read_time(row, "cancelled_at"),
+        cancellation_reason=_reason(row),
         archived_at=read_time(row, "archived_at"),
         deleted_at=read_time(row, "deleted_at"),
         did_not_arrive=read_flag(row, "did_not_arrive"),
-        created_at=read_time(row, "created_at"),
         updated_at=read_time(row, "updated_at"),
     )
 
@@ -134,11 +156,11 @@ def read_group_appointment(row: Row) -> GroupAppointment:
     return GroupAppointment(
         id=read_id(row),
         appointment_type_id=read_reference(row, "appointment_type"),
+        practitioner_id=read_reference(row, "practitioner"),
         starts_at=read_required_time(row, "starts_at"),
         ends_at=read_time(row, "ends_at"),
         archived_at=read_time(row, "archived_at"),
         deleted_at=read_time(row, "deleted_at"),
-        created_at=read_time(row, "created_at"),
         updated_at=read_time(row, "updated_at"),
     )
 
@@ -153,7 +175,6 @@ def read_attendee(row: Row) -> Attendee:
         cancelled_at=read_time(row, "cancelled_at"),
         archived_at=read_time(row, "archived_at"),
         deleted_at=read_time(row, "deleted_at"),
-        created_at=read_time(row, "created_at"),
         updated_at=read_time(row, "updated_at"),
     )
 
@@ -166,6 +187,34 @@ def read_appointment_type(row: Row) -> AppointmentType:
         category=read_text(row, "category"),
         duration_in_minutes=read_number(row, "duration_in_minutes"),
         archived_at=read_time(row, "archived_at"),
-        created_at=read_time(row, "created_at"),
         updated_at=read_time(row, "updated_at"),
     )
+
+
+def read_practitioner(row: Row) -> Practitioner:
+    """The record in a row of ``/practitioners``. Raises ``BadRow`` without an id."""
+    return _practitioner(row, is_active=True)
+
+
+def read_inactive_practitioner(row: Row) -> Practitioner:
+    """The record in a row of ``/practitioners/inactive``. Raises ``BadRow`` without an id."""
+    return _practitioner(row, is_active=False)
+
+
+def _practitioner(row: Row, *, is_active: bool) -> Practitioner:
+    """``is_active`` says which list holds the row, and counts if the row itself does not say it."""
+    names = [read_text(row, name) for name in ("title", "first_name", "last_name")]
+    marked = read_flag(row, "active")
+    return Practitioner(
+        id=read_id(row),
+        name=read_text(row, "label") or " ".join(name for name in names if name) or None,
+        designation=read_text(row, "designation"),
+        is_active=is_active if marked is None else marked,
+        updated_at=read_time(row, "updated_at"),
+    )
+
+
+def _reason(row: Row) -> int | None:
+    """Cliniko's number of a reason; a number that a column of 16 bits can't hold is none."""
+    reason = read_number(row, "cancellation_reason")
+    return reason if reason is not None and abs(reason) < 2**15 else None

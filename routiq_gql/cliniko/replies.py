@@ -69,7 +69,7 @@ def judge(reply: Reply, where: str, proxy: Proxy | None) -> tuple[Outcome, Excep
         return "refused", PaymentRequired(where)
     if 300 <= status < 400:
         return "refused", AccountMoved(status)
-    refusal = QueryRefused if status in {400, 422} else UnexpectedAnswer
+    refusal = QueryRefused if status in {400, 414, 422} else UnexpectedAnswer
     return "refused", refusal(
         f"Cliniko refused the request for {where}.",
         "Starting again will not help. Inform the operator of this server: Cliniko's API may have changed, or the "

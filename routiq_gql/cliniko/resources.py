@@ -1,11 +1,11 @@
-"""The lists that a sync reads, and their filters.
+"""The lists that a sync reads, and for each of them which rows the mirror holds, as data.
 
-Cliniko's spellings of paths, fields and operators appear only here and in ``records``.
+Cliniko's spellings of paths and fields appear only here, in ``filters`` and in ``records``.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import Field, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from routiq_gql.cliniko.records import (
@@ -14,11 +14,14 @@ from routiq_gql.cliniko.records import (
     GroupAppointment,
     IndividualAppointment,
     Patient,
+    Practitioner,
     read_appointment_type,
     read_attendee,
     read_group_appointment,
+    read_inactive_practitioner,
     read_individual_appointment,
     read_patient,
+    read_practitioner,
 )
 from routiq_gql.cliniko.rows import Row
 
@@ -43,17 +46,35 @@ R_co = TypeVar("R_co", bound=Record, covariant=True)
 class Resource(Generic[R_co]):
     """One of Cliniko's lists.
 
+    The fields in ``kept`` and ``dropped`` hide rows: Cliniko leaves a row with a value there out of the list, unless a
+    filter names the field. ``filters`` turns both into conditions.
+
     Attributes:
-        name: Its path, and the key that holds the rows in its answers.
+        name: The key that holds the rows in its answers, and its path.
         label: Its name in sentences.
         parse: From a row to a record; raises ``BadRow``.
+        kept: Hiding fields of rows that the mirror holds: archived patients, cancelled appointments.
+        dropped: Hiding fields of rows that the mirror does not hold. Only fields that Cliniko can filter by; it never
+            lists a deleted patient.
         has_start: Whether it can be filtered by ``starts_at``.
+        has_changes: Whether it is filtered by ``updated_at``; the other lists are read whole by every sync.
+        is_optional: Whether a sync does without the list if the key may not read it.
+        path: Its path if that is not its name.
     """
 
     name: str
     label: str
     parse: Callable[[Row], R_co]
+    kept: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
     has_start: bool = False
+    has_changes: bool = True
+    is_optional: bool = False
+    path: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.path:
+            object.__setattr__(self, "path", self.name)
 
     @property
     def where(self) -> str:
@@ -61,15 +82,44 @@ class Resource(Generic[R_co]):
         return f"the list of {self.label}"
 
 
-PATIENTS: Resource[Patient] = Resource("patients", "patients", read_patient)
+PATIENTS: Resource[Patient] = Resource("patients", "patients", read_patient, kept=("archived_at",))
 INDIVIDUAL_APPOINTMENTS: Resource[IndividualAppointment] = Resource(
-    "individual_appointments", "individual appointments", read_individual_appointment, has_start=True
+    "individual_appointments",
+    "individual appointments",
+    read_individual_appointment,
+    kept=("cancelled_at",),
+    dropped=("archived_at", "deleted_at"),
+    has_start=True,
 )
 GROUP_APPOINTMENTS: Resource[GroupAppointment] = Resource(
-    "group_appointments", "group appointments", read_group_appointment, has_start=True
+    "group_appointments",
+    "group appointments",
+    read_group_appointment,
+    dropped=("archived_at", "deleted_at"),
+    has_start=True,
 )
-ATTENDEES: Resource[Attendee] = Resource("attendees", "attendees of group appointments", read_attendee)
-APPOINTMENT_TYPES: Resource[AppointmentType] = Resource("appointment_types", "appointment types", read_appointment_type)
+ATTENDEES: Resource[Attendee] = Resource(
+    "attendees",
+    "attendees of group appointments",
+    read_attendee,
+    kept=("cancelled_at",),
+    dropped=("archived_at", "deleted_at"),
+)
+APPOINTMENT_TYPES: Resource[AppointmentType] = Resource(
+    "appointment_types", "appointment types", read_appointment_type, kept=("archived_at",), has_changes=False
+)
+PRACTITIONERS: Resource[Practitioner] = Resource(
+    "practitioners", "practitioners", read_practitioner, has_changes=False, is_optional=True
+)
+INACTIVE_PRACTITIONERS: Resource[Practitioner] = Resource(
+    "practitioners",
+    "inactive practitioners",
+    read_inactive_practitioner,
+    has_changes=False,
+    is_optional=True,
+    path="practitioners/inactive",
+)
+"""The second half of ``PRACTITIONERS``; see ``read_practitioners``."""
 
 RESOURCES: tuple[Resource[Record], ...] = (
     PATIENTS,
@@ -77,36 +127,6 @@ RESOURCES: tuple[Resource[Record], ...] = (
     GROUP_APPOINTMENTS,
     ATTENDEES,
     APPOINTMENT_TYPES,
+    PRACTITIONERS,
 )
 """Every list that a sync reads, in the order of reading."""
-
-
-def starts_between(start: datetime, end: datetime) -> list[str]:
-    """Filters for appointments that start within ``start`` and ``end``, both included.
-
-    Cliniko works in whole seconds, so the window is widened to them and may include starts just outside.
-
-    Raises:
-        ValueError: A time has no time zone.
-    """
-    if start.tzinfo is None or end.tzinfo is None:
-        raise ValueError("A window needs times with a time zone.")
-    if end.microsecond:
-        end += timedelta(seconds=1)
-    return [f"starts_at:>={_whole_second(start)}", f"starts_at:<={_whole_second(end)}"]
-
-
-def booking_in(booking_ids: Iterable[str]) -> str:
-    """A filter for the attendees of these group appointments. 50 ids make an address of some 1,100 characters.
-
-    Raises:
-        ValueError: There are no ids, or a text is no id; an empty filter would match no attendee, or all.
-    """
-    ids = list(booking_ids)
-    if not ids or not all(id_.isascii() and id_.isdigit() for id_ in ids):
-        raise ValueError("A filter by booking needs ids of group appointments.")
-    return f"booking_id:={','.join(ids)}"
-
-
-def _whole_second(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

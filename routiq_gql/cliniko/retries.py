@@ -129,8 +129,9 @@ async def repeat(
     backoff: Backoff,
     pacer: Pacer,
     on_wait: OnWait | None,
+    on_waited: Callable[[float], None],
 ) -> T:
-    """Call ``attempt`` until it succeeds, and return its result.
+    """Call ``attempt`` until it succeeds, and return its result. ``on_waited`` receives the seconds of each wait here.
 
     A 429 holds the shared pacer, so all clients with this key wait; the wait is part of the next attempt's turn.
     Cancellation takes effect at once, during a wait as well as a request.
@@ -163,6 +164,7 @@ async def repeat(
         seconds = max(backoff.growing(max(tried, 1)), asked)
         message = f"{problem.phrase}, trying again in {ceil(seconds)} s (attempt {tried + 1} of {most})"
         await wait_openly(seconds, "retry", message, on_wait)
+        on_waited(seconds)
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -191,7 +193,12 @@ def reset_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 def _answer_time(headers: Mapping[str, str], now: datetime) -> datetime:
-    return _http_date(headers.get("date", "")) or now
+    return answered_at(headers) or now
+
+
+def answered_at(headers: Mapping[str, str]) -> datetime | None:
+    """The time of a response by the sender's clock; ``None`` if it does not say."""
+    return _http_date(headers.get("date", ""))
 
 
 def _http_date(value: str) -> datetime | None:

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 Row = Mapping[str, object]
 
-_ID = re.compile(r"0|[1-9]\d{0,31}", re.ASCII)
+_ID = re.compile(r"0|[1-9]\d{0,18}", re.ASCII)
+GREATEST_ID = 2**63 - 1
+"""Source: Cliniko's OpenAPI document, where ids have the format int64."""
 
 
 class BadRow(ValueError):
@@ -19,10 +21,15 @@ class BadRow(ValueError):
 
 
 def find_id(row: Row) -> str | None:
-    """The row's id: digits without leading zeros, at most 32; ``None`` if unreadable."""
+    """The row's id: digits without leading zeros, at most ``GREATEST_ID``; ``None`` if unreadable."""
     value = row.get("id")
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value  # old examples: numbers
-    return text if isinstance(text, str) and _ID.fullmatch(text) else None
+    return text if isinstance(text, str) and is_id(text) else None
+
+
+def is_id(text: str) -> bool:
+    """Whether a text is an id as Cliniko writes it."""
+    return _ID.fullmatch(text) is not None and int(text) <= GREATEST_ID
 
 
 def read_id(row: Row) -> str:
@@ -84,7 +91,7 @@ def read_reference(row: Row, name: str) -> str | None:
         last = urlsplit(address).path.rstrip("/").rsplit("/", 1)[-1] if isinstance(address, str) else ""
     except ValueError:
         return None
-    return last if _ID.fullmatch(last) else None
+    return last if is_id(last) else None
 
 
 def read_flag(row: Row, name: str) -> bool | None:

@@ -12,6 +12,7 @@ from routiq_gql.cliniko import (
     Access,
     AccountMoved,
     ClinikoError,
+    Horizon,
     InvalidApiKey,
     KeyLacksPermission,
     KeyRefused,
@@ -166,7 +167,7 @@ class ConnectionService:
         opened = await self._clients.open(organization_id)
         try:
             async with opened.client as client:
-                access = await check_access(client, *appointment_window(utc_now(), self._settings))
+                access = await check_access(client, Horizon(*appointment_window(utc_now(), self._settings)))
             await self._clients.note_access(opened, access)
         except (KeyRefused, KeyLacksPermission, AccountMoved) as error:
             await self._clients.note_refusal(opened, error)
@@ -262,11 +263,11 @@ class ConnectionService:
         return ring.first_id, changed
 
     async def _try(self, api_key: str, url: str) -> Access:
-        window = appointment_window(utc_now(), self._settings)
+        horizon = Horizon(*appointment_window(utc_now(), self._settings))
         attempts = min(MOST_ATTEMPTS, self._settings.cliniko_max_attempts)
         try:
             async with self._clients.client(api_key, url, max_attempts=attempts) as client:
-                return await check_access(client, *window)
+                return await check_access(client, horizon)
         except ClinikoError as error:
             problem = problem_of(error)
             if not names_shard(api_key) and not is_loopback_url(url):

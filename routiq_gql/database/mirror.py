@@ -1,13 +1,23 @@
-"""Queries that write, count and delete the mirrored lists of a generation; see ``tables.mirror`` for generations."""
+"""The registry of the mirrored lists, and the conditions that select their versions.
 
-from collections.abc import Mapping, Sequence
+``tables.mirror`` explains versions, and ``drafts`` explains drafts. Pages are written by ``merging``.
+"""
+
 from enum import Enum
 
-from sqlalchemy import ColumnElement, Table, and_, delete, func, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, FromClause, Table, and_, or_, true
 
-from routiq_gql.database.tables import APPOINTMENT, APPOINTMENT_TYPE, ATTENDEE, PATIENT
-from routiq_gql.database.upserts import upsert_rows
+from routiq_gql.database.columns import among, unindexed
+from routiq_gql.database.drafts import Covered, Draft
+from routiq_gql.database.tables import APPOINTMENT, APPOINTMENT_TYPE, ATTENDEE, CURRENT, PATIENT, PRACTITIONER
+
+INDIVIDUAL = 1
+"""The ``kind`` of an appointment of one patient."""
+CLASS = 2
+"""The ``kind`` of a group appointment."""
+
+VERSION_COLUMNS = frozenset({"mirror", "kind", "id", "from_sync", "to_sync", "closed_because", "is_stub"})
+"""Columns of a version that are not read from Cliniko, except for the id."""
 
 
 class MirrorList(Enum):
@@ -17,81 +27,71 @@ class MirrorList(Enum):
     """
 
     PATIENTS = ("patients", PATIENT, None)
-    INDIVIDUAL_APPOINTMENTS = ("individual_appointments", APPOINTMENT, "individual")
-    GROUP_APPOINTMENTS = ("group_appointments", APPOINTMENT, "group")
+    INDIVIDUAL_APPOINTMENTS = ("individual_appointments", APPOINTMENT, INDIVIDUAL)
+    GROUP_APPOINTMENTS = ("group_appointments", APPOINTMENT, CLASS)
     ATTENDEES = ("attendees", ATTENDEE, None)
     APPOINTMENT_TYPES = ("appointment_types", APPOINTMENT_TYPE, None)
+    PRACTITIONERS = ("practitioners", PRACTITIONER, None)
 
-    def __init__(self, resource: str, table: Table, kind: str | None) -> None:
+    def __init__(self, resource: str, table: Table, kind: int | None) -> None:
         self.resource = resource
         self.table = table
         self.kind = kind
 
     @property
-    def fixed_values(self) -> dict[str, str | None]:
-        """Columns that are the same in every row of the list. A group appointment names no patient itself."""
-        values: dict[str, str | None] = {} if self.kind is None else {"kind": self.kind}
+    def absent(self) -> frozenset[str]:
+        """Columns of the table that this list never fills. A group appointment names no patient itself."""
         if self is MirrorList.GROUP_APPOINTMENTS:
-            values |= {"patient_id": None, "did_not_arrive": None, "cancelled_at": None}
-        return values
+            return frozenset({"patient_id", "did_not_arrive", "cancelled_at", "cancellation_reason"})
+        return frozenset()
 
-    def rows_of(self, generation: int) -> ColumnElement[bool]:
-        """The condition that selects this list's rows of a generation."""
-        own = self.table.c.generation == generation
+    @property
+    def read_columns(self) -> tuple[str, ...]:
+        """Columns that are read from Cliniko, besides the id."""
+        return tuple(name for name in map(str, self.table.columns.keys()) if name not in VERSION_COLUMNS | self.absent)
+
+    def of(self, mirror: int | ColumnElement[int]) -> ColumnElement[bool]:
+        """The condition that selects all versions of this list's rows of an organization."""
+        own = self.table.c.mirror == mirror
         return own if self.kind is None else and_(own, self.table.c.kind == self.kind)
+
+    def in_draft(self, draft: Draft) -> ColumnElement[bool]:
+        """The condition that selects the list's rows as the draft would publish them."""
+        # No version of another unpublished sync exists, so every open version is the base's or the draft's.
+        return self.of(draft.mirror) & (self.table.c.to_sync == CURRENT)
 
 
 BY_RESOURCE = {one.resource: one for one in MirrorList}
 """The lists by Cliniko's name."""
 
 
-async def save_rows(
-    connection: AsyncConnection, target: MirrorList, generation: int, records: Sequence[Mapping[str, object]]
-) -> None:
-    """Insert a page of records, or replace those that this generation already holds.
+def visible(table: FromClause, mirror: int | ColumnElement[int], sync: int | ColumnElement[int]) -> ColumnElement[bool]:
+    """The condition that selects the versions of a table that were visible at a published sync, stubs included."""
+    # Nearly all versions began before any sync that readers ask about, so the index on from_sync is of no use.
+    return and_(table.c.mirror == mirror, unindexed(table.c.from_sync) <= sync, table.c.to_sync > sync)
 
-    Record keys are column names; ``generation`` and the list's fixed values are added here.
+
+def belongs(table: Table, covered: Covered | None) -> ColumnElement[bool]:
+    """The condition that selects rows which belong to the covered part of a list.
+
+    A stub belongs to every range of times, and is not archived: Cliniko listed it, and nothing else is known of it.
     """
-    if records:
-        fixed = {"generation": generation, **target.fixed_values}
-        await upsert_rows(connection, target.table, [{**record, **fixed} for record in records])
-
-
-async def drop_list(connection: AsyncConnection, target: MirrorList, generation: int) -> None:
-    """Delete a list's rows of this generation, before that list is read from its beginning again."""
-    await connection.execute(delete(target.table).where(target.rows_of(generation)))
-
-
-async def drop_attendees(connection: AsyncConnection, generation: int, booking_ids: Sequence[str]) -> None:
-    """Delete the attendees of these group appointments from this generation."""
-    table = MirrorList.ATTENDEES.table
-    await connection.execute(
-        delete(table).where(MirrorList.ATTENDEES.rows_of(generation), table.c.booking_id.in_(booking_ids))
-    )
-
-
-async def count_rows(connection: AsyncConnection, target: MirrorList, generation: int) -> int:
-    """The number of a list's rows in this generation."""
-    query = select(func.count()).select_from(target.table).where(target.rows_of(generation))
-    return (await connection.execute(query)).scalar_one()
-
-
-async def count_unassigned(connection: AsyncConnection, target: MirrorList, generation: int) -> int:
-    """The number of visits in this generation that name no patient; 0 for lists that are not of patients' visits."""
-    if target not in {MirrorList.INDIVIDUAL_APPOINTMENTS, MirrorList.ATTENDEES}:
-        return 0
-    query = select(func.count()).where(target.rows_of(generation), target.table.c.patient_id.is_(None))
-    return (await connection.execute(query)).scalar_one()
-
-
-async def group_ids_after(connection: AsyncConnection, generation: int, after: str, limit: int) -> list[str]:
-    """Ids of at most ``limit`` group appointments above ``after`` ("" for all), ascending as integers.
-
-    Ids have no leading zeros, so a longer id is larger, and ids of equal length compare as text.
-    """
-    ids = APPOINTMENT.c.id
-    order = (func.length(ids), ids)
-    query = select(ids).where(MirrorList.GROUP_APPOINTMENTS.rows_of(generation)).order_by(*order).limit(limit)
-    if after:
-        query = query.where(tuple_(*order) > tuple_(len(after), after))
-    return list((await connection.execute(query)).scalars())
+    if covered is None:
+        return true()
+    columns = table.c
+    conditions: list[ColumnElement[bool]] = []
+    if covered.above is not None:
+        conditions.append(columns.id > covered.above)
+    if covered.up_to is not None:
+        conditions.append(columns.id <= covered.up_to)
+    if covered.starts_from is not None:
+        conditions.append(or_(columns.starts_at >= covered.starts_from, columns.is_stub))
+    if covered.starts_to is not None:
+        conditions.append(or_(columns.starts_at <= covered.starts_to, columns.is_stub))
+    if covered.archived is not None:
+        archived_at = columns.archived_at
+        conditions.append(archived_at.is_not(None) if covered.archived else archived_at.is_(None))
+    for name, ids in (("booking_id", covered.bookings), ("patient_id", covered.patients), ("id", covered.ids)):
+        if ids is not None:
+            conditions.append(among(columns[name], ids))
+    return and_(true(), *conditions)

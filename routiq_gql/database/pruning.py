@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.tables import APPOINTMENT, ATTENDEE, AUDIT, LOG, MIRROR, PACE, SYNC
+from routiq_gql.database.tables import AUDIT, LOG, MIRROR, PACE, SYNC
+from routiq_gql.database.version_pruning import COMPLETED, prune_versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +18,12 @@ class Cutoffs:
         log: Of the log: when the sync ended.
         history: Of syncs: when they ended. The sync whose result readers see is kept.
         audit: Of the audit log: when the entry was written.
-        appointments: Of mirrored appointments: when they began. Their attendees are deleted with them.
         paces: Of the paces of API keys: when the key was last used. By then the pace equals that of a new key.
     """
 
     log: datetime
     history: datetime
     audit: datetime
-    appointments: datetime
     paces: datetime
 
 
@@ -39,10 +38,7 @@ async def prune_batch(connection: AsyncConnection, cutoffs: Cutoffs, size: int) 
         return True
     if await _remove(connection, PACE, (PACE.c.free_at < cutoffs.paces) & (PACE.c.held_until < cutoffs.paces), size):
         return True
-    past = _is_shown() & (APPOINTMENT.c.starts_at < cutoffs.appointments)
-    past_classes = select(APPOINTMENT.c.generation, APPOINTMENT.c.id).where(past, APPOINTMENT.c.kind == "group")
-    attended = tuple_(ATTENDEE.c.generation, ATTENDEE.c.booking_id).in_(past_classes)
-    return await _remove(connection, ATTENDEE, attended, size) or await _remove(connection, APPOINTMENT, past, size)
+    return await prune_versions(connection, size)
 
 
 async def oldest_of(connection: AsyncConnection) -> dict[str, datetime | None]:
@@ -52,19 +48,17 @@ async def oldest_of(connection: AsyncConnection) -> dict[str, datetime | None]:
         "log": select(func.min(SYNC.c.completed_at)).where(has_log),
         "history": select(func.min(SYNC.c.completed_at)).where(_may_be_forgotten()),
         "audit": select(func.min(AUDIT.c.time)),
-        "appointments": select(func.min(APPOINTMENT.c.starts_at)).where(_is_shown()),
         "paces": select(func.min(PACE.c.free_at)),
     }
     return {name: (await connection.execute(query)).scalar_one() for name, query in queries.items()}
 
 
 def _may_be_forgotten() -> ColumnElement[bool]:
-    # A sync is needed to find its rows, until these are deleted.
-    return ~SYNC.c.has_rows & SYNC.c.key.not_in(select(MIRROR.c.generation))
-
-
-def _is_shown() -> ColumnElement[bool]:
-    return APPOINTMENT.c.generation.in_(select(MIRROR.c.generation))
+    # Readers may ask for a kept sync, and the draft of a failed one is removed through its row.
+    published = SYNC.c.status == COMPLETED
+    is_kept = published & (SYNC.c.key >= MIRROR.c.oldest_kept) & (SYNC.c.key <= MIRROR.c.sync)
+    of_organization = MIRROR.c.organization_id == SYNC.c.organization_id
+    return ~select(MIRROR.c.number).where(of_organization, is_kept | (SYNC.c.key == MIRROR.c.writing)).exists()
 
 
 async def _remove(connection: AsyncConnection, table: Table, condition: ColumnElement[bool], size: int) -> bool:

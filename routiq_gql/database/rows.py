@@ -199,6 +199,42 @@ class ScheduleRow:
 
 
 @dataclass(frozen=True, slots=True)
+class MirrorRow:
+    """A row of ``mirrors``."""
+
+    #: The organization's number in the tables of versions. It is never used again.
+    number: int
+    #: The organization.
+    organization_id: str
+    #: The published sync; 0 before the first.
+    sync: int
+    #: The oldest sync whose rows can still be read.
+    oldest_kept: int
+    #: The sync that has written a draft; ``None`` without a draft.
+    writing: int | None
+    #: Whether it mirrors only the recent and upcoming days, as earlier versions did.
+    keeps_window: bool
+    #: When the published sync was published.
+    published_at: datetime | None
+    #: The number of patients that Cliniko listed.
+    patients_in_cliniko: int
+    #: The next incremental sync reads the rows that changed from this time on; ``None`` if it has to be full.
+    mark: datetime | None
+    #: When the newest full sync was published.
+    full_at: datetime | None
+    #: Appointments that start before this time are not mirrored.
+    horizon_from: datetime | None
+    #: Appointments that start after this time are not mirrored; ``None`` without an upper bound.
+    horizon_to: datetime | None
+    #: The days from ``horizon_from`` to the published sync.
+    horizon_days: int | None
+    #: The account in Cliniko that was read.
+    account: str | None
+    #: The format of the mirror. A full sync follows a change of it.
+    format: int
+
+
+@dataclass(frozen=True, slots=True)
 class AuditRow:
     """A row of ``audit``."""
 

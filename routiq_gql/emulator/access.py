@@ -23,7 +23,7 @@ class Access:
 
     Attributes:
         role: Cliniko's role of the user, such as ``administrator`` or ``receptionist``.
-        forbidden: Lists that this user may not read; the response is 403.
+        forbidden: Names of lists that this user may not read; the response is 403. ``practitioners`` includes inactive.
     """
 
     role: str = "administrator"
@@ -74,13 +74,13 @@ class RequestLimit:
     period_seconds: float = 60
     _windows: dict[str, tuple[float, int]] = field(default_factory=dict)
 
-    def refuse_until(self, user_id: str) -> float | None:
-        """Count a request: ``None`` if it may pass, else the UNIX time at which the next window begins."""
+    def refuse_for(self, user_id: str) -> float | None:
+        """Count a request: ``None`` if it may pass, else the seconds until the next window begins."""
         if self.requests is None:
             return None
-        now = time.time()
+        now = time.monotonic()  # a test may set the emulated clock, and clients wait in real time
         ends, used = self._windows.get(user_id, (0.0, 0))
         if now >= ends:
             ends, used = now + self.period_seconds, 0
         self._windows[user_id] = (ends, used + 1)
-        return ends if used >= self.requests else None
+        return ends - now if used >= self.requests else None

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from routiq_gql.emulator.access import Access
 from routiq_gql.emulator.clinic import Clinic
 from routiq_gql.emulator.filters import BadQuery, read_query
-from routiq_gql.emulator.resources import RESOURCES
+from routiq_gql.emulator.resources import PATHS
 from routiq_gql.emulator.rows import row_json
 
 
@@ -68,22 +68,23 @@ def answer_user(clinic: Clinic, access: Access, base_url: str) -> Answer:
 
 def answer_list(
     clinic: Clinic,
-    resource: str,
+    path: str,
     parameters: Sequence[tuple[str, str]],
     base_url: str,
     *,
     skip: int = 0,
 ) -> Answer:
-    """A page of a list. ``skip`` leaves out so many rows before it; only faults use it."""
+    """A page of the list at ``path``, a key of ``PATHS``. ``skip`` leaves out so many rows before it, for faults."""
     try:
-        query = read_query(RESOURCES[resource], parameters)
+        query = read_query(PATHS[path], parameters, also_hiding=("deleted_at",) if clinic.hides_deleted else ())
     except BadQuery as error:
         return refusal(400, str(error))
+    resource = PATHS[path].resource.name
     ids, total = clinic.tables[resource].page(query, skip=skip)
 
     def link(page: int) -> str:
         others = [(name, value) for name, value in parameters if name != "page"]
-        return f"{base_url}/{resource}?{urlencode([*others, ('page', str(page))])}"
+        return f"{base_url}/{path}?{urlencode([*others, ('page', str(page))])}"
 
     links = {"self": link(query.page)}
     if query.page * query.per_page < total:

@@ -33,17 +33,23 @@ edge keep an hour's distance, so that a slow test passes.
     514810976034364394   recent              comes to a class whose patient_ids is null
 
 27 patients, 24 of them listed; 12 active: 5 recent and 6 upcoming (9 is both), 2 by missed visits only.
-The lists show 13 individual appointments and 4 classes within the window; one of the 13 is deleted.
+Within the window are 12 individual appointments and 4 classes that are not cancelled, archived or deleted, within the
+horizon of 730 days 15 and 5. The lists also show an individual appointment within the window that is deleted.
 """
 
 from datetime import datetime, timedelta
 
 from routiq_gql.emulator.clinic import Clinic
+from routiq_gql.emulator.expected import Expected, horizon_of
 from routiq_gql.emulator.filters import seconds_of
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 _EDGE = 30 * _DAY
+
+_RECENT = ("9", "514810976034364378", "514810976034364383", "514810976034364392", "514810976034364394")
+_MISSED = ("1000", "514810976034364387")
+_UPCOMING = ("9", "9007199254740993", *(f"5148109760343643{end}" for end in (79, 85, 90, 93)))
 
 
 def awkward_clinic(now: datetime) -> Clinic:
@@ -53,12 +59,18 @@ def awkward_clinic(now: datetime) -> Clinic:
     clinic.insert_type("Pilates <b>class</b>", type_id="12", at=now - 900 * _DAY)
     clinic.insert_type("Gone", type_id="100", at=now - 900 * _DAY)
     clinic.archive("appointment_types", "100", at=now - 800 * _DAY)
+    clinic.insert_practitioner(practitioner_id="3", at=now - 900 * _DAY)
+    clinic.insert_practitioner(
+        practitioner_id="9007199254740995", first_name="", last_name=None, label="", at=now - 900 * _DAY
+    )
+    clinic.insert_practitioner(practitioner_id="514810976034700001", active=False, at=now - 900 * _DAY)
     _add_patients(clinic, now)
     _add_visits(clinic, now)
     _add_classes(clinic, now)
     # Last, as these two act on rows that exist: a merge moves visits, an undone cancellation leaves no trace.
     clinic.merge("514810976034364377", "514810976034364378", at=now - 2 * _DAY)
     clinic.uncancel("individual_appointments", "514810976034500016", at=now - _DAY)
+    clinic.expected = Expected(24, 20, 16, frozenset((*_RECENT, *_MISSED)), frozenset(_UPCOMING))
     return clinic
 
 
@@ -83,7 +95,7 @@ def _add_visits(clinic: Clinic, now: datetime) -> None:
 
     visit(1, "9", now - 5 * _DAY)
     visit(2, "9", now + 5 * _DAY)
-    clinic.cancel("individual_appointments", visit(3, "10", now + 4 * _DAY), at=now - _DAY)
+    clinic.cancel("individual_appointments", visit(3, "10", now + 4 * _DAY), reason=30, at=now - _DAY)
     clinic.archive("individual_appointments", visit(4, "82", now - 4 * _DAY), at=now - _DAY)
     clinic.delete("individual_appointments", visit(5, "101", now - 6 * _DAY), at=now - _DAY)
     listed_all_the_same = visit(6, "102", now - 7 * _DAY)  # deleted_at alone does not hide an appointment
@@ -100,6 +112,8 @@ def _add_visits(clinic: Clinic, now: datetime) -> None:
     clinic.cancel("individual_appointments", visit(16, "514810976034364390", now + 13 * _DAY), at=now - 2 * _DAY)
     visit(17, "514810976034364392", now - _HOUR)
     visit(18, "514810976034364393", now + _HOUR)
+    visit(19, "10", horizon_of(now) + 25 * _HOUR)  # inside the horizon, also when midnight passes
+    visit(20, "10", horizon_of(now) - _HOUR)
 
 
 def _add_classes(clinic: Clinic, now: datetime) -> None:

@@ -6,20 +6,24 @@ the calls; so the same clinic has the same ids whatever the day.
 
 from random import Random
 
+from routiq_gql.emulator.changes import VISIT_SECONDS, reason_of
 from routiq_gql.emulator.clinic import Clinic
+from routiq_gql.emulator.people import mix
 from routiq_gql.emulator.table import Table
 
 DAY = 86_400  # seconds
 _OPENING_HOURS = (22, 23, 0, 1, 2, 3, 4, 5, 6, 7)  # UTC: eight in the morning to half past five in Sydney
-_VISIT = 45 * 60  # seconds
 _BATCH = 10_000  # rows
 
 _PATIENT = ("id", "created_at", "updated_at", "archived_at", "deleted_at", "merged_at", "merged_with_id")
 _APPOINTMENT = (
-    "id", "patient_id", "appointment_type_id", "starts_at", "ends_at", "cancelled_at", "archived_at", "deleted_at",
-    "did_not_arrive", "created_at", "updated_at",
+    "id", "patient_id", "appointment_type_id", "practitioner_id", "starts_at", "ends_at", "cancelled_at",
+    "cancellation_reason", "archived_at", "deleted_at", "did_not_arrive", "created_at", "updated_at",
 )  # fmt: skip
-_CLASS = ("id", "appointment_type_id", "starts_at", "ends_at", "archived_at", "deleted_at", "created_at", "updated_at")
+_CLASS = (
+    "id", "appointment_type_id", "practitioner_id", "starts_at", "ends_at", "archived_at", "deleted_at",
+    "created_at", "updated_at",
+)  # fmt: skip
 _ATTENDEE = (
     "id", "booking_id", "patient_id", "arrived", "cancelled_at", "archived_at", "deleted_at",
     "created_at", "updated_at",
@@ -35,6 +39,7 @@ _TYPES = (
     ("Balance & Strength für Ältere", "Classes", 45, 8),
     ("Old workshop", None, 90, 20),
 )  # fmt: skip
+_PRACTITIONERS, _ACTIVE_PRACTITIONERS = 9, 7
 _CLASS_TYPES = slice(6, 8)
 _VISIT_TYPES = slice(0, 6)
 
@@ -77,6 +82,7 @@ class ClinicBuilder:
         self._classes = _Batch(clinic.group_appointments, _CLASS)
         self._attendees = _Batch(clinic.attendees, _ATTENDEE)
         self._types = [self._add_type(*row) for row in _TYPES]
+        self._practitioners = [self._add_practitioner(first_id, number) for number in range(_PRACTITIONERS)]
 
     def patient(self, *, archived: bool = False, deleted: bool = False, merged_into: int | None = None) -> int:
         """Add a patient, created some months or years ago, and return the id."""
@@ -113,9 +119,11 @@ class ClinicBuilder:
             appointment_id,
             patient_id,
             self._types[_VISIT_TYPES][int(self._random.random() * 6)],
+            self._practitioner(appointment_id, day),
             starts,
-            starts + _VISIT,
+            starts + VISIT_SECONDS,
             changed if cancelled else None,
+            reason_of(appointment_id) if cancelled else None,
             changed if archived or deleted else None,
             changed if deleted else None,
             int(did_not_arrive),
@@ -132,12 +140,19 @@ class ClinicBuilder:
         class_id = self._new_id()
         class_type = self._types[_CLASS_TYPES][int(self._random.random() * 2)]
         gone = changed if archived else None
-        self._classes.add((class_id, class_type, starts, starts + _VISIT, gone, None, created, gone or created))
+        who = self._practitioner(class_id, day)
+        row = (class_id, class_type, who, starts, starts + VISIT_SECONDS, gone, None, created, gone or created)
+        self._classes.add(row)
         return class_id
 
-    def attendee(self, class_id: int, patient_id: int, *, arrived: bool | None, cancelled: bool = False) -> int:
-        """Let a patient attend a class and return the attendee's id. ``arrived`` is unknown before the class."""
-        created = self._today - DAY * 33 - self._some_seconds()
+    def attendee(
+        self, class_id: int, patient_id: int, *, arrived: bool | None, cancelled: bool = False, day: int = 0
+    ) -> int:
+        """Let a patient attend a class that many days from today, and return the attendee's id.
+
+        ``arrived`` is unknown before the class. Bookings are 33 days old, or older when the class is.
+        """
+        created = self._today + DAY * (min(day, 0) - 33) - self._some_seconds()
         gone = created + 3600 if cancelled else None
         attendee_id = self._new_id()
         came = None if arrived is None else int(arrived)
@@ -157,6 +172,19 @@ class ClinicBuilder:
         self._clinic.appointment_types.insert({**row, "created_at": created, "updated_at": archived or created})
         self._clinic.type_names[type_id] = (name, category)
         return type_id
+
+    def _add_practitioner(self, first_id: int, number: int) -> int:
+        practitioner_id = first_id - 1_000_000 + 70_001 * number  # below all other ids of this clinic
+        created, left = self._today - DAY * 2900, self._today - DAY * 31
+        active = number < _ACTIVE_PRACTITIONERS
+        row = {"id": practitioner_id, "active": int(active), "user_id": practitioner_id + 1, "created_at": created}
+        self._clinic.practitioners.insert({**row, "updated_at": created if active else left})
+        return practitioner_id
+
+    def _practitioner(self, appointment_id: int, day: int) -> int:
+        """Any practitioner for an earlier appointment, an active practitioner for those of the last month and later."""
+        choice = self._practitioners if day < -30 else self._practitioners[:_ACTIVE_PRACTITIONERS]
+        return choice[mix(appointment_id, 9) % len(choice)]
 
     def _new_id(self) -> int:
         self._last_id += 1 + int(self._random.random() * 90_000)

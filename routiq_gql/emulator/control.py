@@ -1,13 +1,12 @@
 """Routes under ``/_control/`` that add faults to the emulator or change its clinic, for programs on this machine.
 
 Only loopback clients are answered. The bodies mirror the Python calls: a fault's attributes by their names, and
-``{"action": "archive", "resource": "patients", "id": "82"}`` for a change to the clinic.
+``{"action": "archive", "resource": "patients", "id": "82"}`` for a change to the clinic, as in ``churn``.
 """
 
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any, Protocol
 
 from starlette.requests import Request
@@ -15,12 +14,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from routiq_gql.addresses import is_loopback_address
+from routiq_gql.emulator.churn import change_clinic
 from routiq_gql.emulator.clinic import Clinic
 from routiq_gql.emulator.faults import Faults, fault_from
 from routiq_gql.emulator.recording import RecordedRequest
-from routiq_gql.emulator.resources import RESOURCES
-
-_HIDING_ACTIONS = ("archive", "unarchive", "cancel", "uncancel", "delete", "remove")
 
 
 class Controlled(Protocol):
@@ -74,55 +71,6 @@ def control_routes(emulator: Controlled) -> list[Route]:
         Route("/_control/churn", _guarded(churn), methods=["POST"]),
         Route("/_control/requests", _guarded(list_requests), methods=["GET"]),
     ]
-
-
-def change_clinic(clinic: Clinic, change: dict[str, Any]) -> dict[str, Any]:
-    """Carry out a change, and return the id of its row, ``{"id": "82"}``.
-
-    ``insert`` takes for patients their texts, for the others ``patient_id``, ``starts_at`` or ``class_id``.
-
-    Raises:
-        ValueError: The change is not of the documented form.
-        KeyError: It lacks a part, or there is no such row.
-    """
-    action, resource = change["action"], change["resource"]
-    if resource not in RESOURCES:
-        raise ValueError(f"There is no list {resource!r}.")
-    if action == "insert":
-        return {"id": _insert(clinic, resource, change)}
-    row_id = str(int(change["id"]))
-    if action == "merge" and resource == "patients":
-        clinic.merge(row_id, str(int(change["into"])))
-    elif action in _HIDING_ACTIONS:
-        if action.endswith("cancel") and "cancelled_at" not in RESOURCES[resource].columns:
-            raise ValueError(f"{resource} can't be cancelled.")
-        getattr(clinic, action)(resource, row_id)
-    else:
-        raise ValueError(f"There is no action {action!r} on {resource}.")
-    return {"id": row_id}
-
-
-def _insert(clinic: Clinic, resource: str, change: dict[str, Any]) -> str:
-    match resource:
-        case "patients":
-            names = ("first_name", "last_name", "preferred_first_name", "email", "phone")
-            return clinic.insert_patient(**{name: change[name] for name in names if name in change})
-        case "individual_appointments":
-            return clinic.insert_appointment(str(int(change["patient_id"])), _time(change["starts_at"]))
-        case "group_appointments":
-            return clinic.insert_class(_time(change["starts_at"]))
-        case "attendees":
-            return clinic.insert_attendee(str(int(change["class_id"])), str(int(change["patient_id"])))
-        case "appointment_types":
-            return clinic.insert_type(str(change.get("name", "Appointment")))
-    raise ValueError(f"No row can be inserted into {resource}.")
-
-
-def _time(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("A time needs a time zone.")
-    return moment
 
 
 async def _read(request: Request) -> Any:

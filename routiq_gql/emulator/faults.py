@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
+from routiq_gql.emulator.filters import FILTER
+
 
 class FaultKind(StrEnum):
     """The ways to misbehave."""
@@ -56,8 +58,16 @@ class FaultKind(StrEnum):
     """``status`` for ``sort=id``; other requests pass and don't count."""
     REFUSE_ID_FILTER = "refuse_id_filter"
     """``status`` for ``q[]=id:>…``; other requests pass and don't count."""
+    REFUSE_FILTER = "refuse_filter"
+    """``status`` for requests with the filter of ``filter``; other requests pass and don't count."""
+    REFUSE_MANY_VALUES = "refuse_many_values"
+    """``status`` for a ``q[]`` that lists more than ``rows`` values; other requests pass and don't count."""
     SORT_TIMES_OUT = "sort_times_out"
     """504 for ``sort=id``, whatever the number of rows; other requests pass and don't count."""
+    WRONG_DATE = "wrong_date"
+    """The right answer with a ``Date`` that is off by ``clock_skew_seconds``."""
+    NO_DATE = "no_date"
+    """The right answer without a ``Date``."""
     STATUS_401 = "status_401"
     STATUS_402 = "status_402"
     STATUS_403 = "status_403"
@@ -78,6 +88,11 @@ class FaultTarget:
         """The last value of a query parameter, ``""`` when absent."""
         return dict(self.parameters).get(name, "")
 
+    @property
+    def filters(self) -> list[str]:
+        """The values of all ``q[]``."""
+        return [value for name, value in self.parameters if name == "q[]"]
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -91,10 +106,12 @@ class Fault:
         times: How many requests go wrong in all; ``None`` for all of them from then on.
         only_above_per_page: Concerns only requests for more rows a page than this. 1 leaves single-row checks alone.
         seconds: For SLOW how late, for RATE_LIMIT how far ahead the reset is.
-        clock_skew_seconds: For RATE_LIMIT: how far the answer's ``Date`` and reset are off the true time.
-        rows: For JUMP and SHORT_PAGE: how many rows are left out; for odd rows, how many; for WRONG_TOTAL by how many.
+        clock_skew_seconds: How far the answer's ``Date`` is off; for WRONG_DATE, and RATE_LIMIT with its reset.
+        rows: For JUMP and SHORT_PAGE: how many rows are left out; for odd rows, how many; for WRONG_TOTAL by how many;
+            for REFUSE_MANY_VALUES the most values that pass.
         location: For REDIRECT and FOREIGN_LINK: where to.
-        status: For REFUSE_SORT and REFUSE_ID_FILTER: 400, or 422.
+        status: For the faults that refuse a part of a query: 400, 414, 422 or 504.
+        filter: For REFUSE_FILTER: a field (``updated_at``), an operator (``*``), or both (``archived_at:*``).
     """
 
     kind: FaultKind
@@ -108,9 +125,12 @@ class Fault:
     rows: int = 1
     location: str = "https://api.zz9.cliniko.invalid/v1/patients"
     status: int = 400
+    filter: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kind", FaultKind(self.kind))
+        if (self.kind is FaultKind.REFUSE_FILTER) != bool(self.filter):
+            raise ValueError("REFUSE_FILTER needs a filter, and no other kind has one.")
 
     def concerns(self, target: FaultTarget) -> bool:
         """Whether a request counts for this fault."""
@@ -122,8 +142,18 @@ class Fault:
         if self.kind in {FaultKind.REFUSE_SORT, FaultKind.SORT_TIMES_OUT}:
             return "id" in re.split(r"[,:]", target.value("sort"))
         if self.kind is FaultKind.REFUSE_ID_FILTER:
-            return any(name == "q[]" and value.startswith("id:>") for name, value in target.parameters)
+            return any(value.startswith("id:>") for value in target.filters)
+        if self.kind is FaultKind.REFUSE_FILTER:
+            return any(self.filter in _parts_of(value) for value in target.filters)
+        if self.kind is FaultKind.REFUSE_MANY_VALUES:
+            return any(value.count(",") >= self.rows for value in target.filters)
         return True
+
+
+def _parts_of(value: str) -> tuple[str, ...]:
+    """Field, operator, and both as in ``archived_at:*``, of a ``q[]``."""
+    match = FILTER.fullmatch(value)
+    return () if match is None else (match[1], match[2], f"{match[1]}:{match[2]}")
 
 
 def fault_from(values: dict[str, Any]) -> Fault:
@@ -143,6 +173,8 @@ def fault_from(values: dict[str, Any]) -> Fault:
     for name in ("seconds", "clock_skew_seconds"):
         if not isinstance(values.get(name, 1), int | float):
             raise TypeError(f"{name} must be a number.")
+    if not isinstance(values.get("filter", ""), str):
+        raise TypeError("filter must be a text.")
     return Fault(**values)
 
 

@@ -2,15 +2,15 @@
 
 The server calls ``read_query`` with a client's parameters and responds to ``BadQuery`` with 400. A filter on a
 column that hides rows takes the place of the default that leaves them out; the documentation says so of
-``*`` only, and is silent on the others.
+``*`` only, and is silent on the others. ``matching`` finds the rows.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from routiq_gql.emulator.resources import Column, Kind, Resource
+from routiq_gql.emulator.resources import Column, Kind, ListPath, Resource
 
 NONE = -(2**63)
 """Stands for "no value" in a column of integers; no id and no time is as small."""
@@ -19,13 +19,15 @@ DEFAULT_PER_PAGE = 50
 MOST_PER_PAGE = 100
 NOT_SEARCHABLE = "This column is not searchable."
 
-_FILTER = re.compile(r"([a-z_]+):(>=|<=|!=|!\?|~~|>|<|=|~|\?|\*)(.*)", re.DOTALL)
+FILTER = re.compile(r"([a-z_]+):(>=|<=|!=|!\?|~~|>|<|=|~|\?|\*)(.*)", re.DOTALL)
+"""A ``q[]``: field, operator, value."""
+
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-_NUMBER = re.compile(r"-?\d{1,18}")
+_NUMBER = re.compile(r"-?\d{1,19}")  # as many digits as an int64
 _OPERATORS = {
     Kind.TIME: {">=", ">", "<=", "<", "?", "!?", "*"},
-    Kind.NUMBER: {"=", "!=", ">", ">=", "<", "<="},
-    Kind.TEXT: {"=", "!=", "~", "~~"},
+    Kind.NUMBER: {"=", "!=", ">", ">=", "<", "<=", "?", "!?"},
+    Kind.TEXT: {"=", "!=", "~", "~~", "?", "!?"},
     Kind.FLAG: set[str](),
 }
 
@@ -61,18 +63,26 @@ class ListQuery:
     per_page: int
 
 
-def read_query(resource: Resource, parameters: Sequence[tuple[str, str]]) -> ListQuery:
-    """The query of ``resource`` in ``parameters`` (decoded name and value, repeated for lists).
+def read_query(path: ListPath, parameters: Sequence[tuple[str, str]], *, also_hiding: Iterable[str] = ()) -> ListQuery:
+    """The query of a list in ``parameters`` (decoded name and value, repeated for lists).
+
+    Args:
+        path: The list.
+        parameters: The parameters of the request.
+        also_hiding: Columns that hide rows beside those of the list; columns that it doesn't have are ignored.
 
     Raises:
         BadQuery: A column can't be searched, or a value is not of the documented form.
     """
+    resource = path.resource
     conditions = [read_condition(resource, value) for name, value in parameters if name == "q[]"]
     named = {condition.column for condition in conditions}
-    hidden = [Condition(column, "!?") for column in resource.hiding if column not in named]
+    hiding = dict.fromkeys((*resource.hiding, *(name for name in also_hiding if name in resource.columns)))
+    hidden = [Condition(column, "!?") for column in hiding if column not in named]
+    fixed = [Condition(column, "=", value) for column, value in path.fixed.items()]
     last = dict(parameters)
     return ListQuery(
-        conditions=tuple(condition for condition in (*hidden, *conditions) if condition.operator != "*"),
+        conditions=tuple(condition for condition in (*fixed, *conditions, *hidden) if condition.operator != "*"),
         order=_read_order(resource, last.get("sort", "created_at"), last.get("order", "asc")),
         page=_read_positive("page", last.get("page", "1")),
         per_page=min(_read_positive("per_page", last.get("per_page", str(DEFAULT_PER_PAGE))), MOST_PER_PAGE),
@@ -85,7 +95,7 @@ def read_condition(resource: Resource, text: str) -> Condition:
     Raises:
         BadQuery: As for ``read_query``.
     """
-    match = _FILTER.fullmatch(text)
+    match = FILTER.fullmatch(text)
     if match is None:
         raise BadQuery("The filter is not of the form FIELD:OPERATORVALUE.")
     name, operator, value = match.groups()
@@ -97,35 +107,6 @@ def read_condition(resource: Resource, text: str) -> Condition:
     return Condition(name, operator, _read_operand(column, operator, value))
 
 
-def condition_test(condition: Condition) -> Callable[[int], bool]:
-    """Whether a value of an integer column (``NONE`` for no value) fulfils ``condition``."""
-    operator, operand = condition.operator, condition.operand
-    if operator == "?":
-        return lambda value: value != NONE
-    if operator == "!?":
-        return lambda value: value == NONE
-    if isinstance(operand, tuple):
-        allowed = frozenset(operand)
-        return lambda value: value in allowed
-    if not isinstance(operand, int):
-        raise TypeError(f"{condition} is not a condition on a number.")
-    return _comparison(operator, operand)
-
-
-def text_test(condition: Condition) -> Callable[[str | None], bool]:
-    """Whether a text fulfils ``condition``. Case matters to ``=`` only, as in a database's LIKE."""
-    operand = str(condition.operand)
-    if condition.operator == "=":
-        return lambda value: value == operand
-    if condition.operator == "!=":
-        return lambda value: value != operand
-    if condition.operator == "~":
-        folded = operand.casefold()
-        return lambda value: value is not None and folded in value.casefold()
-    pattern = re.compile(".*".join(re.escape(part) for part in operand.split("%")), re.IGNORECASE | re.DOTALL)
-    return lambda value: value is not None and pattern.fullmatch(value) is not None
-
-
 def seconds_of(moment: datetime) -> int:
     """``moment`` as stored in a column of times: whole seconds since 1970, UTC."""
     return int(moment.timestamp())
@@ -134,22 +115,6 @@ def seconds_of(moment: datetime) -> int:
 def text_of_seconds(seconds: int) -> str:
     """The form of a time on Cliniko's wire, ``2016-07-21T03:45:00Z``."""
     return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}Z"
-
-
-def _comparison(operator: str, operand: int) -> Callable[[int], bool]:
-    match operator:
-        case ">":
-            return lambda value: value > operand
-        case ">=":
-            return lambda value: value >= operand
-        case "<":
-            return lambda value: NONE < value < operand
-        case "<=":
-            return lambda value: NONE < value <= operand
-        case "!=":
-            return lambda value: value != operand
-        case _:
-            return lambda value: value == operand
 
 
 def _read_operand(column: Column, operator: str, value: str) -> int | tuple[int, ...] | str | None:

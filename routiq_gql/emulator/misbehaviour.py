@@ -65,7 +65,7 @@ def replaced_by(fault: Fault, now: float) -> Answer | None:
             return Answer(200, raw=HTML_PAGE, media_type="text/html; charset=utf-8")
         case FaultKind.REFUSE_SORT:
             return refusal(fault.status, "This column is not sortable.")
-        case FaultKind.REFUSE_ID_FILTER:
+        case FaultKind.REFUSE_ID_FILTER | FaultKind.REFUSE_FILTER | FaultKind.REFUSE_MANY_VALUES:
             return refusal(fault.status, "This column is not searchable.")
         case FaultKind.STATUS_401:
             return refusal(401, "Unauthorized")

@@ -1,4 +1,4 @@
-"""Names, contact details and clinical text of the emulated patients, computed from the id.
+"""Names, contact details and clinical text of the emulated patients, and practitioners' names, computed from the id.
 
 They are not stored, so a large clinic needs no memory for them. Every e-mail address, phone number and
 clinical text holds a marker that occurs nowhere else: a test that searches for the markers finds any leak.
@@ -71,6 +71,42 @@ class Person:
     @property
     def full_name(self) -> str:
         return " ".join(name for name in (self.first_name, self.last_name) if name)
+
+
+@dataclass(frozen=True, slots=True)
+class Practitioner:
+    """The texts of a practitioner's row. These are no secrets: clients may show them."""
+
+    first_name: str | None
+    last_name: str | None
+    title: str | None
+    designation: str | None
+    label: str | None
+
+
+_PRACTITIONERS = (
+    ("Marguerite", "Delacroix", "Dr", "Physiotherapist"),
+    ("Anders", "Holmqvist", None, "Physiotherapist"),
+    ("Nerida", "Calloway", "Ms", "Remedial Massage Therapist"),
+    ("Tobias", "Winterbourne", None, ""),
+    ("Siobhán", "<b>O'Malley</b>", "Prof", 'Pilates "instructor" & coach'),
+    ("Rafael", "Etxeberria", "Mr", "Exercise Physiologist"),
+    ("Lesedi", "Mokoena", "Dr", "Hand Therapist"),
+)
+
+
+def practitioner(practitioner_id: int, given: Mapping[str, str | None]) -> Practitioner:
+    """The texts of a practitioner's row by id; ``given`` replaces those that it has."""
+    first, last, title, designation = _PRACTITIONERS[mix(practitioner_id, 6) % len(_PRACTITIONERS)]
+    first_name, last_name = given.get("first_name", first), given.get("last_name", last)
+    full = " ".join(name for name in (given.get("title", title), first_name, last_name) if name)
+    return Practitioner(
+        first_name,
+        last_name,
+        given.get("title", title),
+        given.get("designation", designation),
+        given.get("label", full),
+    )
 
 
 def mix(number: int, salt: int = 0) -> int:

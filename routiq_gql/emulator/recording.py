@@ -9,7 +9,8 @@ class RecordedRequest:
     """One request that reached the emulator, in ``Emulator.requests`` from the moment it arrived.
 
     Attributes:
-        resource: The list's name, ``settings``, ``user``, or the unknown path.
+        resource: The list's path (``practitioners/inactive``), ``settings``, ``user``, or the unknown path.
+        time: The arrival by the account's clock.
         parameters: The decoded query in its order, ``("q[]", "id:>5")`` among them.
         status: The status of the response; ``None`` before it, or without a response.
     """

@@ -1,7 +1,8 @@
 """The lists of the emulated account, and the filters that each column supports.
 
 This is the table of Cliniko's documentation as data. The filters refuse columns that are not ``searchable`` here. A row
-with a value in a ``hides`` column is left out of a list unless the request filters by that column.
+with a value in a ``hides`` column is left out of a list unless the request filters by that column. ``PATHS`` has the
+path of each list; inactive practitioners have one of their own.
 """
 
 from collections.abc import Mapping
@@ -64,7 +65,7 @@ PATIENTS = _resource(
     _time("created_at"),
     _time("updated_at"),
     _time("archived_at", hides=True),
-    _time("deleted_at", hides=True),
+    _time("deleted_at", searchable=False, hides=True),  # so no filter brings a deleted patient back
     _time("merged_at", searchable=False),
     Column("merged_with_id"),
     Column("email", Kind.TEXT, searchable=True),
@@ -76,12 +77,14 @@ INDIVIDUAL_APPOINTMENTS = _resource(
     "individual_appointments",
     _ID,
     Column("patient_id", searchable=True),
-    Column("appointment_type_id"),
+    Column("appointment_type_id", searchable=True),
+    Column("practitioner_id", searchable=True),
     _time("starts_at"),
     _time("ends_at"),
     _time("cancelled_at", hides=True),
+    Column("cancellation_reason"),
     _time("archived_at", hides=True),
-    _time("deleted_at", searchable=False),
+    _time("deleted_at"),
     Column("did_not_arrive", Kind.FLAG),
     _time("created_at"),
     _time("updated_at"),
@@ -90,11 +93,12 @@ INDIVIDUAL_APPOINTMENTS = _resource(
 GROUP_APPOINTMENTS = _resource(
     "group_appointments",
     _ID,
-    Column("appointment_type_id"),
+    Column("appointment_type_id", searchable=True),
+    Column("practitioner_id", searchable=True),
     _time("starts_at"),
     _time("ends_at"),
     _time("archived_at", hides=True),
-    _time("deleted_at", searchable=False),
+    _time("deleted_at"),
     _time("created_at"),
     _time("updated_at"),
 )
@@ -107,7 +111,7 @@ ATTENDEES = _resource(
     Column("arrived", Kind.FLAG),
     _time("cancelled_at", hides=True),
     _time("archived_at", hides=True),
-    _time("deleted_at", searchable=False),
+    _time("deleted_at"),
     _time("created_at"),
     _time("updated_at"),
 )
@@ -122,8 +126,35 @@ APPOINTMENT_TYPES = _resource(
     _time("updated_at"),
 )
 
+PRACTITIONERS = _resource(
+    "practitioners",
+    _ID,
+    Column("active", Kind.FLAG),
+    Column("user_id", searchable=True),
+    _time("created_at"),
+    _time("updated_at"),
+)
+
 RESOURCES: Mapping[str, Resource] = {
     resource.name: resource
-    for resource in (PATIENTS, INDIVIDUAL_APPOINTMENTS, GROUP_APPOINTMENTS, ATTENDEES, APPOINTMENT_TYPES)
+    for resource in (PATIENTS, INDIVIDUAL_APPOINTMENTS, GROUP_APPOINTMENTS, ATTENDEES, APPOINTMENT_TYPES, PRACTITIONERS)
 }
 """Every list of the account by its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListPath:
+    """A path of a list, and the values that all of its rows have, by column."""
+
+    resource: Resource
+    fixed: Mapping[str, int]
+
+
+INACTIVE_PRACTITIONERS = "practitioners/inactive"
+
+PATHS: Mapping[str, ListPath] = {
+    **{name: ListPath(resource, {}) for name, resource in RESOURCES.items()},
+    "practitioners": ListPath(PRACTITIONERS, {"active": 1}),
+    INACTIVE_PRACTITIONERS: ListPath(PRACTITIONERS, {"active": 0}),
+}
+"""Every list by the part of its address after ``/v1/``."""

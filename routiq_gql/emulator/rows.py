@@ -7,6 +7,7 @@ The server calls ``row_json`` for the rows of a page. The rows also hold fields 
 from collections.abc import Mapping
 from typing import Any
 
+from routiq_gql.emulator.changes import CANCELLATION_REASONS
 from routiq_gql.emulator.clinic import Clinic
 from routiq_gql.emulator.filters import text_of_seconds
 from routiq_gql.emulator.people import CLINICAL_MARKER, appointment_note, mix, sends_empty_text
@@ -25,7 +26,9 @@ def row_json(clinic: Clinic, resource: str, row_id: int, base_url: str) -> Json:
     return body
 
 
-_NEVER_TEXT = frozenset({"patient_ids", "arrived", "did_not_arrive", "patient_arrived", "merged_with_patient"})
+_NEVER_TEXT = frozenset(
+    {"patient_ids", "arrived", "did_not_arrive", "patient_arrived", "merged_with_patient", "cancellation_reason"}
+)
 
 
 class _Links:
@@ -76,7 +79,7 @@ def _patient(clinic: Clinic, row: Row, links: _Links) -> Json:
 
 
 def _individual_appointment(clinic: Clinic, row: Row, links: _Links) -> Json:
-    row_id, patient_id = row["id"] or 0, row["patient_id"]
+    row_id, patient_id, reason = row["id"] or 0, row["patient_id"], row["cancellation_reason"]
     missed = bool(row["did_not_arrive"])
     return {
         "id": str(row_id),
@@ -86,10 +89,12 @@ def _individual_appointment(clinic: Clinic, row: Row, links: _Links) -> Json:
         "patient_name": None if patient_id is None else clinic.person(patient_id).full_name,
         "notes": appointment_note(row_id),
         "cancellation_note": f"{CLINICAL_MARKER} cancelled" if row["cancelled_at"] else None,
+        "cancellation_reason": reason,
+        "cancellation_reason_description": CANCELLATION_REASONS.get(reason or 0),
         "repeat_rule": {},
         "patient": links.to("patients", patient_id),
         "appointment_type": links.to("appointment_types", row["appointment_type_id"]),
-        "practitioner": links.to("practitioners", 1 + row_id % 7),
+        "practitioner": links.to("practitioners", row["practitioner_id"]),
         "business": links.to("businesses", 1),
         **_times(row, "created_at", "updated_at"),
     }
@@ -106,7 +111,7 @@ def _group_appointment(clinic: Clinic, row: Row, links: _Links) -> Json:
         "notes": appointment_note(row_id),
         "patient_ids": hint,  # including cancelled attendees
         "appointment_type": links.to("appointment_types", row["appointment_type_id"]),
-        "practitioner": links.to("practitioners", 1 + row_id % 7),
+        "practitioner": links.to("practitioners", row["practitioner_id"]),
         "business": links.to("businesses", 1),
         **_times(row, "created_at", "updated_at"),
     }
@@ -138,10 +143,28 @@ def _appointment_type(clinic: Clinic, row: Row, _links: _Links) -> Json:
     }
 
 
+def _practitioner(clinic: Clinic, row: Row, links: _Links) -> Json:
+    row_id = row["id"] or 0
+    who = clinic.practitioner(row_id)
+    return {
+        "id": str(row_id),
+        "first_name": who.first_name,
+        "last_name": who.last_name,
+        "title": who.title,
+        "designation": who.designation,
+        "label": who.label,
+        "description": None,
+        "active": bool(row["active"]),
+        "user": links.to("users", row["user_id"]),
+        **_times(row, "created_at", "updated_at"),
+    }
+
+
 _WRITERS = {
     "patients": _patient,
     "individual_appointments": _individual_appointment,
     "group_appointments": _group_appointment,
     "attendees": _attendee,
     "appointment_types": _appointment_type,
+    "practitioners": _practitioner,
 }

@@ -1,15 +1,13 @@
 """The emulated Cliniko over HTTP: routes, access, the record of requests, and the sending of responses.
 
 ``Emulator`` is an ASGI application and its state; ``running`` serves it. Every response is computed without a pause on
-the event loop, and ``after_request`` is called before its last byte is sent. So a change made there happens between two
-requests. API keys are never recorded.
+the event loop, after ``before_request`` and before ``after_request``, which is called before the first byte is sent. So
+a change made in either happens between two requests. API keys are never recorded.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from email.utils import formatdate
 
 from starlette.applications import Starlette
@@ -32,7 +30,8 @@ from routiq_gql.emulator.control import control_routes
 from routiq_gql.emulator.faults import Fault, FaultKind, Faults, FaultTarget
 from routiq_gql.emulator.misbehaviour import Ending, ending_of, rate_limited, replaced_by, spoiled
 from routiq_gql.emulator.recording import RecordedRequest
-from routiq_gql.emulator.resources import RESOURCES
+from routiq_gql.emulator.resources import PATHS
+from routiq_gql.emulator.script import Script
 
 _MOST_RECORDED = 200_000  # requests; the oldest half is forgotten beyond it
 Parameters = Sequence[tuple[str, str]]
@@ -51,7 +50,10 @@ class Emulator:
     Attributes:
         requests: The requests since the start, oldest first.
         faults: The faults in force.
+        before_request: Called with each request right before its response is computed, which shows what it changes.
         after_request: Called with each request once its response is computed.
+        script: Changes that happen once, right before or after a certain request.
+        date_skew_seconds: How far the ``Date`` of every response is off the account's clock.
         app: The ASGI application.
     """
 
@@ -69,7 +71,10 @@ class Emulator:
         self.limit = RequestLimit(requests_per_minute, limit_period_seconds)
         self.requests: list[RecordedRequest] = []
         self.faults = Faults()
+        self.before_request: Callable[[RecordedRequest], None] | None = None
         self.after_request: Callable[[RecordedRequest], None] | None = None
+        self.script = Script()
+        self.date_skew_seconds: float = 0
         self.transports: dict[tuple[str, int], asyncio.Transport] = {}
         self.closing = asyncio.Event()
         self._keys = KeyRing(api_keys)
@@ -96,9 +101,9 @@ class Emulator:
         resource: str = request.path_params["resource"]
 
         def answer(access: Access, parameters: Parameters, skip: int) -> Answer:
-            if resource not in RESOURCES:
+            if resource not in PATHS:
                 return refusal(404, "Not found")
-            if resource in access.forbidden:
+            if not access.forbidden.isdisjoint({resource, PATHS[resource].resource.name}):
                 return refusal(403, "You do not have permission to view this.")
             return answer_list(self.clinic, resource, parameters, _base_url(request), skip=skip)
 
@@ -114,15 +119,25 @@ class Emulator:
             delay += fault.seconds
         if delay and not await self._pause(request, delay):
             return _Broken(self, Ending.DROPPED_BEFORE)
+        if self.before_request is not None:
+            self.before_request(record)
+        self.script.run_before(record)
         ending = ending_of(fault)
-        date = time.time() + (fault.clock_skew_seconds if fault and fault.kind is FaultKind.RATE_LIMIT else 0)
+        date = self._date(fault)
         answer = self._decide(request, record, fault, right, date)
         if ending in {Ending.PROPER, Ending.DROPPED_INSIDE}:
             record.status = answer.status
-        response = _rendered(answer, date)
+        response = _rendered(answer, None if fault and fault.kind is FaultKind.NO_DATE else date)
         if self.after_request is not None:
             self.after_request(record)
+        self.script.run_after(record)
         return response if ending is Ending.PROPER else _Broken(self, ending, response)
+
+    def _date(self, fault: Fault | None) -> float:
+        """The UNIX time in the response's ``Date``."""
+        skewing = {FaultKind.RATE_LIMIT, FaultKind.WRONG_DATE}
+        skew = fault.clock_skew_seconds if fault is not None and fault.kind in skewing else 0
+        return self.clinic.clock.now().timestamp() + self.date_skew_seconds + skew
 
     def _decide(
         self,
@@ -137,22 +152,23 @@ class Emulator:
             return refusal(401, "Unauthorized")
         if not is_acceptable_user_agent(request.headers.get("user-agent")):
             return refusal(400, "The User-Agent must be of the form APP_VENDOR_NAME (APP_VENDOR_EMAIL).")
-        resets_at = self.limit.refuse_until(access.user_id)
-        if resets_at is not None:
-            return rate_limited(resets_at)
+        wait_seconds = self.limit.refuse_for(access.user_id)
+        if wait_seconds is not None:
+            return rate_limited(now + wait_seconds)
         if fault is None:
             return right(access, record.parameters, 0)
         instead = replaced_by(fault, now)
         if instead is not None:
             return instead
         answer = right(access, record.parameters, 0)
-        return spoiled(fault, answer, record.resource, record.parameters, lambda p, s: right(access, p, s))
+        resource = PATHS[record.resource].resource.name if record.resource in PATHS else record.resource
+        return spoiled(fault, answer, resource, record.parameters, lambda p, s: right(access, p, s))
 
     def _record(self, request: Request, resource: str) -> RecordedRequest:
         if len(self.requests) >= _MOST_RECORDED:
             del self.requests[: _MOST_RECORDED // 2]
         parameters = tuple(request.query_params.multi_items())
-        record = RecordedRequest(request.method, request.url.path, resource, parameters, datetime.now(UTC))
+        record = RecordedRequest(request.method, request.url.path, resource, parameters, self.clinic.clock.now())
         self.requests.append(record)
         return record
 
@@ -199,9 +215,9 @@ class _Broken(Response):
             await _disconnected(receive)
 
 
-def _rendered(answer: Answer, date: float) -> Response:
-    headers = {"Date": formatdate(date, usegmt=True), **answer.headers}
-    return Response(answer.content(), answer.status, headers, answer.media_type)
+def _rendered(answer: Answer, date: float | None) -> Response:
+    headers = {} if date is None else {"Date": formatdate(date, usegmt=True)}
+    return Response(answer.content(), answer.status, {**headers, **answer.headers}, answer.media_type)
 
 
 def _base_url(request: Request) -> str:

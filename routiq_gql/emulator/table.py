@@ -6,16 +6,19 @@ the size of the clinic.
 """
 
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from routiq_gql.emulator.filters import NONE, Condition, ListQuery, Order, condition_test, text_test
+from routiq_gql.emulator.filters import NONE, Condition, ListQuery, Order
+from routiq_gql.emulator.matching import condition_test, places_of, range_of, text_test
+from routiq_gql.emulator.ordering import ColumnOrders
 from routiq_gql.emulator.resources import Kind, Resource
 
 Row = Mapping[str, int | None]
 """One row: every column that is not a text, times as seconds since 1970, ``None`` for no value."""
 
-_MOST_SELECTIONS = 32  # a sync has some five different queries; those of old windows are dropped
+_MOST_WALKED = 200  # rows at the head of a longer list that are found without sorting all of it
+_MOST_SELECTIONS = 32  # a sync has some ten different queries; the longest unused is dropped, as are old marks
 
 
 class _Selection:
@@ -44,6 +47,7 @@ class Table:
             c.name: {} for c in resource.columns.values() if c.indexed and c.name != "id"
         }
         self._selections: dict[frozenset[Condition], _Selection] = {}
+        self._orders = ColumnOrders(self._columns)
 
     def __len__(self) -> int:
         return len(self._columns["id"])
@@ -82,6 +86,7 @@ class Table:
         for name in absent:
             self._columns[name].extend([NONE] * (len(self) - len(self._columns[name])))
         self._selections.clear()
+        self._orders.clear()
 
     def get(self, row_id: int) -> Row:
         """The row with this id.
@@ -96,10 +101,7 @@ class Table:
 
     def find(self, column: str, value: int) -> list[int]:
         """Ids of all rows with ``value`` in ``column``, including hidden rows, ascending."""
-        if column in self._indexes:
-            return list(self._indexes[column].get(value, ()))
-        ids = self._columns["id"]
-        return [ids[place] for place, found in enumerate(self._columns[column]) if found == value]
+        return self._with_values(column, (value,))
 
     def insert(self, row: Row) -> None:
         """Add a row, anywhere in the order of ids.
@@ -117,7 +119,7 @@ class Table:
         for name, index in self._indexes.items():
             siblings = index.setdefault(row.get(name) or 0, [])
             siblings.insert(bisect_left(siblings, row_id), row_id)
-        self._update_selections(row_id, None, self._row_at(place))
+        self._follow(row_id, None, self._row_at(place))
 
     def change(self, row_id: int, **values: int | None) -> None:
         """Set columns of a row.
@@ -126,6 +128,8 @@ class Table:
             KeyError: There is no such row, or no such column.
         """
         before = self.get(row_id)
+        if unknown := values.keys() - before.keys():
+            raise KeyError(f"{self.resource.name} has no {', '.join(sorted(unknown))}")
         place = bisect_left(self._columns["id"], row_id)
         for name, value in values.items():
             self._columns[name][place] = NONE if value is None else value
@@ -133,7 +137,7 @@ class Table:
                 self._indexes[name][before[name] or 0].remove(row_id)
                 siblings = self._indexes[name].setdefault(value or 0, [])
                 siblings.insert(bisect_left(siblings, row_id), row_id)
-        self._update_selections(row_id, before, self._row_at(place))
+        self._follow(row_id, before, self._row_at(place))
 
     def remove(self, row_id: int) -> None:
         """Remove a row without a trace.
@@ -147,31 +151,34 @@ class Table:
             del column[place]
         for name, index in self._indexes.items():
             index[before[name] or 0].remove(row_id)
-        self._update_selections(row_id, before, None)
+        self._follow(row_id, before, None)
 
     def page(self, query: ListQuery, *, skip: int = 0) -> tuple[list[int], int]:
         """The ids on the page of ``query``, ``skip`` rows later, and the number of all matching rows."""
         start = (query.page - 1) * query.per_page + skip
         exact = self._candidates(query.conditions)
-        by_id = [c for c in query.conditions if c.column == "id" and c.operator in {">", ">=", "<", "<="}]
         if exact is not None:
             matches = self._matcher(query.conditions)
-            found: list[int] = [row_id for row_id in exact if matches(row_id, self.get(row_id))]
-        else:
-            selection = self._select(frozenset(query.conditions).difference(by_id))
-            if query.order == (Order("id"),):
-                low, high = _range(selection.ids, by_id)
-                stop = min(start + query.per_page, high - low)
-                return selection.ids[low + start : low + stop].tolist() if start < stop else [], high - low
-            if not by_id:
-                if query.order not in selection.ordered:
-                    selection.ordered[query.order] = self._sort(selection.ids.tolist(), query.order)
-                found = selection.ordered[query.order]
-                return found[start : start + query.per_page], len(found)
-            low, high = _range(selection.ids, by_id)
-            found = selection.ids[low:high].tolist()
-        found = self._sort(found, query.order)
-        return found[start : start + query.per_page], len(found)
+            found = self._sort([row_id for row_id in exact if matches(row_id, self.get(row_id))], query.order)
+            return found[start : start + query.per_page], len(found)
+        by_id = [c for c in query.conditions if c.column == "id" and c.operator in {">", ">=", "<", "<="}]
+        selection = self._select(frozenset(query.conditions).difference(by_id))
+        low, high = range_of(selection.ids, by_id)
+        total = high - low
+        stop = min(start + query.per_page, total)
+        if start >= stop:
+            return [], total
+        [first, *others] = query.order
+        if first == Order("id"):
+            return selection.ids[low + start : low + stop].tolist(), total
+        is_short_walk = stop <= _MOST_WALKED < total and total * 4 > len(self)  # else sorting takes less
+        if is_short_walk and not others and not first.descending and first.column in self._columns:
+            return self._orders.by(first.column).first(stop, selection.ids, low, high)[start:], total
+        if by_id:
+            return self._sort(selection.ids[low:high].tolist(), query.order)[start:stop], total
+        if query.order not in selection.ordered:
+            selection.ordered[query.order] = self._sort(selection.ids.tolist(), query.order)
+        return selection.ordered[query.order][start:stop], total
 
     def _place(self, row_id: int) -> int | None:
         ids = self._columns["id"]
@@ -184,12 +191,18 @@ class Table:
     def _candidates(self, conditions: Iterable[Condition]) -> list[int] | None:
         for condition in conditions:
             if condition.operator == "=" and isinstance(condition.operand, tuple):
-                wanted = sorted(set(condition.operand))
-                if condition.column == "id":
-                    return [row_id for row_id in wanted if row_id in self]
-                if condition.column in self._indexes:
-                    return sorted(i for value in wanted for i in self.find(condition.column, value))
+                return self._with_values(condition.column, condition.operand)
         return None
+
+    def _with_values(self, column: str, values: tuple[int, ...]) -> list[int]:
+        """Ids of all rows with one of ``values`` in ``column``, ascending."""
+        if column == "id":
+            return [row_id for row_id in sorted(set(values)) if row_id in self]
+        if column in self._indexes:
+            index = self._indexes[column]
+            return sorted(row_id for value in set(values) for row_id in index.get(value, ()))
+        ids = self._columns["id"]
+        return [ids[place] for place in places_of(Condition(column, "=", values), self._columns[column])]
 
     def _matcher(self, conditions: Iterable[Condition]) -> Callable[[int, Row], bool]:
         numbers, texts = [], []
@@ -209,23 +222,40 @@ class Table:
         return matches
 
     def _select(self, conditions: frozenset[Condition]) -> _Selection:
-        if conditions not in self._selections:
-            places: Iterable[int] = range(len(self))
-            for condition in conditions:
-                if self.resource.columns[condition.column].kind is Kind.TEXT:
-                    fits, ids, name = text_test(condition), self._columns["id"], condition.column
-                    places = [place for place in places if fits(self._text(ids[place], name))]
-                else:
-                    test, column = condition_test(condition), self._columns[condition.column]
-                    places = [place for place in places if test(column[place])]
+        selection = self._selections.pop(conditions, None)
+        if selection is None:
             while len(self._selections) >= _MOST_SELECTIONS:
                 del self._selections[next(iter(self._selections))]
-            every = self._columns["id"]
-            found = array("q", (every[place] for place in places))
-            self._selections[conditions] = _Selection(found, self._matcher(conditions))
-        return self._selections[conditions]
+            selection = _Selection(self._matching_ids(conditions), self._matcher(conditions))
+        self._selections[conditions] = selection  # last, as the most recently used
+        return selection
 
-    def _update_selections(self, row_id: int, before: Row | None, after: Row | None) -> None:
+    def _matching_ids(self, conditions: frozenset[Condition]) -> "array[int]":
+        ids = self._columns["id"]
+        places: list[int] | None = None
+        for condition in sorted(conditions, key=self._usual_share):
+            name = condition.column
+            if self.resource.columns[name].kind is Kind.TEXT:
+                fits = text_test(condition)
+                places = [p for p in (range(len(ids)) if places is None else places) if fits(self._text(ids[p], name))]
+            else:
+                places = places_of(condition, self._columns[name], places)
+        return array("q", ids if places is None else map(ids.__getitem__, places))
+
+    def _usual_share(self, condition: Condition) -> int:
+        """Orders conditions so that those which usually leave few rows come first, and texts last."""
+        if self.resource.columns[condition.column].kind is Kind.TEXT:
+            return 3
+        if condition.operator == "!?":
+            return 2
+        return 0 if condition.column in {"updated_at", "created_at"} else 1
+
+    def _follow(self, row_id: int, before: Row | None, after: Row | None) -> None:
+        """Update orders and selections with a row that was inserted, changed or removed."""
+        if before is not None:
+            self._orders.remove(row_id, before)
+        if after is not None:
+            self._orders.add(row_id, after)
         for selection in self._selections.values():
             selection.ordered.clear()
             place = bisect_left(selection.ids, row_id)
@@ -245,22 +275,3 @@ class Table:
             else:
                 places.sort(key=self._columns[part.column].__getitem__, reverse=part.descending)
         return [every[place] for place in places]
-
-
-def _range(ids: "array[int]", conditions: Iterable[Condition]) -> tuple[int, int]:
-    """Where the ids that fulfil all ``conditions`` on ``id`` begin and end in ``ids``."""
-    low, high = 0, len(ids)
-    for condition in conditions:
-        bound = condition.operand
-        if not isinstance(bound, int):
-            raise TypeError(f"{condition} is not a bound.")
-        match condition.operator:
-            case ">":
-                low = max(low, bisect_right(ids, bound))
-            case ">=":
-                low = max(low, bisect_left(ids, bound))
-            case "<":
-                high = min(high, bisect_left(ids, bound))
-            case _:
-                high = min(high, bisect_right(ids, bound))
-    return low, max(low, high)

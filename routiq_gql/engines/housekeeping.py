@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
-from routiq_gql.database.erasure import drop_unused_rows
 from routiq_gql.database.pruning import Cutoffs, prune_batch
 from routiq_gql.database.retention import move_cutoffs
+from routiq_gql.database.rollback import rollback_any
 from routiq_gql.settings import Settings
 
 ROWS_PER_STEP = 2_000
@@ -27,13 +27,13 @@ class Housekeeping:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
-        self._may_have_unused_rows = True
+        self._may_have_drafts = True
         self._prune_from = 0.0
         self._cutoffs: Cutoffs | None = None  # of the round under way
 
     def note_ended_sync(self) -> None:
-        """Look for rows of ended syncs: a failed or replaced sync has left rows without readers."""
-        self._may_have_unused_rows = True
+        """Look for drafts of ended syncs: a failed sync has left versions that nobody reads."""
+        self._may_have_drafts = True
 
     async def step(self) -> bool:
         """Delete a batch, if there is any; returns whether there may be more.
@@ -41,9 +41,9 @@ class Housekeeping:
         Raises:
             StorageError: The database can't be used.
         """
-        if self._may_have_unused_rows:
+        if self._may_have_drafts:
             async with self._database.writing() as connection:
-                self._may_have_unused_rows = await drop_unused_rows(connection, ROWS_PER_STEP)
+                self._may_have_drafts = await rollback_any(connection, ROWS_PER_STEP)
             return True
         if time.monotonic() < self._prune_from:
             return False
@@ -63,6 +63,5 @@ class Housekeeping:
             log=now - timedelta(days=settings.keep_log_days),
             history=now - timedelta(days=settings.keep_history_days),
             audit=now - timedelta(days=settings.keep_history_days),
-            appointments=now - timedelta(days=settings.recent_days),
             paces=now - KEEP_PACES,
         )

@@ -18,7 +18,7 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.schedules import next_sync_at
 from routiq_gql.database.syncs import active_sync, newest_ended
 from routiq_gql.sync.mapping import snapshot_of
-from routiq_gql.sync.model import SyncSnapshot, SyncState
+from routiq_gql.sync.model import NextSync, SyncSnapshot, SyncState
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class Dashboard:
         sync_available: Whether the organization has an enabled connection.
         connection: Its access to Cliniko; ``None`` when it was never connected.
         next_sync_at: When its schedule starts the next sync; ``None`` without a schedule, or while it pauses.
+        next_sync: What the next sync would do; ``None`` while that is unknown.
     """
 
     organization_id: str
@@ -63,6 +64,7 @@ class Dashboard:
     sync_available: bool
     connection: ConnectionInfo | None
     next_sync_at: datetime | None
+    next_sync: NextSync | None = None
 
     @property
     def status(self) -> SyncState:

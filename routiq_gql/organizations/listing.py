@@ -19,15 +19,20 @@ class OrganizationState:
     """An organization as an operator sees it.
 
     Attributes:
-        last_success_at: When its newest completed sync ended.
         last_sync: Its newest sync that has ended.
+        last_success: Its newest completed sync.
     """
 
     organization_id: str
     connection: ConnectionInfo
     current_sync: SyncSnapshot | None
     last_sync: SyncSnapshot | None
-    last_success_at: datetime | None
+    last_success: SyncSnapshot | None
+
+    @property
+    def last_success_at(self) -> datetime | None:
+        """When the newest completed sync ended."""
+        return self.last_success.completed_at if self.last_success else None
 
 
 async def read_organizations(connection: AsyncConnection, viewer: Viewer) -> list[OrganizationState]:
@@ -46,5 +51,5 @@ async def _state_of(connection: AsyncConnection, row: ConnectionRow) -> Organiza
         connection=info_of(row),
         current_sync=snapshot_of(current) if current else None,
         last_sync=snapshot_of(last) if last else None,
-        last_success_at=successful.completed_at if successful else None,
+        last_success=snapshot_of(successful) if successful else None,
     )

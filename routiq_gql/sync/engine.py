@@ -80,13 +80,20 @@ class SyncEngine(Protocol):
 
 
 async def begin_sync(
-    connection: AsyncConnection, engine: SyncEngine, organization_id: str, priority: Priority
+    connection: AsyncConnection,
+    engine: SyncEngine,
+    organization_id: str,
+    priority: Priority,
+    mode: SyncMode = SyncMode.AUTO,
 ) -> SyncRow | None:
     """Insert a sync and queue it, in a single transaction; ``None`` when the organization has an active sync.
 
     Wake ``engine`` and publish the sync after the commit.
+
+    Args:
+        mode: The requested mode. The run replaces it by the mode in effect.
     """
-    row = await insert_sync(connection, organization_id, first_values(SyncMode.FULL, utc_now()))
+    row = await insert_sync(connection, organization_id, first_values(mode, utc_now()))
     if row is not None:
         await engine.enqueue(connection, row.key, priority)
     return row

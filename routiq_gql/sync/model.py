@@ -115,6 +115,14 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class CompletionRange:
+    """The time within which a sync likely ends."""
+
+    earliest: datetime
+    latest: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class NextSync:
     """What the next sync of an organization would do: its mode, and the requests and seconds that it likely takes."""
 
@@ -224,6 +232,13 @@ class SyncSnapshot:
     @property
     def is_terminal(self) -> bool:
         return self.completed_at is not None
+
+    @property
+    def estimated_completion_range(self) -> CompletionRange | None:
+        """The time within which it will likely end; ``None`` while that is unknown and after the end."""
+        if self.estimated_earliest is None or self.estimated_latest is None:
+            return None
+        return CompletionRange(self.estimated_earliest, self.estimated_latest)
 
     @property
     def duration_seconds(self) -> float | None:

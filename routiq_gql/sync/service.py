@@ -56,7 +56,10 @@ class SyncService:
         self.subscriptions = Subscriptions(settings.max_subscriptions)
 
     async def start(self, viewer: Viewer, organization_id: str, mode: SyncMode = SyncMode.AUTO) -> StartedSync:
-        """Start a sync, or return the running sync. Every ``mode`` reads everything for now.
+        """Start a sync, or return the running sync, which keeps its mode.
+
+        Args:
+            mode: How much to read. INCREMENTAL becomes FULL where the service has a reason to read everything.
 
         Raises:
             BadInput: The organization id has a wrong form.
@@ -66,7 +69,7 @@ class SyncService:
         self._audit.require(viewer, organization_id, Action.START)
         try:
             async with self._database.writing() as connection:
-                row = await begin_sync(connection, self._engine, organization_id, Priority.PERSON)
+                row = await begin_sync(connection, self._engine, organization_id, Priority.PERSON, mode)
                 if row is not None:
                     with self._audit.noting(RateLimited, Action.START, viewer, organization_id):
                         await enforce_start_limit(connection, organization_id, row.key, self._starts_per_minute)

@@ -19,10 +19,11 @@ LOWERED = {"status", "step", "mode"}
 
 
 def _as_rest(value: Any, key: str = "") -> Any:
-    """A GraphQL result in REST's form: snake_case keys, lower-case states, cancelled as failed."""
+    """A GraphQL result in REST's form: snake_case keys, lower-case states, cancelled as failed, Cliniko's ids only."""
     if isinstance(value, dict):
         named = {re.sub(r"([A-Z])", lambda found: f"_{found[1].lower()}", name): inner for name, inner in value.items()}
-        return {name: _as_rest(inner, name) for name, inner in named.items() if name != "id"}
+        is_row = "reason" in value
+        return {name: _as_rest(inner, name) for name, inner in named.items() if name != "id" or is_row}
     if isinstance(value, list):
         return [_as_rest(inner) for inner in value]
     if key in LOWERED and isinstance(value, str):
@@ -60,6 +61,7 @@ async def test_graphql_and_rest_return_the_same(server: Server, cliniko: Cliniko
     for sync_id in (again["sync_id"], second):
         shown = (await server.ask(STATUS, id=sync_id))["data"]["syncStatus"]
         assert _as_rest(shown) == await server.status(sync_id)
+        assert (shown["receipt"] is not None) == (sync_id != second), "a sync has a receipt once it has completed"
     await _compare_dashboards(server)
     await _compare_histories(server)
 
@@ -70,8 +72,9 @@ async def _compare_dashboards(server: Server) -> None:
     assert shown["patient_stats"] == rest["patient_stats"]
     assert shown["current_sync"] is rest["current_sync"] is None
     assert shown["sync_available"] is rest["sync_available"] is True
+    assert shown["next_sync"] == rest["next_sync"]
     common = rest["last_sync"].keys() & shown["last_sync"].keys()
-    assert {"sync_id", "status", "started_at", "completed_at", "failure"} <= common
+    assert {"sync_id", "status", "started_at", "completed_at", "failure", "receipt"} <= common
     assert {key: shown["last_sync"][key] for key in common} == {key: rest["last_sync"][key] for key in common}
     assert rest["last_sync"]["records_success"] == shown["last_sync"]["active_patients_stored"]
 

@@ -77,8 +77,11 @@ def test_status_reports_problems_to_cron(folder: Path, cliniko: str, command: Co
     assert (by_id["org_bad"]["failure_code"], by_id["org_bad"]["last_success_at"]) == ("KEY_REFUSED", None)
     assert "connect again" in by_id["org_bad"]["what_to_do"]
     assert by_id["org_good"]["what_to_do"] is None
+    assert (by_id["org_good"]["mode"], by_id["org_good"]["agrees"]) == ("full", True)
+    assert (by_id["org_bad"]["mode"], by_id["org_bad"]["agrees"]) == (None, None)
     plain = command("status").out.splitlines()
-    assert plain[0].split("\t") == ["organization", "last success", "now", "last failure", "what to do"]
+    assert plain[0].split("\t") == ["organization", "last success", "now", "last failure", "what to do", "receipt"]
+    assert plain[2].split("\t")[-1].startswith("full, agrees, +")
     assert plain[1].startswith("org_bad\tnever\tidle\tKEY_REFUSED\t")
 
     assert command("disconnect", "org_bad").code == 0

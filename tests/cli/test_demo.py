@@ -19,7 +19,7 @@ from routiq_gql.sync.model import SyncMode, SyncState
 from tests.cli.programs import Program, percentages
 from tests.organization import ORGANIZATION
 
-FIGURES = "641 patients, 1,247 appointments in the window, 89 active patients stored."
+FIGURES = "641 patients, 1,247 appointments, 89 active patients stored."
 SYNC_ID = rf"sync_{ORGANIZATION}_\d+_\d+(_\d+)?"
 
 

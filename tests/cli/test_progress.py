@@ -50,6 +50,10 @@ SNAPSHOT = SyncSnapshot(
 LINE = LogLine(SNAPSHOT.sync_id, 1, BEGIN, LogLevel.SUCCESS, SyncStep.FETCHING_PATIENTS, "Found 641 patients")
 
 
+ESTIMATE = {"estimated_completion": BEGIN + timedelta(seconds=20)}
+RANGE = {"estimated_earliest": BEGIN + timedelta(seconds=17), "estimated_latest": BEGIN + timedelta(seconds=28)}
+
+
 class _Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
@@ -82,6 +86,20 @@ def test_a_terminal_shows_step_percentage_counts_and_log():
     assert "━" in shown
 
 
+@pytest.mark.parametrize(
+    ("mode", "text"),
+    [(SyncMode.FULL, "full sync · 300"), (SyncMode.INCREMENTAL, "incremental sync · 300"), (SyncMode.AUTO, "│300")],
+)
+def test_a_terminal_shows_how_much_is_read(mode: SyncMode, text: str):
+    """The bar says whether the sync reads everything or only changes, once that is decided."""
+    bar = Bar(open_terminal(_Terminal()))
+    bar.refresh = lambda: None
+    bar.show_progress(replace(SNAPSHOT, mode=mode))
+    console = open_terminal(io.StringIO())
+    console.print(bar.draw())
+    assert text in "│" + console.file.getvalue().splitlines()[-1]
+
+
 def test_a_pipe_gets_plain_lines_and_not_too_many():
     """A file or another program gets a line per step or five percent, without control codes."""
     further = [replace(SNAPSHOT, progress_percentage=p, version=p) for p in range(43, 50)]
@@ -110,6 +128,9 @@ def test_a_wait_is_shown_at_once_in_a_pipe():
         ({"estimated_completion": BEGIN + timedelta(seconds=20)}, 19.5, "19 s · a moment left"),
         ({"estimated_completion": BEGIN + timedelta(seconds=20)}, 95, "1 min 35 s · a moment left"),
         ({"estimated_completion": BEGIN + timedelta(hours=2, seconds=70)}, 60, "1 min 0 s · about 2 h 0 min left"),
+        ({**ESTIMATE, **RANGE}, 8, "8 s · about 12 s left (9 s to 20 s)"),
+        ({**ESTIMATE, **RANGE}, 18.4, "18 s · about 2 s left (at most 10 s)"),
+        ({**ESTIMATE, **RANGE, "estimated_latest": BEGIN + timedelta(seconds=17)}, 8, "8 s · about 12 s left"),
         ({"resumes_at": BEGIN + timedelta(seconds=23)}, 8.5, "8 s · resumes in 15 s"),
         ({"resumes_at": BEGIN + timedelta(seconds=23)}, 23.5, "23 s · resuming"),
         ({"waiting_for": WaitReason.DATABASE}, 8, "8 s · waiting"),
@@ -174,7 +195,7 @@ def test_each_ending_is_described():
     ended = replace(SNAPSHOT, completed_at=BEGIN + timedelta(seconds=20.25), patients_found=641)
     completed = replace(ended, status=SyncState.COMPLETED, progress_percentage=100, active_patients_stored=89)
     assert outcome_lines(completed) == [
-        "Sync completed in 20.2 s: 641 patients, 1,247 appointments in the window, 89 active patients stored."
+        "Sync completed in 20.2 s, full: 641 patients, 1,247 appointments, 89 active patients stored."
     ]
     failure = SyncFailure(FailureCode.KEY_REFUSED, SyncStep.CHECKING_CREDENTIALS, "Refused.\x1b[2J", "Make a new key.")
     failed = replace(ended, status=SyncState.FAILED, failure=failure)

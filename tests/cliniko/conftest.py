@@ -44,6 +44,7 @@ def clinic_of(rows: int) -> Clinic:
         created = now - timedelta(days=number * 7919 % 997)
         clinic.insert_patient(patient_id=str(10**15 + number * 3), at=created)
         clinic.insert_type(f"Type {number}", type_id=str(number), at=created)
+        clinic.insert_practitioner(practitioner_id=str(number), at=created)
         visit = now + timedelta(days=number % 40 - 20)
         clinic.insert_appointment(str(10**15 + number * 3), visit, appointment_id=str(10**16 + number), at=created)
         clinic.insert_class(visit, class_id=str(10**17 + number), at=created)

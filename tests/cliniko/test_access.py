@@ -5,20 +5,29 @@ from typing import Any
 
 import pytest
 
-from routiq_gql.cliniko import Backoff, KeyLacksPermission, KeyRefused, ServerBlocked, check_access
+from routiq_gql.cliniko import (
+    Backoff,
+    Horizon,
+    KeyLacksPermission,
+    KeyRefused,
+    ServerBlocked,
+    check_access,
+    check_user,
+    content_filters,
+)
+from routiq_gql.cliniko.resources import RESOURCES
 from routiq_gql.emulator import EMULATED_API_KEY, Access, Emulator, EmulatorServer, Fault
 from tests.cliniko.conftest import FAST, ROWS, MakeClient, NotedWaits, clinic_of
 from tests.cliniko.raw_server import RawServer, http
 
-START = datetime.now(UTC) - timedelta(days=30)
-END = datetime.now(UTC) + timedelta(days=30)
+HORIZON = Horizon(datetime.now(UTC) - timedelta(days=30))
 
 
 async def test_a_good_key_shows_its_account_and_the_number_of_rows(make_client: MakeClient) -> None:
-    """Connecting shows the clinic's name and how many rows a sync will read, after seven requests for a row each."""
+    """Connecting shows the clinic's name and how many rows a sync will read, after eight requests for a row each."""
     emulator = Emulator(clinic_of(ROWS))
     async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:
-        access = await check_access(client, START, END)
+        access = await check_access(client, HORIZON)
     assert (access.account_name, access.subdomain, access.role) == (
         "Harbour Street Physio",
         "emulated",
@@ -30,21 +39,47 @@ async def test_a_good_key_shows_its_account_and_the_number_of_rows(make_client: 
         "individual_appointments": ROWS,
         "group_appointments": ROWS,
         "appointment_types": ROWS,
+        "practitioners": ROWS,
     }
-    assert len(emulator.requests) == 7
+    assert len(emulator.requests) == 8
 
 
 async def test_lists_are_tried_as_they_are_read(make_client: MakeClient) -> None:
     """The check of a key requests each list with the filters of a sync, as unfiltered attendees would take too long."""
     emulator = Emulator(clinic_of(1))
     async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:
-        await check_access(client, START, END)
+        await check_access(client, HORIZON)
     filters = {request.resource: request.values("q[]") for request in emulator.requests}
     assert [one.partition(":")[0] for one in filters["attendees"]] == ["booking_id"]
-    for name in ("individual_appointments", "group_appointments"):
-        assert [one.partition(":")[0] for one in filters[name]] == ["starts_at", "starts_at"]
-    lists = [request for request in emulator.requests if request.resource in filters and request.values("per_page")]
-    assert [request.values("per_page") for request in lists] == [["1"]] * 5
+    for resource in RESOURCES:
+        if resource.name != "attendees":
+            assert filters[resource.name] == content_filters(resource, HORIZON)
+    lists = [request for request in emulator.requests if request.values("per_page")]
+    assert [request.values("per_page") for request in lists] == [["1"]] * len(RESOURCES)
+
+
+async def test_a_key_that_may_not_read_practitioners_is_good(make_client: MakeClient) -> None:
+    """Names of practitioners are extra: a key without the right to them connects."""
+    emulator = Emulator(clinic_of(1))
+    emulator.faults.add(Fault("status_403", resource="practitioners", times=None))
+    async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:
+        access = await check_access(client, HORIZON)
+    assert "practitioners" not in access.totals
+    assert access.totals["patients"] == 1
+    assert len(emulator.requests) == 8
+
+
+async def test_whose_key_it_is_takes_one_request(make_client: MakeClient) -> None:
+    """A sync of changes asks only whose key it is; its reads show whether the key may read every list."""
+    emulator = Emulator(clinic_of(1))
+    async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:
+        user = await check_user(client)
+    assert (user.user_name, user.role, user.time_zone) == ("Robin Harbour", "administrator", "Australia/Sydney")
+    assert "Robin" not in repr(user)
+    assert len(emulator.requests) == 1
+    async with EmulatorServer(emulator) as server, make_client(server.base_url, api_key="MS0x-au1") as client:
+        with pytest.raises(KeyRefused):
+            await check_user(client)
 
 
 @pytest.mark.parametrize("kind", ["wrong_shape_row", "row_without_start", "bare_row", "odd_row"])
@@ -53,7 +88,7 @@ async def test_an_odd_row_keeps_no_clinic_from_connecting(kind: str, make_client
     emulator = Emulator(clinic_of(3))
     emulator.faults.add(Fault(kind, times=None, rows=3))
     async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:
-        access = await check_access(client, START, END)
+        access = await check_access(client, HORIZON)
     assert set(access.totals.values()) == {3}
 
 
@@ -68,7 +103,7 @@ async def test_a_single_403_is_no_refusal(make_client: MakeClient, resource: str
         EmulatorServer(emulator) as server,
         make_client(server.base_url, backoff=slower if resource == "patients" else FAST, on_wait=told) as client,
     ):
-        access = await check_access(client, START, END)
+        access = await check_access(client, HORIZON)
     assert access.account_name == "Harbour Street Physio"
     assert access.role == "administrator"
     if resource == "patients":
@@ -83,7 +118,7 @@ async def test_403_for_everything_is_a_block_of_this_server(make_client: MakeCli
     emulator.faults.add(Fault("status_403", times=None))
     async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:
         with pytest.raises(ServerBlocked, match="blocks this server") as caught:
-            await check_access(client, START, END)
+            await check_access(client, HORIZON)
     assert caught.value.code == "CLINIKO_UNREACHABLE"
     assert "role of the key's user is not the reason" in caught.value.what_to_do
     assert len(emulator.requests) == 7
@@ -109,7 +144,7 @@ async def test_the_time_zone_is_the_users(make_client: MakeClient, user: dict[st
         return http(200, {"account": None, name: [], "total_entries": 0})
 
     async with RawServer(reply) as server, make_client(server.base_url) as client:
-        access = await check_access(client, START, END)
+        access = await check_access(client, HORIZON)
     assert (access.time_zone, access.account_name, access.role) == (time_zone, None, None)
 
 
@@ -118,7 +153,7 @@ async def test_a_list_that_the_key_may_not_read_is_named(make_client: MakeClient
     keys = {EMULATED_API_KEY: Access(role="receptionist", forbidden=frozenset({"attendees"}))}
     async with EmulatorServer(Emulator(clinic_of(1), api_keys=keys)) as server, make_client(server.base_url) as client:
         with pytest.raises(KeyLacksPermission, match="attendees of group appointments"):
-            await check_access(client, START, END)
+            await check_access(client, HORIZON)
 
 
 async def test_a_wrong_key_is_refused(make_client: MakeClient) -> None:
@@ -128,7 +163,7 @@ async def test_a_wrong_key_is_refused(make_client: MakeClient) -> None:
         make_client(server.base_url, api_key="MS0x-au1") as client,
     ):
         with pytest.raises(KeyRefused):
-            await check_access(client, START, END)
+            await check_access(client, HORIZON)
 
 
 async def test_a_key_that_may_not_see_the_account_still_works(make_client: MakeClient) -> None:
@@ -136,6 +171,6 @@ async def test_a_key_that_may_not_see_the_account_still_works(make_client: MakeC
     emulator = Emulator(clinic_of(2))
     emulator.faults.add(*(Fault("status_403", resource=one, times=None) for one in ("settings", "user")))
     async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:
-        access = await check_access(client, START, END)
+        access = await check_access(client, HORIZON)
     assert (access.account_name, access.role) == (None, None)
     assert access.totals["patients"] == 2

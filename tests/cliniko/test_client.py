@@ -6,6 +6,7 @@ import logging
 import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Any
 
@@ -50,6 +51,7 @@ async def test_a_request_identifies_its_sender(make_client: MakeClient) -> None:
         (308, "ACCOUNT_MOVED", 1),
         (400, "CLINIKO_UNEXPECTED_ANSWER", 1),
         (404, "CLINIKO_UNEXPECTED_ANSWER", 1),
+        (414, "CLINIKO_UNEXPECTED_ANSWER", 1),
         (422, "CLINIKO_UNEXPECTED_ANSWER", 1),
         (500, "CLINIKO_UNREACHABLE", 3),
         (502, "CLINIKO_UNREACHABLE", 3),
@@ -74,6 +76,33 @@ async def test_each_status_ends_as_the_design_says(
     assert "Zofia" not in "".join(traceback.format_exception(caught.value))
     if status not in {401, 301, 302, 307, 308}:
         assert "the list of patients" in caught.value.message
+
+
+async def test_requests_are_counted_by_list(make_client: MakeClient) -> None:
+    """A receipt says how many requests each list took; repeated ones count, and so does the time waited for them."""
+    async with (
+        RawServer(lambda n, _head: http(503 if n == 1 else 200, GOOD)) as server,
+        make_client(server.base_url, backoff=Backoff(base_seconds=0.05)) as client,
+    ):
+        await get(client)
+        await client.ask("practitioners/inactive", where="")
+    assert dict(client.requests) == {"patients": 2, "practitioners/inactive": 1}
+    assert 0.03 < client.waited_seconds < 5
+
+
+async def test_the_time_of_the_first_answer_is_remembered(make_client: MakeClient) -> None:
+    """A server whose clock is wrong must not miss changes, so Cliniko's own time is known before anything is read."""
+    dates = ["", "garbage", "Sun, 22 Dec 2024 14:30:00 GMT", "Sun, 22 Dec 2024 14:31:00 GMT"]
+    async with (
+        RawServer(lambda n, _head: http(200, GOOD, **({"Date": dates[n - 1]} if dates[n - 1] else {}))) as server,
+        make_client(server.base_url) as client,
+    ):
+        seen = []
+        for _ in dates:
+            await get(client)
+            seen.append(client.server_date)
+    first = datetime(2024, 12, 22, 14, 30, tzinfo=UTC)
+    assert seen == [None, None, first, first]
 
 
 async def test_403_is_asked_again_and_then_explained(make_client: MakeClient) -> None:

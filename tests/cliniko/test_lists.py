@@ -17,6 +17,9 @@ from routiq_gql.cliniko import (
     Resource,
     UnexpectedAnswer,
     booking_in,
+    content_filters,
+    count_list,
+    ids_between,
     read_list,
 )
 from routiq_gql.emulator import PLANTED_MARKERS, Clinic, Emulator, EmulatorServer, Fault, RecordedRequest
@@ -105,6 +108,15 @@ async def test_filters_hold_on_every_page(emulator: Emulator, client: ClinikoCli
     assert all(
         conditions[0].startswith("booking_id:=") for conditions in sent_conditions(emulator.requests, "attendees")
     )
+
+
+async def test_a_count_takes_one_request(emulator: Emulator, client: ClinikoClient) -> None:
+    """Rows within a range of ids are counted with the filters of a full read, without reading them."""
+    ids = sorted(listed_ids(emulator.clinic, "patients"), key=int)
+    emulator.clinic.archive("patients", ids[20])
+    filters = [*content_filters(PATIENTS), *ids_between(ids[9], ids[99])]
+    assert await count_list(client, PATIENTS, filters) == 90
+    assert [request.values("per_page") for request in emulator.requests] == [["1"]]
 
 
 @pytest.mark.parametrize("kind", PASSING)

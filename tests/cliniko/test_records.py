@@ -12,20 +12,22 @@ from routiq_gql.cliniko import (
     GROUP_APPOINTMENTS,
     INDIVIDUAL_APPOINTMENTS,
     PATIENTS,
+    PRACTITIONERS,
     RESOURCES,
     Resource,
-    booking_in,
-    starts_between,
 )
+from routiq_gql.cliniko.resources import INACTIVE_PRACTITIONERS
 from routiq_gql.cliniko.rows import BadRow
 
-LINK = {"links": {"self": "https://api.au1.cliniko.com/v1/things/514810976034364376"}}
+LINK_ID = "514810976034364376"
+LINK = {"links": {"self": f"https://api.au1.cliniko.com/v1/things/{LINK_ID}"}}
 ROW: dict[str, Any] = {
     "id": "9007199254740993",
     "starts_at": "2016-07-21T03:45:00Z",
     "patient": LINK,
     "booking": LINK,
     "appointment_type": LINK,
+    "practitioner": LINK,
 }
 
 
@@ -90,9 +92,10 @@ def test_only_the_id_and_the_start_are_required(resource: Resource[Any]) -> None
     """A row with missing or odd fields is kept, and those fields are empty."""
     required = {"id": "82", "starts_at": "2016-07-21T03:45:00Z"}
     bare = resource.parse(required)
-    optional = {field.name for field in fields(bare)} - {"id", "starts_at"}
+    optional = {field.name for field in fields(bare)} - {"id", "starts_at", "is_active"}
     assert {name for name in optional if getattr(bare, name) is not None} == set()
-    names = {*optional, "patient", "booking", "appointment_type", "patient_phone_numbers"}
+    links = {"patient", "booking", "appointment_type", "practitioner", "merged_with_patient"}
+    names = {*optional, *links, "patient_phone_numbers", "label", "first_name", "last_name", "title", "active"}
     for value in ODD_VALUES:
         record = resource.parse({**dict.fromkeys(names, value), **required})
         assert record.id == "82"
@@ -152,6 +155,8 @@ def test_a_time_may_have_an_offset_and_a_fraction(text: str) -> None:
         ({"id": "1/2"}, "id"),
         ({"id": "٣"}, "id"),
         ({"id": True}, "id"),
+        ({"id": "9223372036854775808"}, "id"),
+        ({"id": 2**64}, "id"),
         ({"starts_at": ""}, "starts_at"),
         ({"starts_at": "2016-07-21T03:45:00"}, "starts_at"),
         ({"starts_at": "0001-01-01T00:00:00+14:00"}, "starts_at"),
@@ -180,15 +185,50 @@ def test_the_other_lists() -> None:
     assert (attendee.booking_id, attendee.arrived) == ("514810976034364376", True)
     kind = APPOINTMENT_TYPES.parse({"id": "7", "name": "Pilates", "category": "", "duration_in_minutes": "45"})
     assert (kind.name, kind.category, kind.duration_in_minutes) == ("Pilates", None, 45)
+    assert GROUP_APPOINTMENTS.parse(ROW).practitioner_id == "514810976034364376"
 
 
-def test_filters_are_in_clinikos_words() -> None:
-    """A window includes both its ends, although Cliniko works in whole seconds."""
-    start = datetime(2024, 1, 1, 10, 0, 0, 900_000, UTC)
-    assert starts_between(start, start) == ["starts_at:>=2024-01-01T10:00:00Z", "starts_at:<=2024-01-01T10:00:01Z"]
-    with pytest.raises(ValueError, match="time zone"):
-        starts_between(datetime(2024, 1, 1), start)  # noqa: DTZ001
-    assert booking_in(["1", "2"]) == "booking_id:=1,2"
-    for ids in ([], ["1,2"], [""]):
-        with pytest.raises(ValueError, match="ids"):
-            booking_in(ids)
+def test_the_greatest_id_of_a_database_is_kept_exactly() -> None:
+    """Ids fill 63 bits. A larger one makes a row unreadable, and a link with one is no link."""
+    assert PATIENTS.parse({"id": str(2**63 - 1)}).id == "9223372036854775807"
+    link = {"links": {"self": f"https://api.au1.cliniko.com/v1/patients/{2**63}"}}
+    assert INDIVIDUAL_APPOINTMENTS.parse({**ROW, "patient": link}).patient_id is None
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"), [(30, 30), ("31", 31), (None, None), ("", None), ("sick", None), (10**6, None), ([], None)]
+)
+def test_a_cancellation_has_a_reason(value: Any, reason: int | None) -> None:
+    """Only the number of a cancellation's reason is kept, never the note."""
+    row = {**ROW, "cancellation_reason": value, "cancellation_note": "unwell"}
+    appointment = INDIVIDUAL_APPOINTMENTS.parse(row)
+    assert (appointment.cancellation_reason, appointment.practitioner_id) == (reason, "514810976034364376")
+    assert "unwell" not in repr(appointment)
+
+
+def test_a_merged_patient_names_the_other() -> None:
+    """A merge shows which patient has the appointments now."""
+    row = {"id": "1", "merged_at": "2016-07-21T03:45:00Z", "merged_with_patient": LINK}
+    patient = PATIENTS.parse(row)
+    assert (patient.merged_at, patient.merged_with_id) == (datetime(2016, 7, 21, 3, 45, tzinfo=UTC), LINK_ID)
+
+
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [
+        ({"label": "Dr Kim Lee", "first_name": "Kim"}, "Dr Kim Lee"),
+        ({"label": "", "title": "Dr", "first_name": "Kim", "last_name": "Lee"}, "Dr Kim Lee"),
+        ({"first_name": "Kim", "last_name": None}, "Kim"),
+        ({}, None),
+    ],
+)
+def test_a_practitioner_has_a_name_if_cliniko_sends_one(row: dict[str, Any], name: str | None) -> None:
+    """A practitioner appears under the name that the clinic shows to patients, else under first and last name."""
+    assert PRACTITIONERS.parse({"id": "1", **row}).name == name
+
+
+def test_a_practitioner_who_left_is_inactive() -> None:
+    """The list says who has left, unless the row itself says it."""
+    assert PRACTITIONERS.parse({"id": "1"}).is_active is True
+    assert INACTIVE_PRACTITIONERS.parse({"id": "1"}).is_active is False
+    assert INACTIVE_PRACTITIONERS.parse({"id": "1", "active": True}).is_active is True

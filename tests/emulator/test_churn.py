@@ -8,21 +8,33 @@ from hypothesis import strategies as st
 
 from routiq_gql.emulator import Clinic, Emulator, RecordedRequest, awkward_clinic
 from routiq_gql.emulator.filters import read_query
-from routiq_gql.emulator.resources import RESOURCES
+from routiq_gql.emulator.resources import PATHS, RESOURCES
 from routiq_gql.emulator.table import Table
 from tests.emulator.conftest import NOW, Serve
 
 _QUERIES = {
-    "patients": [[], ["archived_at:*"], ["archived_at:*", "deleted_at:*"], ["last_name:~a"], ["id:>50"]],
-    "individual_appointments": [[], ["starts_at:>=2024-12-20T00:00:00Z"], ["cancelled_at:?"], ["id:>20", "id:<=70"]],
-    "attendees": [[], ["booking_id:=95"], ["cancelled_at:*", "archived_at:*"]],
+    "patients": [
+        [],
+        ["archived_at:*"],
+        ["archived_at:*", "updated_at:>=2024-12-20T00:00:00Z"],
+        ["last_name:~a"],
+        ["id:>50"],
+    ],
+    "individual_appointments": [
+        [],
+        ["starts_at:>=2024-12-20T00:00:00Z", "deleted_at:!?"],
+        ["cancelled_at:?"],
+        ["id:>20", "id:<=70"],
+        ["patient_id:=9,10", "cancelled_at:*"],
+    ],
+    "attendees": [[], ["booking_id:=95"], ["cancelled_at:*", "archived_at:*", "deleted_at:!?"]],
 }
 
 
 def page_ids(table: Table, filters: list[str], **parameters: str) -> tuple[list[int], int]:
     """The first hundred ids of a list, and its total."""
     query = [("per_page", "100"), *parameters.items(), *(("q[]", text) for text in filters)]
-    return table.page(read_query(table.resource, query))
+    return table.page(read_query(PATHS[table.resource.name], query))
 
 
 def rebuilt(table: Table) -> Table:
@@ -67,8 +79,8 @@ def carry_out(clinic: Clinic, change: Change, fresh: Callable[[], str]) -> None:
             getattr(clinic, action)(resource, row, at=NOW)
         case "remove" if row:
             clinic.remove(resource, row)
-        case "merge" if patient:
-            clinic.merge(patient, str(patients[other % len(patients)]), at=NOW)
+        case "merge" if patient and (into := str(patients[other % len(patients)])) != patient:
+            clinic.merge(patient, into, at=NOW)
 
 
 @settings(max_examples=60, deadline=None)

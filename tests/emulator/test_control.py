@@ -1,5 +1,6 @@
 """Control routes for this machine: they make the emulator misbehave and change the clinic while it runs."""
 
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -9,6 +10,7 @@ from routiq_gql.clock import utc_now
 from routiq_gql.emulator import Clinic, Emulator, generated_clinic
 from routiq_gql.emulator.control import change_clinic
 from routiq_gql.emulator.resources import RESOURCES
+from routiq_gql.emulator.table import Row
 from tests.emulator.conftest import Serve
 
 
@@ -96,6 +98,43 @@ async def test_the_clinic_changes_on_command(clinic: Clinic, serve: Serve) -> No
     assert await total("patients") == patients - 1
 
 
+async def test_every_kind_of_change_can_be_commanded(clinic: Clinic, serve: Serve) -> None:
+    """The control route makes each documented change, with or without a new time of change."""
+    client = await serve(Emulator(clinic))
+    visit, at = "514810976034500001", "2025-01-01T00:00:00Z"
+
+    async def change(action: str, resource: str, row_id: str, **others: Any) -> Row:
+        body = {"action": action, "resource": resource, "id": row_id, **others}
+        response = await client.post(control(client, "churn"), json=body)
+        assert response.status_code == 200, response.text
+        return clinic.tables[resource].get(int(row_id))
+
+    stamp = datetime.fromisoformat(at).timestamp()
+    visits = "individual_appointments"
+    moved = await change("move", visits, visit, patient_id="10", practitioner_id="3", type_id="12", starts_at=at, at=at)
+    assert (moved["patient_id"], moved["practitioner_id"], moved["appointment_type_id"]) == (10, 3, 12)
+    assert moved["starts_at"] == moved["updated_at"] == stamp
+    cancelled = await change("cancel", visits, visit, reason=60, at="2025-02-01T00:00:00Z", touch=False)
+    assert (cancelled["cancellation_reason"], cancelled["updated_at"]) == (60, stamp)
+    assert (await change("mark", visits, visit, arrived=False))["did_not_arrive"] == 1
+    assert (await change("move", "attendees", "100", class_id="514810976034600002"))["booking_id"] == 514810976034600002
+    assert (await change("mark", "attendees", "100", arrived=True))["arrived"] == 1
+    assert (await change("archive", "practitioners", "3"))["active"] == 0
+    await change("rename", "appointment_types", "7", name="Renamed")
+    await change("rename", "patients", "9", last_name="Renamed", email=None, touch=False)
+    await change("rename", "practitioners", "3", label="Renamed", at=at)
+    assert (clinic.type_names[7][0], clinic.person(9).last_name, clinic.practitioner(3).label) == ("Renamed",) * 3
+    await change("merge", "patients", "10", into="9", touch_moved=True, at=at)
+    assert (moved := clinic.individual_appointments.get(int(visit)))["patient_id"] == 9
+    assert moved["updated_at"] == stamp
+    deleted = await change("delete", visits, visit, archives=False)
+    assert (bool(deleted["deleted_at"]), deleted["archived_at"]) == (True, None)
+    body = {"action": "delete", "resource": "patients", "id": "9", "trace": False}
+    assert (await client.post(control(client, "churn"), json=body)).json() == {"id": "9"}
+    assert 9 not in clinic.patients
+    assert clinic.individual_appointments.find("patient_id", 9) == []
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -107,6 +146,18 @@ async def test_the_clinic_changes_on_command(clinic: Clinic, serve: Serve) -> No
         {"action": "merge", "resource": "attendees", "id": "100", "into": "101"},
         {"action": "insert", "resource": "group_appointments", "starts_at": "2024-12-24T02:00:00"},
         {"action": "insert", "resource": "individual_appointments"},
+        {"action": "insert", "resource": "patients", "at": "yesterday"},
+        {"action": "merge", "resource": "patients", "id": "9", "into": "9"},
+        {"action": "merge", "resource": "patients", "id": "9"},
+        {"action": "merge", "resource": "patients", "id": "9", "into": "404"},
+        {"action": "move", "resource": "individual_appointments", "id": "514810976034500001"},
+        {"action": "move", "resource": "group_appointments", "id": "95", "patient_id": "9"},
+        {"action": "cancel", "resource": "individual_appointments", "id": "514810976034500001", "reason": 7},
+        {"action": "archive", "resource": "patients", "id": "9", "touch": "no"},
+        {"action": "archive", "resource": "patients", "id": "9", "toch": False},
+        {"action": "rename", "resource": "attendees", "id": "100", "name": "New"},
+        {"action": "rename", "resource": "patients", "id": "9", "first_name": 7},
+        {"action": "mark", "resource": "attendees", "id": "100"},
         [],
     ],
 )
@@ -140,8 +191,13 @@ async def test_control_needs_no_key_but_this_machine(clinic: Clinic) -> None:
 def test_a_row_can_be_inserted_into_every_list(resource: str):
     """Each list of the emulated clinic can get a new row, and the row goes into that list."""
     clinic = generated_clinic(3, utc_now())
-    people, classes = clinic.patients.ids(), clinic.group_appointments.ids() or [int(clinic.insert_class(utc_now()))]
-    parts = {"patient_id": str(people[0]), "class_id": str(classes[0]), "starts_at": utc_now().isoformat()}
+    patient, booking = str(clinic.patients.ids()[0]), str(clinic.group_appointments.ids()[0])
+    members: dict[str, dict[str, str]] = {
+        "individual_appointments": {"patient_id": patient, "starts_at": utc_now().isoformat()},
+        "group_appointments": {"starts_at": utc_now().isoformat()},
+        "attendees": {"class_id": booking, "patient_id": patient},
+        "appointment_types": {"name": "New type"},
+    }
     before = set(clinic.tables[resource].ids())
-    made = change_clinic(clinic, {"action": "insert", "resource": resource, **parts})
+    made = change_clinic(clinic, {"action": "insert", "resource": resource, **members.get(resource, {})})
     assert set(clinic.tables[resource].ids()) - before == {int(made["id"])}

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from routiq_gql.emulator import Clinic, Emulator, Fault, FaultKind, RecordedRequest
-from tests.emulator.conftest import Serve
+from tests.emulator.conftest import NOW, Serve
 from tests.waiting import LIMIT_SECONDS
 
 _BY_KEY = [("sort", "id"), ("per_page", "5"), ("q[]", "id:>10")]
@@ -264,3 +264,58 @@ async def test_the_hook_is_called_once_per_request_whatever_happens(clinic: Clin
         await ask(client)
     await ask(client)
     assert [request.status for request in seen] == [200, None, 200]
+
+
+_CHANGED = [("q[]", "updated_at:>=2024-01-01T00:00:00Z"), ("q[]", "archived_at:*")]
+
+
+@pytest.mark.parametrize("part", ["updated_at", "archived_at", "*", ">=", "updated_at:>=", "archived_at:*"])
+async def test_a_single_filter_can_be_refused(clinic: Clinic, serve: Serve, part: str) -> None:
+    """A field, an operator or both are refused in every request with them, and other requests pass."""
+    emulator = Emulator(clinic)
+    client = await serve(emulator)
+    emulator.faults.add(Fault(FaultKind.REFUSE_FILTER, resource="patients", times=None, filter=part, status=422))
+    for _ in range(2):
+        assert (await client.get("/patients", params=_CHANGED)).status_code == 422
+        assert (await client.get("/attendees", params=_CHANGED)).status_code == 200
+        assert (await ask(client)).status_code == 200
+    assert emulator.faults.listed()[0][1] == 2
+
+
+def test_a_refused_filter_must_be_named() -> None:
+    """A fault that refuses a filter says which, and no other fault does."""
+    with pytest.raises(ValueError, match="needs a filter"):
+        Fault(FaultKind.REFUSE_FILTER)
+    with pytest.raises(ValueError, match="needs a filter"):
+        Fault(FaultKind.SLOW, filter="*")
+
+
+async def test_long_lists_of_values_can_be_refused(clinic: Clinic, serve: Serve) -> None:
+    """Requests for more bookings than the limit get 414, and requests for fewer pass."""
+    emulator = Emulator(clinic)
+    client = await serve(emulator)
+    emulator.faults.add(Fault(FaultKind.REFUSE_MANY_VALUES, times=None, rows=3, status=414))
+    for count, status in ((4, 414), (3, 200), (1, 200), (200, 414)):
+        query = {"q[]": f"booking_id:={','.join(map(str, range(1, count + 1)))}"}
+        assert (await client.get("/attendees", params=query)).status_code == status
+
+
+async def test_the_date_of_responses_can_be_wrong_or_missing(clinic: Clinic, serve: Serve) -> None:
+    """One response, or all, have a Date that is minutes off; a response may have none."""
+    clinic.clock.stop_at(NOW)
+    emulator = Emulator(clinic)
+    client = await serve(emulator)
+
+    async def minutes_off() -> float | None:
+        response = await ask(client)
+        assert ids(response) == _RIGHT
+        date = response.headers.get("date")
+        return None if date is None else (parsedate_to_datetime(date) - NOW).total_seconds() / 60
+
+    assert await minutes_off() == 0
+    emulator.date_skew_seconds = 900
+    assert await minutes_off() == 15
+    emulator.faults.add(
+        Fault(FaultKind.WRONG_DATE, clock_skew_seconds=-1200), Fault(FaultKind.NO_DATE, request_number=2)
+    )
+    assert [await minutes_off() for _ in range(3)] == [-5, None, 15]

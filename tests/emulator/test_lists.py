@@ -92,7 +92,6 @@ _VISITS = "individual_appointments"
     ("resource", "column", "hidden"),
     [
         ("patients", "archived_at", {"514810976034364376", "514810976034364377"}),
-        ("patients", "deleted_at", {"514810976034364388"}),
         (_VISITS, "cancelled_at", {"514810976034500003"}),
         (_VISITS, "archived_at", {"514810976034500004", "514810976034500005"}),
         ("group_appointments", "archived_at", {"514810976034600001"}),
@@ -139,6 +138,46 @@ async def test_filters_on_numbers(clinic: Clinic, serve: Serve) -> None:
     assert await ids(client, "attendees", "booking_id:=95,514810976034600002") == ["100", "103", "105", "106"]
     assert await ids(client, "attendees", "booking_id:=95", "id:>100") == ["103"]
     assert await ids(client, _VISITS, "patient_id:=9") == ["514810976034500001", "514810976034500002"]
+    assert await ids(client, _VISITS, "patient_id:=9,1000,404") == [
+        "514810976034500001",
+        "514810976034500002",
+        "514810976034500007",
+    ]
+    assert await ids(client, "attendees", "patient_id:=9") == ["106"]
+    assert len(await ids(client, "patients", "id:?")) == 24
+    assert await ids(client, "patients", "id:!?") == []
+    assert await ids(client, "patients", "id:<=9223372036854775807", "id:>514810976034364393") == ["514810976034364394"]
+
+
+async def test_changed_rows_can_be_listed_with_every_hidden_one(clinic: Clinic, serve: Serve) -> None:
+    """A filter by the time of the last change finds cancelled, archived and deleted rows if each filter has a star."""
+    client = await serve(Emulator(clinic))
+    clinic.cancel(_VISITS, "514810976034500001", at=NOW)
+    clinic.archive(_VISITS, "514810976034500002", at=NOW)
+    clinic.delete(_VISITS, "514810976034500007", at=NOW)
+    clinic.move(_VISITS, "514810976034500008", NOW, at=NOW)
+    mark = f"updated_at:>={NOW:%Y-%m-%dT%H:%M:%SZ}"
+    stars = ("cancelled_at:*", "archived_at:*", "deleted_at:*")
+    found = await ids(client, _VISITS, mark, *stars)
+    assert found == [f"51481097603450000{number}" for number in (1, 2, 7, 8)]
+    assert await ids(client, _VISITS, mark) == ["514810976034500008"]
+    assert await ids(client, _VISITS, mark, "cancelled_at:*") == ["514810976034500001", "514810976034500008"]
+    assert await ids(client, _VISITS, "deleted_at:!?", "archived_at:!?", mark, "cancelled_at:*") == [
+        "514810976034500001",
+        "514810976034500008",
+    ]
+
+
+async def test_a_cliniko_that_hides_deleted_rows_itself(clinic: Clinic, serve: Serve) -> None:
+    """If lists leave out deleted rows by default, only a star brings them back."""
+    client = await serve(Emulator(clinic))
+    deleted = "514810976034500006"
+    assert deleted in await ids(client, _VISITS)
+    clinic.hides_deleted = True
+    assert deleted not in await ids(client, _VISITS)
+    assert deleted in await ids(client, _VISITS, "deleted_at:*")
+    assert await ids(client, _VISITS, "deleted_at:?") == [deleted]
+    assert await ids(client, "appointment_types") == ["7", "12"]
 
 
 async def test_filters_on_texts(clinic: Clinic, serve: Serve) -> None:
@@ -161,8 +200,13 @@ async def test_filters_on_texts(clinic: Clinic, serve: Serve) -> None:
         ("attendees", "starts_at:>2024-01-01T00:00:00Z"),
         ("attendees", "arrived:=1"),
         ("group_appointments", "cancelled_at:*"),
-        (_VISITS, "deleted_at:*"),
+        (_VISITS, "cancellation_reason:=10"),
         (_VISITS, "patient_name:~a"),
+        ("patients", "deleted_at:*"),
+        ("patients", "merged_at:?"),
+        ("appointment_types", "deleted_at:!?"),
+        ("practitioners", "active:=1"),
+        ("practitioners/inactive", "archived_at:*"),
         ("patients", "notes:~knee"),
         ("patients", "nonsense:=1"),
     ],
@@ -188,7 +232,8 @@ async def test_a_column_that_cannot_be_searched_is_refused(
         [("q[]", "cancelled_at:*now")],
         [("q[]", "id:>1,2")],
         [("q[]", "id:=nine")],
-        [("q[]", "id:?")],
+        [("q[]", "id:?5")],
+        [("q[]", "id:*")],
         [("q[]", "starts_at")],
         [("page", "0")],
         [("per_page", "many")],
@@ -212,6 +257,8 @@ async def test_references_are_links_and_ids_are_text(clinic: Clinic, serve: Serv
     [visit] = (await read(client, _VISITS, "id:=514810976034500001"))[_VISITS]
     assert visit["patient"] == {"links": {"self": f"{base}/patients/9"}}
     assert visit["appointment_type"] == {"links": {"self": f"{base}/appointment_types/7"}}
+    practitioner = visit["practitioner"]["links"]["self"].removeprefix(f"{base}/practitioners/")
+    assert int(practitioner) in clinic.practitioners
     assert visit["links"] == {"self": f"{base}/individual_appointments/514810976034500001"}
     assert "patient_id" not in visit
     assert visit["starts_at"] == "2024-12-17T14:30:22Z"

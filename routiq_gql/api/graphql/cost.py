@@ -1,8 +1,9 @@
 """The cost of an operation, computed from its document and variables before the execution.
 
 A field with a limit argument costs its limit times the limits of the fields around it: the number of objects that it
-may return. All other fields cost nothing. Fields are merged as the executor merges them, so a field in two fragments
-counts once. Selections that merge alike are measured once, however often fragments spread them.
+may return. A list of a fixed length costs that length in the same way. All other fields cost nothing. Fields are merged
+as the executor merges them, so a field in two fragments counts once. Selections that merge alike are measured once,
+however often fragments spread them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,6 +31,9 @@ from graphql.execution.values import get_argument_values, get_directive_values, 
 
 LIMIT_ARGUMENTS = frozenset({"limit"})
 """The arguments that limit the number of objects of a field, in the whole schema."""
+
+LIST_LENGTHS: Mapping[str, int] = {"SyncReceipt.lists": 6}
+"""The lists of objects without such an argument whose length is fixed, in the whole schema."""
 
 _Place = tuple[SelectionSetNode, GraphQLNamedType]
 """A selection set and the type that its fields belong to."""
@@ -77,6 +81,8 @@ class _Measure:
                 continue
             if not LIMIT_ARGUMENTS.isdisjoint(field.args):
                 limits.append(self._limit(field, node))
+            elif (length := LIST_LENGTHS.get(f"{parent.name}.{node.name.value}")) is not None:
+                limits.append(length)
             if node.selection_set is not None:
                 inner[id(node.selection_set)] = (node.selection_set, get_named_type(field.type))
         limit = max(limits, default=0)

@@ -26,10 +26,16 @@ class SyncState(Enum):
 
 @enum(description="How much a sync reads from Cliniko.")
 class SyncMode(Enum):
-    AUTO = enum_value("AUTO", description="The server chooses.")
+    AUTO = enum_value(
+        "AUTO",
+        description="The server chooses: FULL the first time, at regular intervals, and after a change of the key or "
+        "of the stored history; otherwise INCREMENTAL.",
+    )
     FULL = enum_value("FULL", description="Everything is read.")
     INCREMENTAL = enum_value(
-        "INCREMENTAL", description="Only what changed since the last sync, where the server can; everything otherwise."
+        "INCREMENTAL",
+        description="Only changes since the last completed sync are read, and counts are compared with Cliniko. The "
+        "sync becomes FULL where that is not possible; its log says why.",
     )
 
 

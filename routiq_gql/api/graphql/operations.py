@@ -30,7 +30,7 @@ OrganizationId = Annotated[
     ID, strawberry.argument(description="The organization: 1 to 64 letters, digits, dashes and underscores.")
 ]
 SyncId = Annotated[ID, strawberry.argument(description="The sync's id, from `startSync`, `dashboard` or `history`.")]
-Mode = Annotated[SyncMode, strawberry.argument(description="How much to read.")]
+Mode = Annotated[SyncMode, strawberry.argument(description="How much to read. A running sync keeps its mode.")]
 PageLimit = Annotated[int, strawberry.argument(description="How many syncs on a page, 1 to 100.")]
 Outcome = Annotated[
     SyncState | None,

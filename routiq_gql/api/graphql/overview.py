@@ -7,11 +7,11 @@ import strawberry
 from strawberry import ID
 
 from routiq_gql.api.graphql.connections import ClinikoConnection
-from routiq_gql.api.graphql.enums import SyncState
+from routiq_gql.api.graphql.enums import SyncMode, SyncState
 from routiq_gql.api.graphql.types import SyncStatus
 from routiq_gql.organizations import dashboard as dashboards
 from routiq_gql.organizations import history as histories
-from routiq_gql.sync.model import SyncSnapshot
+from routiq_gql.sync import model
 
 
 @strawberry.type(description="Counts of an organization's patients as of `lastSyncTime`; all 0 before the first sync.")
@@ -45,6 +45,17 @@ class PatientStats:
         )
 
 
+@strawberry.type(description="What the next sync would do, if it were started now without a mode.")
+class NextSync:
+    mode: SyncMode = strawberry.field(description="FULL or INCREMENTAL.")
+    requests: int = strawberry.field(description="How many requests to Cliniko it will probably need.")
+    seconds: float = strawberry.field(description="How many seconds it will probably take, waits included.")
+
+    @classmethod
+    def of(cls, next_sync: model.NextSync) -> Self:
+        return cls(mode=SyncMode[next_sync.mode.name], requests=next_sync.requests, seconds=next_sync.seconds)
+
+
 @strawberry.type(description="A consistent overview of one organization.")
 class Dashboard:
     id: ID = strawberry.field(description="The same as `organizationId`.")
@@ -68,6 +79,10 @@ class Dashboard:
         description="When its schedule starts the next sync; null without a schedule, and while the connection can't "
         "be used."
     )
+    next_sync: NextSync | None = strawberry.field(
+        description="What the next sync would do; null while that is unknown, while a sync runs, and while the "
+        "connection can't be used."
+    )
 
     @classmethod
     def of(cls, dashboard: dashboards.Dashboard) -> Self:
@@ -82,6 +97,7 @@ class Dashboard:
             sync_available=dashboard.sync_available,
             connection=ClinikoConnection.of(dashboard.connection) if dashboard.connection else None,
             next_sync_at=dashboard.next_sync_at,
+            next_sync=NextSync.of(dashboard.next_sync) if dashboard.next_sync else None,
         )
 
 
@@ -120,5 +136,5 @@ class SyncHistory:
         )
 
 
-def _status(sync: SyncSnapshot | None) -> SyncStatus | None:
+def _status(sync: model.SyncSnapshot | None) -> SyncStatus | None:
     return SyncStatus.of(sync) if sync is not None else None

@@ -14,6 +14,7 @@ from strawberry import ID, UNSET
 
 from routiq_gql.api.graphql.context import Info
 from routiq_gql.api.graphql.enums import LogLevel, SyncFailureCode, SyncMode, SyncState, SyncStep, WaitReason
+from routiq_gql.api.graphql.receipts import CompletionRange, SyncReceipt
 from routiq_gql.sync import model
 from routiq_gql.sync.log_requests import LogRequest
 from routiq_gql.sync.model import TOTAL_STEPS
@@ -75,7 +76,10 @@ class SyncStatus:
     id: ID = strawberry.field(description="The same as `syncId`.")
     organization_id: ID = strawberry.field(description="The organization whose data is synced.")
     sync_id: ID = strawberry.field(description="`sync_`, the organization's id, and the second of its start in UTC.")
-    mode: SyncMode = strawberry.field(description="How much this sync reads.")
+    mode: SyncMode = strawberry.field(
+        description="How much this sync reads: the mode in effect. Until the sync has chosen it, in step 3, the mode "
+        "that was asked for."
+    )
     status: SyncState = strawberry.field(description="Its status.")
     step: SyncStep = strawberry.field(description="The step that runs, or in which it ended.")
     progress_percentage: int = strawberry.field(
@@ -86,7 +90,8 @@ class SyncStatus:
     current_step_number: int = strawberry.field(description="The number of `step`, 1 to 8.")
     patients_found: int = strawberry.field(description="Patients that Cliniko lists, as far as read.")
     appointments_found: int = strawberry.field(
-        description="Appointments within the window that Cliniko lists, individual and group, as far as read."
+        description="Appointments of the clinic, individual and group, as far as read: from the start of the stored "
+        "history on, and not cancelled, archived or deleted."
     )
     active_patients_identified: int = strawberry.field(description="Active patients among them; 0 before step 7.")
     active_patients_stored: int = strawberry.field(description="Active patients stored; 0 until all are.")
@@ -97,6 +102,9 @@ class SyncStatus:
     duration_seconds: float | None = strawberry.field(description="How long it took, in seconds; null while it runs.")
     estimated_completion: datetime | None = strawberry.field(
         description="When it will probably end; null while unknown, and after the end."
+    )
+    estimated_completion_range: CompletionRange | None = strawberry.field(
+        description="The time within which it will probably end; null while unknown, and after the end."
     )
     resumes_at: datetime | None = strawberry.field(
         description="While it waits: when it resumes, in UTC. Null if it does not wait."
@@ -112,6 +120,10 @@ class SyncStatus:
         description="When this state was stored. Named like the documented key `last_updated`."
     )
     version: int = strawberry.field(description="Increases with every state of this sync.")
+    receipt: SyncReceipt | None = strawberry.field(
+        description="The comparison with Cliniko at its end; null before the end, for a sync that did not complete, "
+        "and for syncs of earlier versions."
+    )
 
     @strawberry.field(description="Its log in ascending order: the newest lines, or those after `after`.")
     async def log(self, info: Info, after: After = UNSET, limit: LogLimit = 100) -> list[SyncLogEntry]:
@@ -120,6 +132,7 @@ class SyncStatus:
 
     @classmethod
     def of(cls, sync: model.SyncSnapshot) -> Self:
+        within = sync.estimated_completion_range
         return cls(
             id=ID(sync.sync_id),
             organization_id=ID(sync.organization_id),
@@ -139,10 +152,12 @@ class SyncStatus:
             completed_at=sync.completed_at,
             duration_seconds=sync.duration_seconds,
             estimated_completion=sync.estimated_completion,
+            estimated_completion_range=CompletionRange.of(within) if within else None,
             resumes_at=sync.resumes_at,
             waiting_for=WaitReason[sync.waiting_for.name] if sync.waiting_for else None,
             errors=sync.errors,
             failure=SyncFailure.of(sync.failure) if sync.failure else None,
             last_updated=sync.last_updated,
             version=sync.version,
+            receipt=SyncReceipt.of(sync.receipt) if sync.receipt else None,
         )

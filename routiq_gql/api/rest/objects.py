@@ -11,8 +11,9 @@ from pydantic import AliasPath, BeforeValidator, Field
 
 from routiq_gql.api.json_objects import Count, JsonObject, Time, one_of
 from routiq_gql.api.problem import Problem
+from routiq_gql.api.rest.receipts import RECEIPT_OBJECTS, CompletionRange, Mode, NextSync, Receipt
 from routiq_gql.connections.state import ConnectionState
-from routiq_gql.sync.model import TOTAL_STEPS, FailureCode, LogLevel, SyncMode, SyncState, SyncStep, WaitReason
+from routiq_gql.sync.model import TOTAL_STEPS, FailureCode, LogLevel, SyncState, SyncStep, WaitReason
 
 
 def _status_word(state: SyncState) -> str:
@@ -44,10 +45,6 @@ Status = Annotated[
         json_schema_extra=one_of(state.value for state in SyncState if state is not SyncState.CANCELLED),
     ),
 ]
-Mode = Annotated[
-    str,
-    Field(description="How much is read from Cliniko.", json_schema_extra=one_of(mode.value for mode in SyncMode)),
-]
 StepName = Annotated[
     str,
     BeforeValidator(lambda step: step.name.lower()),
@@ -69,10 +66,19 @@ CurrentStep = Annotated[str, Field(description="The current action, as a sentenc
 Percentage = Annotated[
     Count, Field(le=100, description="0 to 100; never decreases, and is 100 for a completed sync only.")
 ]
+ReceiptOfSync = Annotated[
+    Receipt | None,
+    Field(
+        description="The comparison with Cliniko at the end of the sync. Null before the end, for a sync that did not "
+        "complete, and for syncs of earlier versions."
+    ),
+]
 StartedAt = Annotated[Time, Field(description="When the sync was started.")]
 CompletedAt = Annotated[Time, Field(description="When it ended, whatever the outcome; null while it runs.")] | None
 PatientsFound = Annotated[Count, Field(description="Patients that Cliniko lists.")]
-AppointmentsFound = Annotated[Count, Field(description="Appointments within the window, individual and group.")]
+AppointmentsFound = Annotated[
+    Count, Field(description="Appointments from the start of the stored history on, individual and group.")
+]
 Identified = Annotated[Count, Field(description="Active patients found among them.")]
 Stored = Annotated[Count, Field(description="Active patients stored; 0 until all are.")]
 
@@ -132,6 +138,8 @@ class SyncStatus(JsonObject):
     failure: Failure | None
     version: Count = Field(description="Increases with every state of this sync.")
     waiting_for: Reason | None = Field(description="Why it waits; null if it doesn't.")
+    estimated_completion_range: CompletionRange | None
+    receipt: ReceiptOfSync
 
 
 class _DocumentedFirst(JsonObject):
@@ -185,6 +193,7 @@ class EndedSync(JsonObject):
     patients_found: PatientsFound
     appointments_found: AppointmentsFound
     failure: Failure | None
+    receipt: ReceiptOfSync
 
 
 class ConnectionProblem(JsonObject):
@@ -223,6 +232,7 @@ class Dashboard(JsonObject):
     last_successful_sync: EndedSync | None
     connection: Connection | None
     next_sync_at: Time | None = Field(description="When its schedule starts the next sync; null without one or paused.")
+    next_sync: NextSync | None
 
 
 def _not_stored(earlier: dict[str, int]) -> int:
@@ -248,6 +258,7 @@ class RecentSync(JsonObject):
     appointments_found: AppointmentsFound
     failure: Failure | None
     duration_seconds: float | None = Field(description="How long it took, in seconds; null while it runs.")
+    receipt: ReceiptOfSync
 
 
 class History(JsonObject):
@@ -269,6 +280,6 @@ class History(JsonObject):
 
 OBJECTS = (
     *(Started, Cancelled, SyncStatus, CurrentSync, Failure, LogLine, PatientStats, EndedSync, Dashboard),
-    *(Connection, ConnectionProblem, RecentSync, History, Problem),
+    *(Connection, ConnectionProblem, RecentSync, History, *RECEIPT_OBJECTS, Problem),
 )
 """All of them, in the order of the OpenAPI document."""

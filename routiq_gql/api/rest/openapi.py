@@ -8,6 +8,7 @@ from pydantic.json_schema import JsonSchemaValue
 from routiq_gql import __version__
 from routiq_gql.api.json_objects import schemas_of
 from routiq_gql.api.rest.objects import OBJECTS
+from routiq_gql.sync.model import SyncMode
 
 SCHEMAS = schemas_of(OBJECTS)
 
@@ -111,7 +112,18 @@ PATHS: JsonSchemaValue = {
         "post": _operation(
             "startSync",
             "Start a sync, or get the running one",
-            [_ORGANIZATION],
+            [
+                _ORGANIZATION,
+                _query(
+                    "mode",
+                    text(
+                        "How much to read. auto: the server chooses. full: everything. incremental: only what "
+                        "changed, where that is possible. A running sync keeps its mode.",
+                        enum=[mode.value for mode in SyncMode],
+                        default=SyncMode.AUTO.value,
+                    ),
+                ),
+            ],
             "Started",
             problems=WRONG_ORGANIZATION | TOO_MANY_STARTS,
         )
@@ -155,7 +167,8 @@ PATHS: JsonSchemaValue = {
         "get": {
             "operationId": "streamSync",
             "summary": "Follow one sync to its end",
-            "description": "Unnamed events carry a SyncStatus, `event: log` a LogLine. Ids have the form "
+            "description": "Unnamed events carry a SyncStatus, `event: log` a LogLine. The receipt is null in "
+            "all but the last SyncStatus. Ids have the form "
             "`<version>.<seq>`; a reconnect with Last-Event-ID resumes after it. The server closes the stream after "
             "the end.",
             "parameters": [

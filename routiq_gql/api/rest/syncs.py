@@ -8,16 +8,20 @@ from routiq_gql.api.json_text import JsonResponse
 from routiq_gql.api.rest.objects import Cancelled, Dashboard, History, Started, SyncStatus
 from routiq_gql.api.services import services_of
 from routiq_gql.errors import BadInput
-from routiq_gql.sync.model import SyncState
+from routiq_gql.sync.model import SyncMode, SyncState
 
 DEFAULT_LIMIT = 10
 
 
 async def start(request: Request) -> JsonResponse:
-    """``POST /start/{organization_id}``"""
+    """``POST /start/{organization_id}?mode=full``"""
     organization_id = request.path_params["organization_id"]
     syncs = services_of(request).runtime.syncs
-    started = await changed(request, organization_id, lambda viewer: syncs.start(viewer, organization_id))
+    started = await changed(
+        request,
+        organization_id,
+        lambda viewer: syncs.start(viewer, organization_id, _mode(request.query_params.get("mode"))),
+    )
     return _uncached(Started.model_validate(started))
 
 
@@ -61,6 +65,15 @@ async def cancel(request: Request) -> JsonResponse:
     syncs = services_of(request).runtime.syncs
     cancelled = await changed(request, sync_id, lambda viewer: syncs.cancel(viewer, sync_id))
     return _uncached(Cancelled.model_validate(cancelled))
+
+
+def _mode(text: str | None) -> SyncMode:
+    if not text:
+        return SyncMode.AUTO
+    try:
+        return SyncMode(text)
+    except ValueError:
+        raise BadInput("“mode” must be auto, full or incremental.") from None
 
 
 def _limit(text: str | None) -> int:

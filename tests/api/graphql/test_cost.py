@@ -12,16 +12,19 @@ import pytest
 from graphql import (
     GraphQLInt,
     GraphQLNonNull,
+    GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
     build_schema,
+    get_named_type,
     get_operation_ast,
+    is_composite_type,
     parse,
     validate,
 )
 from sqlalchemy import event, text, update
 
-from routiq_gql.api.graphql.cost import LIMIT_ARGUMENTS, operation_cost
+from routiq_gql.api.graphql.cost import LIMIT_ARGUMENTS, LIST_LENGTHS, operation_cost
 from routiq_gql.api.graphql.limits import DEFAULT_MAX_COST
 from routiq_gql.api.graphql.schema import schema_text
 from routiq_gql.clock import utc_now
@@ -77,6 +80,10 @@ COSTS = {
     fragment f on SyncStatus { log(limit: 5) { id } }""": 15,
     """{ history(organizationId: "x", limit: 4) { recentSyncs { ...f } } }
     fragment f on SyncStatus { ... on SyncStatus { log(limit: 5) { id } } }""": 24,
+    # A receipt has a part for each of six lists, and a limited number of unreadable rows.
+    '{ history(organizationId: "x") { recentSyncs { receipt { agrees lists { list } } } } }': 10 + 10 * 6,
+    '{ history(organizationId: "x") { recentSyncs { receipt { unreadableRows { id } } } } }': 10 + 10 * 20,
+    '{ syncStatus(syncId: "x") { a: receipt { lists { list } } b: receipt { unreadableRows(limit: 3) { id } } } }': 9,
     # Skipped fields are not executed.
     '{ syncStatus(syncId: "x") { log @include(if: false) { id } version } }': 0,
     '{ syncStatus(syncId: "x") { ... @skip(if: true) { log { id } } version } }': 0,
@@ -128,9 +135,22 @@ def test_every_limit_in_the_schema_counts():
         if definition.type in {GraphQLInt, GraphQLNonNull(GraphQLInt)} or str(definition.type).rstrip("!") == "Int"
     }
     limits = {(kind, name) for kind, name, argument in numbers if argument in LIMIT_ARGUMENTS}
-    assert limits == {("Query", "history"), ("SyncStatus", "log")}
+    assert limits == {("Query", "history"), ("SyncReceipt", "unreadableRows"), ("SyncStatus", "log")}
     others = {(kind, name, argument) for kind, name, argument in numbers if argument not in LIMIT_ARGUMENTS}
     assert others == {("SyncStatus", "log", "after"), ("Subscription", "syncLog", "after")}, "is one of these a limit?"
+
+
+def test_every_list_of_objects_in_the_schema_counts():
+    """A list of objects has a limit, is limited by the field around it, or has a fixed length that counts."""
+    lists = {
+        f"{type_.name}.{name}"
+        for type_ in SCHEMA.type_map.values()
+        if isinstance(type_, GraphQLObjectType) and not type_.name.startswith("__")
+        for name, field in type_.fields.items()
+        if "[" in str(field.type) and is_composite_type(get_named_type(field.type))
+        if LIMIT_ARGUMENTS.isdisjoint(field.args)
+    }
+    assert lists == {"SyncHistory.recentSyncs", *LIST_LENGTHS}
 
 
 def test_fragments_in_fragments_are_measured_at_once():

@@ -5,8 +5,12 @@ from typing import Any
 from starlette.routing import Route
 
 from routiq_gql.api.rest.openapi import openapi_document
+from routiq_gql.api.rest.receipts import CompletionRange, NextSync, UnreadableRow
 from routiq_gql.api.rest.routes import PREFIX, rest_routes
+from routiq_gql.clock import utc_now
 from routiq_gql.emulator import Fault, FaultKind
+from routiq_gql.sync import model
+from routiq_gql.sync.receipt import UnreadableRowReceipt
 from tests.emulated_cliniko import Cliniko
 from tests.organization import ORGANIZATION
 from tests.server import Server
@@ -82,6 +86,12 @@ async def test_real_answers_have_exactly_the_described_keys(server: Server, clin
         "Cancelled": (await server.http.delete(f"/api/v1/sync/cancel/{started['sync_id']}")).json(),
         "Problem": (await get("/nowhere")).json(),
         "Connection": dashboard["connection"],
+        "Receipt": (receipt := events[-1].json["receipt"]),
+        "ListReceipt": receipt["lists"][0],
+        # A small clinic has no estimate and no unreadable row.
+        "UnreadableRow": UnreadableRow.model_validate(UnreadableRowReceipt("patients", None, "id")).model_dump(),
+        "CompletionRange": CompletionRange.model_validate(model.CompletionRange(utc_now(), utc_now())).model_dump(),
+        "NextSync": NextSync.model_validate(model.NextSync(model.SyncMode.FULL, 450, 150.0)).model_dump(),
     }
     unconnected = (await server.http.post("/api/v1/sync/start/org_unconnected")).json()
     answers["Failure"] = (await server.until_ended(unconnected["sync_id"]))["failure"]

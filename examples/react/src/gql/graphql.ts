@@ -64,11 +64,11 @@ export type SyncFailureCode =
 
 /** How much a sync reads from Cliniko. */
 export type SyncMode =
-  /** The server chooses. */
+  /** The server chooses: FULL the first time, at regular intervals, and after a change of the key or of the stored history; otherwise INCREMENTAL. */
   | 'AUTO'
   /** Everything is read. */
   | 'FULL'
-  /** Only what changed since the last sync, where the server can; everything otherwise. */
+  /** Only changes since the last completed sync are read, and counts are compared with Cliniko. The sync becomes FULL where that is not possible; its log says why. */
   | 'INCREMENTAL';
 
 /** The status of a sync; IDLE is that of an organization without a running one. */

@@ -1,0 +1,93 @@
+"""An organization's row in ``mirrors``: opens a draft, and publishes it.
+
+A publication changes a single row. Readers see the new sync from then on.
+"""
+
+from datetime import datetime
+from typing import TypedDict
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.database.drafts import Draft
+from routiq_gql.database.rows import MirrorRow, as_row
+from routiq_gql.database.tables import MIRROR
+from routiq_gql.database.upserts import upsert
+
+
+class NotPublished(Exception):
+    """Another sync was published meanwhile, or the draft was not opened. Nothing was changed."""
+
+
+class PublishedValues(TypedDict, total=False):
+    """Columns of ``mirrors`` that change with a publication; see ``MirrorRow``. Other columns keep their values."""
+
+    keeps_window: bool
+    published_at: datetime
+    patients_in_cliniko: int
+    mark: datetime | None
+    full_at: datetime
+    horizon_from: datetime
+    horizon_to: datetime | None
+    horizon_days: int
+    account: str | None
+    format: int
+
+
+async def mirror_of(connection: AsyncConnection, organization_id: str) -> MirrorRow | None:
+    """The organization's row; ``None`` before its first sync or connection."""
+    query = select(MIRROR).where(MIRROR.c.organization_id == organization_id)
+    return as_row(MirrorRow, (await connection.execute(query)).one_or_none())
+
+
+async def ensure_mirror(connection: AsyncConnection, organization_id: str) -> MirrorRow:
+    """The organization's row, which is made if it doesn't exist.
+
+    If an organization of this database keeps the window of an earlier version, a new organization keeps it too.
+    """
+    row = await mirror_of(connection, organization_id)
+    if row is not None:
+        return row
+    keeps_window = (await connection.execute(select(MIRROR.c.number).where(MIRROR.c.keeps_window).limit(1))).first()
+    values = {"organization_id": organization_id, "keeps_window": keeps_window is not None}
+    values |= {"sync": 0, "oldest_kept": 0, "patients_in_cliniko": 0, "format": 0}
+    statement = upsert(connection, MIRROR).values(**values).on_conflict_do_nothing(index_elements=["organization_id"])
+    await connection.execute(statement)
+    made = await connection.execute(select(MIRROR).where(MIRROR.c.organization_id == organization_id))
+    return MirrorRow(*made.one())
+
+
+async def open_draft(connection: AsyncConnection, organization_id: str, sync_key: int) -> Draft | None:
+    """The draft of a running sync; made by its first call, in the transaction of the sync's first write.
+
+    ``None`` while the rows of an earlier sync that failed are stored: call ``rollback_batch`` until none are left.
+    """
+    await ensure_mirror(connection, organization_id)
+    statement = (
+        update(MIRROR)
+        .where(
+            MIRROR.c.organization_id == organization_id,
+            or_(MIRROR.c.writing.is_(None), MIRROR.c.writing == sync_key),
+            MIRROR.c.sync < sync_key,
+        )
+        .values(writing=sync_key)
+        .returning(MIRROR.c.number, MIRROR.c.sync)
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    return Draft(mirror=row.number, base=row.sync, sync=sync_key) if row is not None else None
+
+
+async def publish(connection: AsyncConnection, draft: Draft, values: PublishedValues) -> None:
+    """Show the draft to readers, in the transaction that ends the sync as completed.
+
+    Raises:
+        NotPublished: The draft's base is no longer the published sync.
+    """
+    published = {**values, "sync": draft.sync, "writing": None}
+    if draft.base == 0:  # earlier syncs of the organization have no versions, as after a change of its account
+        published["oldest_kept"] = draft.sync
+    statement = update(MIRROR).where(
+        MIRROR.c.number == draft.mirror, MIRROR.c.sync == draft.base, MIRROR.c.writing == draft.sync
+    )
+    if not (await connection.execute(statement.values(**published))).rowcount:
+        raise NotPublished(f"Sync {draft.sync} was not published: {draft.base} is no longer the published sync.")

@@ -1,0 +1,96 @@
+"""What the reconciler needs to know of a sync, and what it asks of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from routiq_gql.cliniko import Horizon, Page, Record, Resource
+from routiq_gql.database.drafts import Covered, PageChanges
+
+
+class FullReadNeeded(Exception):
+    """An incremental sync can't make a list agree: the sync has to read every list. Never raised in a full sync.
+
+    Attributes:
+        reason: A sentence for the sync's log.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The plan of the sync.
+
+    Attributes:
+        is_full: Whether every list was read whole.
+        mark: The sync's own mark. Changes that are made during the sync have an ``updated_at`` from here on.
+        horizon: The appointments that are mirrored.
+        recent_from: The attendees of classes that start from here,
+        upcoming_to: until here are compared: the windows of the analysis.
+    """
+
+    is_full: bool
+    mark: datetime
+    horizon: Horizon
+    recent_from: datetime
+    upcoming_to: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What the sync has spent so far, earlier claims included.
+
+    Attributes:
+        requests: All requests.
+        waited_seconds: Seconds of waiting for Cliniko.
+        requests_by_list: Requests by the name of the list.
+        read_by_list: Rows read by the name of the list.
+    """
+
+    requests: int
+    waited_seconds: float
+    requests_by_list: Mapping[str, int] = field(default_factory=dict)
+    read_by_list: Mapping[str, int] = field(default_factory=dict)
+
+
+class Mirroring(Protocol):
+    """The sync's side, for its claim and its draft. Each method commits before it returns; all may be repeated."""
+
+    @property
+    def changed(self) -> Mapping[str, int]:
+        """By the name of a list: how many rows merged pages have changed since this object was made, from 0.
+
+        Every merged page counts: ``PageChanges.changed`` is added with each ``merge_page``.
+        """
+        ...
+
+    async def merge(self, resource: Resource[Record], page: Page[Record], covered: Covered | None) -> PageChanges:
+        """Merge a page into the draft. Hidden rows and rows outside the horizon close their version.
+
+        Notes patients whose row shows a merge, and classes that appear, for ``follow``.
+        """
+        ...
+
+    async def follow(self) -> None:
+        """Read again what merged pages point to, with ``merge``.
+
+        These are the appointments and attendees of both patients of a merge (along a chain of merges), and the
+        attendees of classes that are visible in the draft and not in its base. Nothing is asked twice.
+        """
+        ...
+
+    async def close_attendees_of_closed_classes(self) -> None:
+        """Close the attendees of classes that the draft does not show any more. Called after all repairs."""
+        ...
+
+    async def report(self, line: str) -> None:
+        """Write a line to the sync's log: a repair, or a list that does not agree yet."""
+        ...
+
+    def effort(self) -> Effort:
+        """What the sync has spent until now."""
+        ...
