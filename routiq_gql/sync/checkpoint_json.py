@@ -158,9 +158,7 @@ def _plan(stored: Json) -> Plan:
         mark=_moment(stored, "mark"),
         taken_at=_moment(stored, "taken_at"),
         since=_moment(stored, "since") if stored.get("since", "") is not None else None,
-        horizon=Horizon(
-            _moment(stored, "from"), _moment(stored, "to") if stored.get("to", "") is not None else None
-        ),
+        horizon=Horizon(_moment(stored, "from"), _moment(stored, "to") if stored.get("to", "") is not None else None),
         history_days=_value(stored, "days", int) if stored.get("days", "") is not None else None,
         is_baseline=_value(stored, "baseline", bool),
         account=_value(stored, "account", str),

@@ -88,9 +88,7 @@ async def _leave_horizon(run: SyncRun, checkpoint: Comparing, database: Database
                 await close_ids(connection, draft, target, ids, Closing.MOVED_OUT)
 
 
-async def _totals_only(
-    run: SyncRun, client: ClinikoClient, database: Database, drafting: Drafting
-) -> Receipt:
+async def _totals_only(run: SyncRun, client: ClinikoClient, database: Database, drafting: Drafting) -> Receipt:
     await drafting.follow()
     await drafting.close_attendees_of_closed_classes()
     totals: dict[str, int] = {}

@@ -160,9 +160,7 @@ class Pipeline:
     async def _begin_analysis(self, run: SyncRun, draft: Draft, plan: Plan, receipt: Receipt) -> Analyzing:
         now, recent_days, upcoming_days = utc_now(), self.settings.recent_days, self.settings.upcoming_days
         async with self.database.reading() as connection:
-            scope = await analysis_scope(
-                connection, draft, now, recent_days, upcoming_days, everything=plan.is_full
-            )
+            scope = await analysis_scope(connection, draft, now, recent_days, upcoming_days, everything=plan.is_full)
             patients = await count_listed(connection, draft, MirrorList.PATIENTS)
             appointments = await count_listed(connection, draft, MirrorList.INDIVIDUAL_APPOINTMENTS)
             appointments += await count_listed(connection, draft, MirrorList.GROUP_APPOINTMENTS)

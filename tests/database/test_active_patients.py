@@ -44,9 +44,8 @@ class Clinic:
         await self._write(tables.PATIENT, sync, id=id_, **values)
 
     async def appointment(self, id_, patient_id, starts_at, sync=1, **values):
-        await self._write(
-            tables.APPOINTMENT, sync, kind=1, id=id_, patient_id=patient_id, starts_at=starts_at, **values
-        )
+        of_patient = {"kind": 1, "id": id_, "patient_id": patient_id, "starts_at": starts_at}
+        await self._write(tables.APPOINTMENT, sync, **of_patient, **values)
 
     async def group(self, id_, starts_at, sync=1, **values):
         await self._write(tables.APPOINTMENT, sync, kind=2, id=id_, starts_at=starts_at, **values)
@@ -120,36 +119,37 @@ async def test_the_edges_of_the_windows(clinic, starts_at, recent, upcoming):
     assert found[7]["active_since"] == (1 if recent or upcoming else None)
 
 
-@pytest.mark.parametrize("in_class", [False, True])
-@pytest.mark.parametrize("missed", [None, True])
-@pytest.mark.parametrize("microseconds", [0, 999])
-@pytest.mark.parametrize(
-    ("starts_at", "changes_at"),
-    [
-        (WINDOWS.recent_from, NOW + MILLISECOND),
-        (NOW - DAY, NOW + 29 * DAY + MILLISECOND),
-        (NOW, NOW + 30 * DAY + MILLISECOND),
-        (NOW + MILLISECOND, NOW + MILLISECOND),
-        (NOW + 30 * DAY, NOW + 30 * DAY),
-        (NOW + 30 * DAY + MILLISECOND, NOW + MILLISECOND),
-        (NOW + 40 * DAY, NOW + 10 * DAY),
-    ],
+MOMENTS = (
+    (WINDOWS.recent_from, NOW + MILLISECOND),
+    (NOW - DAY, NOW + 29 * DAY + MILLISECOND),
+    (NOW, NOW + 30 * DAY + MILLISECOND),
+    (NOW + MILLISECOND, NOW + MILLISECOND),
+    (NOW + 30 * DAY, NOW + 30 * DAY),
+    (NOW + 30 * DAY + MILLISECOND, NOW + MILLISECOND),
+    (NOW + 40 * DAY, NOW + 10 * DAY),
 )
-async def test_a_result_changes_by_time_alone_at_the_stored_moment(
-    clinic, starts_at, changes_at, missed, in_class, microseconds
-):
+"""When a visit starts, and when time alone changes its patient's result."""
+
+
+@pytest.mark.parametrize("in_class", [False, True])
+@pytest.mark.parametrize("microseconds", [0, 999])
+async def test_a_result_changes_by_time_alone_at_the_stored_moment(clinic, in_class, microseconds):
     """The result stays equal until the millisecond before the stored moment, and differs from that moment on."""
-    await clinic.patient(7)
-    if in_class:
-        await clinic.group(2, starts_at)
-        await clinic.attendee(3, 2, 7, arrived=None if missed is None else not missed)
-    else:
-        await clinic.appointment(1, 7, starts_at, did_not_arrive=missed)
-    first = await clinic.analyze(windows=Windows.at(NOW + timedelta(microseconds=microseconds), 30, 30))
-    assert first[7]["changes_at"] == changes_at
-    before = Windows.at(changes_at - MILLISECOND + timedelta(microseconds=microseconds), 30, 30)
-    assert await clinic.analyze(Draft(1, 1, 2), before) == first
-    assert await clinic.analyze(Draft(1, 1, 2), Windows.at(changes_at, 30, 30)) != first
+    kinds = [(*moment, missed) for moment in MOMENTS for missed in (None, True)]
+    for patient, (starts_at, _, missed) in enumerate(kinds, 1):
+        await clinic.patient(patient)
+        if in_class:
+            await clinic.group(patient, starts_at)
+            await clinic.attendee(patient, patient, patient, arrived=None if missed is None else not missed)
+        else:
+            await clinic.appointment(patient, patient, starts_at, did_not_arrive=missed)
+    fraction = timedelta(microseconds=microseconds)  # the mirror's times have milliseconds, those of clocks have more
+    first = await clinic.analyze(windows=Windows.at(NOW + fraction, 30, 30))
+    for patient, (_, changes_at, _) in enumerate(kinds, 1):
+        assert first[patient]["changes_at"] == changes_at
+        before = Windows.at(changes_at - MILLISECOND + fraction, 30, 30)
+        assert (await clinic.analyze(Draft(1, 1, 2), before))[patient] == first[patient]
+        assert (await clinic.analyze(Draft(1, 1, 2), Windows.at(changes_at, 30, 30)))[patient] != first[patient]
 
 
 YESTERDAY, LAST_WEEK, TOMORROW = NOW - DAY, NOW - 7 * DAY, NOW + DAY
@@ -399,7 +399,7 @@ def copy_of(rows):
     return {name: dict(getattr(rows, name)) for name in LISTS}
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(5))
 async def test_random_histories_give_what_plain_python_finds(clinic, seed):
     """After any changes, and after any time, the stored results are those of the rule in a few lines of Python."""
     rows, oracle, now, before = Rows(seed), Oracle(), NOW, {name: {} for name in LISTS}
