@@ -67,7 +67,9 @@ async def shown_rows(database: Database, organization_id: str = ORGANIZATION) ->
         return rows
 
 
-ACTIVITY_COLUMNS = [name for name in ACTIVITY.columns.keys() if name not in {"mirror", "from_sync", "to_sync", "active_since"}]
+ACTIVITY_COLUMNS = [
+    name for name in ACTIVITY.columns.keys() if name not in {"mirror", "from_sync", "to_sync", "active_since"}
+]
 
 
 def shown_columns(target: MirrorList) -> list[str]:

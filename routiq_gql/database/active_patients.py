@@ -37,9 +37,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql.database.analysis_scope import patients_after, touched_after
 from routiq_gql.database.columns import among, later_by, unindexed
 from routiq_gql.database.drafts import Draft
-from routiq_gql.database.mirror import INDIVIDUAL, MirrorList, visible
+from routiq_gql.database.mirror import INDIVIDUAL, MirrorList
 from routiq_gql.database.tables import ACTIVITY, APPOINTMENT, ATTENDEE, CURRENT, PATIENT
 from routiq_gql.database.upserts import upsert_rows
+from routiq_gql.database.visibility import visible
 
 MILLISECOND = timedelta(milliseconds=1)
 """The resolution of all times of the mirror."""

@@ -17,7 +17,16 @@ from routiq_gql.settings import Settings
 from routiq_gql.sync.model import FailureCode, LogLevel, SyncMode, SyncState, SyncStep
 from tests.emulated_cliniko import Cliniko
 from tests.organization import ORGANIZATION
-from tests.syncs import ACTIVITY_COLUMNS, AWKWARD_RECENT, AWKWARD_UPCOMING, active_ids, follow, run_sync, shown_rows, start
+from tests.syncs import (
+    ACTIVITY_COLUMNS,
+    AWKWARD_RECENT,
+    AWKWARD_UPCOMING,
+    active_ids,
+    follow,
+    run_sync,
+    shown_rows,
+    start,
+)
 from tests.waiting import LIMIT_SECONDS
 
 RANGES = {1: (0, 12), 2: (12, 25), 3: (25, 37), 4: (37, 50), 5: (50, 62), 6: (62, 75), 7: (75, 87), 8: (87, 100)}
