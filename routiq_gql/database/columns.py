@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import orjson
 from sqlalchemy import (
@@ -115,17 +115,21 @@ class among(FunctionElement[bool]):  # noqa: N801
             given = bindparam(None, list(numbers), _Numbers(), unique=True)
         super().__init__(column, given)
 
+    def self_group(self, against: object = None) -> Self:
+        """Without the comparison ``= 1`` that SQLAlchemy adds for SQLite, which then uses no index."""
+        return self
+
 
 @compiles(among, "sqlite")
 def _among_on_sqlite(element: among, compiler: SQLCompiler, **options: object) -> str:
     column, numbers = (compiler.process(one, **options) for one in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({numbers}))"  # noqa: S608
+    return f"({column} IN (SELECT value FROM json_each({numbers})))"  # noqa: S608
 
 
 @compiles(among, "postgresql")
 def _among_on_postgresql(element: among, compiler: SQLCompiler, **options: object) -> str:
     column, numbers = (compiler.process(one, **options) for one in element.clauses)
-    return f"{column} = ANY (CAST({numbers} AS BIGINT[]))"
+    return f"({column} = ANY (CAST({numbers} AS BIGINT[])))"
 
 
 class unindexed(FunctionElement[Any]):  # noqa: N801 - named like an SQL function
