@@ -6,7 +6,7 @@ incremental sync takes the first total before it reads the changes, so a calm li
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 

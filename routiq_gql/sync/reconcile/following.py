@@ -53,9 +53,7 @@ class Follower:
             for resource in VISITS:
                 covered = Covered(patients=tuple(patients))
                 async with self._database.reading() as connection:
-                    ids = await ids_within(
-                        connection, self._draft, BY_RESOURCE[resource.name], covered, IDS_PER_BATCH
-                    )
+                    ids = await ids_within(connection, self._draft, BY_RESOURCE[resource.name], covered, IDS_PER_BATCH)
                 found = await self._ask(resource, ids)
                 also_changed |= found if resource is INDIVIDUAL_APPOINTMENTS else set()
         return also_changed
