@@ -94,7 +94,7 @@ async def test_changes_are_announced_to_screen_readers(served: Served, open_page
     await expect(bar).to_have_attribute("aria-valuetext", "37 percent, step 4 of 8: Fetching patients…")
     await expect(page.get_by_role("log")).to_have_attribute("aria-live", "off")
     served.gate.open()
-    await expect(announcer).to_have_text("Sync completed.")
+    await expect(announcer).to_have_text("Sync completed. Agrees with Cliniko.")
 
 
 async def test_reduced_motion_is_respected(served: Served, open_page: OpenPage):

@@ -3,8 +3,12 @@ import { InMemoryCache, type Reference } from '@apollo/client';
 
 export const cache = new InMemoryCache({
   typePolicies: {
+    CompletionRange: { merge: true },
+    NextSync: { merge: true },
     PatientStats: { merge: true },
     SyncFailure: { merge: true },
+    SyncReceipt: { merge: true },
+    UnreadableRow: { keyFields: false },
     SyncStatus: { fields: { log: { keyArgs: false, merge: withNewLines } } },
     Query: { fields: { history: { keyArgs: ['organizationId', 'limit', 'status'], merge: withNextPage } } },
   },

@@ -9,8 +9,10 @@ import { Button } from './parts/Button';
 import { Failure } from './parts/Failure';
 import { Figures } from './parts/Figures';
 import { Log } from './parts/Log';
+import { NextSync } from './parts/NextSync';
 import { Problems } from './parts/Problems';
 import { Progress } from './parts/Progress';
+import { Receipt } from './parts/Receipt';
 import { Steps } from './parts/Steps';
 import './SyncDashboard.css';
 import { type Connection, type SyncOptions, type SyncState, useSync } from './useSync';
@@ -57,6 +59,8 @@ export default function SyncDashboard({ title = 'Patient sync', colorScheme, ...
         </p>
       )}
       <Progress sync={sync} emptyText={emptyText(state)} now={now} titleId={titleId} />
+      <Receipt receipt={sync?.completedAt ? (sync.receipt ?? null) : null} />
+      <NextSync overview={overview} isRunning={isRunning} />
       <Steps sync={sync} />
       <Failure sync={sync} overview={overview} />
       <Figures sync={sync} overview={overview} />
@@ -77,6 +81,8 @@ function emptyText({ overview, connection }: SyncState): string {
 
 function Controls({ state }: { state: SyncState }) {
   const { isRunning, pending, overview } = state;
+  const hintId = useId();
+  const canStart = !isRunning && pending === null && overview?.syncAvailable !== false;
   return (
     <div className="routiq-controls">
       <Button isDisabled={pending !== null} onPress={() => void state.refresh()}>
@@ -85,11 +91,17 @@ function Controls({ state }: { state: SyncState }) {
       <Button isDisabled={!isRunning || pending !== null} onPress={() => void state.cancel()}>
         {pending === 'cancel' ? 'Cancelling…' : 'Cancel'}
       </Button>
-      <Button
-        isMain
-        isDisabled={isRunning || pending !== null || overview?.syncAvailable === false}
-        onPress={() => void state.start()}
-      >
+      {overview?.patientStats.lastSyncTime && (
+        <>
+          <Button isDisabled={!canStart} describedBy={hintId} onPress={() => void state.startFull()}>
+            Full sync
+          </Button>
+          <span id={hintId} className="routiq-unseen">
+            Reads everything from Cliniko again. Start sync reads what changed.
+          </span>
+        </>
+      )}
+      <Button isMain isDisabled={!canStart} onPress={() => void state.start()}>
         {pending === 'start' ? 'Starting…' : 'Start sync'}
       </Button>
     </div>

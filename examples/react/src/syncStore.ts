@@ -9,6 +9,7 @@ import {
   type Operation,
   type OverviewFragment,
   StartSyncDocument,
+  type StartSyncMutationVariables,
   type SyncFragment,
   SyncLogDocument,
   type SyncLogSubscription,
@@ -80,11 +81,16 @@ export class SyncStore {
     };
   };
 
-  /** Starts a sync; if one runs already, that one is shown. */
-  readonly start = (): Promise<void> =>
+  /** Starts a sync that reads what changed; if a sync runs already, that sync is shown. */
+  readonly start = (): Promise<void> => this.startIn('AUTO');
+
+  /** Starts a sync that reads everything; if a sync runs already, that sync is shown. */
+  readonly startFull = (): Promise<void> => this.startIn('FULL');
+
+  private readonly startIn = (mode: StartSyncMutationVariables['mode']): Promise<void> =>
     this.attempt('start', async () => {
       this.reopenIfRefused();
-      const variables = { organizationId: this.organizationId };
+      const variables = { organizationId: this.organizationId, mode };
       const { startSync } = await this.request(StartSyncDocument, variables);
       this.take(startSync.sync);
     });

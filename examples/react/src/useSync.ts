@@ -25,6 +25,8 @@ export interface SyncState extends SyncView {
   status: NonNullable<SyncView['sync']>['status'] | null;
   isRunning: boolean;
   start: () => Promise<void>;
+  /** Reads everything from Cliniko again; `start` reads what changed. */
+  startFull: () => Promise<void>;
   cancel: () => Promise<void>;
   refresh: () => Promise<void>;
   clearLog: () => void;
@@ -48,6 +50,7 @@ export function useSync({ organizationId, apiBaseUrl, graphqlUrl, getToken }: Sy
     status: view.sync?.status ?? (view.overview ? 'IDLE' : null),
     isRunning: view.sync !== null && !view.sync.completedAt,
     start: store.start,
+    startFull: store.startFull,
     cancel: store.cancel,
     refresh: store.refresh,
     clearLog: store.clearLog,

@@ -33,6 +33,13 @@ export const LEVEL_TEXTS: Record<LogLevel, string> = {
   ERROR: 'Error',
 };
 
+/** How much a sync reads, as a part of a list; nothing while that is not decided. */
+export const MODE_TEXTS: Record<SyncFragment['mode'], string[]> = {
+  AUTO: [],
+  FULL: ['full sync'],
+  INCREMENTAL: ['incremental sync'],
+};
+
 /** What a sync waits for. The server's own sentence has the seconds of the moment at which it was written. */
 export const WAIT_TEXTS: Record<NonNullable<SyncFragment['waitingFor']>, string> = {
   RATE_LIMIT: "Waiting for Cliniko's rate limit",
@@ -42,6 +49,7 @@ export const WAIT_TEXTS: Record<NonNullable<SyncFragment['waitingFor']>, string>
 
 const NUMBERS = new Intl.NumberFormat('en');
 const DAY_AND_TIME = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+const MINUTE = new Intl.DateTimeFormat('en', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 const TIME = new Intl.DateTimeFormat('en', { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
 
 /** `1247` as `1,247`. */
@@ -54,6 +62,10 @@ export const withFigures = (sentence: string): string => sentence.replace(COUNT,
 
 /** Such as `Dec 22, 14:30`, where the reader is. */
 export const dayAndTime = (iso: string): string => DAY_AND_TIME.format(new Date(iso));
+
+/** Such as `14:30`, where the reader is; with the day on another day. */
+export const timeOrDay = (iso: string): string =>
+  new Date(iso).toDateString() === new Date().toDateString() ? MINUTE.format(new Date(iso)) : dayAndTime(iso);
 
 /** Such as `14:30:22`, where the reader is. */
 export const time = (iso: string): string => TIME.format(new Date(iso));

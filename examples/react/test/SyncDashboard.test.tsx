@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import SyncDashboard from '../../SyncDashboard';
 import { withFigures } from '../src/words';
-import { ORGANIZATION, TestServer, completed, lineOf, overviewOf, syncOf } from './server';
+import { ORGANIZATION, TestServer, completed, lineOf, listOf, overviewOf, receiptOf, syncOf } from './server';
 
 const PATIENCE = { timeout: 20_000 };
 const SYNC_ID = syncOf().syncId;
@@ -60,6 +60,7 @@ test('before the first sync it says so, and a sync can be started and cancelled'
   server.answers['startSync'] = { sync: syncOf() };
   await userEvent.click(button('Start sync'));
   await screen.findByText('300 of 641 patients', undefined, PATIENCE);
+  expect(server.modes).toEqual(['AUTO']);
   await waitFor(() => expect([isDisabled('Start sync'), isDisabled('Cancel')]).toEqual([true, false]), PATIENCE);
   expect(stages()).toEqual(['done', 'done', 'done', 'running', ...Array<string>(4).fill('to come')]);
   expect(screen.getByRole('progressbar', { name: 'Patient sync' }).ariaValueNow).toBe('43');
@@ -82,7 +83,61 @@ test('a completed sync has all steps done, its counts, and the figures of the cl
   expect(stages()).toEqual(Array<string>(8).fill('done'));
   expect(screen.getAllByRole('definition').map(({ textContent }) => textContent)).toEqual(['641', '1,247', '89', '89']);
   expect(screen.getByText('89 of 641 patients')).toBeTruthy();
-  expect(screen.getByText('Took 20 s')).toBeTruthy();
+  expect(screen.getByText('Took 20 s · full sync')).toBeTruthy();
+});
+
+const APPOINTMENTS = listOf({ list: 'individual_appointments', inCliniko: 1100, inMirror: 1100, added: 1, updated: 5 });
+const PATIENTS = listOf({ added: 1, removed: 1 });
+const UNCOMPARED = listOf({ list: 'practitioners', inCliniko: null, inMirror: 0, agrees: null });
+
+test.each([
+  ['agrees', [PATIENTS, APPOINTMENTS, UNCOMPARED], true, /^Agrees with Cliniko, checked Dec 2\d, \d\d:30; 14 requests; \+2, ~5, −1$/, []],
+  ['agrees', [listOf(), UNCOMPARED], true, /; 14 requests; no changes$/, []],
+  ['not compared', [UNCOMPARED], true, /^Not compared with Cliniko, checked/, []],
+  ['differs', [listOf({ inMirror: 640, agrees: false }), APPOINTMENTS], false, /^Does not agree with Cliniko yet, checked/, ['Patients: 641 in Cliniko, 640 stored']],
+  ['differs', [listOf({ agrees: false })], false, /^Does not agree/, ['Patients: they kept changing during the comparison']],
+  [
+    'agrees',
+    [listOf({ unreadable: 2 }), listOf({ list: 'attendees', agrees: null, compared: 60, of: 147 })],
+    true,
+    /^Agrees/,
+    ['Attendees: compared in 60 of 147 classes', '2 rows of Cliniko can’t be read; the log names the first ones'],
+  ],
+] as const)('a receipt that %s is put into words', async (verdict, lists, agrees, line, details) => {
+  server.show(overviewOf({ lastSync: completed({ receipt: receiptOf([...lists], agrees) }) }));
+  const { container } = show();
+  await screen.findByText('Completed', undefined, PATIENCE);
+  const receipt = container.querySelector<HTMLElement>('.routiq-receipt')!;
+  expect(receipt.dataset['verdict']).toBe(verdict);
+  expect(receipt.querySelector('p')!.textContent).toMatch(line);
+  expect([...receipt.querySelectorAll('li')].map(({ textContent }) => textContent)).toEqual(details);
+  if (!agrees) expect(receipt.textContent).not.toMatch(/Agrees/);
+});
+
+test('after the first sync a full sync can be started, and the next sync is described', async () => {
+  server.show(overviewOf());
+  show();
+  await screen.findByText('Idle', undefined, PATIENCE);
+  expect(screen.queryByRole('button', { name: 'Full sync' })).toBeNull();
+  server.show(overviewOf({ lastSync: completed(), patientStats: FIGURES, nextSync: { mode: 'INCREMENTAL', requests: 15, seconds: 6 } }));
+  await screen.findByText('Next sync: about 15 requests, a few seconds', undefined, PATIENCE);
+  expect(screen.getByText('Took 20 s · full sync')).toBeTruthy();
+
+  const next = syncOf({ syncId: 'sync_org_1_20241222_153022', startedAt: '2024-12-22T15:30:22.123Z' });
+  server.answers['startSync'] = { sync: next };
+  await userEvent.click(screen.getByRole('button', { name: 'Full sync', description: /Reads everything/ }));
+  await screen.findByText('300 of 641 patients', undefined, PATIENCE);
+  expect(server.modes).toEqual(['FULL']);
+  expect(isDisabled('Full sync')).toBe(true);
+  expect(screen.queryByText(/Next sync/)).toBeNull();
+});
+
+test('a running sync shows its mode and the range of its end', async () => {
+  const at = (seconds: number) => new Date(Date.now() + seconds * 1000).toISOString();
+  const range = { earliest: at(500), latest: at(1100) };
+  server.show(overviewOf({ currentSync: syncOf({ mode: 'INCREMENTAL', estimatedCompletion: at(800), estimatedCompletionRange: range }) }));
+  show();
+  await screen.findByText(/so far · incremental sync · about 13 min \d+ s left \(8 min \d+ s to 18 min \d+ s\)$/, undefined, PATIENCE);
 });
 
 test('a failure says what happened and what to do', async () => {

@@ -10,6 +10,9 @@ import { WebSocketServer } from 'ws';
 
 import type { LogLine, Overview, Sync } from '../src/useSync';
 
+type Receipt = NonNullable<Sync['receipt']>;
+type ListReceipt = Receipt['lists'][number];
+
 export const ORGANIZATION = 'org_1';
 
 export function syncOf(part: Partial<Sync> = {}): Sync {
@@ -17,6 +20,7 @@ export function syncOf(part: Partial<Sync> = {}): Sync {
   return {
     id: syncId,
     syncId,
+    mode: 'FULL',
     status: 'FETCHING_PATIENTS',
     step: 'FETCHING_PATIENTS',
     progressPercentage: 43,
@@ -52,6 +56,15 @@ export function completed(part: Partial<Sync> = {}): Sync {
     version: 54,
     ...part,
   });
+}
+
+/** What a sync's comparison of a list came to: it agrees, unless the test says otherwise. */
+export function listOf(part: Partial<ListReceipt> = {}): ListReceipt {
+  return { list: 'patients', inCliniko: 641, inMirror: 641, agrees: true, added: 0, updated: 0, removed: 0, unreadable: 0, ...part };
+}
+
+export function receiptOf(lists: ListReceipt[], agrees = true): Receipt {
+  return { agrees, checkedAt: '2024-12-22T14:30:41.123Z', requests: 14, lists };
 }
 
 export function overviewOf(part: Partial<Overview> = {}): Overview {
@@ -117,6 +130,8 @@ export class TestServer {
   subscribed: { name: string; variables: Record<string, unknown> }[] = [];
   /** The `Authorization` of every request so far. */
   authorizations: (string | undefined)[] = [];
+  /** The modes in which syncs were started. */
+  modes: string[] = [];
   openSockets = 0;
   /** How many sockets were ever opened. */
   attempts = 0;
@@ -153,7 +168,10 @@ export class TestServer {
         for await (const line of (logs.get(syncId) ?? new Feed<LogLine>()).read(after)) yield { syncLog: line };
       },
       dashboard: () => answers['dashboard'],
-      startSync: () => answers['startSync'],
+      startSync: ({ mode }: { mode: string }) => {
+        this.modes.push(mode);
+        return answers['startSync'];
+      },
       cancelSync: () => answers['cancelSync'],
     };
     this.http = createServer((asked, answer) => {

@@ -3,16 +3,21 @@ import { cacheExchange } from '@urql/exchange-graphcache';
 import { Client, subscriptionExchange } from 'urql';
 import { socket } from './socket';
 
-const partOfItsParent = () => null; // these types have no id
+const partOfItsParent = () => null; // these types have no id that is unique
 const keys = {
   CancelSyncPayload: partOfItsParent,
+  CompletionRange: partOfItsParent,
   ConnectionPayload: partOfItsParent,
   ConnectionProblem: partOfItsParent,
+  ListReceipt: partOfItsParent,
+  NextSync: partOfItsParent,
   PatientStats: partOfItsParent,
   StartSyncPayload: partOfItsParent,
   StreamToken: partOfItsParent,
   SyncFailure: partOfItsParent,
   SyncHistory: partOfItsParent,
+  SyncReceipt: partOfItsParent,
+  UnreadableRow: partOfItsParent, // its id is Cliniko's, which two lists may share
 };
 
 export const client = new Client({

@@ -120,16 +120,16 @@ export type WaitReason =
   /** Cliniko's limit of requests per minute is reached, or this server spaces its requests to stay below it. */
   | 'RATE_LIMIT';
 
-export type SyncFragment = { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null };
+export type SyncFragment = { __typename?: 'SyncStatus', id: string, syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, estimatedCompletionRange?: { __typename?: 'CompletionRange', earliest: string, latest: string } | null, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null, receipt?: { __typename?: 'SyncReceipt', agrees: boolean, checkedAt: string, requests: number, lists: Array<{ __typename?: 'ListReceipt', list: string, inCliniko?: number | null, inMirror: number, agrees?: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared?: number | null, of?: number | null }> } | null };
 
-export type OverviewFragment = { __typename?: 'Dashboard', id: string, syncAvailable: boolean, currentSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, lastSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, patientStats: { __typename?: 'PatientStats', activePatients: number, patientsInCliniko: number, patientsWithRecent: number, patientsWithUpcoming: number, lastSyncTime?: string | null } };
+export type OverviewFragment = { __typename?: 'Dashboard', id: string, syncAvailable: boolean, currentSync?: { __typename?: 'SyncStatus', id: string, syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, estimatedCompletionRange?: { __typename?: 'CompletionRange', earliest: string, latest: string } | null, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null, receipt?: { __typename?: 'SyncReceipt', agrees: boolean, checkedAt: string, requests: number, lists: Array<{ __typename?: 'ListReceipt', list: string, inCliniko?: number | null, inMirror: number, agrees?: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared?: number | null, of?: number | null }> } | null } | null, lastSync?: { __typename?: 'SyncStatus', id: string, syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, estimatedCompletionRange?: { __typename?: 'CompletionRange', earliest: string, latest: string } | null, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null, receipt?: { __typename?: 'SyncReceipt', agrees: boolean, checkedAt: string, requests: number, lists: Array<{ __typename?: 'ListReceipt', list: string, inCliniko?: number | null, inMirror: number, agrees?: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared?: number | null, of?: number | null }> } | null } | null, patientStats: { __typename?: 'PatientStats', activePatients: number, patientsInCliniko: number, patientsWithRecent: number, patientsWithUpcoming: number, lastSyncTime?: string | null }, nextSync?: { __typename?: 'NextSync', mode: SyncMode, requests: number, seconds: number } | null };
 
 export type DashboardUpdatedSubscriptionVariables = Exact<{
   organizationId: Scalars['ID']['input'];
 }>;
 
 
-export type DashboardUpdatedSubscription = { __typename?: 'Subscription', dashboardUpdated: { __typename?: 'Dashboard', id: string, syncAvailable: boolean, currentSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, lastSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, patientStats: { __typename?: 'PatientStats', activePatients: number, patientsInCliniko: number, patientsWithRecent: number, patientsWithUpcoming: number, lastSyncTime?: string | null } } };
+export type DashboardUpdatedSubscription = { __typename?: 'Subscription', dashboardUpdated: { __typename?: 'Dashboard', id: string, syncAvailable: boolean, currentSync?: { __typename?: 'SyncStatus', id: string, syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, estimatedCompletionRange?: { __typename?: 'CompletionRange', earliest: string, latest: string } | null, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null, receipt?: { __typename?: 'SyncReceipt', agrees: boolean, checkedAt: string, requests: number, lists: Array<{ __typename?: 'ListReceipt', list: string, inCliniko?: number | null, inMirror: number, agrees?: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared?: number | null, of?: number | null }> } | null } | null, lastSync?: { __typename?: 'SyncStatus', id: string, syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, estimatedCompletionRange?: { __typename?: 'CompletionRange', earliest: string, latest: string } | null, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null, receipt?: { __typename?: 'SyncReceipt', agrees: boolean, checkedAt: string, requests: number, lists: Array<{ __typename?: 'ListReceipt', list: string, inCliniko?: number | null, inMirror: number, agrees?: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared?: number | null, of?: number | null }> } | null } | null, patientStats: { __typename?: 'PatientStats', activePatients: number, patientsInCliniko: number, patientsWithRecent: number, patientsWithUpcoming: number, lastSyncTime?: string | null }, nextSync?: { __typename?: 'NextSync', mode: SyncMode, requests: number, seconds: number } | null } };
 
 export type SyncLogSubscriptionVariables = Exact<{
   syncId: Scalars['ID']['input'];
@@ -144,21 +144,22 @@ export type DashboardNowQueryVariables = Exact<{
 }>;
 
 
-export type DashboardNowQuery = { __typename?: 'Query', dashboard: { __typename?: 'Dashboard', id: string, syncAvailable: boolean, currentSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, lastSync?: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } | null, patientStats: { __typename?: 'PatientStats', activePatients: number, patientsInCliniko: number, patientsWithRecent: number, patientsWithUpcoming: number, lastSyncTime?: string | null } } };
+export type DashboardNowQuery = { __typename?: 'Query', dashboard: { __typename?: 'Dashboard', id: string, syncAvailable: boolean, currentSync?: { __typename?: 'SyncStatus', id: string, syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, estimatedCompletionRange?: { __typename?: 'CompletionRange', earliest: string, latest: string } | null, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null, receipt?: { __typename?: 'SyncReceipt', agrees: boolean, checkedAt: string, requests: number, lists: Array<{ __typename?: 'ListReceipt', list: string, inCliniko?: number | null, inMirror: number, agrees?: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared?: number | null, of?: number | null }> } | null } | null, lastSync?: { __typename?: 'SyncStatus', id: string, syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, estimatedCompletionRange?: { __typename?: 'CompletionRange', earliest: string, latest: string } | null, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null, receipt?: { __typename?: 'SyncReceipt', agrees: boolean, checkedAt: string, requests: number, lists: Array<{ __typename?: 'ListReceipt', list: string, inCliniko?: number | null, inMirror: number, agrees?: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared?: number | null, of?: number | null }> } | null } | null, patientStats: { __typename?: 'PatientStats', activePatients: number, patientsInCliniko: number, patientsWithRecent: number, patientsWithUpcoming: number, lastSyncTime?: string | null }, nextSync?: { __typename?: 'NextSync', mode: SyncMode, requests: number, seconds: number } | null } };
 
 export type StartSyncMutationVariables = Exact<{
   organizationId: Scalars['ID']['input'];
+  mode: SyncMode;
 }>;
 
 
-export type StartSyncMutation = { __typename?: 'Mutation', startSync: { __typename?: 'StartSyncPayload', sync: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } } };
+export type StartSyncMutation = { __typename?: 'Mutation', startSync: { __typename?: 'StartSyncPayload', sync: { __typename?: 'SyncStatus', id: string, syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, estimatedCompletionRange?: { __typename?: 'CompletionRange', earliest: string, latest: string } | null, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null, receipt?: { __typename?: 'SyncReceipt', agrees: boolean, checkedAt: string, requests: number, lists: Array<{ __typename?: 'ListReceipt', list: string, inCliniko?: number | null, inMirror: number, agrees?: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared?: number | null, of?: number | null }> } | null } } };
 
 export type CancelSyncMutationVariables = Exact<{
   syncId: Scalars['ID']['input'];
 }>;
 
 
-export type CancelSyncMutation = { __typename?: 'Mutation', cancelSync: { __typename?: 'CancelSyncPayload', sync: { __typename?: 'SyncStatus', id: string, syncId: string, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null } } };
+export type CancelSyncMutation = { __typename?: 'Mutation', cancelSync: { __typename?: 'CancelSyncPayload', sync: { __typename?: 'SyncStatus', id: string, syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, completedAt?: string | null, estimatedCompletion?: string | null, waitingFor?: WaitReason | null, resumesAt?: string | null, version: number, estimatedCompletionRange?: { __typename?: 'CompletionRange', earliest: string, latest: string } | null, failure?: { __typename?: 'SyncFailure', code: SyncFailureCode, message: string, whatToDo: string } | null, receipt?: { __typename?: 'SyncReceipt', agrees: boolean, checkedAt: string, requests: number, lists: Array<{ __typename?: 'ListReceipt', list: string, inCliniko?: number | null, inMirror: number, agrees?: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared?: number | null, of?: number | null }> } | null } } };
 
 /** The text of an operation, with the types of its result and its variables. */
 export type Operation<Data, Variables> = string & { readonly __types?: (variables: Variables) => Data };
@@ -180,11 +181,17 @@ fragment Overview on Dashboard {
     patientsWithUpcoming
     lastSyncTime
   }
+  nextSync {
+    mode
+    requests
+    seconds
+  }
 }
 
 fragment Sync on SyncStatus {
   id
   syncId
+  mode
   status
   step
   progressPercentage
@@ -197,6 +204,10 @@ fragment Sync on SyncStatus {
   startedAt
   completedAt
   estimatedCompletion
+  estimatedCompletionRange {
+    earliest
+    latest
+  }
   waitingFor
   resumesAt
   failure {
@@ -205,6 +216,23 @@ fragment Sync on SyncStatus {
     whatToDo
   }
   version
+  receipt {
+    agrees
+    checkedAt
+    requests
+    lists {
+      list
+      inCliniko
+      inMirror
+      agrees
+      added
+      updated
+      removed
+      unreadable
+      compared
+      of
+    }
+  }
 }
 
 subscription DashboardUpdated($organizationId: ID!) {
@@ -244,11 +272,17 @@ fragment Overview on Dashboard {
     patientsWithUpcoming
     lastSyncTime
   }
+  nextSync {
+    mode
+    requests
+    seconds
+  }
 }
 
 fragment Sync on SyncStatus {
   id
   syncId
+  mode
   status
   step
   progressPercentage
@@ -261,6 +295,10 @@ fragment Sync on SyncStatus {
   startedAt
   completedAt
   estimatedCompletion
+  estimatedCompletionRange {
+    earliest
+    latest
+  }
   waitingFor
   resumesAt
   failure {
@@ -269,6 +307,23 @@ fragment Sync on SyncStatus {
     whatToDo
   }
   version
+  receipt {
+    agrees
+    checkedAt
+    requests
+    lists {
+      list
+      inCliniko
+      inMirror
+      agrees
+      added
+      updated
+      removed
+      unreadable
+      compared
+      of
+    }
+  }
 }
 
 query DashboardNow($organizationId: ID!) {
@@ -282,6 +337,7 @@ export const StartSyncDocument = `
 fragment Sync on SyncStatus {
   id
   syncId
+  mode
   status
   step
   progressPercentage
@@ -294,6 +350,10 @@ fragment Sync on SyncStatus {
   startedAt
   completedAt
   estimatedCompletion
+  estimatedCompletionRange {
+    earliest
+    latest
+  }
   waitingFor
   resumesAt
   failure {
@@ -302,10 +362,27 @@ fragment Sync on SyncStatus {
     whatToDo
   }
   version
+  receipt {
+    agrees
+    checkedAt
+    requests
+    lists {
+      list
+      inCliniko
+      inMirror
+      agrees
+      added
+      updated
+      removed
+      unreadable
+      compared
+      of
+    }
+  }
 }
 
-mutation StartSync($organizationId: ID!) {
-  startSync(organizationId: $organizationId) {
+mutation StartSync($organizationId: ID!, $mode: SyncMode!) {
+  startSync(organizationId: $organizationId, mode: $mode) {
     sync {
       ...Sync
     }
@@ -317,6 +394,7 @@ export const CancelSyncDocument = `
 fragment Sync on SyncStatus {
   id
   syncId
+  mode
   status
   step
   progressPercentage
@@ -329,6 +407,10 @@ fragment Sync on SyncStatus {
   startedAt
   completedAt
   estimatedCompletion
+  estimatedCompletionRange {
+    earliest
+    latest
+  }
   waitingFor
   resumesAt
   failure {
@@ -337,6 +419,23 @@ fragment Sync on SyncStatus {
     whatToDo
   }
   version
+  receipt {
+    agrees
+    checkedAt
+    requests
+    lists {
+      list
+      inCliniko
+      inMirror
+      agrees
+      added
+      updated
+      removed
+      unreadable
+      compared
+      of
+    }
+  }
 }
 
 mutation CancelSync($syncId: ID!) {

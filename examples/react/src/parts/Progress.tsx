@@ -1,7 +1,7 @@
 // The bar, the step in words, and the times: so far, left, and until a wait is over.
 
 import type { Sync } from '../useSync';
-import { WAIT_TEXTS, duration, withFigures } from '../words';
+import { MODE_TEXTS, WAIT_TEXTS, duration, withFigures } from '../words';
 
 interface Props {
   sync: Sync | null;
@@ -40,11 +40,20 @@ export function Progress({ sync, emptyText, now, titleId }: Props) {
 
 function timesOf(sync: Sync, now: number): string[] {
   const started = Date.parse(sync.startedAt);
-  if (sync.completedAt) return [`Took ${duration(Date.parse(sync.completedAt) - started)}`];
-  const times = [`${duration(now - started)} so far`];
+  const mode = MODE_TEXTS[sync.mode];
+  if (sync.completedAt) return [`Took ${duration(Date.parse(sync.completedAt) - started)}`, ...mode];
+  const times = [`${duration(now - started)} so far`, ...mode];
   if (sync.resumesAt) times.push(resumesText(Date.parse(sync.resumesAt) - now));
-  else if (sync.estimatedCompletion) times.push(`about ${duration(Date.parse(sync.estimatedCompletion) - now)} left`);
+  else if (sync.estimatedCompletion) times.push(`about ${duration(Date.parse(sync.estimatedCompletion) - now)} left${rangeText(sync, now)}`);
   return times;
+}
+
+/** ` (9 s to 20 s)`: when the sync may end, if that says more than the estimate alone. */
+function rangeText({ estimatedCompletionRange: range }: Sync, now: number): string {
+  if (!range) return '';
+  const [earliest, latest] = [duration(Date.parse(range.earliest) - now), duration(Date.parse(range.latest) - now)];
+  if (earliest === latest) return '';
+  return earliest === '0 s' ? ` (at most ${latest})` : ` (${earliest} to ${latest})`;
 }
 
 /** The sync resumes a little after the moment that was announced; no countdown stays at 0. */
