@@ -80,6 +80,20 @@ class Settings(BaseSettings):
     upcoming_days: int = Field(
         30, ge=1, le=366, description="An appointment this many days ahead makes a patient active."
     )
+    history_days: int = Field(
+        730,
+        ge=1,
+        le=36_500,
+        description="Appointments are stored from this many days ago on, without an end; at least "
+        "`ROUTIQ_RECENT_DAYS`. A database that an earlier version made keeps to the recent and the upcoming days until "
+        "this is set.",
+    )
+    full_sync_days: int = Field(
+        7,
+        ge=1,
+        le=366,
+        description="Days after which a sync reads everything again; syncs in between read only what has changed.",
+    )
     worker_max_syncs: int = Field(
         50, ge=1, le=1000, description="Syncs that one process runs at the same time, with PostgreSQL."
     )
@@ -242,6 +256,14 @@ class Settings(BaseSettings):
     def most_sockets(self) -> int:
         """Maximum of open websockets per organization."""
         return self.max_sockets or self.max_subscriptions
+
+    @field_validator("history_days")
+    @classmethod
+    def _check_history(cls, value: int, info: ValidationInfo) -> int:
+        least = info.data.get("recent_days", 1)
+        if value < least:
+            raise ValueError(f"must be at least ROUTIQ_RECENT_DAYS, which is {least}")
+        return value
 
     @field_validator("max_sockets")
     @classmethod

@@ -7,11 +7,12 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from routiq_gql.database.engine import Database
-from routiq_gql.database.mirror import MirrorList
-from routiq_gql.database.tables import ACTIVE, METADATA, MIRROR
+from routiq_gql.database.mirror import MirrorList, visible
+from routiq_gql.database.publishing import mirror_of
+from routiq_gql.database.tables import ACTIVITY, MIRROR, VERSIONED
 from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
-from routiq_gql.sync.model import SyncSnapshot
+from routiq_gql.sync.model import SyncMode, SyncSnapshot
 from tests.organization import ORGANIZATION
 from tests.waiting import LIMIT_SECONDS
 
@@ -25,9 +26,9 @@ AWKWARD_UPCOMING = {
 Rows = list[tuple[Any, ...]]
 
 
-async def start(runtime: Runtime, organization_id: str = ORGANIZATION) -> str:
+async def start(runtime: Runtime, organization_id: str = ORGANIZATION, mode: SyncMode = SyncMode.FULL) -> str:
     """Start a sync and return its id; no sync may be running."""
-    started = await runtime.syncs.start(LOCAL_OPERATOR, organization_id)
+    started = await runtime.syncs.start(LOCAL_OPERATOR, organization_id, mode)
     assert started.created
     return started.sync.sync_id
 
@@ -38,64 +39,76 @@ async def follow(runtime: Runtime, sync_id: str) -> list[SyncSnapshot]:
         return [snapshot async for snapshot in runtime.syncs.watch(LOCAL_OPERATOR, sync_id)]
 
 
-async def run_sync(runtime: Runtime, organization_id: str = ORGANIZATION) -> SyncSnapshot:
+async def run_sync(
+    runtime: Runtime, organization_id: str = ORGANIZATION, mode: SyncMode = SyncMode.FULL
+) -> SyncSnapshot:
     """Start a sync and return its final snapshot."""
-    return (await follow(runtime, await start(runtime, organization_id)))[-1]
+    return (await follow(runtime, await start(runtime, organization_id, mode)))[-1]
 
 
 async def shown_rows(database: Database, organization_id: str = ORGANIZATION) -> Mapping[str, Rows]:
     """All rows that readers see of an organization, by table: its active patients and its mirrored lists.
 
-    Without the generation's number and the times of storing, so that two syncs of the same clinic compare equal.
+    Without the numbers of syncs, so that two syncs of the same clinic compare equal.
     """
     async with database.reading() as connection:
-        generation = (
-            await connection.execute(select(MIRROR.c.generation).where(MIRROR.c.organization_id == organization_id))
-        ).scalar_one_or_none()
-        columns = [column for column in ACTIVE.columns if column.name != "updated_at"]
-        query = select(*columns).where(ACTIVE.c.organization_id == organization_id).order_by(ACTIVE.c.patient_id)
-        rows: dict[str, Rows] = {"active_patients": [tuple(row) for row in await connection.execute(query)]}
-        if generation is None:
+        mirror = await mirror_of(connection, organization_id)
+        rows: dict[str, Rows] = {"active_patients": []}
+        if mirror is None or mirror.sync == 0:
             return rows
+        columns = [ACTIVITY.columns[name] for name in ACTIVITY_COLUMNS]
+        query = select(*columns).where(visible(ACTIVITY, mirror.number, mirror.sync)).order_by(ACTIVITY.c.id)
+        rows["active_patients"] = [tuple(row) for row in await connection.execute(query)]
         for target in MirrorList:
-            columns = [column for column in target.table.columns if column.name != "generation"]
-            query = select(*columns).where(target.rows_of(generation)).order_by(*target.table.primary_key)
+            columns = [target.table.columns[name] for name in shown_columns(target)]
+            query = select(*columns).where(target.of(mirror.number), visible(target.table, mirror.number, mirror.sync))
+            query = query.order_by(target.table.c.id)
             rows[target.name] = [tuple(row) for row in await connection.execute(query)]
         return rows
 
 
+ACTIVITY_COLUMNS = [
+    name for name in ACTIVITY.columns.keys() if name not in {"mirror", "from_sync", "to_sync", "active_since"}
+]
+
+
+def shown_columns(target: MirrorList) -> list[str]:
+    """The columns of a list in ``shown_rows``."""
+    return ["id", "is_stub", *target.read_columns]
+
+
 async def stored_rows(database: Database) -> Mapping[str, Rows]:
-    """All rows of the tables behind readers' queries about patients, with all columns."""
+    """All published versions and the rows that point to them, with all columns."""
     async with database.reading() as connection:
-        stored: dict[str, Rows] = {}
-        for name in ("active_patients", "mirrors"):
-            table = METADATA.tables[name]
-            stored[name] = [tuple(row) for row in await connection.execute(select(table).order_by(*table.primary_key))]
-        for target in MirrorList:
-            shown = select(MIRROR.c.generation)
-            query = select(target.table).where(target.table.c.generation.in_(shown))
-            if target.kind is not None:
-                query = query.where(target.table.c.kind == target.kind)
-            stored[target.name] = [
-                tuple(row) for row in await connection.execute(query.order_by(*target.table.primary_key))
-            ]
+        query = select(*(column for column in MIRROR.columns if column.name != "writing")).order_by(MIRROR.c.number)
+        stored: dict[str, Rows] = {"mirrors": [tuple(row) for row in await connection.execute(query)]}
+        for table in VERSIONED:
+            shown = select(MIRROR.c.number).where(
+                MIRROR.c.number == table.c.mirror, table.c.from_sync <= MIRROR.c.sync, table.c.to_sync > MIRROR.c.sync
+            )
+            columns = [one for one in table.columns if one.name not in {"to_sync", "closed_because"}]
+            query = select(*columns).where(shown.exists()).order_by(*table.primary_key)
+            stored[table.name] = [tuple(row) for row in await connection.execute(query)]
         return stored
 
 
 async def active_ids(database: Database, organization_id: str = ORGANIZATION) -> tuple[set[str], set[str]]:
     """The ids of active patients with a recent visit, and of those with an upcoming visit."""
     rows = await _active_rows(database, organization_id)
-    recent = {row.patient_id for row in rows if row.recent_appointments}
-    upcoming = {row.patient_id for row in rows if row.upcoming_appointments}
+    recent = {str(row.id) for row in rows if row.recent_appointments}
+    upcoming = {str(row.id) for row in rows if row.upcoming_appointments}
     return recent, upcoming
 
 
 async def all_active_ids(database: Database, organization_id: str = ORGANIZATION) -> set[str]:
     """The ids of all active patients, including patients with missed visits only."""
-    return {row.patient_id for row in await _active_rows(database, organization_id)}
+    return {str(row.id) for row in await _active_rows(database, organization_id)}
 
 
 async def _active_rows(database: Database, organization_id: str) -> list[Row[Any]]:
-    query = select(ACTIVE).where(ACTIVE.c.organization_id == organization_id, ACTIVE.c.is_active)
     async with database.reading() as connection:
+        mirror = await mirror_of(connection, organization_id)
+        if mirror is None:
+            return []
+        query = select(ACTIVITY).where(visible(ACTIVITY, mirror.number, mirror.sync), ACTIVITY.c.is_active)
         return list(await connection.execute(query))

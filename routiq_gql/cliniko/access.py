@@ -13,6 +13,7 @@ from routiq_gql.cliniko.client import FOR_ANY_KEY, ClinikoClient
 from routiq_gql.cliniko.errors import KeyLacksPermission, UnexpectedAnswer
 from routiq_gql.cliniko.filters import Horizon, booking_in, content_filters
 from routiq_gql.cliniko.resources import ATTENDEES, RESOURCES
+from routiq_gql.cliniko.rows import find_id
 
 NO_BOOKING = "1"
 """An id that almost surely doesn't exist, for a filter; Cliniko's ids have 18 digits by now."""
@@ -26,11 +27,13 @@ class KeyUser:
         user_name: First and last name.
         role: That person's role in Cliniko.
         time_zone: An IANA name, or else Cliniko's label, such as ``Melbourne``.
+        user_id: That person's id in Cliniko.
     """
 
     user_name: str | None = field(repr=False)
     role: str | None
     time_zone: str | None
+    user_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,14 @@ async def check_user(client: ClinikoClient) -> KeyUser:
     user = await _get_if_allowed(client, "user", "the key's user")
     names = [name for name in (_text(user, "first_name"), _text(user, "last_name")) if name]
     time_zone = _text(user, "time_zone_identifier") or _text(user, "time_zone")
-    return KeyUser(" ".join(names) or None, _text(user, "role"), time_zone)
+    return KeyUser(" ".join(names) or None, _text(user, "role"), time_zone, find_id(user))
 
 
-async def check_access(client: ClinikoClient, horizon: Horizon) -> Access:
+async def check_access(client: ClinikoClient, horizon: Horizon, user: KeyUser | None = None) -> Access:
     """Request the account, the user and one row of each list, with the filters of a full sync.
+
+    Args:
+        user: Whose key it is, if that is known already.
 
     Raises:
         ClinikoError: Cliniko refuses the key or can't be reached, or the key can't read a list, which the error names.
@@ -81,7 +87,7 @@ async def check_access(client: ClinikoClient, horizon: Horizon) -> Access:
         except KeyLacksPermission:
             if not resource.is_optional:
                 raise
-    user = await check_user(client)
+    user = user or await check_user(client)
     nested = settings.get("account")
     account = nested if isinstance(nested, dict) else settings
     return Access(

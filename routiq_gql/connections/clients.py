@@ -7,6 +7,7 @@ a client of the API.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from routiq_gql import metrics
 from routiq_gql.addresses import is_loopback_url
@@ -16,6 +17,7 @@ from routiq_gql.cliniko import (
     ClinikoClient,
     ClinikoError,
     KeyLacksPermission,
+    KeyUser,
     OnWait,
     PacerRegistry,
     check_base_url,
@@ -45,6 +47,16 @@ class OpenConnection:
     organization_id: str
     client: ClinikoClient
     encrypted_key: bytes = field(repr=False)
+    key_digest: str = field(repr=False)
+
+    def account_digest(self, user: KeyUser) -> str:
+        """A digest of the account and the person that a connection reads as; of the key if the person is unknown.
+
+        All addresses of this machine count as one, since a demo has a new port at each start.
+        """
+        address = "loopback" if is_loopback_url(self.client.base_url) else self.client.base_url
+        person = f"user {user.user_id}" if user.user_id is not None else f"key {self.key_digest}"
+        return sha256(f"{address} {person}".encode()).hexdigest()
 
 
 class ClientOpener:
@@ -73,7 +85,8 @@ class ClientOpener:
                 api_key = self._decrypt(row)
         except (SettingsError, SealedForOthers) as error:
             raise not_set_up(error) from None
-        return OpenConnection(organization_id, self.client(api_key, row.base_url, on_wait), row.encrypted_key)
+        client = self.client(api_key, row.base_url, on_wait)
+        return OpenConnection(organization_id, client, row.encrypted_key, sha256(api_key.encode()).hexdigest())
 
     def client(
         self, api_key: str, base_url: str, on_wait: OnWait | None = None, *, max_attempts: int | None = None

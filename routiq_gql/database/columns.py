@@ -1,11 +1,22 @@
-"""Column types that both databases store alike, and an expression that both compute alike."""
+"""Column types that both databases store alike, and expressions that both compute alike."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Boolean, ColumnElement, DateTime, Dialect, Float, Integer, Text, bindparam
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    Float,
+    Integer,
+    Text,
+    bindparam,
+    literal,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -96,8 +107,13 @@ class among(FunctionElement[bool]):  # noqa: N801
     type = Boolean()
     inherit_cache = True
 
-    def __init__(self, column: ColumnElement[Any], numbers: Iterable[int]) -> None:
-        super().__init__(column, bindparam(None, list(numbers), _Numbers(), unique=True))
+    def __init__(self, column: ColumnElement[Any], numbers: Iterable[int] | str) -> None:
+        """Takes the numbers, or the name of the parameter that holds a list of them."""
+        if isinstance(numbers, str):
+            given = bindparam(numbers, type_=_Numbers())
+        else:
+            given = bindparam(None, list(numbers), _Numbers(), unique=True)
+        super().__init__(column, given)
 
 
 @compiles(among, "sqlite")
@@ -110,6 +126,52 @@ def _among_on_sqlite(element: among, compiler: SQLCompiler, **options: object) -
 def _among_on_postgresql(element: among, compiler: SQLCompiler, **options: object) -> str:
     column, numbers = (compiler.process(one, **options) for one in element.clauses)
     return f"{column} = ANY (CAST({numbers} AS BIGINT[]))"
+
+
+class unindexed(FunctionElement[Any]):  # noqa: N801 - named like an SQL function
+    """An SQL expression: a column that SQLite may not use to select an index.
+
+    Without statistics it would often select rows by an index on a column that nearly all rows match. PostgreSQL
+    decides by itself.
+    """
+
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any]) -> None:
+        self.type = column.type
+        super().__init__(column)
+
+
+@compiles(unindexed, "sqlite")
+def _unindexed_on_sqlite(element: unindexed, compiler: SQLCompiler, **options: object) -> str:
+    return f"+{compiler.process(element.clauses, **options)}"  # https://sqlite.org/optoverview.html: unary "+"
+
+
+@compiles(unindexed, "postgresql")
+def _unindexed_on_postgresql(element: unindexed, compiler: SQLCompiler, **options: object) -> str:
+    return compiler.process(element.clauses, **options)
+
+
+class later_by(FunctionElement[datetime]):  # noqa: N801 - named like an SQL function
+    """An SQL expression: its first argument, a ``CompactTime``, plus its second, a number of milliseconds."""
+
+    type = CompactTime()
+    inherit_cache = True
+
+    def __init__(self, time: ColumnElement[datetime | None], duration: timedelta) -> None:
+        super().__init__(time, literal(duration // timedelta(milliseconds=1), BigInteger()))
+
+
+@compiles(later_by, "sqlite")
+def _later_on_sqlite(element: later_by, compiler: SQLCompiler, **options: object) -> str:
+    time, milliseconds = (compiler.process(one, **options) for one in element.clauses)
+    return f"({time} + {milliseconds})"
+
+
+@compiles(later_by, "postgresql")
+def _later_on_postgresql(element: later_by, compiler: SQLCompiler, **options: object) -> str:
+    time, milliseconds = (compiler.process(one, **options) for one in element.clauses)
+    return f"({time} + {milliseconds} * interval '1 millisecond')"
 
 
 RowKey = BigInteger().with_variant(Integer, "sqlite")

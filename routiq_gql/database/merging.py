@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.columns import among
@@ -18,7 +18,8 @@ from routiq_gql.database.mirror import MirrorList, belongs
 from routiq_gql.database.stored_versions import (
     Content,
     insert_versions,
-    select_stored,
+    select_among,
+    select_range,
     stored_rows,
     touch_versions,
 )
@@ -189,36 +190,25 @@ async def _read(
     connection: AsyncConnection, draft: Draft, target: MirrorList, present: set[int], covered: Covered | None
 ) -> tuple[dict[int, _State], list[int]]:
     """The states of the rows that a page holds or covers, and the ids of covered rows that it lacks."""
-    columns = target.table.c
-    of_list = target.of(draft.mirror)
     if covered is None:
-        return await _states(connection, draft, target, of_list & among(columns.id, present)) if present else {}, []
-    if _has_all(covered, present):  # a page of a list that is read in the order of ids: a single SELECT
-        states = await _states(connection, draft, target, of_list & _within_range(target, covered))
+        return await _states(connection, draft, target, ids=present), []
+    if covered.up_to is not None and _has_all(covered, present):  # a page in the order of ids: a single SELECT
+        above = covered.above if covered.above is not None else -1
+        states = await _states(connection, draft, target, above=above, up_to=covered.up_to)
         candidates = [row_id for row_id, state in states.items() if row_id not in present and state.is_visible]
-        if candidates and _is_filtered(covered):
+        if candidates and covered != Covered(above=covered.above, up_to=covered.up_to):
             candidates = await _covered(connection, draft, target, replace(covered, ids=tuple(candidates)))
         return states, candidates
-    states = await _states(connection, draft, target, of_list & among(columns.id, present)) if present else {}
+    states = await _states(connection, draft, target, ids=present)
     missing = [row_id for row_id in await _covered(connection, draft, target, covered) if row_id not in present]
-    if missing:
-        states |= await _states(connection, draft, target, of_list & among(columns.id, missing))
-    return states, missing
+    return states | await _states(connection, draft, target, ids=missing), missing
 
 
 def _has_all(covered: Covered, present: set[int]) -> bool:
-    above, up_to = covered.above, covered.up_to
-    if up_to is None or any(one is not None for one in (covered.ids, covered.bookings, covered.patients)):
+    if any(one is not None for one in (covered.ids, covered.bookings, covered.patients)):
         return False
-    return not present or (max(present) <= up_to and (above is None or min(present) > above))
-
-
-def _is_filtered(covered: Covered) -> bool:
-    return covered != Covered(above=covered.above, up_to=covered.up_to)
-
-
-def _within_range(target: MirrorList, covered: Covered) -> ColumnElement[bool]:
-    return belongs(target.table, Covered(above=covered.above, up_to=covered.up_to))
+    above, up_to = covered.above, covered.up_to
+    return all((above is None or row_id > above) and (up_to is None or row_id <= up_to) for row_id in present)
 
 
 async def _covered(connection: AsyncConnection, draft: Draft, target: MirrorList, covered: Covered) -> list[int]:
@@ -227,13 +217,27 @@ async def _covered(connection: AsyncConnection, draft: Draft, target: MirrorList
 
 
 async def _states(
-    connection: AsyncConnection, draft: Draft, target: MirrorList, condition: ColumnElement[bool]
+    connection: AsyncConnection,
+    draft: Draft,
+    target: MirrorList,
+    *,
+    ids: Collection[int] = (),
+    above: int | None = None,
+    up_to: int | None = None,
 ) -> dict[int, _State]:
-    query = select_stored(target, connection.dialect.name).where(condition, target.table.c.to_sync > draft.base)
     states: dict[int, _State] = {}
-    for row_id, from_sync, to_sync, is_stub, updated_at, *content in await connection.execute(query):
-        state = states.setdefault(row_id, _State())
+    parameters = {"mirror": draft.mirror, "base": draft.base}
+    if above is not None:
+        query = select_range(target, connection.dialect.name)
+        rows = await connection.execute(query, {**parameters, "above": above, "up_to": up_to})
+    elif ids:
+        query = select_among(target, connection.dialect.name)
+        rows = await connection.execute(query, {**parameters, "ids": list(ids)})
+    else:
+        return states
+    for row_id, from_sync, to_sync, is_stub, updated_at, *content in rows:
         version = _Version(to_sync == CURRENT, bool(is_stub), updated_at, tuple(content))
+        state = states.setdefault(row_id, _State())
         if from_sync == draft.sync:
             state.own = version
         else:

@@ -50,7 +50,7 @@ class MirrorList(Enum):
         """Columns that are read from Cliniko, besides the id."""
         return tuple(name for name in map(str, self.table.columns.keys()) if name not in VERSION_COLUMNS | self.absent)
 
-    def of(self, mirror: int) -> ColumnElement[bool]:
+    def of(self, mirror: int | ColumnElement[int]) -> ColumnElement[bool]:
         """The condition that selects all versions of this list's rows of an organization."""
         own = self.table.c.mirror == mirror
         return own if self.kind is None else and_(own, self.table.c.kind == self.kind)
@@ -63,11 +63,6 @@ class MirrorList(Enum):
 
 BY_RESOURCE = {one.resource: one for one in MirrorList}
 """The lists by Cliniko's name."""
-
-
-def visible(table: Table, mirror: int | ColumnElement[int], sync: int | ColumnElement[int]) -> ColumnElement[bool]:
-    """The condition that selects the versions of a table that were visible at a published sync, stubs included."""
-    return and_(table.c.mirror == mirror, table.c.from_sync <= sync, table.c.to_sync > sync)
 
 
 def belongs(table: Table, covered: Covered | None) -> ColumnElement[bool]:

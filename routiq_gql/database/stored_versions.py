@@ -18,10 +18,8 @@ from sqlalchemy import (
     Column,
     DateTime,
     Insert,
-    MetaData,
     Select,
     String,
-    Table,
     TableValuedAlias,
     Update,
     bindparam,
@@ -35,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
-from routiq_gql.database.columns import CompactTime
+from routiq_gql.database.columns import CompactTime, among
 from routiq_gql.database.drafts import Draft
 from routiq_gql.database.mirror import MirrorList
 from routiq_gql.database.tables import CURRENT
@@ -45,13 +43,6 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 Content = tuple[object, ...]
 """The stored values of ``MirrorList.read_columns`` without ``updated_at``, in their order."""
-
-
-@cache
-def stored(table: Table, dialect: str) -> Table:
-    """The same table with columns of the driver's types, which convert nothing."""
-    columns = [Column(one.name, _stored_type(one.type, dialect), primary_key=one.primary_key) for one in table.columns]
-    return Table(table.name, MetaData(), *columns)
 
 
 def _stored_type(kind: TypeEngine[Any], dialect: str) -> TypeEngine[Any]:
@@ -94,11 +85,27 @@ def stored_rows(
 
 
 @cache
-def select_stored(target: MirrorList, dialect: str) -> Select[*tuple[Any, ...]]:
-    """A SELECT of stored values: id, ``from_sync``, ``to_sync``, ``is_stub``, ``updated_at``, and the content."""
+def select_range(target: MirrorList, dialect: str) -> Select[*tuple[Any, ...]]:
+    """A SELECT of ``StoredVersion`` values with an id above ``:above`` and up to ``:up_to``; see ``select_among``."""
+    ids = target.table.c.id
+    return _select(target, dialect).where(ids > bindparam("above"), ids <= bindparam("up_to"))
+
+
+@cache
+def select_among(target: MirrorList, dialect: str) -> Select[*tuple[Any, ...]]:
+    """The same with the ids ``:ids``. Both select versions of ``:mirror`` that were not closed at ``:base``.
+
+    The values are id, ``from_sync``, ``to_sync``, ``is_stub``, ``updated_at``, and the content.
+    """
+    return _select(target, dialect).where(among(target.table.c.id, "ids"))
+
+
+def _select(target: MirrorList, dialect: str) -> Select[*tuple[Any, ...]]:
     names = ("id", "from_sync", "to_sync", "is_stub", "updated_at", *content_names(target))
     columns = target.table.columns
-    return select(*(type_coerce(columns[name], _stored_type(columns[name].type, dialect)) for name in names))
+    values = (type_coerce(columns[name], _stored_type(columns[name].type, dialect)) for name in names)
+    condition = target.of(bindparam("mirror", type_=BigInteger))
+    return select(*values).where(condition, columns["to_sync"] > bindparam("base"))
 
 
 async def insert_versions(
@@ -109,23 +116,21 @@ async def insert_versions(
     stubs: Sequence[int],
 ) -> None:
     """Insert rows, and stubs with these ids, as versions of the draft."""
-    names = content_names(target)
-    blank: dict[str, object] = dict.fromkeys(map(str, target.table.columns.keys()))
-    blank |= {"mirror": draft.mirror, "from_sync": draft.sync, "to_sync": CURRENT, "is_stub": False}
-    if target.kind is not None:
-        blank["kind"] = target.kind
-    values = [
-        blank | {"id": row_id, "updated_at": updated_at} | dict(zip(names, content, strict=True))
-        for row_id, (updated_at, content) in rows.items()
-    ]
-    values += [blank | {"id": row_id, "is_stub": True} for row_id in stubs]
+    contents = content_names(target)
+    names = ("mirror", "from_sync", "to_sync", *(() if target.kind is None else ("kind",)))
+    names += ("id", "is_stub", "updated_at", *contents)
+    same = (draft.mirror, draft.sync, CURRENT, *(() if target.kind is None else (target.kind,)))
+    values = [(*same, row_id, False, updated_at, *content) for row_id, (updated_at, content) in rows.items()]
+    values += [(*same, row_id, True, None, *[None] * len(contents)) for row_id in stubs]
     if not values:
         return
-    table = stored(target.table, connection.dialect.name)
     if connection.dialect.name == "postgresql":
-        await connection.execute(_insert_from_json(table), {"rows": orjson.dumps(values).decode()})
-    else:
-        await connection.execute(_insert(table), values)
+        objects = orjson.dumps([dict(zip(names, one, strict=True)) for one in values]).decode()
+        await connection.execute(_insert_from_json(target, names), {"rows": objects})
+    else:  # SQLAlchemy's preparation of each row takes longer than its INSERT
+        places = ", ".join("?" * len(names))
+        statement = f"INSERT INTO {target.table.name} ({', '.join(names)}) VALUES ({places})"  # noqa: S608
+        await connection.exec_driver_sql(statement, values)
 
 
 async def touch_versions(
@@ -143,14 +148,10 @@ async def touch_versions(
 
 
 @cache
-def _insert(table: Table) -> Insert:
-    return insert(table)
-
-
-@cache
-def _insert_from_json(table: Table) -> Insert:
-    rows = _given([Column(one.name, one.type) for one in table.columns])
-    return insert(table).from_select(list(rows.c.keys()), select(*rows.c))
+def _insert_from_json(target: MirrorList, names: tuple[str, ...]) -> Insert:
+    columns = target.table.columns
+    rows = _given([Column(name, _stored_type(columns[name].type, "postgresql")) for name in names])
+    return insert(target.table).from_select(list(names), select(*(rows.c[name] for name in names)))
 
 
 @cache

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.connections.state import ConnectionInfo, ConnectionState, info_of
-from routiq_gql.database.active_patients import active_counts, patients_in_cliniko
+from routiq_gql.database.activity import active_counts, patients_in_cliniko
 from routiq_gql.database.connections import connection_of
 from routiq_gql.database.engine import Database
 from routiq_gql.database.schedules import next_sync_at

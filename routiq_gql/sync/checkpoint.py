@@ -1,25 +1,18 @@
-"""The checkpoint of a sync: where a process continues after a break. Stored as JSON with the number of its format.
+"""The checkpoint of a sync: where a process continues after a break.
 
-``read_checkpoint`` accepts every format that was ever written, so a sync that runs during an upgrade continues. To
-change the format, raise ``FORMAT`` and add a function to ``_UPGRADES`` that turns the format before into the new one.
-A checkpoint without such a path fails the sync with a reason; no sync restarts at 0 unnoticed.
-
-Format 2 keeps the names of format 1, so during an upgrade a worker of the version before can continue the sync too.
+``checkpoint_json`` stores it and reads every format that was ever written. Every checkpoint behind step 3 holds the
+plan, so a sync that resumes reads by the same rules as before, whatever settings and clock say by then.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from routiq_gql.sync.findings import Findings
 from routiq_gql.sync.lists import LISTS, Totals
 from routiq_gql.sync.model import SyncStep
 from routiq_gql.sync.place import Place
-
-FORMAT = 2
-
-T = TypeVar("T")
-Json = Mapping[str, object]
+from routiq_gql.sync.plan import Plan
+from routiq_gql.sync.receipt import Receipt
 
 
 class CheckpointError(Exception):
@@ -33,7 +26,13 @@ class CheckpointError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Starting:
-    """Nothing is stored; the sync begins with its first step."""
+    """Nothing is stored; the sync begins with its first step.
+
+    Attributes:
+        lost: The step in which a sync of an earlier version was interrupted. Its rows are gone, so it starts over.
+    """
+
+    lost: SyncStep | None = None
 
     @property
     def step(self) -> SyncStep:
@@ -42,18 +41,52 @@ class Starting:
 
 
 @dataclass(frozen=True, slots=True)
+class Effort:
+    """What the sync has spent on a list.
+
+    Attributes:
+        read: Rows read.
+        requests: Requests sent.
+    """
+
+    read: int = 0
+    requests: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What merged pages point to, and has not been read again yet.
+
+    Attributes:
+        patients: Patients of merges, whose appointments and attendees may have moved.
+        classes: Group appointments that have appeared, whose attendees may be older than any mark.
+    """
+
+    patients: tuple[int, ...] = ()
+    classes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """The lists before ``list_name`` are stored.
 
     Attributes:
+        plan: What the sync reads.
         list_name: The list that is being read, by its name in ``LISTS``.
         totals: Rows of each list; see ``Totals``.
         place: Where reading resumes in this list.
+        pending: What pages of the lists so far point to.
+        efforts: What was spent on each list, by its name.
+        whole: Rows in Cliniko of the lists that are read whole in every mode; without a list that the key may not read.
     """
 
+    plan: Plan
     list_name: str
     totals: Totals = field(default_factory=dict)
     place: Place = field(default_factory=Place)
+    pending: Pending = field(default_factory=Pending)
+    efforts: Mapping[str, Effort] = field(default_factory=dict)
+    whole: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def step(self) -> SyncStep:
@@ -62,15 +95,53 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Analyzing:
-    """All lists are stored, and the first patients are analyzed.
+class Comparing:
+    """All lists are read. What they point to is read again, and the mirror is compared with Cliniko."""
+
+    plan: Plan
+    totals: Totals = field(default_factory=dict)
+    pending: Pending = field(default_factory=Pending)
+    efforts: Mapping[str, Effort] = field(default_factory=dict)
+    whole: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def step(self) -> SyncStep:
+        """The step that comes next."""
+        return SyncStep.LOADING_TYPES
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What the analysis goes by, fixed when it begins.
 
     Attributes:
-        after: The patient behind whom the current slice begins; "" at the first.
+        analyzed_at: Appointments before this time are past.
+        recent_days: The days before it, and
+        upcoming_days: the days after it that make a patient active.
+        everything: Whether all patients are analyzed, or those whose result may have changed.
+        patients: How many these are.
+    """
+
+    analyzed_at: datetime
+    recent_days: int
+    upcoming_days: int
+    everything: bool
+    patients: int
+
+
+@dataclass(frozen=True, slots=True)
+class Analyzing:
+    """The mirror is complete, and the first patients are analyzed.
+
+    Attributes:
+        after: The patient behind whom the current slice begins; 0 at the first.
         analyzed: Patients in the slices before.
     """
 
-    after: str = ""
+    plan: Plan
+    receipt: Receipt
+    analysis: Analysis
+    after: int = 0
     analyzed: int = 0
 
     @property
@@ -83,130 +154,13 @@ class Analyzing:
 class Storing:
     """The active patients are identified. Readers do not see them yet."""
 
+    plan: Plan
+    receipt: Receipt
+
     @property
     def step(self) -> SyncStep:
         """The step that comes next."""
         return SyncStep.STORING
 
 
-Checkpoint = Starting | Reading | Analyzing | Storing
-
-
-def to_json(checkpoint: Checkpoint) -> dict[str, object]:
-    """The checkpoint in the newest format."""
-    stored: dict[str, object] = {"format": FORMAT, "step": 0}
-    if not isinstance(checkpoint, Starting):
-        stored["step"] = checkpoint.step.value
-    if isinstance(checkpoint, Analyzing):
-        stored |= {"after": checkpoint.after, "analyzed": checkpoint.analyzed}
-    elif isinstance(checkpoint, Reading):
-        place = checkpoint.place
-        stored |= {
-            "totals": dict(checkpoint.totals),
-            "part": checkpoint.list_name,
-            "last": place.last_id,
-            "ended": place.has_ended,
-            "read": place.read,
-            "batch_after": place.batch_after,
-            "classes": place.classes,
-            "findings": asdict(place.findings),
-            "findings_before": asdict(place.findings_before),
-        }
-    return stored
-
-
-def read_checkpoint(stored: object) -> Checkpoint:
-    """The checkpoint that JSON of any format holds.
-
-    Raises:
-        CheckpointError: This version does not know the format or the list, or a value is missing or damaged.
-    """
-    if not isinstance(stored, dict):
-        raise _damaged("format")
-    number = _value({"format": 1} | stored, "format", int)
-    while number != FORMAT:
-        if number not in _UPGRADES:
-            raise CheckpointError(
-                f"The checkpoint of this sync has format {number}, which another version of Routiq wrote. This "
-                f"version reads formats up to {FORMAT}."
-            )
-        stored = _UPGRADES[number](stored)
-        number += 1
-    return _read(stored)
-
-
-def _read(stored: Json) -> Checkpoint:
-    match _value(stored, "step", int):
-        case 0:
-            return Starting()
-        case SyncStep.ANALYZING:
-            return Analyzing(_value(stored, "after", str), _value(stored, "analyzed", int))
-        case SyncStep.STORING:
-            return Storing()
-        case step:
-            reading = _reading(stored)
-            if reading.step != step:
-                raise _damaged("step")
-            return reading
-
-
-def _reading(stored: Json) -> Reading:
-    name = _value(stored, "part", str)
-    if name not in LISTS:
-        raise CheckpointError(f"The checkpoint of this sync names a list that this version does not read: “{name}”.")
-    totals = _value(stored, "totals", dict)
-    last_id = None if stored.get("last", "") is None else _value(stored, "last", str)
-    return Reading(
-        name,
-        {resource: _value(totals, resource, int) for resource in totals},
-        Place(
-            last_id=last_id,
-            has_ended=_value(stored, "ended", bool),
-            read=_value(stored, "read", int),
-            batch_after=_value(stored, "batch_after", str),
-            classes=_value(stored, "classes", int),
-            findings=_findings(_value(stored, "findings", dict)),
-            findings_before=_findings(_value(stored, "findings_before", dict)),
-        ),
-    )
-
-
-def _findings(stored: Json) -> Findings:
-    try:
-        named = tuple((row_id, field_name) for row_id, field_name in _value(stored, "named", list))
-    except (TypeError, ValueError):
-        raise _damaged("named") from None
-    return Findings(
-        unreadable=_value(stored, "unreadable", int),
-        named=named,
-        rows=_value(stored, "rows", int),
-        claimed=_value(stored, "claimed", int),
-    )
-
-
-def _from_1(stored: Json) -> Json:
-    """Format 1 has no number, names no list before the first page, and leaves out values as they are at the start."""
-    step = stored.get("step", 0)
-    place: dict[str, object] = {"last": None, "ended": False, "read": 0, "batch_after": "", "classes": 0}
-    at_start: dict[str, object] = {"after": "", "analyzed": 0} if step == SyncStep.ANALYZING else place
-    if step == SyncStep.FETCHING_PATIENTS:
-        at_start["part"] = next(iter(LISTS))
-    found = {name: stored.get(name) or _NO_FINDINGS for name in ("findings", "findings_before")}
-    return {**at_start, **stored, "step": step, **found, "format": 2}
-
-
-_NO_FINDINGS: Json = {"unreadable": 0, "named": [], "rows": 0, "claimed": 0}
-_UPGRADES: dict[int, Callable[[Json], Json]] = {1: _from_1}
-"""By the number of a format: turns JSON of this format into JSON of the next."""
-
-
-def _value(stored: Json, name: str, kind: type[T]) -> T:
-    """The value of ``name``. It must be exactly of ``kind``, because Python takes ``True`` for a number."""
-    value = stored.get(name)
-    if type(value) is not kind:
-        raise _damaged(name)
-    return value
-
-
-def _damaged(name: str) -> CheckpointError:
-    return CheckpointError(f"The checkpoint of this sync can't be read: “{name}” is missing or has a wrong form.")
+Checkpoint = Starting | Reading | Comparing | Analyzing | Storing

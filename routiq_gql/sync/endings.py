@@ -25,6 +25,7 @@ from routiq_gql.sync.model import (
     SyncState,
     SyncStep,
 )
+from routiq_gql.sync.receipt import Receipt, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Completed:
 
     status: ClassVar[SyncState] = SyncState.COMPLETED
     stored: int
+    receipt: Receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ def _changes(ending: Ending) -> FinalChanges:
     changes: FinalChanges = {
         "status": ending.status.value,
         "estimated_completion": None,
+        "estimated_earliest": None,
+        "estimated_latest": None,
         "resumes_at": None,
         "waiting_for": None,
     }
@@ -112,6 +116,7 @@ def _changes(ending: Ending) -> FinalChanges:
         changes["progress_percentage"] = 100
         changes["current_step"] = COMPLETED_TEXT
         changes["active_patients_stored"] = ending.stored
+        changes["receipt"] = to_json(ending.receipt)
         return changes
     failure = ending.failure
     changes["current_step"] = changes["failure_message"] = failure.message

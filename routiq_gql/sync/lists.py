@@ -12,6 +12,7 @@ from routiq_gql.cliniko import (
     GROUP_APPOINTMENTS,
     INDIVIDUAL_APPOINTMENTS,
     PATIENTS,
+    PRACTITIONERS,
     Record,
     Resource,
 )
@@ -20,7 +21,10 @@ from routiq_gql.sync.model import Progress, SyncStep
 from routiq_gql.sync.place import Place
 
 Totals = Mapping[str, int]
-"""Rows of each list by its name: the stored rows of the lists that are read, Cliniko's totals of the others."""
+"""Rows of each list by its name: the listed rows of the lists that are read, Cliniko's totals of the others."""
+
+READING_SHARE = 0.5
+"""The part of step 6 that reads lists; the other part compares the mirror with Cliniko."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +53,29 @@ class SyncedList:
         """Where its rows are stored."""
         return BY_RESOURCE[self.name]
 
+    def shown_of_changes(self, place: Place, remaining: int) -> Progress:
+        """The progress after a page of changed rows."""
+        of_step = [one for one in LISTS.values() if one.step is self.step]
+        share = (of_step.index(self) + place.read / max(place.read + remaining, 1)) / len(of_step)
+        if not place.read:
+            return Progress(fraction=share)
+        text = f"{self.step.opening_text} {place.read} of {place.read + remaining} changes"
+        return Progress(fraction=share, text=text)
 
-def _patients(place: Place, remaining: int, _totals: Totals) -> Progress:
-    total = place.read + remaining
+
+def lists_after(name: str) -> list[SyncedList]:
+    """The lists that follow the list of this name."""
+    names = list(LISTS)
+    return [LISTS[one] for one in names[names.index(name) + 1 :]]
+
+
+def _patients(place: Place, remaining: int, totals: Totals) -> Progress:
+    listed = place.counts.listed
+    expected = max(listed, min(listed + remaining, totals.get(PATIENTS.name, listed + remaining)))
     return Progress(
-        fraction=place.read / max(total, 1), text=f"{place.read} of {total} patients", patients_found=place.read
+        fraction=place.read / max(place.read + remaining, 1),
+        text=f"{listed} of {expected} patients",
+        patients_found=listed,
     )
 
 
@@ -67,23 +89,24 @@ def _patients_result(totals: Totals) -> tuple[Progress, str | None]:
 
 
 def _individual_appointments(place: Place, remaining: int, totals: Totals) -> Progress:
-    listed, expected = place.read + remaining, totals.get(GROUP_APPOINTMENTS.name, 0)
+    expected = totals.get(GROUP_APPOINTMENTS.name, 0)
+    listed = place.counts.listed
     return Progress(
-        fraction=place.read / max(listed + 2 * expected, 1),
-        text=f"{SyncStep.FETCHING_APPOINTMENTS.opening_text} {place.read} of {listed + expected}",
-        appointments_found=place.read,
+        fraction=place.read / max(place.read + remaining + 2 * expected, 1),
+        text=f"{SyncStep.FETCHING_APPOINTMENTS.opening_text} {listed} of {listed + remaining + expected}",
+        appointments_found=listed,
     )
 
 
-def _individual_appointments_result(_totals: Totals) -> tuple[Progress, str | None]:
-    return Progress(), None
+def _individual_appointments_result(totals: Totals) -> tuple[Progress, str | None]:
+    return Progress(appointments_found=totals[INDIVIDUAL_APPOINTMENTS.name]), None
 
 
 def _group_appointments(place: Place, remaining: int, totals: Totals) -> Progress:
     individual = totals[INDIVIDUAL_APPOINTMENTS.name]
-    found = individual + place.read
+    found = individual + place.counts.listed
     return Progress(
-        fraction=found / max(individual + 2 * (place.read + remaining), 1),
+        fraction=(individual + place.read) / max(individual + 2 * (place.read + remaining), 1),
         text=f"{SyncStep.FETCHING_APPOINTMENTS.opening_text} {found} of {found + remaining}",
         appointments_found=found,
     )
@@ -108,11 +131,21 @@ def _attendees_result(totals: Totals) -> tuple[Progress, str | None]:
 
 
 def _appointment_types(place: Place, remaining: int, _totals: Totals) -> Progress:
-    return Progress(fraction=place.read / max(place.read + remaining, 1))
+    return Progress(fraction=READING_SHARE * place.read / max(place.read + remaining, 1))
 
 
 def _appointment_types_result(totals: Totals) -> tuple[Progress, str | None]:
-    return Progress(fraction=1), f"Loaded {totals[APPOINTMENT_TYPES.name]} appointment types"
+    return Progress(), f"Loaded {totals[APPOINTMENT_TYPES.name]} appointment types"
+
+
+def _practitioners(_place: Place, _remaining: int, _totals: Totals) -> Progress:
+    return Progress(fraction=READING_SHARE)
+
+
+def _practitioners_result(totals: Totals) -> tuple[Progress, str | None]:
+    if not totals[PRACTITIONERS.name]:
+        return Progress(fraction=READING_SHARE), None
+    return Progress(fraction=READING_SHARE), f"Loaded {totals[PRACTITIONERS.name]} practitioners"
 
 
 def _appointments(totals: Totals) -> int:
@@ -142,6 +175,7 @@ LISTS: dict[str, SyncedList] = {
             _appointment_types,
             _appointment_types_result,
         ),
+        SyncedList(PRACTITIONERS, SyncStep.LOADING_TYPES, _practitioners, _practitioners_result),
     )
 }
 """Every list that a sync reads, by its name and in the order of reading."""

@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from routiq_gql.database.rows import LogRow, SyncRow, SyncValues
-from routiq_gql.sync.checkpoint import Starting, to_json
+from routiq_gql.sync.checkpoint import Starting
+from routiq_gql.sync.checkpoint_json import to_json
 from routiq_gql.sync.model import (
     FailureCode,
     LogLevel,

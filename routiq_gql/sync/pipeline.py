@@ -5,34 +5,56 @@ what readers see until the last transaction.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 
 from routiq_gql import metrics
 from routiq_gql.cliniko import (
+    PATIENTS,
+    Access,
     AccountMoved,
+    CountsDisagree,
     KeyLacksPermission,
     KeyRefused,
+    KeyUser,
     OnWait,
+    QueryRefused,
     Wait,
     check_access,
+    check_user,
+    count_list,
+    unarchived_filters,
 )
 from routiq_gql.clock import utc_now
-from routiq_gql.connections.clients import ClientOpener, OpenConnection, appointment_window
-from routiq_gql.database.active_patients import Windows, count_identified, identify_slice, show_generation
+from routiq_gql.connections.clients import ClientOpener, OpenConnection
+from routiq_gql.database.active_patients import Windows, analyze_slice
+from routiq_gql.database.analysis_scope import RULES, analysis_scope
 from routiq_gql.database.connections import forget_retry
+from routiq_gql.database.counting import count_listed
+from routiq_gql.database.draft_lookups import count_active
+from routiq_gql.database.drafts import Draft
 from routiq_gql.database.engine import Database
-from routiq_gql.database.mirror import MirrorList, count_rows
+from routiq_gql.database.mirror import MirrorList
+from routiq_gql.database.publishing import PublishedValues, publish
+from routiq_gql.database.sync_changes import RunningChanges
 from routiq_gql.settings import Settings
-from routiq_gql.sync.checkpoint import Analyzing, Checkpoint, Reading, Starting, Storing
-from routiq_gql.sync.lists import LISTS
+from routiq_gql.sync.checkpoint import Analysis, Analyzing, Checkpoint, Comparing, Reading, Starting, Storing
+from routiq_gql.sync.comparing import compare, reconciler_of
+from routiq_gql.sync.drafting import Drafting
+from routiq_gql.sync.lists import LISTS, Totals
 from routiq_gql.sync.model import LogLevel, Progress, SyncStep, WaitReason
+from routiq_gql.sync.place import Place
+from routiq_gql.sync.plan import MIRROR_FORMAT, Plan
+from routiq_gql.sync.preparing import draft_of, make_plan
 from routiq_gql.sync.reading import Reader
+from routiq_gql.sync.receipt import Receipt
+from routiq_gql.sync.reconcile import FullReadNeeded, Reconciler
 from routiq_gql.sync.run import SyncRun
 from routiq_gql.sync.source import Source
 
 SLICE_PATIENTS = 5_000
 """Patients analysed in a transaction, so a cancel or another organization's sync never waits long for it."""
+FIRST_LIST = next(iter(LISTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,77 +72,181 @@ class Pipeline:
             StopRequested: The sync has ended, or another process runs it.
             CheckpointError, ConnectionProblem, ClinikoError: It can't continue; the caller records the failure.
         """
-        start, end = appointment_window(run.snapshot.started_at, self.settings)
-        windows = Windows(recent_from=start, now=run.snapshot.started_at, upcoming_to=end)
         checkpoint = run.checkpoint
-        if isinstance(checkpoint, Starting):
+        if not isinstance(checkpoint, Starting):
+            await run.log(LogLevel.INFO, "Continuing after an interruption")
+        elif checkpoint.lost is None:
             await run.begin_step(SyncStep.INITIALIZING)
             await run.begin_step(SyncStep.CHECKING_CONFIG)
         else:
-            await run.log(LogLevel.INFO, "Continuing after an interruption")
-        if isinstance(checkpoint, Starting | Reading):
-            checkpoint = await self._fetch(run, checkpoint, windows)
+            await run.log(
+                LogLevel.WARNING,
+                "Starting the lists again: the rows that this sync had read before the upgrade of Routiq are gone",
+            )
+        if isinstance(checkpoint, Starting | Reading | Comparing):
+            checkpoint = await self._fetch(run, checkpoint)
         if isinstance(checkpoint, Analyzing):
-            await self._analyze(run, checkpoint, windows)
-        await self._store(run)
+            checkpoint = await self._analyze(run, checkpoint)
+        await self._store(run, checkpoint)
 
-    async def _fetch(self, run: SyncRun, checkpoint: Starting | Reading, windows: Windows) -> Checkpoint:
-        """Read all lists that are not stored yet, with a single client for Cliniko."""
+    async def _fetch(self, run: SyncRun, checkpoint: Starting | Reading | Comparing) -> Analyzing:
+        """Read and compare all lists that are not stored yet, with a single client for Cliniko."""
         opened = await self.clients.open(run.snapshot.organization_id, _shown_by(run))
+        run.count_with(opened.client)
+        following = checkpoint
         try:
-            async with opened.client as client:
-                following: Checkpoint = checkpoint
+            async with opened.client:
                 if isinstance(following, Starting):
-                    following = await self._check_credentials(run, opened, windows)
-                reader = Reader(run, Source(client, self.database, run.key, windows), self.database)
-                while isinstance(following, Reading):
-                    await _enter(run, following.step)
-                    following = await reader.read(following)
-                return following
+                    following = await self._check_credentials(run, opened)
+                while True:
+                    try:
+                        return await self._read_lists(run, opened, following)
+                    except FullReadNeeded as problem:
+                        reason = problem.reason
+                    except QueryRefused:
+                        if following.plan.is_full:
+                            raise
+                        reason = "Cliniko refuses to list only what has changed"
+                    following = await self._read_everything(run, opened, following.plan, reason)
         except (KeyRefused, KeyLacksPermission, AccountMoved) as error:
             await self.clients.note_refusal(opened, error)
             raise
 
-    async def _check_credentials(self, run: SyncRun, opened: OpenConnection, windows: Windows) -> Reading:
+    async def _check_credentials(self, run: SyncRun, opened: OpenConnection) -> Reading:
         await run.begin_step(SyncStep.CHECKING_CREDENTIALS)
-        access = await check_access(opened.client, windows.recent_from, windows.upcoming_to)
+        user = await check_user(opened.client)
+        account, date = opened.account_digest(user), opened.client.server_date
+        plan, decision = await make_plan(run, self.database, self.settings, account, date)
+        if plan.is_full:
+            access = await check_access(opened.client, plan.horizon, user)
+            line = "Cliniko accepts the key for every list that a sync reads"
+        else:
+            access = _access_of(user)
+            line = "Cliniko accepts the key"
         await self.clients.note_access(opened, access)
-        following = Reading(next(iter(LISTS)), access.totals)
-        line = (LogLevel.SUCCESS, "Cliniko accepts the key for every list that a sync reads")
-        await run.commit(following, Progress(fraction=1), [line])
+        await draft_of(run, self.database)
+        lines = [(LogLevel.SUCCESS, line)]
+        lines += [(LogLevel.INFO, f"This sync reads everything: {reason}") for reason in decision.reasons]
+        if plan.since is not None:
+            lines.append((LogLevel.INFO, f"This sync reads what has changed since {plan.since:%Y-%m-%d %H:%M} UTC"))
+        following = Reading(plan, FIRST_LIST, await _totals(opened, access))
+        changes: RunningChanges = {"mode": plan.mode.value, "baseline": plan.is_baseline}
+        await run.commit(following, Progress(fraction=1), lines, changes)
         return following
 
-    async def _analyze(self, run: SyncRun, checkpoint: Analyzing, windows: Windows) -> None:
+    async def _read_everything(self, run: SyncRun, opened: OpenConnection, plan: Plan, reason: str) -> Reading:
+        """Begin the lists again, this time with all their rows. What the draft holds already is compared with them."""
+        access = await check_access(opened.client, plan.horizon)
+        following = Reading(plan.reading_everything(), FIRST_LIST, await _totals(opened, access))
+        line = (LogLevel.WARNING, f"This sync reads everything after all: {reason}")
+        await run.commit(following, lines=[line], changes={"mode": following.plan.mode.value})
+        return following
+
+    async def _read_lists(self, run: SyncRun, opened: OpenConnection, following: Reading | Comparing) -> Analyzing:
+        plan, client = following.plan, opened.client
+        draft = await draft_of(run, self.database)
+        drafting = Drafting(run, client, self.database, draft, plan)
+        reconciler = reconciler_of(run, client, self.database, drafting, self.settings)
+        reader = Reader(run, Source(client, self.database, drafting), drafting, self.database)
+        while isinstance(following, Reading):
+            await _enter(run, following.step)
+            if not plan.is_full and following.place == Place():
+                await _count_before(reconciler, following)
+            following = await reader.read(following)
+        await _enter(run, following.step)
+        receipt = await compare(run, following, client, self.database, drafting, reconciler)
+        return await self._begin_analysis(run, draft, plan, receipt)
+
+    async def _begin_analysis(self, run: SyncRun, draft: Draft, plan: Plan, receipt: Receipt) -> Analyzing:
+        now, recent_days, upcoming_days = utc_now(), self.settings.recent_days, self.settings.upcoming_days
+        async with self.database.reading() as connection:
+            scope = await analysis_scope(connection, draft, now, recent_days, upcoming_days, everything=plan.is_full)
+            patients = await count_listed(connection, draft, MirrorList.PATIENTS)
+            appointments = await count_listed(connection, draft, MirrorList.INDIVIDUAL_APPOINTMENTS)
+            appointments += await count_listed(connection, draft, MirrorList.GROUP_APPOINTMENTS)
+        analysis = Analysis(now, recent_days, upcoming_days, scope.everything, scope.patients)
+        following = Analyzing(plan, receipt, analysis)
+        progress = Progress(fraction=1, patients_found=patients, appointments_found=appointments)
+        changes: RunningChanges = {
+            "analyzed_at": now,
+            "recent_days": recent_days,
+            "upcoming_days": upcoming_days,
+            "rules": RULES,
+        }
+        await run.commit(following, progress, changes=changes)
+        return following
+
+    async def _analyze(self, run: SyncRun, checkpoint: Analyzing) -> Storing:
         await _enter(run, SyncStep.ANALYZING)
-        after: str | None = checkpoint.after
-        analyzed = checkpoint.analyzed
+        draft, analysis = await draft_of(run, self.database), checkpoint.analysis
+        windows = Windows.at(analysis.analyzed_at, analysis.recent_days, analysis.upcoming_days)
+        after: int | None = checkpoint.after
         while after is not None:
             # The end of a slice is known only within its transaction, so the checkpoint names its beginning. An
             # interruption repeats the slice, which does no harm.
-            fraction = min(1.0, (analyzed + SLICE_PATIENTS) / max(run.snapshot.patients_found, 1))
-            async with run.committing(Analyzing(after, analyzed), Progress(fraction=fraction)) as connection:
-                after = await identify_slice(connection, run.key, windows, after, SLICE_PATIENTS)
-            analyzed += SLICE_PATIENTS
+            fraction = min(1.0, (checkpoint.analyzed + SLICE_PATIENTS) / max(analysis.patients, 1))
+            checkpoint = replace(checkpoint, after=after)
+            async with run.committing(checkpoint, Progress(fraction=fraction)) as connection:
+                after = await analyze_slice(
+                    connection, draft, windows, after, SLICE_PATIENTS, everything=analysis.everything
+                )
+            checkpoint = replace(checkpoint, analyzed=checkpoint.analyzed + SLICE_PATIENTS)
         async with self.database.reading() as connection:
-            identified = await count_identified(connection, run.key)
+            identified = await count_active(connection, draft)
         message = f"Identified {identified} active patients"
         progress = Progress(fraction=1, text=message, active_patients_identified=identified)
-        await run.commit(Storing(), progress, [(LogLevel.SUCCESS, message)])
+        following = Storing(checkpoint.plan, checkpoint.receipt)
+        await run.commit(following, progress, [(LogLevel.SUCCESS, message)])
+        return following
 
-    async def _store(self, run: SyncRun) -> None:
+    async def _store(self, run: SyncRun, checkpoint: Checkpoint) -> None:
+        if not isinstance(checkpoint, Storing):
+            raise TypeError(f"Nothing can be published yet: {type(checkpoint).__name__}")
         await _enter(run, SyncStep.STORING)
-        organization_id = run.snapshot.organization_id
+        plan, now = checkpoint.plan, utc_now()
+        draft = await draft_of(run, self.database)
+        values: PublishedValues = {
+            "published_at": now,
+            "patients_in_cliniko": run.snapshot.patients_found,
+            "mark": plan.mark,
+            "horizon_from": plan.horizon.start,
+            "horizon_to": plan.horizon.end,
+            "horizon_days": plan.history_days,
+            "account": plan.account,
+            "format": MIRROR_FORMAT,
+        }
+        if plan.is_full:
+            values["full_at"] = plan.taken_at
         async with run.completing() as connection:
-            patients = await count_rows(connection, MirrorList.PATIENTS, run.key)
-            await forget_retry(connection, organization_id)
-            stored = await show_generation(connection, organization_id, run.key, patients, utc_now())
-            await run.complete(connection, stored)
+            await run.complete(connection, run.snapshot.active_patients_identified, checkpoint.receipt)
+            await publish(connection, draft, values)
+            await forget_retry(connection, run.snapshot.organization_id)
+
+
+async def _count_before(reconciler: Reconciler, reading: Reading) -> None:
+    with suppress(NotImplementedError):
+        await reconciler.count_before(LISTS[reading.list_name].resource)
 
 
 async def _enter(run: SyncRun, step: SyncStep) -> None:
     """Begin ``step``, unless the run continues in the middle of it."""
     if run.step is not step:
         await run.begin_step(step)
+
+
+async def _totals(opened: OpenConnection, access: Access) -> Totals:
+    """The totals of the lists; of patients without archived ones, which clients don't see counted."""
+    if not access.totals:
+        return {}
+    with suppress(QueryRefused, CountsDisagree):
+        listed = await count_list(opened.client, PATIENTS, unarchived_filters(PATIENTS))
+        return {**access.totals, PATIENTS.name: listed}
+    return access.totals
+
+
+def _access_of(user: KeyUser) -> Access:
+    """What is known of an account when only the person was asked for."""
+    return Access(None, None, user.time_zone, user.user_name, user.role, {})
 
 
 _REASONS = {"rate_limit": WaitReason.RATE_LIMIT, "retry": WaitReason.CLINIKO_RETRY}

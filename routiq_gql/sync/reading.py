@@ -14,12 +14,14 @@ import structlog
 
 from routiq_gql.cliniko import ATTENDEES, GROUP_APPOINTMENTS
 from routiq_gql.clock import utc_now
+from routiq_gql.database.counting import count_listed, count_unassigned
 from routiq_gql.database.engine import Database
-from routiq_gql.database.mirror import count_rows, count_unassigned
-from routiq_gql.sync.checkpoint import Analyzing, Checkpoint, Reading
+from routiq_gql.sync.checkpoint import Comparing, Reading
+from routiq_gql.sync.drafting import Drafting
 from routiq_gql.sync.findings import Findings
-from routiq_gql.sync.lists import LISTS, SyncedList
+from routiq_gql.sync.lists import LISTS, SyncedList, lists_after
 from routiq_gql.sync.model import LogLevel, Progress
+from routiq_gql.sync.place import Place
 from routiq_gql.sync.run import SyncRun
 from routiq_gql.sync.source import CLASSES_PER_REQUEST, Source, SourcePage
 
@@ -28,52 +30,71 @@ log = structlog.get_logger(__name__)
 ROWS_PER_PAGE = 100
 """The most that a page of Cliniko holds; for estimates only."""
 NO_PATIENT = "have no patient: they are stored, but make no patient active"
+DENIED = "The API key may not read practitioners, so their names are unknown; nothing else depends on them"
 
 
 class Reader:
     """Reads lists within a claim of a sync."""
 
-    def __init__(self, run: SyncRun, source: Source, database: Database) -> None:
+    def __init__(self, run: SyncRun, source: Source, drafting: Drafting, database: Database) -> None:
         self._run = run
         self._source = source
+        self._drafting = drafting
         self._database = database
+        self._is_full = drafting.plan.is_full
         self._began = time.monotonic()
         self._requests = 0
 
-    async def read(self, reading: Reading) -> Checkpoint:
-        """Read a list to its end, and return the checkpoint that follows it: the next list, or the analysis.
+    async def read(self, reading: Reading) -> Reading | Comparing:
+        """Read a list to its end, and return the checkpoint that follows it: the next list, or the comparison.
 
         Raises:
             ClinikoError: The list can't be read to its end, or too many of its rows are unreadable.
         """
         synced = LISTS[reading.list_name]
-        async with aclosing(self._source.pages(synced, reading.place)) as pages:
+        async with aclosing(self._source.pages(synced.resource, reading.place)) as pages:
             async for page in pages:
                 reading = replace(reading, place=page.place)
                 self._requests += 1
-                async with self._run.committing(reading, self._shown(synced, reading, page)) as connection:
-                    await page.store(connection, self._run.key)
+                if page.page is not None and not self._is_full:
+                    pending = await self._drafting.pending_after(synced.resource, page.page, reading.pending)
+                    reading = replace(reading, pending=pending)
+                shown = self._shown(synced, reading, page)
+                await self._drafting.store(synced.resource, page.content, reading, shown)
                 if synced.resource is not ATTENDEES:  # their total is known only when all batches are read
                     await self._check(synced, reading, page.place.read + page.remaining)
         return await self._finish(synced, reading)
 
-    async def _finish(self, synced: SyncedList, reading: Reading) -> Checkpoint:
+    async def _finish(self, synced: SyncedList, reading: Reading) -> Reading | Comparing:
+        draft = self._drafting.draft
         async with self._database.reading() as connection:
-            rows = await count_rows(connection, synced.target, self._run.key)
-            unassigned = await count_unassigned(connection, synced.target, self._run.key)
-        findings = reading.place.findings
-        await self._check(synced, reading, rows + findings.unreadable)
-        lines = _warnings(synced, findings, rows + findings.unreadable)
+            listed = await count_listed(connection, draft, synced.target)
+            unassigned = await count_unassigned(connection, draft, synced.target)
+        place = reading.place
+        await self._check(synced, reading, place.read)
+        lines = _warnings(synced, place.findings, place.read)
         if lines:
-            log.warning("cliniko_rows_skipped", list=synced.name, unreadable=findings.unreadable, stored=rows)
+            log.warning("cliniko_rows_skipped", list=synced.name, unreadable=place.findings.unreadable, read=place.read)
         if unassigned:
-            lines.append((LogLevel.WARNING, f"{unassigned} of {rows} {synced.resource.label} {NO_PATIENT}"))
-        totals = {**reading.totals, synced.name: rows}
+            lines.append((LogLevel.WARNING, f"{unassigned} {synced.resource.label} {NO_PATIENT}"))
+        if self._source.is_denied:
+            lines.append((LogLevel.INFO, DENIED))
+        if place.read and not self._is_full and synced.resource.has_changes:
+            lines.append((LogLevel.INFO, f"Read {_rows(place.read)} of {synced.resource.label} that have changed"))
+        totals = {**reading.totals, synced.name: listed}
         progress, message = synced.result(totals)
         if message is not None:
             lines.append((LogLevel.SUCCESS, message))
-        later = _lists_after(synced)
-        following = Reading(later[0].name, totals) if later else Analyzing()
+        efforts, whole = self._drafting.efforts(), reading.whole
+        if not synced.resource.has_changes and not self._source.is_denied:
+            whole = {**whole, synced.name: place.read}
+        following: Reading | Comparing
+        if later := lists_after(synced.name):
+            following = replace(
+                reading, list_name=later[0].name, totals=totals, place=Place(), efforts=efforts, whole=whole
+            )
+        else:
+            following = Comparing(reading.plan, totals, reading.pending, efforts, whole)
         await self._run.commit(following, progress, lines)
         return following
 
@@ -84,18 +105,23 @@ class Reader:
             raise findings.failure(synced.resource.where, total)
 
     def _shown(self, synced: SyncedList, reading: Reading, page: SourcePage) -> Progress:
-        progress = synced.shown(page.place, page.remaining, reading.totals)
         if page.is_repeat:  # the figures of the first pass stay until the last has confirmed them
             read = page.place.read
             text = f"Reading {synced.resource.label} again to compare… {read} of {read + page.remaining}"
             progress = Progress(text=text)
+        elif self._is_full or not synced.resource.has_changes:
+            progress = synced.shown(page.place, page.remaining, reading.totals)
+        else:
+            progress = synced.shown_of_changes(page.place, page.remaining)
         return replace(progress, estimated_completion=self._estimate(synced, reading, page.remaining))
 
     def _estimate(self, synced: SyncedList, reading: Reading, remaining: int) -> datetime:
         """The likely end of reading, from the time that the pages so far have taken."""
         left = ceil(remaining / ROWS_PER_PAGE)
-        for later in _lists_after(synced):
-            if later.resource is ATTENDEES:
+        for later in lists_after(synced.name):
+            if not self._is_full:
+                left += 1
+            elif later.resource is ATTENDEES:
                 left += ceil(reading.totals.get(GROUP_APPOINTMENTS.name, 0) / CLASSES_PER_REQUEST)
             else:
                 left += ceil(reading.totals.get(later.name, 0) / ROWS_PER_PAGE)
@@ -103,9 +129,8 @@ class Reader:
         return utc_now() + timedelta(milliseconds=round(seconds * 1000))
 
 
-def _lists_after(synced: SyncedList) -> list[SyncedList]:
-    lists = list(LISTS.values())
-    return lists[lists.index(synced) + 1 :]
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
 
 
 def _warnings(synced: SyncedList, findings: Findings, total: int) -> list[tuple[LogLevel, str]]:

@@ -6,9 +6,11 @@ Every write carries the epoch of the claim. If no row has that epoch, the sync h
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,7 +19,8 @@ from routiq_gql.database.rows import SyncRow
 from routiq_gql.database.sync_changes import RunningChanges
 from routiq_gql.database.syncs import NewLine, change_running
 from routiq_gql.live.bus import ProgressBus
-from routiq_gql.sync.checkpoint import Checkpoint, read_checkpoint, to_json
+from routiq_gql.sync.checkpoint import Checkpoint
+from routiq_gql.sync.checkpoint_json import read_checkpoint, to_json
 from routiq_gql.sync.endings import Completed, EndedSync, Ending, Failed, announce, end_run
 from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import (
@@ -30,6 +33,7 @@ from routiq_gql.sync.model import (
     WaitReason,
     percentage,
 )
+from routiq_gql.sync.receipt import Receipt
 
 MIN_INTERVAL_SECONDS = 0.1
 """Pages are published at most ten times a second."""
@@ -39,8 +43,18 @@ MAX_INTERVAL_SECONDS = 1.0
 """A client receives a snapshot at least this often; see ``heartbeat``."""
 
 NO_PROGRESS = Progress()
+NO_CHANGES: RunningChanges = {}
 
 Lines = Sequence[tuple[LogLevel, str]]
+
+
+class Meter(Protocol):
+    """Counts what requests to Cliniko cost; a client."""
+
+    @property
+    def requests(self) -> Counter[str]: ...
+    @property
+    def waited_seconds(self) -> float: ...
 
 
 class StopRequested(Exception):
@@ -69,6 +83,9 @@ class SyncRun:
         self._on_progress = on_progress
         self._database = database
         self._bus = bus
+        self._requests_before = row.requests
+        self._waited_before = row.waited_seconds
+        self._meter: Meter | None = None
         self._text_before_wait: str | None = None
         self._written_at = time.monotonic()
         self._published_at = 0.0
@@ -93,6 +110,21 @@ class SyncRun:
         if self._checkpoint is None:
             self._checkpoint = read_checkpoint(self._stored_checkpoint)
         return self._checkpoint
+
+    @property
+    def requests(self) -> int:
+        """Requests of the sync to Cliniko, earlier claims included."""
+        return self._requests_before + (self._meter.requests.total() if self._meter is not None else 0)
+
+    @property
+    def waited_seconds(self) -> float:
+        """Seconds of the sync in waits for Cliniko, earlier claims included."""
+        return self._waited_before + (self._meter.waited_seconds if self._meter is not None else 0)
+
+    def count_with(self, meter: Meter) -> None:
+        """Count the requests of a client from now on; it must not have sent any."""
+        self._requests_before, self._waited_before = self.requests, self.waited_seconds
+        self._meter = meter
 
     async def begin_step(self, step: SyncStep) -> None:
         """Enter ``step``: status, documented text and a log line."""
@@ -123,27 +155,35 @@ class SyncRun:
             await self._change({"current_step": self._text_before_wait, "resumes_at": None, "waiting_for": None})
             self._text_before_wait = None
 
-    async def commit(self, checkpoint: Checkpoint, progress: Progress = NO_PROGRESS, lines: Lines = ()) -> None:
-        """Store a checkpoint, the progress that clients see, and log lines, in the same transaction."""
-        await self._change(self._changes_of(checkpoint, progress), lines)
+    async def commit(
+        self,
+        checkpoint: Checkpoint,
+        progress: Progress = NO_PROGRESS,
+        lines: Lines = (),
+        changes: RunningChanges = NO_CHANGES,
+    ) -> None:
+        """Store a checkpoint, the progress that clients see, log lines and other changes, in the same transaction."""
+        await self._change({**self._changes_of(checkpoint, progress), **changes}, lines)
         self._advance(checkpoint)
 
     @asynccontextmanager
-    async def committing(self, checkpoint: Checkpoint, progress: Progress) -> AsyncIterator[AsyncConnection]:
+    async def committing(
+        self, checkpoint: Checkpoint, progress: Progress = NO_PROGRESS, *, is_bulk: bool = True
+    ) -> AsyncIterator[AsyncConnection]:
         """The same with rows, which the block writes over the connection in that transaction."""
-        async with self._changing(self._changes_of(checkpoint, progress), is_bulk=True) as connection:
+        async with self._changing(self._changes_of(checkpoint, progress), is_bulk=is_bulk) as connection:
             yield connection
         self._advance(checkpoint)
 
     @asynccontextmanager
     async def completing(self) -> AsyncIterator[AsyncConnection]:
-        """The last transaction: the block stores the result, calls ``complete`` with the connection, and ends."""
+        """The last transaction: the block calls ``complete`` with the connection first, then publishes, and ends."""
         async with self._database.bulk_turn, self._ending() as connection:
             yield connection
 
-    async def complete(self, connection: AsyncConnection, stored: int) -> None:
+    async def complete(self, connection: AsyncConnection, stored: int, receipt: Receipt) -> None:
         """End the sync as completed, with so many active patients stored."""
-        await self._end(connection, Completed(stored))
+        await self._end(connection, Completed(stored, receipt))
 
     async def fail(self, failure: SyncFailure) -> None:
         """End the sync as failed."""
@@ -182,7 +222,11 @@ class SyncRun:
             self._bus.publish(self.snapshot)
 
     def _changes_of(self, checkpoint: Checkpoint, progress: Progress) -> RunningChanges:
-        changes: RunningChanges = {"checkpoint": to_json(checkpoint)}
+        changes: RunningChanges = {
+            "checkpoint": to_json(checkpoint),
+            "requests": self.requests,
+            "waited_seconds": self.waited_seconds,
+        }
         if checkpoint != self.checkpoint:  # a slice that is repeated after a break is no progress
             changes["lost_claims"] = changes["pauses"] = 0
         if progress.fraction is not None:
@@ -197,6 +241,10 @@ class SyncRun:
             changes["active_patients_identified"] = progress.active_patients_identified
         if progress.estimated_completion is not None:
             changes["estimated_completion"] = progress.estimated_completion
+        if progress.estimated_earliest is not None:
+            changes["estimated_earliest"] = progress.estimated_earliest
+        if progress.estimated_latest is not None:
+            changes["estimated_latest"] = progress.estimated_latest
         return changes
 
     def _advance(self, checkpoint: Checkpoint) -> None:

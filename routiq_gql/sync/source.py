@@ -1,25 +1,43 @@
-"""Cliniko's lists as pages that are ready to be stored. The steps of a sync pull them with ``async for``.
+"""Cliniko's lists as pages that are ready to be merged. The steps of a sync pull them with ``async for``.
 
 A source reads and writes nothing of the sync itself: it starts from the place in the checkpoint, and every page brings
-the place that follows it.
+the place that follows it, and the part of the list that it answers for.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from array import array
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, fields, replace
-from operator import attrgetter
+from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from routiq_gql.cliniko import ATTENDEES, ClinikoClient, Record, booking_in, read_list, starts_between
-from routiq_gql.database.active_patients import Windows
+from routiq_gql.cliniko import (
+    ATTENDEES,
+    MOST_IDS,
+    PRACTITIONERS,
+    ClinikoClient,
+    Page,
+    QueryRefused,
+    QueryTooSlow,
+    Record,
+    Resource,
+    booking_in,
+    changed_since,
+    content_filters,
+    read_list,
+    read_practitioners,
+)
+from routiq_gql.database.counting import ids_within
+from routiq_gql.database.drafts import Covered, ReadPage
 from routiq_gql.database.engine import Database
-from routiq_gql.database.mirror import MirrorList, drop_attendees, drop_list, group_ids_after, save_rows
-from routiq_gql.sync.lists import SyncedList
-from routiq_gql.sync.place import Place
+from routiq_gql.database.mirror import MirrorList
+from routiq_gql.sync.content import count_listed
+from routiq_gql.sync.drafting import Drafting
+from routiq_gql.sync.place import Counts, Place
 
-CLASSES_PER_REQUEST = 50
-"""Group appointments whose attendees are asked for at once; their ids make an address of some 1,100 characters."""
+CLASSES_PER_REQUEST = MOST_IDS
+"""Group appointments whose attendees are asked for at once; halved when Cliniko refuses so many."""
+IDS_PER_STEP = 1_000
+"""Rows of a list read in passes whose neighbours are checked in a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,107 +45,155 @@ class SourcePage:
     """A page of a list.
 
     Attributes:
-        target: Where its rows belong.
-        rows: Its readable rows, by column.
+        content: What the mirror holds of it.
         place: Where reading resumes once the page is stored.
         remaining: Rows that follow in the list, or in the batch of attendees.
+        page: The page as it was read; ``None`` if it only closes rows that a list read in passes does not hold.
         is_repeat: Whether the page belongs to a second or later pass over the list.
-        is_restart: Whether earlier rows of the list are deleted before the page is stored.
-        batch: Of attendees: the group appointments whose rows a restart deletes.
     """
 
-    target: MirrorList
-    rows: Sequence[Mapping[str, object]]
+    content: ReadPage
     place: Place
     remaining: int
-    is_repeat: bool
-    is_restart: bool
-    batch: Sequence[str]
-
-    async def store(self, connection: AsyncConnection, generation: int) -> None:
-        """Write the page into the mirror."""
-        if self.is_restart and self.batch:
-            await drop_attendees(connection, generation, self.batch)
-        elif self.is_restart:
-            await drop_list(connection, self.target, generation)
-        await save_rows(connection, self.target, generation, self.rows)
+    page: Page[Record] | None
+    is_repeat: bool = False
 
 
 class Source:
     """Reads the lists for a sync."""
 
-    def __init__(self, client: ClinikoClient, database: Database, generation: int, windows: Windows) -> None:
+    def __init__(self, client: ClinikoClient, database: Database, drafting: Drafting) -> None:
         self._client = client
         self._database = database
-        self._generation = generation
-        self._windows = windows
+        self._drafting = drafting
+        self._plan = drafting.plan
+        self._classes_per_request = CLASSES_PER_REQUEST
+        self.is_denied = False
 
-    async def pages(self, synced: SyncedList, place: Place) -> AsyncGenerator[SourcePage, None]:
+    async def pages(self, resource: Resource[Any], place: Place) -> AsyncGenerator[SourcePage, None]:
         """Yield the pages of a list that follow ``place``. Consume under ``contextlib.aclosing``.
 
-        Attendees are read for the group appointments that are stored already, a batch of these at a time.
+        A full sync reads attendees for the group appointments in the draft, a batch of these at a time.
 
         Raises:
             ClinikoError: The list can't be read to its end.
         """
-        pages = self._attendees(synced, place) if synced.resource is ATTENDEES else self._whole(synced, place)
+        if resource is PRACTITIONERS:
+            pages = self._practitioners(place)
+        elif self._plan.since is not None and resource.has_changes:
+            pages = self._list(resource, place, changed_since(resource, self._plan.since), None)
+        elif resource is ATTENDEES:
+            pages = self._attendees(place)
+        else:
+            pages = self._list(resource, place, content_filters(resource, self._plan.horizon), self._whole(resource))
         async with aclosing(pages):
             async for page in pages:
                 yield page
 
-    async def _whole(self, synced: SyncedList, place: Place) -> AsyncGenerator[SourcePage, None]:
+    def _whole(self, resource: Resource[Any]) -> Covered:
+        horizon = self._plan.horizon
+        return Covered(starts_from=horizon.start, starts_to=horizon.end) if resource.has_start else Covered()
+
+    async def _list(
+        self, resource: Resource[Any], place: Place, filters: Sequence[str], covered: Covered | None
+    ) -> AsyncGenerator[SourcePage, None]:
         if place.has_ended:
             return
-        windows = self._windows
-        filters = starts_between(windows.recent_from, windows.upcoming_to) if synced.resource.has_start else []
-        async with aclosing(self._read(synced, place, filters)) as pages:
+        async with aclosing(self._read(resource, place, filters, covered)) as pages:
             async for page in pages:
                 yield page
 
-    async def _attendees(self, synced: SyncedList, place: Place) -> AsyncGenerator[SourcePage, None]:
-        while booking_ids := await self._next_classes(place.batch_after):
-            if not place.has_ended:
-                async with aclosing(self._read(synced, place, [booking_in(booking_ids)], booking_ids)) as pages:
-                    async for page in pages:
-                        place = page.place
-                        yield page
-            place = place.after_batch(booking_ids)
+    async def _practitioners(self, place: Place) -> AsyncGenerator[SourcePage, None]:
+        """Both lists of practitioners as a single page; none if the key may not read them."""
+        page: Page[Record] | None = await read_practitioners(self._client)
+        if page is None:
+            self.is_denied = True
+            return
+        self._drafting.count(PRACTITIONERS, page)
+        content = await self._drafting.content(PRACTITIONERS, page, Covered())
+        counts = _counts_after(page, Counts(), Counts())
+        yield SourcePage(content, replace(place, counts=counts, has_ended=True), 0, page)
 
-    async def _next_classes(self, after: str) -> list[str]:
+    async def _attendees(self, place: Place) -> AsyncGenerator[SourcePage, None]:
+        while classes := await self._next_classes(place):
+            if not place.has_ended:
+                filters = [*content_filters(ATTENDEES), booking_in(str(one) for one in classes)]
+                begun = replace(place, batch_to=classes[-1])
+                try:
+                    async with aclosing(
+                        self._read(ATTENDEES, begun, filters, Covered(bookings=tuple(classes)))
+                    ) as pages:
+                        async for page in pages:
+                            place = page.place
+                            yield page
+                except (QueryRefused, QueryTooSlow):
+                    if len(classes) == 1:
+                        raise
+                    self._classes_per_request = len(classes) // 2
+                    place = replace(place, last_id=None, batch_to=0, counts=place.counts_before)
+                    continue
+            place = place.after_batch(classes)
+
+    async def _next_classes(self, place: Place) -> list[int]:
+        """The classes of the batch that was interrupted, or of the next batch."""
+        between = Covered(above=place.batch_after, up_to=place.batch_to or None)
+        limit = CLASSES_PER_REQUEST if place.batch_to else self._classes_per_request
         async with self._database.reading() as connection:
-            return await group_ids_after(connection, self._generation, after, CLASSES_PER_REQUEST)
+            return await ids_within(connection, self._drafting.draft, MirrorList.GROUP_APPOINTMENTS, between, limit)
 
     async def _read(
-        self, synced: SyncedList, place: Place, filters: Sequence[str], batch: Sequence[str] = ()
+        self, resource: Resource[Any], place: Place, filters: Sequence[str], covered: Covered | None
     ) -> AsyncGenerator[SourcePage, None]:
-        read_before, findings_before = place.read, place.findings
-        async with aclosing(read_list(self._client, synced.resource, filters=filters, after=place.last_id)) as pages:
+        """Pages of ``read_list``; behind a list that was read in passes, pages that close what they did not find."""
+        counts = place.counts
+        seen: array[int] | None = None  # the ids of a pass
+        knows_ids = True
+        async with aclosing(read_list(self._client, resource, filters=filters, after=place.last_id)) as pages:
             async for page in pages:
+                self._drafting.count(resource, page)
                 if page.restarted:
-                    read_before, findings_before = 0, place.findings_before
-                    place = replace(place, findings=place.findings_before)
+                    counts = place.counts_before
+                    seen, knows_ids = array("q"), True
+                    place = replace(place, last_id=None, counts=counts)
+                is_last = page.last_id is not None and not page.remaining
+                answered = None
+                if covered is not None and seen is None:
+                    above = int(place.last_id) if place.last_id is not None else None
+                    up_to = int(page.last_id) if page.remaining and page.last_id is not None else None
+                    answered = replace(covered, above=above, up_to=up_to)
+                content = await self._drafting.content(resource, page, answered)
+                if seen is not None:
+                    seen.extend(int(str(row["id"])) for row in content.rows)
+                    seen.extend(content.unreadable)
+                    knows_ids = knows_ids and all(row.id is not None for row in page.unreadable)
                 place = replace(
                     place,
                     last_id=page.last_id,
-                    has_ended=page.last_id is not None and not page.remaining,
-                    read=read_before + page.read,  # pages may overlap, so their rows don't add up
-                    findings=place.findings.with_page(page, findings_before),
+                    has_ended=is_last,
+                    counts=_counts_after(page, counts, place.counts),
                 )
-                yield SourcePage(
-                    synced.target,
-                    _rows_of(page.records),
-                    place,
-                    page.remaining,
-                    is_repeat=page.pass_number > 1,
-                    is_restart=page.restarted,
-                    batch=batch,
-                )
+                yield SourcePage(content, place, page.remaining, page, is_repeat=page.pass_number > 1)
+        if covered is not None and seen is not None and knows_ids:
+            for content in _unseen(seen, covered):
+                yield SourcePage(content, place, 0, None, is_repeat=True)
 
 
-def _rows_of(records: Sequence[Record]) -> list[dict[str, object]]:
-    """The records, all of the same kind, as values by column."""
-    if not records:
-        return []
-    names = [field.name for field in fields(records[0])]
-    values_of = attrgetter(*names)
-    return [dict(zip(names, values_of(record), strict=True)) for record in records]
+def _counts_after(page: Page[Record], before: Counts, now: Counts) -> Counts:
+    """The counts behind a page: of a reading that began with ``before``, and has come to ``now`` before the page."""
+    return Counts(
+        read=before.read + page.read,  # pages may overlap, so their rows don't add up
+        listed=now.listed + count_listed(page),
+        findings=now.findings.with_page(page, before.findings),
+    )
+
+
+def _unseen(seen: "array[int]", covered: Covered) -> Iterator[ReadPage]:
+    """Pages without rows, each for a range of ids: what the range holds besides the ids that were seen is closed."""
+    ids = sorted(set(seen))
+    above: int | None = None
+    for begin in range(0, max(len(ids), 1), IDS_PER_STEP):
+        some = ids[begin : begin + IDS_PER_STEP]
+        is_last = begin + IDS_PER_STEP >= len(ids)
+        up_to = None if is_last else some[-1]
+        yield ReadPage((), {}, some, replace(covered, above=above, up_to=up_to))
+        above = up_to

@@ -1,84 +1,159 @@
-"""Active patients, at the edges of the windows and for rows that no clinic should have."""
+"""Active patients: at the edges of the windows, for rows that no clinic should have, and compared with plain Python."""
 
+import random
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 
-from routiq_gql.database.active_patients import (
-    ACTIVE,
-    IDENTIFIED,
-    Windows,
-    active_counts,
-    identify_slice,
-    show_generation,
-)
+from routiq_gql.database import active_patients, tables
+from routiq_gql.database.active_patients import Windows, analyze_slice
+from routiq_gql.database.activity import active_counts, count_active, next_change, patients_in_cliniko
+from routiq_gql.database.analysis_scope import RULES, AnalysisScope, analysis_scope
+from routiq_gql.database.drafts import Draft
 from routiq_gql.database.engine import Database
-from routiq_gql.database.mirror import MirrorList, count_unassigned, save_rows
-from routiq_gql.database.schema import upgrade
+from routiq_gql.database.tables import ACTIVITY, CURRENT, METADATA, MIRROR, SYNC, VERSIONED
 
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-WINDOWS = Windows(recent_from=NOW - timedelta(days=30), now=NOW, upcoming_to=NOW + timedelta(days=30))
-PATIENT = {
-    **dict.fromkeys(("first_name", "last_name", "preferred_first_name", "email", "phone", "archived_at", "deleted_at")),
-    "created_at": NOW,
-    "updated_at": NOW,
-}
-APPOINTMENT = {
-    **dict.fromkeys(("appointment_type_id", "ends_at", "cancelled_at", "archived_at", "deleted_at")),
-    "did_not_arrive": False,
-    "created_at": NOW,
-    "updated_at": NOW,
-}
-ATTENDEE = {
-    **dict.fromkeys(("arrived", "cancelled_at", "archived_at", "deleted_at")),
-    "created_at": NOW,
-    "updated_at": NOW,
-}
-
+MILLISECOND = timedelta(milliseconds=1)
+DAY = timedelta(days=1)
+WINDOWS = Windows.at(NOW, 30, 30)
+FIRST = Draft(mirror=1, base=0, sync=1)
 
 pytestmark = pytest.mark.both_databases
 
 
 @pytest.fixture
-async def database(database_url):
+async def database(empty_database_url):
     """An empty database."""
-    opened = Database(database_url)
-    await upgrade(opened)
+    opened = Database(empty_database_url)
+    async with opened.writing() as connection:
+        await connection.run_sync(METADATA.create_all)
     yield opened
     await opened.close()
+
+
+class Clinic:
+    """Writes rows of a mirror. Every method takes the sync that writes."""
+
+    def __init__(self, connection) -> None:
+        self.connection = connection
+
+    async def patient(self, id_, sync=1, **values):
+        await self._write(tables.PATIENT, sync, id=id_, **values)
+
+    async def appointment(self, id_, patient_id, starts_at, sync=1, **values):
+        await self._write(
+            tables.APPOINTMENT, sync, kind=1, id=id_, patient_id=patient_id, starts_at=starts_at, **values
+        )
+
+    async def group(self, id_, starts_at, sync=1, **values):
+        await self._write(tables.APPOINTMENT, sync, kind=2, id=id_, starts_at=starts_at, **values)
+
+    async def attendee(self, id_, booking_id, patient_id, sync=1, **values):
+        await self._write(tables.ATTENDEE, sync, id=id_, booking_id=booking_id, patient_id=patient_id, **values)
+
+    async def close(self, table, sync, *conditions):
+        """Close current versions of earlier syncs, and forget what this sync has written."""
+        is_current = (table.c.to_sync == CURRENT, *conditions)
+        await self.connection.execute(table.delete().where(*is_current, table.c.from_sync == sync))
+        await self.connection.execute(update(table).where(*is_current).values(to_sync=sync))
+
+    async def _write(self, table, sync, **values):
+        row = {column.name: None for column in table.columns} | {"mirror": 1, "is_stub": False}
+        await self.connection.execute(insert(table).values(row | values | {"from_sync": sync, "to_sync": CURRENT}))
+
+    async def analyze(self, draft=FIRST, windows=WINDOWS, size=100, everything=True):
+        """Analyze in slices, and return the results that are visible at the draft."""
+        after = 0
+        while after is not None:
+            after = await analyze_slice(self.connection, draft, windows, after, size, everything=everything)
+        return await self.results(draft.sync)
+
+    async def results(self, sync):
+        visible = (ACTIVITY.c.mirror == 1, ACTIVITY.c.from_sync <= sync, ACTIVITY.c.to_sync > sync)
+        rows = [row._asdict() for row in await self.connection.execute(select(ACTIVITY).where(*visible))]
+        found = {row["id"]: {name: row[name] for name in row if name not in NOT_COMPARED} for row in rows}
+        assert len(found) == len(rows), "two versions of a result are visible at once"
+        return found
+
+
+NOT_COMPARED = {"mirror", "id", "from_sync", "to_sync"}
+COUNTS = ("recent_appointments", "missed_appointments", "upcoming_appointments")
+TIMES = ("last_appointment_at", "next_appointment_at")
+
+
+@pytest.fixture
+async def clinic(database):
+    """A clinic without rows, in a transaction."""
+    async with database.writing() as connection:
+        yield Clinic(connection)
+
+
+def figures(result):
+    return tuple(result[name] for name in (*COUNTS, *TIMES))
 
 
 @pytest.mark.parametrize(
     ("starts_at", "recent", "upcoming"),
     [
-        (WINDOWS.recent_from - SECOND, None, None),
+        (WINDOWS.recent_from - MILLISECOND, None, None),
         (WINDOWS.recent_from, 1, 0),
-        (NOW - SECOND, 1, 0),
+        (NOW - MILLISECOND, 1, 0),
         (NOW, 1, 0),
-        (NOW + SECOND, 0, 1),
+        (NOW + MILLISECOND, 0, 1),
         (WINDOWS.upcoming_to, 0, 1),
-        (WINDOWS.upcoming_to + SECOND, None, None),
+        (WINDOWS.upcoming_to + MILLISECOND, 0, 0),
     ],
 )
-async def test_the_edges_of_the_windows(database, starts_at, recent, upcoming):
+async def test_the_edges_of_the_windows(clinic, starts_at, recent, upcoming):
     """Both windows include their ends; an appointment that begins this very second is recent."""
-    async with database.writing() as connection:
-        await save_rows(connection, MirrorList.PATIENTS, 1, [{**PATIENT, "id": "7"}])
-        visit = {**APPOINTMENT, "id": "1", "patient_id": "7", "starts_at": starts_at}
-        await save_rows(connection, MirrorList.INDIVIDUAL_APPOINTMENTS, 1, [visit])
-        await identify_slice(connection, 1, WINDOWS, "", 100)
-        found = [tuple(row) for row in await connection.execute(select(IDENTIFIED))]
-    expected = (
-        []
-        if recent is None
-        else [(1, "7", recent, upcoming, starts_at if recent else None, starts_at if upcoming else None, 0)]
-    )
-    assert found == expected
+    await clinic.patient(7)
+    await clinic.appointment(1, 7, starts_at)
+    found = await clinic.analyze()
+    if recent is None:
+        assert found == {}
+        return
+    assert figures(found[7]) == (recent, 0, upcoming, starts_at if recent else None, starts_at if upcoming else None)
+    assert found[7]["is_active"] is found[7]["was_active"] is bool(recent or upcoming)
+    assert found[7]["active_since"] == (1 if recent or upcoming else None)
 
 
-YESTERDAY, LAST_WEEK, TOMORROW = NOW - timedelta(days=1), NOW - timedelta(days=7), NOW + timedelta(days=1)
+@pytest.mark.parametrize("in_class", [False, True])
+@pytest.mark.parametrize("missed", [None, True])
+@pytest.mark.parametrize("microseconds", [0, 999])
+@pytest.mark.parametrize(
+    ("starts_at", "changes_at"),
+    [
+        (WINDOWS.recent_from, NOW + MILLISECOND),
+        (NOW - DAY, NOW + 29 * DAY + MILLISECOND),
+        (NOW, NOW + 30 * DAY + MILLISECOND),
+        (NOW + MILLISECOND, NOW + MILLISECOND),
+        (NOW + 30 * DAY, NOW + 30 * DAY),
+        (NOW + 30 * DAY + MILLISECOND, NOW + MILLISECOND),
+        (NOW + 40 * DAY, NOW + 10 * DAY),
+    ],
+)
+async def test_a_result_changes_by_time_alone_at_the_stored_moment(
+    clinic, starts_at, changes_at, missed, in_class, microseconds
+):
+    """The result stays equal until the millisecond before the stored moment, and differs from that moment on."""
+    await clinic.patient(7)
+    if in_class:
+        await clinic.group(2, starts_at)
+        await clinic.attendee(3, 2, 7, arrived=None if missed is None else not missed)
+    else:
+        await clinic.appointment(1, 7, starts_at, did_not_arrive=missed)
+    first = await clinic.analyze(windows=Windows.at(NOW + timedelta(microseconds=microseconds), 30, 30))
+    assert first[7]["changes_at"] == changes_at
+    before = Windows.at(changes_at - MILLISECOND + timedelta(microseconds=microseconds), 30, 30)
+    assert await clinic.analyze(Draft(1, 1, 2), before) == first
+    assert await clinic.analyze(Draft(1, 1, 2), Windows.at(changes_at, 30, 30)) != first
+
+
+YESTERDAY, LAST_WEEK, TOMORROW = NOW - DAY, NOW - 7 * DAY, NOW + DAY
 
 
 @pytest.mark.parametrize(
@@ -93,100 +168,303 @@ YESTERDAY, LAST_WEEK, TOMORROW = NOW - timedelta(days=1), NOW - timedelta(days=7
     ],
 )
 @pytest.mark.parametrize("in_class", [False, True])
-async def test_only_an_explicit_mark_makes_a_missed_visit(database, visits, expected, in_class):
+async def test_only_an_explicit_mark_makes_a_missed_visit(clinic, visits, expected, in_class):
     """A patient with a booking is active even if marked as missed; only attended or unmarked visits count as recent."""
-    async with database.writing() as connection:
-        await save_rows(connection, MirrorList.PATIENTS, 1, [{**PATIENT, "id": "7"}])
-        for number, (starts_at, came) in enumerate(visits):
-            appointment = {**APPOINTMENT, "id": f"1{number}", "starts_at": starts_at}
-            if in_class:
-                attendee = {**ATTENDEE, "id": f"2{number}", "booking_id": f"1{number}", "patient_id": "7"}
-                del appointment["did_not_arrive"], appointment["cancelled_at"]
-                await save_rows(connection, MirrorList.GROUP_APPOINTMENTS, 1, [appointment])
-                await save_rows(connection, MirrorList.ATTENDEES, 1, [{**attendee, "arrived": came}])
-            else:
-                missed = None if came is None else not came
-                row = {**appointment, "patient_id": "7", "did_not_arrive": missed}
-                await save_rows(connection, MirrorList.INDIVIDUAL_APPOINTMENTS, 1, [row])
-        await identify_slice(connection, 1, WINDOWS, "", 100)
-        await show_generation(connection, "org_a", 1, 1, NOW)
-        for table in (IDENTIFIED, ACTIVE):
-            (row,) = await connection.execute(select(table))
-            found = (row.recent_appointments, row.missed_appointments, row.upcoming_appointments)
-            assert (*found, row.last_appointment_at, row.next_appointment_at) == expected
-        counts = await active_counts(connection, "org_a")
-    assert (counts.active, counts.with_recent, counts.with_upcoming) == (1, bool(expected[0]), bool(expected[2]))
+    await clinic.patient(7)
+    for number, (starts_at, came) in enumerate(visits):
+        if in_class:
+            await clinic.group(10 + number, starts_at)
+            await clinic.attendee(20 + number, 10 + number, 7, arrived=came)
+        else:
+            await clinic.appointment(10 + number, 7, starts_at, did_not_arrive=None if came is None else not came)
+    (found,) = (await clinic.analyze()).values()
+    assert figures(found) == expected
+    assert found["is_active"]
+    counts = await count_active(clinic.connection, FIRST)
+    assert (counts.stored, counts.active) == (1, 1)
+    assert (counts.with_recent, counts.with_upcoming) == (bool(expected[0]), bool(expected[2]))
 
 
-async def test_missed_visits_count_only_for_active_patients(database):
-    """Missed visits count only for active patients, within the windows."""
-    visit = {**APPOINTMENT, "id": "1", "patient_id": "7", "starts_at": YESTERDAY, "did_not_arrive": True}
-    async with database.writing() as connection:
-        await save_rows(connection, MirrorList.PATIENTS, 1, [{**PATIENT, "id": "7"}])
-        await save_rows(connection, MirrorList.INDIVIDUAL_APPOINTMENTS, 1, [visit])
-        await identify_slice(connection, 1, WINDOWS, "", 100)
-        await show_generation(connection, "org_a", 1, 1, NOW)
-        await show_generation(connection, "org_a", 2, 1, NOW)
-        (row,) = await connection.execute(select(ACTIVE))
-    assert (row.is_active, row.missed_appointments, row.recent_appointments) == (False, 0, 0)
+async def test_a_patient_who_is_no_longer_active_is_remembered_without_figures(clinic):
+    """A patient who was active keeps that fact, and no figures of visits that have passed."""
+    await clinic.patient(7)
+    await clinic.appointment(1, 7, YESTERDAY, did_not_arrive=True)
+    assert (await clinic.analyze())[7]["missed_appointments"] == 1
+    (found,) = (await clinic.analyze(Draft(1, 1, 2), Windows.at(NOW + 60 * DAY, 30, 30))).values()
+    assert figures(found) == (0, 0, 0, None, None)
+    assert (found["is_active"], found["was_active"], found["active_since"], found["changes_at"]) == (
+        False, True, None, None
+    )  # fmt: skip
+    await clinic.close(tables.PATIENT, 3)
+    assert (await clinic.analyze(Draft(1, 2, 3), Windows.at(NOW + 60 * DAY, 30, 30)))[7] == found
 
 
-async def test_a_visit_without_a_patient_makes_no_patient_active(database):
-    """A visit without a patient, or a booking without a class, is kept but makes no patient active."""
-    async with database.writing() as connection:
-        await save_rows(connection, MirrorList.PATIENTS, 1, [{**PATIENT, "id": "7"}])
-        visit = {**APPOINTMENT, "id": "1", "patient_id": None, "starts_at": NOW}
-        await save_rows(connection, MirrorList.INDIVIDUAL_APPOINTMENTS, 1, [visit])
-        group = {**APPOINTMENT, "id": "2", "starts_at": NOW}
-        await save_rows(connection, MirrorList.GROUP_APPOINTMENTS, 1, [group])
-        attendees = [
-            {**ATTENDEE, "id": "3", "booking_id": "2", "patient_id": None},
-            {**ATTENDEE, "id": "4", "booking_id": None, "patient_id": "7"},
-        ]
-        await save_rows(connection, MirrorList.ATTENDEES, 1, attendees)
-        await identify_slice(connection, 1, WINDOWS, "", 100)
-        assert list(await connection.execute(select(IDENTIFIED))) == []
-        for target, expected in (
-            (MirrorList.INDIVIDUAL_APPOINTMENTS, 1),
-            (MirrorList.ATTENDEES, 1),
-            (MirrorList.GROUP_APPOINTMENTS, 0),
-            (MirrorList.PATIENTS, 0),
-        ):
-            assert await count_unassigned(connection, target, 1) == expected
+async def test_a_patient_is_active_since_the_sync_that_found_it(clinic):
+    """The sync that found a patient active is kept while the patient stays active, and replaced after a gap."""
+    await clinic.patient(7)
+    await clinic.appointment(1, 7, NOW + DAY)
+    await clinic.appointment(2, 7, NOW + 90 * DAY)
+    found = []
+    for base, days in enumerate((0, 2, 50, 70)):
+        results = await clinic.analyze(Draft(1, base, base + 1), Windows.at(NOW + days * DAY, 30, 30))
+        found.append((results[7]["is_active"], results[7]["active_since"]))
+    assert found == [(True, 1), (True, 1), (False, None), (True, 4)]
 
 
-async def test_slices_find_the_same_as_one_look(database):
-    """The same active patients are found once each, however many patients a step analyzes."""
-    ids = [str(number) for number in (1, 2, 10, 11, 12, 100, 514810976034364376)]
-    async with database.writing() as connection:
-        await save_rows(connection, MirrorList.PATIENTS, 1, [{**PATIENT, "id": one} for one in ids])
-        await save_rows(connection, MirrorList.PATIENTS, 2, [{**PATIENT, "id": "1"}])
-        visits = [
-            {**APPOINTMENT, "id": f"9{one}{day}", "patient_id": one, "starts_at": NOW + timedelta(days=day)}
-            for one in ids
-            for day in (-2, 2)
-        ]
-        await save_rows(connection, MirrorList.INDIVIDUAL_APPOINTMENTS, 1, visits)
-        found = {}
-        for size in (1, 2, 3, 7, 100):
-            after: str | None = ""
-            while after is not None:
-                again = after
-                after = await identify_slice(connection, 1, WINDOWS, again, size)
-                assert await identify_slice(connection, 1, WINDOWS, again, size) == after
-            query = select(IDENTIFIED).order_by(IDENTIFIED.c.patient_id)
-            found[size] = [tuple(row) for row in await connection.execute(query)]
-            await connection.execute(IDENTIFIED.delete())
-    assert {row[1] for row in found[100]} == set(ids)
-    assert all(row[2:4] == (1, 1) for row in found[100])
-    assert all(rows == found[100] for rows in found.values())
+async def test_a_visit_without_a_patient_makes_no_patient_active(clinic):
+    """A visit without a patient, or a booking without a class, makes no patient active."""
+    await clinic.patient(7)
+    await clinic.appointment(1, None, NOW)
+    await clinic.group(2, NOW)
+    await clinic.attendee(3, 2, None)
+    await clinic.attendee(4, None, 7)
+    assert await clinic.analyze() == {}
 
 
-async def test_an_appointment_of_an_unlisted_patient_makes_no_patient_active(database):
+async def test_an_appointment_of_an_unlisted_patient_makes_no_patient_active(clinic):
     """A visit of a patient whom Cliniko doesn't list makes no patient active."""
-    async with database.writing() as connection:
-        await save_rows(connection, MirrorList.PATIENTS, 1, [{**PATIENT, "id": "7"}])
-        visit = {**APPOINTMENT, "id": "1", "patient_id": "6", "starts_at": NOW}
-        await save_rows(connection, MirrorList.INDIVIDUAL_APPOINTMENTS, 1, [visit])
-        await identify_slice(connection, 1, WINDOWS, "", 100)
-        assert list(await connection.execute(select(IDENTIFIED))) == []
+    await clinic.patient(7)
+    await clinic.appointment(1, 6, NOW)
+    assert await clinic.analyze() == {}
+
+
+@pytest.mark.parametrize("everything", [True, False])
+async def test_a_patient_who_cannot_be_read_is_not_active(clinic, everything):
+    """A patient whose row can't be read is not active, whatever visits name the patient."""
+    await clinic.patient(7, is_stub=True)
+    await clinic.appointment(1, 7, NOW)
+    assert await clinic.analyze(everything=everything) == {}
+
+
+async def test_readers_get_the_counts_of_the_published_sync(clinic):
+    """Readers see the counts of the published sync only; before the first all counts are 0."""
+    assert (await active_counts(clinic.connection, "org_a")).stored == 0
+    assert await patients_in_cliniko(clinic.connection, "org_a") == 0
+    await clinic.patient(7)
+    await clinic.appointment(1, 7, NOW + DAY)
+    await clinic.analyze()
+    mirror = {
+        "organization_id": "org_a", "sync": 0, "oldest_kept": 0, "keeps_window": False, "format": 1,
+        "patients_in_cliniko": 5,
+    }  # fmt: skip
+    await clinic.connection.execute(insert(MIRROR).values(mirror))
+    assert (await active_counts(clinic.connection, "org_a")).stored == 0
+    await clinic.connection.execute(update(MIRROR).values(sync=1))
+    counts = await active_counts(clinic.connection, "org_a")
+    assert (counts.stored, counts.active, counts.with_recent, counts.with_upcoming) == (1, 1, 0, 1)
+    assert await patients_in_cliniko(clinic.connection, "org_a") == 5
+    assert await next_change(clinic.connection, 1, 1) == NOW + DAY
+    assert await next_change(clinic.connection, 1, 0) is None
+
+
+async def _published(clinic, key, **values):
+    row = {
+        "key": key, "sync_id": f"sync_org_a_{key}", "organization_id": "org_a", "mode": "full", "status": "completed",
+        "step": 8, "progress_percentage": 100, "current_step": "", "patients_found": 0, "appointments_found": 0,
+        "active_patients_identified": 0, "active_patients_stored": 0, "started_at": NOW, "completed_at": NOW,
+        "last_updated": NOW, "version": 1, "epoch": 1, "checkpoint": {}, "last_log_seq": 0, "recent_days": 30,
+        "upcoming_days": 30, "rules": RULES,
+    }  # fmt: skip
+    await clinic.connection.execute(insert(SYNC).values(row | values))
+
+
+@pytest.mark.parametrize(
+    ("published", "asked", "everything"),
+    [
+        (None, {}, True),
+        ({}, {}, False),
+        ({}, {"everything": True}, True),
+        ({"recent_days": 31}, {}, True),
+        ({"upcoming_days": 29}, {}, True),
+        ({"rules": RULES + 1}, {}, True),
+        ({"rules": None, "recent_days": None}, {}, True),
+    ],
+)
+async def test_all_patients_are_analyzed_where_the_rule_differs(clinic, published, asked, everything):
+    """All patients are analyzed by a full sync, and after the windows or the rule have changed."""
+    if published is not None:
+        await _published(clinic, 1, **published)
+    for patient in (5, 6, 7):
+        await clinic.patient(patient, sync=2 if patient == 7 else 1)
+    scope = await analysis_scope(clinic.connection, Draft(1, 1, 2), NOW, 30, 30, **asked)
+    assert scope == AnalysisScope(everything, 3 if everything else 1)
+
+
+async def test_all_patients_are_analyzed_where_many_have_changed(clinic, monkeypatch):
+    """All patients are analyzed when a sync has changed very many of them."""
+    await _published(clinic, 1)
+    monkeypatch.setattr("routiq_gql.database.analysis_scope.MOST_TOUCHED", 2)
+    for patient in (5, 6, 7):
+        await clinic.patient(patient, sync=2)
+    assert (await analysis_scope(clinic.connection, Draft(1, 1, 2), NOW, 30, 30)).everything
+
+
+class Rows:
+    """A random clinic in plain Python, which is also written as versions."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+        self.patients, self.appointments, self.groups, self.attendees = {}, {}, {}, {}
+
+    def some_time(self, now):
+        edges = [now, now - 30 * DAY, now + 30 * DAY]
+        if self.random.random() < 0.4:
+            return self.random.choice(edges) + self.random.choice([-1, 0, 1]) * MILLISECOND
+        return now + timedelta(minutes=self.random.randint(-60 * 1440, 60 * 1440))
+
+    def change(self, now):
+        """Change something anywhere."""
+        pick = self.random.random
+        flag = lambda: self.random.choice([None, None, True, False])  # noqa: E731
+        gone = lambda: NOW if pick() < 0.2 else None  # noqa: E731
+        patient = self.random.choice([*range(1, 13), None])
+        kind = self.random.choice(["patients", "appointments", "groups", "attendees", "attendees"])
+        rows, id_ = getattr(self, kind), self.random.randint(1, 12)
+        if pick() < 0.25:
+            rows.pop(id_, None)
+        elif kind == "patients":
+            rows[id_] = {"archived_at": gone(), "is_stub": pick() < 0.1}
+        elif kind == "appointments":
+            rows[id_] = {"patient_id": patient, "starts_at": self.some_time(now), "cancelled_at": gone(),
+                         "did_not_arrive": flag(), "is_stub": False}  # fmt: skip
+        elif kind == "groups":
+            rows[id_] = {"starts_at": self.some_time(now), "is_stub": False}
+        else:
+            rows[id_] = {"booking_id": self.random.choice([*range(1, 13), None]), "patient_id": patient,
+                         "cancelled_at": gone(), "arrived": flag(), "is_stub": False}  # fmt: skip
+
+    def active(self, windows):
+        """The figures of each patient, and when they change next."""
+        visits = defaultdict(list)
+        for one in self.appointments.values():
+            if one["cancelled_at"] is None:
+                visits[one["patient_id"]].append((one["starts_at"], one["did_not_arrive"] is True))
+        for one in self.attendees.values():
+            group = self.groups.get(one["booking_id"])
+            if group and one["cancelled_at"] is None:
+                visits[one["patient_id"]].append((group["starts_at"], one["arrived"] is False))
+        found = {}
+        for id_, patient in self.patients.items():
+            if patient["archived_at"] is None and not patient["is_stub"]:
+                mine = [(at, missed) for at, missed in visits[id_] if at >= windows.recent_from]
+                past = [(at, missed) for at, missed in mine if at <= windows.now]
+                recent = [at for at, missed in past if not missed]
+                upcoming = [at for at, _ in mine if windows.now < at <= windows.upcoming_to]
+                moments = [at + 30 * DAY + MILLISECOND for at, _ in past] + upcoming
+                moments += [at - 30 * DAY for at, _ in mine if at > windows.upcoming_to]
+                counts = (len(recent), len(past) - len(recent), len(upcoming))
+                times = (max(recent, default=None), min(upcoming, default=None), min(moments, default=None))
+                found[id_] = (*counts, *times)
+        return found
+
+
+class Oracle:
+    """What the results must be, sync after sync."""
+
+    def __init__(self):
+        self.since = {}
+        self.ever = set()
+
+    def after(self, sync, figures):
+        active = {id_ for id_, found in figures.items() if any(found[:3])}
+        self.since = {id_: self.since.get(id_, sync) for id_ in active}
+        self.ever |= active
+        expected = {}
+        for id_ in self.ever | {id_ for id_, found in figures.items() if found[5] is not None}:
+            found = figures.get(id_, (0, 0, 0, None, None, None))
+            expected[id_] = dict(zip((*COUNTS, *TIMES, "changes_at"), found, strict=True)) | {
+                "is_active": id_ in active, "was_active": id_ in self.ever, "active_since": self.since.get(id_)
+            }  # fmt: skip
+        return expected
+
+
+LISTS = {
+    "patients": (tables.PATIENT, {}),
+    "appointments": (tables.APPOINTMENT, {"kind": 1}),
+    "groups": (tables.APPOINTMENT, {"kind": 2}),
+    "attendees": (tables.ATTENDEE, {}),
+}
+
+
+async def write_differences(clinic, rows, before, sync):
+    """Write what differs from the state before as versions of this sync."""
+    for name, (table, fixed) in LISTS.items():
+        now, then = getattr(rows, name), before[name]
+        for id_ in {*now, *then}:
+            if now.get(id_) != then.get(id_):
+                conditions = [table.c.id == id_, *(table.c[column] == value for column, value in fixed.items())]
+                await clinic.close(table, sync, *conditions)
+                if id_ in now:
+                    await clinic._write(table, sync, id=id_, **fixed, **now[id_])
+
+
+def copy_of(rows):
+    return {name: dict(getattr(rows, name)) for name in LISTS}
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_random_histories_give_what_plain_python_finds(clinic, seed):
+    """After any changes, and after any time, the stored results are those of the rule in a few lines of Python."""
+    rows, oracle, now, before = Rows(seed), Oracle(), NOW, {name: {} for name in LISTS}
+    shown = {}
+    for sync in range(1, 9):
+        draft = Draft(1, sync - 1, sync)
+        now += rows.random.choice([timedelta(0), MILLISECOND, timedelta(hours=7), 11 * DAY])
+        windows = Windows.at(now, 30, 30)
+        for attempt in range(rows.random.choice([1, 1, 2])):
+            if attempt:  # a later page of the same sync brings rows back, or other changes
+                for name in LISTS:
+                    if rows.random.random() < 0.5:
+                        setattr(rows, name, dict(before[name]))
+            for _ in range(60 if sync == 1 else rows.random.randint(0, 8)):
+                rows.change(now)
+            for table in VERSIONED:
+                if table is not ACTIVITY:
+                    await _restore(clinic, table, sync)
+            await write_differences(clinic, rows, before, sync)
+            everything = sync == 1 or rows.random.random() < 0.3
+            found = await clinic.analyze(draft, windows, rows.random.choice([1, 2, 5, 100]), everything)
+            if rows.random.random() < 0.5:  # an interruption repeats slices
+                assert await clinic.analyze(draft, windows, 3, everything) == found
+        expected = oracle.after(sync, rows.active(windows))
+        assert found == expected, f"seed {seed}, sync {sync}"
+        await _check_versions(clinic, sync)
+        counts = await count_active(clinic.connection, draft)
+        assert (counts.stored, counts.active) == (len(oracle.ever), len(oracle.since))
+        before, shown[sync] = copy_of(rows), found
+    for sync, found in shown.items():
+        assert await clinic.results(sync) == found
+
+
+async def _restore(clinic, table, sync):
+    await clinic.connection.execute(table.delete().where(table.c.from_sync == sync))
+    await clinic.connection.execute(update(table).where(table.c.to_sync == sync).values(to_sync=CURRENT))
+
+
+async def _check_versions(clinic, sync):
+    """A version was written only where its result differs from that of the version before."""
+    query = select(ACTIVITY).where(ACTIVITY.c.from_sync == sync)
+    written = {row.id: row._asdict() for row in await clinic.connection.execute(query)}
+    query = select(ACTIVITY).where(ACTIVITY.c.to_sync == sync)
+    closed = {row.id: row._asdict() for row in await clinic.connection.execute(query)}
+    for id_ in written.keys() & closed.keys():
+        differing = {name for name in written[id_] if written[id_][name] != closed[id_][name]}
+        assert differing - NOT_COMPARED
+    assert all(row["from_sync"] < row["to_sync"] for row in (*written.values(), *closed.values()))
+
+
+async def test_slices_find_the_same_as_one_look(clinic):
+    """The same active patients are found once each, however many patients a step analyzes."""
+    ids = [1, 2, 10, 11, 12, 100, 514810976034364376]
+    for one in ids:
+        await clinic.patient(one)
+        for day in (-2, 2):
+            await clinic.appointment(one * 10 % 2**62 + day, one, NOW + day * DAY)
+    found = {}
+    for size in (1, 2, 3, 7, 100):
+        found[size] = await clinic.analyze(size=size)
+        await clinic.connection.execute(ACTIVITY.delete())
+    assert set(found[100]) == set(ids)
+    assert all(figures(row)[:3] == (1, 0, 1) for row in found[100].values())
+    assert all(rows == found[100] for rows in found.values())
+    assert active_patients.INDIVIDUAL != active_patients.GROUP

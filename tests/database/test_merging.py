@@ -24,11 +24,12 @@ from routiq_gql.database.counting import (
 from routiq_gql.database.drafts import Closing, Covered, Draft, ListChanges, ReadPage
 from routiq_gql.database.engine import Database
 from routiq_gql.database.merging import close_ids, close_unseen, merge_page
-from routiq_gql.database.mirror import MirrorList, visible
+from routiq_gql.database.mirror import MirrorList
 from routiq_gql.database.publishing import NotPublished, ensure_mirror, mirror_of, open_draft, publish
 from routiq_gql.database.rollback import rollback_batch
 from routiq_gql.database.schema import upgrade
 from routiq_gql.database.tables import CURRENT, MIRROR, SYNC
+from routiq_gql.database.visibility import visible
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode
 

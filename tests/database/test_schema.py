@@ -9,11 +9,12 @@ from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.schema import alembic_config, upgrade
 from routiq_gql.database.syncs import change_running
-from routiq_gql.database.tables import METADATA, SYNC
+from routiq_gql.database.tables import ACTIVITY, APPOINTMENT, ATTENDEE, METADATA, SYNC
 from routiq_gql.errors import StorageError
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode
 from tests.database.check_migrations import check
+from tests.database.earlier_rows import insert_earlier
 
 pytestmark = pytest.mark.both_databases
 
@@ -86,11 +87,11 @@ async def test_an_earlier_form_is_brought_up_to_date_with_its_rows(empty_databas
         },
         "syncs": {**first_values(SyncMode.FULL, now), "organization_id": "org_a", "version": 7, "epoch": 3}
         | {"sync_id": "sync_a", "checkpoint": {"step": 4, "last": "99"}},
-        "mirrors": {"organization_id": "org_a", "generation": 1, "patients_in_cliniko": 641, "synced_at": now},
     }
+    removed = {"syncs": {"has_rows": False}} if revision < "0010" else {}
     async with database.writing() as connection:
         for name, values in rows.items():
-            await connection.execute(insert(METADATA.tables[name]).values(**values))
+            await insert_earlier(connection, name, values | removed.get(name, {}))
     assert await upgrade(database) not in {revision, ""}
     async with database.reading() as connection:
         for name, values in rows.items():
@@ -110,24 +111,22 @@ async def test_a_stored_no_becomes_unknown(empty_database_url):
     times = {"generation": 1, "created_at": now, "updated_at": now}
     attendee = {**times, "booking_id": "1", "patient_id": "2"}
     visit = {**times, "kind": "individual", "patient_id": "2", "starts_at": now}
-    attendees, visits = (METADATA.tables[name] for name in ("mirrored_attendees", "mirrored_appointments"))
-    active = METADATA.tables["active_patients"]
+    shown = {"organization_id": "org_a", "generation": 1, "patients_in_cliniko": 641, "synced_at": now}
     async with database.writing() as connection:
+        await insert_earlier(connection, "mirrors", shown)
         for row_id, mark in (("1", True), ("2", False)):
-            await connection.execute(insert(attendees).values(**attendee, id=row_id, arrived=mark))
-            await connection.execute(insert(visits).values(**visit, id=row_id, did_not_arrive=mark))
-        shown = {"organization_id": "org_a", "patient_id": "2", "is_active": True, "updated_at": now}
+            await insert_earlier(connection, "mirrored_attendees", {**attendee, "id": row_id, "arrived": mark})
+            await insert_earlier(connection, "mirrored_appointments", {**visit, "id": row_id, "did_not_arrive": mark})
+        active = {"organization_id": "org_a", "patient_id": "2", "is_active": True, "updated_at": now}
         counts = {"recent_appointments": 3, "upcoming_appointments": 4}
-        await connection.execute(insert(active).values(**shown, **counts))
+        await insert_earlier(connection, "active_patients", {**active, **counts})
     await upgrade(database)
     async with database.reading() as connection:
-        for table, column in ((attendees, attendees.c.arrived), (visits, visits.c.did_not_arrive)):
+        for table, column in ((ATTENDEE, ATTENDEE.c.arrived), (APPOINTMENT, APPOINTMENT.c.did_not_arrive)):
             marks = await connection.execute(select(column).order_by(table.c.id))
             assert list(marks.scalars()) == [True, None]
-        (row,) = await connection.execute(select(active))
+        (row,) = await connection.execute(select(ACTIVITY))
         assert (row.recent_appointments, row.missed_appointments, row.upcoming_appointments) == (3, 0, 4)
-    async with database.writing() as connection:
-        await connection.execute(insert(attendees).values(generation=1, id="3"))
     await database.close()
 
 

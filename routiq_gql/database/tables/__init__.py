@@ -1,6 +1,7 @@
 """The tables. Migrations create them; a test checks that both agree."""
 
 from routiq_gql.database.tables.base import METADATA, ClinikoId, Holds, OrganizationId
+from routiq_gql.database.tables.class_checks import CLASS_CHECK
 from routiq_gql.database.tables.mirror import (
     ACTIVITY,
     APPOINTMENT,
@@ -21,6 +22,7 @@ __all__ = [
     "APPOINTMENT_TYPE",
     "ATTENDEE",
     "AUDIT",
+    "CLASS_CHECK",
     "CONNECTION",
     "CURRENT",
     "LOG",

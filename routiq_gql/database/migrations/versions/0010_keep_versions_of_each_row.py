@@ -4,19 +4,14 @@ import sqlalchemy as sa
 from alembic import op
 
 from routiq_gql.database.columns import CompactTime, RowKey, UtcDateTime
+from routiq_gql.database.migrations.to_versions import CURRENT, copy_rows, make_mirrors
 
 revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None
 
-CURRENT = 2**63 - 1
-"""The ``to_sync`` of a version that no sync has closed."""
-
-REPLACED = (
-    *("active_patients", "identified_patients", "mirrored_appointment_types", "mirrored_appointments"),
-    *("mirrored_attendees", "mirrored_patients", "mirrors_of_generations"),
-)
+COPIES = ("mirrored_patients", "mirrored_appointments", "mirrored_attendees", "mirrored_appointment_types")
 
 
 def upgrade() -> None:
@@ -27,8 +22,12 @@ def upgrade() -> None:
         _rebuild_syncs()
     else:
         _change_syncs()
-    for name in REPLACED:
-        op.drop_table(name)
+    op.drop_table("identified_patients")
+    make_mirrors(op.get_bind())
+    for name in (*COPIES, "active_patients"):
+        copy_rows(op.get_bind(), name)
+        op.drop_table(name)  # the next list takes its place in an SQLite file
+    op.drop_table("mirrors_of_generations")
 
 
 def _rename_mirrors(on_sqlite: bool) -> None:
@@ -244,3 +243,8 @@ def _rebuild_syncs() -> None:
     op.drop_table("syncs_0009")
     for sql in made:
         op.execute(sql)
+    # Rows of copies carry numbers that syncs had, and an erased sync's number must not come back.
+    used = [f"SELECT max(generation) FROM {table}" for table in (*COPIES, "mirrors_of_generations")]  # noqa: S608
+    numbers = " UNION ALL ".join(["SELECT max(key) AS number FROM syncs", *used])
+    op.execute("DELETE FROM sqlite_sequence WHERE name = 'syncs'")
+    op.execute(f"INSERT INTO sqlite_sequence SELECT 'syncs', coalesce(max(number), 0) FROM ({numbers})")  # noqa: S608

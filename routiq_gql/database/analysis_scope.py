@@ -1,0 +1,102 @@
+"""Selects the patients that the analysis of a draft looks at: all, or those whose result may differ from the base.
+
+A result may differ if the draft has changed the patient, an appointment, a place in a class, or the class; and if time
+has passed the moment at which the result changes by itself.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, CompoundSelect, Table, and_, func, literal_column, select, union
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.database.columns import unindexed
+from routiq_gql.database.drafts import Draft
+from routiq_gql.database.tables import ACTIVITY, APPOINTMENT, ATTENDEE, CURRENT, PATIENT, SYNC
+from routiq_gql.database.visibility import visible
+
+RULES = 1
+"""The version of the rule of active patients. A draft whose base went by another version analyzes all patients."""
+MOST_TOUCHED = 10_000
+"""With more touched patients, all are analyzed: every slice selects its patients from the touched rows again."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisScope:
+    """The patients to analyze: all, or the touched ones; and their number."""
+
+    everything: bool
+    patients: int
+
+
+async def analysis_scope(
+    connection: AsyncConnection,
+    draft: Draft,
+    analyzed_at: datetime,
+    recent_days: int,
+    upcoming_days: int,
+    *,
+    everything: bool = False,
+) -> AnalysisScope:
+    """The patients that the analysis of this draft has to look at.
+
+    All patients, if ``everything`` is set or the base went by other windows or rules. Reads many rows: call it outside
+    of write transactions.
+    """
+    rules = select(SYNC.c.recent_days, SYNC.c.upcoming_days, SYNC.c.rules).where(SYNC.c.key == draft.base)
+    before = (await connection.execute(rules)).one_or_none()
+    if not everything and before is not None and tuple(before) == (recent_days, upcoming_days, RULES):
+        touched = select(func.count()).select_from(_touched(draft, analyzed_at, 0).subquery())
+        count = (await connection.execute(touched)).scalar_one()
+        if count <= MOST_TOUCHED:
+            return AnalysisScope(everything=False, patients=count)
+    patients = select(func.count()).select_from(PATIENT).where(visible(PATIENT, draft.mirror, draft.sync))
+    return AnalysisScope(everything=True, patients=(await connection.execute(patients)).scalar_one())
+
+
+async def patients_after(connection: AsyncConnection, draft: Draft, after: int, limit: int) -> list[int]:
+    """Ids above ``after`` of at most ``limit`` patients in the draft, ascending."""
+    query = select(PATIENT.c.id).where(visible(PATIENT, draft.mirror, draft.sync), PATIENT.c.id > after)
+    return list((await connection.execute(query.order_by(PATIENT.c.id).limit(limit))).scalars())
+
+
+async def touched_after(
+    connection: AsyncConnection, draft: Draft, analyzed_at: datetime, after: int, limit: int
+) -> list[int]:
+    """Ids above ``after`` of at most ``limit`` patients whose result may differ from the base, ascending."""
+    touched = _touched(draft, analyzed_at, after).subquery()
+    return list((await connection.execute(select(touched.c.id).order_by(touched.c.id).limit(limit))).scalars())
+
+
+def _touched(draft: Draft, analyzed_at: datetime, after: int) -> CompoundSelect[int]:
+    of_patients = (
+        (PATIENT, PATIENT.c.id),
+        (APPOINTMENT, APPOINTMENT.c.patient_id),
+        (ATTENDEE, ATTENDEE.c.patient_id),
+        (ACTIVITY, ACTIVITY.c.id),
+    )
+    changed = [
+        select(patient.label("id")).where(condition, unindexed(patient) > after)
+        for table, patient in of_patients
+        for condition in _changed(table, draft)
+    ]
+    classes = union(
+        *(select(APPOINTMENT.c.id).where(each, APPOINTMENT.c.kind == 2) for each in _changed(APPOINTMENT, draft))
+    )
+    attending = select(ATTENDEE.c.patient_id.label("id")).where(
+        visible(ATTENDEE, draft.mirror, draft.sync),
+        ATTENDEE.c.booking_id.in_(classes),
+        unindexed(ATTENDEE.c.patient_id) > after,
+    )
+    due = select(ACTIVITY.c.id).where(
+        visible(ACTIVITY, draft.mirror, draft.base), ACTIVITY.c.changes_at <= analyzed_at, ACTIVITY.c.id > after
+    )
+    return union(*changed, attending, due)
+
+
+def _changed(table: Table, draft: Draft) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """The versions that the draft wrote, and those that it closed. Each condition has an index."""
+    own = table.c.mirror == draft.mirror
+    # No sync after the draft's has closed anything. The partial index serves no query without the literal.
+    closed = and_(table.c.to_sync >= draft.sync, table.c.to_sync < literal_column(str(CURRENT)))
+    return and_(own, table.c.from_sync == draft.sync), and_(own, closed)

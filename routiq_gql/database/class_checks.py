@@ -1,0 +1,68 @@
+"""When the attendees of each class were last compared with Cliniko.
+
+A full sync reads all attendees, so a row is needed only for classes that a later sync has compared.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.database.columns import among
+from routiq_gql.database.drafts import Draft
+from routiq_gql.database.mirror import MirrorList
+from routiq_gql.database.tables import APPOINTMENT, ATTENDEE, CLASS_CHECK, MIRROR
+from routiq_gql.database.upserts import upsert_rows
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCheck:
+    """A class of the draft, and when its attendees were compared last; ``None`` if never."""
+
+    class_id: int
+    checked_at: datetime | None
+
+
+async def class_checks(
+    connection: AsyncConnection, draft: Draft, starts_from: datetime, starts_to: datetime
+) -> list[ClassCheck]:
+    """The classes of the draft that start within these times, ascending by id."""
+    columns = APPOINTMENT.c
+    full_at = (await connection.execute(select(MIRROR.c.full_at).where(MIRROR.c.number == draft.mirror))).scalar_one()
+    checked = (CLASS_CHECK.c.mirror == draft.mirror) & (CLASS_CHECK.c.id == columns.id)
+    query = (
+        select(columns.id, CLASS_CHECK.c.checked_at)
+        .join_from(APPOINTMENT, CLASS_CHECK, checked, isouter=True)
+        .where(MirrorList.GROUP_APPOINTMENTS.in_draft(draft))
+        .where(columns.starts_at >= starts_from, columns.starts_at <= starts_to)
+        .order_by(columns.id)
+    )
+    rows = (await connection.execute(query)).all()
+    return [ClassCheck(row_id, max(filter(None, (checked_at, full_at)), default=None)) for row_id, checked_at in rows]
+
+
+async def count_attendees(connection: AsyncConnection, draft: Draft, classes: Collection[int]) -> dict[int, int]:
+    """How many attendees the draft has in each of these classes; without classes that have none."""
+    booking_id = ATTENDEE.c.booking_id
+    query = (
+        select(booking_id, func.count())
+        .where(MirrorList.ATTENDEES.in_draft(draft), among(booking_id, classes))
+        .group_by(booking_id)
+    )
+    return {row_id: count for row_id, count in await connection.execute(query) if row_id is not None}
+
+
+async def save_class_checks(connection: AsyncConnection, mirror: int, checked: dict[int, datetime]) -> None:
+    """Store when classes were compared, in the transaction that publishes the sync which compared them.
+
+    Deletes what the last full sync has made obsolete.
+    """
+    full_at = select(MIRROR.c.full_at).where(MIRROR.c.number == mirror).scalar_subquery()
+    await connection.execute(
+        delete(CLASS_CHECK).where(CLASS_CHECK.c.mirror == mirror, CLASS_CHECK.c.checked_at < full_at)
+    )
+    if checked:
+        rows = [{"mirror": mirror, "id": row_id, "checked_at": at} for row_id, at in checked.items()]
+        await upsert_rows(connection, CLASS_CHECK, rows)

@@ -1,0 +1,260 @@
+"""Checkpoints as JSON, with the number of its format.
+
+``read_checkpoint`` accepts every format that was ever written, so a sync that runs during an upgrade keeps its number
+and percentage. To change the format, raise ``FORMAT`` and add a function to ``_UPGRADES`` that turns the format before
+into the new one. A checkpoint without such a path fails the sync with a reason; no sync restarts at 0 unnoticed.
+
+The rows of a sync with format 1 or 2 were dropped by the migration to a versioned mirror. Such a sync starts its lists
+again, and says so in its log.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from routiq_gql.cliniko import Horizon
+from routiq_gql.sync.checkpoint import (
+    Analysis,
+    Analyzing,
+    Checkpoint,
+    CheckpointError,
+    Comparing,
+    Effort,
+    Pending,
+    Reading,
+    Starting,
+    Storing,
+)
+from routiq_gql.sync.findings import Findings
+from routiq_gql.sync.lists import LISTS
+from routiq_gql.sync.model import SyncMode, SyncStep
+from routiq_gql.sync.place import Counts, Place
+from routiq_gql.sync.plan import Plan
+from routiq_gql.sync.receipt import Receipt, read_receipt
+from routiq_gql.sync.receipt import to_json as receipt_to_json
+
+FORMAT = 3
+COMPARING = "comparing"
+"""Stands for a list in a checkpoint behind the last list."""
+
+T = TypeVar("T")
+Json = Mapping[str, object]
+
+
+def to_json(checkpoint: Checkpoint) -> dict[str, object]:
+    """The checkpoint in the newest format."""
+    if isinstance(checkpoint, Starting):
+        lost = {} if checkpoint.lost is None else {"lost": checkpoint.lost.value}
+        return {"format": FORMAT, "step": 0, **lost}
+    stored: dict[str, object] = {
+        "format": FORMAT,
+        "step": checkpoint.step.value,
+        "plan": _plan_to_json(checkpoint.plan),
+    }
+    if isinstance(checkpoint, Reading | Comparing):
+        stored |= {
+            "totals": dict(checkpoint.totals),
+            "part": checkpoint.list_name if isinstance(checkpoint, Reading) else COMPARING,
+            "pending": asdict(checkpoint.pending),
+            "efforts": {name: asdict(effort) for name, effort in checkpoint.efforts.items()},
+            "whole": dict(checkpoint.whole),
+        }
+        if isinstance(checkpoint, Reading):
+            stored["place"] = asdict(checkpoint.place)
+        return stored
+    stored["receipt"] = receipt_to_json(checkpoint.receipt)
+    if isinstance(checkpoint, Analyzing):
+        analysis = checkpoint.analysis
+        stored["analysis"] = {**asdict(analysis), "analyzed_at": _text(analysis.analyzed_at)}
+        stored |= {"after": checkpoint.after, "analyzed": checkpoint.analyzed}
+    return stored
+
+
+def read_checkpoint(stored: object) -> Checkpoint:
+    """The checkpoint that JSON of any format holds.
+
+    Raises:
+        CheckpointError: This version does not know the format or the list, or a value is missing or damaged.
+    """
+    if not isinstance(stored, dict):
+        raise _damaged("format")
+    number = _value({"format": 1} | stored, "format", int)
+    while number != FORMAT:
+        if number not in _UPGRADES:
+            raise CheckpointError(
+                f"The checkpoint of this sync has format {number}, which another version of Routiq wrote. This "
+                f"version reads formats up to {FORMAT}."
+            )
+        stored = _UPGRADES[number](stored)
+        number += 1
+    return _read(stored)
+
+
+def read_plan(stored: object) -> Plan | None:
+    """The plan in a checkpoint of the newest format; ``None`` if there is none."""
+    if not isinstance(stored, dict) or stored.get("format") != FORMAT or "plan" not in stored:
+        return None
+    try:
+        return _plan(_value(stored, "plan", dict))
+    except CheckpointError:
+        return None
+
+
+def _read(stored: Json) -> Checkpoint:
+    match step := _value(stored, "step", int):
+        case 0:
+            lost = stored.get("lost")
+            return Starting(None if lost is None else _enum(SyncStep, _value(stored, "lost", int), "lost"))
+        case SyncStep.ANALYZING:
+            return Analyzing(
+                _plan(_value(stored, "plan", dict)),
+                _receipt(_value(stored, "receipt", dict)),
+                _analysis(_value(stored, "analysis", dict)),
+                _value(stored, "after", int),
+                _value(stored, "analyzed", int),
+            )
+        case SyncStep.STORING:
+            return Storing(_plan(_value(stored, "plan", dict)), _receipt(_value(stored, "receipt", dict)))
+    checkpoint = _reading(stored)
+    if checkpoint.step != step:
+        raise _damaged("step")
+    return checkpoint
+
+
+def _reading(stored: Json) -> Reading | Comparing:
+    name = _value(stored, "part", str)
+    if name not in LISTS and name != COMPARING:
+        raise CheckpointError(f"The checkpoint of this sync names a list that this version does not read: “{name}”.")
+    plan = _plan(_value(stored, "plan", dict))
+    totals = _numbers(_value(stored, "totals", dict))
+    pending = _value(stored, "pending", dict)
+    found = Pending(patients=_ids(pending, "patients"), classes=_ids(pending, "classes"))
+    spent = _value(stored, "efforts", dict)
+    efforts = {one: Effort(**_numbers(_value(spent, one, dict), ("read", "requests"))) for one in spent}
+    whole = _numbers(_value(stored, "whole", dict))
+    if name == COMPARING:
+        return Comparing(plan, totals, found, efforts, whole)
+    return Reading(plan, name, totals, _place(_value(stored, "place", dict)), found, efforts, whole)
+
+
+def _plan_to_json(plan: Plan) -> Json:
+    return {
+        "mode": plan.mode.value,
+        "mark": _text(plan.mark),
+        "taken_at": _text(plan.taken_at),
+        "since": _text(plan.since),
+        "from": _text(plan.horizon.start),
+        "to": _text(plan.horizon.end),
+        "days": plan.history_days,
+        "baseline": plan.is_baseline,
+        "account": plan.account,
+    }
+
+
+def _plan(stored: Json) -> Plan:
+    return Plan(
+        mode=_enum(SyncMode, _value(stored, "mode", str), "mode"),
+        mark=_moment(stored, "mark"),
+        taken_at=_moment(stored, "taken_at"),
+        since=_moment(stored, "since") if stored.get("since", "") is not None else None,
+        horizon=Horizon(_moment(stored, "from"), _moment(stored, "to") if stored.get("to", "") is not None else None),
+        history_days=_value(stored, "days", int) if stored.get("days", "") is not None else None,
+        is_baseline=_value(stored, "baseline", bool),
+        account=_value(stored, "account", str),
+    )
+
+
+def _analysis(stored: Json) -> Analysis:
+    return Analysis(
+        _moment(stored, "analyzed_at"),
+        _value(stored, "recent_days", int),
+        _value(stored, "upcoming_days", int),
+        _value(stored, "everything", bool),
+        _value(stored, "patients", int),
+    )
+
+
+def _place(stored: Json) -> Place:
+    return Place(
+        last_id=None if stored.get("last_id", "") is None else _value(stored, "last_id", str),
+        has_ended=_value(stored, "has_ended", bool),
+        counts=_counts(_value(stored, "counts", dict)),
+        counts_before=_counts(_value(stored, "counts_before", dict)),
+        batch_after=_value(stored, "batch_after", int),
+        batch_to=_value(stored, "batch_to", int),
+        classes=_value(stored, "classes", int),
+    )
+
+
+def _counts(stored: Json) -> Counts:
+    found = _value(stored, "findings", dict)
+    try:
+        named = tuple((row_id, field_name) for row_id, field_name in _value(found, "named", list))
+    except (TypeError, ValueError):
+        raise _damaged("named") from None
+    findings = Findings(named=named, **_numbers(found, ("unreadable", "rows", "claimed")))
+    return Counts(findings=findings, **_numbers(stored, ("read", "listed")))
+
+
+def _receipt(stored: Json) -> Receipt:
+    try:
+        return read_receipt(stored)
+    except (KeyError, TypeError, ValueError):
+        raise _damaged("receipt") from None
+
+
+def _restarted(stored: Json) -> Json:
+    """Formats 1 and 2: the lists start again, unless no list was begun."""
+    step = stored.get("step", 0)
+    if type(step) is not int or not 0 <= step <= SyncStep.STORING:
+        raise _damaged("step")
+    return {"format": 3, "step": 0} if step == 0 else {"format": 3, "step": 0, "lost": step}
+
+
+_UPGRADES: dict[int, Callable[[Json], Json]] = {1: lambda stored: {**stored, "format": 2}, 2: _restarted}
+"""By the number of a format: turns JSON of this format into JSON of the next."""
+
+
+def _value(stored: Json, name: str, kind: type[T]) -> T:
+    """The value of ``name``. It must be exactly of ``kind``, because Python takes ``True`` for a number."""
+    value = stored.get(name)
+    if type(value) is not kind:
+        raise _damaged(name)
+    return value
+
+
+def _numbers(stored: Json, names: tuple[str, ...] = ()) -> dict[str, int]:
+    return {name: _value(stored, name, int) for name in names or stored}
+
+
+def _ids(stored: Json, name: str) -> tuple[int, ...]:
+    ids = _value(stored, name, list)
+    if not all(type(one) is int for one in ids):
+        raise _damaged(name)
+    return tuple(ids)
+
+
+def _enum(kind: Callable[..., T], value: object, name: str) -> T:
+    try:
+        return kind(value)
+    except ValueError:
+        raise _damaged(name) from None
+
+
+def _moment(stored: Json, name: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(_value(stored, name, str))
+    except ValueError:
+        raise _damaged(name) from None
+    if moment.tzinfo is None:
+        raise _damaged(name)
+    return moment.astimezone(UTC)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat() if moment is not None else None
+
+
+def _damaged(name: str) -> CheckpointError:
+    return CheckpointError(f"The checkpoint of this sync can't be read: “{name}” is missing or has a wrong form.")
