@@ -103,8 +103,8 @@ def history_text(history: StoredHistory) -> str:
     """A sentence about the appointments that are stored, and the setting that changes it."""
     if history.end is None:
         return (
-            f"Appointments are stored from {history.start:%Y-%m-%d} on, {counted(history.days, 'day')} back and without "
-            "an end. ROUTIQ_HISTORY_DAYS changes that."
+            f"Appointments are stored from {history.start:%Y-%m-%d} on, {counted(history.days, 'day')} back; "
+            "there is no end. ROUTIQ_HISTORY_DAYS changes that."
         )
     return (
         f"Appointments are stored from {history.start:%Y-%m-%d} to {history.end:%Y-%m-%d} only, as this database was "
