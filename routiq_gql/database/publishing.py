@@ -29,7 +29,7 @@ class PublishedValues(TypedDict, total=False):
     full_at: datetime
     horizon_from: datetime
     horizon_to: datetime | None
-    horizon_days: int
+    horizon_days: int | None
     account: str | None
     format: int
 
