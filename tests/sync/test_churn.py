@@ -157,7 +157,9 @@ async def churn(runtime: Runtime, emulator: Emulator, seed: int, *faults: Fault)
     assert witness.untouched_actives <= active, f"seed {seed}: {witness.untouched_actives - active} are missing"
     assert active <= witness.ever.active(), f"seed {seed}: {active - witness.ever.active()} never were active"
     rows = await shown_rows(runtime.database)
-    patients = [dict(zip(shown_columns(MirrorList.PATIENTS), row, strict=True)) for row in rows[MirrorList.PATIENTS.name]]
+    patients = [
+        dict(zip(shown_columns(MirrorList.PATIENTS), row, strict=True)) for row in rows[MirrorList.PATIENTS.name]
+    ]
     mirrored = {str(one["id"]) for one in patients}
     assert len(mirrored) == len(patients)
     assert sum(one["archived_at"] is None for one in patients) == last.patients_found
