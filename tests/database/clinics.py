@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from routiq_gql.database.visibility import visible
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,7 +11,7 @@ from routiq_gql.clock import utc_now
 from routiq_gql.database.drafts import Covered, Draft, ReadPage
 from routiq_gql.database.engine import Database
 from routiq_gql.database.merging import merge_page
-from routiq_gql.database.mirror import MirrorList
+from routiq_gql.database.mirror import MirrorList, visible
 from routiq_gql.database.publishing import mirror_of, open_draft, publish
 from routiq_gql.database.rollback import rollback_batch
 from routiq_gql.database.rows import MirrorRow
