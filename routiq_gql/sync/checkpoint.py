@@ -87,7 +87,7 @@ class Reading:
     totals: Totals = field(default_factory=dict)
     place: Place = field(default_factory=Place)
     pending: Pending = field(default_factory=Pending)
-    efforts: Mapping[str, Effort] = field(default_factory=dict)
+    efforts: Mapping[str, Effort] = field(default_factory=dict, compare=False)  # repeating a page is no progress
     whole: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -103,7 +103,7 @@ class Comparing:
     plan: Plan
     totals: Totals = field(default_factory=dict)
     pending: Pending = field(default_factory=Pending)
-    efforts: Mapping[str, Effort] = field(default_factory=dict)
+    efforts: Mapping[str, Effort] = field(default_factory=dict, compare=False)
     whole: Mapping[str, int] = field(default_factory=dict)
 
     @property
