@@ -10,7 +10,15 @@ from sqlalchemy import update
 from routiq_gql.cliniko import Horizon
 from routiq_gql.clock import utc_now
 from routiq_gql.database.syncs import SYNC
-from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, Fault, FaultKind, generated_clinic
+from routiq_gql.emulator import (
+    EMULATED_API_KEY,
+    Emulator,
+    EmulatorServer,
+    Fault,
+    FaultKind,
+    RecordedRequest,
+    generated_clinic,
+)
 from routiq_gql.engines.embedded import EmbeddedEngine
 from routiq_gql.runtime import open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
@@ -463,6 +471,10 @@ async def test_a_sync_of_an_earlier_version_starts_its_lists_again(settings: Set
     assert "Found 24 patients" in lines
 
 
+ANEW = {"plan", "efforts", "receipt", "analysis", "checked"}
+"""Parts of a checkpoint that differ when the sync comes to the same point again, as they hold times or requests."""
+
+
 @pytest.mark.sqlite_only  # only the embedded engine can be paused
 @pytest.mark.parametrize("mode", [SyncMode.FULL, SyncMode.INCREMENTAL])
 @pytest.mark.parametrize("trouble", [None, FaultKind.REFUSE_SORT, FaultKind.ROW_WITHOUT_START], ids=str)
@@ -472,8 +484,9 @@ async def test_a_sync_continues_after_an_interruption_at_any_moment(
     """Interrupted before each of its commits, a sync reads no finished list again and has the same result."""
     emulator = Emulator(generated_clinic(230, utc_now()))
     if trouble is not None:
-        emulator.faults.add(Fault(trouble, "individual_appointments", times=None, rows=2, only_above_per_page=1))
+        emulator.faults.add(Fault(trouble, "individual_appointments", times=None, rows=1, only_above_per_page=1))
     interrupted: list[Checkpoint] = []
+    moments: list[dict[str, object]] = []
     async with EmulatorServer(emulator) as server, open_runtime(settings) as runtime:
         await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, server.base_url, check=False)
         await run_sync(runtime)
@@ -481,11 +494,14 @@ async def test_a_sync_continues_after_an_interruption_at_any_moment(
         emulator.requests.clear()
 
         def interrupting(checkpoint: Checkpoint) -> dict[str, Any]:
-            if checkpoint not in interrupted:
+            stored = to_json(checkpoint)
+            moment = {name: stored[name] for name in stored if name not in ANEW}
+            if moment not in moments:
+                moments.append(moment)
                 interrupted.append(checkpoint)
                 assert isinstance(runtime.engine, EmbeddedEngine)
                 runtime.engine.pause(timedelta(seconds=0.01))
-            return to_json(checkpoint)
+            return stored
 
         with monkeypatch.context() as patched:
             patched.setattr(run, "to_json", interrupting)
@@ -503,4 +519,11 @@ async def test_a_sync_continues_after_an_interruption_at_any_moment(
     assert lists == sorted(lists, key=list(LISTS).index)
     if trouble is FaultKind.ROW_WITHOUT_START and mode is SyncMode.FULL:
         skipped = [line for line in lines if line.startswith("Skipped row ")]
-        assert len(skipped) == len(set(skipped)) == 4, "two on each page, each named once"
+        pages_of_list = len({one.parameters for one in emulator.requests if _is_full_page(one)})
+        assert len(skipped) == len(set(skipped)) == pages_of_list, "one on each page, each named once"
+
+
+def _is_full_page(request: RecordedRequest) -> bool:
+    filters = request.values("q[]")
+    is_of_list = request.resource == "individual_appointments" and request.values("per_page") == ["100"]
+    return is_of_list and not any(text.startswith("updated_at") for text in filters)
