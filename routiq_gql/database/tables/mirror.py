@@ -101,7 +101,7 @@ class AppointmentColumns(TypedColumns):
     ends_at: Named[datetime | None] = Column(CompactTime)
     did_not_arrive: Named[bool | None]
     cancelled_at: Named[datetime | None] = Column(CompactTime)
-    cancellation_reason: Named[int | None] = Column(SmallInteger)
+    cancellation_reason: Named[int | None]
     updated_at: Named[datetime | None] = Column(CompactTime)
 
 
@@ -220,6 +220,13 @@ ACTIVITY = Table(
     METADATA,
     ActivityColumns,
     *_indexes("activity_versions"),
+    Index(
+        "ix_activity_versions_change",
+        "mirror",
+        "changes_at",
+        sqlite_where=text(f"to_sync = {CURRENT}"),
+        postgresql_where=text(f"to_sync = {CURRENT}"),
+    ),
     info={"holds": Holds.PATIENTS},
 )
 """``id`` is the patient's id in Cliniko."""
