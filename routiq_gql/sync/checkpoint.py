@@ -136,14 +136,12 @@ class Analyzing:
     """The mirror is complete, and the first patients are analyzed.
 
     Attributes:
-        checked: When classes were compared with Cliniko by this sync, by their ids.
         after: The patient behind whom the current slice begins; 0 at the first.
         analyzed: Patients in the slices before.
     """
 
     plan: Plan
     receipt: Receipt
-    checked: Mapping[int, datetime]
     analysis: Analysis
     after: int = 0
     analyzed: int = 0
@@ -160,7 +158,6 @@ class Storing:
 
     plan: Plan
     receipt: Receipt
-    checked: Mapping[int, datetime]
 
     @property
     def step(self) -> SyncStep:

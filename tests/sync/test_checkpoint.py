@@ -323,14 +323,12 @@ FORMAT_3: dict[str, tuple[str, Checkpoint]] = {
             '"agrees": true, "read": 3, "added": 0, "updated": 1, "removed": 0, "unreadable": 0, "suppressed": '
             '0, "requests": 3, "compared": null, "of": null, "oldest_check": null}], "unreadable_rows": '
             '[{"list": "individual_appointments", "id": "600100000012977588", "reason": "starts_at"}]}, '
-            '"checked": {"2026-11-26T04:55:14.810000+00:00": [600100000000000003]}, "analysis": {"analyzed_at": '
-            '"2026-11-26T04:55:14.810000+00:00", "recent_days": 30, "upcoming_days": 30, "everything": false, '
-            '"patients": 12}, "after": 600100000009983144, "analyzed": 5000}'
+            '"analysis": {"analyzed_at": "2026-11-26T04:55:14.810000+00:00", "recent_days": 30, "upcoming_days": '
+            '30, "everything": false, "patients": 12}, "after": 600100000009983144, "analyzed": 5000}'
         ),
         Analyzing(
             PLAN,
             RECEIPT,
-            {600100000000000003: CHECKED_AT},
             Analysis(CHECKED_AT, 30, 30, everything=False, patients=12),
             after=600100000009983144,
             analyzed=5000,
@@ -345,10 +343,9 @@ FORMAT_3: dict[str, tuple[str, Checkpoint]] = {
             '"waited_seconds": 0.5, "lists": [{"list": "patients", "in_cliniko": 230, "in_mirror": 230, '
             '"agrees": true, "read": 3, "added": 0, "updated": 1, "removed": 0, "unreadable": 0, "suppressed": '
             '0, "requests": 3, "compared": null, "of": null, "oldest_check": null}], "unreadable_rows": '
-            '[{"list": "individual_appointments", "id": "600100000012977588", "reason": "starts_at"}]}, '
-            '"checked": {"2026-11-26T04:55:14.810000+00:00": [600100000000000003]}}'
+            '[{"list": "individual_appointments", "id": "600100000012977588", "reason": "starts_at"}]}}'
         ),
-        Storing(PLAN, RECEIPT, {600100000000000003: CHECKED_AT}),
+        Storing(PLAN, RECEIPT),
     ),
 }
 
@@ -471,7 +468,7 @@ async def test_a_sync_of_an_earlier_version_starts_its_lists_again(settings: Set
     assert "Found 24 patients" in lines
 
 
-ANEW = {"plan", "efforts", "receipt", "analysis", "checked"}
+ANEW = {"plan", "efforts", "receipt", "analysis"}
 """Parts of a checkpoint that differ when the sync comes to the same point again, as they hold times or requests."""
 
 
