@@ -3,7 +3,7 @@
 A full sync reads all attendees, so a row is needed only for classes that a later sync has compared.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,7 +54,7 @@ async def count_attendees(connection: AsyncConnection, draft: Draft, classes: Co
     return {row_id: count for row_id, count in await connection.execute(query) if row_id is not None}
 
 
-async def save_class_checks(connection: AsyncConnection, mirror: int, checked: dict[int, datetime]) -> None:
+async def save_class_checks(connection: AsyncConnection, mirror: int, checked: Mapping[int, datetime]) -> None:
     """Store when classes were compared, in the transaction that publishes the sync which compared them.
 
     Deletes what the last full sync has made obsolete.
