@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from routiq_gql.database.engine import Database
-from routiq_gql.database.mirror import MirrorList, visible
+from routiq_gql.database.mirror import MirrorList
 from routiq_gql.database.publishing import mirror_of
+from routiq_gql.database.visibility import visible
 from routiq_gql.database.tables import ACTIVITY, MIRROR, VERSIONED
 from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR

@@ -35,16 +35,14 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.analysis_scope import patients_after, touched_after
-from routiq_gql.database.columns import later_by, unindexed
+from routiq_gql.database.columns import among, later_by, unindexed
 from routiq_gql.database.drafts import Draft
+from routiq_gql.database.mirror import INDIVIDUAL, MirrorList, visible
 from routiq_gql.database.tables import ACTIVITY, APPOINTMENT, ATTENDEE, CURRENT, PATIENT
 from routiq_gql.database.upserts import upsert_rows
-from routiq_gql.database.visibility import visible
 
 MILLISECOND = timedelta(milliseconds=1)
 """The resolution of all times of the mirror."""
-INDIVIDUAL, GROUP = 1, 2
-"""The values of ``kind`` in ``appointment_versions``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ class Windows:
         return cls(now - timedelta(days=recent_days), now, now + timedelta(days=upcoming_days))
 
 
-Among = Callable[[ColumnElement[int] | ColumnElement[int | None]], ColumnElement[bool]]
+Within = Callable[[ColumnElement[int] | ColumnElement[int | None]], ColumnElement[bool]]
 """Makes the condition that the ids of patients in a column belong to a slice."""
 
 
@@ -82,28 +80,28 @@ async def analyze_slice(
     if everything:
         ids = await patients_after(connection, draft, after, size)
         following = ids[-1] if len(ids) == size else None
-        among = _between(after, following)
+        within = _between(after, following)
     else:
         ids = await touched_after(connection, draft, windows.now, after, size)
         if not ids:
             return None
         following = ids[-1] if len(ids) == size else None
-        among = _listed(ids)
+        within = _listed(ids)
     if everything and connection.dialect.name == "postgresql":
         # It has no statistics of rows that were just written, and expects a handful. For 641 patients it compared 70
         # million pairs, in 24 s. A hash join takes 2 ms, and suits any number of rows.
         await connection.execute(text("SET LOCAL enable_nestloop = off"))
-    differing = (await connection.execute(_differing(draft, windows, among))).all()
-    await _write(connection, draft, among, differing)
+    differing = (await connection.execute(_differing(draft, windows, within))).all()
+    await _write(connection, draft, within, differing)
     return following
 
 
-def _between(after: int, last: int | None) -> Among:
+def _between(after: int, last: int | None) -> Within:
     return lambda ids: ids > after if last is None else and_(ids > after, ids <= last)
 
 
-def _listed(listed: Sequence[int]) -> Among:
-    return lambda ids: ids.in_(listed)
+def _listed(listed: Sequence[int]) -> Within:
+    return lambda ids: among(ids, listed)
 
 
 Found: TypeAlias = Row[
@@ -114,19 +112,19 @@ Found: TypeAlias = Row[
 
 
 def _differing(
-    draft: Draft, windows: Windows, among: Among
+    draft: Draft, windows: Windows, within: Within
 ) -> CompoundSelect[
     int, int, int, int, datetime | None, datetime | None, datetime | None, bool | None, int | None, bool | None
 ]:
     """The results that differ from the draft's base, with what the new version takes over from there."""
-    found = _found(draft, windows, among)
+    found = _found(draft, windows, within)
     base = ACTIVITY.alias("base")
     visible_base = visible(base, draft.mirror, draft.base)
     compared = ("recent_appointments", "upcoming_appointments", "missed_appointments")
     times = ("last_appointment_at", "next_appointment_at", "changes_at")
     changed = select(
         *(found.c[name] for name in ("id", *compared, *times)), base.c.was_active, base.c.active_since, base.c.is_active
-    ).join_from(found, base, and_(visible_base, base.c.id == found.c.id, among(unindexed(base.c.id))), isouter=True)
+    ).join_from(found, base, and_(visible_base, base.c.id == found.c.id, within(unindexed(base.c.id))), isouter=True)
     changed = changed.where(
         or_(
             base.c.id.is_(None),
@@ -139,16 +137,16 @@ def _differing(
         base.c.was_active, base.c.active_since, base.c.is_active,
     ).where(
         visible_base,
-        among(base.c.id),
+        within(base.c.id),
         base.c.id.not_in(select(found.c.id)),
         or_(base.c.is_active, base.c.was_active == false(), *(base.c[name].is_not(None) for name in times)),
     )  # fmt: skip
     return union_all(changed, ended)
 
 
-def _found(draft: Draft, windows: Windows, among: Among) -> CTE:
+def _found(draft: Draft, windows: Windows, within: Within) -> CTE:
     """The patients with a visit that counts, now or later."""
-    visits = union_all(_individual(draft, windows, among), _in_class(draft, windows, among)).subquery("visits")
+    visits = union_all(_individual(draft, windows, within), _in_class(draft, windows, within)).subquery("visits")
     starts_at = visits.c.starts_at
     is_past = starts_at <= windows.now
     is_recent = and_(is_past, ~visits.c.is_missed)
@@ -173,48 +171,48 @@ def _found(draft: Draft, windows: Windows, among: Among) -> CTE:
             func.min(changes_at).label("changes_at"),
         )
         .join_from(visits, PATIENT, PATIENT.c.id == visits.c.patient_id)
-        .where(visible(PATIENT, draft.mirror, draft.sync), among(unindexed(PATIENT.c.id)), ~PATIENT.c.is_stub)
+        .where(MirrorList.PATIENTS.in_draft(draft), within(unindexed(PATIENT.c.id)), ~PATIENT.c.is_stub)
         .where(PATIENT.c.archived_at.is_(None))
         .group_by(visits.c.patient_id)
         .cte("found")
     )
 
 
-def _individual(draft: Draft, windows: Windows, among: Among) -> Select[int | None, datetime | None, bool]:
+def _individual(draft: Draft, windows: Windows, within: Within) -> Select[int | None, datetime | None, bool]:
     return select(
         APPOINTMENT.c.patient_id, APPOINTMENT.c.starts_at, APPOINTMENT.c.did_not_arrive.is_(True).label("is_missed")
     ).where(
-        visible(APPOINTMENT, draft.mirror, draft.sync),
+        APPOINTMENT.c.mirror == draft.mirror,
         unindexed(APPOINTMENT.c.kind) == INDIVIDUAL,
-        among(APPOINTMENT.c.patient_id),
+        APPOINTMENT.c.to_sync == CURRENT,
+        within(APPOINTMENT.c.patient_id),
         APPOINTMENT.c.starts_at >= windows.recent_from,
         APPOINTMENT.c.cancelled_at.is_(None),
     )
 
 
-def _in_class(draft: Draft, windows: Windows, among: Among) -> Select[int | None, datetime | None, bool]:
+def _in_class(draft: Draft, windows: Windows, within: Within) -> Select[int | None, datetime | None, bool]:
     return (
         select(ATTENDEE.c.patient_id, APPOINTMENT.c.starts_at, ATTENDEE.c.arrived.is_(False))
         .join_from(ATTENDEE, APPOINTMENT, APPOINTMENT.c.id == ATTENDEE.c.booking_id)
         .where(
-            visible(ATTENDEE, draft.mirror, draft.sync),
-            among(ATTENDEE.c.patient_id),
+            MirrorList.ATTENDEES.in_draft(draft),
+            within(ATTENDEE.c.patient_id),
             ATTENDEE.c.cancelled_at.is_(None),
-            visible(APPOINTMENT, draft.mirror, draft.sync),
-            APPOINTMENT.c.kind == GROUP,
+            MirrorList.GROUP_APPOINTMENTS.in_draft(draft),
             unindexed(APPOINTMENT.c.starts_at) >= windows.recent_from,
         )
     )
 
 
-async def _write(connection: AsyncConnection, draft: Draft, among: Among, differing: Collection[Found]) -> None:
+async def _write(connection: AsyncConnection, draft: Draft, within: Within, differing: Collection[Found]) -> None:
     """Make the draft differ from its base in exactly these results."""
     results = [version for version in (_version(draft, found) for found in differing) if version is not None]
     replaced = [found.id for found in differing]
     kept = {version["id"] for version in results}
     own_or_closed = select(ACTIVITY.c.id, ACTIVITY.c.from_sync).where(
         ACTIVITY.c.mirror == draft.mirror,
-        among(ACTIVITY.c.id),
+        within(ACTIVITY.c.id),
         or_(ACTIVITY.c.from_sync == draft.sync, ACTIVITY.c.to_sync == draft.sync),
     )
     written, closed = set[int](), set[int]()

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.columns import unindexed
 from routiq_gql.database.drafts import Draft
+from routiq_gql.database.mirror import CLASS, MirrorList
 from routiq_gql.database.tables import ACTIVITY, APPOINTMENT, ATTENDEE, CURRENT, PATIENT, SYNC
-from routiq_gql.database.visibility import visible
 
 RULES = 1
 """The version of the rule of active patients. A draft whose base went by another version analyzes all patients."""
@@ -50,13 +50,13 @@ async def analysis_scope(
         count = (await connection.execute(touched)).scalar_one()
         if count <= MOST_TOUCHED:
             return AnalysisScope(everything=False, patients=count)
-    patients = select(func.count()).select_from(PATIENT).where(visible(PATIENT, draft.mirror, draft.sync))
+    patients = select(func.count()).select_from(PATIENT).where(MirrorList.PATIENTS.in_draft(draft))
     return AnalysisScope(everything=True, patients=(await connection.execute(patients)).scalar_one())
 
 
 async def patients_after(connection: AsyncConnection, draft: Draft, after: int, limit: int) -> list[int]:
     """Ids above ``after`` of at most ``limit`` patients in the draft, ascending."""
-    query = select(PATIENT.c.id).where(visible(PATIENT, draft.mirror, draft.sync), PATIENT.c.id > after)
+    query = select(PATIENT.c.id).where(MirrorList.PATIENTS.in_draft(draft), PATIENT.c.id > after)
     return list((await connection.execute(query.order_by(PATIENT.c.id).limit(limit))).scalars())
 
 
@@ -81,15 +81,18 @@ def _touched(draft: Draft, analyzed_at: datetime, after: int) -> CompoundSelect[
         for condition in _changed(table, draft)
     ]
     classes = union(
-        *(select(APPOINTMENT.c.id).where(each, APPOINTMENT.c.kind == 2) for each in _changed(APPOINTMENT, draft))
+        *(select(APPOINTMENT.c.id).where(each, APPOINTMENT.c.kind == CLASS) for each in _changed(APPOINTMENT, draft))
     )
     attending = select(ATTENDEE.c.patient_id.label("id")).where(
-        visible(ATTENDEE, draft.mirror, draft.sync),
+        MirrorList.ATTENDEES.in_draft(draft),
         ATTENDEE.c.booking_id.in_(classes),
         unindexed(ATTENDEE.c.patient_id) > after,
     )
     due = select(ACTIVITY.c.id).where(
-        visible(ACTIVITY, draft.mirror, draft.base), ACTIVITY.c.changes_at <= analyzed_at, ACTIVITY.c.id > after
+        ACTIVITY.c.mirror == draft.mirror,
+        ACTIVITY.c.to_sync == literal_column(str(CURRENT)),  # the partial index serves no query without the literal
+        ACTIVITY.c.changes_at <= analyzed_at,
+        unindexed(ACTIVITY.c.id) > after,
     )
     return union(*changed, attending, due)
 

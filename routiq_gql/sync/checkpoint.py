@@ -47,10 +47,12 @@ class Effort:
     Attributes:
         read: Rows read.
         requests: Requests sent.
+        unreadable: Id and unreadable field of the first unreadable rows, each pair once.
     """
 
     read: int = 0
     requests: int = 0
+    unreadable: tuple[tuple[str | None, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +136,14 @@ class Analyzing:
     """The mirror is complete, and the first patients are analyzed.
 
     Attributes:
+        checked: When classes were compared with Cliniko by this sync, by their ids.
         after: The patient behind whom the current slice begins; 0 at the first.
         analyzed: Patients in the slices before.
     """
 
     plan: Plan
     receipt: Receipt
+    checked: Mapping[int, datetime]
     analysis: Analysis
     after: int = 0
     analyzed: int = 0
@@ -156,6 +160,7 @@ class Storing:
 
     plan: Plan
     receipt: Receipt
+    checked: Mapping[int, datetime]
 
     @property
     def step(self) -> SyncStep:

@@ -64,6 +64,10 @@ def to_json(checkpoint: Checkpoint) -> dict[str, object]:
             stored["place"] = asdict(checkpoint.place)
         return stored
     stored["receipt"] = receipt_to_json(checkpoint.receipt)
+    checked: dict[str, list[int]] = {}
+    for row_id, moment in checkpoint.checked.items():
+        checked.setdefault(str(_text(moment)), []).append(row_id)
+    stored["checked"] = checked
     if isinstance(checkpoint, Analyzing):
         analysis = checkpoint.analysis
         stored["analysis"] = {**asdict(analysis), "analyzed_at": _text(analysis.analyzed_at)}
@@ -110,12 +114,14 @@ def _read(stored: Json) -> Checkpoint:
             return Analyzing(
                 _plan(_value(stored, "plan", dict)),
                 _receipt(_value(stored, "receipt", dict)),
+                _checked(_value(stored, "checked", dict)),
                 _analysis(_value(stored, "analysis", dict)),
                 _value(stored, "after", int),
                 _value(stored, "analyzed", int),
             )
         case SyncStep.STORING:
-            return Storing(_plan(_value(stored, "plan", dict)), _receipt(_value(stored, "receipt", dict)))
+            receipt = _receipt(_value(stored, "receipt", dict))
+            return Storing(_plan(_value(stored, "plan", dict)), receipt, _checked(_value(stored, "checked", dict)))
     checkpoint = _reading(stored)
     if checkpoint.step != step:
         raise _damaged("step")
@@ -131,7 +137,7 @@ def _reading(stored: Json) -> Reading | Comparing:
     pending = _value(stored, "pending", dict)
     found = Pending(patients=_ids(pending, "patients"), classes=_ids(pending, "classes"))
     spent = _value(stored, "efforts", dict)
-    efforts = {one: Effort(**_numbers(_value(spent, one, dict), ("read", "requests"))) for one in spent}
+    efforts = {one: _effort(_value(spent, one, dict)) for one in spent}
     whole = _numbers(_value(stored, "whole", dict))
     if name == COMPARING:
         return Comparing(plan, totals, found, efforts, whole)
@@ -189,12 +195,23 @@ def _place(stored: Json) -> Place:
 
 def _counts(stored: Json) -> Counts:
     found = _value(stored, "findings", dict)
-    try:
-        named = tuple((row_id, field_name) for row_id, field_name in _value(found, "named", list))
-    except (TypeError, ValueError):
-        raise _damaged("named") from None
-    findings = Findings(named=named, **_numbers(found, ("unreadable", "rows", "claimed")))
+    findings = Findings(named=_named(found, "named"), **_numbers(found, ("unreadable", "rows", "claimed")))
     return Counts(findings=findings, **_numbers(stored, ("read", "listed")))
+
+
+def _effort(stored: Json) -> Effort:
+    return Effort(unreadable=_named(stored, "unreadable"), **_numbers(stored, ("read", "requests")))
+
+
+def _named(stored: Json, name: str) -> tuple[tuple[str | None, str], ...]:
+    try:
+        return tuple((row_id, field_name) for row_id, field_name in _value(stored, name, list))
+    except (TypeError, ValueError):
+        raise _damaged(name) from None
+
+
+def _checked(stored: Json) -> dict[int, datetime]:
+    return {row_id: _time(text, "checked") for text in stored for row_id in _ids(stored, text)}
 
 
 def _receipt(stored: Json) -> Receipt:
@@ -243,8 +260,12 @@ def _enum(kind: Callable[..., T], value: object, name: str) -> T:
 
 
 def _moment(stored: Json, name: str) -> datetime:
+    return _time(_value(stored, name, str), name)
+
+
+def _time(text: str, name: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(_value(stored, name, str))
+        moment = datetime.fromisoformat(text)
     except ValueError:
         raise _damaged(name) from None
     if moment.tzinfo is None:

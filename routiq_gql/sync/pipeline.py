@@ -4,9 +4,10 @@ Called by the engine with a fresh run context. A sync that has a checkpoint cont
 what readers see until the last transaction.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from routiq_gql import metrics
 from routiq_gql.cliniko import (
@@ -29,6 +30,7 @@ from routiq_gql.clock import utc_now
 from routiq_gql.connections.clients import ClientOpener, OpenConnection
 from routiq_gql.database.active_patients import Windows, analyze_slice
 from routiq_gql.database.analysis_scope import RULES, analysis_scope
+from routiq_gql.database.class_checks import save_class_checks
 from routiq_gql.database.connections import forget_retry
 from routiq_gql.database.counting import count_listed
 from routiq_gql.database.draft_lookups import count_active
@@ -48,7 +50,7 @@ from routiq_gql.sync.plan import MIRROR_FORMAT, Plan
 from routiq_gql.sync.preparing import draft_of, make_plan
 from routiq_gql.sync.reading import Reader
 from routiq_gql.sync.receipt import Receipt
-from routiq_gql.sync.reconcile import FullReadNeeded, Reconciler
+from routiq_gql.sync.reconcile import FullReadNeeded
 from routiq_gql.sync.run import SyncRun
 from routiq_gql.sync.source import Source
 
@@ -151,13 +153,15 @@ class Pipeline:
         while isinstance(following, Reading):
             await _enter(run, following.step)
             if not plan.is_full and following.place == Place():
-                await _count_before(reconciler, following)
+                await reconciler.count_before(LISTS[following.list_name].resource)
             following = await reader.read(following)
         await _enter(run, following.step)
-        receipt = await compare(run, following, client, self.database, drafting, reconciler)
-        return await self._begin_analysis(run, draft, plan, receipt)
+        receipt = await compare(run, following, self.database, drafting, reconciler)
+        return await self._begin_analysis(run, draft, plan, receipt, reconciler.checked_classes)
 
-    async def _begin_analysis(self, run: SyncRun, draft: Draft, plan: Plan, receipt: Receipt) -> Analyzing:
+    async def _begin_analysis(
+        self, run: SyncRun, draft: Draft, plan: Plan, receipt: Receipt, checked: Mapping[int, datetime]
+    ) -> Analyzing:
         now, recent_days, upcoming_days = utc_now(), self.settings.recent_days, self.settings.upcoming_days
         async with self.database.reading() as connection:
             scope = await analysis_scope(connection, draft, now, recent_days, upcoming_days, everything=plan.is_full)
@@ -165,7 +169,7 @@ class Pipeline:
             appointments = await count_listed(connection, draft, MirrorList.INDIVIDUAL_APPOINTMENTS)
             appointments += await count_listed(connection, draft, MirrorList.GROUP_APPOINTMENTS)
         analysis = Analysis(now, recent_days, upcoming_days, scope.everything, scope.patients)
-        following = Analyzing(plan, receipt, analysis)
+        following = Analyzing(plan, receipt, checked, analysis)
         progress = Progress(fraction=1, patients_found=patients, appointments_found=appointments)
         changes: RunningChanges = {
             "analyzed_at": now,
@@ -195,7 +199,7 @@ class Pipeline:
             identified = await count_active(connection, draft)
         message = f"Identified {identified} active patients"
         progress = Progress(fraction=1, text=message, active_patients_identified=identified)
-        following = Storing(checkpoint.plan, checkpoint.receipt)
+        following = Storing(checkpoint.plan, checkpoint.receipt, checkpoint.checked)
         await run.commit(following, progress, [(LogLevel.SUCCESS, message)])
         return following
 
@@ -220,12 +224,8 @@ class Pipeline:
         async with run.completing() as connection:
             await run.complete(connection, run.snapshot.active_patients_identified, checkpoint.receipt)
             await publish(connection, draft, values)
+            await save_class_checks(connection, draft.mirror, checkpoint.checked)
             await forget_retry(connection, run.snapshot.organization_id)
-
-
-async def _count_before(reconciler: Reconciler, reading: Reading) -> None:
-    with suppress(NotImplementedError):
-        await reconciler.count_before(LISTS[reading.list_name].resource)
 
 
 async def _enter(run: SyncRun, step: SyncStep) -> None:

@@ -131,6 +131,15 @@ def _create_tables() -> None:
     op.create_index("ix_appointment_versions_start", "appointment_versions", ["mirror", "starts_at"], unique=False)
     op.create_index("ix_attendee_versions_patient", "attendee_versions", ["mirror", "patient_id"], unique=False)
     op.create_index("ix_attendee_versions_booking", "attendee_versions", ["mirror", "booking_id"], unique=False)
+    is_current = sa.text(f"to_sync = {CURRENT}")
+    op.create_index(
+        "ix_activity_versions_change",
+        "activity_versions",
+        ["mirror", "changes_at"],
+        unique=False,
+        sqlite_where=is_current,
+        postgresql_where=is_current,
+    )
 
 
 def _create_versions(name: str, *columns: sa.Column[object], has_kind: bool = False) -> None:
