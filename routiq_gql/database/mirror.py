@@ -5,9 +5,9 @@
 
 from enum import Enum
 
-from sqlalchemy import ColumnElement, Table, and_, or_, true
+from sqlalchemy import ColumnElement, FromClause, Table, and_, or_, true
 
-from routiq_gql.database.columns import among
+from routiq_gql.database.columns import among, unindexed
 from routiq_gql.database.drafts import Covered, Draft
 from routiq_gql.database.tables import APPOINTMENT, APPOINTMENT_TYPE, ATTENDEE, CURRENT, PATIENT, PRACTITIONER
 
