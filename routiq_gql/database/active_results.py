@@ -29,9 +29,8 @@ from sqlalchemy import (
 )
 
 from routiq_gql.database.columns import CompactTime, among, later_by, unindexed
-from routiq_gql.database.mirror import INDIVIDUAL, MirrorList
+from routiq_gql.database.mirror import INDIVIDUAL, MirrorList, visible
 from routiq_gql.database.tables import ACTIVITY, APPOINTMENT, ATTENDEE, CURRENT, PATIENT
-from routiq_gql.database.visibility import visible
 
 
 def _parameter(name: str) -> BindParameter[int]:

@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Integer, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routiq_gql.database.mirror import visible
 from routiq_gql.database.tables import ACTIVITY, MIRROR
-from routiq_gql.database.visibility import visible
 
 
 @dataclass(frozen=True, slots=True)

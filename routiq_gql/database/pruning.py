@@ -1,13 +1,23 @@
 """Deletes rows after their retention period, in small batches, so that no writer waits long for the lock."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.tables import AUDIT, LOG, MIRROR, PACE, SYNC
-from routiq_gql.database.version_pruning import COMPLETED, prune_versions
+from routiq_gql.database.version_pruning import (
+    KEEP_NEWEST,
+    is_kept_sync,
+    oldest_prunable,
+    prune_appointments,
+    prune_versions,
+    raise_oldest_kept,
+)
+
+ORGANIZATIONS_PER_BATCH = 200
+"""Rows of ``mirrors`` locked in a transaction, which the end of their syncs waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +28,27 @@ class Cutoffs:
         log: Of the log: when the sync ended.
         history: Of syncs: when they ended. The sync whose result readers see is kept.
         audit: Of the audit log: when the entry was written.
+        versions: Of published syncs: when they ended. Versions that only they show are deleted.
+        appointments: Of mirrored appointments: when they left the horizon. For organizations that no longer sync.
         paces: Of the paces of API keys: when the key was last used. By then the pace equals that of a new key.
     """
 
     log: datetime
     history: datetime
     audit: datetime
+    versions: datetime
+    appointments: datetime
     paces: datetime
 
 
-async def prune_batch(connection: AsyncConnection, cutoffs: Cutoffs, size: int) -> bool:
-    """Delete up to ``size`` rows of a kind; ``True`` if there may be more."""
+async def prune_batch(
+    connection: AsyncConnection, cutoffs: Cutoffs, size: int, *, now: datetime, window: timedelta
+) -> bool:
+    """Delete up to ``size`` rows of a kind; ``True`` if there may be more.
+
+    Args:
+        window: The horizon of an organization that keeps the window of an earlier version.
+    """
     old_sync = select(SYNC.c.key).where(SYNC.c.completed_at < cutoffs.log)
     if await _remove(connection, LOG, LOG.c.sync_key.in_(old_sync), size):
         return True
@@ -38,10 +58,14 @@ async def prune_batch(connection: AsyncConnection, cutoffs: Cutoffs, size: int) 
         return True
     if await _remove(connection, PACE, (PACE.c.free_at < cutoffs.paces) & (PACE.c.held_until < cutoffs.paces), size):
         return True
-    return await prune_versions(connection, size)
+    if await raise_oldest_kept(connection, cutoffs.versions, now - KEEP_NEWEST, ORGANIZATIONS_PER_BATCH):
+        return True
+    if await prune_versions(connection, size):
+        return True
+    return await prune_appointments(connection, cutoffs.appointments, window, size)
 
 
-async def oldest_of(connection: AsyncConnection) -> dict[str, datetime | None]:
+async def oldest_of(connection: AsyncConnection, window: timedelta) -> dict[str, datetime | None]:
     """The time of the oldest row that could be deleted, by the names of ``Cutoffs``; ``None`` without such a row."""
     has_log = select(LOG.c.seq).where(LOG.c.sync_key == SYNC.c.key).exists()
     queries = {
@@ -50,15 +74,13 @@ async def oldest_of(connection: AsyncConnection) -> dict[str, datetime | None]:
         "audit": select(func.min(AUDIT.c.time)),
         "paces": select(func.min(PACE.c.free_at)),
     }
-    return {name: (await connection.execute(query)).scalar_one() for name, query in queries.items()}
+    found = {name: (await connection.execute(query)).scalar_one() for name, query in queries.items()}
+    return found | await oldest_prunable(connection, window)
 
 
 def _may_be_forgotten() -> ColumnElement[bool]:
     # Readers may ask for a kept sync, and the draft of a failed one is removed through its row.
-    published = SYNC.c.status == COMPLETED
-    is_kept = published & (SYNC.c.key >= MIRROR.c.oldest_kept) & (SYNC.c.key <= MIRROR.c.sync)
-    of_organization = MIRROR.c.organization_id == SYNC.c.organization_id
-    return ~select(MIRROR.c.number).where(of_organization, is_kept | (SYNC.c.key == MIRROR.c.writing)).exists()
+    return ~select(MIRROR.c.number).where(is_kept_sync() | (SYNC.c.key == MIRROR.c.writing)).exists()
 
 
 async def _remove(connection: AsyncConnection, table: Table, condition: ColumnElement[bool], size: int) -> bool:

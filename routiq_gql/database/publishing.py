@@ -48,13 +48,18 @@ async def ensure_mirror(connection: AsyncConnection, organization_id: str) -> Mi
     row = await mirror_of(connection, organization_id)
     if row is not None:
         return row
-    keeps_window = (await connection.execute(select(MIRROR.c.number).where(MIRROR.c.keeps_window).limit(1))).first()
-    values = {"organization_id": organization_id, "keeps_window": keeps_window is not None}
+    values: dict[str, object] = {"organization_id": organization_id}
+    values["keeps_window"] = await any_keeps_window(connection)
     values |= {"sync": 0, "oldest_kept": 0, "patients_in_cliniko": 0, "format": 0}
     statement = upsert(connection, MIRROR).values(**values).on_conflict_do_nothing(index_elements=["organization_id"])
     await connection.execute(statement)
     made = await connection.execute(select(MIRROR).where(MIRROR.c.organization_id == organization_id))
     return MirrorRow(*made.one())
+
+
+async def any_keeps_window(connection: AsyncConnection) -> bool:
+    """Whether any organization of this database keeps the window of an earlier version."""
+    return (await connection.execute(select(MIRROR.c.number).where(MIRROR.c.keeps_window).limit(1))).first() is not None
 
 
 async def open_draft(connection: AsyncConnection, organization_id: str, sync_key: int) -> Draft | None:

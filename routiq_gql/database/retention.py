@@ -21,16 +21,16 @@ PAUSE = timedelta(minutes=50)
 """The pause between two moves: a little less than the hour after which a process prunes again."""
 
 
-async def move_cutoffs(connection: AsyncConnection, wanted: Cutoffs, now: datetime) -> Cutoffs:
+async def move_cutoffs(connection: AsyncConnection, wanted: Cutoffs, now: datetime, window: timedelta) -> Cutoffs:
     """Move the stored cutoffs towards the ``wanted`` times, by a single move at most, and return them.
 
-    Call it in a writing transaction, once before each round of pruning.
+    Call it in a writing transaction, once before each round of pruning; ``window`` as for ``prune_batch``.
     """
     query = select(RETENTION).with_for_update()
     before = {row.kind: row for row in as_rows(RetentionRow, await connection.execute(query))}
     targets: dict[str, datetime] = asdict(wanted)
     is_behind = any(kind not in before or _is_behind(before[kind], target) for kind, target in targets.items())
-    oldest = await oldest_of(connection) if is_behind else dict.fromkeys(targets)
+    oldest = await oldest_of(connection, window) if is_behind else dict.fromkeys(targets)
     reached = {kind: _reach(before.get(kind), target, oldest[kind], now) for kind, target in targets.items()}
     for kind, cutoff in reached.items():
         await _store(connection, before.get(kind), kind, cutoff, now)

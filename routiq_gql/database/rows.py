@@ -46,8 +46,9 @@ class SyncRow:
     completed_at: datetime | None
     #: When it will likely end; ``None`` while unknown.
     estimated_completion: datetime | None
-    #: The earliest and the latest likely end; ``None`` while unknown.
+    #: The earliest likely end; ``None`` while unknown.
     estimated_earliest: datetime | None
+    #: The latest likely end; ``None`` while unknown.
     estimated_latest: datetime | None
     #: When the current wait ends; ``None`` without a wait.
     resumes_at: datetime | None
@@ -85,8 +86,9 @@ class SyncRow:
     baseline: bool
     #: The time by which the analysis counts appointments as past or ahead; ``None`` before the analysis.
     analyzed_at: datetime | None
-    #: The windows of the analysis, in days.
+    #: How many days back the analysis looked; ``None`` before it.
     recent_days: int | None
+    #: How many days ahead it looked; ``None`` likewise.
     upcoming_days: int | None
     #: The version of the analysis's rules.
     rules: int | None

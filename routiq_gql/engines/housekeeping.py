@@ -12,6 +12,7 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.pruning import Cutoffs, prune_batch
 from routiq_gql.database.retention import move_cutoffs
 from routiq_gql.database.rollback import rollback_any
+from routiq_gql.database.version_pruning import KEEP_VERSIONS
 from routiq_gql.settings import Settings
 
 ROWS_PER_STEP = 2_000
@@ -19,6 +20,12 @@ ROWS_PER_STEP = 2_000
 PRUNING_INTERVAL_SECONDS = 3600.0
 KEEP_PACES = timedelta(days=1)
 """Retention of the pace of an unused API key; a pace matters for some minutes at most."""
+
+KEEP_LEFT_APPOINTMENTS = KEEP_VERSIONS + timedelta(days=1)
+"""Retention of an appointment that left the horizon, of an organization that no longer syncs.
+
+A sync closes it within a day, and after ``KEEP_VERSIONS`` no kept sync shows it.
+"""
 
 
 class Housekeeping:
@@ -47,11 +54,11 @@ class Housekeeping:
             return True
         if time.monotonic() < self._prune_from:
             return False
+        now, window = utc_now(), timedelta(days=self._settings.recent_days)
         async with self._database.writing() as connection:
             if (cutoffs := self._cutoffs) is None:
-                now = utc_now()
-                cutoffs = await move_cutoffs(connection, self._wanted(now), now)
-            has_more = await prune_batch(connection, cutoffs, ROWS_PER_STEP)
+                cutoffs = await move_cutoffs(connection, self._wanted(now), now, window)
+            has_more = await prune_batch(connection, cutoffs, ROWS_PER_STEP, now=now, window=window)
         self._cutoffs = cutoffs if has_more else None
         if not has_more:
             self._prune_from = time.monotonic() + PRUNING_INTERVAL_SECONDS
@@ -63,5 +70,7 @@ class Housekeeping:
             log=now - timedelta(days=settings.keep_log_days),
             history=now - timedelta(days=settings.keep_history_days),
             audit=now - timedelta(days=settings.keep_history_days),
+            versions=now - KEEP_VERSIONS,
+            appointments=now - KEEP_LEFT_APPOINTMENTS,
             paces=now - KEEP_PACES,
         )

@@ -1,4 +1,4 @@
-"""Erasing and cleaning up reach every table that there is, because both iterate the metadata."""
+"""Erasing reaches every table that there is, because it iterates the metadata."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -6,23 +6,23 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
-from sqlalchemy import JSON, Column, Table, insert, select, update
+from sqlalchemy import JSON, Column, Table, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.columns import UtcDateTime
+from routiq_gql.database.columns import CompactTime, UtcDateTime
 from routiq_gql.database.engine import Database
-from routiq_gql.database.erasure import drop_unused_rows, erase_organization, erase_patients, generation_tables
-from routiq_gql.database.mirror import MirrorList
+from routiq_gql.database.erasure import erase_organization, erase_patients
+from routiq_gql.database.publishing import ensure_mirror, mirror_of
 from routiq_gql.database.schema import upgrade
-from routiq_gql.database.tables import METADATA, MIRROR, SYNC, Holds
+from routiq_gql.database.tables import METADATA, MIRROR, SYNC, VERSIONED, Holds
 
 pytestmark = pytest.mark.both_databases
 
 OF_THE_PROCESSES = {"key_paces", "retention", "workers", "write_probe"}
 """By hand: a table that is never erased is a decision of its author."""
 OF_PATIENTS = {
-    *("active_patients", "identified_patients", "mirrored_appointment_types", "mirrored_appointments"),
-    *("mirrored_attendees", "mirrored_patients", "mirrors"),
+    *("activity_versions", "appointment_type_versions", "appointment_versions", "attendee_versions"),
+    *("class_checks", "mirrors", "patient_versions", "practitioner_versions"),
 }
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 
@@ -43,12 +43,12 @@ def _value(column: Column, organization_id: str, sync_key: int, numbers: Iterato
     """A value that this column takes, another one in each row."""
     if column.name == "organization_id":
         return organization_id
-    if column.name == "generation" or column.references(SYNC.c.key):
+    if column.references(SYNC.c.key) or column.name in {"mirror", "number", "sync"}:
         return sync_key
     number = next(numbers)
     if isinstance(column.type, JSON):
         return {"number": number}
-    if isinstance(column.type, UtcDateTime):
+    if isinstance(column.type, UtcDateTime | CompactTime):
         return NOW + timedelta(seconds=number)
     return {str: str(number), bytes: b"%d" % number, bool: True}.get(column.type.python_type, number)
 
@@ -56,7 +56,7 @@ def _value(column: Column, organization_id: str, sync_key: int, numbers: Iterato
 async def _fill(connection: AsyncConnection, organization_id: str, sync_key: int, numbers: Iterator[int]) -> None:
     """Two rows in every table, one in those with a row for each organization, with a value in every column."""
     for table in METADATA.sorted_tables:
-        has_one = table is SYNC or [column.name for column in table.primary_key] == ["organization_id"]
+        has_one = table in {SYNC, MIRROR} or [column.name for column in table.primary_key] == ["organization_id"]
         for _ in range(1 if has_one else 2):
             values = {column.name: _value(column, organization_id, sync_key, numbers) for column in table.columns}
             if table is SYNC:
@@ -102,36 +102,44 @@ async def test_erased_patients_leave_no_row_and_take_nothing_else(database: Data
     erased, kept = await _fill_two(database)
     async with database.writing() as connection:
         await erase_patients(connection, "org_a")
-    expected = {name: kept[name] | (set() if name in OF_PATIENTS else erased[name]) for name in kept}
-    assert await _rows(database) == expected
-
-
-async def test_cleaning_up_reaches_every_table_that_a_sync_fills(database: Database):
-    """What a sync has read and no reader uses any more goes from every table; what readers see stays."""
-    old, shown = await _fill_two(database)
-    async with database.writing() as connection:
-        await connection.execute(MIRROR.delete().where(MIRROR.c.organization_id == "org_a"))
-        await connection.execute(update(SYNC).values(has_rows=True))
-    steps, has_more = 0, True
-    while has_more:
-        async with database.writing() as connection:
-            has_more = await drop_unused_rows(connection, batch_size=1)
-        steps += 1
-        assert steps < 1000
     rows = await _rows(database)
-    filled = {"identified_patients", *(one.table.name for one in MirrorList)}
-    for name in filled:
-        assert rows[name] == shown[name]
-        assert not rows[name] & old[name]
-    async with database.reading() as connection:
-        marked = dict((await connection.execute(select(SYNC.c.organization_id, SYNC.c.has_rows))).all())
-    assert marked == {"org_a": False, "org_b": True}
+    (emptied,) = rows["mirrors"] - kept["mirrors"]
+    expected = {name: kept[name] | (set() if name in OF_PATIENTS else erased[name]) for name in kept}
+    assert rows == expected | {"mirrors": kept["mirrors"] | {emptied}}
 
 
-def test_the_tables_that_a_sync_fills_are_known_by_their_key():
-    """Every mirrored list and the analysis are found by the number of the sync that filled them."""
-    assert {table.name for table in generation_tables()} == OF_PATIENTS - {"active_patients", "mirrors"}
-    assert {one.table for one in MirrorList} <= set(generation_tables())
+async def test_a_kept_window_survives_a_change_of_the_account(database: Database):
+    """A clinic whose database keeps a short window stores no more days because it changes its Cliniko account."""
+    async with database.writing() as connection:
+        await connection.execute(insert(MIRROR).values(**(await _values_of_mirror(connection))))
+        await erase_patients(connection, "org_a")
+        mirror = await mirror_of(connection, "org_a")
+        assert mirror is not None
+        assert (mirror.number, mirror.keeps_window) == (1, True)
+        emptied = {name: getattr(mirror, name) for name in MIRROR.c.keys()}  # noqa: SIM118
+        numbers = {"sync": 0, "oldest_kept": 0, "patients_in_cliniko": 0, "format": 0}
+        assert emptied == dict.fromkeys(emptied) | numbers | {
+            "number": 1, "organization_id": "org_a", "keeps_window": True
+        }  # fmt: skip
+        await erase_organization(connection, "org_a")
+        assert await mirror_of(connection, "org_a") is None
+        assert (await ensure_mirror(connection, "org_a")).number == 2, "a number is never used again"
+
+
+async def _values_of_mirror(connection: AsyncConnection) -> dict[str, object]:
+    numbers = count(1)
+    values = {column.name: _value(column, "org_a", 1, numbers) for column in MIRROR.columns}
+    if connection.dialect.name == "postgresql":  # so that the number comes from the sequence
+        del values["number"]
+    return values
+
+
+@pytest.mark.parametrize("table", VERSIONED, ids=lambda table: table.name)
+def test_tables_of_versions_are_those_with_a_mirror_and_an_interval(table: Table):
+    """Rolling back, pruning and erasing find the versions of every list."""
+    others = {one for one in METADATA.sorted_tables if "to_sync" in one.columns} - set(VERSIONED)
+    assert not others
+    assert {"mirror", "to_sync"} <= set(table.primary_key.columns.keys())
 
 
 @pytest.mark.parametrize("table", METADATA.sorted_tables, ids=lambda table: table.name)

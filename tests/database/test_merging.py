@@ -1,13 +1,11 @@
 """Pages of Cliniko's rows become versions: only differences are written, and repeating a page changes nothing."""
 
-from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import update
 
-from routiq_gql.clock import utc_now
 from routiq_gql.database.aging import age_out, close_attendees_of_closed_classes
 from routiq_gql.database.columns import CompactTime
 from routiq_gql.database.counting import (
@@ -28,87 +26,21 @@ from routiq_gql.database.mirror import MirrorList
 from routiq_gql.database.publishing import NotPublished, ensure_mirror, mirror_of, open_draft, publish
 from routiq_gql.database.rollback import rollback_batch
 from routiq_gql.database.schema import upgrade
-from routiq_gql.database.tables import CURRENT, MIRROR, SYNC
-from routiq_gql.database.visibility import visible
-from routiq_gql.sync.mapping import first_values
-from routiq_gql.sync.model import SyncMode
+from routiq_gql.database.tables import CURRENT, MIRROR
+from tests.database.clinics import (
+    APPOINTMENTS,
+    ATTENDEES,
+    CLASSES,
+    NOW,
+    PATIENTS,
+    WHOLE,
+    Clinic,
+    first_sync,
+    patient,
+    row_of,
+)
 
 pytestmark = pytest.mark.both_databases
-
-NOW = datetime(2026, 7, 1, 9, 30, 15, 123000, tzinfo=UTC)
-PATIENTS, APPOINTMENTS = MirrorList.PATIENTS, MirrorList.INDIVIDUAL_APPOINTMENTS
-CLASSES, ATTENDEES = MirrorList.GROUP_APPOINTMENTS, MirrorList.ATTENDEES
-
-
-def row_of(target: MirrorList, row_id: int, **values: object) -> dict[str, Any]:
-    """A row with no value but these."""
-    return dict.fromkeys(target.read_columns) | {"id": row_id, "updated_at": NOW} | values
-
-
-def patient(row_id: int, name: str = "Zoë", **values: object) -> dict[str, Any]:
-    return row_of(PATIENTS, row_id, first_name=name, **values)
-
-
-class Clinic:
-    """An organization of the database, whose syncs are written by hand."""
-
-    def __init__(self, database: Database, organization_id: str) -> None:
-        self.database = database
-        self.organization_id = organization_id
-
-    async def begin(self) -> Draft:
-        """Start a sync, and open its draft."""
-        async with self.database.writing() as connection:
-            values = {**first_values(SyncMode.FULL, utc_now()), "version": 1, "epoch": 0, "sync_id": str(utc_now())}
-            row = insert(SYNC).values(**values, organization_id=self.organization_id).returning(SYNC.c.key)
-            key = (await connection.execute(row)).scalar_one()
-            draft = await open_draft(connection, self.organization_id, key)
-        assert draft is not None
-        return draft
-
-    async def merge(self, draft: Draft, target: MirrorList, page: ReadPage) -> int:
-        """Merge a page, and return how many rows it changed."""
-        async with self.database.writing() as connection:
-            return (await merge_page(connection, draft, target, page)).changed
-
-    async def publish(self, draft: Draft) -> None:
-        async with self.database.writing() as connection:
-            ended = update(SYNC).where(SYNC.c.key == draft.sync)
-            await connection.execute(ended.values(completed_at=utc_now(), status="completed"))
-            await publish(connection, draft, {"published_at": utc_now()})
-
-    async def fail(self, draft: Draft, size: int = 1) -> None:
-        """End the sync without a publication, and remove its draft."""
-        async with self.database.writing() as connection:
-            ended = update(SYNC).where(SYNC.c.key == draft.sync)
-            await connection.execute(ended.values(completed_at=utc_now(), status="failed"))
-        has_more = True
-        while has_more:
-            async with self.database.writing() as connection:
-                has_more = await rollback_batch(connection, draft.mirror, size)
-
-    async def shown(self, target: MirrorList, sync: int | None = None) -> dict[int, Mapping[str, Any]]:
-        """The rows that readers see, or saw at an earlier sync, by id."""
-        async with self.database.reading() as connection:
-            mirror = await mirror_of(connection, self.organization_id)
-            assert mirror is not None
-            condition = visible(target.table, mirror.number, mirror.sync if sync is None else sync)
-            rows = await connection.execute(select(target.table).where(condition, target.of(mirror.number)))
-            found = [dict(row._mapping) for row in rows]
-        assert len({row["id"] for row in found}) == len(found)
-        return {row["id"]: {name: row[name] for name in ("id", *target.read_columns)} for row in found}
-
-    async def versions(self, target: MirrorList) -> list[tuple[int, int, int, int | None]]:
-        """Every version of a list: its id, its interval, and why it ended."""
-        columns = target.table.c
-        async with self.database.reading() as connection:
-            mirror = await mirror_of(connection, self.organization_id)
-            assert mirror is not None
-            query = select(columns.id, columns.from_sync, columns.to_sync, columns.closed_because)
-            rows = await connection.execute(
-                query.where(target.of(mirror.number)).order_by(columns.id, columns.from_sync)
-            )
-            return [tuple(row) for row in rows]
 
 
 @pytest.fixture
@@ -123,16 +55,6 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 def clinic(database: Database) -> Clinic:
     return Clinic(database, "org_a")
-
-
-WHOLE = Covered(above=0, up_to=2**63 - 1)
-
-
-async def first_sync(clinic: Clinic, target: MirrorList, *rows: Mapping[str, Any]) -> Draft:
-    draft = await clinic.begin()
-    await clinic.merge(draft, target, ReadPage(rows, covered=WHOLE))
-    await clinic.publish(draft)
-    return draft
 
 
 @pytest.mark.parametrize("target", MirrorList)

@@ -5,29 +5,42 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routiq_gql.database.drafts import Draft, ReadPage
 from routiq_gql.database.engine import Database
-from routiq_gql.database.erasure import drop_unused_rows
-from routiq_gql.database.mirror import MirrorList, save_rows
+from routiq_gql.database.merging import merge_page
 from routiq_gql.database.pruning import Cutoffs, prune_batch
+from routiq_gql.database.rollback import rollback_any
 from routiq_gql.database.schema import upgrade
-from routiq_gql.database.tables import LOG, MIRROR, PACE, SYNC
+from routiq_gql.database.tables import APPOINTMENT, CURRENT, LOG, MIRROR, PACE, SYNC
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode
+from tests.database.clinics import (
+    APPOINTMENTS,
+    ATTENDEES,
+    CLASSES,
+    PATIENTS,
+    WHOLE,
+    Clinic,
+    first_sync,
+    patient,
+    row_of,
+)
 from tests.waiting import LIMIT_SECONDS
 
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
+DAY = timedelta(days=1)
+WINDOW = 30 * DAY
 CUTOFFS = Cutoffs(
-    log=NOW - timedelta(days=30),
-    history=NOW - timedelta(days=400),
-    audit=NOW - timedelta(days=400),
-    appointments=NOW - timedelta(days=30),
-    paces=NOW - timedelta(days=1),
+    log=NOW - 30 * DAY,
+    history=NOW - 400 * DAY,
+    audit=NOW - 400 * DAY,
+    versions=NOW - 7 * DAY,
+    appointments=NOW - 8 * DAY,
+    paces=NOW - DAY,
 )
-PATIENT = dict.fromkeys(
-    ("first_name", "last_name", "preferred_first_name", "email", "phone", "archived_at", "deleted_at", "created_at")
-) | {"updated_at": None}
 AGES = [None, 1, 29, 31, 399, 401, 500]
 """Days since the syncs with the keys 1 to 7 ended; the first still runs."""
 
@@ -37,70 +50,137 @@ pytestmark = pytest.mark.both_databases
 
 @pytest.fixture
 async def database(database_url):
-    """Seven syncs with three log lines each. Readers see the oldest, with appointments of several months."""
     opened = Database(database_url)
     await upgrade(opened)
-    async with opened.writing() as connection:
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def history(database: Database) -> Database:
+    """Seven syncs with three log lines each. Readers see the oldest, with appointments of several months."""
+    async with database.writing() as connection:
         for key, age in enumerate(AGES, 1):
             ended = NOW - timedelta(days=age) if age is not None else None
             values = {**first_values(SyncMode.FULL, NOW), "organization_id": "org_a", "version": 1, "epoch": 0}
-            values |= {"completed_at": ended, "has_rows": key == 7}
+            values |= {"completed_at": ended, "status": "completed" if key == 7 else "failed"}
             await connection.execute(insert(SYNC).values(**values, key=key, sync_id=f"sync_{key}"))
             lines = [
                 {"sync_key": key, "seq": seq, "time": NOW, "level": "info", "step": 1, "message": ""}
                 for seq in (1, 2, 3)
             ]
             await connection.execute(insert(LOG), lines)
-        shown = {"organization_id": "org_a", "generation": 7, "patients_in_cliniko": 1, "synced_at": NOW}
-        await connection.execute(insert(MIRROR).values(**shown))
-        times = dict.fromkeys(("ends_at", "archived_at", "deleted_at", "created_at", "updated_at"))
-        for number, age in enumerate((100, 31, 29, -5)):
-            appointment = {**times, "appointment_type_id": None, "starts_at": NOW - timedelta(days=age)}
-            visit = {**appointment, "id": f"1{number}", "patient_id": "7", "did_not_arrive": False}
-            visit["cancelled_at"] = None
-            attendee = {"id": f"3{number}", "booking_id": f"2{number}", "patient_id": "7", "arrived": True}
-            attendee |= dict.fromkeys(("cancelled_at", "archived_at", "deleted_at", "created_at", "updated_at"))
-            await save_rows(connection, MirrorList.INDIVIDUAL_APPOINTMENTS, 7, [visit])
-            await save_rows(connection, MirrorList.GROUP_APPOINTMENTS, 7, [{**appointment, "id": f"2{number}"}])
-            await save_rows(connection, MirrorList.ATTENDEES, 7, [attendee])
-    yield opened
-    await opened.close()
+        shown = {"organization_id": "org_a", "number": 1, "sync": 7, "oldest_kept": 7, "keeps_window": True}
+        await connection.execute(insert(MIRROR).values(**shown, patients_in_cliniko=1, format=1))
+        draft = Draft(1, 7, 8)
+        for number, age in enumerate((100, 39, 37, -5)):
+            starts_at = NOW - timedelta(days=age)
+            await merge_page(
+                connection, draft, APPOINTMENTS, ReadPage([row_of(APPOINTMENTS, 10 + number, starts_at=starts_at)])
+            )
+            await merge_page(connection, draft, CLASSES, ReadPage([row_of(CLASSES, 20 + number, starts_at=starts_at)]))
+            place = row_of(ATTENDEES, 30 + number, booking_id=20 + number)
+            await merge_page(connection, draft, ATTENDEES, ReadPage([place]))
+    return database
 
 
-@pytest.mark.parametrize("size", [1, 2, 1000])
-async def test_only_rows_past_their_retention_are_deleted(database: Database, size: int):
-    """After their retention, logs, syncs and past appointments with attendees are deleted, with any batch size."""
+async def prune(connection: AsyncConnection, size: int, now: datetime = NOW) -> bool:
+    return await prune_batch(connection, CUTOFFS, size, now=now, window=WINDOW)
+
+
+async def prune_all(database: Database, size: int = 1000) -> int:
+    """Delete all that is too old, and return the number of batches."""
     steps = 0
     while True:
         async with database.writing() as connection:
-            if not await prune_batch(connection, CUTOFFS, size):
-                break
+            if not await prune(connection, size):
+                return steps
         steps += 1
         assert steps < 100
-    async with database.reading() as connection:
+
+
+@pytest.mark.parametrize("size", [1, 2, 1000])
+async def test_only_rows_past_their_retention_are_deleted(history: Database, size: int):
+    """After their retention, logs, syncs and past appointments with attendees are deleted, with any batch size."""
+    steps = await prune_all(history, size)
+    async with history.reading() as connection:
         syncs = set((await connection.execute(select(SYNC.c.key))).scalars())
         logged = set((await connection.execute(select(LOG.c.sync_key).distinct())).scalars())
         left = {}
-        for target in (MirrorList.INDIVIDUAL_APPOINTMENTS, MirrorList.GROUP_APPOINTMENTS, MirrorList.ATTENDEES):
-            query = select(target.table.c.id).where(target.rows_of(7))
-            left[target.name] = set((await connection.execute(query)).scalars())
+        for target in (APPOINTMENTS, CLASSES, ATTENDEES):
+            left[target] = set((await connection.execute(select(target.table.c.id).where(target.of(1)))).scalars())
     assert syncs == {1, 2, 3, 4, 5, 7}, "the seventh is the one that readers see"
     assert logged == {1, 2, 3}
-    assert left == {
-        "INDIVIDUAL_APPOINTMENTS": {"12", "13"},
-        "GROUP_APPOINTMENTS": {"22", "23"},
-        "ATTENDEES": {"32", "33"},
-    }
+    assert left == {APPOINTMENTS: {12, 13}, CLASSES: {22, 23}, ATTENDEES: {32, 33}}, "38 days and more"
     if size == 1:
         assert steps == 12 + 1 + 2 * 3, "one row at a time"
 
 
-async def test_with_nothing_too_old_nothing_happens(database: Database):
+async def test_appointments_of_a_running_sync_stay(history: Database):
+    """While a sync writes, perhaps with a longer horizon, no appointment is deleted as past."""
+    async with history.writing() as connection:
+        await connection.execute(update(MIRROR).values(writing=1))
+    await prune_all(history)
+    async with history.reading() as connection:
+        rows = select(func.count()).select_from(APPOINTMENT)
+        assert (await connection.execute(rows)).scalar_one() == 8
+
+
+async def test_with_nothing_too_old_nothing_happens(history: Database):
     """Pruning an up-to-date database changes no row."""
     long_ago = NOW - timedelta(days=10_000)
-    async with database.writing() as connection:
-        assert not await prune_batch(connection, Cutoffs(*[long_ago] * 5), 1000)
+    async with history.writing() as connection:
+        assert not await prune_batch(connection, Cutoffs(*[long_ago] * 6), 1000, now=NOW, window=WINDOW)
         assert (await connection.execute(select(func.count()).select_from(SYNC))).scalar_one() == len(AGES)
+
+
+async def test_the_rows_of_a_kept_sync_stay_as_they_were(database: Database):
+    """For a week a sync's rows can be read as they were, and for an hour after the next sync, however old it is."""
+    clinic = Clinic(database, "org_a")
+    ages = [20 * DAY, 9 * DAY, 8 * DAY, timedelta(hours=2), timedelta(minutes=10)]
+    drafts, shown = [], {}
+    for number, age in enumerate(ages):
+        draft = await clinic.begin()
+        await clinic.merge(draft, PATIENTS, ReadPage([patient(1, f"N{number}"), patient(10 + number)], covered=WHOLE))
+        await clinic.publish(draft, at=NOW - age)
+        drafts.append(draft)
+        shown[draft.sync] = await clinic.shown(PATIENTS)
+    keys = [draft.sync for draft in drafts]
+    other = Clinic(database, "org_b")
+    await first_sync(other, PATIENTS, patient(1))
+    await prune_all(database, 1)
+    assert (await clinic.mirror()).oldest_kept == keys[3], "the older ones are older than a week"
+    for key in keys[3:]:
+        assert await clinic.shown(PATIENTS, key) == shown[key]
+    versions = await clinic.versions(PATIENTS)
+    assert {to_sync for _, _, to_sync, _ in versions} == {keys[4], CURRENT}
+    assert len(await other.versions(PATIENTS)) == 1
+
+
+@pytest.mark.parametrize(
+    ("ages", "kept"),
+    [
+        ((20 * DAY, 9 * DAY), 1),
+        ((9 * DAY, DAY), 1),
+        ((9 * DAY, timedelta(minutes=59)), 0),
+        ((9 * DAY, timedelta(minutes=59), timedelta(minutes=1)), 0),
+        ((9 * DAY, timedelta(minutes=61), timedelta(minutes=1)), 1),
+        ((9 * DAY, 6 * DAY, timedelta(minutes=1)), 1),
+        ((-400 * DAY, 9 * DAY, 6 * DAY), 0),
+    ],
+)
+async def test_the_oldest_kept_sync_never_hides_what_a_reader_pages_through(
+    database: Database, ages: tuple[timedelta, ...], kept: int
+):
+    """A sync stays readable for a week, and the newest of an hour ago always; a wrong clock hides no more than that."""
+    clinic = Clinic(database, "org_a")
+    keys = []
+    for age in ages:
+        draft = await clinic.begin()
+        await clinic.publish(draft, at=NOW - age)
+        keys.append(draft.sync)
+    await prune_all(database)
+    assert (await clinic.mirror()).oldest_kept == keys[kept]
 
 
 async def test_the_pace_of_a_key_goes_a_day_after_its_last_use(database: Database):
@@ -114,7 +194,7 @@ async def test_the_pace_of_a_key_goes_a_day_after_its_last_use(database: Databas
             )
     for _ in range(100):
         async with database.writing() as connection:
-            if not await prune_batch(connection, CUTOFFS, 1):
+            if not await prune(connection, 1):
                 break
     async with database.reading() as connection:
         left = set((await connection.execute(select(PACE.c.key_digest))).scalars())
@@ -122,27 +202,30 @@ async def test_the_pace_of_a_key_goes_a_day_after_its_last_use(database: Databas
 
 
 @pytest.mark.postgres_only
-async def test_two_processes_that_delete_rows_never_wait_for_each_other(database: Database):
+async def test_two_processes_that_delete_rows_never_wait_for_each_other(history: Database):
     """Two processes that delete old rows at the same time select different rows, so neither waits for the other."""
-    async with database.writing() as connection:
-        await connection.execute(delete(MIRROR))
-        rows = [{**PATIENT, "id": str(number)} for number in range(1, 5)]
-        for generation in (6, 7):
-            await save_rows(connection, MirrorList.PATIENTS, generation, rows)
-        await connection.execute(update(SYNC).values(has_rows=SYNC.c.key >= 6))
-    removals = [partial(drop_unused_rows, batch_size=2), partial(prune_batch, cutoffs=CUTOFFS, size=2)]
+    async with history.writing() as connection:  # the fixture has set these numbers itself
+        for table, column in ((SYNC, "key"), (MIRROR, "number")):
+            await connection.execute(select(func.setval(func.pg_get_serial_sequence(table.name, column), 100)))
+    clinics = [Clinic(history, organization_id) for organization_id in ("org_b", "org_c")]
+    for clinic in clinics:
+        await first_sync(clinic, PATIENTS, *(patient(number) for number in range(1, 5)))
+        draft = await clinic.begin()
+        await clinic.merge(draft, PATIENTS, ReadPage([patient(number, "Ann") for number in range(1, 5)]))
+        await clinic.end(draft)
+    removals = [partial(rollback_any, size=2), partial(prune, size=2)]
     for remove in removals:
-        async with asyncio.timeout(LIMIT_SECONDS), database.writing() as one, database.writing() as other:
+        async with asyncio.timeout(LIMIT_SECONDS), history.writing() as one, history.writing() as other:
             assert await remove(one)
             assert await remove(other)
     async with asyncio.timeout(LIMIT_SECONDS):
         for remove in removals:
             has_more = True
             while has_more:
-                async with database.writing() as connection:
+                async with history.writing() as connection:
                     has_more = await remove(connection)
-    async with database.reading() as connection:
-        patients = select(func.count()).select_from(MirrorList.PATIENTS.table)
-        assert (await connection.execute(patients)).scalar_one() == 0
-        left = (await connection.execute(select(SYNC.c.key).order_by(SYNC.c.key))).scalars().all()
-        assert left == [1, 2, 3, 4, 5]
+    for clinic in clinics:
+        assert {len(await clinic.versions(PATIENTS)), len(await clinic.shown(PATIENTS))} == {4}
+    async with history.reading() as connection:
+        left = (await connection.execute(select(SYNC.c.key).where(SYNC.c.organization_id == "org_a"))).scalars()
+        assert set(left) == {1, 2, 3, 4, 5, 7}

@@ -6,31 +6,44 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.audit import insert_audit
 from routiq_gql.database.engine import Database
-from routiq_gql.database.mirror import MirrorList, save_rows
+from routiq_gql.database.mirror import INDIVIDUAL
 from routiq_gql.database.pruning import Cutoffs
 from routiq_gql.database.schema import upgrade
-from routiq_gql.database.tables import AUDIT, LOG, MIRROR, RETENTION, SYNC
+from routiq_gql.database.tables import APPOINTMENT, AUDIT, CURRENT, LOG, MIRROR, PATIENT, RETENTION, SYNC
+from routiq_gql.engines import housekeeping
 from routiq_gql.engines.housekeeping import Housekeeping
 from routiq_gql.settings import Settings
 from routiq_gql.sync.mapping import first_values
-from routiq_gql.sync.model import SyncMode
+from routiq_gql.sync.model import SyncMode, SyncState
 
 pytestmark = pytest.mark.both_databases
 
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 HOUR, DAY, YEARS = timedelta(hours=1), timedelta(days=1), timedelta(days=730)
 KEPT_DAYS = 10
-SETTINGS = Settings(keep_log_days=KEPT_DAYS, keep_history_days=KEPT_DAYS, recent_days=KEPT_DAYS)
+SETTINGS = Settings(keep_log_days=KEPT_DAYS, keep_history_days=KEPT_DAYS, recent_days=30)
+HORIZON_DAYS = 100
+SILENT, SYNCING, OTHER = "org_silent", "org_syncing", "org_other"
+NEWEST = 10_000
+"""The published sync of each organization."""
 COUNTED = {
-    "log": LOG.c.sync_key,
-    "history": SYNC.c.key,
-    "audit": AUDIT.c.key,
-    "appointments": MirrorList.INDIVIDUAL_APPOINTMENTS.table.c.id,
+    "log": select(LOG.c.sync_key),
+    "history": select(SYNC.c.key).where(SYNC.c.organization_id == OTHER),
+    "audit": select(AUDIT.c.key),
+    "appointments": select(APPOINTMENT.c.id),
+    "versions": select(PATIENT.c.id),
 }
-SHOWN = 1000
+
+
+@pytest.fixture(autouse=True)
+def _equal_retention(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All kinds of rows are kept for as many days."""
+    for name in ("KEEP_VERSIONS", "KEEP_LEFT_APPOINTMENTS"):
+        monkeypatch.setattr(housekeeping, name, KEPT_DAYS * DAY)
 
 
 @pytest.fixture
@@ -42,34 +55,46 @@ async def database(database_url):
 
 
 async def fill(database: Database, days: int) -> None:
-    """A sync with a log line, an audit entry and an appointment for each of the last days, half a day off."""
-    times = dict.fromkeys(("ends_at", "archived_at", "deleted_at", "created_at", "updated_at", "cancelled_at"))
+    """Rows of the last days, half a day off: a sync with a line and an audit entry, an appointment, and a version.
+
+    The appointments left the horizon of a clinic that no longer syncs. Each version was closed by the sync after it.
+    """
     async with database.writing() as connection:
-        shown = {"organization_id": "org_a", "generation": SHOWN, "patients_in_cliniko": 1, "synced_at": NOW}
-        await connection.execute(insert(MIRROR).values(**shown))
+        for number, organization_id in enumerate((SILENT, SYNCING), 1):
+            shown = {"sync": NEWEST + number, "oldest_kept": 1, "keeps_window": False, "patients_in_cliniko": 1}
+            shown |= {"number": number, "organization_id": organization_id, "horizon_days": HORIZON_DAYS, "format": 1}
+            await connection.execute(insert(MIRROR).values(**shown))
+            await _insert_sync(connection, NEWEST + number, organization_id, NOW - YEARS)
         for number in range(1, days + 1):
             moment = NOW - number * DAY + DAY / 2
-            values = {**first_values(SyncMode.FULL, moment), "organization_id": "org_a", "version": 1, "epoch": 0}
-            values |= {"completed_at": moment, "has_rows": False}
-            await connection.execute(insert(SYNC).values(**values, key=number, sync_id=f"sync_{number}"))
+            await _insert_sync(connection, number, OTHER, moment)
+            await _insert_sync(connection, 5000 - number, SYNCING, moment)
             line = {"sync_key": number, "seq": 1, "time": moment, "level": "info", "step": 1, "message": ""}
             await connection.execute(insert(LOG), [line])
             noted = {"time": moment, "action": "start", "outcome": "DONE", "organization_id": "org_a", "subject": None}
             await insert_audit(connection, [{**noted, "address": None, "sync_id": None, "times": 1}])
-            visit = {**times, "id": str(number), "patient_id": "7", "appointment_type_id": None, "starts_at": moment}
-            await save_rows(connection, MirrorList.INDIVIDUAL_APPOINTMENTS, SHOWN, [{**visit, "did_not_arrive": False}])
+            version = {"id": number, "from_sync": 1, "is_stub": False}
+            visit = {**version, "mirror": 1, "kind": INDIVIDUAL, "to_sync": CURRENT}
+            await connection.execute(insert(APPOINTMENT).values(**visit, starts_at=moment - HORIZON_DAYS * DAY))
+            await connection.execute(insert(PATIENT).values(**version, mirror=2, to_sync=5000 - number + 1))
+
+
+async def _insert_sync(connection: AsyncConnection, key: int, organization_id: str, ended: datetime) -> None:
+    values = {**first_values(SyncMode.FULL, ended), "organization_id": organization_id, "version": 1, "epoch": 0}
+    values |= {"completed_at": ended, "status": SyncState.COMPLETED.value, "sync_id": f"sync_{key}"}
+    await connection.execute(insert(SYNC).values(**values, key=key))
 
 
 async def tidy(database: Database, moment: datetime, settings: Settings = SETTINGS) -> dict[str, int]:
     """Start housekeeping at this time, run it until it has no work left, and count the remaining rows."""
     with time_machine.travel(moment):
-        housekeeping = Housekeeping(database, settings)
-        while await housekeeping.step():
+        tidying = Housekeeping(database, settings)
+        while await tidying.step():
             pass
     async with database.reading() as connection:
         return {
-            name: (await connection.execute(select(func.count()).select_from(select(column).subquery()))).scalar_one()
-            for name, column in COUNTED.items()
+            name: (await connection.execute(select(func.count()).select_from(query.subquery()))).scalar_one()
+            for name, query in COUNTED.items()
         }
 
 

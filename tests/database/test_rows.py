@@ -7,7 +7,9 @@ from typing import get_args, get_type_hints, is_typeddict
 import pytest
 
 from routiq_gql.database import rows, sync_changes
-from routiq_gql.database.tables import AUDIT, CONNECTION, LOG, RETENTION, SCHEDULE, SYNC
+from routiq_gql.database.publishing import PublishedValues
+from routiq_gql.database.tables import AUDIT, CONNECTION, LOG, MIRROR, RETENTION, SCHEDULE, SYNC
+from routiq_gql.database.tables.mirror import MirrorColumns
 from routiq_gql.database.tables.operation import AuditColumns, RetentionColumns
 from routiq_gql.database.tables.syncs import ConnectionColumns, LogColumns, ScheduleColumns, SyncColumns
 
@@ -15,6 +17,7 @@ TABLES = {
     "Audit": (AUDIT, AuditColumns),
     "Connection": (CONNECTION, ConnectionColumns),
     "Log": (LOG, LogColumns),
+    "Mirror": (MIRROR, MirrorColumns),
     "Retention": (RETENTION, RetentionColumns),
     "Schedule": (SCHEDULE, ScheduleColumns),
     "Sync": (SYNC, SyncColumns),
@@ -55,3 +58,15 @@ def test_values_to_write_are_columns_of_their_table(kind: type):
 def test_changes_of_a_sync_are_columns_of_its_table(kind: type):
     """A run, or the end of a sync, writes only columns that exist."""
     assert get_type_hints(kind).keys() <= set(SYNC.c.keys())
+
+
+def test_a_publication_changes_columns_of_its_table():
+    """The publication of a sync writes only columns that exist, and never the numbers that publishing itself sets."""
+    columns = set(MIRROR.c.keys())
+    assert set(get_type_hints(PublishedValues)) == columns - {
+        "number",
+        "organization_id",
+        "sync",
+        "oldest_kept",
+        "writing",
+    }

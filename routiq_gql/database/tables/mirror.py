@@ -101,7 +101,7 @@ class AppointmentColumns(TypedColumns):
     ends_at: Named[datetime | None] = Column(CompactTime)
     did_not_arrive: Named[bool | None]
     cancelled_at: Named[datetime | None] = Column(CompactTime)
-    cancellation_reason: Named[int | None] = Column(SmallInteger)
+    cancellation_reason: Named[int | None]
     updated_at: Named[datetime | None] = Column(CompactTime)
 
 

@@ -79,7 +79,7 @@ def _create_tables() -> None:
         sa.Column("ends_at", CompactTime(), nullable=True),
         sa.Column("did_not_arrive", sa.Boolean(), nullable=True),
         sa.Column("cancelled_at", CompactTime(), nullable=True),
-        sa.Column("cancellation_reason", sa.SmallInteger(), nullable=True),
+        sa.Column("cancellation_reason", sa.Integer(), nullable=True),
         sa.Column("updated_at", CompactTime(), nullable=True),
         has_kind=True,
     )
@@ -117,6 +117,14 @@ def _create_tables() -> None:
         sa.Column("last_appointment_at", CompactTime(), nullable=True),
         sa.Column("next_appointment_at", CompactTime(), nullable=True),
         sa.Column("changes_at", CompactTime(), nullable=True),
+    )
+    op.create_table(
+        "class_checks",
+        sa.Column("mirror", RowKey, autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sync", RowKey, nullable=False),
+        sa.Column("checked_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("mirror", "id"),
     )
     op.create_index(
         "ix_appointment_versions_patient", "appointment_versions", ["mirror", "patient_id", "starts_at"], unique=False
