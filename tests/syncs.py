@@ -7,9 +7,8 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from routiq_gql.database.engine import Database
-from routiq_gql.database.mirror import MirrorList
+from routiq_gql.database.mirror import MirrorList, visible
 from routiq_gql.database.publishing import mirror_of
-from routiq_gql.database.visibility import visible
 from routiq_gql.database.tables import ACTIVITY, MIRROR, VERSIONED
 from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
@@ -69,7 +68,7 @@ async def shown_rows(database: Database, organization_id: str = ORGANIZATION) ->
 
 
 ACTIVITY_COLUMNS = [
-    name for name in ACTIVITY.columns.keys() if name not in {"mirror", "from_sync", "to_sync", "active_since"}
+    column.name for column in ACTIVITY.columns if column.name not in {"mirror", "from_sync", "to_sync", "active_since"}
 ]
 
 

@@ -2,10 +2,21 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import orjson
-from sqlalchemy import BigInteger, Boolean, ColumnElement, DateTime, Dialect, Float, Integer, Text, bindparam, literal
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    Float,
+    Integer,
+    Text,
+    bindparam,
+    literal,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -79,6 +90,48 @@ def _on_postgresql(element: milliseconds_between, compiler: SQLCompiler, **optio
     return f"greatest(0, extract(epoch FROM {end} - {start}) * 1000)"
 
 
+class _Numbers(TypeDecorator[list[int]]):
+    """A list of integers as a single text parameter."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: list[int] | None, dialect: Dialect) -> str:
+        numbers = orjson.dumps(value or []).decode()
+        return numbers if dialect.name == "sqlite" else "{" + numbers[1:-1] + "}"
+
+
+class among(FunctionElement[bool]):  # noqa: N801
+    """An SQL condition: the column holds one of these integers. Its text is the same for any number of them."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any], numbers: Iterable[int] | str) -> None:
+        """Takes the numbers, or the name of the parameter that holds a list of them."""
+        if isinstance(numbers, str):
+            given = bindparam(numbers, type_=_Numbers())
+        else:
+            given = bindparam(None, list(numbers), _Numbers(), unique=True)
+        super().__init__(column, given)
+
+    def self_group(self, against: object = None) -> Self:
+        """Without the comparison ``= 1`` that SQLAlchemy adds for SQLite, which then uses no index."""
+        return self
+
+
+@compiles(among, "sqlite")
+def _among_on_sqlite(element: among, compiler: SQLCompiler, **options: object) -> str:
+    column, numbers = (compiler.process(one, **options) for one in element.clauses)
+    return f"({column} IN (SELECT value FROM json_each({numbers})))"  # noqa: S608
+
+
+@compiles(among, "postgresql")
+def _among_on_postgresql(element: among, compiler: SQLCompiler, **options: object) -> str:
+    column, numbers = (compiler.process(one, **options) for one in element.clauses)
+    return f"({column} = ANY (CAST({numbers} AS BIGINT[])))"
+
+
 class unindexed(FunctionElement[Any]):  # noqa: N801 - named like an SQL function
     """An SQL expression: a column that SQLite may not use to select an index.
 
@@ -123,44 +176,6 @@ def _later_on_sqlite(element: later_by, compiler: SQLCompiler, **options: object
 def _later_on_postgresql(element: later_by, compiler: SQLCompiler, **options: object) -> str:
     time, milliseconds = (compiler.process(one, **options) for one in element.clauses)
     return f"({time} + {milliseconds} * interval '1 millisecond')"
-
-
-class _Numbers(TypeDecorator[list[int]]):
-    """A list of integers as a single text parameter."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: list[int] | None, dialect: Dialect) -> str:
-        numbers = orjson.dumps(value or []).decode()
-        return numbers if dialect.name == "sqlite" else "{" + numbers[1:-1] + "}"
-
-
-class among(FunctionElement[bool]):  # noqa: N801
-    """An SQL condition: the column holds one of these integers. Its text is the same for any number of them."""
-
-    type = Boolean()
-    inherit_cache = True
-
-    def __init__(self, column: ColumnElement[Any], numbers: Iterable[int] | str) -> None:
-        """Takes the numbers, or the name of the parameter that holds a list of them."""
-        if isinstance(numbers, str):
-            given = bindparam(numbers, type_=_Numbers())
-        else:
-            given = bindparam(None, list(numbers), _Numbers(), unique=True)
-        super().__init__(column, given)
-
-
-@compiles(among, "sqlite")
-def _among_on_sqlite(element: among, compiler: SQLCompiler, **options: object) -> str:
-    column, numbers = (compiler.process(one, **options) for one in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({numbers}))"  # noqa: S608
-
-
-@compiles(among, "postgresql")
-def _among_on_postgresql(element: among, compiler: SQLCompiler, **options: object) -> str:
-    column, numbers = (compiler.process(one, **options) for one in element.clauses)
-    return f"{column} = ANY (CAST({numbers} AS BIGINT[]))"
 
 
 RowKey = BigInteger().with_variant(Integer, "sqlite")

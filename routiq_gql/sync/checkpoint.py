@@ -87,7 +87,7 @@ class Reading:
     totals: Totals = field(default_factory=dict)
     place: Place = field(default_factory=Place)
     pending: Pending = field(default_factory=Pending)
-    efforts: Mapping[str, Effort] = field(default_factory=dict)
+    efforts: Mapping[str, Effort] = field(default_factory=dict, compare=False)  # repeating a page is no progress
     whole: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -103,7 +103,7 @@ class Comparing:
     plan: Plan
     totals: Totals = field(default_factory=dict)
     pending: Pending = field(default_factory=Pending)
-    efforts: Mapping[str, Effort] = field(default_factory=dict)
+    efforts: Mapping[str, Effort] = field(default_factory=dict, compare=False)
     whole: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -136,14 +136,12 @@ class Analyzing:
     """The mirror is complete, and the first patients are analyzed.
 
     Attributes:
-        checked: When classes were compared with Cliniko by this sync, by their ids.
         after: The patient behind whom the current slice begins; 0 at the first.
         analyzed: Patients in the slices before.
     """
 
     plan: Plan
     receipt: Receipt
-    checked: Mapping[int, datetime]
     analysis: Analysis
     after: int = 0
     analyzed: int = 0
@@ -160,7 +158,6 @@ class Storing:
 
     plan: Plan
     receipt: Receipt
-    checked: Mapping[int, datetime]
 
     @property
     def step(self) -> SyncStep:

@@ -64,10 +64,6 @@ def to_json(checkpoint: Checkpoint) -> dict[str, object]:
             stored["place"] = asdict(checkpoint.place)
         return stored
     stored["receipt"] = receipt_to_json(checkpoint.receipt)
-    checked: dict[str, list[int]] = {}
-    for row_id, moment in checkpoint.checked.items():
-        checked.setdefault(str(_text(moment)), []).append(row_id)
-    stored["checked"] = checked
     if isinstance(checkpoint, Analyzing):
         analysis = checkpoint.analysis
         stored["analysis"] = {**asdict(analysis), "analyzed_at": _text(analysis.analyzed_at)}
@@ -114,14 +110,12 @@ def _read(stored: Json) -> Checkpoint:
             return Analyzing(
                 _plan(_value(stored, "plan", dict)),
                 _receipt(_value(stored, "receipt", dict)),
-                _checked(_value(stored, "checked", dict)),
                 _analysis(_value(stored, "analysis", dict)),
                 _value(stored, "after", int),
                 _value(stored, "analyzed", int),
             )
         case SyncStep.STORING:
-            receipt = _receipt(_value(stored, "receipt", dict))
-            return Storing(_plan(_value(stored, "plan", dict)), receipt, _checked(_value(stored, "checked", dict)))
+            return Storing(_plan(_value(stored, "plan", dict)), _receipt(_value(stored, "receipt", dict)))
     checkpoint = _reading(stored)
     if checkpoint.step != step:
         raise _damaged("step")
@@ -210,10 +204,6 @@ def _named(stored: Json, name: str) -> tuple[tuple[str | None, str], ...]:
         raise _damaged(name) from None
 
 
-def _checked(stored: Json) -> dict[int, datetime]:
-    return {row_id: _time(text, "checked") for text in stored for row_id in _ids(stored, text)}
-
-
 def _receipt(stored: Json) -> Receipt:
     try:
         return read_receipt(stored)
@@ -260,12 +250,8 @@ def _enum(kind: Callable[..., T], value: object, name: str) -> T:
 
 
 def _moment(stored: Json, name: str) -> datetime:
-    return _time(_value(stored, name, str), name)
-
-
-def _time(text: str, name: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(_value(stored, name, str))
     except ValueError:
         raise _damaged(name) from None
     if moment.tzinfo is None:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from routiq_gql.cliniko import (
@@ -27,6 +28,7 @@ from routiq_gql.cliniko import (
     read_matching,
 )
 from routiq_gql.database.aging import close_attendees_of_closed_classes
+from routiq_gql.database.class_checks import save_class_checks
 from routiq_gql.database.draft_lookups import classes_among, merged_with
 from routiq_gql.database.drafts import Covered, Draft, PageChanges, ReadPage
 from routiq_gql.database.engine import Database
@@ -158,6 +160,11 @@ class Drafting:
             self.changed[ATTENDEES.name] += closed
             if not closed:
                 return
+
+    async def note_compared_classes(self, checked: Mapping[int, datetime]) -> None:
+        """Store when classes were compared."""
+        async with self._run.committing(self._comparing()) as connection:
+            await save_class_checks(connection, self.draft, checked)
 
     async def report(self, line: str) -> None:
         """Write a line to the sync's log."""

@@ -4,10 +4,9 @@ Called by the engine with a fresh run context. A sync that has a checkpoint cont
 what readers see until the last transaction.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from routiq_gql import metrics
 from routiq_gql.cliniko import (
@@ -30,7 +29,6 @@ from routiq_gql.clock import utc_now
 from routiq_gql.connections.clients import ClientOpener, OpenConnection
 from routiq_gql.database.active_patients import Windows, analyze_slice
 from routiq_gql.database.analysis_scope import RULES, analysis_scope
-from routiq_gql.database.class_checks import save_class_checks
 from routiq_gql.database.connections import forget_retry
 from routiq_gql.database.counting import count_listed
 from routiq_gql.database.draft_lookups import count_active
@@ -157,11 +155,9 @@ class Pipeline:
             following = await reader.read(following)
         await _enter(run, following.step)
         receipt = await compare(run, following, self.database, drafting, reconciler)
-        return await self._begin_analysis(run, draft, plan, receipt, reconciler.checked_classes)
+        return await self._begin_analysis(run, draft, plan, receipt)
 
-    async def _begin_analysis(
-        self, run: SyncRun, draft: Draft, plan: Plan, receipt: Receipt, checked: Mapping[int, datetime]
-    ) -> Analyzing:
+    async def _begin_analysis(self, run: SyncRun, draft: Draft, plan: Plan, receipt: Receipt) -> Analyzing:
         now, recent_days, upcoming_days = utc_now(), self.settings.recent_days, self.settings.upcoming_days
         async with self.database.reading() as connection:
             scope = await analysis_scope(connection, draft, now, recent_days, upcoming_days, everything=plan.is_full)
@@ -169,7 +165,7 @@ class Pipeline:
             appointments = await count_listed(connection, draft, MirrorList.INDIVIDUAL_APPOINTMENTS)
             appointments += await count_listed(connection, draft, MirrorList.GROUP_APPOINTMENTS)
         analysis = Analysis(now, recent_days, upcoming_days, scope.everything, scope.patients)
-        following = Analyzing(plan, receipt, checked, analysis)
+        following = Analyzing(plan, receipt, analysis)
         progress = Progress(fraction=1, patients_found=patients, appointments_found=appointments)
         changes: RunningChanges = {
             "analyzed_at": now,
@@ -199,7 +195,7 @@ class Pipeline:
             identified = await count_active(connection, draft)
         message = f"Identified {identified} active patients"
         progress = Progress(fraction=1, text=message, active_patients_identified=identified)
-        following = Storing(checkpoint.plan, checkpoint.receipt, checkpoint.checked)
+        following = Storing(checkpoint.plan, checkpoint.receipt)
         await run.commit(following, progress, [(LogLevel.SUCCESS, message)])
         return following
 
@@ -224,7 +220,6 @@ class Pipeline:
         async with run.completing() as connection:
             await run.complete(connection, run.snapshot.active_patients_identified, checkpoint.receipt)
             await publish(connection, draft, values)
-            await save_class_checks(connection, draft.mirror, checkpoint.checked)
             await forget_retry(connection, run.snapshot.organization_id)
 
 

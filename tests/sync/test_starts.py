@@ -19,7 +19,7 @@ from routiq_gql.settings import Settings
 from routiq_gql.sync.model import FailureCode, SyncState, SyncStep
 from tests.emulated_cliniko import Cliniko
 from tests.organization import ORGANIZATION
-from tests.syncs import follow, run_sync, start, shown_rows
+from tests.syncs import follow, run_sync, shown_rows, start
 from tests.waiting import LIMIT_SECONDS
 
 pytestmark = pytest.mark.both_databases

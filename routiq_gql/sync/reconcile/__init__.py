@@ -6,7 +6,6 @@ The pipeline uses it at these moments::
     await reconciler.count_before(resource)   # incremental: before the first request for each counted list
     ...                                       # all lists are read, and appointments before the horizon are aged out
     receipt = await reconciler.run(whole)     # the end of step 6
-    await save_class_checks(connection, draft.mirror, reconciler.checked_classes)  # where the sync is published
 
 ``count_before`` saves requests: if the reading that follows brings nothing new, its list agrees without another one.
 It is optional, so a sync that resumes leaves it out. ``run`` may be repeated after an interruption.

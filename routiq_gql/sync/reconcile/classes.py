@@ -17,7 +17,7 @@ from routiq_gql.database.drafts import Covered, Draft
 from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import MirrorList
 from routiq_gql.sync.reconcile.rereading import Rereader
-from routiq_gql.sync.reconcile.terms import Terms
+from routiq_gql.sync.reconcile.terms import Mirroring, Terms
 
 REQUESTS = 3
 """Requests for attendees in each sync."""
@@ -49,14 +49,12 @@ class ClassesCompared:
 
 
 class ClassComparer:
-    """Compares classes within a claim of a sync.
+    """Compares classes within a claim of a sync."""
 
-    Attributes:
-        checked: When classes were compared by this object, by their ids.
-    """
-
-    def __init__(self, database: Database, draft: Draft, terms: Terms, rereader: Rereader) -> None:
-        self.checked: dict[int, datetime] = {}
+    def __init__(
+        self, database: Database, draft: Draft, terms: Terms, mirroring: Mirroring, rereader: Rereader
+    ) -> None:
+        self._mirroring = mirroring
         self._database = database
         self._draft = draft
         self._terms = terms
@@ -69,13 +67,15 @@ class ClassComparer:
             checks = await class_checks(connection, self._draft, terms.recent_from, terms.upcoming_to)
         known = {one.class_id: terms.mark if terms.is_full else one.checked_at for one in checks}
         in_cliniko = 0
+        now_checked: dict[int, datetime] = {}
         for batch in await self._batches([ClassCheck(row_id, at) for row_id, at in known.items()]):
             asked_at = utc_now()
             in_cliniko += await self._rereader.read_attendees(batch)
-            self.checked |= dict.fromkeys(batch, asked_at)
-        known |= self.checked
+            now_checked |= dict.fromkeys(batch, asked_at)
+        await self._mirroring.note_compared_classes(now_checked)
+        known |= now_checked
         async with self._database.reading() as connection:
-            covered = Covered(bookings=tuple(self.checked))
+            covered = Covered(bookings=tuple(now_checked))
             in_mirror = await count_visible(connection, self._draft, MirrorList.ATTENDEES, covered)
         since = utc_now() - CHECK_LASTS
         times = [at for at in known.values() if at is not None]

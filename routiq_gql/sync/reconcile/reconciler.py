@@ -37,12 +37,7 @@ STUB_REASON = "starts_at"
 
 
 class Reconciler:
-    """Compares the draft of a sync with Cliniko; within a claim.
-
-    Attributes:
-        checked_classes: When classes were compared by this object, by their ids. To be stored by ``save_class_checks``
-            in the transaction that publishes the sync.
-    """
+    """Compares the draft of a sync with Cliniko; within a claim."""
 
     def __init__(
         self, client: ClinikoClient, database: Database, draft: Draft, terms: Terms, mirroring: Mirroring
@@ -59,11 +54,7 @@ class Reconciler:
             return SearchedList(resource, scope, up_to, self._counts, rereader, follower, spending)
 
         self._comparer = Comparer(self._counts, terms, mirroring, rereader, spending, search)
-        self._classes = ClassComparer(database, draft, terms, rereader)
-
-    @property
-    def checked_classes(self) -> Mapping[int, datetime]:
-        return self._classes.checked
+        self._classes = ClassComparer(database, draft, terms, mirroring, rereader)
 
     async def count_before(self, resource: Resource[Any]) -> None:
         """Ask for a list's totals before an incremental reading of its changes. Does nothing for other lists.
@@ -74,12 +65,12 @@ class Reconciler:
         if resource in COUNTED:
             await self._comparer.count_before(resource)
 
-    async def run(self, whole: Mapping[str, int]) -> Receipt:
+    async def run(self, whole: Mapping[str, int | None]) -> Receipt:
         """Compare and repair every list, and return the receipt.
 
         Args:
-            whole: By the name of each list that was read whole (types, practitioners): its rows in Cliniko. A list that
-                the key may not read is left out.
+            whole: By the name of each list that was read whole (types, practitioners): its rows in Cliniko; ``None`` or
+                nothing for a list that the key may not read.
 
         Raises:
             FullReadNeeded: The sync was incremental and has to be full.
@@ -102,7 +93,7 @@ class Reconciler:
         self,
         compared: Mapping[str, Comparison],
         classes: ClassesCompared,
-        whole: Mapping[str, int],
+        whole: Mapping[str, int | None],
         checked_at: datetime,
     ) -> Receipt:
         effort = self._mirroring.effort()

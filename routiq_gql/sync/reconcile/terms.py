@@ -90,6 +90,10 @@ class Mirroring(Protocol):
         """Close the attendees of classes that the draft does not show any more. Called after all repairs."""
         ...
 
+    async def note_compared_classes(self, checked: Mapping[int, datetime]) -> None:
+        """Store when classes were compared, by ``save_class_checks``."""
+        ...
+
     async def report(self, line: str) -> None:
         """Write a line to the sync's log: a repair, or a list that does not agree yet."""
         ...

@@ -110,7 +110,6 @@ class SmallSync:
             await connection.execute(ended.values(completed_at=utc_now(), status="completed"))
             values: Any = {"published_at": utc_now(), "mark": run.terms(full=was_full).mark}
             await publish(connection, draft, values | ({"full_at": self.now()} if was_full else {}))
-            await save_class_checks(connection, draft.mirror, run.checked)
         assert receipt.requests == self.client.requests.total() - before
         return Outcome(receipt, run.log, was_full)
 
@@ -146,7 +145,6 @@ class _Run:
     def __init__(self, sync: SmallSync, draft: Draft, mark: datetime) -> None:
         self.changed: Counter[str] = Counter()
         self.log: list[str] = []
-        self.checked: dict[int, datetime] = {}
         self._sync = sync
         self._draft = draft
         self._mark = mark
@@ -182,9 +180,7 @@ class _Run:
             result = self._sync.before_comparing()
             if result is not None:
                 await result
-        receipt = await reconciler.run({name: whole[name] for name in whole if name in _WHOLE})
-        self.checked = dict(reconciler.checked_classes)
-        return receipt
+        return await reconciler.run({name: whole[name] for name in whole if name in _WHOLE})
 
     async def _pages(self, resource: Resource[Any], filters: list[str], covered: Covered | None) -> int:
         above: int | None = None
@@ -256,6 +252,10 @@ class _Run:
     async def close_attendees_of_closed_classes(self) -> None:
         async with self._sync.database.writing() as connection:
             await close_attendees_of_closed_classes(connection, self._draft, 10**6)
+
+    async def note_compared_classes(self, checked: Mapping[int, datetime]) -> None:
+        async with self._sync.database.writing() as connection:
+            await save_class_checks(connection, self._draft, checked)
 
     async def report(self, line: str) -> None:
         self.log.append(line)

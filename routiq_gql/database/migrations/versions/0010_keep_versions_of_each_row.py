@@ -122,6 +122,7 @@ def _create_tables() -> None:
         "class_checks",
         sa.Column("mirror", RowKey, autoincrement=False, nullable=False),
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sync", RowKey, nullable=False),
         sa.Column("checked_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("mirror", "id"),
     )

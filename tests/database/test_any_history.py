@@ -1,0 +1,336 @@
+"""Random histories of two organizations: after each step the mirror equals a few dictionaries.
+
+Steps are pages of all forms, pages that are lost with their transaction or written twice, publications, failures whose
+rows are removed late and in small batches, and pruning. Rows of two organizations and of two lists in a table share
+their ids.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import update
+
+from routiq_gql.database.counting import count_changes, count_visible, greatest_id, stub_ids
+from routiq_gql.database.drafts import Closing, Covered, Draft, ListChanges, ReadPage
+from routiq_gql.database.engine import Database
+from routiq_gql.database.merging import close_unseen, merge_page
+from routiq_gql.database.mirror import MirrorList
+from routiq_gql.database.rollback import rollback_any, rollback_batch
+from routiq_gql.database.schema import upgrade
+from routiq_gql.database.tables import CURRENT, MIRROR
+from routiq_gql.database.version_pruning import prune_versions
+from tests.database.clinics import APPOINTMENTS, CLASSES, NOW, PATIENTS, Clinic, row_of
+
+pytestmark = pytest.mark.both_databases
+
+QUICK = settings(
+    max_examples=30,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.generate),
+)
+LONG = settings(QUICK, max_examples=3_000, derandomize=False, phases=tuple(Phase))
+
+TARGETS = (PATIENTS, APPOINTMENTS, CLASSES)
+STUB = "stub"
+HORIZON = NOW - timedelta(days=30)
+INSIDE, OUTSIDE = HORIZON + timedelta(days=1), HORIZON - timedelta(days=1)
+
+Value = tuple[int, bool]
+"""What a row holds: a number, and whether it is within the horizon."""
+State = dict[int, Value | str]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of a list, of which the range from ``above`` on is covered according to ``form``."""
+
+    target: int
+    form: str
+    above: int
+    width: int
+    rows: dict[int, Value]
+    closing: set[int]
+    unreadable: set[int]
+    minute: int
+    fate: str
+
+
+@dataclass(frozen=True)
+class Pass:
+    """The end of a pass over a whole list that has seen these rows."""
+
+    target: int
+    seen: set[int]
+    size: int
+
+
+@dataclass(frozen=True)
+class End:
+    """The end of a sync; ``size`` is that of the batches that remove the rows of a failed one."""
+
+    fate: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Prune:
+    """Keep so many of the newest syncs."""
+
+    kept: int
+
+
+Step = Page | Pass | End | Prune
+
+_ids = st.integers(1, 8)
+_values = st.tuples(st.integers(0, 2), st.booleans())
+_pages = st.builds(
+    Page,
+    target=st.integers(0, 2),
+    form=st.sampled_from(("range", "range", "filtered", "open", "ids", "changes")),
+    above=st.integers(0, 5),
+    width=st.integers(1, 8),
+    rows=st.dictionaries(_ids, _values, max_size=6),
+    closing=st.sets(_ids, max_size=2),
+    unreadable=st.sets(_ids, max_size=2),
+    minute=st.integers(0, 1),
+    fate=st.sampled_from(("stored", "stored", "stored", "lost", "repeated")),
+)
+_passes = st.builds(Pass, target=st.integers(0, 2), seen=st.sets(_ids), size=st.integers(1, 4))
+_ends = st.builds(End, fate=st.sampled_from(("published", "published", "failed", "left")), size=st.integers(1, 3))
+_steps = st.one_of(_pages, _pages, _pages, _passes, _ends, _ends, st.builds(Prune, kept=st.integers(1, 3)))
+HISTORIES = st.lists(st.tuples(st.integers(0, 1), _steps), max_size=25)
+
+
+@dataclass
+class Expected:
+    """An organization as dictionaries: what is published, what each earlier sync showed, and the draft."""
+
+    clinic: Clinic
+    draft: Draft | None = None
+    base: dict[MirrorList, State] = field(default_factory=lambda: {target: {} for target in TARGETS})
+    now: dict[MirrorList, State] = field(default_factory=lambda: {target: {} for target in TARGETS})
+    shown: dict[int, dict[MirrorList, State]] = field(default_factory=dict)
+
+    async def begin(self) -> Draft:
+        """The draft of the running sync, which is started if none runs."""
+        if self.draft is None:
+            while True:
+                async with self.clinic.database.writing() as connection:
+                    if not await rollback_any(connection, 2):
+                        break
+            self.draft = await self.clinic.begin()
+            self.now = deepcopy(self.base)
+        return self.draft
+
+
+class Laboratory:
+    """A database and an event loop for many histories."""
+
+    def __init__(self, url: str) -> None:
+        self.runner = asyncio.Runner()
+        self.database = Database(url)
+        self.runner.run(upgrade(self.database))
+        self.histories = 0
+
+    def close(self) -> None:
+        self.runner.run(self.database.close())
+        self.runner.close()
+
+    def run(self, history: list[tuple[int, Step]]) -> None:
+        self.histories += 1
+        self.runner.run(self._run(history, [f"org_{self.histories}_{number}" for number in range(2)]))
+
+    async def _run(self, history: list[tuple[int, Step]], names: list[str]) -> None:
+        organizations = [Expected(Clinic(self.database, name)) for name in names]
+        for number, step in history:
+            expected = organizations[number]
+            match step:
+                case Page():
+                    await _merge(expected, step)
+                case Pass():
+                    await _pass(expected, step)
+                case End():
+                    await _end(expected, step)
+                case Prune():
+                    await _prune(expected, step)
+            for one in organizations:
+                await _check(one)
+
+
+async def _merge(expected: Expected, page: Page) -> None:
+    draft, target = await expected.begin(), TARGETS[page.target]
+    state = expected.now[target]
+    covered, is_covered = _coverage(page, target)
+    rows = [_row(target, row_id, value, page.minute) for row_id, value in page.rows.items()]
+    closing = dict.fromkeys(page.closing - page.rows.keys(), Closing.ARCHIVED)
+    unreadable = sorted(page.unreadable - page.rows.keys() - closing.keys())
+    read = ReadPage(rows, closing, unreadable, covered)
+    before = dict(state)
+    if page.fate == "lost":
+        with pytest.raises(InterruptedError):
+            async with expected.clinic.database.writing() as connection:
+                await merge_page(connection, draft, target, read)
+                raise InterruptedError
+        return
+    async with expected.clinic.database.writing() as connection:
+        changes = await merge_page(connection, draft, target, read)
+    present = {*page.rows, *closing, *unreadable}
+    state.update({row_id: _kept(target, value) for row_id, value in page.rows.items()})
+    for row_id in closing:
+        state.pop(row_id, None)
+    for row_id in unreadable:
+        state.setdefault(row_id, expected.base[target].get(row_id, STUB))
+    for row_id in [one for one, value in state.items() if one not in present and is_covered(one, value)]:
+        del state[row_id]
+    assert changes.ids == {one for one in {*before, *state} if before.get(one) != state.get(one)}
+    if page.fate == "repeated":
+        async with expected.clinic.database.writing() as connection:
+            assert (await merge_page(connection, draft, target, read)).changed == 0
+
+
+def _coverage(page: Page, target: MirrorList) -> tuple[Covered | None, Any]:
+    above, up_to = page.above, page.above + page.width
+    match page.form:
+        case "range":
+            return Covered(above=above, up_to=up_to), lambda one, _: above < one <= up_to
+        case "open":
+            return Covered(above=above), lambda one, _: one > above
+        case "ids":
+            ids = tuple(range(above, up_to, 2))
+            return Covered(ids=ids), lambda one, _: one in ids
+        case "filtered" if target is PATIENTS:
+            return Covered(above=above, archived=False), lambda one, _: one > above
+        case "filtered":
+            covered = Covered(above=above, up_to=up_to, starts_from=HORIZON)
+            return covered, lambda one, value: above < one <= up_to and (value == STUB or value[1])
+    return None, lambda *_: False
+
+
+def _row(target: MirrorList, row_id: int, value: Value, minute: int) -> dict[str, Any]:
+    changed_at = NOW + timedelta(minutes=minute)
+    if target is PATIENTS:
+        return row_of(target, row_id, first_name=str(value[0]), updated_at=changed_at)
+    start = INSIDE if value[1] else OUTSIDE
+    return row_of(target, row_id, practitioner_id=value[0], starts_at=start, updated_at=changed_at)
+
+
+def _kept(target: MirrorList, value: Value) -> Value:
+    return (value[0], True) if target is PATIENTS else value
+
+
+async def _pass(expected: Expected, step: Pass) -> None:
+    draft, target = await expected.begin(), TARGETS[step.target]
+    after: int | None = 0
+    while after is not None:
+        async with expected.clinic.database.writing() as connection:
+            covered = Covered(above=after)
+            _, after = await close_unseen(connection, draft, target, sorted(step.seen), covered, step.size)
+    state = expected.now[target]
+    expected.now[target] = {row_id: value for row_id, value in state.items() if row_id in step.seen}
+
+
+async def _end(expected: Expected, step: End) -> None:
+    if expected.draft is None:
+        return
+    draft, expected.draft = expected.draft, None
+    if step.fate == "published":
+        await expected.clinic.publish(draft)
+        expected.base = deepcopy(expected.now)
+        expected.shown[draft.sync] = deepcopy(expected.now)
+        return
+    expected.now = deepcopy(expected.base)
+    await expected.clinic.end(draft)
+    if step.fate == "failed":
+        has_more = True
+        while has_more:
+            async with expected.clinic.database.writing() as connection:
+                has_more = await rollback_batch(connection, draft.mirror, step.size)
+
+
+async def _prune(expected: Expected, step: Prune) -> None:
+    if not expected.shown:
+        return
+    oldest = sorted(expected.shown)[-step.kept :][0]
+    organization_id = expected.clinic.organization_id
+    async with expected.clinic.database.writing() as connection:
+        raised = update(MIRROR).where(MIRROR.c.organization_id == organization_id)
+        await connection.execute(raised.values(oldest_kept=oldest))
+    has_more = True
+    while has_more:
+        async with expected.clinic.database.writing() as connection:
+            has_more = await prune_versions(connection, 2)
+    expected.shown = {key: shown for key, shown in expected.shown.items() if key >= oldest}
+    for target in TARGETS:
+        assert all(to_sync > oldest for _, _, to_sync, _ in await expected.clinic.versions(target))
+
+
+async def _check(expected: Expected) -> None:
+    """Compare what readers see, as of every kept sync, and the draft."""
+    for sync, shown in expected.shown.items():
+        for target in TARGETS:
+            assert await _stored(expected.clinic, target, sync) == shown[target]
+    if expected.draft is None:
+        return
+    for target in TARGETS:
+        base, state = expected.base[target], expected.now[target]
+        assert await _stored(expected.clinic, target, expected.draft.sync) == state
+        versions = await expected.clinic.versions(target)
+        current = [row_id for row_id, _, to_sync, _ in versions if to_sync == CURRENT]
+        assert len(current) == len(set(current)), "a single current version of each row"
+        assert all(reason is None for _, _, to_sync, reason in versions if to_sync == CURRENT)
+        assert all(reason is not None for _, _, to_sync, reason in versions if to_sync < CURRENT)
+        async with expected.clinic.database.reading() as connection:
+            assert await count_visible(connection, expected.draft, target) == len(state)
+            assert await greatest_id(connection, expected.draft, target) == max(state, default=0)
+            stubs = sorted(one for one, value in state.items() if value == STUB)
+            assert await stub_ids(connection, expected.draft, target, 100) == stubs
+            assert await count_changes(connection, expected.draft, target) == ListChanges(
+                added=len(state.keys() - base.keys()),
+                updated=sum(base[one] != state[one] for one in state.keys() & base.keys()),
+                removed=len(base.keys() - state.keys()),
+            )
+
+
+async def _stored(clinic: Clinic, target: MirrorList, sync: int) -> State:
+    found: State = {}
+    for row_id, row in (await clinic.shown(target, sync)).items():
+        if row["updated_at"] is None:
+            found[row_id] = STUB
+        elif target is PATIENTS:
+            found[row_id] = (int(row["first_name"]), True)
+        else:
+            found[row_id] = (row["practitioner_id"], row["starts_at"] == INSIDE)
+    return found
+
+
+@pytest.fixture
+def laboratory(database_url: str) -> Iterator[Laboratory]:
+    opened = Laboratory(database_url)
+    yield opened
+    opened.close()
+
+
+@QUICK
+@given(history=HISTORIES)
+def test_any_history_leaves_what_was_read_and_shown(laboratory: Laboratory, history: list[tuple[int, Step]]):
+    """Whatever pages arrive and however syncs end, the mirror holds what was read, and readers see what was shown."""
+    laboratory.run(history)
+
+
+@pytest.mark.soak
+@LONG
+@given(history=HISTORIES)
+def test_any_of_thousands_of_histories_leaves_what_was_read_and_shown(
+    laboratory: Laboratory, history: list[tuple[int, Step]]
+):
+    """The same for thousands of other histories in each run; a failure prints the shortest."""
+    laboratory.run(history)
