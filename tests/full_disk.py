@@ -10,7 +10,7 @@ from routiq_gql.runtime import Runtime
 POSTGRES_FULL = """
     CREATE FUNCTION full_disk() RETURNS trigger AS
     $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$ LANGUAGE plpgsql;
-    CREATE TRIGGER full_disk BEFORE INSERT ON mirrored_patients FOR EACH ROW EXECUTE FUNCTION full_disk();
+    CREATE TRIGGER full_disk BEFORE INSERT ON patient_versions FOR EACH ROW EXECUTE FUNCTION full_disk();
 """
 
 
@@ -34,4 +34,4 @@ async def full_disk(runtime: Runtime) -> AsyncIterator[None]:
         await connection.exec_driver_sql(POSTGRES_FULL, execution_options={"no_parameters": True})
     yield
     async with runtime.database.writing() as connection:
-        await connection.execute(text("DROP TRIGGER full_disk ON mirrored_patients"))
+        await connection.execute(text("DROP TRIGGER full_disk ON patient_versions"))

@@ -68,7 +68,7 @@ async def shown_rows(database: Database, organization_id: str = ORGANIZATION) ->
 
 
 ACTIVITY_COLUMNS = [
-    name for name in ACTIVITY.columns.keys() if name not in {"mirror", "from_sync", "to_sync", "active_since"}
+    column.name for column in ACTIVITY.columns if column.name not in {"mirror", "from_sync", "to_sync", "active_since"}
 ]
 
 

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 from routiq_gql.api.demo import Demo
-from routiq_gql.api.suggestions import suggested_organizations
+from routiq_gql.api.suggestions import keeps_window, suggested_organizations
 
 _NAME = "sync_dashboard.html"
 _IN_THE_PACKAGE = Path(__file__).with_name(_NAME)
@@ -44,11 +44,11 @@ def page_route(windows: tuple[int, int], demo: Demo) -> Route:
     }
 
     async def page(request: Request) -> HTMLResponse:
+        read = {"keeps-window": "true"} if await keeps_window(request) else {}
         found = [] if demo.default_organization else await suggested_organizations(request)
-        if not found:
-            return HTMLResponse(filled, headers=headers)
-        only = found[0] if len(found) == 1 else ""
-        return HTMLResponse(_fill(filled, {"organization": only, "organizations": " ".join(found)}), headers=headers)
+        if found:
+            read |= {"organization": found[0] if len(found) == 1 else "", "organizations": " ".join(found)}
+        return HTMLResponse(_fill(filled, read), headers=headers)
 
     return Route("/", page)
 

@@ -1,7 +1,7 @@
-"""The organizations that the dashboard page and GraphiQL fill in.
+"""What the dashboard page and GraphiQL fill in from the database: organizations, and which appointments are stored.
 
-Only without authentication, where each viewer reaches every organization. If the database is slow or can't be read, the
-page is served without suggestions, and its requests then report the problem.
+Organizations are named only without authentication, where each viewer reaches every organization. If the database is
+slow or can't be read, the page is served without these values, and its requests then report the problem.
 """
 
 import asyncio
@@ -27,6 +27,15 @@ async def suggested_organizations(request: Request) -> list[str]:
             return await services_of(request).runtime.syncs.connected_organizations(Viewer(), MOST_SUGGESTED)
     except (RoutiqError, TimeoutError):
         return []
+
+
+async def keeps_window(request: Request) -> bool:
+    """Whether this server stores the window of appointments of an earlier version; ``False`` if it can't be read."""
+    try:
+        async with asyncio.timeout(LOOKUP_SECONDS):
+            return await services_of(request).runtime.syncs.keeps_window()
+    except (RoutiqError, TimeoutError):
+        return False
 
 
 async def only_organization(request: Request) -> str | None:

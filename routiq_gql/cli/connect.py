@@ -9,9 +9,11 @@ import typer
 from routiq_gql.cli.plain_text import clean_text, counted
 from routiq_gql.cli.running import run
 from routiq_gql.cli.terminal import open_terminal
+from routiq_gql.clock import utc_now
 from routiq_gql.connections.service import ConnectedAccount
 from routiq_gql.errors import BadInput
 from routiq_gql.logs import configure_logging
+from routiq_gql.organizations.stored_history import StoredHistory, stored_history
 from routiq_gql.runtime import open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR, check_organization_id
 from routiq_gql.settings import Settings, load_settings
@@ -53,9 +55,9 @@ def connect(
     configure_logging(settings, quiet=True)
     check_organization_id(organization)
     key = api_key or _read_key()
-    account = run(_connect(settings, organization, key, base_url, check=check, replace=replace))
+    account, history = run(_connect(settings, organization, key, base_url, check=check, replace=replace))
     terminal = open_terminal()
-    for line in _result_lines(account):
+    for line in _result_lines(account, history):
         terminal.print(line)
 
 
@@ -72,14 +74,16 @@ def _read_key() -> str:
 
 async def _connect(
     settings: Settings, organization: str, api_key: str, base_url: str | None, *, check: bool, replace: bool
-) -> ConnectedAccount:
+) -> tuple[ConnectedAccount, StoredHistory]:
     async with open_runtime(settings, run_syncs=False) as runtime:
-        return await runtime.connections.connect(
+        account = await runtime.connections.connect(
             LOCAL_OPERATOR, organization, api_key, base_url, check=check, replace=replace
         )
+        async with runtime.database.reading() as connection:
+            return account, await stored_history(connection, organization, settings, utc_now())
 
 
-def _result_lines(account: ConnectedAccount) -> list[str]:
+def _result_lines(account: ConnectedAccount, history: StoredHistory) -> list[str]:
     organization = account.connection.organization_id
     if account.access is None:
         connected = f"Stored the connection of {organization} to {account.base_url}, without checking the key."
@@ -90,6 +94,21 @@ def _result_lines(account: ConnectedAccount) -> list[str]:
         role = f" as {clean_text(account.access.role)}" if account.access.role else ""
         connected = (
             f"Connected {organization} to {clean_text(account.access.account_name or account.base_url)}{role}. "
-            f"The key can read everything that a sync needs: {totals}."
+            f"The key can read everything that a sync needs, archived and cancelled rows included: {totals}."
         )
-    return [connected, f"Sync it: routiq-gql sync {organization}"]
+    return [connected, history_text(history), f"Sync it: routiq-gql sync {organization}"]
+
+
+def history_text(history: StoredHistory) -> str:
+    """A sentence about the appointments that are stored, and the setting that changes it."""
+    start, end = history.horizon.start, history.horizon.end
+    if end is None:
+        return (
+            f"Appointments are stored from {start:%Y-%m-%d} on, {counted(history.days, 'day')} back; "
+            "there is no end. ROUTIQ_HISTORY_DAYS changes that."
+        )
+    return (
+        f"Appointments are stored from {start:%Y-%m-%d} to {end:%Y-%m-%d} only, as this database was "
+        "made by an earlier version. To store a longer history, set ROUTIQ_HISTORY_DAYS, such as 730; it holds more "
+        "personal data."
+    )

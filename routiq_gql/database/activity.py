@@ -6,9 +6,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Integer, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.drafts import Draft
+from routiq_gql.database.mirror import visible
 from routiq_gql.database.tables import ACTIVITY, MIRROR
-from routiq_gql.database.visibility import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +24,9 @@ async def active_counts(connection: AsyncConnection, organization_id: str) -> Ac
     """The counts that readers see; all 0 before the first completed sync."""
     published = select(MIRROR.c.number, MIRROR.c.sync).where(MIRROR.c.organization_id == organization_id)
     mirror = (await connection.execute(published)).one_or_none()
-    return ActiveCounts() if mirror is None else await _counts_at(connection, mirror.number, mirror.sync)
+    if mirror is None:
+        return ActiveCounts()
 
-
-async def count_active(connection: AsyncConnection, draft: Draft) -> ActiveCounts:
-    """The counts of the running sync's draft, which readers see after its publication."""
-    return await _counts_at(connection, draft.mirror, draft.sync)
-
-
-async def _counts_at(connection: AsyncConnection, mirror: int, sync: int) -> ActiveCounts:
     def count_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
         return func.coalesce(func.sum(cast(condition, Integer)), 0)
 
@@ -42,7 +35,7 @@ async def _counts_at(connection: AsyncConnection, mirror: int, sync: int) -> Act
         count_if(ACTIVITY.c.is_active),
         count_if(ACTIVITY.c.recent_appointments > 0),
         count_if(ACTIVITY.c.upcoming_appointments > 0),
-    ).where(visible(ACTIVITY, mirror, sync))
+    ).where(visible(ACTIVITY, mirror.number, mirror.sync))
     return ActiveCounts(*(await connection.execute(query)).one())
 
 

@@ -3,7 +3,7 @@
 A full sync reads all attendees, so a row is needed only for classes that a later sync has compared.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,7 +31,8 @@ async def class_checks(
     """The classes of the draft that start within these times, ascending by id."""
     columns = APPOINTMENT.c
     full_at = (await connection.execute(select(MIRROR.c.full_at).where(MIRROR.c.number == draft.mirror))).scalar_one()
-    checked = (CLASS_CHECK.c.mirror == draft.mirror) & (CLASS_CHECK.c.id == columns.id)
+    counts = (CLASS_CHECK.c.sync <= draft.base) | (CLASS_CHECK.c.sync == draft.sync)
+    checked = (CLASS_CHECK.c.mirror == draft.mirror) & (CLASS_CHECK.c.id == columns.id) & counts
     query = (
         select(columns.id, CLASS_CHECK.c.checked_at)
         .join_from(APPOINTMENT, CLASS_CHECK, checked, isouter=True)
@@ -54,15 +55,15 @@ async def count_attendees(connection: AsyncConnection, draft: Draft, classes: Co
     return {row_id: count for row_id, count in await connection.execute(query) if row_id is not None}
 
 
-async def save_class_checks(connection: AsyncConnection, mirror: int, checked: dict[int, datetime]) -> None:
-    """Store when classes were compared, in the transaction that publishes the sync which compared them.
-
-    Deletes what the last full sync has made obsolete.
-    """
-    full_at = select(MIRROR.c.full_at).where(MIRROR.c.number == mirror).scalar_subquery()
-    await connection.execute(
-        delete(CLASS_CHECK).where(CLASS_CHECK.c.mirror == mirror, CLASS_CHECK.c.checked_at < full_at)
-    )
+async def save_class_checks(connection: AsyncConnection, draft: Draft, checked: Mapping[int, datetime]) -> None:
+    """Store when the draft's sync has compared classes. Deletes rows of syncs that failed, and obsolete ones."""
+    columns = CLASS_CHECK.c
+    full_at = select(MIRROR.c.full_at).where(MIRROR.c.number == draft.mirror).scalar_subquery()
+    is_failed = (columns.sync > draft.base) & (columns.sync != draft.sync)
+    is_useless = (columns.checked_at < full_at) | is_failed
+    await connection.execute(delete(CLASS_CHECK).where(columns.mirror == draft.mirror, is_useless))
     if checked:
-        rows = [{"mirror": mirror, "id": row_id, "checked_at": at} for row_id, at in checked.items()]
-        await upsert_rows(connection, CLASS_CHECK, rows)
+        own = {"mirror": draft.mirror, "sync": draft.sync}
+        await upsert_rows(
+            connection, CLASS_CHECK, [{**own, "id": one, "checked_at": at} for one, at in checked.items()]
+        )

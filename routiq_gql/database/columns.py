@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import orjson
 from sqlalchemy import (
@@ -15,7 +15,6 @@ from sqlalchemy import (
     Integer,
     Text,
     bindparam,
-    literal,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -115,17 +114,21 @@ class among(FunctionElement[bool]):  # noqa: N801
             given = bindparam(None, list(numbers), _Numbers(), unique=True)
         super().__init__(column, given)
 
+    def self_group(self, against: object = None) -> Self:
+        """Without the comparison ``= 1`` that SQLAlchemy adds for SQLite, which then uses no index."""
+        return self
+
 
 @compiles(among, "sqlite")
 def _among_on_sqlite(element: among, compiler: SQLCompiler, **options: object) -> str:
     column, numbers = (compiler.process(one, **options) for one in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({numbers}))"  # noqa: S608
+    return f"({column} IN (SELECT value FROM json_each({numbers})))"  # noqa: S608
 
 
 @compiles(among, "postgresql")
 def _among_on_postgresql(element: among, compiler: SQLCompiler, **options: object) -> str:
     column, numbers = (compiler.process(one, **options) for one in element.clauses)
-    return f"{column} = ANY (CAST({numbers} AS BIGINT[]))"
+    return f"({column} = ANY (CAST({numbers} AS BIGINT[])))"
 
 
 class unindexed(FunctionElement[Any]):  # noqa: N801 - named like an SQL function
@@ -158,20 +161,20 @@ class later_by(FunctionElement[datetime]):  # noqa: N801 - named like an SQL fun
     type = CompactTime()
     inherit_cache = True
 
-    def __init__(self, time: ColumnElement[datetime | None], duration: timedelta) -> None:
-        super().__init__(time, literal(duration // timedelta(milliseconds=1), BigInteger()))
+    def __init__(self, time: ColumnElement[datetime | None], milliseconds: ColumnElement[int]) -> None:
+        super().__init__(time, milliseconds)
 
 
 @compiles(later_by, "sqlite")
 def _later_on_sqlite(element: later_by, compiler: SQLCompiler, **options: object) -> str:
     time, milliseconds = (compiler.process(one, **options) for one in element.clauses)
-    return f"({time} + {milliseconds})"
+    return f"({time} + ({milliseconds}))"
 
 
 @compiles(later_by, "postgresql")
 def _later_on_postgresql(element: later_by, compiler: SQLCompiler, **options: object) -> str:
     time, milliseconds = (compiler.process(one, **options) for one in element.clauses)
-    return f"({time} + {milliseconds} * interval '1 millisecond')"
+    return f"({time} + ({milliseconds}) * interval '1 millisecond')"
 
 
 RowKey = BigInteger().with_variant(Integer, "sqlite")

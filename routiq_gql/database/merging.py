@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.columns import among
+from routiq_gql.database.columns import among, unindexed
 from routiq_gql.database.drafts import Closing, Covered, Draft, PageChanges, ReadPage
 from routiq_gql.database.mirror import MirrorList, belongs
 from routiq_gql.database.stored_versions import (
@@ -117,12 +117,12 @@ class _Writes:
         if self.removed:
             own = (columns.to_sync == CURRENT) & (columns.from_sync == draft.sync)
             await connection.execute(delete(table).where(own_list, own, among(columns.id, self.removed)))
-        of_base = (columns.from_sync <= draft.base) & (columns.to_sync >= draft.sync)
+        of_base = (unindexed(columns.from_sync) <= draft.base) & (columns.to_sync >= draft.sync)
         for closing, ids in self.closed.items():
             ending = {"to_sync": draft.sync, "closed_because": int(closing)}
             await connection.execute(update(table).where(own_list, of_base, among(columns.id, ids)).values(**ending))
         if self.reopened:
-            was_closed = (columns.from_sync <= draft.base) & (columns.to_sync == draft.sync)
+            was_closed = (unindexed(columns.from_sync) <= draft.base) & (columns.to_sync == draft.sync)
             await connection.execute(
                 update(table)
                 .where(own_list, was_closed, among(columns.id, self.reopened))

@@ -5,9 +5,9 @@
 
 from enum import Enum
 
-from sqlalchemy import ColumnElement, Table, and_, or_, true
+from sqlalchemy import ColumnElement, FromClause, Table, and_, or_, true
 
-from routiq_gql.database.columns import among
+from routiq_gql.database.columns import among, unindexed
 from routiq_gql.database.drafts import Covered, Draft
 from routiq_gql.database.tables import APPOINTMENT, APPOINTMENT_TYPE, ATTENDEE, CURRENT, PATIENT, PRACTITIONER
 
@@ -63,6 +63,12 @@ class MirrorList(Enum):
 
 BY_RESOURCE = {one.resource: one for one in MirrorList}
 """The lists by Cliniko's name."""
+
+
+def visible(table: FromClause, mirror: int | ColumnElement[int], sync: int | ColumnElement[int]) -> ColumnElement[bool]:
+    """The condition that selects the versions of a table that were visible at a published sync, stubs included."""
+    # Nearly all versions began before any sync that readers ask about, so the index on from_sync is of no use.
+    return and_(table.c.mirror == mirror, unindexed(table.c.from_sync) <= sync, table.c.to_sync > sync)
 
 
 def belongs(table: Table, covered: Covered | None) -> ColumnElement[bool]:

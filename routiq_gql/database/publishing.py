@@ -29,7 +29,7 @@ class PublishedValues(TypedDict, total=False):
     full_at: datetime
     horizon_from: datetime
     horizon_to: datetime | None
-    horizon_days: int
+    horizon_days: int | None
     account: str | None
     format: int
 
@@ -48,13 +48,42 @@ async def ensure_mirror(connection: AsyncConnection, organization_id: str) -> Mi
     row = await mirror_of(connection, organization_id)
     if row is not None:
         return row
-    keeps_window = (await connection.execute(select(MIRROR.c.number).where(MIRROR.c.keeps_window).limit(1))).first()
-    values = {"organization_id": organization_id, "keeps_window": keeps_window is not None}
+    values: dict[str, object] = {"organization_id": organization_id}
+    values["keeps_window"] = await any_keeps_window(connection)
     values |= {"sync": 0, "oldest_kept": 0, "patients_in_cliniko": 0, "format": 0}
     statement = upsert(connection, MIRROR).values(**values).on_conflict_do_nothing(index_elements=["organization_id"])
     await connection.execute(statement)
     made = await connection.execute(select(MIRROR).where(MIRROR.c.organization_id == organization_id))
     return MirrorRow(*made.one())
+
+
+async def mirror_or_new(connection: AsyncConnection, organization_id: str) -> MirrorRow:
+    """The organization's row as ``ensure_mirror`` would return it. Nothing is written; a new row has the number 0."""
+    row = await mirror_of(connection, organization_id)
+    if row is not None:
+        return row
+    return MirrorRow(
+        number=0,
+        organization_id=organization_id,
+        sync=0,
+        oldest_kept=0,
+        writing=None,
+        keeps_window=await any_keeps_window(connection),
+        published_at=None,
+        patients_in_cliniko=0,
+        mark=None,
+        full_at=None,
+        horizon_from=None,
+        horizon_to=None,
+        horizon_days=None,
+        account=None,
+        format=0,
+    )
+
+
+async def any_keeps_window(connection: AsyncConnection) -> bool:
+    """Whether any organization of this database keeps the window of an earlier version."""
+    return (await connection.execute(select(MIRROR.c.number).where(MIRROR.c.keeps_window).limit(1))).first() is not None
 
 
 async def open_draft(connection: AsyncConnection, organization_id: str, sync_key: int) -> Draft | None:

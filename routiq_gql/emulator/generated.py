@@ -99,7 +99,7 @@ class _Generator:
                 self._add_hidden(number)
 
     def add_attendees(self, per_class: int) -> None:
-        """Let active patients attend the classes of the windows, which makes nobody else active."""
+        """Let active patients attend the classes of the windows, which makes no other patient active."""
         for days, active in ((_RECENT_DAYS, sorted(self._recent)), (_UPCOMING_DAYS, sorted(self._upcoming))):
             arrived = True if days is _RECENT_DAYS else None
             for class_id in self._classes[days]:

@@ -17,7 +17,7 @@ from routiq_gql.emulator.resources import Kind, Resource
 Row = Mapping[str, int | None]
 """One row: every column that is not a text, times as seconds since 1970, ``None`` for no value."""
 
-_MOST_WALKED = 200  # rows at the head of a longer list that are found without sorting all of it
+_MOST_WALKED = 200  # rows at the head of a list that are found without sorting all of it
 _MOST_SELECTIONS = 32  # a sync has some ten different queries; the longest unused is dropped, as are old marks
 
 
@@ -171,7 +171,7 @@ class Table:
         [first, *others] = query.order
         if first == Order("id"):
             return selection.ids[low + start : low + stop].tolist(), total
-        is_short_walk = stop <= _MOST_WALKED < total and total * 4 > len(self)  # else sorting takes less
+        is_short_walk = stop <= _MOST_WALKED and total * 4 > len(self)  # else sorting takes less
         if is_short_walk and not others and not first.descending and first.column in self._columns:
             return self._orders.by(first.column).first(stop, selection.ids, low, high)[start:], total
         if by_id:

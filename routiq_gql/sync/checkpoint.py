@@ -47,10 +47,12 @@ class Effort:
     Attributes:
         read: Rows read.
         requests: Requests sent.
+        unreadable: Id and unreadable field of the first unreadable rows, each pair once.
     """
 
     read: int = 0
     requests: int = 0
+    unreadable: tuple[tuple[str | None, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Reading:
     totals: Totals = field(default_factory=dict)
     place: Place = field(default_factory=Place)
     pending: Pending = field(default_factory=Pending)
-    efforts: Mapping[str, Effort] = field(default_factory=dict)
+    efforts: Mapping[str, Effort] = field(default_factory=dict, compare=False)  # repeating a page is no progress
     whole: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -101,7 +103,7 @@ class Comparing:
     plan: Plan
     totals: Totals = field(default_factory=dict)
     pending: Pending = field(default_factory=Pending)
-    efforts: Mapping[str, Effort] = field(default_factory=dict)
+    efforts: Mapping[str, Effort] = field(default_factory=dict, compare=False)
     whole: Mapping[str, int] = field(default_factory=dict)
 
     @property

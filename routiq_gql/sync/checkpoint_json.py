@@ -131,7 +131,7 @@ def _reading(stored: Json) -> Reading | Comparing:
     pending = _value(stored, "pending", dict)
     found = Pending(patients=_ids(pending, "patients"), classes=_ids(pending, "classes"))
     spent = _value(stored, "efforts", dict)
-    efforts = {one: Effort(**_numbers(_value(spent, one, dict), ("read", "requests"))) for one in spent}
+    efforts = {one: _effort(_value(spent, one, dict)) for one in spent}
     whole = _numbers(_value(stored, "whole", dict))
     if name == COMPARING:
         return Comparing(plan, totals, found, efforts, whole)
@@ -189,12 +189,19 @@ def _place(stored: Json) -> Place:
 
 def _counts(stored: Json) -> Counts:
     found = _value(stored, "findings", dict)
-    try:
-        named = tuple((row_id, field_name) for row_id, field_name in _value(found, "named", list))
-    except (TypeError, ValueError):
-        raise _damaged("named") from None
-    findings = Findings(named=named, **_numbers(found, ("unreadable", "rows", "claimed")))
+    findings = Findings(named=_named(found, "named"), **_numbers(found, ("unreadable", "rows", "claimed")))
     return Counts(findings=findings, **_numbers(stored, ("read", "listed")))
+
+
+def _effort(stored: Json) -> Effort:
+    return Effort(unreadable=_named(stored, "unreadable"), **_numbers(stored, ("read", "requests")))
+
+
+def _named(stored: Json, name: str) -> tuple[tuple[str | None, str], ...]:
+    try:
+        return tuple((row_id, field_name) for row_id, field_name in _value(stored, name, list))
+    except (TypeError, ValueError):
+        raise _damaged(name) from None
 
 
 def _receipt(stored: Json) -> Receipt:

@@ -2,29 +2,19 @@
 
 from datetime import timedelta
 
-from routiq_gql.cliniko import (
-    APPOINTMENT_TYPES,
-    GROUP_APPOINTMENTS,
-    INDIVIDUAL_APPOINTMENTS,
-    PATIENTS,
-    PRACTITIONERS,
-    ClinikoClient,
-    content_filters,
-    count_list,
-)
-from routiq_gql.clock import utc_now
+from routiq_gql.cliniko import ClinikoClient
 from routiq_gql.database.aging import age_out
-from routiq_gql.database.counting import count_changes, count_stubs, count_visible, ids_within
+from routiq_gql.database.counting import ids_within
 from routiq_gql.database.drafts import Closing, Covered
 from routiq_gql.database.engine import Database
 from routiq_gql.database.merging import close_ids
-from routiq_gql.database.mirror import BY_RESOURCE, MirrorList
+from routiq_gql.database.mirror import MirrorList
 from routiq_gql.settings import Settings
 from routiq_gql.sync.checkpoint import Comparing
 from routiq_gql.sync.drafting import ROWS_PER_STEP, Drafting
 from routiq_gql.sync.lists import READING_SHARE
 from routiq_gql.sync.model import Progress
-from routiq_gql.sync.receipt import ListReceipt, Receipt
+from routiq_gql.sync.receipt import Receipt
 from routiq_gql.sync.reconcile import Reconciler, Terms
 from routiq_gql.sync.run import SyncRun
 
@@ -49,7 +39,6 @@ def reconciler_of(
 async def compare(
     run: SyncRun,
     checkpoint: Comparing,
-    client: ClinikoClient,
     database: Database,
     drafting: Drafting,
     reconciler: Reconciler,
@@ -62,11 +51,7 @@ async def compare(
     """
     await run.commit(checkpoint, Progress(fraction=READING_SHARE, text=COMPARING_TEXT))
     await _leave_horizon(run, checkpoint, database, drafting)
-    whole = {one.name: checkpoint.whole.get(one.name) for one in (APPOINTMENT_TYPES, PRACTITIONERS)}
-    try:
-        return await reconciler.run(whole)
-    except NotImplementedError:
-        return await _totals_only(run, client, database, drafting)
+    return await reconciler.run(checkpoint.whole)
 
 
 async def _leave_horizon(run: SyncRun, checkpoint: Comparing, database: Database, drafting: Drafting) -> None:
@@ -86,34 +71,3 @@ async def _leave_horizon(run: SyncRun, checkpoint: Comparing, database: Database
                 break
             async with run.committing(checkpoint) as connection:
                 await close_ids(connection, draft, target, ids, Closing.MOVED_OUT)
-
-
-async def _totals_only(run: SyncRun, client: ClinikoClient, database: Database, drafting: Drafting) -> Receipt:
-    await drafting.follow()
-    await drafting.close_attendees_of_closed_classes()
-    totals: dict[str, int] = {}
-    for resource in (PATIENTS, INDIVIDUAL_APPOINTMENTS, GROUP_APPOINTMENTS):
-        totals[resource.name] = await count_list(client, resource, content_filters(resource, drafting.plan.horizon))
-    efforts, lists = drafting.efforts(), []
-    for name, target in BY_RESOURCE.items():
-        async with database.reading() as connection:
-            rows = await count_visible(connection, drafting.draft, target)
-            changes = await count_changes(connection, drafting.draft, target)
-            unreadable = await count_stubs(connection, drafting.draft, target)
-        total = totals.get(name)
-        lists.append(
-            ListReceipt(
-                list=name,
-                in_cliniko=total,
-                in_mirror=rows,
-                agrees=total == rows if total is not None else None,
-                read=efforts[name].read if name in efforts else 0,
-                added=changes.added,
-                updated=changes.updated,
-                removed=changes.removed,
-                unreadable=unreadable,
-                requests=efforts[name].requests if name in efforts else 0,
-            )
-        )
-    agrees = all(one.agrees is not False for one in lists)
-    return Receipt(agrees, utc_now(), run.requests, run.waited_seconds, tuple(lists))

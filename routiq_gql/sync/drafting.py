@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from routiq_gql.cliniko import (
@@ -27,6 +28,7 @@ from routiq_gql.cliniko import (
     read_matching,
 )
 from routiq_gql.database.aging import close_attendees_of_closed_classes
+from routiq_gql.database.class_checks import save_class_checks
 from routiq_gql.database.draft_lookups import classes_among, merged_with
 from routiq_gql.database.drafts import Covered, Draft, PageChanges, ReadPage
 from routiq_gql.database.engine import Database
@@ -35,8 +37,10 @@ from routiq_gql.database.mirror import BY_RESOURCE
 from routiq_gql.sync import reconcile
 from routiq_gql.sync.checkpoint import Comparing, Effort, Pending, Reading
 from routiq_gql.sync.content import booking_ids, merged_patients, page_content
+from routiq_gql.sync.findings import MOST_NAMED
 from routiq_gql.sync.model import LogLevel, Progress
 from routiq_gql.sync.plan import Plan
+from routiq_gql.sync.receipt import UnreadableRowReceipt
 from routiq_gql.sync.run import NO_PROGRESS, SyncRun
 
 Condition = Callable[[Iterable[str]], str]
@@ -62,6 +66,9 @@ class Drafting:
         self._efforts_before: Mapping[str, Effort] = getattr(run.checkpoint, "efforts", {})
         self._requests_before = Counter(client.requests)
         self._read: Counter[str] = Counter()
+        self._unreadable: dict[str, dict[tuple[str | None, str], None]] = {
+            name: dict.fromkeys(effort.unreadable) for name, effort in self._efforts_before.items()
+        }
         self._noted: set[tuple[int, int | None]] = set()  # merges, so that second readings don't note them again
 
     async def content(self, resource: Resource[Any], page: Page[Record], covered: Covered | None) -> ReadPage:
@@ -87,8 +94,12 @@ class Drafting:
         return changes
 
     def count(self, resource: Resource[Any], page: Page[Record]) -> None:
-        """Count the rows of a page as read."""
+        """Count the rows of a page as read, and note those that are unreadable."""
         self._read[resource.name] += len(page.records) + len(page.unreadable)
+        named = self._unreadable.setdefault(resource.name, {})
+        for row in page.unreadable:
+            if len(named) < MOST_NAMED:
+                named[row.id, row.field] = None
 
     async def pending_after(self, resource: Resource[Any], page: Page[Record], pending: Pending) -> Pending:
         """What must be read again, with what this page points to. Ask before the page is stored."""
@@ -116,6 +127,7 @@ class Drafting:
             name: Effort(
                 self._efforts_before.get(name, nothing).read + self._read[name],
                 self._efforts_before.get(name, nothing).requests + requests[name],
+                tuple(self._unreadable.get(name, {})),
             )
             for name in sorted(names)
         }
@@ -149,6 +161,11 @@ class Drafting:
             if not closed:
                 return
 
+    async def note_compared_classes(self, checked: Mapping[int, datetime]) -> None:
+        """Store when classes were compared."""
+        async with self._run.committing(self._comparing()) as connection:
+            await save_class_checks(connection, self.draft, checked)
+
     async def report(self, line: str) -> None:
         """Write a line to the sync's log."""
         await self._run.log(LogLevel.INFO, line)
@@ -161,6 +178,7 @@ class Drafting:
             self._run.waited_seconds,
             {name: one.requests for name, one in efforts.items()},
             {name: one.read for name, one in efforts.items()},
+            tuple(UnreadableRowReceipt(name, *row) for name, one in efforts.items() for row in one.unreadable),
         )
 
     async def _with_survivors(self, patients: Sequence[int]) -> Sequence[int]:

@@ -48,7 +48,7 @@ from routiq_gql.sync.plan import MIRROR_FORMAT, Plan
 from routiq_gql.sync.preparing import draft_of, make_plan
 from routiq_gql.sync.reading import Reader
 from routiq_gql.sync.receipt import Receipt
-from routiq_gql.sync.reconcile import FullReadNeeded, Reconciler
+from routiq_gql.sync.reconcile import FullReadNeeded
 from routiq_gql.sync.run import SyncRun
 from routiq_gql.sync.source import Source
 
@@ -151,10 +151,10 @@ class Pipeline:
         while isinstance(following, Reading):
             await _enter(run, following.step)
             if not plan.is_full and following.place == Place():
-                await _count_before(reconciler, following)
+                await reconciler.count_before(LISTS[following.list_name].resource)
             following = await reader.read(following)
         await _enter(run, following.step)
-        receipt = await compare(run, following, client, self.database, drafting, reconciler)
+        receipt = await compare(run, following, self.database, drafting, reconciler)
         return await self._begin_analysis(run, draft, plan, receipt)
 
     async def _begin_analysis(self, run: SyncRun, draft: Draft, plan: Plan, receipt: Receipt) -> Analyzing:
@@ -221,11 +221,6 @@ class Pipeline:
             await run.complete(connection, run.snapshot.active_patients_identified, checkpoint.receipt)
             await publish(connection, draft, values)
             await forget_retry(connection, run.snapshot.organization_id)
-
-
-async def _count_before(reconciler: Reconciler, reading: Reading) -> None:
-    with suppress(NotImplementedError):
-        await reconciler.count_before(LISTS[reading.list_name].resource)
 
 
 async def _enter(run: SyncRun, step: SyncStep) -> None:

@@ -135,7 +135,7 @@ def mark_at(
         now: The time of this server's clock.
         server_date: Cliniko's time, in a response from before the first request for a list.
         earlier: The mark of the published sync, and
-        earlier_taken_at: the time of this server's clock when it was taken; ``None`` to set the mark by the clocks only.
+        earlier_taken_at: the time of this server's clock when it was taken; ``None`` to go by the clocks only.
     """
     mark = (now if server_date is None else min(now, server_date)) - OVERLAP
     if earlier is not None and earlier_taken_at is not None:

@@ -22,6 +22,7 @@ from routiq_gql.live.topics import DashboardTopic, SyncTopic
 from routiq_gql.organizations.cursors import read_history_cursor
 from routiq_gql.organizations.dashboard import Dashboard, Dashboards
 from routiq_gql.organizations.history import History, read_history
+from routiq_gql.organizations.stored_history import keeps_window
 from routiq_gql.security.audit import Action, Audit
 from routiq_gql.security.viewer import Viewer, check_sync_id
 from routiq_gql.settings import Settings
@@ -50,8 +51,7 @@ class SyncService:
         self._engine = engine
         self._audit = audit
         self._dashboards = Dashboards(database)
-        self._starts_per_minute = settings.starts_per_minute
-        self._reread_seconds = settings.reread_seconds
+        self._settings = settings
         self._followers = LogFollower(database)
         self.subscriptions = Subscriptions(settings.max_subscriptions)
 
@@ -72,7 +72,9 @@ class SyncService:
                 row = await begin_sync(connection, self._engine, organization_id, Priority.PERSON, mode)
                 if row is not None:
                     with self._audit.noting(RateLimited, Action.START, viewer, organization_id):
-                        await enforce_start_limit(connection, organization_id, row.key, self._starts_per_minute)
+                        await enforce_start_limit(
+                            connection, organization_id, row.key, self._settings.starts_per_minute
+                        )
                     await self._audit.note(connection, viewer, Action.START, organization_id, row.sync_id)
                 elif (running := await active_sync(connection, organization_id)) is not None:
                     await self._engine.prioritize(connection, running.key)
@@ -166,6 +168,11 @@ class SyncService:
         enabled = [state.value for state in ConnectionState if state is not ConnectionState.DISABLED]
         async with self._database.reading() as connection:
             return list(await organizations_by_state(connection, enabled, limit))
+
+    async def keeps_window(self) -> bool:
+        """Whether this database keeps the window of appointments of an earlier version, for any organization."""
+        async with self._database.reading() as connection:
+            return await keeps_window(connection, self._settings)
 
     async def history(
         self,
@@ -272,7 +279,7 @@ class SyncService:
 
     @property
     def _wait_seconds(self) -> float:
-        return self._reread_seconds if self._engine.receives_updates else REREAD_SECONDS_ELSEWHERE
+        return self._settings.reread_seconds if self._engine.receives_updates else REREAD_SECONDS_ELSEWHERE
 
 
 async def _visible_sync(connection: AsyncConnection, viewer: Viewer, sync_id: str, audit: Audit) -> SyncSnapshot:

@@ -112,7 +112,7 @@ async def test_an_internal_error_reveals_nothing_private(
     async def broken(*_: object) -> None:
         raise RuntimeError(everything)
 
-    monkeypatch.setattr(pipeline, "identify_slice", broken)
+    monkeypatch.setattr(pipeline, "analyze_slice", broken)
     sync_id = await server.start_sync()
     assert (await server.until_ended(sync_id))["failure"]["code"] == "INTERNAL"
     monkeypatch.setattr(server.runtime.syncs, "dashboard", broken)

@@ -1,25 +1,21 @@
 """How the terminal puts a receipt into words: agreement only where the receipt says so, and each difference."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from routiq_gql.cli.receipts import receipt_lines, receipt_summary
-from routiq_gql.sync.receipt import ListReceipt, Receipt
+from routiq_gql.sync.receipt import Receipt
 from tests.cli.test_progress import SNAPSHOT
+from tests.receipts import AGREES, CHECKED_AT
 
-NOW = datetime(2026, 3, 2, 14, 2, 40, tzinfo=UTC)
-PATIENTS = ListReceipt("patients", 641, 641, True, read=4, added=1, updated=2, removed=1, requests=3)
-APPOINTMENTS = ListReceipt("individual_appointments", 1_100, 1_100, True, read=4, added=1, updated=3, requests=3)
-ATTENDEES = ListReceipt("attendees", 30, 30, True, requests=3, compared=147, of=147, oldest_check=NOW)
-PRACTITIONERS = ListReceipt("practitioners", None, 0, None, requests=1)
-CALM = Receipt(True, NOW, 14, 0.0, (PATIENTS, APPOINTMENTS, ATTENDEES, PRACTITIONERS))
+NOW = CHECKED_AT
 LOCAL = f"{NOW.astimezone():%H:%M}"
 
 
-def _with(receipt: Receipt = CALM, *, agrees: bool, **lists: dict[str, Any]) -> Receipt:
+def _with(receipt: Receipt = AGREES, *, agrees: bool, **lists: dict[str, Any]) -> Receipt:
     """The receipt with changed lists, by their names."""
     changed = tuple(replace(one, **lists.get(one.list, {})) for one in receipt.lists)
     return replace(receipt, agrees=agrees, lists=changed)
@@ -27,12 +23,12 @@ def _with(receipt: Receipt = CALM, *, agrees: bool, **lists: dict[str, Any]) -> 
 
 def test_a_receipt_that_agrees_is_one_line():
     """The line has the time of the comparison, the requests, and the rows that changed."""
-    assert receipt_lines(CALM, NOW) == [f"Agrees with Cliniko, checked {LOCAL}; 14 requests; +2, ~5, −1"]
+    assert receipt_lines(AGREES, NOW) == [f"Agrees with Cliniko, checked {LOCAL}; 14 requests; +2, ~5, −1"]
 
 
 def test_a_receipt_of_another_day_has_its_date():
     """A time without a date is always of today."""
-    (line,) = receipt_lines(CALM, NOW + timedelta(days=2))
+    (line,) = receipt_lines(AGREES, NOW + timedelta(days=2))
     assert f"checked {NOW.astimezone():%Y-%m-%d %H:%M};" in line
 
 
@@ -84,6 +80,6 @@ def test_classes_left_for_later_and_unreadable_rows_are_mentioned():
 def test_a_table_has_the_receipt_in_short():
     """A row of a table says whether it agrees, or which lists differ, and the changes."""
     assert receipt_summary(SNAPSHOT) == ""
-    assert receipt_summary(replace(SNAPSHOT, receipt=CALM)) == "agrees, +2, ~5, −1"
+    assert receipt_summary(replace(SNAPSHOT, receipt=AGREES)) == "agrees, +2, ~5, −1"
     differs = _with(agrees=False, patients={"agrees": False}, attendees={"agrees": False})
     assert receipt_summary(replace(SNAPSHOT, receipt=differs)) == "differs: patients, attendees, +2, ~5, −1"

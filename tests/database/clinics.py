@@ -12,12 +12,11 @@ from routiq_gql.clock import utc_now
 from routiq_gql.database.drafts import Covered, Draft, ReadPage
 from routiq_gql.database.engine import Database
 from routiq_gql.database.merging import merge_page
-from routiq_gql.database.mirror import MirrorList
+from routiq_gql.database.mirror import MirrorList, visible
 from routiq_gql.database.publishing import mirror_of, open_draft, publish
 from routiq_gql.database.rollback import rollback_batch
 from routiq_gql.database.rows import MirrorRow
 from routiq_gql.database.tables import SYNC
-from routiq_gql.database.visibility import visible
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode, SyncState
 

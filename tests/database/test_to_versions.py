@@ -10,12 +10,11 @@ from structlog.testing import capture_logs
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
-from routiq_gql.database.mirror import MirrorList
+from routiq_gql.database.mirror import MirrorList, visible
 from routiq_gql.database.publishing import ensure_mirror, mirror_of, open_draft
 from routiq_gql.database.schema import upgrade
 from routiq_gql.database.syncs import change_running
 from routiq_gql.database.tables import ACTIVITY, CONNECTION, CURRENT, LOG, MIRROR, SYNC, VERSIONED
-from routiq_gql.database.visibility import visible
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode
 from tests.database.earlier_rows import insert_earlier

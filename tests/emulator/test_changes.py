@@ -141,7 +141,7 @@ async def test_a_merge_may_leave_the_patient_untouched_too(clinic: Clinic, serve
     assert row["merged_with_patient"]["links"]["self"].endswith("/v1/patients/10")
 
 
-def test_nobody_is_merged_into_the_same_patient(clinic: Clinic) -> None:
+def test_a_patient_is_never_merged_into_the_same_patient(clinic: Clinic) -> None:
     """A merge needs two patients who exist, and else changes nothing."""
     before = all_rows(clinic)
     with pytest.raises(ValueError, match="same patient"):
@@ -161,6 +161,14 @@ def test_a_row_can_be_deleted_without_a_trace(clinic: Clinic, resource: str) -> 
     clinic.delete(resource, str(row_id), trace=False)
     assert changed(before, all_rows(clinic)) == {(resource, row_id)}
     assert row_id not in clinic.tables[resource]
+
+
+@pytest.mark.parametrize("archives", [True, False])
+def test_a_deleted_row_is_archived_unless_asked_otherwise(clinic: Clinic, archives: bool) -> None:
+    """A deleted appointment is hidden, or marked as deleted and listed all the same."""
+    clinic.delete(_VISITS, _VISIT, at=LATER, archives=archives)
+    row = clinic.individual_appointments.get(int(_VISIT))
+    assert (bool(row["deleted_at"]), bool(row["archived_at"])) == (True, archives)
 
 
 async def test_a_deleted_patient_takes_all_rows_along(clinic: Clinic, serve: Serve) -> None:

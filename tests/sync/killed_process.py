@@ -39,14 +39,13 @@ def _die_at_commit(moment: str, number: int) -> None:
 
 
 def _die_while_storing() -> None:
-    show_generation = pipeline.show_generation
+    publish = pipeline.publish
 
-    async def shown(*arguments: Any) -> int:
-        await show_generation(*arguments)
+    async def published(*arguments: Any) -> None:
+        await publish(*arguments)
         _die()
-        return 0
 
-    pipeline.show_generation = shown
+    pipeline.publish = published
 
 
 async def _run_syncs() -> None:

@@ -95,15 +95,15 @@ async def test_in_a_wait(runtime: Runtime, cliniko: Cliniko, kind: FaultKind, mo
     await runtime.syncs.cancel(LOCAL_OPERATOR, await start(runtime))
 
 
-@pytest.mark.parametrize("function", ["identify_slice", "show_generation"])
+@pytest.mark.parametrize("function", ["analyze_slice", "publish"])
 async def test_in_a_long_statement(runtime: Runtime, cliniko: Cliniko, function: str, monkeypatch: pytest.MonkeyPatch):
     """An endless computation in the database is interrupted, in the analysis and while storing."""
     await run_sync(runtime)
     began = asyncio.Event()
 
-    async def compute_for_ever(connection: AsyncConnection, *_: Any) -> None:
+    async def compute_for_ever(connection: AsyncConnection, *_: Any, **__: Any) -> None:
         began.set()
-        await connection.execute(text("DELETE FROM active_patients"))
+        await connection.execute(text("DELETE FROM activity_versions"))
         await connection.execute(text(ENDLESS))
 
     with monkeypatch.context() as patched:
@@ -113,7 +113,7 @@ async def test_in_a_long_statement(runtime: Runtime, cliniko: Cliniko, function:
             await began.wait()
         last = await cancel_and_check(runtime, cliniko, sync_id)
     assert last.failure is not None
-    assert last.failure.step is (SyncStep.ANALYZING if function == "identify_slice" else SyncStep.STORING)
+    assert last.failure.step is (SyncStep.ANALYZING if function == "analyze_slice" else SyncStep.STORING)
     await check_free(runtime, cliniko)
 
 

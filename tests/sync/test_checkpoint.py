@@ -1,168 +1,355 @@
 """Checkpoints of every format: a sync that was running during an upgrade continues, or fails with a reason."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
+from routiq_gql.cliniko import Horizon
 from routiq_gql.clock import utc_now
 from routiq_gql.database.syncs import SYNC
-from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, Fault, FaultKind, generated_clinic
+from routiq_gql.emulator import (
+    EMULATED_API_KEY,
+    Emulator,
+    EmulatorServer,
+    Fault,
+    FaultKind,
+    RecordedRequest,
+    generated_clinic,
+)
 from routiq_gql.engines.embedded import EmbeddedEngine
 from routiq_gql.runtime import open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync import run
 from routiq_gql.sync.checkpoint import (
-    FORMAT,
+    Analysis,
     Analyzing,
     Checkpoint,
     CheckpointError,
+    Comparing,
+    Effort,
+    Pending,
     Reading,
     Starting,
     Storing,
-    read_checkpoint,
-    to_json,
 )
+from routiq_gql.sync.checkpoint_json import FORMAT, read_checkpoint, to_json
 from routiq_gql.sync.findings import Findings
 from routiq_gql.sync.lists import LISTS
-from routiq_gql.sync.model import FailureCode, SyncState
-from routiq_gql.sync.place import Place
+from routiq_gql.sync.model import FailureCode, SyncMode, SyncState, SyncStep
+from routiq_gql.sync.place import Counts, Place
+from routiq_gql.sync.plan import Plan
+from routiq_gql.sync.receipt import ListReceipt, Receipt, UnreadableRowReceipt
 from tests.emulated_cliniko import Cliniko
 from tests.organization import ORGANIZATION
 from tests.syncs import follow, run_sync, shown_rows, start
 
+PLAN = Plan(
+    mode=SyncMode.INCREMENTAL,
+    mark=datetime(2026, 11, 26, 4, 45, 11, tzinfo=UTC),
+    taken_at=datetime(2026, 11, 26, 4, 55, 11, 894000, tzinfo=UTC),
+    since=datetime(2026, 11, 26, 4, 30, tzinfo=UTC),
+    horizon=Horizon(datetime(2024, 11, 26, tzinfo=UTC)),
+    history_days=730,
+    is_baseline=False,
+    account="5a2f",
+)
+FULL_PLAN = Plan(
+    mode=SyncMode.FULL,
+    mark=datetime(2026, 11, 26, 4, 45, 11, tzinfo=UTC),
+    taken_at=datetime(2026, 11, 26, 4, 55, 11, 894000, tzinfo=UTC),
+    since=None,
+    horizon=Horizon(datetime(2026, 10, 27, tzinfo=UTC), datetime(2026, 12, 27, tzinfo=UTC)),
+    history_days=None,
+    is_baseline=True,
+    account="5a2f",
+)
 TOTALS = {"patients": 230, "individual_appointments": 174, "group_appointments": 4, "appointment_types": 8}
 FOUND = Findings(1, (("600100000012977588", "starts_at"),))
+CHECKED_AT = datetime(2026, 11, 26, 4, 55, 14, 810000, tzinfo=UTC)
+RECEIPT = Receipt(
+    agrees=True,
+    checked_at=CHECKED_AT,
+    requests=13,
+    waited_seconds=0.5,
+    lists=(ListReceipt("patients", 230, 230, True, read=3, updated=1, requests=3),),
+    unreadable_rows=(UnreadableRowReceipt("individual_appointments", "600100000012977588", "starts_at"),),
+)
+
 
 LISTS_OF_FORMAT = {
-    2: ("patients", "individual_appointments", "group_appointments", "attendees", "appointment_types"),
+    3: (
+        *("patients", "individual_appointments", "group_appointments", "attendees", "appointment_types"),
+        "practitioners",
+    ),
 }
 """The lists that a sync read when this format was the newest. A checkpoint after the place of a new list lacks its
 rows, so its format needs an upgrade that sends the sync back."""
 
 FORMAT_1: dict[str, tuple[str, Checkpoint]] = {
-    "before the key is checked": ("{}", Starting()),
+    "before the key is checked": (
+        "{}",
+        Starting(),
+    ),
     "once the key is checked": (
         (
             '{"step": 4, "totals": {"patients": 230, "individual_appointments": 174, "group_appointments": 4, '
             '"appointment_types": 8}}'
         ),
-        Reading("patients", TOTALS),
+        Starting(lost=SyncStep.FETCHING_PATIENTS),
     ),
     "within a list": (
         (
             '{"step": 4, "totals": {"patients": 230, "individual_appointments": 174, "group_appointments": 4, '
-            '"appointment_types": 8}, "part": "patients", "last": "600100000009983144", "ended": false, "read": 100, '
-            '"batch_after": "", "classes": 0, "findings": {"unreadable": 0, "named": [], "rows": 0, "claimed": 0}, '
-            '"findings_before": {}}'
+            '"appointment_types": 8}, "part": "patients", "last": "600100000009983144", "ended": false, "read": '
+            '100, "batch_after": "", "classes": 0, "findings": {"unreadable": 0, "named": [], "rows": 0, '
+            '"claimed": 0}, "findings_before": {}}'
         ),
-        Reading("patients", TOTALS, Place("600100000009983144", read=100)),
+        Starting(lost=SyncStep.FETCHING_PATIENTS),
     ),
     "within a list that is read in passes": (
         (
             '{"step": 4, "totals": {"patients": 230, "individual_appointments": 174, "group_appointments": 4, '
-            '"appointment_types": 8}, "part": "patients", "last": null, "ended": false, "read": 200, "batch_after": '
-            '"", "classes": 0, "findings": {"unreadable": 0, "named": [], "rows": 0, "claimed": 0}, '
-            '"findings_before": {}}'
+            '"appointment_types": 8}, "part": "patients", "last": null, "ended": false, "read": 200, '
+            '"batch_after": "", "classes": 0, "findings": {"unreadable": 0, "named": [], "rows": 0, "claimed": '
+            '0}, "findings_before": {}}'
         ),
-        Reading("patients", TOTALS, Place(read=200)),
+        Starting(lost=SyncStep.FETCHING_PATIENTS),
     ),
     "behind a list": (
         (
             '{"totals": {"patients": 230, "individual_appointments": 174, "group_appointments": 4, '
             '"appointment_types": 8}, "step": 5, "part": "individual_appointments"}'
         ),
-        Reading("individual_appointments", TOTALS),
+        Starting(lost=SyncStep.FETCHING_APPOINTMENTS),
     ),
     "within a list with an unreadable row": (
         (
             '{"step": 5, "totals": {"patients": 230, "individual_appointments": 174, "group_appointments": 4, '
-            '"appointment_types": 8}, "part": "individual_appointments", "last": "600100000021601112", "ended": true, '
-            '"read": 174, "batch_after": "", "classes": 0, "findings": {"unreadable": 1, "named": '
+            '"appointment_types": 8}, "part": "individual_appointments", "last": "600100000021601112", "ended": '
+            'true, "read": 174, "batch_after": "", "classes": 0, "findings": {"unreadable": 1, "named": '
             '[["600100000012977588", "starts_at"]], "rows": 0, "claimed": 0}, "findings_before": {}}'
         ),
-        Reading("individual_appointments", TOTALS, Place("600100000021601112", True, 174, findings=FOUND)),
+        Starting(lost=SyncStep.FETCHING_APPOINTMENTS),
     ),
     "between two batches of attendees": (
         (
             '{"step": 5, "totals": {"patients": 230, "individual_appointments": 174, "group_appointments": 74, '
-            '"appointment_types": 8}, "part": "attendees", "last": null, "ended": false, "read": 90, "batch_after": '
-            '"600100000000506944", "classes": 50, "findings": {"unreadable": 1, "named": [[null, "id"]], "rows": 0, '
-            '"claimed": 0}, "findings_before": {"unreadable": 1, "named": [[null, "id"]], "rows": 0, "claimed": 0}}'
+            '"appointment_types": 8}, "part": "attendees", "last": null, "ended": false, "read": 90, '
+            '"batch_after": "600100000000506944", "classes": 50, "findings": {"unreadable": 1, "named": [[null, '
+            '"id"]], "rows": 0, "claimed": 0}, "findings_before": {"unreadable": 1, "named": [[null, "id"]], '
+            '"rows": 0, "claimed": 0}}'
         ),
-        Reading(
-            "attendees",
-            {**TOTALS, "group_appointments": 74},
-            Place(
-                read=90,
-                batch_after="600100000000506944",
-                classes=50,
-                findings=Findings(1, ((None, "id"),)),
-                findings_before=Findings(1, ((None, "id"),)),
-            ),
-        ),
+        Starting(lost=SyncStep.FETCHING_APPOINTMENTS),
     ),
     "behind the attendees": (
         (
             '{"totals": {"patients": 230, "individual_appointments": 174, "group_appointments": 4, '
             '"appointment_types": 8, "attendees": 3}, "step": 6, "part": "appointment_types"}'
         ),
-        Reading("appointment_types", {**TOTALS, "attendees": 3}),
+        Starting(lost=SyncStep.LOADING_TYPES),
     ),
     "before the analysis": (
         (
             '{"totals": {"patients": 230, "individual_appointments": 174, "group_appointments": 4, '
             '"appointment_types": 8, "attendees": 3}, "step": 7}'
         ),
-        Analyzing(),
+        Starting(lost=SyncStep.ANALYZING),
     ),
     "within the analysis": (
         '{"step": 7, "after": "600100000009983144", "analyzed": 5000}',
-        Analyzing("600100000009983144", 5000),
+        Starting(lost=SyncStep.ANALYZING),
     ),
-    "before the result is stored": ('{"step": 8}', Storing()),
+    "before the result is stored": (
+        '{"step": 8}',
+        Starting(lost=SyncStep.STORING),
+    ),
     "an earlier version 0.1": (
         (
-            '{"step": 4, "totals": {"patients": 230}, "part": "patients", "last": "99", "read": 100, "batch_after": '
-            '"", "classes": 0}'
+            '{"step": 4, "totals": {"patients": 230}, "part": "patients", "last": "99", "read": 100, '
+            '"batch_after": "", "classes": 0}'
         ),
-        Reading("patients", {"patients": 230}, Place("99", read=100)),
+        Starting(lost=SyncStep.FETCHING_PATIENTS),
     ),
 }
 """Stored by syncs of version 0.1: most by a clinic of 230 patients, two by other clinics."""
 
 FORMAT_2: dict[str, tuple[str, Checkpoint]] = {
-    "before the key is checked": ('{"format": 2, "step": 0}', Starting()),
+    "before the key is checked": (
+        '{"format": 2, "step": 0}',
+        Starting(),
+    ),
     "within a list with an unreadable row": (
         (
             '{"format": 2, "step": 5, "totals": {"patients": 230, "individual_appointments": 174, '
-            '"group_appointments": 4, "appointment_types": 8}, "part": "individual_appointments", '
-            '"last": "600100000021601112", "ended": true, "read": 174, "batch_after": "", "classes": 0, "findings": '
+            '"group_appointments": 4, "appointment_types": 8}, "part": "individual_appointments", "last": '
+            '"600100000021601112", "ended": true, "read": 174, "batch_after": "", "classes": 0, "findings": '
             '{"unreadable": 1, "named": [["600100000012977588", "starts_at"]], "rows": 0, "claimed": 0}, '
-            '"findings_before": {"unreadable": 0, '
-            '"named": [], "rows": 0, "claimed": 0}}'
+            '"findings_before": {"unreadable": 0, "named": [], "rows": 0, "claimed": 0}}'
         ),
-        Reading("individual_appointments", TOTALS, Place("600100000021601112", True, 174, findings=FOUND)),
+        Starting(lost=SyncStep.FETCHING_APPOINTMENTS),
     ),
     "at the beginning of a list": (
         (
             '{"format": 2, "step": 6, "totals": {}, "part": "appointment_types", "last": null, "ended": false, '
-            '"read": 0, "batch_after": "", "classes": 0, "findings": {"unreadable": 0, "named": [], '
-            '"rows": 0, "claimed": 0}, "findings_before": {"unreadable": 0, "named": [], "rows": 0, "claimed": 0}}'
+            '"read": 0, "batch_after": "", "classes": 0, "findings": {"unreadable": 0, "named": [], "rows": 0, '
+            '"claimed": 0}, "findings_before": {"unreadable": 0, "named": [], "rows": 0, "claimed": 0}}'
         ),
-        Reading("appointment_types"),
+        Starting(lost=SyncStep.LOADING_TYPES),
     ),
     "within the analysis": (
         '{"format": 2, "step": 7, "after": "600100000009983144", "analyzed": 5000}',
-        Analyzing("600100000009983144", 5000),
+        Starting(lost=SyncStep.ANALYZING),
     ),
-    "before the result is stored": ('{"format": 2, "step": 8}', Storing()),
+    "before the result is stored": (
+        '{"format": 2, "step": 8}',
+        Starting(lost=SyncStep.STORING),
+    ),
 }
 
-EXAMPLES = {1: FORMAT_1, 2: FORMAT_2}
+FORMAT_3: dict[str, tuple[str, Checkpoint]] = {
+    "before the key is checked": (
+        '{"format": 3, "step": 0}',
+        Starting(),
+    ),
+    "of an earlier version, before the key is checked": (
+        '{"format": 3, "step": 0, "lost": 7}',
+        Starting(lost=SyncStep.ANALYZING),
+    ),
+    "once the key is checked": (
+        (
+            '{"format": 3, "step": 4, "plan": {"mode": "full", "mark": "2026-11-26T04:45:11+00:00", "taken_at": '
+            '"2026-11-26T04:55:11.894000+00:00", "since": null, "from": "2026-10-27T00:00:00+00:00", "to": '
+            '"2026-12-27T00:00:00+00:00", "days": null, "baseline": true, "account": "5a2f"}, "totals": '
+            '{"patients": 230, "individual_appointments": 174, "group_appointments": 4, "appointment_types": 8}, '
+            '"part": "patients", "pending": {"patients": [], "classes": []}, "efforts": {}, "whole": {}, '
+            '"place": {"last_id": null, "has_ended": false, "counts": {"read": 0, "listed": 0, "findings": '
+            '{"unreadable": 0, "named": [], "rows": 0, "claimed": 0}}, "counts_before": {"read": 0, "listed": 0, '
+            '"findings": {"unreadable": 0, "named": [], "rows": 0, "claimed": 0}}, "batch_after": 0, "batch_to": '
+            '0, "classes": 0}}'
+        ),
+        Reading(FULL_PLAN, "patients", TOTALS),
+    ),
+    "within a list with an unreadable row": (
+        (
+            '{"format": 3, "step": 5, "plan": {"mode": "full", "mark": "2026-11-26T04:45:11+00:00", "taken_at": '
+            '"2026-11-26T04:55:11.894000+00:00", "since": null, "from": "2026-10-27T00:00:00+00:00", "to": '
+            '"2026-12-27T00:00:00+00:00", "days": null, "baseline": true, "account": "5a2f"}, "totals": '
+            '{"patients": 230, "individual_appointments": 174, "group_appointments": 4, "appointment_types": 8}, '
+            '"part": "individual_appointments", "pending": {"patients": [], "classes": []}, "efforts": '
+            '{"individual_appointments": {"read": 174, "requests": 3, "unreadable": [["600100000012977588", '
+            '"starts_at"]]}, "patients": {"read": 230, "requests": 4, "unreadable": []}}, "whole": {}, "place": '
+            '{"last_id": "600100000021601112", "has_ended": true, "counts": {"read": 174, "listed": 170, '
+            '"findings": {"unreadable": 1, "named": [["600100000012977588", "starts_at"]], "rows": 0, "claimed": '
+            '0}}, "counts_before": {"read": 0, "listed": 0, "findings": {"unreadable": 0, "named": [], "rows": '
+            '0, "claimed": 0}}, "batch_after": 0, "batch_to": 0, "classes": 0}}'
+        ),
+        Reading(
+            FULL_PLAN,
+            "individual_appointments",
+            TOTALS,
+            Place("600100000021601112", True, Counts(174, 170, FOUND)),
+            efforts={
+                "individual_appointments": Effort(174, 3, (("600100000012977588", "starts_at"),)),
+                "patients": Effort(230, 4),
+            },
+        ),
+    ),
+    "within a batch of attendees": (
+        (
+            '{"format": 3, "step": 5, "plan": {"mode": "full", "mark": "2026-11-26T04:45:11+00:00", "taken_at": '
+            '"2026-11-26T04:55:11.894000+00:00", "since": null, "from": "2026-10-27T00:00:00+00:00", "to": '
+            '"2026-12-27T00:00:00+00:00", "days": null, "baseline": true, "account": "5a2f"}, "totals": '
+            '{"patients": 230, "individual_appointments": 174, "group_appointments": 4, "appointment_types": 8}, '
+            '"part": "attendees", "pending": {"patients": [], "classes": []}, "efforts": {}, "whole": {}, '
+            '"place": {"last_id": "600100000000000100", "has_ended": false, "counts": {"read": 90, "listed": 80, '
+            '"findings": {"unreadable": 0, "named": [], "rows": 0, "claimed": 0}}, "counts_before": {"read": 60, '
+            '"listed": 50, "findings": {"unreadable": 1, "named": [[null, "id"]], "rows": 0, "claimed": 0}}, '
+            '"batch_after": 600100000000506944, "batch_to": 600100000000606944, "classes": 50}}'
+        ),
+        Reading(
+            FULL_PLAN,
+            "attendees",
+            TOTALS,
+            Place(
+                "600100000000000100",
+                counts=Counts(90, 80),
+                counts_before=Counts(60, 50, Findings(1, ((None, "id"),))),
+                batch_after=600100000000506944,
+                batch_to=600100000000606944,
+                classes=50,
+            ),
+        ),
+    ),
+    "with merged patients and new classes": (
+        (
+            '{"format": 3, "step": 5, "plan": {"mode": "incremental", "mark": "2026-11-26T04:45:11+00:00", '
+            '"taken_at": "2026-11-26T04:55:11.894000+00:00", "since": "2026-11-26T04:30:00+00:00", "from": '
+            '"2024-11-26T00:00:00+00:00", "to": null, "days": 730, "baseline": false, "account": "5a2f"}, '
+            '"totals": {"patients": 230, "individual_appointments": 174, "group_appointments": 4, '
+            '"appointment_types": 8}, "part": "attendees", "pending": {"patients": [600100000000000001, '
+            '600100000000000002], "classes": [600100000000000003]}, "efforts": {}, "whole": {}, "place": '
+            '{"last_id": null, "has_ended": false, "counts": {"read": 0, "listed": 0, "findings": {"unreadable": '
+            '0, "named": [], "rows": 0, "claimed": 0}}, "counts_before": {"read": 0, "listed": 0, "findings": '
+            '{"unreadable": 0, "named": [], "rows": 0, "claimed": 0}}, "batch_after": 0, "batch_to": 0, '
+            '"classes": 0}}'
+        ),
+        Reading(
+            PLAN, "attendees", TOTALS, pending=Pending((600100000000000001, 600100000000000002), (600100000000000003,))
+        ),
+    ),
+    "before the comparison": (
+        (
+            '{"format": 3, "step": 6, "plan": {"mode": "incremental", "mark": "2026-11-26T04:45:11+00:00", '
+            '"taken_at": "2026-11-26T04:55:11.894000+00:00", "since": "2026-11-26T04:30:00+00:00", "from": '
+            '"2024-11-26T00:00:00+00:00", "to": null, "days": 730, "baseline": false, "account": "5a2f"}, '
+            '"totals": {"patients": 230, "individual_appointments": 174, "group_appointments": 4, '
+            '"appointment_types": 8}, "part": "comparing", "pending": {"patients": [600100000000000001], '
+            '"classes": []}, "efforts": {"patients": {"read": 3, "requests": 2, "unreadable": []}}, "whole": '
+            '{"appointment_types": 8}}'
+        ),
+        Comparing(PLAN, TOTALS, Pending((600100000000000001,)), {"patients": Effort(3, 2)}, {"appointment_types": 8}),
+    ),
+    "within the analysis": (
+        (
+            '{"format": 3, "step": 7, "plan": {"mode": "incremental", "mark": "2026-11-26T04:45:11+00:00", '
+            '"taken_at": "2026-11-26T04:55:11.894000+00:00", "since": "2026-11-26T04:30:00+00:00", "from": '
+            '"2024-11-26T00:00:00+00:00", "to": null, "days": 730, "baseline": false, "account": "5a2f"}, '
+            '"receipt": {"agrees": true, "checked_at": "2026-11-26T04:55:14.810000+00:00", "requests": 13, '
+            '"waited_seconds": 0.5, "lists": [{"list": "patients", "in_cliniko": 230, "in_mirror": 230, '
+            '"agrees": true, "read": 3, "added": 0, "updated": 1, "removed": 0, "unreadable": 0, "suppressed": '
+            '0, "requests": 3, "compared": null, "of": null, "oldest_check": null}], "unreadable_rows": '
+            '[{"list": "individual_appointments", "id": "600100000012977588", "reason": "starts_at"}]}, '
+            '"analysis": {"analyzed_at": "2026-11-26T04:55:14.810000+00:00", "recent_days": 30, "upcoming_days": '
+            '30, "everything": false, "patients": 12}, "after": 600100000009983144, "analyzed": 5000}'
+        ),
+        Analyzing(
+            PLAN,
+            RECEIPT,
+            Analysis(CHECKED_AT, 30, 30, everything=False, patients=12),
+            after=600100000009983144,
+            analyzed=5000,
+        ),
+    ),
+    "before the result is stored": (
+        (
+            '{"format": 3, "step": 8, "plan": {"mode": "incremental", "mark": "2026-11-26T04:45:11+00:00", '
+            '"taken_at": "2026-11-26T04:55:11.894000+00:00", "since": "2026-11-26T04:30:00+00:00", "from": '
+            '"2024-11-26T00:00:00+00:00", "to": null, "days": 730, "baseline": false, "account": "5a2f"}, '
+            '"receipt": {"agrees": true, "checked_at": "2026-11-26T04:55:14.810000+00:00", "requests": 13, '
+            '"waited_seconds": 0.5, "lists": [{"list": "patients", "in_cliniko": 230, "in_mirror": 230, '
+            '"agrees": true, "read": 3, "added": 0, "updated": 1, "removed": 0, "unreadable": 0, "suppressed": '
+            '0, "requests": 3, "compared": null, "of": null, "oldest_check": null}], "unreadable_rows": '
+            '[{"list": "individual_appointments", "id": "600100000012977588", "reason": "starts_at"}]}}'
+        ),
+        Storing(PLAN, RECEIPT),
+    ),
+}
+
+EXAMPLES = {1: FORMAT_1, 2: FORMAT_2, 3: FORMAT_3}
 """By format. A new format adds examples; earlier examples stay."""
 
 
@@ -175,8 +362,10 @@ EXAMPLES = {1: FORMAT_1, 2: FORMAT_2}
     ],
 )
 def test_a_checkpoint_of_every_format_is_read(stored: str, checkpoint: Checkpoint):
-    """A sync continues where it was, whatever version stored its checkpoint."""
-    assert read_checkpoint(json.loads(stored)) == checkpoint
+    """A sync continues where it was; if an earlier version stored its rows, it begins its lists again and knows it."""
+    found = read_checkpoint(json.loads(stored))
+    assert found == checkpoint
+    assert getattr(found, "efforts", None) == getattr(checkpoint, "efforts", None)
 
 
 def test_there_are_examples_of_every_format():
@@ -196,32 +385,33 @@ def test_the_newest_format_is_written_as_in_its_examples(name: str):
     assert json.dumps(to_json(checkpoint)) == stored
 
 
-def test_the_version_before_finds_every_value_that_it_knows():
-    """During an upgrade a worker of the version before may get the sync, and must not begin at 0 either."""
-    for stored, checkpoint in FORMAT_1.values():
-        known = {name: value for name, value in json.loads(stored).items() if value != {}}
-        if checkpoint == Analyzing():
-            del known["totals"]  # of no use any more
-        assert known.items() <= json.loads(json.dumps(to_json(checkpoint))).items()
+def example(name: str, before: str, after: str) -> str:
+    """An example of the newest format with a part replaced."""
+    stored = FORMAT_3[name][0]
+    assert before in stored
+    return stored.replace(before, after)
 
 
 @pytest.mark.parametrize(
     ("stored", "sentence"),
     [
-        ('{"format": 3, "step": 4}', "has format 3, which another version of Routiq wrote"),
+        ('{"format": 4, "step": 4}', "has format 4, which another version of Routiq wrote"),
         ('{"format": 0, "step": 4}', "has format 0"),
         ('{"format": "2"}', "“format” is missing or has a wrong form"),
         ("[]", "“format” is missing or has a wrong form"),
-        (
-            FORMAT_1["behind a list"][0].replace('"individual_appointments"}', '"bookings"}'),
-            "names a list .*“bookings”",
-        ),
-        ('{"step": 5, "totals": {}}', "“part” is missing"),
-        ('{"step": 9, "totals": {}, "part": "patients"}', "“step” is missing"),
+        ('{"step": 9}', "“step” is missing"),
         ('{"format": 2, "step": true}', "“step” is missing"),
-        ('{"format": 2, "step": 7, "after": null, "analyzed": 0}', "“after” is missing"),
-        (FORMAT_2["at the beginning of a list"][0].replace('"named": []', '"named": [7]'), "“named” is missing"),
-        (FORMAT_2["at the beginning of a list"][0].replace('"last": null, ', ""), "“last” is missing"),
+        ('{"format": 3, "step": true}', "“step” is missing"),
+        ('{"format": 3, "step": 5}', "“part” is missing"),
+        (example("before the comparison", '"comparing"', '"bookings"'), "names a list .*“bookings”"),
+        (example("before the comparison", '"step": 6', '"step": 5'), "“step” is missing"),
+        (example("before the comparison", '"mode": "incremental"', '"mode": "partial"'), "“mode” is missing"),
+        (example("before the comparison", '"mark": "2026', '"mark": "'), "“mark” is missing"),
+        (example("before the comparison", "[600100000000000001]", '["1"]'), "“patients” is missing"),
+        (example("within the analysis", '"after": 600100000009983144', '"after": null'), "“after” is missing"),
+        (example("within the analysis", '"agrees": true, ', ""), "“receipt” is missing"),
+        (example("within a batch of attendees", '"named": []', '"named": [7]'), "“named” is missing"),
+        (example("within a batch of attendees", '"last_id": "600100000000000100", ', ""), "“last_id” is missing"),
     ],
 )
 def test_a_checkpoint_without_a_path_is_refused(stored: str, sentence: str):
@@ -249,90 +439,88 @@ async def test_a_sync_whose_checkpoint_is_not_known_fails_with_a_reason(settings
         assert (await run_sync(runtime)).status is SyncState.COMPLETED
 
 
-def as_version_0_1_stored(checkpoint: Checkpoint) -> dict[str, Any]:
-    """The form in which version 0.1 stored a checkpoint, written by hand from its code."""
-    match checkpoint:
-        case Starting():
-            return {}
-        case Reading("patients", totals, place) if place == Place():
-            return {"step": 4, "totals": dict(totals)}
-        case Reading(name, totals, place) if place == Place():
-            return {"totals": dict(totals), "step": checkpoint.step.value, "part": name}
-        case Reading(name, totals, place):
-            return {
-                "step": checkpoint.step.value,
-                "totals": dict(totals),
-                "part": name,
-                "last": place.last_id,
-                "ended": place.has_ended,
-                "read": place.read,
-                "batch_after": place.batch_after,
-                "classes": place.classes,
-                "findings": findings_of_version_0_1(place.findings),
-                "findings_before": findings_of_version_0_1(place.findings_before) if place.batch_after else {},
-            }
-        case Analyzing(after, analyzed):
-            return {"step": 7, "after": after, "analyzed": analyzed}
-        case Storing():
-            return {"step": 8}
+MOMENTS = {
+    "reading appointments": (5, 55, FORMAT_2["within a list with an unreadable row"][0]),
+    "within the analysis": (7, 80, FORMAT_2["within the analysis"][0]),
+    "before its end": (8, 90, FORMAT_1["before the result is stored"][0]),
+}
 
 
-def findings_of_version_0_1(findings: Findings) -> dict[str, Any]:
-    named = [list(pair) for pair in findings.named]
-    counts = {"rows": findings.rows, "claimed": findings.claimed}
-    return {"unreadable": findings.unreadable, "named": named, **counts}
+@pytest.mark.both_databases
+@pytest.mark.parametrize("moment", list(MOMENTS))
+async def test_a_sync_of_an_earlier_version_starts_its_lists_again(settings: Settings, cliniko: Cliniko, moment: str):
+    """After the upgrade a running sync keeps its number and percentage, reads everything again, and says so."""
+    step, percentage, stored = MOMENTS[moment]
+    async with open_runtime(settings, run_syncs=False) as runtime:
+        await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, check=False)
+        sync_id = await start(runtime)
+        async with runtime.database.writing() as connection:
+            values = {"checkpoint": json.loads(stored), "step": step, "progress_percentage": percentage}
+            await connection.execute(update(SYNC).values(**values))
+    async with open_runtime(settings) as runtime:
+        snapshots = await follow(runtime, sync_id)
+        assert {snapshot.sync_id for snapshot in snapshots} == {sync_id}
+        assert min(snapshot.progress_percentage for snapshot in snapshots) == percentage
+        last = snapshots[-1]
+        assert (last.status, last.active_patients_stored) == (SyncState.COMPLETED, 12)
+        lines = [line.message for line in await runtime.syncs.log(LOCAL_OPERATOR, sync_id)]
+    assert sum(line.startswith("Starting the lists again: ") for line in lines) == 1
+    assert "Found 24 patients" in lines
 
 
-REWRITTEN = [name for name in FORMAT_1 if name not in {"before the analysis", "an earlier version 0.1"}]
-
-
-@pytest.mark.parametrize("name", REWRITTEN)
-def test_the_stored_form_of_version_0_1_is_its_real_one(name: str):
-    """The next test stores checkpoints as version 0.1 did; this test compares them with real checkpoints."""
-    stored, checkpoint = FORMAT_1[name]
-    assert as_version_0_1_stored(checkpoint) == json.loads(stored)
+ANEW = {"plan", "efforts", "receipt", "analysis"}
+"""Parts of a checkpoint that differ when the sync comes to the same point again, as they hold times or requests."""
 
 
 @pytest.mark.sqlite_only  # only the embedded engine can be paused
+@pytest.mark.parametrize("mode", [SyncMode.FULL, SyncMode.INCREMENTAL])
 @pytest.mark.parametrize("trouble", [None, FaultKind.REFUSE_SORT, FaultKind.ROW_WITHOUT_START], ids=str)
-async def test_a_sync_of_version_0_1_continues_after_an_upgrade_at_any_moment(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, trouble: FaultKind | None
+async def test_a_sync_continues_after_an_interruption_at_any_moment(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, trouble: FaultKind | None, mode: SyncMode
 ):
     """Interrupted before each of its commits, a sync reads no finished list again and has the same result."""
     emulator = Emulator(generated_clinic(230, utc_now()))
     if trouble is not None:
-        emulator.faults.add(Fault(trouble, "individual_appointments", times=None, rows=2, only_above_per_page=1))
+        emulator.faults.add(Fault(trouble, "individual_appointments", times=None, rows=1, only_above_per_page=1))
     interrupted: list[Checkpoint] = []
+    moments: list[dict[str, object]] = []
     async with EmulatorServer(emulator) as server, open_runtime(settings) as runtime:
         await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, server.base_url, check=False)
         await run_sync(runtime)
         undisturbed = await shown_rows(runtime.database)
         emulator.requests.clear()
 
-        def store_as_before(checkpoint: Checkpoint) -> dict[str, Any]:
-            if checkpoint not in interrupted:
+        def interrupting(checkpoint: Checkpoint) -> dict[str, Any]:
+            stored = to_json(checkpoint)
+            moment = {name: stored[name] for name in stored if name not in ANEW}
+            if moment not in moments:
+                moments.append(moment)
                 interrupted.append(checkpoint)
                 assert isinstance(runtime.engine, EmbeddedEngine)
                 runtime.engine.pause(timedelta(seconds=0.01))
-            return as_version_0_1_stored(checkpoint)
+            return stored
 
         with monkeypatch.context() as patched:
-            patched.setattr(run, "to_json", store_as_before)
-            sync_id = await start(runtime)
+            patched.setattr(run, "to_json", interrupting)
+            sync_id = await start(runtime, mode=mode)
             last = (await follow(runtime, sync_id))[-1]
         assert last.status is SyncState.COMPLETED, last.failure
+        assert last.mode is mode
         assert await shown_rows(runtime.database) == undisturbed
         lines = [line.message for line in await runtime.syncs.log(LOCAL_OPERATOR, sync_id)]
-    parts = {(one.step.value, one.list_name if isinstance(one, Reading) else "") for one in interrupted}
-    assert parts == {
-        *((4, "patients"), (5, "individual_appointments"), (5, "group_appointments"), (5, "attendees")),
-        *((6, "appointment_types"), (7, ""), (8, "")),
-    }
-    assert lines.count("Continuing after an interruption") == len(interrupted) - 1, (
-        "before the first, nothing is stored"
-    )
+    kinds = {type(one) for one in interrupted}
+    assert kinds == {Starting, Reading, Comparing, Analyzing, Storing}
+    assert {one.list_name for one in interrupted if isinstance(one, Reading)} == set(LISTS)
     pages = [one.resource for one in emulator.requests if one.values("per_page") != ["1"] and one.resource in LISTS]
-    assert pages == sorted(pages, key=list(LISTS).index)
-    if trouble is FaultKind.ROW_WITHOUT_START:
+    lists = pages[: pages.index("practitioners") + 1]
+    assert lists == sorted(lists, key=list(LISTS).index)
+    if trouble is FaultKind.ROW_WITHOUT_START and mode is SyncMode.FULL:
         skipped = [line for line in lines if line.startswith("Skipped row ")]
-        assert len(skipped) == len(set(skipped)) == 4, "two on each page, each named once"
+        pages_of_list = len({one.parameters for one in emulator.requests if _is_full_page(one)})
+        assert len(skipped) == len(set(skipped)) == pages_of_list, "one on each page, each named once"
+
+
+def _is_full_page(request: RecordedRequest) -> bool:
+    filters = request.values("q[]")
+    is_of_list = request.resource == "individual_appointments" and request.values("per_page") == ["100"]
+    return is_of_list and not any(text.startswith("updated_at") for text in filters)

@@ -24,7 +24,7 @@ from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import SyncState
 from tests.organization import ORGANIZATION
-from tests.syncs import all_active_ids, run_sync, shown_rows
+from tests.syncs import all_active_ids, run_sync, shown_columns, shown_rows
 
 WINDOW = timedelta(days=30)
 ACTIONS = ["archive", "unarchive", "delete", "remove", "insert", "merge", "cancel", "uncancel"]
@@ -157,9 +157,13 @@ async def churn(runtime: Runtime, emulator: Emulator, seed: int, *faults: Fault)
     assert witness.untouched_actives <= active, f"seed {seed}: {witness.untouched_actives - active} are missing"
     assert active <= witness.ever.active(), f"seed {seed}: {active - witness.ever.active()} never were active"
     rows = await shown_rows(runtime.database)
-    mirrored = [row[0] for row in rows[MirrorList.PATIENTS.name]]
-    assert len(mirrored) == len(set(mirrored)) == last.patients_found
-    assert witness.listed <= set(mirrored)
+    patients = [
+        dict(zip(shown_columns(MirrorList.PATIENTS), row, strict=True)) for row in rows[MirrorList.PATIENTS.name]
+    ]
+    mirrored = {str(one["id"]) for one in patients}
+    assert len(mirrored) == len(patients)
+    assert sum(one["archived_at"] is None for one in patients) == last.patients_found
+    assert witness.listed <= mirrored
     return last.status
 
 

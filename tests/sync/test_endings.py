@@ -41,7 +41,7 @@ async def break_a_step(_runtime: Runtime, _cliniko: Cliniko, _sync_id: str) -> N
     async def broken(*_: object) -> None:
         raise ValueError
 
-    pipeline.identify_slice = broken  # the test restores it
+    pipeline.analyze_slice = broken  # the test restores it
 
 
 async def cancel(runtime: Runtime, _cliniko: Cliniko, sync_id: str) -> None:
@@ -83,7 +83,7 @@ async def test_every_end_has_the_same_effects(
     runtime: Runtime, cliniko: Cliniko, name: str, monkeypatch: pytest.MonkeyPatch
 ):
     """However a sync ends, watchers see its end once, it counts once, and the clinic can start another sync."""
-    monkeypatch.setattr(pipeline, "identify_slice", pipeline.identify_slice)
+    monkeypatch.setattr(pipeline, "analyze_slice", pipeline.analyze_slice)
     kind, end = WAYS[name]
     published: list[SyncSnapshot] = []
     publish = runtime.bus.publish

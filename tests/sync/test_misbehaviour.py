@@ -68,12 +68,18 @@ OUTCOMES = {
     FaultKind.REFUSE_ID_FILTER: (RIGHT, RIGHT),
     FaultKind.SORT_TIMES_OUT: (RIGHT, RIGHT),
     FaultKind.FOREIGN_LINK: (RIGHT, RIGHT),
+    FaultKind.WRONG_DATE: (RIGHT, RIGHT),
+    FaultKind.NO_DATE: (RIGHT, RIGHT),
     FaultKind.STATUS_401: ("KEY_REFUSED", "KEY_REFUSED"),
     FaultKind.STATUS_402: (UNEXPECTED, UNEXPECTED),
     FaultKind.STATUS_403: (RIGHT, "KEY_LACKS_PERMISSION"),
     FaultKind.REDIRECT: ("ACCOUNT_MOVED", "ACCOUNT_MOVED"),
 }
 """By kind: the outcome of a sync with a single fault, and with permanent faults from some request on."""
+
+OF_SOME_FILTERS = {FaultKind.REFUSE_FILTER, FaultKind.REFUSE_MANY_VALUES}
+"""The kinds that concern a certain filter, which not every list is read with; they have tests of their own."""
+KINDS = [kind for kind in FaultKind if kind not in OF_SOME_FILTERS]
 
 STEPS = {
     "patients": SyncStep.FETCHING_PATIENTS,
@@ -232,6 +238,7 @@ def fault_at(kind: FaultKind, resource: str, number: int, times: int | None) -> 
         times=times,
         only_above_per_page=1,
         seconds=seconds,
+        clock_skew_seconds=900 if kind is FaultKind.WRONG_DATE else 0,
     )
 
 
@@ -268,18 +275,18 @@ async def check_cell(stage: Stage, kind: FaultKind, resource: str, place: str, t
     assert (await stage.runtime.syncs.dashboard(LOCAL_OPERATOR, ORGANIZATION)).patient_stats == stats
 
 
-@pytest.mark.parametrize("kind", list(FaultKind))
+@pytest.mark.parametrize("kind", KINDS)
 async def test_every_kind_in_every_list(settings: Settings, kind: FaultKind):
     """A sync is correct, or fails and changes nothing. The fault is in another place of each list."""
     async with staged(settings) as stage:
-        for number, resource in enumerate(STEPS, list(FaultKind).index(kind)):
+        for number, resource in enumerate(STEPS, KINDS.index(kind)):
             await check_cell(stage, kind, resource, ("first", "middle", "last")[number % 3], 1)
             await check_cell(stage, kind, resource, ("middle", "last", "first")[number % 3], None)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("times", [1, 2, None])
-@pytest.mark.parametrize("kind", list(FaultKind))
+@pytest.mark.parametrize("kind", KINDS)
 async def test_every_kind_in_every_place(settings: Settings, kind: FaultKind, times: int | None):
     """The same in every place of every list."""
     async with staged(settings) as stage:

@@ -19,7 +19,7 @@ from routiq_gql.settings import Settings
 from routiq_gql.sync.model import FailureCode, SyncState, SyncStep
 from tests.emulated_cliniko import Cliniko
 from tests.organization import ORGANIZATION
-from tests.syncs import follow, run_sync, start, stored_rows
+from tests.syncs import follow, run_sync, shown_rows, start
 from tests.waiting import LIMIT_SECONDS
 
 pytestmark = pytest.mark.both_databases
@@ -105,7 +105,7 @@ async def test_a_sync_ends_at_its_time_limit(settings: Settings, cliniko: Clinik
     limit = 8  # seconds: even a busy machine has reached the appointments by then
     async with open_runtime(settings.model_copy(update={"sync_time_limit": limit})) as runtime:
         await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url)
-        before = await stored_rows(runtime.database)
+        before = await shown_rows(runtime.database)
         cliniko.emulator.faults.add(Fault(FaultKind.HANG, "attendees", only_above_per_page=1))
         last = await run_sync(runtime)
         assert last.status is SyncState.FAILED
@@ -114,7 +114,7 @@ async def test_a_sync_ends_at_its_time_limit(settings: Settings, cliniko: Clinik
         assert f"{limit} s" in last.failure.message
         assert "ROUTIQ_SYNC_TIME_LIMIT" in last.failure.what_to_do
         assert last.failure.retryable
-        assert await stored_rows(runtime.database) == before
+        assert await shown_rows(runtime.database) == before
         assert await start(runtime) != last.sync_id
 
 

@@ -94,7 +94,7 @@ async def test_an_unexpected_error_ends_the_sync_with_its_id(runtime: Runtime, m
     async def broken(*_: object) -> None:
         raise ValueError(private)
 
-    monkeypatch.setattr("routiq_gql.sync.pipeline.identify_slice", broken)
+    monkeypatch.setattr("routiq_gql.sync.pipeline.analyze_slice", broken)
     with structlog.testing.capture_logs() as logged:
         last = await run_sync(runtime)
     assert last.failure is not None

@@ -13,7 +13,8 @@ from routiq_gql.emulator import EMULATED_API_KEY, Emulator, EmulatorServer, Faul
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.sync.checkpoint import Reading, read_checkpoint, to_json
+from routiq_gql.sync.checkpoint import Reading
+from routiq_gql.sync.checkpoint_json import read_checkpoint, to_json
 from routiq_gql.sync.findings import MOST_NAMED, Findings
 from routiq_gql.sync.model import FailureCode, LogLevel, SyncState
 from routiq_gql.sync.place import Place

@@ -9,10 +9,14 @@ from routiq_gql.database.tables.base import METADATA, ClinikoId, Holds
 
 
 class ClassCheckColumns(TypedColumns):
-    """When the attendees of a class were compared last; ``id`` is the class's id in Cliniko."""
+    """When the attendees of a class were compared last, and by which sync; ``id`` is the class's id in Cliniko.
+
+    A row counts once its sync is published.
+    """
 
     mirror: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
     id: Named[int] = Column(ClinikoId, primary_key=True, autoincrement=False)
+    sync: Named[int] = Column(RowKey)
     checked_at: Named[datetime] = Column(UtcDateTime)
 
 

@@ -220,6 +220,13 @@ ACTIVITY = Table(
     METADATA,
     ActivityColumns,
     *_indexes("activity_versions"),
+    Index(
+        "ix_activity_versions_change",
+        "mirror",
+        "changes_at",
+        sqlite_where=text(f"to_sync = {CURRENT}"),
+        postgresql_where=text(f"to_sync = {CURRENT}"),
+    ),
     info={"holds": Holds.PATIENTS},
 )
 """``id`` is the patient's id in Cliniko."""

@@ -1,6 +1,6 @@
 """Compares a sync's draft with Cliniko by counts, repairs what differs, and writes the receipt.
 
-The pipeline uses it at three moments::
+The pipeline uses it at these moments::
 
     reconciler = Reconciler(client, database, draft, terms, mirroring)
     await reconciler.count_before(resource)   # incremental: before the first request for each counted list

@@ -1,13 +1,39 @@
-"""Runs the comparison: patients, individual and group appointments, attendees, and the lists that are read whole."""
+"""Runs the comparison of a sync, in the order in which repairs of a list can affect another, and writes the receipt."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from routiq_gql.cliniko import ClinikoClient, Resource
+from routiq_gql.cliniko import (
+    ATTENDEES,
+    GROUP_APPOINTMENTS,
+    INDIVIDUAL_APPOINTMENTS,
+    PATIENTS,
+    RESOURCES,
+    ClinikoClient,
+    Resource,
+)
+from routiq_gql.clock import utc_now
+from routiq_gql.database.counting import count_changes, count_stubs, count_visible, stub_ids
 from routiq_gql.database.drafts import Draft
 from routiq_gql.database.engine import Database
-from routiq_gql.sync.receipt import Receipt
+from routiq_gql.database.mirror import BY_RESOURCE
+from routiq_gql.sync.receipt import ListReceipt, Receipt, UnreadableRowReceipt
+from routiq_gql.sync.reconcile.classes import ClassComparer, ClassesCompared
+from routiq_gql.sync.reconcile.comparing import Comparer, Comparison
+from routiq_gql.sync.reconcile.following import Follower
+from routiq_gql.sync.reconcile.rereading import Rereader
+from routiq_gql.sync.reconcile.searching import SearchedList
+from routiq_gql.sync.reconcile.spending import Spending
 from routiq_gql.sync.reconcile.terms import Mirroring, Terms
+from routiq_gql.sync.reconcile.totals import ListCounts, Scope
+
+COUNTED: tuple[Resource[Any], ...] = (PATIENTS, INDIVIDUAL_APPOINTMENTS, GROUP_APPOINTMENTS)
+"""The lists that are compared by totals."""
+MOST_NAMED = 20
+"""Unreadable rows of a list that a receipt names."""
+STUB_REASON = "starts_at"
+"""Only the start of an appointment is required besides the id, so a row with an id is unreadable for this reason."""
 
 
 class Reconciler:
@@ -16,25 +42,104 @@ class Reconciler:
     def __init__(
         self, client: ClinikoClient, database: Database, draft: Draft, terms: Terms, mirroring: Mirroring
     ) -> None:
-        self._client = client
         self._database = database
         self._draft = draft
-        self._terms = terms
         self._mirroring = mirroring
+        self._counts = ListCounts(client, database, draft, terms)
+        rereader = Rereader(client, terms, mirroring)
+        self._follower = follower = Follower(database, draft, rereader)
+        spending = Spending(client)
+
+        def search(resource: Resource[Any], scope: Scope, up_to: int | None) -> SearchedList:
+            return SearchedList(resource, scope, up_to, self._counts, rereader, follower, spending)
+
+        self._comparer = Comparer(self._counts, terms, mirroring, rereader, spending, search)
+        self._classes = ClassComparer(database, draft, terms, mirroring, rereader)
 
     async def count_before(self, resource: Resource[Any]) -> None:
-        """Ask for a list's totals before an incremental reading of its changes. Does nothing for other lists."""
-        raise NotImplementedError
+        """Ask for a list's totals before an incremental reading of its changes. Does nothing for other lists.
+
+        Raises:
+            ClinikoError: Cliniko can't be read.
+        """
+        if resource in COUNTED:
+            await self._comparer.count_before(resource)
 
     async def run(self, whole: Mapping[str, int | None]) -> Receipt:
         """Compare and repair every list, and return the receipt.
 
         Args:
-            whole: By the name of each list that was read whole (types, practitioners): its rows in Cliniko, or ``None``
-                if the key may not read it.
+            whole: By the name of each list that was read whole (types, practitioners): its rows in Cliniko; ``None`` or
+                nothing for a list that the key may not read.
 
         Raises:
             FullReadNeeded: The sync was incremental and has to be full.
             ClinikoError: Cliniko can't be read.
         """
-        raise NotImplementedError
+        await self._mirroring.follow()
+        patients = await self._comparer.compare(PATIENTS)
+        await self._mirroring.follow()  # merges that the comparison has found
+        await self._follower.follow_closed_patients()
+        compared = {PATIENTS.name: patients}
+        for resource in (INDIVIDUAL_APPOINTMENTS, GROUP_APPOINTMENTS):
+            compared[resource.name] = await self._comparer.compare(resource)
+        await self._mirroring.follow()  # the attendees of classes that have appeared
+        classes = await self._classes.compare()
+        await self._mirroring.close_attendees_of_closed_classes()
+        checked_at = self._counts.checked_at or utc_now()
+        return await self._receipt(compared, classes, whole, checked_at)
+
+    async def _receipt(
+        self,
+        compared: Mapping[str, Comparison],
+        classes: ClassesCompared,
+        whole: Mapping[str, int | None],
+        checked_at: datetime,
+    ) -> Receipt:
+        effort = self._mirroring.effort()
+        lists: list[ListReceipt] = []
+        unreadable_rows = list(effort.unreadable_rows)
+        for resource in RESOURCES:
+            name, target = resource.name, BY_RESOURCE[resource.name]
+            async with self._database.reading() as connection:
+                rows = await count_visible(connection, self._draft, target)
+                changes = await count_changes(connection, self._draft, target)
+                stubs = await count_stubs(connection, self._draft, target)
+                named = await stub_ids(connection, self._draft, target, MOST_NAMED) if stubs else []
+            known = {row.id for row in unreadable_rows if row.list == name}
+            unreadable_rows += [
+                UnreadableRowReceipt(name, str(row_id), STUB_REASON) for row_id in named if str(row_id) not in known
+            ]
+            if resource is ATTENDEES:
+                found = Comparison(classes.in_cliniko, classes.in_mirror, classes.agrees)
+            elif name in compared:
+                found = compared[name]
+            else:
+                in_cliniko = whole.get(name)
+                found = Comparison(in_cliniko, rows, None if in_cliniko is None else in_cliniko == rows)
+            has_classes = resource is ATTENDEES
+            lists.append(
+                ListReceipt(
+                    list=name,
+                    in_cliniko=found.in_cliniko,
+                    in_mirror=found.in_mirror,
+                    agrees=found.agrees,
+                    read=effort.read_by_list.get(name, 0),
+                    added=changes.added,
+                    updated=changes.updated,
+                    removed=changes.removed,
+                    unreadable=max(stubs, sum(row.list == name for row in unreadable_rows)),
+                    requests=effort.requests_by_list.get(name, 0),
+                    compared=classes.compared if has_classes else None,
+                    of=classes.of if has_classes else None,
+                    oldest_check=classes.oldest_check if has_classes else None,
+                )
+            )
+        return Receipt(
+            agrees=all(one.agrees is not False for one in lists),
+            checked_at=checked_at,
+            requests=effort.requests,
+            waited_seconds=effort.waited_seconds,
+            lists=tuple(lists),
+            unreadable_rows=tuple(unreadable_rows),
+        )

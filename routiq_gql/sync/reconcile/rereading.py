@@ -28,7 +28,7 @@ IDS_PER_REQUEST = 100
 
 
 class Rereader:
-    """Reads again within a comparison. Every method returns the ids of the rows that it changed."""
+    """Reads again within a comparison. ``read_…`` methods that return ids return those of the rows they changed."""
 
     def __init__(self, client: ClinikoClient, terms: Terms, mirroring: Mirroring) -> None:
         self._client = client
@@ -83,9 +83,8 @@ class Rereader:
                 records += page.records
         return changed, records
 
-    async def read_attendees(self, classes: Sequence[int]) -> tuple[set[int], int]:
-        """Read the attendees of these classes; attendees that are missing are closed. Returns how many there are too."""
-        changed: set[int] = set()
+    async def read_attendees(self, classes: Sequence[int]) -> int:
+        """Read the attendees of these classes, and return how many there are; missing ones are closed."""
         rows: dict[tuple[int, ...], int] = {}
         texts = [str(row_id) for row_id in classes]
         filters = content_filters(ATTENDEES)
@@ -102,9 +101,9 @@ class Rereader:
                     continue
                 joined = _joined(pages_of_part)
                 bookings = tuple(int(one) for one in part)
-                changed |= await self._merge(ATTENDEES, joined, Covered(bookings=bookings))
+                await self._merge(ATTENDEES, joined, Covered(bookings=bookings))
                 rows[bookings] = joined.read
-        return changed, sum(rows.values())
+        return sum(rows.values())
 
     async def _merge(self, resource: Resource[Any], page: Page[Any], covered: Covered | None) -> set[int]:
         return set((await self._mirroring.merge(resource, page, covered)).ids)

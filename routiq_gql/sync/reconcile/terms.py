@@ -7,6 +7,7 @@ from typing import Protocol
 
 from routiq_gql.cliniko import Horizon, Page, Record, Resource
 from routiq_gql.database.drafts import Covered, PageChanges
+from routiq_gql.sync.receipt import UnreadableRowReceipt
 
 
 class FullReadNeeded(Exception):
@@ -49,12 +50,14 @@ class Effort:
         waited_seconds: Seconds of waiting for Cliniko.
         requests_by_list: Requests by the name of the list.
         read_by_list: Rows read by the name of the list.
+        unreadable_rows: Rows that this sync could not read. Rows that were never readable are found in the draft.
     """
 
     requests: int
     waited_seconds: float
     requests_by_list: Mapping[str, int] = field(default_factory=dict)
     read_by_list: Mapping[str, int] = field(default_factory=dict)
+    unreadable_rows: tuple[UnreadableRowReceipt, ...] = ()
 
 
 class Mirroring(Protocol):
@@ -85,6 +88,10 @@ class Mirroring(Protocol):
 
     async def close_attendees_of_closed_classes(self) -> None:
         """Close the attendees of classes that the draft does not show any more. Called after all repairs."""
+        ...
+
+    async def note_compared_classes(self, checked: Mapping[int, datetime]) -> None:
+        """Store when classes were compared, by ``save_class_checks``."""
         ...
 
     async def report(self, line: str) -> None:

@@ -241,9 +241,7 @@ async def fill(database: Database, organization: str, syncs: int, lines: int) ->
     for number in range(syncs):
         count = max(lines - number, 0)
         async with database.writing() as connection:
-            row = await insert_sync(
-                connection, organization, {**first_values(SyncMode.FULL, utc_now()), "has_rows": False}
-            )
+            row = await insert_sync(connection, organization, first_values(SyncMode.FULL, utc_now()))
             assert row is not None
             log = [NewLine(LogLevel.INFO.value, SyncStep.STORING.value, f"{row.sync_id} {n}") for n in range(count)]
             await end_sync(connection, row.key, {"status": SyncState.COMPLETED.value}, log)

@@ -122,6 +122,7 @@ def _create_tables() -> None:
         "class_checks",
         sa.Column("mirror", RowKey, autoincrement=False, nullable=False),
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sync", RowKey, nullable=False),
         sa.Column("checked_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("mirror", "id"),
     )
@@ -131,6 +132,15 @@ def _create_tables() -> None:
     op.create_index("ix_appointment_versions_start", "appointment_versions", ["mirror", "starts_at"], unique=False)
     op.create_index("ix_attendee_versions_patient", "attendee_versions", ["mirror", "patient_id"], unique=False)
     op.create_index("ix_attendee_versions_booking", "attendee_versions", ["mirror", "booking_id"], unique=False)
+    is_current = sa.text(f"to_sync = {CURRENT}")
+    op.create_index(
+        "ix_activity_versions_change",
+        "activity_versions",
+        ["mirror", "changes_at"],
+        unique=False,
+        sqlite_where=is_current,
+        postgresql_where=is_current,
+    )
 
 
 def _create_versions(name: str, *columns: sa.Column[object], has_kind: bool = False) -> None:

@@ -1,0 +1,101 @@
+"""Receipts, modes and the next sync on the page: agreement in words only where the receipt agrees."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from playwright.async_api import expect
+
+from routiq_gql.sync.receipt import Receipt
+from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
+from tests.browser.serving import Served, expect_status
+from tests.receipts import AGREES, ATTENDEES, DIFFERS, PATIENTS, store_receipt
+
+pytestmark = IN_SESSION_LOOP
+
+
+@pytest.mark.parametrize("refused", [(), ("refuse_sockets",), ("refuse_sockets", "refuse_streams")])
+async def test_the_receipt_of_a_sync_comes_with_its_end(served: Served, open_page: OpenPage, refused: tuple[str, ...]):
+    """Over any transport, the end of a sync brings its receipt and its mode; the history has the same line."""
+    for name in refused:
+        setattr(served.proxy, name, True)
+    page = await open_page(served.url, line_may_break=True)
+    await expect_status(page, "Idle")
+    await expect(page.get_by_role("button", name="Full sync")).to_be_hidden()
+    await page.get_by_role("button", name="Start sync").click()
+    await expect_status(page, "Completed")
+    line = page.locator("#receipt-text")
+    await expect(line).to_have_text(re.compile(r"^Agrees with Cliniko, checked \d\d:\d\d; \d+ requests; \+[\d,]+$"))
+    await expect(page.locator("#receipt")).to_have_attribute("data-tone", "green")
+    await expect(page.locator("#mode")).to_have_text(" · full sync")
+    await expect(page.locator("#past tr")).to_have_count(1)
+    await expect(page.locator("#past .verdict")).to_have_text(await line.inner_text())
+    await expect(page.locator("#past td.mode")).to_have_text("Full")
+
+
+async def test_a_second_sync_reads_changes_and_a_full_sync_is_one_click(served: Served, open_page: OpenPage):
+    """Start sync reads changes only and says that there were none; Full sync reads everything again."""
+    page = await open_page(served.url)
+    for button in ("Start sync", "Start sync", "Full sync"):
+        await page.get_by_role("button", name=button).click()
+        await expect(page.locator("#start")).to_be_disabled()
+        await expect_status(page, "Completed")
+        await expect(page.locator("#start")).to_be_enabled()
+    await expect(page.locator("#receipt-text")).to_contain_text("no changes")
+    await expect(page.locator("#past td.mode")).to_have_text(["Full", "Incremental", "Full"])
+
+
+@pytest.mark.parametrize(
+    ("receipt", "details"),
+    [
+        (DIFFERS, ["Patients: 641 in Cliniko, 640 stored"]),
+        (
+            replace(DIFFERS, lists=(replace(PATIENTS, agrees=False), replace(ATTENDEES, compared=60, agrees=None))),
+            ["Patients: they kept changing during the comparison", "Attendees: compared in 60 of 147 classes"],
+        ),
+        (
+            replace(DIFFERS, lists=(replace(ATTENDEES, compared=60, in_cliniko=31, agrees=False),)),
+            ["Attendees: 31 in Cliniko, 30 stored (compared in 60 of 147 classes)"],
+        ),
+    ],
+)
+async def test_a_difference_is_named_and_never_called_agreement(
+    served: Served, open_page: OpenPage, receipt: Receipt, details: list[str]
+):
+    """If the receipt does not agree, the page names each list that differs, with both numbers, in amber."""
+    final = await served.server.until_ended(await served.server.start_sync())
+    await store_receipt(served.server.runtime.database, final["sync_id"], receipt)
+    page = await open_page(served.url)
+    await expect(page.locator("#receipt-text")).to_have_text(
+        re.compile(r"^Does not agree with Cliniko yet, checked 2 Mar 2026, \d\d:02; 14 requests; ")
+    )
+    await expect(page.locator("#receipt")).to_have_attribute("data-tone", "amber")
+    await expect(page.locator("#receipt-details li")).to_have_text(details)
+    await expect(page.locator("#past .verdict")).to_have_attribute("data-tone", "amber")
+    await expect(page.locator("#past .why")).to_have_text(details[:1])
+    await expect(page.get_by_text("Agrees with Cliniko")).to_have_count(0)
+
+
+async def test_unreadable_rows_and_no_comparison_are_mentioned(served: Served, open_page: OpenPage):
+    """A receipt without a comparison does not claim agreement, and unreadable rows are counted."""
+    final = await served.server.until_ended(await served.server.start_sync())
+    uncompared = replace(AGREES, lists=(replace(PATIENTS, agrees=None, unreadable=2),))
+    await store_receipt(served.server.runtime.database, final["sync_id"], uncompared)
+    page = await open_page(served.url)
+    await expect(page.locator("#receipt-text")).to_contain_text("Not compared with Cliniko, checked")
+    await expect(page.locator("#receipt-details li")).to_have_text(
+        ["2 rows of Cliniko can’t be read; the log names the first ones"]
+    )
+
+
+async def test_a_sync_without_a_receipt_shows_none(served: Served, open_page: OpenPage):
+    """A cancelled sync has no receipt, and the page shows none, neither of an earlier sync."""
+    await served.server.until_ended(await served.server.start_sync())
+    page = await open_page(served.url)
+    await expect(page.locator("#receipt")).to_be_visible()
+    served.gate.hold("patients")
+    await page.get_by_role("button", name="Start sync").click()
+    await served.gate.reached()
+    await page.get_by_role("button", name="Cancel").click()
+    await expect_status(page, "Cancelled")
+    await expect(page.locator("#receipt")).to_be_hidden()
