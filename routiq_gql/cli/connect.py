@@ -79,7 +79,7 @@ async def _connect(
         account = await runtime.connections.connect(
             LOCAL_OPERATOR, organization, api_key, base_url, check=check, replace=replace
         )
-        async with runtime.database.writing() as connection:
+        async with runtime.database.reading() as connection:
             return account, await stored_history(connection, organization, settings, utc_now())
 
 
@@ -94,20 +94,21 @@ def _result_lines(account: ConnectedAccount, history: StoredHistory) -> list[str
         role = f" as {clean_text(account.access.role)}" if account.access.role else ""
         connected = (
             f"Connected {organization} to {clean_text(account.access.account_name or account.base_url)}{role}. "
-            f"The key can read everything that a sync needs: {totals}."
+            f"The key can read everything that a sync needs, archived and cancelled rows included: {totals}."
         )
     return [connected, history_text(history), f"Sync it: routiq-gql sync {organization}"]
 
 
 def history_text(history: StoredHistory) -> str:
     """A sentence about the appointments that are stored, and the setting that changes it."""
-    if history.end is None:
+    start, end = history.horizon.start, history.horizon.end
+    if end is None:
         return (
-            f"Appointments are stored from {history.start:%Y-%m-%d} on, {counted(history.days, 'day')} back; "
+            f"Appointments are stored from {start:%Y-%m-%d} on, {counted(history.days, 'day')} back; "
             "there is no end. ROUTIQ_HISTORY_DAYS changes that."
         )
     return (
-        f"Appointments are stored from {history.start:%Y-%m-%d} to {history.end:%Y-%m-%d} only, as this database was "
+        f"Appointments are stored from {start:%Y-%m-%d} to {end:%Y-%m-%d} only, as this database was "
         "made by an earlier version. To store a longer history, set ROUTIQ_HISTORY_DAYS, such as 730; it holds more "
         "personal data."
     )

@@ -6,7 +6,6 @@ a client of the API.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from hashlib import sha256
 
 from routiq_gql import metrics
@@ -150,11 +149,6 @@ class ClientOpener:
 
     def _decrypt(self, row: ConnectionRow) -> str:
         return self._keys.load().decrypt(row.organization_id, row.encryption_key_id, row.encrypted_key)
-
-
-def appointment_window(now: datetime, settings: Settings) -> tuple[datetime, datetime]:
-    """The start and the end of the window in which appointments are read: the recent and the upcoming days."""
-    return now - timedelta(days=settings.recent_days), now + timedelta(days=settings.upcoming_days)
 
 
 def check_settings(settings: Settings, base_url: str) -> None:

@@ -32,7 +32,6 @@ from routiq_gql.connections.accounts import (
 )
 from routiq_gql.connections.clients import (
     ClientOpener,
-    appointment_window,
     require_base_url,
 )
 from routiq_gql.connections.connect_limit import ConnectLimit
@@ -52,6 +51,7 @@ from routiq_gql.database.syncs import active_sync
 from routiq_gql.errors import BadInput
 from routiq_gql.live.bus import ProgressBus
 from routiq_gql.organizations.listing import OrganizationState, read_organizations
+from routiq_gql.organizations.stored_history import stored_history
 from routiq_gql.security.audit import Action, Audit
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.settings import Settings
@@ -128,7 +128,7 @@ class ConnectionService:
         check_route(self._settings, url)
         if check:
             self._limit.require(viewer, organization_id, Action.CONNECT)
-        access = await self._try(api_key, url) if check else None
+        access = await self._try(organization_id, api_key, url) if check else None
         values: ConnectionValues = {
             "state": ConnectionState.CONNECTED.value,
             **NO_PROBLEM,
@@ -167,7 +167,7 @@ class ConnectionService:
         opened = await self._clients.open(organization_id)
         try:
             async with opened.client as client:
-                access = await check_access(client, Horizon(*appointment_window(utc_now(), self._settings)))
+                access = await check_access(client, await self._horizon(organization_id))
             await self._clients.note_access(opened, access)
         except (KeyRefused, KeyLacksPermission, AccountMoved) as error:
             await self._clients.note_refusal(opened, error)
@@ -262,8 +262,12 @@ class ConnectionService:
             self._keys.end_rotation({row.encryption_key_id for row in await all_connections(connection)})
         return ring.first_id, changed
 
-    async def _try(self, api_key: str, url: str) -> Access:
-        horizon = Horizon(*appointment_window(utc_now(), self._settings))
+    async def _horizon(self, organization_id: str) -> Horizon:
+        async with self._database.reading() as connection:
+            return (await stored_history(connection, organization_id, self._settings, utc_now())).horizon
+
+    async def _try(self, organization_id: str, api_key: str, url: str) -> Access:
+        horizon = await self._horizon(organization_id)
         attempts = min(MOST_ATTEMPTS, self._settings.cliniko_max_attempts)
         try:
             async with self._clients.client(api_key, url, max_attempts=attempts) as client:

@@ -57,6 +57,30 @@ async def ensure_mirror(connection: AsyncConnection, organization_id: str) -> Mi
     return MirrorRow(*made.one())
 
 
+async def mirror_or_new(connection: AsyncConnection, organization_id: str) -> MirrorRow:
+    """The organization's row as ``ensure_mirror`` would return it. Nothing is written; a new row has the number 0."""
+    row = await mirror_of(connection, organization_id)
+    if row is not None:
+        return row
+    return MirrorRow(
+        number=0,
+        organization_id=organization_id,
+        sync=0,
+        oldest_kept=0,
+        writing=None,
+        keeps_window=await any_keeps_window(connection),
+        published_at=None,
+        patients_in_cliniko=0,
+        mark=None,
+        full_at=None,
+        horizon_from=None,
+        horizon_to=None,
+        horizon_days=None,
+        account=None,
+        format=0,
+    )
+
+
 async def any_keeps_window(connection: AsyncConnection) -> bool:
     """Whether any organization of this database keeps the window of an earlier version."""
     return (await connection.execute(select(MIRROR.c.number).where(MIRROR.c.keeps_window).limit(1))).first() is not None

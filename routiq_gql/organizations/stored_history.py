@@ -9,7 +9,8 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.publishing import any_keeps_window, ensure_mirror
+from routiq_gql.cliniko import Horizon
+from routiq_gql.database.publishing import any_keeps_window, mirror_or_new
 from routiq_gql.settings import Settings
 from routiq_gql.sync.plan import history_days, horizon_of
 
@@ -20,28 +21,20 @@ class StoredHistory:
 
     Attributes:
         days: How many days back it begins.
-        start: Appointments are stored from this time on.
-        end: The end of the window; ``None`` without an end.
+        horizon: From when to when appointments are stored; with an end if it is the window of an earlier version.
     """
 
     days: int
-    start: datetime
-    end: datetime | None
-
-    @property
-    def keeps_window(self) -> bool:
-        """Whether it is the window of an earlier version."""
-        return self.end is not None
+    horizon: Horizon
 
 
 async def stored_history(
     connection: AsyncConnection, organization_id: str, settings: Settings, now: datetime
 ) -> StoredHistory:
-    """The organization's stored history. In a writing transaction: its row in ``mirrors`` is made if missing."""
-    mirror = await ensure_mirror(connection, organization_id)
-    horizon = horizon_of(mirror, settings, now)
+    """The organization's stored history, also before its first sync."""
+    mirror = await mirror_or_new(connection, organization_id)
     days = history_days(mirror, settings)
-    return StoredHistory(settings.recent_days if days is None else days, horizon.start, horizon.end)
+    return StoredHistory(settings.recent_days if days is None else days, horizon_of(mirror, settings, now))
 
 
 async def keeps_window(connection: AsyncConnection, settings: Settings) -> bool:
