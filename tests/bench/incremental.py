@@ -62,9 +62,7 @@ def print_incremental(found: list[tuple[Case, dict[str, Any]]]) -> list[str]:
     rows, broken = [], []
     for case, told in found:
         receipt = told["receipt"]
-        added, updated, removed = (
-            sum(one[name] for one in receipt["lists"]) for name in ("added", "updated", "removed")
-        )
+        sums = {name: sum(one[name] for one in receipt["lists"]) for name in ("added", "updated", "removed")}
         longest = max(value for times in told["writes"].values() for value in times)
         figures = [f"{told['seconds']:.2f}", f"{told['cpu_seconds']:.2f}", f"{longest * 1000:.1f}"]
         requests = [told["mode"], str(receipt["requests"]), str(case.most_requests)]
