@@ -6,11 +6,24 @@ has passed the moment at which the result changes by itself.
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import ColumnElement, CompoundSelect, Table, and_, func, literal_column, select, union
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    union,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.columns import unindexed
+from routiq_gql.database.columns import CompactTime, unindexed
 from routiq_gql.database.drafts import Draft
 from routiq_gql.database.mirror import CLASS, MirrorList
 from routiq_gql.database.tables import ACTIVITY, APPOINTMENT, ATTENDEE, CURRENT, PATIENT, SYNC
@@ -46,8 +59,9 @@ async def analysis_scope(
     rules = select(SYNC.c.recent_days, SYNC.c.upcoming_days, SYNC.c.rules).where(SYNC.c.key == draft.base)
     before = (await connection.execute(rules)).one_or_none()
     if not everything and before is not None and tuple(before) == (recent_days, upcoming_days, RULES):
-        touched = select(func.count()).select_from(_touched(draft, analyzed_at, 0).subquery())
-        count = (await connection.execute(touched)).scalar_one()
+        touched = select(func.count()).select_from(_touched().subquery())
+        values = {"mirror": draft.mirror, "sync": draft.sync, "analyzed_at": analyzed_at, "after": 0}
+        count = (await connection.execute(touched, values)).scalar_one()
         if count <= MOST_TOUCHED:
             return AnalysisScope(everything=False, patients=count)
     patients = select(func.count()).select_from(PATIENT).where(MirrorList.PATIENTS.in_draft(draft))
@@ -64,11 +78,20 @@ async def touched_after(
     connection: AsyncConnection, draft: Draft, analyzed_at: datetime, after: int, limit: int
 ) -> list[int]:
     """Ids above ``after`` of at most ``limit`` patients whose result may differ from the base, ascending."""
-    touched = _touched(draft, analyzed_at, after).subquery()
-    return list((await connection.execute(select(touched.c.id).order_by(touched.c.id).limit(limit))).scalars())
+    values = {"mirror": draft.mirror, "sync": draft.sync, "analyzed_at": analyzed_at, "after": after, "limit": limit}
+    return list((await connection.execute(_touched_slice(), values)).scalars())
 
 
-def _touched(draft: Draft, analyzed_at: datetime, after: int) -> CompoundSelect[int]:
+@cache
+def _touched_slice() -> Select[int]:
+    touched = _touched().subquery()
+    return select(touched.c.id).order_by(touched.c.id).limit(bindparam("limit", type_=BigInteger()))
+
+
+@cache
+def _touched() -> CompoundSelect[int]:
+    """Ids above ``:after`` of the patients whose result may differ."""
+    after, mirror = bindparam("after", type_=BigInteger()), bindparam("mirror", type_=BigInteger())
     of_patients = (
         (PATIENT, PATIENT.c.id),
         (APPOINTMENT, APPOINTMENT.c.patient_id),
@@ -78,28 +101,29 @@ def _touched(draft: Draft, analyzed_at: datetime, after: int) -> CompoundSelect[
     changed = [
         select(patient.label("id")).where(condition, unindexed(patient) > after)
         for table, patient in of_patients
-        for condition in _changed(table, draft)
+        for condition in _changed(table)
     ]
     classes = union(
-        *(select(APPOINTMENT.c.id).where(each, APPOINTMENT.c.kind == CLASS) for each in _changed(APPOINTMENT, draft))
+        *(select(APPOINTMENT.c.id).where(each, APPOINTMENT.c.kind == CLASS) for each in _changed(APPOINTMENT))
     )
     attending = select(ATTENDEE.c.patient_id.label("id")).where(
-        MirrorList.ATTENDEES.in_draft(draft),
+        MirrorList.ATTENDEES.of(mirror),
+        ATTENDEE.c.to_sync == CURRENT,
         ATTENDEE.c.booking_id.in_(classes),
         unindexed(ATTENDEE.c.patient_id) > after,
     )
     due = select(ACTIVITY.c.id).where(
-        ACTIVITY.c.mirror == draft.mirror,
+        ACTIVITY.c.mirror == mirror,
         ACTIVITY.c.to_sync == literal_column(str(CURRENT)),  # the partial index serves no query without the literal
-        ACTIVITY.c.changes_at <= analyzed_at,
+        ACTIVITY.c.changes_at <= bindparam("analyzed_at", type_=CompactTime()),
         unindexed(ACTIVITY.c.id) > after,
     )
     return union(*changed, attending, due)
 
 
-def _changed(table: Table, draft: Draft) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _changed(table: Table) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """The versions that the draft wrote, and those that it closed. Each condition has an index."""
-    own = table.c.mirror == draft.mirror
+    own, sync = table.c.mirror == bindparam("mirror", type_=BigInteger()), bindparam("sync", type_=BigInteger())
     # No sync after the draft's has closed anything. The partial index serves no query without the literal.
-    closed = and_(table.c.to_sync >= draft.sync, table.c.to_sync < literal_column(str(CURRENT)))
-    return and_(own, table.c.from_sync == draft.sync), and_(own, closed)
+    closed = and_(table.c.to_sync >= sync, table.c.to_sync < literal_column(str(CURRENT)))
+    return and_(own, table.c.from_sync == sync), and_(own, closed)

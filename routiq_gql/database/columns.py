@@ -15,7 +15,6 @@ from sqlalchemy import (
     Integer,
     Text,
     bindparam,
-    literal,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -162,20 +161,20 @@ class later_by(FunctionElement[datetime]):  # noqa: N801 - named like an SQL fun
     type = CompactTime()
     inherit_cache = True
 
-    def __init__(self, time: ColumnElement[datetime | None], duration: timedelta) -> None:
-        super().__init__(time, literal(duration // timedelta(milliseconds=1), BigInteger()))
+    def __init__(self, time: ColumnElement[datetime | None], milliseconds: ColumnElement[int]) -> None:
+        super().__init__(time, milliseconds)
 
 
 @compiles(later_by, "sqlite")
 def _later_on_sqlite(element: later_by, compiler: SQLCompiler, **options: object) -> str:
     time, milliseconds = (compiler.process(one, **options) for one in element.clauses)
-    return f"({time} + {milliseconds})"
+    return f"({time} + ({milliseconds}))"
 
 
 @compiles(later_by, "postgresql")
 def _later_on_postgresql(element: later_by, compiler: SQLCompiler, **options: object) -> str:
     time, milliseconds = (compiler.process(one, **options) for one in element.clauses)
-    return f"({time} + {milliseconds} * interval '1 millisecond')"
+    return f"({time} + ({milliseconds}) * interval '1 millisecond')"
 
 
 RowKey = BigInteger().with_variant(Integer, "sqlite")

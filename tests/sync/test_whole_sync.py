@@ -14,7 +14,7 @@ from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind, demo_clinic
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.sync.model import FailureCode, LogLevel, SyncMode, SyncState, SyncStep
+from routiq_gql.sync.model import FailureCode, LogLevel, SyncState, SyncStep
 from tests.emulated_cliniko import Cliniko
 from tests.organization import ORGANIZATION
 from tests.syncs import (
@@ -145,14 +145,6 @@ async def test_two_syncs_of_one_clinic_store_the_same(runtime: Runtime):
     await run_sync(runtime)
     assert await shown_rows(runtime.database) == before
     assert all(before.values()), "every list has rows"
-
-
-@pytest.mark.parametrize("mode", list(SyncMode))
-async def test_every_mode_reads_everything_and_says_so(runtime: Runtime, mode: SyncMode):
-    """Until partial syncs are safe, every sync is a full sync and says so."""
-    started = await runtime.syncs.start(LOCAL_OPERATOR, ORGANIZATION, mode)
-    assert started.sync.mode is SyncMode.FULL
-    assert (await follow(runtime, started.sync.sync_id))[-1].active_patients_stored == 12
 
 
 async def test_without_a_connection_a_sync_says_how_to_connect(settings: Settings):
