@@ -11,11 +11,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 ROWS = [
-    *("1,000 patients, first sync", "5,000 patients, second sync", "more for 5,000 patients, at most 60"),
+    *("1,000 patients, first sync", "5,000 patients, second sync", "more for 5,000 patients, at most 20"),
     *("Time per page of patients", "Time per page of appointments"),
     *("emulator alone", "bare httpx", "connector", "first sync", "second sync"),
-    *("a page of patients", "a page of appointments", "an analysis slice", "storing (what readers see)"),
-    *("clearing a batch behind it", "the longest of all", "between two snapshots"),
+    *("a page of patients", "a page of appointments", "an analysis slice", "publishing (what readers see)"),
+    *("looking for unfinished syncs", "the longest of all", "between two snapshots"),
+    *("unchanged", "200 changes", "a patient deleted without a trace", "20 appointments deleted without a trace"),
     *("Routiq", "stock Strawberry", "bare websockets"),
 ]
 

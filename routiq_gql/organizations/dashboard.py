@@ -6,7 +6,7 @@ gets a state older than its request.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +17,8 @@ from routiq_gql.database.connections import connection_of
 from routiq_gql.database.engine import Database
 from routiq_gql.database.schedules import next_sync_at
 from routiq_gql.database.syncs import active_sync, newest_ended
+from routiq_gql.settings import Settings
+from routiq_gql.sync.forecast import Forecasts
 from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import NextSync, SyncSnapshot, SyncState
 
@@ -53,7 +55,8 @@ class Dashboard:
         sync_available: Whether the organization has an enabled connection.
         connection: Its access to Cliniko; ``None`` when it was never connected.
         next_sync_at: When its schedule starts the next sync; ``None`` without a schedule, or while it pauses.
-        next_sync: What the next sync would do; ``None`` while that is unknown.
+        next_sync: What a sync that is started now without a mode would cost; ``None`` while that is unknown, before the
+            first completed sync, and while a sync runs.
     """
 
     organization_id: str
@@ -100,8 +103,9 @@ async def read_dashboard(connection: AsyncConnection, organization_id: str) -> D
 class Dashboards:
     """Reads the dashboards of all organizations."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
+        self._forecasts = Forecasts(settings)
         self._about_to_be_read: dict[str, asyncio.Task[Dashboard]] = {}
 
     async def read(self, organization_id: str) -> Dashboard:
@@ -120,4 +124,9 @@ class Dashboards:
         await asyncio.sleep(0)  # all callers that were woken together join first
         del self._about_to_be_read[organization_id]
         async with self._database.reading() as connection:
-            return await read_dashboard(connection, organization_id)
+            dashboard = await read_dashboard(connection, organization_id)
+            newest = dashboard.last_successful_sync
+            if newest is None or dashboard.current_sync is not None or not dashboard.sync_available:
+                return dashboard  # a running sync wakes readers often
+            forecast = await self._forecasts.next_sync(connection, organization_id, newest.key)
+            return replace(dashboard, next_sync=forecast)

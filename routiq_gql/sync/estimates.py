@@ -103,7 +103,7 @@ class Speed:
 
     def lost_seconds_for(self, requests: int) -> float:
         """Unplanned waits that so many more requests will likely bring, as when another program uses the same key."""
-        lost = max(self.seconds - Speed(self.requests_per_minute).spaced(self.requests, self.working_seconds), 0.0)
+        lost = max(self.seconds - self.requests * max(self.working_seconds, self.interval), 0.0)
         return lost * requests / (self.requests + FIRST_REQUESTS)
 
     def spaced(self, requests: int, working_seconds: float) -> float:
@@ -119,26 +119,21 @@ class Estimate:
     earliest: datetime
     latest: datetime
 
-    def later_by(self, seconds: float) -> "Estimate":
-        """The same after a wait that it did not include."""
-        wait = timedelta(seconds=seconds)
-        return Estimate(self.completion + wait, self.earliest + wait, self.latest + wait)
-
 
 def estimate(
-    now: datetime, left: Requests, speed: Speed, *, closing_seconds: float = 0.0, resumes_at: datetime | None = None
+    now: datetime, left: Requests, speed: Speed, *, closing: float = 0.0, resumes_at: datetime | None = None
 ) -> Estimate:
     """The likely end of a sync.
 
     Args:
         left: Requests that it still needs.
-        closing_seconds: Seconds for the analysis and the publication; see ``closing_seconds``.
+        closing: Seconds for the analysis and the publication; see ``closing_seconds``.
         resumes_at: When the current wait ends, if there is one.
     """
     start = now if resumes_at is None else max(now, resumes_at)
-    likely = speed.seconds_for(left.likely) + speed.lost_seconds_for(left.likely) + closing_seconds
-    least = 0.9 * speed.seconds_for(left.least) + closing_seconds / 2
-    most = 1.15 * speed.seconds_for(left.most) + 2 * (speed.lost_seconds_for(left.most) + closing_seconds) + 1
+    likely = speed.seconds_for(left.likely) + speed.lost_seconds_for(left.likely) + closing
+    least = 0.9 * speed.seconds_for(left.least) + closing / 2
+    most = 1.15 * speed.seconds_for(left.most) + 2 * (speed.lost_seconds_for(left.most) + closing) + 1
 
     def after(seconds: float) -> datetime:
         return start + timedelta(milliseconds=ceil(seconds * 1000))

@@ -4,31 +4,26 @@ An interruption therefore repeats the page in flight only. The pipeline calls ``
 found in a list are logged when the list is read.
 """
 
-import time
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import datetime, timedelta
-from math import ceil
 
 import structlog
 
-from routiq_gql.cliniko import ATTENDEES, GROUP_APPOINTMENTS
-from routiq_gql.clock import utc_now
+from routiq_gql.cliniko import ATTENDEES
 from routiq_gql.database.counting import count_listed, count_unassigned
 from routiq_gql.database.engine import Database
 from routiq_gql.sync.checkpoint import Comparing, Reading
 from routiq_gql.sync.drafting import Drafting
 from routiq_gql.sync.findings import Findings
+from routiq_gql.sync.forecast import CompletionForecast
 from routiq_gql.sync.lists import LISTS, SyncedList, lists_after
 from routiq_gql.sync.model import LogLevel, Progress
 from routiq_gql.sync.place import Place
 from routiq_gql.sync.run import SyncRun
-from routiq_gql.sync.source import CLASSES_PER_REQUEST, Source, SourcePage
+from routiq_gql.sync.source import Source, SourcePage
 
 log = structlog.get_logger(__name__)
 
-ROWS_PER_PAGE = 100
-"""The most that a page of Cliniko holds; for estimates only."""
 NO_PATIENT = "have no patient: they are stored, but make no patient active"
 DENIED = "The API key may not read practitioners, so their names are unknown; nothing else depends on them"
 
@@ -36,14 +31,15 @@ DENIED = "The API key may not read practitioners, so their names are unknown; no
 class Reader:
     """Reads lists within a claim of a sync."""
 
-    def __init__(self, run: SyncRun, source: Source, drafting: Drafting, database: Database) -> None:
+    def __init__(
+        self, run: SyncRun, source: Source, drafting: Drafting, database: Database, forecast: CompletionForecast
+    ) -> None:
         self._run = run
         self._source = source
         self._drafting = drafting
         self._database = database
         self._is_full = drafting.plan.is_full
-        self._began = time.monotonic()
-        self._requests = 0
+        self._forecast = forecast
 
     async def read(self, reading: Reading) -> Reading | Comparing:
         """Read a list to its end, and return the checkpoint that follows it: the next list, or the comparison.
@@ -55,7 +51,6 @@ class Reader:
         async with aclosing(self._source.pages(synced.resource, reading.place)) as pages:
             async for page in pages:
                 reading = replace(reading, place=page.place)
-                self._requests += 1
                 if page.page is not None and not self._is_full:
                     pending = await self._drafting.pending_after(synced.resource, page.page, reading.pending)
                     reading = replace(reading, pending=pending)
@@ -113,20 +108,7 @@ class Reader:
             progress = synced.shown(page.place, page.remaining, reading.totals)
         else:
             progress = synced.shown_of_changes(page.place, page.remaining)
-        return replace(progress, estimated_completion=self._estimate(synced, reading, page.remaining))
-
-    def _estimate(self, synced: SyncedList, reading: Reading, remaining: int) -> datetime:
-        """The likely end of reading, from the time that the pages so far have taken."""
-        left = ceil(remaining / ROWS_PER_PAGE)
-        for later in lists_after(synced.name):
-            if not self._is_full:
-                left += 1
-            elif later.resource is ATTENDEES:
-                left += ceil(reading.totals.get(GROUP_APPOINTMENTS.name, 0) / CLASSES_PER_REQUEST)
-            else:
-                left += ceil(reading.totals.get(later.name, 0) / ROWS_PER_PAGE)
-        seconds = (time.monotonic() - self._began) / self._requests * left
-        return utc_now() + timedelta(milliseconds=round(seconds * 1000))
+        return self._forecast.added_to(progress, reading, page.remaining)
 
 
 def _rows(count: int) -> str:

@@ -22,6 +22,7 @@ from routiq_gql.live.bus import ProgressBus
 from routiq_gql.sync.checkpoint import Checkpoint
 from routiq_gql.sync.checkpoint_json import read_checkpoint, to_json
 from routiq_gql.sync.endings import Completed, EndedSync, Ending, Failed, announce, end_run
+from routiq_gql.sync.forecast import postponed
 from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import (
     WAITING_FOR_DATABASE_TEXT,
@@ -146,8 +147,8 @@ class SyncRun:
         """Show that the sync waits, why and until when, with a log line."""
         if self._text_before_wait is None:
             self._text_before_wait = self.snapshot.current_step
-        changes: RunningChanges = {"current_step": text, "resumes_at": resumes_at, "waiting_for": reason.value}
-        await self._change(changes, [(LogLevel.WARNING, text)])
+        wait: RunningChanges = {"current_step": text, "resumes_at": resumes_at, "waiting_for": reason.value}
+        await self._change({**postponed(self.snapshot, resumes_at), **wait}, [(LogLevel.WARNING, text)])
 
     async def end_wait(self) -> None:
         """Show the text from before the wait. Call before the next request, however long its answer takes."""
@@ -241,9 +242,7 @@ class SyncRun:
             changes["active_patients_identified"] = progress.active_patients_identified
         if progress.estimated_completion is not None:
             changes["estimated_completion"] = progress.estimated_completion
-        if progress.estimated_earliest is not None:
             changes["estimated_earliest"] = progress.estimated_earliest
-        if progress.estimated_latest is not None:
             changes["estimated_latest"] = progress.estimated_latest
         return changes
 

@@ -50,7 +50,7 @@ class SyncService:
         self._bus = bus
         self._engine = engine
         self._audit = audit
-        self._dashboards = Dashboards(database)
+        self._dashboards = Dashboards(database, settings)
         self._settings = settings
         self._followers = LogFollower(database)
         self.subscriptions = Subscriptions(settings.max_subscriptions)

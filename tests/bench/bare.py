@@ -21,13 +21,15 @@ from routiq_gql.cliniko import (
     INDIVIDUAL_APPOINTMENTS,
     PATIENTS,
     ClinikoClient,
+    Horizon,
     PacerRegistry,
     Resource,
+    content_filters,
     read_list,
-    starts_between,
 )
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import EMULATED_API_KEY
+from routiq_gql.settings import Settings
 from tests.bench.yardstick import Times
 
 CONTACT = "nobody@localhost.invalid"
@@ -45,8 +47,9 @@ class ListPages:
 
 def measured_lists() -> list[tuple[Resource[Any], list[str]]]:
     """The two lists that grow with a clinic, with the filters of a sync started now."""
-    now, window = utc_now(), timedelta(days=30)
-    return [(PATIENTS, []), (INDIVIDUAL_APPOINTMENTS, starts_between(now - window, now + window))]
+    midnight = utc_now().replace(hour=0, minute=0, second=0, microsecond=0)
+    horizon = Horizon(midnight - timedelta(days=Settings().history_days))
+    return [(one, content_filters(one, horizon)) for one in (PATIENTS, INDIVIDUAL_APPOINTMENTS)]
 
 
 async def read_with_httpx(base_url: str, resource: Resource[Any], filters: Sequence[str]) -> ListPages:

@@ -1,4 +1,6 @@
-"""A child that serves a generated clinic: ``python -m tests.bench.emulated_clinic PATIENTS [SECONDS]``.
+"""A child that serves a generated clinic: ``python -m tests.bench.emulated_clinic PATIENTS [SECONDS [APPOINTMENTS]]``.
+
+Lines on its standard input change the clinic; see ``change``.
 
 It is a separate process, so that the clinic's memory and work don't count for the sync. It responds at once, or after
 SECONDS, and has no rate limit, as the sync's share would disappear beside either.
@@ -6,6 +8,8 @@ SECONDS, and has no rate limit, as the sync's share would disappear beside eithe
 
 import asyncio
 import sys
+from collections.abc import Mapping
+from datetime import timedelta
 from random import Random
 
 from routiq_gql.clock import utc_now
@@ -14,11 +18,12 @@ from routiq_gql.emulator.table import Table
 from tests.bench.children import read_commands, tell
 
 
-async def serve(patients: int, latency_seconds: float) -> None:
-    clinic = generated_clinic(patients, utc_now())
+async def serve(patients: int, latency_seconds: float, appointments: int | None) -> None:
+    clinic = generated_clinic(patients, utc_now(), appointments=appointments)
     mix_appointments(clinic)
     expected = clinic.expected
     assert expected is not None
+    random = Random(2)
     async with EmulatorServer(Emulator(clinic, latency_seconds=latency_seconds)) as server:
         tell(
             base_url=server.base_url,
@@ -26,8 +31,39 @@ async def serve(patients: int, latency_seconds: float) -> None:
             appointments=expected.appointments_found,
             active=len(expected.active),
         )
-        async for _ in read_commands():
-            pass
+        async for command in read_commands():
+            change(clinic, random, *command.split())
+            tell(changed=command)
+
+
+def change(clinic: Clinic, random: Random, kind: str, number: str) -> None:
+    """Change so many rows.
+
+    ``edit`` moves and cancels appointments and renames patients. ``lose_patients`` and ``lose_appointments`` delete
+    rows without a trace, which only counts show.
+    """
+    booked, people = clinic.individual_appointments, clinic.patients
+    if kind == "edit":
+        for place, row_id in enumerate(random.sample(booked.ids(), int(number) // 2)):
+            if place % 2:
+                clinic.cancel("individual_appointments", str(row_id))
+            else:
+                starts_at = utc_now() + timedelta(hours=random.randint(-600, 600))
+                clinic.move("individual_appointments", str(row_id), starts_at)
+        for row_id in random.sample(people.ids(), int(number) - int(number) // 2):
+            clinic.rename(str(row_id), first_name=f"Renamed {row_id % 97}")
+    elif kind == "lose_patients":
+        for row_id in random.sample([one for one in people.ids() if is_listed(people.get(one))], int(number)):
+            clinic.delete("patients", str(row_id), trace=False)
+    elif kind == "lose_appointments":
+        for row_id in random.sample([one for one in booked.ids() if is_listed(booked.get(one))], int(number)):
+            clinic.remove("individual_appointments", str(row_id))
+    else:
+        raise ValueError(f"There is no change {kind}.")
+
+
+def is_listed(row: Mapping[str, int | None]) -> bool:
+    return row["archived_at"] is None and row["deleted_at"] is None and row.get("cancelled_at") is None
 
 
 def mix_appointments(clinic: Clinic) -> None:
@@ -47,4 +83,5 @@ def mix_appointments(clinic: Clinic) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0))
+    given = sys.argv[1:]
+    asyncio.run(serve(int(given[0]), float(given[1]) if given[1:] else 0, int(given[2]) if given[2:] else None))

@@ -1,17 +1,18 @@
-"""A child that runs FULL syncs and reports their cost: ``python -m tests.bench.measured_sync BASE_URL SYNCS``.
+"""A child that runs syncs and reports their cost: ``python -m tests.bench.measured_sync BASE_URL``.
 
-The product runs unchanged, except for a database and a bus that also measure time. The second sync on the same database
-replaces the result that readers see, and the first result's rows are deleted afterwards.
+Each line on its standard input is the mode of a sync, ``full`` or ``auto``. All syncs use the same database. The
+product runs unchanged, except for a database and a bus that also measure time.
 """
 
 import asyncio
 import resource
+import sqlite3
 import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,11 @@ from routiq_gql.live.bus import InProcessBus
 from routiq_gql.logs import configure_logging
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.sync import pipeline, source
+from routiq_gql.sync import drafting, pipeline
 from routiq_gql.sync.lists import LISTS
-from routiq_gql.sync.model import SyncSnapshot, SyncState
-from tests.bench.children import tell
+from routiq_gql.sync.model import SyncMode, SyncSnapshot, SyncState
+from routiq_gql.sync.receipt import to_json
+from tests.bench.children import read_commands, tell
 from tests.bench.replacing import replace
 from tests.bench.yardstick import Times
 
@@ -107,30 +109,30 @@ def measure() -> None:
     names = {synced.target: name for name, synced in LISTS.items()}
 
     def named(function: Callable[..., Any], kind_of: Callable[..., str]) -> Callable[..., Any]:
-        async def call(*arguments: Any) -> Any:
+        async def call(*arguments: Any, **options: Any) -> Any:
             CLOCK.name_write(kind_of(*arguments))
-            return await function(*arguments)
+            return await function(*arguments, **options)
 
         return call
 
     replace(runtime, Database=TimedDatabase)
     replace(opening, InProcessBus=TimedBus)
-    replace(source, save_rows=named(source.save_rows, lambda _connection, target, *_: names[target]))
+    replace(drafting, merge_page=named(drafting.merge_page, lambda _connection, _draft, target, *_: names[target]))
     replace(
         pipeline,
-        identify_slice=named(pipeline.identify_slice, lambda *_: "analysis"),
-        show_generation=named(pipeline.show_generation, lambda *_: "storing"),
+        analyze_slice=named(pipeline.analyze_slice, lambda *_: "analysis"),
+        publish=named(pipeline.publish, lambda *_: "storing"),
     )
-    drop_unused_rows = named(housekeeping.drop_unused_rows, lambda *_: "clearing")
+    rollback_any = named(housekeeping.rollback_any, lambda *_: "clearing")
 
-    async def drop(*arguments: Any) -> bool:
-        has_more = bool(await drop_unused_rows(*arguments))
+    async def clear(*arguments: Any) -> bool:
+        has_more = bool(await rollback_any(*arguments))
         if not has_more:
             CLOCK.cleared.set()
         return has_more
 
     prune_batch = named(housekeeping.prune_batch, lambda *_: "pruning")
-    replace(housekeeping, drop_unused_rows=drop, prune_batch=prune_batch)
+    replace(housekeeping, rollback_any=clear, prune_batch=prune_batch)
 
 
 def peak_megabytes() -> float:
@@ -142,9 +144,17 @@ def peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2  # bytes on macOS
 
 
-async def sync_once(opened: runtime.Runtime) -> SyncSnapshot:
+def database_megabytes(path: Path) -> float:
+    """The size of the database's content, whether SQLite has moved it from the log to the file yet or not."""
+    with closing(sqlite3.connect(path)) as connection:
+        (pages,), (size,) = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+        (unused,) = connection.execute("PRAGMA freelist_count").fetchone()
+    return float((pages - unused) * size) / 1024**2
+
+
+async def sync_once(opened: runtime.Runtime, mode: SyncMode) -> SyncSnapshot:
     """Run a sync to its end, with occasional progress reports."""
-    started = await opened.syncs.start(LOCAL_OPERATOR, ORGANIZATION)
+    started = await opened.syncs.start(LOCAL_OPERATOR, ORGANIZATION, mode)
     told_at, last = 0.0, started.sync
     async for last in opened.syncs.watch(LOCAL_OPERATOR, started.sync.sync_id):
         if time.monotonic() - told_at >= TELL_SECONDS:
@@ -153,25 +163,30 @@ async def sync_once(opened: runtime.Runtime) -> SyncSnapshot:
     return last
 
 
-async def run(base_url: str, syncs: int) -> None:
+async def run(base_url: str) -> None:
     with tempfile.TemporaryDirectory(prefix="routiq-bench-") as folder:
-        settings = Settings(database_url=f"sqlite+aiosqlite:///{folder}/routiq.db", cliniko_requests_per_minute=0)
+        path = Path(folder, "routiq.db")
+        settings = Settings(database_url=f"sqlite+aiosqlite:///{path}", cliniko_requests_per_minute=0)
         configure_logging(settings, quiet=True)
         async with runtime.open_runtime(settings) as opened:
             await opened.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, base_url)
-            for _ in range(syncs):
+            async for command in read_commands():
                 CLOCK.reset()
-                began = time.perf_counter()
-                last = await sync_once(opened)
-                seconds = time.perf_counter() - began
+                began, worked = time.perf_counter(), time.process_time()
+                last = await sync_once(opened, SyncMode(command))
+                seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - worked
                 await CLOCK.cleared.wait()
                 tell(
                     done=last.status is SyncState.COMPLETED,
                     text=last.current_step,
+                    mode=last.mode.value,
                     seconds=seconds,
+                    cpu_seconds=cpu_seconds,
                     patients=last.patients_found,
                     appointments=last.appointments_found,
                     active=last.active_patients_stored,
+                    receipt=to_json(last.receipt) if last.receipt is not None else None,
+                    database_megabytes=database_megabytes(path),
                     peak_megabytes=peak_megabytes(),
                     pages={name: asdict(times) for name, times in CLOCK.pages.items()},
                     writes=CLOCK.writes,
@@ -182,4 +197,4 @@ async def run(base_url: str, syncs: int) -> None:
 
 if __name__ == "__main__":
     measure()
-    asyncio.run(run(sys.argv[1], int(sys.argv[2])))
+    asyncio.run(run(sys.argv[1]))
