@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from routiq_gql.database.aging import age_out, close_attendees_of_closed_classes
+from routiq_gql.database.aging import age_out
 from routiq_gql.database.columns import CompactTime
 from routiq_gql.database.counting import (
     attendees_of_closed_classes,
@@ -233,10 +233,11 @@ async def test_attendees_of_closed_classes_are_closed(clinic: Clinic):
 
 
 async def _close_attendees(clinic: Clinic, draft: Draft) -> None:
-    closed = 1
-    while closed:
+    ids = [0]
+    while ids:
         async with clinic.database.writing() as connection:
-            closed = await close_attendees_of_closed_classes(connection, draft, 2)
+            ids = await attendees_of_closed_classes(connection, draft, 2)
+            await close_ids(connection, draft, ATTENDEES, ids, Closing.CLASS_CLOSED)
 
 
 @pytest.mark.parametrize("size", [1, 1000])
