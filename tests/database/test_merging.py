@@ -155,7 +155,7 @@ async def test_the_filter_of_a_list_limits_only_what_can_be_missing(clinic: Clin
 
 
 async def test_an_unreadable_row_keeps_its_version_or_becomes_a_stub(clinic: Clinic):
-    """A row that can't be read is never missing: it keeps what is known of it, or is counted with its id only."""
+    """A row that can't be read is never missing: its stored version stays, or it is counted with its id only."""
     await first_sync(clinic, PATIENTS, patient(1), patient(2))
     draft = await clinic.begin()
     page = ReadPage([patient(1)], unreadable=[2, 3], covered=WHOLE)
@@ -242,7 +242,7 @@ async def _close_attendees(clinic: Clinic, draft: Draft) -> None:
 
 @pytest.mark.parametrize("size", [1, 1000])
 async def test_a_failed_sync_leaves_no_trace(clinic: Clinic, size: int):
-    """Removing a failed sync's rows brings back exactly what was stored before; until then no other sync writes."""
+    """Removing a failed sync's rows brings back exactly the rows from before; until then no other sync writes."""
     await first_sync(clinic, PATIENTS, patient(1), patient(2), patient(3))
     before, shown = await clinic.versions(PATIENTS), await clinic.shown(PATIENTS)
     draft = await clinic.begin()
