@@ -338,7 +338,7 @@ def laboratory(database_url: str) -> Iterator[Laboratory]:
 
 
 def test_any_history_keeps_the_rows_that_were_read(laboratory: Laboratory):
-    """In any order of pages and ends of syncs, the mirror holds the rows that were read, and each sync shows its rows."""
+    """Whatever the order of pages and ends of syncs, the mirror holds the rows read, and each sync shows its rows."""
     for seed in QUICK_SEEDS:
         laboratory.run(seed)
 
