@@ -81,7 +81,7 @@ class ReadPage:
 
 @dataclass(frozen=True, slots=True)
 class PageChanges:
-    """What a page brought that the draft did not have yet; ``ids`` are the rows that were written or closed."""
+    """The changes of a page that the draft did not have yet; ``ids`` are the rows that were written or closed."""
 
     ids: frozenset[int]
 

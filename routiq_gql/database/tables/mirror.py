@@ -111,7 +111,7 @@ APPOINTMENT = Table(
     AppointmentColumns,
     *_indexes("appointment_versions"),
     Index("ix_appointment_versions_patient", "mirror", "patient_id", "starts_at"),
-    Index("ix_appointment_versions_start", "mirror", "starts_at"),
+    Index("ix_appointment_versions_start", "mirror", "starts_at", "to_sync"),
     info={"holds": Holds.PATIENTS},
 )
 
