@@ -38,7 +38,7 @@ from routiq_gql.sync.model import SyncMode
 
 DEMO_ORGANIZATION = "org_2xwHiNrj68eaRUlX10anlXGvzX7"
 
-REQUESTS_OF_A_SYNC = 45
+REQUESTS_OF_A_SYNC = 51
 """Requests of the first sync of the demo clinic, all in sequence; their latency determines its duration."""
 SECONDS_BESIDES_REQUESTS = 2
 """Duration of such a sync if responses have no latency."""

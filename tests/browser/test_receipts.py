@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 from playwright.async_api import expect
+from sqlalchemy import update
 
+from routiq_gql.database.tables import MIRROR
 from routiq_gql.sync.receipt import Receipt
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.serving import Served, expect_status
@@ -86,6 +88,20 @@ async def test_unreadable_rows_and_no_comparison_are_mentioned(served: Served, o
     await expect(page.locator("#receipt-details li")).to_have_text(
         ["2 rows of Cliniko can’t be read; the log names the first ones"]
     )
+
+
+async def test_a_window_kept_from_an_earlier_version_is_mentioned(served: Served, open_page: OpenPage):
+    """The page says that only the recent and upcoming days are stored, and which setting stores more."""
+    await served.server.until_ended(await served.server.start_sync())
+    page = await open_page(served.url)
+    notice = page.locator("#keeps-window")
+    await expect_status(page, "Completed")
+    await expect(notice).to_be_hidden()
+    async with served.server.runtime.database.writing() as connection:
+        await connection.execute(update(MIRROR).values(keeps_window=True))
+    await page.reload()
+    await expect(notice).to_contain_text("only appointments from 30 days ago to 30 days ahead")
+    await expect(notice).to_contain_text("ROUTIQ_HISTORY_DAYS")
 
 
 async def test_a_sync_without_a_receipt_shows_none(served: Served, open_page: OpenPage):

@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -90,6 +92,44 @@ def test_status_reports_problems_to_cron(folder: Path, cliniko: str, command: Co
     assert stale.code == 1
     assert "(stale)" in stale.out
     assert "Sync it: routiq-gql sync org_good" in stale.out
+
+
+def test_connect_says_how_far_back_appointments_are_stored(
+    folder: Path, cliniko: str, command: Command, monkeypatch: pytest.MonkeyPatch
+):
+    """A new database stores 730 days; an updated database keeps its window until the operator says otherwise."""
+    arguments = ("--base-url", cliniko, "--no-check")
+    new = command("connect", "org_1", *arguments, stdin=EMULATED_API_KEY)
+    since = datetime.now(UTC).date() - timedelta(days=730)
+    assert f"Appointments are stored from {since} on, 730 days back; there is no end." in new.out
+    assert command("sync", "org_1").code == 0
+    with closing(sqlite3.connect("routiq.db")) as database, database:
+        database.execute("UPDATE mirrors SET keeps_window = 1")
+    for organization in ("org_1", "org_2"):  # connections of a database stay alike
+        kept = command("connect", organization, *arguments, stdin=EMULATED_API_KEY)
+        assert re.search(
+            r"Appointments are stored from \S+ to \S+ only, as this database was made by an earlier", kept.out
+        )
+        assert "set ROUTIQ_HISTORY_DAYS, such as 730; it holds more personal data." in kept.out
+    monkeypatch.setenv("ROUTIQ_HISTORY_DAYS", "365")
+    chosen = command("connect", "org_1", *arguments, stdin=EMULATED_API_KEY)
+    assert f"from {since + timedelta(days=365)} on, 365 days back; there is no end." in chosen.out
+
+
+def test_the_second_sync_reads_changes_and_says_that_there_were_none(folder: Path, cliniko: str, command: Command):
+    """A sync in the terminal ends with its receipt; --full reads everything, and the history names the modes."""
+    command("connect", "org_1", "--base-url", cliniko, stdin=EMULATED_API_KEY)
+    outputs = [command("sync", "org_1", *options).out for options in ([], [], ["--full"])]
+    ended = [re.search(r"Sync completed in [^,]+, (full|incremental): 50 patients.*", output) for output in outputs]
+    assert [found[1] for found in ended if found] == ["full", "incremental", "full"]
+    assert re.search(r"Agrees with Cliniko, checked \d\d:\d\d; \d+ requests; \+\d+", outputs[0])
+    assert all(output.splitlines()[-1].endswith(" requests; no changes") for output in outputs[1:])
+    rows = [row.split("\t") for row in command("history", "org_1").out.splitlines()[1:]]
+    assert [(row[-2], row[-1].split(",")[0]) for row in rows] == [
+        ("full", "agrees"),
+        ("incremental", "agrees"),
+        ("full", "agrees"),
+    ]
 
 
 def test_disconnected_and_connected_again(folder: Path, cliniko: str, command: Command):

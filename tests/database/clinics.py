@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -42,12 +43,17 @@ class Clinic:
         self.database = database
         self.organization_id = organization_id
 
+    async def start(self) -> int:
+        """Start a sync, and return its number."""
+        values = {**first_values(SyncMode.FULL, utc_now()), "version": 1, "epoch": 0, "sync_id": str(uuid4())}
+        row = insert(SYNC).values(**values, organization_id=self.organization_id).returning(SYNC.c.key)
+        async with self.database.writing() as connection:
+            return (await connection.execute(row)).scalar_one()
+
     async def begin(self) -> Draft:
         """Start a sync, and open its draft."""
+        key = await self.start()
         async with self.database.writing() as connection:
-            values = {**first_values(SyncMode.FULL, utc_now()), "version": 1, "epoch": 0, "sync_id": str(utc_now())}
-            row = insert(SYNC).values(**values, organization_id=self.organization_id).returning(SYNC.c.key)
-            key = (await connection.execute(row)).scalar_one()
             draft = await open_draft(connection, self.organization_id, key)
         assert draft is not None
         return draft

@@ -1,8 +1,9 @@
 """Finds the rows by which the mirror differs from Cliniko, with counts of ranges of ids and few rows read.
 
 A range whose counts differ is halved at the mirror's middle id. Only the lower half is counted; the upper half is the
-rest. Ranges of at most a page are read and repaired. Counts are taken one after the other, so an edit in between makes
-them contradict each other: then a repaired range still differs, and the search starts again with a fresh count.
+rest. Ranges of at most a page are read and repaired. Of a range of two pages the lower half is read, since a read takes
+no more requests than a count. Counts are taken one after the other, so an edit in between makes them contradict each
+other: then a repaired range still differs, and the search starts again with a fresh count.
 """
 
 from array import array
@@ -113,7 +114,11 @@ async def _search(compared: ComparedList, whole: _Range) -> tuple[bool, bool]:
                 return False, has_repaired
             continue
         middle = compared.mirrored.middle(one.above, one.up_to)
-        lower = await compared.count(one.above, middle)
+        if mirrored <= 2 * LEAF_ROWS:
+            has_repaired = await compared.repair(one.above, middle) or has_repaired
+            lower = compared.mirrored.count(one.above, middle)
+        else:
+            lower = await compared.count(one.above, middle)
         upper = one.in_cliniko - lower
         if upper < 0:
             return False, has_repaired

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from routiq_gql.cliniko import CountsDisagree, QueryRefused, QueryTooSlow, Resource
+from routiq_gql.cliniko import Resource
 from routiq_gql.clock import utc_now
 from routiq_gql.sync.reconcile.bisecting import repair_differences
 from routiq_gql.sync.reconcile.rereading import Rereader
 from routiq_gql.sync.reconcile.searching import SearchedList
 from routiq_gql.sync.reconcile.spending import OverSpent, Spending
-from routiq_gql.sync.reconcile.terms import FullReadNeeded, Mirroring, Terms
+from routiq_gql.sync.reconcile.terms import REFUSALS, FullReadNeeded, Mirroring, Terms
 from routiq_gql.sync.reconcile.totals import ListCounts, Scope, Totals
 
 ROUNDS = 3
@@ -77,7 +77,7 @@ class Comparer:
         before = self._changed(resource)
         try:
             self._early[resource.name] = (await self._counts.take_totals(resource), before)
-        except (QueryRefused, QueryTooSlow, CountsDisagree):
+        except REFUSALS:
             self._early.pop(resource.name, None)
 
     async def compare(self, resource: Resource[Any]) -> Comparison:
@@ -86,6 +86,7 @@ class Comparer:
         Raises:
             FullReadNeeded: An incremental sync can't count or repair the list.
         """
+        may_search = True
         if resource.name in self._early:
             totals, before = self._early.pop(resource.name)
             if utc_now() - totals.taken_at < TOTAL_IS_FRESH:
@@ -93,19 +94,21 @@ class Comparer:
                 if judged.comparison.agrees:
                     return judged.comparison
                 if judged.is_calm:
-                    await self._repair(resource, totals)
+                    may_search = await self._repair(resource, totals)
         for number in range(1, ROUNDS + 1):
             before = self._changed(resource)
             try:
                 totals = await self._counts.take_totals(resource)
-            except (QueryRefused, QueryTooSlow, CountsDisagree):
+                await self._rereader.read_changes(resource)
+            except REFUSALS:
                 return await self._leave_uncounted(resource)
-            await self._rereader.read_changes(resource)
             judged = await self._judge(resource, totals, before)
             if judged.comparison.agrees:
                 return judged.comparison
-            if judged.is_calm and number < ROUNDS and not await self._repair(resource, totals):
-                break
+            if judged.is_calm and number < ROUNDS:
+                if not may_search:
+                    break
+                may_search = await self._repair(resource, totals)
         in_cliniko, in_mirror = totals.counts[0], (await self._counts.in_mirror(resource, totals.up_to))[0]
         await self._mirroring.report(
             f"The list of {resource.label} does not agree with Cliniko yet: {in_cliniko} rows there, {in_mirror} here"
@@ -122,7 +125,7 @@ class Comparer:
         return _Judgement(Comparison(totals.counts[0], mirrored[0], agrees), is_calm)
 
     async def _repair(self, resource: Resource[Any], totals: Totals) -> bool:
-        """Find and repair the rows by which the totals differ; whether another comparison may agree."""
+        """Find and repair the rows by which the totals differ; whether another search may find more."""
         before = self._changed(resource)
         (mirrored, *_) = await self._counts.in_mirror(resource, totals.up_to)
         is_consistent = True
@@ -139,6 +142,10 @@ class Comparer:
                     f"the list of {resource.label} differs from Cliniko in so many places that reading everything "
                     "takes fewer requests"
                 ) from None
+            is_consistent = False
+        except REFUSALS:
+            if not self._terms.is_full:
+                raise FullReadNeeded(f"Cliniko does not count the list of {resource.label} by id") from None
             is_consistent = False
         if repaired := self._changed(resource) - before:
             await self._mirroring.report(

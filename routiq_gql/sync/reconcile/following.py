@@ -31,7 +31,11 @@ class Follower:
         self._asked: dict[str, set[int]] = {resource.name: set() for resource in (*VISITS, PATIENTS)}
 
     async def follow_closed_patients(self) -> None:
-        """Read again the rows of the patients that the draft has closed."""
+        """Read again the rows of the patients that the draft has closed.
+
+        Raises:
+            ClinikoError: Cliniko can't be read, or does not take the filter; see ``REFUSALS``.
+        """
         has_asked = True
         while has_asked:  # a patient who is asked for below may be gone as well
             has_asked = False

@@ -25,7 +25,7 @@ from routiq_gql.sync.reconcile.following import Follower
 from routiq_gql.sync.reconcile.rereading import Rereader
 from routiq_gql.sync.reconcile.searching import SearchedList
 from routiq_gql.sync.reconcile.spending import Spending
-from routiq_gql.sync.reconcile.terms import Mirroring, Terms
+from routiq_gql.sync.reconcile.terms import REFUSALS, FullReadNeeded, Mirroring, Terms
 from routiq_gql.sync.reconcile.totals import ListCounts, Scope
 
 COUNTED: tuple[Resource[Any], ...] = (PATIENTS, INDIVIDUAL_APPOINTMENTS, GROUP_APPOINTMENTS)
@@ -44,6 +44,7 @@ class Reconciler:
     ) -> None:
         self._database = database
         self._draft = draft
+        self._terms = terms
         self._mirroring = mirroring
         self._counts = ListCounts(client, database, draft, terms)
         rereader = Rereader(client, terms, mirroring)
@@ -79,7 +80,7 @@ class Reconciler:
         await self._mirroring.follow()
         patients = await self._comparer.compare(PATIENTS)
         await self._mirroring.follow()  # merges that the comparison has found
-        await self._follower.follow_closed_patients()
+        await self._follow_closed_patients()
         compared = {PATIENTS.name: patients}
         for resource in (INDIVIDUAL_APPOINTMENTS, GROUP_APPOINTMENTS):
             compared[resource.name] = await self._comparer.compare(resource)
@@ -88,6 +89,13 @@ class Reconciler:
         await self._mirroring.close_attendees_of_closed_classes()
         checked_at = self._counts.checked_at or utc_now()
         return await self._receipt(compared, classes, whole, checked_at)
+
+    async def _follow_closed_patients(self) -> None:
+        try:
+            await self._follower.follow_closed_patients()
+        except REFUSALS:
+            if not self._terms.is_full:
+                raise FullReadNeeded("Cliniko does not list appointments by id") from None
 
     async def _receipt(
         self,

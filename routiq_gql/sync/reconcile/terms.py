@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from routiq_gql.cliniko import Horizon, Page, Record, Resource
+from routiq_gql.cliniko import CountsDisagree, Horizon, Page, QueryRefused, QueryTooSlow, Record, Resource
 from routiq_gql.database.drafts import Covered, PageChanges
 from routiq_gql.sync.receipt import UnreadableRowReceipt
+
+REFUSALS = (QueryRefused, QueryTooSlow, CountsDisagree)
+"""Cliniko does not answer with this filter, though it may without."""
 
 
 class FullReadNeeded(Exception):

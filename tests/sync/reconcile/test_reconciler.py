@@ -20,8 +20,6 @@ from routiq_gql.emulator import Clinic, Emulator, Fault
 from tests.sync.reconcile.conftest import APPOINTMENT, ATTENDEE, CLASS, PATIENT, Layered
 from tests.sync.reconcile.small_sync import SmallSync
 
-pytestmark = pytest.mark.both_databases
-
 LISTS = (PATIENTS, INDIVIDUAL_APPOINTMENTS, GROUP_APPOINTMENTS, ATTENDEES, APPOINTMENT_TYPES, PRACTITIONERS)
 
 
@@ -40,6 +38,7 @@ async def same(sync: SmallSync, clinic: Clinic) -> None:
         assert await sync.ids(resource) == expected, resource.name
 
 
+@pytest.mark.both_databases
 async def test_an_unchanged_clinic_takes_fourteen_requests(sync: SmallSync, clinic: Clinic) -> None:
     """Besides whose key it is: changes of four lists, four totals, three whole lists, and attendees of some classes."""
     first = await sync.run()
@@ -59,6 +58,7 @@ async def test_an_unchanged_clinic_takes_fourteen_requests(sync: SmallSync, clin
     ]
 
 
+@pytest.mark.both_databases
 async def test_a_patient_deleted_without_a_trace_is_found(sync: SmallSync, clinic: Clinic) -> None:
     """Cliniko deletes a patient with all appointments and attendances, and only totals show it."""
     await sync.run()
@@ -100,6 +100,7 @@ async def test_a_row_that_vanished_is_found_wherever_it_was(
     assert (again.receipt.agrees, again.receipt.removed, again.log) == (True, 0, [])
 
 
+@pytest.mark.both_databases
 async def test_a_row_that_came_back_without_a_trace_is_found(sync: SmallSync, clinic: Clinic) -> None:
     """A restored appointment and a restored class, with its attendees, return, though nothing says they changed."""
     clinic.archive("individual_appointments", str(APPOINTMENT + 300))
@@ -113,6 +114,7 @@ async def test_a_row_that_came_back_without_a_trace_is_found(sync: SmallSync, cl
     assert (outcome.receipt.agrees, outcome.receipt.added) == (True, 1 + 1 + 6)
 
 
+@pytest.mark.both_databases
 async def test_attendees_who_join_and_leave_without_a_trace_are_found(sync: SmallSync, clinic: Clinic) -> None:
     """The attendees of some classes are read again in each sync, so a swap of two is found as well."""
     await sync.run()
@@ -144,6 +146,7 @@ async def test_a_merge_without_a_trace_moves_appointments(sync: SmallSync, clini
     assert all(visit["patient_id"] not in {int(first), int(second)} for visit in visits)
 
 
+@pytest.mark.both_databases
 async def test_a_merged_patient_who_is_gone_leaves_no_appointment_behind(sync: SmallSync, clinic: Clinic) -> None:
     """Appointments that moved to another patient, before theirs was deleted, are asked for by id and follow."""
     await sync.run()
@@ -157,6 +160,7 @@ async def test_a_merged_patient_who_is_gone_leaves_no_appointment_behind(sync: S
     assert sum(row["patient_id"] == int(survivor) for row in rows) == 6
 
 
+@pytest.mark.both_databases
 async def test_appointments_of_a_deleted_patient_are_found_with_the_first(sync: SmallSync, clinic: Clinic) -> None:
     """When an archived patient's appointment is missing, the patient's others are asked for before searching on."""
     patient = str(PATIENT + 7 * 77)
@@ -268,6 +272,7 @@ async def test_practitioners_that_the_key_may_not_read_are_not_compared(sync: Sm
     assert outcome.receipt.agrees
 
 
+@pytest.mark.both_databases
 async def test_an_unreadable_row_counts_and_is_named(sync: SmallSync, emulator: Emulator) -> None:
     """An appointment without a start is in Cliniko's total and in the mirror's, and every receipt names it."""
     emulator.faults.add(Fault("row_without_start", "group_appointments", times=None, rows=1, only_above_per_page=1))
