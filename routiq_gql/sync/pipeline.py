@@ -16,7 +16,6 @@ from routiq_gql.cliniko import (
     CountsDisagree,
     KeyLacksPermission,
     KeyRefused,
-    KeyUser,
     OnWait,
     QueryRefused,
     Wait,
@@ -57,6 +56,8 @@ SLICE_PATIENTS = 2_000
 """Patients analysed in a transaction. It takes 20 to 80 ms, so that a cancel or another organization's sync never waits
 long for it."""
 FIRST_LIST = next(iter(LISTS))
+UNNAMED = Access(None, None, None, None, None, {})
+"""The key works; what is known of its account stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +124,16 @@ class Pipeline:
             access = await check_access(opened.client, plan.horizon, user)
             line = "Cliniko accepts the key for every list that a sync reads"
         else:
-            access = _access_of(user)
+            access = None  # the reads are the check; see ``_read_lists``
             line = "Cliniko accepts the key"
-        await self.clients.note_access(opened, access)
+        if access is not None:
+            await self.clients.note_access(opened, access)
         await draft_of(run, self.database)
         lines = [(LogLevel.SUCCESS, line)]
         lines += [(LogLevel.INFO, f"This sync reads everything: {reason}") for reason in decision.reasons]
         if plan.since is not None:
             lines.append((LogLevel.INFO, f"This sync reads what has changed since {plan.since:%Y-%m-%d %H:%M} UTC"))
-        following = Reading(plan, FIRST_LIST, await _totals(opened, access))
+        following = Reading(plan, FIRST_LIST, await _totals(opened, access) if access else {})
         changes: RunningChanges = {"mode": plan.mode.value, "baseline": plan.is_baseline}
         await run.commit(following, Progress(fraction=1), lines, changes)
         return following
@@ -160,6 +162,8 @@ class Pipeline:
                 await reconciler.count_before(LISTS[following.list_name].resource)
             following = await reader.read(following)
         await _enter(run, following.step)
+        if not plan.is_full:
+            await self.clients.note_access(opened, UNNAMED)
         receipt = await compare(run, following, self.database, drafting, reconciler)
         return await self._begin_analysis(run, draft, plan, receipt)
 
@@ -237,17 +241,10 @@ async def _enter(run: SyncRun, step: SyncStep) -> None:
 
 async def _totals(opened: OpenConnection, access: Access) -> Totals:
     """The totals of the lists; of patients without archived ones, which clients don't see counted."""
-    if not access.totals:
-        return {}
     with suppress(QueryRefused, CountsDisagree):
         listed = await count_list(opened.client, PATIENTS, unarchived_filters(PATIENTS))
         return {**access.totals, PATIENTS.name: listed}
     return access.totals
-
-
-def _access_of(user: KeyUser) -> Access:
-    """What is known of an account when only the person was asked for."""
-    return Access(None, None, user.time_zone, user.user_name, user.role, {})
 
 
 _REASONS = {"rate_limit": WaitReason.RATE_LIMIT, "retry": WaitReason.CLINIKO_RETRY}

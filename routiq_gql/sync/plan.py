@@ -75,7 +75,8 @@ def horizon_of(mirror: MirrorRow, settings: Settings, started_at: datetime) -> H
     midnight = started_at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     days = history_days(mirror, settings)
     if days is None:
-        return Horizon(midnight - settings.recent_days * DAY, midnight + (settings.upcoming_days + 1) * DAY)
+        # Two days more, as the analysis goes by the time at which it begins, which may be on the next day.
+        return Horizon(midnight - settings.recent_days * DAY, midnight + (settings.upcoming_days + 2) * DAY)
     start = midnight - days * DAY
     if mirror.horizon_days == days and mirror.horizon_from is not None:
         start = max(start, mirror.horizon_from)

@@ -17,6 +17,8 @@ from routiq_gql.sync.run import SyncRun
 
 ROWS_PER_STEP = 2_000
 """Rows of an earlier sync that are removed in a transaction, which takes some 20 ms."""
+MOST_ROLLBACKS = 3
+"""Another process may remove the same rows, and finish between two looks."""
 ROLLBACK_TEXT = "Removing what an unfinished sync has left…"
 
 
@@ -59,9 +61,10 @@ async def draft_of(run: SyncRun, database: Database) -> Draft:
 
     Raises:
         StopRequested: The sync has ended, or another process runs it.
+        LookupError: A newer sync is published, or another one is running: numbers of syncs were used again.
     """
     organization_id = run.snapshot.organization_id
-    while True:
+    for _ in range(MOST_ROLLBACKS):
         async with database.reading() as connection:
             mirror = await mirror_of(connection, organization_id)
         if mirror is not None and mirror.writing == run.key:
@@ -74,3 +77,4 @@ async def draft_of(run: SyncRun, database: Database) -> Draft:
         while has_more and mirror is not None:
             async with run.committing(run.checkpoint, Progress(text=ROLLBACK_TEXT)) as connection:
                 has_more = await rollback_batch(connection, mirror.number, ROWS_PER_STEP)
+    raise LookupError("The draft of this sync can't be opened.")

@@ -10,7 +10,7 @@ from dataclasses import replace
 import structlog
 
 from routiq_gql.cliniko import ATTENDEES
-from routiq_gql.database.counting import count_listed, count_unassigned
+from routiq_gql.database.counting import count_listed, count_unassigned, count_visible
 from routiq_gql.database.engine import Database
 from routiq_gql.sync.checkpoint import Comparing, Reading
 from routiq_gql.sync.drafting import Drafting
@@ -95,6 +95,9 @@ class Reader:
 
     async def _check(self, synced: SyncedList, reading: Reading, total: int) -> None:
         findings = reading.place.findings
+        if findings.is_too_much(total) and not self._is_full and synced.resource.has_changes:
+            async with self._database.reading() as connection:  # a few changed rows say little about the list
+                total = max(total, await count_visible(connection, self._drafting.draft, synced.target))
         if findings.is_too_much(total):
             await self._run.commit(reading, lines=_warnings(synced, findings, total))
             raise findings.failure(synced.resource.where, total)
