@@ -53,9 +53,14 @@ def _user() -> dict[str, str | int]:
 
 
 class Cluster:
-    """A server on loopback with its data in a temporary folder, which is removed when the block is left."""
+    """A server on loopback with its data in a temporary folder, which is removed when the block is left.
 
-    def __init__(self) -> None:
+    Args:
+        options: Further settings, such as ``work_mem=8MB``.
+    """
+
+    def __init__(self, *options: str) -> None:
+        self._options = " ".join(f"-c {option}" for option in options)
         self._programs = {name: _find(name) for name in ("initdb", "postgres", "pg_ctl")}
         self._as = _user()
         self.folder = Path(tempfile.mkdtemp(prefix="routiq-postgres-"))
@@ -106,7 +111,8 @@ class Cluster:
         # The data need not survive a power cut; it survives a kill of the server without fsync, too.
         options = (
             f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off "
-            "-c full_page_writes=off -c max_connections=600 -c shared_buffers=64MB -c autovacuum_naptime=10s"
+            "-c full_page_writes=off -c max_connections=600 -c shared_buffers=64MB -c autovacuum_naptime=10s "
+            f"{self._options}"
         )
         self._run(
             "pg_ctl", "start", "-w", "-t", str(PATIENCE_SECONDS), "-D", self._data, "-l", self._log, "-o", options

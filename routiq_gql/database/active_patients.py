@@ -46,8 +46,8 @@ async def analyze_slice(
 ) -> int | None:
     """Analyze at most ``size`` patients whose ids are above ``after``, in the order of their ids.
 
-    Writes versions for results that differ from the draft's base, and removes what an earlier run of the draft wrote
-    for these patients if they no longer differ. So repeating a slice is harmless.
+    Writes versions for results that differ from the draft's base. Versions that an earlier run of the draft wrote for
+    these patients are removed if they no longer differ. So repeating a slice is harmless.
 
     Args:
         everything: Analyze all patients; otherwise those that ``analysis_scope`` has counted.

@@ -63,7 +63,7 @@ def differing_results(
 ) -> CompoundSelect[
     int, int, int, int, datetime | None, datetime | None, datetime | None, bool | None, int | None, bool | None
 ]:
-    """The results that differ from the draft's base, with what the new version takes over from there."""
+    """The results that differ from the draft's base, with the columns of the base that a new version takes over."""
     found = _found(by_ids=by_ids)
     base = ACTIVITY.alias("base")
     visible_base = visible(base, _parameter("mirror"), _parameter("base"))

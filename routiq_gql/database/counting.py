@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routiq_gql.database.columns import unindexed
 from routiq_gql.database.drafts import Covered, Draft, ListChanges
-from routiq_gql.database.mirror import MirrorList, belongs
+from routiq_gql.database.mirror import MirrorList, belongs, closed_by
 from routiq_gql.database.tables import APPOINTMENT, ATTENDEE, CURRENT
 
 
@@ -72,15 +73,15 @@ async def count_changes(connection: AsyncConnection, draft: Draft, target: Mirro
     """How the list's rows in the draft differ from the base. The cost depends on the number of changes only."""
     columns = target.table.c
     written = await _count(connection, target, target.of(draft.mirror) & (columns.from_sync == draft.sync))
-    is_closed = target.of(draft.mirror) & (columns.to_sync == draft.sync) & (columns.to_sync < CURRENT)
-    closed = await _count(connection, target, is_closed)
+    ended = target.of(draft.mirror) & closed_by(target.table, draft.sync)
+    closed = await _count(connection, target, ended)
     own = target.table.alias("own")
     replaced = select(own.c.id).where(
         own.c.mirror == draft.mirror, own.c.id == columns.id, own.c.to_sync == CURRENT, own.c.from_sync == draft.sync
     )
     if target.kind is not None:
         replaced = replaced.where(own.c.kind == target.kind)
-    updated = await _count(connection, target, is_closed & replaced.exists())
+    updated = await _count(connection, target, ended & replaced.exists())
     return ListChanges(added=written - updated, updated=updated, removed=closed - updated)
 
 
@@ -130,10 +131,10 @@ async def attendees_of_closed_classes(connection: AsyncConnection, draft: Draft,
         .exists()
     )
     attendees = MirrorList.ATTENDEES.in_draft(draft)
-    closed = select(APPOINTMENT.c.id).where(group.of(draft.mirror), APPOINTMENT.c.to_sync == draft.sync)
+    closed = select(APPOINTMENT.c.id).where(group.of(draft.mirror), closed_by(APPOINTMENT, draft.sync))
     candidates: Sequence[ColumnElement[bool]] = (
         ATTENDEE.c.booking_id.in_(closed),
-        (ATTENDEE.c.from_sync == draft.sync) & ATTENDEE.c.booking_id.is_not(None),
+        (ATTENDEE.c.from_sync == draft.sync) & unindexed(ATTENDEE.c.booking_id).is_not(None),
     )
     found: list[int] = []
     for candidate in candidates:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.columns import among, unindexed
 from routiq_gql.database.drafts import Closing, Covered, Draft, PageChanges, ReadPage
-from routiq_gql.database.mirror import MirrorList, belongs
+from routiq_gql.database.mirror import MirrorList, belongs, written_by
 from routiq_gql.database.stored_versions import (
     Content,
     insert_versions,
@@ -115,7 +115,7 @@ class _Writes:
         table, columns = target.table, target.table.c
         own_list = target.of(draft.mirror)
         if self.removed:
-            own = (columns.to_sync == CURRENT) & (columns.from_sync == draft.sync)
+            own = (columns.to_sync == CURRENT) & written_by(table, draft.sync)
             await connection.execute(delete(table).where(own_list, own, among(columns.id, self.removed)))
         of_base = (unindexed(columns.from_sync) <= draft.base) & (columns.to_sync >= draft.sync)
         for closing, ids in self.closed.items():

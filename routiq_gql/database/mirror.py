@@ -5,7 +5,7 @@
 
 from enum import Enum
 
-from sqlalchemy import ColumnElement, FromClause, Table, and_, or_, true
+from sqlalchemy import ColumnElement, FromClause, Table, and_, literal_column, or_, true
 
 from routiq_gql.database.columns import among, unindexed
 from routiq_gql.database.drafts import Covered, Draft
@@ -69,6 +69,22 @@ def visible(table: FromClause, mirror: int | ColumnElement[int], sync: int | Col
     """The condition that selects the versions of a table that were visible at a published sync, stubs included."""
     # Nearly all versions began before any sync that readers ask about, so the index on from_sync is of no use.
     return and_(table.c.mirror == mirror, unindexed(table.c.from_sync) <= sync, table.c.to_sync > sync)
+
+
+def written_by(table: FromClause, sync: int) -> ColumnElement[bool]:
+    """The condition that selects a draft's own versions, in a query that finds rows by other columns."""
+    return unindexed(table.c.from_sync) == sync  # SQLite would read all of the draft instead
+
+
+def closed_by(table: FromClause, sync: int) -> ColumnElement[bool]:
+    """The condition that selects the versions that a running sync, or one that is rolled back, has closed."""
+    # No later sync has written. SQLite prefers the upper bound to an equality, so a lower bound ends the range.
+    return and_(table.c.to_sync >= sync, is_closed(table))
+
+
+def is_closed(table: FromClause) -> ColumnElement[bool]:
+    """The condition that a version has ended."""
+    return table.c.to_sync < literal_column(str(CURRENT))  # a parameter would rule out the partial index
 
 
 def belongs(table: Table, covered: Covered | None) -> ColumnElement[bool]:

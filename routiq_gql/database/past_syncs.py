@@ -1,4 +1,4 @@
-"""Reads what completed syncs of an organization have cost, for estimates."""
+"""Reads the costs of completed syncs of an organization, for estimates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -7,6 +7,8 @@ repeats its condition on the rows that it changes. So a batch never changes a ve
 from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routiq_gql.database.columns import unindexed
+from routiq_gql.database.mirror import closed_by
 from routiq_gql.database.tables import CURRENT, MIRROR, SYNC, VERSIONED
 
 
@@ -27,18 +29,17 @@ async def rollback_batch(connection: AsyncConnection, mirror_number: int, size: 
     if (await connection.execute(query.with_for_update())).scalar_one_or_none() != sync:
         return True  # another process has finished meanwhile; look again
     for table in VERSIONED:
-        written = (table.c.mirror == mirror_number) & (table.c.from_sync == sync)
-        keys = list(table.primary_key)
-        batch = select(*keys).where(written).limit(size)
-        if (await connection.execute(delete(table).where(written, tuple_(*keys).in_(batch)))).rowcount:
+        of_mirror, keys = table.c.mirror == mirror_number, list(table.primary_key)
+        batch = select(*keys).where(of_mirror, table.c.from_sync == sync).limit(size)
+        written = delete(table).where(tuple_(*keys).in_(batch), unindexed(table.c.from_sync) == sync)
+        if (await connection.execute(written)).rowcount:
             return True
     for table in VERSIONED:
-        closed = (table.c.mirror == mirror_number) & (table.c.to_sync == sync)
-        keys = list(table.primary_key)
-        batch = select(*keys).where(closed, table.c.to_sync < CURRENT).limit(size)
+        of_mirror, keys = table.c.mirror == mirror_number, list(table.primary_key)
+        batch = select(*keys).where(of_mirror, closed_by(table, sync)).limit(size)
+        closed = update(table).where(tuple_(*keys).in_(batch), unindexed(table.c.to_sync) == sync)
         values = {"to_sync": CURRENT} | ({"closed_because": None} if "closed_because" in table.c else {})
-        reopen = update(table).where(closed, tuple_(*keys).in_(batch)).values(**values)
-        if (await connection.execute(reopen)).rowcount:
+        if (await connection.execute(closed.values(**values))).rowcount:
             return True
     is_marked = (MIRROR.c.number == mirror_number) & (MIRROR.c.writing == sync)
     await connection.execute(update(MIRROR).where(is_marked).values(writing=None))

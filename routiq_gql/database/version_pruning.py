@@ -6,10 +6,10 @@ kept, and so is a sync that was the newest within the last hour: a reader may be
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, literal_column, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.mirror import CLASS
+from routiq_gql.database.mirror import CLASS, is_closed
 from routiq_gql.database.tables import APPOINTMENT, ATTENDEE, CURRENT, MIRROR, SYNC, VERSIONED
 
 KEEP_VERSIONS = timedelta(days=7)
@@ -65,11 +65,10 @@ async def prune_versions(connection: AsyncConnection, size: int) -> bool:
     """
     for table in VERSIONED:
         keys = list(table.primary_key)
-        is_closed = table.c.to_sync < literal_column(str(CURRENT))  # a parameter would rule out the partial index
         batch = (
             select(*keys)
             .join(MIRROR, MIRROR.c.number == table.c.mirror)
-            .where(table.c.to_sync <= MIRROR.c.oldest_kept, is_closed)
+            .where(table.c.to_sync <= MIRROR.c.oldest_kept, is_closed(table))
             .limit(size)
             .with_for_update(of=table, skip_locked=True)
         )

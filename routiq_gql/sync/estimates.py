@@ -1,4 +1,4 @@
-"""Estimates when a sync will end, and what the next one will cost. Pure functions over a few numbers.
+"""Estimates the end of a sync, and the cost of the next sync. Pure functions over a few numbers.
 
 A sync takes as long as its requests, since everything else is done in between. So an estimate is the number of requests
 that the plan still needs, times the seconds that a request takes, plus waits. The reader asks after each page, and the
@@ -31,13 +31,13 @@ COMPARING_REQUESTS = 7
 UNCHANGED_REQUESTS = 15
 """An incremental sync without changes."""
 REPAIR_REQUESTS = 12
-"""What an incremental sync needs more in one of ten cases: changes of many rows, or the search for a vanished row."""
+"""Further requests of an incremental sync in a tenth of all cases: many changes, or a search for a vanished row."""
 SECONDS_PER_REQUEST = 0.25
 """A guess, before the first request of a sync and without an earlier sync."""
 SECONDS_PER_PATIENT = 0.0001
 """The analysis and the publication of a full sync."""
 FIRST_REQUESTS = 60
-"""Waits that were not planned are expected to go on as they were over this many requests without one."""
+"""Requests without an unplanned wait that are added to those measured, before such waits are expected to continue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ def _pages(rows: int) -> int:
 
 
 def next_sync(mode: SyncMode, past: Sequence[PastSync], requests_per_minute: int) -> NextSync | None:
-    """What the next sync will likely cost; ``None`` as long as no completed sync of the clinic tells its size.
+    """The likely cost of the next sync; ``None`` while no completed sync of the clinic shows its size.
 
     Args:
         mode: FULL or INCREMENTAL, as AUTO would choose.

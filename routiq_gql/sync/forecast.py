@@ -1,4 +1,4 @@
-"""Applies ``estimates`` to stored syncs: when the running sync ends, and what the next sync of a clinic will cost."""
+"""Applies ``estimates`` to stored syncs: the end of the running sync, and the cost of the next sync of a clinic."""
 
 import time
 from collections import OrderedDict
@@ -28,7 +28,7 @@ REMEMBERED_ORGANIZATIONS = 1_000
 
 
 async def past_syncs(connection: AsyncConnection, organization_id: str) -> tuple[PastSync, ...]:
-    """What the organization's last completed syncs of each mode have cost, the newest first."""
+    """The costs of the organization's last completed syncs of each mode, the newest first."""
     modes = (SyncMode.FULL.value, SyncMode.INCREMENTAL.value)
     costs = await costs_of_syncs(connection, organization_id, SyncState.COMPLETED.value, modes, REMEMBERED_SYNCS)
     return tuple(map(_past_sync, costs))
@@ -48,14 +48,14 @@ def _past_sync(cost: SyncCost) -> PastSync:
 
 
 class Forecasts:
-    """What the next sync of an organization will cost. Past syncs are read once after each completed sync."""
+    """The cost of the next sync of an organization. Past syncs are read once after each completed sync."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._past: OrderedDict[str, tuple[int, tuple[PastSync, ...]]] = OrderedDict()
 
     async def next_sync(self, connection: AsyncConnection, organization_id: str, newest: int) -> NextSync | None:
-        """What a sync that is started now without a mode will cost; ``None`` while nothing tells the clinic's size.
+        """The likely cost of a sync that is started now without a mode; ``None`` while the clinic's size is unknown.
 
         Args:
             newest: The number of the organization's newest completed sync.

@@ -1,6 +1,7 @@
 """``make bench-scale``: syncs on PostgreSQL with 1, 2 and 4 worker processes, on this machine. See ``--help``.
 
-First as many syncs as the machine can do, with a Cliniko without latency. Then many running syncs that mostly wait for
+First as many full syncs as the machine can do, with a Cliniko without latency. Then the cost of incremental syncs
+of unchanged clinics, and what follows for many clinics. Then many running syncs that mostly wait for
 Cliniko, as real ones do, and the delay until another process sees their changes. These start one after the other, as
 schedules and users do, and count from the start of the last until the end of the first; the others are cancelled then.
 All of it runs on one machine, emulated Cliniko and PostgreSQL too, so more workers help only while cores are free.
@@ -22,9 +23,10 @@ from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.serving.server import tune_gc
 from routiq_gql.settings import Settings
-from routiq_gql.sync.model import SyncState
+from routiq_gql.sync.model import SyncMode, SyncState
 from tests.bench.children import start
 from tests.bench.table import end_progress, milliseconds, print_table, show_progress
+from tests.bench.unchanged import COUNTS_STATEMENTS, StatementCounter, measure_unchanged, print_unchanged
 from tests.postgres import Cluster
 
 KEYS = "bench:YmVuY2hiZW5jaGJlbmNoYmVuY2hiZW5jaGJlbmNoYmU="
@@ -57,8 +59,8 @@ class Seen:
 
 
 @asynccontextmanager
-async def workers(settings: Settings, number: int, runtime: Runtime) -> AsyncIterator[None]:
-    """Worker processes that are registered in the queue."""
+async def workers(settings: Settings, number: int, runtime: Runtime) -> AsyncIterator[list[int]]:
+    """Worker processes that are registered in the queue, by their numbers in the system."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("ROUTIQ_")},
         "ROUTIQ_DATABASE_URL": settings.database_url,
@@ -77,7 +79,7 @@ async def workers(settings: Settings, number: int, runtime: Runtime) -> AsyncIte
         async with asyncio.timeout(LIMIT_SECONDS):
             while (await runtime.engine.queue_state()).workers < number:
                 await asyncio.sleep(0.1)
-        yield
+        yield [process.pid for process in processes]
     finally:
         for process in processes:
             process.terminate()
@@ -100,7 +102,7 @@ async def run_all(runtime: Runtime, organizations: list[str]) -> tuple[float, in
     """Sync every organization once; returns seconds and changes."""
     began = time.monotonic()
     async with asyncio.timeout(LIMIT_SECONDS):
-        started = [await runtime.syncs.start(LOCAL_OPERATOR, one) for one in organizations]
+        started = [await runtime.syncs.start(LOCAL_OPERATOR, one, SyncMode.FULL) for one in organizations]
         changes = await asyncio.gather(*(follow(runtime, one.sync.sync_id, Seen()) for one in started))
     return time.monotonic() - began, sum(changes)
 
@@ -111,7 +113,7 @@ async def watch_all(runtime: Runtime, organizations: list[str], spread_seconds: 
     following: dict[asyncio.Task[int], str] = {}
     async with asyncio.timeout(LIMIT_SECONDS):
         for organization in organizations:
-            started = await runtime.syncs.start(LOCAL_OPERATOR, organization)
+            started = await runtime.syncs.start(LOCAL_OPERATOR, organization, SyncMode.FULL)
             following[asyncio.create_task(follow(runtime, started.sync.sync_id, seen))] = started.sync.sync_id
             await asyncio.sleep(spread_seconds / len(organizations))
         began = time.monotonic()
@@ -125,8 +127,8 @@ async def watch_all(runtime: Runtime, organizations: list[str], spread_seconds: 
 
 async def measure(counts: list[int], busy: int, running: int, latency_seconds: float) -> None:
     """Measure and show everything."""
-    throughput, delays = [], []
-    with Cluster() as cluster:
+    throughput, delays, unchanged = [], [], None
+    with Cluster(COUNTS_STATEMENTS) as cluster:
         settings = Settings(
             database_url=cluster.url,
             encryption_keys=KEYS,
@@ -145,12 +147,15 @@ async def measure(counts: list[int], busy: int, running: int, latency_seconds: f
             tune_gc()  # as processes that serve do
             addresses = [(await child.receive())["base_url"] for child in (quick, slow)]
             for number in counts:
-                async with workers(settings, number, runtime):
+                async with workers(settings, number, runtime) as pids:
                     show_progress(f"Workers: {number}. {busy} syncs as fast as they can")
                     names = await connect(runtime, addresses[0], busy)
                     await run_all(runtime, names[: max(1, busy // 4)])  # warm-up
                     seconds, changes = await run_all(runtime, names)
                     throughput.append([str(number), f"{busy / seconds:.1f}", f"{changes / seconds:.0f}"])
+                    if unchanged is None:
+                        show_progress(f"Workers: {number}. {busy} syncs of clinics that have not changed")
+                        unchanged = await measure_unchanged(runtime, names, pids, StatementCounter(cluster.url))
                     show_progress(f"Workers: {number}. {running} syncs under way")
                     names = await connect(runtime, addresses[1], running)
                     seconds, seen = await watch_all(runtime, names, ANSWERS_WHILE_STARTING * latency_seconds)
@@ -160,6 +165,8 @@ async def measure(counts: list[int], busy: int, running: int, latency_seconds: f
                     )
             await stack.aclose()
     end_progress()
+    if unchanged is not None:
+        print_unchanged(unchanged)
     print_table(
         f"{busy} syncs of {PATIENTS} patients, Cliniko answers at once", ["workers", "syncs/s", "updates/s"], throughput
     )

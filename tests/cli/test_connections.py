@@ -97,7 +97,7 @@ def test_status_reports_problems_to_cron(folder: Path, cliniko: str, command: Co
 def test_connect_says_how_far_back_appointments_are_stored(
     folder: Path, cliniko: str, command: Command, monkeypatch: pytest.MonkeyPatch
 ):
-    """A new database has 730 days of history; an updated database keeps its window until the operator says otherwise."""
+    """A new database stores 730 days; an updated database keeps its window until the operator says otherwise."""
     arguments = ("--base-url", cliniko, "--no-check")
     new = command("connect", "org_1", *arguments, stdin=EMULATED_API_KEY)
     since = datetime.now(UTC).date() - timedelta(days=730)

@@ -160,7 +160,12 @@ async def test_an_interrupted_sync_is_resumed_by_the_next_command(
     assert f"Sync already in progress: {first.group(1)}" in out
     assert min(percentages(out.splitlines())) >= reached
     assert "89 active patients stored" in out
-    pages = [request for request in cliniko.emulator.requests[before:] if request.values("per_page") == ["100"]]
+    # The comparison with Cliniko asks for counts, and for rows changed meanwhile.
+    pages = [
+        request
+        for request in cliniko.emulator.requests[before:]
+        if request.values("per_page") == ["100"] and "updated_at" not in str(request.values("q[]"))
+    ]
     assert pages
     assert "patients" not in {request.resource for request in pages}
 

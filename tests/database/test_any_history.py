@@ -99,14 +99,17 @@ def _random_step(chance: random.Random) -> Step:
         return End(chance.choice(("published", "published", "failed", "left")), chance.randint(1, 3))
     if kind == "prune":
         return Prune(chance.randint(1, 3))
+    above, width = chance.randint(0, 5), chance.randint(1, 8)
+    # Most pages hold only rows of the range that they cover, like those of a list that is read in the order of ids.
+    page_ids = set(range(above + 1, above + width + 1)) if chance.random() < 0.7 else set(range(1, 9))
     return Page(
         target=chance.randint(0, 2),
-        form=chance.choice(("range", "range", "filtered", "open", "ids", "changes", "changes")),
-        above=chance.randint(0, 5),
-        width=chance.randint(1, 6),
-        rows={one: (chance.randint(0, 1), chance.random() < 0.7) for one in _random_ids(chance, 4)},
-        closing=_random_ids(chance, 1),
-        unreadable=_random_ids(chance, 1),
+        form=chance.choice(("range", "range", "filtered", "filtered", "open", "ids", "changes", "changes")),
+        above=above,
+        width=width,
+        rows={one: (chance.randint(0, 1), chance.random() < 0.6) for one in _random_ids(chance, 5) & page_ids},
+        closing=_random_ids(chance, 1) & page_ids,
+        unreadable=_random_ids(chance, 1) & page_ids,
         minute=chance.randint(0, 1),
         fate=chance.choice(("stored", "stored", "stored", "lost", "repeated")),
     )

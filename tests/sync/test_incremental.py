@@ -14,8 +14,6 @@ from tests.emulated_cliniko import Cliniko
 from tests.sync.logs import messages
 from tests.syncs import active_ids, run_sync, shown_rows
 
-pytestmark = pytest.mark.both_databases
-
 DAY = timedelta(days=1)
 PATIENT, OTHER = "9", "1000"
 VISIT = "514810976034500001"
@@ -125,6 +123,22 @@ async def test_every_kind_of_change_is_found(runtime: Runtime, cliniko: Cliniko,
     assert last.receipt.added + last.receipt.updated + last.receipt.removed > 0
 
 
+@pytest.mark.both_databases
+async def test_many_changes_at_once_are_found(runtime: Runtime, cliniko: Cliniko):
+    """The same for many changes between two syncs, with both databases."""
+    await run_sync(runtime)
+    clinic = cliniko.emulator.clinic
+    for name in ("a patient is merged twice", "an appointment moves before the horizon", "a cancellation is undone"):
+        CHANGES[name](clinic)
+    for name in ("a class is restored, its attendees are old", "a class is archived", "a type is gone"):
+        CHANGES[name](clinic)
+    clinic.remove("patients", "9007199254740992")
+    clinic.remove("individual_appointments", "514810976034500007")
+    clinic.remove("attendees", "106")
+    await incremental(runtime)
+
+
+@pytest.mark.both_databases
 async def test_an_unchanged_clinic_takes_few_requests_and_changes_nothing(runtime: Runtime):
     """If nothing has changed, a sync sends at most 15 requests, writes nothing, and says that counts agree."""
     await run_sync(runtime)
@@ -138,6 +152,7 @@ async def test_an_unchanged_clinic_takes_few_requests_and_changes_nothing(runtim
     assert (last.patients_found, last.appointments_found, last.active_patients_stored) == (24, 20, 12)
 
 
+@pytest.mark.both_databases
 async def test_time_alone_moves_appointments_out_of_windows_and_horizon(runtime: Runtime, cliniko: Cliniko):
     """Days later, without any edit, visits have left the windows and the horizon, and others have come."""
     clinic = cliniko.emulator.clinic

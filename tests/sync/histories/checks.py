@@ -1,0 +1,193 @@
+"""Compares a completed sync with the oracle, using the classes of what a sync must find and what the next full must.
+
+A row that did not change at the source during the sync must be right after a full sync. After an incremental sync, a
+row may still be as the sync before left it, if its difference leaves no trace: its ``updated_at`` is older than what
+the sync reads, and no compared count shows it.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from routiq_gql.database.rows import SyncRow
+from routiq_gql.emulator import Clinic
+from routiq_gql.sync.checkpoint_json import read_plan
+from routiq_gql.sync.plan import Plan
+from routiq_gql.sync.receipt import Receipt, read_receipt
+from tests.sync.histories.oracle import Content, Values, activity_of
+from tests.sync.histories.steps import RECENT_DAYS, UPCOMING_DAYS
+from tests.sync.histories.world import Organization, World
+
+COUNTED = ("patients", "individual_appointments", "group_appointments")
+WHOLE = ("appointment_types", "practitioners")
+NOTHING: Content = dict.fromkeys((*COUNTED, "attendees", *WHOLE), {})
+
+
+async def check_completed(world: World, organization: Organization, row: SyncRow) -> None:
+    """Check everything that a completed sync says and shows."""
+    mirror = await world.mirror(organization)
+    assert mirror is not None
+    assert (mirror.sync, mirror.writing) == (row.key, None)
+    before = max(organization.shown, default=0)
+    base, activity_before = organization.shown.get(before, (NOTHING, {}))
+    content, activity = await world.content_at(organization, row.key)
+    plan = read_plan(row.checkpoint)
+    assert plan is not None
+    assert row.receipt is not None
+    receipt = read_receipt(row.receipt)
+    assert row.baseline is (before == 0)
+    _Comparison(organization, base, content, plan, receipt, row.started_at).check()
+    _check_figures(content, row, receipt, base)
+    assert row.analyzed_at is not None
+    expected = activity_of(content, row.analyzed_at, activity_before, row.key)
+    assert activity == expected, "the analysis"
+    active = sum(one["is_active"] for one in activity.values())
+    assert (row.active_patients_identified, row.active_patients_stored) == (active, active)
+    organization.shown[row.key] = (content, activity)
+
+
+async def check_older(world: World, organization: Organization) -> None:
+    """Check that every kept sync still shows what it showed when it was published."""
+    for sync, (content, activity) in organization.shown.items():
+        now = await world.content_at(organization, sync)
+        assert _untimed(now[0]) == _untimed(content), f"sync {sync} shows other rows than before"
+        assert now[1] == activity, f"sync {sync} shows another analysis than before"
+
+
+def _untimed(content: Content) -> Content:
+    """The content without ``updated_at``, which is overwritten where nothing else has changed."""
+    return {name: {row_id: _without_time(row) for row_id, row in rows.items()} for name, rows in content.items()}
+
+
+def _without_time(row: Values) -> Values:
+    return {name: value for name, value in row.items() if name != "updated_at"}
+
+
+class _Comparison:
+    """The content of a mirror beside the states of its clinic since the sync began."""
+
+    def __init__(
+        self,
+        organization: Organization,
+        base: Content,
+        content: Content,
+        plan: Plan,
+        receipt: Receipt,
+        started_at: datetime,
+    ) -> None:
+        self._clinic: Clinic = organization.clinic
+        self._states = organization.states
+        self._now = organization.states[-1]
+        self._base = base
+        self._content = content
+        self._plan = plan
+        self._lists = {one.list: one for one in receipt.lists}
+        self._recent_from = started_at - timedelta(days=RECENT_DAYS)
+        self._upcoming_to = started_at + timedelta(days=UPCOMING_DAYS)
+        self._is_calm = len(organization.states) == 1
+        self._followed = set(self._followed_patients())
+
+    def check(self) -> None:
+        for name, rows in self._content.items():
+            for row_id in sorted(rows.keys() | self._now[name].keys() | self._base[name].keys()):
+                self._check_row(name, row_id)
+        for attendee in self._content["attendees"].values():
+            assert attendee["booking_id"] in self._content["group_appointments"], "an attendee without its class"
+        if self._is_calm:
+            self._check_counts()
+
+    def _check_row(self, name: str, row_id: int) -> None:
+        found = self._content[name].get(row_id)
+        states = [state[name].get(row_id) for state in self._states]
+        if found == states[-1]:
+            return
+        was = self._base[name].get(row_id)
+        where = f"{name} {row_id} is {found}, was {was}, and should be {states}"
+        if any(state != states[0] for state in states):
+            assert found in [*states, *self._stale(name, was)], where
+            return
+        assert not self._plan.is_full, where
+        assert name not in WHOLE, where
+        assert found in self._stale(name, was), where
+        assert not self._has_trace(name, row_id, states[0]), f"{where}: its updated_at shows it"
+        assert not self._is_followed(name, found, states[0]), f"{where}: it belongs to a patient who was followed"
+        if name == "attendees":
+            classes = {row["booking_id"] for row in (found, states[0]) if row is not None}
+            assert not any(map(self._is_compared, classes)), f"{where}: its class was compared"
+
+    def _stale(self, name: str, was: Values | None) -> Iterator[Values | None]:
+        """What an unfound change may leave: the row of the sync before, unless time or its class has closed it."""
+        is_aged = was is not None and "starts_at" in was and was["starts_at"] < self._plan.horizon.start
+        classes = self._content["group_appointments"]
+        is_closed = was is not None and name == "attendees" and was["booking_id"] not in classes
+        yield None if is_aged or is_closed else was
+
+    def _has_trace(self, name: str, row_id: int, row: Values | None) -> bool:
+        """Whether the sync's reading of changes holds the row, or a local rule closes it."""
+        if row_id not in self._clinic.tables[name]:
+            return False
+        source = self._clinic.tables[name].get(row_id)
+        is_hidden = name == "patients" and source["deleted_at"] is not None
+        since = self._plan.since
+        assert since is not None
+        return not is_hidden and (source["updated_at"] or 0) >= since.timestamp()
+
+    def _followed_patients(self) -> Iterator[int]:
+        """Patients whose visits the sync must have read again: of seen merges, and those who vanished."""
+        for row_id in self._content["patients"].keys() | self._base["patients"].keys():
+            row, was = self._content["patients"].get(row_id), self._base["patients"].get(row_id)
+            if row is None:
+                yield row_id
+            elif row != was and row["merged_with_id"] is not None:
+                yield row_id
+                yield row["merged_with_id"]
+
+    def _is_followed(self, name: str, *rows: Values | None) -> bool:
+        return name in {"individual_appointments", "attendees"} and any(
+            row["patient_id"] in self._followed for row in rows if row is not None
+        )
+
+    def _is_compared(self, booking: int) -> bool:
+        """Whether the attendees of a class were read again: it has appeared, or all classes were compared."""
+        row = self._content["group_appointments"].get(booking)
+        if row is None:
+            return False
+        attendees = self._lists["attendees"]
+        is_near = self._recent_from <= row["starts_at"] <= self._upcoming_to
+        return booking not in self._base["group_appointments"] or (is_near and attendees.compared == attendees.of)
+
+    def _check_counts(self) -> None:
+        """Without changes meanwhile, every count agrees and the receipt says so."""
+        for name in COUNTED:
+            mirrored, now = self._content[name], self._now[name]
+            greatest = max(mirrored, default=0)
+            listed = {row_id for row_id in now if row_id <= greatest}
+            shown = self._lists[name]
+            assert (shown.in_cliniko, shown.in_mirror) == (len(listed), len(mirrored)), f"{name}: {shown}"
+            assert shown.agrees is True, f"{name}: {shown}"
+            assert len(listed) == len(mirrored), f"{name}: {sorted(listed ^ mirrored.keys())}"
+            if name == "patients":
+                present = sum(now[row_id]["archived_at"] is None for row_id in listed)
+                assert present == sum(row["archived_at"] is None for row in mirrored.values()), "archived patients"
+        for name in WHOLE:
+            assert self._lists[name].agrees is True, f"{name}: {self._lists[name]}"
+        assert self._lists["attendees"].agrees is not False, self._lists["attendees"]
+
+
+def _check_figures(content: Content, row: SyncRow, receipt: Receipt, base: Content) -> None:
+    def listed(name: str) -> int:
+        hiding = ("archived_at", "cancelled_at")
+        return sum(all(one.get(column) is None for column in hiding) for one in content[name].values() if one)
+
+    assert row.patients_found == listed("patients")
+    assert row.appointments_found == listed("individual_appointments") + listed("group_appointments")
+    before, after = _untimed(base), _untimed(content)
+    for shown in receipt.lists:
+        old, new = before[shown.list], after[shown.list]
+        updated = sum(old[row_id] != new[row_id] for row_id in old.keys() & new.keys())
+        expected = (len(new.keys() - old.keys()), updated, len(old.keys() - new.keys()))
+        assert (shown.added, shown.updated, shown.removed) == expected, f"changes of {shown.list}"
+    assert {one.list for one in receipt.lists} == set(NOTHING)
+
+
+Details = Mapping[str, Any]

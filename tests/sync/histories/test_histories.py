@@ -1,0 +1,71 @@
+"""Random histories of clinics: after every sync, the mirror, the analysis, the figures and the receipt are right."""
+
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, given, seed
+from hypothesis import settings as trials
+
+from routiq_gql.settings import Settings
+from routiq_gql.sync.model import SyncState
+from tests.sync.histories.checks import check_completed, check_older
+from tests.sync.histories.edits import carry_out
+from tests.sync.histories.steps import History, histories
+from tests.sync.histories.world import Player, World
+
+COUNTS: Counter[str] = Counter()
+
+
+async def play(world: World, history: History) -> None:
+    """Play a history, and check every sync."""
+    world.tune(history.tuning)
+    organizations = await world.organizations(history)
+    for one in history.rounds:
+        organization = organizations[one.organization]
+        for edit in one.edits:
+            carry_out(edit, organization.clinic)
+        world.time.moment += one.passes
+        row = await world.sync(organization, one.mode, one.during)
+        COUNTS[f"{row.mode} {row.status}"] += 1
+        assert row.status == SyncState.COMPLETED.value, (row.failure_code, row.failure_message)
+        await check_completed(world, organization, row)
+    for organization in organizations:
+        await check_older(world, organization)
+
+
+def search(settings: Settings, examples: int, number: int, *, rounds: int = 6, during: bool = True) -> None:
+    print(f"To repeat these histories: --hypothesis-seed={number}")
+    with Player(settings) as run:
+
+        @seed(number)
+        @trials(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+        @given(histories(rounds, during=during))
+        def check(history: History) -> None:
+            run(lambda world: play(world, history))
+
+        try:
+            check()
+        finally:
+            print(dict(COUNTS))
+
+
+@pytest.fixture
+def number(pytestconfig: pytest.Config) -> int:
+    """The seed of this run: of ``--hypothesis-seed``, else the same in every run."""
+    given_seed = pytestconfig.getoption("--hypothesis-seed")
+    return 1 if given_seed is None else int(given_seed)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("during", [False, True], ids=["between syncs", "during syncs"])
+def test_every_sync_of_random_histories_is_right(settings: Settings, number: int, during: bool):
+    """Whatever happens to a clinic between and during its syncs, each sync finds what it must find."""
+    search(settings, 10, number, during=during)
+
+
+@pytest.mark.soak
+def test_the_same_with_many_histories(settings: Settings, pytestconfig: pytest.Config):
+    """Thousands of syncs, with another seed each time."""
+    given_seed = pytestconfig.getoption("--hypothesis-seed")
+    search(settings, 1_000, random.randrange(10**6) if given_seed is None else int(given_seed))
