@@ -70,7 +70,7 @@ class ReadPage:
         rows: The rows to mirror, by column.
         closing: Ids of rows that the mirror does not hold (deleted, archived, outside the horizon), with the reason.
         unreadable: Ids of rows that can't be read. They keep their version, or become stubs.
-        covered: What the answer holds completely; ``None`` if it says nothing about rows that it lacks.
+        covered: The part of the list that the answer holds completely; ``None`` if rows may be missing from it.
     """
 
     rows: Sequence[Mapping[str, object]] = ()

@@ -72,7 +72,7 @@ class Drafting:
         self._noted: set[tuple[int, int | None]] = set()  # merges, so that second readings don't note them again
 
     async def content(self, resource: Resource[Any], page: Page[Record], covered: Covered | None) -> ReadPage:
-        """What the mirror holds of a page."""
+        """The content of a page for the mirror."""
         classes = None
         if resource is ATTENDEES:
             async with self._database.reading() as connection:
@@ -117,7 +117,7 @@ class Drafting:
         return pending
 
     def efforts(self) -> dict[str, Effort]:
-        """What the sync has spent on each list, earlier claims included."""
+        """Requests and waits of each list, earlier claims included."""
         requests: Counter[str] = Counter()
         for path, count in (self._client.requests - self._requests_before).items():
             requests[path.partition("/")[0]] += count
@@ -173,7 +173,7 @@ class Drafting:
         await self._run.log(LogLevel.INFO, line)
 
     def effort(self) -> reconcile.Effort:
-        """What the sync has spent until now."""
+        """Requests and waits of the sync until now."""
         efforts = self.efforts()
         return reconcile.Effort(
             self._run.requests,

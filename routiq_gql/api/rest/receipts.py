@@ -32,7 +32,7 @@ class CompletionRange(JsonObject):
 
 
 class NextSync(JsonObject):
-    """What the next sync would do, if it were started now without a mode."""
+    """The cost of the next sync, if it were started now without a mode."""
 
     mode: Mode
     requests: Count = Field(description="How many requests to Cliniko it will probably need.")
