@@ -190,7 +190,7 @@ class Pipeline:
         await _enter(run, SyncStep.ANALYZING)
         draft, analysis = await draft_of(run, self.database), checkpoint.analysis
         windows = Windows.at(analysis.analyzed_at, analysis.recent_days, analysis.upcoming_days)
-        after: int | None = checkpoint.after
+        after: int | None = checkpoint.after if analysis.everything or analysis.patients else None
         while after is not None:
             # The end of a slice is known only within its transaction, so the checkpoint names its beginning. An
             # interruption repeats the slice, which does no harm.
