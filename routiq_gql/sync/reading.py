@@ -65,13 +65,14 @@ class Reader:
         async with self._database.reading() as connection:
             listed = await count_listed(connection, draft, synced.target)
             unassigned = await count_unassigned(connection, draft, synced.target)
+            rows = await count_visible(connection, draft, synced.target) if unassigned else 0
         place = reading.place
         await self._check(synced, reading, place.read)
         lines = _warnings(synced, place.findings, place.read)
         if lines:
             log.warning("cliniko_rows_skipped", list=synced.name, unreadable=place.findings.unreadable, read=place.read)
         if unassigned:
-            lines.append((LogLevel.WARNING, f"{unassigned} {synced.resource.label} {NO_PATIENT}"))
+            lines.append((LogLevel.WARNING, f"{unassigned} of {rows} {synced.resource.label} {NO_PATIENT}"))
         if self._source.is_denied:
             lines.append((LogLevel.INFO, DENIED))
         if place.read and not self._is_full and synced.resource.has_changes:
