@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import structlog
 
+from routiq_gql.connections.clients import ClientOpener
 from routiq_gql.connections.network import check_routes
 from routiq_gql.connections.service import ConnectionService
 from routiq_gql.database.engine import Database
@@ -37,6 +38,7 @@ class Runtime:
     """The parts that the API and the commands use.
 
     Attributes:
+        clients: Opens clients for Cliniko from stored connections.
         supervisor: The supervised tasks, which live as long as the process.
         worker: The background task that runs syncs; ``None`` in a process that leaves them to others.
     """
@@ -50,6 +52,7 @@ class Runtime:
     syncs: SyncService
     stream_tokens: StreamTokens
     schedules: ScheduleService
+    clients: ClientOpener
     supervisor: Supervisor
     readiness: Readiness
     file_watch: FileWatch
@@ -106,7 +109,7 @@ async def open_runtime(
             tokens = StreamTokens(keys, syncs.status, audit)
             yield Runtime(
                 *(settings, database, bus, engine, audit, connections, syncs, tokens, schedules),
-                *(supervisor, readiness, file_watch, worker),
+                *(opened.clients, supervisor, readiness, file_watch, worker),
             )
         finally:
             await engine.close(timedelta(seconds=settings.shutdown_grace_seconds))

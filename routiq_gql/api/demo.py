@@ -13,7 +13,7 @@ class Demo:
     Attributes:
         extra_routes: Matched before all others.
         allow_null_origin: Whether pages opened as files may use the API.
-        default_organization: What the page and GraphiQL show unless an address names another organization. ``None``:
+        default_organization: Shown by the page and GraphiQL unless an address names another organization. ``None``:
             the only connected organization, if the viewer reaches all of them.
         trouble_path: The route of ``extra_routes`` that makes the emulated Cliniko fail; ``None`` hides its panel.
         token_path: The route of ``extra_routes`` that gives tokens to the page and GraphiQL; with ``None`` they ask

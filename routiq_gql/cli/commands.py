@@ -41,6 +41,7 @@ COMMANDS = (
     Listed(ORGANIZATIONS, "status", "List all organizations by their last successful sync, the oldest first."),
     Listed(ORGANIZATIONS, "schedule", "Sync an organization at a regular interval."),
     Listed(SYNCS, "sync", "Sync an organization now and show the progress."),
+    Listed(SYNCS, "verify", "Compare every stored row with Cliniko, and name each difference."),
     Listed(SYNCS, "cancel", "Cancel a running sync."),
     Listed(SYNCS, "history", "List the syncs of an organization, the newest first."),
     Listed(SYNCS, "log", "Print the log of a sync."),

@@ -70,7 +70,7 @@ class ReadPage:
         rows: The rows to mirror, by column.
         closing: Ids of rows that the mirror does not hold (deleted, archived, outside the horizon), with the reason.
         unreadable: Ids of rows that can't be read. They keep their version, or become stubs.
-        covered: What the answer holds completely; ``None`` if it says nothing about rows that it lacks.
+        covered: The part of the list that the answer holds completely; ``None`` if rows may be missing from it.
     """
 
     rows: Sequence[Mapping[str, object]] = ()
@@ -81,7 +81,7 @@ class ReadPage:
 
 @dataclass(frozen=True, slots=True)
 class PageChanges:
-    """What a page brought that the draft did not have yet; ``ids`` are the rows that were written or closed."""
+    """The changes of a page that the draft did not have yet; ``ids`` are the rows that were written or closed."""
 
     ids: frozenset[int]
 

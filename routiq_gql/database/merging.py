@@ -102,7 +102,7 @@ class _Writes:
         self.changed.add(row_id)
 
     def keep(self, row_id: int, state: _State) -> None:
-        """Keep what is known of an unreadable row, or note that it exists."""
+        """Keep the stored content of an unreadable row, or note that it exists."""
         if state.is_visible:
             return
         if state.base is not None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.tables import SYNC
@@ -26,12 +26,14 @@ async def costs_of_syncs(
     connection: AsyncConnection, organization_id: str, completed: str, modes: Sequence[str], limit: int
 ) -> list[SyncCost]:
     """The newest completed syncs of each of the modes, at most ``limit`` of each, the newest first."""
-    found: list[tuple[int, SyncCost]] = []
     columns = (SYNC.c.mode, SYNC.c.requests, SYNC.c.waited_seconds, SYNC.c.started_at, SYNC.c.completed_at)
-    for mode in modes:
-        query = select(SYNC.c.key, *columns, SYNC.c.receipt).where(
-            SYNC.c.organization_id == organization_id, SYNC.c.status == completed, SYNC.c.mode == mode
-        )
-        rows = await connection.execute(query.order_by(SYNC.c.key.desc()).limit(limit))
-        found += [(row[0], SyncCost(*row[1:])) for row in rows]
-    return [cost for _, cost in sorted(found, key=lambda one: one[0], reverse=True)]
+    of_modes = [
+        select(SYNC.c.key, *columns, SYNC.c.receipt)
+        .where(SYNC.c.organization_id == organization_id, SYNC.c.status == completed, SYNC.c.mode == mode)
+        .order_by(SYNC.c.key.desc())
+        .limit(limit)
+        .subquery()
+        for mode in modes
+    ]
+    rows = await connection.execute(union_all(*(select(newest) for newest in of_modes)))
+    return [SyncCost(*row[1:]) for row in sorted(rows, key=lambda row: -row[0])]

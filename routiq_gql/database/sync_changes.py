@@ -6,7 +6,7 @@ from typing import TypedDict
 
 
 class RunningChanges(TypedDict, total=False):
-    """What the run of a sync may change; see ``SyncRow`` for the meaning of each column.
+    """The columns that the run of a sync may change; see ``SyncRow`` for the meaning of each column.
 
     ``progress_percentage`` never falls: a lower value is ignored.
     """
@@ -38,7 +38,7 @@ class RunningChanges(TypedDict, total=False):
 
 
 class FinalChanges(TypedDict, total=False):
-    """What the end of a sync changes, besides ``completed_at``, which ``end_sync`` writes itself."""
+    """The columns that the end of a sync changes, besides ``completed_at``, which ``end_sync`` writes itself."""
 
     status: str
     progress_percentage: int

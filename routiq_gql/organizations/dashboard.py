@@ -55,7 +55,7 @@ class Dashboard:
         sync_available: Whether the organization has an enabled connection.
         connection: Its access to Cliniko; ``None`` when it was never connected.
         next_sync_at: When its schedule starts the next sync; ``None`` without a schedule, or while it pauses.
-        next_sync: What a sync that is started now without a mode would cost; ``None`` while that is unknown, before the
+        next_sync: The cost of a sync that is started now without a mode; ``None`` while that is unknown, before the
             first completed sync, and while a sync runs.
     """
 

@@ -42,7 +42,7 @@ class Starting:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What the sync has spent on a list.
+    """Requests and waits that the sync has spent on a list.
 
     Attributes:
         read: Rows read.
@@ -78,7 +78,7 @@ class Reading:
         totals: Rows of each list; see ``Totals``.
         place: Where reading resumes in this list.
         pending: What pages of the lists so far point to.
-        efforts: What was spent on each list, by its name.
+        efforts: Requests and waits of each list, by its name.
         whole: Rows in Cliniko of the lists that are read whole in every mode; without a list that the key may not read.
     """
 

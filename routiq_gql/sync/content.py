@@ -29,7 +29,7 @@ def page_content(
     """The content of a page, ready to be merged.
 
     Args:
-        covered: What the page answers for; ignored if an id on it is unreadable, since that row may be any row.
+        covered: The part of the list that the page answers for; ignored if the page has a row without a usable id.
         classes: Of attendees: the classes in the mirror. Attendees of other classes and of individual appointments are
             not mirrored. ``None``: every class of the page is in the mirror.
     """

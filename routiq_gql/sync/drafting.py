@@ -27,13 +27,13 @@ from routiq_gql.cliniko import (
     patient_in,
     read_matching,
 )
-from routiq_gql.database.aging import close_attendees_of_closed_classes
 from routiq_gql.database.class_checks import save_class_checks
+from routiq_gql.database.counting import attendees_of_closed_classes
 from routiq_gql.database.draft_lookups import classes_among, merged_with
-from routiq_gql.database.drafts import Covered, Draft, PageChanges, ReadPage
+from routiq_gql.database.drafts import Closing, Covered, Draft, PageChanges, ReadPage
 from routiq_gql.database.engine import Database
-from routiq_gql.database.merging import merge_page
-from routiq_gql.database.mirror import BY_RESOURCE
+from routiq_gql.database.merging import close_ids, merge_page
+from routiq_gql.database.mirror import BY_RESOURCE, MirrorList
 from routiq_gql.sync import reconcile
 from routiq_gql.sync.checkpoint import Comparing, Effort, Pending, Reading
 from routiq_gql.sync.content import booking_ids, merged_patients, page_content
@@ -72,7 +72,7 @@ class Drafting:
         self._noted: set[tuple[int, int | None]] = set()  # merges, so that second readings don't note them again
 
     async def content(self, resource: Resource[Any], page: Page[Record], covered: Covered | None) -> ReadPage:
-        """What the mirror holds of a page."""
+        """The content of a page for the mirror."""
         classes = None
         if resource is ATTENDEES:
             async with self._database.reading() as connection:
@@ -117,7 +117,7 @@ class Drafting:
         return pending
 
     def efforts(self) -> dict[str, Effort]:
-        """What the sync has spent on each list, earlier claims included."""
+        """Requests and waits of each list, earlier claims included."""
         requests: Counter[str] = Counter()
         for path, count in (self._client.requests - self._requests_before).items():
             requests[path.partition("/")[0]] += count
@@ -155,11 +155,13 @@ class Drafting:
     async def close_attendees_of_closed_classes(self) -> None:
         """Close the attendees of classes that are not in the draft."""
         while True:
-            async with self._run.committing(self._comparing(), NO_PROGRESS) as connection:
-                closed = await close_attendees_of_closed_classes(connection, self.draft, ROWS_PER_STEP)
-            self.changed[ATTENDEES.name] += closed
-            if not closed:
+            async with self._database.reading() as connection:  # which takes too long for a writing transaction
+                ids = await attendees_of_closed_classes(connection, self.draft, ROWS_PER_STEP)
+            if not ids:
                 return
+            async with self._run.committing(self._comparing(), NO_PROGRESS) as connection:
+                await close_ids(connection, self.draft, MirrorList.ATTENDEES, ids, Closing.CLASS_CLOSED)
+            self.changed[ATTENDEES.name] += len(ids)
 
     async def note_compared_classes(self, checked: Mapping[int, datetime]) -> None:
         """Store when classes were compared."""
@@ -171,7 +173,7 @@ class Drafting:
         await self._run.log(LogLevel.INFO, line)
 
     def effort(self) -> reconcile.Effort:
-        """What the sync has spent until now."""
+        """Requests and waits of the sync until now."""
         efforts = self.efforts()
         return reconcile.Effort(
             self._run.requests,

@@ -124,7 +124,7 @@ class CompletionRange:
 
 @dataclass(frozen=True, slots=True)
 class NextSync:
-    """What the next sync of an organization would do: its mode, and the requests and seconds that it likely takes."""
+    """The next sync of an organization: its mode, and the requests and seconds that it likely takes."""
 
     mode: SyncMode
     requests: int

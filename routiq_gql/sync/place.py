@@ -8,7 +8,7 @@ from routiq_gql.sync.findings import Findings
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What was read of a list so far.
+    """Counts of the rows of a list that were read so far.
 
     Attributes:
         read: Rows, including unreadable rows.

@@ -45,7 +45,7 @@ class SourcePage:
     """A page of a list.
 
     Attributes:
-        content: What the mirror holds of it.
+        content: Its rows for the mirror.
         place: Where reading resumes once the page is stored.
         remaining: Rows that follow in the list, or in the batch of attendees.
         page: The page as it was read; ``None`` if it only closes rows that a list read in passes does not hold.

@@ -25,7 +25,7 @@ async def _completed(server: Server) -> str:
 async def test_a_receipt_is_shown_whole_in_both_apis(server: Server):
     """Every number of the stored receipt is in GraphQL and in REST: status, last sync and history."""
     sync_id = await _completed(server)
-    receipt = replace(DIFFERS, unreadable_rows=UNREADABLE)
+    receipt = replace(DIFFERS, waited_seconds=1.50012, unreadable_rows=UNREADABLE)
     await store_receipt(server.runtime.database, sync_id, receipt)
     shown = (await server.ask(RECEIPT, id=sync_id))["data"]["syncStatus"]["receipt"]
     assert (shown["agrees"], shown["checkedAt"]) == (False, format_time(CHECKED_AT))
@@ -42,7 +42,7 @@ async def test_a_receipt_is_shown_whole_in_both_apis(server: Server):
     ]
 
     rest = (await server.status(sync_id))["receipt"]
-    assert rest["lists"][0]["in_mirror"] == 640
+    assert (rest["waited_seconds"], rest["lists"][0]["in_mirror"]) == (1.5, 640)
     assert rest["unreadable_rows"] == shown["unreadableRows"]
     dashboard = (await server.http.get(f"/api/v1/sync/dashboard/{ORGANIZATION}")).json()
     history = (await server.http.get(f"/api/v1/sync/history/{ORGANIZATION}")).json()

@@ -17,6 +17,9 @@ from routiq_gql.emulator import Clinic, Emulator, EmulatorServer, generated_clin
 from routiq_gql.emulator.table import Table
 from tests.bench.children import read_commands, tell
 
+KNOWN_DAYS = 700
+"""Appointments of these days are within the horizon of a sync."""
+
 
 async def serve(patients: int, latency_seconds: float, appointments: int | None) -> None:
     clinic = generated_clinic(patients, utc_now(), appointments=appointments)
@@ -56,7 +59,9 @@ def change(clinic: Clinic, random: Random, kind: str, number: str) -> None:
         for row_id in random.sample([one for one in people.ids() if is_listed(people.get(one))], int(number)):
             clinic.delete("patients", str(row_id), trace=False)
     elif kind == "lose_appointments":
-        for row_id in random.sample([one for one in booked.ids() if is_listed(booked.get(one))], int(number)):
+        known = (utc_now() - timedelta(days=KNOWN_DAYS)).timestamp()
+        within = [one for one in booked.ids() if is_listed(row := booked.get(one)) and (row["starts_at"] or 0) > known]
+        for row_id in random.sample(within, int(number)):
             clinic.remove("individual_appointments", str(row_id))
     else:
         raise ValueError(f"There is no change {kind}.")

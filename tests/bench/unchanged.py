@@ -1,7 +1,7 @@
 """Measures what an unchanged incremental sync costs on PostgreSQL: CPU time of the worker, statements and requests.
 
-``scale`` calls it. The statements are those that PostgreSQL has counted, of all processes: the start of each sync, the
-queue, every transaction's begin and end.
+``scale`` calls it. PostgreSQL counts the statements of all processes, those of the start of each sync and of the queue
+included. The begins and ends of transactions are shown apart.
 """
 
 import asyncio
@@ -34,14 +34,27 @@ class StatementCounter:
         self._url = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
 
-    def count(self) -> int:
-        (count,) = self._execute("SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements") or (0,)
-        return int(count)
+    def count(self) -> tuple[int, int]:
+        """Statements so far, and begins and ends of transactions so far; without those of the benchmark."""
+        statements, ends = self._execute(COUNT) or (0, 0)
+        return int(statements), int(ends)
 
-    def _execute(self, statement: str) -> tuple[int] | None:
+    def running_syncs(self) -> int:
+        (running,) = self._execute("SELECT count(*) AS of_benchmark FROM syncs WHERE completed_at IS NULL") or (0,)
+        return int(running)
+
+    def _execute(self, statement: str) -> tuple[int, ...] | None:
         with psycopg.connect(self._url, autocommit=True) as connection:
             cursor = connection.execute(statement)
             return cursor.fetchone() if cursor.description else None
+
+
+COUNT = """
+SELECT coalesce(sum(calls) FILTER (WHERE NOT ends), 0), coalesce(sum(calls) FILTER (WHERE ends), 0) FROM (
+    SELECT calls, query ~ '^(BEGIN|COMMIT|ROLLBACK)' AS ends FROM pg_stat_statements
+    WHERE query NOT LIKE '%pg_stat_statements%' AND query NOT LIKE '%of_benchmark%'
+) AS counted
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,7 @@ class Cost:
     syncs: int
     cpu_seconds: float
     statements: float
+    transaction_ends: float
     requests: float
     seconds: float
 
@@ -68,32 +82,32 @@ async def measure_unchanged(
     runtime: Runtime, organizations: Sequence[str], pids: Sequence[int], counter: StatementCounter
 ) -> Cost:
     """Sync each organization twice, and measure the second time."""
-    await _sync_all(runtime, organizations)
-    cpu, statements, began = cpu_seconds(pids), counter.count(), time.monotonic()
-    requests = await _sync_all(runtime, organizations)
-    number = len(organizations)
-    return Cost(
-        number,
-        (cpu_seconds(pids) - cpu) / number,
-        (counter.count() - statements) / number,
-        requests / number,
-        (time.monotonic() - began) / number,
-    )
-
-
-async def _sync_all(runtime: Runtime, organizations: Sequence[str]) -> int:
-    """Sync every organization once, and return the requests that this took."""
-    for organization in organizations:
-        await runtime.syncs.start(LOCAL_OPERATOR, organization)
+    await _sync_all(runtime, organizations, counter)
+    cpu, (statements, ends), began = cpu_seconds(pids), counter.count(), time.monotonic()
+    await _sync_all(runtime, organizations, counter)
+    number, seconds, used = len(organizations), time.monotonic() - began, cpu_seconds(pids) - cpu
+    all_statements, all_ends = counter.count()
     requests = 0
     for organization in organizations:
-        while (dashboard := await runtime.syncs.dashboard(LOCAL_OPERATOR, organization)).current_sync is not None:
-            await asyncio.sleep(POLL_SECONDS)
-        last = dashboard.last_sync
+        last = (await runtime.syncs.dashboard(LOCAL_OPERATOR, organization)).last_sync
         if last is None or last.status is not SyncState.COMPLETED or last.receipt is None:
             raise SystemExit(f"A sync went wrong: {last.failure if last is not None else None}")
         requests += last.receipt.requests
-    return requests
+    return Cost(
+        syncs=number,
+        cpu_seconds=used / number,
+        statements=(all_statements - statements) / number,
+        transaction_ends=(all_ends - ends) / number,
+        requests=requests / number,
+        seconds=seconds / number,
+    )
+
+
+async def _sync_all(runtime: Runtime, organizations: Sequence[str], counter: StatementCounter) -> None:
+    for organization in organizations:
+        await runtime.syncs.start(LOCAL_OPERATOR, organization)
+    while await asyncio.to_thread(counter.running_syncs):
+        await asyncio.sleep(POLL_SECONDS)
 
 
 def print_unchanged(cost: Cost) -> None:
@@ -102,12 +116,14 @@ def print_unchanged(cost: Cost) -> None:
     rows = [
         ["CPU ms of the worker", f"{cost.cpu_seconds * 1000:.0f}", f"{MOST_CORES / a_second * 1000:.0f}"],
         ["statements", f"{cost.statements:.0f}", f"{MOST_STATEMENTS / a_second:.0f}"],
+        ["begins and ends of transactions", f"{cost.transaction_ends:.0f}", ""],
         ["requests", f"{cost.requests:.1f}", "15"],
     ]
     print_table(f"An unchanged incremental sync, mean of {cost.syncs}", ["", "measured", "at most"], rows)
     follows = [
         ["cores of workers", f"{cost.cpu_seconds * a_second:.2f}", f"{MOST_CORES:g}"],
         ["statements a second", f"{cost.statements * a_second:.0f}", f"{MOST_STATEMENTS:g}"],
+        ["begins and ends of transactions a second", f"{cost.transaction_ends * a_second:.0f}", ""],
     ]
     title = f"What follows for {CLINICS:,} clinics every {EVERY_SECONDS // 60} minutes: {a_second:.1f} syncs a second"
     print_table(title, ["", "needed", "at most"], follows)

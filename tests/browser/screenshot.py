@@ -1,6 +1,6 @@
 """Takes the README's picture of the page from a running demo: ``make screenshot``.
 
-A demo syncs once; the picture is of the middle of its second sync, with the figures and the history of the first.
+A demo syncs once; the picture is of the middle of a second full sync, with the figures and the history of the first.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ async def _take(url: str) -> None:
         page = await browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, reduced_motion="reduce")
         await page.goto(url)
         await expect(page.locator("#badge")).to_have_text("Completed", timeout=60_000)
-        await page.get_by_role("button", name="Start sync").click()
-        await expect(page.locator("#step-text")).to_have_text(re.compile("[6-9]00 of 1,247"), timeout=60_000)
+        await page.get_by_role("button", name="Full sync").click()
+        await expect(page.locator("#step-text")).to_have_text(re.compile(r"[6-9]00 of 1,\d{3}"), timeout=60_000)
         await page.screenshot(path=TARGET)
         await browser.close()
 

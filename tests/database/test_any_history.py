@@ -39,7 +39,7 @@ HORIZON = NOW - timedelta(days=30)
 INSIDE, OUTSIDE = HORIZON + timedelta(days=1), HORIZON - timedelta(days=1)
 
 Value = tuple[int, bool]
-"""What a row holds: a number, and whether it is within the horizon."""
+"""The content of a row: a number, and whether it is within the horizon."""
 State = dict[int, Value | str]
 
 
@@ -121,7 +121,7 @@ def _random_ids(chance: random.Random, most: int) -> set[int]:
 
 @dataclass
 class Expected:
-    """An organization as dictionaries: what is published, what each earlier sync showed, and the draft."""
+    """An organization as dictionaries: the published rows, the rows that each earlier sync showed, and the draft."""
 
     clinic: Clinic
     draft: Draft | None = None
@@ -337,14 +337,14 @@ def laboratory(database_url: str) -> Iterator[Laboratory]:
     opened.close()
 
 
-def test_any_history_leaves_what_was_read_and_shown(laboratory: Laboratory):
-    """Whatever pages arrive and however syncs end, the mirror holds what was read, and readers see what was shown."""
+def test_any_history_keeps_the_rows_that_were_read(laboratory: Laboratory):
+    """Whatever the order of pages and ends of syncs, the mirror holds the rows read, and each sync shows its rows."""
     for seed in QUICK_SEEDS:
         laboratory.run(seed)
 
 
 @pytest.mark.soak
-def test_any_of_thousands_of_histories_leaves_what_was_read_and_shown(laboratory: Laboratory):
+def test_any_of_thousands_of_histories_keeps_the_rows_that_were_read(laboratory: Laboratory):
     """The same for thousands of other histories in each run; a failure names its seed."""
     for seed in random.sample(range(10**9), LONG_SEEDS):
         laboratory.run(seed)

@@ -23,7 +23,7 @@ def test_every_list_that_a_sync_reads_has_a_place():
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
 def test_every_field_of_a_record_has_a_column(resource):
-    """What is read of a row of Cliniko's fills its table's columns, no more and no less."""
+    """The fields of a record are the columns of its table, no more and no less."""
     target = BY_RESOURCE[resource.name]
     record = {field.name for field in fields(get_type_hints(resource.parse)["return"])} - {"id"}
     assert record - NEVER_STORED == set(target.read_columns) - NEVER_STORED

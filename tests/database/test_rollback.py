@@ -40,7 +40,7 @@ async def _tidy(database: Database, chance: random.Random) -> None:
 
 
 async def _next_sync(clinic: Clinic, key: int, chance: random.Random) -> Draft:
-    """The next sync of the organization: it removes what is left, then changes rows that the failed one had changed."""
+    """The next sync: it removes the left rows, then changes rows that the failed one had changed."""
     draft = None
     while draft is None:
         async with clinic.database.writing() as connection:

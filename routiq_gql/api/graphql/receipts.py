@@ -95,7 +95,7 @@ class SyncReceipt:
             agrees=made.agrees,
             checked_at=made.checked_at,
             requests=made.requests,
-            waited_seconds=made.waited_seconds,
+            waited_seconds=round(made.waited_seconds, 3),
             lists=[_list_receipt(one) for one in made.lists],
             rows=made.unreadable_rows,
         )

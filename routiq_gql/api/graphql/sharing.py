@@ -139,7 +139,7 @@ class SharedResults:
             self._weigh(key, shown)
 
     def _weigh(self, key: tuple[Hashable, Hashable], shown: _Shown) -> None:
-        """Count what is kept, and keep less where that is too much."""
+        """Count the bytes that are kept, and drop some above the limit."""
         data = shown.result.data if isinstance(shown.result, ExecutionResult) else None
         shown.bytes = sys.getsizeof(data.encoded) if isinstance(data, SharedData) else 0
         self.bytes += shown.bytes

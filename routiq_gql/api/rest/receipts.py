@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from routiq_gql.api.json_objects import Count, JsonObject, Time, one_of
 from routiq_gql.sync.model import SyncMode
@@ -32,7 +32,7 @@ class CompletionRange(JsonObject):
 
 
 class NextSync(JsonObject):
-    """What the next sync would do, if it were started now without a mode."""
+    """The cost of the next sync, if it were started now without a mode."""
 
     mode: Mode
     requests: Count = Field(description="How many requests to Cliniko it will probably need.")
@@ -74,7 +74,7 @@ class Receipt(JsonObject):
     agrees: bool = Field(description="Whether every compared list agrees after the last repair.")
     checked_at: Time = Field(description="When the last total was taken.")
     requests: Count = Field(description="Requests to Cliniko in the whole sync.")
-    waited_seconds: float = Field(
+    waited_seconds: Annotated[float, BeforeValidator(lambda seconds: round(seconds, 3))] = Field(
         ge=0, description="How long the sync waited for Cliniko's rate limit and after failed requests, in seconds."
     )
     lists: list[ListReceipt] = Field(description="Each list, in the order of reading.")

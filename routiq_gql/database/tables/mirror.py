@@ -1,7 +1,7 @@
 """The tables of the versioned mirror: the lists read from Cliniko, and the activity computed from them.
 
-A row is a *version*: it is valid from the sync ``from_sync`` until before the sync ``to_sync``, which is ``CURRENT``
-while no later sync has closed it. Readers see the newest published sync, which ``mirrors`` names. A running sync writes
+A version of a row is valid from the sync ``from_sync`` until before the sync ``to_sync``, which is ``CURRENT`` while no
+later sync has closed it. Readers see the newest published sync, which ``mirrors`` names. A running sync writes
 versions with its own number, which no reader sees before the publication.
 
 The primary key allows a single current version of each row, and finds the version of a row that was visible at a sync.
@@ -111,7 +111,7 @@ APPOINTMENT = Table(
     AppointmentColumns,
     *_indexes("appointment_versions"),
     Index("ix_appointment_versions_patient", "mirror", "patient_id", "starts_at"),
-    Index("ix_appointment_versions_start", "mirror", "starts_at"),
+    Index("ix_appointment_versions_start", "mirror", "starts_at", "to_sync"),
     info={"holds": Holds.PATIENTS},
 )
 

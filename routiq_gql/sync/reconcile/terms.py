@@ -1,4 +1,4 @@
-"""What the reconciler needs to know of a sync, and what it asks of it."""
+"""The reconciler's view of a sync: values that it gets, and calls that it makes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -46,7 +46,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What the sync has spent so far, earlier claims included.
+    """Requests and waits of the sync so far, earlier claims included.
 
     Attributes:
         requests: All requests.
@@ -102,5 +102,5 @@ class Mirroring(Protocol):
         ...
 
     def effort(self) -> Effort:
-        """What the sync has spent until now."""
+        """Requests and waits of the sync until now."""
         ...

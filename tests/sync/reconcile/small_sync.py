@@ -32,14 +32,13 @@ from routiq_gql.cliniko import (
     read_practitioners,
 )
 from routiq_gql.clock import utc_now
-from routiq_gql.database.aging import close_attendees_of_closed_classes
 from routiq_gql.database.class_checks import save_class_checks
-from routiq_gql.database.counting import classes_opened, classes_to_read
+from routiq_gql.database.counting import attendees_of_closed_classes, classes_opened, classes_to_read
 from routiq_gql.database.draft_lookups import classes_among, merged_with
-from routiq_gql.database.drafts import Covered, Draft, PageChanges
+from routiq_gql.database.drafts import Closing, Covered, Draft, PageChanges
 from routiq_gql.database.engine import Database
-from routiq_gql.database.merging import merge_page
-from routiq_gql.database.mirror import BY_RESOURCE
+from routiq_gql.database.merging import close_ids, merge_page
+from routiq_gql.database.mirror import BY_RESOURCE, MirrorList
 from routiq_gql.database.publishing import mirror_of, open_draft, publish
 from routiq_gql.database.tables import SYNC
 from routiq_gql.sync.content import booking_ids, merged_patients, page_content
@@ -251,7 +250,8 @@ class _Run:
 
     async def close_attendees_of_closed_classes(self) -> None:
         async with self._sync.database.writing() as connection:
-            await close_attendees_of_closed_classes(connection, self._draft, 10**6)
+            ids = await attendees_of_closed_classes(connection, self._draft, 10**6)
+            await close_ids(connection, self._draft, MirrorList.ATTENDEES, ids, Closing.CLASS_CLOSED)
 
     async def note_compared_classes(self, checked: Mapping[int, datetime]) -> None:
         async with self._sync.database.writing() as connection:

@@ -129,7 +129,9 @@ def _create_tables() -> None:
     op.create_index(
         "ix_appointment_versions_patient", "appointment_versions", ["mirror", "patient_id", "starts_at"], unique=False
     )
-    op.create_index("ix_appointment_versions_start", "appointment_versions", ["mirror", "starts_at"], unique=False)
+    op.create_index(
+        "ix_appointment_versions_start", "appointment_versions", ["mirror", "starts_at", "to_sync"], unique=False
+    )
     op.create_index("ix_attendee_versions_patient", "attendee_versions", ["mirror", "patient_id"], unique=False)
     op.create_index("ix_attendee_versions_booking", "attendee_versions", ["mirror", "booking_id"], unique=False)
     is_current = sa.text(f"to_sync = {CURRENT}")

@@ -1,0 +1,227 @@
+"""Compares the published mirror with Cliniko row by row: reads everything, writes nothing.
+
+``routiq-gql verify`` uses it, with the filters of a full sync. A difference names the row and the fields, never a value.
+Changes that people make in Cliniko after the last sync differ as well, and are marked as recent.
+"""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from routiq_gql.cliniko import (
+    ATTENDEES,
+    GROUP_APPOINTMENTS,
+    PRACTITIONERS,
+    RESOURCES,
+    ClinikoClient,
+    Horizon,
+    Page,
+    Record,
+    Resource,
+    booking_in,
+    content_filters,
+    read_list,
+    read_matching,
+    read_practitioners,
+)
+from routiq_gql.database.drafts import Covered
+from routiq_gql.database.engine import Database
+from routiq_gql.database.mirror import BY_RESOURCE
+from routiq_gql.database.published_rows import PublishedRow, published_rows
+from routiq_gql.database.rows import MirrorRow
+from routiq_gql.sync.content import page_content
+
+ROWS_PER_BATCH = 1_000
+"""Rows of the mirror that are held at once."""
+
+
+class Kind(Enum):
+    """How a row differs; the values are for people."""
+
+    ONLY_IN_CLINIKO = "only in Cliniko"
+    ONLY_IN_MIRROR = "only in the mirror"
+    DIFFERENT = "different"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A row by which the mirror differs from Cliniko.
+
+    Attributes:
+        list: Cliniko's name of the list.
+        id: The row's id in Cliniko.
+        fields: The columns that differ, if the row is in both.
+        is_recent: Whether Cliniko's row was changed after the mark of the last sync, which may be the reason.
+    """
+
+    list: str
+    id: int
+    kind: Kind
+    fields: tuple[str, ...] = ()
+    is_recent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListProgress:
+    """How far a list is compared.
+
+    Attributes:
+        label: The list's name in sentences.
+        read: Rows of Cliniko so far,
+        total: of so many, by its current total.
+        is_denied: Whether the key may not read the list, so that it is not compared.
+    """
+
+    list: str
+    label: str
+    read: int
+    total: int
+    is_denied: bool = False
+
+
+Event = Difference | ListProgress
+
+
+class Verifier:
+    """Compares the mirror of an organization as its published sync left it, within that sync's ``horizon``."""
+
+    def __init__(self, client: ClinikoClient, database: Database, mirror: MirrorRow, horizon: Horizon) -> None:
+        self._client = client
+        self._database = database
+        self._mirror = mirror
+        self._horizon = horizon
+        self._classes: set[int] = set()
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """Yield differences as they are found, and the progress with each page. Consume under ``aclosing``.
+
+        Raises:
+            ClinikoError: A list can't be read to its end.
+        """
+        for resource in RESOURCES:
+            if resource is ATTENDEES:
+                events = self._attendees()
+            elif resource is PRACTITIONERS:
+                events = self._practitioners()
+            else:
+                events = self._list(resource)
+            async with aclosing(events):
+                async for event in events:
+                    yield event
+
+    async def _list(self, resource: Resource[Any]) -> AsyncGenerator[Event, None]:
+        whole = Covered()
+        if resource.has_start:
+            whole = Covered(starts_from=self._horizon.start, starts_to=self._horizon.end)
+        rest, in_passes = whole, list[Page[Any]]()
+        filters = content_filters(resource, self._horizon)
+        async with aclosing(read_list(self._client, resource, filters=filters)) as pages:
+            async for page in pages:
+                yield _progress(resource, page)
+                if page.restarted:
+                    in_passes.clear()
+                if page.restarted or in_passes:  # no page of a pass says what is missing
+                    in_passes.append(page)
+                    continue
+                end = int(page.last_id) if page.last_id is not None and page.remaining else None
+                for difference in await self._compare(resource, [page], replace(rest, up_to=end)):
+                    yield difference
+                rest = replace(rest, above=end)
+        if in_passes:
+            for difference in await self._compare(resource, in_passes, whole):
+                yield difference
+
+    async def _attendees(self) -> AsyncGenerator[Event, None]:
+        """Attendees have no total within the horizon: classes stand for them in the progress."""
+        ids = [str(class_id) for class_id in sorted(self._classes)]
+        filters = content_filters(ATTENDEES)
+        compared = 0
+        begun: list[str] = []
+        pages_of_part: list[Page[Any]] = []
+        async with aclosing(read_matching(self._client, ATTENDEES, booking_in, ids, filters=filters)) as pages:
+            async for part, page in pages:
+                if list(part) != begun and begun:
+                    for difference in await self._compare_attendees(begun, pages_of_part):
+                        yield difference
+                    compared += len(begun)
+                    yield ListProgress(ATTENDEES.name, "classes with attendees", compared, len(ids))
+                if list(part) != begun or page.restarted:
+                    begun, pages_of_part = list(part), []
+                pages_of_part.append(page)
+        for difference in await self._compare_attendees(begun, pages_of_part):
+            yield difference
+        yield ListProgress(ATTENDEES.name, "classes with attendees", len(ids), len(ids))
+
+    async def _compare_attendees(self, classes: Sequence[str], pages: Sequence[Page[Any]]) -> list[Difference]:
+        return await self._compare(ATTENDEES, pages, Covered(bookings=tuple(int(one) for one in classes)))
+
+    async def _practitioners(self) -> AsyncGenerator[Event, None]:
+        page = await read_practitioners(self._client)
+        if page is None:
+            yield ListProgress(PRACTITIONERS.name, PRACTITIONERS.label, 0, 0, is_denied=True)
+            return
+        yield _progress(PRACTITIONERS, page)
+        for difference in await self._compare(PRACTITIONERS, [page], Covered()):
+            yield difference
+
+    async def _compare(
+        self, resource: Resource[Any], pages: Sequence[Page[Record]], covered: Covered
+    ) -> list[Difference]:
+        """The differences in a part of a list that these pages hold completely."""
+        contents = [page_content(page, self._horizon) for page in pages]
+        listed = {int(str(row["id"])): row for content in contents for row in content.rows}
+        unreadable = {row_id for content in contents for row_id in content.unreadable}
+        found: list[Difference] = []
+        left = dict(listed)
+        while True:
+            stored = await self._stored(resource, covered)
+            if resource is GROUP_APPOINTMENTS:
+                self._classes.update(stored)
+            for row_id, row in stored.items():
+                found += self._of_stored(resource, row_id, row, left.pop(row_id, None), unreadable)
+            if len(stored) < ROWS_PER_BATCH:
+                break
+            covered = replace(covered, above=max(stored))
+        if resource is GROUP_APPOINTMENTS:
+            self._classes.update(listed)
+        found += [
+            Difference(resource.name, row_id, Kind.ONLY_IN_CLINIKO, is_recent=self._is_recent(row))
+            for row_id, row in left.items()
+        ]
+        return sorted(found, key=lambda one: one.id)
+
+    async def _stored(self, resource: Resource[Any], covered: Covered) -> dict[int, PublishedRow]:
+        target, mirror = BY_RESOURCE[resource.name], self._mirror
+        async with self._database.reading() as connection:
+            return await published_rows(connection, target, mirror.number, mirror.sync, covered, ROWS_PER_BATCH)
+
+    def _of_stored(
+        self,
+        resource: Resource[Any],
+        row_id: int,
+        stored: PublishedRow,
+        listed: Mapping[str, object] | None,
+        unreadable: set[int],
+    ) -> list[Difference]:
+        if listed is None:
+            is_known = row_id in unreadable  # an unreadable row keeps what is known of it
+            return [] if is_known else [Difference(resource.name, row_id, Kind.ONLY_IN_MIRROR)]
+        names = tuple(
+            name
+            for name, value in stored.values.items()
+            if name != "updated_at" and (stored.is_stub or value != listed[name])
+        )
+        if not names:
+            return []
+        return [Difference(resource.name, row_id, Kind.DIFFERENT, names, self._is_recent(listed))]
+
+    def _is_recent(self, row: Mapping[str, object]) -> bool:
+        changed_at, mark = row.get("updated_at"), self._mirror.mark
+        return mark is None or (isinstance(changed_at, datetime) and changed_at >= mark)
+
+
+def _progress(resource: Resource[Any], page: Page[Any]) -> ListProgress:
+    return ListProgress(resource.name, resource.label, page.read, page.read + page.remaining)
