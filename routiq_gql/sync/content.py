@@ -35,7 +35,10 @@ def page_content(
     """
     rows: list[Row] = []
     closing: dict[int, Closing] = {}
+    is_by_class = covered is not None and covered.bookings is not None
     for record in page.records:
+        if isinstance(record, Attendee) and record.booking_id is None and not is_by_class:
+            continue  # it may belong to an individual appointment; if it is of a class, a full sync stores it
         reason = _reason(record, horizon, classes)
         if reason is None:
             rows.append(_ROWS[type(record)](record))
@@ -83,7 +86,7 @@ def _reason(record: Record, horizon: Horizon, classes: frozenset[int] | None) ->
     elif isinstance(record, Attendee):
         if record.archived_at is not None:
             return Closing.ARCHIVED
-        if classes is not None and (record.booking_id is None or int(record.booking_id) not in classes):
+        if classes is not None and record.booking_id is not None and int(record.booking_id) not in classes:
             return Closing.CLASS_CLOSED
     return None
 
