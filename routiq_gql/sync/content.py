@@ -50,6 +50,11 @@ def page_content(
     return ReadPage(rows, closing, unreadable, covered)
 
 
+def says_nothing(content: ReadPage) -> bool:
+    """Whether merging a page would change nothing in any mirror, as it holds no row and answers for none."""
+    return not (content.rows or content.closing or content.unreadable) and content.covered is None
+
+
 def booking_ids(page: Page[Record]) -> set[int]:
     """The classes and appointments that the attendees of a page belong to."""
     return {int(one.booking_id) for one in page.records if isinstance(one, Attendee) and one.booking_id is not None}
