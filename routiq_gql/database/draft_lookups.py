@@ -1,8 +1,9 @@
 """Lookups in a draft by id, for rows whose place in the mirror depends on rows of another list."""
 
 from collections.abc import Collection
+from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.columns import among
@@ -27,6 +28,24 @@ async def merged_with(connection: AsyncConnection, draft: Draft, ids: Collection
     survivor = PATIENT.c.merged_with_id
     query = select(survivor).where(MirrorList.PATIENTS.in_draft(draft), among(PATIENT.c.id, ids))
     return {one for one in (await connection.execute(query)).scalars() if one is not None}
+
+
+async def ids_outside(
+    connection: AsyncConnection,
+    draft: Draft,
+    target: MirrorList,
+    start: datetime | None,
+    end: datetime | None,
+    limit: int,
+) -> list[int]:
+    """At most ``limit`` ids of appointments in the draft that start before ``start``, or after ``end``; no stubs."""
+    starts_at = APPOINTMENT.c.starts_at
+    conditions = [starts_at < start] if start is not None else []
+    conditions += [starts_at > end] if end is not None else []
+    if not conditions:
+        return []
+    query = select(APPOINTMENT.c.id).where(target.in_draft(draft), or_(*conditions)).limit(limit)
+    return list((await connection.execute(query)).scalars())
 
 
 async def count_active(connection: AsyncConnection, draft: Draft) -> int:

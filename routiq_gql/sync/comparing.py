@@ -3,9 +3,8 @@
 from datetime import timedelta
 
 from routiq_gql.cliniko import ClinikoClient
-from routiq_gql.database.aging import age_out
-from routiq_gql.database.counting import ids_within
-from routiq_gql.database.drafts import Closing, Covered
+from routiq_gql.database.draft_lookups import ids_outside
+from routiq_gql.database.drafts import Closing
 from routiq_gql.database.engine import Database
 from routiq_gql.database.merging import close_ids
 from routiq_gql.database.mirror import MirrorList
@@ -55,19 +54,13 @@ async def compare(
 
 
 async def _leave_horizon(run: SyncRun, checkpoint: Comparing, database: Database, drafting: Drafting) -> None:
-    draft, horizon = drafting.draft, drafting.plan.horizon
-    aged = -1
-    while aged:
-        async with run.committing(checkpoint) as connection:
-            aged = await age_out(connection, draft, horizon.start, ROWS_PER_STEP)
-    if horizon.end is None:
-        return
-    behind = Covered(starts_from=horizon.end + timedelta(milliseconds=1))
+    horizon = drafting.plan.horizon
     for target in (MirrorList.INDIVIDUAL_APPOINTMENTS, MirrorList.GROUP_APPOINTMENTS):
-        while True:
-            async with database.reading() as reading:
-                ids = await ids_within(reading, draft, target, behind, ROWS_PER_STEP)
-            if not ids:
-                break
-            async with run.committing(checkpoint) as connection:
-                await close_ids(connection, draft, target, ids, Closing.MOVED_OUT)
+        for start, end, closing in ((horizon.start, None, Closing.AGED_OUT), (None, horizon.end, Closing.MOVED_OUT)):
+            while True:
+                async with database.reading() as reading:
+                    ids = await ids_outside(reading, drafting.draft, target, start, end, ROWS_PER_STEP)
+                if not ids:
+                    break
+                async with run.committing(checkpoint) as connection:
+                    await close_ids(connection, drafting.draft, target, ids, closing)

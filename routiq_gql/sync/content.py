@@ -35,7 +35,10 @@ def page_content(
     """
     rows: list[Row] = []
     closing: dict[int, Closing] = {}
+    is_by_class = covered is not None and covered.bookings is not None
     for record in page.records:
+        if isinstance(record, Attendee) and record.booking_id is None and not is_by_class:
+            continue  # it may belong to an individual appointment; if it is of a class, a full sync stores it
         reason = _reason(record, horizon, classes)
         if reason is None:
             rows.append(_ROWS[type(record)](record))
@@ -45,6 +48,11 @@ def page_content(
     if len(unreadable) < len(page.unreadable):
         covered = None
     return ReadPage(rows, closing, unreadable, covered)
+
+
+def says_nothing(content: ReadPage) -> bool:
+    """Whether merging a page would change nothing in any mirror, as it holds no row and answers for none."""
+    return not (content.rows or content.closing or content.unreadable) and content.covered is None
 
 
 def booking_ids(page: Page[Record]) -> set[int]:
@@ -83,7 +91,7 @@ def _reason(record: Record, horizon: Horizon, classes: frozenset[int] | None) ->
     elif isinstance(record, Attendee):
         if record.archived_at is not None:
             return Closing.ARCHIVED
-        if classes is not None and (record.booking_id is None or int(record.booking_id) not in classes):
+        if classes is not None and record.booking_id is not None and int(record.booking_id) not in classes:
             return Closing.CLASS_CLOSED
     return None
 

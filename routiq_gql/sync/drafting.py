@@ -36,7 +36,7 @@ from routiq_gql.database.merging import close_ids, merge_page
 from routiq_gql.database.mirror import BY_RESOURCE, MirrorList
 from routiq_gql.sync import reconcile
 from routiq_gql.sync.checkpoint import Comparing, Effort, Pending, Reading
-from routiq_gql.sync.content import booking_ids, merged_patients, page_content
+from routiq_gql.sync.content import booking_ids, merged_patients, page_content, says_nothing
 from routiq_gql.sync.findings import MOST_NAMED
 from routiq_gql.sync.model import LogLevel, Progress
 from routiq_gql.sync.plan import Plan
@@ -140,6 +140,8 @@ class Drafting:
         self.count(resource, page)
         pending = await self.pending_after(resource, page, checkpoint.pending)
         content = await self.content(resource, page, covered)
+        if says_nothing(content):
+            return PageChanges(frozenset())
         return await self.store(resource, content, replace(checkpoint, pending=pending))
 
     async def follow(self) -> None:

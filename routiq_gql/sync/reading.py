@@ -13,6 +13,7 @@ from routiq_gql.cliniko import ATTENDEES
 from routiq_gql.database.counting import count_listed, count_unassigned, count_visible
 from routiq_gql.database.engine import Database
 from routiq_gql.sync.checkpoint import Comparing, Reading
+from routiq_gql.sync.content import says_nothing
 from routiq_gql.sync.drafting import Drafting
 from routiq_gql.sync.findings import Findings
 from routiq_gql.sync.forecast import CompletionForecast
@@ -54,6 +55,8 @@ class Reader:
                 if page.page is not None and not self._is_full:
                     pending = await self._drafting.pending_after(synced.resource, page.page, reading.pending)
                     reading = replace(reading, pending=pending)
+                if says_nothing(page.content):  # as of a list without changes; its end is stored below
+                    continue
                 shown = self._shown(synced, reading, page)
                 await self._drafting.store(synced.resource, page.content, reading, shown)
                 if synced.resource is not ATTENDEES:  # their total is known only when all batches are read
@@ -65,13 +68,14 @@ class Reader:
         async with self._database.reading() as connection:
             listed = await count_listed(connection, draft, synced.target)
             unassigned = await count_unassigned(connection, draft, synced.target)
+            rows = await count_visible(connection, draft, synced.target) if unassigned else 0
         place = reading.place
         await self._check(synced, reading, place.read)
         lines = _warnings(synced, place.findings, place.read)
         if lines:
             log.warning("cliniko_rows_skipped", list=synced.name, unreadable=place.findings.unreadable, read=place.read)
         if unassigned:
-            lines.append((LogLevel.WARNING, f"{unassigned} {synced.resource.label} {NO_PATIENT}"))
+            lines.append((LogLevel.WARNING, f"{unassigned} of {rows} {synced.resource.label} {NO_PATIENT}"))
         if self._source.is_denied:
             lines.append((LogLevel.INFO, DENIED))
         if place.read and not self._is_full and synced.resource.has_changes:

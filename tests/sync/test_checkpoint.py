@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from routiq_gql.cliniko import Horizon
 from routiq_gql.clock import utc_now
 from routiq_gql.database.syncs import SYNC
 from routiq_gql.emulator import (
@@ -41,32 +40,12 @@ from routiq_gql.sync.findings import Findings
 from routiq_gql.sync.lists import LISTS
 from routiq_gql.sync.model import FailureCode, SyncMode, SyncState, SyncStep
 from routiq_gql.sync.place import Counts, Place
-from routiq_gql.sync.plan import Plan
 from routiq_gql.sync.receipt import ListReceipt, Receipt, UnreadableRowReceipt
 from tests.emulated_cliniko import Cliniko
 from tests.organization import ORGANIZATION
+from tests.sync.plans import FULL_PLAN, PLAN
 from tests.syncs import follow, run_sync, shown_rows, start
 
-PLAN = Plan(
-    mode=SyncMode.INCREMENTAL,
-    mark=datetime(2026, 11, 26, 4, 45, 11, tzinfo=UTC),
-    taken_at=datetime(2026, 11, 26, 4, 55, 11, 894000, tzinfo=UTC),
-    since=datetime(2026, 11, 26, 4, 30, tzinfo=UTC),
-    horizon=Horizon(datetime(2024, 11, 26, tzinfo=UTC)),
-    history_days=730,
-    is_baseline=False,
-    account="5a2f",
-)
-FULL_PLAN = Plan(
-    mode=SyncMode.FULL,
-    mark=datetime(2026, 11, 26, 4, 45, 11, tzinfo=UTC),
-    taken_at=datetime(2026, 11, 26, 4, 55, 11, 894000, tzinfo=UTC),
-    since=None,
-    horizon=Horizon(datetime(2026, 10, 27, tzinfo=UTC), datetime(2026, 12, 27, tzinfo=UTC)),
-    history_days=None,
-    is_baseline=True,
-    account="5a2f",
-)
 TOTALS = {"patients": 230, "individual_appointments": 174, "group_appointments": 4, "appointment_types": 8}
 FOUND = Findings(1, (("600100000012977588", "starts_at"),))
 CHECKED_AT = datetime(2026, 11, 26, 4, 55, 14, 810000, tzinfo=UTC)

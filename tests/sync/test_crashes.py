@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from itertools import pairwise, takewhile
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import SyncMode, SyncSnapshot, SyncState
 from tests.organization import ORGANIZATION
+from tests.sync.pages import pages_of_lists, reads_last_list
 from tests.syncs import ACTIVITY_COLUMNS, run_sync, shown_rows, start, stored_rows
 from tests.waiting import LIMIT_SECONDS
 
@@ -29,7 +30,6 @@ pytestmark = pytest.mark.sqlite_only  # with PostgreSQL other workers resume; se
 ROOT = Path(__file__).parents[2]
 PATIENTS = 450
 """Five pages of patients, more of appointments."""
-LAST_LIST = "practitioners"
 
 
 def clinic_of(patients: int = PATIENTS) -> Clinic:
@@ -75,8 +75,8 @@ class Victims:
         assert code in {0, -signal.SIGKILL}
         self.snapshots.append(await self.runtime.syncs.status(LOCAL_OPERATOR, sync_id))
         requests = self.emulator.requests[already:]
-        self.pages.append([] if self._compares else _pages(requests))
-        self._compares = self._compares or any(request.resource == LAST_LIST for request in requests)
+        self.pages.append([] if self._compares else pages_of_lists(requests))
+        self._compares = self._compares or any(reads_last_list(request) for request in requests)
         return code != 0
 
     async def _until_requests_or_end(self, sync_id: str, already: int, process: asyncio.subprocess.Process) -> None:
@@ -117,12 +117,6 @@ class Victims:
         assert again <= len(self.pages) - 1
 
 
-def _pages(requests: list[RecordedRequest]) -> list[RecordedRequest]:
-    """The pages of lists, up to the short last list. The comparison behind it begins again after a kill."""
-    pages = takewhile(lambda request: request.resource != LAST_LIST, requests)
-    return [one for one in pages if one.resource not in {"settings", "user"} and one.values("per_page") != ["1"]]
-
-
 @asynccontextmanager
 async def prepared(settings: Settings, clinic: Clinic) -> AsyncIterator[tuple[Victims, int]]:
     """A connected database without a process that runs syncs, and the number of pages of a whole sync."""
@@ -136,7 +130,7 @@ async def prepared(settings: Settings, clinic: Clinic) -> AsyncIterator[tuple[Vi
             )
             await run_sync(other)
             expected = dict(await shown_rows(other.database))
-        pages = len(_pages(emulator.requests))
+        pages = len(pages_of_lists(emulator.requests))
         assert pages > 5
         yield Victims(settings, runtime, emulator), pages
         ended = dict(await shown_rows(runtime.database))
@@ -280,7 +274,7 @@ async def test_after_sigterm_the_next_server_resumes_the_sync(settings: Settings
             stdout=asyncio.subprocess.DEVNULL,
         )
         async with asyncio.timeout(LIMIT_SECONDS):
-            while not _pages(victims.emulator.requests[already:]):
+            while not pages_of_lists(victims.emulator.requests[already:]):
                 await asyncio.sleep(0.01)
             process.terminate()
             assert await process.wait() == 0

@@ -17,6 +17,7 @@ from routiq_gql.sync import pauses
 from routiq_gql.sync.model import SyncState, SyncStep
 from tests.descriptors import no_descriptors
 from tests.emulated_cliniko import Cliniko
+from tests.sync.pages import pages_of_lists
 from tests.syncs import follow, run_sync, start, stored_rows
 from tests.waiting import until
 
@@ -81,7 +82,7 @@ async def test_a_file_that_another_program_keeps_locked(runtime: Runtime, clinik
         other.execute("ROLLBACK")
         other.close()
         assert (await follow(runtime, sync_id))[-1].status is SyncState.COMPLETED
-    pages = [request for request in cliniko.emulator.requests if request.values("per_page") == ["100"]]
+    pages = pages_of_lists(cliniko.emulator.requests)
     again = len(pages) - len({(request.resource, request.parameters) for request in pages})
     assert again <= sum(line["event"] == "sync_paused" for line in logged), "only pages in flight were read again"
 
@@ -91,7 +92,7 @@ async def test_an_unexpected_error_ends_the_sync_with_its_id(runtime: Runtime, m
 
     private = "Zoë Quist, zoe@example.com"
 
-    async def broken(*_: object) -> None:
+    async def broken(*_: object, **__: object) -> None:
         raise ValueError(private)
 
     monkeypatch.setattr("routiq_gql.sync.pipeline.analyze_slice", broken)

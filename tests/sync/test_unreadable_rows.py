@@ -16,11 +16,12 @@ from routiq_gql.settings import Settings
 from routiq_gql.sync.checkpoint import Reading
 from routiq_gql.sync.checkpoint_json import read_checkpoint, to_json
 from routiq_gql.sync.findings import MOST_NAMED, Findings
-from routiq_gql.sync.model import FailureCode, LogLevel, SyncState
-from routiq_gql.sync.place import Place
+from routiq_gql.sync.model import FailureCode, LogLevel, SyncMode, SyncState
+from routiq_gql.sync.place import Counts, Place
 from tests.emulated_cliniko import Cliniko
 from tests.organization import ORGANIZATION
-from tests.syncs import follow, run_sync, shown_rows, start
+from tests.sync.plans import FULL_PLAN
+from tests.syncs import follow, run_sync, shown_columns, shown_rows, start
 from tests.waiting import LIMIT_SECONDS
 
 pytestmark = pytest.mark.both_databases
@@ -35,23 +36,48 @@ async def warnings_of(runtime: Runtime, sync_id: str) -> list[str]:
 
 @pytest.mark.parametrize("rows", [1, 5])
 async def test_a_few_rows_without_a_start_are_left_out_and_named(runtime: Runtime, cliniko: Cliniko, rows: int):
-    """Five of thirteen appointments are unreadable: the sync completes without them, and the log names them."""
-    everything = {row[1] for row in (await shown_rows_after(runtime))["INDIVIDUAL_APPOINTMENTS"]}
+    """Five of sixteen appointments are unreadable: the sync completes without them, and the log names them."""
     cliniko.emulator.faults.add(
         Fault(FaultKind.ROW_WITHOUT_START, VISITS, times=None, rows=rows, only_above_per_page=1)
     )
     last = await run_sync(runtime)
     assert (last.status, last.errors) == (SyncState.COMPLETED, [])
-    kept = {row[1] for row in (await shown_rows(runtime.database))["INDIVIDUAL_APPOINTMENTS"]}
-    missing = sorted(everything - kept)
+    missing = sorted(await unread_ids(runtime))
     assert len(missing) == rows
-    assert last.appointments_found == 17 - rows
+    assert last.appointments_found == 20 - rows
+    assert last.receipt is not None
+    assert sorted(row.id or "" for row in last.receipt.unreadable_rows) == [str(row_id) for row_id in missing]
     where = "of the list of individual appointments"
     named = [f"Skipped row {row_id} {where}: its “starts_at” can't be read" for row_id in missing]
-    total = [f"Skipped {rows} of 13 rows {where} that can't be read"] if rows > 1 else []
+    total = [f"Skipped {rows} of 16 rows {where} that can't be read"] if rows > 1 else []
     told = await warnings_of(runtime, last.sync_id)
     assert sorted(told[:rows]) == named
     assert told[rows:] == total
+    cliniko.emulator.faults.clear()
+    assert (await run_sync(runtime)).appointments_found == 20
+    assert await unread_ids(runtime) == set()
+
+
+async def unread_ids(runtime: Runtime) -> set[int]:
+    """Ids of appointments that the mirror knows of, and could not read."""
+    is_stub = shown_columns(MirrorList.INDIVIDUAL_APPOINTMENTS).index("is_stub")
+    rows = (await shown_rows(runtime.database))["INDIVIDUAL_APPOINTMENTS"]
+    return {row[0] for row in rows if row[is_stub]}
+
+
+@pytest.mark.parametrize("mode", [SyncMode.FULL, SyncMode.INCREMENTAL])
+async def test_a_row_that_becomes_unreadable_keeps_its_content(runtime: Runtime, cliniko: Cliniko, mode: SyncMode):
+    """An appointment that can't be read any more stays as it was, and is named in the receipt."""
+    before = await shown_rows_after(runtime)
+    cliniko.emulator.clinic.mark(VISITS, "514810976034500001", arrived=False)
+    cliniko.emulator.faults.add(Fault(FaultKind.ROW_WITHOUT_START, VISITS, times=None, only_above_per_page=1))
+    last = await run_sync(runtime, mode=mode)
+    assert (last.status, last.mode) == (SyncState.COMPLETED, mode)
+    assert last.receipt is not None
+    assert {row.reason for row in last.receipt.unreadable_rows} == {"starts_at"}
+    rows = await shown_rows(runtime.database)
+    assert await unread_ids(runtime) == set()
+    assert len(rows["INDIVIDUAL_APPOINTMENTS"]) == len(before["INDIVIDUAL_APPOINTMENTS"])
 
 
 async def shown_rows_after(runtime: Runtime):
@@ -91,11 +117,11 @@ async def test_visits_without_a_patient_are_stored_and_reported(runtime: Runtime
     )
     last = await run_sync(runtime)
     assert last.status is SyncState.COMPLETED
-    assert (last.appointments_found, last.active_patients_stored) == (17, 0)
+    assert (last.appointments_found, last.active_patients_stored) == (21, 0), "no row shows that it is cancelled"
     told = [message for message in await warnings_of(runtime, last.sync_id) if "have no patient" in message]
     assert [message.partition(" have no")[0] for message in told] == [
-        "13 of 13 individual appointments",
-        "5 of 5 attendees of group appointments",
+        "16 of 16 individual appointments",
+        "6 of 6 attendees of group appointments",
     ]
 
 
@@ -124,8 +150,10 @@ async def test_a_break_neither_loses_nor_doubles_a_count(settings: Settings):
             told = await warnings_of(runtime, sync_id)
             async with runtime.database.reading() as connection:
                 table = MirrorList.INDIVIDUAL_APPOINTMENTS.table
-                query = select(table.c.id).where(table.c.kind == "individual")
-                stored = set((await connection.execute(query)).scalars())
+                query = select(table.c.id).where(
+                    table.c.kind == MirrorList.INDIVIDUAL_APPOINTMENTS.kind, ~table.c.is_stub
+                )
+                stored = {str(row_id) for row_id in (await connection.execute(query)).scalars()}
     named = [line.split()[2] for line in told if line.startswith("Skipped row ")]
     assert len(named) == len(set(named)) > 2
     assert not set(named) & stored
@@ -135,7 +163,7 @@ async def test_a_break_neither_loses_nor_doubles_a_count(settings: Settings):
 def test_findings_survive_the_checkpoint():
     """An interruption loses none of the problems that were found in a list."""
     found = Findings(30, ((None, "id"), ("82", "starts_at")), 5, 6)
-    checkpoint = Reading(VISITS, place=Place(findings=found))
+    checkpoint = Reading(FULL_PLAN, VISITS, place=Place(counts=Counts(findings=found)))
     assert read_checkpoint(json.loads(json.dumps(to_json(checkpoint)))) == checkpoint
 
 
