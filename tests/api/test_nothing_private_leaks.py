@@ -92,7 +92,9 @@ async def test_a_failing_sync_reveals_nothing_private(
     clinic = cliniko.emulator.clinic = generated_clinic(120, utc_now())
     for resource in ("patients", "individual_appointments"):
         cliniko.emulator.faults.clear()
-        cliniko.emulator.faults.add(Fault(kind, resource, times=None, only_above_per_page=1, seconds=0.01))
+        refused = "archived_at" if kind is FaultKind.REFUSE_FILTER else ""
+        fault = Fault(kind, resource, times=None, only_above_per_page=1, seconds=0.01, filter=refused)
+        cliniko.emulator.faults.add(fault)
         sync_id = await server.start_sync()
         await server.until_ended(sync_id)
         assert private_in(await everything_told(server, sync_id), clinic) == set()

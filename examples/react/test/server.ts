@@ -33,10 +33,12 @@ export function syncOf(part: Partial<Sync> = {}): Sync {
     startedAt: '2024-12-22T14:30:22.123Z',
     completedAt: null,
     estimatedCompletion: null,
+    estimatedCompletionRange: null,
     waitingFor: null,
     resumesAt: null,
     failure: null,
     version: 10,
+    receipt: null,
     ...part,
   };
 }
@@ -80,6 +82,7 @@ export function overviewOf(part: Partial<Overview> = {}): Overview {
       patientsWithUpcoming: 0,
       lastSyncTime: null,
     },
+    nextSync: null,
     ...part,
   };
 }
