@@ -5,7 +5,7 @@ row may still be as the sync before left it, if its difference leaves no trace: 
 the sync reads, and no compared count shows it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from routiq_gql.database.rows import SyncRow
@@ -112,6 +112,9 @@ class _Comparison:
                 self._check_row(name, row_id)
         for attendee in self._content["attendees"].values():
             assert attendee["booking_id"] in self._content["group_appointments"], "an attendee without its class"
+        for name in COUNTED:
+            if self._lists[name].agrees is True and is_honest:
+                assert any(self._agrees_with(name, state[name]) for state in self._states), f"{name} never agreed"
         if self._is_calm:
             self._check_counts(is_honest=is_honest)
 
@@ -175,6 +178,17 @@ class _Comparison:
         is_near = self._recent_from <= row["starts_at"] <= self._upcoming_to
         return booking not in self._base["group_appointments"] or (is_near and attendees.compared == attendees.of)
 
+    def _agrees_with(self, name: str, rows: Mapping[int, Values]) -> bool:
+        """Whether the mirror has as many rows as Cliniko had at a moment, and all that changed since the sync began."""
+        mirrored = self._content[name]
+        greatest = max(mirrored, default=0)
+        listed = [row for row_id, row in rows.items() if row_id <= greatest]
+        if len(listed) != len(mirrored):
+            return False
+        if name == "patients" and _present(listed) != _present(mirrored.values()):
+            return False
+        return all(mirrored.get(row_id) == row for row_id, row in rows.items() if row["updated_at"] >= self._plan.mark)
+
     def _check_counts(self, *, is_honest: bool) -> None:
         """Without changes meanwhile, a list that the receipt says to agree agrees; without faults, all lists do."""
         for name in COUNTED:
@@ -188,11 +202,14 @@ class _Comparison:
             assert (shown.in_cliniko, shown.in_mirror) == (len(listed), len(mirrored)), f"{name}: {shown}"
             assert len(listed) == len(mirrored), f"{name}: {sorted(listed ^ mirrored.keys())}"
             if name == "patients":
-                present = sum(now[row_id]["archived_at"] is None for row_id in listed)
-                assert present == sum(row["archived_at"] is None for row in mirrored.values()), "archived patients"
+                assert _present([now[row_id] for row_id in listed]) == _present(mirrored.values()), "archived patients"
         for name in WHOLE:
             assert self._lists[name].agrees is True or not is_honest, f"{name}: {self._lists[name]}"
         assert not is_honest or self._lists["attendees"].agrees is not False, self._lists["attendees"]
+
+
+def _present(patients: Iterable[Values]) -> int:
+    return sum(row["archived_at"] is None for row in patients)
 
 
 def _check_figures(content: Content, row: SyncRow, receipt: Receipt, base: Content) -> None:

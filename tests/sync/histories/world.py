@@ -253,7 +253,7 @@ class World:
                     assert row_id not in content[target.resource], "two versions of a row are visible"
                     row = {} if is_stub else dict(zip(target.read_columns, values, strict=True))
                     content[target.resource][row_id] = row
-            names = [str(name) for name in ACTIVITY.c.keys() if name not in {"mirror", "id", "from_sync", "to_sync"}]
+            names = [one.name for one in ACTIVITY.c if one.name not in {"mirror", "id", "from_sync", "to_sync"}]
             query = select(ACTIVITY.c.id, *(ACTIVITY.c[name] for name in names))
             activity: dict[int, Values] = {}
             for row_id, *values in await connection.execute(query.where(visible(ACTIVITY, mirror.number, sync))):
