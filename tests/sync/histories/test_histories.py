@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, seed
 from hypothesis import settings as trials
 
 from routiq_gql.settings import Settings
-from routiq_gql.sync.model import SyncState
-from tests.sync.histories.checks import check_completed, check_older
+from routiq_gql.sync.model import FailureCode, SyncState
+from tests.sync.histories.checks import check_completed, check_older, check_unpublished
 from tests.sync.histories.edits import carry_out
-from tests.sync.histories.steps import History, histories
+from tests.sync.histories.steps import History, Trouble, histories
 from tests.sync.histories.world import Player, World
 
 COUNTS: Counter[str] = Counter()
@@ -26,21 +26,30 @@ async def play(world: World, history: History) -> None:
         for edit in one.edits:
             carry_out(edit, organization.clinic)
         world.time.moment += one.passes
-        row = await world.sync(organization, one.mode, one.during)
+        if one.tidies:
+            await world.tidy()
+        row = await world.sync(organization, one)
         COUNTS[f"{row.mode} {row.status}"] += 1
-        assert row.status == SyncState.COMPLETED.value, (row.failure_code, row.failure_message)
-        await check_completed(world, organization, row)
+        if row.status == SyncState.COMPLETED.value:
+            await check_completed(world, organization, row, is_honest=not one.faults)
+        else:
+            may_be_cancelled = any(moment.trouble is Trouble.CANCEL for moment in one.during)
+            assert may_be_cancelled if row.status == SyncState.CANCELLED.value else one.faults, row.failure_message
+            assert row.failure_code != FailureCode.INTERNAL.value
+            await check_unpublished(world, organization)
     for organization in organizations:
         await check_older(world, organization)
 
 
-def search(settings: Settings, examples: int, number: int, *, rounds: int = 6, during: bool = True) -> None:
+def search(
+    settings: Settings, examples: int, number: int, *, rounds: int = 6, during: bool = True, trouble: bool = False
+) -> None:
     print(f"To repeat these histories: --hypothesis-seed={number}")
     with Player(settings) as run:
 
         @seed(number)
         @trials(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
-        @given(histories(rounds, during=during))
+        @given(histories(rounds, during=during, trouble=trouble))
         def check(history: History) -> None:
             run(lambda world: play(world, history))
 
@@ -57,15 +66,22 @@ def number(pytestconfig: pytest.Config) -> int:
     return 1 if given_seed is None else int(given_seed)
 
 
+KINDS = {"between syncs": (False, False), "during syncs": (True, False), "interrupted syncs": (True, True)}
+
+
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("during", [False, True], ids=["between syncs", "during syncs"])
-def test_every_sync_of_random_histories_is_right(settings: Settings, number: int, during: bool):
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_sync_of_random_histories_is_right(settings: Settings, number: int, kind: str):
     """Whatever happens to a clinic between and during its syncs, each sync finds what it must find."""
-    search(settings, 10, number, during=during)
+    during, trouble = KINDS[kind]
+    search(settings, 10, number, during=during, trouble=trouble)
 
 
 @pytest.mark.soak
-def test_the_same_with_many_histories(settings: Settings, pytestconfig: pytest.Config):
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_with_many_histories(settings: Settings, pytestconfig: pytest.Config, kind: str):
     """Thousands of syncs, with another seed each time."""
     given_seed = pytestconfig.getoption("--hypothesis-seed")
-    search(settings, 1_000, random.randrange(10**6) if given_seed is None else int(given_seed))
+    during, trouble = KINDS[kind]
+    number = random.randrange(10**6) if given_seed is None else int(given_seed)
+    search(settings, 300, number, during=during, trouble=trouble)

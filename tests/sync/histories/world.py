@@ -7,38 +7,46 @@ long as a test; each history uses two new organizations of its database.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from routiq_gql import clock
-from routiq_gql.cliniko import PacerRegistry, lists
+from routiq_gql.cliniko import Backoff, PacerRegistry, lists
 from routiq_gql.connections.clients import ClientOpener
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.database.mirror import MirrorList, visible
+from routiq_gql.database.pruning import Cutoffs, prune_batch
 from routiq_gql.database.publishing import mirror_of
 from routiq_gql.database.rows import MirrorRow, SyncRow
 from routiq_gql.database.syncs import syncs_where
 from routiq_gql.database.tables import ACTIVITY, SYNC
-from routiq_gql.emulator import EMULATED_API_KEY, Clinic, Emulator, EmulatorServer, RecordedRequest
+from routiq_gql.database.version_pruning import KEEP_VERSIONS
+from routiq_gql.emulator import EMULATED_API_KEY, Clinic, Emulator, EmulatorServer
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.sync import drafting, pipeline, preparing, source
-from routiq_gql.sync.model import SyncMode
+from routiq_gql.sync import drafting, pipeline, preparing, run, source
+from routiq_gql.sync.model import SyncSnapshot
 from routiq_gql.sync.pipeline import Pipeline
 from routiq_gql.sync.reconcile import bisecting, classes
-from routiq_gql.sync.runner import SyncRunner
+from routiq_gql.sync.runner import Outcome, SyncRunner
 from tests.sync.histories.edits import carry_out, make_clinic
 from tests.sync.histories.oracle import Content, Values, content_of
+from tests.sync.histories.quick_sqlite import run_without_threads
 from tests.sync.histories.steps import (
+    FAULTS,
     HISTORY_DAYS,
+    MINUTE,
     RECENT_DAYS,
     UPCOMING_DAYS,
     History,
     Moment,
+    Round,
+    Trouble,
     Tuning,
 )
 
@@ -74,6 +82,75 @@ class Organization:
         return self.emulator.clinic
 
 
+class _Playing:
+    """A running sync, and what happens to it at its requests and transactions."""
+
+    def __init__(
+        self,
+        world: "World",
+        organization: Organization,
+        snapshot: SyncSnapshot,
+        during: tuple[Moment, ...],
+        horizon: datetime,
+    ) -> None:
+        self._world = world
+        self._organization = organization
+        self._snapshot = snapshot
+        self._during = during
+        self._horizon = horizon
+        self._number = 0
+        self._task: asyncio.Task[Outcome] | None = None
+        self._others: list[asyncio.Task[Any]] = []
+
+    async def to_the_end(self) -> None:
+        await self._claim_and_run()
+        while self._others:
+            await self._others.pop()
+
+    async def _claim_and_run(self) -> None:
+        runner = self._world.runner
+        while (claimed := await runner.claim(self._snapshot.key)) is not None:
+            task = self._task = asyncio.create_task(runner.run(claimed))
+            await asyncio.wait([task])
+            if task.cancelled():
+                continue
+            assert task.result() is not Outcome.PAUSED, "the sync crashed"
+            return
+
+    def count(self) -> None:
+        self._number += 1
+        self.happen(is_before=True)
+
+    def counted(self, change: Callable[..., Any]) -> Callable[..., Any]:
+        async def counting(connection: Any, key: int, *arguments: Any) -> Any:
+            if key == self._snapshot.key:
+                self.count()
+            row = await change(connection, key, *arguments)
+            if key == self._snapshot.key:
+                self.happen(is_before=False)
+            return row
+
+        return counting
+
+    def happen(self, *, is_before: bool) -> None:
+        """Play the moments of the event under way."""
+        due = [one for one in self._during if one.number == self._number and one.is_before is is_before]
+        self._during = tuple(one for one in self._during if one not in due)
+        for moment in due:
+            for edit in moment.edits:
+                carry_out(edit, self._organization.clinic)
+                self._organization.states.append(content_of(self._organization.clinic, self._horizon))
+            self._world.time.moment += moment.passes
+            match moment.trouble:
+                case Trouble.KILL if self._task is not None:
+                    self._task.cancel()
+                case Trouble.OVERTAKE:
+                    self._others.append(asyncio.create_task(self._claim_and_run()))
+                case Trouble.CANCEL:
+                    cancel = self._world.runtime.syncs.cancel(LOCAL_OPERATOR, self._snapshot.sync_id)
+                    self._others.append(asyncio.create_task(cancel))
+
+
 class World:
     """The parts that play histories."""
 
@@ -87,6 +164,7 @@ class World:
         self._patch = patch
         self._made = 0
         patch.setattr(clock, "datetime", self.time)
+        patch.setattr(Backoff, "until_reset", lambda *_arguments: 0.0)
 
     def tune(self, tuning: Tuning) -> None:
         """Set the sizes of pages and steps."""
@@ -110,6 +188,8 @@ class World:
             self._made += 1
             server.emulator.clinic = make_clinic(size, self.time.moment)
             server.emulator.requests.clear()
+            server.emulator.clinic.clock.ahead = history.clocks[0] * MINUTE
+            server.emulator.date_skew_seconds = history.clocks[1] * 60
             organization = Organization(f"org_{self._made}", server.emulator)
             await self.runtime.connections.connect(
                 LOCAL_OPERATOR, organization.name, EMULATED_API_KEY, server.base_url, check=False
@@ -117,38 +197,37 @@ class World:
             made.append(organization)
         return made
 
-    async def sync(self, organization: Organization, mode: SyncMode, during: tuple[Moment, ...]) -> SyncRow:
-        """Run a sync to its end, and return its row."""
-        started = await self.runtime.syncs.start(LOCAL_OPERATOR, organization.name, mode)
+    async def sync(self, organization: Organization, one: Round) -> SyncRow:
+        """Run the sync of a round to its end, however often it is interrupted, and return its row."""
+        started = await self.runtime.syncs.start(LOCAL_OPERATOR, organization.name, one.mode)
         assert started.created
-        key = started.sync.key
         horizon = await self._horizon(organization, started.sync.started_at)
         organization.states = [content_of(organization.clinic, horizon)]
-        number = 0
-
-        def happen(*, is_before: bool) -> None:
-            for moment in during:
-                if moment.number == number and moment.is_before is is_before and (moment.edits or moment.passes):
-                    for edit in moment.edits:
-                        carry_out(edit, organization.clinic)
-                        organization.states.append(content_of(organization.clinic, horizon))
-                    self.time.moment += moment.passes
-
-        def before(_request: RecordedRequest) -> None:
-            nonlocal number
-            number += 1
-            happen(is_before=True)
-
-        organization.emulator.before_request = before
-        organization.emulator.after_request = lambda _request: happen(is_before=False)
+        faults = organization.emulator.faults
+        faults.add(*(replace(FAULTS[name], resource=resource) for name, resource in one.faults))
+        playing = _Playing(self, organization, started.sync, one.during, horizon)
+        organization.emulator.before_request = lambda _request: playing.count()
+        organization.emulator.after_request = lambda _request: playing.happen(is_before=False)
         try:
-            while (run := await self.runner.claim(key)) is not None:
-                await self.runner.run(run)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(run, "change_running", playing.counted(run.change_running))
+                await playing.to_the_end()
         finally:
             organization.emulator.before_request = organization.emulator.after_request = None
+            faults.clear()
         async with self.runtime.database.reading() as connection:
-            (row,) = await syncs_where(connection, SYNC.c.key == key)
+            (row,) = await syncs_where(connection, SYNC.c.key == started.sync.key)
         return row
+
+    async def tidy(self) -> None:
+        """Delete versions that no kept sync shows, as the housekeeping does."""
+        now = self.time.moment
+        never, kept_from = now - timedelta(days=10_000), now - KEEP_VERSIONS
+        cutoffs = Cutoffs(never, never, never, versions=kept_from, appointments=never, paces=never)
+        has_more = True
+        while has_more:
+            async with self.runtime.database.writing() as connection:
+                has_more = await prune_batch(connection, cutoffs, 50, now=now, window=timedelta(days=RECENT_DAYS))
 
     async def _horizon(self, organization: Organization, started_at: datetime) -> datetime:
         mirror = await self.mirror(organization)
@@ -174,7 +253,7 @@ class World:
                     assert row_id not in content[target.resource], "two versions of a row are visible"
                     row = {} if is_stub else dict(zip(target.read_columns, values, strict=True))
                     content[target.resource][row_id] = row
-            names = [name for name in ACTIVITY.c.keys() if name not in {"mirror", "id", "from_sync", "to_sync"}]
+            names = [one.name for one in ACTIVITY.c if one.name not in {"mirror", "id", "from_sync", "to_sync"}]
             query = select(ACTIVITY.c.id, *(ACTIVITY.c[name] for name in names))
             activity: dict[int, Values] = {}
             for row_id, *values in await connection.execute(query.where(visible(ACTIVITY, mirror.number, sync))):
@@ -199,6 +278,7 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
     settings.model_fields_set.update(changes)
     async with AsyncExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
+        run_without_threads(patch)
         servers = [await stack.enter_async_context(EmulatorServer(Emulator(Clinic("Histories")))) for _ in range(2)]
         runtime = await stack.enter_async_context(open_runtime(settings, run_syncs=False))
         database = runtime.database
