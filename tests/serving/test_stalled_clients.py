@@ -85,8 +85,8 @@ def _read_until(connection: socket.socket, end: bytes) -> bytes:
 
 def _versions_until(connection: socket.socket, last: int) -> list[int]:
     """Versions of the received statuses, up to and including ``last``."""
-    text = _read_until(connection, f'"version":{last}}}'.encode())
-    return [int(number) for number in re.findall(rb'"version":(\d+)}', text)]
+    text = _read_until(connection, f'"version":{last},'.encode())
+    return [int(number) for number in re.findall(rb'"version":(\d+),', text)]
 
 
 async def _was_reset(connection: socket.socket) -> bool:
