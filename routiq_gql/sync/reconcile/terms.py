@@ -1,4 +1,4 @@
-"""What the reconciler needs to know of a sync, and what it asks of it."""
+"""The interface of the comparison: the plan of a sync, its effort, and its side of the work."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -46,7 +46,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What the sync has spent so far, earlier claims included.
+    """Requests, waits and rows of the sync so far, earlier claims included.
 
     Attributes:
         requests: All requests.
@@ -102,5 +102,5 @@ class Mirroring(Protocol):
         ...
 
     def effort(self) -> Effort:
-        """What the sync has spent until now."""
+        """The effort of the sync until now."""
         ...
