@@ -16,7 +16,7 @@ class PublishedRow:
 
     Attributes:
         is_stub: Whether Cliniko's row could never be read; then there are no values.
-        values: What was read from Cliniko, by column, without the id.
+        values: The values read from Cliniko, by column, without the id.
     """
 
     is_stub: bool

@@ -1,7 +1,6 @@
 """Compares the published mirror with Cliniko row by row: reads everything, writes nothing.
 
-``routiq-gql verify`` uses it, with the filters of a full sync. A difference names the row and the fields,
-never a value.
+``routiq-gql verify`` uses it, with the filters of a full sync. A difference names the row and the fields, no value.
 Changes that people make in Cliniko after the last sync differ as well, and are marked as recent.
 """
 

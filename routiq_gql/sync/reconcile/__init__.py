@@ -10,7 +10,7 @@ The pipeline uses it at these moments::
 ``count_before`` saves requests: if the reading that follows brings nothing new, its list agrees without another one.
 It is optional, so a sync that resumes leaves it out. ``run`` may be repeated after an interruption.
 
-``Mirroring`` is what the reconciler asks of the sync. It never writes to the database itself.
+The sync implements ``Mirroring``. The reconciler writes to the database only through it.
 """
 
 from routiq_gql.sync.reconcile.reconciler import Reconciler

@@ -11,7 +11,7 @@ LEAST_REQUESTS = 20
 
 
 class OverSpent(Exception):
-    """The limit is reached. What has been repaired stays."""
+    """The limit is reached. Rows that were repaired stay repaired."""
 
 
 class Spending:

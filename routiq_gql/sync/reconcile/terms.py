@@ -1,4 +1,4 @@
-"""The reconciler's view of a sync: values that it gets, and calls that it makes."""
+"""The interface of the comparison: the plan of a sync, its effort, and its side of the work."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -46,7 +46,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """Requests and waits of the sync so far, earlier claims included.
+    """Requests, waits and rows of the sync so far, earlier claims included.
 
     Attributes:
         requests: All requests.
@@ -102,5 +102,5 @@ class Mirroring(Protocol):
         ...
 
     def effort(self) -> Effort:
-        """Requests and waits of the sync until now."""
+        """The effort of the sync until now."""
         ...

@@ -28,7 +28,7 @@ ROWS_PER_PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a total counts: its conditions in Cliniko and in the mirror."""
+    """The rows that a total counts: their conditions in Cliniko and in the mirror."""
 
     filters: Sequence[str]
     covered: Covered

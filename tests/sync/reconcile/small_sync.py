@@ -54,7 +54,7 @@ Hook = Callable[[], Awaitable[None] | None]
 
 @dataclass
 class Outcome:
-    """What a sync did.
+    """The result of a sync.
 
     Attributes:
         log: The lines of the comparison.
