@@ -11,6 +11,8 @@ import time
 from typing import Any
 
 from routiq_gql.app import create_app
+from routiq_gql.cliniko import Horizon
+from routiq_gql.clock import utc_now
 from routiq_gql.engines import opening
 from routiq_gql.live.bus import InProcessBus
 from routiq_gql.logs import configure_logging
@@ -18,8 +20,9 @@ from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.serving.server import listen_on_loopback, serve
 from routiq_gql.settings import Settings
 from routiq_gql.sync.checkpoint import Reading
-from routiq_gql.sync.model import Progress, SyncSnapshot, SyncStep
-from routiq_gql.sync.place import Place
+from routiq_gql.sync.model import Progress, SyncMode, SyncSnapshot, SyncStep
+from routiq_gql.sync.place import Counts, Place
+from routiq_gql.sync.plan import Plan
 from routiq_gql.sync.run import SyncRun
 from tests.bench.children import read_commands, tell
 from tests.bench.replacing import replace
@@ -27,6 +30,18 @@ from tests.bench.replacing import replace
 ORGANIZATION = "org_bench"
 PATIENTS = 100_000
 ROWS_PER_PAGE = 100
+NOW = utc_now()
+PLAN = Plan(
+    mode=SyncMode.FULL,
+    mark=NOW,
+    taken_at=NOW,
+    since=None,
+    horizon=Horizon(NOW),
+    history_days=730,
+    is_baseline=True,
+    account="",
+)
+"""Of any full sync; it is part of each checkpoint."""
 
 
 def tell_snapshot(version: int, at: int) -> None:
@@ -61,9 +76,9 @@ class CommandedPipeline:
         async for _ in read_commands():
             number += 1
             text, read = page_shown(number)
-            place = Place(last_id=str(number), read=read)
+            place = Place(last_id=str(number), counts=Counts(read=read, listed=read))
             progress = Progress(fraction=read / PATIENTS, text=text, patients_found=read)
-            await run.commit(Reading("patients", place=place), progress)
+            await run.commit(Reading(PLAN, "patients", place=place), progress)
             tell_snapshot(run.snapshot.version, TimedBus.published_at)
         signal.raise_signal(signal.SIGTERM)
         await asyncio.Event().wait()  # until the engine is closed
