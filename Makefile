@@ -50,10 +50,10 @@ test-postgres: .venv/.installed-dev ## the tests of test with everything on Post
 soak: .venv/.installed-dev ## minutes-long searches for rare failures
 	$(PYTEST) -m soak --timeout 1800 $(ARGS)
 
-bench: .venv/.installed-dev ## memory, time per page and fan-out, beside their bare limits
+bench: .venv/.installed-dev ## memory, time per page, incremental syncs and fan-out, beside their limits
 	.venv/bin/python -m tests.bench
 
-bench-scale: .venv/.installed-dev ## syncs and updates a second on PostgreSQL, with 1, 2 and 4 workers
+bench-scale: .venv/.installed-dev ## syncs and updates a second on PostgreSQL, and the cost of an unchanged sync
 	.venv/bin/python -m tests.bench.scale
 
 bench-fairness: .venv/.installed-dev ## does one organization notice an attack by another

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.both_databases
 
 STEPS = 40
 QUICK_SEEDS = range(15)
-LONG_SEEDS = 2_000
+LONG_SEEDS = 600
 
 TARGETS = (PATIENTS, APPOINTMENTS, CLASSES)
 STUB = "stub"
@@ -344,7 +344,7 @@ def test_any_history_keeps_the_rows_that_were_read(laboratory: Laboratory):
 
 
 @pytest.mark.soak
-def test_any_of_thousands_of_histories_keeps_the_rows_that_were_read(laboratory: Laboratory):
-    """The same for thousands of other histories in each run; a failure names its seed."""
+def test_any_of_hundreds_of_histories_keeps_the_rows_that_were_read(laboratory: Laboratory):
+    """The same for hundreds of other histories in each run; a failure names its seed."""
     for seed in random.sample(range(10**9), LONG_SEEDS):
         laboratory.run(seed)
