@@ -151,7 +151,7 @@ async def kill_at_commits(settings: Settings, seed: int) -> int:
         sync_id = await start(victims.runtime)
         kills = 0
         while await victims.run(
-            sync_id, "-m", "tests.sync.killed_process", chance.choice(["before", "after"]), str(chance.randint(3, 12))
+            sync_id, "-m", "tests.sync.killed_process", chance.choice(["before", "after"]), str(chance.randint(6, 16))
         ):
             kills += 1
         await victims.check(sync_id, pages)
@@ -180,7 +180,7 @@ async def test_an_incremental_sync_killed_at_commits(settings: Settings, seed: i
         sync_id = await start(victims.runtime, mode=SyncMode.INCREMENTAL)
         kills = 0
         while await victims.run(
-            sync_id, "-m", "tests.sync.killed_process", chance.choice(["before", "after"]), str(chance.randint(3, 9))
+            sync_id, "-m", "tests.sync.killed_process", chance.choice(["before", "after"]), str(chance.randint(4, 12))
         ):
             kills += 1
         assert kills >= 3

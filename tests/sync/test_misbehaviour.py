@@ -35,7 +35,8 @@ from routiq_gql.sync import source
 from routiq_gql.sync.lists import LISTS as SYNCED
 from routiq_gql.sync.model import LogLevel, LogLine, SyncSnapshot, SyncState, SyncStep
 from tests.organization import ORGANIZATION
-from tests.syncs import Rows, run_sync, shown_rows, stored_rows
+from tests.sync.pages import pages_of_lists
+from tests.syncs import ACTIVITY_COLUMNS, Rows, run_sync, shown_rows, stored_rows
 
 RIGHT = "right"
 REPORTED = "right but for what the log reports"
@@ -112,10 +113,6 @@ def clinic_with_pages(now: datetime, rows: int = ROWS) -> Clinic:
     return clinic
 
 
-def is_page(parameters: list[str]) -> bool:
-    return parameters != ["1"]  # the check of the key requests one row per page
-
-
 def is_later_page(request: RecordedRequest) -> bool:
     return any(condition.startswith("id:>") for condition in request.values("q[]"))
 
@@ -183,7 +180,8 @@ async def log_lines(runtime: Runtime, sync_id: str) -> list[LogLine]:
 
 async def active_and_mirrored(runtime: Runtime) -> dict[str, Rows]:
     rows = dict(await shown_rows(runtime.database))
-    rows["active_patients"] = [row for row in rows["active_patients"] if row[2]]
+    place = ACTIVITY_COLUMNS.index("is_active")
+    rows["active_patients"] = [row for row in rows["active_patients"] if row[place]]
     return rows
 
 
@@ -196,14 +194,8 @@ async def staged(settings: Settings, rows: int = ROWS) -> AsyncIterator[Stage]:
         await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, server.base_url)
         already = len(emulator.requests)
         last = await run_sync(runtime)
-        asked = {
-            name: [
-                request
-                for request in emulator.requests[already:]
-                if request.resource == name and is_page(request.values("per_page"))
-            ]
-            for name in STEPS
-        }
+        requests_of_lists = pages_of_lists(emulator.requests[already:])
+        asked = {name: [one for one in requests_of_lists if one.resource == name] for name in STEPS}
         pages = {name: len(requests) for name, requests in asked.items()}
         assert all(count >= 3 for count in pages.values()), pages
         later_pages = {
