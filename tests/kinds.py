@@ -40,6 +40,7 @@ SLOW_FILES = (
     "cli/test_sync_command.py",
     "engines/postgres/test_chaos.py",
     "sync/test_cancel.py",
+    "sync/histories/test_histories.py",
     "sync/test_churn.py",
     "sync/test_crashes.py",
     "sync/test_misbehaviour.py",

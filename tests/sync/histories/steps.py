@@ -169,6 +169,8 @@ _LISTS_OF = {
     Kind.INSERT_OLD: ("patients", "individual_appointments", "group_appointments", "attendees"),
 }
 KINDS = tuple((kind, resource) for kind in Kind for resource in _LISTS_OF.get(kind, LISTS))
+_LIKELY = tuple((kind, resource) for kind, resource in KINDS if resource not in {"appointment_types", "practitioners"})
+_LIKELIEST = 4 * ((Kind.OPEN_CLASS, "group_appointments"), (Kind.MERGE, "patients"), (Kind.REMOVE, "patients"))
 
 FAULTS: Mapping[str, Fault] = {
     "500 once": Fault(FaultKind.STATUS_500),
@@ -192,7 +194,7 @@ FAULTS: Mapping[str, Fault] = {
 _small = st.integers(0, 60)
 _edits = st.builds(
     lambda kind, row, other, starts, touch: Edit(*kind, row, other, starts, touch),
-    st.sampled_from(KINDS),
+    st.sampled_from(KINDS + _LIKELY + _LIKELIEST),
     _small,
     _small,
     st.integers(0, len(STARTS) - 1),
@@ -229,6 +231,16 @@ _tunings = st.builds(
     st.sampled_from((200, 2)),
     st.sampled_from((3, 1)),
 )
+
+
+def every_edit() -> History:
+    """A history with every kind of edit, with and without a trace, a few before each sync of changes."""
+    tuning = Tuning(per_page=7, leaf_rows=4, rows_per_step=10, ids_per_request=200, class_requests=3)
+    chosen = [(kind, resource, touch) for touch in (True, False) for kind, resource in KINDS]
+    edits = [Edit(*one[:2], 7 * at, 11 * at, 5 * at % len(STARTS), one[2]) for at, one in enumerate(chosen)]
+    parts = [tuple(edits[at : at + 8]) for at in range(0, len(edits), 8)]
+    rounds = [Round(part, MINUTE, SyncMode.INCREMENTAL, (), 0) for part in ((), *parts)]
+    return History((Size(30, 40, 9, 30, 1), Size(0, 0, 0, 0, 0)), tuning, tuple(rounds))
 
 
 def histories(rounds: int, *, during: bool = False, trouble: bool = False) -> st.SearchStrategy[History]:

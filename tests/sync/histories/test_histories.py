@@ -11,7 +11,7 @@ from routiq_gql.settings import Settings
 from routiq_gql.sync.model import FailureCode, SyncState
 from tests.sync.histories.checks import check_completed, check_older, check_unpublished
 from tests.sync.histories.edits import carry_out
-from tests.sync.histories.steps import History, Trouble, histories
+from tests.sync.histories.steps import History, Trouble, every_edit, histories
 from tests.sync.histories.world import Player, World
 
 COUNTS: Counter[str] = Counter()
@@ -74,7 +74,21 @@ KINDS = {"between syncs": (False, False), "during syncs": (True, False), "interr
 def test_every_sync_of_random_histories_is_right(settings: Settings, number: int, kind: str):
     """Whatever happens to a clinic between and during its syncs, each sync finds what it must find."""
     during, trouble = KINDS[kind]
-    search(settings, 10, number, during=during, trouble=trouble)
+    search(settings, 6, number, during=during, trouble=trouble)
+
+
+@pytest.mark.timeout(600)
+def test_every_kind_of_edit_is_found(settings: Settings):
+    """Each kind of edit occurs, with and without a trace, and the next sync of changes finds what it must find."""
+    with Player(settings) as run:
+        run(lambda world: play(world, every_edit()))
+
+
+@pytest.mark.postgres_only
+@pytest.mark.timeout(600)
+def test_the_same_on_postgresql(settings: Settings, number: int):
+    """A database with several connections and row locks keeps the same content through all interruptions."""
+    search(settings, 3, number, during=True, trouble=True)
 
 
 @pytest.mark.soak
