@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from routiq_gql.database.aging import age_out
 from routiq_gql.database.columns import CompactTime
 from routiq_gql.database.counting import (
     attendees_of_closed_classes,
@@ -217,8 +216,7 @@ async def test_attendees_of_closed_classes_are_closed(clinic: Clinic):
     assert set(await clinic.shown(ATTENDEES)) == {1, 2, 3, 6, 7, 8, 10}
     draft = await clinic.begin()
     async with clinic.database.writing() as connection:
-        assert await age_out(connection, draft, NOW + timedelta(days=1, hours=1), 10) == 1
-        assert await age_out(connection, draft, NOW + timedelta(days=1, hours=1), 10) == 0
+        await close_ids(connection, draft, CLASSES, [1], Closing.AGED_OUT)
         await close_ids(connection, draft, CLASSES, [3, 77], Closing.MOVED_OUT)
         changed = [row_of(CLASSES, 2, starts_at=NOW), row_of(CLASSES, 5, starts_at=NOW)]
         await merge_page(connection, draft, CLASSES, ReadPage(changed))
