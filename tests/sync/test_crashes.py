@@ -143,6 +143,12 @@ async def prepared(settings: Settings, clinic: Clinic) -> AsyncIterator[tuple[Vi
         assert stats.active_patients == len(clinic.expected.recent | clinic.expected.upcoming)
 
 
+def _at_a_commit(chance: random.Random, kills: int) -> tuple[str, ...]:
+    """Arguments of a process that kills itself at a commit: later each time, as a comparison starts over."""
+    number = chance.randint(4, 12) + 2 * kills
+    return "-m", "tests.sync.killed_process", chance.choice(["before", "after"]), str(number)
+
+
 async def kill_at_commits(settings: Settings, seed: int) -> int:
     """Kill at random commits, before or after, until a sync is complete; returns how often."""
     print(f"seed {seed}")
@@ -150,9 +156,7 @@ async def kill_at_commits(settings: Settings, seed: int) -> int:
     async with prepared(settings, clinic_of()) as (victims, pages):
         sync_id = await start(victims.runtime)
         kills = 0
-        while await victims.run(
-            sync_id, "-m", "tests.sync.killed_process", chance.choice(["before", "after"]), str(chance.randint(6, 16))
-        ):
+        while await victims.run(sync_id, *_at_a_commit(chance, kills)):
             kills += 1
         await victims.check(sync_id, pages)
     return kills
@@ -179,9 +183,7 @@ async def test_an_incremental_sync_killed_at_commits(settings: Settings, seed: i
         edit(clinic)
         sync_id = await start(victims.runtime, mode=SyncMode.INCREMENTAL)
         kills = 0
-        while await victims.run(
-            sync_id, "-m", "tests.sync.killed_process", chance.choice(["before", "after"]), str(chance.randint(4, 12))
-        ):
+        while await victims.run(sync_id, *_at_a_commit(chance, kills)):
             kills += 1
         assert kills >= 3
         last = victims.snapshots[-1]
