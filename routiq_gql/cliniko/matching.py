@@ -51,11 +51,13 @@ async def read_matching(
         except (QueryRefused, QueryTooSlow) as problem:
             if order and (len(part) == 1 or (isinstance(problem, QueryRefused) and size == most)):
                 order = _NO_ORDER  # most answers are a single page, which needs no order
-            elif len(part) == 1:
-                raise
-            else:
+                continue
+            if len(part) > 1:
                 size = len(part) // 2
-            continue
+                continue
+            if isinstance(problem, QueryRefused):
+                raise
+            first = None  # ``read_list`` asks for shorter pages
         if first is not None and not (first.remaining and order is _NO_ORDER):
             yield part, first
         else:

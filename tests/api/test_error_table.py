@@ -41,7 +41,8 @@ def _as_another_organization(_server: Server, monkeypatch: pytest.MonkeyPatch) -
 
 
 def _after_one_start(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server.runtime.syncs, "_starts_per_minute", 1)
+    one = server.runtime.settings.model_copy(update={"starts_per_minute": 1})
+    monkeypatch.setattr(server.runtime.syncs, "_settings", one)
 
 
 async def _with_a_broken_database(server: Server, _monkeypatch: pytest.MonkeyPatch) -> None:

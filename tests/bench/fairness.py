@@ -67,9 +67,7 @@ async def fill(url: str) -> None:
             for _ in range(SYNCS):
                 async with database.writing() as connection:
                     now = utc_now()
-                    row = await insert_sync(
-                        connection, organization, {**first_values(SyncMode.FULL, now), "has_rows": False}
-                    )
+                    row = await insert_sync(connection, organization, first_values(SyncMode.FULL, now))
                     assert row is not None
                     await end_sync(connection, row.key, {"status": SyncState.COMPLETED.value}, lines)
     finally:

@@ -244,7 +244,7 @@ async def kill_at_any_time(settings: Settings, seed: int) -> int:
         kills = 0
         while not (await victims.runtime.syncs.status(LOCAL_OPERATOR, sync_id)).is_terminal:
             arguments = ("-m", "routiq_gql", "serve", "--port", "0")
-            await victims.run(sync_id, *arguments, kill_after=chance.uniform(0, 0.3))
+            await victims.run(sync_id, *arguments, kill_after=chance.uniform(0, 0.3) + 0.1 * kills)
             kills += 1
         await victims.check(sync_id, pages)
     return kills

@@ -161,7 +161,7 @@ class Stage:
         assert {name: stored[name] for name in others} == {name: self.expected[name] for name in others}
 
     async def check_emptied(self, last: SyncSnapshot, resource: str) -> None:
-        """All rows are there; in a few rows of the affected list, fields are empty."""
+        """All rows are there; in a few rows of the affected list, fields are empty, unless they were read again."""
         assert last.status is SyncState.COMPLETED, last.failure
         assert last.errors == []
         target = SYNCED[resource].target.name
@@ -169,7 +169,7 @@ class Stage:
         for before, after in zip(self.expected[target], stored[target], strict=True):
             assert all(new in {None, old} for old, new in zip(before, after, strict=True))
         changed = [new for old, new in zip(self.expected[target], stored[target], strict=True) if old != new]
-        assert 0 < len(changed) < 10
+        assert len(changed) < 10
         others = set(LISTS) - {target}
         assert {name: stored[name] for name in others} == {name: self.expected[name] for name in others}
 

@@ -31,7 +31,7 @@ class ClassesCompared:
     """The result for attendees.
 
     Attributes:
-        in_cliniko: Attendees of the classes compared now, and
+        in_cliniko: Attendees of the classes compared now; ``None`` if Cliniko did not list them. And
         in_mirror: the same in the draft.
         agrees: Whether both are equal and all classes were compared within ``CHECK_LASTS``; ``None`` if only the
             latter is missing.
@@ -40,7 +40,7 @@ class ClassesCompared:
         oldest_check: and when the longest unchecked of them was compared; ``None`` if never, or without classes.
     """
 
-    in_cliniko: int
+    in_cliniko: int | None
     in_mirror: int
     agrees: bool | None
     compared: int

@@ -77,18 +77,34 @@ class Reconciler:
             FullReadNeeded: The sync was incremental and has to be full.
             ClinikoError: Cliniko can't be read.
         """
-        await self._mirroring.follow()
+        await self._follow()
         patients = await self._comparer.compare(PATIENTS)
-        await self._mirroring.follow()  # merges that the comparison has found
+        await self._follow()  # merges that the comparison has found
         await self._follow_closed_patients()
         compared = {PATIENTS.name: patients}
         for resource in (INDIVIDUAL_APPOINTMENTS, GROUP_APPOINTMENTS):
             compared[resource.name] = await self._comparer.compare(resource)
-        await self._mirroring.follow()  # the attendees of classes that have appeared
-        classes = await self._classes.compare()
+        await self._follow()  # the attendees of classes that have appeared
+        classes = await self._compare_classes()
         await self._mirroring.close_attendees_of_closed_classes()
         checked_at = self._counts.checked_at or utc_now()
         return await self._receipt(compared, classes, whole, checked_at)
+
+    async def _follow(self) -> None:
+        try:
+            await self._mirroring.follow()
+        except REFUSALS:
+            if not self._terms.is_full:
+                raise FullReadNeeded("Cliniko does not list appointments by patient, or attendees by class") from None
+
+    async def _compare_classes(self) -> ClassesCompared:
+        try:
+            return await self._classes.compare()
+        except REFUSALS:
+            if not self._terms.is_full:
+                raise FullReadNeeded("Cliniko does not list attendees by class") from None
+        await self._mirroring.report("Cliniko does not list attendees by class, so they were not compared")
+        return ClassesCompared(None, 0, None, 0, 0, None)
 
     async def _follow_closed_patients(self) -> None:
         try:

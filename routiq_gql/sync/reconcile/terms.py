@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from routiq_gql.cliniko import CountsDisagree, Horizon, Page, QueryRefused, QueryTooSlow, Record, Resource
+from routiq_gql.cliniko import Horizon, Page, QueryTooSlow, Record, Resource, UnexpectedAnswer
 from routiq_gql.database.drafts import Covered, PageChanges
 from routiq_gql.sync.receipt import UnreadableRowReceipt
 
-REFUSALS = (QueryRefused, QueryTooSlow, CountsDisagree)
-"""Cliniko does not answer with this filter, though it may without."""
+REFUSALS = (UnexpectedAnswer, QueryTooSlow)
+"""Cliniko does not answer this request as it should, though it may answer others. A full sync goes without it."""
 
 
 class FullReadNeeded(Exception):
