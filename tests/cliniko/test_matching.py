@@ -86,7 +86,7 @@ async def test_ids_are_halved_until_cliniko_takes_them(make_client: MakeClient, 
     assert len(server.heads) == refused + 8
 
 
-@pytest.mark.parametrize(("status", "error", "requests"), [(400, QueryRefused, 9), (504, QueryTooSlow, 18)])
+@pytest.mark.parametrize(("status", "error", "requests"), [(400, QueryRefused, 9), (504, QueryTooSlow, 40)])
 async def test_a_single_id_that_is_refused_is_an_error(
     make_client: MakeClient, status: int, error: type[Exception], requests: int
 ) -> None:
