@@ -8,9 +8,8 @@ All conditions of a request must hold. Source: Cliniko API, "Filtering results".
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from routiq_gql.cliniko.resources import Resource
+from routiq_gql.cliniko.resources import Record, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +30,22 @@ class Horizon:
             raise ValueError("A horizon needs times with a time zone.")
 
 
-def content_filters(resource: Resource[Any], horizon: Horizon | None = None) -> list[str]:
+def content_filters(resource: Resource[Record], horizon: Horizon | None = None) -> list[str]:
     """The rows of a list that the mirror holds; appointments within ``horizon``. For full reads and for totals."""
     return [*_kept(resource), *(f"{field}:!?" for field in resource.dropped), *_starts(resource, horizon)]
 
 
-def unarchived_filters(resource: Resource[Any]) -> list[str]:
+def unarchived_filters(resource: Resource[Record]) -> list[str]:
     """As ``content_filters``, without archived rows: the second total of patients."""
     return [*(f"{field}:*" for field in resource.kept if field != "archived_at"), "archived_at:!?"]
 
 
-def every_row(resource: Resource[Any]) -> list[str]:
+def every_row(resource: Resource[Record]) -> list[str]:
     """All rows that Cliniko returns at all, hidden ones included; add a condition that limits them."""
     return [*_kept(resource), *(f"{field}:*" for field in resource.dropped)]
 
 
-def changed_since(resource: Resource[Any], mark: datetime) -> list[str]:
+def changed_since(resource: Resource[Record], mark: datetime) -> list[str]:
     """The rows changed at ``mark`` or later. Hidden rows are included, since the mirror may still hold them."""
     return [*every_row(resource), f"updated_at:>={_whole_second(mark)}"]
 
@@ -76,11 +75,11 @@ def ids_between(above: str | None, up_to: str | None) -> list[str]:
     return lower if up_to is None else [*lower, f"id:<={_joined([up_to])}"]
 
 
-def _kept(resource: Resource[Any]) -> list[str]:
+def _kept(resource: Resource[Record]) -> list[str]:
     return [f"{field}:*" for field in resource.kept]
 
 
-def _starts(resource: Resource[Any], horizon: Horizon | None) -> list[str]:
+def _starts(resource: Resource[Record], horizon: Horizon | None) -> list[str]:
     if horizon is None or not resource.has_start:
         return []
     start = [f"starts_at:>={_whole_second(horizon.start)}"]

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from routiq_gql.cliniko import (
     ATTENDEES,
@@ -71,7 +70,7 @@ class Drafting:
         }
         self._noted: set[tuple[int, int | None]] = set()  # merges, so that second readings don't note them again
 
-    async def content(self, resource: Resource[Any], page: Page[Record], covered: Covered | None) -> ReadPage:
+    async def content(self, resource: Resource[Record], page: Page[Record], covered: Covered | None) -> ReadPage:
         """The content of a page for the mirror."""
         classes = None
         if resource is ATTENDEES:
@@ -81,7 +80,7 @@ class Drafting:
 
     async def store(
         self,
-        resource: Resource[Any],
+        resource: Resource[Record],
         content: ReadPage,
         checkpoint: Reading | Comparing,
         progress: Progress = NO_PROGRESS,
@@ -93,7 +92,7 @@ class Drafting:
         self.changed[resource.name] += changes.changed
         return changes
 
-    def count(self, resource: Resource[Any], page: Page[Record]) -> None:
+    def count(self, resource: Resource[Record], page: Page[Record]) -> None:
         """Count the rows of a page as read, and note those that are unreadable."""
         self._read[resource.name] += len(page.records) + len(page.unreadable)
         named = self._unreadable.setdefault(resource.name, {})
@@ -101,7 +100,7 @@ class Drafting:
             if len(named) < MOST_NAMED:
                 named[row.id, row.field] = None
 
-    async def pending_after(self, resource: Resource[Any], page: Page[Record], pending: Pending) -> Pending:
+    async def pending_after(self, resource: Resource[Record], page: Page[Record], pending: Pending) -> Pending:
         """What must be read again, with what this page points to. Ask before the page is stored."""
         if resource is PATIENTS:
             merges = set(merged_patients(page).items()) - self._noted
@@ -195,7 +194,7 @@ class Drafting:
             found |= added
         return sorted(found)
 
-    async def _read_again(self, resource: Resource[Any], condition: Condition, ids: Sequence[int]) -> None:
+    async def _read_again(self, resource: Resource[Record], condition: Condition, ids: Sequence[int]) -> None:
         texts = [str(one) for one in ids]
         reading = read_matching(self._client, resource, condition, texts, filters=every_row(resource))
         async with aclosing(reading) as pages:

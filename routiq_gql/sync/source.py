@@ -8,7 +8,6 @@ from array import array
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Any
 
 from routiq_gql.cliniko import (
     ATTENDEES,
@@ -70,7 +69,7 @@ class Source:
         self._classes_per_request = CLASSES_PER_REQUEST
         self.is_denied = False
 
-    async def pages(self, resource: Resource[Any], place: Place) -> AsyncGenerator[SourcePage, None]:
+    async def pages(self, resource: Resource[Record], place: Place) -> AsyncGenerator[SourcePage, None]:
         """Yield the pages of a list that follow ``place``. Consume under ``contextlib.aclosing``.
 
         A full sync reads attendees for the group appointments in the draft, a batch of these at a time.
@@ -90,12 +89,12 @@ class Source:
             async for page in pages:
                 yield page
 
-    def _whole(self, resource: Resource[Any]) -> Covered:
+    def _whole(self, resource: Resource[Record]) -> Covered:
         horizon = self._plan.horizon
         return Covered(starts_from=horizon.start, starts_to=horizon.end) if resource.has_start else Covered()
 
     async def _list(
-        self, resource: Resource[Any], place: Place, filters: Sequence[str], covered: Covered | None
+        self, resource: Resource[Record], place: Place, filters: Sequence[str], covered: Covered | None
     ) -> AsyncGenerator[SourcePage, None]:
         if place.has_ended:
             return
@@ -142,7 +141,7 @@ class Source:
             return await ids_within(connection, self._drafting.draft, MirrorList.GROUP_APPOINTMENTS, between, limit)
 
     async def _read(
-        self, resource: Resource[Any], place: Place, filters: Sequence[str], covered: Covered | None
+        self, resource: Resource[Record], place: Place, filters: Sequence[str], covered: Covered | None
     ) -> AsyncGenerator[SourcePage, None]:
         """Pages of ``read_list``; behind a list that was read in passes, pages that close what they did not find."""
         counts = place.counts

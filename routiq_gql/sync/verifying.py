@@ -9,7 +9,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
-from typing import Any
 
 from routiq_gql.cliniko import (
     ATTENDEES,
@@ -112,11 +111,11 @@ class Verifier:
                 async for event in events:
                     yield event
 
-    async def _list(self, resource: Resource[Any]) -> AsyncGenerator[Event, None]:
+    async def _list(self, resource: Resource[Record]) -> AsyncGenerator[Event, None]:
         whole = Covered()
         if resource.has_start:
             whole = Covered(starts_from=self._horizon.start, starts_to=self._horizon.end)
-        rest, in_passes = whole, list[Page[Any]]()
+        rest, in_passes = whole, list[Page[Record]]()
         filters = content_filters(resource, self._horizon)
         async with aclosing(read_list(self._client, resource, filters=filters)) as pages:
             async for page in pages:
@@ -140,7 +139,7 @@ class Verifier:
         filters = content_filters(ATTENDEES)
         compared = 0
         begun: list[str] = []
-        pages_of_part: list[Page[Any]] = []
+        pages_of_part: list[Page[Record]] = []
         async with aclosing(read_matching(self._client, ATTENDEES, booking_in, ids, filters=filters)) as pages:
             async for part, page in pages:
                 if list(part) != begun and begun:
@@ -155,7 +154,7 @@ class Verifier:
             yield difference
         yield ListProgress(ATTENDEES.name, "classes with attendees", len(ids), len(ids))
 
-    async def _compare_attendees(self, classes: Sequence[str], pages: Sequence[Page[Any]]) -> list[Difference]:
+    async def _compare_attendees(self, classes: Sequence[str], pages: Sequence[Page[Record]]) -> list[Difference]:
         return await self._compare(ATTENDEES, pages, Covered(bookings=tuple(int(one) for one in classes)))
 
     async def _practitioners(self) -> AsyncGenerator[Event, None]:
@@ -168,7 +167,7 @@ class Verifier:
             yield difference
 
     async def _compare(
-        self, resource: Resource[Any], pages: Sequence[Page[Record]], covered: Covered
+        self, resource: Resource[Record], pages: Sequence[Page[Record]], covered: Covered
     ) -> list[Difference]:
         """The differences in a part of a list that these pages hold completely."""
         contents = [page_content(page, self._horizon) for page in pages]
@@ -193,14 +192,14 @@ class Verifier:
         ]
         return sorted(found, key=lambda one: one.id)
 
-    async def _stored(self, resource: Resource[Any], covered: Covered) -> dict[int, PublishedRow]:
+    async def _stored(self, resource: Resource[Record], covered: Covered) -> dict[int, PublishedRow]:
         target, mirror = BY_RESOURCE[resource.name], self._mirror
         async with self._database.reading() as connection:
             return await published_rows(connection, target, mirror.number, mirror.sync, covered, ROWS_PER_BATCH)
 
     def _of_stored(
         self,
-        resource: Resource[Any],
+        resource: Resource[Record],
         row_id: int,
         stored: PublishedRow,
         listed: Mapping[str, object] | None,
@@ -223,5 +222,5 @@ class Verifier:
         return mark is None or (isinstance(changed_at, datetime) and changed_at >= mark)
 
 
-def _progress(resource: Resource[Any], page: Page[Any]) -> ListProgress:
+def _progress(resource: Resource[Record], page: Page[Record]) -> ListProgress:
     return ListProgress(resource.name, resource.label, page.read, page.read + page.remaining)

@@ -8,9 +8,8 @@ incremental sync takes the first total before it reads the changes, so a calm li
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-from routiq_gql.cliniko import Resource
+from routiq_gql.cliniko import Record, Resource
 from routiq_gql.clock import utc_now
 from routiq_gql.sync.reconcile.bisecting import repair_differences
 from routiq_gql.sync.reconcile.rereading import Rereader
@@ -24,7 +23,7 @@ ROUNDS = 3
 TOTAL_IS_FRESH = timedelta(minutes=10)
 """A total from before the reading counts for this long."""
 
-Search = Callable[[Resource[Any], Scope, int | None], SearchedList]
+Search = Callable[[Resource[Record], Scope, int | None], SearchedList]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ class Comparer:
         self._search = search
         self._early: dict[str, tuple[Totals, int]] = {}
 
-    async def count_before(self, resource: Resource[Any]) -> None:
+    async def count_before(self, resource: Resource[Record]) -> None:
         """Take the totals of a list whose changes are read next. A list that can't be counted is left for later."""
         before = self._changed(resource)
         try:
@@ -80,7 +79,7 @@ class Comparer:
         except REFUSALS:
             self._early.pop(resource.name, None)
 
-    async def compare(self, resource: Resource[Any]) -> Comparison:
+    async def compare(self, resource: Resource[Record]) -> Comparison:
         """Compare and repair a list until it agrees, or for ``ROUNDS`` rounds.
 
         Raises:
@@ -115,16 +114,16 @@ class Comparer:
         )
         return Comparison(in_cliniko, in_mirror, agrees=False)
 
-    def _changed(self, resource: Resource[Any]) -> int:
+    def _changed(self, resource: Resource[Record]) -> int:
         return self._mirroring.changed.get(resource.name, 0)
 
-    async def _judge(self, resource: Resource[Any], totals: Totals, changed_before: int) -> _Judgement:
+    async def _judge(self, resource: Resource[Record], totals: Totals, changed_before: int) -> _Judgement:
         mirrored = await self._counts.in_mirror(resource, totals.up_to)
         is_calm = self._changed(resource) == changed_before
         agrees = is_calm and mirrored == totals.counts
         return _Judgement(Comparison(totals.counts[0], mirrored[0], agrees), is_calm)
 
-    async def _repair(self, resource: Resource[Any], totals: Totals) -> bool:
+    async def _repair(self, resource: Resource[Record], totals: Totals) -> bool:
         """Find and repair the rows by which the totals differ; whether another search may find more."""
         before = self._changed(resource)
         (mirrored, *_) = await self._counts.in_mirror(resource, totals.up_to)
@@ -153,7 +152,7 @@ class Comparer:
             )
         return is_consistent
 
-    async def _leave_uncounted(self, resource: Resource[Any]) -> Comparison:
+    async def _leave_uncounted(self, resource: Resource[Record]) -> Comparison:
         if not self._terms.is_full:
             raise FullReadNeeded(f"Cliniko does not count the list of {resource.label} by id")
         await self._mirroring.report(f"Cliniko does not count the list of {resource.label}, so it was not compared")

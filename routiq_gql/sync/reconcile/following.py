@@ -6,7 +6,6 @@ patient's other rows are asked for by id: missing ones are closed, and moved one
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from routiq_gql.cliniko import ATTENDEES, INDIVIDUAL_APPOINTMENTS, PATIENTS, Record, Resource
 from routiq_gql.database.counting import ids_within
@@ -16,7 +15,7 @@ from routiq_gql.database.mirror import BY_RESOURCE
 from routiq_gql.database.patient_rows import absent_patients_of, rows_of_closed_patients
 from routiq_gql.sync.reconcile.rereading import Rereader
 
-VISITS: tuple[Resource[Any], ...] = (INDIVIDUAL_APPOINTMENTS, ATTENDEES)
+VISITS: tuple[Resource[Record], ...] = (INDIVIDUAL_APPOINTMENTS, ATTENDEES)
 """The lists whose rows name a patient."""
 IDS_PER_BATCH = 1_000
 
@@ -62,7 +61,7 @@ class Follower:
                 also_changed |= found if resource is INDIVIDUAL_APPOINTMENTS else set()
         return also_changed
 
-    async def _ask(self, resource: Resource[Any], ids: Sequence[int]) -> set[int]:
+    async def _ask(self, resource: Resource[Record], ids: Sequence[int]) -> set[int]:
         """Ask for rows that were not asked for before, and for the patients they have moved to."""
         asked = self._asked[resource.name]
         new = [row_id for row_id in ids if row_id not in asked]
@@ -74,7 +73,7 @@ class Follower:
         await self._ask(PATIENTS, sorted(_patients_of(moved)))
         return changed
 
-    async def _of_closed_patients(self, resource: Resource[Any], above: int) -> list[int]:
+    async def _of_closed_patients(self, resource: Resource[Record], above: int) -> list[int]:
         async with self._database.reading() as connection:
             return await rows_of_closed_patients(
                 connection, self._draft, BY_RESOURCE[resource.name], above, IDS_PER_BATCH

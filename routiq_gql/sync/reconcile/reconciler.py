@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from routiq_gql.cliniko import (
     ATTENDEES,
@@ -11,6 +10,7 @@ from routiq_gql.cliniko import (
     PATIENTS,
     RESOURCES,
     ClinikoClient,
+    Record,
     Resource,
 )
 from routiq_gql.clock import utc_now
@@ -28,7 +28,7 @@ from routiq_gql.sync.reconcile.spending import Spending
 from routiq_gql.sync.reconcile.terms import REFUSALS, FullReadNeeded, Mirroring, Terms
 from routiq_gql.sync.reconcile.totals import ListCounts, Scope
 
-COUNTED: tuple[Resource[Any], ...] = (PATIENTS, INDIVIDUAL_APPOINTMENTS, GROUP_APPOINTMENTS)
+COUNTED: tuple[Resource[Record], ...] = (PATIENTS, INDIVIDUAL_APPOINTMENTS, GROUP_APPOINTMENTS)
 """The lists that are compared by totals."""
 MOST_NAMED = 20
 """Unreadable rows of a list that a receipt names."""
@@ -51,13 +51,13 @@ class Reconciler:
         self._follower = follower = Follower(database, draft, rereader)
         spending = Spending(client)
 
-        def search(resource: Resource[Any], scope: Scope, up_to: int | None) -> SearchedList:
+        def search(resource: Resource[Record], scope: Scope, up_to: int | None) -> SearchedList:
             return SearchedList(resource, scope, up_to, self._counts, rereader, follower, spending)
 
         self._comparer = Comparer(self._counts, terms, mirroring, rereader, spending, search)
         self._classes = ClassComparer(database, draft, terms, mirroring, rereader)
 
-    async def count_before(self, resource: Resource[Any]) -> None:
+    async def count_before(self, resource: Resource[Record]) -> None:
         """Ask for a list's totals before an incremental reading of its changes. Does nothing for other lists.
 
         Raises:

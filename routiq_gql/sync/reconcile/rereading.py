@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any
 
 from routiq_gql.cliniko import (
     ATTENDEES,
@@ -35,7 +34,7 @@ class Rereader:
         self._terms = terms
         self._mirroring = mirroring
 
-    async def read_changes(self, resource: Resource[Any]) -> set[int]:
+    async def read_changes(self, resource: Resource[Record]) -> set[int]:
         """Read the rows that changed since this sync's own mark."""
         changed: set[int] = set()
         filters = changed_since(resource, self._terms.mark)
@@ -44,7 +43,7 @@ class Rereader:
                 changed |= await self._merge(resource, page, None)
         return changed
 
-    async def read_range(self, resource: Resource[Any], above: int | None, up_to: int | None) -> set[int]:
+    async def read_range(self, resource: Resource[Record], above: int | None, up_to: int | None) -> set[int]:
         """Read the rows with ids in a range; rows of the mirror that are missing there are closed."""
         horizon = self._terms.horizon
         whole = Covered(above=above, up_to=up_to)
@@ -52,7 +51,7 @@ class Rereader:
             whole = replace(whole, starts_from=horizon.start, starts_to=horizon.end)
         filters = [*content_filters(resource, horizon), *ids_between(_text(above), _text(up_to))]
         changed: set[int] = set()
-        in_passes: list[Page[Any]] = []
+        in_passes: list[Page[Record]] = []
         rest = whole
         async with aclosing(read_list(self._client, resource, filters=filters)) as pages:
             async for page in pages:
@@ -68,7 +67,7 @@ class Rereader:
             changed |= await self._merge(resource, _joined(in_passes), whole)
         return changed
 
-    async def read_ids(self, resource: Resource[Any], ids: Sequence[int]) -> tuple[set[int], list[Record]]:
+    async def read_ids(self, resource: Resource[Record], ids: Sequence[int]) -> tuple[set[int], list[Record]]:
         """Read these rows, hidden ones included; those that Cliniko does not have are closed. Returns the rows too."""
         changed: set[int] = set()
         records: list[Record] = []
@@ -89,7 +88,7 @@ class Rereader:
         texts = [str(row_id) for row_id in classes]
         filters = content_filters(ATTENDEES)
         begun: list[str] = []
-        pages_of_part: list[Page[Any]] = []
+        pages_of_part: list[Page[Record]] = []
         async with aclosing(read_matching(self._client, ATTENDEES, booking_in, texts, filters=filters)) as pages:
             async for part, page in pages:
                 if list(part) != begun:
@@ -105,15 +104,15 @@ class Rereader:
                 rows[bookings] = joined.read
         return sum(rows.values())
 
-    async def _merge(self, resource: Resource[Any], page: Page[Any], covered: Covered | None) -> set[int]:
+    async def _merge(self, resource: Resource[Record], page: Page[Record], covered: Covered | None) -> set[int]:
         return set((await self._mirroring.merge(resource, page, covered)).ids)
 
 
-def _is_whole(page: Page[Any]) -> bool:
+def _is_whole(page: Page[Record]) -> bool:
     return not page.remaining and not page.restarted and page.read == len(page.records) + len(page.unreadable)
 
 
-def _joined(pages: Sequence[Page[Any]]) -> Page[Any]:
+def _joined(pages: Sequence[Page[Record]]) -> Page[Record]:
     """The pages of a small part as a single one; a row that was read twice counts as read last."""
     records = {record.id: record for page in pages for record in page.records}
     unreadable = [row for page in pages for row in page.unreadable]

@@ -2,9 +2,8 @@
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
 
-from routiq_gql.cliniko import INDIVIDUAL_APPOINTMENTS, Resource
+from routiq_gql.cliniko import INDIVIDUAL_APPOINTMENTS, Record, Resource
 from routiq_gql.database.drafts import Covered
 from routiq_gql.sync.reconcile.bisecting import MirroredIds
 from routiq_gql.sync.reconcile.following import Follower
@@ -24,7 +23,7 @@ class SearchedList:
 
     def __init__(
         self,
-        resource: Resource[Any],
+        resource: Resource[Record],
         scope: Scope,
         up_to: int | None,
         counts: ListCounts,

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import ceil
-from typing import Any
 
 from routiq_gql.cliniko import (
     PATIENTS,
     ClinikoClient,
+    Record,
     Resource,
     content_filters,
     count_list,
@@ -63,7 +63,7 @@ class ListCounts:
         self._draft = draft
         self._horizon = terms.horizon
 
-    def scopes(self, resource: Resource[Any]) -> list[Scope]:
+    def scopes(self, resource: Resource[Record]) -> list[Scope]:
         """All mirrored rows of a list; of patients also those who are not archived.
 
         A patient who is archived without a trace changes only the second.
@@ -76,7 +76,7 @@ class ListCounts:
             scopes.append(Scope(unarchived_filters(resource), Covered(archived=False)))
         return scopes
 
-    async def take_totals(self, resource: Resource[Any]) -> Totals:
+    async def take_totals(self, resource: Resource[Record]) -> Totals:
         """Ask Cliniko for the totals of a list, by one request for each scope.
 
         Raises:
@@ -88,21 +88,21 @@ class ListCounts:
         counts = [await self.in_cliniko(resource, scope, None, up_to) for scope in self.scopes(resource)]
         return Totals(up_to, tuple(counts), taken_at)
 
-    async def in_cliniko(self, resource: Resource[Any], scope: Scope, above: int | None, up_to: int | None) -> int:
+    async def in_cliniko(self, resource: Resource[Record], scope: Scope, above: int | None, up_to: int | None) -> int:
         """Ask Cliniko how many rows have an id above ``above`` and up to ``up_to``."""
         bounds = ids_between(*(None if bound is None else str(bound) for bound in (above, up_to)))
         count = await count_list(self._client, resource, [*scope.filters, *bounds])
         self.checked_at = utc_now()
         return count
 
-    async def in_mirror(self, resource: Resource[Any], up_to: int | None) -> tuple[int, ...]:
+    async def in_mirror(self, resource: Resource[Record], up_to: int | None) -> tuple[int, ...]:
         """How many rows the draft has with an id up to ``up_to``, for each scope."""
         target = BY_RESOURCE[resource.name]
         parts = [replace(scope.covered, up_to=up_to) for scope in self.scopes(resource)]
         async with self._database.reading() as connection:
             return tuple([await count_visible(connection, self._draft, target, part) for part in parts])
 
-    async def ids(self, resource: Resource[Any], covered: Covered, limit: int) -> list[int]:
+    async def ids(self, resource: Resource[Record], covered: Covered, limit: int) -> list[int]:
         """The first ``limit`` ids of the draft in a part of the list, ascending."""
         async with self._database.reading() as connection:
             return await ids_within(connection, self._draft, BY_RESOURCE[resource.name], covered, limit)
