@@ -50,7 +50,6 @@ TOTALS = {"patients": 230, "individual_appointments": 174, "group_appointments":
 FOUND = Findings(1, (("600100000012977588", "starts_at"),))
 CHECKED_AT = datetime(2026, 11, 26, 4, 55, 14, 810000, tzinfo=UTC)
 RECEIPT = Receipt(
-    agrees=True,
     checked_at=CHECKED_AT,
     requests=13,
     waited_seconds=0.5,
