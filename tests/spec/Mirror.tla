@@ -232,6 +232,9 @@ Next ==
 
 Spec == Init /\ [][Next]_vars
 
+\* Housekeeping makes its rounds.
+FairSpec == Spec /\ WF_vars(RollbackBatch)
+
 -------------------------------------------------------------------------------
 (* Invariants *)
 
@@ -261,4 +264,8 @@ NothingIsLeftOver ==
 
 \* ``mirrors`` names completed syncs only.
 TheMirrorNamesCompletedSyncs == \A n \in {published, oldestKept} : n # 0 => status[n] = "completed"
+
+(* Liveness *)
+
+EveryDraftIsRemoved == \A n \in Syncs : (writing = n /\ status[n] = "ended") ~> writing # n
 ===============================================================================

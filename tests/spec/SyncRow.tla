@@ -16,7 +16,7 @@ CONSTANTS
     MaxSyncs,            \* syncs that the organization starts, one after another
     Pages,               \* pages of a sync
     MaxFaults,           \* kills, freezes and interruptions of a run, in total
-    MaxBeats,            \* heartbeats, in total; all others change nothing but the version
+    MaxBeats,            \* heartbeats, in total
     EpochCondition,      \* change_running compares the epoch
     EndCondition,        \* change_running requires that the sync has not ended
     EndEpochCondition,   \* end_sync compares the epoch when the run itself ends the sync

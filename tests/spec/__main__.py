@@ -30,7 +30,7 @@ def _check(one: Bounds | Planted) -> bool:
         result = tlc.check(one, Path(folder), workers=2 if isinstance(one, Bounds) else 1)
     print(f"{_line(one)}\n    {result.states:,} distinct states in {time.monotonic() - began:.1f} s; ", end="")
     if isinstance(one, Bounds):
-        is_right = result.is_complete and result.states >= one.least_states
+        is_right = result.is_complete and result.states >= one.states
         print("all explored, nothing violated" if is_right else f"{result.left} left, violated: {result.violated}")
     else:
         is_right = result.violated == one.violated and result.has_path(one.path)
