@@ -39,6 +39,7 @@ SLOW_FILES = (
     "cli/test_following_syncs.py",
     "cli/test_sync_command.py",
     "engines/postgres/test_chaos.py",
+    "spec/test_models.py",
     "sync/test_cancel.py",
     "sync/histories/test_histories.py",
     "sync/test_churn.py",
@@ -53,7 +54,13 @@ are started first, and `make test-fast` leaves them out."""
 STARTING = re.compile(r"\bsubprocess\b|\bcreate_subprocess_|\bmultiprocessing\b|\bos\.(fork|exec|spawn|posix_spawn)")
 """A module whose source matches starts processes itself."""
 
-STARTERS = ("tests.bench.children", "tests.cli.programs", "tests.postgres", "tests.engines.postgres.processes")
+STARTERS = (
+    "tests.bench.children",
+    "tests.cli.programs",
+    "tests.engines.postgres.processes",
+    "tests.postgres",
+    "tests.spec.tlc",
+)
 """Modules with functions and classes that start processes. A module that imports from them gets the marker."""
 
 PROCESS_EVENTS = {"subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"}
