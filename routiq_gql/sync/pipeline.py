@@ -79,8 +79,7 @@ class Pipeline:
         if not isinstance(checkpoint, Starting):
             await run.log(LogLevel.INFO, "Continuing after an interruption")
         elif checkpoint.lost is None:
-            await run.begin_step(SyncStep.INITIALIZING)
-            await run.begin_step(SyncStep.CHECKING_CONFIG)
+            await run.begin_step(SyncStep.CHECKING_CONFIG, SyncStep.INITIALIZING)
         else:
             await run.log(
                 LogLevel.WARNING,

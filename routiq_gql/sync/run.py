@@ -129,9 +129,9 @@ class SyncRun:
         self._requests_before, self._waited_before = self.requests, self.waited_seconds
         self._meter = meter
 
-    async def begin_step(self, step: SyncStep) -> None:
-        """Enter ``step``: status, documented text and a log line."""
-        await self._change(columns_of_step(step), [_opening_line(step)])
+    async def begin_step(self, step: SyncStep, *before: SyncStep) -> None:
+        """Enter ``step``: status, documented text and a log line; also a line for each step ``before`` it."""
+        await self._change(columns_of_step(step), [_opening_line(one) for one in (*before, step)])
 
     async def log(self, level: LogLevel, message: str) -> None:
         """Add a line to the sync's log."""
