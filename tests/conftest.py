@@ -18,6 +18,7 @@ from sse_starlette.sse import AppStatus
 
 from routiq_gql.settings import Settings
 from tests.certificates import write_certificate
+from tests.inline_sqlite import run_without_waiting_for_the_disk
 from tests.kinds import ProcessGuard, mark_by_kind, may_start_processes
 from tests.made_once import share_between_servers, tune_gc_for_tests
 from tests.node_projects import installed
@@ -72,6 +73,7 @@ def pytest_collection_finish() -> None:
 def _made_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         share_between_servers(patch)
+        run_without_waiting_for_the_disk(patch)
         yield
 
 

@@ -16,10 +16,17 @@ from routiq_gql.serving import server as server_module
 from routiq_gql.serving.connection_table import ServerState
 from routiq_gql.settings import Settings
 from tests.emulated_cliniko import Cliniko, emulated_cliniko
+from tests.inline_sqlite import run_without_threads
 from tests.issuing import OURS, IssuerServer, issuing, jwt_settings, use_token
 from tests.organization import ORGANIZATION
 from tests.server import Server
 from tests.waiting import until
+
+
+@pytest.fixture
+def inline_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite runs on the event loop's thread, for tests of many syncs by a single runtime."""
+    run_without_threads(monkeypatch)
 
 
 @pytest.fixture

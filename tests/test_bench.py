@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 ROWS = [
-    *("1,000 patients, first sync", "5,000 patients, second sync", "more for 5,000 patients, at most 20"),
+    *("1,000 patients, first sync", "3,000 patients, second sync", "more for 3,000 patients, at most 20"),
     *("Time per page of patients", "Time per page of appointments"),
     *("emulator alone", "bare httpx", "connector", "first sync", "second sync"),
     *("a page of patients", "a page of appointments", "an analysis slice", "publishing (what readers see)"),

@@ -15,7 +15,7 @@ from tests.bench.fanout import measure_fan_out, print_fan_out
 from tests.bench.incremental import measure_incremental, print_incremental
 from tests.bench.table import end_progress
 
-SMALL, LARGE, QUICK_LARGE = 1_000, 100_000, 5_000
+SMALL, LARGE, QUICK_LARGE = 1_000, 100_000, 3_000
 
 
 async def run(large_patients: int, appointments: int, watchers: int, snapshots: int) -> int:
@@ -52,7 +52,7 @@ def main() -> int:
     )
     quick = parser.parse_args().quick
     try:
-        return asyncio.run(run(QUICK_LARGE, 8_000, 20, 10) if quick else run(LARGE, 200_000, 200, 50))
+        return asyncio.run(run(QUICK_LARGE, 4_000, 20, 10) if quick else run(LARGE, 200_000, 200, 50))
     except ChildBroke as problem:
         end_progress()
         print(problem, file=sys.stderr)

@@ -22,6 +22,8 @@ from tests.organization import ORGANIZATION
 from tests.sync.logs import messages
 from tests.syncs import run_sync, shown_rows
 
+pytestmark = pytest.mark.usefixtures("inline_sqlite")
+
 DAY = timedelta(days=1)
 
 

@@ -34,9 +34,9 @@ from routiq_gql.sync.model import SyncSnapshot
 from routiq_gql.sync.pipeline import Pipeline
 from routiq_gql.sync.reconcile import bisecting, classes
 from routiq_gql.sync.runner import Outcome, SyncRunner
+from tests.inline_sqlite import run_without_threads
 from tests.sync.histories.edits import carry_out, make_clinic
 from tests.sync.histories.oracle import Content, Values, content_of
-from tests.sync.histories.quick_sqlite import run_without_threads
 from tests.sync.histories.steps import (
     FAULTS,
     HISTORY_DAYS,
