@@ -20,7 +20,7 @@ PYTEST_PARALLEL = $(PYTEST) -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-apps test-postgres soak bench bench-scale bench-fairness check schema graphiql wheel screenshot
+.PHONY: help demo test test-fast test-apps test-postgres soak bench bench-scale bench-fairness spec check schema graphiql wheel screenshot
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -58,6 +58,9 @@ bench-scale: .venv/.installed-dev ## syncs and updates a second on PostgreSQL, a
 
 bench-fairness: .venv/.installed-dev ## does one organization notice an attack by another
 	.venv/bin/python -m tests.bench.fairness
+
+spec: .venv/.installed-dev ## check the models of syncs and of the mirror, and find their planted faults (needs Java)
+	.venv/bin/python -m tests.spec
 
 check: .venv/.installed-dev ## style, types, imports, migrations, and the English of docs and comments
 	.venv/bin/python -m ruff check .

@@ -42,6 +42,7 @@ SLOW_FILES = (
     "database/test_any_history.py",
     "engines/postgres/test_chaos.py",
     "engines/test_schedules.py",
+    "spec/test_models.py",
     "sync/test_cancel.py",
     "sync/histories/test_histories.py",
     "sync/reconcile/test_reconciler.py",
@@ -60,7 +61,13 @@ are started first, and `make test-fast` leaves them out."""
 STARTING = re.compile(r"\bsubprocess\b|\bcreate_subprocess_|\bmultiprocessing\b|\bos\.(fork|exec|spawn|posix_spawn)")
 """A module whose source matches starts processes itself."""
 
-STARTERS = ("tests.bench.children", "tests.cli.programs", "tests.postgres", "tests.engines.postgres.processes")
+STARTERS = (
+    "tests.bench.children",
+    "tests.cli.programs",
+    "tests.engines.postgres.processes",
+    "tests.postgres",
+    "tests.spec.tlc",
+)
 """Modules with functions and classes that start processes. A module that imports from them gets the marker."""
 
 PROCESS_EVENTS = {"subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"}

@@ -1,8 +1,10 @@
 """Puts a sync's receipt and mode into words for the terminal."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from routiq_gql.cli.plain_text import clean_text, counted
+from routiq_gql.cliniko import ATTENDEES
 from routiq_gql.sync.model import SyncMode, SyncSnapshot
 from routiq_gql.sync.receipt import ListReceipt, Receipt
 
@@ -11,27 +13,45 @@ MODE_TEXTS = {SyncMode.AUTO: "", SyncMode.FULL: "full", SyncMode.INCREMENTAL: "i
 
 
 def receipt_lines(receipt: Receipt, now: datetime) -> list[str]:
-    """``Agrees with Cliniko, checked 14:02; 14 requests; +2, ~5, −1``, then a line for each difference."""
+    """``Agrees with Cliniko, checked 14:02; 14 requests; +2, ~5, −1``, then a line for each difference and gap.
+
+    If no list differs and Cliniko refused to compare some, the first line names them: ``Compared in part with Cliniko,
+    checked 14:02: Cliniko did not count patients; …``.
+    """
     requests = counted(receipt.requests, "request")
-    checked = f"checked {_moment(receipt.checked_at, now)}"
-    lines = [f"{_verdict(receipt)}, {checked}; {requests}; {changes_text(receipt)}"]
+    verdict = f"{_verdict(receipt)}, checked {_moment(receipt.checked_at, now)}"
+    if receipt.agrees is None and receipt.refused:
+        verdict += f": {_refusal(receipt)}"
+    lines = [f"{verdict}; {requests}; {changes_text(receipt)}"]
     lines += [f"  {_difference(one)}" for one in receipt.lists if one.agrees is False]
+    if receipt.agrees is False:
+        lines += [
+            f"  {_name(one)}: not compared, as Cliniko did not {_refused_request(one)}" for one in receipt.refused
+        ]
     lines += [f"  {_part(one)}" for one in receipt.lists if one.agrees is not False and _is_partial(one)]
+    denied = [one for one in receipt.lists if one.is_denied]
+    lines += [f"  {_name(one)}: not compared, as the key may not read them" for one in denied]
     if unreadable := sum(one.unreadable for one in receipt.lists):
         lines.append(f"  {counted(unreadable, 'row')} of Cliniko can't be read; the log names the first ones")
     return lines
 
 
 def receipt_summary(sync: SyncSnapshot) -> str:
-    """``agrees, +2, ~5, −1`` or ``differs: patients``, for a table; empty without a receipt."""
+    """``agrees, +2, ~5, −1`` or ``differs: patients``, for a table; empty without a receipt.
+
+    Lists that Cliniko refused to compare are named: ``compared in part (not compared: patients)``.
+    """
     receipt = sync.receipt
     if receipt is None:
         return ""
-    different = [_name(one).lower() for one in receipt.lists if one.agrees is False]
     if receipt.agrees:
-        verdict = "agrees" if _was_compared(receipt) else "not compared"
+        verdict = "agrees"
+    elif receipt.agrees is False:
+        verdict = f"differs: {_names(one for one in receipt.lists if one.agrees is False)}"
     else:
-        verdict = f"differs: {', '.join(different)}" if different else "differs"
+        verdict = "compared in part" if receipt.is_compared else "not compared"
+    if receipt.refused and receipt.is_compared:
+        verdict += f" (not compared: {_names(receipt.refused)})"
     return f"{verdict}, {changes_text(receipt)}"
 
 
@@ -42,13 +62,24 @@ def changes_text(receipt: Receipt) -> str:
 
 
 def _verdict(receipt: Receipt) -> str:
-    if not receipt.agrees:
+    if receipt.agrees:
+        return "Agrees with Cliniko"
+    if receipt.agrees is False:
         return "Does not agree with Cliniko yet"
-    return "Agrees with Cliniko" if _was_compared(receipt) else "Not compared with Cliniko"
+    return "Compared in part with Cliniko" if receipt.is_compared else "Not compared with Cliniko"
 
 
-def _was_compared(receipt: Receipt) -> bool:
-    return any(one.agrees is not None for one in receipt.lists)
+def _refusal(receipt: Receipt) -> str:
+    """``Cliniko did not count patients and group appointments, and did not list attendees by class``."""
+    names = [_name(one).lower() for one in receipt.refused if one.list != ATTENDEES.name]
+    parts = [f"did not count {' and '.join(', '.join(names).rsplit(', ', 1))}"] if names else []
+    if len(names) < len(receipt.refused):
+        parts.append("did not list attendees by class")
+    return f"Cliniko {', and '.join(parts)}"
+
+
+def _refused_request(one: ListReceipt) -> str:
+    return "list them by class" if one.list == ATTENDEES.name else "count them"
 
 
 def _difference(one: ListReceipt) -> str:
@@ -73,6 +104,10 @@ def _scope(one: ListReceipt) -> str:
 
 def _name(one: ListReceipt) -> str:
     return clean_text(one.list.replace("_", " ").capitalize())
+
+
+def _names(lists: Iterable[ListReceipt]) -> str:
+    return ", ".join(_name(one).lower() for one in lists)
 
 
 def _moment(moment: datetime, now: datetime) -> str:

@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from collections.abc import Collection, Sequence
 from contextlib import aclosing
 from typing import Annotated
 
@@ -37,9 +38,10 @@ def verify(
 
     It reads everything that a full sync reads, at the same pace, and writes nothing. The stored rows are those of the
     last completed sync, so changes in Cliniko since then are differences too. They are marked as recent. A difference
-    names the list, the row's id and the fields, but no value.
+    names the list, the row's id and the fields, but no value. The last line also says which lists the key may not
+    read, and how many rows of Cliniko can't be read. These are not compared.
 
-    The exit code is 0 if all rows are equal, and 1 if a row differs or Cliniko can't be read.
+    The exit code is 0 if all compared rows are equal, and 1 if a row differs or Cliniko can't be read.
     """
     settings = load_settings()
     configure_logging(settings, quiet=True)
@@ -78,7 +80,7 @@ async def _verify(
         except ClinikoError as error:
             raise problem_of(error) from None
         requests = client.requests.total()
-    (messages if as_json else terminal).print(_outcome(found, requests), soft_wrap=True)
+    (messages if as_json else terminal).print(_outcome(found, requests, progress.values()), soft_wrap=True)
     return found
 
 
@@ -102,15 +104,27 @@ def _read_line(one: ListProgress) -> str:
     return f"The key may not read {one.label}" if one.is_denied else f"Compared {one.read:,} {one.label}"
 
 
-def _outcome(found: list[Difference], requests: int) -> str:
-    spent = counted(requests, "request")
+def _outcome(found: Sequence[Difference], requests: int, lists: Collection[ListProgress]) -> str:
+    spent, gaps = counted(requests, "request"), _gaps(lists)
     if not found:
-        return f"Every stored row is equal to Cliniko's; {spent}."
-    lists = Counter(one.list for one in found)
+        rows = "compared" if gaps else "stored"
+        return " ".join([f"Every {rows} row is equal to Cliniko's; {spent}.", *gaps])
+    counts = Counter(one.list for one in found)
     recent = sum(one.is_recent for one in found)
-    parts = ", ".join(f"{count:,} in {name}" for name, count in lists.items())
+    parts = ", ".join(f"{count:,} in {name}" for name, count in counts.items())
     since = f"; {recent:,} of them changed in Cliniko since the last sync" if recent else ""
-    return f"{counted(len(found), 'difference')}: {parts}{since}; {spent}."
+    return " ".join([f"{counted(len(found), 'difference')}: {parts}{since}; {spent}.", *gaps])
+
+
+def _gaps(lists: Collection[ListProgress]) -> list[str]:
+    """A sentence for the lists, and one for the rows, that could not be compared."""
+    sentences: list[str] = []
+    if denied := [one.label for one in lists if one.is_denied]:
+        sentences.append(f"The key may not read {' and '.join(denied)}, so they were not compared.")
+    if unreadable := sum(one.unreadable for one in lists):
+        were = "was" if unreadable == 1 else "were"
+        sentences.append(f"{counted(unreadable, 'row')} of Cliniko can't be read and {were} not compared.")
+    return sentences
 
 
 def _json(one: Difference) -> dict[str, object]:

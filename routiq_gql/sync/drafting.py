@@ -27,7 +27,7 @@ from routiq_gql.cliniko import (
     read_matching,
 )
 from routiq_gql.database.class_checks import save_class_checks
-from routiq_gql.database.counting import attendees_of_closed_classes
+from routiq_gql.database.counting import attendees_of_closed_classes, count_visible
 from routiq_gql.database.draft_lookups import classes_among, merged_with
 from routiq_gql.database.drafts import Closing, Covered, Draft, PageChanges, ReadPage
 from routiq_gql.database.engine import Database
@@ -164,10 +164,12 @@ class Drafting:
                 await close_ids(connection, self.draft, MirrorList.ATTENDEES, ids, Closing.CLASS_CLOSED)
             self.changed[ATTENDEES.name] += len(ids)
 
-    async def note_compared_classes(self, checked: Mapping[int, datetime]) -> None:
-        """Store when classes were compared."""
+    async def note_compared_classes(self, checked: Mapping[int, datetime]) -> int:
+        """Store when classes were compared; how many attendees the draft has in these."""
         async with self._run.committing(self._comparing()) as connection:
             await save_class_checks(connection, self.draft, checked)
+            covered = Covered(bookings=tuple(checked))
+            return await count_visible(connection, self.draft, MirrorList.ATTENDEES, covered)
 
     async def report(self, line: str) -> None:
         """Write a line to the sync's log."""

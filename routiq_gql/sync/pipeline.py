@@ -79,8 +79,7 @@ class Pipeline:
         if not isinstance(checkpoint, Starting):
             await run.log(LogLevel.INFO, "Continuing after an interruption")
         elif checkpoint.lost is None:
-            await run.begin_step(SyncStep.INITIALIZING)
-            await run.begin_step(SyncStep.CHECKING_CONFIG)
+            await run.begin_step(SyncStep.CHECKING_CONFIG, SyncStep.INITIALIZING)
         else:
             await run.log(
                 LogLevel.WARNING,
@@ -203,7 +202,8 @@ class Pipeline:
         async with self.database.reading() as connection:
             identified = await count_active(connection, draft)
         message = f"Identified {identified} active patients"
-        progress = Progress(fraction=1, text=message, active_patients_identified=identified)
+        text = message if checkpoint.plan.is_full else None  # otherwise the next step begins at once
+        progress = Progress(fraction=1, text=text, active_patients_identified=identified)
         following = Storing(checkpoint.plan, checkpoint.receipt)
         await run.commit(following, progress, [(LogLevel.SUCCESS, message)])
         return following

@@ -85,6 +85,8 @@ class Reader:
         progress, message = synced.result(totals)
         if message is not None:
             lines.append((LogLevel.SUCCESS, message))
+        if not self._is_full:  # the next step begins at once
+            progress = replace(progress, text=None)
         efforts, whole = self._drafting.efforts(), reading.whole
         if not synced.resource.has_changes and not self._source.is_denied:
             whole = {**whole, synced.name: place.read}

@@ -9,6 +9,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from routiq_gql.cliniko import RESOURCES
+
+OPTIONAL_LISTS = frozenset(resource.name for resource in RESOURCES if resource.is_optional)
+"""Lists that a sync does without if the key may not read them."""
+
 
 @dataclass(frozen=True, slots=True)
 class ListReceipt:
@@ -16,9 +21,10 @@ class ListReceipt:
 
     Attributes:
         list: Cliniko's name of the list.
-        in_cliniko: Rows that Cliniko counts; ``None`` if it was not asked. Of attendees: in the compared classes.
+        in_cliniko: Rows that Cliniko counts; ``None`` if it did not count them. Of attendees: in the compared classes.
         in_mirror: Rows of the mirror that correspond to these.
-        agrees: Whether both agree after the last repair; ``None`` if they were not compared.
+        agrees: Whether both agree after the last repair; ``None`` if they were not compared. Of attendees also
+            ``None`` if the classes compared within a day agree and others were not due yet.
         read: Rows read.
         added: Rows that are new in the mirror.
         updated: Rows whose content changed.
@@ -46,6 +52,21 @@ class ListReceipt:
     of: int | None = None
     oldest_check: datetime | None = None
 
+    @property
+    def is_compared(self) -> bool:
+        """Whether rows were compared: all of them, or the attendees of some classes."""
+        return self.agrees is not None or self.in_cliniko is not None
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether the list was not compared because it is optional and the key may not read it."""
+        return not self.is_compared and self.list in OPTIONAL_LISTS
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the list was not compared because Cliniko did not answer: a sync is meant to compare it."""
+        return not self.is_compared and self.list not in OPTIONAL_LISTS
+
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRowReceipt:
@@ -61,7 +82,6 @@ class Receipt:
     """The receipt of a completed sync.
 
     Attributes:
-        agrees: Whether every compared list agrees after the last repair.
         checked_at: When the last total was taken.
         requests: Requests of the whole sync.
         waited_seconds: Seconds that the sync waited for Cliniko's limits and failures.
@@ -69,12 +89,33 @@ class Receipt:
         unreadable_rows: The first unreadable rows of each list.
     """
 
-    agrees: bool
     checked_at: datetime
     requests: int
     waited_seconds: float
     lists: tuple[ListReceipt, ...]
     unreadable_rows: tuple[UnreadableRowReceipt, ...] = ()
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether the mirror agrees with Cliniko, derived from the lists.
+
+        ``False`` if a compared list differs after the last repair. ``None`` if none differs and Cliniko refused to
+        compare a list, or if no list was compared. Otherwise ``True``: also while some classes of attendees are not due
+        yet, and without an optional list that the key may not read.
+        """
+        if any(one.agrees is False for one in self.lists):
+            return False
+        return None if self.refused or not self.is_compared else True
+
+    @property
+    def refused(self) -> tuple[ListReceipt, ...]:
+        """The lists that a sync is meant to compare and that Cliniko did not count or list."""
+        return tuple(one for one in self.lists if one.is_refused)
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether at least one list was compared."""
+        return any(one.is_compared for one in self.lists)
 
     @property
     def added(self) -> int:
@@ -90,12 +131,15 @@ class Receipt:
 
 
 def to_json(receipt: Receipt) -> dict[str, object]:
-    """The receipt as JSON; times are ISO 8601 in UTC."""
-    return {name: _plain(value) for name, value in asdict(receipt).items()}
+    """The receipt as JSON, with ``agrees`` first; times are ISO 8601 in UTC."""
+    return {"agrees": receipt.agrees, **{name: _plain(value) for name, value in asdict(receipt).items()}}
 
 
 def read_receipt(stored: Mapping[str, Any]) -> Receipt:
-    """The receipt that ``to_json`` stored. Names that a newer version added are ignored."""
+    """The receipt that ``to_json`` stored. Names that a newer version added are ignored.
+
+    The stored ``agrees`` is ignored as well, since an earlier version stored ``true`` in spite of refused lists.
+    """
     lists = tuple(
         ListReceipt(**{**_known(ListReceipt, one), "oldest_check": _time(one.get("oldest_check"))})
         for one in stored["lists"]

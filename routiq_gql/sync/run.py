@@ -129,9 +129,9 @@ class SyncRun:
         self._requests_before, self._waited_before = self.requests, self.waited_seconds
         self._meter = meter
 
-    async def begin_step(self, step: SyncStep) -> None:
-        """Enter ``step``: status, documented text and a log line."""
-        await self._change(columns_of_step(step), [_opening_line(step)])
+    async def begin_step(self, step: SyncStep, *before: SyncStep) -> None:
+        """Enter ``step``: status, documented text and a log line; also a line for each step ``before`` it."""
+        await self._change(columns_of_step(step), [_opening_line(one) for one in (*before, step)])
 
     async def log(self, level: LogLevel, message: str) -> None:
         """Add a line to the sync's log."""
@@ -160,7 +160,7 @@ class SyncRun:
     ) -> None:
         """Store a checkpoint, the progress that clients see, log lines and other changes, in the same transaction.
 
-        A checkpoint of another step enters that step, after the lines.
+        A checkpoint of another step enters that step, after the lines; but not with a text, which belongs to this step.
         """
         async with self.committing(checkpoint, progress, lines, changes, is_bulk=False):
             pass
@@ -178,7 +178,7 @@ class SyncRun:
         """The same with rows, which the block writes over the connection in that transaction."""
         changes = {**self._changes_of(checkpoint, progress), **changes}
         new_lines = self._numbered(lines)
-        if checkpoint.step is not self.step and not isinstance(checkpoint, Starting):
+        if checkpoint.step is not self.step and progress.text is None and not isinstance(checkpoint, Starting):
             changes = {**changes, **columns_of_step(checkpoint.step)}
             new_lines.append(_opening_line(checkpoint.step))
         async with self._changing(changes, new_lines, is_bulk=is_bulk) as connection:

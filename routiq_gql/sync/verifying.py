@@ -35,6 +35,7 @@ from routiq_gql.sync.content import page_content
 
 ROWS_PER_BATCH = 1_000
 """Rows of the mirror that are held at once."""
+CLASSES = "classes with attendees"
 
 
 class Kind(Enum):
@@ -72,6 +73,8 @@ class ListProgress:
         read: Rows of Cliniko so far,
         total: of so many, by its current total.
         is_denied: Whether the key may not read the list, so that it is not compared.
+        unreadable: Rows among ``read`` that can't be read, so that they are not compared; of attendees: among those of
+            the classes so far.
     """
 
     list: str
@@ -79,6 +82,7 @@ class ListProgress:
     read: int
     total: int
     is_denied: bool = False
+    unreadable: int = 0
 
 
 Event = Difference | ListProgress
@@ -137,7 +141,7 @@ class Verifier:
         """Attendees have no total within the horizon: classes stand for them in the progress."""
         ids = [str(class_id) for class_id in sorted(self._classes)]
         filters = content_filters(ATTENDEES)
-        compared = 0
+        compared = unreadable = 0
         begun: list[str] = []
         pages_of_part: list[Page[Record]] = []
         async with aclosing(read_matching(self._client, ATTENDEES, booking_in, ids, filters=filters)) as pages:
@@ -146,13 +150,15 @@ class Verifier:
                     for difference in await self._compare_attendees(begun, pages_of_part):
                         yield difference
                     compared += len(begun)
-                    yield ListProgress(ATTENDEES.name, "classes with attendees", compared, len(ids))
+                    unreadable += _unreadable(pages_of_part)
+                    yield ListProgress(ATTENDEES.name, CLASSES, compared, len(ids), unreadable=unreadable)
                 if list(part) != begun or page.restarted:
                     begun, pages_of_part = list(part), []
                 pages_of_part.append(page)
         for difference in await self._compare_attendees(begun, pages_of_part):
             yield difference
-        yield ListProgress(ATTENDEES.name, "classes with attendees", len(ids), len(ids))
+        unreadable += _unreadable(pages_of_part)
+        yield ListProgress(ATTENDEES.name, CLASSES, len(ids), len(ids), unreadable=unreadable)
 
     async def _compare_attendees(self, classes: Sequence[str], pages: Sequence[Page[Record]]) -> list[Difference]:
         return await self._compare(ATTENDEES, pages, Covered(bookings=tuple(int(one) for one in classes)))
@@ -223,4 +229,9 @@ class Verifier:
 
 
 def _progress(resource: Resource[Record], page: Page[Record]) -> ListProgress:
-    return ListProgress(resource.name, resource.label, page.read, page.read + page.remaining)
+    total = page.read + page.remaining
+    return ListProgress(resource.name, resource.label, page.read, total, unreadable=page.unreadable_read)
+
+
+def _unreadable(pages: Sequence[Page[Record]]) -> int:
+    return sum(len(page.unreadable) for page in pages)

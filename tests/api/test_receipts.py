@@ -9,10 +9,11 @@ import pytest
 from routiq_gql.clock import format_time, utc_now
 from routiq_gql.organizations import dashboard as dashboards
 from routiq_gql.sync.model import NextSync, SyncMode
+from routiq_gql.sync.receipt import to_json
 from tests.emulated_cliniko import Cliniko
 from tests.graphql_documents import HISTORY, RECEIPT_FIELDS, STATUS
 from tests.organization import ORGANIZATION
-from tests.receipts import AGREES, CHECKED_AT, DIFFERS, UNREADABLE, store_receipt
+from tests.receipts import AGREES, CHECKED_AT, DENIED, DIFFERS, IN_PART, UNREADABLE, store_receipt
 from tests.server import Server
 
 RECEIPT = f"query ($id: ID!) {{ syncStatus(syncId: $id) {{ receipt {{ {RECEIPT_FIELDS} }} }} }}"
@@ -25,7 +26,8 @@ async def _completed(server: Server) -> str:
 async def test_a_receipt_is_shown_whole_in_both_apis(server: Server):
     """Every number of the stored receipt is in GraphQL and in REST: status, last sync and history."""
     sync_id = await _completed(server)
-    receipt = replace(DIFFERS, waited_seconds=1.50012, unreadable_rows=UNREADABLE)
+    lists = (*DIFFERS.lists[:-1], DENIED)
+    receipt = replace(DIFFERS, waited_seconds=1.50012, lists=lists, unreadable_rows=UNREADABLE)
     await store_receipt(server.runtime.database, sync_id, receipt)
     shown = (await server.ask(RECEIPT, id=sync_id))["data"]["syncStatus"]["receipt"]
     assert (shown["agrees"], shown["checkedAt"]) == (False, format_time(CHECKED_AT))
@@ -49,6 +51,18 @@ async def test_a_receipt_is_shown_whole_in_both_apis(server: Server):
     assert dashboard["last_sync"]["receipt"] == history["recent_syncs"][0]["receipt"] == rest
     (listed,) = (await server.ask(HISTORY, id=ORGANIZATION))["data"]["history"]["recentSyncs"]
     assert listed["receipt"] == shown
+
+
+@pytest.mark.parametrize("stored", [None, True])
+async def test_a_receipt_that_compares_in_part_is_null_in_both_apis(server: Server, stored: bool | None):
+    """If Cliniko did not count patients, neither API says that all agrees, even if an earlier version stored that."""
+    sync_id = await _completed(server)
+    await store_receipt(server.runtime.database, sync_id, IN_PART, receipt={**to_json(IN_PART), "agrees": stored})
+    shown = (await server.ask(RECEIPT, id=sync_id))["data"]["syncStatus"]["receipt"]
+    rest = (await server.status(sync_id))["receipt"]
+    for receipt, in_cliniko in ((shown, "inCliniko"), (rest, "in_cliniko")):
+        assert receipt["agrees"] is None
+        assert [one["list"] for one in receipt["lists"] if one["agrees"] is one[in_cliniko] is None] == ["patients"]
 
 
 async def test_unreadable_rows_have_a_limit(server: Server):

@@ -8,10 +8,11 @@ from playwright.async_api import expect
 from sqlalchemy import update
 
 from routiq_gql.database.tables import MIRROR
-from routiq_gql.sync.receipt import Receipt
+from routiq_gql.emulator import Fault
+from routiq_gql.sync.receipt import Receipt, to_json
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.serving import Served, expect_status
-from tests.receipts import AGREES, ATTENDEES, DIFFERS, PATIENTS, store_receipt
+from tests.receipts import AGREES, ATTENDEES, DENIED, DIFFERS, IN_PART, PATIENTS, store_receipt
 
 pytestmark = IN_SESSION_LOOP
 
@@ -48,21 +49,31 @@ async def test_a_second_sync_reads_changes_and_a_full_sync_is_one_click(served: 
 
 
 @pytest.mark.parametrize(
-    ("receipt", "details"),
+    ("receipt", "differences", "gaps"),
     [
-        (DIFFERS, ["Patients: 641 in Cliniko, 640 stored"]),
+        (DIFFERS, ["Patients: 641 in Cliniko, 640 stored"], []),
         (
             replace(DIFFERS, lists=(replace(PATIENTS, agrees=False), replace(ATTENDEES, compared=60, agrees=None))),
-            ["Patients: they kept changing during the comparison", "Attendees: compared in 60 of 147 classes"],
+            ["Patients: they kept changing during the comparison"],
+            ["Attendees: compared in 60 of 147 classes"],
         ),
         (
             replace(DIFFERS, lists=(replace(ATTENDEES, compared=60, in_cliniko=31, agrees=False),)),
             ["Attendees: 31 in Cliniko, 30 stored (compared in 60 of 147 classes)"],
+            [],
+        ),
+        (
+            replace(DIFFERS, lists=(DIFFERS.lists[0], replace(ATTENDEES, in_cliniko=None, agrees=None), DENIED)),
+            [
+                "Patients: 641 in Cliniko, 640 stored",
+                "Attendees: not compared, as Cliniko did not list them by class",
+            ],
+            ["Practitioners: not compared, as the key may not read them"],
         ),
     ],
 )
 async def test_a_difference_is_named_and_never_called_agreement(
-    served: Served, open_page: OpenPage, receipt: Receipt, details: list[str]
+    served: Served, open_page: OpenPage, receipt: Receipt, differences: list[str], gaps: list[str]
 ):
     """If the receipt does not agree, the page names each list that differs, with both numbers, in amber."""
     final = await served.server.until_ended(await served.server.start_sync())
@@ -72,19 +83,59 @@ async def test_a_difference_is_named_and_never_called_agreement(
         re.compile(r"^Does not agree with Cliniko yet, checked 2 Mar 2026, \d\d:02; 14 requests; ")
     )
     await expect(page.locator("#receipt")).to_have_attribute("data-tone", "amber")
-    await expect(page.locator("#receipt-details li")).to_have_text(details)
+    await expect(page.locator("#receipt-details li")).to_have_text([*differences, *gaps])
     await expect(page.locator("#past .verdict")).to_have_attribute("data-tone", "amber")
-    await expect(page.locator("#past .why")).to_have_text(details[:1])
+    await expect(page.locator("#past .why")).to_have_text(differences)
     await expect(page.get_by_text("Agrees with Cliniko")).to_have_count(0)
+
+
+@pytest.mark.parametrize("stored", [None, True])
+async def test_a_list_that_cliniko_did_not_count_is_named_and_never_called_agreement(
+    served: Served, open_page: OpenPage, stored: bool | None
+):
+    """If Cliniko did not count patients, page and history say so in blue, also of a sync of an earlier version."""
+    final = await served.server.until_ended(await served.server.start_sync())
+    old = {**to_json(IN_PART), "agrees": stored}
+    await store_receipt(served.server.runtime.database, final["sync_id"], IN_PART, receipt=old)
+    page = await open_page(served.url)
+    line = page.locator("#receipt-text")
+    await expect(line).to_have_text(
+        re.compile(
+            r"^Compared in part with Cliniko, checked 2 Mar 2026, \d\d:02: Cliniko did not count patients; "
+            r"14 requests; \+2, ~5, −1$"
+        )
+    )
+    await expect(page.locator("#receipt")).to_have_attribute("data-tone", "blue")
+    await expect(page.locator("#receipt-mark")).to_have_attribute("d", re.compile("^M"))
+    await expect(page.locator("#receipt-details li")).to_have_count(0)
+    await expect(page.locator("#past .verdict")).to_have_text(await line.inner_text())
+    await expect(page.locator("#past .verdict")).to_have_attribute("data-tone", "blue")
+    await expect(page.get_by_text("Agrees with Cliniko")).to_have_count(0)
+    await expect(page.get_by_text("Does not agree")).to_have_count(0)
+
+
+async def test_a_sync_that_cliniko_did_not_let_compare_says_so(served: Served, open_page: OpenPage):
+    """A whole sync during which Cliniko counts no patients by id ends without “agrees”."""
+    served.emulator.faults.add(Fault("refuse_filter", "patients", times=None, filter="id:<="))
+    page = await open_page(served.url)
+    await page.get_by_role("button", name="Start sync").click()
+    await expect_status(page, "Completed")
+    await expect(page.locator("#receipt-text")).to_contain_text(": Cliniko did not count patients; ")
+    await expect(page.locator("#announcer")).to_have_text(
+        "Sync completed. Compared in part with Cliniko: Cliniko did not count patients."
+    )
 
 
 async def test_unreadable_rows_and_no_comparison_are_mentioned(served: Served, open_page: OpenPage):
     """A receipt without a comparison does not claim agreement, and unreadable rows are counted."""
     final = await served.server.until_ended(await served.server.start_sync())
-    uncompared = replace(AGREES, lists=(replace(PATIENTS, agrees=None, unreadable=2),))
+    uncompared = replace(AGREES, lists=(replace(PATIENTS, in_cliniko=None, agrees=None, unreadable=2),))
     await store_receipt(served.server.runtime.database, final["sync_id"], uncompared)
     page = await open_page(served.url)
-    await expect(page.locator("#receipt-text")).to_contain_text("Not compared with Cliniko, checked")
+    await expect(page.locator("#receipt-text")).to_have_text(
+        re.compile(r"^Not compared with Cliniko, checked .*: Cliniko did not count patients; 14 requests; ")
+    )
+    await expect(page.locator("#receipt")).to_have_attribute("data-tone", "grey")
     await expect(page.locator("#receipt-details li")).to_have_text(
         ["2 rows of Cliniko can’t be read; the log names the first ones"]
     )

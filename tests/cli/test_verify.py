@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -111,6 +112,20 @@ async def test_each_difference_is_named_without_its_values(folder: Path, cliniko
     assert (await _run("verify", ORGANIZATION, folder=folder))[0] == 0
 
 
+async def test_rows_that_can_not_be_read_are_not_called_equal(folder: Path, cliniko: EmulatorServer) -> None:
+    """A stored row whose row in Cliniko can't be read is not compared, and the last line counts it."""
+    await _synced(folder, cliniko)
+    fault = Fault("row_without_start", "individual_appointments", times=None, rows=1, only_above_per_page=1)
+    cliniko.emulator.faults.add(fault)
+    code, out, err = await _run("verify", ORGANIZATION, folder=folder)
+    assert code == 0, out + err
+    assert out.startswith("Every compared row is equal to Cliniko's; ")
+    assert re.search(r"requests\. \d rows? of Cliniko can't be read and (was|were) not compared\.\n$", out)
+    cliniko.emulator.clinic.rename("1003", touch=False, first_name="Zofia")
+    code, out, _ = await _run("verify", ORGANIZATION, "--json", folder=folder)
+    assert (code, [one["id"] for one in json.loads(out)]) == (1, ["1003"])
+
+
 async def test_a_clinic_without_a_sync_is_told_what_to_do(folder: Path, cliniko: EmulatorServer) -> None:
     """Before the first sync there is nothing to compare; the command names the next step."""
     await _connect(folder, cliniko)
@@ -129,6 +144,11 @@ async def test_trouble_with_cliniko_is_a_sentence(folder: Path, cliniko: Emulato
     code, out, err = await _run("verify", ORGANIZATION, folder=folder)
     assert code == 0, out
     assert "The key may not read practitioners" in err
+    assert re.fullmatch(
+        r"Every compared row is equal to Cliniko's; \d+ requests\. "
+        r"The key may not read practitioners, so they were not compared\.\n",
+        out,
+    )
     cliniko.emulator.faults.add(Fault("status_401", "attendees", times=None))
     code, out, err = await _run("verify", ORGANIZATION, folder=folder)
     assert (code, out) == (1, "")

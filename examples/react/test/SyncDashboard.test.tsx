@@ -88,12 +88,39 @@ test('a completed sync has all steps done, its counts, and the figures of the cl
 
 const APPOINTMENTS = listOf({ list: 'individual_appointments', inCliniko: 1100, inMirror: 1100, added: 1, updated: 5 });
 const PATIENTS = listOf({ added: 1, removed: 1 });
-const UNCOMPARED = listOf({ list: 'practitioners', inCliniko: null, inMirror: 0, agrees: null });
+const REFUSED = { inCliniko: null, agrees: null };
+const DENIED = listOf({ list: 'practitioners', ...REFUSED, inMirror: 0 });
+const ATTENDEES = listOf({ list: 'attendees', ...REFUSED, inMirror: 0, compared: 0, of: 0 });
 
 test.each([
-  ['agrees', [PATIENTS, APPOINTMENTS, UNCOMPARED], true, /^Agrees with Cliniko, checked Dec 2\d, \d\d:30; 14 requests; \+2, ~5, −1$/, []],
-  ['agrees', [listOf(), UNCOMPARED], true, /; 14 requests; no changes$/, []],
-  ['not compared', [UNCOMPARED], true, /^Not compared with Cliniko, checked/, []],
+  ['agrees', [PATIENTS, APPOINTMENTS], true, /^Agrees with Cliniko, checked Dec 2\d, \d\d:30; 14 requests; \+2, ~5, −1$/, []],
+  ['agrees', [listOf(), DENIED], true, /^Agrees .*; 14 requests; no changes$/, ['Practitioners: not compared, as the key may not read them']],
+  ['not compared', [listOf(REFUSED)], null, /^Not compared with Cliniko, checked [^;]*: Cliniko did not count patients; 14 requests/, []],
+  [
+    'compared in part',
+    [listOf(REFUSED), APPOINTMENTS],
+    null,
+    /^Compared in part with Cliniko, checked Dec 2\d, \d\d:30: Cliniko did not count patients; 14 requests; \+1, ~5$/,
+    [],
+  ],
+  [
+    'compared in part',
+    [listOf(REFUSED), { ...APPOINTMENTS, ...REFUSED }, ATTENDEES, listOf({ list: 'appointment_types' })],
+    null,
+    /^Compared in part .*: Cliniko did not count patients and individual appointments, and did not list attendees by class; 14/,
+    [],
+  ],
+  [
+    'differs',
+    [listOf({ inMirror: 640, agrees: false }), { ...APPOINTMENTS, ...REFUSED }, ATTENDEES],
+    false,
+    /^Does not agree with Cliniko yet, checked [^:]*:30; 14/,
+    [
+      'Patients: 641 in Cliniko, 640 stored',
+      'Individual appointments: not compared, as Cliniko did not count them',
+      'Attendees: not compared, as Cliniko did not list them by class',
+    ],
+  ],
   ['differs', [listOf({ inMirror: 640, agrees: false }), APPOINTMENTS], false, /^Does not agree with Cliniko yet, checked/, ['Patients: 641 in Cliniko, 640 stored']],
   ['differs', [listOf({ agrees: false })], false, /^Does not agree/, ['Patients: they kept changing during the comparison']],
   [

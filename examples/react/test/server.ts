@@ -65,7 +65,7 @@ export function listOf(part: Partial<ListReceipt> = {}): ListReceipt {
   return { list: 'patients', inCliniko: 641, inMirror: 641, agrees: true, added: 0, updated: 0, removed: 0, unreadable: 0, ...part };
 }
 
-export function receiptOf(lists: ListReceipt[], agrees = true): Receipt {
+export function receiptOf(lists: ListReceipt[], agrees: boolean | null = true): Receipt {
   return { agrees, checkedAt: '2024-12-22T14:30:41.123Z', requests: 14, lists };
 }
 

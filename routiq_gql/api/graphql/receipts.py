@@ -35,11 +35,13 @@ class ListReceipt:
         "`attendees`, `appointment_types` or `practitioners`."
     )
     in_cliniko: int | None = strawberry.field(
-        description="Rows that Cliniko counts; null if it was not asked. Of attendees: those of the compared classes."
+        description="Rows that Cliniko counts; null if it did not count them. Of attendees: those of the compared "
+        "classes."
     )
     in_mirror: int = strawberry.field(description="Rows of the mirror that correspond to these.")
     agrees: bool | None = strawberry.field(
-        description="Whether both agree after the last repair; null if they were not compared."
+        description="Whether both agree after the last repair; null if they were not compared. `inCliniko` is then "
+        "null too, except for attendees: of these some classes agree, and others are compared by a later sync."
     )
     read: int = strawberry.field(description="Rows that the sync read.")
     added: int = strawberry.field(description="Rows that are new in the mirror.")
@@ -72,7 +74,12 @@ class UnreadableRow:
     "changes that Cliniko reports. An edit that leaves no trace in either is found by the next FULL sync."
 )
 class SyncReceipt:
-    agrees: bool = strawberry.field(description="Whether every compared list agrees after the last repair.")
+    agrees: bool | None = strawberry.field(
+        description="False if a compared list differs after the last repair. Null if none differs and a list was not "
+        "compared because Cliniko did not count it, or did not list attendees by class: `agrees` and `inCliniko` of "
+        "such a list are null. Else true: also while some classes of attendees are compared by a later sync, and if "
+        "the key may not read `practitioners`."
+    )
     checked_at: datetime = strawberry.field(description="When the last total was taken.")
     requests: int = strawberry.field(description="Requests to Cliniko in the whole sync.")
     waited_seconds: float = strawberry.field(

@@ -44,10 +44,14 @@ class ListReceipt(JsonObject):
 
     list: ListName
     in_cliniko: Count | None = Field(
-        description="Rows that Cliniko counts; null if it was not asked. Of attendees: those of the compared classes."
+        description="Rows that Cliniko counts; null if it did not count them. Of attendees: those of the compared "
+        "classes."
     )
     in_mirror: Count = Field(description="Rows of the mirror that correspond to these.")
-    agrees: bool | None = Field(description="Whether both agree after the last repair; null if not compared.")
+    agrees: bool | None = Field(
+        description="Whether both agree after the last repair; null if they were not compared. in_cliniko is then null "
+        "too, except for attendees: of these some classes agree, and others are compared by a later sync."
+    )
     read: Count = Field(description="Rows that the sync read.")
     added: Count = Field(description="Rows that are new in the mirror.")
     updated: Count = Field(description="Rows whose content changed.")
@@ -71,7 +75,12 @@ class UnreadableRow(JsonObject):
 class Receipt(JsonObject):
     """Whether the stored rows agree with Cliniko, by counts and by the changes that Cliniko reports."""
 
-    agrees: bool = Field(description="Whether every compared list agrees after the last repair.")
+    agrees: bool | None = Field(
+        description="False if a compared list differs after the last repair. Null if none differs and a list was not "
+        "compared because Cliniko did not count it, or did not list attendees by class: agrees and in_cliniko of such "
+        "a list are null. Else true: also while some classes of attendees are compared by a later sync, and if the key "
+        "may not read practitioners."
+    )
     checked_at: Time = Field(description="When the last total was taken.")
     requests: Count = Field(description="Requests to Cliniko in the whole sync.")
     waited_seconds: Annotated[float, BeforeValidator(lambda seconds: round(seconds, 3))] = Field(

@@ -14,10 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql.cliniko import MOST_IDS
 from routiq_gql.clock import utc_now
 from routiq_gql.database.class_checks import ClassCheck, class_checks, count_attendees
-from routiq_gql.database.counting import count_visible
-from routiq_gql.database.drafts import Covered, Draft
+from routiq_gql.database.drafts import Draft
 from routiq_gql.database.engine import Database
-from routiq_gql.database.mirror import MirrorList
 from routiq_gql.sync.reconcile.rereading import Rereader
 from routiq_gql.sync.reconcile.terms import Mirroring, Terms
 
@@ -75,11 +73,8 @@ class ClassComparer:
             asked_at = utc_now()
             in_cliniko += await self._rereader.read_attendees(batch)
             now_checked |= dict.fromkeys(batch, asked_at)
-        await self._mirroring.note_compared_classes(now_checked)
+        in_mirror = await self._mirroring.note_compared_classes(now_checked)
         known |= now_checked
-        async with self._database.reading() as connection:
-            covered = Covered(bookings=tuple(now_checked))
-            in_mirror = await count_visible(connection, self._draft, MirrorList.ATTENDEES, covered)
         since = utc_now() - CHECK_LASTS
         times = [at for at in known.values() if at is not None]
         compared = sum(at >= since for at in times)

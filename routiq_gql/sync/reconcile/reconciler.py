@@ -165,7 +165,6 @@ class Reconciler:
                 )
             )
         return Receipt(
-            agrees=all(one.agrees is not False for one in lists),
             checked_at=checked_at,
             requests=effort.requests,
             waited_seconds=effort.waited_seconds,

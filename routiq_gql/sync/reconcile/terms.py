@@ -93,8 +93,8 @@ class Mirroring(Protocol):
         """Close the attendees of classes that the draft does not show any more. Called after all repairs."""
         ...
 
-    async def note_compared_classes(self, checked: Mapping[int, datetime]) -> None:
-        """Store when classes were compared, by ``save_class_checks``."""
+    async def note_compared_classes(self, checked: Mapping[int, datetime]) -> int:
+        """Store when classes were compared, by ``save_class_checks``; how many attendees the draft has in these."""
         ...
 
     async def report(self, line: str) -> None:

@@ -68,6 +68,7 @@ def test_enums_have_the_names_of_the_sync(shown, known):
         ("SyncStatus", "mode", "SyncMode!"),
         ("SyncStatus", "estimatedCompletionRange", "CompletionRange"),
         ("SyncStatus", "receipt", "SyncReceipt"),
+        ("SyncReceipt", "agrees", "Boolean"),
         ("SyncReceipt", "lists", "[ListReceipt!]!"),
         ("ListReceipt", "inCliniko", "Int"),
         ("ListReceipt", "agrees", "Boolean"),

@@ -33,7 +33,7 @@ from routiq_gql.cliniko import (
 )
 from routiq_gql.clock import utc_now
 from routiq_gql.database.class_checks import save_class_checks
-from routiq_gql.database.counting import attendees_of_closed_classes, classes_opened, classes_to_read
+from routiq_gql.database.counting import attendees_of_closed_classes, classes_opened, classes_to_read, count_visible
 from routiq_gql.database.draft_lookups import classes_among, merged_with
 from routiq_gql.database.drafts import Closing, Covered, Draft, PageChanges
 from routiq_gql.database.engine import Database
@@ -253,9 +253,11 @@ class _Run:
             ids = await attendees_of_closed_classes(connection, self._draft, 10**6)
             await close_ids(connection, self._draft, MirrorList.ATTENDEES, ids, Closing.CLASS_CLOSED)
 
-    async def note_compared_classes(self, checked: Mapping[int, datetime]) -> None:
+    async def note_compared_classes(self, checked: Mapping[int, datetime]) -> int:
         async with self._sync.database.writing() as connection:
             await save_class_checks(connection, self._draft, checked)
+            covered = Covered(bookings=tuple(checked))
+            return await count_visible(connection, self._draft, MirrorList.ATTENDEES, covered)
 
     async def report(self, line: str) -> None:
         self.log.append(line)
