@@ -11,6 +11,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 import aiosqlite.core
 
@@ -35,7 +36,7 @@ class Disk:
         self.latency: Callable[[], float] = lambda: 0.0
         self.owner: Callable[[], object | None] = lambda: None
         self.is_dead: Callable[[object | None], bool] = lambda _owner: False
-        self.connections: dict[int, SimulatedConnection] = {}
+        self.connections: WeakValueDictionary[int, SimulatedConnection] = WeakValueDictionary()
         self.made = 0
 
 
@@ -111,6 +112,9 @@ class Calls:
         self._owner = DISK[-1].owner() if DISK else None
 
     def put_nowait(self, call: Call) -> None:
+        if not DISK:  # a connection that is collected after its simulation
+            call[1]()
+            return
         self._waiting.append(call)
         if not self._is_waiting:
             self._schedule(DISK[-1].latency())

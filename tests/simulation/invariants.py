@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from routiq_gql import clock
 from routiq_gql.database.rows import SyncRow
+from routiq_gql.engines.housekeeping import KEEP_LEFT_APPOINTMENTS
 from routiq_gql.sync.model import FailureCode, SyncSnapshot
 from tests.simulation.driver import SimulatedConnection
 from tests.simulation.process import Process
 from tests.simulation.reader import _SHOWN, Reader, at_once
 from tests.simulation.story import Story
 from tests.sync.histories.checks import check_completed, check_unpublished
-from tests.sync.histories.oracle import content_of
+from tests.sync.histories.oracle import Values, content_of
 from tests.sync.histories.steps import HISTORY_DAYS
 from tests.sync.histories.world import Organization
 
@@ -79,6 +81,7 @@ class Ledger:
         self.on_violation: Callable[[], None] = lambda: None
         self.is_honest: Callable[[Organization], bool] = lambda _organization: True
         self.on_change: Callable[[SyncStory, Process | None, tuple[Any, ...] | None], None] = lambda *_ignored: None
+        self.wall_time: Callable[[], datetime] = clock.utc_now
         self._organizations = {one.name: one for one in organizations}
         self._story = story
         self._oldest = 0
@@ -177,6 +180,7 @@ class Ledger:
         row, organization = self.reader.sync(known["key"]), known.organization
         known.was_honest = known.was_honest and self.is_honest(organization)
         self._check_log(row)
+        self._forget_aged(organization)
         if row.status == "completed":
             self.completed += 1
             try:
@@ -192,6 +196,27 @@ class Ledger:
             at_once(check_unpublished(self.reader, organization))  # type: ignore[arg-type]
         except AssertionError as error:
             raise Violated("less", f"after sync {row.key} without a result: {error}") from error
+
+    def _forget_aged(self, organization: Organization) -> None:
+        """Expect no appointment that left the horizon long ago, once housekeeping has deleted it."""
+        base = max(organization.shown, default=0)
+        if not base:
+            return
+        left_before = self.wall_time() - timedelta(days=HISTORY_DAYS) - KEEP_LEFT_APPOINTMENTS
+        kept, _activity = at_once(self.reader.content_at(organization, base))
+        shown: dict[str, dict[int, Values]] = organization.shown[base][0]  # type: ignore[assignment]
+        for name in ("individual_appointments", "group_appointments"):
+            gone = {
+                row_id
+                for row_id, row in shown[name].items()
+                if row_id not in kept[name] and row and row["starts_at"] < left_before
+            }
+            for row_id in gone:
+                del shown[name][row_id]
+            if name == "group_appointments":
+                places = shown["attendees"]
+                for row_id in [one for one, row in places.items() if row and row["booking_id"] in gone]:
+                    del places[row_id]
 
     def _check_log(self, row: SyncRow) -> None:
         numbers = [seq for seq, _ in self.reader.log(row.key)]

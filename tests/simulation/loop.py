@@ -11,7 +11,7 @@ from contextvars import Context
 from random import Random
 from typing import Any
 
-MOST_STEPS = 2_000_000
+MOST_STEPS = 200_000
 """A simulation that needs more steps than this does not end."""
 
 

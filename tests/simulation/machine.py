@@ -5,6 +5,7 @@ comes from here, so that the same seed always makes the same story.
 """
 
 import contextlib
+import logging
 import random as random_module
 import time
 from collections.abc import Iterator
@@ -72,6 +73,8 @@ class Machine:
                 stack.callback(setattr, owner, name, getattr(owner, name))
                 setattr(owner, name, value)
             stack.callback(random_module.setstate, state)
+            stack.callback(logging.disable, logging.root.manager.disable)
+            logging.disable()  # SQLAlchemy reports the connections of killed processes
             random_module.seed(f"product {self.seed}")
             DISK.append(self.disk)
             stack.callback(DISK.pop)

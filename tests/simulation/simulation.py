@@ -38,7 +38,7 @@ from tests.sync.histories.steps import Edit
 from tests.sync.histories.world import Organization
 
 T = TypeVar("T")
-PATIENCE_SECONDS = 3600.0
+PATIENCE_SECONDS = 900.0
 """A sync without a fault ends within this virtual time; with the faults of a scenario it may take half of it."""
 RESTART_SECONDS = 0.5
 STAND_STILL = 3
@@ -118,7 +118,7 @@ class Simulation:
                 try:
                     self.loop.run_until_complete(self._play())
                 except (Deadlock, Endless) as stuck:
-                    error = Violated("stuck", str(stuck))
+                    error = Violated("stuck", f"{stuck} Unfinished: {self._unfinished()}")
                 except RuntimeError as stopped:
                     error = self.ledger.failed or stopped
                 except Exception as other:
@@ -380,13 +380,26 @@ class Simulation:
         left = [task for process in self.processes for task in process.tasks if not task.done()]
         if left:
             return Violated("leak", f"tasks are left: {[task.get_name() for task in left][:5]}")
-        open_ones = [one.owner for one in self.machine.disk.connections.values() if one.owner is not None]
-        if open_ones:
+        if self._open_connections():
+            gc.collect()  # a connection whose opening was cancelled is closed by its collection
+        if open_ones := self._open_connections():
             return Violated("leak", f"connections are left by {open_ones}")
         for process in self.processes:
             if process.runtime is not None and not process.is_dead and process.runtime.bus.watcher_count:
                 return Violated("leak", f"{process.runtime.bus.watcher_count} subscriptions are left")
         return None
+
+    def _open_connections(self) -> list[object]:
+        return [one.owner for one in self.machine.disk.connections.values() if one.owner is not None]
+
+    def _unfinished(self) -> list[str]:
+        """Where the tasks of the clients and processes wait."""
+        places = []
+        for task in asyncio.all_tasks(self.loop):
+            frames = task.get_stack()
+            place = f"{frames[-1].f_code.co_filename.rsplit('/', 1)[-1]}:{frames[-1].f_lineno}" if frames else ""
+            places.append(f"{task.get_coro().__qualname__} at {place}")  # type: ignore[union-attr]
+        return sorted(places)[:12]
 
     def _abandon(self) -> None:
         """Drop everything that a failed simulation has left, without running it."""

@@ -72,7 +72,8 @@ class Watcher:
                 seen += 1
                 if self.has_ended and self.watching.kind == "dashboard":
                     return
-                if seen == self.watching.leaves_after:
+                is_last = isinstance(item, SyncSnapshot) and item.is_terminal
+                if seen == self.watching.leaves_after and not is_last:
                     return
                 if self.watching.lag:
                     await asyncio.sleep(self.watching.lag)
