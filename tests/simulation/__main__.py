@@ -15,6 +15,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="run this seed only, and print its story")
     parser.add_argument("--seeds", type=int, default=300, help="how many seeds to run")
     parser.add_argument("--first", type=int, default=1, help="the first of them")
+    parser.add_argument("--verbose", action="store_true", help="a line for each seed")
     given = parser.parse_args()
     folder = memory_folder()
     try:
@@ -31,6 +32,8 @@ def main() -> int:
         for seed in range(given.first, given.first + given.seeds):
             result = Simulation(seed, template, folder).run()
             syncs += result.started
+            if given.verbose:
+                print(seed, result.started, result.steps, round(result.seconds), round(time.process_time() - began, 2), flush=True)
             if result.error is not None:
                 failed += 1
                 print(f"seed {seed}: {type(result.error).__name__} {str(result.error)[:300]}", flush=True)

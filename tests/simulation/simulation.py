@@ -202,6 +202,17 @@ class Simulation:
         await asyncio.sleep(5)
         if left := self.ledger.reader.left_versions():
             raise Violated("leak", f"versions of syncs without a result are left: {left[:3]}")
+        for process in [one for one in self.processes if one.is_serving]:
+            await self._until_unused(process)
+
+    async def _until_unused(self, process: Process) -> None:
+        """Wait until an idle process uses no connection to its database."""
+        pool = _runtime(process).database._engine.pool
+        for _ in range(500):
+            if process.is_dead or not pool.checkedout():
+                return
+            await asyncio.sleep(0.01)
+        raise Violated("leak", f"{process} keeps {pool.checkedout()} connections although it is idle")
 
     async def _start(self, organization: Organization, mode: SyncMode) -> SyncSnapshot:
         started = await self._ask(lambda process: _runtime(process).syncs.start(self._viewer(organization), organization.name, mode))
@@ -380,17 +391,10 @@ class Simulation:
         left = [task for process in self.processes for task in process.tasks if not task.done()]
         if left:
             return Violated("leak", f"tasks are left: {[task.get_name() for task in left][:5]}")
-        if self._open_connections():
-            gc.collect()  # a connection whose opening was cancelled is closed by its collection
-        if open_ones := self._open_connections():
-            return Violated("leak", f"connections are left by {open_ones}")
         for process in self.processes:
             if process.runtime is not None and not process.is_dead and process.runtime.bus.watcher_count:
                 return Violated("leak", f"{process.runtime.bus.watcher_count} subscriptions are left")
         return None
-
-    def _open_connections(self) -> list[object]:
-        return [one.owner for one in self.machine.disk.connections.values() if one.owner is not None]
 
     def _unfinished(self) -> list[str]:
         """Where the tasks of the clients and processes wait."""
