@@ -76,7 +76,7 @@ def written_by(table: FromClause, sync: int) -> ColumnElement[bool]:
     return unindexed(table.c.from_sync) == sync  # SQLite would read all of the draft instead
 
 
-def closed_by(table: FromClause, sync: int) -> ColumnElement[bool]:
+def closed_by(table: FromClause, sync: int | ColumnElement[int]) -> ColumnElement[bool]:
     """The condition that selects the versions that a running sync, or one that is rolled back, has closed."""
     # No later sync has written. SQLite prefers the upper bound to an equality, so a lower bound ends the range.
     return and_(table.c.to_sync >= sync, is_closed(table))

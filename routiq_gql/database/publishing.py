@@ -91,7 +91,6 @@ async def open_draft(connection: AsyncConnection, organization_id: str, sync_key
 
     ``None`` while the rows of an earlier sync that failed are stored: call ``rollback_batch`` until none are left.
     """
-    await ensure_mirror(connection, organization_id)
     statement = (
         update(MIRROR)
         .where(
@@ -103,6 +102,9 @@ async def open_draft(connection: AsyncConnection, organization_id: str, sync_key
         .returning(MIRROR.c.number, MIRROR.c.sync)
     )
     row = (await connection.execute(statement)).one_or_none()
+    if row is None and await mirror_of(connection, organization_id) is None:
+        await ensure_mirror(connection, organization_id)
+        row = (await connection.execute(statement)).one_or_none()
     return Draft(mirror=row.number, base=row.sync, sync=sync_key) if row is not None else None
 
 

@@ -11,19 +11,17 @@ from contextlib import AbstractAsyncContextManager, closing, suppress
 from pathlib import Path
 from typing import ClassVar
 
-import aiosqlite
 from sqlalchemy import URL, event
 from sqlalchemy.engine import Connection as SyncConnection
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
 
+from routiq_gql.database.sqlite_driver import Connection
 from routiq_gql.database.sqlite_files import SqliteFiles
 from routiq_gql.database.transaction_options import TransactionOptions
-from routiq_gql.errors import DatabaseAway, DatabaseFileLost, StorageError
+from routiq_gql.errors import DatabaseAway, StorageError
 from routiq_gql.supervision import descriptor_shortage
 
 BUSY_TIMEOUT_SECONDS = 30
@@ -53,9 +51,7 @@ class SqliteFile:
 
     def create_engine(self) -> AsyncEngine:
         # Parameters hold names and e-mail addresses, which errors would print otherwise.
-        engine = create_async_engine(self._url, hide_parameters=True)
-        event.listen(engine.sync_engine, "do_connect", self._name_file)
-        event.listen(engine.sync_engine, "connect", self._prepare_connection)
+        engine = create_async_engine(self._url, hide_parameters=True, async_creator=self._open)
         event.listen(engine.sync_engine, "begin", _begin)
         event.listen(engine.sync_engine, "handle_error", _interrupt_cancelled)
         return engine
@@ -104,18 +100,20 @@ class SqliteFile:
 
         return await asyncio.to_thread(checkpoint)
 
-    def _name_file(
-        self, _dialect: object, _record: object, arguments: list[object], options: dict[str, object]
-    ) -> None:
-        arguments[0], options["uri"] = self._files.uri, True
+    async def _open(self) -> Connection:
+        connection = Connection(self._connect)
+        await connection
+        return connection
 
-    def _prepare_connection(self, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        _prepare(connection)
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._files.uri, uri=True, isolation_level=None, check_same_thread=False)
         try:
+            _prepare(connection)
             self._files.check()  # the file may have been replaced since the transaction asked for a connection
-        except DatabaseFileLost:
+        except BaseException:
             connection.close()
             raise
+        return connection
 
 
 def storage_sentence(error: BaseException | None, path: Path) -> str | None:
@@ -147,19 +145,12 @@ def _full_sentence(path: Path) -> str:
     return f"The disk that holds {path} is full. Free some space; syncs resume by themselves."
 
 
-def _prepare(connection: DBAPIConnection) -> None:
-    connection.isolation_level = None
-    try:
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA secure_delete = ON")  # overwrites deleted rows, which are about people
-        cursor.close()
-    except BaseException:
-        connection.close()  # the pool drops a connection that was not ready without closing it
-        raise
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # overwrites deleted rows, which are about people
 
 
 def _begin(connection: SyncConnection) -> None:
@@ -183,7 +174,7 @@ def _interrupt_cancelled(context: ExceptionContext) -> None:
             adapted.run_async(_stop_statement)
 
 
-async def _stop_statement(driver: aiosqlite.Connection) -> None:
+async def _stop_statement(driver: Connection) -> None:
     # An interrupt does nothing while the thread has not begun the statement. So it is repeated until the rollback,
     # which queues behind the statement, is done. Closing repeats an interrupted rollback.
     rollback = asyncio.ensure_future(driver.rollback())

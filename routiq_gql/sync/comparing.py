@@ -11,13 +11,9 @@ from routiq_gql.database.mirror import MirrorList
 from routiq_gql.settings import Settings
 from routiq_gql.sync.checkpoint import Comparing
 from routiq_gql.sync.drafting import ROWS_PER_STEP, Drafting
-from routiq_gql.sync.lists import READING_SHARE
-from routiq_gql.sync.model import Progress
 from routiq_gql.sync.receipt import Receipt
 from routiq_gql.sync.reconcile import Reconciler, Terms
 from routiq_gql.sync.run import SyncRun
-
-COMPARING_TEXT = "Comparing with Cliniko…"
 
 
 def reconciler_of(
@@ -48,19 +44,24 @@ async def compare(
         FullReadNeeded: The sync was incremental and has to be full.
         ClinikoError: Cliniko can't be read.
     """
-    await run.commit(checkpoint, Progress(fraction=READING_SHARE, text=COMPARING_TEXT))
     await _leave_horizon(run, checkpoint, database, drafting)
     return await reconciler.run(checkpoint.whole)
 
 
 async def _leave_horizon(run: SyncRun, checkpoint: Comparing, database: Database, drafting: Drafting) -> None:
-    horizon = drafting.plan.horizon
-    for target in (MirrorList.INDIVIDUAL_APPOINTMENTS, MirrorList.GROUP_APPOINTMENTS):
-        for start, end, closing in ((horizon.start, None, Closing.AGED_OUT), (None, horizon.end, Closing.MOVED_OUT)):
-            while True:
-                async with database.reading() as reading:
-                    ids = await ids_outside(reading, drafting.draft, target, start, end, ROWS_PER_STEP)
-                if not ids:
-                    break
-                async with run.committing(checkpoint) as connection:
-                    await close_ids(connection, drafting.draft, target, ids, closing)
+    while leaving := await _outside(database, drafting):
+        for target, closing, ids in leaving:
+            async with run.committing(checkpoint) as connection:
+                await close_ids(connection, drafting.draft, target, ids, closing)
+
+
+async def _outside(database: Database, drafting: Drafting) -> list[tuple[MirrorList, Closing, list[int]]]:
+    """Some of the appointments in the draft that are outside of the horizon, and why they leave."""
+    draft, horizon = drafting.draft, drafting.plan.horizon
+    found = []
+    async with database.reading() as connection:
+        for target in (MirrorList.INDIVIDUAL_APPOINTMENTS, MirrorList.GROUP_APPOINTMENTS):
+            aged = await ids_outside(connection, draft, target, horizon.start, None, ROWS_PER_STEP)
+            moved = await ids_outside(connection, draft, target, None, horizon.end, ROWS_PER_STEP)
+            found += [(target, Closing.AGED_OUT, aged), (target, Closing.MOVED_OUT, moved)]
+    return [one for one in found if one[2]]

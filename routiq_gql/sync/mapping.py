@@ -1,20 +1,23 @@
-"""Turns stored rows into the snapshots and log lines that clients see."""
+"""Turns stored rows into the snapshots and log lines that clients see, and the progress of a run into columns."""
 
 from datetime import datetime
 
 from routiq_gql.database.rows import LogRow, SyncRow, SyncValues
+from routiq_gql.database.sync_changes import RunningChanges
 from routiq_gql.sync.checkpoint import Starting
 from routiq_gql.sync.checkpoint_json import to_json
 from routiq_gql.sync.model import (
     FailureCode,
     LogLevel,
     LogLine,
+    Progress,
     SyncFailure,
     SyncMode,
     SyncSnapshot,
     SyncState,
     SyncStep,
     WaitReason,
+    percentage,
 )
 from routiq_gql.sync.receipt import read_receipt
 
@@ -67,6 +70,38 @@ def log_line_of(sync_id: str, row: LogRow) -> LogLine:
         step=SyncStep(row.step),
         message=row.message,
     )
+
+
+def columns_of_step(step: SyncStep) -> RunningChanges:
+    """The columns of a sync that enters ``step``."""
+    return {
+        "status": step.state.value,
+        "step": step.value,
+        "current_step": step.opening_text,
+        "progress_percentage": percentage(step, 0),
+        "resumes_at": None,
+        "waiting_for": None,
+    }
+
+
+def columns_of_progress(progress: Progress, step: SyncStep) -> RunningChanges:
+    """The columns of a sync that shows this progress within ``step``."""
+    changes: RunningChanges = {}
+    if progress.fraction is not None:
+        changes["progress_percentage"] = percentage(step, progress.fraction)
+    if progress.text is not None:
+        changes["current_step"] = progress.text
+    if progress.patients_found is not None:
+        changes["patients_found"] = progress.patients_found
+    if progress.appointments_found is not None:
+        changes["appointments_found"] = progress.appointments_found
+    if progress.active_patients_identified is not None:
+        changes["active_patients_identified"] = progress.active_patients_identified
+    if progress.estimated_completion is not None:
+        changes["estimated_completion"] = progress.estimated_completion
+        changes["estimated_earliest"] = progress.estimated_earliest
+        changes["estimated_latest"] = progress.estimated_latest
+    return changes
 
 
 def first_values(mode: SyncMode, now: datetime) -> SyncValues:

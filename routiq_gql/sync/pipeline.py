@@ -45,7 +45,7 @@ from routiq_gql.sync.lists import LISTS, Totals
 from routiq_gql.sync.model import LogLevel, Progress, SyncStep, WaitReason
 from routiq_gql.sync.place import Place
 from routiq_gql.sync.plan import MIRROR_FORMAT, Plan
-from routiq_gql.sync.preparing import draft_of, make_plan
+from routiq_gql.sync.preparing import draft_of, make_plan, open_draft_of
 from routiq_gql.sync.reading import Reader
 from routiq_gql.sync.receipt import Receipt
 from routiq_gql.sync.reconcile import FullReadNeeded
@@ -128,14 +128,13 @@ class Pipeline:
             line = "Cliniko accepts the key"
         if access is not None:
             await self.clients.note_access(opened, access)
-        await draft_of(run, self.database)
         lines = [(LogLevel.SUCCESS, line)]
         lines += [(LogLevel.INFO, f"This sync reads everything: {reason}") for reason in decision.reasons]
         if plan.since is not None:
             lines.append((LogLevel.INFO, f"This sync reads what has changed since {plan.since:%Y-%m-%d %H:%M} UTC"))
         following = Reading(plan, FIRST_LIST, await _totals(opened, access) if access else {})
         changes: RunningChanges = {"mode": plan.mode.value, "baseline": plan.is_baseline}
-        await run.commit(following, Progress(fraction=1), lines, changes)
+        await open_draft_of(run, following, Progress(fraction=1), lines, changes)
         return following
 
     async def _read_everything(self, run: SyncRun, opened: OpenConnection, plan: Plan, reason: str) -> Reading:

@@ -17,7 +17,7 @@ from routiq_gql.sync.content import says_nothing
 from routiq_gql.sync.drafting import Drafting
 from routiq_gql.sync.findings import Findings
 from routiq_gql.sync.forecast import CompletionForecast
-from routiq_gql.sync.lists import LISTS, SyncedList, lists_after
+from routiq_gql.sync.lists import LISTS, READING_SHARE, SyncedList, lists_after
 from routiq_gql.sync.model import LogLevel, Progress
 from routiq_gql.sync.place import Place
 from routiq_gql.sync.run import SyncRun
@@ -26,6 +26,7 @@ from routiq_gql.sync.source import Source, SourcePage
 log = structlog.get_logger(__name__)
 
 NO_PATIENT = "have no patient: they are stored, but make no patient active"
+COMPARING_TEXT = "Comparing with Cliniko…"
 DENIED = "The API key may not read practitioners, so their names are unknown; nothing else depends on them"
 
 
@@ -94,6 +95,7 @@ class Reader:
             )
         else:
             following = Comparing(reading.plan, totals, reading.pending, efforts, whole)
+            progress = replace(progress, fraction=READING_SHARE, text=COMPARING_TEXT)
         await self._run.commit(following, progress, lines)
         return following
 

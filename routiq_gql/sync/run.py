@@ -14,16 +14,17 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routiq_gql.database.drafts import Draft
 from routiq_gql.database.engine import Database
 from routiq_gql.database.rows import SyncRow
 from routiq_gql.database.sync_changes import RunningChanges
 from routiq_gql.database.syncs import NewLine, change_running
 from routiq_gql.live.bus import ProgressBus
-from routiq_gql.sync.checkpoint import Checkpoint
+from routiq_gql.sync.checkpoint import Checkpoint, Starting
 from routiq_gql.sync.checkpoint_json import read_checkpoint, to_json
 from routiq_gql.sync.endings import Completed, EndedSync, Ending, Failed, announce, end_run
 from routiq_gql.sync.forecast import postponed
-from routiq_gql.sync.mapping import snapshot_of
+from routiq_gql.sync.mapping import columns_of_progress, columns_of_step, snapshot_of
 from routiq_gql.sync.model import (
     WAITING_FOR_DATABASE_TEXT,
     LogLevel,
@@ -32,7 +33,6 @@ from routiq_gql.sync.model import (
     SyncSnapshot,
     SyncStep,
     WaitReason,
-    percentage,
 )
 from routiq_gql.sync.receipt import Receipt
 
@@ -69,6 +69,7 @@ class SyncRun:
         snapshot: The newest committed snapshot.
         lost_claims: How many claims in a row ended with a dead process and made no progress.
         pauses: How often in a row the database interrupted it without any progress between.
+        draft: Its draft, once this claim has opened it.
         change_lock: Held from before a change until after it was shown, so that snapshots come in their order.
     """
 
@@ -91,6 +92,7 @@ class SyncRun:
         self._written_at = time.monotonic()
         self._published_at = 0.0
         self._ended: EndedSync | None = None
+        self.draft: Draft | None = None
         self.change_lock = asyncio.Lock()
 
     @property
@@ -129,26 +131,19 @@ class SyncRun:
 
     async def begin_step(self, step: SyncStep) -> None:
         """Enter ``step``: status, documented text and a log line."""
-        changes: RunningChanges = {
-            "status": step.state.value,
-            "step": step.value,
-            "current_step": step.opening_text,
-            "progress_percentage": percentage(step, 0),
-            "resumes_at": None,
-            "waiting_for": None,
-        }
-        await self._change(changes, [(LogLevel.INFO, step.opening_text)], step=step)
+        await self._change(columns_of_step(step), [_opening_line(step)])
 
     async def log(self, level: LogLevel, message: str) -> None:
         """Add a line to the sync's log."""
-        await self._change({}, [(level, message)])
+        await self._change({}, self._numbered([(level, message)]))
 
     async def begin_wait(self, reason: WaitReason, text: str, resumes_at: datetime) -> None:
         """Show that the sync waits, why and until when, with a log line."""
         if self._text_before_wait is None:
             self._text_before_wait = self.snapshot.current_step
         wait: RunningChanges = {"current_step": text, "resumes_at": resumes_at, "waiting_for": reason.value}
-        await self._change({**postponed(self.snapshot, resumes_at), **wait}, [(LogLevel.WARNING, text)])
+        lines = self._numbered([(LogLevel.WARNING, text)])
+        await self._change({**postponed(self.snapshot, resumes_at), **wait}, lines)
 
     async def end_wait(self) -> None:
         """Show the text from before the wait. Call before the next request, however long its answer takes."""
@@ -163,16 +158,30 @@ class SyncRun:
         lines: Lines = (),
         changes: RunningChanges = NO_CHANGES,
     ) -> None:
-        """Store a checkpoint, the progress that clients see, log lines and other changes, in the same transaction."""
-        await self._change({**self._changes_of(checkpoint, progress), **changes}, lines)
-        self._advance(checkpoint)
+        """Store a checkpoint, the progress that clients see, log lines and other changes, in the same transaction.
+
+        A checkpoint of another step enters that step, after the lines.
+        """
+        async with self.committing(checkpoint, progress, lines, changes, is_bulk=False):
+            pass
 
     @asynccontextmanager
     async def committing(
-        self, checkpoint: Checkpoint, progress: Progress = NO_PROGRESS, *, is_bulk: bool = True
+        self,
+        checkpoint: Checkpoint,
+        progress: Progress = NO_PROGRESS,
+        lines: Lines = (),
+        changes: RunningChanges = NO_CHANGES,
+        *,
+        is_bulk: bool = True,
     ) -> AsyncIterator[AsyncConnection]:
         """The same with rows, which the block writes over the connection in that transaction."""
-        async with self._changing(self._changes_of(checkpoint, progress), is_bulk=is_bulk) as connection:
+        changes = {**self._changes_of(checkpoint, progress), **changes}
+        new_lines = self._numbered(lines)
+        if checkpoint.step is not self.step and not isinstance(checkpoint, Starting):
+            changes = {**changes, **columns_of_step(checkpoint.step)}
+            new_lines.append(_opening_line(checkpoint.step))
+        async with self._changing(changes, new_lines, is_bulk=is_bulk) as connection:
             yield connection
         self._advance(checkpoint)
 
@@ -207,7 +216,7 @@ class SyncRun:
         }
         text = "The database can't be used at the moment; the sync waits and resumes by itself"
         lines = [(LogLevel.WARNING, text)] if self.pauses == 1 else []
-        await self._change(changes, lines, patience_seconds=PAUSE_PATIENCE_SECONDS)
+        await self._change(changes, self._numbered(lines), patience_seconds=PAUSE_PATIENCE_SECONDS)
 
     @property
     def silent_seconds(self) -> float:
@@ -230,21 +239,7 @@ class SyncRun:
         }
         if checkpoint != self.checkpoint:  # a slice that is repeated after a break is no progress
             changes["lost_claims"] = changes["pauses"] = 0
-        if progress.fraction is not None:
-            changes["progress_percentage"] = percentage(self.step, progress.fraction)
-        if progress.text is not None:
-            changes["current_step"] = progress.text
-        if progress.patients_found is not None:
-            changes["patients_found"] = progress.patients_found
-        if progress.appointments_found is not None:
-            changes["appointments_found"] = progress.appointments_found
-        if progress.active_patients_identified is not None:
-            changes["active_patients_identified"] = progress.active_patients_identified
-        if progress.estimated_completion is not None:
-            changes["estimated_completion"] = progress.estimated_completion
-            changes["estimated_earliest"] = progress.estimated_earliest
-            changes["estimated_latest"] = progress.estimated_latest
-        return changes
+        return {**changes, **columns_of_progress(progress, self.step)}
 
     def _advance(self, checkpoint: Checkpoint) -> None:
         if checkpoint != self.checkpoint:
@@ -252,32 +247,27 @@ class SyncRun:
             self.lost_claims = self.pauses = 0
             self._on_progress()
 
+    def _numbered(self, lines: Lines) -> list[NewLine]:
+        return [NewLine(level.value, self.step.value, message) for level, message in lines]
+
     async def _change(
-        self,
-        changes: RunningChanges,
-        lines: Lines = (),
-        *,
-        step: SyncStep | None = None,
-        patience_seconds: float | None = None,
+        self, changes: RunningChanges, lines: Sequence[NewLine] = (), *, patience_seconds: float | None = None
     ) -> None:
-        async with self._changing(changes, lines, step=step, patience_seconds=patience_seconds):
+        async with self._changing(changes, lines, patience_seconds=patience_seconds):
             pass
 
     @asynccontextmanager
     async def _changing(
         self,
         changes: RunningChanges,
-        lines: Lines = (),
+        lines: Sequence[NewLine] = (),
         *,
-        step: SyncStep | None = None,
         is_bulk: bool = False,
         patience_seconds: float | None = None,
     ) -> AsyncIterator[AsyncConnection]:
         async with self._database.bulk_turn if is_bulk else nullcontext(), self.change_lock:
-            number = (step or self.step).value
-            new_lines = [NewLine(level.value, number, message) for level, message in lines]
             async with self._database.writing(patience_seconds) as connection:
-                row = await change_running(connection, self.key, self.epoch, changes, new_lines)
+                row = await change_running(connection, self.key, self.epoch, changes, lines)
                 if row is None:
                     raise StopRequested
                 yield connection
@@ -297,3 +287,7 @@ class SyncRun:
         self._ended = await end_run(connection, self.key, self.epoch, ending)
         if self._ended is None:
             raise StopRequested
+
+
+def _opening_line(step: SyncStep) -> NewLine:
+    return NewLine(LogLevel.INFO.value, step.value, step.opening_text)

@@ -11,11 +11,10 @@ from routiq_gql.database.counting import (
     attendees_of_closed_classes,
     classes_opened,
     classes_to_read,
-    count_changes,
     count_listed,
-    count_stubs,
     count_visible,
     greatest_id,
+    list_figures,
     stub_ids,
 )
 from routiq_gql.database.drafts import Closing, Covered, Draft, ListChanges, ReadPage
@@ -115,7 +114,7 @@ async def test_a_row_that_is_again_as_it_was_is_no_change(clinic: Clinic):
     assert await clinic.merge(draft, PATIENTS, later) == 4
     assert await clinic.versions(PATIENTS) == before
     async with clinic.database.reading() as connection:
-        assert await count_changes(connection, draft, PATIENTS) == ListChanges()
+        assert (await list_figures(connection, draft))[PATIENTS].changes == ListChanges()
     await clinic.publish(draft)
     assert (await clinic.shown(PATIENTS))[2]["updated_at"] == NOW + timedelta(1)
     assert first.sync == draft.base
@@ -163,13 +162,13 @@ async def test_an_unreadable_row_keeps_its_version_or_becomes_a_stub(clinic: Cli
         assert await count_visible(connection, draft, PATIENTS) == 3
         assert await count_listed(connection, draft, PATIENTS) == 2
         assert await stub_ids(connection, draft, PATIENTS, 10) == [3]
-        assert await count_stubs(connection, draft, PATIENTS) == 1
+        assert (await list_figures(connection, draft))[PATIENTS].stubs == 1
     await clinic.publish(draft)
     draft = await clinic.begin()
     assert await clinic.merge(draft, PATIENTS, page) == 0
     assert await clinic.merge(draft, PATIENTS, ReadPage([row_of(PATIENTS, 3, updated_at=None)])) == 1
     async with clinic.database.reading() as connection:
-        assert await count_changes(connection, draft, PATIENTS) == ListChanges(updated=1)
+        assert (await list_figures(connection, draft))[PATIENTS].changes == ListChanges(updated=1)
         assert await stub_ids(connection, draft, PATIENTS, 10) == []
 
 

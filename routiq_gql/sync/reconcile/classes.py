@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from routiq_gql.cliniko import MOST_IDS
 from routiq_gql.clock import utc_now
 from routiq_gql.database.class_checks import ClassCheck, class_checks, count_attendees
@@ -65,10 +67,11 @@ class ClassComparer:
         terms = self._terms
         async with self._database.reading() as connection:
             checks = await class_checks(connection, self._draft, terms.recent_from, terms.upcoming_to)
-        known = {one.class_id: terms.mark if terms.is_full else one.checked_at for one in checks}
+            known = {one.class_id: terms.mark if terms.is_full else one.checked_at for one in checks}
+            batches = await self._batches(connection, [ClassCheck(row_id, at) for row_id, at in known.items()])
         in_cliniko = 0
         now_checked: dict[int, datetime] = {}
-        for batch in await self._batches([ClassCheck(row_id, at) for row_id, at in known.items()]):
+        for batch in batches:
             asked_at = utc_now()
             in_cliniko += await self._rereader.read_attendees(batch)
             now_checked |= dict.fromkeys(batch, asked_at)
@@ -86,13 +89,12 @@ class ClassComparer:
         oldest = min(times) if times and len(times) == len(known) else None
         return ClassesCompared(in_cliniko, in_mirror, agrees, compared, len(known), oldest)
 
-    async def _batches(self, checks: Sequence[ClassCheck]) -> list[list[int]]:
+    async def _batches(self, connection: AsyncConnection, checks: Sequence[ClassCheck]) -> list[list[int]]:
         """The classes to compare, in parts whose attendees likely fit a page."""
         never = datetime.min.replace(tzinfo=self._terms.mark.tzinfo)
         in_turn = sorted(checks, key=lambda one: (one.checked_at or never, one.class_id))
         chosen = [one.class_id for one in in_turn[: REQUESTS * MOST_IDS]]
-        async with self._database.reading() as connection:
-            attendees = await count_attendees(connection, self._draft, chosen)
+        attendees = await count_attendees(connection, self._draft, chosen)
         batches: list[list[int]] = []
         rows = 0
         for class_id in chosen:

@@ -5,7 +5,7 @@ Neither changes an ``updated_at``. So when a patient or an appointment of an arc
 patient's other rows are asked for by id: missing ones are closed, and moved ones name the patient who has them now.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from routiq_gql.cliniko import ATTENDEES, INDIVIDUAL_APPOINTMENTS, PATIENTS, Record, Resource
 from routiq_gql.database.counting import ids_within
@@ -38,10 +38,10 @@ class Follower:
         has_asked = True
         while has_asked:  # a patient who is asked for below may be gone as well
             has_asked = False
-            for resource in VISITS:
-                above = 0
-                while ids := await self._of_closed_patients(resource, above):
-                    above = ids[-1]
+            above = dict.fromkeys(VISITS, 0)
+            while found := await self._of_closed_patients(above):
+                for resource, ids in found.items():
+                    above[resource] = ids[-1]
                     has_asked = bool(await self._ask(resource, ids)) or has_asked
 
     async def follow_closed_appointments(self, changed: Collection[int]) -> set[int]:
@@ -73,11 +73,16 @@ class Follower:
         await self._ask(PATIENTS, sorted(_patients_of(moved)))
         return changed
 
-    async def _of_closed_patients(self, resource: Resource[Record], above: int) -> list[int]:
+    async def _of_closed_patients(self, above: Mapping[Resource[Record], int]) -> dict[Resource[Record], list[int]]:
+        """The next rows of each list, above these ids; nothing of a list without more."""
         async with self._database.reading() as connection:
-            return await rows_of_closed_patients(
-                connection, self._draft, BY_RESOURCE[resource.name], above, IDS_PER_BATCH
-            )
+            found = {
+                resource: await rows_of_closed_patients(
+                    connection, self._draft, BY_RESOURCE[resource.name], least, IDS_PER_BATCH
+                )
+                for resource, least in above.items()
+            }
+        return {resource: ids for resource, ids in found.items() if ids}
 
 
 def _patients_of(records: Sequence[Record]) -> set[int]:

@@ -14,7 +14,7 @@ from routiq_gql.cliniko import (
     Resource,
 )
 from routiq_gql.clock import utc_now
-from routiq_gql.database.counting import count_changes, count_stubs, count_visible, stub_ids
+from routiq_gql.database.counting import list_figures, stub_ids
 from routiq_gql.database.drafts import Draft
 from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import BY_RESOURCE
@@ -123,16 +123,21 @@ class Reconciler:
         effort = self._mirroring.effort()
         lists: list[ListReceipt] = []
         unreadable_rows = list(effort.unreadable_rows)
+        async with self._database.reading() as connection:
+            figures = await list_figures(connection, self._draft)
+            stubs = {
+                target: await stub_ids(connection, self._draft, target, MOST_NAMED)
+                for target, its in figures.items()
+                if its.stubs
+            }
         for resource in RESOURCES:
             name, target = resource.name, BY_RESOURCE[resource.name]
-            async with self._database.reading() as connection:
-                rows = await count_visible(connection, self._draft, target)
-                changes = await count_changes(connection, self._draft, target)
-                stubs = await count_stubs(connection, self._draft, target)
-                named = await stub_ids(connection, self._draft, target, MOST_NAMED) if stubs else []
+            its = figures[target]
             known = {row.id for row in unreadable_rows if row.list == name}
             unreadable_rows += [
-                UnreadableRowReceipt(name, str(row_id), STUB_REASON) for row_id in named if str(row_id) not in known
+                UnreadableRowReceipt(name, str(row_id), STUB_REASON)
+                for row_id in stubs.get(target, [])
+                if str(row_id) not in known
             ]
             if resource is ATTENDEES:
                 found = Comparison(classes.in_cliniko, classes.in_mirror, classes.agrees)
@@ -140,7 +145,7 @@ class Reconciler:
                 found = compared[name]
             else:
                 in_cliniko = whole.get(name)
-                found = Comparison(in_cliniko, rows, None if in_cliniko is None else in_cliniko == rows)
+                found = Comparison(in_cliniko, its.rows, None if in_cliniko is None else in_cliniko == its.rows)
             has_classes = resource is ATTENDEES
             lists.append(
                 ListReceipt(
@@ -149,10 +154,10 @@ class Reconciler:
                     in_mirror=found.in_mirror,
                     agrees=found.agrees,
                     read=effort.read_by_list.get(name, 0),
-                    added=changes.added,
-                    updated=changes.updated,
-                    removed=changes.removed,
-                    unreadable=max(stubs, sum(row.list == name for row in unreadable_rows)),
+                    added=its.changes.added,
+                    updated=its.changes.updated,
+                    removed=its.changes.removed,
+                    unreadable=max(its.stubs, sum(row.list == name for row in unreadable_rows)),
                     requests=effort.requests_by_list.get(name, 0),
                     compared=classes.compared if has_classes else None,
                     of=classes.of if has_classes else None,

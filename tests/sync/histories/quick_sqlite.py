@@ -5,12 +5,12 @@ of threads, and their order differs between two runs of the same history. The da
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
 import aiosqlite.core
 import pytest
-from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from routiq_gql.database import sqlite
 
@@ -45,11 +45,9 @@ def run_without_threads(patch: pytest.MonkeyPatch) -> None:
     """Change the driver, for connections that are opened from now on."""
     prepare = sqlite._prepare
 
-    def prepare_quickly(connection: DBAPIConnection) -> None:
+    def prepare_quickly(connection: sqlite3.Connection) -> None:
         prepare(connection)
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA synchronous = OFF")
-        cursor.close()
+        connection.execute("PRAGMA synchronous = OFF")
 
     patch.setattr(aiosqlite.core, "SimpleQueue", _Calls)
     patch.setattr(aiosqlite.core, "Thread", _NoThread)
