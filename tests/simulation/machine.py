@@ -16,6 +16,8 @@ from typing import Any
 
 import httpx
 import structlog
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import LRUCache
@@ -23,6 +25,7 @@ from sqlalchemy.util import LRUCache
 from routiq_gql import clock
 from routiq_gql.cliniko import pacing, replies
 from routiq_gql.cliniko.client import _tls
+from routiq_gql.connections import network
 from routiq_gql.database.sqlite import SqliteFile
 from routiq_gql.emulator import Emulator
 from routiq_gql.emulator.clock import EmulatedClock
@@ -120,11 +123,26 @@ def _quick_parts(machine: Machine) -> list[tuple[object, str, object]]:
         return Transport(machine.network)
 
     return [
+        (network, "check_environment", lambda *_arguments: None),  # loads all certificates
+        (ScriptDirectory, "from_config", _migrations),
         (SqliteFile, "create_engine", create_engine),
         (SQLiteDialect_aiosqlite, "__eq__", lambda one, other: type(one) is type(other)),
         (SQLiteDialect_aiosqlite, "__hash__", lambda one: hash(type(one).__name__)),
         (httpx.AsyncClient, "_init_transport", transport),
     ]
+
+
+_from_config = ScriptDirectory.from_config
+
+
+def _migrations(config: Config) -> ScriptDirectory:
+    """The migrations, which are read from their files once."""
+    if not _MIGRATIONS:
+        _MIGRATIONS.append(_from_config(config))
+    return _MIGRATIONS[0]
+
+
+_MIGRATIONS: list[ScriptDirectory] = []
 
 
 def _sets_in_order(loop: SimulatedLoop) -> list[tuple[object, str, object]]:

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import create_engine, select
+from sqlalchemy import BigInteger, ColumnElement, Table, bindparam, create_engine, select, true
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.util import LRUCache
 
@@ -28,6 +28,13 @@ _SHOWN = (
 )
 """The columns that a snapshot shows."""
 _QUERY = f"SELECT {_SHOWN}, epoch, claimed_by, checkpoint FROM syncs WHERE key >= ? ORDER BY key"
+
+_LEFT = " UNION ALL ".join(
+    f"SELECT '{table.name} {column}', count(*) FROM {table.name} JOIN syncs ON syncs.key = {column} "
+    "WHERE syncs.status <> 'completed'"
+    for table in VERSIONED
+    for column in ("from_sync", "to_sync")
+)
 
 
 class Reader:
@@ -64,23 +71,7 @@ class Reader:
 
     def left_versions(self) -> list[str]:
         """Versions that no published sync has written or closed, although no sync is running."""
-        found = []
-        for table in VERSIONED:
-            query = (
-                select(MIRROR.c.organization_id, table.c.from_sync, table.c.to_sync)
-                .join(MIRROR, MIRROR.c.number == table.c.mirror)
-                .join(SYNC, SYNC.c.key == table.c.from_sync)
-                .where(SYNC.c.status != "completed")
-            )
-            found += [f"{table.name} {tuple(row)}" for row in self._all(query)]
-            query = (
-                select(MIRROR.c.organization_id, table.c.from_sync, table.c.to_sync)
-                .join(MIRROR, MIRROR.c.number == table.c.mirror)
-                .join(SYNC, SYNC.c.key == table.c.to_sync)
-                .where(SYNC.c.status != "completed")
-            )
-            found += [f"{table.name} {tuple(row)}, closed" for row in self._all(query)]
-        return found
+        return [f"{name}: {number}" for name, number in sqlite3.Cursor(self._raw).execute(_LEFT) if number]
 
     async def mirror(self, organization: Organization) -> MirrorRow | None:
         query = select(MIRROR).where(MIRROR.c.organization_id == organization.name)
@@ -91,28 +82,38 @@ class Reader:
         """The content and the activity that readers see at a sync, or would see."""
         mirror = await self.mirror(organization)
         assert mirror is not None
+        given = {"mirror": mirror.number, "sync": sync}
         content: dict[str, dict[int, Values]] = {}
-        for target in MirrorList:
-            columns = [target.table.c[name] for name in target.read_columns]
-            query = select(target.table.c.id, target.table.c.is_stub, *columns)
-            query = query.where(target.of(mirror.number), visible(target.table, mirror.number, sync))
-            content[target.resource] = {}
-            for row_id, is_stub, *values in self._all(query):
-                assert row_id not in content[target.resource], "two versions of a row are visible"
-                row = {} if is_stub else dict(zip(target.read_columns, values, strict=True))
-                content[target.resource][row_id] = row
-        names = [one.name for one in ACTIVITY.c if one.name not in {"mirror", "id", "from_sync", "to_sync"}]
-        query = select(ACTIVITY.c.id, *(ACTIVITY.c[name] for name in names))
+        for target, query in _ROWS.items():
+            rows = content[target.resource] = {}
+            for row_id, is_stub, *values in self._all(query, given):
+                assert row_id not in rows, "two versions of a row are visible"
+                rows[row_id] = {} if is_stub else dict(zip(target.read_columns, values, strict=True))
         activity: dict[int, Values] = {}
-        for row_id, *values in self._all(query.where(visible(ACTIVITY, mirror.number, sync))):
+        for row_id, *values in self._all(_RESULTS, given):
             assert row_id not in activity, "two results of a patient are visible"
-            activity[row_id] = dict(zip(names, values, strict=True))
+            activity[row_id] = dict(zip(_RESULT_NAMES, values, strict=True))
         return content, activity
 
-    def _all(self, query: Any) -> list[Any]:
-        rows = list(self._connection.execute(query).all())
+    def _all(self, query: Any, given: dict[str, Any] | None = None) -> list[Any]:
+        rows = list(self._connection.execute(query, given).all())
         self._connection.rollback()
         return rows
+
+
+def _visible(table: Table) -> ColumnElement[bool]:
+    return visible(table, bindparam("mirror", type_=BigInteger), bindparam("sync", type_=BigInteger))
+
+
+_ROWS = {
+    target: select(target.table.c.id, target.table.c.is_stub, *(target.table.c[name] for name in target.read_columns))
+    .where(_visible(target.table))
+    .where(true() if target.kind is None else target.table.c.kind == target.kind)
+    for target in MirrorList
+}
+"""The queries of all lists, made once: SQLAlchemy takes longer to make them than SQLite to answer them."""
+_RESULT_NAMES = [one.name for one in ACTIVITY.c if one.name not in {"mirror", "id", "from_sync", "to_sync"}]
+_RESULTS = select(ACTIVITY.c.id, *(ACTIVITY.c[name] for name in _RESULT_NAMES)).where(_visible(ACTIVITY))
 
 
 def at_once(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -19,13 +19,13 @@ BUSY_KINDS = (
     *(4 * ((Kind.OPEN_CLASS, "group_appointments"), (Kind.MERGE, "patients"), (Kind.REMOVE, "patients"))),
 )
 MORE_FAULTS = {
-    "slow": Fault(FaultKind.SLOW, seconds=7, times=2),
-    "very slow": Fault(FaultKind.SLOW, seconds=39, request_number=2),
+    "slow": Fault(FaultKind.SLOW, seconds=3, times=2),
+    "very slow": Fault(FaultKind.SLOW, seconds=7.5, request_number=2),
     "hangs": Fault(FaultKind.HANG),
     "dropped before": Fault(FaultKind.DROP_BEFORE, times=2),
     "502": Fault(FaultKind.STATUS_502_HTML, times=2),
     "503": Fault(FaultKind.STATUS_503, request_number=2),
-    "429 for long": Fault(FaultKind.RATE_LIMIT, seconds=25, times=3),
+    "429 for long": Fault(FaultKind.RATE_LIMIT, seconds=9, times=3),
     "429 with another clock": Fault(FaultKind.RATE_LIMIT, seconds=3, clock_skew_seconds=-400),
     "page for people": Fault(FaultKind.HTML_200),
     "wrong shape": Fault(FaultKind.WRONG_SHAPE_JSON),
@@ -190,7 +190,7 @@ def _happening(chance: Random) -> Happening:
     trouble = chance.choice((*Trouble, Trouble.EDIT, Trouble.EDIT, Trouble.EDIT, Trouble.KILL, Trouble.KILL, Trouble.CANCEL))
     event = chance.choice(tuple(Event))
     most = {Event.STEP: 1500, Event.REQUEST: 20, Event.COMMIT: 30}[event]
-    seconds = chance.choice((0.0, 0.5, 3.0, 20.0))
+    seconds = chance.choice((0.0, 0.2, 1.0, 6.0))
     if trouble is Trouble.JUMP:
         seconds = chance.choice((-3600.0, -700.0, -5.0, 5.0, 700.0, 3600.0))
     edits = _edits(chance, 3) if trouble is Trouble.EDIT else ()
@@ -206,9 +206,10 @@ def _edits(chance: Random, most: int) -> tuple[Edit, ...]:
 
 
 def _watching(chance: Random) -> Watching:
+    kind = chance.choice(("watch", "watch", "follow", "follow", "follow", "log", "dashboard"))
     return Watching(
-        chance.choice(("watch", "follow", "follow", "log", "dashboard")),
-        chance.choice((0.0, 0.0, 0.1, 2.0)),
+        kind,
+        chance.choice((0.5, 2.0) if kind == "dashboard" else (0.0, 0.0, 0.1, 2.0)),
         chance.choice((0, 0, 1, 3, 10)),
     )
 

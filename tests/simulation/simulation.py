@@ -199,7 +199,7 @@ class Simulation:
     async def _settle(self) -> None:
         """Give housekeeping the time to remove what failed syncs have left."""
         await self.serving()
-        await asyncio.sleep(5)
+        await asyncio.sleep(2.5)
         if left := self.ledger.reader.left_versions():
             raise Violated("leak", f"versions of syncs without a result are left: {left[:3]}")
         for process in [one for one in self.processes if one.is_serving]:

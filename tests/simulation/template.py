@@ -21,6 +21,8 @@ CHANGES = {
     "history_days": HISTORY_DAYS,
     "starts_per_minute": 1000,
     "cliniko_requests_per_minute": 0,
+    "cliniko_retry_seconds": 0.3,
+    "cliniko_read_timeout_seconds": 8,
 }
 
 
@@ -33,8 +35,16 @@ def memory_folder() -> Path:
 
 def settings_at(path: Path, changes: dict[str, object] | None = None) -> Settings:
     """The settings of the simulated processes, with the database at ``path``."""
-    values = {**CHANGES, **(changes or {})}
-    return Settings.model_validate({"database_url": f"sqlite+aiosqlite:///{path}", **values})
+    if not _SETTINGS:
+        _SETTINGS.append(Settings.model_validate(CHANGES))
+    given: dict[str, object] = {"database_url": f"sqlite+aiosqlite:///{path}", **(changes or {})}
+    settings = _SETTINGS[0].model_copy(update=given)
+    settings.model_fields_set.update(given)
+    return settings
+
+
+_SETTINGS: list[Settings] = []
+"""Settings are read from the environment once: that takes as long as half a sync."""
 
 
 @dataclass(frozen=True, slots=True)
