@@ -33,7 +33,7 @@ def main() -> int:
             result = Simulation(seed, template, folder).run()
             syncs += result.started
             if given.verbose:
-                print(seed, result.started, result.steps, round(result.seconds), round(time.process_time() - began, 2), flush=True)
+                print(seed, result.story.digest, result.started, result.steps, round(result.seconds), round(time.process_time() - began, 2), flush=True)
             if result.error is not None:
                 failed += 1
                 print(f"seed {seed}: {type(result.error).__name__} {str(result.error)[:300]}", flush=True)

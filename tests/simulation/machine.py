@@ -8,6 +8,7 @@ import contextlib
 import logging
 import random as random_module
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -78,6 +79,8 @@ class Machine:
             stack.callback(random_module.setstate, state)
             stack.callback(logging.disable, logging.root.manager.disable)
             logging.disable()  # SQLAlchemy reports the connections of killed processes
+            stack.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")  # as does the collector
             random_module.seed(f"product {self.seed}")
             DISK.append(self.disk)
             stack.callback(DISK.pop)
