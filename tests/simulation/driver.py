@@ -29,6 +29,7 @@ class Disk:
         latency: Draws the virtual seconds that a call takes.
         is_dead: Whether the process that makes calls at the moment has been killed.
         connections: The open connections of all processes.
+        on_rare: Called with the name of a rare state.
     """
 
     def __init__(self) -> None:
@@ -38,6 +39,7 @@ class Disk:
         self.is_dead: Callable[[object | None], bool] = lambda _owner: False
         self.connections: WeakValueDictionary[int, SimulatedConnection] = WeakValueDictionary()
         self.made = 0
+        self.on_rare: Callable[[str], None] = lambda _name: None
 
 
 DISK: list[Disk] = []
@@ -58,6 +60,8 @@ class SimulatedCursor(sqlite3.Cursor):
                 return self
             if sql.startswith(("PRAGMA journal_mode", "PRAGMA synchronous")):
                 return self
+        if sql.startswith("BEGIN"):
+            self.connection.is_writing = sql == "BEGIN IMMEDIATE"
         return super().execute(sql, parameters)
 
 
@@ -68,6 +72,7 @@ class SimulatedConnection(sqlite3.Connection):
     owner: object | None = None
     number = 0
     is_interrupted = False
+    is_writing = False
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         options["timeout"] = 0
@@ -134,6 +139,8 @@ class Calls:
         if DISK[-1].is_dead(self._owner):
             self._finish(future, None, KilledProcess("the process was killed"))
             return
+        if future is not None and future.cancelled():
+            DISK[-1].on_rare("a call to the database whose caller was cancelled")
         try:
             result = function()
         except sqlite3.OperationalError as error:
@@ -159,6 +166,7 @@ class Calls:
             self._waited_since = now
         if connection.is_interrupted or now - self._waited_since >= connection.patience:
             return False
+        DISK[-1].on_rare("a transaction that waits for another process")
         self._schedule(RETRY_SECONDS)
         return True
 

@@ -23,10 +23,14 @@ from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync import drafting, pipeline, preparing, source
 from routiq_gql.sync.model import SyncMode, SyncSnapshot
 from routiq_gql.sync.reconcile import bisecting, classes
+from routiq_gql.sync.run import SyncRun
+from routiq_gql.sync.runner import Outcome, SyncRunner
 from tests.simulation.invariants import Ledger, SyncStory, Violated
 from tests.simulation.loop import Deadlock, Endless
 from tests.simulation.machine import BEGINNING, Machine, TrueClock, prepare
 from tests.simulation.process import Process
+from tests.simulation.process import current
+from tests.simulation.rare import RareStates
 from tests.simulation.reader import Reader
 from tests.simulation.scenario import ALL_FAULTS, Event, Happening, Round, Scenario, Trouble, draw
 from tests.simulation.story import Story
@@ -40,8 +44,6 @@ from tests.sync.histories.world import Organization
 T = TypeVar("T")
 PATIENCE_SECONDS = 900.0
 """A sync without a fault ends within this virtual time; with the faults of a scenario it may take half of it."""
-RESTART_SECONDS = 0.5
-STAND_STILL = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Simulation:
         self._settings = settings_at(self._path, {"cliniko_requests_per_minute": self.scenario.pace})
         self._agents: dict[asyncio.Task[Any], None] = {}
         self._waiting: dict[Event, list[tuple[int, Happening, Callable[[], None]]]] = {one: [] for one in Event}
+        self.rare = RareStates()
         self._counts = dict.fromkeys(Event, 0)
         self._changed = asyncio.Event()
         self._steps_since = 0
@@ -112,6 +115,7 @@ class Simulation:
                 self.ledger.on_change = self._note_change
                 self.machine.disk.on_commit = self.ledger.note_commit
                 self._observe_publications(patch)
+                self._observe_rare_states(patch)
                 self._observe_requests()
                 self.loop.set_exception_handler(self._note_unhandled)
                 asyncio.set_event_loop(self.loop)
@@ -132,7 +136,7 @@ class Simulation:
             asyncio.set_event_loop(None)
             gc.enable()
         counts = (len(self.ledger.syncs), self.ledger.completed, self.loop.steps, self.loop.now)
-        return Result(self.scenario.seed, self.story, error, *counts)
+        return Result(self.scenario.seed, self.story, error, *counts, frozenset(self.rare.reached))
 
     # The play
 
@@ -180,6 +184,10 @@ class Simulation:
             for task in done:
                 task.result()
             await self._until_ended()
+        if any(watcher.resumed for watcher in watchers):
+            self.rare.reach("a watcher that connects again")
+        if any(watcher.has_skipped for watcher in watchers):
+            self.rare.reach("a watcher that skips versions")
         del watching
         for known in self.organizations:
             known.emulator.faults.clear()
@@ -217,6 +225,8 @@ class Simulation:
     async def _start(self, organization: Organization, mode: SyncMode) -> SyncSnapshot:
         started = await self._ask(lambda process: _runtime(process).syncs.start(self._viewer(organization), organization.name, mode))
         self.story.tell(f"{organization.name}: sync {started.sync.key} {'starts' if started.created else 'runs already'}")
+        if not started.created:
+            self.rare.reach("a start of a sync that runs")
         return started.sync
 
     async def _ask(self, request: Callable[[Process], Coroutine[Any, Any, T]]) -> T:
@@ -282,6 +292,10 @@ class Simulation:
 
     def _happen(self, happening: Happening, organization: Organization) -> None:
         process = next((one for one in self.processes if one.is_serving), None)
+        known = self.ledger.active_of(organization)
+        self.rare.happening(happening.trouble, known, process, self.machine.disk.connections.values())
+        if happening.trouble is Trouble.JUMP and happening.seconds < 0 and known is not None:
+            self.rare.reach("a jump of the clock back while a sync runs")
         match happening.trouble:
             case Trouble.EDIT:
                 for edit in happening.edits:
@@ -328,6 +342,8 @@ class Simulation:
     async def _cancel(self, organization: Organization, sync_id: str) -> None:
         response = await self._ask(lambda process: _runtime(process).syncs.cancel(self._viewer(organization), sync_id))
         self.story.tell(f"cancel of {sync_id}: {response.cancelled}")
+        if not response.cancelled:
+            self.rare.reach("a cancel that comes too late")
         if not response.sync.is_terminal:
             raise Violated("stuck", f"{sync_id} is not ended by its cancel")
 
@@ -352,9 +368,12 @@ class Simulation:
 
     def _note_change(self, known: SyncStory, process: Process | None, before: tuple[Any, ...] | None) -> None:
         self._count(Event.COMMIT)
+        self.rare.change(known, before, sum(one.is_active for one in self.ledger.syncs.values()))
+        if sum(one.is_serving for one in self.processes) > 1:
+            self.rare.reach("two processes at the same time")
         if not known.is_active:
             self._changed.set()
-        del process, before
+        del process
 
     def _is_honest(self, organization: Organization) -> bool:
         return not organization.emulator.faults.listed() and not self.machine.network.is_cut
@@ -364,9 +383,37 @@ class Simulation:
 
         def observed(bus: InProcessBus, snapshot: SyncSnapshot) -> None:
             self.ledger.note_published(snapshot)
+            self.rare.published[snapshot.key] = max(snapshot.version, self.rare.published.get(snapshot.key, 0))
             publish(bus, snapshot)
 
         patch.setattr(InProcessBus, "publish", observed)
+
+    def _observe_rare_states(self, patch: pytest.MonkeyPatch) -> None:
+        rare, run, search = self.rare, SyncRunner.run, bisecting._search
+
+        async def observed_run(runner: SyncRunner, one: SyncRun) -> Outcome:
+            outcome = await run(runner, one)
+            if outcome is Outcome.NOT_OURS:
+                rare.reach("a run that has lost its claim")
+            elif outcome is Outcome.PAUSED:
+                rare.reach("a run that pauses for the database")
+            return outcome
+
+        async def observed_search(*arguments: Any) -> Any:
+            rare.reach("a bisection")
+            rare.bisections += 1
+            try:
+                return await search(*arguments)
+            finally:
+                rare.bisections -= 1
+
+        def note_flight(change: int) -> None:
+            rare.in_flight[current()] = rare.in_flight.get(current(), 0) + change
+
+        patch.setattr(SyncRunner, "run", observed_run)
+        patch.setattr(bisecting, "_search", observed_search)
+        self.machine.network.on_flight = note_flight
+        self.machine.disk.on_rare = rare.reach
 
     def _observe_requests(self) -> None:
         for organization in self.organizations:

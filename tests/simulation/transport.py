@@ -22,8 +22,7 @@ class Network:
         emulators: By port.
         latency: Draws the virtual seconds of one way.
         is_cut: Whether no connection can be made at the moment.
-        on_request: Called with the port and the request before the emulator receives it.
-        on_response: Called once a complete response has reached its client.
+        on_flight: Called with 1 when a request begins, and with -1 when it has ended.
         is_dead: Whether the calling process has been killed.
     """
 
@@ -32,11 +31,18 @@ class Network:
         self.latency: Callable[[], float] = lambda: 0.0
         self.is_cut = False
         self.is_dead: Callable[[], bool] = lambda: False
-        self.on_response: Callable[[int, httpx.Request, int], None] = lambda _port, _request, _status: None
+        self.on_flight: Callable[[int], None] = lambda _change: None
         self._clients = 0
 
     async def exchange(self, request: httpx.Request) -> httpx.Response:
         """The emulator's response, or httpx's error of a connection that failed."""
+        self.on_flight(1)
+        try:
+            return await self._exchange(request)
+        finally:
+            self.on_flight(-1)
+
+    async def _exchange(self, request: httpx.Request) -> httpx.Response:
         limits = request.extensions["timeout"]
         await asyncio.sleep(self.latency())
         if self.is_cut or self.is_dead():
@@ -56,7 +62,6 @@ class Network:
             raise httpx.RemoteProtocolError("no response", request=request)
         if not exchange.is_complete:
             return httpx.Response(exchange.status, headers=exchange.headers, stream=_CutStream(exchange.body, request))
-        self.on_response(port, request, exchange.status)
         return httpx.Response(exchange.status, headers=exchange.headers, stream=_Stream(exchange.body))
 
 

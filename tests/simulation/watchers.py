@@ -33,7 +33,7 @@ class Watcher:
     ) -> None:
         self.watching = watching
         self.version = self.seq = self.percentage = 0
-        self.has_ended = False
+        self.has_ended = self.has_skipped = False
         self.resumed = 0
         self._viewer = viewer
         self._sync_id = sync_id
@@ -111,6 +111,7 @@ class Watcher:
                 f"with {self.percentage} %",
             )
         self._ledger.note_published(snapshot)
+        self.has_skipped = self.has_skipped or snapshot.version > self.version + 1 > 1
         self.version, self.percentage = snapshot.version, snapshot.progress_percentage
         if self.watching.kind == "follow" and self.seq < snapshot.last_log_seq:
             self._ledger.fail("twice", f"a follower has version {snapshot.version} before line {snapshot.last_log_seq}")
