@@ -1,5 +1,6 @@
 """Runs many seeds: in this process, or shared among all processors."""
 
+import gc
 import shutil
 import time
 from collections import Counter
@@ -65,9 +66,12 @@ def play(seeds: Sequence[int]) -> Batch:
     began, batch, folder = time.process_time(), Batch(), memory_folder()
     try:
         template = make_template(folder)
+        gc.collect()
+        gc.freeze()  # so that the collections after each seed look at its own objects only
         for seed in seeds:
             batch.note(Simulation(seed, template, folder).run())
     finally:
+        gc.unfreeze()
         shutil.rmtree(folder, ignore_errors=True)
     batch.seconds = time.process_time() - began
     return batch

@@ -130,8 +130,8 @@ class Simulation:
                 error = self.ledger.failed or error
                 if error is None:
                     error = self._leaks()
-                self._abandon()
                 self.ledger.reader.close()
+                self._abandon()
         finally:
             asyncio.set_event_loop(None)
             gc.enable()
@@ -461,6 +461,8 @@ class Simulation:
         for connection in list(self.machine.disk.connections.values()):
             connection.close()
         self.loop.close()
+        self.processes.clear()
+        gc.collect()  # while warnings about what killed processes have left are ignored
 
     # Helpers
 
