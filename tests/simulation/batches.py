@@ -62,7 +62,7 @@ class Batch:
 
 
 def play(seeds: Sequence[int]) -> Batch:
-    """Run these seeds in this process, on a template of their own."""
+    """Run these seeds in this process, on a new template."""
     began, batch, folder = time.process_time(), Batch(), memory_folder()
     try:
         template = make_template(folder)

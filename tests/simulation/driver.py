@@ -33,7 +33,7 @@ class Disk:
     """
 
     def __init__(self) -> None:
-        self.on_commit: Callable[["SimulatedConnection"], None] = lambda _connection: None
+        self.on_commit: Callable[[SimulatedConnection], None] = lambda _connection: None
         self.latency: Callable[[], float] = lambda: 0.0
         self.owner: Callable[[], object | None] = lambda: None
         self.is_dead: Callable[[object | None], bool] = lambda _owner: False
@@ -117,7 +117,7 @@ class Calls:
         self._owner = DISK[-1].owner() if DISK else None
 
     def put_nowait(self, call: Call) -> None:
-        if not DISK:  # a connection that is collected after its simulation
+        if not DISK or asyncio._get_running_loop() is None:  # a connection that is collected after its simulation
             call[1]()
             return
         self._waiting.append(call)

@@ -119,7 +119,7 @@ class Ledger:
             self.fail("publish", f"{snapshot} is published, and {row} is committed")
 
     def fail(self, invariant: str, what: str) -> None:
-        """Note a violation, the first of which ends the simulation."""
+        """Note a violation. The first ends the simulation."""
         if self.failed is None:
             self.failed = Violated(invariant, what)
             self._story.tell(f"VIOLATED {self.failed}")
@@ -167,7 +167,9 @@ class Ledger:
         if known["version"] < was["version"] or known["epoch"] < was["epoch"]:
             raise Violated("back", f"sync {key}: version {was['version']} becomes {known['version']}")
         if known["progress_percentage"] < was["progress_percentage"]:
-            raise Violated("back", f"sync {key}: {was['progress_percentage']} % becomes {known['progress_percentage']} %")
+            raise Violated(
+                "back", f"sync {key}: {was['progress_percentage']} % becomes {known['progress_percentage']} %"
+            )
         if known["last_log_seq"] < was["last_log_seq"]:
             raise Violated("back", f"sync {key}: its log becomes shorter")
         if known["version"] == was["version"] and known.row[:_VISIBLE] != before[:_VISIBLE]:
@@ -221,7 +223,9 @@ class Ledger:
     def _check_log(self, row: SyncRow) -> None:
         numbers = [seq for seq, _ in self.reader.log(row.key)]
         if numbers != list(range(1, row.last_log_seq + 1)):
-            raise Violated("twice", f"the log of sync {row.key} has the lines {numbers}, and should have {row.last_log_seq}")
+            raise Violated(
+                "twice", f"the log of sync {row.key} has the lines {numbers}, and should have {row.last_log_seq}"
+            )
 
 
 def horizon_at(started_at: datetime, earlier: datetime | None) -> datetime:

@@ -71,6 +71,8 @@ class Event(StrEnum):
     STEP = "step"
     REQUEST = "request"
     COMMIT = "commit"
+    LATE = "late"
+    """A commit of the analysis or of a later step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +189,16 @@ def _round(chance: Random, number: int) -> Round:
 
 
 def _happening(chance: Random) -> Happening:
-    trouble = chance.choice((*Trouble, Trouble.EDIT, Trouble.EDIT, Trouble.EDIT, Trouble.KILL, Trouble.KILL, Trouble.CANCEL))
+    trouble = chance.choice(
+        (*Trouble, Trouble.EDIT, Trouble.EDIT, Trouble.EDIT, Trouble.KILL, Trouble.KILL, Trouble.CANCEL)
+    )
     event = chance.choice(tuple(Event))
-    most = {Event.STEP: 1500, Event.REQUEST: 20, Event.COMMIT: 30}[event]
+    most = {Event.STEP: 1000, Event.REQUEST: 20, Event.COMMIT: 24, Event.LATE: 6}[event]
     seconds = chance.choice((0.0, 0.2, 1.0, 6.0))
     if trouble is Trouble.JUMP:
         seconds = chance.choice((-3600.0, -700.0, -5.0, 5.0, 700.0, 3600.0))
     edits = _edits(chance, 3) if trouble is Trouble.EDIT else ()
-    return Happening(trouble, event, chance.randint(1, most), chance.choice((0, 1, 2, 5)), seconds, edits)
+    return Happening(trouble, event, chance.randint(1, most), chance.choice((0, 1, 2, 5, 15, 40)), seconds, edits)
 
 
 def _edits(chance: Random, most: int) -> tuple[Edit, ...]:

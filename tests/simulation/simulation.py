@@ -21,15 +21,14 @@ from routiq_gql.errors import RoutiqError
 from routiq_gql.live.bus import InProcessBus
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync import drafting, pipeline, preparing, source
-from routiq_gql.sync.model import SyncMode, SyncSnapshot
+from routiq_gql.sync.model import SyncMode, SyncSnapshot, SyncStep
 from routiq_gql.sync.reconcile import bisecting, classes
 from routiq_gql.sync.run import SyncRun
 from routiq_gql.sync.runner import Outcome, SyncRunner
 from tests.simulation.invariants import Ledger, SyncStory, Violated
 from tests.simulation.loop import Deadlock, Endless
 from tests.simulation.machine import BEGINNING, Machine, TrueClock, prepare
-from tests.simulation.process import Process
-from tests.simulation.process import current
+from tests.simulation.process import Process, current
 from tests.simulation.rare import RareStates
 from tests.simulation.reader import Reader
 from tests.simulation.scenario import ALL_FAULTS, Event, Happening, Round, Scenario, Trouble, draw
@@ -223,8 +222,12 @@ class Simulation:
         raise Violated("leak", f"{process} keeps {pool.checkedout()} connections although it is idle")
 
     async def _start(self, organization: Organization, mode: SyncMode) -> SyncSnapshot:
-        started = await self._ask(lambda process: _runtime(process).syncs.start(self._viewer(organization), organization.name, mode))
-        self.story.tell(f"{organization.name}: sync {started.sync.key} {'starts' if started.created else 'runs already'}")
+        started = await self._ask(
+            lambda process: _runtime(process).syncs.start(self._viewer(organization), organization.name, mode)
+        )
+        self.story.tell(
+            f"{organization.name}: sync {started.sync.key} {'starts' if started.created else 'runs already'}"
+        )
         if not started.created:
             self.rare.reach("a start of a sync that runs")
         return started.sync
@@ -257,7 +260,9 @@ class Simulation:
         process = Process(f"p{len(self.processes) + 1}", self.loop, self.machine.disk, self._settings)
         self.processes.append(process)
         await process.start()
-        self.story.tell(f"{process} is open" if process.runtime is not None else f"{process} did not open: {process.error!r}")
+        self.story.tell(
+            f"{process} is open" if process.runtime is not None else f"{process} did not open: {process.error!r}"
+        )
         if process.error is not None:
             raise process.error
         return process
@@ -368,6 +373,8 @@ class Simulation:
 
     def _note_change(self, known: SyncStory, process: Process | None, before: tuple[Any, ...] | None) -> None:
         self._count(Event.COMMIT)
+        if known["step"] >= SyncStep.ANALYZING:
+            self._count(Event.LATE)
         self.rare.change(known, before, sum(one.is_active for one in self.ledger.syncs.values()))
         if sum(one.is_serving for one in self.processes) > 1:
             self.rare.reach("two processes at the same time")
@@ -420,7 +427,9 @@ class Simulation:
             name = organization.name
 
             def before(request: Any, name: str = name) -> None:
-                self.story.tell(f"{name}: {request.resource} {' '.join(f'{key}={value}' for key, value in request.parameters)}")
+                self.story.tell(
+                    f"{name}: {request.resource} {' '.join(f'{key}={value}' for key, value in request.parameters)}"
+                )
                 self._count(Event.REQUEST)
 
             organization.emulator.before_request = before

@@ -14,7 +14,7 @@ from tests.simulation.transport import FIRST_PORT, HOST
 from tests.sync.histories.steps import HISTORY_DAYS, RECENT_DAYS, UPCOMING_DAYS
 
 NAMES = ("org_a", "org_b")
-"""The organizations; each has its own emulated Cliniko."""
+"""The organizations; each has a separate emulated Cliniko."""
 CHANGES = {
     "recent_days": RECENT_DAYS,
     "upcoming_days": UPCOMING_DAYS,

@@ -47,11 +47,8 @@ class Watcher:
             session = process.run(self._session(process))
             await asyncio.wait([session])
             if not session.cancelled() and (error := session.exception()) is not None:
-                if process.is_dead or isinstance(error, RateLimited):
-                    pass
-                elif isinstance(error, RoutiqError) and not process.is_serving:
-                    pass
-                else:
+                is_away = isinstance(error, RoutiqError) and not process.is_serving
+                if not (process.is_dead or is_away or isinstance(error, RateLimited)):
                     raise error
             if not self.has_ended:
                 self.resumed += 1
