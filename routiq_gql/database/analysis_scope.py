@@ -60,8 +60,8 @@ async def analysis_scope(
     before = (await connection.execute(select(*columns).where(SYNC.c.key == draft.base))).one_or_none()
     is_same = before is not None and tuple(before[:3]) == (recent_days, upcoming_days, RULES)
     # With a clock that was set back, a result may have to change back: ``changes_at`` only looks ahead.
-    is_later = before is not None and before.analyzed_at is not None and before.analyzed_at <= analyzed_at
-    if not everything and is_same and is_later:
+    is_earlier = before is not None and before.analyzed_at is not None and before.analyzed_at > analyzed_at
+    if not everything and is_same and not is_earlier:
         touched = select(func.count()).select_from(_touched().subquery())
         values = {"mirror": draft.mirror, "sync": draft.sync, "analyzed_at": analyzed_at, "after": 0}
         count = (await connection.execute(touched, values)).scalar_one()
