@@ -16,11 +16,14 @@ WORKERS ?= 3
 PYTEST = .venv/bin/python -m pytest
 PYTEST_PARALLEL = $(PYTEST) -n $(WORKERS) --dist worksteal
 
+# Seeds of `make simulate`.
+SEEDS ?= 300
+
 # With compiled files, a routiq-gql that a test starts needs a third of the processor time. Some machines switch them off.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-apps test-postgres soak bench bench-scale bench-fairness spec check schema graphiql wheel screenshot
+.PHONY: help demo test test-fast test-apps test-postgres soak simulate bench bench-scale bench-fairness spec check schema graphiql wheel screenshot
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -49,6 +52,9 @@ test-postgres: .venv/.installed-dev ## the tests of test with everything on Post
 
 soak: .venv/.installed-dev ## minutes-long searches for rare failures
 	$(PYTEST) -m soak --timeout 1800 $(ARGS)
+
+simulate: .venv/.installed-dev ## syncs in virtual time under random trouble (make simulate SEEDS=2000, SEED=4711: one, with its story)
+	@.venv/bin/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 bench: .venv/.installed-dev ## memory, time per page, incremental syncs and fan-out, beside their limits
 	.venv/bin/python -m tests.bench

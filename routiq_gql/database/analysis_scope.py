@@ -53,12 +53,15 @@ async def analysis_scope(
 ) -> AnalysisScope:
     """The patients that the analysis of this draft has to look at.
 
-    All patients, if ``everything`` is set or the base went by other windows or rules. Reads many rows: call it outside
-    of write transactions.
+    All patients, if ``everything`` is set, or the base went by other windows or rules, or was analyzed at a later time.
+    Reads many rows: call it outside of write transactions.
     """
-    rules = select(SYNC.c.recent_days, SYNC.c.upcoming_days, SYNC.c.rules).where(SYNC.c.key == draft.base)
-    before = (await connection.execute(rules)).one_or_none()
-    if not everything and before is not None and tuple(before) == (recent_days, upcoming_days, RULES):
+    columns = (SYNC.c.recent_days, SYNC.c.upcoming_days, SYNC.c.rules, SYNC.c.analyzed_at)
+    before = (await connection.execute(select(*columns).where(SYNC.c.key == draft.base))).one_or_none()
+    is_same = before is not None and tuple(before[:3]) == (recent_days, upcoming_days, RULES)
+    # With a clock that was set back, a result may have to change back: ``changes_at`` only looks ahead.
+    is_earlier = before is not None and before.analyzed_at is not None and before.analyzed_at > analyzed_at
+    if not everything and is_same and not is_earlier:
         touched = select(func.count()).select_from(_touched().subquery())
         values = {"mirror": draft.mirror, "sync": draft.sync, "analyzed_at": analyzed_at, "after": 0}
         count = (await connection.execute(touched, values)).scalar_one()

@@ -173,6 +173,9 @@ class EmbeddedEngine:
         run = await self._runner.claim(key)
         if run is None:
             return
+        if self._closing:  # ``close`` has not seen this run and would not stop it
+            await self._runner.release(key)
+            return
         task = asyncio.create_task(self._runner.run(run), name=run.snapshot.sync_id)
         self._tasks[key] = task
         task.add_done_callback(lambda _done: self._forget(key))

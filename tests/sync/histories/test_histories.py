@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, seed
 from hypothesis import settings as trials
 
 from routiq_gql.settings import Settings
-from routiq_gql.sync.model import FailureCode, SyncState
+from routiq_gql.sync.model import FailureCode, SyncMode, SyncState
 from tests.sync.histories.checks import check_completed, check_older, check_unpublished
 from tests.sync.histories.edits import carry_out
-from tests.sync.histories.steps import History, Trouble, every_edit, histories
+from tests.sync.histories.steps import MINUTE, History, Round, Size, Trouble, Tuning, every_edit, histories
 from tests.sync.histories.world import Player, World
 
 COUNTS: Counter[str] = Counter()
@@ -82,6 +82,14 @@ def test_every_kind_of_edit_is_found(settings: Settings):
     """Each kind of edit occurs, with and without a trace, and the next sync of changes finds what it must find."""
     with Player(settings) as run:
         run(lambda world: play(world, every_edit()))
+
+
+def test_the_analysis_is_right_after_the_clock_was_set_back(settings: Settings):
+    """A sync that is analyzed at an earlier time than the one before shows who is active at that earlier time."""
+    tuning = Tuning(per_page=100, leaf_rows=100, rows_per_step=500, ids_per_request=200, class_requests=3)
+    rounds = tuple(Round((), passes, SyncMode.INCREMENTAL, (), 0) for passes in (2 * MINUTE, -4 * MINUTE))
+    with Player(settings) as run:
+        run(lambda world: play(world, History((Size(20, 40, 6, 20, 1), Size(0, 0, 0, 0, 0)), tuning, rounds)))
 
 
 @pytest.mark.postgres_only

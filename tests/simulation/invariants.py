@@ -1,0 +1,234 @@
+"""What must hold after every commit of a simulation, whoever made it.
+
+*back*: versions and percentages only grow, and an ended sync never changes. *fence*: only the holder of the newest
+claim changes a running sync. *publish*: no snapshot is published that is not committed. *less*: a completed sync shows
+what ``histories.checks`` demands. *others*: no snapshot, row or request belongs to another organization.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from routiq_gql import clock
+from routiq_gql.database.rows import SyncRow
+from routiq_gql.engines.housekeeping import KEEP_LEFT_APPOINTMENTS
+from routiq_gql.sync.model import FailureCode, SyncSnapshot
+from tests.simulation.driver import SimulatedConnection
+from tests.simulation.process import Process
+from tests.simulation.reader import _SHOWN, Reader, at_once
+from tests.simulation.story import Story
+from tests.sync.histories.checks import check_completed, check_unpublished
+from tests.sync.histories.oracle import Values, content_of
+from tests.sync.histories.steps import HISTORY_DAYS
+from tests.sync.histories.world import Organization
+
+_COLUMNS = [name.strip() for name in _SHOWN.split(",")] + ["epoch", "claimed_by", "checkpoint"]
+_PLACE = {name: place for place, name in enumerate(_COLUMNS)}
+_VISIBLE = len(_SHOWN.split(","))
+
+
+class Violated(AssertionError):
+    """An invariant does not hold."""
+
+    def __init__(self, invariant: str, what: str) -> None:
+        super().__init__(f"{invariant}: {what}")
+        self.invariant = invariant
+
+
+@dataclass
+class SyncStory:
+    """A sync as it was committed, and what has happened to it.
+
+    Attributes:
+        horizon: The start of the clinic's appointments that it reads.
+        was_honest: Whether Cliniko and the network have had no fault since it began.
+        was_cancelled: Whether somebody has asked for its end.
+        commits: How many commits have changed it.
+    """
+
+    row: tuple[Any, ...]
+    organization: Organization
+    horizon: datetime
+    was_honest: bool = True
+    was_cancelled: bool = False
+    commits: int = 0
+    versions: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.row[_PLACE[name]]
+
+    @property
+    def is_active(self) -> bool:
+        return self["completed_at"] is None
+
+
+class Ledger:
+    """Reads what each commit has changed, and checks it.
+
+    Attributes:
+        syncs: All syncs, by key.
+        is_honest: Whether neither Cliniko nor the network of an organization misbehaves at the moment.
+        on_change: Called with a sync after each commit that has changed it, and the process that committed.
+    """
+
+    def __init__(self, reader: Reader, organizations: list[Organization], story: Story) -> None:
+        self.reader = reader
+        self.syncs: dict[int, SyncStory] = {}
+        self.commits = 0
+        self.completed = 0
+        self.failed: Exception | None = None
+        self.on_violation: Callable[[], None] = lambda: None
+        self.is_honest: Callable[[Organization], bool] = lambda _organization: True
+        self.on_change: Callable[[SyncStory, Process | None, tuple[Any, ...] | None], None] = lambda *_ignored: None
+        self.wall_time: Callable[[], datetime] = clock.utc_now
+        self._organizations = {one.name: one for one in organizations}
+        self._story = story
+        self._oldest = 0
+
+    def active_of(self, organization: Organization) -> SyncStory | None:
+        """The organization's running sync."""
+        return next((one for one in self.syncs.values() if one.organization is organization and one.is_active), None)
+
+    def note_commit(self, connection: SimulatedConnection) -> None:
+        """Check what the database holds since this commit."""
+        self.commits += 1
+        if self.failed is not None:
+            return
+        owner = connection.owner if isinstance(connection.owner, Process) else None
+        try:
+            for row in self.reader.syncs_from(self._oldest):
+                self._compare(row, owner)
+        except Exception as error:
+            self.failed = error
+            self._story.tell(f"VIOLATED {error}")
+            self.on_violation()
+        active = [key for key, one in self.syncs.items() if one.is_active]
+        self._oldest = min(active, default=max(self.syncs, default=0))
+
+    def note_published(self, snapshot: SyncSnapshot) -> None:
+        """Check a snapshot that is given to subscribers."""
+        known = self.syncs.get(snapshot.key)
+        row = known.versions.get(snapshot.version) if known is not None else None
+        if row is None:
+            self.fail("publish", f"version {snapshot.version} of sync {snapshot.key} is published but not committed")
+            return
+        shown = (snapshot.status.value, snapshot.progress_percentage, snapshot.last_log_seq, snapshot.organization_id)
+        names = ("status", "progress_percentage", "last_log_seq", "organization_id")
+        if shown != tuple(row[_PLACE[name]] for name in names):
+            self.fail("publish", f"{snapshot} is published, and {row} is committed")
+
+    def fail(self, invariant: str, what: str) -> None:
+        """Note a violation. The first ends the simulation."""
+        if self.failed is None:
+            self.failed = Violated(invariant, what)
+            self._story.tell(f"VIOLATED {self.failed}")
+            self.on_violation()
+
+    def _compare(self, row: tuple[Any, ...], owner: Process | None) -> None:
+        key = row[0]
+        known = self.syncs.get(key)
+        if known is None:
+            known = self._begin(row)
+            before = None
+        elif row == known.row:
+            return
+        else:
+            before = known.row
+            known.row = row
+            self._check_change(known, before, owner)
+        known.commits += 1
+        known.versions[known["version"]] = row
+        self._story.tell(
+            f"{owner or 'someone'} commits sync {key} v{known['version']} e{known['epoch']} {known['status']} "
+            f"{known['progress_percentage']} % “{known['current_step']}”"
+        )
+        if not known.is_active and (before is None or before[_PLACE["completed_at"]] is None):
+            self._end(known)
+        self.on_change(known, owner, before)
+
+    def _begin(self, row: tuple[Any, ...]) -> SyncStory:
+        organization = self._organizations[row[_PLACE["organization_id"]]]
+        other = self.active_of(organization)
+        if other is not None:
+            raise Violated("twice", f"sync {row[0]} begins while sync {other['key']} of {organization.name} is active")
+        begun = self.reader.sync(row[0]).started_at
+        mirror = at_once(self.reader.mirror(organization))
+        horizon = horizon_at(begun, mirror.horizon_from if mirror is not None else None)
+        organization.states = [content_of(organization.clinic, horizon)]
+        known = self.syncs[row[0]] = SyncStory(row, organization, horizon, self.is_honest(organization))
+        return known
+
+    def _check_change(self, known: SyncStory, before: tuple[Any, ...], owner: Process | None) -> None:
+        was = {name: before[place] for name, place in _PLACE.items()}
+        key = was["key"]
+        if was["completed_at"] is not None:
+            raise Violated("back", f"sync {key} has ended as {was['status']}, and changes to {known.row}")
+        if known["version"] < was["version"] or known["epoch"] < was["epoch"]:
+            raise Violated("back", f"sync {key}: version {was['version']} becomes {known['version']}")
+        if known["progress_percentage"] < was["progress_percentage"]:
+            raise Violated(
+                "back", f"sync {key}: {was['progress_percentage']} % becomes {known['progress_percentage']} %"
+            )
+        if known["last_log_seq"] < was["last_log_seq"]:
+            raise Violated("back", f"sync {key}: its log becomes shorter")
+        if known["version"] == was["version"] and known.row[:_VISIBLE] != before[:_VISIBLE]:
+            raise Violated("back", f"sync {key} changes without a new version: {before} becomes {known.row}")
+        is_kept = known["epoch"] == was["epoch"] and known.is_active
+        if is_kept and owner is not None and was["claimed_by"] != owner.holder:
+            raise Violated("fence", f"{owner} changes sync {key}, which is held by {was['claimed_by']}")
+
+    def _end(self, known: SyncStory) -> None:
+        row, organization = self.reader.sync(known["key"]), known.organization
+        known.was_honest = known.was_honest and self.is_honest(organization)
+        self._check_log(row)
+        self._forget_aged(organization)
+        if row.status == "completed":
+            self.completed += 1
+            try:
+                at_once(check_completed(self.reader, organization, row, is_honest=known.was_honest))  # type: ignore[arg-type]
+            except AssertionError as error:
+                raise Violated("less", f"sync {row.key} of {organization.name}: {error}") from error
+            return
+        if row.status == "cancelled" and not known.was_cancelled:
+            raise Violated("stuck", f"sync {row.key} is cancelled, and nobody has asked for that")
+        if row.status == "failed" and (known.was_honest or row.failure_code == FailureCode.INTERNAL.value):
+            raise Violated("stuck", f"sync {row.key} fails without a fault: {row.failure_code} {row.failure_message}")
+        try:
+            at_once(check_unpublished(self.reader, organization))  # type: ignore[arg-type]
+        except AssertionError as error:
+            raise Violated("less", f"after sync {row.key} without a result: {error}") from error
+
+    def _forget_aged(self, organization: Organization) -> None:
+        """Expect no appointment that left the horizon long ago, once housekeeping has deleted it."""
+        base = max(organization.shown, default=0)
+        if not base:
+            return
+        left_before = self.wall_time() - timedelta(days=HISTORY_DAYS) - KEEP_LEFT_APPOINTMENTS
+        kept, _activity = at_once(self.reader.content_at(organization, base))
+        shown: dict[str, dict[int, Values]] = organization.shown[base][0]  # type: ignore[assignment]
+        for name in ("individual_appointments", "group_appointments"):
+            gone = {
+                row_id
+                for row_id, row in shown[name].items()
+                if row_id not in kept[name] and row and row["starts_at"] < left_before
+            }
+            for row_id in gone:
+                del shown[name][row_id]
+            if name == "group_appointments":
+                places = shown["attendees"]
+                for row_id in [one for one, row in places.items() if row and row["booking_id"] in gone]:
+                    del places[row_id]
+
+    def _check_log(self, row: SyncRow) -> None:
+        numbers = [seq for seq, _ in self.reader.log(row.key)]
+        if numbers != list(range(1, row.last_log_seq + 1)):
+            raise Violated(
+                "twice", f"the log of sync {row.key} has the lines {numbers}, and should have {row.last_log_seq}"
+            )
+
+
+def horizon_at(started_at: datetime, earlier: datetime | None) -> datetime:
+    """The start of the appointments that a sync reads, which never moves back."""
+    start = started_at.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=HISTORY_DAYS)
+    return start if earlier is None else max(start, earlier)

@@ -1,0 +1,511 @@
+"""Plays the scenario of a seed: a process, its clients, an emulated Cliniko, and everything that goes wrong.
+
+Every choice comes from generators of the seed. ``Simulation.run`` returns the story, and raises nothing: a violation
+is part of the result.
+"""
+
+import asyncio
+import gc
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any, TypeVar
+
+import pytest
+
+from routiq_gql.cliniko import lists
+from routiq_gql.emulator import Emulator
+from routiq_gql.errors import RoutiqError
+from routiq_gql.live.bus import InProcessBus
+from routiq_gql.security.viewer import Viewer
+from routiq_gql.sync import drafting, pipeline, preparing, source
+from routiq_gql.sync.model import SyncMode, SyncSnapshot, SyncStep
+from routiq_gql.sync.reconcile import bisecting, classes
+from routiq_gql.sync.run import SyncRun
+from routiq_gql.sync.runner import Outcome, SyncRunner
+from tests.simulation.invariants import Ledger, SyncStory, Violated
+from tests.simulation.loop import Deadlock, Endless
+from tests.simulation.machine import BEGINNING, Machine, TrueClock, prepare
+from tests.simulation.process import Process, current
+from tests.simulation.rare import RareStates
+from tests.simulation.reader import Reader
+from tests.simulation.scenario import ALL_FAULTS, Event, Happening, Round, Scenario, Trouble, draw
+from tests.simulation.story import Story
+from tests.simulation.template import NAMES, Template, settings_at
+from tests.simulation.watchers import Watcher
+from tests.sync.histories.edits import carry_out, make_clinic
+from tests.sync.histories.oracle import content_of
+from tests.sync.histories.steps import Edit
+from tests.sync.histories.world import Organization
+
+T = TypeVar("T")
+PATIENCE_SECONDS = 900.0
+"""A sync without a fault ends within this virtual time; with the faults of a scenario it may take half of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The outcome of a simulation.
+
+    Attributes:
+        error: What was violated, or the error that ended the simulation; ``None`` if all is well.
+        completed: How many syncs have completed, of those that ``started``.
+    """
+
+    seed: int
+    story: Story
+    error: BaseException | None
+    started: int
+    completed: int
+    steps: int
+    seconds: float
+    reached: frozenset[str] = frozenset()
+
+
+class Simulation:
+    """The simulation of a seed on a copy of the template."""
+
+    def __init__(self, seed: int, template: Template, folder: Path, *, scenario: Scenario | None = None) -> None:
+        self.scenario = scenario or draw(seed)
+        self._path = folder / "routiq.db"
+        template.copy_to(self._path)
+        emulators = [Emulator(make_clinic(size, BEGINNING)) for size in self.scenario.sizes]
+        self.machine = Machine(seed, emulators)
+        self.loop = self.machine.loop
+        ahead, date_ahead = self.scenario.clocks
+        for emulator in emulators:
+            emulator.clinic.clock = TrueClock(self.machine, timedelta(minutes=ahead))
+            emulator.date_skew_seconds = date_ahead * 60
+        self.organizations = [Organization(name, one) for name, one in zip(NAMES, emulators, strict=True)]
+        self.story = Story(lambda: (self.loop.now, self.loop.steps))
+        self.processes: list[Process] = []
+        self._settings = settings_at(self._path, {"cliniko_requests_per_minute": self.scenario.pace})
+        self._agents: dict[asyncio.Task[Any], None] = {}
+        self._waiting: dict[Event, list[tuple[int, Happening, Callable[[], None]]]] = {one: [] for one in Event}
+        self.rare = RareStates()
+        self._counts = dict.fromkeys(Event, 0)
+        self._changed = asyncio.Event()
+        self._steps_since = 0
+        chance, self._chance = Random(f"latency {seed}").random, Random(f"chance {seed}")
+        scenario_ = self.scenario
+
+        def network_latency() -> float:
+            return scenario_.latency * chance() * 2 if scenario_.latency else 0.0
+
+        def disk_latency() -> float:
+            return scenario_.disk_seconds * chance() if chance() < scenario_.disk_share else 0.0
+
+        self.machine.network.latency = network_latency
+        self.machine.disk.latency = disk_latency
+
+    def run(self) -> Result:
+        """Play the scenario to its end."""
+        error: BaseException | None = None
+        gc.disable()
+        try:
+            with pytest.MonkeyPatch.context() as patch, self.machine.installed():
+                prepare()
+                self._tune(patch)
+                self.ledger = Ledger(Reader(self._path), self.organizations, self.story)
+                self.ledger.on_violation = self.loop.stop
+                self.ledger.is_honest = self._is_honest
+                self.ledger.on_change = self._note_change
+                self.machine.disk.on_commit = self.ledger.note_commit
+                self._observe_publications(patch)
+                self._observe_rare_states(patch)
+                self._observe_requests()
+                self.loop.set_exception_handler(self._note_unhandled)
+                asyncio.set_event_loop(self.loop)
+                try:
+                    self.loop.run_until_complete(self._play())
+                except (Deadlock, Endless) as stuck:
+                    error = Violated("stuck", f"{stuck} Unfinished: {self._unfinished()}")
+                except RuntimeError as stopped:
+                    error = self.ledger.failed or stopped
+                except Exception as other:
+                    error = other
+                error = self.ledger.failed or error
+                if error is None:
+                    error = self._leaks()
+                self.ledger.reader.close()
+                self._abandon()
+        finally:
+            asyncio.set_event_loop(None)
+            gc.enable()
+        counts = (len(self.ledger.syncs), self.ledger.completed, self.loop.steps, self.loop.now)
+        return Result(self.scenario.seed, self.story, error, *counts, frozenset(self.rare.reached))
+
+    # The play
+
+    async def _play(self) -> None:
+        await self._start_process()
+        for number, one in enumerate(self.scenario.rounds, 1):
+            self.story.tell(f"round {number}: {one.mode.value} of {NAMES[one.organization]}")
+            await self._play_round(one)
+        await self._settle()
+        for process in [one for one in self.processes if one.is_serving]:
+            await process.stop()
+            if process.error is not None:
+                raise process.error
+        for process in self.processes:
+            await process.ended()
+
+    async def _play_round(self, one: Round) -> None:
+        organization = self.organizations[one.organization]
+        for edit in one.edits:
+            self._edit(organization, edit)
+        if one.passes:
+            self.loop.now += one.passes.total_seconds()
+            self.story.tell(f"{one.passes} pass")
+        for name, resource in one.faults:
+            organization.emulator.faults.add(replace(ALL_FAULTS[name], resource=resource))
+            self.story.tell(f"fault of {organization.name}: {name} at {resource}")
+        for happening in one.happenings:
+            self._arm(happening, organization)
+        if one.has_company:
+            self._agent(self._start(self.organizations[1 - one.organization], SyncMode.AUTO))
+        started = await self._start(organization, one.mode)
+        watchers = [
+            Watcher(watching, self._viewer(organization), started.sync_id, self.ledger, self.serving)
+            for watching in one.watchings
+        ]
+        watching = [self._agent(watcher.watch()) for watcher in watchers]
+        await self._until_ended()
+        for armed in self._waiting.values():
+            armed.clear()
+        while self._agents:
+            running = list(self._agents)
+            done, late = await asyncio.wait(running, timeout=PATIENCE_SECONDS)
+            if late:
+                raise Violated("stuck", f"{[task.get_name() for task in late]} do not end")
+            for task in done:
+                task.result()
+            await self._until_ended()
+        if any(watcher.resumed for watcher in watchers):
+            self.rare.reach("a watcher that connects again")
+        if any(watcher.has_skipped for watcher in watchers):
+            self.rare.reach("a watcher that skips versions")
+        del watching
+        for known in self.organizations:
+            known.emulator.faults.clear()
+
+    async def _until_ended(self) -> None:
+        """Wait until no organization has an active sync, and a process is there to run the next."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while any(self.ledger.active_of(one) for one in self.organizations):
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            active = [one for each in self.organizations if (one := self.ledger.active_of(each))]
+            what = ", ".join(f"sync {one['key']} at “{one['current_step']}”" for one in active)
+            raise Violated("stuck", f"{what} has not ended within {PATIENCE_SECONDS:.0f} s") from None
+
+    async def _settle(self) -> None:
+        """Give housekeeping the time to remove what failed syncs have left."""
+        await self.serving()
+        await asyncio.sleep(2.5)
+        if left := self.ledger.reader.left_versions():
+            raise Violated("leak", f"versions of syncs without a result are left: {left[:3]}")
+        for process in [one for one in self.processes if one.is_serving]:
+            await self._until_unused(process)
+
+    async def _until_unused(self, process: Process) -> None:
+        """Wait until an idle process uses no connection to its database."""
+        pool = _runtime(process).database._engine.pool
+        for _ in range(500):
+            if process.is_dead or not pool.checkedout():
+                return
+            await asyncio.sleep(0.01)
+        raise Violated("leak", f"{process} keeps {pool.checkedout()} connections although it is idle")
+
+    async def _start(self, organization: Organization, mode: SyncMode) -> SyncSnapshot:
+        started = await self._ask(
+            lambda process: _runtime(process).syncs.start(self._viewer(organization), organization.name, mode)
+        )
+        self.story.tell(
+            f"{organization.name}: sync {started.sync.key} {'starts' if started.created else 'runs already'}"
+        )
+        if not started.created:
+            self.rare.reach("a start of a sync that runs")
+        return started.sync
+
+    async def _ask(self, request: Callable[[Process], Coroutine[Any, Any, T]]) -> T:
+        """The response of a process to a client, who tries again when the process dies."""
+        while True:
+            process = await self.serving()
+            task = process.run(request(process))
+            await asyncio.wait([task])
+            if not task.cancelled():
+                error = task.exception()
+                if error is None:
+                    return task.result()
+                if not process.is_dead and not isinstance(error, RoutiqError):
+                    raise error
+                self.story.tell(f"{process} refuses: {error}")
+            await asyncio.sleep(0.2)
+
+    async def serving(self) -> Process:
+        """A process that clients reach, once there is one."""
+        for _ in range(100_000):
+            for process in self.processes:
+                if process.is_serving:
+                    return process
+            await asyncio.sleep(0.1)
+        raise Violated("stuck", "no process serves")
+
+    async def _start_process(self) -> Process:
+        process = Process(f"p{len(self.processes) + 1}", self.loop, self.machine.disk, self._settings)
+        self.processes.append(process)
+        await process.start()
+        self.story.tell(
+            f"{process} is open" if process.runtime is not None else f"{process} did not open: {process.error!r}"
+        )
+        if process.error is not None:
+            raise process.error
+        return process
+
+    # What happens
+
+    def _arm(self, happening: Happening, organization: Organization) -> None:
+        def happen() -> None:
+            self.story.tell(f"{happening.trouble.value} {happening.seconds:g}")
+            self._happen(happening, organization)
+
+        def soon() -> None:
+            if happening.steps_later:
+                self.loop.at_step(self.loop.steps + happening.steps_later, happen)
+            else:
+                happen()
+
+        if happening.event is Event.STEP:
+            self.loop.at_step(self.loop.steps + happening.number, lambda: None if self._is_idle() else happen())
+            return
+        due = self._counts[happening.event] + happening.number
+        self._waiting[happening.event].append((due, happening, lambda: self.loop.at_step(self.loop.steps + 1, soon)))
+
+    def _is_idle(self) -> bool:
+        return not any(self.ledger.active_of(one) for one in self.organizations)
+
+    def _count(self, event: Event) -> None:
+        self._counts[event] += 1
+        for entry in [one for one in self._waiting[event] if one[0] <= self._counts[event]]:
+            self._waiting[event].remove(entry)
+            entry[2]()
+
+    def _happen(self, happening: Happening, organization: Organization) -> None:
+        process = next((one for one in self.processes if one.is_serving), None)
+        known = self.ledger.active_of(organization)
+        self.rare.happening(happening.trouble, known, process, self.machine.disk.connections.values())
+        if happening.trouble is Trouble.JUMP and happening.seconds < 0 and known is not None:
+            self.rare.reach("a jump of the clock back while a sync runs")
+        match happening.trouble:
+            case Trouble.EDIT:
+                for edit in happening.edits:
+                    self._edit(organization, edit)
+            case Trouble.JUMP:
+                self.machine.wall_error += timedelta(seconds=happening.seconds)
+            case Trouble.CUT:
+                self._cut(happening.seconds)
+            case Trouble.START:
+                self._agent(self._start(organization, SyncMode.AUTO))
+            case Trouble.CANCEL:
+                if (known := self.ledger.active_of(organization)) is not None:
+                    known.was_cancelled = True
+                    self._agent(self._cancel(organization, known["sync_id"]))
+            case Trouble.SECOND:
+                self._agent(self._start_process())
+            case Trouble.KILL if process is not None:
+                process.kill()
+                self._agent(self._restart(process, happening.seconds))
+            case Trouble.STOP if process is not None:
+                self._agent(self._stop_and_restart(process, happening.seconds))
+            case Trouble.FREEZE if process is not None:
+                process.freeze(loses_lock=False)
+                self.loop.call_later(0.01 + happening.seconds, process.thaw)
+            case Trouble.OVERTAKE if process is not None:
+                process.freeze(loses_lock=True)
+                self._agent(self._start_process())
+                self.loop.call_later(0.01 + happening.seconds, process.thaw)
+            case Trouble.PAUSE if process is not None:
+                engine: Any = _runtime(process).engine
+                engine.pause(timedelta(seconds=happening.seconds))
+
+    def _cut(self, seconds: float) -> None:
+        network = self.machine.network
+        network.is_cut = True
+        for known in self.ledger.syncs.values():
+            known.was_honest = known.was_honest and not known.is_active
+
+        def mend() -> None:
+            network.is_cut = False
+
+        self.loop.call_later(seconds + 0.01, mend)
+
+    async def _cancel(self, organization: Organization, sync_id: str) -> None:
+        response = await self._ask(lambda process: _runtime(process).syncs.cancel(self._viewer(organization), sync_id))
+        self.story.tell(f"cancel of {sync_id}: {response.cancelled}")
+        if not response.cancelled:
+            self.rare.reach("a cancel that comes too late")
+        if not response.sync.is_terminal:
+            raise Violated("stuck", f"{sync_id} is not ended by its cancel")
+
+    async def _restart(self, dead: Process, seconds: float) -> None:
+        await dead.ended()
+        await asyncio.sleep(seconds)
+        await self._start_process()
+
+    async def _stop_and_restart(self, process: Process, seconds: float) -> None:
+        await process.stop()
+        await asyncio.sleep(seconds)
+        await self._start_process()
+
+    def _edit(self, organization: Organization, edit: Edit) -> None:
+        carry_out(edit, organization.clinic)
+        self.story.tell(f"edit of {organization.name}: {edit.kind.value} {edit.resource} {edit.row}")
+        known = self.ledger.active_of(organization)
+        if known is not None:
+            organization.states.append(content_of(organization.clinic, known.horizon))
+
+    # What is observed
+
+    def _note_change(self, known: SyncStory, process: Process | None, before: tuple[Any, ...] | None) -> None:
+        self._count(Event.COMMIT)
+        if known["step"] >= SyncStep.ANALYZING:
+            self._count(Event.LATE)
+        self.rare.change(known, before, sum(one.is_active for one in self.ledger.syncs.values()))
+        if sum(one.is_serving for one in self.processes) > 1:
+            self.rare.reach("two processes at the same time")
+        if not known.is_active:
+            self._changed.set()
+        del process
+
+    def _is_honest(self, organization: Organization) -> bool:
+        return not organization.emulator.faults.listed() and not self.machine.network.is_cut
+
+    def _observe_publications(self, patch: pytest.MonkeyPatch) -> None:
+        publish = InProcessBus.publish
+
+        def observed(bus: InProcessBus, snapshot: SyncSnapshot) -> None:
+            self.ledger.note_published(snapshot)
+            self.rare.published[snapshot.key] = max(snapshot.version, self.rare.published.get(snapshot.key, 0))
+            publish(bus, snapshot)
+
+        patch.setattr(InProcessBus, "publish", observed)
+
+    def _observe_rare_states(self, patch: pytest.MonkeyPatch) -> None:
+        rare, run, search = self.rare, SyncRunner.run, bisecting._search
+
+        async def observed_run(runner: SyncRunner, one: SyncRun) -> Outcome:
+            outcome = await run(runner, one)
+            if outcome is Outcome.NOT_OURS:
+                rare.reach("a run that has lost its claim")
+            elif outcome is Outcome.PAUSED:
+                rare.reach("a run that pauses for the database")
+            return outcome
+
+        async def observed_search(*arguments: Any) -> Any:
+            rare.reach("a bisection")
+            rare.bisections += 1
+            try:
+                return await search(*arguments)
+            finally:
+                rare.bisections -= 1
+
+        def note_flight(change: int) -> None:
+            rare.in_flight[current()] = rare.in_flight.get(current(), 0) + change
+
+        patch.setattr(SyncRunner, "run", observed_run)
+        patch.setattr(bisecting, "_search", observed_search)
+        self.machine.network.on_flight = note_flight
+        self.machine.disk.on_rare = rare.reach
+
+    def _observe_requests(self) -> None:
+        for organization in self.organizations:
+            name = organization.name
+
+            def before(request: Any, name: str = name) -> None:
+                self.story.tell(
+                    f"{name}: {request.resource} {' '.join(f'{key}={value}' for key, value in request.parameters)}"
+                )
+                self._count(Event.REQUEST)
+
+            organization.emulator.before_request = before
+
+    def _note_unhandled(self, _loop: Any, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        owner = next((one for one in self.processes if context.get("task") in one.tasks), None)
+        if owner is not None and owner.is_dead:
+            return
+        if any(one.is_dead for one in self.processes) and isinstance(error, Exception):
+            return
+        self.ledger.fail("leak", f"an error that nobody handles: {context.get('message')} {error!r}")
+
+    def _leaks(self) -> Violated | None:
+        left = [task for process in self.processes for task in process.tasks if not task.done()]
+        if left:
+            return Violated("leak", f"tasks are left: {[task.get_name() for task in left][:5]}")
+        for process in self.processes:
+            if process.runtime is not None and not process.is_dead and process.runtime.bus.watcher_count:
+                return Violated("leak", f"{process.runtime.bus.watcher_count} subscriptions are left")
+        return None
+
+    def _unfinished(self) -> list[str]:
+        """Where the tasks of the clients and processes wait."""
+        places = []
+        for task in asyncio.all_tasks(self.loop):
+            frames = task.get_stack()
+            place = f"{frames[-1].f_code.co_filename.rsplit('/', 1)[-1]}:{frames[-1].f_lineno}" if frames else ""
+            places.append(f"{task.get_coro().__qualname__} at {place}")  # type: ignore[union-attr]
+        return sorted(places)[:12]
+
+    def _abandon(self) -> None:
+        """Drop everything that a failed simulation has left, without running it."""
+        for task in asyncio.all_tasks(self.loop):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        self.loop._ready.clear()  # type: ignore[attr-defined]
+        self.loop._scheduled.clear()  # type: ignore[attr-defined]
+        for connection in list(self.machine.disk.connections.values()):
+            connection.close()
+        self.loop.close()
+        self.processes.clear()
+        gc.collect()  # while warnings about what killed processes have left are ignored
+
+    # Helpers
+
+    def _agent(self, coroutine: Awaitable[Any]) -> asyncio.Task[Any]:
+        task = self.loop.create_task(coroutine)  # type: ignore[arg-type]
+        self._agents[task] = None
+        task.add_done_callback(lambda done: self._agents.pop(done, None))
+        task.add_done_callback(self._note_agent)
+        return task
+
+    def _note_agent(self, done: asyncio.Task[Any]) -> None:
+        if not done.cancelled() and (error := done.exception()) is not None and self.ledger.failed is None:
+            self.ledger.failed = error  # type: ignore[assignment]
+            self.loop.stop()
+
+    def _viewer(self, organization: Organization) -> Viewer:
+        return Viewer(organization_id=organization.name, subject="someone")
+
+    def _tune(self, patch: pytest.MonkeyPatch) -> None:
+        tuning = self.scenario.tuning
+        assert lists.read_list.__kwdefaults__ is not None
+        patch.setitem(lists.read_list.__kwdefaults__, "per_page", tuning.per_page)
+        patch.setattr(bisecting, "LEAF_ROWS", tuning.leaf_rows)
+        patch.setattr(drafting, "ROWS_PER_STEP", tuning.rows_per_step)
+        patch.setattr(preparing, "ROWS_PER_STEP", tuning.rows_per_step)
+        patch.setattr(source, "IDS_PER_STEP", tuning.rows_per_step)
+        patch.setattr(pipeline, "SLICE_PATIENTS", tuning.rows_per_step)
+        for module in (drafting, classes):
+            patch.setattr(module, "MOST_IDS", tuning.ids_per_request)
+        patch.setattr(source, "CLASSES_PER_REQUEST", tuning.ids_per_request)
+        patch.setattr(classes, "REQUESTS", tuning.class_requests)
+
+
+def _runtime(process: Process) -> Any:
+    if process.runtime is None:
+        raise RuntimeError(f"{process} is not open.")
+    return process.runtime

@@ -1,0 +1,100 @@
+"""Simulated syncs under random trouble: all is well, a seed replays, and planted bugs are found."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from routiq_gql.database import syncs
+from routiq_gql.sync import run
+from routiq_gql.sync.run import SyncRun
+from tests.simulation.batches import play
+from tests.simulation.rare import RARE_STATES
+from tests.simulation.simulation import Simulation
+from tests.simulation.template import make_template
+
+pytestmark = [pytest.mark.sqlite_only, pytest.mark.timeout(600)]
+FIRST_SEED = 1_000
+
+
+def first_found(seeds: range) -> str | None:
+    """What the first seed that finds a violation reports."""
+    for seed in seeds:
+        if failures := play([seed]).failures:
+            return failures[0].reason
+    return None
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_simulated_syncs_keep_their_promises(part: int):
+    """Whatever happens during syncs, they are never silently less, never doubled and never stuck."""
+    batch = play(range(FIRST_SEED + 25 * part, FIRST_SEED + 25 * (part + 1)))
+    assert not batch.failures, "\n\n".join(f"SEED={one.seed}: {one.reason}\n{one.story}" for one in batch.failures)
+    assert batch.completed > 20
+
+
+def test_a_seed_makes_the_same_story_in_every_process(tmp_path: Path):
+    """A failure that was found once can be looked at again, as often as needed."""
+    stories = set()
+    for hash_seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        command = [sys.executable, "-m", "tests.simulation", "--seed", "4711"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=300)
+        stories.add(done.stdout)
+    assert len(stories) == 1
+    assert "story" in stories.pop()
+
+
+def test_different_seeds_make_different_stories(tmp_path: Path):
+    """Each seed shows another course of events."""
+    template = make_template(tmp_path)
+    assert len({Simulation(seed, template, tmp_path).run().story.digest for seed in (1, 2, 3)}) == 3
+
+
+def test_there_are_enough_rare_states():
+    """The list of rare states is long enough to show that the simulator does not see quiet days only."""
+    assert len(set(RARE_STATES)) == len(RARE_STATES) >= 40
+
+
+def test_a_write_without_its_fence_is_found(monkeypatch: pytest.MonkeyPatch):
+    """A process that has lost a sync and writes to it all the same does not remain unnoticed."""
+    change = run.change_running
+
+    async def unfenced(connection: Any, key: int, epoch: int, *arguments: Any, **options: Any) -> Any:
+        row = (await syncs.syncs_where(connection, syncs.SYNC.c.key == key))[0]
+        return await change(connection, key, row.epoch if row.completed_at is None else epoch, *arguments, **options)
+
+    monkeypatch.setattr(run, "change_running", unfenced)
+    found = first_found(range(FIRST_SEED, FIRST_SEED + 100))
+    assert found is not None
+    assert found.startswith(("fence", "back", "less", "twice")), found
+
+
+def test_a_publication_before_its_commit_is_found(monkeypatch: pytest.MonkeyPatch):
+    """A screen that shows what is not stored yet does not remain unnoticed."""
+    change = run.change_running
+
+    async def early(connection: Any, *arguments: Any, **options: Any) -> Any:
+        row = await change(connection, *arguments, **options)
+        for one in _RUNS:
+            if row is not None and one.key == row.key:
+                one.show(row)
+        return row
+
+    monkeypatch.setattr(run, "change_running", early)
+    begin = SyncRun.__init__
+
+    def noted(one: SyncRun, *arguments: Any, **options: Any) -> None:
+        begin(one, *arguments, **options)
+        _RUNS[:] = [one]
+
+    monkeypatch.setattr(SyncRun, "__init__", noted)
+    found = first_found(range(FIRST_SEED, FIRST_SEED + 20))
+    assert found is not None
+    assert found.startswith("publish"), found
+
+
+_RUNS: list[SyncRun] = []
