@@ -29,6 +29,11 @@ class Connection(aiosqlite.Connection):
         self._thread.daemon = True  # a process may end without closing its connections
         self._abandoned = 0  # calls whose caller was cancelled; the thread may not have begun them
 
+    @property
+    def has_abandoned_calls(self) -> bool:
+        """Whether the thread may still make a call whose caller was cancelled."""
+        return self._abandoned > 0
+
     @contextmanager
     async def cursor(self) -> aiosqlite.Cursor:
         """A cursor, made without a call to the thread."""
@@ -36,7 +41,7 @@ class Connection(aiosqlite.Connection):
 
     async def rollback(self) -> None:
         """Roll back the transaction; do nothing if there is none."""
-        if self._abandoned or self.in_transaction:
+        if self.has_abandoned_calls or self.in_transaction:
             abandoned = self._abandoned
             await super().rollback()
             self._abandoned -= abandoned  # the thread has finished them before the rollback
@@ -52,7 +57,10 @@ class Connection(aiosqlite.Connection):
 class _Cursor(aiosqlite.Cursor):
     """A cursor whose statements are executed and read by a single call to the thread."""
 
-    _rows: Iterable[Any] = ()
+    def __init__(self, owner: Connection, cursor: sqlite3.Cursor) -> None:
+        super().__init__(owner, cursor)
+        self._owner = owner
+        self._rows: Iterable[Any] = ()
 
     async def execute(self, sql: str, parameters: Iterable[Any] | None = None) -> Self:
         """Execute a statement and read all its rows."""
@@ -65,7 +73,9 @@ class _Cursor(aiosqlite.Cursor):
         return self._rows
 
     async def close(self) -> None:
-        """Do nothing: a statement whose rows were read holds nothing."""
+        """Release the statement, without a call to the thread; not while the thread may still execute it."""
+        if not self._owner.has_abandoned_calls:
+            self._cursor.close()
 
 
 def _read_all(cursor: sqlite3.Cursor, sql: str, parameters: Iterable[Any]) -> Iterable[Any]:

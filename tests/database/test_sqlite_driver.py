@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,17 @@ async def test_an_error_of_a_statement_reaches_its_caller(tmp_path: Path) -> Non
     async with database.reading() as used:
         assert (await used.execute(text("SELECT a FROM t"))).scalars().all() == [1]
     await database.close()
+
+
+async def test_a_closed_cursor_keeps_no_statement(connection: CountingConnection, tmp_path: Path) -> None:
+    """A closed connection leaves no lock behind, whatever its cursors have done."""
+    cursor = await connection.cursor()
+    await cursor.execute("CREATE TABLE t (a INTEGER)")
+    await cursor.execute("BEGIN")
+    await cursor.executemany("INSERT INTO t VALUES (?)", [(1,), (2,)])
+    await cursor.close()
+    await connection.close()
+    with closing(sqlite3.connect(tmp_path / "x.db", timeout=0)) as other:
+        other.execute("INSERT INTO t VALUES (3)")
+        other.commit()
+        assert other.execute("SELECT a FROM t").fetchall() == [(3,)]

@@ -101,6 +101,8 @@ class SimulatedConnection(sqlite3.Connection):
         self.is_interrupted = True
 
     def close(self) -> None:
+        if self.in_transaction:  # statements of a killed process may live on, and would keep its locks
+            super().rollback()
         super().close()
         if DISK:
             DISK[-1].connections.pop(self.number, None)
