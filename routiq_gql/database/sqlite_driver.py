@@ -8,6 +8,7 @@ call is enough here, and none to roll back a transaction that has ended. A sync 
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Self
 
 import aiosqlite
@@ -75,7 +76,8 @@ class _Cursor(aiosqlite.Cursor):
     async def close(self) -> None:
         """Release the statement, without a call to the thread; not while the thread may still execute it."""
         if not self._owner.has_abandoned_calls:
-            self._cursor.close()
+            with suppress(sqlite3.ProgrammingError):  # the connection was closed before
+                self._cursor.close()
 
 
 def _read_all(cursor: sqlite3.Cursor, sql: str, parameters: Iterable[Any]) -> Iterable[Any]:

@@ -10,6 +10,7 @@ import re
 import sqlite3
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -101,8 +102,8 @@ class SimulatedConnection(sqlite3.Connection):
         self.is_interrupted = True
 
     def close(self) -> None:
-        if self.in_transaction:  # statements of a killed process may live on, and would keep its locks
-            super().rollback()
+        with suppress(sqlite3.ProgrammingError):  # it was closed before
+            super().rollback()  # statements of a killed process may live on, and would keep its locks
         super().close()
         if DISK:
             DISK[-1].connections.pop(self.number, None)
