@@ -44,6 +44,9 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 900.0
 """A sync without a fault ends within this virtual time; with the faults of a scenario it may take half of it."""
 
+HOUSEKEEPING_SECONDS = 120.0
+"""Housekeeping removes the versions of an ended sync within this virtual time, even on a slow disk."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -207,8 +210,11 @@ class Simulation:
         """Give housekeeping the time to remove what failed syncs have left."""
         await self.serving()
         await asyncio.sleep(2.5)
-        if left := self.ledger.reader.left_versions():
-            raise Violated("leak", f"versions of syncs without a result are left: {left[:3]}")
+        asked_at = self.loop.time()
+        while left := self.ledger.reader.left_versions():
+            if self.loop.time() - asked_at > HOUSEKEEPING_SECONDS:
+                raise Violated("leak", f"versions of syncs without a result are left: {left[:3]}")
+            await asyncio.sleep(1)
         for process in [one for one in self.processes if one.is_serving]:
             await self._until_unused(process)
 
