@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from routiq_gql.cli.status import judge
 from routiq_gql.clock import utc_now
-from routiq_gql.database.tables import SCHEDULE
+from routiq_gql.database.tables import RETENTION, SCHEDULE
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind
 from routiq_gql.errors import RateLimited
 from routiq_gql.runtime import Runtime, open_runtime
@@ -25,6 +25,19 @@ pytestmark = pytest.mark.both_databases
 
 YEARS = timedelta(days=730)
 HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+async def pruned_once(runtime: Runtime) -> None:
+    """Wait for the pruning at the start: with a clock that is years ahead it would delete the rows of these tests."""
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while not await cutoffs(runtime):
+            await asyncio.sleep(0.02)
+
+
+async def cutoffs(runtime: Runtime) -> int:
+    async with runtime.database.reading() as connection:
+        return (await connection.execute(select(func.count()).select_from(RETENTION))).scalar_one()
 
 
 async def next_at(runtime: Runtime) -> list:
