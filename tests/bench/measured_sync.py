@@ -58,7 +58,8 @@ class Clock:
 
     def name_write(self, kind: str) -> None:
         """Name the purpose of the running transaction."""
-        self._kind = kind
+        if self._kind:  # or it began before the reset
+            self._kind = kind
 
     def end_write(self) -> None:
         now, kind = time.perf_counter(), self._kind
