@@ -1,4 +1,4 @@
-"""What must hold after every commit of a simulation, whoever made it.
+"""The promises that hold after every commit of a simulation.
 
 *back*: versions and percentages only grow, and an ended sync never changes. *fence*: only the holder of the newest
 claim changes a running sync. *publish*: no snapshot is published that is not committed. *less*: a completed sync shows
@@ -38,7 +38,7 @@ class Violated(AssertionError):
 
 @dataclass
 class SyncStory:
-    """A sync as it was committed, and what has happened to it.
+    """A sync as it was committed, with its history.
 
     Attributes:
         horizon: The start of the clinic's appointments that it reads.
@@ -64,7 +64,7 @@ class SyncStory:
 
 
 class Ledger:
-    """Reads what each commit has changed, and checks it.
+    """Reads and checks the changes of each commit.
 
     Attributes:
         syncs: All syncs, by key.
@@ -91,7 +91,7 @@ class Ledger:
         return next((one for one in self.syncs.values() if one.organization is organization and one.is_active), None)
 
     def note_commit(self, connection: SimulatedConnection) -> None:
-        """Check what the database holds since this commit."""
+        """Check the content of the database after this commit."""
         self.commits += 1
         if self.failed is not None:
             return

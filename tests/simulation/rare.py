@@ -110,7 +110,7 @@ class RareStates:
                     self.reach("an edit during a bisection")
 
     def change(self, known: SyncStory, before: tuple[Any, ...] | None, active: int) -> None:
-        """Note what a commit has changed."""
+        """Note the changes of a commit."""
         if active > 1:
             self.reach("two syncs at the same time")
         if before is None:

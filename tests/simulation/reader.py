@@ -1,4 +1,4 @@
-"""Reads the simulation's database from outside, between two steps of the loop: what is committed, and nothing else.
+"""Reads the committed rows of the simulation's database, between two steps of the loop.
 
 It has the methods of ``histories.world.World`` that ``histories.checks`` uses, so that both check with the same code.
 """

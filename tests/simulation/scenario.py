@@ -1,4 +1,4 @@
-"""What a seed decides before a simulation begins: the clinics, the syncs, and what happens during each.
+"""The choices of a seed before a simulation begins: the clinics, the syncs, and the events during each.
 
 A scenario is plain data, and the same for a seed on every machine. The order of callbacks and the latencies are drawn
 while it is played, from generators of the same seed.
@@ -66,7 +66,7 @@ class Trouble(StrEnum):
 
 
 class Event(StrEnum):
-    """What is counted, to place a happening in a sync."""
+    """The events that are counted, to place a happening in a sync."""
 
     STEP = "step"
     REQUEST = "request"

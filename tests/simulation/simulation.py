@@ -207,7 +207,7 @@ class Simulation:
             raise Violated("stuck", f"{what} has not ended within {PATIENCE_SECONDS:.0f} s") from None
 
     async def _settle(self) -> None:
-        """Give housekeeping the time to remove what failed syncs have left."""
+        """Give housekeeping the time to remove the versions of failed syncs."""
         await self.serving()
         await asyncio.sleep(2.5)
         asked_at = self.loop.time()

@@ -1,4 +1,4 @@
-"""The story of a simulation: what happened, with virtual times. Two runs of a seed write the same story."""
+"""The story of a simulation: its events, with virtual times. Two runs of a seed write the same story."""
 
 import hashlib
 from collections.abc import Callable

@@ -29,7 +29,7 @@ FIRST_SEED = 1_000
 
 @pytest.fixture(autouse=True)
 def collected() -> Iterator[None]:
-    """Collect what killed processes have left, so that no other test is blamed for it."""
+    """Collect the objects of killed processes, so that no other test is blamed for it."""
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -37,7 +37,7 @@ def collected() -> Iterator[None]:
 
 
 def first_found(seeds: range) -> str | None:
-    """What the first seed that finds a violation reports."""
+    """The report of the first seed that finds a violation."""
     for seed in seeds:
         if failures := play([seed]).failures:
             return failures[0].reason
@@ -90,7 +90,7 @@ def test_a_write_without_its_fence_is_found(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_publication_before_its_commit_is_found(monkeypatch: pytest.MonkeyPatch):
-    """A screen that shows what is not stored yet does not remain unnoticed."""
+    """A screen that shows rows before they are stored does not remain unnoticed."""
     change = run.change_running
 
     async def early(connection: Any, *arguments: Any, **options: Any) -> Any:
