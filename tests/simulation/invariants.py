@@ -5,6 +5,7 @@ claim changes a running sync. *publish*: no snapshot is published that is not co
 what ``histories.checks`` demands. *others*: no snapshot, row or request belongs to another organization.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,7 +13,9 @@ from typing import Any
 
 from routiq_gql import clock
 from routiq_gql.database.rows import SyncRow
+from routiq_gql.emulator.recording import RecordedRequest
 from routiq_gql.engines.housekeeping import KEEP_LEFT_APPOINTMENTS
+from routiq_gql.sync.checkpoint_json import COMPARING
 from routiq_gql.sync.model import FailureCode, SyncSnapshot
 from tests.simulation.driver import SimulatedConnection
 from tests.simulation.process import Process
@@ -45,6 +48,7 @@ class SyncStory:
         was_honest: Whether Cliniko and the network have had no fault since it began.
         was_cancelled: Whether somebody has asked for its end.
         commits: How many commits have changed it.
+        pages: The pages of lists that it has requested, and ``read_again`` how many of them repeatedly.
     """
 
     row: tuple[Any, ...]
@@ -54,6 +58,8 @@ class SyncStory:
     was_cancelled: bool = False
     commits: int = 0
     versions: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    pages: set[tuple[Any, ...]] = field(default_factory=set)
+    read_again: int = 0
 
     def __getitem__(self, name: str) -> Any:
         return self.row[_PLACE[name]]
@@ -61,6 +67,12 @@ class SyncStory:
     @property
     def is_active(self) -> bool:
         return self["completed_at"] is None
+
+
+def part_of(known: SyncStory) -> str | None:
+    """The part of the sync that the checkpoint names."""
+    part: str | None = json.loads(known["checkpoint"] or "{}").get("part")
+    return part
 
 
 class Ledger:
@@ -105,6 +117,25 @@ class Ledger:
             self.on_violation()
         active = [key for key, one in self.syncs.items() if one.is_active]
         self._oldest = min(active, default=max(self.syncs, default=0))
+
+    def note_request(self, organization: Organization, request: RecordedRequest) -> None:
+        """Check that a sync reads no page of a list again, but the page in flight when a claim was lost.
+
+        The comparison begins anew after an interruption, and a fault makes the client try again.
+        """
+        known = self.active_of(organization)
+        parameters = dict(request.parameters)
+        if known is None or parameters.get("per_page", "1") == "1":
+            return
+        if not (known.was_honest and self.is_honest(organization)) or part_of(known) == COMPARING:
+            return
+        page = (request.resource, *sorted(request.parameters))
+        if page not in known.pages:
+            known.pages.add(page)
+            return
+        known.read_again += 1
+        if known.read_again >= known["epoch"]:
+            self.fail("twice", f"sync {known['key']} requests {page} again, in its claim {known['epoch']}")
 
     def note_published(self, snapshot: SyncSnapshot) -> None:
         """Check a snapshot that is given to subscribers."""
