@@ -65,6 +65,7 @@ STARTERS = (
     "tests.bench.children",
     "tests.cli.programs",
     "tests.engines.postgres.processes",
+    "tests.forked",
     "tests.postgres",
     "tests.spec.tlc",
 )
