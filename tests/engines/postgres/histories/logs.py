@@ -46,7 +46,10 @@ def _stream(stream: list[Operation], newest: int, ends: set[int | None]) -> Iter
     assert isinstance(opening.answer, Opened)
     before, seq = opening, opening.answer.after_seq
     has_ended = opening.answer.after_version in ends  # a client that has seen the end gets nothing more
+    last: Operation | None = None
     for operation in stream[1:]:
+        if last is not None and isinstance(operation.answer, Line | Sync):
+            yield Violation(f"A stream of {opening.sync_id} continues after its end.", (last, operation))
         match operation.answer:
             case Line() as line:
                 if line.seq != seq + 1:
@@ -55,6 +58,7 @@ def _stream(stream: list[Operation], newest: int, ends: set[int | None]) -> Iter
                 before, seq = operation, line.seq
             case Sync() as sync:
                 has_ended = sync.has_ended
+                last = operation if has_ended else None
             case Ended():
                 if opening.what is What.FOLLOW and not has_ended:
                     yield Violation(f"A stream of {opening.sync_id} ends before the sync.", (opening, operation))

@@ -427,6 +427,11 @@ def a_stream_ends_before_its_last_line(script: Script) -> None:
     script.follow(*lines(1), Ended(), what=What.FOLLOW_LOG, opened=Opened(shows_lines=True))
 
 
+def a_stream_continues_after_its_end(script: Script) -> None:
+    script.start()
+    script.follow(*lines(1), completed(), *lines(2), Ended(), opened=Opened(shows_lines=True))
+
+
 def a_stream_ends_before_the_sync(script: Script) -> None:
     script.start()
     script.follow(running(), Ended())
@@ -473,6 +478,7 @@ PLANTED: dict[str, tuple[Callable[[Script], None], ...]] = {
     "no line of a log is lost, repeated or changed": (
         *(a_log_has_a_gap, a_log_is_shorter_than_before, a_stream_loses_a_line, a_resumed_stream_repeats_a_line),
         *(a_line_has_two_texts, a_stream_ends_before_its_last_line, a_stream_ends_before_the_sync),
+        a_stream_continues_after_its_end,
     ),
 }
 """Histories with a violation, by the promise that they break."""

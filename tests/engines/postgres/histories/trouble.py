@@ -1,0 +1,124 @@
+"""Trouble for a deployment: processes are killed, frozen and restarted, connections are cut, and PostgreSQL restarts.
+
+A seed decides the plan. The moments differ between runs, since the processes are real.
+"""
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from random import Random
+
+import psycopg
+from sqlalchemy import make_url
+
+from tests.engines.postgres.histories.deployment import Deployment, Member
+from tests.engines.postgres.processes import Process
+from tests.postgres import Cluster
+
+SHORT_FREEZE_SECONDS = (0.5, 3.0)
+LONG_FREEZE_SECONDS = (11.0, 14.0)
+"""Longer than the 10 s without a heartbeat after which other workers continue the syncs of a worker."""
+DOWN_SECONDS = (0.0, 2.0)
+PAUSE_SECONDS = (0.3, 3.0)
+
+
+class Troublemaker:
+    """Causes trouble until it is cancelled.
+
+    Attributes:
+        caused: How often each kind of trouble was caused.
+    """
+
+    def __init__(self, deployment: Deployment, cluster: Cluster, database_url: str, seed: int) -> None:
+        self.caused: Counter[str] = Counter()
+        self._deployment = deployment
+        self._cluster = cluster
+        self._url = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._random = Random(f"trouble {seed}")
+        self._busy: set[str] = set()
+        workers, servers = deployment.workers, deployment.servers
+        self._kinds: dict[str, Callable[[str], Coroutine[None, None, None]]] = {
+            "worker killed": lambda kind: self._kill(kind, workers, signal.SIGKILL),
+            "worker restarted": lambda kind: self._kill(kind, workers, signal.SIGTERM),
+            "worker frozen for seconds": lambda kind: self._freeze(kind, workers, SHORT_FREEZE_SECONDS),
+            "worker frozen longer than its heartbeat": lambda kind: self._freeze(kind, workers, LONG_FREEZE_SECONDS),
+            "server killed": lambda kind: self._kill(kind, servers, signal.SIGKILL),
+            "server restarted": lambda kind: self._kill(kind, servers, signal.SIGTERM),
+            "server frozen": lambda kind: self._freeze(kind, servers, SHORT_FREEZE_SECONDS),
+            "connections cut": self._cut,
+            "database restarted": self._restart_database,
+        }
+
+    async def run(self, until: asyncio.Event) -> None:
+        """Cause trouble of all kinds, in random order, until the event is set; then undo what lasts."""
+        kinds: list[str] = []
+        async with asyncio.TaskGroup() as group:
+            while not until.is_set():
+                kinds = kinds or self._random.sample(list(self._kinds), len(self._kinds))
+                kind = kinds.pop()
+                group.create_task(self._kinds[kind](kind))
+                try:
+                    async with asyncio.timeout(self._random.uniform(*PAUSE_SECONDS)):
+                        await until.wait()
+                except TimeoutError:
+                    pass
+
+    async def _kill(self, kind: str, members: Sequence[Member], number: signal.Signals) -> None:
+        """End a process; its keeper starts it again."""
+        with self._chosen(kind, members) as process:
+            if process is not None:
+                pid = process.pid
+                process.send(number)
+                while process.pid == pid and process.is_running:
+                    await asyncio.sleep(0.02)
+
+    async def _freeze(self, kind: str, members: Sequence[Member], seconds: tuple[float, float]) -> None:
+        with self._chosen(kind, members) as process:
+            if process is not None:
+                process.send(signal.SIGSTOP)
+                try:
+                    await asyncio.sleep(self._random.uniform(*seconds))
+                finally:
+                    process.send(signal.SIGCONT)
+
+    async def _cut(self, kind: str) -> None:
+        """PostgreSQL ends some of the connections, as an idle firewall or an administrator would."""
+        self.caused[kind] += 1
+        share = self._random.choice((0.2, 0.5, 1.0))
+        query = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid() AND random() < %s"
+        )
+        try:
+            async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
+                await connection.execute(query, (share,))
+        except psycopg.OperationalError:
+            pass  # the database is down
+
+    async def _restart_database(self, kind: str) -> None:
+        """Stop it as a power cut would, and start it again."""
+        if "database" in self._busy:
+            return
+        self._busy.add("database")
+        self.caused[kind] += 1
+        await asyncio.to_thread(self._cluster.stop)
+        await asyncio.sleep(self._random.uniform(*DOWN_SECONDS))
+        await asyncio.to_thread(self._cluster.start)
+        self._busy.discard("database")
+
+    @contextmanager
+    def _chosen(self, kind: str, members: Sequence[Member]) -> Iterator[Process | None]:
+        """A running process without other trouble; ``None`` if no other process of its kind would be left."""
+        free = [member for member in members if member.name not in self._busy and member.process.is_running]
+        if len(free) < 2:
+            yield None
+            return
+        chosen = self._random.choice(free)
+        self._busy.add(chosen.name)
+        self.caused[kind] += 1
+        try:
+            yield chosen.process
+        finally:
+            self._busy.discard(chosen.name)
