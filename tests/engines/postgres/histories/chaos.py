@@ -3,9 +3,10 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -17,10 +18,10 @@ from routiq_gql.runtime import open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from tests.engines.postgres.histories.checker import report, violations
-from tests.engines.postgres.histories.clients import PATIENCE_SECONDS, Operator, Reader, Scene
+from tests.engines.postgres.histories.clients import PATIENCE_SECONDS, Operator, Reader, Scene, Server
 from tests.engines.postgres.histories.deployment import Deployment
 from tests.engines.postgres.histories.followers import Page, StreamReader
-from tests.engines.postgres.histories.records import History, Sync, SyncList
+from tests.engines.postgres.histories.records import Answer, History, Sync, SyncList
 
 Cast = Sequence[tuple[type[Operator | Reader | Page | StreamReader], str]]
 FEW: Cast = (
@@ -56,42 +57,47 @@ async def connected_clinic(settings: Settings) -> AsyncIterator[Expected]:
 
 @dataclass
 class Play:
-    """The clients of a deployment, and what they have seen.
-
-    Attributes:
-        is_ending: Set when no further trouble is caused.
-    """
+    """The clients of a deployment, and their history."""
 
     deployment: Deployment
     seed: int
     cast: Cast = FEW
     history: History = field(default_factory=History)
-    is_ending: asyncio.Event = field(default_factory=asyncio.Event)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @asynccontextmanager
     async def clients(self) -> AsyncIterator[Scene]:
-        """All clients at work. At the end of the block no further syncs are started, and all clients see the end."""
+        """All clients at work, until the end of the block."""
         timeout = httpx.Timeout(PATIENCE_SECONDS)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
         async with httpx.AsyncClient(timeout=timeout, limits=limits, trust_env=False) as http:
             scene = Scene(self.history, self.deployment.addresses, http)
-            tasks = []
+            tasks: list[asyncio.Task[None]] = []
             for organization in ORGANIZATIONS:
                 for kind, name in self.cast:
                     client = kind(f"{name} of {organization}", organization, scene, self.seed)
                     tasks.append(asyncio.create_task(client.run(), name=client.name))
+            self._tasks = tasks
             try:
                 yield scene
-                scene.is_over.set()
-                done, late = await asyncio.wait(tasks, timeout=END_SECONDS)
-                assert not late, f"{', '.join(sorted(one.get_name() for one in late))} never saw the end"
-                for task in done:
-                    task.result()
-                await self._read_all(scene)
             finally:
                 for task in tasks:
                     task.cancel()
                 await asyncio.wait(tasks)
+            for task in tasks:
+                if not task.cancelled():
+                    task.result()
+
+    async def see_the_end(self, scene: Scene) -> None:
+        """Start no further syncs, and wait until all syncs have ended and all clients have seen that.
+
+        Raises:
+            AssertionError: That takes longer than ``END_SECONDS``.
+        """
+        scene.is_over.set()
+        _, late = await asyncio.wait(self._tasks, timeout=END_SECONDS)
+        assert not late, f"{', '.join(sorted(one.get_name() for one in late))} never saw the end"
+        await self._read_all(scene)
 
     async def _read_all(self, scene: Scene) -> None:
         """Every server shows the end of every sync, its log, its place in the list, and the dashboard."""
@@ -102,17 +108,26 @@ class Play:
                     await asyncio.sleep(0.1)
             for server in scene.servers:
                 reader.server = server
-                shown = await reader.read_list()
-                assert isinstance(shown, SyncList)
-                assert await reader.read_dashboard() is not None
-                for sync in shown.syncs:
-                    await reader.read_state(sync.sync_id)
-                    await reader.read_log(sync.sync_id)
+                async with asyncio.timeout(END_SECONDS):
+                    shown = await _answered(reader, server, reader.read_list)
+                    assert isinstance(shown, SyncList)
+                    await _answered(reader, server, reader.read_dashboard)
+                    for sync in shown.syncs:
+                        await _answered(reader, server, partial(reader.read_state, sync.sync_id))
+                        await _answered(reader, server, partial(reader.read_log, sync.sync_id))
 
 
 async def _have_all_ended(reader: Reader) -> bool:
     shown = await reader.read_list()
     return isinstance(shown, SyncList) and all(sync.has_ended for sync in shown.syncs)
+
+
+async def _answered(reader: Reader, server: Server, ask: Callable[[], Awaitable[Answer | None]]) -> Answer:
+    """The server's answer; it may only just be starting again."""
+    while True:
+        reader.server = server
+        if (answer := await ask()) is not None:
+            return answer
 
 
 def ends_of(history: History) -> dict[str, Sync]:

@@ -5,7 +5,7 @@ A client stays at a server for a while, changes to another at times and after ea
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -27,6 +27,9 @@ from tests.engines.postgres.histories.records import (
 
 PATIENCE_SECONDS = 5.0
 """A frozen server answers nothing; a client asks another server then."""
+
+
+AWAY = "The database can't be reached at the moment. Try again soon; nothing is lost."
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,13 @@ class Refused(Exception):
     """A server has answered with an error."""
 
 
+def code_of(error: Mapping[str, Any]) -> str:
+    """The code of an error of GraphQL; REST's code if the database is away, for which GraphQL has only a message."""
+    if error["message"] == AWAY:
+        return "DATABASE_AWAY"
+    return f"{error.get('extensions', {}).get('code', '')} {error['message']}"
+
+
 class Client:
     """A session at one of the servers."""
 
@@ -102,7 +112,7 @@ class Client:
             response = await self.scene.http.post(f"{self.server.url}/graphql", json=content)
             shown = response.json()
             if shown.get("errors"):
-                raise Refused(shown["errors"][0].get("extensions", {}).get("code", "") or str(shown["errors"][0]))
+                raise Refused(code_of(shown["errors"][0]))
             (field_shown,) = shown["data"].values()
             return read(field_shown)
 

@@ -16,7 +16,7 @@ from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
 from tests.engines.postgres.histories import answers
-from tests.engines.postgres.histories.clients import PATIENCE_SECONDS, Client
+from tests.engines.postgres.histories.clients import PATIENCE_SECONDS, Client, code_of
 from tests.engines.postgres.histories.records import Answer, Dashboard, Ended, Line, Opened, Sync, What
 
 HEARTBEAT_SECONDS = 1
@@ -94,8 +94,7 @@ class Page(Client):
             if frame["type"] == "next" and subscription is not None:
                 await self._take(socket, subscription, frame["payload"])
             elif frame["type"] == "error" and subscription is not None:
-                code = frame["payload"][0].get("extensions", {}).get("code", "") or str(frame["payload"])
-                self._note(subscription, None, code)
+                self._note(subscription, None, code_of(frame["payload"][0]))
                 return
             elif frame["type"] == "complete" and subscription is not None:
                 self._note(subscription, Ended())
@@ -132,7 +131,7 @@ class Page(Client):
 
     async def _take(self, socket: ClientConnection, subscription: Subscription, payload: dict[str, Any]) -> None:
         if payload.get("errors"):
-            self._note(subscription, None, str(payload["errors"][0]))
+            self._note(subscription, None, code_of(payload["errors"][0]))
             return
         (shown,) = payload["data"].values()
         answer = subscription.read(shown)

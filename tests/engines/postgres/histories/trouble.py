@@ -6,7 +6,7 @@ A seed decides the plan. The moments differ between runs, since the processes ar
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 
@@ -17,6 +17,12 @@ from tests.engines.postgres.histories.deployment import Deployment, Member
 from tests.engines.postgres.processes import Process
 from tests.postgres import Cluster
 
+KINDS = frozenset(
+    {
+        *("worker killed", "worker restarted", "worker frozen", "worker frozen longer than its heartbeat"),
+        *("server killed", "server restarted", "server frozen", "connections cut", "database restarted"),
+    }
+)
 SHORT_FREEZE_SECONDS = (0.5, 3.0)
 LONG_FREEZE_SECONDS = (11.0, 14.0)
 """Longer than the 10 s without a heartbeat after which other workers continue the syncs of a worker."""
@@ -39,10 +45,10 @@ class Troublemaker:
         self._random = Random(f"trouble {seed}")
         self._busy: set[str] = set()
         workers, servers = deployment.workers, deployment.servers
-        self._kinds: dict[str, Callable[[str], Coroutine[None, None, None]]] = {
+        self._methods: dict[str, Callable[[str], Coroutine[None, None, None]]] = {
             "worker killed": lambda kind: self._kill(kind, workers, signal.SIGKILL),
             "worker restarted": lambda kind: self._kill(kind, workers, signal.SIGTERM),
-            "worker frozen for seconds": lambda kind: self._freeze(kind, workers, SHORT_FREEZE_SECONDS),
+            "worker frozen": lambda kind: self._freeze(kind, workers, SHORT_FREEZE_SECONDS),
             "worker frozen longer than its heartbeat": lambda kind: self._freeze(kind, workers, LONG_FREEZE_SECONDS),
             "server killed": lambda kind: self._kill(kind, servers, signal.SIGKILL),
             "server restarted": lambda kind: self._kill(kind, servers, signal.SIGTERM),
@@ -50,18 +56,23 @@ class Troublemaker:
             "connections cut": self._cut,
             "database restarted": self._restart_database,
         }
+        assert self._methods.keys() == KINDS
 
-    async def run(self, until: asyncio.Event) -> None:
-        """Cause trouble of all kinds, in random order, until the event is set; then undo what lasts."""
-        kinds: list[str] = []
+    async def run(self, kinds: Collection[str], enough: asyncio.Event) -> None:
+        """Cause trouble of these kinds, in random order and all equally often, until the event is set.
+
+        Returns when processes and the database are up again. Each kind is caused at least once.
+        """
+        left: list[str] = []
         async with asyncio.TaskGroup() as group:
-            while not until.is_set():
-                kinds = kinds or self._random.sample(list(self._kinds), len(self._kinds))
-                kind = kinds.pop()
-                group.create_task(self._kinds[kind](kind))
+            while not (enough.is_set() and self.caused.keys() >= set(kinds)):
+                left = left or self._random.sample(sorted(kinds), len(kinds))
+                kind = left.pop()
+                group.create_task(self._methods[kind](kind))
                 try:
                     async with asyncio.timeout(self._random.uniform(*PAUSE_SECONDS)):
-                        await until.wait()
+                        await enough.wait()
+                        await asyncio.sleep(PAUSE_SECONDS[0])
                 except TimeoutError:
                     pass
 
