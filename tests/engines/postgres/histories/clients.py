@@ -47,6 +47,7 @@ class Scene:
     Attributes:
         syncs: The syncs of each organization that any client has seen, in the order of their first sight.
         is_over: Set when no further syncs are started.
+        newest: The newest sync of each organization, set when all have ended.
     """
 
     history: History
@@ -54,6 +55,7 @@ class Scene:
     http: httpx.AsyncClient
     syncs: dict[str, list[str]] = field(default_factory=dict)
     is_over: asyncio.Event = field(default_factory=asyncio.Event)
+    newest: dict[str, str] = field(default_factory=dict)
 
     def note_syncs(self, operation: Operation) -> None:
         for sync in operation.syncs():
@@ -139,7 +141,7 @@ class Client:
             described = str(error) if isinstance(error, Refused) else type(error).__name__
             self.note(what, invoked_at, None, sync_id=sync_id, error=described)
             self.move()
-            await asyncio.sleep(self.random.uniform(0.05, 0.3))
+            await asyncio.sleep(self.random.uniform(0.1, 0.5))
             return None
         self.note(what, invoked_at, answer, sync_id=sync_id)
         return answer
@@ -156,7 +158,7 @@ class Operator(Client):
             if started is None:
                 continue
             await self.scene.pause(self.random.uniform(0.1, 4))
-            if self.random.random() < 0.3:
+            if self.random.random() < 0.15:
                 await self.cancel(started.sync.sync_id)
 
     async def start(self) -> Started | None:

@@ -1,6 +1,5 @@
 """Servers and workers as real processes on one PostgreSQL, with clocks that differ by minutes."""
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,10 +21,20 @@ CLOCKS_SECONDS = (0, 0, -240, -90, 45, 180, 300)
 
 @dataclass(frozen=True)
 class Member:
-    """A process of the deployment."""
+    """A process of the deployment.
+
+    Attributes:
+        ready_text: A part of the line that it prints when it is ready for work.
+    """
 
     name: str
     process: Process
+    ready_text: str
+
+    @property
+    def times_ready(self) -> int:
+        """How often it has become ready, after its first start and after restarts."""
+        return sum(self.ready_text in line for line in self.process.lines)
 
 
 @dataclass(frozen=True)
@@ -74,17 +83,15 @@ async def deployment(
         serving, working, addresses = [], [], []
         for number in range(1, workers + 1):
             process = Process(settings, "worker", more=environment, log=log)
-            working.append(Member(f"worker {number}", process))
+            working.append(Member(f"worker {number}", process, "Runs up to"))
         for number in range(1, servers + 1):
             port = free_port()
             more = partial(environment, stale_seconds if number == servers else 0)
             process = Process(settings, "serve", "--port", str(port), more=more, log=log)
-            serving.append(Member(f"server {number}", process))
+            serving.append(Member(f"server {number}", process, "/graphql"))
             addresses.append(Server(f"server {number}", f"http://127.0.0.1:{port}"))
         for member in (*working, *serving):
             await stack.enter_async_context(member.process)
-        await asyncio.gather(
-            *(member.process.until_printed("Runs up to") for member in working),
-            *(member.process.until_printed("/graphql") for member in serving),
-        )
+        for member in (*working, *serving):
+            await member.process.until_printed(member.ready_text)
         yield Deployment(serving, working, addresses, log, clocks)

@@ -52,8 +52,9 @@ class Page(Client):
     """The dashboard's page: a websocket with the dashboard, and with the state and the log of each running sync."""
 
     async def run(self) -> None:
-        """Follow the organization until no further syncs are started and all followed syncs have ended."""
+        """Follow until the end of all syncs is seen, and the dashboard shows the newest of them."""
         self.followed: dict[str, Followed] = {}
+        self._shown: Dashboard | None = None
         while not self._is_done():
             try:
                 async with asyncio.timeout(PATIENCE_SECONDS):
@@ -74,8 +75,11 @@ class Page(Client):
             await asyncio.sleep(self.random.uniform(0.02, 0.3))
 
     def _is_done(self) -> bool:
-        unfinished = [one for one in self.followed.values() if not (one.has_ended and one.has_whole_log)]
-        return self.scene.is_over.is_set() and not unfinished
+        newest = self.scene.newest.get(self.organization)
+        if newest is None or self._shown is None or self._shown.last is None or self._shown.current is not None:
+            return False
+        is_all_seen = all(one.has_ended and one.has_whole_log for one in self.followed.values())
+        return is_all_seen and self._shown.last.sync_id == newest
 
     async def _show(self, socket: ClientConnection) -> None:
         self._open: dict[str, Subscription] = {}
@@ -137,6 +141,8 @@ class Page(Client):
         answer = subscription.read(shown)
         self._note(subscription, answer)
         followed = subscription.followed
+        if isinstance(answer, Dashboard):
+            self._shown = answer
         match answer:
             case Sync() if followed is not None:
                 followed.has_ended = answer.has_ended

@@ -35,6 +35,7 @@ class Run:
     """A deployment in trouble.
 
     Attributes:
+        pause_seconds: The shortest and the longest pause between two troubles.
         show: Receives a line of progress every ``REPORT_SECONDS``, and the figures at the end.
     """
 
@@ -44,6 +45,7 @@ class Run:
     workers: int
     cast: Cast
     kinds: Collection[str]
+    pause_seconds: tuple[float, float]
     show: Callable[[str], None] = print
 
     async def check(self) -> Counter[str]:
@@ -57,7 +59,7 @@ class Run:
                 deployment(settings, self.folder, self.seed, workers=self.workers) as running,
             ):
                 play = Play(running, self.seed, self.cast)
-                trouble = Troublemaker(running, cluster, settings.database_url, self.seed)
+                trouble = Troublemaker(running, cluster, settings.database_url, self.seed, self.pause_seconds)
                 async with play.clients() as scene:
                     await self._disturb(play, trouble)
                     await play.see_the_end(scene)
@@ -80,7 +82,7 @@ class Run:
 
 async def test_clients_of_two_servers_see_one_truth(tmp_path: Path):
     """While workers, servers and the database are killed, frozen and restarted, no page shows anything wrong."""
-    caused = await Run(tmp_path, SEED, SHORT_SECONDS, 2, FEW, SHORT_TROUBLE).check()
+    caused = await Run(tmp_path, SEED, SHORT_SECONDS, 2, FEW, SHORT_TROUBLE, (0.3, 2)).check()
     assert caused.keys() >= set(SHORT_TROUBLE)
 
 
@@ -96,7 +98,7 @@ async def test_clients_of_two_servers_see_one_truth_for_minutes(tmp_path: Path, 
 
     seed = SEED or int(time.time())
     show(f"seed {seed}, {SOAK_SECONDS:.0f} s")
-    caused = await Run(tmp_path, seed, SOAK_SECONDS, 3, MANY, KINDS, show).check()
+    caused = await Run(tmp_path, seed, SOAK_SECONDS, 3, MANY, KINDS, (0.5, 6), show).check()
     assert caused.keys() >= KINDS or SOAK_SECONDS < 120, "a kind of trouble was not caused"
 
 

@@ -14,7 +14,7 @@ import psycopg
 from sqlalchemy import make_url
 
 from tests.engines.postgres.histories.deployment import Deployment, Member
-from tests.engines.postgres.processes import Process
+from tests.engines.postgres.processes import LIMIT_SECONDS
 from tests.postgres import Cluster
 
 KINDS = frozenset(
@@ -27,22 +27,32 @@ SHORT_FREEZE_SECONDS = (0.5, 3.0)
 LONG_FREEZE_SECONDS = (11.0, 14.0)
 """Longer than the 10 s without a heartbeat after which other workers continue the syncs of a worker."""
 DOWN_SECONDS = (0.0, 2.0)
-PAUSE_SECONDS = (0.3, 3.0)
 
 
 class Troublemaker:
-    """Causes trouble until it is cancelled.
+    """Causes trouble.
+
+    Args:
+        pause_seconds: The shortest and the longest pause between two troubles.
 
     Attributes:
         caused: How often each kind of trouble was caused.
     """
 
-    def __init__(self, deployment: Deployment, cluster: Cluster, database_url: str, seed: int) -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        cluster: Cluster,
+        database_url: str,
+        seed: int,
+        pause_seconds: tuple[float, float],
+    ) -> None:
         self.caused: Counter[str] = Counter()
         self._deployment = deployment
         self._cluster = cluster
         self._url = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._random = Random(f"trouble {seed}")
+        self._pause_seconds = pause_seconds
         self._busy: set[str] = set()
         workers, servers = deployment.workers, deployment.servers
         self._methods: dict[str, Callable[[str], Coroutine[None, None, None]]] = {
@@ -70,29 +80,30 @@ class Troublemaker:
                 kind = left.pop()
                 group.create_task(self._methods[kind](kind))
                 try:
-                    async with asyncio.timeout(self._random.uniform(*PAUSE_SECONDS)):
+                    async with asyncio.timeout(self._random.uniform(*self._pause_seconds)):
                         await enough.wait()
-                        await asyncio.sleep(PAUSE_SECONDS[0])
+                        await asyncio.sleep(self._pause_seconds[0])
                 except TimeoutError:
                     pass
 
     async def _kill(self, kind: str, members: Sequence[Member], number: signal.Signals) -> None:
-        """End a process; its keeper starts it again."""
-        with self._chosen(kind, members) as process:
-            if process is not None:
-                pid = process.pid
-                process.send(number)
-                while process.pid == pid and process.is_running:
-                    await asyncio.sleep(0.02)
+        """End a process, and wait until it is ready again; its keeper restarts it."""
+        with self._chosen(kind, members) as member:
+            if member is not None:
+                times = member.times_ready
+                member.process.send(number)
+                async with asyncio.timeout(LIMIT_SECONDS):
+                    while member.times_ready == times:
+                        await asyncio.sleep(0.05)
 
     async def _freeze(self, kind: str, members: Sequence[Member], seconds: tuple[float, float]) -> None:
-        with self._chosen(kind, members) as process:
-            if process is not None:
-                process.send(signal.SIGSTOP)
+        with self._chosen(kind, members) as member:
+            if member is not None:
+                member.process.send(signal.SIGSTOP)
                 try:
                     await asyncio.sleep(self._random.uniform(*seconds))
                 finally:
-                    process.send(signal.SIGCONT)
+                    member.process.send(signal.SIGCONT)
 
     async def _cut(self, kind: str) -> None:
         """PostgreSQL ends some of the connections, as an idle firewall or an administrator would."""
@@ -120,7 +131,7 @@ class Troublemaker:
         self._busy.discard("database")
 
     @contextmanager
-    def _chosen(self, kind: str, members: Sequence[Member]) -> Iterator[Process | None]:
+    def _chosen(self, kind: str, members: Sequence[Member]) -> Iterator[Member | None]:
         """A running process without other trouble; ``None`` if no other process of its kind would be left."""
         free = [member for member in members if member.name not in self._busy and member.process.is_running]
         if len(free) < 2:
@@ -130,6 +141,6 @@ class Troublemaker:
         self._busy.add(chosen.name)
         self.caused[kind] += 1
         try:
-            yield chosen.process
+            yield chosen
         finally:
             self._busy.discard(chosen.name)
