@@ -24,6 +24,7 @@ RULES: dict[str, Callable[[Index], Iterator[Violation]]] = {
     "a list is of a single moment": lists.lists_agree,
     "dashboards never go back": lists.dashboards_go_forward,
     "a dashboard is of a single moment": lists.dashboards_agree,
+    "an open stream stays while the database is away": logs.open_streams_stay,
     "no line of a log is lost, repeated or changed": logs.lines,
 }
 """Each promise, and the function that yields the violations in a history."""

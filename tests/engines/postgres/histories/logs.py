@@ -40,6 +40,17 @@ def lines(index: Index) -> Iterator[Violation]:
                 yield Violation(f"The log of {sync_id} after line {answer.after} is {shown_seqs}.", (operation,))
 
 
+def open_streams_stay(index: Index) -> Iterator[Violation]:
+    """A stream that has sent an event ends because the database is away."""
+    for opening, *events in index.streams.values():
+        before: Operation | None = None
+        for operation in events:
+            if operation.error == "DATABASE_AWAY" and before is not None:
+                sentence = f"{opening.client} receives an error on an open stream while the database is away."
+                yield Violation(sentence, (before, operation))
+            before = operation
+
+
 def _stream(stream: list[Operation], newest: int, ends: set[int | None]) -> Iterator[Violation]:
     """The events of a stream, from its opening: ``newest`` is the last line of the log, ``ends`` the last version."""
     opening = stream[0]

@@ -48,17 +48,17 @@ class Script:
         stream: int = 0,
         since: float | None = None,
         is_fresh: bool = True,
+        error: str = "timeout",
     ) -> float:
         """Append an operation and return its time of return. ``since``: invoked at this time instead of now."""
         invoked_at = self._now if since is None else since
         self._now += 1
-        error = "" if answer is not None else "timeout"
         self.history.note(
             *(client, server, what, organization, invoked_at, answer),
             sync_id=sync_id,
             stream=stream,
             is_fresh=is_fresh,
-            error=error,
+            error="" if answer is not None else error,
         )
         return self._now
 
@@ -437,6 +437,13 @@ def a_stream_ends_before_the_sync(script: Script) -> None:
     script.follow(running(), Ended())
 
 
+def an_open_stream_gets_an_error(script: Script) -> None:
+    script.start()
+    script.follow(running())
+    stream = script.history.operations[-1].stream
+    script.note(What.FOLLOW, None, sync_id=FIRST, stream=stream, is_fresh=False, error="DATABASE_AWAY")
+
+
 PLANTED: dict[str, tuple[Callable[[Script], None], ...]] = {
     "an organization has at most one active sync": (
         *(two_run_at_once, one_begins_within_another, a_list_shows_two_running),
@@ -475,6 +482,7 @@ PLANTED: dict[str, tuple[Callable[[Script], None], ...]] = {
         *(a_dashboard_has_a_running_last_sync, a_dashboard_has_an_older_current_sync),
         the_counts_of_a_completed_sync_change,
     ),
+    "an open stream stays while the database is away": (an_open_stream_gets_an_error,),
     "no line of a log is lost, repeated or changed": (
         *(a_log_has_a_gap, a_log_is_shorter_than_before, a_stream_loses_a_line, a_resumed_stream_repeats_a_line),
         *(a_line_has_two_texts, a_stream_ends_before_its_last_line, a_stream_ends_before_the_sync),

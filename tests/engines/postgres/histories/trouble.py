@@ -5,6 +5,7 @@ A seed decides the plan. The moments differ between runs, since the processes ar
 
 import asyncio
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
@@ -90,11 +91,15 @@ class Troublemaker:
         """End a process, and wait until it is ready again; its keeper restarts it."""
         with self._chosen(kind, members) as member:
             if member is not None:
-                times = member.times_ready
+                times, until = member.times_ready, time.monotonic() + LIMIT_SECONDS
                 member.process.send(number)
-                async with asyncio.timeout(LIMIT_SECONDS):
-                    while member.times_ready == times:
-                        await asyncio.sleep(0.05)
+                while member.times_ready == times:
+                    if time.monotonic() > until:
+                        member.process.send(signal.SIGUSR1)  # its stacks go to the log
+                        await asyncio.sleep(1)
+                        ended = member.process.codes
+                        raise AssertionError(f"{member.name}: {kind}, and not ready after {LIMIT_SECONDS} s; {ended}")
+                    await asyncio.sleep(0.05)
 
     async def _freeze(self, kind: str, members: Sequence[Member], seconds: tuple[float, float]) -> None:
         with self._chosen(kind, members) as member:
@@ -126,8 +131,10 @@ class Troublemaker:
         self._busy.add("database")
         self.caused[kind] += 1
         await asyncio.to_thread(self._cluster.stop)
-        await asyncio.sleep(self._random.uniform(*DOWN_SECONDS))
-        await asyncio.to_thread(self._cluster.start)
+        try:
+            await asyncio.sleep(self._random.uniform(*DOWN_SECONDS))
+        finally:
+            await asyncio.shield(asyncio.to_thread(self._cluster.start))
         self._busy.discard("database")
 
     @contextmanager

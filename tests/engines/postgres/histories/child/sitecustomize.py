@@ -2,14 +2,19 @@
 
 ``CHAOS_CLOCK_SECONDS`` sets the wall clock of the process ahead or back. ``CHAOS_STALE_SECONDS`` plants a fault: the
 process remembers each answer that it has read from the database for that long, so it sometimes shows an old state.
+SIGUSR1 writes the stacks of all threads to the log.
 """
 
+import faulthandler
 import os
+import signal
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import time_machine
+
+faulthandler.register(signal.SIGUSR1)
 
 if seconds := float(os.environ.get("CHAOS_CLOCK_SECONDS", "0")):
     time_machine.travel(time.time() + seconds, tick=True).start()
