@@ -43,6 +43,7 @@ SLOW_FILES = (
     "cli/test_following_syncs.py",
     "cli/test_sync_command.py",
     "database/test_any_history.py",
+    "engines/postgres/histories/test_histories.py",
     "engines/postgres/test_chaos.py",
     "engines/test_schedules.py",
     "spec/test_models.py",
@@ -67,6 +68,7 @@ STARTING = re.compile(r"\bsubprocess\b|\bcreate_subprocess_|\bmultiprocessing\b|
 STARTERS = (
     "tests.bench.children",
     "tests.cli.programs",
+    "tests.engines.postgres.histories.deployment",
     "tests.engines.postgres.processes",
     "tests.forked",
     "tests.postgres",

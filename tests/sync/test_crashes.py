@@ -210,7 +210,7 @@ def edit(clinic: Clinic) -> None:
 @pytest.mark.soak
 async def test_killed_at_commits_many_times(tmp_path: Path, settings: Settings):
     """The same with other random numbers each time."""
-    for number in range(40):
+    for number in range(20):
         seed = random.randrange(10**9)
         database_url = f"sqlite+aiosqlite:///{tmp_path}/{number}.db"
         await kill_at_commits(settings.model_copy(update={"database_url": database_url}), seed)
@@ -257,7 +257,7 @@ async def test_a_server_killed_at_any_time(settings: Settings):
 @pytest.mark.soak
 async def test_a_server_killed_at_any_time_many_times(tmp_path: Path, settings: Settings):
     """The same with other random numbers each time."""
-    for number in range(25):
+    for number in range(12):
         database_url = f"sqlite+aiosqlite:///{tmp_path}/{number}.db"
         await kill_at_any_time(settings.model_copy(update={"database_url": database_url}), random.randrange(10**9))
 
