@@ -63,7 +63,8 @@ def test(copy: Path, tests: Sequence[str]) -> Found:
         NotSearched: The tests were not found, or could not be run.
     """
     began = time.monotonic()
-    command = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "tests.mutants.imported", *tests]
+    command = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "tests.mutants.imported"]
+    command += ["-m", "not postgres", *tests]
     done = _run(copy, command)
     seconds = time.monotonic() - began
     if done.returncode == 0:

@@ -15,6 +15,7 @@ from typing import Any
 from routiq_gql import clock
 from routiq_gql.database.rows import SyncRow
 from routiq_gql.engines.housekeeping import KEEP_LEFT_APPOINTMENTS
+from routiq_gql.sync.checkpoint_json import read_plan
 from routiq_gql.sync.model import COMPLETED_TEXT, FailureCode, SyncSnapshot, SyncStep, percentage
 from tests.simulation.driver import SimulatedConnection
 from tests.simulation.process import Process
@@ -24,6 +25,9 @@ from tests.sync.histories.checks import check_completed, check_older, check_unpu
 from tests.sync.histories.oracle import content_of
 from tests.sync.histories.steps import HISTORY_DAYS
 from tests.sync.histories.world import Organization
+
+LATE_COMMITS = timedelta(minutes=5)
+"""A row may appear in Cliniko's lists so much later than its ``updated_at`` says."""
 
 _COLUMNS = [name.strip() for name in _SHOWN.split(",")] + ["epoch", "claimed_by", "checkpoint"]
 _PLACE = {name: place for place, name in enumerate(_COLUMNS)}
@@ -49,6 +53,7 @@ class SyncStory:
         commits: How many commits have changed it.
         times: When each version was committed, in virtual seconds.
         requests: Its requests that have reached Cliniko.
+        read_from: Cliniko's time before it has read the first list.
     """
 
     row: tuple[Any, ...]
@@ -60,6 +65,7 @@ class SyncStory:
     versions: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     times: dict[int, float] = field(default_factory=dict)
     requests: int = 0
+    read_from: datetime | None = None
 
     def __getitem__(self, name: str) -> Any:
         return self.row[_PLACE[name]]
@@ -157,6 +163,8 @@ class Ledger:
             self._check_change(known, before, owner)
             if known["step"] != before[_PLACE["step"]] and known.is_active:
                 self._check_unpublished(known, f"at step {known['step']} of sync {key}")
+        if known.read_from is None and known["step"] >= SyncStep.FETCHING_PATIENTS:
+            known.read_from = known.organization.clinic.clock.now()
         known.commits += 1
         known.versions[known["version"]] = row
         known.times[known["version"]] = self._story.now
@@ -214,6 +222,7 @@ class Ledger:
                 at_once(check_completed(self.reader, organization, row, is_honest=known.was_honest))  # type: ignore[arg-type]
             except AssertionError as error:
                 raise Violated("less", f"sync {row.key} of {organization.name}: {error}") from error
+            self._check_since(known, row)
             self._check_economy(known, row)
             self.check_kept(f"after sync {row.key}")
             return
@@ -268,11 +277,27 @@ class Ledger:
         if row.current_step != text or not text or (is_completed and row.step != SyncStep.STORING):
             raise Violated("back", f"sync {row.key} is {row.status} at “{row.current_step}”, step {row.step}")
 
+    def _check_since(self, known: SyncStory, row: SyncRow) -> None:
+        """Check that an incremental sync reads all changes that the sync before may have missed."""
+        plan, organization = read_plan(row.checkpoint), known.organization
+        assert plan is not None
+        if plan.since is None:
+            return
+        mine = [one for one in self.syncs.values() if one.organization is organization and one["status"] == "completed"]
+        base = max((one for one in mine if one["key"] < row.key), key=lambda one: one["key"])
+        if base.read_from is None or not base.was_honest:
+            return
+        ahead = max(timedelta(seconds=organization.emulator.date_skew_seconds), timedelta())
+        if plan.since > base.read_from - LATE_COMMITS + ahead:
+            what = f"reads changes from {plan.since} on, and sync {base['key']} has read from {base.read_from} on"
+            raise Violated("less", f"sync {row.key} {what}")
+
     def _check_economy(self, known: SyncStory, row: SyncRow) -> None:
         is_calm = known.was_honest and len(known.organization.states) == 1
-        if not is_calm or row.epoch != 2:  # the claim, and the end
+        if not is_calm:
             return
-        if row.requests != known.requests:
+        is_undisturbed = row.epoch == 2  # the claim, and the end
+        if is_undisturbed and row.requests != known.requests:
             raise Violated("wasted", f"sync {row.key} counts {row.requests} requests, and has sent {known.requests}")
         lines = [text for _, text in self.reader.log(row.key)]
         was_full = not any("after all" in text or "what has changed" in text for text in lines)

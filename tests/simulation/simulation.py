@@ -271,9 +271,8 @@ class Simulation:
     async def serving(self) -> Process:
         """A process that clients reach, once there is one."""
         for _ in range(100_000):
-            for process in self.processes:
-                if process.is_serving:
-                    return process
+            if serving := [one for one in self.processes if one.is_serving]:
+                return serving[0] if len(serving) == 1 else self._chance.choice(serving)
             await asyncio.sleep(0.1)
         raise Violated("stuck", "no process serves")
 

@@ -134,6 +134,8 @@ class Watcher:
         for one in (last, running, completed):
             if one is not None:
                 self._ledger.note_published(one)
+                if one.organization_id != self._viewer.organization_id:
+                    self._ledger.fail("others", f"a dashboard of {self._viewer.organization_id} shows {one.sync_id}")
         stats = dashboard.patient_stats
         if completed is not None:
             shown = (stats.active_patients, stats.patients_in_cliniko, stats.last_sync_time)
