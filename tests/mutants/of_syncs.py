@@ -215,14 +215,17 @@ OF_SYNCS = (
         "A cancel is ignored once the patients are analyzed",
         "sync/service.py",
         "        if current.is_terminal:\n            return CancelledSync(current, cancelled=False)",
-        "        if current.is_terminal or current.step >= 7:\n            return CancelledSync(current, cancelled=False)",
+        "        if current.is_terminal or current.step >= 7:\n"
+        "            return CancelledSync(current, cancelled=False)",
     ),
     Mutant(
         "end-not-sent",
         "A subscription ends without the last snapshot",
         "sync/service.py",
-        "                    yield snapshot\n                    if snapshot.is_terminal:\n                        return\n",
-        "                    if snapshot.is_terminal:\n                        return\n                    yield snapshot\n",
+        "                    yield snapshot\n"
+        "                    if snapshot.is_terminal:\n                        return\n",
+        "                    if snapshot.is_terminal:\n                        return\n"
+        "                    yield snapshot\n",
     ),
     Mutant(
         "another-organizations-appointments",
@@ -242,7 +245,8 @@ OF_SYNCS = (
         "own-version-left",
         "A row that is again as it was keeps the draft's version, too",
         "database/merging.py",
-        "            if own is not None:\n                self.removed.append(row_id)\n            if not base.is_open:",
+        "            if own is not None:\n"
+        "                self.removed.append(row_id)\n            if not base.is_open:",
         "            if not base.is_open:",
     ),
     Mutant(
