@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = "routiq_gql"
 COPIED = (PACKAGE, "tests", "pyproject.toml")
 LINKED = ("docs", "examples", "schema.graphql", "Makefile", "README.md", "CHANGELOG.md", "constraints.txt", ".ci")
-"""What tests read besides; the copies have symbolic links to these."""
+"""Other files that tests read; the copies have symbolic links to these."""
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "node_modules")
 
 
@@ -28,7 +28,7 @@ class Mutant:
 
     Attributes:
         name: For ``make mutants ONLY=…``.
-        bug: What the product does wrong, in a sentence.
+        bug: The wrong behaviour, in a sentence.
         file: The changed file, within the package.
         old: Text of the file that occurs once, and
         new: the text in its place.

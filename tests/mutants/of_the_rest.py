@@ -21,7 +21,7 @@ OF_THE_REST = (
     ),
     Mutant(
         "sync-of-another-organization",
-        "A sync is found by its id, whoever owns it",
+        "A sync is found by its id in any organization",
         "database/syncs.py",
         "        query = query.where(SYNC.c.organization_id == organization_id)\n    return as_row(SyncRow",
         "        query = query.where(SYNC.c.organization_id.is_not(None))\n    return as_row(SyncRow",

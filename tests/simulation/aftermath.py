@@ -1,6 +1,6 @@
 """The days after the syncs of a simulation: old versions are pruned, and readers notice nothing.
 
-*leak*: versions that no kept sync shows are deleted. *less*: the newest sync shows what it showed before.
+*leak*: versions that no kept sync shows are deleted. *less*: kept syncs show the same rows as before.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _PRUNABLE = " UNION ALL ".join(
 
 
 async def check_pruning(ledger: Ledger, let_pass: Callable[[timedelta], None]) -> None:
-    """Let days pass, wait until housekeeping has deleted all closed versions, and check what is left."""
+    """Let days pass, wait until housekeeping has deleted all closed versions, and check the other rows."""
     let_pass(LATER)
     for _ in range(ROUNDS):
         for _ in range(ROUND_SECONDS):

@@ -1,4 +1,4 @@
-"""The promises about requests to Cliniko, and about what a process keeps when it is idle.
+"""The promises about requests to Cliniko, and about the memory of an idle process.
 
 *stuck*: no request is sent while the sync shows that it waits, and none after its cancel was answered. *limit*: after
 a 429 a process sends nothing for a second. *leak*: an idle process holds no run, heartbeat or counted subscription.
@@ -55,7 +55,7 @@ class Conduct:
 
 
 def kept_by(runtime: Any) -> list[str]:
-    """What an idle process keeps in memory although it should not."""
+    """Names of objects that an idle process must not have, and has."""
     engine, syncs = runtime.engine, runtime.syncs
     kept = {
         "runs": engine._tasks,

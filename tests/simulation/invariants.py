@@ -234,7 +234,7 @@ class Ledger:
         self.check_kept(f"after sync {row.key}")
 
     def check_kept(self, when: str) -> None:
-        """Check that all kept syncs of all organizations show what they showed when they were published."""
+        """Check that all kept syncs of all organizations show the same rows as at their publication."""
         for organization in self._organizations.values():
             self._forget_aged(organization)
             try:
