@@ -157,7 +157,8 @@ def _begin(connection: SyncConnection) -> None:
     options = connection.get_execution_options()
     statement, patience = options.get("routiq_begin", "BEGIN"), options.get("routiq_patience")
     if patience is None:
-        connection.exec_driver_sql(statement)
+        driver: Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        driver.begin_with_next(statement)
         return
     connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(patience * 1000)}")
     try:

@@ -2,7 +2,8 @@
 
 ``aiosqlite`` runs each connection in a thread. Its cursors call that thread four times for a statement: to open,
 execute, fetch and close. Each call wakes two threads. SQLAlchemy reads all rows of a statement at once, so a single
-call is enough here, and none to roll back a transaction that has ended. A sync makes a third of the calls.
+call is enough here. A transaction begins in the call of its first statement, and no call rolls back a transaction that
+has ended.
 """
 
 import asyncio
@@ -29,11 +30,21 @@ class Connection(aiosqlite.Connection):
         super().__init__(connect, CHUNK_ROWS)
         self._thread.daemon = True  # a process may end without closing its connections
         self._abandoned = 0  # calls whose caller was cancelled; the thread may not have begun them
+        self._begin: str | None = None
 
     @property
     def has_abandoned_calls(self) -> bool:
         """Whether the thread may still make a call whose caller was cancelled."""
         return self._abandoned > 0
+
+    def begin_with_next(self, begin: str) -> None:
+        """Execute ``begin`` right before the next statement. Its errors are those of that statement."""
+        self._begin = begin
+
+    def take_begin(self) -> str | None:
+        """The statement that begins a transaction with the next one, if any; only once."""
+        begin, self._begin = self._begin, None
+        return begin
 
     @contextmanager
     async def cursor(self) -> aiosqlite.Cursor:
@@ -42,6 +53,7 @@ class Connection(aiosqlite.Connection):
 
     async def rollback(self) -> None:
         """Roll back the transaction; do nothing if there is none."""
+        self._begin = None
         if self.has_abandoned_calls or self.in_transaction:
             abandoned = self._abandoned
             await super().rollback()
@@ -66,7 +78,14 @@ class _Cursor(aiosqlite.Cursor):
     async def execute(self, sql: str, parameters: Iterable[Any] | None = None) -> Self:
         """Execute a statement and read all its rows."""
         given = parameters if parameters is not None else ()
-        self._rows = await self._execute(_read_all, self._cursor, sql, given)  # type: ignore[no-untyped-call]
+        begin = self._owner.take_begin()
+        self._rows = await self._execute(_read_all, self._cursor, begin, sql, given)  # type: ignore[no-untyped-call]
+        return self
+
+    async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> Self:
+        """Execute a statement once for each set of parameters."""
+        begin = self._owner.take_begin()
+        await self._execute(_execute_many, self._cursor, begin, sql, parameters)  # type: ignore[no-untyped-call]
         return self
 
     async def fetchall(self) -> Iterable[sqlite3.Row]:
@@ -80,6 +99,14 @@ class _Cursor(aiosqlite.Cursor):
                 self._cursor.close()
 
 
-def _read_all(cursor: sqlite3.Cursor, sql: str, parameters: Iterable[Any]) -> Iterable[Any]:
+def _execute_many(cursor: sqlite3.Cursor, begin: str | None, sql: str, parameters: Iterable[Any]) -> None:
+    if begin is not None:
+        cursor.execute(begin)
+    cursor.executemany(sql, parameters)
+
+
+def _read_all(cursor: sqlite3.Cursor, begin: str | None, sql: str, parameters: Iterable[Any]) -> Iterable[Any]:
+    if begin is not None:
+        cursor.execute(begin)
     cursor.execute(sql, parameters)  # type: ignore[arg-type]
     return cursor.fetchall() if cursor.description else ()

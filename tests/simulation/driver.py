@@ -28,6 +28,7 @@ class Disk:
     Attributes:
         on_commit: Called right after a commit has changed the database, before its caller knows.
         latency: Draws the virtual seconds that a call takes.
+        is_instant: Draws whether a call is made before its caller waits, as nothing else happens meanwhile.
         is_dead: Whether the process that makes calls at the moment has been killed.
         connections: The open connections of all processes.
         on_rare: Called with the name of a rare state.
@@ -36,6 +37,7 @@ class Disk:
     def __init__(self) -> None:
         self.on_commit: Callable[[SimulatedConnection], None] = lambda _connection: None
         self.latency: Callable[[], float] = lambda: 0.0
+        self.is_instant: Callable[[], bool] = lambda: False
         self.owner: Callable[[], object | None] = lambda: None
         self.is_dead: Callable[[object | None], bool] = lambda _owner: False
         self.connections: WeakValueDictionary[int, SimulatedConnection] = WeakValueDictionary()
@@ -124,8 +126,14 @@ class Calls:
             call[1]()
             return
         self._waiting.append(call)
-        if not self._is_waiting:
-            self._schedule(DISK[-1].latency())
+        if self._is_waiting:
+            return
+        disk = DISK[-1]
+        seconds = disk.latency()
+        if seconds or not disk.is_instant():
+            self._schedule(seconds)
+        else:
+            self._make()
 
     def _schedule(self, seconds: float) -> None:
         self._is_waiting = True

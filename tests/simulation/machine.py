@@ -5,6 +5,7 @@ comes from here, so that the same seed always makes the same story.
 """
 
 import contextlib
+import gc
 import logging
 import random as random_module
 import time
@@ -77,10 +78,7 @@ class Machine:
                 stack.callback(setattr, owner, name, getattr(owner, name))
                 setattr(owner, name, value)
             stack.callback(random_module.setstate, state)
-            stack.callback(logging.disable, logging.root.manager.disable)
-            logging.disable()  # SQLAlchemy reports the connections of killed processes
-            stack.enter_context(warnings.catch_warnings())
-            warnings.simplefilter("ignore")  # as does the collector
+            stack.enter_context(_quiet())
             random_module.seed(f"product {self.seed}")
             DISK.append(self.disk)
             stack.callback(DISK.pop)
@@ -92,6 +90,25 @@ class Machine:
             (time, "monotonic", self.loop.time),
             *((module, "datetime", wall) for module in (clock, pacing, replies)),
         ]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hide what SQLAlchemy and the collector report about the connections of killed processes."""
+    before = logging.root.manager.disable
+    logging.disable()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def collect() -> None:
+    """Collect what ended simulations and their killed processes have left."""
+    with _quiet():
+        gc.collect()
 
 
 class _Wall:

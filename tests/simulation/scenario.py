@@ -130,6 +130,7 @@ class Scenario:
         clocks: Minutes by which Cliniko's clock is ahead, and by which its ``Date`` is ahead of that.
         latency: Typical virtual seconds of a request.
         disk_seconds: Virtual seconds of a slow statement, and ``disk_share`` how many statements are slow.
+        instant_share: How many of the other statements are over before anything else can happen.
     """
 
     seed: int
@@ -140,6 +141,7 @@ class Scenario:
     latency: float
     disk_seconds: float
     disk_share: float
+    instant_share: float
     pace: int
 
 
@@ -162,6 +164,7 @@ def draw(seed: int) -> Scenario:
         latency=chance.choice((0.0, 0.01, 0.05, 0.3)),
         disk_seconds=chance.choice((0.0, 0.002, 0.05, 1.0)),
         disk_share=chance.choice((0.02, 0.1)),
+        instant_share=chance.choice((0.0, 0.7, 0.9, 0.9)),
         pace=chance.choice((0, 0, 0, 180)),
     )
 

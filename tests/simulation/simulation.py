@@ -29,7 +29,7 @@ from tests.simulation.aftermath import check_pruning
 from tests.simulation.conduct import Conduct, kept_by
 from tests.simulation.invariants import Ledger, SyncStory, Violated
 from tests.simulation.loop import Deadlock, Endless
-from tests.simulation.machine import BEGINNING, Machine, TrueClock, prepare
+from tests.simulation.machine import BEGINNING, Machine, TrueClock, collect, prepare
 from tests.simulation.process import Process, current
 from tests.simulation.rare import RareStates
 from tests.simulation.reader import Reader
@@ -108,10 +108,12 @@ class Simulation:
 
         self.machine.network.latency = network_latency
         self.machine.disk.latency = disk_latency
+        self.machine.disk.is_instant = lambda: chance() < scenario_.instant_share
 
     def run(self) -> Result:
         """Play the scenario to its end."""
         error: BaseException | None = None
+        was_collecting = gc.isenabled()
         gc.disable()
         try:
             with pytest.MonkeyPatch.context() as patch, self.machine.installed():
@@ -145,7 +147,9 @@ class Simulation:
                 self._abandon()
         finally:
             asyncio.set_event_loop(None)
-            gc.enable()
+            if was_collecting:
+                collect()
+                gc.enable()
         counts = (len(self.ledger.syncs), self.ledger.completed, self.loop.steps, self.loop.now)
         return Result(self.scenario.seed, self.story, error, *counts, frozenset(self.rare.reached))
 
@@ -500,7 +504,6 @@ class Simulation:
             connection.close()
         self.loop.close()
         self.processes.clear()
-        gc.collect()  # while warnings about what killed processes have left are ignored
 
     # Helpers
 
