@@ -54,15 +54,8 @@ OF_SYNCS = (
         "                last = str(int(before.end) + 1)\n",
     ),
     Mutant(
-        "closes-outside-the-page",
-        "A page closes rows with ids above those that it holds",
-        "sync/source.py",
-        "                    answered = replace(covered, above=above, up_to=up_to)",
-        "                    answered = replace(covered, above=above, up_to=None)",
-    ),
-    Mutant(
         "closes-from-the-start",
-        "A page closes rows with ids below those that it holds",
+        "A page closes rows outside its interval of ids, those below",
         "sync/source.py",
         "                    answered = replace(covered, above=above, up_to=up_to)",
         "                    answered = replace(covered, above=None, up_to=up_to)",
