@@ -133,13 +133,13 @@ class Ledger:
             self.fail("publish", f"{snapshot} is published, and {row} is committed")
 
     def check_delivery(self, snapshot: SyncSnapshot, last: int, process: Process, lag: float) -> None:
-        """Check that a watcher without a lag gets a change soon, from the process that runs the sync."""
+        """Check that a watcher gets a change soon after its ``lag``, from the process that runs the sync."""
         known = self.syncs.get(snapshot.key)
         first = known.times.get(last + 1) if known is not None and last else None
-        if first is None or lag or process.runtime is None or not process.runtime.engine.receives_updates:
+        if first is None or process.runtime is None or not process.runtime.engine.receives_updates:
             return
         is_disturbed = any(one.is_frozen or one.disturbed_at >= first - 5 for one in self.processes)
-        if not is_disturbed and self._story.now - first > self.longest_silence:
+        if not is_disturbed and self._story.now - first > self.longest_silence + lag:
             self.fail("silent", f"a watcher gets version {last + 1} after {self._story.now - first:.1f} s")
 
     def fail(self, invariant: str, what: str) -> None:
@@ -199,6 +199,8 @@ class Ledger:
             raise Violated(
                 "back", f"sync {key}: {was['progress_percentage']} % becomes {known['progress_percentage']} %"
             )
+        if known.is_active and known["epoch"] > was["epoch"]:
+            self._check_claim(known, was, owner)
         if known["last_log_seq"] < was["last_log_seq"]:
             raise Violated("back", f"sync {key}: its log becomes shorter")
         if known["version"] == was["version"] and known.row[:_VISIBLE] != before[:_VISIBLE]:
@@ -249,6 +251,18 @@ class Ledger:
         except AssertionError as error:
             raise Violated("less", f"{when}: {error}") from error
 
+    def _check_claim(self, known: SyncStory, was: dict[str, Any], owner: Process | None) -> None:
+        """Check that no process takes a sync from another that is able to run it."""
+        before = next((one for one in self.processes if one.holder and one.holder == was["claimed_by"]), None)
+        if before is not None and before is not owner and before.may_run_syncs:
+            raise Violated("fence", f"{owner} claims sync {known['key']}, which {before} runs")
+
+    def check_released(self, process: Process, holder: str) -> None:
+        """Check that a process that was stopped properly has released its syncs."""
+        held = [known["key"] for known in self.syncs.values() if known.is_active and known["claimed_by"] == holder]
+        if held and process.error is None and not any(one.is_frozen or one.disturbed_at >= 0 for one in self.processes):
+            raise Violated("leak", f"{process} has stopped, and still holds syncs {held}")
+
     def _check_running(self, known: SyncStory, was: dict[str, Any]) -> None:
         step, key = SyncStep(known["step"]), known["key"]
         if known["status"] != step.state.value or not percentage(step, 0) <= known["progress_percentage"] < 100:
@@ -297,7 +311,7 @@ class Ledger:
         if not is_calm:
             return
         is_undisturbed = row.epoch == 2  # the claim, and the end
-        if is_undisturbed and row.requests != known.requests:
+        if row.requests > known.requests or (is_undisturbed and row.requests < known.requests):
             raise Violated("wasted", f"sync {row.key} counts {row.requests} requests, and has sent {known.requests}")
         lines = [text for _, text in self.reader.log(row.key)]
         was_full = not any("after all" in text or "what has changed" in text for text in lines)

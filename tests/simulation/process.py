@@ -56,6 +56,11 @@ class Process:
         return self.runtime is not None and not (self.is_dead or self.is_frozen or self._stopping.is_set())
 
     @property
+    def may_run_syncs(self) -> bool:
+        """Whether it lives and has the lock of the database file."""
+        return self.is_serving and self.runtime is not None and self.runtime.engine.runs_here
+
+    @property
     def holder(self) -> str:
         """Its name in the claims of syncs."""
         return self.runtime.engine._runner._holder if self.runtime is not None else ""  # type: ignore[attr-defined]

@@ -388,7 +388,10 @@ class Simulation:
         await self._start_process()
 
     async def _stop_and_restart(self, process: Process, seconds: float) -> None:
+        holder = process.holder
         await process.stop()
+        if self.scenario.disk_seconds < 1:  # a stop does not wait long for a slow disk
+            self.ledger.check_released(process, holder)
         await asyncio.sleep(seconds)
         await self._start_process()
 
