@@ -166,4 +166,12 @@ OF_THE_REST = (
         "by_age, by_use = func.coalesce(MIRROR.c.sync, first_young),",
         ("tests/database/test_pruning.py::test_the_rows_of_a_kept_sync_stay_as_they_were",),
     ),
+    Mutant(
+        "incremental-reports-agreement",
+        "A receipt says that attendees agree although not all classes were compared",
+        "sync/reconcile/classes.py",
+        "            agrees = None\n",
+        "            pass\n",
+        ("tests/sync/reconcile/test_classes.py::test_attendees_agree_when_all_were_compared_within_a_day",),
+    ),
 )
