@@ -163,7 +163,7 @@ def draw(seed: int) -> Scenario:
         seed=seed,
         sizes=(_size(chance, 24), _size(chance, 10)),
         tuning=tuning,
-        rounds=tuple(_round(chance, number) for number in range(chance.choice((1, 2, 2)))),
+        rounds=tuple(_round(chance, number) for number in range(chance.choice((1, 1, 2, 2, 2, 3)))),
         clocks=chance.choice(((0, 0), (0, 0), (0, 0), (-15, 0), (15, 0), (0, 15), (0, -15))),
         latency=chance.choice((0.0, 0.01, 0.05, 0.3)),
         disk_seconds=chance.choice((0.0, 0.002, 0.05, 1.0)),

@@ -27,6 +27,8 @@ from routiq_gql.sync.model import SyncMode, SyncSnapshot, SyncStep
 from routiq_gql.sync.reconcile import bisecting, classes
 from routiq_gql.sync.run import SyncRun
 from routiq_gql.sync.runner import Outcome, SyncRunner
+from tests.simulation.aftermath import check_pruning
+from tests.simulation.conduct import Conduct, kept_by
 from tests.simulation.invariants import Ledger, SyncStory, Violated
 from tests.simulation.loop import Deadlock, Endless
 from tests.simulation.machine import BEGINNING, Machine, TrueClock, collect, prepare
@@ -43,6 +45,10 @@ from tests.sync.histories.steps import Edit
 from tests.sync.histories.world import Organization
 
 T = TypeVar("T")
+SILENT_SECONDS = 2.5
+"""A running sync is written to at least so often, while its process is not disturbed and the disk is fast."""
+SLOW_CALLS = 20
+"""So many calls to a slow disk may come before a heartbeat."""
 PATIENCE_SECONDS = 900.0
 """A sync without a fault ends within this virtual time; with the faults of a scenario it may take half of it."""
 
@@ -119,6 +125,9 @@ class Simulation:
                 self._tune(patch)
                 self.ledger = Ledger(Reader(self._path), self.organizations, self.story)
                 self.ledger.on_violation = self.loop.stop
+                self.ledger.processes = self.processes
+                self.ledger.longest_silence = SILENT_SECONDS + SLOW_CALLS * self.scenario.disk_seconds
+                self.conduct = Conduct(self.ledger)
                 self.ledger.is_honest = self._is_honest
                 self.ledger.on_change = self._note_change
                 self.machine.disk.on_commit = self.ledger.note_commit
@@ -168,8 +177,7 @@ class Simulation:
         for edit in one.edits:
             self._edit(organization, edit)
         if one.passes:
-            self.loop.now += one.passes.total_seconds()
-            self.story.tell(f"{one.passes} pass")
+            self._let_pass(one.passes)
         for name, resource in one.faults:
             organization.emulator.faults.add(replace(ALL_FAULTS[name], resource=resource))
             self.story.tell(f"fault of {organization.name}: {name} at {resource}")
@@ -202,6 +210,10 @@ class Simulation:
         for known in self.organizations:
             known.emulator.faults.clear()
 
+    def _let_pass(self, time: timedelta) -> None:
+        self.loop.now += time.total_seconds()
+        self.story.tell(f"{time} pass")
+
     async def _until_ended(self) -> None:
         """Wait until no organization has an active sync, and a process is there to run the next."""
         try:
@@ -223,16 +235,19 @@ class Simulation:
             if self.loop.time() - asked_at > HOUSEKEEPING_SECONDS:
                 raise Violated("leak", f"versions of syncs without a result are left: {left[:3]}")
             await asyncio.sleep(1)
+        await check_pruning(self.ledger, self._let_pass)
         for process in [one for one in self.processes if one.is_serving]:
             await self._until_unused(process)
 
     async def _until_unused(self, process: Process) -> None:
         """Wait until an idle process uses no connection to its database."""
         pool = _runtime(process).database._engine.pool
-        for _ in range(500):
-            if process.is_dead or not pool.checkedout():
+        for _ in range(1_000):
+            if process.is_dead or not (pool.checkedout() or kept_by(_runtime(process))):
                 return
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+        if kept := kept_by(_runtime(process)):
+            raise Violated("leak", f"{process} keeps {kept} although it is idle")
         raise Violated("leak", f"{process} keeps {pool.checkedout()} connections although it is idle")
 
     async def _start(self, organization: Organization, mode: SyncMode) -> SyncSnapshot:
@@ -264,9 +279,8 @@ class Simulation:
     async def serving(self) -> Process:
         """A process that clients reach, once there is one."""
         for _ in range(100_000):
-            for process in self.processes:
-                if process.is_serving:
-                    return process
+            if serving := [one for one in self.processes if one.is_serving]:
+                return serving[0] if len(serving) == 1 else self._chance.choice(serving)
             await asyncio.sleep(0.1)
         raise Violated("stuck", "no process serves")
 
@@ -352,6 +366,7 @@ class Simulation:
             case Trouble.PAUSE if process is not None:
                 engine: Any = _runtime(process).engine
                 engine.pause(timedelta(seconds=happening.seconds))
+                process.disturbed_at = self.loop.time()
 
     def _cut(self, seconds: float) -> None:
         network = self.machine.network
@@ -368,7 +383,12 @@ class Simulation:
         self.machine.disk.is_full = False
 
     async def _cancel(self, organization: Organization, sync_id: str) -> None:
-        response = await self._ask(lambda process: _runtime(process).syncs.cancel(self._viewer(organization), sync_id))
+        async def answer(process: Process) -> Any:
+            given = await _runtime(process).syncs.cancel(self._viewer(organization), sync_id)
+            self.conduct.note_cancelled(organization, process)
+            return given
+
+        response = await self._ask(answer)
         self.story.tell(f"cancel of {sync_id}: {response.cancelled}")
         if not response.cancelled:
             self.rare.reach("a cancel that comes too late")
@@ -381,7 +401,10 @@ class Simulation:
         await self._start_process()
 
     async def _stop_and_restart(self, process: Process, seconds: float) -> None:
+        holder = process.holder
         await process.stop()
+        if self.scenario.disk_seconds < 1:  # a stop does not wait long for a slow disk
+            self.ledger.check_released(process, holder)
         await asyncio.sleep(seconds)
         await self._start_process()
 
@@ -443,6 +466,7 @@ class Simulation:
         patch.setattr(SyncRunner, "run", observed_run)
         patch.setattr(bisecting, "_search", observed_search)
         self.machine.network.on_flight = note_flight
+        self.machine.network.on_response = self.conduct.note_response
         self.machine.disk.on_rare = rare.reach
 
     def _observe_requests(self) -> None:
@@ -451,6 +475,7 @@ class Simulation:
 
             def before(request: Any, name: str = name, organization: Organization = organization) -> None:
                 self.ledger.note_request(organization, request)
+                self.conduct.note_request(organization, current())
                 self.story.tell(
                     f"{name}: {request.resource} {' '.join(f'{key}={value}' for key, value in request.parameters)}"
                 )
@@ -487,6 +512,7 @@ class Simulation:
 
     def _abandon(self) -> None:
         """Drop everything that a failed simulation has left, without running it."""
+        self.loop.set_exception_handler(lambda _loop, _context: None)
         for task in asyncio.all_tasks(self.loop):
             task._log_destroy_pending = False  # type: ignore[attr-defined]
         self.loop._ready.clear()  # type: ignore[attr-defined]
