@@ -116,6 +116,7 @@ class PostgresServer:
         event.listen(engine.sync_engine, "handle_error", _hide_rows)
         event.listen(engine.sync_engine, "checkin", _note_return)
         event.listen(engine.sync_engine, "checkout", partial(_check_idle, engine.dialect))
+        event.listen(engine.sync_engine, "checkout", partial(_allow_changes, engine.dialect))
         event.listen(engine.sync_engine, "checkout", self._note_back)
         return engine
 
@@ -192,6 +193,16 @@ def _check_idle(dialect: Dialect, connection: DBAPIConnection, record: Connectio
         dialect.do_ping(connection)
     except dialect.loaded_dbapi.Error:
         raise InvalidatePoolError from None
+
+
+def _allow_changes(dialect: Dialect, connection: DBAPIConnection, _record: object, _proxy: object) -> None:
+    """Make a connection writable that a cancelled reading transaction has left read-only.
+
+    SQLAlchemy undoes the options of a transaction when the connection returns to the pool. A cancellation between two
+    options prevents that: psycopg may suspend its caller there when the event loop is busy.
+    """
+    if getattr(connection, "read_only", False):
+        dialect.set_readonly(connection, False)  # type: ignore[attr-defined]
 
 
 def connect_settings(url: URL) -> dict[str, Any]:

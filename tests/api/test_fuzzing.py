@@ -36,7 +36,7 @@ QUICK = settings(
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.generate),
 )
-LONG = settings(QUICK, max_examples=5_000, derandomize=False, phases=tuple(Phase))
+LONG = settings(QUICK, max_examples=2_000, derandomize=False, phases=tuple(Phase))
 
 
 class Target:

@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("inline_sqlite
 
 STEPS = 40
 QUICK_SEEDS = range(15)
-LONG_SEEDS = 600
+LONG_SEEDS = 150
 
 TARGETS = (PATIENTS, APPOINTMENTS, CLASSES)
 STUB = "stub"

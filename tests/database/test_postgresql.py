@@ -3,9 +3,11 @@
 import asyncio
 from contextlib import suppress
 
+import psycopg
 import pytest
 import structlog
 from sqlalchemy import insert, text
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import IntegrityError
 
 from routiq_gql.clock import utc_now
@@ -53,6 +55,35 @@ async def test_two_reads_of_one_transaction_agree(database):
         assert await connection_of(reader, "org_a") == before is None
     async with database.reading() as reader:
         assert await connection_of(reader, "org_a") is not None
+
+
+async def test_a_cancelled_read_leaves_its_connection_writable(database, monkeypatch: pytest.MonkeyPatch):
+    """A page that is closed at a busy moment does not make later starts of syncs fail."""
+    # A busy psycopg suspends its caller in any method, also in those that only store an option.
+    monkeypatch.setattr(psycopg.waiting, "MAX_BUSY_TIME", 0)
+    monkeypatch.setattr(DefaultDialect, "_set_connection_characteristics", _read_only_first)
+
+    async def read() -> None:
+        async with database.reading() as connection:
+            await connection_of(connection, "org_a")
+
+    for turns in range(30):
+        reading = asyncio.create_task(read())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reading.cancel()
+        with suppress(asyncio.CancelledError):
+            await reading
+        async with database.writing() as connection:
+            await connection.execute(text("UPDATE connections SET role = role"))
+
+
+def _read_only_first(dialect, connection, characteristics):
+    """SQLAlchemy's method with its options in a fixed order; they come from a set of names."""
+    _set_options(dialect, connection, dict(sorted(characteristics.items(), reverse=True)))
+
+
+_set_options = DefaultDialect._set_connection_characteristics
 
 
 async def test_a_reader_can_not_write(database):

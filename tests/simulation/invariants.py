@@ -7,6 +7,7 @@ nothing and counts its requests. *silent*: a running sync sends heartbeats. *oth
 belongs to another organization.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,8 +15,9 @@ from typing import Any
 
 from routiq_gql import clock
 from routiq_gql.database.rows import SyncRow
+from routiq_gql.emulator.recording import RecordedRequest
 from routiq_gql.engines.housekeeping import KEEP_LEFT_APPOINTMENTS
-from routiq_gql.sync.checkpoint_json import read_plan
+from routiq_gql.sync.checkpoint_json import COMPARING, read_plan
 from routiq_gql.sync.model import COMPLETED_TEXT, FailureCode, SyncSnapshot, SyncStep, percentage
 from tests.simulation.driver import SimulatedConnection
 from tests.simulation.process import Process
@@ -54,6 +56,7 @@ class SyncStory:
         times: When each version was committed, in virtual seconds.
         requests: Its requests that have reached Cliniko.
         read_from: Cliniko's time before it has read the first list.
+        pages: The pages of lists that it has requested, and ``read_again`` how many of them repeatedly.
     """
 
     row: tuple[Any, ...]
@@ -66,6 +69,8 @@ class SyncStory:
     times: dict[int, float] = field(default_factory=dict)
     requests: int = 0
     read_from: datetime | None = None
+    pages: set[tuple[Any, ...]] = field(default_factory=set)
+    read_again: int = 0
 
     def __getitem__(self, name: str) -> Any:
         return self.row[_PLACE[name]]
@@ -73,6 +78,12 @@ class SyncStory:
     @property
     def is_active(self) -> bool:
         return self["completed_at"] is None
+
+
+def part_of(known: SyncStory) -> str | None:
+    """The part of the sync that the checkpoint names."""
+    part: str | None = json.loads(known["checkpoint"] or "{}").get("part")
+    return part
 
 
 class Ledger:
@@ -119,6 +130,25 @@ class Ledger:
             self.on_violation()
         active = [key for key, one in self.syncs.items() if one.is_active]
         self._oldest = min(active, default=max(self.syncs, default=0))
+
+    def note_request(self, organization: Organization, request: RecordedRequest) -> None:
+        """Check that a sync reads no page of a list again, but the page in flight when a claim was lost.
+
+        The comparison begins anew after an interruption, and a fault makes the client try again.
+        """
+        known = self.active_of(organization)
+        parameters = dict(request.parameters)
+        if known is None or parameters.get("per_page", "1") == "1":
+            return
+        if not (known.was_honest and self.is_honest(organization)) or part_of(known) == COMPARING:
+            return
+        page = (request.resource, *sorted(request.parameters))
+        if page not in known.pages:
+            known.pages.add(page)
+            return
+        known.read_again += 1
+        if known.read_again >= known["epoch"]:
+            self.fail("twice", f"sync {known['key']} requests {page} again, in its claim {known['epoch']}")
 
     def note_published(self, snapshot: SyncSnapshot) -> None:
         """Check a snapshot that is given to subscribers."""

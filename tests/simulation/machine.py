@@ -26,7 +26,7 @@ from sqlalchemy.util import LRUCache
 
 from routiq_gql import clock
 from routiq_gql.cliniko import pacing, replies
-from routiq_gql.cliniko.client import _tls
+from routiq_gql.cliniko.transport import _tls
 from routiq_gql.connections import network
 from routiq_gql.database.sqlite import SqliteFile
 from routiq_gql.emulator import Emulator

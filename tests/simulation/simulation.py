@@ -9,6 +9,7 @@ import gc
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -17,7 +18,8 @@ import pytest
 
 from routiq_gql.cliniko import lists
 from routiq_gql.emulator import Emulator
-from routiq_gql.errors import RoutiqError
+from routiq_gql.engines import embedded
+from routiq_gql.errors import RoutiqError, StorageError
 from routiq_gql.live.bus import InProcessBus
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync import drafting, pipeline, preparing, source
@@ -53,6 +55,8 @@ PATIENCE_SECONDS = 900.0
 HOUSEKEEPING_SECONDS = 120.0
 """Housekeeping removes the versions of an ended sync within this virtual time, even on a slow disk."""
 
+_NUMBERS = count(1)
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -78,7 +82,7 @@ class Simulation:
 
     def __init__(self, seed: int, template: Template, folder: Path, *, scenario: Scenario | None = None) -> None:
         self.scenario = scenario or draw(seed)
-        self._path = folder / "routiq.db"
+        self._path = folder / f"routiq-{next(_NUMBERS)}.db"  # connections of an earlier simulation may still be open
         template.copy_to(self._path)
         emulators = [Emulator(make_clinic(size, BEGINNING)) for size in self.scenario.sizes]
         self.machine = Machine(seed, emulators)
@@ -287,6 +291,9 @@ class Simulation:
         self.story.tell(
             f"{process} is open" if process.runtime is not None else f"{process} did not open: {process.error!r}"
         )
+        if isinstance(process.error, StorageError) and self.machine.disk.is_full:
+            await asyncio.sleep(1)  # as its supervisor would
+            return await self._start_process()
         if process.error is not None:
             raise process.error
         return process
@@ -333,6 +340,9 @@ class Simulation:
                 self.machine.wall_error += timedelta(seconds=happening.seconds)
             case Trouble.CUT:
                 self._cut(happening.seconds)
+            case Trouble.FULL:
+                self.machine.disk.is_full = True
+                self.loop.call_later(happening.seconds + 0.01, self._make_space)
             case Trouble.START:
                 self._agent(self._start(organization, SyncMode.AUTO))
             case Trouble.CANCEL:
@@ -368,6 +378,9 @@ class Simulation:
             network.is_cut = False
 
         self.loop.call_later(seconds + 0.01, mend)
+
+    def _make_space(self) -> None:
+        self.machine.disk.is_full = False
 
     async def _cancel(self, organization: Organization, sync_id: str) -> None:
         async def answer(process: Process) -> Any:
@@ -462,6 +475,7 @@ class Simulation:
 
             def before(request: Any, name: str = name, organization: Organization = organization) -> None:
                 self.conduct.note_request(organization, current())
+                self.ledger.note_request(organization, request)
                 self.story.tell(
                     f"{name}: {request.resource} {' '.join(f'{key}={value}' for key, value in request.parameters)}"
                 )
@@ -507,6 +521,8 @@ class Simulation:
             connection.close()
         self.loop.close()
         self.processes.clear()
+        for file in self._path.parent.glob(f"{self._path.name}*"):
+            file.unlink()
 
     # Helpers
 
@@ -529,6 +545,7 @@ class Simulation:
         tuning = self.scenario.tuning
         assert lists.read_list.__kwdefaults__ is not None
         patch.setitem(lists.read_list.__kwdefaults__, "per_page", tuning.per_page)
+        patch.setattr(embedded, "LOOK_INTERVAL_SECONDS", self.scenario.look_seconds)
         patch.setattr(bisecting, "LEAF_ROWS", tuning.leaf_rows)
         patch.setattr(drafting, "ROWS_PER_STEP", tuning.rows_per_step)
         patch.setattr(preparing, "ROWS_PER_STEP", tuning.rows_per_step)

@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -37,11 +37,25 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 class Process:
-    """A ``routiq-gql`` process. With ``is_kept``, it is restarted when it exits without a signal from the test."""
+    """A ``routiq-gql`` process. With ``is_kept``, it is restarted when it exits without a signal from the test.
 
-    def __init__(self, settings: Settings, *arguments: str, is_kept: bool = True) -> None:
+    Args:
+        more: Further environment variables, called at each start.
+        log: A file for its log. Without it, the log is part of the test's output.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *arguments: str,
+        is_kept: bool = True,
+        more: Callable[[], Mapping[str, str]] = dict,
+        log: Path | None = None,
+    ) -> None:
         self._arguments = arguments
         self._environment = environment(settings)
+        self._more = more
+        self._log = log
         self._is_kept = is_kept
         self._keeper: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process
@@ -65,8 +79,12 @@ class Process:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        return self._process.returncode is None
+
     def send(self, number: signal.Signals) -> None:
-        if self._process.returncode is None:
+        if self.is_running:
             self._process.send_signal(number)
 
     async def leave(self, number: signal.Signals) -> int:
@@ -86,12 +104,14 @@ class Process:
                 await asyncio.sleep(0.02)
 
     async def _start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "routiq_gql", *self._arguments),
-            cwd=ROOT,
-            env=self._environment,
-            stdout=asyncio.subprocess.PIPE,
-        )
+        with self._log.open("ab") if self._log is not None else nullcontext() as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "routiq_gql", *self._arguments),
+                cwd=ROOT,
+                env={**self._environment, **self._more()},
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+            )
 
     async def _keep(self) -> None:
         while True:
