@@ -342,6 +342,8 @@ class Simulation:
                 self._cut(happening.seconds)
             case Trouble.FULL:
                 self.machine.disk.is_full = True
+                for one in self.processes:
+                    one.disturbed_at = self.loop.now + happening.seconds
                 self.loop.call_later(happening.seconds + 0.01, self._make_space)
             case Trouble.START:
                 self._agent(self._start(organization, SyncMode.AUTO))
@@ -474,8 +476,8 @@ class Simulation:
             name = organization.name
 
             def before(request: Any, name: str = name, organization: Organization = organization) -> None:
-                self.ledger.note_request(organization, request)
                 self.conduct.note_request(organization, current())
+                self.ledger.note_request(organization, request)
                 self.story.tell(
                     f"{name}: {request.resource} {' '.join(f'{key}={value}' for key, value in request.parameters)}"
                 )

@@ -121,7 +121,8 @@ class Watcher:
                 f"with {self.percentage} %",
             )
         self._ledger.note_published(snapshot)
-        self._ledger.check_delivery(snapshot, last, self._process, self.watching.lag)
+        if self.watching.kind == "watch" or not self.watching.lag:  # a follower also takes its time for each line
+            self._ledger.check_delivery(snapshot, last, self._process, self.watching.lag)
         self.has_skipped = self.has_skipped or snapshot.version > self.version + 1 > 1
         self.version, self.percentage = snapshot.version, snapshot.progress_percentage
         if self.watching.kind == "follow" and self.seq < snapshot.last_log_seq:
