@@ -56,7 +56,7 @@ soak: .venv/.installed-dev ## minutes-long searches for rare failures
 simulate: .venv/.installed-dev ## syncs in virtual time under random trouble (make simulate SEEDS=2000, SEED=4711: one, with its story)
 	@.venv/bin/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
-bench: .venv/.installed-dev ## memory, time per page, incremental syncs and fan-out, beside their limits
+bench: .venv/.installed-dev ## memory, time per page, incremental syncs, fan-out and starts, beside their limits
 	.venv/bin/python -m tests.bench
 
 bench-scale: .venv/.installed-dev ## syncs and updates a second on PostgreSQL, and the cost of an unchanged sync
