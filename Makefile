@@ -59,7 +59,7 @@ simulate: .venv/.installed-dev ## syncs in virtual time under random trouble (ma
 mutants: .venv/.installed-dev ## plant bugs in copies of the product, and find every one (make mutants ONLY=no-epoch: one of them)
 	@.venv/bin/python -m tests.mutants $(ONLY)
 
-bench: .venv/.installed-dev ## memory, time per page, incremental syncs and fan-out, beside their limits
+bench: .venv/.installed-dev ## memory, time per page, incremental syncs, fan-out and starts, beside their limits
 	.venv/bin/python -m tests.bench
 
 bench-scale: .venv/.installed-dev ## syncs and updates a second on PostgreSQL, and the cost of an unchanged sync

@@ -18,6 +18,8 @@ ROWS = [
     *("the longest of all", "between two snapshots"),
     *("unchanged", "200 changes", "a patient deleted without a trace", "20 appointments deleted without a trace"),
     *("Routiq", "stock Strawberry", "bare websockets"),
+    *("Strawberry on uvicorn, first answer", "serve, first answer, new database", "serve, first answer"),
+    *("status", "--help"),
 ]
 
 
