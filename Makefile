@@ -23,7 +23,7 @@ SEEDS ?= 300
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-apps test-postgres soak simulate bench bench-scale bench-fairness spec check schema graphiql wheel screenshot
+.PHONY: help demo test test-fast test-apps test-postgres soak simulate mutants bench bench-scale bench-fairness spec check schema graphiql wheel screenshot
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -55,6 +55,9 @@ soak: .venv/.installed-dev ## minutes-long searches for rare failures
 
 simulate: .venv/.installed-dev ## syncs in virtual time under random trouble (make simulate SEEDS=2000, SEED=4711: one, with its story)
 	@.venv/bin/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+mutants: .venv/.installed-dev ## plant bugs in copies of the product, and find every one (make mutants ONLY=no-epoch: one of them)
+	@.venv/bin/python -m tests.mutants $(ONLY)
 
 bench: .venv/.installed-dev ## memory, time per page, incremental syncs and fan-out, beside their limits
 	.venv/bin/python -m tests.bench

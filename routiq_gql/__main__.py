@@ -2,8 +2,12 @@
 
 Sets a handler for SIGTERM before any other import. The first process of a container has no default handler, so the
 kernel would ignore a SIGTERM during the imports, and the container would be killed half a minute later.
+
+Garbage is not collected until the command is loaded: imports leave next to none, and collections take a tenth of the
+time that they take.
 """
 
+import gc
 import os
 import signal
 from types import FrameType
@@ -17,6 +21,7 @@ def _end(number: int, _frame: FrameType | None) -> None:
 
 
 signal.signal(signal.SIGTERM, _end)
+gc.disable()  # until cli.commands has loaded the command
 
 from routiq_gql.cli import main  # noqa: E402
 

@@ -5,9 +5,12 @@ use.
 without the marker `processes` or another part can't start a process: it would slow `make test-fast` down unnoticed.
 """
 
+import os
 import re
+import subprocess
 import sys
-from functools import cache
+from collections.abc import Callable
+from functools import cache, wraps
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -67,13 +70,18 @@ STARTERS = (
     "tests.cli.programs",
     "tests.engines.postgres.histories.deployment",
     "tests.engines.postgres.processes",
+    "tests.forked",
     "tests.postgres",
     "tests.spec.tlc",
 )
 """Modules with functions and classes that start processes. A module that imports from them gets the marker."""
 
-PROCESS_EVENTS = {"subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"}
-"""The interpreter's audit events for starting a process."""
+BEGINNINGS: tuple[tuple[Any, str], ...] = (
+    (subprocess.Popen, "__init__"),
+    *((os, name) for name in ("execv", "execve", "fork", "forkpty", "posix_spawn", "posix_spawnp")),
+)
+"""The functions by which Python starts processes. (An audit hook would see all, but is called for each ``id()``, too:
+SQLAlchemy calls it so often that the hook took 2 % of the processor time.)"""
 
 
 def mark_by_kind(item: pytest.Item) -> None:
@@ -106,11 +114,17 @@ class ProcessGuard:
     def __init__(self) -> None:
         self.item: pytest.Item | None = None
         """The running test, if it may not start a process."""
-        sys.addaudithook(self._check)
+        for owner, name in BEGINNINGS:
+            setattr(owner, name, self._guarded(getattr(owner, name)))
 
-    def _check(self, event: str, _arguments: tuple[Any, ...]) -> None:
-        if self.item is not None and event in PROCESS_EVENTS:
-            pytest.fail(f"{self.item.nodeid} starts a process: name what starts it in tests/kinds.py", False)
+    def _guarded(self, begin: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(begin)
+        def checked(*arguments: Any, **options: Any) -> Any:
+            if self.item is not None:
+                pytest.fail(f"{self.item.nodeid} starts a process: name what starts it in tests/kinds.py", False)
+            return begin(*arguments, **options)
+
+        return checked
 
 
 def _database(item: pytest.Item) -> str:

@@ -4,6 +4,7 @@ A command's module is imported only when the command is called; ``--help`` and s
 test compares the table with the commands.
 """
 
+import gc
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, cast
@@ -89,4 +90,9 @@ class Program(CommandGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, listed, rest = super().resolve_command(ctx, args)
-        return name, load(listed.name) if listed is not None and listed.name else None, rest
+        if listed is None or not listed.name:
+            return name, None, rest
+        command = load(listed.name)
+        gc.freeze()  # loaded code stays until the process ends, so no collection needs to examine it
+        gc.enable()
+        return name, command, rest

@@ -51,7 +51,8 @@ async def _serve(settings: Settings, listener: Listener, *, run_syncs: bool) -> 
         await runtime.file_watch.until_lost()  # which ends the server
 
     async with open_runtime(settings, run_syncs=run_syncs) as runtime:
-        await check_routes(runtime.database, settings)  # also if workers run the syncs: this process checks keys
+        if not run_syncs:  # or it has been done
+            await check_routes(runtime.database, settings)  # this process checks keys
         await serve_app(
             create_app(settings, runtime=runtime),
             listener,

@@ -1,22 +1,16 @@
 """HTTP client for a Cliniko account: authentication, pacing, timeouts, and the meaning of each status.
 
-The only module here that uses httpx. It follows no redirect and sends the key to a single address. Its errors hold
-neither the key nor an address with parameters nor any body; httpx's errors hold the request, so they are never chained.
+``transport`` sends the requests. Errors hold neither the key nor an address with parameters nor any body.
 """
 
-import asyncio
 import re
-import ssl
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
 from types import TracebackType
-from typing import Self, TypeVar
-
-import httpx
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from routiq_gql.addresses import is_loopback_url
 from routiq_gql.cliniko.errors import (
@@ -27,15 +21,7 @@ from routiq_gql.cliniko.errors import (
 )
 from routiq_gql.cliniko.keys import check_base_url, clean_key
 from routiq_gql.cliniko.pacing import OnWait, Pacer
-from routiq_gql.cliniko.proxied import (
-    LOWER_ADVICE,
-    SETTING_ADVICE,
-    UNREACHABLE_ADVICE,
-    is_untrusted,
-    refused_by,
-    through,
-    untrusted,
-)
+from routiq_gql.cliniko.proxied import SETTING_ADVICE
 from routiq_gql.cliniko.replies import Outcome, Reply, is_web_page, judge, parse
 from routiq_gql.cliniko.retries import (
     Backoff,
@@ -46,14 +32,14 @@ from routiq_gql.cliniko.retries import (
     unusable,
     web_page,
 )
-from routiq_gql.proxies import Proxy, UnusableVariable, check_certificates, proxy_for
+from routiq_gql.proxies import UnusableVariable
+
+if TYPE_CHECKING:
+    from routiq_gql.cliniko.transport import Transport
 
 T = TypeVar("T")
 Params = Sequence[tuple[str, str]]
 
-CONNECT_SECONDS = 10.0
-MAX_BODY_BYTES = 16 * 1024 * 1024
-"""A limit on memory; a page of 100 rows with long notes stays far below it."""
 FOR_ANY_KEY = "settings/public"
 """A path that every valid key can read, whatever its user's role. Source: Cliniko API, "Settings"."""
 _EMAIL = re.compile(r"[!-~]+@[!-~]+")
@@ -97,7 +83,7 @@ class ClinikoClient:
         on_request: Callable[[Outcome], None] | None = None,
         backoff: Backoff | None = None,
     ) -> None:
-        self._auth = httpx.BasicAuth(clean_key(api_key), "")
+        self._api_key = clean_key(api_key)
         self.base_url = check_base_url(base_url)
         if not _EMAIL.fullmatch(contact_email):
             raise ValueError("The contact must be an e-mail address.")
@@ -113,39 +99,26 @@ class ClinikoClient:
         self.requests: Counter[str] = Counter()
         self.waited_seconds = 0.0
         self.server_date: datetime | None = None
-        self._http: httpx.AsyncClient | None = None
-        self._proxy: Proxy | None = None
+        self._transport: Transport | None = None
 
     def __repr__(self) -> str:
         return f"<ClinikoClient {self.base_url}>"
 
     async def __aenter__(self) -> Self:
         """Raises ``ClinikoUnreachable`` if the environment names an unusable proxy or unusable certificates."""
+        from routiq_gql.cliniko.transport import Transport  # noqa: PLC0415 — imports httpx
+
         try:
-            self._proxy = proxy_for(self.base_url)
-            tls = _tls()
+            self._transport = Transport(self.base_url, self._api_key, self._contact_email, self._read_timeout)
         except UnusableVariable as error:
             raise ClinikoUnreachable(error.sentence, SETTING_ADVICE, "unusable environment") from None
-        self._http = httpx.AsyncClient(
-            auth=self._auth,
-            headers={
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip",
-                "User-Agent": f"Routiq ({self._contact_email})",
-            },
-            timeout=httpx.Timeout(self._read_timeout, connect=CONNECT_SECONDS),
-            follow_redirects=False,
-            verify=tls,
-            trust_env=False,  # httpx raises on values that other tools skip; see ``proxies``
-            proxy=_for_httpx(self._proxy, tls),
-        )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._http is not None:
-            await self._http.aclose()
+        if self._transport is not None:
+            await self._transport.close()
 
     async def repeat(
         self, attempt: Callable[[], Awaitable[T]], *, explains_denial: bool = True, accepts_denial: bool = False
@@ -195,24 +168,18 @@ class ClinikoClient:
             Retriable: Another attempt may succeed.
             ClinikoError: Another attempt would fail, too.
         """
+        if self._transport is None:
+            raise RuntimeError("The client has not been entered.")
         came = time.monotonic()
         await self._pacer.wait_turn(self._on_wait)
         self._note_wait(time.monotonic() - came)
         self.requests[path] += 1
-        outcome: Outcome = "ok"
-        problem: Exception | None = None
+        outcome: Outcome
+        problem: Exception | None
         answer: dict[str, object] = {}
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS + self._read_timeout):
-                reply = await self._exchange(path, params)
-        except (httpx.HTTPError, OSError) as error:
-            outcome, problem = _broken(error, where, self._proxy)
-        except Exception:
-            if self._proxy is None or not self._proxy.speaks_socks:
-                raise
-            outcome, problem = "no_answer", refused_by(self._proxy, "", where)  # httpx passes on socksio's errors
-        else:
-            outcome, problem = judge(reply, where, self._proxy)
+        reply = await self._transport.get(path, params, where)
+        if isinstance(reply, Reply):
+            outcome, problem = judge(reply, where, self._transport.proxy)
             if problem is None:
                 parsed = parse(reply.body)
                 if isinstance(parsed, dict):
@@ -222,55 +189,10 @@ class ClinikoClient:
                     outcome, problem = "unusable", web_page(where)
                 else:
                     outcome, problem = "unusable", unusable(where, "no JSON object")
+        else:
+            outcome, problem = reply
         if self._on_request is not None:
             self._on_request(outcome)
         if problem is not None:
             raise problem
         return answer
-
-    async def _exchange(self, path: str, params: Params) -> Reply:
-        if self._http is None:
-            raise RuntimeError("The client has not been entered.")
-        async with self._http.stream("GET", f"{self.base_url}/{path}", params=list(params)) as response:
-            if not response.is_success:
-                return Reply(response.status_code, response.headers, None)
-            body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    return Reply(response.status_code, response.headers, None)
-            return Reply(response.status_code, response.headers, bytes(body))
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """The TLS context of all clients; loading certificates blocks the event loop for about 40 ms.
-
-    Raises:
-        UnusableVariable: The environment names other certificates, and they can't be used.
-    """
-    check_certificates()
-    return httpx.create_ssl_context()
-
-
-def _for_httpx(proxy: Proxy | None, tls: ssl.SSLContext) -> httpx.Proxy | None:
-    if proxy is None:
-        return None
-    return httpx.Proxy(proxy.url, auth=proxy.login, ssl_context=tls if proxy.scheme == "https" else None)
-
-
-def _broken(error: Exception, where: str, proxy: Proxy | None) -> tuple[Outcome, Exception]:
-    """The outcome and error of a request without a complete response. Uses only the kind and status of ``error``."""
-    if isinstance(error, httpx.DecodingError):
-        return "unusable", unusable(where, "undecodable body")
-    if isinstance(error, httpx.ProxyError) and proxy is not None:
-        return "no_answer", refused_by(proxy, str(error)[:3], where)
-    if is_untrusted(error):
-        return "no_answer", untrusted(where, proxy)
-    verdict = ClinikoUnreachable(
-        f"Cliniko did not answer requests for {where}{through(proxy)}.",
-        UNREACHABLE_ADVICE if proxy is None else f"Check whether the proxy works, and {LOWER_ADVICE}",
-        type(error).__name__,
-    )
-    is_late = isinstance(error, (TimeoutError, httpx.TimeoutException))
-    return "timed_out" if is_late else "no_answer", Retriable("Cliniko did not answer", verdict)

@@ -46,10 +46,6 @@ def _within(ids: ColumnElement[int] | ColumnElement[int | None] | unindexed, *, 
     return among(ids, "ids") if by_ids else and_(ids > _parameter("after"), ids <= _parameter("up_to"))
 
 
-def _in_draft(target: MirrorList) -> ColumnElement[bool]:
-    return and_(target.of(_parameter("mirror")), target.table.c.to_sync == CURRENT)
-
-
 Found: TypeAlias = Row[
     int, int, int, int, datetime | None, datetime | None, datetime | None, bool | None, int | None, bool | None
 ]
@@ -119,7 +115,7 @@ def _found(*, by_ids: bool) -> CTE:
             func.min(changes_at).label("changes_at"),
         )
         .join_from(visits, PATIENT, PATIENT.c.id == visits.c.patient_id)
-        .where(_in_draft(MirrorList.PATIENTS), _within(unindexed(PATIENT.c.id), by_ids=by_ids))
+        .where(MirrorList.PATIENTS.current(), _within(unindexed(PATIENT.c.id), by_ids=by_ids))
         .where(~PATIENT.c.is_stub, PATIENT.c.archived_at.is_(None))
         .group_by(visits.c.patient_id)
         .cte("found")
@@ -144,10 +140,10 @@ def _in_class(*, by_ids: bool) -> Select[int | None, datetime | None, bool]:
         select(ATTENDEE.c.patient_id, APPOINTMENT.c.starts_at, ATTENDEE.c.arrived.is_(False))
         .join_from(ATTENDEE, APPOINTMENT, APPOINTMENT.c.id == ATTENDEE.c.booking_id)
         .where(
-            _in_draft(MirrorList.ATTENDEES),
+            MirrorList.ATTENDEES.current(),
             _within(ATTENDEE.c.patient_id, by_ids=by_ids),
             ATTENDEE.c.cancelled_at.is_(None),
-            _in_draft(MirrorList.GROUP_APPOINTMENTS),
+            MirrorList.GROUP_APPOINTMENTS.current(),
             unindexed(APPOINTMENT.c.starts_at) >= _time("recent_from"),
         )
     )

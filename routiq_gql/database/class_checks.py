@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.columns import among
@@ -44,15 +44,21 @@ async def class_checks(
     return [ClassCheck(row_id, max(filter(None, (checked_at, full_at)), default=None)) for row_id, checked_at in rows]
 
 
-async def count_attendees(connection: AsyncConnection, draft: Draft, classes: Collection[int]) -> dict[int, int]:
-    """How many attendees the draft has in each of these classes; without classes that have none."""
-    booking_id = ATTENDEE.c.booking_id
-    query = (
-        select(booking_id, func.count())
-        .where(MirrorList.ATTENDEES.in_draft(draft), among(booking_id, classes))
-        .group_by(booking_id)
-    )
-    return {row_id: count for row_id, count in await connection.execute(query) if row_id is not None}
+async def attendees_by_class(
+    connection: AsyncConnection, draft: Draft, classes: Collection[int]
+) -> dict[int, list[int]]:
+    """The ids of the attendees that the draft has in each of these classes; without classes that have none."""
+    given = {**draft.parameters, "classes": list(classes)}
+    found: dict[int, list[int]] = {}
+    for class_id, row_id in await connection.execute(_ATTENDEES, given):
+        if class_id is not None:
+            found.setdefault(class_id, []).append(row_id)
+    return found
+
+
+_ATTENDEES = select(ATTENDEE.c.booking_id, ATTENDEE.c.id).where(
+    MirrorList.ATTENDEES.current(), among(ATTENDEE.c.booking_id, "classes")
+)
 
 
 async def save_class_checks(connection: AsyncConnection, draft: Draft, checked: Mapping[int, datetime]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import utc_now
@@ -15,10 +15,11 @@ async def connection_of(
     connection: AsyncConnection, organization_id: str, *, to_change: bool = False
 ) -> ConnectionRow | None:
     """The organization's connection; with ``to_change``, locked against other changes until this transaction ends."""
-    query = select(CONNECTION).where(CONNECTION.c.organization_id == organization_id)
-    if to_change:
-        query = query.with_for_update()
-    return as_row(ConnectionRow, (await connection.execute(query)).one_or_none())
+    query = _CONNECTION_OF.with_for_update() if to_change else _CONNECTION_OF
+    return as_row(ConnectionRow, (await connection.execute(query, {"organization": organization_id})).one_or_none())
+
+
+_CONNECTION_OF = select(CONNECTION).where(CONNECTION.c.organization_id == bindparam("organization"))
 
 
 async def all_connections(connection: AsyncConnection, *, to_change: bool = False) -> list[ConnectionRow]:

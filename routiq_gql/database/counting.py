@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     CompoundSelect,
+    Integer,
     ScalarSelect,
-    and_,
+    Select,
     bindparam,
     func,
     literal,
@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.columns import unindexed
 from routiq_gql.database.drafts import Covered, Draft, ListChanges
-from routiq_gql.database.mirror import MirrorList, belongs, closed_by
+from routiq_gql.database.mirror import DRAFT_SYNC, MIRROR_NUMBER, MirrorList, belongs, closed_by
 from routiq_gql.database.tables import APPOINTMENT, ATTENDEE, CURRENT
 
 
@@ -44,7 +44,7 @@ class ListFigures:
 
 async def list_figures(connection: AsyncConnection, draft: Draft) -> dict[MirrorList, ListFigures]:
     """The figures of every list. Counting rows takes a time that grows with them, counting changes does not."""
-    rows = await connection.execute(_figures(), {"mirror": draft.mirror, "sync": draft.sync})
+    rows = await connection.execute(_figures(), draft.parameters)
     return {
         MirrorList[name]: ListFigures(count, stubs, ListChanges(written - updated, updated, closed - updated))
         for name, count, stubs, written, closed, updated in rows
@@ -59,19 +59,21 @@ def _figures() -> CompoundSelect[str, int, int, int, int, int]:
 def _figures_of(target: MirrorList) -> list[ScalarSelect[int]]:
     """Counts of rows, of stubs, and of versions: written by the draft, closed by it, and replaced by it."""
     columns = target.table.c
-    mirror, sync = bindparam("mirror", type_=BigInteger()), bindparam("sync", type_=BigInteger())
-    current = target.of(mirror) & (columns.to_sync == CURRENT)
-    ended = target.of(mirror) & closed_by(target.table, sync)
+    current = target.current()
+    ended = target.of(MIRROR_NUMBER) & closed_by(target.table, DRAFT_SYNC)
     own = target.table.alias("own")
     replaced = select(own.c.id).where(
-        own.c.mirror == mirror, own.c.id == columns.id, own.c.to_sync == CURRENT, own.c.from_sync == sync
+        own.c.mirror == MIRROR_NUMBER,
+        own.c.id == columns.id,
+        own.c.to_sync == CURRENT,
+        own.c.from_sync == DRAFT_SYNC,
     )
     if target.kind is not None:
         replaced = replaced.where(own.c.kind == target.kind)
     conditions = (
         current,
         current & columns.is_stub,
-        target.of(mirror) & (columns.from_sync == sync),
+        target.of(MIRROR_NUMBER) & (columns.from_sync == DRAFT_SYNC),
         ended,
         ended & replaced.exists(),
     )
@@ -84,34 +86,50 @@ async def count_visible(
     connection: AsyncConnection, draft: Draft, target: MirrorList, covered: Covered | None = None
 ) -> int:
     """The number of a list's rows in the draft, stubs included; with ``covered``, of rows in that part of the list."""
-    return await _count(connection, target, target.in_draft(draft) & belongs(target.table, covered))
+    query = _visible_rows(target)
+    if covered is not None:
+        query = query.where(belongs(target.table, covered))
+    return (await connection.execute(query, draft.parameters)).scalar_one()
 
 
 async def count_listed(connection: AsyncConnection, draft: Draft, target: MirrorList) -> int:
     """The number of a list's rows in the draft that Cliniko lists by default: not archived, not cancelled; no stubs."""
-    columns = target.table.c
-    hidden = [columns[name] for name in ("archived_at", "cancelled_at") if name in columns]
-    listed = and_(~columns.is_stub, *(column.is_(None) for column in hidden))
-    return await _count(connection, target, target.in_draft(draft) & listed)
+    return (await connection.execute(_listed_rows(target), draft.parameters)).scalar_one()
 
 
 async def count_unassigned(connection: AsyncConnection, draft: Draft, target: MirrorList) -> int:
     """The number of visits in the draft that name no patient; 0 for lists that are not of patients' visits."""
     if target not in {MirrorList.INDIVIDUAL_APPOINTMENTS, MirrorList.ATTENDEES}:
         return 0
+    return (await connection.execute(_unassigned_rows(target), draft.parameters)).scalar_one()
+
+
+@cache
+def _visible_rows(target: MirrorList) -> Select[int]:
+    return select(func.count()).select_from(target.table).where(target.current())
+
+
+@cache
+def _listed_rows(target: MirrorList) -> Select[int]:
     columns = target.table.c
-    return await _count(connection, target, target.in_draft(draft) & ~columns.is_stub & columns.patient_id.is_(None))
+    hidden = [columns[name] for name in ("archived_at", "cancelled_at") if name in columns]
+    return _visible_rows(target).where(~columns.is_stub, *(column.is_(None) for column in hidden))
 
 
-async def _count(connection: AsyncConnection, target: MirrorList, condition: ColumnElement[bool]) -> int:
-    return (await connection.execute(select(func.count()).select_from(target.table).where(condition))).scalar_one()
+@cache
+def _unassigned_rows(target: MirrorList) -> Select[int]:
+    return _visible_rows(target).where(~target.table.c.is_stub, target.table.c.patient_id.is_(None))
 
 
 async def greatest_id(connection: AsyncConnection, draft: Draft, target: MirrorList) -> int:
     """The greatest id of a list's rows in the draft; 0 without rows."""
+    return (await connection.execute(_greatest_id(target), draft.parameters)).scalar_one_or_none() or 0
+
+
+@cache
+def _greatest_id(target: MirrorList) -> Select[int]:
     ids = target.table.c.id
-    query = select(ids).where(target.in_draft(draft)).order_by(ids.desc()).limit(1)
-    return (await connection.execute(query)).scalar_one_or_none() or 0
+    return select(ids).where(target.current()).order_by(ids.desc()).limit(1)
 
 
 async def ids_within(
@@ -125,9 +143,14 @@ async def ids_within(
 
 async def stub_ids(connection: AsyncConnection, draft: Draft, target: MirrorList, limit: int) -> list[int]:
     """At most ``limit`` ids of unreadable rows in the draft that were never readable, ascending."""
+    return list((await connection.execute(_stubs(target), {**draft.parameters, "most": limit})).scalars())
+
+
+@cache
+def _stubs(target: MirrorList) -> Select[int]:
     ids = target.table.c.id
-    query = select(ids).where(target.in_draft(draft), target.table.c.is_stub).order_by(ids).limit(limit)
-    return list((await connection.execute(query)).scalars())
+    query = select(ids).where(target.current(), target.table.c.is_stub).order_by(ids)
+    return query.limit(bindparam("most", type_=Integer))
 
 
 async def classes_to_read(connection: AsyncConnection, draft: Draft, after: int, limit: int) -> list[int]:
@@ -163,28 +186,34 @@ async def attendees_of_closed_classes(connection: AsyncConnection, draft: Draft,
 
     Only attendees that the draft wrote, and those of classes that it closed, can be: the base has no others.
     """
+    found: list[int] = []
+    for query in _attendees_of_closed_classes():
+        given = {**draft.parameters, "most": limit - len(found)}
+        found += (await connection.execute(query, given)).scalars()
+        if len(found) == limit:
+            break
+    return sorted(set(found))
+
+
+@cache
+def _attendees_of_closed_classes() -> list[Select[int]]:
     group = MirrorList.GROUP_APPOINTMENTS
     open_class = APPOINTMENT.alias("open_class")
     has_class = (
         select(open_class.c.id)
         .where(
-            open_class.c.mirror == draft.mirror,
+            open_class.c.mirror == MIRROR_NUMBER,
             open_class.c.kind == group.kind,
             open_class.c.id == ATTENDEE.c.booking_id,
             open_class.c.to_sync == CURRENT,
         )
         .exists()
     )
-    attendees = MirrorList.ATTENDEES.in_draft(draft)
-    closed = select(APPOINTMENT.c.id).where(group.of(draft.mirror), closed_by(APPOINTMENT, draft.sync))
+    closed = select(APPOINTMENT.c.id).where(group.of(MIRROR_NUMBER), closed_by(APPOINTMENT, DRAFT_SYNC))
     candidates: Sequence[ColumnElement[bool]] = (
         ATTENDEE.c.booking_id.in_(closed),
-        (ATTENDEE.c.from_sync == draft.sync) & unindexed(ATTENDEE.c.booking_id).is_not(None),
+        (ATTENDEE.c.from_sync == DRAFT_SYNC) & unindexed(ATTENDEE.c.booking_id).is_not(None),
     )
-    found: list[int] = []
-    for candidate in candidates:
-        query = select(ATTENDEE.c.id).where(attendees, candidate, ~has_class).limit(limit - len(found))
-        found += (await connection.execute(query)).scalars()
-        if len(found) == limit:
-            break
-    return sorted(set(found))
+    most = bindparam("most", type_=Integer)
+    attendees = select(ATTENDEE.c.id).where(MirrorList.ATTENDEES.current(), ~has_class).limit(most)
+    return [attendees.where(candidate) for candidate in candidates]

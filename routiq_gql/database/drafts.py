@@ -24,6 +24,11 @@ class Draft:
     base: int
     sync: int
 
+    @property
+    def parameters(self) -> dict[str, int]:
+        """The parameters of a SELECT that is made once for all drafts: ``mirror``, ``base`` and ``sync``."""
+        return {"mirror": self.mirror, "base": self.base, "sync": self.sync}
+
 
 class Closing(IntEnum):
     """Why a version ended. The values are stored."""

@@ -5,7 +5,7 @@
 
 from enum import Enum
 
-from sqlalchemy import ColumnElement, FromClause, Table, and_, literal_column, or_, true
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Table, and_, bindparam, literal_column, or_, true
 
 from routiq_gql.database.columns import among, unindexed
 from routiq_gql.database.drafts import Covered, Draft
@@ -18,6 +18,11 @@ CLASS = 2
 
 VERSION_COLUMNS = frozenset({"mirror", "kind", "id", "from_sync", "to_sync", "closed_because", "is_stub"})
 """Columns of a version that are not read from Cliniko, except for the id."""
+
+MIRROR_NUMBER = bindparam("mirror", type_=BigInteger)
+"""The parameter ``mirror`` of ``Draft.parameters``. SQLAlchemy takes longer to make a short query than to run it."""
+DRAFT_SYNC = bindparam("sync", type_=BigInteger)
+"""The parameter ``sync`` of ``Draft.parameters``."""
 
 
 class MirrorList(Enum):
@@ -57,8 +62,12 @@ class MirrorList(Enum):
 
     def in_draft(self, draft: Draft) -> ColumnElement[bool]:
         """The condition that selects the list's rows as the draft would publish them."""
+        return self.current(draft.mirror)
+
+    def current(self, mirror: int | ColumnElement[int] = MIRROR_NUMBER) -> ColumnElement[bool]:
+        """The same, by the number of the organization; by default, of the draft whose ``parameters`` are given."""
         # No version of another unpublished sync exists, so every open version is the base's or the draft's.
-        return self.of(draft.mirror) & (self.table.c.to_sync == CURRENT)
+        return self.of(mirror) & (self.table.c.to_sync == CURRENT)
 
 
 BY_RESOURCE = {one.resource: one for one in MirrorList}

@@ -1,13 +1,14 @@
 """Finds appointments and attendees of a draft by the state of their patients, for the comparison with Cliniko."""
 
 from collections.abc import Collection
+from functools import cache
 
-from sqlalchemy import and_, select
+from sqlalchemy import BigInteger, Integer, Select, and_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.columns import among
 from routiq_gql.database.drafts import Draft
-from routiq_gql.database.mirror import MirrorList
+from routiq_gql.database.mirror import DRAFT_SYNC, MIRROR_NUMBER, MirrorList
 from routiq_gql.database.tables import APPOINTMENT, CURRENT, PATIENT
 
 
@@ -18,22 +19,27 @@ async def rows_of_closed_patients(
 
     The rows themselves are in the draft.
     """
+    given = {**draft.parameters, "above": above, "most": limit}
+    return list((await connection.execute(_of_closed_patients(target), given)).scalars())
+
+
+@cache
+def _of_closed_patients(target: MirrorList) -> Select[int]:
     columns = target.table.c
     current = PATIENT.alias("current")
     is_open = select(current.c.id).where(
-        current.c.mirror == draft.mirror, current.c.id == PATIENT.c.id, current.c.to_sync == CURRENT
+        current.c.mirror == MIRROR_NUMBER, current.c.id == PATIENT.c.id, current.c.to_sync == CURRENT
     )
     closed = select(PATIENT.c.id).where(
-        PATIENT.c.mirror == draft.mirror, PATIENT.c.to_sync == draft.sync, PATIENT.c.to_sync < CURRENT
+        PATIENT.c.mirror == MIRROR_NUMBER, PATIENT.c.to_sync == DRAFT_SYNC, PATIENT.c.to_sync < CURRENT
     )
-    query = (
+    return (
         select(columns.id)
-        .where(target.in_draft(draft), columns.id > above)
+        .where(target.current(), columns.id > bindparam("above", type_=BigInteger))
         .where(columns.patient_id.in_(closed.where(~is_open.exists())))
         .order_by(columns.id)
-        .limit(limit)
+        .limit(bindparam("most", type_=Integer))
     )
-    return list((await connection.execute(query)).scalars())
 
 
 async def absent_patients_of(connection: AsyncConnection, draft: Draft, ids: Collection[int]) -> list[int]:

@@ -6,7 +6,7 @@ A publication changes a single row. Readers see the new sync from then on.
 from datetime import datetime
 from typing import TypedDict
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import BigInteger, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.drafts import Draft
@@ -36,8 +36,10 @@ class PublishedValues(TypedDict, total=False):
 
 async def mirror_of(connection: AsyncConnection, organization_id: str) -> MirrorRow | None:
     """The organization's row; ``None`` before its first sync or connection."""
-    query = select(MIRROR).where(MIRROR.c.organization_id == organization_id)
-    return as_row(MirrorRow, (await connection.execute(query)).one_or_none())
+    return as_row(MirrorRow, (await connection.execute(_MIRROR_OF, {"organization": organization_id})).one_or_none())
+
+
+_MIRROR_OF = select(MIRROR).where(MIRROR.c.organization_id == bindparam("organization"))
 
 
 async def ensure_mirror(connection: AsyncConnection, organization_id: str) -> MirrorRow:
@@ -53,8 +55,7 @@ async def ensure_mirror(connection: AsyncConnection, organization_id: str) -> Mi
     values |= {"sync": 0, "oldest_kept": 0, "patients_in_cliniko": 0, "format": 0}
     statement = upsert(connection, MIRROR).values(**values).on_conflict_do_nothing(index_elements=["organization_id"])
     await connection.execute(statement)
-    made = await connection.execute(select(MIRROR).where(MIRROR.c.organization_id == organization_id))
-    return MirrorRow(*made.one())
+    return MirrorRow(*(await connection.execute(_MIRROR_OF, {"organization": organization_id})).one())
 
 
 async def mirror_or_new(connection: AsyncConnection, organization_id: str) -> MirrorRow:
@@ -91,21 +92,25 @@ async def open_draft(connection: AsyncConnection, organization_id: str, sync_key
 
     ``None`` while the rows of an earlier sync that failed are stored: call ``rollback_batch`` until none are left.
     """
-    statement = (
-        update(MIRROR)
-        .where(
-            MIRROR.c.organization_id == organization_id,
-            or_(MIRROR.c.writing.is_(None), MIRROR.c.writing == sync_key),
-            MIRROR.c.sync < sync_key,
-        )
-        .values(writing=sync_key)
-        .returning(MIRROR.c.number, MIRROR.c.sync)
-    )
-    row = (await connection.execute(statement)).one_or_none()
+    given = {"organization": organization_id, "draft": sync_key}
+    row = (await connection.execute(_OPEN_DRAFT, given)).one_or_none()
     if row is None and await mirror_of(connection, organization_id) is None:
         await ensure_mirror(connection, organization_id)
-        row = (await connection.execute(statement)).one_or_none()
+        row = (await connection.execute(_OPEN_DRAFT, given)).one_or_none()
     return Draft(mirror=row.number, base=row.sync, sync=sync_key) if row is not None else None
+
+
+_DRAFT = bindparam("draft", type_=BigInteger)
+_OPEN_DRAFT = (
+    update(MIRROR)
+    .where(
+        MIRROR.c.organization_id == bindparam("organization"),
+        or_(MIRROR.c.writing.is_(None), MIRROR.c.writing == _DRAFT),
+        MIRROR.c.sync < _DRAFT,
+    )
+    .values(writing=_DRAFT)
+    .returning(MIRROR.c.number, MIRROR.c.sync)
+)
 
 
 async def publish(connection: AsyncConnection, draft: Draft, values: PublishedValues) -> None:

@@ -6,8 +6,9 @@ delay the next sync until then. ``late_schedules`` finds such schedules.
 
 import random
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import ColumnElement, Float, and_, delete, extract, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Float, Select, and_, bindparam, delete, extract, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import CLOCK_TOLERANCE, utc_now
@@ -56,33 +57,42 @@ async def next_sync_at(connection: AsyncConnection, organization_id: str) -> dat
     return latest if next_at is not None and next_at > latest + CLOCK_TOLERANCE else next_at
 
 
-async def due_schedules(
-    connection: AsyncConnection, now: datetime, limit: int, *, to_change: bool = False
-) -> list[ScheduleRow]:
+async def any_due_or_late(connection: AsyncConnection, now: datetime) -> bool:
+    """Whether ``due_schedules`` or ``late_schedules`` finds any. A single statement, as it is asked each second."""
+    query = _any_due_or_late(connection.dialect.name)
+    return (await connection.execute(query, _times(now))).first() is not None
+
+
+async def due_schedules(connection: AsyncConnection, now: datetime, limit: int) -> list[ScheduleRow]:
     """Schedules that are due, the longest first, and schedules that try a denied connection again.
 
-    Schedules whose connection can't be used are left out.
-
-    With ``to_change`` the rows are locked, and rows that another transaction has locked are left out.
+    Schedules whose connection can't be used are left out. The rows are locked, and rows that another transaction has
+    locked are left out.
     """
     query = (
         select(SCHEDULE)
         .join(CONNECTION, CONNECTION.c.organization_id == SCHEDULE.c.organization_id)
-        .where(_is_due(now))
+        .where(_IS_DUE)
         .order_by(SCHEDULE.c.next_at)
         .limit(limit)
+        .with_for_update(of=SCHEDULE, skip_locked=True)
     )
-    if to_change:
-        query = query.with_for_update(of=SCHEDULE, skip_locked=True)
-    return as_rows(ScheduleRow, await connection.execute(query))
+    return as_rows(ScheduleRow, await connection.execute(query, _times(now)))
 
 
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    latest_retry = now + MOST_UNTIL_RETRY + CLOCK_TOLERANCE  # a later time was written while the clock was ahead
-    return or_(
-        and_(CONNECTION.c.state == USABLE, SCHEDULE.c.next_at <= now),
-        and_(CONNECTION.c.state == DENIED, or_(CONNECTION.c.retry_at <= now, CONNECTION.c.retry_at > latest_retry)),
-    )
+def _times(now: datetime) -> dict[str, datetime]:
+    # A later retry was written while the clock was ahead.
+    return {"now": now, "latest_retry": now + MOST_UNTIL_RETRY + CLOCK_TOLERANCE}
+
+
+_NOW = bindparam("now", type_=UtcDateTime())
+_IS_DUE = or_(
+    and_(CONNECTION.c.state == USABLE, SCHEDULE.c.next_at <= _NOW),
+    and_(
+        CONNECTION.c.state == DENIED,
+        or_(CONNECTION.c.retry_at <= _NOW, CONNECTION.c.retry_at > bindparam("latest_retry", type_=UtcDateTime())),
+    ),
+)
 
 
 async def reschedule(connection: AsyncConnection, schedule: ScheduleRow, now: datetime, retry_at: datetime) -> None:
@@ -101,15 +111,22 @@ async def reschedule(connection: AsyncConnection, schedule: ScheduleRow, now: da
     )
 
 
-async def late_schedules(
-    connection: AsyncConnection, now: datetime, limit: int, *, to_change: bool = False
-) -> list[ScheduleRow]:
-    """Schedules whose next time is more than their interval away; ``to_change`` as for ``due_schedules``."""
-    ahead = _seconds_until(connection, SCHEDULE.c.next_at, now)
-    query = select(SCHEDULE).where(ahead > SCHEDULE.c.every_seconds + CLOCK_TOLERANCE.total_seconds()).limit(limit)
-    if to_change:
-        query = query.with_for_update(skip_locked=True)
-    return as_rows(ScheduleRow, await connection.execute(query))
+async def late_schedules(connection: AsyncConnection, now: datetime, limit: int) -> list[ScheduleRow]:
+    """Schedules whose next time is more than their interval away, locked as by ``due_schedules``."""
+    query = select(SCHEDULE).where(_is_late(connection.dialect.name)).limit(limit).with_for_update(skip_locked=True)
+    return as_rows(ScheduleRow, await connection.execute(query, {"now": now}))
+
+
+@cache
+def _any_due_or_late(dialect: str) -> Select[str]:
+    its_connection = CONNECTION.c.organization_id == SCHEDULE.c.organization_id
+    is_late = _is_late(dialect)
+    return select(SCHEDULE.c.organization_id).outerjoin(CONNECTION, its_connection).where(_IS_DUE | is_late).limit(1)
+
+
+def _is_late(dialect: str) -> ColumnElement[bool]:
+    seconds = _seconds_until(dialect, SCHEDULE.c.next_at)
+    return seconds > SCHEDULE.c.every_seconds + CLOCK_TOLERANCE.total_seconds()
 
 
 async def bring_forward(connection: AsyncConnection, schedule: ScheduleRow, now: datetime) -> None:
@@ -126,10 +143,7 @@ async def bring_forward(connection: AsyncConnection, schedule: ScheduleRow, now:
     )
 
 
-def _seconds_until(
-    connection: AsyncConnection, moment: ColumnElement[datetime], now: datetime
-) -> ColumnElement[int] | ColumnElement[float]:
-    now_value = literal(now, UtcDateTime())
-    if connection.dialect.name == "postgresql":
-        return extract("epoch", moment - now_value)
-    return (func.julianday(moment, type_=Float) - func.julianday(now_value, type_=Float)) * 86_400
+def _seconds_until(dialect: str, moment: ColumnElement[datetime]) -> ColumnElement[int] | ColumnElement[float]:
+    if dialect == "postgresql":
+        return extract("epoch", moment - _NOW)
+    return (func.julianday(moment, type_=Float) - func.julianday(_NOW, type_=Float)) * 86_400

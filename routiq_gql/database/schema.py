@@ -1,17 +1,15 @@
-"""Migrates the tables of a database to this version. Called at every start; does nothing when they are current."""
+"""Migrates the tables of a database to this version. Called at every start; does nothing when they are current.
 
-from pathlib import Path
+Alembic is imported only to migrate: importing it takes as long as importing Starlette and uvicorn.
+"""
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 from sqlalchemy.engine import Connection as SyncConnection
 
 from routiq_gql.database.engine import Database
-from routiq_gql.database.tables import METADATA
-from routiq_gql.errors import StorageError
+from routiq_gql.database.migrations import newest_revision
+
+_VERSION_TABLE = "alembic_version"
 
 
 async def upgrade(database: Database, revision: str = "head") -> str:
@@ -25,31 +23,21 @@ async def upgrade(database: Database, revision: str = "head") -> str:
             another program.
     """
     await database.check_can_be_opened()
+    newest = newest_revision()
+    if revision == "head":
+        async with database.reading() as connection:
+            if await connection.run_sync(_revision_of) == newest:
+                return newest
+    from routiq_gql.database.migrating import migrate  # noqa: PLC0415 — see above
+
     async with database.writing() as connection:
         await database.lock_tables(connection)
-        return await connection.run_sync(_upgrade, database.name, revision)
+        return await connection.run_sync(migrate, database.name, revision)
 
 
-def alembic_config(connection: SyncConnection | None = None) -> Config:
-    """Alembic's configuration, without a file."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    return config
-
-
-def _upgrade(connection: SyncConnection, name: str, revision: str) -> str:
-    config = alembic_config(connection)
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    before = MigrationContext.configure(connection).get_current_revision()
-    if before is not None and before not in known:
-        raise StorageError(
-            f"{name} was written by a newer version of Routiq. Start that version, or use another ROUTIQ_DATABASE_URL."
-        )
-    if before is None and (theirs := set(inspect(connection).get_table_names()) & set(METADATA.tables)):
-        raise StorageError(
-            f"{name} belongs to another program: it has a table {min(theirs)}. Use another ROUTIQ_DATABASE_URL."
-        )
-    command.upgrade(config, revision)
-    return MigrationContext.configure(connection).get_current_revision() or ""
+def _revision_of(connection: SyncConnection) -> str | None:
+    """The database's revision; ``None`` without tables of ours."""
+    if not inspect(connection).has_table(_VERSION_TABLE):
+        return None
+    found: str | None = connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar()  # noqa: S608
+    return found

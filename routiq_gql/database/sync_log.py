@@ -1,8 +1,9 @@
 """Queries that read the logs of syncs. ``syncs`` appends the lines, in the transactions that change a sync."""
 
 from collections.abc import Collection, Mapping
+from functools import cache
 
-from sqlalchemy import Integer, cast, literal, select, union_all
+from sqlalchemy import BigInteger, Executable, Integer, bindparam, cast, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.rows import LogRow, as_rows
@@ -19,10 +20,19 @@ async def log_after(
 
     With ``sync_id``, no lines if the number belongs to another sync by now.
     """
-    query = select(LOG).where(LOG.c.sync_key == key, LOG.c.seq > seq).order_by(LOG.c.seq).limit(limit)
-    if sync_id is not None:
-        query = query.where(select(SYNC.c.key).where(SYNC.c.key == key, SYNC.c.sync_id == sync_id).exists())
-    return as_rows(LogRow, await connection.execute(query))
+    given = {"sync": key, "after": seq, "most": limit, "sync_id": sync_id}
+    return as_rows(LogRow, await connection.execute(_log_after(has_id=sync_id is not None), given))
+
+
+@cache
+def _log_after(*, has_id: bool) -> Executable:
+    key = bindparam("sync", type_=BigInteger)
+    after, most = bindparam("after", type_=Integer), bindparam("most", type_=Integer)
+    query = select(LOG).where(LOG.c.sync_key == key, LOG.c.seq > after).order_by(LOG.c.seq).limit(most)
+    if has_id:
+        owner = select(SYNC.c.key).where(SYNC.c.key == key, SYNC.c.sync_id == bindparam("sync_id"))
+        query = query.where(owner.exists())
+    return query
 
 
 async def logs_of(

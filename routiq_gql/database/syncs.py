@@ -7,10 +7,13 @@ the epoch, raise the version, and never lower the percentage, so that no caller 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 from sqlalchemy import (
     ColumnElement,
-    Update,
+    Executable,
+    Integer,
+    bindparam,
     case,
     func,
     insert,
@@ -56,12 +59,15 @@ async def sync_by_id(
     connection: AsyncConnection, sync_id: str, organization_id: str | None = None, *, only: str | None = None
 ) -> SyncRow | None:
     """The sync's row. If given, ``organization_id`` must match its organization, and ``only`` its id."""
-    query = select(SYNC).where(SYNC.c.sync_id == sync_id)
-    if only is not None:
-        query = query.where(SYNC.c.sync_id == only)
-    if organization_id is not None:
-        query = query.where(SYNC.c.organization_id == organization_id)
-    return as_row(SyncRow, (await connection.execute(query)).one_or_none())
+    given = {"sync_id": sync_id, "only": only, "organization_id": organization_id}
+    given = {name: value for name, value in given.items() if value is not None}
+    return as_row(SyncRow, (await connection.execute(_sync_where(tuple(given)), given)).one_or_none())
+
+
+@cache
+def _sync_where(conditions: tuple[str, ...]) -> Executable:
+    columns = {"sync_id": SYNC.c.sync_id, "only": SYNC.c.sync_id, "organization_id": SYNC.c.organization_id}
+    return select(SYNC).where(*(columns[name] == bindparam(name) for name in conditions))
 
 
 async def started_since(
@@ -84,10 +90,12 @@ async def started_since(
     return list((await connection.execute(query)).scalars())
 
 
+_ACTIVE_SYNC = select(SYNC).where(SYNC.c.organization_id == bindparam("organization"), SYNC.c.completed_at.is_(None))
+
+
 async def active_sync(connection: AsyncConnection, organization_id: str) -> SyncRow | None:
     """The organization's running sync."""
-    query = select(SYNC).where(SYNC.c.organization_id == organization_id, SYNC.c.completed_at.is_(None))
-    return as_row(SyncRow, (await connection.execute(query)).one_or_none())
+    return as_row(SyncRow, (await connection.execute(_ACTIVE_SYNC, {"organization": organization_id})).one_or_none())
 
 
 async def syncs_where(connection: AsyncConnection, condition: ColumnElement[bool]) -> list[SyncRow]:
@@ -95,10 +103,12 @@ async def syncs_where(connection: AsyncConnection, condition: ColumnElement[bool
     return as_rows(SyncRow, await connection.execute(select(SYNC).where(condition)))
 
 
+_ACTIVE_KEYS = select(SYNC.c.key).where(SYNC.c.completed_at.is_(None)).order_by(SYNC.c.key)
+
+
 async def active_keys(connection: AsyncConnection) -> list[int]:
     """Keys of all running syncs, the oldest first."""
-    query = select(SYNC.c.key).where(SYNC.c.completed_at.is_(None)).order_by(SYNC.c.key)
-    return list((await connection.execute(query)).scalars())
+    return list((await connection.execute(_ACTIVE_KEYS)).scalars())
 
 
 async def claim(connection: AsyncConnection, key: int, holder: str, opening_texts: Mapping[int, str]) -> SyncRow | None:
@@ -156,44 +166,62 @@ async def change_running(
 
     ``None`` means that the sync has ended or was taken up by another holder: nothing was written.
     """
-    statement = update(SYNC).where(SYNC.c.key == key, SYNC.c.epoch == epoch, SYNC.c.completed_at.is_(None))
-    return await _change(connection, statement, changes, lines)
+    return await _change(connection, {"its_key": key, "its_epoch": epoch}, dict(changes), lines)
 
 
 async def touch_running(connection: AsyncConnection, epochs: Mapping[int, int]) -> dict[int, SyncRow]:
     """Write a heartbeat for syncs, by key and epoch, and return the new rows of those with the same epoch still."""
-    statement = (
-        update(SYNC)
-        .where(tuple_(SYNC.c.key, SYNC.c.epoch).in_(list(epochs.items())), SYNC.c.completed_at.is_(None))
-        .values(version=SYNC.c.version + 1, last_updated=utc_now())
-        .returning(SYNC)
-    )
-    return {row.key: row for row in as_rows(SyncRow, await connection.execute(statement))}
+    given = {"epochs": list(epochs.items()), "now": utc_now()}
+    return {row.key: row for row in as_rows(SyncRow, await connection.execute(_TOUCH, given))}
+
+
+_TOUCH = (
+    update(SYNC)
+    .where(tuple_(SYNC.c.key, SYNC.c.epoch).in_(bindparam("epochs", expanding=True)), SYNC.c.completed_at.is_(None))
+    .values(version=SYNC.c.version + 1, last_updated=bindparam("now"))
+    .returning(SYNC)
+)
 
 
 async def end_sync(
     connection: AsyncConnection, key: int, changes: FinalChanges, lines: Sequence[NewLine], *, epoch: int | None = None
 ) -> SyncRow | None:
     """End a sync and return its new row; ``None`` when it had ended, or no longer has the ``epoch`` that was given."""
-    is_meant = SYNC.c.key == key if epoch is None else (SYNC.c.key == key) & (SYNC.c.epoch == epoch)
-    statement = update(SYNC).where(is_meant, SYNC.c.completed_at.is_(None))
-    statement = statement.values(completed_at=utc_now(), epoch=SYNC.c.epoch + 1)
-    return await _change(connection, statement, changes, lines)
+    which = {"its_key": key} if epoch is None else {"its_key": key, "its_epoch": epoch}
+    return await _change(connection, which, {**changes, "completed_at": utc_now()}, lines)
 
 
 async def _change(
-    connection: AsyncConnection, statement: Update, values: RunningChanges | FinalChanges, lines: Sequence[NewLine]
+    connection: AsyncConnection, which: Mapping[str, int], values: Mapping[str, object], lines: Sequence[NewLine]
 ) -> SyncRow | None:
     now = utc_now()
-    changes: dict[str, object] = {**values, "version": SYNC.c.version + 1, "last_updated": now}
-    changes["last_log_seq"] = SYNC.c.last_log_seq + len(lines)
-    if "progress_percentage" in values:
-        new = values["progress_percentage"]
-        changes["progress_percentage"] = case((SYNC.c.progress_percentage < new, new), else_=SYNC.c.progress_percentage)
-    row = as_row(SyncRow, (await connection.execute(statement.values(**changes).returning(SYNC))).one_or_none())
+    new = {f"new_{name}": value for name, value in {**values, "last_updated": now}.items()}
+    statement = _changing("its_epoch" in which, frozenset(values))
+    given = {**which, **new, "new_lines": len(lines)}
+    row = as_row(SyncRow, (await connection.execute(statement, given)).one_or_none())
     if row is not None and lines:
         await append_lines(connection, row.key, row.last_log_seq - len(lines), lines, now)
     return row
+
+
+@cache
+def _changing(has_epoch: bool, columns: frozenset[str]) -> Executable:
+    """The statement that changes these columns, to parameters ``new_…``, of the running sync ``its_key``.
+
+    With the column ``completed_at`` it ends the sync, and so raises the epoch.
+    """
+    statement = update(SYNC).where(SYNC.c.key == bindparam("its_key"), SYNC.c.completed_at.is_(None))
+    if has_epoch:
+        statement = statement.where(SYNC.c.epoch == bindparam("its_epoch"))
+    changes: dict[str, object] = {name: bindparam(f"new_{name}") for name in sorted(columns | {"last_updated"})}
+    changes["version"] = SYNC.c.version + 1
+    changes["last_log_seq"] = SYNC.c.last_log_seq + bindparam("new_lines", type_=Integer)
+    if "completed_at" in columns:
+        changes["epoch"] = SYNC.c.epoch + 1
+    if "progress_percentage" in columns:
+        new = bindparam("new_progress_percentage", type_=Integer)
+        changes["progress_percentage"] = case((SYNC.c.progress_percentage < new, new), else_=SYNC.c.progress_percentage)
+    return statement.values(**changes).returning(SYNC)
 
 
 async def append_lines(
@@ -205,15 +233,25 @@ async def append_lines(
          "message": line.message}
         for number, line in enumerate(lines, 1)
     ]  # fmt: skip
-    await connection.execute(insert(LOG), rows)
+    await connection.execute(_INSERT_LINES, rows)
+
+
+_INSERT_LINES = insert(LOG)
 
 
 async def newest_ended(connection: AsyncConnection, organization_id: str, status: str | None = None) -> SyncRow | None:
     """The newest of the organization's syncs that have ended; with ``status``, of those with this status."""
-    query = select(SYNC).where(SYNC.c.organization_id == organization_id, SYNC.c.completed_at.is_not(None))
-    if status is not None:
-        query = query.where(SYNC.c.status == status)
-    return as_row(SyncRow, (await connection.execute(query.order_by(SYNC.c.key.desc()).limit(1))).first())
+    given = {"organization": organization_id, "status": status}
+    query = _newest_ended(has_status=status is not None)
+    return as_row(SyncRow, (await connection.execute(query, given)).first())
+
+
+@cache
+def _newest_ended(*, has_status: bool) -> Executable:
+    query = select(SYNC).where(SYNC.c.organization_id == bindparam("organization"), SYNC.c.completed_at.is_not(None))
+    if has_status:
+        query = query.where(SYNC.c.status == bindparam("status"))
+    return query.order_by(SYNC.c.key.desc()).limit(1)
 
 
 async def history_page(

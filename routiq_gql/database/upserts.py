@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import TYPE_CHECKING, TypeAlias
 
 import orjson
 from sqlalchemy import JSON, String, Table, bindparam, cast, column, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-Insert = postgresql.Insert | sqlite.Insert
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
+
+Insert: TypeAlias = "postgresql.Insert | sqlite.Insert"
 """Both have ON CONFLICT."""
 
 
@@ -28,7 +32,11 @@ async def upsert_rows(connection: AsyncConnection, table: Table, rows: Sequence[
 
 
 def _insert(table: Table, dialect: str) -> Insert:
-    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    if dialect != "postgresql":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 — imports drivers that SQLite does not need
+
+    return postgresql.insert(table)
 
 
 def _replacing(statement: Insert, table: Table) -> Insert:

@@ -11,7 +11,14 @@ from sqlalchemy.exc import IntegrityError
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
-from routiq_gql.database.schedules import MOST_UNTIL_RETRY, bring_forward, due_schedules, late_schedules, reschedule
+from routiq_gql.database.schedules import (
+    MOST_UNTIL_RETRY,
+    any_due_or_late,
+    bring_forward,
+    due_schedules,
+    late_schedules,
+    reschedule,
+)
 from routiq_gql.live.bus import ProgressBus
 from routiq_gql.security.audit import SCHEDULE_VIEWER, Action, Audit
 from routiq_gql.sync.engine import Priority, SyncEngine, begin_sync
@@ -40,19 +47,16 @@ class Scheduler:
             StorageError: The database can't be used.
         """
         async with self._database.reading() as connection:
-            now = utc_now()
-            late = await late_schedules(connection, now, 1)
-            due = await due_schedules(connection, now, 1)
-        if late:
+            has_work = await any_due_or_late(connection, utc_now())
+        if has_work:  # rarely, so that other writers seldom wait
             await self._bring_forward()
-        if due:  # rarely, so that other writers seldom wait
             await self._start_due(engine)
         return False
 
     async def _bring_forward(self) -> None:
         async with self._database.writing() as connection:
             now = utc_now()
-            late = await late_schedules(connection, now, MOST_BROUGHT_FORWARD, to_change=True)
+            late = await late_schedules(connection, now, MOST_BROUGHT_FORWARD)
             for schedule in late:
                 await bring_forward(connection, schedule, now)
         if late:
@@ -63,7 +67,7 @@ class Scheduler:
         try:
             async with self._database.writing() as connection:
                 now = utc_now()
-                for schedule in await due_schedules(connection, now, MOST_AT_ONCE, to_change=True):
+                for schedule in await due_schedules(connection, now, MOST_AT_ONCE):
                     await reschedule(connection, schedule, now, now + MOST_UNTIL_RETRY)
                     row = await begin_sync(connection, engine, schedule.organization_id, Priority.SCHEDULE)
                     if row is not None:

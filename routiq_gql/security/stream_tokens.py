@@ -3,6 +3,8 @@
 Each is signed with a key derived from the encryption keys, so that every process can check it without storing it. It
 reads a single sync, until that sync has ended, for at most a day. It never outlives its parent's credentials: it
 carries their expiry, and a reference for checking whether they were revoked.
+
+PyJWT is imported by the first token: it loads all of cryptography's certificates, which would slow every start.
 """
 
 import time
@@ -11,8 +13,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
-
-import jwt
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.keys import KeyStore
@@ -106,6 +106,8 @@ class StreamTokens:
             Unauthenticated: The viewer's token has expired.
             RateLimited: The viewer has created too many within the last minute.
         """
+        import jwt  # noqa: PLC0415
+
         sync = await self._read_sync(viewer, sync_id)
         self._audit.require(viewer, sync.organization_id, Action.STREAM)
         with self._audit.noting(RateLimited, Action.STREAM, viewer, sync.organization_id):
@@ -133,6 +135,8 @@ class StreamTokens:
         Raises:
             Unauthenticated: It is not valid, or has expired.
         """
+        import jwt  # noqa: PLC0415
+
         required = ["iat", "exp", "sub", "sync", "org", "parent"]
         try:
             key = self._keys.load().derived(_PURPOSE)[jwt.get_unverified_header(token)["kid"]]

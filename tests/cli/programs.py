@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from tests.forked import start
+
 PATIENCE_SECONDS = 60
 """How long a test waits for an event that must happen, on a slow machine."""
 
@@ -22,15 +24,13 @@ class Program:
 
     def __init__(self, *arguments: str, folder: Path, settings: dict[str, str] | None = None, stdin: str | None = None):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ROUTIQ_")}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "routiq_gql", *arguments],
+        self.process = start(
+            *arguments,
             cwd=folder,
             env={**environment, "PYTHONWARNINGS": "error", **(settings or {})},
             stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
         )
         if stdin is not None:
             self.process.stdin.write(stdin)

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from routiq_gql.cliniko import Backoff, ClinikoClient, ClinikoError, Pacer, Wait
-from routiq_gql.cliniko import client as client_module
+from routiq_gql.cliniko import Backoff, ClinikoClient, ClinikoError, Pacer, Wait, transport
 from tests.cliniko.conftest import MakeClient, NotedWaits
 from tests.cliniko.raw_server import RawServer, http
 from tests.waiting import LIMIT_SECONDS
@@ -223,7 +222,7 @@ async def test_an_answer_that_never_comes_ends_by_itself(
     make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, dripping: bool
 ) -> None:
     """Neither silence nor a slow trickle of bytes can keep a sync waiting forever."""
-    monkeypatch.setattr(client_module, "CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.1)
 
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -255,7 +254,7 @@ async def test_an_answer_without_end_cannot_fill_the_memory(
     make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A body larger than any page is not read to its end, even if it grows only by decompression."""
-    monkeypatch.setattr(client_module, "MAX_BODY_BYTES", 100_000)
+    monkeypatch.setattr(transport, "MAX_BODY_BYTES", 100_000)
     bomb = http(200, gzip.compress(b'{"a":"' + b"x" * 10_000_000 + b'"}'), Content_Encoding="gzip")
     async with RawServer(lambda _n, _head: bomb) as server, make_client(server.base_url) as client:
         with pytest.raises(ClinikoError) as caught:

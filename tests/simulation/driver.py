@@ -29,6 +29,7 @@ class Disk:
         on_commit: Called right after a commit has changed the database, before its caller knows.
         latency: Draws the virtual seconds that a call takes.
         is_instant: Draws whether a call is made before its caller waits, as nothing else happens meanwhile.
+        is_full: Whether there is no space for a change.
         is_dead: Whether the process that makes calls at the moment has been killed.
         connections: The open connections of all processes.
         on_rare: Called with the name of a rare state.
@@ -38,6 +39,7 @@ class Disk:
         self.on_commit: Callable[[SimulatedConnection], None] = lambda _connection: None
         self.latency: Callable[[], float] = lambda: 0.0
         self.is_instant: Callable[[], bool] = lambda: False
+        self.is_full = False
         self.owner: Callable[[], object | None] = lambda: None
         self.is_dead: Callable[[object | None], bool] = lambda _owner: False
         self.connections: WeakValueDictionary[int, SimulatedConnection] = WeakValueDictionary()
@@ -65,7 +67,21 @@ class SimulatedCursor(sqlite3.Cursor):
                 return self
         if sql.startswith("BEGIN"):
             self.connection.is_writing = sql == "BEGIN IMMEDIATE"
+        elif DISK and DISK[-1].is_full:
+            _check_space(sql)
         return super().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Any, /) -> "SimulatedCursor":
+        if DISK and DISK[-1].is_full:
+            _check_space(sql)
+        return super().executemany(sql, parameters)
+
+
+def _check_space(sql: str) -> None:
+    if sql.startswith(("INSERT", "UPDATE", "DELETE")):
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
 
 
 class SimulatedConnection(sqlite3.Connection):

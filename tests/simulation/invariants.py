@@ -2,9 +2,12 @@
 
 *back*: versions and percentages only grow, and an ended sync never changes. *fence*: only the holder of the newest
 claim changes a running sync. *publish*: no snapshot is published that is not committed. *less*: a completed sync shows
-what ``histories.checks`` demands. *others*: no snapshot, row or request belongs to another organization.
+what ``histories.checks`` demands, and every kept sync still shows the same. *wasted*: without trouble a sync repairs
+nothing and counts its requests. *silent*: a running sync sends heartbeats. *others*: no snapshot, row or request
+belongs to another organization.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,16 +15,21 @@ from typing import Any
 
 from routiq_gql import clock
 from routiq_gql.database.rows import SyncRow
+from routiq_gql.emulator.recording import RecordedRequest
 from routiq_gql.engines.housekeeping import KEEP_LEFT_APPOINTMENTS
-from routiq_gql.sync.model import FailureCode, SyncSnapshot
+from routiq_gql.sync.checkpoint_json import COMPARING, read_plan
+from routiq_gql.sync.model import COMPLETED_TEXT, FailureCode, SyncSnapshot, SyncStep, percentage
 from tests.simulation.driver import SimulatedConnection
 from tests.simulation.process import Process
 from tests.simulation.reader import _SHOWN, Reader, at_once
 from tests.simulation.story import Story
-from tests.sync.histories.checks import check_completed, check_unpublished
-from tests.sync.histories.oracle import Values, content_of
+from tests.sync.histories.checks import check_completed, check_older, check_unpublished
+from tests.sync.histories.oracle import content_of
 from tests.sync.histories.steps import HISTORY_DAYS
 from tests.sync.histories.world import Organization
+
+LATE_COMMITS = timedelta(minutes=5)
+"""A row may appear in Cliniko's lists so much later than its ``updated_at`` says."""
 
 _COLUMNS = [name.strip() for name in _SHOWN.split(",")] + ["epoch", "claimed_by", "checkpoint"]
 _PLACE = {name: place for place, name in enumerate(_COLUMNS)}
@@ -45,6 +53,10 @@ class SyncStory:
         was_honest: Whether Cliniko and the network have had no fault since it began.
         was_cancelled: Whether somebody has asked for its end.
         commits: How many commits have changed it.
+        times: When each version was committed, in virtual seconds.
+        requests: Its requests that have reached Cliniko.
+        read_from: Cliniko's time before it has read the first list.
+        pages: The pages of lists that it has requested, and ``read_again`` how many of them repeatedly.
     """
 
     row: tuple[Any, ...]
@@ -54,6 +66,11 @@ class SyncStory:
     was_cancelled: bool = False
     commits: int = 0
     versions: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    times: dict[int, float] = field(default_factory=dict)
+    requests: int = 0
+    read_from: datetime | None = None
+    pages: set[tuple[Any, ...]] = field(default_factory=set)
+    read_again: int = 0
 
     def __getitem__(self, name: str) -> Any:
         return self.row[_PLACE[name]]
@@ -61,6 +78,12 @@ class SyncStory:
     @property
     def is_active(self) -> bool:
         return self["completed_at"] is None
+
+
+def part_of(known: SyncStory) -> str | None:
+    """The part of the sync that the checkpoint names."""
+    part: str | None = json.loads(known["checkpoint"] or "{}").get("part")
+    return part
 
 
 class Ledger:
@@ -82,6 +105,8 @@ class Ledger:
         self.is_honest: Callable[[Organization], bool] = lambda _organization: True
         self.on_change: Callable[[SyncStory, Process | None, tuple[Any, ...] | None], None] = lambda *_ignored: None
         self.wall_time: Callable[[], datetime] = clock.utc_now
+        self.processes: list[Process] = []
+        self.longest_silence = 3.0
         self._organizations = {one.name: one for one in organizations}
         self._story = story
         self._oldest = 0
@@ -106,6 +131,26 @@ class Ledger:
         active = [key for key, one in self.syncs.items() if one.is_active]
         self._oldest = min(active, default=max(self.syncs, default=0))
 
+    def note_request(self, organization: Organization, request: RecordedRequest) -> None:
+        """Check that a sync reads no page of a list again, but the page in flight when a claim was lost.
+
+        The comparison begins anew after an interruption, and a fault makes the client try again. The two requests for
+        practitioners are a single page.
+        """
+        known = self.active_of(organization)
+        parameters = dict(request.parameters)
+        if known is None or parameters.get("per_page", "1") == "1" or request.resource == "practitioners/inactive":
+            return
+        if not (known.was_honest and self.is_honest(organization)) or part_of(known) == COMPARING:
+            return
+        page = (request.resource, *sorted(request.parameters))
+        if page not in known.pages:
+            known.pages.add(page)
+            return
+        known.read_again += 1
+        if known.read_again >= known["epoch"]:
+            self.fail("twice", f"sync {known['key']} requests {page} again, in its claim {known['epoch']}")
+
     def note_published(self, snapshot: SyncSnapshot) -> None:
         """Check a snapshot that is given to subscribers."""
         known = self.syncs.get(snapshot.key)
@@ -117,6 +162,16 @@ class Ledger:
         names = ("status", "progress_percentage", "last_log_seq", "organization_id")
         if shown != tuple(row[_PLACE[name]] for name in names):
             self.fail("publish", f"{snapshot} is published, and {row} is committed")
+
+    def check_delivery(self, snapshot: SyncSnapshot, last: int, process: Process, lag: float) -> None:
+        """Check that a watcher gets a change soon after its ``lag``, from the process that runs the sync."""
+        known = self.syncs.get(snapshot.key)
+        first = known.times.get(last + 1) if known is not None and last else None
+        if first is None or process.runtime is None or not process.runtime.engine.receives_updates:
+            return
+        is_disturbed = any(one.is_frozen or one.disturbed_at >= first - 5 for one in self.processes)
+        if not is_disturbed and self._story.now - first > self.longest_silence + lag:
+            self.fail("silent", f"a watcher gets version {last + 1} after {self._story.now - first:.1f} s")
 
     def fail(self, invariant: str, what: str) -> None:
         """Note a violation. The first ends the simulation."""
@@ -137,8 +192,13 @@ class Ledger:
             before = known.row
             known.row = row
             self._check_change(known, before, owner)
+            if known["step"] != before[_PLACE["step"]] and known.is_active:
+                self._check_unpublished(known, f"at step {known['step']} of sync {key}")
+        if known.read_from is None and known["step"] >= SyncStep.FETCHING_PATIENTS:
+            known.read_from = known.organization.clinic.clock.now()
         known.commits += 1
         known.versions[known["version"]] = row
+        known.times[known["version"]] = self._story.now
         self._story.tell(
             f"{owner or 'someone'} commits sync {key} v{known['version']} e{known['epoch']} {known['status']} "
             f"{known['progress_percentage']} % “{known['current_step']}”"
@@ -170,18 +230,24 @@ class Ledger:
             raise Violated(
                 "back", f"sync {key}: {was['progress_percentage']} % becomes {known['progress_percentage']} %"
             )
+        if known.is_active and known["epoch"] > was["epoch"]:
+            self._check_claim(known, was, owner)
         if known["last_log_seq"] < was["last_log_seq"]:
             raise Violated("back", f"sync {key}: its log becomes shorter")
         if known["version"] == was["version"] and known.row[:_VISIBLE] != before[:_VISIBLE]:
             raise Violated("back", f"sync {key} changes without a new version: {before} becomes {known.row}")
-        is_kept = known["epoch"] == was["epoch"] and known.is_active
-        if is_kept and owner is not None and was["claimed_by"] != owner.holder:
+        if known.is_active:
+            self._check_running(known, was)
+            self._check_silence(known, was)
+        is_by_run = known["epoch"] == was["epoch"] if known.is_active else known["status"] != "cancelled"
+        if is_by_run and owner is not None and was["claimed_by"] != owner.holder:
             raise Violated("fence", f"{owner} changes sync {key}, which is held by {was['claimed_by']}")
 
     def _end(self, known: SyncStory) -> None:
         row, organization = self.reader.sync(known["key"]), known.organization
         known.was_honest = known.was_honest and self.is_honest(organization)
         self._check_log(row)
+        self._check_ended(row)
         self._forget_aged(organization)
         if row.status == "completed":
             self.completed += 1
@@ -189,36 +255,116 @@ class Ledger:
                 at_once(check_completed(self.reader, organization, row, is_honest=known.was_honest))  # type: ignore[arg-type]
             except AssertionError as error:
                 raise Violated("less", f"sync {row.key} of {organization.name}: {error}") from error
+            self._check_since(known, row)
+            self._check_economy(known, row)
+            self.check_kept(f"after sync {row.key}")
             return
         if row.status == "cancelled" and not known.was_cancelled:
             raise Violated("stuck", f"sync {row.key} is cancelled, and nobody has asked for that")
         if row.status == "failed" and (known.was_honest or row.failure_code == FailureCode.INTERNAL.value):
             raise Violated("stuck", f"sync {row.key} fails without a fault: {row.failure_code} {row.failure_message}")
+        self._check_unpublished(known, f"after sync {row.key} without a result")
+        self.check_kept(f"after sync {row.key}")
+
+    def check_kept(self, when: str) -> None:
+        """Check that all kept syncs of all organizations show the same rows as at their publication."""
+        for organization in self._organizations.values():
+            self._forget_aged(organization)
+            try:
+                at_once(check_older(self.reader, organization))  # type: ignore[arg-type]
+            except AssertionError as error:
+                raise Violated("less", f"{when}, {organization.name}: {error}") from error
+
+    def _check_unpublished(self, known: SyncStory, when: str) -> None:
+        self._forget_aged(known.organization)
         try:
-            at_once(check_unpublished(self.reader, organization))  # type: ignore[arg-type]
+            at_once(check_unpublished(self.reader, known.organization))  # type: ignore[arg-type]
         except AssertionError as error:
-            raise Violated("less", f"after sync {row.key} without a result: {error}") from error
+            raise Violated("less", f"{when}: {error}") from error
+
+    def _check_claim(self, known: SyncStory, was: dict[str, Any], owner: Process | None) -> None:
+        """Check that no process takes a sync from another that is able to run it."""
+        before = next((one for one in self.processes if one.holder and one.holder == was["claimed_by"]), None)
+        if before is not None and before is not owner and before.may_run_syncs:
+            raise Violated("fence", f"{owner} claims sync {known['key']}, which {before} runs")
+
+    def check_released(self, process: Process, holder: str) -> None:
+        """Check that a process that was stopped properly has released its syncs."""
+        held = [known["key"] for known in self.syncs.values() if known.is_active and known["claimed_by"] == holder]
+        if held and process.error is None and not any(one.is_frozen or one.disturbed_at >= 0 for one in self.processes):
+            raise Violated("leak", f"{process} has stopped, and still holds syncs {held}")
+
+    def _check_running(self, known: SyncStory, was: dict[str, Any]) -> None:
+        step, key = SyncStep(known["step"]), known["key"]
+        if known["status"] != step.state.value or not percentage(step, 0) <= known["progress_percentage"] < 100:
+            raise Violated("back", f"sync {key} is at {known['progress_percentage']} %, {known['status']}, {step!r}")
+        may_go_back = known["mode"] != was["mode"] or was["step"] <= SyncStep.CHECKING_CREDENTIALS
+        if step < was["step"] and not may_go_back:
+            raise Violated("back", f"sync {key} goes back from step {was['step']} to {step}")
+        if (known["waiting_for"] is None) is not (known["resumes_at"] is None):
+            raise Violated("stuck", f"sync {key} waits for {known['waiting_for']} until {known['resumes_at']}")
+
+    def _check_silence(self, known: SyncStory, was: dict[str, Any]) -> None:
+        since, now = known.times[was["version"]], self._story.now
+        is_disturbed = any(one.is_frozen or one.disturbed_at >= since for one in self.processes)
+        is_held = was["claimed_by"] == known["claimed_by"] is not None
+        if is_held and not is_disturbed and now - since > self.longest_silence:
+            raise Violated("silent", f"sync {known['key']} was silent for {now - since:.1f} s")
+
+    def _check_ended(self, row: SyncRow) -> None:
+        times = (row.resumes_at, row.estimated_completion, row.estimated_earliest, row.estimated_latest)
+        if row.waiting_for is not None or any(one is not None for one in times):
+            raise Violated("stuck", f"sync {row.key} has ended and still waits: {row.waiting_for} {times}")
+        is_completed = row.status == "completed"
+        text = COMPLETED_TEXT if is_completed else row.failure_message
+        if {is_completed} != {row.progress_percentage == 100, row.failure_code is None, row.receipt is not None}:
+            raise Violated("back", f"sync {row.key} is {row.status} with {row.progress_percentage} %")
+        if row.current_step != text or not text or (is_completed and row.step != SyncStep.STORING):
+            raise Violated("back", f"sync {row.key} is {row.status} at “{row.current_step}”, step {row.step}")
+
+    def _check_since(self, known: SyncStory, row: SyncRow) -> None:
+        """Check that an incremental sync reads all changes that the sync before may have missed."""
+        plan, organization = read_plan(row.checkpoint), known.organization
+        assert plan is not None
+        if plan.since is None:
+            return
+        mine = [one for one in self.syncs.values() if one.organization is organization and one["status"] == "completed"]
+        base = max((one for one in mine if one["key"] < row.key), key=lambda one: one["key"])
+        if base.read_from is None or not base.was_honest:
+            return
+        ahead = max(timedelta(seconds=organization.emulator.date_skew_seconds), timedelta())
+        if plan.since > base.read_from - LATE_COMMITS + ahead:
+            what = f"reads changes from {plan.since} on, and sync {base['key']} has read from {base.read_from} on"
+            raise Violated("less", f"sync {row.key} {what}")
+
+    def _check_economy(self, known: SyncStory, row: SyncRow) -> None:
+        is_calm = known.was_honest and len(known.organization.states) == 1
+        if not is_calm:
+            return
+        is_undisturbed = row.epoch == 2  # the claim, and the end
+        if row.requests > known.requests or (is_undisturbed and row.requests < known.requests):
+            raise Violated("wasted", f"sync {row.key} counts {row.requests} requests, and has sent {known.requests}")
+        lines = [text for _, text in self.reader.log(row.key)]
+        was_full = not any("after all" in text or "what has changed" in text for text in lines)
+        if was_full and (repairs := [text for text in lines if "repaired" in text]):
+            raise Violated("wasted", f"sync {row.key} read everything without trouble, and had to repair: {repairs}")
 
     def _forget_aged(self, organization: Organization) -> None:
         """Expect no appointment that left the horizon long ago, once housekeeping has deleted it."""
-        base = max(organization.shown, default=0)
-        if not base:
-            return
         left_before = self.wall_time() - timedelta(days=HISTORY_DAYS) - KEEP_LEFT_APPOINTMENTS
-        kept, _activity = at_once(self.reader.content_at(organization, base))
-        shown: dict[str, dict[int, Values]] = organization.shown[base][0]  # type: ignore[assignment]
-        for name in ("individual_appointments", "group_appointments"):
-            gone = {
-                row_id
-                for row_id, row in shown[name].items()
-                if row_id not in kept[name] and row and row["starts_at"] < left_before
+        for sync, (content, _activity) in organization.shown.items():
+            aged = {
+                name: {one for one, row in content[name].items() if row and row["starts_at"] < left_before}
+                for name in ("individual_appointments", "group_appointments")
             }
-            for row_id in gone:
-                del shown[name][row_id]
-            if name == "group_appointments":
-                places = shown["attendees"]
-                for row_id in [one for one, row in places.items() if row and row["booking_id"] in gone]:
-                    del places[row_id]
+            places = content["attendees"].items()
+            aged["attendees"] = {one for one, row in places if row and row["booking_id"] in aged["group_appointments"]}
+            if not any(aged.values()):
+                continue
+            kept, _results = at_once(self.reader.content_at(organization, sync))
+            for name, ids in aged.items():
+                for row_id in ids - kept[name].keys():
+                    del content[name][row_id]  # type: ignore[attr-defined]
 
     def _check_log(self, row: SyncRow) -> None:
         numbers = [seq for seq, _ in self.reader.log(row.key)]

@@ -26,6 +26,7 @@ class Process:
     Attributes:
         runtime: The opened parts; ``None`` before and after.
         held: Callbacks that a frozen process has not run.
+        disturbed_at: When it was frozen, thawed or paused last.
     """
 
     def __init__(self, name: str, loop: SimulatedLoop, disk: Disk, settings: Settings) -> None:
@@ -34,6 +35,7 @@ class Process:
         self.is_dead = False
         self.is_frozen = False
         self.held: list[asyncio.Handle] = []
+        self.disturbed_at = -1.0
         self.tasks: dict[SimulatedTask, None] = {}
         self.error: BaseException | None = None
         self._loop = loop
@@ -52,6 +54,11 @@ class Process:
     def is_serving(self) -> bool:
         """Whether clients reach it."""
         return self.runtime is not None and not (self.is_dead or self.is_frozen or self._stopping.is_set())
+
+    @property
+    def may_run_syncs(self) -> bool:
+        """Whether it lives and has the lock of the database file."""
+        return self.is_serving and self.runtime is not None and self.runtime.engine.runs_here
 
     @property
     def holder(self) -> str:
@@ -78,12 +85,12 @@ class Process:
 
     def freeze(self, *, loses_lock: bool) -> None:
         """Run nothing until ``thaw``; with ``loses_lock`` another process may run its syncs meanwhile."""
-        self.is_frozen = True
+        self.is_frozen, self.disturbed_at = True, self._loop.time()
         if loses_lock:
             self._release_lock()
 
     def thaw(self) -> None:
-        self.is_frozen = False
+        self.is_frozen, self.disturbed_at = False, self._loop.time()
         held, self.held = self.held, []
         self._loop.release(held)
 

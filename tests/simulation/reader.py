@@ -60,6 +60,10 @@ class Reader:
         """The number that a statement selects."""
         return int(sqlite3.Cursor(self._raw).execute(sql, parameters).fetchone()[0])
 
+    def total(self, sql: str) -> int:
+        """The sum of the numbers that a statement selects."""
+        return sum(row[0] for row in sqlite3.Cursor(self._raw).execute(sql))
+
     def sync(self, key: int) -> SyncRow:
         """A sync's row."""
         return SyncRow(*self._all(select(SYNC).where(SYNC.c.key == key))[0])

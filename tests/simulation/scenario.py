@@ -61,6 +61,8 @@ class Trouble(StrEnum):
     """No connection to Cliniko can be made for a while."""
     PAUSE = "pause"
     """The engine lets all its syncs go, and claims them again later."""
+    FULL = "full"
+    """The disk has no space for a while."""
     SECOND = "second"
     """Another process starts beside the first, for clients only."""
 
@@ -130,6 +132,7 @@ class Scenario:
         clocks: Minutes by which Cliniko's clock is ahead, and by which its ``Date`` is ahead of that.
         latency: Typical virtual seconds of a request.
         disk_seconds: Virtual seconds of a slow statement, and ``disk_share`` how many statements are slow.
+        look_seconds: The pause of an engine that no other part of its process wakes.
         instant_share: How many of the other statements are over before anything else can happen.
     """
 
@@ -142,6 +145,7 @@ class Scenario:
     disk_seconds: float
     disk_share: float
     instant_share: float
+    look_seconds: float
     pace: int
 
 
@@ -159,12 +163,13 @@ def draw(seed: int) -> Scenario:
         seed=seed,
         sizes=(_size(chance, 24), _size(chance, 10)),
         tuning=tuning,
-        rounds=tuple(_round(chance, number) for number in range(chance.choice((1, 2, 2)))),
+        rounds=tuple(_round(chance, number) for number in range(chance.choice((1, 1, 2, 2, 2, 3)))),
         clocks=chance.choice(((0, 0), (0, 0), (0, 0), (-15, 0), (15, 0), (0, 15), (0, -15))),
         latency=chance.choice((0.0, 0.01, 0.05, 0.3)),
         disk_seconds=chance.choice((0.0, 0.002, 0.05, 1.0)),
         disk_share=chance.choice((0.02, 0.1)),
         instant_share=chance.choice((0.0, 0.7, 0.9, 0.9)),
+        look_seconds=chance.choice((1.0, 4.0, 4.0)),
         pace=chance.choice((0, 0, 0, 180)),
     )
 

@@ -9,6 +9,7 @@ import gc
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -17,7 +18,8 @@ import pytest
 
 from routiq_gql.cliniko import lists
 from routiq_gql.emulator import Emulator
-from routiq_gql.errors import RoutiqError
+from routiq_gql.engines import embedded
+from routiq_gql.errors import RoutiqError, StorageError
 from routiq_gql.live.bus import InProcessBus
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync import drafting, pipeline, preparing, source
@@ -25,6 +27,8 @@ from routiq_gql.sync.model import SyncMode, SyncSnapshot, SyncStep
 from routiq_gql.sync.reconcile import bisecting, classes
 from routiq_gql.sync.run import SyncRun
 from routiq_gql.sync.runner import Outcome, SyncRunner
+from tests.simulation.aftermath import check_pruning
+from tests.simulation.conduct import Conduct, kept_by
 from tests.simulation.invariants import Ledger, SyncStory, Violated
 from tests.simulation.loop import Deadlock, Endless
 from tests.simulation.machine import BEGINNING, Machine, TrueClock, collect, prepare
@@ -41,11 +45,17 @@ from tests.sync.histories.steps import Edit
 from tests.sync.histories.world import Organization
 
 T = TypeVar("T")
+SILENT_SECONDS = 2.5
+"""A running sync is written to at least so often, while its process is not disturbed and the disk is fast."""
+SLOW_CALLS = 20
+"""So many calls to a slow disk may come before a heartbeat."""
 PATIENCE_SECONDS = 900.0
 """A sync without a fault ends within this virtual time; with the faults of a scenario it may take half of it."""
 
 HOUSEKEEPING_SECONDS = 120.0
 """Housekeeping removes the versions of an ended sync within this virtual time, even on a slow disk."""
+
+_NUMBERS = count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +82,7 @@ class Simulation:
 
     def __init__(self, seed: int, template: Template, folder: Path, *, scenario: Scenario | None = None) -> None:
         self.scenario = scenario or draw(seed)
-        self._path = folder / "routiq.db"
+        self._path = folder / f"routiq-{next(_NUMBERS)}.db"  # connections of an earlier simulation may still be open
         template.copy_to(self._path)
         emulators = [Emulator(make_clinic(size, BEGINNING)) for size in self.scenario.sizes]
         self.machine = Machine(seed, emulators)
@@ -115,6 +125,9 @@ class Simulation:
                 self._tune(patch)
                 self.ledger = Ledger(Reader(self._path), self.organizations, self.story)
                 self.ledger.on_violation = self.loop.stop
+                self.ledger.processes = self.processes
+                self.ledger.longest_silence = SILENT_SECONDS + SLOW_CALLS * self.scenario.disk_seconds
+                self.conduct = Conduct(self.ledger)
                 self.ledger.is_honest = self._is_honest
                 self.ledger.on_change = self._note_change
                 self.machine.disk.on_commit = self.ledger.note_commit
@@ -164,8 +177,7 @@ class Simulation:
         for edit in one.edits:
             self._edit(organization, edit)
         if one.passes:
-            self.loop.now += one.passes.total_seconds()
-            self.story.tell(f"{one.passes} pass")
+            self._let_pass(one.passes)
         for name, resource in one.faults:
             organization.emulator.faults.add(replace(ALL_FAULTS[name], resource=resource))
             self.story.tell(f"fault of {organization.name}: {name} at {resource}")
@@ -198,6 +210,10 @@ class Simulation:
         for known in self.organizations:
             known.emulator.faults.clear()
 
+    def _let_pass(self, time: timedelta) -> None:
+        self.loop.now += time.total_seconds()
+        self.story.tell(f"{time} pass")
+
     async def _until_ended(self) -> None:
         """Wait until no organization has an active sync, and a process is there to run the next."""
         try:
@@ -219,16 +235,19 @@ class Simulation:
             if self.loop.time() - asked_at > HOUSEKEEPING_SECONDS:
                 raise Violated("leak", f"versions of syncs without a result are left: {left[:3]}")
             await asyncio.sleep(1)
+        await check_pruning(self.ledger, self._let_pass)
         for process in [one for one in self.processes if one.is_serving]:
             await self._until_unused(process)
 
     async def _until_unused(self, process: Process) -> None:
         """Wait until an idle process uses no connection to its database."""
         pool = _runtime(process).database._engine.pool
-        for _ in range(500):
-            if process.is_dead or not pool.checkedout():
+        for _ in range(1_000):
+            if process.is_dead or not (pool.checkedout() or kept_by(_runtime(process))):
                 return
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+        if kept := kept_by(_runtime(process)):
+            raise Violated("leak", f"{process} keeps {kept} although it is idle")
         raise Violated("leak", f"{process} keeps {pool.checkedout()} connections although it is idle")
 
     async def _start(self, organization: Organization, mode: SyncMode) -> SyncSnapshot:
@@ -260,9 +279,8 @@ class Simulation:
     async def serving(self) -> Process:
         """A process that clients reach, once there is one."""
         for _ in range(100_000):
-            for process in self.processes:
-                if process.is_serving:
-                    return process
+            if serving := [one for one in self.processes if one.is_serving]:
+                return serving[0] if len(serving) == 1 else self._chance.choice(serving)
             await asyncio.sleep(0.1)
         raise Violated("stuck", "no process serves")
 
@@ -273,6 +291,9 @@ class Simulation:
         self.story.tell(
             f"{process} is open" if process.runtime is not None else f"{process} did not open: {process.error!r}"
         )
+        if isinstance(process.error, StorageError) and self.machine.disk.is_full:
+            await asyncio.sleep(1)  # as its supervisor would
+            return await self._start_process()
         if process.error is not None:
             raise process.error
         return process
@@ -319,6 +340,11 @@ class Simulation:
                 self.machine.wall_error += timedelta(seconds=happening.seconds)
             case Trouble.CUT:
                 self._cut(happening.seconds)
+            case Trouble.FULL:
+                self.machine.disk.is_full = True
+                for one in self.processes:
+                    one.disturbed_at = self.loop.now + happening.seconds
+                self.loop.call_later(happening.seconds + 0.01, self._make_space)
             case Trouble.START:
                 self._agent(self._start(organization, SyncMode.AUTO))
             case Trouble.CANCEL:
@@ -342,6 +368,7 @@ class Simulation:
             case Trouble.PAUSE if process is not None:
                 engine: Any = _runtime(process).engine
                 engine.pause(timedelta(seconds=happening.seconds))
+                process.disturbed_at = self.loop.time()
 
     def _cut(self, seconds: float) -> None:
         network = self.machine.network
@@ -354,8 +381,16 @@ class Simulation:
 
         self.loop.call_later(seconds + 0.01, mend)
 
+    def _make_space(self) -> None:
+        self.machine.disk.is_full = False
+
     async def _cancel(self, organization: Organization, sync_id: str) -> None:
-        response = await self._ask(lambda process: _runtime(process).syncs.cancel(self._viewer(organization), sync_id))
+        async def answer(process: Process) -> Any:
+            given = await _runtime(process).syncs.cancel(self._viewer(organization), sync_id)
+            self.conduct.note_cancelled(organization, process)
+            return given
+
+        response = await self._ask(answer)
         self.story.tell(f"cancel of {sync_id}: {response.cancelled}")
         if not response.cancelled:
             self.rare.reach("a cancel that comes too late")
@@ -368,7 +403,10 @@ class Simulation:
         await self._start_process()
 
     async def _stop_and_restart(self, process: Process, seconds: float) -> None:
+        holder = process.holder
         await process.stop()
+        if self.scenario.disk_seconds < 1:  # a stop does not wait long for a slow disk
+            self.ledger.check_released(process, holder)
         await asyncio.sleep(seconds)
         await self._start_process()
 
@@ -430,13 +468,16 @@ class Simulation:
         patch.setattr(SyncRunner, "run", observed_run)
         patch.setattr(bisecting, "_search", observed_search)
         self.machine.network.on_flight = note_flight
+        self.machine.network.on_response = self.conduct.note_response
         self.machine.disk.on_rare = rare.reach
 
     def _observe_requests(self) -> None:
         for organization in self.organizations:
             name = organization.name
 
-            def before(request: Any, name: str = name) -> None:
+            def before(request: Any, name: str = name, organization: Organization = organization) -> None:
+                self.conduct.note_request(organization, current())
+                self.ledger.note_request(organization, request)
                 self.story.tell(
                     f"{name}: {request.resource} {' '.join(f'{key}={value}' for key, value in request.parameters)}"
                 )
@@ -473,6 +514,7 @@ class Simulation:
 
     def _abandon(self) -> None:
         """Drop everything that a failed simulation has left, without running it."""
+        self.loop.set_exception_handler(lambda _loop, _context: None)
         for task in asyncio.all_tasks(self.loop):
             task._log_destroy_pending = False  # type: ignore[attr-defined]
         self.loop._ready.clear()  # type: ignore[attr-defined]
@@ -481,6 +523,8 @@ class Simulation:
             connection.close()
         self.loop.close()
         self.processes.clear()
+        for file in self._path.parent.glob(f"{self._path.name}*"):
+            file.unlink()
 
     # Helpers
 
@@ -503,6 +547,7 @@ class Simulation:
         tuning = self.scenario.tuning
         assert lists.read_list.__kwdefaults__ is not None
         patch.setitem(lists.read_list.__kwdefaults__, "per_page", tuning.per_page)
+        patch.setattr(embedded, "LOOK_INTERVAL_SECONDS", self.scenario.look_seconds)
         patch.setattr(bisecting, "LEAF_ROWS", tuning.leaf_rows)
         patch.setattr(drafting, "ROWS_PER_STEP", tuning.rows_per_step)
         patch.setattr(preparing, "ROWS_PER_STEP", tuning.rows_per_step)

@@ -23,6 +23,11 @@ class Story:
         self._lines.append((*self._moment(), text))
 
     @property
+    def now(self) -> float:
+        """The virtual time in seconds."""
+        return self._moment()[0]
+
+    @property
     def digest(self) -> str:
         """A hash of all lines with their times and steps."""
         return hashlib.sha256(repr(self._lines).encode()).hexdigest()[:16]

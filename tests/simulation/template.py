@@ -54,10 +54,7 @@ class Template:
     files: dict[str, bytes]
 
     def copy_to(self, path: Path) -> None:
-        """Write the files of the database ``path``, in place of earlier ones."""
-        for old in path.parent.glob(f"{path.name}*"):
-            if old.name[len(path.name) :] not in self.files:
-                old.unlink()
+        """Write the files of a new database ``path``."""
         for suffix, content in self.files.items():
             (path.parent / (path.name + suffix)).write_bytes(content)
             (path.parent / (path.name + suffix)).chmod(0o600)

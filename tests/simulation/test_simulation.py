@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import pytest
 
 from routiq_gql.database import syncs
 from routiq_gql.sync import run
+from routiq_gql.sync.checkpoint import Reading
+from routiq_gql.sync.pipeline import Pipeline
+from routiq_gql.sync.place import Place
 from routiq_gql.sync.run import SyncRun
 from tests.simulation.batches import play
 from tests.simulation.rare import RARE_STATES
@@ -87,6 +91,21 @@ def test_a_write_without_its_fence_is_found(monkeypatch: pytest.MonkeyPatch):
     found = first_found(range(FIRST_SEED, FIRST_SEED + 100))
     assert found is not None
     assert found.startswith(("fence", "back", "less", "twice")), found
+
+
+def test_a_list_that_is_read_from_its_start_again_is_found(monkeypatch: pytest.MonkeyPatch):
+    """A resumed sync that spends the clinic's requests a second time does not remain unnoticed."""
+    read_lists = Pipeline._read_lists
+
+    async def from_the_start(pipeline: Pipeline, its_run: SyncRun, opened: Any, following: Any) -> Any:
+        if isinstance(following, Reading):
+            following = replace(following, place=Place())
+        return await read_lists(pipeline, its_run, opened, following)
+
+    monkeypatch.setattr(Pipeline, "_read_lists", from_the_start)
+    found = first_found(range(FIRST_SEED, FIRST_SEED + 200))
+    assert found is not None
+    assert "again" in found, found
 
 
 def test_a_publication_before_its_commit_is_found(monkeypatch: pytest.MonkeyPatch):

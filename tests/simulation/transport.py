@@ -22,6 +22,7 @@ class Network:
         emulators: By port.
         latency: Draws the virtual seconds of one way.
         is_cut: Whether no connection can be made at the moment.
+        on_response: Called with the port and the status of each response of an emulator.
         on_flight: Called with 1 when a request begins, and with -1 when it has ended.
         is_dead: Whether the calling process has been killed.
     """
@@ -32,6 +33,7 @@ class Network:
         self.is_cut = False
         self.is_dead: Callable[[], bool] = lambda: False
         self.on_flight: Callable[[int], None] = lambda _change: None
+        self.on_response: Callable[[int, int], None] = lambda _port, _status: None
         self._clients = 0
 
     async def exchange(self, request: httpx.Request) -> httpx.Response:
@@ -60,6 +62,7 @@ class Network:
             raise httpx.ReadError("dead", request=request)
         if exchange.status is None:
             raise httpx.RemoteProtocolError("no response", request=request)
+        self.on_response(port, exchange.status)
         if not exchange.is_complete:
             return httpx.Response(exchange.status, headers=exchange.headers, stream=_CutStream(exchange.body, request))
         return httpx.Response(exchange.status, headers=exchange.headers, stream=_Stream(exchange.body))

@@ -34,7 +34,8 @@ class Watcher:
         self.watching = watching
         self.version = self.seq = self.percentage = 0
         self.has_ended = self.has_skipped = False
-        self.resumed = 0
+        self.lines: list[tuple[int, str]] = []
+        self.resumed = self._shown_end = 0
         self._viewer = viewer
         self._sync_id = sync_id
         self._ledger = ledger
@@ -55,6 +56,7 @@ class Watcher:
                 await asyncio.sleep(0.05 + self.watching.lag)
 
     async def _session(self, process: Process) -> None:
+        self._process = process
         seen = 0
         last = 0
         async with aclosing(self._items(process)) as items:
@@ -74,7 +76,17 @@ class Watcher:
                     return
                 if self.watching.lag:
                     await asyncio.sleep(self.watching.lag)
+        self._note_end(last)
         self.has_ended = True
+
+    def _note_end(self, last: int) -> None:
+        """Check a stream that has ended by itself: it has shown the end of the sync, and the whole log."""
+        key = next(key for key, one in self._ledger.syncs.items() if one["sync_id"] == self._sync_id)
+        known = self._ledger.syncs[key]
+        if known.is_active or (self.watching.kind != "log" and last != known["version"]):
+            self._ledger.fail("stuck", f"a stream of {self._sync_id} ends at version {last} of {known['version']}")
+        if self.watching.kind != "watch" and self.lines != self._ledger.reader.log(key):
+            self._ledger.fail("twice", f"a watcher of {self._sync_id} has other lines than its log: {self.lines}")
 
     def _items(self, process: Process) -> AsyncGenerator[LogLine | SyncSnapshot | Dashboard, None]:
         assert process.runtime is not None
@@ -93,6 +105,7 @@ class Watcher:
         if line.seq != self.seq + 1 or line.sync_id != self._sync_id:
             self._ledger.fail("twice", f"a watcher of {self._sync_id} sees line {line.seq} after {self.seq}")
         self.seq = line.seq
+        self.lines.append((line.seq, line.message))
 
     def _note_snapshot(self, snapshot: SyncSnapshot, last: int) -> None:
         if snapshot.sync_id != self._sync_id:
@@ -108,6 +121,8 @@ class Watcher:
                 f"with {self.percentage} %",
             )
         self._ledger.note_published(snapshot)
+        if self.watching.kind == "watch" or not self.watching.lag:  # a follower also takes its time for each line
+            self._ledger.check_delivery(snapshot, last, self._process, self.watching.lag)
         self.has_skipped = self.has_skipped or snapshot.version > self.version + 1 > 1
         self.version, self.percentage = snapshot.version, snapshot.progress_percentage
         if self.watching.kind == "follow" and self.seq < snapshot.last_log_seq:
@@ -116,6 +131,23 @@ class Watcher:
     def _note_dashboard(self, dashboard: Dashboard) -> None:
         if dashboard.organization_id != self._viewer.organization_id:
             self._ledger.fail("others", f"a watcher of {self._viewer.organization_id} sees {dashboard.organization_id}")
-        last = dashboard.last_sync
+        last, running, completed = dashboard.last_sync, dashboard.current_sync, dashboard.last_successful_sync
+        for one in (last, running, completed):
+            if one is not None:
+                self._ledger.note_published(one)
+                if one.organization_id != self._viewer.organization_id:
+                    self._ledger.fail("others", f"a dashboard of {self._viewer.organization_id} shows {one.sync_id}")
+        stats = dashboard.patient_stats
+        if completed is not None:
+            shown = (stats.active_patients, stats.patients_in_cliniko, stats.last_sync_time)
+            if shown != (completed.active_patients_stored, completed.patients_found, completed.completed_at):
+                self._ledger.fail("back", f"a dashboard shows {stats} after {completed}")
+        ended = max(self._shown_end, last.key if last is not None else 0)
+        is_behind = (last is not None and (last.key < ended or not last.is_terminal)) or (
+            running is not None and (running.is_terminal or running.key <= ended)
+        )
+        if is_behind:
+            self._ledger.fail("back", f"a dashboard shows sync {running} and {last} after {ended}")
+        self._shown_end = ended
         if last is not None and last.sync_id == self._sync_id:
             self.has_ended = True

@@ -4,7 +4,6 @@ import asyncio
 import os
 import random
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -20,6 +19,8 @@ from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import SyncMode, SyncSnapshot, SyncState
+from tests.forked import Started
+from tests.forked import start as start_module
 from tests.organization import ORGANIZATION
 from tests.sync.pages import pages_of_lists, reads_last_list
 from tests.syncs import ACTIVITY_COLUMNS, run_sync, shown_rows, start, stored_rows
@@ -54,24 +55,22 @@ class Victims:
         self.pages: list[list[RecordedRequest]] = []
         self._compares = False
 
-    async def run(self, sync_id: str, *arguments: str, kill_after: float | None = None) -> bool:
+    def start_process(self, module: str, *arguments: str) -> Started:
+        return start_module(*arguments, module=module, cwd=ROOT, env=self._environment)
+
+    async def run(self, sync_id: str, module: str, *arguments: str, kill_after: float | None = None) -> bool:
         """Start a process and wait until it is killed; returns whether it was, or else ended all syncs."""
         already = len(self.emulator.requests)
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, *arguments), cwd=ROOT, env=self._environment, stdout=asyncio.subprocess.DEVNULL
-        )
+        process = self.start_process(module, *arguments)
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
                 if kill_after is not None:
                     await self._until_requests_or_end(sync_id, already, process)
                     await asyncio.sleep(kill_after)
-                    if process.returncode is None:
-                        process.kill()
-                code = await process.wait()
+                    process.kill()
+                code = await asyncio.to_thread(process.wait)
         finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+            process.kill()
         assert code in {0, -signal.SIGKILL}
         self.snapshots.append(await self.runtime.syncs.status(LOCAL_OPERATOR, sync_id))
         requests = self.emulator.requests[already:]
@@ -79,11 +78,11 @@ class Victims:
         self._compares = self._compares or any(reads_last_list(request) for request in requests)
         return code != 0
 
-    async def _until_requests_or_end(self, sync_id: str, already: int, process: asyncio.subprocess.Process) -> None:
+    async def _until_requests_or_end(self, sync_id: str, already: int, process: Started) -> None:
         """Wait for a request to Cliniko or the end of the sync. A server killed after the last page sends no further
         request, and does not end by itself.
         """
-        while len(self.emulator.requests) == already and process.returncode is None:
+        while len(self.emulator.requests) == already and process.poll() is None:
             if (await self.runtime.syncs.status(LOCAL_OPERATOR, sync_id)).is_terminal:
                 return
             await asyncio.sleep(0.01)
@@ -146,7 +145,7 @@ async def prepared(settings: Settings, clinic: Clinic) -> AsyncIterator[tuple[Vi
 def _at_a_commit(chance: random.Random, kills: int) -> tuple[str, ...]:
     """Arguments of a process that kills itself at a commit: later each time, as a comparison starts over."""
     number = chance.randint(4, 12) + 2 * kills
-    return "-m", "tests.sync.killed_process", chance.choice(["before", "after"]), str(number)
+    return "tests.sync.killed_process", chance.choice(["before", "after"]), str(number)
 
 
 async def kill_at_commits(settings: Settings, seed: int) -> int:
@@ -226,10 +225,10 @@ async def test_killed_inside_the_storing_transaction(settings: Settings):
         before = await stored_rows(victims.runtime.database)
         victims.emulator.clinic = clinic_of()
         sync_id = await start(victims.runtime)
-        assert await victims.run(sync_id, "-m", "tests.sync.killed_process", "storing", "0")
+        assert await victims.run(sync_id, "tests.sync.killed_process", "storing", "0")
         assert victims.snapshots[-1].status is SyncState.STORING
         assert await stored_rows(victims.runtime.database) == before
-        assert not await victims.run(sync_id, "-m", "tests.sync.killed_process", "after", "0")
+        assert not await victims.run(sync_id, "tests.sync.killed_process", "after", "0")
         assert victims.pages[1] == [], "all pages were stored already"
         await victims.check(sync_id, pages)
 
@@ -243,7 +242,7 @@ async def kill_at_any_time(settings: Settings, seed: int) -> int:
         sync_id = await start(victims.runtime)
         kills = 0
         while not (await victims.runtime.syncs.status(LOCAL_OPERATOR, sync_id)).is_terminal:
-            arguments = ("-m", "routiq_gql", "serve", "--port", "0")
+            arguments = ("routiq_gql", "serve", "--port", "0")
             await victims.run(sync_id, *arguments, kill_after=chance.uniform(0, 0.3) + 0.1 * kills)
             kills += 1
         await victims.check(sync_id, pages)
@@ -269,20 +268,15 @@ async def test_after_sigterm_the_next_server_resumes_the_sync(settings: Settings
         victims.emulator.latency_seconds = 0.05
         already = len(victims.emulator.requests)
         sync_id = await start(victims.runtime)
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "routiq_gql", "serve", "--port", "0"),
-            cwd=ROOT,
-            env=victims._environment,
-            stdout=asyncio.subprocess.DEVNULL,
-        )
+        process = victims.start_process("routiq_gql", "serve", "--port", "0")
         async with asyncio.timeout(LIMIT_SECONDS):
             while not pages_of_lists(victims.emulator.requests[already:]):
                 await asyncio.sleep(0.01)
             process.terminate()
-            assert await process.wait() == 0
+            assert await asyncio.to_thread(process.wait) == 0
         left = await victims.runtime.syncs.status(LOCAL_OPERATOR, sync_id)
         assert not left.is_terminal
         victims.emulator.latency_seconds = 0
         victims.snapshots.append(left)
-        assert not await victims.run(sync_id, "-m", "tests.sync.killed_process", "after", "0")
+        assert not await victims.run(sync_id, "tests.sync.killed_process", "after", "0")
         assert victims.snapshots[-1].status is SyncState.COMPLETED

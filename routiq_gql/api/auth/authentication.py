@@ -11,7 +11,6 @@ from starlette.requests import HTTPConnection
 
 from routiq_gql.api.auth.credentials import Authenticator, Credentials
 from routiq_gql.api.auth.file_tokens import FileTokens
-from routiq_gql.api.auth.issued_tokens import IssuedTokens
 from routiq_gql.api.auth.session import Session
 from routiq_gql.errors import Forbidden, SettingsError, Unauthenticated
 from routiq_gql.security.audit import Action, Audit
@@ -36,11 +35,8 @@ class Authentication:
 
     def __init__(self, settings: Settings) -> None:
         self._grace = timedelta(seconds=settings.auth_grace_seconds)
-        self._authenticator: Authenticator | None = None
-        if settings.auth == "off":
-            return
-        self._authenticator = FileTokens(settings) if settings.auth == "token" else IssuedTokens(settings)
-        if not settings.allowed_hosts:
+        self._authenticator = _authenticator(settings)
+        if self._authenticator is not None and not settings.allowed_hosts:
             raise SettingsError(
                 f"ROUTIQ_ALLOWED_HOSTS is not set. With ROUTIQ_AUTH={settings.auth} it must list the host names of "
                 "this server, such as routiq.example.com."
@@ -99,7 +95,7 @@ class Authentication:
     @property
     def supervised(self) -> tuple[SupervisedTask, ...]:
         """The background tasks that authentication needs."""
-        return self._authenticator.supervised if isinstance(self._authenticator, IssuedTokens) else ()
+        return self._authenticator.supervised if self._authenticator is not None else ()
 
     def problem(self) -> str | None:
         """Why no token can be checked, as a sentence for the operator; ``None`` while all is well."""
@@ -120,6 +116,19 @@ class Authentication:
             audit.refused(error, Action.ASK, Viewer(address=address))
             raise
         return replace(found, viewer=replace(found.viewer, address=address))
+
+
+def _authenticator(settings: Settings) -> Authenticator | None:
+    """The authenticator of ``ROUTIQ_AUTH``."""
+    match settings.auth:
+        case "off":
+            return None
+        case "token":
+            return FileTokens(settings)
+        case "jwt":
+            from routiq_gql.api.auth.issued_tokens import IssuedTokens  # noqa: PLC0415 — imports httpx and PyJWT
+
+            return IssuedTokens(settings)
 
 
 def _address_of(connection: HTTPConnection) -> str | None:

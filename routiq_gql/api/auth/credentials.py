@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from routiq_gql.security.viewer import Right, Viewer
+from routiq_gql.supervision import SupervisedTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,10 @@ class Authenticator(Protocol):
 
     def problem(self) -> str | None:
         """Why no token can be checked, as a sentence for the operator; ``None`` while all is well."""
+
+    @property
+    def supervised(self) -> tuple[SupervisedTask, ...]:
+        """Its background tasks."""
 
     async def close(self) -> None:
         """End the background tasks."""

@@ -13,6 +13,7 @@ from routiq_gql.rate_limited_log import RateLimitedLog
 from routiq_gql.security.token_file import TokenEntry, TokenFile
 from routiq_gql.security.viewer import Right, Viewer
 from routiq_gql.settings import Settings
+from routiq_gql.supervision import SupervisedTask
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +24,7 @@ class FileTokens:
     """Accepts the tokens of ``ROUTIQ_TOKENS_FILE``."""
 
     authority = "token"
+    supervised: tuple[SupervisedTask, ...] = ()
 
     def __init__(self, settings: Settings) -> None:
         if not settings.tokens_file:

@@ -6,7 +6,6 @@ from starlette.routing import BaseRoute, Route
 
 from routiq_gql.api.access_log import NamedRoute
 from routiq_gql.api.rest import syncs
-from routiq_gql.api.rest.openapi import openapi_document
 from routiq_gql.api.rest.stream import stream
 from routiq_gql.api.services import services_of
 
@@ -28,4 +27,6 @@ def rest_routes() -> list[BaseRoute]:
 
 
 async def _openapi(request: Request) -> JSONResponse:
+    from routiq_gql.api.rest.openapi import openapi_document  # noqa: PLC0415 — makes the schemas of all objects
+
     return JSONResponse(openapi_document(with_tokens=services_of(request).settings.auth != "off"))

@@ -5,7 +5,7 @@ The tables are SQLAlchemy Core tables with typed columns: there are no sessions 
 
 from enum import Enum
 
-from sqlalchemy import BigInteger, MetaData, String
+from sqlalchemy import BigInteger, Index, MetaData, String, text
 
 METADATA = MetaData()
 """All tables. Migrations are compared with it, and erasing and cleaning up iterate it."""
@@ -24,3 +24,12 @@ class Holds(Enum):
     """Syncs, their log, the connection, the schedule and the audit log. Erased with the organization."""
     PROCESSES = "processes"
     """State of the server, of no organization. Never erased."""
+
+
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index of the rows that match ``where``.
+
+    It names the condition for SQLite only. For ``postgresql_where`` SQLAlchemy would import its drivers for PostgreSQL
+    at every start. ``migrations.env``, which compares the tables with a database, repeats the condition there.
+    """
+    return Index(name, *columns, unique=unique, sqlite_where=text(where))

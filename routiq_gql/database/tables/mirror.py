@@ -10,10 +10,10 @@ Rows carry the organization's number in ``mirrors`` instead of its id, which wou
 
 from datetime import datetime
 
-from sqlalchemy import Column, Index, Named, SmallInteger, String, Table, Text, TypedColumns, text
+from sqlalchemy import Column, Index, Named, SmallInteger, String, Table, Text, TypedColumns
 
 from routiq_gql.database.columns import CompactTime, RowKey, UtcDateTime
-from routiq_gql.database.tables.base import METADATA, ClinikoId, Holds, OrganizationId
+from routiq_gql.database.tables.base import METADATA, ClinikoId, Holds, OrganizationId, partial_index
 
 CURRENT = 2**63 - 1
 """The ``to_sync`` of a version that no sync has closed."""
@@ -46,13 +46,7 @@ def _indexes(table: str) -> list[Index]:
     """The versions that a sync wrote, and those that it closed."""
     return [
         Index(f"ix_{table}_from", "mirror", "from_sync"),
-        Index(
-            f"ix_{table}_closed",
-            "mirror",
-            "to_sync",
-            sqlite_where=text(f"to_sync < {CURRENT}"),
-            postgresql_where=text(f"to_sync < {CURRENT}"),
-        ),
+        partial_index(f"ix_{table}_closed", "mirror", "to_sync", where=f"to_sync < {CURRENT}"),
     ]
 
 
@@ -220,13 +214,7 @@ ACTIVITY = Table(
     METADATA,
     ActivityColumns,
     *_indexes("activity_versions"),
-    Index(
-        "ix_activity_versions_change",
-        "mirror",
-        "changes_at",
-        sqlite_where=text(f"to_sync = {CURRENT}"),
-        postgresql_where=text(f"to_sync = {CURRENT}"),
-    ),
+    partial_index("ix_activity_versions_change", "mirror", "changes_at", where=f"to_sync = {CURRENT}"),
     info={"holds": Holds.PATIENTS},
 )
 """``id`` is the patient's id in Cliniko."""

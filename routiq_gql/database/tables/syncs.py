@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import JSON, Column, ForeignKey, Index, LargeBinary, Named, String, Table, Text, TypedColumns, text
 
 from routiq_gql.database.columns import RowKey, UtcDateTime
-from routiq_gql.database.tables.base import METADATA, Holds, OrganizationId
+from routiq_gql.database.tables.base import METADATA, Holds, OrganizationId, partial_index
 
 
 class ConnectionColumns(TypedColumns):
@@ -97,13 +97,7 @@ SYNC = Table(
     "syncs",
     METADATA,
     SyncColumns,
-    Index(
-        "uq_syncs_active_organization",
-        "organization_id",
-        unique=True,
-        sqlite_where=text("completed_at IS NULL"),
-        postgresql_where=text("completed_at IS NULL"),
-    ),
+    partial_index("uq_syncs_active_organization", "organization_id", unique=True, where="completed_at IS NULL"),
     Index("ix_syncs_organization_started", "organization_id", "started_at", "sync_id"),
     Index("ix_syncs_organization_key", "organization_id", "key"),
     Index("ix_syncs_organization_status", "organization_id", "status", "key"),

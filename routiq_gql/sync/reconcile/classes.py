@@ -3,17 +3,17 @@
 An attendee who joins or leaves may change nothing that a sync of changes reads. A total of all attendees does not help:
 Cliniko can't limit it to classes within the horizon. So the attendees of classes within the windows of the analysis are
 read again in turn, a few requests in each sync.
+
+An attendee who is missing there may have moved to a class that is not compared now, so it is asked for by its id.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from routiq_gql.cliniko import MOST_IDS
+from routiq_gql.cliniko import ATTENDEES, MOST_IDS
 from routiq_gql.clock import utc_now
-from routiq_gql.database.class_checks import ClassCheck, class_checks, count_attendees
+from routiq_gql.database.class_checks import ClassCheck, attendees_by_class, class_checks
 from routiq_gql.database.drafts import Draft
 from routiq_gql.database.engine import Database
 from routiq_gql.sync.reconcile.rereading import Rereader
@@ -66,12 +66,17 @@ class ClassComparer:
         async with self._database.reading() as connection:
             checks = await class_checks(connection, self._draft, terms.recent_from, terms.upcoming_to)
             known = {one.class_id: terms.mark if terms.is_full else one.checked_at for one in checks}
-            batches = await self._batches(connection, [ClassCheck(row_id, at) for row_id, at in known.items()])
+            in_turn = self._in_turn([ClassCheck(row_id, at) for row_id, at in known.items()])
+            attendees = await attendees_by_class(connection, self._draft, in_turn)
         in_cliniko = 0
         now_checked: dict[int, datetime] = {}
-        for batch in batches:
+        for batch in _batches(in_turn, attendees):
             asked_at = utc_now()
-            in_cliniko += await self._rereader.read_attendees(batch)
+            count, ids = await self._rereader.read_attendees(batch)
+            expected = {row_id for class_id in batch for row_id in attendees.get(class_id, ())}
+            if missing := sorted(expected - ids):
+                await self._rereader.read_ids(ATTENDEES, missing)
+            in_cliniko += count
             now_checked |= dict.fromkeys(batch, asked_at)
         in_mirror = await self._mirroring.note_compared_classes(now_checked)
         known |= now_checked
@@ -84,20 +89,23 @@ class ClassComparer:
         oldest = min(times) if times and len(times) == len(known) else None
         return ClassesCompared(in_cliniko, in_mirror, agrees, compared, len(known), oldest)
 
-    async def _batches(self, connection: AsyncConnection, checks: Sequence[ClassCheck]) -> list[list[int]]:
-        """The classes to compare, in parts whose attendees likely fit a page."""
+    def _in_turn(self, checks: Sequence[ClassCheck]) -> list[int]:
+        """The classes that may be compared now, the longest unchecked first."""
         never = datetime.min.replace(tzinfo=self._terms.mark.tzinfo)
         in_turn = sorted(checks, key=lambda one: (one.checked_at or never, one.class_id))
-        chosen = [one.class_id for one in in_turn[: REQUESTS * MOST_IDS]]
-        attendees = await count_attendees(connection, self._draft, chosen)
-        batches: list[list[int]] = []
-        rows = 0
-        for class_id in chosen:
-            rows += attendees.get(class_id, 0)
-            if not batches or rows > ROWS_PER_REQUEST or len(batches[-1]) == MOST_IDS:
-                if len(batches) == REQUESTS:
-                    break
-                batches.append([])
-                rows = attendees.get(class_id, 0)
-            batches[-1].append(class_id)
-        return batches
+        return [one.class_id for one in in_turn[: REQUESTS * MOST_IDS]]
+
+
+def _batches(in_turn: Sequence[int], attendees: Mapping[int, Sequence[int]]) -> list[list[int]]:
+    """The classes to compare, in parts whose attendees likely fit a page."""
+    batches: list[list[int]] = []
+    rows = 0
+    for class_id in in_turn:
+        rows += len(attendees.get(class_id, ()))
+        if not batches or rows > ROWS_PER_REQUEST or len(batches[-1]) == MOST_IDS:
+            if len(batches) == REQUESTS:
+                break
+            batches.append([])
+            rows = len(attendees.get(class_id, ()))
+        batches[-1].append(class_id)
+    return batches

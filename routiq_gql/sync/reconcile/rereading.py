@@ -82,9 +82,12 @@ class Rereader:
                 records += page.records
         return changed, records
 
-    async def read_attendees(self, classes: Sequence[int]) -> int:
-        """Read the attendees of these classes, and return how many there are; missing ones are closed."""
-        rows: dict[tuple[int, ...], int] = {}
+    async def read_attendees(self, classes: Sequence[int]) -> tuple[int, set[int]]:
+        """Read the attendees of these classes. Returns how many there are, and the ids of those that can be read.
+
+        Rows of the mirror that are missing stay.
+        """
+        count, ids = 0, set[int]()
         texts = [str(row_id) for row_id in classes]
         filters = content_filters(ATTENDEES)
         begun: list[str] = []
@@ -99,10 +102,11 @@ class Rereader:
                 if page.remaining:
                     continue
                 joined = _joined(pages_of_part)
-                bookings = tuple(int(one) for one in part)
-                await self._merge(ATTENDEES, joined, Covered(bookings=bookings))
-                rows[bookings] = joined.read
-        return sum(rows.values())
+                await self._merge(ATTENDEES, joined, None)
+                count += joined.read
+                ids |= {int(record.id) for record in joined.records}
+                ids |= {int(row.id) for row in joined.unreadable if row.id is not None}
+        return count, ids
 
     async def _merge(self, resource: Resource[Record], page: Page[Record], covered: Covered | None) -> set[int]:
         return set((await self._mirroring.merge(resource, page, covered)).ids)

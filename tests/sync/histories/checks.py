@@ -205,7 +205,9 @@ class _Comparison:
                 assert _present([now[row_id] for row_id in listed]) == _present(mirrored.values()), "archived patients"
         for name in WHOLE:
             assert self._lists[name].agrees is True or not is_honest, f"{name}: {self._lists[name]}"
-        assert not is_honest or self._lists["attendees"].agrees is not False, self._lists["attendees"]
+        attendees = self._lists["attendees"]
+        assert not is_honest or attendees.agrees is not False, attendees
+        assert attendees.agrees is not True or attendees.compared == attendees.of, attendees
 
 
 def _present(patients: Iterable[Values]) -> int:

@@ -2,6 +2,7 @@
 
 import random
 from datetime import datetime, timedelta
+from itertools import accumulate
 
 from routiq_gql.emulator import Clinic
 from tests.sync.histories.steps import LISTS, STARTS, VISITS, Edit, Kind, Size
@@ -11,9 +12,10 @@ OLD = timedelta(days=100)
 
 
 def make_clinic(size: Size, now: datetime) -> Clinic:
-    """A clinic whose appointments start around the edges of the windows and the horizon. Ids leave gaps."""
+    """A clinic whose appointments start around the edges of the windows and the horizon. Some ids leave gaps."""
     clinic, chance, at = Clinic("Histories"), random.Random(size.seed), now - OLD
-    numbers = iter(range(10, 10**6, 10))
+    steps = random.Random(f"ids {size.seed}")
+    numbers = accumulate(iter(lambda: steps.choice((1, 10, 10)), 0))
     for name in ("Massage", "Yoga"):
         clinic.insert_type(name, type_id=str(next(numbers)), at=at)
     for _ in range(2):

@@ -95,6 +95,17 @@ async def test_an_attendee_is_found_when_the_class_is_due(sync: SmallSync, clini
     assert sum(removed) == 1
 
 
+@pytest.mark.both_databases
+async def test_an_attendee_who_moves_to_a_class_that_is_not_due_is_kept(sync: SmallSync, clinic: Clinic) -> None:
+    """An attendee who moved to another class without a trace stays a visit, although that class is compared later."""
+    await sync.run()
+    clinic.move("attendees", str(ATTENDEE + 5), class_id=str(CLASS + CLASSES - 1), touch=False)
+    outcome = await sync.run()
+    attendees = outcome.of(ATTENDEES)
+    assert (attendees.updated, attendees.removed) == (1, 0)
+    assert (await sync.rows(ATTENDEES))[ATTENDEE + 5]["booking_id"] == CLASS + CLASSES - 1
+
+
 async def test_a_failed_sync_leaves_its_classes_unchecked(sync: SmallSync, database: Database) -> None:
     """What a sync has compared counts once the sync is published, as its repairs do."""
     await sync.run()

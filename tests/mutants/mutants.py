@@ -1,0 +1,6 @@
+"""All planted bugs: ``make mutants`` must find every one of them."""
+
+from tests.mutants.of_syncs import OF_SYNCS
+from tests.mutants.of_the_rest import OF_THE_REST
+
+MUTANTS = (*OF_SYNCS, *OF_THE_REST)
