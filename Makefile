@@ -50,8 +50,8 @@ test-apps: .venv/.installed-dev ## builds and runs of other people's clients and
 test-postgres: .venv/.installed-dev ## the tests of test with everything on PostgreSQL
 	$(PYTEST_PARALLEL) -m "not apps and not soak" --database=postgres $(ARGS)
 
-soak: .venv/.installed-dev ## minutes-long searches for rare failures
-	$(PYTEST) -m soak --timeout 1800 $(ARGS)
+soak: .venv/.installed-dev ## long searches for rare failures, about 40 minutes (SOAK_SECONDS=3600: the histories for an hour)
+	$(PYTEST) -m soak -v --timeout 1800 $(ARGS)
 
 simulate: .venv/.installed-dev ## syncs in virtual time under random trouble (make simulate SEEDS=2000, SEED=4711: one, with its story)
 	@.venv/bin/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))

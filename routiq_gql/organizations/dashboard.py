@@ -118,6 +118,7 @@ class Dashboards:
         if reading is None:
             reading = asyncio.create_task(self._read_soon(organization_id), name="dashboard")
             self._about_to_be_read[organization_id] = reading
+            reading.add_done_callback(_note_failure)
         return await asyncio.shield(reading)  # a caller that is cancelled does not cancel the read for the others
 
     async def _read_soon(self, organization_id: str) -> Dashboard:
@@ -130,3 +131,9 @@ class Dashboards:
                 return dashboard  # a running sync wakes readers often
             forecast = await self._forecasts.next_sync(connection, organization_id, newest.key)
             return replace(dashboard, next_sync=forecast)
+
+
+def _note_failure(reading: asyncio.Task[Dashboard]) -> None:
+    """Retrieve the error of a read whose callers have all left; asyncio would log it with its statement."""
+    if not reading.cancelled():
+        reading.exception()

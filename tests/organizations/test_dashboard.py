@@ -1,10 +1,12 @@
 """Simultaneous requests for a dashboard share one read, which is never older than the requests."""
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
 
+from routiq_gql.errors import DatabaseAway
 from routiq_gql.organizations import dashboard as dashboard_module
 from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
@@ -90,3 +92,26 @@ async def test_watchers_share_the_cost_of_a_change(runtime: Runtime, readings: l
         await start(runtime)
     assert seen >= 60
     assert len(readings) < seen / 4
+
+
+async def test_a_failed_read_without_callers_logs_no_traceback(runtime: Runtime, monkeypatch: pytest.MonkeyPatch):
+    """If the database fails after the page was closed, no statement of it is written to the log."""
+    logged: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: logged.append(context["message"]))
+    failed = asyncio.Event()
+
+    async def fail(_connection: Any, _organization_id: str) -> Any:
+        failed.set()
+        raise DatabaseAway("The database can't be reached at the moment.")
+
+    monkeypatch.setattr(dashboard_module, "read_dashboard", fail)
+    page = asyncio.create_task(runtime.syncs.dashboard(LOCAL_OPERATOR, ORGANIZATION))
+    await asyncio.sleep(0)
+    page.cancel()
+    del page  # its traceback refers to the read
+    async with asyncio.timeout(LIMIT_SECONDS):
+        await failed.wait()
+        while any(task.get_name() == "dashboard" for task in asyncio.all_tasks()):
+            await asyncio.sleep(0)
+    gc.collect()
+    assert logged == []

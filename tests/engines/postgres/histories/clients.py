@@ -25,7 +25,7 @@ from tests.engines.postgres.histories.records import (
     What,
 )
 
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 6.0
 """A frozen server answers nothing; a client asks another server then."""
 
 
@@ -80,6 +80,8 @@ def code_of(error: Mapping[str, Any]) -> str:
     """The code of an error of GraphQL; REST's code if the database is away, for which GraphQL has only a message."""
     if error["message"] == AWAY:
         return "DATABASE_AWAY"
+    if error["message"].startswith("The operation took longer than"):
+        return "TOO_SLOW"
     return f"{error.get('extensions', {}).get('code', '')} {error['message']}"
 
 

@@ -95,11 +95,12 @@ class Page(Client):
             except TimeoutError:
                 continue  # pings notice a dead connection
             subscription = self._open.get(frame.get("id", ""))
+            errors = _errors_in(frame)
+            if errors and subscription is not None:
+                self._note(subscription, None, code_of(errors[0]))
+                return
             if frame["type"] == "next" and subscription is not None:
                 await self._take(socket, subscription, frame["payload"])
-            elif frame["type"] == "error" and subscription is not None:
-                self._note(subscription, None, code_of(frame["payload"][0]))
-                return
             elif frame["type"] == "complete" and subscription is not None:
                 self._note(subscription, Ended())
                 del self._open[frame["id"]]
@@ -134,9 +135,6 @@ class Page(Client):
         await socket.send(json.dumps({"id": str(subscription.stream), "type": "subscribe", "payload": payload}))
 
     async def _take(self, socket: ClientConnection, subscription: Subscription, payload: dict[str, Any]) -> None:
-        if payload.get("errors"):
-            self._note(subscription, None, code_of(payload["errors"][0]))
-            return
         (shown,) = payload["data"].values()
         answer = subscription.read(shown)
         self._note(subscription, answer)
@@ -164,6 +162,13 @@ class Page(Client):
         if is_event:
             subscription.is_first = False
             subscription.since = noted.returned_at
+
+
+def _errors_in(frame: dict[str, Any]) -> list[dict[str, Any]]:
+    """The errors that end a subscription: before its first event as a message of their own, or in a last event."""
+    if frame["type"] == "error":
+        return list(frame["payload"])
+    return list(frame["payload"].get("errors", [])) if frame["type"] == "next" else []
 
 
 class StreamReader(Client):

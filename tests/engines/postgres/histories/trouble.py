@@ -7,8 +7,8 @@ import asyncio
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from random import Random
 
 import psycopg
@@ -55,6 +55,8 @@ class Troublemaker:
         self._random = Random(f"trouble {seed}")
         self._pause_seconds = pause_seconds
         self._busy: set[str] = set()
+        self._starting: dict[str, int] = {}
+        """Processes that are starting again, and how often that was disturbed."""
         workers, servers = deployment.workers, deployment.servers
         self._methods: dict[str, Callable[[str], Coroutine[None, None, None]]] = {
             "worker killed": lambda kind: self._kill(kind, workers, signal.SIGKILL),
@@ -93,6 +95,7 @@ class Troublemaker:
             if member is not None:
                 times, until = member.times_ready, time.monotonic() + LIMIT_SECONDS
                 member.process.send(number)
+                self._starting[member.name] = 0
                 while member.times_ready == times:
                     if time.monotonic() > until:
                         member.process.send(signal.SIGUSR1)  # its stacks go to the log
@@ -100,6 +103,7 @@ class Troublemaker:
                         ended = member.process.codes
                         raise AssertionError(f"{member.name}: {kind}, and not ready after {LIMIT_SECONDS} s; {ended}")
                     await asyncio.sleep(0.05)
+                del self._starting[member.name]
 
     async def _freeze(self, kind: str, members: Sequence[Member], seconds: tuple[float, float]) -> None:
         with self._chosen(kind, members) as member:
@@ -112,30 +116,46 @@ class Troublemaker:
 
     async def _cut(self, kind: str) -> None:
         """PostgreSQL ends some of the connections, as an idle firewall or an administrator would."""
-        self.caused[kind] += 1
-        share = self._random.choice((0.2, 0.5, 1.0))
-        query = (
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid() AND random() < %s"
-        )
-        try:
+        async with self._database(kind) as is_free:
+            if not is_free:
+                return
+            share = self._random.choice((0.2, 0.5, 1.0))
+            query = (
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid() AND random() < %s"
+            )
             async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
                 await connection.execute(query, (share,))
-        except psycopg.OperationalError:
-            pass  # the database is down
 
     async def _restart_database(self, kind: str) -> None:
         """Stop it as a power cut would, and start it again."""
+        async with self._database(kind) as is_free:
+            if not is_free:
+                return
+            await asyncio.to_thread(self._cluster.stop)
+            try:
+                await asyncio.sleep(self._random.uniform(*DOWN_SECONDS))
+            finally:
+                await asyncio.shield(asyncio.to_thread(self._cluster.start))
+
+    @asynccontextmanager
+    async def _database(self, kind: str) -> AsyncIterator[bool]:
+        """Whether the database has no other trouble. Waits for processes whose start was already disturbed.
+
+        On a slow machine a process would never start if each of its attempts met a database in trouble.
+        """
         if "database" in self._busy:
+            yield False
             return
         self._busy.add("database")
+        while any(self._starting.values()):
+            await asyncio.sleep(0.05)
+        self._starting = {name: times + 1 for name, times in self._starting.items()}
         self.caused[kind] += 1
-        await asyncio.to_thread(self._cluster.stop)
         try:
-            await asyncio.sleep(self._random.uniform(*DOWN_SECONDS))
+            yield True
         finally:
-            await asyncio.shield(asyncio.to_thread(self._cluster.start))
-        self._busy.discard("database")
+            self._busy.discard("database")
 
     @contextmanager
     def _chosen(self, kind: str, members: Sequence[Member]) -> Iterator[Member | None]:
