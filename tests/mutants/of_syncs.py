@@ -151,8 +151,8 @@ OF_SYNCS = (
         "log-number-repeated",
         "A follower who resumes gets a log line twice",
         "database/sync_log.py",
-        "LOG.c.seq > after)",
-        "LOG.c.seq >= after)",
+        "LOG.c.seq > after).order_by",
+        "LOG.c.seq >= after).order_by",
     ),
     Mutant(
         "subscription-left",
