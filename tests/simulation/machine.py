@@ -8,6 +8,7 @@ import contextlib
 import gc
 import logging
 import random as random_module
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -95,13 +96,15 @@ class Machine:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Hide what SQLAlchemy and the collector report about the connections of killed processes."""
-    before = logging.root.manager.disable
+    before, hook = logging.root.manager.disable, sys.unraisablehook
     logging.disable()
+    sys.unraisablehook = lambda _error: None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
+        sys.unraisablehook = hook
         logging.disable(before)
 
 
