@@ -343,8 +343,6 @@ class Simulation:
             case Trouble.FULL:
                 self._disturb(*self.processes)
                 self.machine.disk.is_full = True
-                for one in self.processes:
-                    one.disturbed_at = self.loop.now + happening.seconds
                 self.loop.call_later(happening.seconds + 0.01, self._make_space)
             case Trouble.START:
                 self._agent(self._start(organization, SyncMode.AUTO))
