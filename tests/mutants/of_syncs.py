@@ -221,14 +221,6 @@ OF_SYNCS = (
         "",
     ),
     Mutant(
-        "own-version-left",
-        "A row that is again as it was keeps the draft's version, too",
-        "database/merging.py",
-        "            if own is not None:\n"
-        "                self.removed.append(row_id)\n            if not base.is_open:",
-        "            if not base.is_open:",
-    ),
-    Mutant(
         "deleted-rows-stay",
         "A row that Cliniko no longer lists stays",
         "database/merging.py",
@@ -297,5 +289,12 @@ OF_SYNCS = (
         "database/rollback.py",
         "        if (await connection.execute(closed.values(**values))).rowcount:\n            return True\n",
         "",
+    ),
+    Mutant(
+        "kept-for-an-hour",
+        "A sync is kept for an hour instead of a week",
+        "database/version_pruning.py",
+        "by_age, by_use = func.coalesce(first_young, MIRROR.c.sync),",
+        "by_age, by_use = func.coalesce(MIRROR.c.sync, first_young),",
     ),
 )

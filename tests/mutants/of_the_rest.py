@@ -129,9 +129,11 @@ OF_THE_REST = (
         "A dashboard is older than the request for it",
         "organizations/dashboard.py",
         "        del self._about_to_be_read[organization_id]\n"
-        "        async with self._database.reading() as connection:\n",
         "        async with self._database.reading() as connection:\n"
-        "            self._about_to_be_read.pop(organization_id, None)\n",
+        "            dashboard = await read_dashboard(connection, organization_id)\n",
+        "        async with self._database.reading() as connection:\n"
+        "            dashboard = await read_dashboard(connection, organization_id)\n"
+        "            del self._about_to_be_read[organization_id]\n",
         ("tests/organizations/test_dashboard.py::test_a_read_begun_before_a_request_is_not_shared_with_it",),
     ),
     Mutant(
@@ -159,19 +161,28 @@ OF_THE_REST = (
         ("tests/database/test_rollback.py::test_the_rows_of_a_running_sync_are_never_removed",),
     ),
     Mutant(
-        "kept-for-an-hour",
-        "A sync is kept for an hour instead of a week",
-        "database/version_pruning.py",
-        "by_age, by_use = func.coalesce(first_young, MIRROR.c.sync),",
-        "by_age, by_use = func.coalesce(MIRROR.c.sync, first_young),",
-        ("tests/database/test_pruning.py::test_the_rows_of_a_kept_sync_stay_as_they_were",),
-    ),
-    Mutant(
         "incremental-reports-agreement",
         "A receipt says that attendees agree although not all classes were compared",
         "sync/reconcile/classes.py",
         "            agrees = None\n",
         "            pass\n",
         ("tests/sync/reconcile/test_classes.py::test_attendees_agree_when_all_were_compared_within_a_day",),
+    ),
+    Mutant(
+        "own-version-left",
+        "A row that is again as it was keeps the draft's version, too",
+        "database/merging.py",
+        "            if own is not None:\n"
+        "                self.removed.append(row_id)\n            if not base.is_open:",
+        "            if not base.is_open:",
+        ("tests/database/test_merging.py::test_a_row_that_is_again_as_it_was_is_no_change",),
+    ),
+    Mutant(
+        "pruned-while-read",
+        "A sync that a reader may be paging through is no longer kept",
+        "database/version_pruning.py",
+        "    oldest = case((by_age < by_use, by_age), else_=by_use)\n",
+        "    oldest = case((by_age < by_use, by_use), else_=by_age)\n",
+        ("tests/database/test_pruning.py::test_the_oldest_kept_sync_never_hides_what_a_reader_pages_through",),
     ),
 )

@@ -15,6 +15,7 @@ from typing import Any
 
 from routiq_gql import clock
 from routiq_gql.database.rows import SyncRow
+from routiq_gql.database.version_pruning import KEEP_VERSIONS
 from routiq_gql.emulator.recording import RecordedRequest
 from routiq_gql.engines.housekeeping import KEEP_LEFT_APPOINTMENTS
 from routiq_gql.sync.checkpoint_json import COMPARING, read_plan
@@ -28,6 +29,8 @@ from tests.sync.histories.oracle import content_of
 from tests.sync.histories.steps import HISTORY_DAYS
 from tests.sync.histories.world import Organization
 
+CLOCK_JUMPS = timedelta(hours=8)
+"""The wall clock may have jumped so far ahead since a sync ended."""
 LATE_COMMITS = timedelta(minutes=5)
 """A row may appear in Cliniko's lists so much later than its ``updated_at`` says."""
 
@@ -270,10 +273,22 @@ class Ledger:
         """Check that all kept syncs of all organizations show the same rows as at their publication."""
         for organization in self._organizations.values():
             self._forget_aged(organization)
+            self._check_oldest_kept(organization)
             try:
                 at_once(check_older(self.reader, organization))  # type: ignore[arg-type]
             except AssertionError as error:
                 raise Violated("less", f"{when}, {organization.name}: {error}") from error
+
+    def _check_oldest_kept(self, organization: Organization) -> None:
+        """Check that readers may ask for every sync of the last week."""
+        mirror = at_once(self.reader.mirror(organization))
+        if mirror is None or len(organization.shown) < 2:
+            return
+        young_from = self.wall_time() - KEEP_VERSIONS + CLOCK_JUMPS
+        for key in organization.shown:
+            ended = self.reader.sync(key).completed_at
+            if key < mirror.oldest_kept and ended is not None and ended > young_from:
+                raise Violated("less", f"sync {key} of {organization.name} is not kept any more")
 
     def _check_unpublished(self, known: SyncStory, when: str) -> None:
         self._forget_aged(known.organization)

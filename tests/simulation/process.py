@@ -26,7 +26,7 @@ class Process:
     Attributes:
         runtime: The opened parts; ``None`` before and after.
         held: Callbacks that a frozen process has not run.
-        disturbed_at: When it was frozen, thawed or paused last.
+        disturbed_at: When it was frozen, thawed, paused or without disk space last.
     """
 
     def __init__(self, name: str, loop: SimulatedLoop, disk: Disk, settings: Settings) -> None:

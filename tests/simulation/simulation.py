@@ -341,9 +341,8 @@ class Simulation:
             case Trouble.CUT:
                 self._cut(happening.seconds)
             case Trouble.FULL:
+                self._disturb(*self.processes)
                 self.machine.disk.is_full = True
-                for one in self.processes:
-                    one.disturbed_at = self.loop.now + happening.seconds
                 self.loop.call_later(happening.seconds + 0.01, self._make_space)
             case Trouble.START:
                 self._agent(self._start(organization, SyncMode.AUTO))
@@ -368,7 +367,7 @@ class Simulation:
             case Trouble.PAUSE if process is not None:
                 engine: Any = _runtime(process).engine
                 engine.pause(timedelta(seconds=happening.seconds))
-                process.disturbed_at = self.loop.time()
+                self._disturb(process)
 
     def _cut(self, seconds: float) -> None:
         network = self.machine.network
@@ -382,7 +381,12 @@ class Simulation:
         self.loop.call_later(seconds + 0.01, mend)
 
     def _make_space(self) -> None:
+        self._disturb(*self.processes)
         self.machine.disk.is_full = False
+
+    def _disturb(self, *processes: Process) -> None:
+        for process in processes:
+            process.disturbed_at = self.loop.time()
 
     async def _cancel(self, organization: Organization, sync_id: str) -> None:
         async def answer(process: Process) -> Any:
