@@ -16,6 +16,7 @@ INDIVIDUAL = 1
 CLASS = 2
 """The ``kind`` of a group appointment."""
 
+_ONLY_INDIVIDUAL = frozenset({"patient_id", "did_not_arrive", "cancelled_at", "cancellation_reason"})
 VERSION_COLUMNS = frozenset({"mirror", "kind", "id", "from_sync", "to_sync", "closed_because", "is_stub"})
 """Columns of a version that are not read from Cliniko, except for the id."""
 
@@ -42,18 +43,11 @@ class MirrorList(Enum):
         self.resource = resource
         self.table = table
         self.kind = kind
-
-    @property
-    def absent(self) -> frozenset[str]:
+        self.absent = _ONLY_INDIVIDUAL if kind == CLASS else frozenset()
         """Columns of the table that this list never fills. A group appointment names no patient itself."""
-        if self is MirrorList.GROUP_APPOINTMENTS:
-            return frozenset({"patient_id", "did_not_arrive", "cancelled_at", "cancellation_reason"})
-        return frozenset()
-
-    @property
-    def read_columns(self) -> tuple[str, ...]:
+        names = map(str, table.columns.keys())
+        self.read_columns = tuple(name for name in names if name not in VERSION_COLUMNS | self.absent)
         """Columns that are read from Cliniko, besides the id."""
-        return tuple(name for name in map(str, self.table.columns.keys()) if name not in VERSION_COLUMNS | self.absent)
 
     def of(self, mirror: int | ColumnElement[int]) -> ColumnElement[bool]:
         """The condition that selects all versions of this list's rows of an organization."""

@@ -5,8 +5,9 @@ kept, and so is a sync that was the newest within the last hour: a reader may be
 """
 
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Delete, Table, and_, case, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.mirror import CLASS, is_closed
@@ -64,19 +65,23 @@ async def prune_versions(connection: AsyncConnection, size: int) -> bool:
     Call it in a later transaction than ``raise_oldest_kept``. Two processes never wait for each other.
     """
     for table in VERSIONED:
-        keys = list(table.primary_key)
-        batch = (
-            select(*keys)
-            .join(MIRROR, MIRROR.c.number == table.c.mirror)
-            .where(table.c.to_sync <= MIRROR.c.oldest_kept, is_closed(table))
-            .limit(size)
-            .with_for_update(of=table, skip_locked=True)
-        )
-        oldest_kept = select(MIRROR.c.oldest_kept).where(MIRROR.c.number == table.c.mirror).scalar_subquery()
-        ended = table.c.to_sync <= oldest_kept
-        if (await connection.execute(delete(table).where(tuple_(*keys).in_(batch), ended))).rowcount:
+        if (await connection.execute(_prune(table, size))).rowcount:
             return True
     return False
+
+
+@cache
+def _prune(table: Table, size: int) -> Delete:
+    keys = list(table.primary_key)
+    batch = (
+        select(*keys)
+        .join(MIRROR, MIRROR.c.number == table.c.mirror)
+        .where(table.c.to_sync <= MIRROR.c.oldest_kept, is_closed(table))
+        .limit(size)
+        .with_for_update(of=table, skip_locked=True)
+    )
+    oldest_kept = select(MIRROR.c.oldest_kept).where(MIRROR.c.number == table.c.mirror).scalar_subquery()
+    return delete(table).where(tuple_(*keys).in_(batch), table.c.to_sync <= oldest_kept)
 
 
 async def prune_appointments(connection: AsyncConnection, left_before: datetime, window: timedelta, size: int) -> bool:
