@@ -23,7 +23,7 @@ SEEDS ?= 300
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-apps test-postgres soak simulate mutants bench bench-scale bench-fairness spec check schema graphiql wheel screenshot
+.PHONY: help demo test test-fast test-apps test-postgres soak simulate mutants calibrate bench bench-scale bench-fairness spec check schema graphiql wheel screenshot
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -58,6 +58,9 @@ simulate: .venv/.installed-dev ## syncs in virtual time under random trouble (ma
 
 mutants: .venv/.installed-dev ## plant bugs in copies of the product, and find every one (make mutants ONLY=no-epoch: one of them)
 	@.venv/bin/python -m tests.mutants $(ONLY)
+
+calibrate: .venv/.installed-dev ## how well syncs estimate their end, in virtual time (make calibrate SEEDS=200: so many clinics)
+	@.venv/bin/python -m tests.simulation.calibration $(if $(filter file,$(origin SEEDS)),,--seeds $(SEEDS))
 
 bench: .venv/.installed-dev ## memory, time per page, incremental syncs, fan-out and starts, beside their limits
 	.venv/bin/python -m tests.bench

@@ -171,6 +171,10 @@ class Drafting:
             covered = Covered(bookings=tuple(checked))
             return await count_visible(connection, self.draft, MirrorList.ATTENDEES, covered)
 
+    def expect_search(self, list_name: str, rows: int, differing: int) -> None:
+        """Let the estimate of the end include a search; see ``reconcile.Mirroring``."""
+        self._run.forecast.expect_search(list_name, rows, differing)
+
     async def report(self, line: str) -> None:
         """Write a line to the sync's log."""
         await self._run.log(LogLevel.INFO, line)

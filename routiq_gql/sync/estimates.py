@@ -1,18 +1,16 @@
-"""Estimates the end of a sync, and the cost of the next sync. Pure functions over a few numbers.
+"""Estimates the requests that a sync still needs, and the cost of the next sync. Pure functions over a few numbers.
 
-A sync takes as long as its requests, since everything else is done in between. So an estimate is the number of requests
-that the plan still needs, times the seconds that a request takes, plus waits. The reader asks after each page, and the
-dashboard asks between syncs.
+``durations`` turns requests into seconds. The reader asks after each page, and the dashboard asks between syncs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from math import ceil
+from math import ceil, exp, log2
 from statistics import median
-from typing import Self
 
-from routiq_gql.cliniko import ATTENDEES, GROUP_APPOINTMENTS
+from routiq_gql.cliniko import ATTENDEES, GROUP_APPOINTMENTS, INDIVIDUAL_APPOINTMENTS, PATIENTS, PRACTITIONERS
+from routiq_gql.sync.checkpoint import Pending
+from routiq_gql.sync.durations import Amount, EarlierSync, Tempo
 from routiq_gql.sync.lists import LISTS, lists_after
 from routiq_gql.sync.model import NextSync, SyncMode
 
@@ -20,197 +18,232 @@ ROWS_PER_PAGE = 100
 """The most that a page of Cliniko holds."""
 CLASSES_PER_REQUEST = 200
 """The most group appointments whose attendees a request asks for."""
-BURST = 5
-"""Requests that are sent at once after a pause; the later ones are spaced."""
 ATTENDEES_PER_CLASS = 5
 """A guess, before the first sync has counted them; classes have 1 to 12."""
-CHECKING_REQUESTS = 9
-"""Whose key it is, and a row of each list, before a full sync reads its first page."""
-COMPARING_REQUESTS = 7
-"""Four totals, and at most three requests that compare attendees."""
+CHECKING_REQUESTS = {SyncMode.FULL: 9, SyncMode.INCREMENTAL: 1}
+"""Whose key it is; before a full sync also the account's name, a row of each list, and the patients who are listed."""
+TOTALS = {PATIENTS.name: 2, INDIVIDUAL_APPOINTMENTS.name: 1, GROUP_APPOINTMENTS.name: 1}
+"""Requests for the totals of a list that is compared."""
+CLASS_REQUESTS = 3
+"""The most requests that compare attendees."""
 UNCHANGED_REQUESTS = 15
 """An incremental sync without changes."""
-REPAIR_REQUESTS = 12
-"""Further requests of an incremental sync in a tenth of all cases: many changes, or a search for a vanished row."""
-SECONDS_PER_REQUEST = 0.25
-"""A guess, before the first request of a sync and without an earlier sync."""
+CHANGED_ROWS = 20
+"""A guess, before an earlier sync has shown how many rows of a list change in a day."""
+CHANGES_DOUBT = 1.0
+"""How many more or fewer pages of changes a list has: so many, and as many again as are expected."""
+AGAIN = Amount(0.3, 0.8)
+"""Requests for lists that are compared again since rows change during the comparison of a full sync, and
+AGAIN_OF_CHANGES: of an incremental sync, which finds vanished rows besides."""
+AGAIN_OF_CHANGES = Amount(0.7, 8.0)
+CLOSING_SECONDS = 0.1
+"""The analysis and the publication of an incremental sync."""
 SECONDS_PER_PATIENT = 0.0001
-"""The analysis and the publication of a full sync."""
-FIRST_REQUESTS = 60
-"""Requests without an unplanned wait that are added to those measured, before such waits are expected to continue."""
+"""The same of a full sync, besides."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastSync:
-    """A completed sync of the same clinic. ``requests_of`` and ``rows_of`` are by list, and empty without a receipt."""
+    """A completed sync of the same clinic.
+
+    Attributes:
+        days: The time since the start of the completed sync before it; ``None`` if there is none.
+        requests_of: Requests by list, empty without a receipt, like
+        rows_of: rows in the mirror, and
+        changed_of: rows that it has changed.
+    """
 
     mode: SyncMode
     requests: int
     seconds: float
     waited_seconds: float
+    days: float | None = None
     requests_of: Mapping[str, int] = field(default_factory=dict)
     rows_of: Mapping[str, int] = field(default_factory=dict)
+    changed_of: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Requests:
-    """How many requests are likely needed, and the range that holds in four of five syncs."""
-
-    likely: int
-    least: int
-    most: int
-
-    @classmethod
-    def exactly(cls, number: int) -> Self:
-        return cls(number, number, number)
-
-    def __add__(self, other: "Requests") -> "Requests":
-        return Requests(self.likely + other.likely, self.least + other.least, self.most + other.most)
-
-
-@dataclass(frozen=True, slots=True)
-class Speed:
-    """The requests that a sync has sent, and their time.
+class Known:
+    """Facts about a sync's lists besides its place.
 
     Attributes:
-        requests_per_minute: The pace of the API key; 0 for no limit.
-        requests: Requests that this process has sent for the sync.
-        seconds: The time since the first of them, waits included.
-        waited_seconds: The part of that time in which requests waited for their turn, a limit or another attempt.
+        is_full: Whether it reads everything.
+        days: The days whose changes an incremental sync reads.
+        totals: Rows in Cliniko, of the lists whose total is known.
+        past: Completed syncs of the clinic, the newest first.
+        changed: The lists with rows that it has changed.
     """
 
-    requests_per_minute: int
-    requests: int = 0
-    seconds: float = 0.0
-    waited_seconds: float = 0.0
-
-    @property
-    def working_seconds(self) -> float:
-        """Seconds that a request takes without waits: Cliniko's answer, and its storage."""
-        if self.requests == 0:
-            return SECONDS_PER_REQUEST
-        return max(self.seconds - self.waited_seconds, 0.0) / self.requests
-
-    @property
-    def interval(self) -> float:
-        """The least seconds between two requests."""
-        return 60 / self.requests_per_minute if self.requests_per_minute else 0.0
-
-    def seconds_for(self, requests: int) -> float:
-        """Seconds for so many more requests, without waits that are not planned."""
-        spaced = max(requests - max(BURST - self.requests, 0), 0)
-        return max(requests * self.working_seconds, spaced * self.interval)
-
-    def lost_seconds_for(self, requests: int) -> float:
-        """Unplanned waits that so many more requests will likely bring, as when another program uses the same key."""
-        lost = max(self.seconds - self.requests * max(self.working_seconds, self.interval), 0.0)
-        return lost * requests / (self.requests + FIRST_REQUESTS)
-
-    def spaced(self, requests: int, working_seconds: float) -> float:
-        """Seconds that requests take from the first on without unplanned waits."""
-        return max(requests * working_seconds, max(requests - BURST, 0) * self.interval)
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """When a sync likely ends; in four of five syncs between ``earliest`` and ``latest``."""
-
-    completion: datetime
-    earliest: datetime
-    latest: datetime
-
-
-def estimate(
-    now: datetime, left: Requests, speed: Speed, *, closing: float = 0.0, resumes_at: datetime | None = None
-) -> Estimate:
-    """The likely end of a sync.
-
-    Args:
-        left: Requests that it still needs.
-        closing: Seconds for the analysis and the publication; see ``closing_seconds``.
-        resumes_at: When the current wait ends, if there is one.
-    """
-    start = now if resumes_at is None else max(now, resumes_at)
-    likely = speed.seconds_for(left.likely) + speed.lost_seconds_for(left.likely) + closing
-    least = 0.9 * speed.seconds_for(left.least) + closing / 2
-    most = 1.15 * speed.seconds_for(left.most) + 2 * (speed.lost_seconds_for(left.most) + closing) + 1
-
-    def after(seconds: float) -> datetime:
-        return start + timedelta(milliseconds=ceil(seconds * 1000))
-
-    return Estimate(after(likely), after(min(least, likely)), after(max(most, likely)))
+    is_full: bool
+    days: float = 0.0
+    totals: Mapping[str, int] = field(default_factory=dict)
+    past: Sequence[PastSync] = ()
+    changed: Collection[str] = ()
 
 
 def closing_seconds(patients: int, *, is_full: bool) -> float:
     """Seconds from the last request of a sync to its end."""
-    return 0.3 + (patients * SECONDS_PER_PATIENT if is_full else 0.0)
+    return CLOSING_SECONDS + (patients * SECONDS_PER_PATIENT if is_full else 0.0)
+
+
+def left_from_start(known: Known) -> Amount:
+    """Requests of a whole sync."""
+    mode = SyncMode.FULL if known.is_full else SyncMode.INCREMENTAL
+    return Amount(CHECKING_REQUESTS[mode]) + left_before(next(iter(LISTS)), known)
+
+
+def left_before(list_name: str, known: Known) -> Amount:
+    """Requests from the beginning of a list to the end of the sync."""
+    left = _list(list_name, known)
+    for later in lists_after(list_name):
+        left += _list(later.name, known)
+    return left + left_while_comparing(known, known.changed, before=list_name)
 
 
 def left_while_reading(
-    list_name: str, remaining: int, totals: Mapping[str, int], past: Sequence[PastSync], *, is_full: bool,
-    classes_read: int = 0, attendees_read: int = 0,
-) -> Requests:  # fmt: skip
+    list_name: str, remaining: int, known: Known, *, classes_read: int = 0, attendees_read: int = 0
+) -> Amount:
     """Requests from within a list to the end of the sync.
 
     Args:
         list_name: The list that is being read.
         remaining: Its rows that were not read yet; of attendees read by class: those of the current batch.
-        totals: Rows in Cliniko of the lists that follow, as far as they are known.
-        past: Completed syncs of the clinic, the newest first.
-        classes_read: Group appointments whose attendees are read, and
-        attendees_read: the rows of these attendees.
+        classes_read: Group appointments in the batches of attendees before the current batch.
+        attendees_read: The rows of attendees so far.
     """
-    left = Requests.exactly(_pages(remaining) if remaining else 0)
-    if list_name == ATTENDEES.name and is_full:
-        per_class = attendees_read / classes_read if classes_read else None
-        left += _attendees(max(totals.get(GROUP_APPOINTMENTS.name, 0) - classes_read, 0), past, per_class)
-    for later in lists_after(list_name):
-        left += _whole(later.name, totals, past) if is_full else _changes(later.name, past)
-    return left + left_while_comparing(is_full=is_full)
+    left = Amount(_pages(remaining) if remaining else 0)
+    if list_name == ATTENDEES.name and known.is_full:
+        classes = known.totals.get(GROUP_APPOINTMENTS.name, 0)
+        begun = min(classes_read + CLASSES_PER_REQUEST, classes)
+        per_class = (attendees_read + remaining) / begun if begun else None
+        left += _attendees(classes - begun, known.past, per_class)
+    later = lists_after(list_name)
+    for one in later:
+        left += _list(one.name, known)
+    return left + left_while_comparing(known, known.changed, before=later[0].name if later else None)
 
 
-def left_while_comparing(*, is_full: bool) -> Requests:
-    """Requests once all lists are read."""
-    return Requests(
-        COMPARING_REQUESTS, COMPARING_REQUESTS - 3, COMPARING_REQUESTS + (3 if is_full else REPAIR_REQUESTS)
-    )
+def left_while_comparing(known: Known, changed: Collection[str], *, before: str | None = None) -> Amount:
+    """Requests of the comparison, which begins once all lists are read.
+
+    Args:
+        changed: The lists with changed rows, as far as lists are read.
+        before: The list before whose beginning the sync is; ``None`` if all are read.
+    """
+    names = list(LISTS)
+    unread = names[names.index(before) :] if before is not None else []
+    left = _class_requests(known)
+    for name, totals in TOTALS.items():
+        # A list that the sync has changed is counted again, and its changes are read again.
+        likely = 1.0 if known.is_full or name in changed else _chance_of_changes(name, known) if name in unread else 0.0
+        left += Amount(likely * (totals + 1), likely * (1 - likely) * (totals + 1) ** 2)
+    return left + (AGAIN if known.is_full else AGAIN_OF_CHANGES)
 
 
-def _whole(name: str, totals: Mapping[str, int], past: Sequence[PastSync]) -> Requests:
+def left_to_follow(pending: Pending) -> Amount:
+    """Requests for the appointments and attendees of merged patients, and for the attendees of new classes."""
+    batches = 2 * ceil(len(pending.patients) / CLASSES_PER_REQUEST) + ceil(len(pending.classes) / CLASSES_PER_REQUEST)
+    return Amount(batches)
+
+
+def of_search(list_name: str, rows: int, differing: int) -> Amount:
+    """Requests of a search for rows by which a list of so many rows differs, and of the comparison after it.
+
+    Each differing row takes a count in each half of the list that holds it, down to a page that is read.
+    """
+    pages = max(rows / ROWS_PER_PAGE, 1.0)
+    differing = max(min(differing, ceil(pages)), 1)
+    likely = differing * (log2(pages / differing) + 1) if pages > differing else pages
+    return Amount(likely + TOTALS.get(list_name, 0) + 1, (0.2 * likely) ** 2)
+
+
+def _class_requests(known: Known) -> Amount:
+    if GROUP_APPOINTMENTS.name in known.totals and not known.totals[GROUP_APPOINTMENTS.name]:
+        return Amount()
+    of_changes = [one.requests_of[ATTENDEES.name] for one in known.past if _has(one, SyncMode.INCREMENTAL)]
+    if of_changes:
+        return Amount(min(max(median(of_changes) - 1, 1), CLASS_REQUESTS), 0.3)
+    return Amount(CLASS_REQUESTS / 2, 0.7)
+
+
+def _list(name: str, known: Known) -> Amount:
+    """Requests for a whole list."""
+    return _whole(name, known.totals, known.past) if known.is_full else _changes(name, known)
+
+
+def _whole(name: str, totals: Mapping[str, int], past: Sequence[PastSync]) -> Amount:
+    if name == PRACTITIONERS.name:
+        return Amount(2)
     if name == ATTENDEES.name:
         return _attendees(totals.get(GROUP_APPOINTMENTS.name, 0), past, None)
-    if name in totals:
-        return Requests.exactly(_pages(totals[name]))
-    return Requests.exactly(next((one.requests_of[name] for one in past if _knows(one, name)), 1))
+    rows = totals.get(name)
+    if rows is None:
+        return Amount(1)
+    pages = _pages(rows)
+    return Amount(pages, (0.02 * pages) ** 2)
 
 
-def _attendees(classes: int, past: Sequence[PastSync], per_class: float | None) -> Requests:
+def _attendees(classes: int, past: Sequence[PastSync], per_class: float | None) -> Amount:
     """Requests for the attendees of so many classes."""
     if classes == 0:
-        return Requests.exactly(0)
+        return Amount()
     batches = ceil(classes / CLASSES_PER_REQUEST)
-    earlier = next((one for one in past if _knows(one, ATTENDEES.name)), None)
-    if per_class is None and earlier is not None and earlier.rows_of.get(GROUP_APPOINTMENTS.name):
-        likely = ceil(earlier.requests_of[ATTENDEES.name] * classes / earlier.rows_of[GROUP_APPOINTMENTS.name])
-        return Requests(max(likely, batches), max(ceil(0.9 * likely), batches), max(ceil(1.1 * likely), batches))
+    earlier = next((one for one in past if _has(one, SyncMode.FULL) and one.rows_of.get(GROUP_APPOINTMENTS.name)), None)
+    if per_class is None and earlier is not None:
+        likely = earlier.requests_of[ATTENDEES.name] * classes / earlier.rows_of[GROUP_APPOINTMENTS.name]
+        likely = max(likely - CLASS_REQUESTS / 2, batches)
+        return Amount(likely, (0.1 * likely) ** 2)
     rows = classes * (ATTENDEES_PER_CLASS if per_class is None else per_class)
-    likely = max(ceil(rows / ROWS_PER_PAGE + batches / 2), batches)
-    doubt = 0.5 if per_class is None else 0.1
-    return Requests(likely, max(batches, ceil(likely * (1 - doubt))), ceil(likely * (1 + doubt)))
+    likely = max(rows / ROWS_PER_PAGE + batches / 2, batches)
+    doubt = 0.8 if per_class is None else 0.1
+    return Amount(likely, (doubt * likely) ** 2)
 
 
-def _changes(name: str, past: Sequence[PastSync]) -> Requests:
-    requests = [one.requests_of[name] for one in past if one.mode is SyncMode.INCREMENTAL and name in one.requests_of]
-    likely = max(ceil(median(requests)), 1) if requests else 1
-    return Requests(likely, 1, max([likely, *requests]))
+def _changes(name: str, known: Known) -> Amount:
+    """Requests for the changes of a list, and for its totals before them."""
+    if name == PRACTITIONERS.name:
+        return Amount(2)
+    if not LISTS[name].resource.has_changes:
+        return _whole(name, known.totals, known.past)
+    rows = _changed_rows(name, known) / ROWS_PER_PAGE
+    return Amount(TOTALS.get(name, 0) + 1 + max(rows - 0.5, 0.0), (CHANGES_DOUBT * (1 + rows)) ** 2)
 
 
-def _knows(one: PastSync, name: str) -> bool:
-    return one.mode is SyncMode.FULL and name in one.requests_of
+def _changed_rows(name: str, known: Known) -> float:
+    """The rows of a list that have likely changed, by the changes of the days that earlier syncs have read."""
+    counted = [one for one in known.past if one.days and one.changed_of]
+    if not counted:
+        return CHANGED_ROWS * min(known.days, 1.0)
+    # The median of the days, as an import of many rows on a single day says little about the next.
+    rates = sorted((one.changed_of.get(name, 0) / one.days, one.days) for one in counted if one.days)
+    half = sum(days for _, days in rates) / 2
+    for rate, days in rates:
+        half -= days
+        if half <= 0:
+            return rate * known.days
+    return 0.0
+
+
+def _chance_of_changes(name: str, known: Known) -> float:
+    return 1 - exp(-_changed_rows(name, known))
+
+
+def _has(one: PastSync, mode: SyncMode) -> bool:
+    return one.mode is mode and ATTENDEES.name in one.requests_of
 
 
 def _pages(rows: int) -> int:
     return max(ceil(rows / ROWS_PER_PAGE), 1)
+
+
+def earlier_syncs(past: Sequence[PastSync]) -> list[EarlierSync]:
+    """Past syncs as measurements of the tempo."""
+    return [
+        EarlierSync(one.requests, max(one.seconds - one.waited_seconds, 0.0), one.waited_seconds)
+        for one in past
+        if one.requests
+    ]
 
 
 def next_sync(mode: SyncMode, past: Sequence[PastSync], requests_per_minute: int) -> NextSync | None:
@@ -225,17 +258,18 @@ def next_sync(mode: SyncMode, past: Sequence[PastSync], requests_per_minute: int
         return None
     if mode is SyncMode.INCREMENTAL:
         requests = ceil(median(one.requests for one in alike)) if alike else UNCHANGED_REQUESTS
-    elif rows := past[0].rows_of:
-        totals = {name: count for name, count in rows.items() if name in LISTS}
-        requests = CHECKING_REQUESTS + COMPARING_REQUESTS
-        requests += sum(_whole(name, totals, past).likely for name in LISTS)
+    elif past[0].rows_of:
+        requests = round(left_from_start(Known(is_full=True, totals=totals_of(past), past=past)).mean)
     elif alike:
         requests = alike[0].requests
     else:
         return None
-    speed = Speed(requests_per_minute)
-    if measured := [(one.seconds - one.waited_seconds) / one.requests for one in past if one.requests]:
-        seconds = speed.spaced(requests, median(measured))
-    else:
-        seconds = speed.spaced(requests, SECONDS_PER_REQUEST)
-    return NextSync(mode, requests, round(seconds, 1))
+    tempo = Tempo.guessed(requests_per_minute, earlier_syncs(past))
+    spread = tempo.seconds_for(Amount(requests))
+    return NextSync(mode, requests, round(spread.likely, 1))
+
+
+def totals_of(past: Sequence[PastSync]) -> dict[str, int]:
+    """The rows of each list by the newest receipt."""
+    rows = next((one.rows_of for one in past if one.rows_of), {})
+    return {name: count for name, count in rows.items() if name in LISTS}

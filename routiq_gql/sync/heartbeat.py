@@ -8,8 +8,11 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from routiq_gql.database.engine import Database
-from routiq_gql.database.syncs import touch_running
+from routiq_gql.database.rows import SyncRow
+from routiq_gql.database.syncs import change_running, touch_running
 from routiq_gql.supervision import Supervisor
 from routiq_gql.sync.run import MAX_INTERVAL_SECONDS, SyncRun
 
@@ -56,11 +59,23 @@ class Heartbeat:
                 due = self._due()  # determined only now, as the lock may have taken long
                 for run in due:
                     await locks.enter_async_context(run.change_lock)  # free, so this does not wait
-                rows = await touch_running(connection, {run.key: run.epoch for run in due}) if due else {}
+                rows = await self._write(connection, due)
             for run in due:
                 if run.key in rows:
                     run.show(rows[run.key])
         self._forget(run for run in due if run.key not in rows)
+
+    async def _write(self, connection: AsyncConnection, due: list[SyncRun]) -> dict[int, SyncRow]:
+        """The new rows of these runs. A run whose estimate has passed gets another; that is rare."""
+        late = {run.key: estimate for run in due if (estimate := run.forecast.changes_if_overdue(run.snapshot))}
+        epochs = {run.key: run.epoch for run in due}
+        on_time = {key: epoch for key, epoch in epochs.items() if key not in late}
+        rows = await touch_running(connection, on_time) if on_time else {}
+        for key, estimate in late.items():
+            row = await change_running(connection, key, epochs[key], estimate)
+            if row is not None:
+                rows[key] = row
+        return rows
 
     def _forget(self, runs: Iterable[SyncRun]) -> None:
         """Drop runs that this process has lost. Their next write, or a cancellation, ends their steps."""

@@ -97,10 +97,6 @@ def columns_of_progress(progress: Progress, step: SyncStep) -> RunningChanges:
         changes["appointments_found"] = progress.appointments_found
     if progress.active_patients_identified is not None:
         changes["active_patients_identified"] = progress.active_patients_identified
-    if progress.estimated_completion is not None:
-        changes["estimated_completion"] = progress.estimated_completion
-        changes["estimated_earliest"] = progress.estimated_earliest
-        changes["estimated_latest"] = progress.estimated_latest
     return changes
 
 

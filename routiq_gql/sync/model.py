@@ -109,9 +109,6 @@ class Progress:
     patients_found: int | None = None
     appointments_found: int | None = None
     active_patients_identified: int | None = None
-    estimated_completion: datetime | None = None
-    estimated_earliest: datetime | None = None
-    estimated_latest: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

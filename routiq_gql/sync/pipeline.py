@@ -40,7 +40,7 @@ from routiq_gql.settings import Settings
 from routiq_gql.sync.checkpoint import Analysis, Analyzing, Checkpoint, Comparing, Reading, Starting, Storing
 from routiq_gql.sync.comparing import compare, reconciler_of
 from routiq_gql.sync.drafting import Drafting
-from routiq_gql.sync.forecast import CompletionForecast, past_syncs
+from routiq_gql.sync.forecast import begin_forecast
 from routiq_gql.sync.lists import LISTS, Totals
 from routiq_gql.sync.model import LogLevel, Progress, SyncStep, WaitReason
 from routiq_gql.sync.place import Place
@@ -76,6 +76,8 @@ class Pipeline:
             CheckpointError, ConnectionProblem, ClinikoError: It can't continue; the caller records the failure.
         """
         checkpoint = run.checkpoint
+        async with self.database.reading() as connection:
+            run.forecast = await begin_forecast(connection, self.settings, run.snapshot, checkpoint, run)
         if not isinstance(checkpoint, Starting):
             await run.log(LogLevel.INFO, "Continuing after an interruption")
         elif checkpoint.lost is None:
@@ -133,6 +135,7 @@ class Pipeline:
             lines.append((LogLevel.INFO, f"This sync reads what has changed since {plan.since:%Y-%m-%d %H:%M} UTC"))
         following = Reading(plan, FIRST_LIST, await _totals(opened, access) if access else {})
         changes: RunningChanges = {"mode": plan.mode.value, "baseline": plan.is_baseline}
+        run.forecast.expect(following)
         await open_draft_of(run, following, Progress(fraction=1), lines, changes)
         return following
 
@@ -141,6 +144,7 @@ class Pipeline:
         access = await check_access(opened.client, plan.horizon)
         following = Reading(plan.reading_everything(), FIRST_LIST, await _totals(opened, access))
         line = (LogLevel.WARNING, f"This sync reads everything after all: {reason}")
+        run.forecast.expect(following)
         await run.commit(following, lines=[line], changes={"mode": following.plan.mode.value})
         return following
 
@@ -149,11 +153,7 @@ class Pipeline:
         draft = await draft_of(run, self.database)
         drafting = Drafting(run, client, self.database, draft, plan)
         reconciler = reconciler_of(run, client, self.database, drafting, self.settings)
-        async with self.database.reading() as connection:
-            past = await past_syncs(connection, run.snapshot.organization_id)
-        pace = self.settings.cliniko_requests_per_minute
-        forecast = CompletionForecast(run, past, pace, is_full=plan.is_full)
-        reader = Reader(run, Source(client, self.database, drafting), drafting, self.database, forecast)
+        reader = Reader(run, Source(client, self.database, drafting), drafting, self.database)
         while isinstance(following, Reading):
             await _enter(run, following.step)
             if not plan.is_full and following.place == Place():
@@ -181,6 +181,7 @@ class Pipeline:
             "upcoming_days": upcoming_days,
             "rules": RULES,
         }
+        run.forecast.expect(following)
         await run.commit(following, progress, changes=changes)
         return following
 

@@ -16,7 +16,6 @@ from routiq_gql.sync.checkpoint import Comparing, Reading
 from routiq_gql.sync.content import says_nothing
 from routiq_gql.sync.drafting import Drafting
 from routiq_gql.sync.findings import Findings
-from routiq_gql.sync.forecast import CompletionForecast
 from routiq_gql.sync.lists import LISTS, READING_SHARE, SyncedList, lists_after
 from routiq_gql.sync.model import LogLevel, Progress
 from routiq_gql.sync.place import Place
@@ -33,15 +32,12 @@ DENIED = "The API key may not read practitioners, so their names are unknown; no
 class Reader:
     """Reads lists within a claim of a sync."""
 
-    def __init__(
-        self, run: SyncRun, source: Source, drafting: Drafting, database: Database, forecast: CompletionForecast
-    ) -> None:
+    def __init__(self, run: SyncRun, source: Source, drafting: Drafting, database: Database) -> None:
         self._run = run
         self._source = source
         self._drafting = drafting
         self._database = database
         self._is_full = drafting.plan.is_full
-        self._forecast = forecast
 
     async def read(self, reading: Reading) -> Reading | Comparing:
         """Read a list to its end, and return the checkpoint that follows it: the next list, or the comparison.
@@ -59,6 +55,7 @@ class Reader:
                 if says_nothing(page.content):  # as of a list without changes; its end is stored below
                     continue
                 shown = self._shown(synced, reading, page)
+                self._expect(reading, page.remaining)
                 await self._drafting.store(synced.resource, page.content, reading, shown)
                 if synced.resource is not ATTENDEES:  # their total is known only when all batches are read
                     await self._check(synced, reading, page.place.read + page.remaining)
@@ -98,6 +95,7 @@ class Reader:
         else:
             following = Comparing(reading.plan, totals, reading.pending, efforts, whole)
             progress = replace(progress, fraction=READING_SHARE, text=COMPARING_TEXT)
+        self._expect(following)
         await self._run.commit(following, progress, lines)
         return following
 
@@ -119,7 +117,11 @@ class Reader:
             progress = synced.shown(page.place, page.remaining, reading.totals)
         else:
             progress = synced.shown_of_changes(page.place, page.remaining)
-        return self._forecast.added_to(progress, reading, page.remaining)
+        return progress
+
+    def _expect(self, following: Reading | Comparing, remaining: int | None = None) -> None:
+        changed = [name for name, count in self._drafting.changed.items() if count]
+        self._run.forecast.expect(following, remaining, changed)
 
 
 def _rows(count: int) -> str:

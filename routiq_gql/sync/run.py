@@ -23,7 +23,7 @@ from routiq_gql.live.bus import ProgressBus
 from routiq_gql.sync.checkpoint import Checkpoint, Starting
 from routiq_gql.sync.checkpoint_json import read_checkpoint, to_json
 from routiq_gql.sync.endings import Completed, EndedSync, Ending, Failed, announce, end_run
-from routiq_gql.sync.forecast import postponed
+from routiq_gql.sync.forecast import CompletionForecast
 from routiq_gql.sync.mapping import columns_of_progress, columns_of_step, snapshot_of
 from routiq_gql.sync.model import (
     WAITING_FOR_DATABASE_TEXT,
@@ -70,6 +70,7 @@ class SyncRun:
         lost_claims: How many claims in a row ended with a dead process and made no progress.
         pauses: How often in a row the database interrupted it without any progress between.
         draft: Its draft, once this claim has opened it.
+        forecast: Estimates its end with each change, as soon as it knows what to expect.
         change_lock: Held from before a change until after it was shown, so that snapshots come in their order.
     """
 
@@ -93,6 +94,7 @@ class SyncRun:
         self._published_at = 0.0
         self._ended: EndedSync | None = None
         self.draft: Draft | None = None
+        self.forecast = CompletionForecast(self)
         self.change_lock = asyncio.Lock()
 
     @property
@@ -143,7 +145,7 @@ class SyncRun:
             self._text_before_wait = self.snapshot.current_step
         wait: RunningChanges = {"current_step": text, "resumes_at": resumes_at, "waiting_for": reason.value}
         lines = self._numbered([(LogLevel.WARNING, text)])
-        await self._change({**postponed(self.snapshot, resumes_at), **wait}, lines)
+        await self._change(wait, lines)
 
     async def end_wait(self) -> None:
         """Show the text from before the wait. Call before the next request, however long its answer takes."""
@@ -266,6 +268,8 @@ class SyncRun:
         patience_seconds: float | None = None,
     ) -> AsyncIterator[AsyncConnection]:
         async with self._database.bulk_turn if is_bulk else nullcontext(), self.change_lock:
+            resumes_at = changes.get("resumes_at", self.snapshot.resumes_at)
+            changes = {**self.forecast.changes(resumes_at), **changes}
             async with self._database.writing(patience_seconds) as connection:
                 row = await change_running(connection, self.key, self.epoch, changes, lines)
                 if row is None:

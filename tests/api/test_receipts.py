@@ -92,9 +92,12 @@ async def test_a_running_sync_has_a_range_for_its_end(server: Server, cliniko: C
     sync_id = await server.start_sync()
     await cliniko.gate.reached()
     earliest = utc_now() + timedelta(seconds=20)
-    for column, value in (("estimated_earliest", earliest), ("estimated_latest", earliest + timedelta(seconds=10))):
+    known = {"estimated_earliest": earliest, "estimated_latest": earliest + timedelta(seconds=10)}
+    for column, value in known.items():
+        others = dict.fromkeys(known.keys() - {column})
+        await store_receipt(server.runtime.database, sync_id, AGREES, **{column: value}, **others)
         assert (await server.status(sync_id))["estimated_completion_range"] is None
-        await store_receipt(server.runtime.database, sync_id, AGREES, **{column: value})
+    await store_receipt(server.runtime.database, sync_id, AGREES, **known)
     expected = {"earliest": format_time(earliest), "latest": format_time(earliest + timedelta(seconds=10))}
     assert (await server.status(sync_id))["estimated_completion_range"] == expected
     shown = (await server.ask(STATUS, id=sync_id))["data"]["syncStatus"]

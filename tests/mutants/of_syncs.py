@@ -280,8 +280,8 @@ OF_SYNCS = (
         "versions-not-pruned",
         "Versions that no kept sync shows are never deleted",
         "database/version_pruning.py",
-        "            .where(table.c.to_sync <= MIRROR.c.oldest_kept, is_closed(table))",
-        "            .where(table.c.to_sync < MIRROR.c.oldest_kept, is_closed(table))",
+        "        .where(table.c.to_sync <= MIRROR.c.oldest_kept, is_closed(table))",
+        "        .where(table.c.to_sync < MIRROR.c.oldest_kept, is_closed(table))",
     ),
     Mutant(
         "rollback-forgets-to-reopen",

@@ -126,8 +126,10 @@ class Comparer:
     async def _repair(self, resource: Resource[Record], totals: Totals) -> bool:
         """Find and repair the rows by which the totals differ; whether another search may find more."""
         before = self._changed(resource)
-        (mirrored, *_) = await self._counts.in_mirror(resource, totals.up_to)
-        is_consistent = True
+        in_mirror = await self._counts.in_mirror(resource, totals.up_to)
+        mirrored, is_consistent = in_mirror[0], True
+        differing = sum(abs(here - there) for here, there in zip(in_mirror, totals.counts, strict=True))
+        self._mirroring.expect_search(resource.name, mirrored, differing)
         self._spending.set_limit(await self._counts.requests_of_full_read())
         try:
             with self._spending.counting():

@@ -97,6 +97,10 @@ class Mirroring(Protocol):
         """Store when classes were compared, by ``save_class_checks``; how many attendees the draft has in these."""
         ...
 
+    def expect_search(self, list_name: str, rows: int, differing: int) -> None:
+        """Note that a list of so many rows is about to be searched for rows by which it differs; for the estimate."""
+        ...
+
     async def report(self, line: str) -> None:
         """Write a line to the sync's log: a repair, or a list that does not agree yet."""
         ...

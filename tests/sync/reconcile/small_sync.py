@@ -259,6 +259,9 @@ class _Run:
             covered = Covered(bookings=tuple(checked))
             return await count_visible(connection, self._draft, MirrorList.ATTENDEES, covered)
 
+    def expect_search(self, list_name: str, rows: int, differing: int) -> None:
+        """There is no estimate."""
+
     async def report(self, line: str) -> None:
         self.log.append(line)
 
