@@ -169,13 +169,6 @@ OF_SYNCS = (
         "        return",
     ),
     Mutant(
-        "patients-are-not-followed",
-        "The appointments of patients who have vanished are not asked for again",
-        "sync/reconcile/reconciler.py",
-        "        await self._follow_closed_patients()\n        compared",
-        "        compared",
-    ),
-    Mutant(
         "horizon-in-local-time",
         "The horizon begins at midnight of another time zone",
         "sync/plan.py",
@@ -263,13 +256,6 @@ OF_SYNCS = (
         "return query.order_by(SYNC.c.key).limit(1)",
     ),
     Mutant(
-        "class-moves-unnoticed",
-        "A class that has moved does not change who is active",
-        "database/analysis_scope.py",
-        "    return union(*changed, attending, due)",
-        "    return union(*changed, due)",
-    ),
-    Mutant(
         "time-passes-unnoticed",
         "A patient stays active although the appointment is long past",
         "database/analysis_scope.py",
@@ -289,12 +275,5 @@ OF_SYNCS = (
         "database/rollback.py",
         "        if (await connection.execute(closed.values(**values))).rowcount:\n            return True\n",
         "",
-    ),
-    Mutant(
-        "kept-for-an-hour",
-        "A sync is kept for an hour instead of a week",
-        "database/version_pruning.py",
-        "by_age, by_use = func.coalesce(first_young, MIRROR.c.sync),",
-        "by_age, by_use = func.coalesce(MIRROR.c.sync, first_young),",
     ),
 )
