@@ -69,7 +69,9 @@ def carry_out(edit: Edit, clinic: Clinic) -> None:
             clinic.delete(edit.resource, row, trace=False)
         case Kind.MERGE:
             into = str(ids[edit.other % len(ids)])
-            if into != row and table.get(int(into))["deleted_at"] is None:
+            # A patient who was merged before takes part in no other merge; the survivor may be merged later.
+            are_unmerged = all(table.get(int(one))["merged_with_id"] is None for one in (row, into))
+            if into != row and are_unmerged and table.get(int(into))["deleted_at"] is None:
                 clinic.merge(row, into, touch=edit.touch)
         case Kind.MARK:
             arrived = (None, True, False)[edit.other % 3]
