@@ -90,6 +90,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """Call ``happen`` between two callbacks, once so many callbacks have run."""
         heapq.heappush(self._due_steps, (step, self.next_number(), happen))
 
+    def forget_steps(self) -> None:
+        """Forget the calls of ``at_step`` that are still to come."""
+        self._due_steps.clear()
+
     def call_soon_threadsafe(
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:

@@ -109,9 +109,11 @@ def _quiet() -> Iterator[None]:
 
 
 def collect() -> None:
-    """Collect what ended simulations and their killed processes have left."""
+    """Collect the objects that ended simulations and their killed processes have left."""
     with _quiet():
-        gc.collect()
+        for _ in range(5):  # the end of a coroutine may leave others
+            if not gc.collect():
+                break
 
 
 class _Wall:

@@ -194,6 +194,8 @@ class Simulation:
         await self._until_ended()
         for armed in self._waiting.values():
             armed.clear()
+        await asyncio.sleep(0.5)  # so that some troubles come right after the end
+        self.loop.forget_steps()
         while self._agents:
             running = list(self._agents)
             done, late = await asyncio.wait(running, timeout=PATIENCE_SECONDS)

@@ -1,10 +1,8 @@
 """Simulated syncs under random trouble: all is well, a seed replays, and planted bugs are found."""
 
-import gc
 import os
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +17,7 @@ from routiq_gql.sync.pipeline import Pipeline
 from routiq_gql.sync.place import Place
 from routiq_gql.sync.run import SyncRun
 from tests.simulation.batches import play
+from tests.simulation.machine import collect
 from tests.simulation.rare import RARE_STATES
 from tests.simulation.simulation import Simulation
 from tests.simulation.template import make_template
@@ -35,9 +34,7 @@ FIRST_SEED = 1_000
 def collected() -> Iterator[None]:
     """Collect the objects of killed processes, so that no other test is blamed for it."""
     yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        gc.collect()
+    collect()
 
 
 def first_found(seeds: range) -> str | None:
