@@ -93,6 +93,7 @@ async def test_log_and_cancel_hold_the_newest_sync(served: Served, open_page: Op
     first = await served.server.start_sync()
     await served.server.until_ended(first)
     page = await open_page(f"{served.url}/graphql")
+    await until_stored(page, first)
     for name in ("CancelSync", "Log"):
         await open_tab(page, name)
         assert f'syncId: "{first}"' in await query_text(page)
