@@ -134,7 +134,7 @@ class Ledger:
         active = [key for key, one in self.syncs.items() if one.is_active]
         self._oldest = min(active, default=max(self.syncs, default=0))
 
-    def note_request(self, organization: Organization, request: RecordedRequest) -> None:
+    def note_request(self, organization: Organization, request: RecordedRequest, process: Process | None) -> None:
         """Check that a sync reads no page of a list again, but the page in flight when a claim was lost.
 
         The comparison begins anew after an interruption, and a fault makes the client try again. The two requests for
@@ -143,6 +143,8 @@ class Ledger:
         known = self.active_of(organization)
         parameters = dict(request.parameters)
         if known is None or parameters.get("per_page", "1") == "1" or request.resource == "practitioners/inactive":
+            return
+        if process is None or known["claimed_by"] != process.holder:
             return
         was_edited = len(organization.states) > 1  # a list that changes is counted again, and a range of it read again
         if was_edited or not (known.was_honest and self.is_honest(organization)) or part_of(known) == COMPARING:

@@ -196,6 +196,7 @@ class Simulation:
             armed.clear()
         await asyncio.sleep(0.5)  # so that some troubles come right after the end
         self.loop.forget_steps()
+        await self._until_ended()
         while self._agents:
             running = list(self._agents)
             done, late = await asyncio.wait(running, timeout=PATIENCE_SECONDS)
@@ -483,7 +484,7 @@ class Simulation:
 
             def before(request: Any, name: str = name, organization: Organization = organization) -> None:
                 self.conduct.note_request(organization, current())
-                self.ledger.note_request(organization, request)
+                self.ledger.note_request(organization, request, current())
                 self.story.tell(
                     f"{name}: {request.resource} {' '.join(f'{key}={value}' for key, value in request.parameters)}"
                 )
