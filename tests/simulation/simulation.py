@@ -126,7 +126,9 @@ class Simulation:
                 self.ledger = Ledger(Reader(self._path), self.organizations, self.story)
                 self.ledger.on_violation = self.loop.stop
                 self.ledger.processes = self.processes
-                self.ledger.longest_silence = SILENT_SECONDS + SLOW_CALLS * self.scenario.disk_seconds
+                # A run that was interrupted continues when its engine looks again.
+                silence = SILENT_SECONDS + SLOW_CALLS * self.scenario.disk_seconds + self.scenario.look_seconds
+                self.ledger.longest_silence = silence
                 self.conduct = Conduct(self.ledger)
                 self.ledger.is_honest = self._is_honest
                 self.ledger.on_change = self._note_change

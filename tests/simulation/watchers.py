@@ -149,5 +149,6 @@ class Watcher:
         if is_behind:
             self._ledger.fail("back", f"a dashboard shows sync {running} and {last} after {ended}")
         self._shown_end = ended
-        if last is not None and last.sync_id == self._sync_id:
+        key = next(key for key, one in self._ledger.syncs.items() if one["sync_id"] == self._sync_id)
+        if last is not None and last.key >= key:  # a later sync may have begun right after its end
             self.has_ended = True
