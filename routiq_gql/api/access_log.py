@@ -10,11 +10,12 @@ from secrets import token_hex
 from urllib.parse import quote
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.typing import FilteringBoundLogger
 
 from routiq_gql import metrics
+from routiq_gql.api.raw_headers import with_headers
 
 REQUEST_ID_HEADER = "X-Request-ID"
 QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -22,18 +23,19 @@ QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 MAX_PATH_LENGTH = 200
 """Characters of a logged path; a client may send 64 KiB."""
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_RAW_REQUEST_ID_HEADER = REQUEST_ID_HEADER.lower().encode()
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9/_.-]*")
 _SAFE_IN_PATHS = "/:@!$&'()*+,;=~"  # "@" must stay readable for the log's own search for e-mail addresses
-
-log = structlog.get_logger(__name__)
 
 
 class AccessLog:
-    """ASGI middleware, outside the guard."""
+    """ASGI middleware, outside the guard. Logging must be configured before."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._log: FilteringBoundLogger = structlog.get_logger(__name__).bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -46,7 +48,7 @@ class AccessLog:
         try:
             await self._app(scope, exchange.receive, exchange.send)
         finally:
-            exchange.log()
+            exchange.log(self._log)
 
 
 class NamedRoute(Route):
@@ -69,8 +71,7 @@ class _Exchange:
         self._is_socket = scope["type"] == "websocket"
         self._status: int | None = None  # as long as nothing was answered
         self._close_code: int | None = None
-        wished = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
-        self.request_id = wished if _REQUEST_ID.fullmatch(wished) else token_hex(8)
+        self.request_id = _wished_id(scope) or token_hex(8)
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -92,14 +93,14 @@ class _Exchange:
                 self._ended_with(message.get("code", 1000))
         await self._send(message)
 
-    def log(self) -> None:
+    def log(self, log: FilteringBoundLogger) -> None:
         """Log and count it."""
         path, method = self._scope["path"], "WEBSOCKET" if self._is_socket else self._scope["method"]
         write = log.debug if path in QUIET_PATHS else log.info
         write(
             "socket_ended" if self._is_socket else "request_ended",
             method=method[:MAX_PATH_LENGTH],
-            path=quote(path[:MAX_PATH_LENGTH], safe=_SAFE_IN_PATHS, errors="replace"),
+            path=_shown(path[:MAX_PATH_LENGTH]),
             status=self._status,
             milliseconds=round((time.monotonic() - self._began) * 1000, 1),
             **({"close_code": self._close_code} if self._close_code is not None else {}),
@@ -108,12 +109,23 @@ class _Exchange:
             metrics.http_request(_template(self._scope), method, self._status)
 
     def _add_header(self, message: Message) -> None:
-        message.setdefault("headers", [])
-        MutableHeaders(scope=message)[REQUEST_ID_HEADER] = self.request_id
+        message["headers"] = with_headers(message, (_RAW_REQUEST_ID_HEADER, self.request_id.encode()))
 
     def _ended_with(self, code: int | None) -> None:
         if self._status == 101 and self._close_code is None:  # the first side that closes gives the reason
             self._close_code = code
+
+
+def _wished_id(scope: Scope) -> str | None:
+    """The client's id for the request, if it is valid."""
+    for name, value in scope["headers"]:
+        if name == _RAW_REQUEST_ID_HEADER:
+            return value.decode() if _REQUEST_ID.fullmatch(value) else None
+    return None
+
+
+def _shown(path: str) -> str:
+    return path if _PLAIN_PATH.fullmatch(path) else quote(path, safe=_SAFE_IN_PATHS, errors="replace")
 
 
 def _template(scope: Scope) -> str | None:

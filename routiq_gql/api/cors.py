@@ -6,11 +6,13 @@ Source: WHATWG, "Fetch", section CORS protocol.
 """
 
 import re
+from collections.abc import Iterable
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from routiq_gql.api.access_log import REQUEST_ID_HEADER
+from routiq_gql.api.raw_headers import RawHeader
 
 METHODS = ("GET", "POST", "DELETE")
 """The methods of all routes. HEAD needs no permission."""
@@ -27,20 +29,25 @@ EXPOSED = f"{REQUEST_ID_HEADER}, Retry-After"
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # Source: RFC 9110, 5.6.2
 
 
-def allow_reading(answered: MutableHeaders, origin: str | None) -> None:
-    """Add to a response whether a page may read it.
+def reading_headers(response: Iterable[RawHeader], origin: str | None) -> list[RawHeader]:
+    """Headers for a response that say whether a page may read it.
 
     Args:
+        response: The response's other headers.
         origin: The page's origin; ``None`` if the request names no allowed origin.
     """
-    answered.add_vary_header("Origin")
-    if origin is not None:
-        answered["Access-Control-Allow-Origin"] = origin
-        answered["Access-Control-Expose-Headers"] = EXPOSED
+    varying = b", ".join([value for name, value in response if name.lower() == b"vary"] + [b"Origin"])
+    if origin is None:
+        return [(b"vary", varying)]
+    return [
+        (b"vary", varying),
+        (b"access-control-allow-origin", origin.encode("latin-1")),
+        (b"access-control-expose-headers", EXPOSED.encode()),
+    ]
 
 
 def preflight_answer(asked: Headers) -> Response:
-    """The response to a preflight request of an allowed origin, without the headers of ``allow_reading``."""
+    """The response to a preflight request of an allowed origin, without those of ``reading_headers``."""
     headers = {
         "Access-Control-Allow-Methods": ", ".join(METHODS),
         "Access-Control-Allow-Headers": _names(asked.getlist("access-control-request-headers")) or USUAL_HEADERS,

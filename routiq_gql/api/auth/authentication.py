@@ -6,6 +6,7 @@ Refusals are noted in the audit log. Tokens are never logged, and never leave th
 import ipaddress
 from dataclasses import replace
 from datetime import timedelta
+from functools import lru_cache
 
 from starlette.requests import HTTPConnection
 
@@ -133,7 +134,12 @@ def _authenticator(settings: Settings) -> Authenticator | None:
 
 def _address_of(connection: HTTPConnection) -> str | None:
     """The client's IP address; ``None`` if a proxy reports another text."""
-    host = connection.client.host if connection.client else ""
+    client = connection.scope.get("client")
+    return _ip_address(client[0]) if client else None
+
+
+@lru_cache(maxsize=1_000)
+def _ip_address(host: str) -> str | None:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])  # the zone may be any text
     except ValueError:
