@@ -7,6 +7,9 @@ from starlette.requests import HTTPConnection, Request
 
 from routiq_gql.api.admission import bucket_of, while_connected
 from routiq_gql.api.auth import Session
+from routiq_gql.api.json_objects import JsonObject
+from routiq_gql.api.json_text import EncodedJson, write_json
+from routiq_gql.api.remembered import Answer
 from routiq_gql.api.services import services_of
 from routiq_gql.security.stream_tokens import Grant
 from routiq_gql.security.viewer import Viewer
@@ -43,11 +46,16 @@ async def viewer_of(request: HTTPConnection) -> Viewer:
     return (await session_of(request)).viewer
 
 
-async def asked(request: Request, about: str, read: Callable[[Viewer], Coroutine[object, None, T]]) -> T:
-    """Call ``read`` for the request's viewer, in its turn and within the time limit; cancel it when the client leaves.
+async def answered(
+    request: Request, about: str, read: Callable[[Viewer], Coroutine[object, None, T]], shape: type[JsonObject]
+) -> EncodedJson:
+    """The response with the result of ``read`` for the request's viewer, from memory if it is there.
+
+    ``read`` is called in its turn and within the time limit, and cancelled when the client leaves.
 
     Args:
         about: The id of the organization or sync that the request names.
+        shape: The JSON object of the result.
 
     Raises:
         RateLimited: Too many operations of the organization are being executed.
@@ -55,13 +63,20 @@ async def asked(request: Request, about: str, read: Callable[[Viewer], Coroutine
         ClientDisconnect: The client has left.
         RoutiqError: As ``session_of`` and ``read`` do.
     """
-    viewer, admission = await viewer_of(request), services_of(request).admission
+    services, viewer = services_of(request), await viewer_of(request)
+    place = services.remembered.place(viewer, request.scope["path"], request.scope["query_string"])
+    if (known := services.answer_at(place)) is not None:
+        return EncodedJson(known.body)
+    admission, bucket = services.admission, bucket_of(viewer, about)
 
     async def read_in_turn() -> T:
-        async with admission.turn(bucket_of(viewer, about)), admission.time_limit():
+        async with admission.turn(bucket), admission.time_limit():
             return await read(viewer)
 
-    return await while_connected(request.receive, read_in_turn())
+    result = await while_connected(request.receive, read_in_turn())
+    body = write_json(shape.model_validate(result).model_dump())
+    services.remembered.keep(place, Answer(body, bucket))
+    return EncodedJson(body)
 
 
 async def changed(request: Request, about: str, change: Callable[[Viewer], Coroutine[object, None, T]]) -> T:

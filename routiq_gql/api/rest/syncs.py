@@ -1,8 +1,9 @@
 """The documented REST routes, except the stream: each reads its parameters, calls the service, and renders."""
 
 from starlette.requests import Request
+from starlette.responses import Response
 
-from routiq_gql.api.dependencies import asked, changed
+from routiq_gql.api.dependencies import answered, changed
 from routiq_gql.api.json_objects import JsonObject
 from routiq_gql.api.json_text import JsonResponse
 from routiq_gql.api.rest.objects import Cancelled, Dashboard, History, Started, SyncStatus
@@ -25,27 +26,25 @@ async def start(request: Request) -> JsonResponse:
     return _uncached(Started.model_validate(started))
 
 
-async def status(request: Request) -> JsonResponse:
+async def status(request: Request) -> Response:
     """``GET /status/{sync_id}``"""
     sync_id = request.path_params["sync_id"]
     syncs = services_of(request).runtime.syncs
-    sync = await asked(request, sync_id, lambda viewer: syncs.status(viewer, sync_id))
-    return _uncached(SyncStatus.model_validate(sync))
+    return await answered(request, sync_id, lambda viewer: syncs.status(viewer, sync_id), SyncStatus)
 
 
-async def dashboard(request: Request) -> JsonResponse:
+async def dashboard(request: Request) -> Response:
     """``GET /dashboard/{organization_id}``"""
     organization_id = request.path_params["organization_id"]
     syncs = services_of(request).runtime.syncs
-    seen = await asked(request, organization_id, lambda viewer: syncs.dashboard(viewer, organization_id))
-    return _uncached(Dashboard.model_validate(seen))
+    return await answered(request, organization_id, lambda viewer: syncs.dashboard(viewer, organization_id), Dashboard)
 
 
-async def history(request: Request) -> JsonResponse:
+async def history(request: Request) -> Response:
     """``GET /history/{organization_id}?limit=10&after=&status=``"""
     organization_id = request.path_params["organization_id"]
     syncs = services_of(request).runtime.syncs
-    page = await asked(
+    return await answered(
         request,
         organization_id,
         lambda viewer: syncs.history(
@@ -55,8 +54,8 @@ async def history(request: Request) -> JsonResponse:
             after=request.query_params.get("after") or None,
             outcomes=_outcomes(request.query_params.get("status")),
         ),
+        History,
     )
-    return _uncached(History.model_validate(page))
 
 
 async def cancel(request: Request) -> JsonResponse:
