@@ -7,13 +7,12 @@ This is the second line of defence; the code must not log them in the first plac
 import logging
 import re
 import sys
-from collections.abc import Mapping
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from routiq_gql.settings import Settings
 
@@ -32,6 +31,8 @@ _PRIVATE_TEXT = re.compile(
 )
 _SIGNS = ("@", "MS0", "rtq_", "Basic", "Bearer", "ey")
 """Every private text has one of these. They are found sooner than the text."""
+_TIME = structlog.processors.TimeStamper(fmt="iso", utc=True)
+_STACK = structlog.processors.StackInfoRenderer()
 _NEEDS_QUOTES = re.compile(r"[ \t=\r\n\"']")
 _QUERY_STRING = re.compile(r"\?[^\s\"']*")
 
@@ -43,12 +44,10 @@ def configure_logging(settings: Settings, *, quiet: bool = False) -> None:
         quiet: Show warnings and errors only, unless ROUTIQ_LOG_LEVEL is set; for commands with terminal output.
     """
     level = "WARNING" if quiet and "log_level" not in settings.model_fields_set else settings.log_level
-    finish: list[Processor] = [
-        structlog.processors.StackInfoRenderer(),
-        structlog.processors.format_exc_info,
-        remove_private_values,
-        *_rendering(settings.log_format),
-    ]
+    render = _renderer(settings.log_format)
+    clean: list[Processor] = [add_traceback, remove_private_values]
+    if settings.log_format != "json":  # whose text is ASCII
+        clean.append(escape_unprintable)
     handler = _StandardError()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(  # for the lines of libraries
@@ -56,10 +55,10 @@ def configure_logging(settings: Settings, *, quiet: bool = False) -> None:
                 structlog.contextvars.merge_contextvars,
                 structlog.stdlib.add_logger_name,
                 structlog.stdlib.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                _TIME,
                 remove_query_strings,
             ],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *finish],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *clean, render],
         )
     )
     root = logging.getLogger()
@@ -75,31 +74,35 @@ def configure_logging(settings: Settings, *, quiet: bool = False) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            *clean,
             add_origin,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *finish,
+            render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=partial(_Lines, handler),
+        logger_factory=partial(_Lines, handler, render),
         cache_logger_on_first_use=False,
     )
 
 
-def _rendering(log_format: str) -> list[Processor]:
+def _renderer(log_format: str) -> Processor:
     if log_format == "json":
-        return [structlog.processors.JSONRenderer()]  # its text is ASCII
-    if not sys.stderr.isatty():
-        return [escape_unprintable, plain_line]
-    return [
-        escape_unprintable,
-        structlog.dev.ConsoleRenderer(colors=True, exception_formatter=structlog.dev.plain_traceback),
-    ]
+        return structlog.processors.JSONRenderer()
+    if sys.stderr.isatty():
+        return structlog.dev.ConsoleRenderer(colors=True, exception_formatter=structlog.dev.plain_traceback)
+    return plain_line
 
 
 def add_origin(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """A processor that adds the logger's name and the level."""
+    """A processor that adds the logger's name, the level and the time."""
     event["logger"] = logger.name
     event["level"] = method
+    return _TIME(logger, method, event)
+
+
+def add_traceback(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """A processor that adds the traceback or the stack, if either is asked for."""
+    if "exc_info" in event or "stack_info" in event:
+        event = structlog.processors.format_exc_info(logger, method, _STACK(logger, method, event))
     return event
 
 
@@ -120,7 +123,10 @@ def _shown(value: object) -> str:
 
 def remove_private_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """A processor that removes private values. ``event`` and ``exception`` keep their sentences."""
-    return {key: _clean(key, value) for key, value in event.items()}
+    return {
+        key: clean_text(value) if isinstance(value, str) and not _is_private(key) else _clean(key, value)
+        for key, value in event.items()
+    }
 
 
 def remove_query_strings(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -146,14 +152,14 @@ def _clean(key: str, value: object) -> object:
     if _is_private(key):
         return REMOVED
     if isinstance(value, str):
-        return _clean_text(value)
+        return clean_text(value)
     if isinstance(value, Mapping):
         return {name: _clean(str(name), inner) for name, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean("", inner) for inner in value]
     if value is None or isinstance(value, bool | int | float):
         return value
-    return _clean_text(str(value))
+    return clean_text(str(value))
 
 
 @lru_cache(maxsize=1_000)
@@ -161,7 +167,8 @@ def _is_private(name: str) -> bool:
     return name.lower().rpartition("_")[2] in _PRIVATE_NAMES
 
 
-def _clean_text(text: str) -> str:
+def clean_text(text: str) -> str:
+    """The text without the private values that a sentence could hold."""
     for sign in _SIGNS:
         if sign in text:
             return _PRIVATE_TEXT.sub(REMOVED, text)
@@ -180,14 +187,33 @@ class _StandardError(logging.StreamHandler[TextIO]):
 
     def write(self, line: str) -> None:
         """Write a line as it is, in its turn among the records."""
-        with self.lock or nullcontext(), suppress(OSError, ValueError):  # the stream is closed, or its disk is full
+        self.acquire()
+        try:
             sys.stderr.write(f"{line}\n")
             sys.stderr.flush()
+        except (OSError, ValueError):
+            pass  # its disk is full, or it is closed
+        finally:
+            self.release()
 
 
 class _Lines:
     """The end of a logger of ours: its name, and rendered lines at any level."""
 
-    def __init__(self, handler: _StandardError, name: str = "") -> None:
+    def __init__(self, handler: _StandardError, render: Processor, name: str = "") -> None:
         self.name = name
+        self._write = handler.write
+        self._render = render
         self.debug = self.info = self.warning = self.error = self.critical = handler.write
+
+    def write_clean(self, method: str, event: EventDict) -> None:
+        self._write(cast(str, self._render(self, method, add_origin(self, method, event))))
+
+
+def clean_writer(log: FilteringBoundLogger) -> Callable[[str, EventDict], None] | None:
+    """A function that writes a line of ``log`` with these values only, which need no cleaning, in half of the time.
+
+    Its arguments are the level and the values, ``event`` among them. ``None`` if ``configure_logging`` was not called.
+    """
+    end = getattr(log, "_logger", None)
+    return end.write_clean if isinstance(end, _Lines) else None

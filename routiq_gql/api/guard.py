@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from routiq_gql.api.cors import preflight_answer, reading_headers
+from routiq_gql.api.cors import preflight_answer, with_permission
 from routiq_gql.api.errors import refusal
 from routiq_gql.api.origins import (
     PROXY_HEADERS,
@@ -21,7 +21,7 @@ from routiq_gql.api.origins import (
     is_loopback_origin,
     is_same_origin,
 )
-from routiq_gql.api.raw_headers import first, values_of, with_headers
+from routiq_gql.api.raw_headers import first, values_of
 from routiq_gql.settings import Settings
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -88,8 +88,8 @@ class Guard:
 
         async def send_with_cors(message: Message) -> None:
             if message["type"] in {"http.response.start", "websocket.http.response.start"}:
-                reading = reading_headers(message.get("headers", ()), origin if allowed else None)
-                message["headers"] = with_headers(message, _NOSNIFF, *reading)
+                headers = with_permission(message.get("headers", ()), origin if allowed else None)
+                message["headers"] = [*headers, _NOSNIFF]
             await send(message)
 
         is_preflight = scope["type"] == "http" and scope["method"] == "OPTIONS" and _PREFLIGHT_HEADER in headers

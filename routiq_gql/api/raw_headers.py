@@ -1,12 +1,11 @@
 """Headers of a request or response as ASGI has them: pairs of bytes, with names in lower case.
 
-The middleware around every route reads and adds a few of them. Starlette's classes would cost more than the rest of the
-middleware, and change the list of a response that is sent to others, too.
+The guard reads a few of them on every request. Starlette's classes would cost more than its rules.
 """
 
 from collections.abc import Collection, Mapping
 
-from starlette.types import Message, Scope
+from starlette.types import Scope
 
 RawHeader = tuple[bytes, bytes]
 
@@ -23,9 +22,3 @@ def values_of(scope: Scope, names: Collection[bytes]) -> dict[bytes, list[str]]:
 def first(headers: Mapping[bytes, list[str]], name: bytes) -> str | None:
     """The first value of a header; ``None`` without it."""
     return headers[name][0] if name in headers else None
-
-
-def with_headers(message: Message, *added: RawHeader) -> list[RawHeader]:
-    """A new list of a response's headers, in which ``added`` replace those with the same names."""
-    replaced = {name for name, _ in added}
-    return [one for one in message.get("headers", ()) if one[0].lower() not in replaced] + [*added]

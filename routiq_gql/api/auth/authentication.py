@@ -110,7 +110,7 @@ class Authentication:
     async def _credentials(self, authorization: object, connection: HTTPConnection, audit: Audit) -> Credentials:
         address = _address_of(connection)
         if self._authenticator is None:
-            return Credentials(Viewer(address=address))
+            return _operator_at(address)
         try:
             found = await self._authenticator.authenticate(_bearer(authorization))
         except (Unauthenticated, Forbidden) as error:
@@ -145,6 +145,11 @@ def _ip_address(host: str) -> str | None:
     except ValueError:
         return None
     return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+@lru_cache(maxsize=1_000)
+def _operator_at(address: str | None) -> Credentials:
+    return Credentials(Viewer(address=address))
 
 
 def _bearer(authorization: object) -> str:

@@ -1,15 +1,18 @@
 """The documented REST routes, except the stream: each reads its parameters, calls the service, and renders."""
 
 from starlette.requests import Request
-from starlette.responses import Response
 
-from routiq_gql.api.dependencies import answered, changed
+from routiq_gql.api.dependencies import Read, changed
 from routiq_gql.api.json_objects import JsonObject
 from routiq_gql.api.json_text import JsonResponse
 from routiq_gql.api.rest.objects import Cancelled, Dashboard, History, Started, SyncStatus
 from routiq_gql.api.services import services_of
 from routiq_gql.errors import BadInput
-from routiq_gql.sync.model import SyncMode, SyncState
+from routiq_gql.organizations.dashboard import Dashboard as Overview
+from routiq_gql.organizations.history import History as Page
+from routiq_gql.security.viewer import Viewer
+from routiq_gql.sync.model import SyncMode, SyncSnapshot, SyncState
+from routiq_gql.sync.service import SyncService
 
 DEFAULT_LIMIT = 10
 
@@ -26,44 +29,38 @@ async def start(request: Request) -> JsonResponse:
     return _uncached(Started.model_validate(started))
 
 
-async def status(request: Request) -> Response:
-    """``GET /status/{sync_id}``"""
-    sync_id = request.path_params["sync_id"]
-    syncs = services_of(request).runtime.syncs
-    return await answered(request, sync_id, lambda viewer: syncs.status(viewer, sync_id), SyncStatus)
-
-
-async def dashboard(request: Request) -> Response:
-    """``GET /dashboard/{organization_id}``"""
-    organization_id = request.path_params["organization_id"]
-    syncs = services_of(request).runtime.syncs
-    return await answered(request, organization_id, lambda viewer: syncs.dashboard(viewer, organization_id), Dashboard)
-
-
-async def history(request: Request) -> Response:
-    """``GET /history/{organization_id}?limit=10&after=&status=``"""
-    organization_id = request.path_params["organization_id"]
-    syncs = services_of(request).runtime.syncs
-    return await answered(
-        request,
-        organization_id,
-        lambda viewer: syncs.history(
-            viewer,
-            organization_id,
-            limit=_limit(request.query_params.get("limit")),
-            after=request.query_params.get("after") or None,
-            outcomes=_outcomes(request.query_params.get("status")),
-        ),
-        History,
-    )
-
-
 async def cancel(request: Request) -> JsonResponse:
     """``DELETE /cancel/{sync_id}``"""
     sync_id = request.path_params["sync_id"]
     syncs = services_of(request).runtime.syncs
     cancelled = await changed(request, sync_id, lambda viewer: syncs.cancel(viewer, sync_id))
     return _uncached(Cancelled.model_validate(cancelled))
+
+
+async def _status(_request: Request, syncs: SyncService, viewer: Viewer, sync_id: str) -> SyncSnapshot:
+    return await syncs.status(viewer, sync_id)
+
+
+async def _dashboard(_request: Request, syncs: SyncService, viewer: Viewer, organization_id: str) -> Overview:
+    return await syncs.dashboard(viewer, organization_id)
+
+
+async def _history(request: Request, syncs: SyncService, viewer: Viewer, organization_id: str) -> Page:
+    return await syncs.history(
+        viewer,
+        organization_id,
+        limit=_limit(request.query_params.get("limit")),
+        after=request.query_params.get("after") or None,
+        outcomes=_outcomes(request.query_params.get("status")),
+    )
+
+
+status = Read("sync_id", _status, SyncStatus)
+"""``GET /status/{sync_id}``"""
+dashboard = Read("organization_id", _dashboard, Dashboard)
+"""``GET /dashboard/{organization_id}``"""
+history = Read("organization_id", _history, History)
+"""``GET /history/{organization_id}?limit=10&after=&status=``"""
 
 
 def _mode(text: str | None) -> SyncMode:
