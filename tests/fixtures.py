@@ -43,7 +43,8 @@ async def runtime(settings: Settings, cliniko: Cliniko) -> AsyncIterator[Runtime
     async with open_runtime(settings) as opened:
         await opened.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url)
         yield opened
-        assert opened.bus.watcher_count == 0
+        assert not opened.syncs.subscriptions
+        assert not opened.syncs.feeds
     await _only_lasting_tasks_left(before)
 
 

@@ -83,6 +83,10 @@ class Viewer:
             )
         self.require_fresh()
 
+    def sees_sync(self, organization_id: str, sync_id: str) -> bool:
+        """Whether the viewer may see this sync of this organization; otherwise it is not found."""
+        return self.organization_id in {None, organization_id} and self.sync_id in {None, sync_id}
+
     def require_fresh(self) -> None:
         """Raise if the viewer may only read.
 
