@@ -10,7 +10,7 @@ from routiq_gql.api.admission import bucket_of, while_connected
 from routiq_gql.api.auth import Session
 from routiq_gql.api.json_objects import JsonObject
 from routiq_gql.api.json_text import EncodedJson, write_json
-from routiq_gql.api.remembered import Answer, Place
+from routiq_gql.api.remembered import EncodedAnswer, Place
 from routiq_gql.api.services import Services, services_of
 from routiq_gql.security.stream_tokens import Grant
 from routiq_gql.security.viewer import Viewer
@@ -83,7 +83,7 @@ class Read(Generic[T]):
         known = services.answer_at(place) or await self._answer(request, services, viewer, place)
         await EncodedJson(known.body)(scope, receive, send)
 
-    async def _answer(self, request: Request, services: Services, viewer: Viewer, place: Place) -> Answer:
+    async def _answer(self, request: Request, services: Services, viewer: Viewer, place: Place) -> EncodedAnswer:
         about, admission = request.path_params[self._about], services.admission
         bucket = bucket_of(viewer, about)
 
@@ -92,7 +92,7 @@ class Read(Generic[T]):
                 return await self._read(request, services.runtime.syncs, viewer, about)
 
         result = await while_connected(request.receive, read_in_turn())
-        answer = Answer(write_json(self._shape.model_validate(result).model_dump()), bucket)
+        answer = EncodedAnswer(write_json(self._shape.model_validate(result).model_dump()), bucket)
         services.remembered.keep(place, answer)
         return answer
 

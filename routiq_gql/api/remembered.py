@@ -21,7 +21,7 @@ BYTES_PER_ANSWER = 1_000
 """Memory of an answer besides its own bytes and those of the request; so there are at most 8,000 answers."""
 
 
-class Answer(NamedTuple):
+class EncodedAnswer(NamedTuple):
     """A response with status 200.
 
     Attributes:
@@ -38,7 +38,7 @@ class Place(NamedTuple):
 
     Attributes:
         token: The database's change token; ``None`` if it was not known.
-        visibility: The parts of the viewer that decide what is read: neither the person nor the address.
+        visibility: Of the viewer; it decides what is read.
         request: Everything else that decides it.
         since: The time of taking it.
     """
@@ -63,7 +63,7 @@ class RememberedAnswers:
         self._change_token = change_token
         self._now = now
         self._token: int | None = None
-        self._known: dict[Hashable, tuple[float, Answer, int]] = {}
+        self._known: dict[Hashable, tuple[float, EncodedAnswer, int]] = {}
         self.bytes = 0
 
     def __len__(self) -> int:
@@ -80,17 +80,16 @@ class RememberedAnswers:
             self._known.clear()
             self.bytes = 0
             self._token = token
-        visibility = viewer.organization_id, viewer.sync_id, viewer.rights, viewer.has_lapsed
-        return Place(token, visibility, request, self._now())
+        return Place(token, viewer.visibility, request, self._now())
 
-    def find(self, place: Place) -> Answer | None:
+    def find(self, place: Place) -> EncodedAnswer | None:
         """The answer that belongs there, if it was read within the last second and since the last commit."""
         if place.token is None or place.token != self._token:
             return None
-        since, answer, _ = self._known.get((place.visibility, place.request), _NOTHING)
-        return answer if answer is not None and place.since - since < MAX_AGE_SECONDS else None
+        found = self._known.get((place.visibility, place.request))
+        return found[1] if found is not None and place.since - found[0] < MAX_AGE_SECONDS else None
 
-    def keep(self, place: Place, answer: Answer) -> None:
+    def keep(self, place: Place, answer: EncodedAnswer) -> None:
         """Remember an answer that was read after ``place`` was taken."""
         size = len(answer.body) + sum(map(len, place.request)) + BYTES_PER_ANSWER
         if place.token is None or place.token != self._token or size > MAX_ANSWER_BYTES:
@@ -103,7 +102,6 @@ class RememberedAnswers:
             self._drop(next(iter(self._known)))
 
     def _drop(self, key: Hashable) -> None:
-        self.bytes -= self._known.pop(key, _NOTHING)[2]
-
-
-_NOTHING = (0.0, None, 0)
+        found = self._known.pop(key, None)
+        if found is not None:
+            self.bytes -= found[2]

@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 
 from routiq_gql.api.admission import Admission
 from routiq_gql.api.auth import Authentication
-from routiq_gql.api.remembered import Answer, Place, RememberedAnswers
+from routiq_gql.api.remembered import EncodedAnswer, Place, RememberedAnswers
 from routiq_gql.runtime import Runtime
 from routiq_gql.settings import Settings
 
@@ -40,7 +40,7 @@ class Services(ProcessParts):
     admission: Admission
     remembered: RememberedAnswers
 
-    def answer_at(self, place: Place) -> Answer | None:
+    def answer_at(self, place: Place) -> EncodedAnswer | None:
         """The remembered answer to a request, unless its organization's operations have to wait for their turn."""
         known = self.remembered.find(place)
         return known if known is not None and self.admission.has_room(known.bucket) else None
