@@ -193,8 +193,8 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         if isinstance(asked, NamedDocument):
             refused = PreExecutionError(data=None, errors=[not_supported()])
             return _alone(refused) if self._get_stream_transport(asked.protocol) else refused
-        if isinstance(asked, GraphQLRequestData) and self._get_stream_transport(asked.protocol):
-            shared = StreamSubscription()
+        if isinstance(asked, GraphQLRequestData) and (transport := self._get_stream_transport(asked.protocol)):
+            shared = StreamSubscription(transport, self.encode_json_string)
             begun = await shared.begin(self.shared, kwargs["context"], asked)
             if isinstance(begun, list):
                 return _alone(PreExecutionError(data=None, errors=begun))
@@ -238,7 +238,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         if not isinstance(result, StreamSubscription) or transport is None:
             return await super()._create_streaming_response(request, result, protocol, sub_response)
         return StreamResponse(
-            result.pieces(transport, self.encode_json_string),
+            result,
             heartbeat=Heartbeat(
                 transport.heartbeat_message(self.encode_json_string).encode(), transport.heartbeat_interval
             ),
