@@ -81,7 +81,7 @@ def _boolean(value: object) -> str:
 
 
 def _time(value: object) -> str:
-    if type(value) is not datetime or value.tzinfo is None:
+    if type(value) is not datetime:
         raise NotProjected
     return f'"{format_time(value)}"'
 

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from graphql import FragmentDefinitionNode, GraphQLField, GraphQLScalarType, OperationDefinitionNode, parse
+from graphql import FragmentDefinitionNode, OperationDefinitionNode, parse
 
 from routiq_gql.api.graphql.overview import Dashboard
 from routiq_gql.api.graphql.projection import NotProjected, compile_selection, deciding_variables
@@ -86,6 +86,13 @@ def test_a_fragment_is_collected_again_after_it_was_skipped():
     assert list(shown) == ["id", "version"]
 
 
+@pytest.mark.timeout(20)
+def test_fragments_that_are_spread_many_times_are_collected_once():
+    """A short request that repeats its parts over and over occupies the server no longer than another one."""
+    chain = " ".join(f"fragment F{n} on SyncStatus {{ ...F{n + 1} ... {{ ...F{n + 1} }} }}" for n in range(60))
+    assert _shown("...F0", f"{chain} fragment F60 on SyncStatus {{ id }}") == {"id": STATUS.id}
+
+
 def test_texts_are_escaped_as_in_every_other_response():
     """Quotes, control characters and letters beyond ASCII arrive unchanged."""
     text = 'ÆØ “…” "\\ \x00\x7f\u2028 % %s \ud800'
@@ -140,6 +147,13 @@ def test_an_unset_condition_is_left_to_the_executor():
     assert compile_selection(SCHEMA, operation, {}, {}) is None
     assert compile_selection(SCHEMA, operation, {}, {"a": None}) is None
     assert compile_selection(SCHEMA, operation, {}, {"a": True}) is not None
+
+
+def test_a_directive_of_another_kind_is_left_to_the_executor():
+    """A directive that the server does not know by heart may change a value, so nothing is compiled."""
+    (operation,) = parse('subscription { syncProgress(syncId: "1") { id @shout(if: true) } }').definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    assert compile_selection(SCHEMA, operation, {}, {}) is None
 
 
 def test_an_object_of_another_class_is_left_to_the_executor():
@@ -197,12 +211,3 @@ def test_a_projection_costs_a_fraction_of_an_execution():
         (cost(lambda: project(status), 100), cost(lambda: encoded(operation.executed(status)), 20)) for _ in range(5)
     ]
     assert min(quick for quick, _ in rounds) * 5 < min(slow for _, slow in rounds)
-
-
-def test_a_scalar_of_another_library_is_left_to_the_executor(monkeypatch: pytest.MonkeyPatch):
-    """A field of an unknown scalar type is not compiled, as its text is unknown."""
-    field: GraphQLField = SCHEMA.type_map["SyncStatus"].fields["version"]  # type: ignore[attr-defined]
-    text = 'subscription { syncProgress(syncId: "1") { version } }'
-    assert _is_compiled(text)
-    monkeypatch.setattr(field, "type", GraphQLScalarType("Version", serialize=str))
-    assert not _is_compiled(text)
