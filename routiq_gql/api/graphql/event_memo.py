@@ -1,6 +1,6 @@
 """Frees what graphql-core remembers about an event once the event is executed.
 
-graphql-core 3.3 executes each event of a subscription with a copy of the subscription's executor. The copies share one
+graphql-core 3.3 executes each event of a subscription with a copy of the subscription's executor. The copies share a
 memo of collected fields. Its keys are ids of lists that every event makes anew, so it never finds an entry, and grows
 by about 3 KB per event until the subscription ends.
 """
@@ -11,7 +11,7 @@ from graphql.execution import Executor
 
 
 class EventMemo(Executor[Any]):
-    """An execution context whose events each have a memo of their own.
+    """An execution context with a separate memo for each event.
 
     A mixin: name it before the execution context that it changes.
     """

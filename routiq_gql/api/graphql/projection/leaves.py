@@ -42,7 +42,7 @@ def render_of(leaf: GraphQLLeafType) -> Render:
     """The function for the values of a scalar or an enum.
 
     Raises:
-        Ineligible: A scalar of another library, or one whose serializer is unknown here.
+        Ineligible: The scalar is neither built in nor our ``DateTime``.
     """
     if isinstance(leaf, GraphQLEnumType):
         return _enum(leaf)
