@@ -115,7 +115,7 @@ async def test_updates_of_a_namesake_reach_no_follower(settings: Settings, clini
         sync_id = await start(api)
         await api.connections.connect(LOCAL_OPERATOR, sync_id, EMULATED_API_KEY, cliniko.base_url, check=False)
         following = asyncio.create_task(follow(api, sync_id))
-        while api.bus.watcher_count == 0:
+        while not api.syncs.subscriptions:
             await asyncio.sleep(0.01)
         seen = []
         async for dashboard in api.syncs.watch_dashboard(LOCAL_OPERATOR, sync_id):
