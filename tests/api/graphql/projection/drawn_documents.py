@@ -39,7 +39,7 @@ def _whole(type_: GraphQLNamedType) -> str:
 
 
 class _Drawing:
-    """One document.
+    """A document.
 
     Attributes:
         fragments: The type and the text of each fragment, by name.

@@ -69,7 +69,7 @@ def test_a_field_with_a_resolver_is_not_taken_for_a_plain_one():
 
 
 def test_the_types_of_shown_objects():
-    """Objects are of one class each, without interfaces, and their leaves are of the known scalars and enums."""
+    """Each object has its class, without interfaces, and their leaves are of the known scalars and enums."""
     leaves = set()
     for name in SHOWN:
         type_ = _object(name)

@@ -100,7 +100,7 @@ def test_an_odd_value_is_left_to_the_executor():
 
 
 def _whole_dashboard() -> Dashboard:
-    """A dashboard with at least one object of each type below it."""
+    """A dashboard that has objects of all types below it."""
     for seed in count():
         dashboard = Dashboard.of(drawn(Random(seed), dashboards.Dashboard))
         if {type(one) for one in _objects(dashboard)} == TYPES:

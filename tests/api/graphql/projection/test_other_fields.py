@@ -1,4 +1,4 @@
-"""Fields that our subscriptions do not have yet: a selection with one of them is not compiled, or rendered alike."""
+"""Fields that our subscriptions do not have yet: selections with them are not compiled, or rendered alike."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A query for one sync or one dashboard is rendered as the executor renders it."""
+"""A query for a sync or a dashboard is rendered as the executor renders it."""
 
 from random import Random
 from types import SimpleNamespace

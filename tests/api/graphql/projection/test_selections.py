@@ -88,7 +88,7 @@ def test_a_fragment_is_collected_again_after_it_was_skipped():
 
 @pytest.mark.timeout(20)
 def test_fragments_that_are_spread_many_times_are_collected_once():
-    """A short request that repeats its parts over and over occupies the server no longer than another one."""
+    """A short request that repeats its parts over and over occupies the server no longer than any other request."""
     chain = " ".join(f"fragment F{n} on SyncStatus {{ ...F{n + 1} ... {{ ...F{n + 1} }} }}" for n in range(60))
     assert _shown("...F0", f"{chain} fragment F60 on SyncStatus {{ id }}") == {"id": STATUS.id}
 
@@ -121,14 +121,14 @@ def test_only_plain_fields_are_compiled():
 
 
 def test_the_usual_subscriptions_of_clients_are_compiled():
-    """The subscriptions of our own pages and of the documentation are rendered the quick way."""
+    """The subscriptions of our pages and of the documentation are rendered the quick way."""
     assert _is_compiled(UPDATES, id="1")
     assert not _is_compiled(PROGRESS, id="1"), "it requests unreadable rows, which have a resolver"
     assert _is_compiled(PROGRESS.replace("unreadableRows { list id reason }", ""), id="1")
 
 
-def test_queries_of_one_field_are_compiled():
-    """A query for one sync or dashboard has the same selection; one for two fields has two values."""
+def test_queries_of_a_single_field_are_compiled():
+    """A query for a sync or a dashboard is rendered the quick way; a query for two of them is not."""
     assert _is_compiled('{ syncStatus(syncId: "1") { id } }')
     assert _is_compiled('{ dashboard(organizationId: "1") { id } }')
     assert not _is_compiled('{ a: syncStatus(syncId: "1") { id } b: syncStatus(syncId: "2") { id } }')
@@ -183,7 +183,7 @@ def test_the_variables_that_decide_the_selection():
 
 
 def test_compiling_takes_less_than_a_millisecond():
-    """Compiling costs about as much processor time as one event of the ordinary way."""
+    """Compiling costs about as much processor time as an event of the ordinary way."""
     (operation,) = parse(PROGRESS.replace("unreadableRows { list id reason }", "")).definitions
     assert isinstance(operation, OperationDefinitionNode)
     costs = []
