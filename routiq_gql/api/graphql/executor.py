@@ -13,11 +13,12 @@ from graphql import ExecutionResult, GraphQLError, OperationType
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from routiq_gql.api.graphql.context import Context
+from routiq_gql.api.graphql.event_memo import EventMemo
 from routiq_gql.api.graphql.sharing import Execute
 from routiq_gql.errors import TookTooLong
 
 
-class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
+class SharingExecutor(EventMemo, StrawberryGraphQLCoreExecutionContext):
     """Executes events of subscriptions through the context's ``SharedResults``, and everything within its limits.
 
     Queries and events end at the time limit; mutations are executed to their end.

@@ -12,7 +12,7 @@ from strawberry.types import ExecutionResult
 
 from routiq_gql.api.admission import Admission
 from routiq_gql.api.graphql.context import Context
-from routiq_gql.api.graphql.event_memo import EventMemo
+from routiq_gql.api.graphql.executor import SharingExecutor
 from routiq_gql.api.graphql.schema import make_schema
 from routiq_gql.api.graphql.sharing import SharedResults
 from routiq_gql.security.viewer import LOCAL_OPERATOR
@@ -24,10 +24,6 @@ EVENTS = 2_000
 QUERY = (
     "subscription ($id: ID!) { syncProgress(syncId: $id) { id version failure { code } receipt { lists { read } } } }"
 )
-
-
-class _Executor(EventMemo, StrawberryGraphQLCoreExecutionContext):
-    pass
 
 
 @dataclass
@@ -86,7 +82,7 @@ async def _bytes_per_event(settings: Settings, executor: type[Executor]) -> floa
 
 async def test_an_open_subscription_keeps_no_memory_per_event(settings: Settings):
     """A page that stays open for days costs the server no more memory than on its first day."""
-    assert await _bytes_per_event(settings, _Executor) < 20
+    assert await _bytes_per_event(settings, SharingExecutor) < 20
 
 
 async def test_graphql_core_still_keeps_memory_per_event(settings: Settings):

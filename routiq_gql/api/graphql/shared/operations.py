@@ -7,6 +7,7 @@ A log is not shared, as each subscriber gets every line.
 import json
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from graphql import (
     DocumentNode,
@@ -23,13 +24,15 @@ from routiq_gql.api.auth import Credentials, Session
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.documents import DOCUMENTS
 from routiq_gql.api.graphql.limits import MAX_TOKENS
-from routiq_gql.api.graphql.projection import Projection, compile_selection
+from routiq_gql.api.graphql.projection import Projection, compile_selection, deciding_variables
 from routiq_gql.api.graphql.schema import Schema
 from routiq_gql.api.graphql.shared.delivery import Subscriber
 from routiq_gql.api.graphql.shared.operation import Machinery, SharedOperation
 from routiq_gql.errors import RoutiqError
 
 SHARED_FIELDS = frozenset({"syncProgress", "dashboardUpdated"})
+MOST_COMPILED = 100
+"""Compiled selections that are kept, for operations that differ in other variables only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class SharedOperations:
         self._schema = schema
         self._encode = encode
         self._open: dict[SharedRequest, SharedOperation] = {}
+        self._compiled = lru_cache(MOST_COMPILED)(self._compile)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -98,7 +102,7 @@ class SharedOperations:
         del self._open[request]
 
     def _machinery(self, request: SharedRequest, document: DocumentNode) -> Machinery:
-        fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+        fragments = _fragments(document)
 
         async def execute(context: Context) -> StreamResult:
             return await self._schema.stream(
@@ -109,9 +113,23 @@ class SharedOperations:
             )
 
         def compiled(operation: OperationDefinitionNode, variables: Mapping[str, object]) -> Projection | None:
-            return compile_selection(self._schema._schema, operation, fragments, variables)
+            deciding = tuple((name, variables[name]) for name in sorted(deciding_variables(operation, fragments)))
+            return self._compiled(request.document, request.operation_name, deciding)
 
         return Machinery(execute, compiled, self._encode)
+
+    def _compile(
+        self, document: str, operation_name: str | None, variables: tuple[tuple[str, object], ...]
+    ) -> Projection | None:
+        parsed = DOCUMENTS.parse(document, max_tokens=MAX_TOKENS)
+        operation = get_operation_ast(parsed, operation_name)
+        if operation is None:
+            return None
+        return compile_selection(self._schema._schema, operation, _fragments(parsed), dict(variables))
+
+
+def _fragments(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
+    return {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
 
 
 def _parsed(document: str) -> DocumentNode | None:
