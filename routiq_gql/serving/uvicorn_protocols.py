@@ -10,11 +10,9 @@ import socket
 from functools import partial
 from typing import Any, cast
 
-import h11
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn._types import ASGISendEvent
 from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState as UvicornState
 from websockets.http11 import Response
 
@@ -40,7 +38,7 @@ BUFFERED_BYTES = 32 * 1024
 """Bytes per connection in the process before the sender must wait."""
 
 
-class HttpProtocol(StopNotice, RequestDeadline, H11Protocol):
+class HttpProtocol(StopNotice, RequestDeadline):
     """HTTP/1.1."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -53,10 +51,6 @@ class HttpProtocol(StopNotice, RequestDeadline, H11Protocol):
 
     def _keep(self, holder: str | None) -> bool:
         return holder is None or self.server_state.table.hold(self.transport, holder)
-
-    def is_receiving(self) -> bool:
-        state = self.conn.their_state
-        return state is h11.SEND_BODY or (state is h11.IDLE and self.conn.trailing_data[0] != b"")
 
 
 class SocketProtocol(DirectFrames):
