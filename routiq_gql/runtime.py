@@ -22,6 +22,7 @@ from routiq_gql.engines.opening import Parts, open_engine
 from routiq_gql.engines.readiness import Readiness
 from routiq_gql.errors import frames_of
 from routiq_gql.live.bus import ProgressBus
+from routiq_gql.organizations.feeds import Feeds
 from routiq_gql.organizations.schedules import ScheduleService
 from routiq_gql.security.audit import Audit
 from routiq_gql.security.stream_tokens import StreamTokens
@@ -98,7 +99,8 @@ async def open_runtime(
         opened = await open_engine(stack, parts, only_if_alone=only_if_alone)
         engine, bus = opened.engine, opened.bus
         connections = ConnectionService(database, keys, opened.clients, engine, bus, audit, settings)
-        syncs = SyncService(database, bus, engine, audit, settings)
+        feeds = await stack.enter_async_context(Feeds(database, bus, engine, settings, supervisor))
+        syncs = SyncService(database, bus, engine, audit, settings, feeds)
         readiness = Readiness(database, supervisor, opened.runner.pauses)
         stack.push_async_callback(readiness.close)
         worker = asyncio.create_task(engine.run_worker(), name="sync engine") if run_syncs else None

@@ -43,7 +43,8 @@ async def runtime(settings: Settings, cliniko: Cliniko) -> AsyncIterator[Runtime
     async with open_runtime(settings) as opened:
         await opened.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url)
         yield opened
-        assert opened.bus.watcher_count == 0
+        assert not opened.syncs.subscriptions
+        assert not opened.syncs.feeds
     await _only_lasting_tasks_left(before)
 
 
@@ -64,9 +65,9 @@ async def _only_lasting_tasks_left(before: set[asyncio.Task[Any]]) -> None:
 
 
 def _is_lasting(task: asyncio.Task[object]) -> bool:
-    """Whether a task belongs to the emulator, or is sse-starlette's watcher of the event loop."""
+    """Whether a task belongs to the emulator."""
     name = getattr(task.get_coro(), "__qualname__", "")
-    return name == "_shutdown_watcher" or "RequestResponseCycle" in name or name.startswith("Server.")
+    return "RequestResponseCycle" in name or name.startswith("Server.")
 
 
 @pytest.fixture

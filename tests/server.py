@@ -155,7 +155,8 @@ class Server:
 
     async def without_watchers(self) -> None:
         """Return once there are no watchers, which happens at once or never."""
-        await until(lambda: self.runtime.bus.watcher_count == 0)
+        syncs = self.runtime.syncs
+        await until(lambda: not syncs.subscriptions and not syncs.feeds)
 
     @asynccontextmanager
     async def stream(

@@ -43,5 +43,7 @@ async def _metrics(request: Request) -> Response:
     with suppress(StorageError):
         queue = await runtime.engine.queue_state()
         known = {"waiting": queue.waiting, "oldest_seconds": queue.oldest_seconds, "workers": queue.workers}
-    text = metrics.exposition(syncs_running=runtime.engine.running, subscribers=runtime.bus.watcher_count, **known)
+    text = metrics.exposition(
+        syncs_running=runtime.engine.running, subscribers=len(runtime.syncs.subscriptions), **known
+    )
     return Response(text, headers=_UNCACHED | {"Content-Type": metrics.CONTENT_TYPE})

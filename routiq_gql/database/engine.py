@@ -53,6 +53,7 @@ class Storage(Protocol):
 
     def create_engine(self) -> AsyncEngine: ...
     def check_file(self) -> None: ...
+    def change_token(self) -> int | None: ...
     def check_space(self) -> None: ...
     def close(self) -> None: ...
     def storage_error(self, error: SQLAlchemyError) -> StorageError | None: ...
@@ -162,6 +163,15 @@ class Database:
             DatabaseFileLost: Its file was deleted or replaced. PostgreSQL never raises it.
         """
         self._storage.check_file()
+
+    def change_token(self) -> int | None:
+        """A number that changes with every commit of any process; ``None`` if it is not known.
+
+        A value that was read after the token was taken is current while the token is equal. The call takes some
+        microseconds and does not wait. With PostgreSQL the token is never known. After a loss of the file it is known
+        until ``check_file`` or a transaction finds the loss.
+        """
+        return self._storage.change_token()
 
     def check_space(self) -> None:
         """Raise if the disk of the database file is full.

@@ -139,6 +139,10 @@ class PostgresServer:
     def check_file(self) -> None:
         """Do nothing: the server manages its files."""
 
+    def change_token(self) -> int | None:
+        """``None``: the server has no number that changes with each commit and costs nothing to read."""
+        return None
+
     def check_space(self) -> None:
         """Do nothing: the disk is the server's."""
 

@@ -76,6 +76,9 @@ class SqliteFile:
     def check_file(self) -> None:
         self._files.check()
 
+    def change_token(self) -> int | None:
+        return self._files.data_version()
+
     def check_space(self) -> None:
         # A write may still fit into free space within the log or the file when nothing else does.
         with suppress(OSError):

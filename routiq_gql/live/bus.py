@@ -1,89 +1,66 @@
-"""Publishes committed snapshots to subscribers. The bus only adds speed: subscribers read the state from the database.
+"""Delivers committed snapshots to the feeds of this process. The bus only adds speed: feeds also read the database.
 
-``publish`` is a plain call made after a commit. A subscription holds the latest snapshot, never a queue, so a slow
-subscriber costs nothing and gets the newest state.
+``publish`` is a plain call made after a commit. Feeds are called in the same turn of the event loop, so no snapshot
+waits in a queue. Each topic has one listener at most.
 """
 
-import asyncio
-from collections import defaultdict
-from types import TracebackType
-from typing import Protocol, Self
+from collections.abc import Callable
+from typing import Protocol
 
 from routiq_gql.live.topics import Topic, topics_of
 from routiq_gql.sync.model import SyncSnapshot
-from routiq_gql.waiting import set_within
+
+
+class Listener(Protocol):
+    """A feed, as a bus calls it."""
+
+    def on_snapshot(self, snapshot: SyncSnapshot) -> None:
+        """Take a committed snapshot of the topic. Snapshots may repeat, and may arrive out of order."""
+
+    def lacks(self, key: int, version: int) -> bool:
+        """Whether this version of the sync may be news for the feed."""
 
 
 class ProgressBus(Protocol):
-    """The interface of a bus, as the sync code uses it."""
-
-    @property
-    def watcher_count(self) -> int:
-        """How many subscriptions are open."""
+    """The interface of a bus, as the sync code and the feeds use it."""
 
     def publish(self, snapshot: SyncSnapshot) -> None:
-        """Notify the subscribers of the sync and of its organization. Only committed snapshots may be published."""
+        """Deliver a snapshot in all processes. Only committed snapshots may be published."""
 
-    def subscribe(self, topic: Topic) -> "Subscription":
-        """Subscribe to a sync or an organization; use as a context manager, and read the row after entering."""
+    def deliver(self, snapshot: SyncSnapshot) -> None:
+        """Deliver a snapshot in this process only, such as a row that was read."""
 
+    def listen(self, topic: Topic, listener: Listener) -> None:
+        """Call ``listener`` with the snapshots of a topic, which has no other listener."""
 
-class Subscription:
-    """The latest snapshot published on a topic since the subscription was entered."""
+    def leave(self, topic: Topic, listener: Listener) -> None:
+        """Stop calling ``listener``; do nothing if it does not listen to the topic."""
 
-    def __init__(self, bus: "InProcessBus", topic: Topic) -> None:
-        self._bus = bus
-        self._topic = topic
-        self._is_updated = asyncio.Event()
-        self._latest: SyncSnapshot | None = None
-
-    def __enter__(self) -> Self:
-        self._bus.add(self._topic, self)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bus.remove(self._topic, self)
-
-    def notify(self, snapshot: SyncSnapshot) -> None:
-        """Keep ``snapshot`` if it is newer, and wake the waiting task."""
-        latest = self._latest
-        if latest is None or (snapshot.key, snapshot.version) > (latest.key, latest.version):
-            self._latest = snapshot
-        self._is_updated.set()
-
-    async def wait(self, seconds: float) -> SyncSnapshot | None:
-        """The latest snapshot as soon as there is an update, or ``None`` after ``seconds`` without an update."""
-        if not await set_within(self._is_updated, seconds):
-            return None
-        self._is_updated.clear()
-        return self._latest
+    def on_gap(self, call: Callable[[], None]) -> None:
+        """Call ``call`` whenever snapshots of other processes may have been missed."""
 
 
 class InProcessBus:
-    """The bus of a process: a dictionary of subscriptions."""
+    """The bus of a process: a dictionary of listeners."""
 
     def __init__(self) -> None:
-        self._subscriptions: dict[Topic, set[Subscription]] = defaultdict(set)
-
-    @property
-    def watcher_count(self) -> int:
-        """How many subscriptions are open."""
-        return sum(len(subscriptions) for subscriptions in self._subscriptions.values())
+        self._listeners: dict[Topic, Listener] = {}
 
     def publish(self, snapshot: SyncSnapshot) -> None:
+        self.deliver(snapshot)
+
+    def deliver(self, snapshot: SyncSnapshot) -> None:
         for topic in topics_of(snapshot):
-            for subscription in self._subscriptions.get(topic, ()):
-                subscription.notify(snapshot)
+            listener = self._listeners.get(topic)
+            if listener is not None:
+                listener.on_snapshot(snapshot)
 
-    def subscribe(self, topic: Topic) -> Subscription:
-        return Subscription(self, topic)
+    def listen(self, topic: Topic, listener: Listener) -> None:
+        self._listeners[topic] = listener
 
-    def add(self, topic: Topic, subscription: Subscription) -> None:
-        self._subscriptions[topic].add(subscription)
+    def leave(self, topic: Topic, listener: Listener) -> None:
+        if self._listeners.get(topic) is listener:
+            del self._listeners[topic]
 
-    def remove(self, topic: Topic, subscription: Subscription) -> None:
-        self._subscriptions[topic].discard(subscription)
-        if not self._subscriptions[topic]:
-            del self._subscriptions[topic]
+    def on_gap(self, call: Callable[[], None]) -> None:
+        """Do nothing: snapshots within a process are never missed."""

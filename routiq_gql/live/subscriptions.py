@@ -34,6 +34,25 @@ class Subscriptions:
                 RETRY_AFTER_SECONDS,
             )
 
+    def __len__(self) -> int:
+        """How many are open, of all organizations."""
+        return self._open.total()
+
+    def add(self, organization_id: str) -> None:
+        """Count a subscription until ``remove`` is called for it.
+
+        Raises:
+            RateLimited: The organization has reached the limit.
+        """
+        self.require_room(organization_id)
+        self._open[organization_id] += 1
+
+    def remove(self, organization_id: str) -> None:
+        """Count a subscription no longer."""
+        self._open[organization_id] -= 1
+        if not self._open[organization_id]:
+            del self._open[organization_id]
+
     @contextmanager
     def counted(self, organization_id: str) -> Iterator[None]:
         """Count a subscription while the block runs.
@@ -41,11 +60,8 @@ class Subscriptions:
         Raises:
             RateLimited: The organization has reached the limit.
         """
-        self.require_room(organization_id)
-        self._open[organization_id] += 1
+        self.add(organization_id)
         try:
             yield
         finally:
-            self._open[organization_id] -= 1
-            if not self._open[organization_id]:
-                del self._open[organization_id]
+            self.remove(organization_id)

@@ -7,7 +7,6 @@ sync's topic also holds its id and organization, because SQLite reuses the numbe
 from dataclasses import dataclass
 from typing import Self
 
-from routiq_gql.errors import SyncNotFound
 from routiq_gql.sync.model import SyncSnapshot
 
 
@@ -23,16 +22,6 @@ class SyncTopic:
     def of(cls, snapshot: SyncSnapshot) -> Self:
         """The topic of ``snapshot``."""
         return cls(snapshot.key, snapshot.sync_id, snapshot.organization_id)
-
-    def require(self, snapshot: SyncSnapshot) -> SyncSnapshot:
-        """The snapshot, if it belongs to this sync.
-
-        Raises:
-            SyncNotFound: It belongs to another sync; this one was erased, and its id or number was reused.
-        """
-        if type(self).of(snapshot) != self:
-            raise SyncNotFound
-        return snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,12 @@
 """The dashboard of an organization: current sync, last syncs, patient counts, connection and next scheduled sync.
 
-``Dashboards`` reads it once for all callers of the same moment, since a running sync wakes every watcher of its
-organization ten times a second. A caller joins a read that has not begun yet, never a read in progress, so it never
-gets a state older than its request.
+``Dashboards`` reads it once for all callers of the same moment; see ``JoinedRead``. Watchers share a feed
+(``dashboard_feeds``) and read nothing.
 """
 
-import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,8 +16,10 @@ from routiq_gql.database.connections import connection_of
 from routiq_gql.database.engine import Database
 from routiq_gql.database.schedules import next_sync_at
 from routiq_gql.database.syncs import active_sync, newest_ended
+from routiq_gql.database.watched import Fingerprint, fingerprints_of
+from routiq_gql.live.joined_read import JoinedRead
 from routiq_gql.settings import Settings
-from routiq_gql.sync.forecast import Forecasts
+from routiq_gql.sync.forecast import Forecasts, NextSyncForecast
 from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import NextSync, SyncSnapshot, SyncState
 
@@ -100,40 +101,58 @@ async def read_dashboard(connection: AsyncConnection, organization_id: str) -> D
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A dashboard as it was read.
+
+    Attributes:
+        number: Counts the reads of this process in the order in which they began.
+        token: The change token from before the read.
+        fingerprint: See ``database.watched``.
+        forecast: The source of ``next_sync``; ``None`` if that is ``None`` at any time.
+    """
+
+    number: int
+    token: int | None
+    dashboard: Dashboard
+    fingerprint: Fingerprint
+    forecast: NextSyncForecast | None
+
+
 class Dashboards:
-    """Reads the dashboards of all organizations."""
+    """Reads the dashboards of all organizations.
+
+    Attributes:
+        begun: How many reads have begun.
+    """
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._forecasts = Forecasts(settings)
-        self._about_to_be_read: dict[str, asyncio.Task[Dashboard]] = {}
+        self._joined: dict[str, JoinedRead[Reading]] = {}
+        self.begun = 0
 
-    async def read(self, organization_id: str) -> Dashboard:
-        """The organization's dashboard, from a single moment.
+    async def read(self, organization_id: str) -> Reading:
+        """The organization's dashboard, from a single moment after this call.
 
         Raises:
             StorageError: The database can't be read.
         """
-        reading = self._about_to_be_read.get(organization_id)
-        if reading is None:
-            reading = asyncio.create_task(self._read_soon(organization_id), name="dashboard")
-            self._about_to_be_read[organization_id] = reading
-            reading.add_done_callback(_note_failure)
-        return await asyncio.shield(reading)  # a caller that is cancelled does not cancel the read for the others
+        joined = self._joined.get(organization_id)
+        if joined is None:
+            joined = self._joined[organization_id] = JoinedRead(partial(self._read, organization_id), "dashboard")
+        return await joined()
 
-    async def _read_soon(self, organization_id: str) -> Dashboard:
-        await asyncio.sleep(0)  # all callers that were woken together join first
-        del self._about_to_be_read[organization_id]
+    async def _read(self, organization_id: str) -> Reading:
+        del self._joined[organization_id]
+        self.begun += 1
+        number, token = self.begun, self._database.change_token()
         async with self._database.reading() as connection:
             dashboard = await read_dashboard(connection, organization_id)
-            newest = dashboard.last_successful_sync
-            if newest is None or dashboard.current_sync is not None or not dashboard.sync_available:
-                return dashboard  # a running sync wakes readers often
-            forecast = await self._forecasts.next_sync(connection, organization_id, newest.key)
-            return replace(dashboard, next_sync=forecast)
-
-
-def _note_failure(reading: asyncio.Task[Dashboard]) -> None:
-    """Retrieve the error of a read whose callers have all left; asyncio would log it with its statement."""
-    if not reading.cancelled():
-        reading.exception()
+            fingerprints = await fingerprints_of(connection, [organization_id])
+            forecast, newest = None, dashboard.last_successful_sync
+            if newest is not None and dashboard.current_sync is None and dashboard.sync_available:
+                forecast = await self._forecasts.next_sync(connection, organization_id, newest.key)
+        if forecast is not None:
+            dashboard = replace(dashboard, next_sync=forecast.now())
+        return Reading(number, token, dashboard, fingerprints[organization_id], forecast)

@@ -4,6 +4,7 @@ Without authentication the viewer is an operator on this machine and reaches eve
 """
 
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -52,6 +53,14 @@ class Viewer:
     sync_id: str | None = None
     has_lapsed: bool = False
 
+    @property
+    def visibility(self) -> Hashable:
+        """The parts that decide what the viewer reads: neither the person nor the address.
+
+        Equal reads of viewers with an equal visibility have equal results.
+        """
+        return self.organization_id, self.sync_id, self.rights, self.has_lapsed
+
     def require(self, organization_id: str, right: Right | None = None) -> None:
         """Raise unless the viewer may reach ``organization_id``, and has ``right`` there.
 
@@ -73,6 +82,10 @@ class Viewer:
                 f"that ROUTIQ_{right.name}_ROLES names."
             )
         self.require_fresh()
+
+    def sees_sync(self, organization_id: str, sync_id: str) -> bool:
+        """Whether the viewer may see this sync of this organization; otherwise it is not found."""
+        return self.organization_id in {None, organization_id} and self.sync_id in {None, sync_id}
 
     def require_fresh(self) -> None:
         """Raise if the viewer may only read.

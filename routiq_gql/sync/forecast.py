@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Protocol
@@ -70,6 +71,19 @@ def _past_sync(cost: SyncCost, before: datetime | None) -> PastSync:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class NextSyncForecast:
+    """The likely cost of an organization's next sync, which depends on the time at which it starts."""
+
+    _mirror: MirrorRow
+    _settings: Settings
+    _by_mode: Mapping[SyncMode, NextSync | None]
+
+    def now(self) -> NextSync | None:
+        """The cost of a sync that is started now without a mode; ``None`` while the clinic's size is unknown."""
+        return self._by_mode[_likely_mode(SyncMode.AUTO, self._mirror, self._settings)]
+
+
 class Forecasts:
     """The cost of the next sync of an organization. Past syncs are read once after each completed sync."""
 
@@ -77,8 +91,10 @@ class Forecasts:
         self._settings = settings
         self._past: OrderedDict[str, tuple[int, tuple[PastSync, ...]]] = OrderedDict()
 
-    async def next_sync(self, connection: AsyncConnection, organization_id: str, newest: int) -> NextSync | None:
-        """The likely cost of a sync that is started now without a mode; ``None`` while the clinic's size is unknown.
+    async def next_sync(
+        self, connection: AsyncConnection, organization_id: str, newest: int
+    ) -> NextSyncForecast | None:
+        """The likely cost of the next sync; ``None`` before the first completed sync.
 
         Args:
             newest: The number of the organization's newest completed sync.
@@ -86,7 +102,6 @@ class Forecasts:
         mirror = await mirror_of(connection, organization_id)
         if mirror is None or mirror.sync == 0:
             return None
-        mode = _likely_mode(SyncMode.AUTO, mirror, self._settings)
         known = self._past.get(organization_id)
         if known is None or known[0] != newest:
             known = newest, await past_syncs(connection, organization_id)
@@ -94,7 +109,9 @@ class Forecasts:
             self._past.move_to_end(organization_id)
             if len(self._past) > REMEMBERED_ORGANIZATIONS:
                 self._past.popitem(last=False)
-        return next_sync(mode, known[1], self._settings.cliniko_requests_per_minute)
+        pace = self._settings.cliniko_requests_per_minute
+        modes = (SyncMode.FULL, SyncMode.INCREMENTAL)
+        return NextSyncForecast(mirror, self._settings, {mode: next_sync(mode, known[1], pace) for mode in modes})
 
 
 class Meter(Protocol):

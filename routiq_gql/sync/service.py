@@ -4,23 +4,19 @@ Every method takes the viewer first. A sync that a viewer may not reach is not f
 not reach is refused.
 """
 
-from collections.abc import AsyncGenerator, Collection
-from contextlib import aclosing
+from collections.abc import Collection
 
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.connections.state import ConnectionState
 from routiq_gql.database.connections import organizations_by_state
 from routiq_gql.database.engine import Database
-from routiq_gql.database.syncs import active_sync, sync_by_id
-from routiq_gql.errors import BadInput, DatabaseAway, RateLimited, SyncNotFound
+from routiq_gql.database.syncs import active_sync
+from routiq_gql.errors import BadInput, RateLimited, SyncNotFound
 from routiq_gql.live.bus import ProgressBus
-from routiq_gql.live.following import LogFollower
 from routiq_gql.live.subscriptions import Subscriptions
-from routiq_gql.live.topics import DashboardTopic, SyncTopic
 from routiq_gql.organizations.cursors import read_history_cursor
-from routiq_gql.organizations.dashboard import Dashboard, Dashboards
+from routiq_gql.organizations.feeds import Feeds
 from routiq_gql.organizations.history import History, read_history
 from routiq_gql.organizations.stored_history import keeps_window
 from routiq_gql.security.audit import Action, Audit
@@ -28,32 +24,30 @@ from routiq_gql.security.viewer import Viewer, check_sync_id
 from routiq_gql.settings import Settings
 from routiq_gql.sync.endings import Cancelled, announce, end_from_outside
 from routiq_gql.sync.engine import Priority, SyncEngine, begin_sync
-from routiq_gql.sync.log_requests import LogRequest, check_after, check_limit, read_logs
+from routiq_gql.sync.log_requests import LogRequest, check_limit, read_logs
 from routiq_gql.sync.mapping import snapshot_of
-from routiq_gql.sync.model import LogLine, SyncMode, SyncSnapshot, SyncState
+from routiq_gql.sync.model import LogLine, SyncMode, SyncState
 from routiq_gql.sync.outcomes import CancelledSync, StartedSync
 from routiq_gql.sync.start_limit import enforce_start_limit
-
-REREAD_SECONDS_ELSEWHERE = 0.5
-"""How often a watcher reads the row of a sync that another process runs without notifying this process."""
+from routiq_gql.sync.watching import Watching
 
 
-class SyncService:
-    """Starts, ends, reads and watches syncs.
+class SyncService(Watching):
+    """Starts, ends, reads and watches syncs; see ``Watching`` for ``status``, ``dashboard``, and following them."""
 
-    Attributes:
-        subscriptions: Open subscriptions of this process.
-    """
-
-    def __init__(self, database: Database, bus: ProgressBus, engine: SyncEngine, audit: Audit, settings: Settings):
-        self._database = database
+    def __init__(
+        self,
+        database: Database,
+        bus: ProgressBus,
+        engine: SyncEngine,
+        audit: Audit,
+        settings: Settings,
+        feeds: Feeds,
+    ) -> None:
+        super().__init__(database, audit, feeds, Subscriptions(settings.max_subscriptions))
         self._bus = bus
         self._engine = engine
-        self._audit = audit
-        self._dashboards = Dashboards(database, settings)
         self._settings = settings
-        self._followers = LogFollower(database)
-        self.subscriptions = Subscriptions(settings.max_subscriptions)
 
     async def start(self, viewer: Viewer, organization_id: str, mode: SyncMode = SyncMode.AUTO) -> StartedSync:
         """Start a sync, or return the running sync, which keeps its mode.
@@ -106,28 +100,18 @@ class SyncService:
         # sync again waits for that lock behind this method.
         self._engine.interrupt(current)
         async with self._database.writing() as connection:
-            current = await _visible_sync(connection, viewer, sync_id, self._audit)
+            current = await self._visible_sync(connection, viewer, sync_id)
             ended = await end_from_outside(connection, self._engine, current.key, Cancelled(current.step))
             if ended is not None:
                 await self._audit.note(connection, viewer, Action.CANCEL, current.organization_id, sync_id)
             else:  # the sync ended between the two statements
-                current = await _visible_sync(connection, viewer, sync_id, self._audit)
+                current = await self._visible_sync(connection, viewer, sync_id)
         if ended is not None:
             announce(ended, self._bus, self._engine)
             return CancelledSync(ended.snapshot, cancelled=True)
         self._engine.interrupt(current)
         self._bus.publish(current)  # a run that was stopped at its very end has not published it
         return CancelledSync(current, cancelled=False)
-
-    async def status(self, viewer: Viewer, sync_id: str) -> SyncSnapshot:
-        """The newest committed snapshot.
-
-        Raises:
-            SyncNotFound: Unknown, or another organization's.
-        """
-        check_sync_id(sync_id)
-        async with self._database.reading() as connection:
-            return await _visible_sync(connection, viewer, sync_id, self._audit)
 
     async def log(self, viewer: Viewer, sync_id: str, after: int | None = None, limit: int = 100) -> list[LogLine]:
         """Log lines after the number ``after``, ascending; the newest lines without it. ``limit`` is 1 to 100.
@@ -150,16 +134,6 @@ class SyncService:
         """The same for several syncs or parts of a log, read in a single statement. Check the requests before."""
         async with self._database.reading() as connection:
             return await read_logs(connection, viewer, requests)
-
-    async def dashboard(self, viewer: Viewer, organization_id: str) -> Dashboard:
-        """The organization's dashboard; all its values are of the same moment.
-
-        Raises:
-            BadInput: The organization id has a wrong form.
-            Forbidden: It is not the viewer's.
-        """
-        self._audit.require(viewer, organization_id, Action.READ)
-        return await self._dashboards.read(organization_id)
 
     async def connected_organizations(self, viewer: Viewer, limit: int) -> list[str]:
         """The first ``limit`` organizations with an enabled connection, by id; or the viewer's organization."""
@@ -198,93 +172,3 @@ class SyncService:
         before = read_history_cursor(after) if after is not None else None
         async with self._database.reading() as connection:
             return await read_history(connection, organization_id, limit, before, outcomes)
-
-    async def watch(self, viewer: Viewer, sync_id: str) -> AsyncGenerator[SyncSnapshot, None]:
-        """The current snapshot, then newer ones as fast as the caller takes them; ends after the terminal snapshot.
-
-        Raises:
-            SyncNotFound: Unknown, or another organization's.
-            RateLimited: Too many subscriptions to the organization are open.
-        """
-        first = await self.status(viewer, sync_id)
-        topic, version = SyncTopic.of(first), 0
-        with self.subscriptions.counted(first.organization_id), self._bus.subscribe(topic) as updates:
-            # Read again, as a change since the first reading was not published to this subscription.
-            snapshot = first if first.is_terminal else await self._reread(viewer, sync_id) or first
-            while True:
-                if topic.require(snapshot).version > version:
-                    yield snapshot
-                    if snapshot.is_terminal:
-                        return
-                    version = snapshot.version
-                snapshot = await updates.wait(self._wait_seconds) or await self._reread(viewer, sync_id) or snapshot
-
-    async def watch_log(self, viewer: Viewer, sync_id: str, after: int | None = None) -> AsyncGenerator[LogLine, None]:
-        """Every log line after the number ``after``, once and in order: stored, then new lines. Ends with the sync.
-
-        Raises:
-            SyncNotFound: Unknown, or another organization's.
-            BadInput: ``after`` is negative.
-        """
-        check_after(after)
-        async with aclosing(self.follow(viewer, sync_id, after_seq=after or 0)) as items:
-            async for item in items:
-                if isinstance(item, LogLine):
-                    yield item
-
-    async def follow(
-        self, viewer: Viewer, sync_id: str, after_version: int = 0, after_seq: int = 0
-    ) -> AsyncGenerator[LogLine | SyncSnapshot, None]:
-        """Log lines after ``after_seq`` and snapshots newer than ``after_version``; see ``LogFollower.with_lines``.
-
-        Raises:
-            SyncNotFound: Unknown, or another organization's.
-        """
-        async with (
-            aclosing(self.watch(viewer, sync_id)) as snapshots,
-            aclosing(self._followers.with_lines(snapshots, after_version, after_seq)) as items,
-        ):
-            async for item in items:
-                yield item
-
-    async def watch_dashboard(self, viewer: Viewer, organization_id: str) -> AsyncGenerator[Dashboard, None]:
-        """The current dashboard, then a new dashboard after every change. Never ends by itself.
-
-        Raises:
-            BadInput: The organization id has a wrong form.
-            Forbidden: It is not the viewer's.
-        """
-        self._audit.require(viewer, organization_id, Action.READ)
-        topic = DashboardTopic(organization_id)
-        with self.subscriptions.counted(organization_id), self._bus.subscribe(topic) as updates:
-            shown: Dashboard | None = None
-            while True:
-                try:
-                    dashboard = await self.dashboard(viewer, organization_id)
-                except DatabaseAway:
-                    if shown is None:
-                        raise
-                    dashboard = shown
-                if dashboard != shown:
-                    yield dashboard
-                    shown = dashboard
-                await updates.wait(self._wait_seconds)
-
-    async def _reread(self, viewer: Viewer, sync_id: str) -> SyncSnapshot | None:
-        """The newest snapshot; ``None`` while the database is away, so that no subscription ends."""
-        try:
-            return await self.status(viewer, sync_id)
-        except DatabaseAway:
-            return None
-
-    @property
-    def _wait_seconds(self) -> float:
-        return self._settings.reread_seconds if self._engine.receives_updates else REREAD_SECONDS_ELSEWHERE
-
-
-async def _visible_sync(connection: AsyncConnection, viewer: Viewer, sync_id: str, audit: Audit) -> SyncSnapshot:
-    # For a viewer with access to a single sync, every other sync is not found.
-    row = await sync_by_id(connection, sync_id, viewer.organization_id, only=viewer.sync_id)
-    if row is None:  # the id may have been guessed
-        raise audit.refused(SyncNotFound(), Action.READ, viewer)
-    return snapshot_of(row)

@@ -3,8 +3,9 @@
 Each operation, and each event of a subscription, gets a copy with the parts that live no longer.
 """
 
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Protocol, Self, TypeVar
 
 import strawberry
 
@@ -13,10 +14,29 @@ from routiq_gql.api.auth import Session
 from routiq_gql.api.graphql.loading import LogLoader
 from routiq_gql.api.graphql.sharing import SharedResults
 from routiq_gql.connections.service import ConnectionService
-from routiq_gql.errors import Unauthenticated
+from routiq_gql.errors import RoutiqError, Unauthenticated
+from routiq_gql.live.feeds import Following
 from routiq_gql.security.stream_tokens import Parent, StreamTokens
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.service import SyncService
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class SharedSource(Protocol):
+    """A shared operation, as resolvers use it."""
+
+    async def source(
+        self, info: "Info", follow: Callable[[], Awaitable[Following[T]]], convert: Callable[[T], U]
+    ) -> AsyncGenerator[U, None]:
+        """The events of the operation: the values of the feed that ``follow`` opens, converted."""
+
+    def on_value(self, value: object) -> None:
+        """Take a newer value of the feed."""
+
+    def on_end(self, error: RoutiqError | None) -> None:
+        """Take the end of the feed."""
 
 
 @dataclass(slots=True)
@@ -30,6 +50,7 @@ class Context:
         connection_params: The payload of ``connection_init`` but for the token; empty over HTTP.
         bucket: The organization that the operation counts for.
         cost: The cost of the operation.
+        shared: The shared operation whose execution this is; ``None`` in all others.
         turn: Counts the operation; ``None`` outside of operations and in subscriptions.
         logs: Loads all logs of an operation or event at once; ``None`` outside of both.
     """
@@ -45,6 +66,7 @@ class Context:
     cost: int = 0
     turn: Turn | None = None
     logs: LogLoader | None = None
+    shared: "SharedSource | None" = None
 
     def for_operation(self, bucket: str, cost: int = 0, turn: Turn | None = None) -> Self:
         """The context of an operation, or of an event of a subscription."""

@@ -4,7 +4,7 @@ Each event of a subscription goes through ``SharedResults``, so that an equal ev
 with the same rights.
 """
 
-from collections.abc import Awaitable, Hashable
+from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager
 from inspect import isawaitable
 from typing import cast
@@ -15,7 +15,6 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.sharing import Execute
 from routiq_gql.errors import TookTooLong
-from routiq_gql.security.viewer import Viewer
 
 
 class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -36,7 +35,7 @@ class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
         return context.shared_results.result_of(
             self.operation,
             self.variable_values.coerced,
-            _visibility_key(context.reader),
+            context.reader.visibility,
             self.root_value,
             lambda: self._execute_event(serially),
         )
@@ -64,8 +63,3 @@ async def _in_time(execute: Execute, limit: AbstractAsyncContextManager[None]) -
             return await result if isawaitable(result) else result
     except TookTooLong as error:
         return ExecutionResult(None, [GraphQLError(error.message, original_error=error)])
-
-
-def _visibility_key(viewer: Viewer) -> Hashable:
-    """The parts of a viewer that decide the result: neither the person nor the address."""
-    return viewer.organization_id, viewer.sync_id, viewer.rights, viewer.has_lapsed

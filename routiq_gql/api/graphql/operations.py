@@ -182,7 +182,12 @@ class Subscription:
         description="A sync: its state now, then every newer one; completes after the state in which it ended."
     )
     async def sync_progress(self, info: Info, sync_id: SyncId) -> AsyncGenerator[SyncStatus, None]:
-        await _require_room(info.context, sync_id)
+        context = info.context
+        if (shared := context.shared) is not None:
+            return await shared.source(
+                info, lambda: context.syncs.follow_progress(context.viewer, sync_id, shared), SyncStatus.of
+            )
+        await _require_room(context, sync_id)
         return _progress(info, sync_id)
 
     @strawberry.subscription(
@@ -198,8 +203,13 @@ class Subscription:
         "never completes."
     )
     async def dashboard_updated(self, info: Info, organization_id: OrganizationId) -> AsyncGenerator[Dashboard, None]:
-        await info.context.syncs.dashboard(info.context.viewer, organization_id)
-        info.context.syncs.subscriptions.require_room(organization_id)
+        context = info.context
+        if (shared := context.shared) is not None:
+            return await shared.source(
+                info, lambda: context.syncs.follow_dashboard(context.viewer, organization_id, shared), Dashboard.of
+            )
+        await context.syncs.dashboard(context.viewer, organization_id)
+        context.syncs.subscriptions.require_room(organization_id)
         return _dashboards(info, organization_id)
 
 

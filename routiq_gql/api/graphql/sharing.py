@@ -96,7 +96,7 @@ class SharedResults:
         """The result of ``event``, from ``execute`` unless an equal event was executed last for the same visibility.
 
         Args:
-            visibility: What decides what the subscriber sees; see ``executor._visibility_key``.
+            visibility: What decides what the subscriber sees; see ``Viewer.visibility``.
         """
         operation_key = _key(operation, variables)
         opened = self._open.get(operation_key)

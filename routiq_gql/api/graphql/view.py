@@ -46,13 +46,15 @@ from routiq_gql.api.graphql.negotiation import (
 )
 from routiq_gql.api.graphql.persisted import NamedDocument, names_its_document, not_supported
 from routiq_gql.api.graphql.schema import make_schema
+from routiq_gql.api.graphql.shared.operations import SharedOperations
+from routiq_gql.api.graphql.shared.stream import StreamSubscription
 from routiq_gql.api.graphql.sharing import SharedResults
 from routiq_gql.api.graphql.socket_limit import OpenSockets
 from routiq_gql.api.graphql.sockets import SocketAdapter, SocketHandler
 from routiq_gql.api.graphql.transports import EventStreamTransport, MultipartTransport, RequestAdapter
 from routiq_gql.api.json_text import JsonResponse, UnreadableJson, read_json
 from routiq_gql.api.services import services_of
-from routiq_gql.api.streams import StreamResponse, keep_connection
+from routiq_gql.api.streams import Heartbeat, StreamResponse, keep_connection
 from routiq_gql.api.suggestions import only_organization
 from routiq_gql.errors import RoutiqError
 from routiq_gql.settings import Settings
@@ -83,8 +85,9 @@ class GraphQLEndpoint(GraphQL[Context, None]):
 
     def __init__(self, settings: Settings, admission: Admission, demo: Demo) -> None:
         self.settings = settings
+        schema = make_schema(introspection=settings.introspection, max_cost=settings.max_operation_cost)
         super().__init__(
-            make_schema(introspection=settings.introspection, max_cost=settings.max_operation_cost),
+            schema,
             graphql_ide="graphiql" if settings.graphiql else None,
             subscription_protocols=(
                 GRAPHQL_TRANSPORT_WS_PROTOCOL,
@@ -97,6 +100,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         self._demo = demo
         self._shared_results = SharedResults(self.encode_json)
         self.open_sockets = OpenSockets(settings.most_sockets)
+        self.shared = SharedOperations(schema, self.encode_json)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -189,6 +193,13 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         if isinstance(asked, NamedDocument):
             refused = PreExecutionError(data=None, errors=[not_supported()])
             return _alone(refused) if self._get_stream_transport(asked.protocol) else refused
+        if isinstance(asked, GraphQLRequestData) and (transport := self._get_stream_transport(asked.protocol)):
+            shared = StreamSubscription(transport, self.encode_json_string)
+            begun = await shared.begin(self.shared, kwargs["context"], asked)
+            if isinstance(begun, list):
+                return _alone(PreExecutionError(data=None, errors=begun))
+            if begun:
+                return shared
         return await super().execute_operation(*args, **kwargs)
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
@@ -213,11 +224,28 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         # Strawberry's transports send heartbeats.
         return StreamResponse(
             _encoded(stream),
-            heartbeat_seconds=0,
+            heartbeat=None,
             send_timeout_seconds=self.settings.send_timeout,
             session=request.state.session,
             headers=others,
             media_type=headers["Content-Type"],
+        )
+
+    async def _create_streaming_response(
+        self, request: Request, result: Any, protocol: Any, sub_response: Response
+    ) -> Response:
+        transport = self._get_stream_transport(protocol)
+        if not isinstance(result, StreamSubscription) or transport is None:
+            return await super()._create_streaming_response(request, result, protocol, sub_response)
+        return StreamResponse(
+            result,
+            heartbeat=Heartbeat(
+                transport.heartbeat_message(self.encode_json_string).encode(), transport.heartbeat_interval
+            ),
+            send_timeout_seconds=self.settings.send_timeout,
+            session=request.state.session,
+            headers={name: value for name, value in transport.headers.items() if name.lower() != "content-type"},
+            media_type=transport.headers["Content-Type"],
         )
 
 

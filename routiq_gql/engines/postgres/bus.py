@@ -1,23 +1,23 @@
 """The bus between processes: notifies all processes of committed snapshots with PostgreSQL's LISTEN and NOTIFY.
 
-A notification only names the syncs that have changed; a process with a subscription reads their rows. Notifications
-are sent together, at most ten times a second. They serve speed only: all syncs with subscriptions are read every two
-seconds, and after the listener has lost its connection.
+A notification only names the syncs that have changed; a process whose feeds lack these versions reads the rows.
+Notifications are sent together, at most ten times a second. They serve speed only: the feeds re-read the database
+every few seconds, and when the bus reports a gap, such as after the listener has lost its connection.
 """
 
 import asyncio
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import aclosing, suppress
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
 import psycopg
-from sqlalchemy import ColumnElement, or_
 
 from routiq_gql import metrics
+from routiq_gql.database.columns import among
 from routiq_gql.database.engine import Database
 from routiq_gql.database.postgresql import connect_settings
 from routiq_gql.database.syncs import syncs_where
@@ -25,14 +25,13 @@ from routiq_gql.database.tables import SYNC
 from routiq_gql.engines.postgres.jobs import conninfo
 from routiq_gql.engines.postgres.notifier import CHANNEL, Notifier
 from routiq_gql.live.bus import InProcessBus
-from routiq_gql.live.topics import DashboardTopic, SyncTopic, Topic
+from routiq_gql.live.topics import DashboardTopic, SyncTopic
 from routiq_gql.supervision import Supervisor
 from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import SyncSnapshot
 from routiq_gql.waiting import set_within
 
 FLUSH_SECONDS = 0.1
-POLL_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 5.0
 """The longest pause before a server that is away is tried again."""
 SIGN_OF_LIFE_SECONDS = 10.0
@@ -58,9 +57,8 @@ class PostgresBus(InProcessBus):
         self._flush_wanted = asyncio.Event()
         self._stop_wanted = asyncio.Event()
         self._heard: set[int] = set()
-        self._read_all = False
         self._read_wanted = asyncio.Event()
-        self._versions: dict[int, int] = {}
+        self._on_gap: Callable[[], None] = lambda: None
         self._on_stop: Callable[[int], None] = lambda _key: None
         self._tasks: list[asyncio.Task[None]] = []
         self._sender = supervisor.task("bus sender", "Other processes receive changes late.", LONGEST_PAUSE_SECONDS)
@@ -88,8 +86,11 @@ class PostgresBus(InProcessBus):
             await self._flush()
         await self._notifier.close()
 
+    def on_gap(self, call: Callable[[], None]) -> None:
+        self._on_gap = call
+
     def publish(self, snapshot: SyncSnapshot) -> None:
-        self._notify(snapshot)
+        self.deliver(snapshot)
         if not self._updates:
             self._first_update_at = time.monotonic()
         self._updates[snapshot.key] = (snapshot.key, snapshot.version, snapshot.sync_id, snapshot.organization_id)
@@ -100,13 +101,6 @@ class PostgresBus(InProcessBus):
         self._stops.add(key)
         self._stop_wanted.set()
         self._flush_wanted.set()
-
-    def _notify(self, snapshot: SyncSnapshot) -> None:
-        if snapshot.is_terminal:
-            self._versions.pop(snapshot.key, None)
-        else:
-            self._versions[snapshot.key] = snapshot.version
-        super().publish(snapshot)
 
     async def _send(self) -> None:
         await self._flush_wanted.wait()
@@ -136,7 +130,7 @@ class PostgresBus(InProcessBus):
             conninfo(url), autocommit=True, **connect_settings(url)
         ) as connection:
             await connection.execute(f"LISTEN {CHANNEL}")
-            self._want_all()
+            self._on_gap()
             self._listener.succeeded()
             while True:
                 async with aclosing(connection.notifies(timeout=SIGN_OF_LIFE_SECONDS)) as notifications:
@@ -152,39 +146,24 @@ class PostgresBus(InProcessBus):
             return
         for key, version, sync_id, organization_id in message["news"]:
             topics = SyncTopic(key, sync_id, organization_id), DashboardTopic(organization_id)
-            if any(topic in self._subscriptions for topic in topics) and version > self._versions.get(key, 0):
+            listeners = [one for topic in topics if (one := self._listeners.get(topic)) is not None]
+            if any(listener.lacks(key, version) for listener in listeners):
                 self._heard.add(key)
         if self._heard:
             self._read_wanted.set()
 
-    def _want_all(self) -> None:
-        self._read_all = True
-        self._read_wanted.set()
-
     async def _read(self) -> None:
-        if not await set_within(self._read_wanted, POLL_SECONDS):
-            self._read_all = True
+        await self._read_wanted.wait()
         self._read_wanted.clear()
-        everything, self._read_all = self._read_all, False
         heard, self._heard = self._heard, set()
-        if not self._subscriptions:
-            self._versions.clear()
-            return
         try:
-            read = await self._read_rows(_watched(self._subscriptions) if everything else SYNC.c.key.in_(heard))
-            if everything:  # the ends of syncs without subscriptions are not read
-                self._versions = {key: self._versions[key] for key in read & self._versions.keys()}
+            async with self._database.reading() as connection:
+                rows = await syncs_where(connection, among(SYNC.c.key, heard))
         except Exception:
-            self._want_all()
+            self._on_gap()
             raise
-
-    async def _read_rows(self, condition: ColumnElement[bool]) -> set[int]:
-        async with self._database.reading() as connection:
-            rows = await syncs_where(connection, condition)
         for row in rows:
-            if row.version > self._versions.get(row.key, 0):
-                self._notify(snapshot_of(row))
-        return {row.key for row in rows}
+            self.deliver(snapshot_of(row))
 
 
 def payloads_of(origin: str, updates: Iterable[Update], stops: Iterable[int]) -> Iterator[str]:
@@ -199,10 +178,3 @@ def payloads_of(origin: str, updates: Iterable[Update], stops: Iterable[int]) ->
         part.append(update)
         size += length
     yield json.dumps({"from": origin, "news": part, "stop": stop})
-
-
-def _watched(topics: Collection[Topic]) -> ColumnElement[bool]:
-    """Syncs with subscriptions, and running syncs of organizations with subscriptions."""
-    keys = [topic.key for topic in topics if isinstance(topic, SyncTopic)]
-    organizations = [topic.organization_id for topic in topics if isinstance(topic, DashboardTopic)]
-    return or_(SYNC.c.key.in_(keys), SYNC.c.organization_id.in_(organizations) & SYNC.c.completed_at.is_(None))

@@ -166,7 +166,7 @@ async def test_the_start_of_a_subscription_is_stopped_at_the_time_limit(hasty: S
         await asyncio.Event().wait()
 
     with monkeypatch.context() as patched:
-        patched.setattr(SyncService, "dashboard", never)
+        patched.setattr(SyncService, "follow_dashboard", never)
         patched.setattr(SyncService, "status", never)
         async with open_socket(hasty) as socket:
             await socket.subscribe(UPDATES, id="org_1")

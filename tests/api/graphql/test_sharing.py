@@ -151,8 +151,8 @@ async def test_the_first_to_leave_does_not_affect_the_others(
             await first.subscribe(WITH_LOG, id=sync_id)
             await until(lambda: asked["log"] == 1)
             await other.subscribe(WITH_LOG, id=sync_id)
-            await until(lambda: server.runtime.bus.watcher_count == 2)
-        await until(lambda: server.runtime.bus.watcher_count == 1)
+            await until(lambda: len(server.runtime.syncs.subscriptions) == 2)
+        await until(lambda: len(server.runtime.syncs.subscriptions) == 1)
         may_go_on.set()
         (result,) = await other.results()
     assert [line["seq"] for line in result["data"]["syncProgress"]["log"]]
@@ -329,7 +329,7 @@ async def test_results_last_as_long_as_their_last_subscriber(server: Server, cli
             assert (await one.receive())["type"] == "next"
         assert len(shared) == 1
         await socket.send({"id": "1", "type": "complete"})
-        await until(lambda: server.runtime.bus.watcher_count == 1)
+        await until(lambda: len(server.runtime.syncs.subscriptions) == 1)
         assert len(shared) == 1, "another subscriber is still there"
         await kept.send({"id": "1", "type": "complete"})
         await until(lambda: len(shared) == 0)
