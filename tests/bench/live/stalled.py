@@ -17,7 +17,7 @@ from tests.bench.live.servers import start
 from tests.bench.live.states import frame_end, subscribe
 from tests.bench.table import milliseconds, show_progress
 
-SEND_TIMEOUT_SECONDS, QUICK_SEND_TIMEOUT_SECONDS = 15, 2
+SEND_TIMEOUT_SECONDS, QUICK_SEND_TIMEOUT_SECONDS = 30, 2
 UPDATES = 40
 """For each figure of the others."""
 FILLING = 12

@@ -1,11 +1,12 @@
 """Strawberry as it comes, on uvicorn as it comes: ``python -m tests.bench.live.stock_server PORT SYNCS [caches]``.
 
 With ``caches``, its extensions for parsed and validated documents are on. It has the product's type for a sync, so that
-frames are alike; its states come from memory over the product's bus.
+frames are alike. Its states come from memory: each subscriber gets the newest, and no queue.
 """
 
 import asyncio
 import sys
+from collections import defaultdict
 from collections.abc import AsyncGenerator
 from datetime import datetime
 
@@ -17,8 +18,6 @@ from strawberry.schema.config import StrawberryConfig
 
 from routiq_gql.api.graphql.scalars import DATE_TIME
 from routiq_gql.api.graphql.types import SyncStatus
-from routiq_gql.live.bus import InProcessBus
-from routiq_gql.live.topics import SyncTopic
 from routiq_gql.serving.open_files import raise_limit
 from routiq_gql.serving.server import listen_on_loopback
 from routiq_gql.sync.model import SyncSnapshot
@@ -26,14 +25,16 @@ from tests.bench.live.control import obey
 from tests.bench.live.publishing import Publisher
 from tests.bench.live.states import FIRST_VERSION, first_state
 
-BUS = InProcessBus()
 NEWEST: dict[str, SyncSnapshot] = {}
 """By the id of the sync."""
+WAITING: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+"""An event for each subscriber, by the id of the sync."""
 
 
 def show(snapshot: SyncSnapshot) -> None:
     NEWEST[snapshot.sync_id] = snapshot
-    BUS.publish(snapshot)
+    for changed in WAITING[snapshot.sync_id]:
+        changed.set()
 
 
 @strawberry.type
@@ -48,13 +49,15 @@ class Query:
 class Subscription:
     @strawberry.subscription
     async def sync_progress(self, sync_id: strawberry.ID) -> AsyncGenerator[SyncStatus, None]:
-        first = NEWEST[sync_id]
-        with BUS.subscribe(SyncTopic.of(first)) as news:
-            yield SyncStatus.of(first)
+        changed = asyncio.Event()
+        WAITING[sync_id].add(changed)
+        try:
             while True:
-                snapshot = await news.wait(3600)
-                if snapshot is not None:
-                    yield SyncStatus.of(snapshot)
+                yield SyncStatus.of(NEWEST[sync_id])
+                await changed.wait()
+                changed.clear()
+        finally:
+            WAITING[sync_id].discard(changed)
 
 
 async def serve_strawberry(port: int, count: int, *, with_caches: bool) -> None:
