@@ -15,24 +15,25 @@ from tests.bench.live.report import Report, Sizes
 from tests.bench.table import milliseconds, ratio, show_progress
 
 UPDATE_SECONDS = 1.0
-TURNS = 3
+MOST_TURNS = 3
 
 
 def measure_latency(sizes: Sizes) -> Report:
     latencies: dict[str, list[float]] = {OURS: [], BARE: []}
     shares: dict[str, list[float]] = {OURS: [], BARE: []}
+    turns = min(MOST_TURNS, sizes.updates)
     load = Load()
     try:
         with competitors(load, sizes.many_watchers, 1, (OURS, BARE), commits=True) as (found, _):
             size = len(found[0].group.newest)
-            for turn in range(TURNS):
+            for turn in range(turns):
                 for one in found:
-                    show_progress(f"Turn {turn + 1} of {TURNS}, an update a second: {one.name}")
+                    show_progress(f"Turn {turn + 1} of {turns}, an update a second: {one.name}")
                     one.server.resume()
                     settle(load, one.server)
                     publish(load, one)  # not counted
                     before = one.server.usage()
-                    for _ in range(max(1, sizes.updates // TURNS)):
+                    for _ in range(sizes.updates // turns):
                         latencies[one.name] += update(load, one, UPDATE_SECONDS)
                     shares[one.name].append(one.server.usage().share_since(before))
                     one.server.pause()
@@ -43,7 +44,7 @@ def measure_latency(sizes: Sizes) -> Report:
     _, bare_p99 = percentiles(latencies[BARE])
     for name, times in latencies.items():
         p50, p99 = percentiles(times)
-        share = sum(shares[name]) / TURNS
+        share = sum(shares[name]) / turns
         report.rows.append(
             [name, milliseconds(p50), milliseconds(p99), milliseconds(max(times)), f"{share:.0%}", ratio(p99, bare_p99)]
         )

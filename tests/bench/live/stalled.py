@@ -4,6 +4,7 @@ The stalled watcher's frames are large and its receive buffer is small, so that 
 reads again before ``ROUTIQ_SEND_TIMEOUT`` and must get the newest state; the second time it does not.
 """
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -17,9 +18,10 @@ from tests.bench.live.servers import start
 from tests.bench.live.states import frame_end, subscribe
 from tests.bench.table import milliseconds, show_progress
 
-SEND_TIMEOUT_SECONDS, QUICK_SEND_TIMEOUT_SECONDS = 30, 2
-UPDATES = 40
-"""For each figure of the others."""
+SEND_TIMEOUT_SECONDS, QUICK_SEND_TIMEOUT_SECONDS = 15, 2
+"""Below the time after which a websocket is reset whose peer answers no ping."""
+UPDATES, QUICK_UPDATES = 40, 4
+"""For each figure of the others, at most."""
 FILLING = 12
 """Updates after which the buffers of the stalled watcher are full."""
 RECEIVE_BUFFER = 4096
@@ -49,9 +51,10 @@ def measure_stalled(sizes: Sizes) -> Report:
             before = _follow(load, one, sizes)
             stalled = slow.watchers[0]
             load.stop_reading(stalled)
+            until = time.monotonic() + 0.7 * timeout
             for _ in range(FILLING):
                 update(load, one, sizes.pace_seconds)
-            during = _follow(load, one, sizes, part=0.5)
+            during = _follow(load, one, sizes, until)
             frames, missed = slow.frames, FILLING + len(during.latencies) // sizes.watchers
             slow.expect(frame_end(one.version))
             load.read_again(stalled)
@@ -69,10 +72,13 @@ def measure_stalled(sizes: Sizes) -> Report:
     return _report(sizes, before, during, (frames, missed), ((stalled.closed_at - began) / 1e9, timeout))
 
 
-def _follow(load: Load, one: Competitor, sizes: Sizes, part: float = 1) -> Phase:
+def _follow(load: Load, one: Competitor, sizes: Sizes, until: float = math.inf) -> Phase:
+    """Make some updates, and at least one of them, until a moment of the monotonic clock."""
     latencies = []
-    for _ in range(int((UPDATES if sizes.checks_limits else 4) * part)):
+    for _ in range(UPDATES if sizes.checks_limits else QUICK_UPDATES):
         latencies += update(load, one, sizes.pace_seconds)
+        if time.monotonic() > until:
+            break
     return Phase(latencies, one.server.usage().rss)
 
 
