@@ -48,7 +48,6 @@ from routiq_gql.api.graphql.persisted import NamedDocument, names_its_document, 
 from routiq_gql.api.graphql.schema import make_schema
 from routiq_gql.api.graphql.shared.operations import SharedOperations
 from routiq_gql.api.graphql.shared.stream import StreamSubscription
-from routiq_gql.api.graphql.sharing import SharedResults
 from routiq_gql.api.graphql.socket_limit import OpenSockets
 from routiq_gql.api.graphql.sockets import SocketAdapter, SocketHandler
 from routiq_gql.api.graphql.transports import EventStreamTransport, MultipartTransport, RequestAdapter
@@ -98,7 +97,6 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         )
         self._admission = admission
         self._demo = demo
-        self._shared_results = SharedResults(self.encode_json)
         self.open_sockets = OpenSockets(settings.most_sockets)
         self.shared = SharedOperations(schema, self.encode_json)
 
@@ -137,7 +135,6 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             runtime.connections,
             runtime.stream_tokens,
             session,
-            self._shared_results,
             connection_params={},
             admission=self._admission,
         )

@@ -12,9 +12,8 @@ from strawberry.types import ExecutionResult
 
 from routiq_gql.api.admission import Admission
 from routiq_gql.api.graphql.context import Context
-from routiq_gql.api.graphql.event_memo import EventMemo
+from routiq_gql.api.graphql.executor import LimitedExecutor
 from routiq_gql.api.graphql.schema import make_schema
-from routiq_gql.api.graphql.sharing import SharedResults
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from tests.cli.test_progress import SNAPSHOT
@@ -24,10 +23,6 @@ EVENTS = 2_000
 QUERY = (
     "subscription ($id: ID!) { syncProgress(syncId: $id) { id version failure { code } receipt { lists { read } } } }"
 )
-
-
-class _Executor(EventMemo, StrawberryGraphQLCoreExecutionContext):
-    pass
 
 
 @dataclass
@@ -62,8 +57,7 @@ async def _bytes_per_event(settings: Settings, executor: type[Executor]) -> floa
     schema.execution_context_class = executor  # type: ignore[assignment]
     syncs: Any = _Syncs()
     session: Any = _Session()
-    shared = SharedResults(str)
-    context = Context(syncs, syncs, syncs, session, shared, connection_params={}, admission=Admission(settings))
+    context = Context(syncs, syncs, syncs, session, connection_params={}, admission=Admission(settings))
     results = await schema.stream(QUERY, {"id": SNAPSHOT.sync_id}, context)
     before = count = 0
     tracemalloc.start(1)
@@ -86,7 +80,7 @@ async def _bytes_per_event(settings: Settings, executor: type[Executor]) -> floa
 
 async def test_an_open_subscription_keeps_no_memory_per_event(settings: Settings):
     """A page that stays open for days costs the server no more memory than on its first day."""
-    assert await _bytes_per_event(settings, _Executor) < 20
+    assert await _bytes_per_event(settings, LimitedExecutor) < 20
 
 
 async def test_graphql_core_still_keeps_memory_per_event(settings: Settings):

@@ -9,15 +9,14 @@ from strawberry.http import GraphQLRequestData
 from strawberry.http.streaming import HTTPStreamTransport
 
 from routiq_gql.api.graphql.context import Context
-from routiq_gql.api.graphql.shared.operation import SharedOperation
-from routiq_gql.api.graphql.shared.operations import SharedOperations
+from routiq_gql.api.graphql.shared.operations import AnyOperation, SharedOperations
 from routiq_gql.api.graphql.shared.payload import Payload
 
 Encode = Callable[[object], str]
 
 
 class StreamSubscription:
-    """A subscription by HTTP, and the pieces of its response. Meanwhile only the newest payload waits for its turn.
+    """A subscription by HTTP, and the pieces of its response.
 
     Close it, even if it never began.
     """
@@ -25,10 +24,11 @@ class StreamSubscription:
     def __init__(self, transport: HTTPStreamTransport, encode: Encode) -> None:
         self._transport = transport
         self._encode = encode
-        self._shared: SharedOperation | None = None
+        self._shared: AnyOperation | None = None
         self._newest: Payload | None = None
         self._errors: list[GraphQLError] | None = None
         self._last: str | None = None
+        self._is_late = False
         self._is_over = False
         self._changed = asyncio.Event()
         self._first = transport.heartbeat_message(encode) if transport.send_initial_heartbeat else None
@@ -68,6 +68,9 @@ class StreamSubscription:
             self._changed.clear()
             await self._changed.wait()
         newest, self._newest = self._newest, None
+        if self._is_late and self._shared is not None:
+            self._is_late = False
+            self._shared.on_ready(self)
         return newest.form(self._transport.protocol, self._piece)
 
     async def aclose(self) -> None:
@@ -78,9 +81,13 @@ class StreamSubscription:
     def _piece(self, _key: str, result: bytes) -> bytes:
         return self._transport.encode_next({"data": None}, _already_encoded(result)).encode()
 
-    def show(self, payload: Payload) -> None:
+    def show(self, payload: Payload) -> bool:
+        if self._newest is not None:
+            self._is_late = True
+            return False
         self._newest = payload
         self._changed.set()
+        return True
 
     def finish(self) -> None:
         self._last = self._transport.encode_complete()
