@@ -5,8 +5,9 @@ seconds, with the reader's session, and when the server stops. Its source is clo
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -36,6 +37,16 @@ class Heartbeat:
     seconds: float
 
 
+class Pieces(Protocol):
+    """The source of a stream, such as an asynchronous generator."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The pieces, in order."""
+
+    async def aclose(self) -> None:
+        """Stop, and free what the source holds. Called once."""
+
+
 class StreamResponse(Response):
     """An open response; each piece is sent unchanged.
 
@@ -49,7 +60,7 @@ class StreamResponse(Response):
 
     def __init__(
         self,
-        pieces: AsyncGenerator[bytes, None],
+        pieces: Pieces,
         *,
         heartbeat: Heartbeat | None,
         send_timeout_seconds: float,

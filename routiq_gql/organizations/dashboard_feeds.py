@@ -112,6 +112,8 @@ class DashboardFeed(Feed[Dashboard]):
 
     def compare(self, fingerprint: Fingerprint) -> None:
         """Have the dashboard read if it has changed, or if its last read has failed."""
+        if self._value is None:
+            return  # its first follower reads it
         if fingerprint != self._fingerprint:
             self.require_read()
         elif self.is_behind:

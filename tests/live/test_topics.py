@@ -8,7 +8,7 @@ import pytest
 from routiq_gql.database.erasure import erase_organization
 from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.errors import SyncNotFound
-from routiq_gql.live import following
+from routiq_gql.live import log_feed
 from routiq_gql.live.bus import InProcessBus
 from routiq_gql.live.topics import DashboardTopic, SyncTopic, topics_of
 from routiq_gql.organizations import feeds
@@ -102,7 +102,7 @@ async def test_the_number_of_an_erased_sync_is_not_given_away(
     settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
     """A reader in the middle of an erased sync's log gets no lines of the next sync, which gets a new number."""
-    monkeypatch.setattr(following, "LOG_BATCH", 1)
+    monkeypatch.setattr(log_feed, "LOG_BATCH", 1)
     async with open_runtime(settings) as runtime, asyncio.timeout(LIMIT_SECONDS):
         for organization in (ORGANIZATION, OTHER):
             await runtime.connections.connect(LOCAL_OPERATOR, organization, EMULATED_API_KEY, cliniko.base_url)

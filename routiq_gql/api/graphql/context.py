@@ -5,32 +5,27 @@ Each operation, and each event of a subscription, gets a copy with the parts tha
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, Self
 
 import strawberry
 
 from routiq_gql.api.admission import Admission, Turn
 from routiq_gql.api.auth import Session
 from routiq_gql.api.graphql.loading import LogLoader
-from routiq_gql.api.graphql.sharing import SharedResults
 from routiq_gql.connections.service import ConnectionService
 from routiq_gql.errors import RoutiqError, Unauthenticated
-from routiq_gql.live.feeds import Following
 from routiq_gql.security.stream_tokens import Parent, StreamTokens
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.service import SyncService
-
-T = TypeVar("T")
-U = TypeVar("U")
 
 
 class SharedSource(Protocol):
     """A shared operation, as resolvers use it."""
 
     async def source(
-        self, info: "Info", follow: Callable[[], Awaitable[Following[T]]], convert: Callable[[T], U]
-    ) -> AsyncGenerator[U, None]:
-        """The events of the operation: the values of the feed that ``follow`` opens, converted."""
+        self, info: "Info", opening: Callable[[], Awaitable[Any]], convert: Callable[[Any], object]
+    ) -> AsyncGenerator[Any, None]:
+        """The events of the operation: those of the source that ``opening`` returns, converted."""
 
     def on_value(self, value: object) -> None:
         """Take a newer value of the feed."""
@@ -46,7 +41,6 @@ class Context:
     Attributes:
         admission: Counts operations and applies the time limit.
         session: The viewer's session; ``None`` on a socket before ``connection_init``.
-        shared_results: The results of events, shared by the subscribers of this process.
         connection_params: The payload of ``connection_init`` but for the token; empty over HTTP.
         bucket: The organization that the operation counts for.
         cost: The cost of the operation.
@@ -59,7 +53,6 @@ class Context:
     connections: ConnectionService
     stream_tokens: StreamTokens
     session: Session | None
-    shared_results: SharedResults
     connection_params: dict[str, object]
     admission: Admission
     bucket: str = ""

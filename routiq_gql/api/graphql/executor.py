@@ -1,10 +1,6 @@
-"""``SharingExecutor``: Strawberry's execution of one operation, within the limits of its organization.
+"""``LimitedExecutor``: Strawberry's execution of an operation, within the limits of its organization."""
 
-Each event of a subscription goes through ``SharedResults``, so that an equal event is executed once for all subscribers
-with the same rights.
-"""
-
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from inspect import isawaitable
 from typing import cast
@@ -13,15 +9,12 @@ from graphql import ExecutionResult, GraphQLError, OperationType
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from routiq_gql.api.graphql.context import Context
-from routiq_gql.api.graphql.sharing import Execute
+from routiq_gql.api.graphql.event_memo import EventMemo
 from routiq_gql.errors import TookTooLong
 
 
-class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Executes events of subscriptions through the context's ``SharedResults``, and everything within its limits.
-
-    Queries and events end at the time limit; mutations are executed to their end.
-    """
+class LimitedExecutor(EventMemo, StrawberryGraphQLCoreExecutionContext):
+    """Queries and events of subscriptions end at the time limit; mutations are executed to their end."""
 
     def execute_operation(self, serially: bool | None = None) -> ExecutionResult | Awaitable[ExecutionResult]:
         context: Context = self.context_value
@@ -32,13 +25,7 @@ class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
             if context.turn is None or isinstance(result, ExecutionResult):
                 return result
             return context.admission.to_its_end(result, context.turn)
-        return context.shared_results.result_of(
-            self.operation,
-            self.variable_values.coerced,
-            context.reader.visibility,
-            self.root_value,
-            lambda: self._execute_event(serially),
-        )
+        return self._execute_event(serially)
 
     def _execute(self, serially: bool | None) -> ExecutionResult | Awaitable[ExecutionResult]:
         # Never incremental: the schema has no @defer and no @stream.
@@ -56,7 +43,9 @@ class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
         return _in_time(lambda: result, context.admission.watching(context.bucket))
 
 
-async def _in_time(execute: Execute, limit: AbstractAsyncContextManager[None]) -> ExecutionResult:
+async def _in_time(
+    execute: Callable[[], ExecutionResult | Awaitable[ExecutionResult]], limit: AbstractAsyncContextManager[None]
+) -> ExecutionResult:
     try:
         async with limit:
             result = execute()

@@ -33,7 +33,6 @@ from routiq_gql.api.graphql.messages import problem_of
 from routiq_gql.api.graphql.persisted import names_its_document, not_supported
 from routiq_gql.api.graphql.shared.operations import SharedOperations
 from routiq_gql.api.graphql.shared.socket import SocketSubscription
-from routiq_gql.api.graphql.sharing import next_frame
 from routiq_gql.api.graphql.socket_limit import OpenSockets
 from routiq_gql.api.json_text import UnreadableJson, read_json
 from routiq_gql.api.services import services_of
@@ -84,12 +83,8 @@ class SocketAdapter(ASGIWebSocketAdapter):
         if self._is_stalled or self.ws.application_state is not WebSocketState.CONNECTED:
             raise WebSocketDisconnected
         async with self._within_patience():
-            frame = next_frame(message, self.view.encode_json)
             try:
-                if frame is None:
-                    await super().send_json(message)
-                else:
-                    await self.ws.send_text(frame)
+                await super().send_json(message)
             except WebSocketDisconnect as error:
                 raise WebSocketDisconnected from error
         metrics.frame_sent("websocket")

@@ -45,7 +45,6 @@ from routiq_gql.api.graphql.remembering import keep, place_of
 from routiq_gql.api.graphql.schema import make_schema
 from routiq_gql.api.graphql.shared.operations import SharedOperations
 from routiq_gql.api.graphql.shared.stream import StreamSubscription
-from routiq_gql.api.graphql.sharing import SharedResults
 from routiq_gql.api.graphql.socket_limit import OpenSockets
 from routiq_gql.api.graphql.sockets import SocketAdapter, SocketHandler
 from routiq_gql.api.graphql.transports import EventStreamTransport, MultipartTransport, RequestAdapter
@@ -91,7 +90,6 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         )
         self._admission = admission
         self._demo = demo
-        self._shared_results = SharedResults(self.encode_json)
         self.open_sockets = OpenSockets(settings.most_sockets)
         self.shared = SharedOperations(schema, self.encode_json)
 
@@ -140,7 +138,6 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             runtime.connections,
             runtime.stream_tokens,
             session,
-            self._shared_results,
             connection_params={},
             admission=self._admission,
         )
@@ -196,8 +193,8 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         if isinstance(asked, NamedDocument):
             refused = PreExecutionError(data=None, errors=[not_supported()])
             return _alone(refused) if self._get_stream_transport(asked.protocol) else refused
-        if isinstance(asked, GraphQLRequestData) and self._get_stream_transport(asked.protocol):
-            shared = StreamSubscription()
+        if isinstance(asked, GraphQLRequestData) and (transport := self._get_stream_transport(asked.protocol)):
+            shared = StreamSubscription(transport, self.encode_json_string)
             begun = await shared.begin(self.shared, kwargs["context"], asked)
             if isinstance(begun, list):
                 return _alone(PreExecutionError(data=None, errors=begun))
@@ -242,7 +239,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         if not isinstance(result, StreamSubscription) or transport is None:
             return await super()._create_streaming_response(request, result, protocol, sub_response)
         return StreamResponse(
-            result.pieces(transport, self.encode_json_string),
+            result,
             heartbeat=Heartbeat(
                 transport.heartbeat_message(self.encode_json_string).encode(), transport.heartbeat_interval
             ),

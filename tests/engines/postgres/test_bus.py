@@ -9,17 +9,18 @@ import pytest
 from sqlalchemy import text
 
 from routiq_gql.emulator import EMULATED_API_KEY
-from routiq_gql.engines.postgres import bus
 from routiq_gql.engines.postgres.bus import PostgresBus, payloads_of
 from routiq_gql.runtime import open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
-from routiq_gql.sync.model import SyncState, SyncStep
+from routiq_gql.sync.model import SyncSnapshot, SyncState, SyncStep
 from tests.emulated_cliniko import Cliniko
 from tests.engines.postgres.processes import LIMIT_SECONDS
 from tests.engines.postgres.test_queue import idle
+from tests.live.followers import Recorder
 from tests.organization import ORGANIZATION
 from tests.syncs import follow, start
+from tests.waiting import until
 
 pytestmark = pytest.mark.postgres_only
 
@@ -68,10 +69,9 @@ async def test_a_lost_listener_reconnects_and_watchers_get_the_end(settings: Set
 async def test_without_any_update_watched_rows_are_read(
     settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
-    """Without any update a follower still sees the end, as the rows are read every other second."""
+    """Without any update a follower still sees the end, as the rows are read every few seconds."""
     monkeypatch.setattr(PostgresBus, "_take", lambda *_: None)
-    monkeypatch.setattr(bus, "POLL_SECONDS", 0.2)
-    async with idle(settings.model_copy(update={"reread_seconds": 60}), cliniko) as api, open_runtime(settings):
+    async with idle(settings.model_copy(update={"reread_seconds": 0.2}), cliniko) as api, open_runtime(settings):
         assert (await follow(api, await start(api)))[-1].status is SyncState.COMPLETED
 
 
@@ -131,21 +131,41 @@ async def test_updates_of_a_namesake_reach_no_follower(settings: Settings, clini
     assert snapshots[-1].status is SyncState.COMPLETED
 
 
-async def test_versions_of_unwatched_syncs_are_forgotten(
+async def test_only_processes_that_lack_a_state_read_it(settings: Settings, cliniko: Cliniko):
+    """A process without watchers reads no row for a notification, nor does one that has the newest state."""
+    slow = settings.model_copy(update={"reread_seconds": 60})
+    async with idle(slow, cliniko) as watching, idle(slow, cliniko) as unwatched, asyncio.timeout(LIMIT_SECONDS):
+        snapshot = await watching.syncs.status(LOCAL_OPERATOR, await start(watching))
+        recorder = Recorder[SyncSnapshot]()
+        following = await watching.syncs.follow_progress(LOCAL_OPERATOR, snapshot.sync_id, recorder)
+        newer = (snapshot.key, snapshot.version + 1, snapshot.sync_id, ORGANIZATION)
+        for runtime, update, is_read in (
+            (watching, (snapshot.key, snapshot.version, snapshot.sync_id, ORGANIZATION), False),
+            (watching, (snapshot.key, snapshot.version + 1, "sync_other_20241222_143022", "org_other"), False),
+            (unwatched, newer, False),
+            (watching, newer, True),
+        ):
+            bus = runtime.bus
+            assert isinstance(bus, PostgresBus)
+            bus._take(json.dumps({"from": "elsewhere", "news": [update], "stop": []}))
+            assert bool(bus._heard) == is_read
+            await until(lambda bus=bus: not bus._heard)
+        following.close()
+
+
+async def test_a_gap_leads_to_a_read_of_everything_watched(
     settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
-    """Syncs that were watched for a while use no memory afterwards, although another watcher stays for months."""
-    monkeypatch.setattr(bus, "POLL_SECONDS", 0.1)
-    async with idle(settings, cliniko, "org_1", "org_2") as api, asyncio.timeout(LIMIT_SECONDS):
+    """After the connection for notifications was lost, whatever was missed meanwhile is found at once."""
+    slow = settings.model_copy(update={"reread_seconds": 60})
+    async with idle(slow, cliniko) as api, idle(slow, cliniko) as other, asyncio.timeout(LIMIT_SECONDS):
+        sync_id = await start(api)
+        recorder = Recorder[SyncSnapshot]()
+        await api.syncs.follow_progress(LOCAL_OPERATOR, sync_id, recorder)
+        monkeypatch.setattr(PostgresBus, "_take", lambda *_: None)
+        await other.syncs.cancel(LOCAL_OPERATOR, sync_id)
+        assert recorder.values == []
         assert isinstance(api.bus, PostgresBus)
-        staying = api.syncs.watch_dashboard(LOCAL_OPERATOR, "org_3")
-        await anext(staying)
-        for organization in ("org_1", "org_2"):
-            watching = api.syncs.watch(LOCAL_OPERATOR, await start(api, organization))
-            await anext(watching)
-            while not api.bus._versions:
-                await asyncio.sleep(0.01)
-            await watching.aclose()
-        while api.bus._versions:
-            await asyncio.sleep(0.01)
-        await staying.aclose()
+        api.bus._on_gap()
+        await until(lambda: bool(recorder.ends))
+    assert [one.status for one in recorder.values] == [SyncState.CANCELLED]

@@ -42,7 +42,7 @@ def render_of(leaf: GraphQLLeafType) -> Render:
     """The function for the values of a scalar or an enum.
 
     Raises:
-        Ineligible: A scalar of another library, or one whose serializer is unknown here.
+        Ineligible: The scalar is neither built in nor our ``DateTime``.
     """
     if isinstance(leaf, GraphQLEnumType):
         return _enum(leaf)
@@ -81,7 +81,7 @@ def _boolean(value: object) -> str:
 
 
 def _time(value: object) -> str:
-    if type(value) is not datetime or value.tzinfo is None:
+    if type(value) is not datetime:
         raise NotProjected
     return f'"{format_time(value)}"'
 

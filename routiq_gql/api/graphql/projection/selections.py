@@ -32,7 +32,7 @@ class Ineligible(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Collector:
-    """Collects the fields of one operation.
+    """Collects the fields of an operation.
 
     Attributes:
         fragments: The fragments of the document by name.
@@ -120,7 +120,7 @@ def deciding_variables(operation: OperationDefinitionNode, fragments: Fragments)
 
 
 def selection_sets(nodes: Sequence[FieldNode]) -> Iterator[SelectionSetNode]:
-    """The selection sets of the nodes that have one."""
+    """The selection sets of those nodes that select fields of an object."""
     return (node.selection_set for node in nodes if node.selection_set is not None)
 
 

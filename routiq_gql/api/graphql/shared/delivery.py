@@ -1,4 +1,4 @@
-"""Gives the newest payload to all subscribers of an operation, a part of them in each turn of the loop."""
+"""Serves all subscribers of an operation, a part of them in each turn of the loop."""
 
 import asyncio
 from collections.abc import Callable, Collection
@@ -15,11 +15,14 @@ AT_ONCE = 200
 class Subscriber(Protocol):
     """A client's part of a shared operation. All calls are plain and return at once."""
 
-    def show(self, payload: Payload) -> None:
-        """Send a payload. Until it is sent, a newer payload may replace it."""
+    def show(self, payload: Payload) -> bool:
+        """Send a payload; ``False``, without sending, while the client reads nothing.
+
+        Then it calls ``on_ready`` of its operation, once the client reads again.
+        """
 
     def finish(self) -> None:
-        """Send the end, after the newest payload. The last call."""
+        """Send the end. The last call."""
 
     def refuse(self, errors: list[GraphQLError]) -> None:
         """Send the errors of an operation that has not begun. The last call."""
@@ -29,50 +32,50 @@ class Subscriber(Protocol):
 
 
 class Delivery:
-    """The order in which subscribers get payloads.
+    """The order in which subscribers are served.
 
-    A payload that arrives during a delivery goes to the waiting subscribers first, so that none is passed over.
+    Those that wait since the delivery before are served first, so that none is passed over.
 
     Args:
-        subscribers: The subscribers at any time; those that have left get nothing.
-        end: Ends the operation of a subscriber.
+        subscribers: The subscribers at any time; those that have left are not served.
+        serve: Serves a subscriber.
+        done: Called when all are served.
     """
 
-    def __init__(self, subscribers: Collection[Subscriber], end: Callable[[Subscriber], None]) -> None:
+    def __init__(
+        self, subscribers: Collection[Subscriber], serve: Callable[[Subscriber], None], done: Callable[[], None]
+    ) -> None:
         self._subscribers = subscribers
-        self._end = end
+        self._serve = serve
+        self._done = done
         self._order: list[Subscriber] = []
         self._at = 0
-        self._payload: Payload | None = None
-        self._is_last = False
         self._rest: asyncio.Handle | None = None
 
-    def start(self, payload: Payload, *, is_last: bool = False) -> None:
-        """Give ``payload`` to all subscribers; end each operation after the last payload."""
+    def start(self) -> None:
+        """Serve all subscribers."""
         waiting = self._order[self._at :]
         first = set(waiting)
         self._order = [*waiting, *(one for one in self._subscribers if one not in first)]
-        self._at, self._payload, self._is_last = 0, payload, is_last
+        self._at = 0
         if self._rest is None:
-            self._serve()
+            self._continue()
 
     def stop(self) -> None:
-        """Give nothing more."""
+        """Serve no further subscriber."""
         self._order = []
         if self._rest is not None:
             self._rest.cancel()
 
-    def _serve(self) -> None:
+    def _continue(self) -> None:
         self._rest = None
-        payload = self._payload
         part = self._order[self._at : self._at + AT_ONCE]
         self._at += len(part)
         for subscriber in part:
-            if payload is not None and subscriber in self._subscribers:
-                subscriber.show(payload)
-                if self._is_last:
-                    self._end(subscriber)
+            if subscriber in self._subscribers:
+                self._serve(subscriber)
         if self._at < len(self._order):
-            self._rest = asyncio.get_running_loop().call_soon(self._serve)
+            self._rest = asyncio.get_running_loop().call_soon(self._continue)
         else:
-            self._order, self._at, self._payload = [], 0, None
+            self._order, self._at = [], 0
+            self._done()

@@ -12,7 +12,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import Subscr
 
 from routiq_gql import metrics
 from routiq_gql.api.graphql.context import Context
-from routiq_gql.api.graphql.shared.operation import SharedOperation
+from routiq_gql.api.graphql.shared.operations import AnyOperation
 from routiq_gql.api.graphql.shared.payload import Payload, last_frame, next_frame
 from routiq_gql.serving.frames import FrameWriter
 
@@ -31,13 +31,13 @@ class Peer(Protocol):
 
 
 class SocketSubscription(Operation[Context, None]):
-    """A subscription by ``graphql-transport-ws``. While the client reads nothing, only the newest payload waits.
+    """A subscription by ``graphql-transport-ws``.
 
     Attributes:
         shared: The operation; ``None`` before it is joined, and if the subscription is executed alone.
     """
 
-    __slots__ = ("_last", "_peer", "_timer", "_unsent", "_writer", "shared")
+    __slots__ = ("_last", "_peer", "_timer", "_writer", "shared")
 
     def __init__(
         self,
@@ -50,21 +50,14 @@ class SocketSubscription(Operation[Context, None]):
         super().__init__(
             handler, message["id"], payload["query"], payload.get("variables"), payload.get("operationName")
         )
-        self.shared: SharedOperation | None = None
+        self.shared: AnyOperation | None = None
         self._writer = writer
         self._peer = peer
-        self._unsent: Payload | None = None
         self._last: bytes | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    def show(self, payload: Payload) -> None:
-        if self._timer is not None:
-            self._unsent = payload
-        elif self._writer.write_frame(payload.form(self.id, next_frame)):
-            metrics.frame_sent("websocket")
-        else:
-            self._unsent = payload
-            self._wait()
+    def show(self, payload: Payload) -> bool:
+        return self._write(payload.form(self.id, next_frame))
 
     def finish(self) -> None:
         self._send_last({"id": self.id, "type": "complete"})
@@ -79,35 +72,36 @@ class SocketSubscription(Operation[Context, None]):
 
     def leave(self) -> None:
         """End without another frame, as the client has left or unsubscribed."""
-        self._unsent = self._last = None
+        self._last = None
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
         if self.shared is not None:
             self.shared.leave(self)
 
     def _send_last(self, message: dict[str, object]) -> None:
         self.completed = True
         self.handler.forget_id(self.id)  # the client may use the id again as soon as it reads the frame
-        self._last = last_frame(message)
-        if self._timer is None:
-            self._send_rest()
+        frame = last_frame(message)
+        if not self._write(frame):
+            self._last = frame
 
-    def _wait(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self._peer.send_timeout, self._peer.give_up)
-        self._writer.when_writable(self._continue)
+    def _write(self, frame: bytes) -> bool:
+        if self._timer is not None:
+            return False
+        if not self._writer.write_frame(frame):
+            self._timer = asyncio.get_running_loop().call_later(self._peer.send_timeout, self._peer.give_up)
+            self._writer.when_writable(self._continue)
+            return False
+        metrics.frame_sent("websocket")
+        return True
 
     def _continue(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._send_rest()
-
-    def _send_rest(self) -> None:
-        unsent, self._unsent = self._unsent, None
-        if unsent is not None:
-            self.show(unsent)
-        if self._timer is None and self._last is not None:
-            if self._writer.write_frame(self._last):
-                metrics.frame_sent("websocket")
-            else:
-                self._wait()
+        if self._timer is None:
+            return  # it has left
+        self._timer.cancel()
+        self._timer = None
+        if self._last is not None:
+            self._write(self._last)
+        elif self.shared is not None:
+            self.shared.on_ready(self)

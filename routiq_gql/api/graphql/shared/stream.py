@@ -1,30 +1,37 @@
 """The part of an HTTP response in a shared operation: of an event stream, or of a multipart response."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
+from typing import Self
 
 from graphql import GraphQLError
 from strawberry.http import GraphQLRequestData
 from strawberry.http.streaming import HTTPStreamTransport
 
 from routiq_gql.api.graphql.context import Context
-from routiq_gql.api.graphql.shared.operation import SharedOperation
-from routiq_gql.api.graphql.shared.operations import SharedOperations
+from routiq_gql.api.graphql.shared.operations import AnyOperation, SharedOperations
 from routiq_gql.api.graphql.shared.payload import Payload
 
 Encode = Callable[[object], str]
 
 
 class StreamSubscription:
-    """A subscription by HTTP. While a piece is being sent, only the newest payload waits for its turn."""
+    """A subscription by HTTP, and the pieces of its response.
 
-    def __init__(self) -> None:
-        self._shared: SharedOperation | None = None
+    Close it, even if it never began.
+    """
+
+    def __init__(self, transport: HTTPStreamTransport, encode: Encode) -> None:
+        self._transport = transport
+        self._encode = encode
+        self._shared: AnyOperation | None = None
         self._newest: Payload | None = None
         self._errors: list[GraphQLError] | None = None
-        self._is_alone = False
-        self._is_finished = False
+        self._last: str | None = None
+        self._is_late = False
+        self._is_over = False
         self._changed = asyncio.Event()
+        self._first = transport.heartbeat_message(encode) if transport.send_initial_heartbeat else None
 
     async def begin(
         self, operations: SharedOperations, context: Context, request: GraphQLRequestData
@@ -40,38 +47,50 @@ class StreamSubscription:
         try:
             await self._changed.wait()
         except BaseException:
-            self._shared.leave(self)
+            await self.aclose()
             raise
-        return self._errors or not self._is_alone
+        return self._errors or not self._is_over
 
-    async def pieces(self, transport: HTTPStreamTransport, encode: Encode) -> AsyncGenerator[bytes, None]:
-        """The response's body, as the transport encodes it. Leaves the operation when it is closed."""
+    def __aiter__(self) -> Self:
+        return self
 
-        def piece(_key: str, result: bytes) -> bytes:
-            return transport.encode_next({"data": None}, _already_encoded(result)).encode()
+    async def __anext__(self) -> bytes:
+        """The next piece of the response, as the transport encodes it."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first.encode()
+        while self._newest is None:
+            if self._last is not None:
+                last, self._last, self._is_over = self._last, None, True
+                return last.encode()
+            if self._is_over:
+                raise StopAsyncIteration
+            self._changed.clear()
+            await self._changed.wait()
+        newest, self._newest = self._newest, None
+        if self._is_late and self._shared is not None:
+            self._is_late = False
+            self._shared.on_ready(self)
+        return newest.form(self._transport.protocol, self._piece)
 
-        try:
-            if transport.send_initial_heartbeat:
-                yield transport.heartbeat_message(encode).encode()
-            while not self._is_alone:
-                await self._changed.wait()
-                self._changed.clear()
-                newest, self._newest = self._newest, None
-                if newest is not None:
-                    yield newest.form(transport.protocol, piece)
-                if self._is_finished:
-                    yield transport.encode_complete().encode()
-                    return
-        finally:
-            if self._shared is not None:
-                self._shared.leave(self)
+    async def aclose(self) -> None:
+        """Leave the operation."""
+        if self._shared is not None:
+            self._shared.leave(self)
 
-    def show(self, payload: Payload) -> None:
+    def _piece(self, _key: str, result: bytes) -> bytes:
+        return self._transport.encode_next({"data": None}, _already_encoded(result)).encode()
+
+    def show(self, payload: Payload) -> bool:
+        if self._newest is not None:
+            self._is_late = True
+            return False
         self._newest = payload
         self._changed.set()
+        return True
 
     def finish(self) -> None:
-        self._is_finished = True
+        self._last = self._transport.encode_complete()
         self._changed.set()
 
     def refuse(self, errors: list[GraphQLError]) -> None:
@@ -79,7 +98,7 @@ class StreamSubscription:
         self._changed.set()
 
     def execute_alone(self) -> None:
-        self._is_alone = True
+        self._is_over = True
         self._changed.set()
 
 

@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -16,16 +15,18 @@ from strawberry.types.execution import ExecutionResult
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.projection import NotProjected, Projection
 from routiq_gql.api.graphql.shared import delivery
-from routiq_gql.api.graphql.shared.operation import Machinery, SharedOperation
-from routiq_gql.api.graphql.shared.payload import Payload
+from routiq_gql.api.graphql.shared.operation import Machinery
+from routiq_gql.api.graphql.shared.states import StateOperation
 from routiq_gql.errors import RoutiqError, SyncNotFound
 from routiq_gql.live.feeds import Feed
 from routiq_gql.live.subscriptions import Subscriptions
 from routiq_gql.sync.model import SyncSnapshot
+from tests.api.graphql.shared.clients import Client, context_with
 from tests.snapshots import SNAPSHOT
 
 MOST = 12
 SEEDS = range(150)
+EVENTS = ("join", "join", "leave", "commit", "commit", "deliver", "deliver", "stall", "read", "end", "erase")
 
 
 class _Stored(Feed[SyncSnapshot]):
@@ -62,44 +63,21 @@ class _Stored(Feed[SyncSnapshot]):
         self.is_closed = True
 
 
-@dataclass(eq=False)
-class _Client:
-    """A subscriber, and what it has seen."""
-
-    oldest: int
-    seen: list[int | str] = field(default_factory=list)
-    ends: list[str] = field(default_factory=list)
-    has_left: bool = False
-
-    def show(self, payload: Payload) -> None:
-        assert not self.has_left
-        assert not self.ends
-        result = json.loads(payload.json)
-        self.seen.append(result["errors"][0]["extensions"]["code"] if "errors" in result else result["data"]["version"])
-
-    def finish(self) -> None:
-        self.ends.append("complete")
-
-    def refuse(self, errors: list[GraphQLError]) -> None:
-        self.ends.append(f"refused {errors[0].extensions['code']}")  # type: ignore[index]
-
-    def execute_alone(self) -> None:
-        self.ends.append("alone")
-
-
 class _World:
     """A shared operation that is begun again whenever its last subscriber has left."""
 
     def __init__(self, projection: Callable[[Any], bytes] | None, most: int = MOST) -> None:
         self.feed = _Stored()
         self.subscriptions = Subscriptions(most)
-        self.operation: SharedOperation | None = None
-        self.clients: list[_Client] = []
+        self.operation: StateOperation | None = None
+        self.clients: list[Client] = []
+        self.oldest: dict[Client, int] = {}
         self.projection: Projection | None = projection
         self.feeds = [self.feed]
 
-    def join(self) -> _Client:
-        client = _Client(self.feed.stored.version)
+    def join(self) -> Client:
+        client = Client(lambda: self.operation, lambda result: result["version"])
+        self.oldest[client] = self.feed.stored.version
         self.clients.append(client)
         if self.operation is None:
             if self.feed.is_closed and not self.feed.has_ended:
@@ -107,11 +85,9 @@ class _World:
                 self.feed = _Stored()
                 self.feed.stored = self.feed._value = stored
                 self.feeds.append(self.feed)
-            admission = SimpleNamespace(watching=lambda _bucket: _entered())
-            syncs = SimpleNamespace(subscriptions=self.subscriptions)
-            context = Context(syncs, *[None] * 4, {}, admission)  # type: ignore[arg-type]
+            context = context_with(self.subscriptions)
             machinery = Machinery(self._execute, lambda *_: self.projection, json.dumps)
-            self.operation = SharedOperation(context, machinery, self._closed)
+            self.operation = StateOperation(context, machinery, self._closed)
         self.operation.join(client)
         return client
 
@@ -134,11 +110,6 @@ class _World:
             for _ in range(event.version % 3):
                 await asyncio.sleep(0)
             yield ExecutionResult({"version": event.version}, None)
-
-
-@asynccontextmanager
-async def _entered() -> AsyncIterator[None]:
-    yield
 
 
 def _projected(snapshot: Any) -> bytes:
@@ -171,11 +142,15 @@ async def _play(random: Random, world: _World) -> None:
     for _ in range(random.randint(5, 40)):
         for _ in range(random.choice((0, 0, 1, 3))):
             await asyncio.sleep(0)
-        match random.choice(("join", "join", "leave", "commit", "commit", "deliver", "deliver", "end", "erase")):
+        match random.choice(EVENTS):
             case "join":
                 world.join()
-            case "leave":
-                _leave(random, world)
+            case "leave" if world.clients:
+                random.choice(world.clients).leave()
+            case "stall" if world.clients:
+                random.choice(world.clients).is_stalled = True
+            case "read" if world.clients:
+                random.choice(world.clients).read_again()
             case "commit" if not world.feed.stored.is_terminal:
                 world.feed.commit()
             case "deliver":
@@ -190,11 +165,13 @@ async def _play(random: Random, world: _World) -> None:
     world.feed.deliver()
     for _ in range(200):
         await asyncio.sleep(0)
+    for client in world.clients:
+        client.read_again()
     last = world.feed.stored.version
     for client in world.clients:
         versions = [one for one in client.seen if isinstance(one, int)]
         assert versions == sorted(set(versions)), "a state is shown once, and no older state after it"
-        assert all(version >= client.oldest for version in versions), "no state is older than the subscription"
+        assert all(version >= world.oldest[client] for version in versions), "no state is older than the subscription"
         if client.has_left:
             assert not client.ends
         elif client.ends == ["complete"]:
@@ -208,11 +185,3 @@ async def _play(random: Random, world: _World) -> None:
     world.subscriptions.require_room(world.feed.stored.organization_id)
     for _ in range(MOST):
         world.subscriptions.add(world.feed.stored.organization_id)  # every place was given back
-
-
-def _leave(random: Random, world: _World) -> None:
-    staying = [one for one in world.clients if not one.has_left and not one.ends]
-    if staying and world.operation is not None:
-        client = random.choice(staying)
-        client.has_left = True
-        world.operation.leave(client)
