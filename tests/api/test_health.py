@@ -117,7 +117,7 @@ async def test_requests_are_counted_by_route(bare_server: Server):
         "method=GET route=/healthz status=2xx": ("GET", "/healthz"),
         "method=POST route=/graphql status=4xx": ("POST", "/graphql"),
         "method=GET route=none status=4xx": ("GET", "/api/v1/sync/nowhere/org_1"),
-        "method=other route=none status=4xx": ("BREW", "/nowhere"),
+        "method=other route=none status=4xx": ("PROPFIND", "/nowhere"),
     }
     before = await _metrics(bare_server)
     for method, path in expected.values():
