@@ -62,8 +62,8 @@ mutants: .venv/.installed-dev ## plant bugs in copies of the product, and find e
 calibrate: .venv/.installed-dev ## how well syncs estimate their end, in virtual time (make calibrate SEEDS=200: so many clinics)
 	@.venv/bin/python -m tests.simulation.calibration $(if $(filter file,$(origin SEEDS)),,--seeds $(SEEDS))
 
-bench: .venv/.installed-dev ## memory, time per page, incremental syncs, fan-out and starts, beside their limits
-	.venv/bin/python -m tests.bench
+bench: .venv/.installed-dev ## what syncs and watchers cost, beside other servers and limits (make bench ONLY=idle JSON=idle.json: a part)
+	.venv/bin/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
 
 bench-scale: .venv/.installed-dev ## syncs and updates a second on PostgreSQL, and the cost of an unchanged sync
 	.venv/bin/python -m tests.bench.scale

@@ -8,13 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route, WebSocketRoute
 
 from routiq_gql.api.access_log import AccessLog
 from routiq_gql.api.admission import Admission
-from routiq_gql.api.applications import on_http_exception, on_routiq_error
+from routiq_gql.api.applications import Application
 from routiq_gql.api.auth import Authentication
 from routiq_gql.api.demo import NO_DEMO, Demo
 from routiq_gql.api.error_middleware import FaultBarrier
@@ -23,9 +22,9 @@ from routiq_gql.api.guard import Guard
 from routiq_gql.api.health import health_routes
 from routiq_gql.api.origins import compile_origins
 from routiq_gql.api.page import page_route
+from routiq_gql.api.remembered import RememberedAnswers
 from routiq_gql.api.rest.routes import rest_routes
 from routiq_gql.api.services import Services, attach
-from routiq_gql.errors import RoutiqError
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.settings import Settings
 
@@ -55,20 +54,21 @@ def create_app(
         async with AsyncExitStack() as stack:
             stack.push_async_callback(authentication.close)
             opened = runtime if runtime is not None else await stack.enter_async_context(open_runtime(settings))
-            attach(app, Services(opened, settings, authentication, admission))
+            remembered = RememberedAnswers(opened.database.change_token)
+            attach(app, Services(opened, settings, authentication, admission, remembered))
             for task in authentication.supervised:
                 opened.supervisor.add(task)
             stack.push_async_callback(admission.close)
             yield
 
     graphql = GraphQLEndpoint(settings, admission, demo)
-    app = Starlette(
+    app = Application(
         routes=[
             *demo.extra_routes,
             Route("/graphql", graphql),
+            *rest_routes(),
             WebSocketRoute("/graphql", graphql),
             *(graphiql_routes() if settings.graphiql else ()),
-            *rest_routes(),
             *health_routes(),
             page_route((settings.recent_days, settings.upcoming_days), demo),
         ],
@@ -82,7 +82,6 @@ def create_app(
             ),
             Middleware(FaultBarrier),
         ],
-        exception_handlers={HTTPException: on_http_exception, RoutiqError: on_routiq_error},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would repeat the client's Host header

@@ -5,6 +5,7 @@ this process since its start. No label names an organization or a sync: each val
 would disclose the clinic.
 """
 
+from functools import lru_cache
 from math import nan
 from typing import Literal
 
@@ -122,7 +123,12 @@ def peer_dropped(transport: Transport) -> None:
 
 def http_request(route: str | None, method: str, status: int) -> None:
     """Count a response. ``route`` is a template such as ``/status/{sync_id}``, never an address."""
-    HTTP_REQUESTS.labels(route or "none", method if method in METHODS else "other", f"{status // 100}xx").inc()
+    _http_requests(route or "none", method if method in METHODS else "other", status // 100).inc()
+
+
+@lru_cache(maxsize=1_000)
+def _http_requests(route: str, method: str, hundreds: int) -> Counter:
+    return HTTP_REQUESTS.labels(route, method, f"{hundreds}xx")
 
 
 def rescued(syncs: int) -> None:

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
-from sse_starlette.sse import AppStatus
 
 from routiq_gql.settings import Settings
 from tests.certificates import write_certificate
@@ -130,12 +129,6 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, one_authority: Pa
             monkeypatch.delenv(name)
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     monkeypatch.setenv("SSL_CERT_FILE", str(one_authority))
-
-
-@pytest.fixture(autouse=True)
-def _no_server_has_been_told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """sse-starlette stores for the whole process that a signal has stopped a server, and then ends every stream."""
-    monkeypatch.setattr(AppStatus, "should_exit", False)
 
 
 @pytest.fixture(scope="session")

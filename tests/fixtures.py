@@ -65,9 +65,9 @@ async def _only_lasting_tasks_left(before: set[asyncio.Task[Any]]) -> None:
 
 
 def _is_lasting(task: asyncio.Task[object]) -> bool:
-    """Whether a task belongs to the emulator, or is sse-starlette's watcher of the event loop."""
+    """Whether a task belongs to the emulator."""
     name = getattr(task.get_coro(), "__qualname__", "")
-    return name == "_shutdown_watcher" or "RequestResponseCycle" in name or name.startswith("Server.")
+    return "RequestResponseCycle" in name or name.startswith("Server.")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """``make bench`` works: its short form measures everything and shows every row. Times are not checked."""
 
+import json
 import os
 import re
 import subprocess
@@ -17,10 +18,24 @@ ROWS = [
     *("a page of patients", "a page of appointments", "an analysis slice", "publishing (what readers see)"),
     *("the longest of all", "between two snapshots"),
     *("unchanged", "200 changes", "a patient deleted without a trace", "20 appointments deleted without a trace"),
-    *("Routiq", "stock Strawberry", "bare websockets"),
     *("Strawberry on uvicorn, first answer", "serve, first answer, new database", "serve, first answer"),
     *("status", "--help"),
 ]
+"""The beginnings of rows about syncs and starts."""
+
+RATES = {"Routiq", "bare ASGI", "… with caches", "stock Strawberry"}
+IDLE_KINDS = ("syncProgress", "dashboardUpdated", "syncLog", "REST stream")
+LIVE = {
+    "one-sync": RATES,
+    "many-syncs": RATES,
+    "latency": {"Routiq", "bare ASGI"},
+    "idle": {"bare ASGI", *(f"Routiq: {kind}" for kind in IDLE_KINDS)},
+    "events": {"plain fields", "with the field log"},
+    "connecting": {"Routiq", "bare ASGI", "… with caches"},
+    "reads": {"Routiq: REST status", "Routiq: GraphQL syncStatus", "bare ASGI: JSON route of Starlette"},
+    "stalled": {"while it reads", "while it does not read", "the stalled watcher"},
+}
+"""The rows of each part about watchers; a part may have more."""
 
 
 @pytest.mark.postgres_only
@@ -39,16 +54,54 @@ def test_the_short_benchmark_of_workers_measures_everything():
     assert all(float(cell) > 0 for row in rows for cell in row)
 
 
+@pytest.mark.postgres_only
+@pytest.mark.usefixtures("postgres")
 @pytest.mark.timeout(300)
-def test_the_short_benchmark_measures_everything():
-    """The short benchmark of a sync shows every row."""
+def test_the_short_benchmark_of_progress_elsewhere_measures_a_watcher():
+    """The short benchmark of progress in another process shows the delay until a watcher gets it."""
+    ran = _run("--only", "elsewhere")
+    (row,) = (line for line in ran.stdout.splitlines() if line.startswith("PostgreSQL, one worker"))
+    assert all(float(cell) > 0 for cell in row.split()[3:])
+
+
+@pytest.mark.timeout(300)
+def test_the_short_benchmark_of_syncs_measures_everything():
+    """The short benchmark of syncs and starts shows every row."""
+    ran = _run("--only", "clinics", "incremental", "starts")
+    starts = [line.partition("  ")[0].rstrip() for line in ran.stdout.splitlines()]
+    assert [row for row in ROWS if not any(line.startswith(row) for line in starts)] == []
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the load needs Linux")
+@pytest.mark.timeout(600)
+def test_the_short_benchmark_of_watchers_measures_everything(tmp_path: Path):
+    """The short benchmark of watchers and reads shows every row, and writes the same figures to a file."""
+    file = tmp_path / "figures.json"
+    ran = _run("--only", *LIVE, "--json", str(file))
+    figures = json.loads(file.read_text())
+    assert figures.keys() == LIVE.keys()
+    for part, rows in LIVE.items():
+        assert rows <= figures[part].keys()
+        for row in rows - {"the stalled watcher"}:
+            assert re.search(rf"^{re.escape(row)} ", ran.stdout, re.MULTILINE)
+    for part in ("one-sync", "many-syncs"):
+        assert all(found["frames_per_second"] > 0 for found in figures[part].values())
+    woken = figures["stalled"]["the stalled watcher"]
+    assert 0 < woken["frames_on_waking"] < woken["states_missed"]
+    assert woken["disconnected_after_seconds"] >= woken["send_timeout_seconds"]
+
+
+def _run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.bench", "--quick"], cwd=ROOT, env=os.environ, capture_output=True, text=True
+        [sys.executable, "-m", "tests.bench", "--quick", *arguments],
+        cwd=ROOT,
+        env=os.environ,
+        capture_output=True,
+        text=True,
     )
     assert ran.returncode == 0, ran.stderr
     assert ran.stderr == ""
-    starts = [line.partition("  ")[0].rstrip() for line in ran.stdout.splitlines()]
-    assert [row for row in ROWS if not any(line.startswith(row) for line in starts)] == []
+    return ran
 
 
 FAIRNESS_ROWS = ("alone", "under attack", "half-open connections opened", "costliest operations", "memory", "log")

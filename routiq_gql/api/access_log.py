@@ -4,17 +4,21 @@ The id is a valid ``X-Request-ID`` of the client or a new id; the response repea
 are never logged. The middleware is outermost, so that refusals of the guard are logged and counted, too.
 """
 
+import logging
 import re
 import time
+from functools import lru_cache
 from secrets import token_hex
+from typing import Any
 from urllib.parse import quote
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.typing import FilteringBoundLogger
 
 from routiq_gql import metrics
+from routiq_gql.logs import clean_text, clean_writer
 
 REQUEST_ID_HEADER = "X-Request-ID"
 QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -22,18 +26,20 @@ QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 MAX_PATH_LENGTH = 200
 """Characters of a logged path; a client may send 64 KiB."""
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_RAW_REQUEST_ID_HEADER = REQUEST_ID_HEADER.lower().encode()
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_NAMES = "routiq.names"  # in the scope
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _SAFE_IN_PATHS = "/:@!$&'()*+,;=~"  # "@" must stay readable for the log's own search for e-mail addresses
 
-log = structlog.get_logger(__name__)
-
 
 class AccessLog:
-    """ASGI middleware, outside the guard."""
+    """ASGI middleware, outside the guard. Made after logging was configured."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._log: FilteringBoundLogger = structlog.get_logger(__name__).bind()
+        self._write = clean_writer(self._log)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -46,7 +52,16 @@ class AccessLog:
         try:
             await self._app(scope, exchange.receive, exchange.send)
         finally:
-            exchange.log()
+            self._log_end(exchange, logging.DEBUG if scope["path"] in QUIET_PATHS else logging.INFO)
+
+    def _log_end(self, exchange: "_Exchange", level: int) -> None:
+        if not self._log.is_enabled_for(level):
+            pass
+        elif self._write is not None:
+            self._write(logging.getLevelName(level).lower(), exchange.line())
+        else:
+            self._log.log(level, **exchange.line())
+        exchange.count()
 
 
 class NamedRoute(Route):
@@ -54,6 +69,7 @@ class NamedRoute(Route):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         names = {name: value for name, value in scope["path_params"].items() if _NAME.fullmatch(value)}
+        scope[_NAMES] = names
         structlog.contextvars.bind_contextvars(**names)
         await super().handle(scope, receive, send)
 
@@ -69,8 +85,7 @@ class _Exchange:
         self._is_socket = scope["type"] == "websocket"
         self._status: int | None = None  # as long as nothing was answered
         self._close_code: int | None = None
-        wished = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
-        self.request_id = wished if _REQUEST_ID.fullmatch(wished) else token_hex(8)
+        self.request_id = _wished_id(scope) or token_hex(8)
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -92,28 +107,47 @@ class _Exchange:
                 self._ended_with(message.get("code", 1000))
         await self._send(message)
 
-    def log(self) -> None:
-        """Log and count it."""
-        path, method = self._scope["path"], "WEBSOCKET" if self._is_socket else self._scope["method"]
-        write = log.debug if path in QUIET_PATHS else log.info
-        write(
-            "socket_ended" if self._is_socket else "request_ended",
-            method=method[:MAX_PATH_LENGTH],
-            path=quote(path[:MAX_PATH_LENGTH], safe=_SAFE_IN_PATHS, errors="replace"),
-            status=self._status,
-            milliseconds=round((time.monotonic() - self._began) * 1000, 1),
-            **({"close_code": self._close_code} if self._close_code is not None else {}),
-        )
+    def line(self) -> dict[str, Any]:
+        """The values of its line, without private values that a client may have put into them."""
+        values: dict[str, Any] = {
+            "event": "socket_ended" if self._is_socket else "request_ended",
+            "method": "WEBSOCKET" if self._is_socket else clean_text(self._scope["method"][:MAX_PATH_LENGTH]),
+            "path": _shown(self._scope["path"][:MAX_PATH_LENGTH]),
+            "status": self._status,
+            "milliseconds": round((time.monotonic() - self._began) * 1000, 1),
+            "request_id": clean_text(self.request_id),
+        }
+        if self._close_code is not None:
+            values["close_code"] = self._close_code
+        for name, value in self._scope.get(_NAMES, {}).items():
+            values[name] = clean_text(value)
+        return values
+
+    def count(self) -> None:
+        """Count it."""
         if not self._is_socket and self._status is not None:
-            metrics.http_request(_template(self._scope), method, self._status)
+            metrics.http_request(_template(self._scope), self._scope["method"], self._status)
 
     def _add_header(self, message: Message) -> None:
-        message.setdefault("headers", [])
-        MutableHeaders(scope=message)[REQUEST_ID_HEADER] = self.request_id
+        # A new list: the response may be sent to others, too.
+        message["headers"] = [*message.get("headers", ()), (_RAW_REQUEST_ID_HEADER, self.request_id.encode())]
 
     def _ended_with(self, code: int | None) -> None:
         if self._status == 101 and self._close_code is None:  # the first side that closes gives the reason
             self._close_code = code
+
+
+def _wished_id(scope: Scope) -> str | None:
+    """The client's id for the request, if it is valid."""
+    for name, value in scope["headers"]:
+        if name == _RAW_REQUEST_ID_HEADER:
+            return value.decode() if _REQUEST_ID.fullmatch(value) else None
+    return None
+
+
+@lru_cache(maxsize=1_000)
+def _shown(path: str) -> str:
+    return clean_text(quote(path, safe=_SAFE_IN_PATHS, errors="replace"))
 
 
 def _template(scope: Scope) -> str | None:

@@ -75,6 +75,11 @@ class Admission:
         """Counted operations of all organizations, including those that wait."""
         return sum(queue.users for queue in self._queues.values())
 
+    def has_room(self, bucket: str) -> bool:
+        """Whether another operation would not have to wait for its turn."""
+        queue = self._queues.get(bucket)
+        return queue is None or not queue.free.locked()
+
     @asynccontextmanager
     async def turn(self, bucket: str) -> AsyncIterator[Turn]:
         """Wait for a turn in the order of arrival, and count the operation.

@@ -6,11 +6,13 @@ Source: WHATWG, "Fetch", section CORS protocol.
 """
 
 import re
+from collections.abc import Sequence
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from routiq_gql.api.access_log import REQUEST_ID_HEADER
+from routiq_gql.api.raw_headers import RawHeader
 
 METHODS = ("GET", "POST", "DELETE")
 """The methods of all routes. HEAD needs no permission."""
@@ -27,20 +29,24 @@ EXPOSED = f"{REQUEST_ID_HEADER}, Retry-After"
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # Source: RFC 9110, 5.6.2
 
 
-def allow_reading(answered: MutableHeaders, origin: str | None) -> None:
-    """Add to a response whether a page may read it.
+def with_permission(response: Sequence[RawHeader], origin: str | None) -> list[RawHeader]:
+    """The headers of a response, and whether a page may read it.
 
     Args:
+        response: The headers, with lower-case names. The list is not changed: others may get the response, too.
         origin: The page's origin; ``None`` if the request names no allowed origin.
     """
-    answered.add_vary_header("Origin")
+    varying = [value for name, value in response if name == b"vary"]
+    headers = [one for one in response if one[0] != b"vary"] if varying else [*response]
+    headers.append((b"vary", b", ".join([*varying, b"Origin"])))
     if origin is not None:
-        answered["Access-Control-Allow-Origin"] = origin
-        answered["Access-Control-Expose-Headers"] = EXPOSED
+        headers.append((b"access-control-allow-origin", origin.encode("latin-1")))
+        headers.append((b"access-control-expose-headers", EXPOSED.encode()))
+    return headers
 
 
 def preflight_answer(asked: Headers) -> Response:
-    """The response to a preflight request of an allowed origin, without the headers of ``allow_reading``."""
+    """The response to a preflight request of an allowed origin, without those of ``with_permission``."""
     headers = {
         "Access-Control-Allow-Methods": ", ".join(METHODS),
         "Access-Control-Allow-Headers": _names(asked.getlist("access-control-request-headers")) or USUAL_HEADERS,

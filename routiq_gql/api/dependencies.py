@@ -1,15 +1,20 @@
 """For every route: who sends a request, and its turn among the organization's operations."""
 
 from collections.abc import Callable, Coroutine
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from starlette.requests import HTTPConnection, Request
+from starlette.types import Receive, Scope, Send
 
 from routiq_gql.api.admission import bucket_of, while_connected
 from routiq_gql.api.auth import Session
-from routiq_gql.api.services import services_of
+from routiq_gql.api.json_objects import JsonObject
+from routiq_gql.api.json_text import EncodedJson, write_json
+from routiq_gql.api.remembered import EncodedAnswer, Place
+from routiq_gql.api.services import Services, services_of
 from routiq_gql.security.stream_tokens import Grant
 from routiq_gql.security.viewer import Viewer
+from routiq_gql.sync.service import SyncService
 
 T = TypeVar("T")
 
@@ -43,11 +48,15 @@ async def viewer_of(request: HTTPConnection) -> Viewer:
     return (await session_of(request)).viewer
 
 
-async def asked(request: Request, about: str, read: Callable[[Viewer], Coroutine[object, None, T]]) -> T:
-    """Call ``read`` for the request's viewer, in its turn and within the time limit; cancel it when the client leaves.
+class Read(Generic[T]):
+    """The endpoint of a route that reads: responds from memory, or calls ``read`` for the request's viewer.
+
+    ``read`` is called in its turn and within the time limit, and cancelled when the client leaves. An ASGI application
+    rather than a function of a request, which Starlette wraps in error handlers that ``FaultBarrier`` replaces.
 
     Args:
-        about: The id of the organization or sync that the request names.
+        about: The path parameter that names an organization or sync.
+        read: Its result becomes the JSON object ``shape``.
 
     Raises:
         RateLimited: Too many operations of the organization are being executed.
@@ -55,13 +64,37 @@ async def asked(request: Request, about: str, read: Callable[[Viewer], Coroutine
         ClientDisconnect: The client has left.
         RoutiqError: As ``session_of`` and ``read`` do.
     """
-    viewer, admission = await viewer_of(request), services_of(request).admission
 
-    async def read_in_turn() -> T:
-        async with admission.turn(bucket_of(viewer, about)), admission.time_limit():
-            return await read(viewer)
+    def __init__(
+        self,
+        about: str,
+        read: Callable[[Request, SyncService, Viewer, str], Coroutine[object, None, T]],
+        shape: type[JsonObject],
+    ) -> None:
+        self._about = about
+        self._read = read
+        self._shape = shape
 
-    return await while_connected(request.receive, read_in_turn())
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        services = services_of(request)
+        viewer = (await services.authentication.session(request, services.runtime.audit)).viewer
+        place = services.remembered.place(viewer, scope["path"], scope["query_string"])
+        known = services.answer_at(place) or await self._answer(request, services, viewer, place)
+        await EncodedJson(known.body)(scope, receive, send)
+
+    async def _answer(self, request: Request, services: Services, viewer: Viewer, place: Place) -> EncodedAnswer:
+        about, admission = request.path_params[self._about], services.admission
+        bucket = bucket_of(viewer, about)
+
+        async def read_in_turn() -> T:
+            async with admission.turn(bucket), admission.time_limit():
+                return await self._read(request, services.runtime.syncs, viewer, about)
+
+        result = await while_connected(request.receive, read_in_turn())
+        answer = EncodedAnswer(write_json(self._shape.model_validate(result).model_dump()), bucket)
+        services.remembered.keep(place, answer)
+        return answer
 
 
 async def changed(request: Request, about: str, change: Callable[[Viewer], Coroutine[object, None, T]]) -> T:

@@ -1,14 +1,16 @@
-"""The last error handler around all routes: an uncaught exception becomes a JSON response with a reference.
+"""The only error handler around all routes: an exception becomes a JSON response, with a reference if it is a fault.
 
-Starlette would respond with plain text and raise the exception into the web server, which logs it a second time, with
-its text.
+Starlette would respond with plain text and raise a fault into the web server, which logs it a second time, with its
+text.
 """
 
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
-from routiq_gql.api.errors import log_fault, problem_of
+from routiq_gql.api.errors import log_fault, problem_of, problem_of_status
 
 
 class FaultBarrier:
@@ -37,8 +39,14 @@ class FaultBarrier:
         except Exception as error:
             known = {"path": scope["path"], "method": scope.get("method", "WEBSOCKET")}
             if is_http and not begun:
-                await problem_of(error, **known)(scope, receive, send)
+                await _answer(error, known)(scope, receive, send)
                 return
             log_fault(error, **known)
             if not is_http and not ended:
                 await send({"type": "websocket.close", "code": 1011, "reason": "Internal error"})
+
+
+def _answer(error: Exception, known: dict[str, str]) -> Response:
+    if isinstance(error, HTTPException):  # of the router: no such path, or another method
+        return problem_of_status(error.status_code, dict(error.headers or {}))
+    return problem_of(error, **known)

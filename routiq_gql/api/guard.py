@@ -5,15 +5,23 @@ Without the ``Origin`` check, it could start and cancel syncs. A refusal says wh
 """
 
 import re
+from collections.abc import Mapping
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.datastructures import Headers, QueryParams
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from routiq_gql.api.cors import allow_reading, preflight_answer
+from routiq_gql.api.cors import preflight_answer, with_permission
 from routiq_gql.api.errors import refusal
-from routiq_gql.api.origins import host_name, is_forwarded_from_elsewhere, is_loopback_origin, is_same_origin
+from routiq_gql.api.origins import (
+    PROXY_HEADERS,
+    host_name,
+    is_forwarded_from_elsewhere,
+    is_loopback_origin,
+    is_same_origin,
+)
+from routiq_gql.api.raw_headers import first, values_of
 from routiq_gql.settings import Settings
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -26,8 +34,19 @@ EXECUTING_PREFIX = "/api/"
 """The prefix of paths that always execute an operation; other paths without a query only show a page."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-NOSNIFF_HEADER = "X-Content-Type-Options"
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
 """Keeps browsers from guessing another media type for a response."""
+
+_PREFLIGHT_HEADER = b"access-control-request-method"
+EXAMINED_HEADERS = PROXY_HEADERS | {
+    b"host",
+    b"origin",
+    _PREFLIGHT_HEADER,
+    b"sec-fetch-site",
+    b"sec-fetch-mode",
+    b"sec-fetch-dest",
+}
+"""The headers that decide whether a request is served."""
 
 MAX_LOGGED = 200
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
@@ -58,29 +77,25 @@ class Guard:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        origin = headers.get("origin")
+        headers = values_of(scope, EXAMINED_HEADERS)
+        origin = first(headers, b"origin")
         is_listed = origin is not None and self._is_listed(origin)
-        allowed = is_listed or (origin is not None and is_same_origin(origin, headers.get("host", "")))
+        allowed = is_listed or (origin is not None and is_same_origin(origin, first(headers, b"host") or ""))
         refused = self._refusal_code(scope, headers, is_allowed=allowed)
         if refused is not None and scope["type"] == "websocket":  # a browser hides the reason from its page
-            asked = {"origin": _printable(origin), "host": _printable(headers.get("host"))}
+            asked = {"origin": _printable(origin), "host": _printable(first(headers, b"host"))}
             log.warning("websocket_refused", code=refused, **asked)
 
         async def send_with_cors(message: Message) -> None:
             if message["type"] in {"http.response.start", "websocket.http.response.start"}:
-                message.setdefault("headers", [])
-                answered = MutableHeaders(scope=message)
-                answered[NOSNIFF_HEADER] = "nosniff"
-                allow_reading(answered, origin if allowed else None)
+                headers = with_permission(message.get("headers", ()), origin if allowed else None)
+                message["headers"] = [*headers, _NOSNIFF]
             await send(message)
 
-        is_preflight = (
-            scope["type"] == "http" and scope["method"] == "OPTIONS" and "access-control-request-method" in headers
-        )
+        is_preflight = scope["type"] == "http" and scope["method"] == "OPTIONS" and _PREFLIGHT_HEADER in headers
         # Also if the request itself will be refused for its host: otherwise the page could not read the reason.
         if is_preflight and (refused is None or is_listed):
-            await preflight_answer(headers)(scope, receive, send_with_cors)
+            await preflight_answer(Headers(scope=scope))(scope, receive, send_with_cors)
         elif refused is not None:
             await _answer(refusal(refused), scope, receive, send_with_cors)
         else:
@@ -93,35 +108,32 @@ class Guard:
         is_local = self._trusts_loopback and is_loopback_origin(origin)
         return is_local or self._origins.fullmatch(origin) is not None
 
-    def _refusal_code(self, scope: Scope, headers: Headers, *, is_allowed: bool) -> str | None:
-        hosts = headers.getlist("host")
+    def _refusal_code(self, scope: Scope, headers: Mapping[bytes, list[str]], *, is_allowed: bool) -> str | None:
+        hosts = headers.get(b"host", [])
         allowed_hosts = self._hosts | LOOPBACK_NAMES if scope["path"] in LOCAL_PATHS else self._hosts
         is_probe = scope["type"] == "http" and scope["path"] in PROBES
         if not is_probe and (len(hosts) != 1 or host_name(hosts[0]) not in allowed_hosts):
             return "HOST_NOT_ALLOWED"
         if self._trusts_loopback and is_forwarded_from_elsewhere(headers, allowed_hosts):
             return "NOT_LOCAL"
-        is_checked = (
-            scope["type"] == "websocket"
-            or scope["method"] not in SAFE_METHODS
-            or "access-control-request-method" in headers
-        )
-        if is_checked and "origin" in headers and not is_allowed:
+        is_checked = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS or _PREFLIGHT_HEADER in headers
+        if is_checked and b"origin" in headers and not is_allowed:
             return "ORIGIN_NOT_ALLOWED"
         if self._trusts_loopback and not is_allowed and _is_blind(scope, headers):
             return "CROSS_SITE"
         return None
 
 
-def _is_blind(scope: Scope, headers: Headers) -> bool:
+def _is_blind(scope: Scope, headers: Mapping[bytes, list[str]]) -> bool:
     """Whether a page of another site lets a browser send a request whose response the page may not read.
 
     Such a request could still execute an operation, again and again. A page that executes nothing may be opened: a
     link from elsewhere leads to GraphiQL or to the page of a sync. Source: W3C, "Fetch Metadata Request Headers".
     """
-    if headers.get("sec-fetch-site") != "cross-site" or scope["path"] in LOCAL_PATHS:
+    if first(headers, b"sec-fetch-site") != "cross-site" or scope["path"] in LOCAL_PATHS:
         return False
-    if headers.get("sec-fetch-mode") != "navigate" or headers.get("sec-fetch-dest", "document") != "document":
+    is_opened = first(headers, b"sec-fetch-mode") == "navigate"
+    if not is_opened or headers.get(b"sec-fetch-dest", ["document"])[0] != "document":
         return True
     is_query = scope["path"] == "/graphql" and "query" in QueryParams(scope["query_string"])
     return is_query or scope["path"].startswith(EXECUTING_PREFIX)

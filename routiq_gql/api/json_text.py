@@ -7,7 +7,7 @@ and the nesting can't exhaust the stack. The writer can encode every text.
 import json
 from typing import NoReturn
 
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 MAX_DIGITS = 300
 """Digits of a number. Python reads no more than 4,300, and no floating-point number has more than 309."""
@@ -53,6 +53,20 @@ def write_json(value: object) -> bytes:
     """JSON in UTF-8; a lone surrogate becomes ``?``."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.encode("utf-8", "replace")
+
+
+class EncodedJson(Response):
+    """A JSON response that is encoded already; no cache stores it."""
+
+    def __init__(self, body: bytes, media_type: str = "application/json") -> None:
+        self.status_code = 200
+        self.background = None
+        self.body = body
+        self.raw_headers = [
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", media_type.encode()),
+            (b"cache-control", b"no-store"),
+        ]
 
 
 class JsonResponse(JSONResponse):

@@ -6,16 +6,16 @@ within a host label, as in ``https://app-*.example.com``.
 
 import ipaddress
 import re
-from collections.abc import Collection, Iterable
-
-from starlette.datastructures import Headers
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from routiq_gql.addresses import is_loopback_host
 from routiq_gql.errors import SettingsError
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-_CLIENT_HEADERS = ("x-forwarded-for", "x-real-ip", "x-client-ip", "cf-connecting-ip", "true-client-ip")
+_CLIENT_HEADERS = (b"x-forwarded-for", b"x-real-ip", b"x-client-ip", b"cf-connecting-ip", b"true-client-ip")
+PROXY_HEADERS = frozenset({*_CLIENT_HEADERS, b"forwarded", b"x-forwarded-host"})
+"""Headers in which proxies name the client and the host that it asked."""
 _FORWARDED_FOR = re.compile(r'for=("[^"]*"|[^;,\s]*)', re.IGNORECASE)
 
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?")
@@ -50,14 +50,19 @@ def is_loopback_origin(origin: str) -> bool:
     return is_loopback_host(match["name"].lower().strip("[]"))
 
 
-def is_forwarded_from_elsewhere(headers: Headers, hosts: Collection[str]) -> bool:
+def is_forwarded_from_elsewhere(headers: Mapping[bytes, Sequence[str]], hosts: Collection[str]) -> bool:
     """Whether a proxy says that the request comes from another machine, or was addressed to a host not in ``hosts``.
 
     Source: RFC 7239, "Forwarded HTTP Extension", and the headers that proxies have used before and besides.
+
+    Args:
+        headers: The values of at least the ``PROXY_HEADERS`` that the request has, by name.
     """
-    addresses = [one for name in _CLIENT_HEADERS for value in headers.getlist(name) for one in value.split(",")]
-    addresses += [match[1] for value in headers.getlist("forwarded") for match in _FORWARDED_FOR.finditer(value)]
-    named = [one for value in headers.getlist("x-forwarded-host") for one in value.split(",")]
+    if PROXY_HEADERS.isdisjoint(headers):
+        return False
+    addresses = [one for name in _CLIENT_HEADERS for value in headers.get(name, ()) for one in value.split(",")]
+    addresses += [match[1] for value in headers.get(b"forwarded", ()) for match in _FORWARDED_FOR.finditer(value)]
+    named = [one for value in headers.get(b"x-forwarded-host", ()) for one in value.split(",")]
     return not all(_is_loopback_address(one) for one in addresses) or not all(
         host_name(one.strip()) in hosts for one in named
     )

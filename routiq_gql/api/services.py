@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 
 from routiq_gql.api.admission import Admission
 from routiq_gql.api.auth import Authentication
+from routiq_gql.api.remembered import EncodedAnswer, Place, RememberedAnswers
 from routiq_gql.runtime import Runtime
 from routiq_gql.settings import Settings
 
@@ -37,6 +38,12 @@ class Services(ProcessParts):
     settings: Settings
     authentication: Authentication
     admission: Admission
+    remembered: RememberedAnswers
+
+    def answer_at(self, place: Place) -> EncodedAnswer | None:
+        """The remembered answer to a request, unless its organization's operations have to wait for their turn."""
+        known = self.remembered.find(place)
+        return known if known is not None and self.admission.has_room(known.bucket) else None
 
     async def problem(self) -> str | None:
         return await ProcessParts.problem(self) or self.authentication.problem()

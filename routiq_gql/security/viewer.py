@@ -4,6 +4,7 @@ Without authentication the viewer is an operator on this machine and reaches eve
 """
 
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -51,6 +52,14 @@ class Viewer:
     address: str | None = None
     sync_id: str | None = None
     has_lapsed: bool = False
+
+    @property
+    def visibility(self) -> Hashable:
+        """The parts that decide what the viewer reads: neither the person nor the address.
+
+        Equal reads of viewers with an equal visibility have equal results.
+        """
+        return self.organization_id, self.sync_id, self.rights, self.has_lapsed
 
     def require(self, organization_id: str, right: Right | None = None) -> None:
         """Raise unless the viewer may reach ``organization_id``, and has ``right`` there.

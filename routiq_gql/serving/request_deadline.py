@@ -1,4 +1,4 @@
-"""A mixin for uvicorn's HTTP protocols: limits the time in which a request must arrive, and the number of connections.
+"""Limits the time in which an HTTP request must arrive, and the number of connections.
 
 The deadline is absolute: from accepting the connection to the end of the first request, and from the first byte of each
 further request to its end, body included. It ends when the request is complete or becomes a websocket; the time for the
@@ -7,10 +7,10 @@ response is not limited. Between two requests uvicorn's keep-alive timeout appli
 
 import asyncio
 import json
-from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from routiq_gql.serving.connection_table import Phase, ServerState, abort
+from routiq_gql.serving.http_parsing import OrderedRequests
 
 REFUSED_SECONDS = 1.0
 """How long a refused connection waits for its request; some clients read no response before they have sent one."""
@@ -49,24 +49,15 @@ NO_ROOM = plain_answer(
     f"retry-after: {RETRY_AFTER_SECONDS}\r\naccess-control-expose-headers: retry-after\r\n{READABLE_BY_PAGES}",
 )
 
-if TYPE_CHECKING:
-    from uvicorn.protocols.http.h11_impl import H11Protocol as Base
-else:
-    Base = object
 
-
-class RequestDeadline(Base):
-    """Must precede ``H11Protocol`` or ``HttpToolsProtocol`` among the bases, with a ``ServerState`` as their state."""
+class RequestDeadline(OrderedRequests):
+    """Its state is a ``ServerState``."""
 
     server_state: ServerState
     _clock: asyncio.TimerHandle | None = None
     _is_refused = False
     _is_socket = False
     _has_received = False  # whether any byte has arrived on the connection
-
-    @abstractmethod
-    def is_receiving(self) -> bool:
-        """Whether the peer has begun a request and not yet completed it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -102,9 +93,7 @@ class RequestDeadline(Base):
         self.server_state.table.enter(self.transport, Phase.UNKNOWN_SOCKET, self.loop.time())
         super().handle_websocket_upgrade(*request)
 
-    def send_400_response(self, msg: str) -> None:
-        """Respond to input that is not HTTP. Uvicorn's method fails if a response has been started."""
-        del msg
+    def refuse_malformed(self) -> None:
         self._end_with(BAD_REQUEST)
 
     def pause_writing(self) -> None:
@@ -119,7 +108,7 @@ class RequestDeadline(Base):
         """Start or stop the clock, after data has arrived or a response was completed."""
         if self._is_socket or self.transport.is_closing():
             return
-        is_answering = self.cycle is not None and not self.cycle.response_complete
+        is_answering = self.answering is not None and not self.answering.response_complete
         if self.is_receiving():
             phase = Phase.RECEIVING
             if self._clock is None:
@@ -144,7 +133,7 @@ class RequestDeadline(Base):
 
     def _on_deadline(self) -> None:
         self._clock = None
-        if self.cycle is not None and not self.cycle.response_complete and self.flow.read_paused:
+        if self.answering is not None and not self.answering.response_complete and self.flow.read_paused:
             self._start_clock(self.server_state.request_timeout)  # the delay is ours: reading is paused
             return
         if self._has_received:
@@ -165,12 +154,12 @@ class RequestDeadline(Base):
             return
         is_begun = False
         is_asked = even_unasked or (self._has_received and self.is_receiving()) or answer is BAD_REQUEST
-        if self.cycle is not None and not self.cycle.response_complete:
-            is_begun = self.cycle.response_started
+        if self.answering is not None and not self.answering.response_complete:
+            is_begun = self.answering.response_started
             # The application gets a disconnect and sends nothing more.
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-        elif self.cycle is not None and self.cycle.more_body:
+            self.answering.disconnected = True
+            self.answering.message_event.set()
+        elif self.answering is not None and self.answering.more_body:
             is_begun = True  # the response came before the end of the request
         if is_asked and not is_begun:
             self.transport.write(answer)

@@ -204,10 +204,7 @@ async def serve(
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's server, which does not raise the signal again after it has stopped.
-
-    The signal handler stays a method of the server: sse-starlette finds the server by it to end its streams.
-    """
+    """Uvicorn's server, which does not raise the signal again after it has stopped."""
 
     server_state: ServerState
 

@@ -7,21 +7,19 @@ wait forever. Here buffers are small, and the application can reset a connection
 
 import asyncio
 import socket
-from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
-import h11
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn._types import ASGISendEvent
 from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState as UvicornState
 from websockets.http11 import Response
 
 from routiq_gql.serving.connection_table import Phase, ServerState, abort
+from routiq_gql.serving.frames import FRAMES_EXTENSION, DirectFrames
 from routiq_gql.serving.request_deadline import RequestDeadline
-from routiq_gql.serving.socket_endings import CleanEnding
+from routiq_gql.serving.stopping import STOP_EXTENSION, StopNotice
 
 ABORT_EXTENSION = "routiq.abort"
 """Key in ``scope["extensions"]`` of a function that resets the connection."""
@@ -40,25 +38,22 @@ BUFFERED_BYTES = 32 * 1024
 """Bytes per connection in the process before the sender must wait."""
 
 
-class HttpProtocol(RequestDeadline, H11Protocol):
+class HttpProtocol(StopNotice, RequestDeadline):
     """HTTP/1.1."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         _limit_buffers(transport)
         self.app = _extended(
-            cast(ASGIApp, self.app), {ABORT_EXTENSION: partial(abort, transport), KEEP_EXTENSION: self._keep}
+            cast(ASGIApp, self.app),
+            {ABORT_EXTENSION: partial(abort, transport), KEEP_EXTENSION: self._keep, STOP_EXTENSION: self.on_stop},
         )
 
     def _keep(self, holder: str | None) -> bool:
         return holder is None or self.server_state.table.hold(self.transport, holder)
 
-    def is_receiving(self) -> bool:
-        state = self.conn.their_state
-        return state is h11.SEND_BODY or (state is h11.IDLE and self.conn.trailing_data[0] != b"")
 
-
-class SocketProtocol(CleanEnding):
+class SocketProtocol(DirectFrames):
     """Websockets."""
 
     def __init__(self, config: Config, server_state: UvicornState, app_state: dict[str, Any], *rest: Any) -> None:
@@ -77,7 +72,9 @@ class SocketProtocol(CleanEnding):
         super().connection_made(transport)
         end = partial(abort, self.transport)
         self._table.replace_evict(self.transport, end)
-        self.app = _extended(cast(ASGIApp, self.app), {ABORT_EXTENSION: end, KEEP_EXTENSION: self._keep})
+        self.app = _extended(
+            cast(ASGIApp, self.app), {ABORT_EXTENSION: end, KEEP_EXTENSION: self._keep, FRAMES_EXTENSION: self}
+        )
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._table.remove(self.transport)
@@ -107,7 +104,7 @@ def _limit_buffers(transport: asyncio.Transport) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
-def _extended(app: ASGIApp, extensions: dict[str, Callable[..., object]]) -> ASGIApp:
+def _extended(app: ASGIApp, extensions: dict[str, object]) -> ASGIApp:
     async def app_with_extensions(scope: Scope, receive: Receive, send: Send) -> None:
         scope["extensions"] = {**scope.get("extensions", {}), **extensions}
         await app(scope, receive, send)

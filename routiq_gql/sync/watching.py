@@ -6,6 +6,7 @@ count as subscriptions: a follower may stand for many subscribers, whose owner c
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, closing, suppress
+from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,6 +24,19 @@ from routiq_gql.security.viewer import Viewer, check_sync_id
 from routiq_gql.sync.log_requests import check_after
 from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import LogLine, SyncSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedLog:
+    """The log of a sync, for one reader.
+
+    Attributes:
+        following: The place in the sync's feed; close it.
+        lines: Stored lines, then new lines; they end with the sync.
+    """
+
+    following: Following[SyncSnapshot]
+    lines: AsyncGenerator[LogLine, None]
 
 
 class Watching:
@@ -96,6 +110,19 @@ class Watching:
         self._audit.require(viewer, organization_id, Action.READ)
         return await self.feeds.dashboards.feed_of(organization_id).follow(follower)
 
+    async def follow_log(self, viewer: Viewer, sync_id: str, after: int | None = None) -> FollowedLog:
+        """Every log line after the number ``after``, as ``watch_log``. This does not count as a subscription.
+
+        Raises:
+            SyncNotFound: Unknown, or another organization's.
+            BadInput: ``after`` is negative.
+        """
+        check_after(after)
+        newest = Newest[SyncSnapshot]()
+        following = await self.follow_progress(viewer, sync_id, newest)
+        items = self._followers.with_lines(_snapshots(following, newest), 0, after or 0)
+        return FollowedLog(following, _only_lines(items))
+
     async def watch(self, viewer: Viewer, sync_id: str) -> AsyncGenerator[SyncSnapshot, None]:
         """The current snapshot, then newer ones as fast as the caller takes them; ends after the terminal snapshot.
 
@@ -108,11 +135,7 @@ class Watching:
             closing(await self.follow_progress(viewer, sync_id, newest)) as following,
             self.subscriptions.counted(following.value.organization_id),
         ):
-            first = following.value
-            yield first
-            if first.is_terminal:
-                return
-            async with aclosing(newest.values()) as snapshots:
+            async with aclosing(_snapshots(following, newest)) as snapshots:
                 async for snapshot in snapshots:
                     yield snapshot
 
@@ -124,10 +147,9 @@ class Watching:
             BadInput: ``after`` is negative.
         """
         check_after(after)
-        async with aclosing(self.follow(viewer, sync_id, after_seq=after or 0)) as items:
-            async for item in items:
-                if isinstance(item, LogLine):
-                    yield item
+        async with aclosing(_only_lines(self.follow(viewer, sync_id, after_seq=after or 0))) as lines:
+            async for line in lines:
+                yield line
 
     async def follow(
         self, viewer: Viewer, sync_id: str, after_version: int = 0, after_seq: int = 0
@@ -169,3 +191,22 @@ class Watching:
         if row is None:  # the id may have been guessed
             raise self._audit.refused(SyncNotFound(), Action.READ, viewer)
         return snapshot_of(row)
+
+
+async def _snapshots(
+    following: Following[SyncSnapshot], newest: Newest[SyncSnapshot]
+) -> AsyncGenerator[SyncSnapshot, None]:
+    first = following.value
+    yield first
+    if first.is_terminal:
+        return
+    async with aclosing(newest.values()) as snapshots:
+        async for snapshot in snapshots:
+            yield snapshot
+
+
+async def _only_lines(items: AsyncGenerator[LogLine | SyncSnapshot, None]) -> AsyncGenerator[LogLine, None]:
+    async with aclosing(items):
+        async for item in items:
+            if isinstance(item, LogLine):
+                yield item

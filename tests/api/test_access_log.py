@@ -1,6 +1,8 @@
 """The access log: a line per request and socket, linked to all other lines by the request id."""
 
 import asyncio
+import json
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from routiq_gql.api.access_log import NamedRoute
+from routiq_gql.logs import configure_logging
 from routiq_gql.settings import Settings
 from routiq_gql.sync.service import SyncService
 from tests.emulated_cliniko import Cliniko
@@ -30,6 +33,16 @@ def logs() -> Iterator[list[Line]]:
     """Log lines with the variables bound to their request, as in production."""
     with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
         yield lines
+
+
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 async def _line_of(logs: list[Line], path: str, event: str = "request_ended") -> Line:
@@ -222,3 +235,49 @@ async def test_a_client_that_leaves_before_the_answer(settings: Settings, logs: 
         await asyncio.wait({asking})
         line = await _line_of(logs, "/wait")
     assert line["status"] is None
+
+
+@pytest.mark.usefixtures("logging_as_before")
+@pytest.mark.parametrize("log_format", ["console", "json"])
+async def test_a_configured_log_has_the_same_line(
+    settings: Settings, log_format: Any, capsys: pytest.CaptureFixture[str]
+):
+    """The line of a request has the form of all lines, with the names of its sync, and without private values."""
+    configure_logging(settings.model_copy(update={"log_format": log_format}))
+    async with Server(settings) as server:
+        await server.http.get("/api/v1/sync/history/org_1", headers={"X-Request-ID": "mine"})
+        await server.http.get("/healthz")
+        await server.http.get("/zoe@example.com", headers={"X-Request-ID": "rtq_0123456789abcdef0"})
+        async with open_socket(server, additional_headers={"X-Request-ID": "socket"}) as socket:
+            await socket.connection.close(4499)
+        await until(lambda: server.services.admission.executing == 0 and not server.runtime.syncs.subscriptions)
+    lines = [line for line in capsys.readouterr().err.splitlines() if "_ended" in line]
+    assert len(lines) == 3
+    for line, expected in zip(
+        lines,
+        [
+            {"event": "request_ended", "path": "/api/v1/sync/history/org_1", "organization_id": "org_1", "status": 200},
+            {"event": "request_ended", "path": "/[removed]", "request_id": "[removed]", "status": 404},
+            {"event": "socket_ended", "path": "/graphql", "request_id": "socket", "close_code": 4499},
+        ],
+        strict=True,
+    ):
+        if log_format == "json":
+            shown = json.loads(line)
+            assert expected.items() <= shown.items()
+            assert shown["level"] == "info"
+        else:
+            assert "[info     ] " in line
+            for key, value in expected.items():
+                assert (value if key == "event" else f" {key}={value}") in line
+
+
+@pytest.mark.usefixtures("logging_as_before")
+async def test_a_quieter_level_leaves_requests_out(settings: Settings, capsys: pytest.CaptureFixture[str]):
+    """Requests are logged at the level INFO, health checks at DEBUG."""
+    for level, expected in (("WARNING", 0), ("DEBUG", 2)):
+        configure_logging(settings.model_copy(update={"log_level": level}))
+        async with Server(settings) as server:
+            assert (await server.http.get("/nowhere")).status_code == 404
+            assert (await server.http.get("/healthz")).status_code == 200
+        assert capsys.readouterr().err.count("request_ended") == expected

@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from routiq_gql.api.auth import authentication
+from routiq_gql.api.auth import Credentials, authentication
 from routiq_gql.api.errors import GRAPHQL_CODES, OUTCOMES
 from routiq_gql.errors import DatabaseAway, RoutiqError
 from routiq_gql.runtime import Runtime
@@ -37,7 +36,9 @@ def _as_is(_server: Server, _monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _as_another_organization(_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(authentication, "Viewer", partial(Viewer, "org_other"))
+    monkeypatch.setattr(
+        authentication, "_operator_at", lambda address: Credentials(Viewer("org_other", address=address))
+    )
 
 
 def _after_one_start(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +71,7 @@ def _with_a_fault_of_ours(_server: Server, monkeypatch: pytest.MonkeyPatch) -> N
     async def broken(*_: object, **__: object) -> None:
         raise LookupError(SECRET)
 
-    for method in ("status", "dashboard"):
+    for method in ("status", "dashboard", "follow_progress", "follow_dashboard", "follow_log"):
         monkeypatch.setattr(SyncService, method, broken)
 
 

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from routiq_gql.api.graphql.errors import MAX_MESSAGE_CHARACTERS
 from routiq_gql.api.graphql.messages import MAX_ID_CHARACTERS
-from routiq_gql.sync import service
+from routiq_gql.sync import watching
 from tests.api.malformed_input import DIGITS, LONG, quoted
 from tests.graphql_documents import CANCEL, DASHBOARD, HISTORY, LOG, PROGRESS, STATUS, UPDATES
 from tests.server import Server, open_socket
@@ -69,7 +69,7 @@ async def test_an_id_of_a_wrong_form_is_unknown(quiet_server: Server, monkeypatc
     expected_rest = (await server.http.get(f"/api/v1/sync/status/{UNKNOWN}")).content
     expected = [await _answers(server, document, UNKNOWN) for document in documents]
     looked_up = []
-    monkeypatch.setattr(service, "sync_by_id", lambda _connection, sync_id, *_, **__: looked_up.append(sync_id))
+    monkeypatch.setattr(watching, "sync_by_id", lambda _connection, sync_id, *_, **__: looked_up.append(sync_id))
     for sync_id in ODD_IDS:
         for method, route in (("GET", "status"), ("GET", "stream"), ("DELETE", "cancel")) if sync_id else ():
             answer = await server.http.request(method, f"/api/v1/sync/{route}/{quoted(sync_id)}")

@@ -16,10 +16,11 @@ from starlette.websockets import WebSocket
 from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 
-from routiq_gql.security.viewer import LOCAL_OPERATOR
+from routiq_gql.api.graphql.types import SyncLogEntry, SyncStatus
 from routiq_gql.settings import Settings
 from routiq_gql.sync.service import SyncService
-from tests.graphql_documents import PROGRESS, STATUS
+from tests.emulated_cliniko import Cliniko
+from tests.graphql_documents import LOG, PROGRESS, STATUS
 from tests.server import Server, Socket, open_socket
 
 SECRET = "Annabel Nguyen, 0400 111 222"
@@ -104,24 +105,33 @@ async def test_faults_in_graphql_are_masked(
     assert "Annabel" not in json.dumps([over_http, over_socket]) + str(logs) + caplog.text
 
 
-async def test_a_fault_in_the_middle_of_a_subscription_is_masked(bare_server: Server, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(("document", "broken"), [(PROGRESS, SyncStatus), (LOG, SyncLogEntry)])
+async def test_a_fault_in_the_middle_of_a_subscription_is_masked(
+    server: Server, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch, document: str, broken: Any
+):
     """A later error is the last result, masked like any other, and then the subscription completes."""
-    sync_id = await bare_server.start_sync("org_1")
-    await bare_server.until_ended(sync_id)
-    snapshot = await bare_server.runtime.syncs.status(LOCAL_OPERATOR, sync_id)
 
-    async def broken_watch(*_: object) -> AsyncIterator[object]:
-        yield snapshot
-        raise RuntimeError(SECRET)
+    convert, is_broken = broken.of, False
 
-    monkeypatch.setattr(SyncService, "watch", broken_watch)
+    def sometimes(value: Any) -> object:
+        if is_broken:
+            raise RuntimeError(SECRET)
+        return convert(value)
+
+    monkeypatch.setattr(broken, "of", sometimes)
+    cliniko.gate.hold("patients")
+    sync_id = await server.start_sync()
+    await cliniko.gate.reached()
     with capture_logs() as logs:
-        async with open_socket(bare_server) as socket:
-            await socket.subscribe(PROGRESS, id=sync_id)
-            first, last = await socket.results()
-    assert first["data"]["syncProgress"]["id"] == sync_id
+        async with open_socket(server) as socket:
+            await socket.subscribe(document, id=sync_id)
+            first = (await socket.receive())["payload"]
+            is_broken = True
+            cliniko.gate.open()
+            *_, last = await socket.results()
+    assert "errors" not in first
     assert last["errors"][0]["extensions"]["code"] == "INTERNAL"
-    assert len(_faults(logs)) == 1
+    assert _faults(logs)
     assert "Annabel" not in str(last) + str(logs)
 
 

@@ -107,8 +107,17 @@ async def run_all(runtime: Runtime, organizations: list[str]) -> tuple[float, in
     return time.monotonic() - began, sum(changes)
 
 
-async def watch_all(runtime: Runtime, organizations: list[str], spread_seconds: float) -> tuple[float, Seen]:
-    """Run a sync of every organization; returns the seconds in which all ran, and the changes seen in that time."""
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The time in which all syncs ran: its seconds, the processor seconds of this process, and the changes it saw."""
+
+    seconds: float
+    cpu_seconds: float
+    seen: Seen
+
+
+async def watch_all(runtime: Runtime, organizations: list[str], spread_seconds: float) -> Watched:
+    """Run a sync of every organization, and watch them all."""
     seen = Seen()
     following: dict[asyncio.Task[int], str] = {}
     async with asyncio.timeout(LIMIT_SECONDS):
@@ -116,13 +125,13 @@ async def watch_all(runtime: Runtime, organizations: list[str], spread_seconds: 
             started = await runtime.syncs.start(LOCAL_OPERATOR, organization, SyncMode.FULL)
             following[asyncio.create_task(follow(runtime, started.sync.sync_id, seen))] = started.sync.sync_id
             await asyncio.sleep(spread_seconds / len(organizations))
-        began = time.monotonic()
+        began, used = time.monotonic(), time.process_time()
         _, running = await asyncio.wait(following, return_when=asyncio.FIRST_COMPLETED)
-        ended = time.monotonic()
+        ended, used = time.monotonic(), time.process_time() - used
         for one in running:
             await runtime.syncs.cancel(LOCAL_OPERATOR, following[one])
         await asyncio.gather(*following)
-    return ended - began, seen.between(began, ended)
+    return Watched(ended - began, used, seen.between(began, ended))
 
 
 async def measure(counts: list[int], busy: int, running: int, latency_seconds: float) -> None:
@@ -158,10 +167,10 @@ async def measure(counts: list[int], busy: int, running: int, latency_seconds: f
                         unchanged = await measure_unchanged(runtime, names, pids, StatementCounter(cluster.url))
                     show_progress(f"Workers: {number}. {running} syncs under way")
                     names = await connect(runtime, addresses[1], running)
-                    seconds, seen = await watch_all(runtime, names, ANSWERS_WHILE_STARTING * latency_seconds)
+                    watched = await watch_all(runtime, names, ANSWERS_WHILE_STARTING * latency_seconds)
                     delays.append(
-                        [str(number), f"{seconds:.0f}", f"{len(seen.changes) / seconds:.0f}"]
-                        + [milliseconds(seen.percentile(percent)) for percent in (50, 95, 99, 100)]
+                        [str(number), f"{watched.seconds:.0f}", f"{len(watched.seen.changes) / watched.seconds:.0f}"]
+                        + [milliseconds(watched.seen.percentile(percent)) for percent in (50, 95, 99, 100)]
                     )
             await stack.aclose()
     end_progress()

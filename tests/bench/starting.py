@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 
 from tests.bench.children import ChildBroke
-from tests.bench.table import print_table, ratio, show_progress
+from tests.bench.table import print_table, show_progress
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -67,11 +67,17 @@ def measure_starts(rounds: int) -> Starts:
     return found
 
 
-def print_starts(starts: Starts) -> None:
-    """Print a table, relative to its first row."""
+def figures_of_starts(starts: Starts) -> dict[str, dict[str, float]]:
+    """Medians by row."""
     medians = {row: median(seconds) for row, seconds in starts.items()}
     base = next(iter(medians.values()))
-    rows = [[row, f"{seconds:.2f}", ratio(seconds, base)] for row, seconds in medians.items()]
+    return {row: {"cpu_seconds": seconds, "to_strawberry": seconds / base} for row, seconds in medians.items()}
+
+
+def print_starts(starts: Starts) -> None:
+    """Print a table, relative to its first row."""
+    found = figures_of_starts(starts)
+    rows = [[row, f"{one['cpu_seconds']:.2f}", f"{one['to_strawberry']:.2f}"] for row, one in found.items()]
     print_table("Starts of a process, seconds of processor time", ["", "s", "x Strawberry"], rows)
 
 

@@ -2,12 +2,14 @@
 
 import json
 import logging
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
 
-from routiq_gql.logs import configure_logging
+from routiq_gql.logs import clean_text, configure_logging, plain_line
 from routiq_gql.settings import load_settings
 
 KEY = "MS0xMjM0NTY3ODkwMTIzNDU2Nzg5LWFiY2RlZg-au2"
@@ -82,3 +84,79 @@ def test_a_header_can_t_steer_the_terminal_that_shows_the_log(capsys: pytest.Cap
     assert all(one.isprintable() or one == "\n" for one in text)
     assert "http://evil\\x9b31m" in text
     assert "\\u202e" in text
+
+
+LINES = [
+    {},
+    {"b": 1, "a": "plain", "c": None, "d": 1.5, "e": ["x", 'y"z'], "f": {"g": True}},
+    {
+        "quoted": "two words",
+        "equals": "a=b",
+        "quotes": "it's",
+        "double": 'a"b',
+        "line": "a\nb",
+        "empty": "",
+        "tab": "\t",
+    },
+    {"exception": "Traceback\n  File"},
+    {"stack": "Stack\n  File"},
+    {"exception": "Traceback\n  File", "stack": "Stack\n  File", "more": 1},
+]
+
+
+@pytest.mark.parametrize("values", LINES)
+@pytest.mark.parametrize("text", ["short", "a sentence that is longer than the thirty columns of its place"])
+def test_a_plain_line_is_that_of_the_library(values: dict[str, Any], text: str):
+    """Lines look the same in a file and in a terminal, but for the colors."""
+    render = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    event = {"timestamp": "2026-03-02T09:00:00Z", "level": "info", "event": text, "logger": "ours", **values}
+    assert plain_line(None, "info", dict(event)) == render(None, "info", dict(event))
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_a_fault_is_logged_with_its_traceback(capsys: pytest.CaptureFixture[str], log_format: Any):
+    """The traceback is in the line of our loggers and of others, without secrets."""
+    configure_logging(load_settings(log_format=log_format))
+    for log in (structlog.get_logger("ours"), logging.getLogger("theirs")):
+        try:
+            raise ValueError(KEY)
+        except ValueError:
+            log.exception("it broke")
+    text = capsys.readouterr().err
+    assert text.count("ValueError: [removed]") == 2
+    assert text.count("in test_a_fault_is_logged_with_its_traceback") == 2
+    assert KEY not in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        KEY,
+        "rtq_0123456789abcdef0",
+        "Basic YWJjZGVmZ2g=",
+        "Bearer abcdefgh",
+        "eyJhbGciOiJu.eyJzdWIiOiIxIn0.c2ln",
+        "zoe@x.org",
+    ],
+)
+def test_every_private_text_is_found(text: str):
+    """What a key, a token or an address looks like is removed, wherever in a sentence it stands."""
+    for sentence in (text, f"before {text} after", f"({text})"):
+        assert text not in clean_text(sentence)
+    assert clean_text("a sentence about keys and tokens") == "a sentence about keys and tokens"
+
+
+def test_a_closed_output_is_no_fault(monkeypatch: pytest.MonkeyPatch):
+    """A log that can't be written, as when its disk is full, ends no request."""
+    configure_logging(load_settings())
+    for error in (OSError(28, "No space left on device"), ValueError("I/O operation on closed file")):
+
+        class Full:
+            def write(self, _text: str, error: Exception = error) -> None:
+                raise error
+
+            def flush(self) -> None: ...
+
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stderr", Full())
+            structlog.get_logger("ours").info("small talk")

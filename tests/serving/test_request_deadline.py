@@ -1,4 +1,4 @@
-"""Peers that never finish a request: each has limited time, with both of uvicorn's HTTP protocols."""
+"""Peers that never finish a request: each has limited time."""
 
 import asyncio
 import json
@@ -11,12 +11,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from structlog.testing import capture_logs
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from routiq_gql.serving import server as server_module
 from routiq_gql.serving.connection_table import ServerState
-from routiq_gql.serving.request_deadline import RequestDeadline
-from routiq_gql.serving.uvicorn_protocols import HttpProtocol
 from routiq_gql.settings import Settings
 from tests.graphql_documents import UPDATES
 from tests.server import Server, open_socket
@@ -27,27 +24,6 @@ HEAD = b"Host: localhost\r\n"
 GET = b"GET /healthz HTTP/1.1\r\n" + HEAD
 POST = b"POST /graphql HTTP/1.1\r\n" + HEAD + b"Content-Type: application/json\r\n"
 BODY = json.dumps({"query": "{ __typename }"}).encode()
-
-
-class ToolsProtocol(RequestDeadline, HttpToolsProtocol):
-    """The same deadline over uvicorn's other protocol."""
-
-    _is_receiving = False
-
-    def is_receiving(self) -> bool:
-        return self._is_receiving
-
-    def data_received(self, data: bytes) -> None:
-        self._is_receiving = True
-        super().data_received(data)
-
-    def on_message_begin(self) -> None:
-        self._is_receiving = True
-        super().on_message_begin()
-
-    def on_message_complete(self) -> None:
-        self._is_receiving = False
-        super().on_message_complete()
 
 
 class Handlers:
@@ -78,13 +54,6 @@ class Handlers:
         return StreamingResponse(pieces())
 
 
-@pytest.fixture(params=[HttpProtocol, ToolsProtocol], ids=["h11", "httptools"])
-def protocol(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type[RequestDeadline]:
-    """The server's HTTP protocol."""
-    monkeypatch.setattr(server_module, "HttpProtocol", request.param)
-    return request.param
-
-
 @pytest.fixture
 async def handlers() -> Handlers:
     return Handlers()
@@ -94,7 +63,6 @@ async def handlers() -> Handlers:
 async def hasty(
     settings: Settings,
     handlers: Handlers,
-    protocol: type[RequestDeadline],
     states: list[ServerState],
     caplog: pytest.LogCaptureFixture,
 ) -> AsyncIterator[Server]:
@@ -311,7 +279,7 @@ async def test_a_websocket_ends_the_deadline(hasty: Server):
 
 
 async def test_a_peer_that_hardly_reads_is_cut(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, protocol: type[RequestDeadline], states: list[ServerState]
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, states: list[ServerState]
 ):
     """A plain response that is read a few bytes at a time ends as well; shorter here than a minute."""
     monkeypatch.setattr(server_module, "STALLED_SECONDS", 0.5)

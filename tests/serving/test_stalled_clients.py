@@ -106,7 +106,7 @@ async def _flood(_request: Request) -> StreamResponse:
         while True:
             yield b": " + b"x" * 65536 + b"\n\n"
 
-    return StreamResponse(pieces(), heartbeat_seconds=0, send_timeout_seconds=0.1)
+    return StreamResponse(pieces(), heartbeat=None, send_timeout_seconds=0.1)
 
 
 async def test_a_stream_without_a_reader_is_closed(impatient_server: Server):

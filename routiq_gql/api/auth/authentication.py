@@ -6,6 +6,7 @@ Refusals are noted in the audit log. Tokens are never logged, and never leave th
 import ipaddress
 from dataclasses import replace
 from datetime import timedelta
+from functools import lru_cache
 
 from starlette.requests import HTTPConnection
 
@@ -109,7 +110,7 @@ class Authentication:
     async def _credentials(self, authorization: object, connection: HTTPConnection, audit: Audit) -> Credentials:
         address = _address_of(connection)
         if self._authenticator is None:
-            return Credentials(Viewer(address=address))
+            return _operator_at(address)
         try:
             found = await self._authenticator.authenticate(_bearer(authorization))
         except (Unauthenticated, Forbidden) as error:
@@ -133,12 +134,22 @@ def _authenticator(settings: Settings) -> Authenticator | None:
 
 def _address_of(connection: HTTPConnection) -> str | None:
     """The client's IP address; ``None`` if a proxy reports another text."""
-    host = connection.client.host if connection.client else ""
+    client = connection.scope.get("client")
+    return _ip_address(client[0]) if client else None
+
+
+@lru_cache(maxsize=1_000)
+def _ip_address(host: str) -> str | None:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])  # the zone may be any text
     except ValueError:
         return None
     return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+@lru_cache(maxsize=1_000)
+def _operator_at(address: str | None) -> Credentials:
+    return Credentials(Viewer(address=address))
 
 
 def _bearer(authorization: object) -> str:

@@ -42,7 +42,7 @@ class OperationAdmission(OperationLimits):
         if document is None or operation is None:
             yield
             return
-        asked = "" if context.reader.organization_id else _asked(document, operation, execution.variables or {})
+        asked = "" if context.reader.organization_id else named_in(document, operation, execution.variables or {})
         bucket = bucket_of(context.reader, asked)
         if operation.operation is OperationType.SUBSCRIPTION:
             execution.context = context.for_operation(bucket)
@@ -60,7 +60,7 @@ class OperationAdmission(OperationLimits):
             yield
 
 
-def _asked(document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, object]) -> str:
+def named_in(document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, object]) -> str:
     """The first organization or sync that the operation's fields name; empty without any."""
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     waiting: list[SelectionSetNode] = [operation.selection_set]

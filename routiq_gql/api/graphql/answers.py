@@ -20,11 +20,15 @@ class Answer(JsonResponse):
     """A complete response as ``application/json``, with status 200 whatever the outcome.
 
     Exception: RATE_LIMITED has its status and says when to retry.
+
+    Attributes:
+        is_complete: Whether it is the result of one operation without errors.
     """
 
     def __init__(self, content: Content) -> None:
         super().__init__(content, headers={"Cache-Control": "no-store"})
         self._was_executed = "data" in content
+        self.is_complete = self._was_executed and "errors" not in content
         code = None if self._was_executed else _code_of_first_error(content)
         # Apollo Server sends 200 in every media type: some clients read no body with another status.
         self._asks_for_the_text = code == PERSISTED_QUERY_NOT_SUPPORTED

@@ -3,20 +3,35 @@
 Each operation, and each event of a subscription, gets a copy with the parts that live no longer.
 """
 
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Protocol, Self
 
 import strawberry
 
 from routiq_gql.api.admission import Admission, Turn
 from routiq_gql.api.auth import Session
 from routiq_gql.api.graphql.loading import LogLoader
-from routiq_gql.api.graphql.sharing import SharedResults
 from routiq_gql.connections.service import ConnectionService
-from routiq_gql.errors import Unauthenticated
+from routiq_gql.errors import RoutiqError, Unauthenticated
 from routiq_gql.security.stream_tokens import Parent, StreamTokens
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.service import SyncService
+
+
+class SharedSource(Protocol):
+    """A shared operation, as resolvers use it."""
+
+    async def source(
+        self, info: "Info", opening: Callable[[], Awaitable[Any]], convert: Callable[[Any], object]
+    ) -> AsyncGenerator[Any, None]:
+        """The events of the operation: those of the source that ``opening`` returns, converted."""
+
+    def on_value(self, value: object) -> None:
+        """Take a newer value of the feed."""
+
+    def on_end(self, error: RoutiqError | None) -> None:
+        """Take the end of the feed."""
 
 
 @dataclass(slots=True)
@@ -26,10 +41,10 @@ class Context:
     Attributes:
         admission: Counts operations and applies the time limit.
         session: The viewer's session; ``None`` on a socket before ``connection_init``.
-        shared_results: The results of events, shared by the subscribers of this process.
         connection_params: The payload of ``connection_init`` but for the token; empty over HTTP.
         bucket: The organization that the operation counts for.
         cost: The cost of the operation.
+        shared: The shared operation whose execution this is; ``None`` in all others.
         turn: Counts the operation; ``None`` outside of operations and in subscriptions.
         logs: Loads all logs of an operation or event at once; ``None`` outside of both.
     """
@@ -38,13 +53,13 @@ class Context:
     connections: ConnectionService
     stream_tokens: StreamTokens
     session: Session | None
-    shared_results: SharedResults
     connection_params: dict[str, object]
     admission: Admission
     bucket: str = ""
     cost: int = 0
     turn: Turn | None = None
     logs: LogLoader | None = None
+    shared: "SharedSource | None" = None
 
     def for_operation(self, bucket: str, cost: int = 0, turn: Turn | None = None) -> Self:
         """The context of an operation, or of an event of a subscription."""

@@ -40,14 +40,7 @@ class CodedErrors(MaskErrors):
         if cause is None:
             coded = coded_error(error)
             return _without_suggestion(coded) if self._hide_suggestions else coded
-        outcome = OUTCOMES[code_of(cause)]
-        if outcome.is_shown and isinstance(cause, RoutiqError):
-            return _copy(error, cause.message, {"code": outcome.graphql_code})
-        sync_id = self._sync_id(error)
-        known = {"sync_id": sync_id} if sync_id else {}
-        reference = log_fault(cause, field=".".join(map(str, error.path or ())), **known)
-        shown = {"code": outcome.graphql_code, "reference": reference} | ({"syncId": sync_id} if sync_id else {})
-        return _copy(error, internal_sentence(reference), shown)
+        return _error_of_cause(error, cause, self._sync_id(error))
 
     def _sync_id(self, error: GraphQLError) -> str | None:
         """The ``syncId`` argument of the failed field, if it has one."""
@@ -63,6 +56,21 @@ class CodedErrors(MaskErrors):
                 if isinstance(value, str) and SYNC_ID.fullmatch(value):
                     return value
         return None
+
+
+def error_of(cause: BaseException) -> GraphQLError:
+    """The error that a client reads about ``cause``, outside of any field."""
+    return _error_of_cause(GraphQLError(str(cause)), cause)
+
+
+def _error_of_cause(error: GraphQLError, cause: BaseException, sync_id: str | None = None) -> GraphQLError:
+    outcome = OUTCOMES[code_of(cause)]
+    if outcome.is_shown and isinstance(cause, RoutiqError):
+        return _copy(error, cause.message, {"code": outcome.graphql_code})
+    known = {"sync_id": sync_id} if sync_id else {}
+    reference = log_fault(cause, field=".".join(map(str, error.path or ())), **known)
+    shown = {"code": outcome.graphql_code, "reference": reference} | ({"syncId": sync_id} if sync_id else {})
+    return _copy(error, internal_sentence(reference), shown)
 
 
 def coded_error(error: GraphQLError) -> GraphQLError:

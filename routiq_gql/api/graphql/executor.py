@@ -1,10 +1,6 @@
-"""``SharingExecutor``: Strawberry's execution of one operation, within the limits of its organization.
+"""``LimitedExecutor``: Strawberry's execution of an operation, within the limits of its organization."""
 
-Each event of a subscription goes through ``SharedResults``, so that an equal event is executed once for all subscribers
-with the same rights.
-"""
-
-from collections.abc import Awaitable, Hashable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from inspect import isawaitable
 from typing import cast
@@ -13,16 +9,12 @@ from graphql import ExecutionResult, GraphQLError, OperationType
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from routiq_gql.api.graphql.context import Context
-from routiq_gql.api.graphql.sharing import Execute
+from routiq_gql.api.graphql.event_memo import EventMemo
 from routiq_gql.errors import TookTooLong
-from routiq_gql.security.viewer import Viewer
 
 
-class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Executes events of subscriptions through the context's ``SharedResults``, and everything within its limits.
-
-    Queries and events end at the time limit; mutations are executed to their end.
-    """
+class LimitedExecutor(EventMemo, StrawberryGraphQLCoreExecutionContext):
+    """Queries and events of subscriptions end at the time limit; mutations are executed to their end."""
 
     def execute_operation(self, serially: bool | None = None) -> ExecutionResult | Awaitable[ExecutionResult]:
         context: Context = self.context_value
@@ -33,13 +25,7 @@ class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
             if context.turn is None or isinstance(result, ExecutionResult):
                 return result
             return context.admission.to_its_end(result, context.turn)
-        return context.shared_results.result_of(
-            self.operation,
-            self.variable_values.coerced,
-            _visibility_key(context.reader),
-            self.root_value,
-            lambda: self._execute_event(serially),
-        )
+        return self._execute_event(serially)
 
     def _execute(self, serially: bool | None) -> ExecutionResult | Awaitable[ExecutionResult]:
         # Never incremental: the schema has no @defer and no @stream.
@@ -57,15 +43,12 @@ class SharingExecutor(StrawberryGraphQLCoreExecutionContext):
         return _in_time(lambda: result, context.admission.watching(context.bucket))
 
 
-async def _in_time(execute: Execute, limit: AbstractAsyncContextManager[None]) -> ExecutionResult:
+async def _in_time(
+    execute: Callable[[], ExecutionResult | Awaitable[ExecutionResult]], limit: AbstractAsyncContextManager[None]
+) -> ExecutionResult:
     try:
         async with limit:
             result = execute()
             return await result if isawaitable(result) else result
     except TookTooLong as error:
         return ExecutionResult(None, [GraphQLError(error.message, original_error=error)])
-
-
-def _visibility_key(viewer: Viewer) -> Hashable:
-    """The parts of a viewer that decide the result: neither the person nor the address."""
-    return viewer.organization_id, viewer.sync_id, viewer.rights, viewer.has_lapsed

@@ -8,7 +8,7 @@ operation and not a first result.
 # mypy: disable-error-code="untyped-decorator"
 
 from collections.abc import AsyncGenerator
-from contextlib import AbstractContextManager, aclosing
+from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated, Self
 
@@ -182,15 +182,25 @@ class Subscription:
         description="A sync: its state now, then every newer one; completes after the state in which it ended."
     )
     async def sync_progress(self, info: Info, sync_id: SyncId) -> AsyncGenerator[SyncStatus, None]:
-        await _require_room(info.context, sync_id)
+        context = info.context
+        if (shared := context.shared) is not None:
+            return await shared.source(
+                info, lambda: context.syncs.follow_progress(context.viewer, sync_id, shared), SyncStatus.of
+            )
+        await _require_room(context, sync_id)
         return _progress(info, sync_id)
 
     @strawberry.subscription(
         description="A sync's log: every line once and in order, old ones first; completes after the sync's end."
     )
     async def sync_log(self, info: Info, sync_id: SyncId, after: After = UNSET) -> AsyncGenerator[SyncLogEntry, None]:
-        await info.context.syncs.log(info.context.viewer, sync_id, after=given(after), limit=1)
-        await _require_room(info.context, sync_id)
+        context = info.context
+        if (shared := context.shared) is not None:
+            return await shared.source(
+                info, lambda: context.syncs.follow_log(context.viewer, sync_id, given(after)), SyncLogEntry.of
+            )
+        await context.syncs.log(context.viewer, sync_id, after=given(after), limit=1)
+        await _require_room(context, sync_id)
         return _log(info, sync_id, given(after))
 
     @strawberry.subscription(
@@ -198,8 +208,13 @@ class Subscription:
         "never completes."
     )
     async def dashboard_updated(self, info: Info, organization_id: OrganizationId) -> AsyncGenerator[Dashboard, None]:
-        await info.context.syncs.dashboard(info.context.viewer, organization_id)
-        info.context.syncs.subscriptions.require_room(organization_id)
+        context = info.context
+        if (shared := context.shared) is not None:
+            return await shared.source(
+                info, lambda: context.syncs.follow_dashboard(context.viewer, organization_id, shared), Dashboard.of
+            )
+        await context.syncs.dashboard(context.viewer, organization_id)
+        context.syncs.subscriptions.require_room(organization_id)
         return _dashboards(info, organization_id)
 
 
@@ -209,30 +224,22 @@ async def _require_room(context: Context, sync_id: str) -> None:
     context.syncs.subscriptions.require_room(sync.organization_id)
 
 
-def _results_are_shared(info: Info) -> AbstractContextManager[None]:
-    """Entered by the stream of each subscription, so that shared results live as long as their subscribers."""
-    return info.context.shared_results.subscribed(info.operation, info.variable_values)
-
-
 async def _progress(info: Info, sync_id: str) -> AsyncGenerator[SyncStatus, None]:
     context = info.context
-    with _results_are_shared(info):
-        async with aclosing(context.syncs.watch(context.viewer, sync_id)) as snapshots:
-            async for snapshot in snapshots:
-                yield SyncStatus.of(snapshot)
+    async with aclosing(context.syncs.watch(context.viewer, sync_id)) as snapshots:
+        async for snapshot in snapshots:
+            yield SyncStatus.of(snapshot)
 
 
 async def _log(info: Info, sync_id: str, after: int | None) -> AsyncGenerator[SyncLogEntry, None]:
     context = info.context
-    with _results_are_shared(info):
-        async with aclosing(context.syncs.watch_log(context.viewer, sync_id, after)) as lines:
-            async for line in lines:
-                yield SyncLogEntry.of(line)
+    async with aclosing(context.syncs.watch_log(context.viewer, sync_id, after)) as lines:
+        async for line in lines:
+            yield SyncLogEntry.of(line)
 
 
 async def _dashboards(info: Info, organization_id: str) -> AsyncGenerator[Dashboard, None]:
     context = info.context
-    with _results_are_shared(info):
-        async with aclosing(context.syncs.watch_dashboard(context.viewer, organization_id)) as dashboards:
-            async for dashboard in dashboards:
-                yield Dashboard.of(dashboard)
+    async with aclosing(context.syncs.watch_dashboard(context.viewer, organization_id)) as dashboards:
+        async for dashboard in dashboards:
+            yield Dashboard.of(dashboard)

@@ -14,7 +14,7 @@ from strawberry.types.graphql import OperationType
 
 from routiq_gql.api.graphql.admitting import OperationAdmission
 from routiq_gql.api.graphql.errors import CodedErrors
-from routiq_gql.api.graphql.executor import SharingExecutor
+from routiq_gql.api.graphql.executor import LimitedExecutor
 from routiq_gql.api.graphql.limits import DEFAULT_MAX_COST
 from routiq_gql.api.graphql.operations import Mutation, Query, Subscription
 from routiq_gql.api.graphql.scalars import DATE_TIME
@@ -58,7 +58,7 @@ def make_schema(*, introspection: bool = True, max_cost: int = DEFAULT_MAX_COST)
             partial(OperationAdmission, max_cost=max_cost),
             *([] if introspection else [DisableIntrospection]),
         ],
-        execution_context_class=SharingExecutor,
+        execution_context_class=LimitedExecutor,
         config=StrawberryConfig(scalar_map={datetime: DATE_TIME}),
     )
 

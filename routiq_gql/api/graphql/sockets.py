@@ -31,13 +31,15 @@ from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, TOO_LONG_A_DOCUMENT
 from routiq_gql.api.graphql.messages import problem_of
 from routiq_gql.api.graphql.persisted import names_its_document, not_supported
-from routiq_gql.api.graphql.sharing import next_frame
+from routiq_gql.api.graphql.shared.operations import SharedOperations
+from routiq_gql.api.graphql.shared.socket import SocketSubscription
 from routiq_gql.api.graphql.socket_limit import OpenSockets
 from routiq_gql.api.json_text import UnreadableJson, read_json
 from routiq_gql.api.services import services_of
 from routiq_gql.api.streams import abort_connection, keep_connection
 from routiq_gql.errors import Forbidden, RoutiqError, Unauthenticated
 from routiq_gql.security.audit import Audit
+from routiq_gql.serving.frames import FRAMES_EXTENSION, FrameWriter
 
 MAX_REASON_BYTES = 123
 """The most bytes of a close frame's reason. Source: RFC 6455, 5.5."""
@@ -55,12 +57,13 @@ class SocketAdapter(ASGIWebSocketAdapter):
 
     Attributes:
         patience: Entered around the handler; runs out when the peer has stopped reading.
+        send_timeout: For how many seconds the peer may read nothing.
     """
 
     def __init__(self, view: Any, request: WebSocket, response: WebSocket) -> None:
         super().__init__(view, request, response)
         self.patience = asyncio.timeout(None)
-        self._send_timeout: float = view.settings.send_timeout
+        self.send_timeout: float = view.settings.send_timeout
         self._is_stalled = False
 
     async def iter_json(self, *, ignore_parsing_errors: bool = False) -> AsyncGenerator[object, None]:
@@ -80,12 +83,8 @@ class SocketAdapter(ASGIWebSocketAdapter):
         if self._is_stalled or self.ws.application_state is not WebSocketState.CONNECTED:
             raise WebSocketDisconnected
         async with self._within_patience():
-            frame = next_frame(message, self.view.encode_json)
             try:
-                if frame is None:
-                    await super().send_json(message)
-                else:
-                    await self.ws.send_text(frame)
+                await super().send_json(message)
             except WebSocketDisconnect as error:
                 raise WebSocketDisconnected from error
         metrics.frame_sent("websocket")
@@ -100,13 +99,14 @@ class SocketAdapter(ASGIWebSocketAdapter):
     @asynccontextmanager
     async def _within_patience(self) -> AsyncIterator[None]:
         try:
-            async with asyncio.timeout(self._send_timeout):
+            async with asyncio.timeout(self.send_timeout):
                 yield
         except TimeoutError:
-            self._give_up()
+            self.give_up()
             raise WebSocketDisconnected from None
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
+        """Abort the connection of a peer that reads nothing, and end the handler."""
         if not self._is_stalled:  # several operations may reach this at the same time
             self._is_stalled = True
             abort_connection(self.ws.scope)  # a close frame would wait for the peer too
@@ -217,7 +217,32 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         if refusal is not None and self.connection_acknowledged:
             await self.send_message({"id": message["id"], "type": "error", "payload": [refusal.formatted]})
             return
-        await super().handle_subscribe(message)
+        if not self.connection_acknowledged or message["id"] in self.operations or not self._share(message):
+            await super().handle_subscribe(message)
+
+    def _share(self, message: SubscribeMessage) -> bool:
+        """Make the subscription a part of a shared operation, if it can be shared."""
+        adapter = cast(SocketAdapter, self.websocket)
+        writer: FrameWriter | None = adapter.ws.scope.get("extensions", {}).get(FRAMES_EXTENSION)
+        if writer is None:  # other web servers have no such extension
+            return False
+        subscription = SocketSubscription(self, message, writer, adapter)
+        self.operations[subscription.id] = subscription
+        shared: SharedOperations = cast(Any, self.view).shared
+        subscription.shared = shared.join(
+            self.context, subscription, subscription.query, subscription.operation_name, subscription.variables
+        )
+        if subscription.shared is None:
+            del self.operations[subscription.id]
+        return subscription.shared is not None
+
+    async def cleanup_operation(self, operation_id: str) -> None:
+        operation = self.operations.get(operation_id)
+        if isinstance(operation, SocketSubscription) and operation.shared is not None:
+            del self.operations[operation_id]
+            operation.leave()
+        else:
+            await super().cleanup_operation(operation_id)
 
     def _refusal_of(self, message: SubscribeMessage) -> GraphQLError | None:
         """The error that refuses this operation only; the socket and its other operations stay open."""

@@ -5,7 +5,9 @@ from strawberry.http import GraphQLHTTPResponse
 from strawberry.http.streaming import JSONEncoder, MultipartSubscriptionTransport, SSETransport
 
 from routiq_gql.api.graphql.negotiation import media_type_of, prefers_event_stream, prefers_multipart
-from routiq_gql.api.streams import LINE_END
+
+LINE_END = "\n"
+"""CRLF is allowed too, but urql's parser does not read it."""
 
 
 class EventStreamTransport(SSETransport):

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
-from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -18,7 +17,6 @@ from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.http.base import BaseRequestProtocol
 from strawberry.http.types import QueryParams
-from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.subscriptions import (
     GRAPHQL_SSE_PROTOCOL,
     GRAPHQL_TRANSPORT_WS_PROTOCOL,
@@ -26,16 +24,13 @@ from strawberry.subscriptions import (
 )
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
-from strawberry.types.graphql import OperationType
 
 from routiq_gql.api.admission import Admission, BodyFirst, while_connected
 from routiq_gql.api.demo import Demo
 from routiq_gql.api.dependencies import session_of
-from routiq_gql.api.errors import OUTCOMES, code_of, headers_of, sentence_for_client
 from routiq_gql.api.graphql.answers import Answer
 from routiq_gql.api.graphql.body import BodyTooLarge, limited
 from routiq_gql.api.graphql.context import Context
-from routiq_gql.api.graphql.errors import coded_error
 from routiq_gql.api.graphql.ide import graphiql_page, how_to_install
 from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, TOO_LONG_A_DOCUMENT
 from routiq_gql.api.graphql.negotiation import (
@@ -45,14 +40,18 @@ from routiq_gql.api.graphql.negotiation import (
     prefers_multipart,
 )
 from routiq_gql.api.graphql.persisted import NamedDocument, names_its_document, not_supported
+from routiq_gql.api.graphql.refusals import error_response, refusal, status_and_reason
+from routiq_gql.api.graphql.remembering import keep, place_of
 from routiq_gql.api.graphql.schema import make_schema
-from routiq_gql.api.graphql.sharing import SharedResults
+from routiq_gql.api.graphql.shared.operations import SharedOperations
+from routiq_gql.api.graphql.shared.stream import StreamSubscription
 from routiq_gql.api.graphql.socket_limit import OpenSockets
 from routiq_gql.api.graphql.sockets import SocketAdapter, SocketHandler
 from routiq_gql.api.graphql.transports import EventStreamTransport, MultipartTransport, RequestAdapter
-from routiq_gql.api.json_text import JsonResponse, UnreadableJson, read_json
+from routiq_gql.api.json_text import EncodedJson, UnreadableJson, read_json
+from routiq_gql.api.remembered import Place
 from routiq_gql.api.services import services_of
-from routiq_gql.api.streams import StreamResponse, keep_connection
+from routiq_gql.api.streams import Heartbeat, StreamResponse, keep_connection
 from routiq_gql.api.suggestions import only_organization
 from routiq_gql.errors import RoutiqError
 from routiq_gql.settings import Settings
@@ -63,11 +62,6 @@ CONNECTION_INIT_SECONDS = 5
 
 JSON_PARAMETERS = ("variables", "extensions")
 """The parameters of a GET request that hold JSON. Source: GraphQL over HTTP, "Request Parameters"."""
-
-NEEDS_A_STREAM = (
-    "A subscription needs a response that stays open: a websocket with the protocol graphql-transport-ws at this "
-    "address, or POST with “Accept: text/event-stream” or “Accept: multipart/mixed;subscriptionSpec=1.0”."
-)
 
 
 class GraphQLEndpoint(GraphQL[Context, None]):
@@ -83,8 +77,9 @@ class GraphQLEndpoint(GraphQL[Context, None]):
 
     def __init__(self, settings: Settings, admission: Admission, demo: Demo) -> None:
         self.settings = settings
+        schema = make_schema(introspection=settings.introspection, max_cost=settings.max_operation_cost)
         super().__init__(
-            make_schema(introspection=settings.introspection, max_cost=settings.max_operation_cost),
+            schema,
             graphql_ide="graphiql" if settings.graphiql else None,
             subscription_protocols=(
                 GRAPHQL_TRANSPORT_WS_PROTOCOL,
@@ -95,8 +90,8 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         )
         self._admission = admission
         self._demo = demo
-        self._shared_results = SharedResults(self.encode_json)
         self.open_sockets = OpenSockets(settings.most_sockets)
+        self.shared = SharedOperations(schema, self.encode_json)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -105,17 +100,25 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         parts = BodyFirst(receive, has_body=scope["method"] == "POST")
         request = Request(scope, receive=limited(Request(scope), parts.body))
         response: Response
+        place: Place | None = None
         try:
+            place = await place_of(request)
+            known = services_of(request).answer_at(place) if place is not None else None
+            if known is not None:
+                await EncodedJson(known.body, known.media_type)(scope, receive, send)
+                return
             response = await while_connected(parts.next_message, self.run(request))
         except HTTPException as error:
-            response = _refusal(*_status_and_reason(error))
+            response = refusal(*status_and_reason(error))
         except BodyTooLarge as error:
-            response = _refusal(413, error.sentence)
+            response = refusal(413, error.sentence)
             response.headers["Connection"] = "close"  # the rest of the body is not waited for
         except RoutiqError as error:
-            response = _error_response(error)
+            response = error_response(error)
         if isinstance(response, Answer) and prefers_graphql_json(request.headers.get("accept", "")):
             response.become_graphql_json()
+        if isinstance(response, Answer) and place is not None and hasattr(request.state, "asked"):
+            keep(request, place, request.state.asked, request.state.session.viewer, response)
         await response(scope, receive, send)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
@@ -124,7 +127,9 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         # A websocket authenticates in its first message. A browser that opens GraphiQL can't send a token. The page
         # holds no data of organizations, and its requests carry the token that the reader types into it.
         if isinstance(request, Request) and not self.should_render_graphql_ide(self.request_adapter_class(request)):
-            session = request.state.session = await session_of(request)
+            if not hasattr(request.state, "session"):
+                request.state.session = await session_of(request)
+            session = request.state.session
             accept = request.headers.get("accept", "")
             if prefers_event_stream(accept) or prefers_multipart(accept):
                 keep_connection(request.scope, session.viewer.organization_id)
@@ -133,7 +138,6 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             runtime.connections,
             runtime.stream_tokens,
             session,
-            self._shared_results,
             connection_params={},
             admission=self._admission,
         )
@@ -189,6 +193,14 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         if isinstance(asked, NamedDocument):
             refused = PreExecutionError(data=None, errors=[not_supported()])
             return _alone(refused) if self._get_stream_transport(asked.protocol) else refused
+        if isinstance(asked, GraphQLRequestData) and (transport := self._get_stream_transport(asked.protocol)):
+            shared = StreamSubscription(transport, self.encode_json_string)
+            begun = await shared.begin(self.shared, kwargs["context"], asked)
+            if isinstance(begun, list):
+                return _alone(PreExecutionError(data=None, errors=begun))
+            if begun:
+                return shared
+        kwargs["request"].state.asked = asked
         return await super().execute_operation(*args, **kwargs)
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
@@ -213,11 +225,28 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         # Strawberry's transports send heartbeats.
         return StreamResponse(
             _encoded(stream),
-            heartbeat_seconds=0,
+            heartbeat=None,
             send_timeout_seconds=self.settings.send_timeout,
             session=request.state.session,
             headers=others,
             media_type=headers["Content-Type"],
+        )
+
+    async def _create_streaming_response(
+        self, request: Request, result: Any, protocol: Any, sub_response: Response
+    ) -> Response:
+        transport = self._get_stream_transport(protocol)
+        if not isinstance(result, StreamSubscription) or transport is None:
+            return await super()._create_streaming_response(request, result, protocol, sub_response)
+        return StreamResponse(
+            result,
+            heartbeat=Heartbeat(
+                transport.heartbeat_message(self.encode_json_string).encode(), transport.heartbeat_interval
+            ),
+            send_timeout_seconds=self.settings.send_timeout,
+            session=request.state.session,
+            headers={name: value for name, value in transport.headers.items() if name.lower() != "content-type"},
+            media_type=transport.headers["Content-Type"],
         )
 
 
@@ -243,30 +272,3 @@ def _read(what: str, data: str | bytes) -> object:
 
 def _accept(headers: Mapping[str, str]) -> str:
     return next((value for name, value in headers.items() if name.lower() == "accept"), "")
-
-
-def _status_and_reason(error: HTTPException) -> tuple[int, str]:
-    """Status and sentence of a refusal by Strawberry, with better texts for some."""
-    cause = error.__cause__
-    if isinstance(cause, InvalidOperationTypeError):
-        if cause.operation_type is OperationType.SUBSCRIPTION:
-            return 400, NEEDS_A_STREAM
-        return 405, "Mutations are accepted by POST only."
-    if error.reason == "Unsupported content type":
-        return 415, "Send the request as JSON, with “Content-Type: application/json”."
-    return error.status_code, error.reason
-
-
-def _error_response(error: RoutiqError) -> JsonResponse:
-    """The response to a request that was refused before the execution, such as an unauthenticated request."""
-    outcome = OUTCOMES[code_of(error)]
-    message = sentence_for_client(error, path="/graphql")
-    content = {"errors": [{"message": message, "extensions": {"code": outcome.graphql_code}}]}
-    return JsonResponse(content, status_code=outcome.http_status, headers=headers_of(error))
-
-
-def _refusal(status: int, reason: str) -> JsonResponse:
-    error = coded_error(GraphQLError(reason))
-    return JsonResponse(
-        {"errors": [error.formatted]}, status_code=status, headers={"Allow": "GET, POST"} if status == 405 else None
-    )

@@ -16,10 +16,10 @@ def rest_routes() -> list[BaseRoute]:
     """All routes of REST."""
     # No Mount: it refuses a path with a line break as unknown, but such a path holds a malformed id.
     return [
+        NamedRoute(f"{PREFIX}/status/{{sync_id}}", syncs.status, methods=["GET"]),
+        NamedRoute(f"{PREFIX}/dashboard/{{organization_id}}", syncs.dashboard, methods=["GET"]),
+        NamedRoute(f"{PREFIX}/history/{{organization_id}}", syncs.history, methods=["GET"]),
         NamedRoute(f"{PREFIX}/start/{{organization_id}}", syncs.start, methods=["POST"]),
-        NamedRoute(f"{PREFIX}/status/{{sync_id}}", syncs.status),
-        NamedRoute(f"{PREFIX}/dashboard/{{organization_id}}", syncs.dashboard),
-        NamedRoute(f"{PREFIX}/history/{{organization_id}}", syncs.history),
         NamedRoute(f"{PREFIX}/cancel/{{sync_id}}", syncs.cancel, methods=["DELETE"]),
         NamedRoute(f"{PREFIX}/stream/{{sync_id}}", stream),
         Route("/openapi.json", _openapi),

@@ -5,21 +5,21 @@ log line sent on this connection, so that a reconnect resumes there. The final s
 reconnects after it gets 204, which stops ``EventSource``.
 """
 
-import json
 import re
+from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import NamedTuple
 
-from sse_starlette import ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
 from routiq_gql.api.admission import bucket_of
 from routiq_gql.api.dependencies import grant_of, session_of
+from routiq_gql.api.json_text import write_json
 from routiq_gql.api.rest import objects
 from routiq_gql.api.services import services_of
-from routiq_gql.api.streams import LINE_END, StreamResponse, keep_connection
+from routiq_gql.api.streams import Heartbeat, StreamResponse, keep_connection
 from routiq_gql.errors import BadInput
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.model import LogLine, SyncSnapshot
@@ -27,6 +27,13 @@ from routiq_gql.sync.service import SyncService
 
 RETRY_MILLISECONDS = 3000
 """How long a client waits before it reconnects."""
+
+HEARTBEAT = b"event: heartbeat\ndata: {}\n\n"
+"""The event of a silent stream. It has data, without which ``EventSource`` drops an event, and no id, so that the last
+event id stays that of the newest status or log line. Source: WHATWG HTML, "Interpreting an event stream"."""
+
+KEPT_EVENTS = 500
+"""Events kept for further streams, some 0.5 MB."""
 
 LAST_EVENT_ID_PARAMETER = "lastEventId"
 """The parameter by which event-source-polyfill resumes, as it sends no custom header across origins."""
@@ -66,7 +73,7 @@ async def stream(request: Request) -> Response:
     settings = services.settings
     return StreamResponse(
         _events(service, viewer, sync.sync_id, seen),
-        heartbeat_seconds=settings.heartbeat_seconds,
+        heartbeat=Heartbeat(HEARTBEAT, settings.heartbeat_seconds),
         send_timeout_seconds=settings.send_timeout,
         session=session,
     )
@@ -96,7 +103,7 @@ def _position(event_id: str) -> Position | None:
 
 
 async def _events(service: SyncService, viewer: Viewer, sync_id: str, seen: Position) -> AsyncGenerator[bytes, None]:
-    yield ServerSentEvent(retry=RETRY_MILLISECONDS, sep=LINE_END).encode()
+    yield b"retry: %d\n\n" % RETRY_MILLISECONDS
     version, seq = seen
     async with aclosing(service.follow(viewer, sync_id, after_version=version, after_seq=seq)) as items:
         async for item in items:
@@ -104,14 +111,30 @@ async def _events(service: SyncService, viewer: Viewer, sync_id: str, seen: Posi
                 seq = item.seq
             else:
                 version = item.version
-            yield _event(item, Position(version, seq))
+            yield b"id: %d.%d\n%b" % (version, seq, EVENTS.of(item))
 
 
-def _event(item: LogLine | SyncSnapshot, seen: Position) -> bytes:
-    kind = objects.LogLine if isinstance(item, LogLine) else objects.SyncStatus
-    return ServerSentEvent(
-        json.dumps(kind.model_validate(item).model_dump(), ensure_ascii=False, separators=(",", ":")),
-        event="log" if isinstance(item, LogLine) else None,
-        id=f"{seen.version}.{seen.seq}",
-        sep=LINE_END,
-    ).encode()
+class Events:
+    """The rest of each event, without its id: made once for all streams that show the same item."""
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[int, tuple[LogLine | SyncSnapshot, bytes]] = OrderedDict()
+
+    def of(self, item: LogLine | SyncSnapshot) -> bytes:
+        """``event:`` for a log line, and ``data:``, with the empty line at the end."""
+        made = self._made.get(id(item))  # an item in here keeps its number
+        if made is None or made[0] is not item:
+            made = self._made[id(item)] = item, _rendered(item)
+            if len(self._made) > KEPT_EVENTS:
+                self._made.popitem(last=False)
+        return made[1]
+
+
+EVENTS = Events()
+"""The events of this process."""
+
+
+def _rendered(item: LogLine | SyncSnapshot) -> bytes:
+    if isinstance(item, LogLine):
+        return b"event: log\ndata: %b\n\n" % write_json(objects.LogLine.model_validate(item).model_dump())
+    return b"data: %b\n\n" % write_json(objects.SyncStatus.model_validate(item).model_dump())

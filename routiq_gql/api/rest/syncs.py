@@ -2,13 +2,17 @@
 
 from starlette.requests import Request
 
-from routiq_gql.api.dependencies import asked, changed
+from routiq_gql.api.dependencies import Read, changed
 from routiq_gql.api.json_objects import JsonObject
 from routiq_gql.api.json_text import JsonResponse
 from routiq_gql.api.rest.objects import Cancelled, Dashboard, History, Started, SyncStatus
 from routiq_gql.api.services import services_of
 from routiq_gql.errors import BadInput
-from routiq_gql.sync.model import SyncMode, SyncState
+from routiq_gql.organizations.dashboard import Dashboard as Overview
+from routiq_gql.organizations.history import History as Page
+from routiq_gql.security.viewer import Viewer
+from routiq_gql.sync.model import SyncMode, SyncSnapshot, SyncState
+from routiq_gql.sync.service import SyncService
 
 DEFAULT_LIMIT = 10
 
@@ -25,46 +29,38 @@ async def start(request: Request) -> JsonResponse:
     return _uncached(Started.model_validate(started))
 
 
-async def status(request: Request) -> JsonResponse:
-    """``GET /status/{sync_id}``"""
-    sync_id = request.path_params["sync_id"]
-    syncs = services_of(request).runtime.syncs
-    sync = await asked(request, sync_id, lambda viewer: syncs.status(viewer, sync_id))
-    return _uncached(SyncStatus.model_validate(sync))
-
-
-async def dashboard(request: Request) -> JsonResponse:
-    """``GET /dashboard/{organization_id}``"""
-    organization_id = request.path_params["organization_id"]
-    syncs = services_of(request).runtime.syncs
-    seen = await asked(request, organization_id, lambda viewer: syncs.dashboard(viewer, organization_id))
-    return _uncached(Dashboard.model_validate(seen))
-
-
-async def history(request: Request) -> JsonResponse:
-    """``GET /history/{organization_id}?limit=10&after=&status=``"""
-    organization_id = request.path_params["organization_id"]
-    syncs = services_of(request).runtime.syncs
-    page = await asked(
-        request,
-        organization_id,
-        lambda viewer: syncs.history(
-            viewer,
-            organization_id,
-            limit=_limit(request.query_params.get("limit")),
-            after=request.query_params.get("after") or None,
-            outcomes=_outcomes(request.query_params.get("status")),
-        ),
-    )
-    return _uncached(History.model_validate(page))
-
-
 async def cancel(request: Request) -> JsonResponse:
     """``DELETE /cancel/{sync_id}``"""
     sync_id = request.path_params["sync_id"]
     syncs = services_of(request).runtime.syncs
     cancelled = await changed(request, sync_id, lambda viewer: syncs.cancel(viewer, sync_id))
     return _uncached(Cancelled.model_validate(cancelled))
+
+
+async def _status(_request: Request, syncs: SyncService, viewer: Viewer, sync_id: str) -> SyncSnapshot:
+    return await syncs.status(viewer, sync_id)
+
+
+async def _dashboard(_request: Request, syncs: SyncService, viewer: Viewer, organization_id: str) -> Overview:
+    return await syncs.dashboard(viewer, organization_id)
+
+
+async def _history(request: Request, syncs: SyncService, viewer: Viewer, organization_id: str) -> Page:
+    return await syncs.history(
+        viewer,
+        organization_id,
+        limit=_limit(request.query_params.get("limit")),
+        after=request.query_params.get("after") or None,
+        outcomes=_outcomes(request.query_params.get("status")),
+    )
+
+
+status = Read("sync_id", _status, SyncStatus)
+"""``GET /status/{sync_id}``"""
+dashboard = Read("organization_id", _dashboard, Dashboard)
+"""``GET /dashboard/{organization_id}``"""
+history = Read("organization_id", _history, History)
+"""``GET /history/{organization_id}?limit=10&after=&status=``"""
 
 
 def _mode(text: str | None) -> SyncMode:

@@ -166,15 +166,14 @@ async def test_the_start_of_a_subscription_is_stopped_at_the_time_limit(hasty: S
         await asyncio.Event().wait()
 
     with monkeypatch.context() as patched:
-        patched.setattr(SyncService, "dashboard", never)
+        patched.setattr(SyncService, "follow_dashboard", never)
         patched.setattr(SyncService, "status", never)
         async with open_socket(hasty) as socket:
             await socket.subscribe(UPDATES, id="org_1")
-            (result,) = await socket.results()
-            assert (result["errors"][0]["message"], result["errors"][0]["extensions"]["code"]) == (
-                TOO_LONG,
-                "BAD_USER_INPUT",
-            )
+            refused = await socket.receive()
+            assert refused["type"] == "error"
+            (error,) = refused["payload"]
+            assert (error["message"], error["extensions"]["code"]) == (TOO_LONG, "BAD_USER_INPUT")
         stream = await hasty.http.get("/api/v1/sync/stream/sync_org_1_20241222_143022")
         assert (stream.status_code, stream.json()["code"]) == (503, "TOOK_TOO_LONG")
     async with open_socket(hasty) as socket:
