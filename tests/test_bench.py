@@ -23,7 +23,7 @@ ROWS = [
 ]
 """The beginnings of rows about syncs and starts."""
 
-RATES = {"Routiq", "bare ASGI", "… with caches", "stock Strawberry"}
+RATES = {"Routiq", "bare ASGI", "Strawberry with caches", "stock Strawberry"}
 IDLE_KINDS = ("syncProgress", "dashboardUpdated", "syncLog", "REST stream")
 LIVE = {
     "one-sync": RATES,
@@ -31,7 +31,7 @@ LIVE = {
     "latency": {"Routiq", "bare ASGI"},
     "idle": {"bare ASGI", *(f"Routiq: {kind}" for kind in IDLE_KINDS)},
     "events": {"plain fields", "with the field log"},
-    "connecting": {"Routiq", "bare ASGI", "… with caches"},
+    "connecting": {"Routiq", "bare ASGI", "Strawberry with caches"},
     "reads": {"Routiq: REST status", "Routiq: GraphQL syncStatus", "bare ASGI: JSON route of Starlette"},
     "stalled": {"while it reads", "while it does not read", "the stalled watcher"},
 }

@@ -15,7 +15,7 @@ from tests.bench.live.states import FIRST_VERSION, WATCH_SYNC, frame_end, subscr
 from tests.bench.table import show_progress
 from tests.node_projects import CLIENTS, installed
 
-OURS, STOCK, CACHES, NODE, BARE = "Routiq", "stock Strawberry", "… with caches", "Node graphql-ws", "bare ASGI"
+OURS, STOCK, CACHES, NODE, BARE = "Routiq", "stock Strawberry", "Strawberry with caches", "Node graphql-ws", "bare ASGI"
 SETTLE_SECONDS, MOST_SETTLE_SECONDS = 0.3, 6.0
 CALM = 0.5
 """A server is calm below this share of a core."""
