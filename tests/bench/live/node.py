@@ -3,8 +3,7 @@
 import shutil
 from pathlib import Path
 
-import pytest
-
+from tests.machine import LEFT_OUT
 from tests.node_projects import CLIENTS, installed
 
 SERVER = Path(__file__).with_name("node_server.mjs")
@@ -16,5 +15,5 @@ def packages() -> tuple[Path | None, str]:
         return None, "Node.js is not installed, so graphql-ws is left out."
     try:
         return installed(CLIENTS), ""
-    except (pytest.skip.Exception, pytest.fail.Exception):
+    except LEFT_OUT:
         return None, "npm could not install graphql-ws, so it is left out."
