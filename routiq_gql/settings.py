@@ -118,7 +118,8 @@ class Settings(BaseSettings):
         5,
         gt=0,
         le=60,
-        description="Seconds after which a watcher reads the database again, even without a notification.",
+        description="Seconds after which watched syncs and dashboards are compared with the database, even without a "
+        "notification.",
     )
     send_timeout: float = Field(
         30,

@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 import structlog
 
-from routiq_gql.errors import RoutiqError, frames_of
+from routiq_gql.errors import DatabaseAway, RoutiqError, frames_of
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -28,7 +28,12 @@ class Follower(Protocol[T_contra]):
         """Take a value that is newer than every earlier one. Not called for the value at attachment."""
 
     def on_end(self, error: RoutiqError | None) -> None:
-        """Note the end: ``None`` after the terminal value, ``SyncNotFound`` once the sync is erased. The last call."""
+        """Note the end. This is the last call.
+
+        Args:
+            error: ``None`` after the terminal value, ``SyncNotFound`` once the sync is erased, and ``DatabaseAway``
+                when the process stops.
+        """
 
 
 class Following(Generic[T]):
@@ -117,11 +122,13 @@ class Feed(ABC, Generic[T]):
 
         Raises:
             SyncNotFound: The sync is erased.
-            StorageError: The database can't be read.
+            StorageError: The database can't be read, or the process is stopping.
         """
         self._opening += 1
         try:
             await self.fresh()
+            if self._error is not None:
+                raise self._error
             if self.has_ended:
                 return Following(self, None)
             following = Following(self, follower)
@@ -146,6 +153,10 @@ class Feed(ABC, Generic[T]):
     @abstractmethod
     def _closed(self) -> None:
         """Drop the feed: nothing uses it any more, or it has ended."""
+
+    def stop(self) -> None:
+        """End, since the process is stopping."""
+        self._end(stopping())
 
     def leave(self, following: Following[T]) -> None:
         """Remove a following that was closed."""
@@ -175,6 +186,11 @@ class Feed(ABC, Generic[T]):
     def _close_if_unused(self) -> None:
         if not self._followings and not self._opening and not self.has_ended:
             self._closed()
+
+
+def stopping() -> DatabaseAway:
+    """The error of followers of a process that stops."""
+    return DatabaseAway("The server is stopping. Connect again.")
 
 
 def _log_failure(error: Exception) -> None:

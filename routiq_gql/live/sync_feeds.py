@@ -14,7 +14,7 @@ from routiq_gql.database.tables import SYNC
 from routiq_gql.database.watched import versions_of
 from routiq_gql.errors import SyncNotFound
 from routiq_gql.live.bus import ProgressBus
-from routiq_gql.live.feeds import Feed
+from routiq_gql.live.feeds import Feed, stopping
 from routiq_gql.live.joined_read import JoinedRead
 from routiq_gql.live.topics import SyncTopic
 from routiq_gql.sync.mapping import snapshot_of
@@ -85,6 +85,7 @@ class SyncFeeds:
         self._bus = bus
         self._feeds: dict[SyncTopic, SyncFeed] = {}
         self._by_id: dict[str, SyncFeed] = {}
+        self._is_closed = False
 
     def __len__(self) -> int:
         return len(self._feeds)
@@ -102,7 +103,12 @@ class SyncFeeds:
         Args:
             snapshot: The sync as it was read; a terminal snapshot gets a feed that has ended.
             token: The change token from before that read.
+
+        Raises:
+            DatabaseAway: The process is stopping.
         """
+        if self._is_closed:
+            raise stopping()
         topic = SyncTopic.of(snapshot)
         feed = self._feeds.get(topic)
         if feed is None:
@@ -119,6 +125,12 @@ class SyncFeeds:
             del self._feeds[feed.topic]
         if self._by_id.get(feed.topic.sync_id) is feed:
             del self._by_id[feed.topic.sync_id]
+
+    def close(self) -> None:
+        """End all feeds."""
+        self._is_closed = True
+        for feed in self:
+            feed.stop()
 
     async def reread(self, also: Collection[SyncSnapshot] = ()) -> None:
         """Deliver every newer state of the followed syncs, and end the feeds of erased syncs.

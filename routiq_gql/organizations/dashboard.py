@@ -7,6 +7,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from weakref import WeakValueDictionary
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -129,7 +130,7 @@ class Dashboards:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._forecasts = Forecasts(settings)
-        self._joined: dict[str, JoinedRead[Reading]] = {}
+        self._joined: WeakValueDictionary[str, JoinedRead[Reading]] = WeakValueDictionary()
         self.begun = 0
 
     async def read(self, organization_id: str) -> Reading:
@@ -144,7 +145,6 @@ class Dashboards:
         return await joined()
 
     async def _read(self, organization_id: str) -> Reading:
-        del self._joined[organization_id]
         self.begun += 1
         number, token = self.begun, self._database.change_token()
         async with self._database.reading() as connection:

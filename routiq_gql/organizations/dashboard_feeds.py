@@ -14,7 +14,7 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.watched import Fingerprint, fingerprints_of
 from routiq_gql.errors import StorageError, frames_of
 from routiq_gql.live.bus import ProgressBus
-from routiq_gql.live.feeds import Feed
+from routiq_gql.live.feeds import Feed, stopping
 from routiq_gql.live.topics import DashboardTopic, SyncTopic
 from routiq_gql.organizations.dashboard import Dashboard, Dashboards, Reading
 from routiq_gql.rate_limited_log import RateLimitedLog
@@ -146,6 +146,7 @@ class DashboardFeeds:
         self._feeds: dict[str, DashboardFeed] = {}
         self._turn = asyncio.Semaphore(READS_AT_ONCE)
         self._reading: dict[DashboardFeed, asyncio.Task[None]] = {}
+        self._is_closed = False
         self._context = copy_context()  # reads belong to the process and not to the request that publishes a change
 
     def __len__(self) -> int:
@@ -159,7 +160,13 @@ class DashboardFeeds:
         return self._feeds.get(organization_id)
 
     def feed_of(self, organization_id: str) -> DashboardFeed:
-        """The feed of an organization, which is opened if need be. It stays open only while it has followers."""
+        """The feed of an organization, which is opened if need be. It stays open only while it has followers.
+
+        Raises:
+            DatabaseAway: The process is stopping.
+        """
+        if self._is_closed:
+            raise stopping()
         feed = self._feeds.get(organization_id)
         if feed is None:
             feed = self._feeds[organization_id] = DashboardFeed(self, organization_id)
@@ -200,7 +207,10 @@ class DashboardFeeds:
             feed.compare(found[feed.organization_id])
 
     async def close(self) -> None:
-        """Stop the reads in the background."""
+        """End all feeds, and stop the reads in the background."""
+        self._is_closed = True
+        for feed in self:
+            feed.stop()
         tasks = list(self._reading.values())
         for task in tasks:
             task.cancel()

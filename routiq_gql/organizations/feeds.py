@@ -63,6 +63,7 @@ class Feeds:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+        self.syncs.close()
         await self.dashboards.close()
 
     def __len__(self) -> int:

@@ -19,6 +19,7 @@ from routiq_gql.database.tables import SYNC
 from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.errors import DatabaseAway, SyncNotFound
 from routiq_gql.live import sync_feeds
+from routiq_gql.organizations.dashboard import Dashboard
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR, Viewer
 from routiq_gql.settings import Settings
@@ -323,6 +324,21 @@ async def test_the_end_is_found_without_a_notification(settings: Settings, clini
         await _change(runtime.database, following.value, **ended)
         await until(lambda: bool(recorder.ends))
     assert [one.status for one in recorder.values] == [SyncState.CANCELLED]
+
+
+async def test_a_process_that_stops_releases_its_followers(settings: Settings, cliniko: Cliniko):
+    """Nobody waits for a server that has stopped: followers end with advice to connect again, and no more may join."""
+    recorder, dashboards = Recorder[SyncSnapshot](), Recorder[Dashboard]()
+    async with open_runtime(settings, run_syncs=False) as runtime:
+        await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, check=False)
+        sync_id = await start(runtime)
+        await runtime.syncs.follow_progress(LOCAL_OPERATOR, sync_id, recorder)
+        await runtime.syncs.follow_dashboard(LOCAL_OPERATOR, ORGANIZATION, dashboards)
+    for one in (recorder, dashboards):
+        assert [type(error) for error in one.ends] == [DatabaseAway]
+    with pytest.raises(DatabaseAway):
+        await runtime.syncs.follow_dashboard(LOCAL_OPERATOR, ORGANIZATION, dashboards)
+    assert not runtime.syncs.feeds
 
 
 async def test_a_cancelled_attachment_leaves_no_feed(calm: Runtime):

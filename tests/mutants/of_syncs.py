@@ -129,16 +129,16 @@ OF_SYNCS = (
     Mutant(
         "lost-wakeup",
         "A subscription forgets an update that comes while its reader is busy",
-        "live/bus.py",
-        "        if not await set_within(self._is_updated, seconds):",
-        "        self._is_updated.clear()\n        if not await set_within(self._is_updated, seconds):",
+        "live/newest.py",
+        "            await self._is_updated.wait()\n",
+        "            self._is_updated.clear()\n            await self._is_updated.wait()\n",
     ),
     Mutant(
         "oldest-snapshot-kept",
         "A subscription keeps the first of several snapshots instead of the newest",
-        "live/bus.py",
-        "(snapshot.key, snapshot.version) > (latest.key, latest.version)",
-        "(snapshot.key, snapshot.version) < (latest.key, latest.version)",
+        "live/newest.py",
+        "        self._values[:] = [value]\n",
+        "        self._values[:] = self._values or [value]\n",
     ),
     Mutant(
         "log-number-skipped",
@@ -157,8 +157,8 @@ OF_SYNCS = (
     Mutant(
         "subscription-left",
         "A subscription stays open after its client has left",
-        "live/bus.py",
-        "        self._subscriptions[topic].discard(subscription)\n",
+        "live/feeds.py",
+        "        self._followings.pop(following, None)\n",
         "",
     ),
     Mutant(
@@ -193,11 +193,9 @@ OF_SYNCS = (
     Mutant(
         "end-not-sent",
         "A subscription ends without the last snapshot",
-        "sync/service.py",
-        "                    yield snapshot\n"
-        "                    if snapshot.is_terminal:\n                        return\n",
-        "                    if snapshot.is_terminal:\n                        return\n"
-        "                    yield snapshot\n",
+        "live/sync_feeds.py",
+        "        self._publish(snapshot)\n        if snapshot.is_terminal:\n            self._end(None)\n",
+        "        if snapshot.is_terminal:\n            self._end(None)\n        self._publish(snapshot)\n",
     ),
     Mutant(
         "another-organizations-appointments",

@@ -4,14 +4,6 @@ from tests.mutants.mutant import Mutant
 
 OF_THE_REST = (
     Mutant(
-        "shared-across-organizations",
-        "A result that was executed for one organization is sent to another",
-        "api/graphql/sharing.py",
-        "        key = operation_key, visibility\n",
-        "        key = operation_key, None\n",
-        ("tests/api/graphql/test_sharing.py::test_rights_and_organizations_are_kept_apart",),
-    ),
-    Mutant(
         "remembered-for-everybody",
         "An answer that one organization has read is given to another",
         "api/remembered.py",
@@ -151,13 +143,9 @@ OF_THE_REST = (
     Mutant(
         "read-in-progress-is-joined",
         "A dashboard is older than the request for it",
-        "organizations/dashboard.py",
-        "        del self._about_to_be_read[organization_id]\n"
-        "        async with self._database.reading() as connection:\n"
-        "            dashboard = await read_dashboard(connection, organization_id)\n",
-        "        async with self._database.reading() as connection:\n"
-        "            dashboard = await read_dashboard(connection, organization_id)\n"
-        "            del self._about_to_be_read[organization_id]\n",
+        "live/joined_read.py",
+        "        self._next = None\n        return await self._read()\n",
+        "        try:\n            return await self._read()\n        finally:\n            self._next = None\n",
         ("tests/organizations/test_dashboard.py::test_a_read_begun_before_a_request_is_not_shared_with_it",),
     ),
     Mutant(

@@ -1,7 +1,8 @@
 """The promises about requests to Cliniko, and about the memory of an idle process.
 
 *stuck*: no request is sent while the sync shows that it waits, and none after its cancel was answered. *limit*: after
-a 429 a process sends nothing for a second. *leak*: an idle process holds no run, heartbeat or counted subscription.
+a 429 a process sends nothing for a second. *leak*: an idle process holds no run, heartbeat, counted subscription or
+feed.
 """
 
 import asyncio
@@ -62,6 +63,8 @@ def kept_by(runtime: Any) -> list[str]:
         "heartbeats": engine._runner._heartbeat._runs,
         "a task of heartbeats": engine._runner._heartbeat._beating,
         "counted subscriptions": syncs.subscriptions._open,
-        "dashboards": syncs._dashboards._about_to_be_read,
+        "feeds": len(syncs.feeds),
+        "logs": len(syncs._followers),
+        "reads of dashboards": syncs.feeds.dashboards._reading or syncs.feeds.dashboards.dashboards._joined,
     }
     return [name for name, one in kept.items() if one]

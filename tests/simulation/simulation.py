@@ -21,6 +21,9 @@ from routiq_gql.emulator import Emulator
 from routiq_gql.engines import embedded
 from routiq_gql.errors import RoutiqError, StorageError
 from routiq_gql.live.bus import InProcessBus
+from routiq_gql.live.sync_feeds import SyncFeeds
+from routiq_gql.organizations.dashboard import Reading
+from routiq_gql.organizations.dashboard_feeds import DashboardFeed
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync import drafting, pipeline, preparing, source
 from routiq_gql.sync.model import SyncMode, SyncSnapshot, SyncStep
@@ -29,6 +32,7 @@ from routiq_gql.sync.run import SyncRun
 from routiq_gql.sync.runner import Outcome, SyncRunner
 from tests.simulation.aftermath import check_pruning
 from tests.simulation.conduct import Conduct, kept_by
+from tests.simulation.feed_followers import DashboardFollower, FeedFollower, ProgressFollower
 from tests.simulation.invariants import Ledger, SyncStory, Violated
 from tests.simulation.loop import Deadlock, Endless
 from tests.simulation.machine import BEGINNING, Machine, TrueClock, collect, prepare
@@ -193,6 +197,8 @@ class Simulation:
             for watching in one.watchings
         ]
         watching = [self._agent(watcher.watch()) for watcher in watchers]
+        followers = self._followers(organization, started.sync_id)
+        watching += [self._agent(follower.follow()) for follower in followers]
         await self._until_ended()
         for armed in self._waiting.values():
             armed.clear()
@@ -211,9 +217,17 @@ class Simulation:
             self.rare.reach("a watcher that connects again")
         if any(watcher.has_skipped for watcher in watchers):
             self.rare.reach("a watcher that skips versions")
+        if any(follower.has_joined for follower in followers):
+            self.rare.reach("a follower that joins an open feed")
         del watching
         for known in self.organizations:
             known.emulator.faults.clear()
+
+    def _followers(self, organization: Organization, sync_id: str) -> list[FeedFollower[Any]]:
+        """Followers of feeds: any number up to four, so that some share a feed and some come and leave alone."""
+        kinds = self._chance.choices((ProgressFollower, DashboardFollower), k=self._chance.choice((0, 1, 2, 4)))
+        viewer = self._viewer(organization)
+        return [kind(viewer, sync_id, self.ledger, self.serving, self._chance) for kind in kinds]
 
     def _let_pass(self, time: timedelta) -> None:
         self.loop.now += time.total_seconds()
@@ -451,6 +465,21 @@ class Simulation:
             publish(bus, snapshot)
 
         patch.setattr(InProcessBus, "publish", observed)
+        take, reread = DashboardFeed.take, SyncFeeds.reread
+
+        def observed_take(feed: DashboardFeed, reading: Reading) -> None:
+            take(feed, reading)
+            if feed.is_behind:
+                self.rare.reach("a dashboard that changes while it is read")
+
+        async def observed_reread(feeds: SyncFeeds, also: Any) -> None:
+            known = {feed: feed.value.version for feed in feeds}
+            await reread(feeds, also)
+            if any(feed.value.version > version for feed, version in known.items()):
+                self.rare.reach("a state that a feed finds in the database")
+
+        patch.setattr(DashboardFeed, "take", observed_take)
+        patch.setattr(SyncFeeds, "reread", observed_reread)
 
     def _observe_rare_states(self, patch: pytest.MonkeyPatch) -> None:
         rare, run, search = self.rare, SyncRunner.run, bisecting._search
@@ -508,8 +537,8 @@ class Simulation:
         if left:
             return Violated("leak", f"tasks are left: {[task.get_name() for task in left][:5]}")
         for process in self.processes:
-            if process.runtime is not None and not process.is_dead and process.runtime.bus.watcher_count:
-                return Violated("leak", f"{process.runtime.bus.watcher_count} subscriptions are left")
+            if process.runtime is not None and not process.is_dead and (kept := kept_by(process.runtime)):
+                return Violated("leak", f"{process} has ended, and {kept} are left")
         return None
 
     def _unfinished(self) -> list[str]:
