@@ -67,7 +67,7 @@ class OrderedRequests(HttpToolsProtocol):
 
     def refuse_malformed(self) -> None:
         """Respond to input that is not HTTP, and close the connection."""
-        raise NotImplementedError
+        super().send_400_response("Invalid HTTP request received.")
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
