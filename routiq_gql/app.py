@@ -65,8 +65,8 @@ def create_app(
     app = Application(
         routes=[
             *demo.extra_routes,
-            Route("/graphql", graphql),
             *rest_routes(),
+            Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
             *(graphiql_routes() if settings.graphiql else ()),
             *health_routes(),
