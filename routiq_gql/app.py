@@ -22,7 +22,7 @@ from routiq_gql.api.guard import Guard
 from routiq_gql.api.health import health_routes
 from routiq_gql.api.origins import compile_origins
 from routiq_gql.api.page import page_route
-from routiq_gql.api.remembered import RememberedAnswers
+from routiq_gql.api.remembered import OncePerTurn, RememberedAnswers
 from routiq_gql.api.rest.routes import rest_routes
 from routiq_gql.api.services import Services, attach
 from routiq_gql.runtime import Runtime, open_runtime
@@ -54,7 +54,7 @@ def create_app(
         async with AsyncExitStack() as stack:
             stack.push_async_callback(authentication.close)
             opened = runtime if runtime is not None else await stack.enter_async_context(open_runtime(settings))
-            remembered = RememberedAnswers(opened.database.change_token)
+            remembered = RememberedAnswers(OncePerTurn(opened.database.change_token))
             attach(app, Services(opened, settings, authentication, admission, remembered))
             for task in authentication.supervised:
                 opened.supervisor.add(task)

@@ -5,6 +5,7 @@ values are the same. Any module may import this; it imports none of ours.
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 CLOCK_TOLERANCE = timedelta(seconds=10)
 """A stored time further ahead of now than this was written with a wrong clock.
@@ -19,6 +20,7 @@ def utc_now() -> datetime:
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
+@lru_cache(maxsize=1024)  # the start of a sync is in each of its states
 def format_time(moment: datetime) -> str:
     """``2024-12-22T14:30:22.123Z``, the form in all APIs and files.
 

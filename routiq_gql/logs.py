@@ -7,7 +7,7 @@ This is the second line of defence; the code must not log them in the first plac
 import logging
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
 from typing import TextIO, cast
 
@@ -109,9 +109,9 @@ def add_traceback(logger: WrappedLogger, method: str, event: EventDict) -> Event
 def plain_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     """A processor that renders a line as ``ConsoleRenderer`` does without colors, in a tenth of the time."""
     stack, exception = event.pop("stack", None), event.pop("exception", None)
-    timestamp, level, text, name = (event.pop(key) for key in ("timestamp", "level", "event", "logger"))
-    pairs = "".join(f" {key}={_shown(value)}" for key, value in sorted(event.items()))
-    line = f"{timestamp} [{level:<9}] {text:<30} [{name}]{pairs}"
+    line = f"{event.pop('timestamp')} [{event.pop('level'):<9}] {event.pop('event'):<30} [{event.pop('logger')}]"
+    for key in sorted(event):
+        line += f" {key}={_shown(event[key])}"
     if stack is not None:
         line += f"\n{stack}" + (f"\n\n{'=' * 79}\n" if exception is not None else "")
     return line if exception is None else f"{line}\n{exception}"
@@ -206,14 +206,16 @@ class _Lines:
         self._render = render
         self.debug = self.info = self.warning = self.error = self.critical = handler.write
 
-    def write_clean(self, method: str, event: EventDict) -> None:
-        self._write(cast(str, self._render(self, method, add_origin(self, method, event))))
+    def write_clean(self, lines: Iterable[tuple[str, EventDict]]) -> None:
+        rendered = [cast(str, self._render(self, level, add_origin(self, level, event))) for level, event in lines]
+        self._write("\n".join(rendered))
 
 
-def clean_writer(log: FilteringBoundLogger) -> Callable[[str, EventDict], None] | None:
-    """A function that writes a line of ``log`` with these values only, which need no cleaning, in half of the time.
+def clean_writer(log: FilteringBoundLogger) -> Callable[[Iterable[tuple[str, EventDict]]], None] | None:
+    """A function that writes lines of ``log`` with these values only, which need no cleaning, in half of the time.
 
-    Its arguments are the level and the values, ``event`` among them. ``None`` if ``configure_logging`` was not called.
+    Its argument has the level and the values of each line, ``event`` among them. ``None`` if ``configure_logging`` was
+    not called.
     """
     end = getattr(log, "_logger", None)
     return end.write_clean if isinstance(end, _Lines) else None

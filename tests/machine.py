@@ -5,6 +5,9 @@ from typing import NoReturn
 
 import pytest
 
+LEFT_OUT = (pytest.skip.Exception, pytest.fail.Exception)
+"""The exceptions of ``leave_out``, for programs that use it outside of a test."""
+
 
 def leave_out(reason: str) -> NoReturn:
     """Skip the test, or fail it with ``CI=true``."""

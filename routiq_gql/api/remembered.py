@@ -5,11 +5,14 @@ any process changes the token, no answer from memory is older than the database.
 request as before: an answer is found only by viewers with the same organization, sync and rights.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Hashable
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from routiq_gql.security.viewer import Viewer
+
+T = TypeVar("T")
 
 MAX_AGE_SECONDS = 1.0
 """Some values depend on the clock, such as the next sync of a schedule."""
@@ -105,3 +108,24 @@ class RememberedAnswers:
         found = self._known.pop(key, None)
         if found is not None:
             self.bytes -= found[2]
+
+
+class OncePerTurn(Generic[T]):
+    """A function without arguments, called once per turn of the event loop.
+
+    The requests of a turn may share a change token: calls run in the order in which they are made, so whatever runs
+    before ``_forget`` was begun before the token was taken.
+    """
+
+    def __init__(self, call: Callable[[], T]) -> None:
+        self._call = call
+        self._results: list[T] = []
+
+    def __call__(self) -> T:
+        if not self._results:
+            self._results.append(self._call())
+            asyncio.get_running_loop().call_soon(self._forget)
+        return self._results[0]
+
+    def _forget(self) -> None:
+        self._results.clear()

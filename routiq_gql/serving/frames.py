@@ -29,14 +29,16 @@ class FrameWriter(Protocol):
         """Call ``call`` once, as soon as the peer reads again or the connection has ended."""
 
 
-def text_frame(text: bytes) -> bytes:
+def text_frame(*parts: bytes) -> bytes:
     """An unmasked frame with a whole text message in UTF-8. Source: RFC 6455, 5.2."""
-    length = len(text)
+    length = sum(map(len, parts))
     if length < _SHORT:
-        return struct.pack("!BB", _FINAL_TEXT, length) + text
-    if length < _MEDIUM:
-        return struct.pack("!BBH", _FINAL_TEXT, 126, length) + text
-    return struct.pack("!BBQ", _FINAL_TEXT, 127, length) + text
+        head = struct.pack("!BB", _FINAL_TEXT, length)
+    elif length < _MEDIUM:
+        head = struct.pack("!BBH", _FINAL_TEXT, 126, length)
+    else:
+        head = struct.pack("!BBQ", _FINAL_TEXT, 127, length)
+    return b"".join((head, *parts))
 
 
 class DirectFrames(CleanEnding):

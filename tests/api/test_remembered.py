@@ -17,6 +17,7 @@ from routiq_gql.api.remembered import (
     MAX_ANSWER_BYTES,
     MAX_BYTES,
     EncodedAnswer,
+    OncePerTurn,
     RememberedAnswers,
 )
 from routiq_gql.security.token_file import TokenFile
@@ -132,6 +133,36 @@ def test_the_memory_is_limited(memory: Memory):
     known = memory.answers.bytes
     memory.read("status", "sync_0")
     assert memory.answers.bytes == known
+
+
+async def test_what_begins_after_a_change_gets_its_token():
+    """Requests of the same moment share a look at the database; none shares one from before it arrived."""
+    token = 0
+    current = OncePerTurn(lambda: token)
+    seen: list[tuple[int, int]] = []
+
+    async def request(arrived_at: int) -> None:
+        seen.append((arrived_at, current()))
+
+    for _ in range(5):
+        tasks = [asyncio.create_task(request(token)) for _ in range(3)]
+        await asyncio.sleep(0)  # they run
+        token += 1
+        tasks += [asyncio.create_task(request(token)) for _ in range(3)]
+        await asyncio.gather(*tasks)
+        token += 1
+    assert all(got >= arrived_at for arrived_at, got in seen)
+    looks = 0
+
+    def look() -> int:
+        nonlocal looks
+        looks += 1
+        return looks
+
+    current = OncePerTurn(look)
+    assert [current(), current(), current()] == [1, 1, 1]
+    await asyncio.sleep(0)
+    assert current() == 2
 
 
 # With a real server and database

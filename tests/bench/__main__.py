@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.bench.children import ChildBroke
 from tests.bench.clinics import MOST_EXTRA_MEGABYTES, measure_clinic, print_memory, print_pages, print_transactions
 from tests.bench.incremental import measure_incremental, print_incremental
@@ -25,6 +23,7 @@ from tests.bench.live.parts import LIVE, POSTGRES, ready
 from tests.bench.live.report import QUICK, Report, Sizes
 from tests.bench.starting import figures_of_starts, measure_starts, print_starts
 from tests.bench.table import end_progress
+from tests.machine import LEFT_OUT
 
 SMALL, LARGE, QUICK_LARGE = 1_000, 100_000, 3_000
 APPOINTMENTS, QUICK_APPOINTMENTS = 200_000, 4_000
@@ -84,7 +83,7 @@ def measure_live(name: str) -> Callable[..., None]:
             else:
                 with ready(sizes) as possible:
                     report = LIVE[name](possible)
-        except (CoreShortage, pytest.skip.Exception) as reason:
+        except (CoreShortage, *LEFT_OUT) as reason:
             end_progress()
             print(f"\nPart {name} is left out: {reason}")
             return

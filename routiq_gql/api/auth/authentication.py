@@ -51,6 +51,8 @@ class Authentication:
             Forbidden: It names no organization.
             IssuerAway: The token can't be checked at the moment.
         """
+        if self._authenticator is None:  # without a wait, as for most requests on one's own machine
+            return Session(_operator_at(_address_of(connection)))
         return await self.session_of(self.authorization_of(connection), connection, audit)
 
     @staticmethod

@@ -1,21 +1,17 @@
 """The servers that are compared in a part, all with the same watchers; each runs only while it is measured."""
 
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-import pytest
-
+from tests.bench.live import node
 from tests.bench.live.load import Group, Load, subscribing
 from tests.bench.live.servers import Server, start, start_program
 from tests.bench.live.states import FIRST_VERSION, WATCH_SYNC, frame_end, subscribe
 from tests.bench.table import show_progress
-from tests.node_projects import CLIENTS, installed
 
-OURS, STOCK, CACHES, NODE, BARE = "Routiq", "stock Strawberry", "… with caches", "Node graphql-ws", "bare ASGI"
+OURS, STOCK, CACHES, NODE, BARE = "Routiq", "stock Strawberry", "Strawberry with caches", "Node graphql-ws", "bare ASGI"
 SETTLE_SECONDS, MOST_SETTLE_SECONDS = 0.3, 6.0
 CALM = 0.5
 """A server is calm below this share of a core."""
@@ -52,11 +48,10 @@ def competitors(
         for name in names:
             show_progress(f"{watchers:,} watchers of {name}")
             if name == NODE:
-                folder, missing = node_packages()
+                folder, missing = node.packages()
                 if folder is None:
                     continue
-                program = ["node", str(Path(__file__).with_name("node_server.mjs"))]
-                starting = start_program(name, program, [str(folder), str(syncs)])
+                starting = start_program(name, ["node", str(node.SERVER)], [str(folder), str(syncs)])
             elif name == BARE:
                 starting = start(name, "bare_server", frame)
             elif name == OURS:
@@ -105,13 +100,3 @@ def publish(load: Load, one: Competitor) -> int:
     one.server.ask(one.command)
     load.until_all(one.group)
     return int(one.server.answer()["at"])
-
-
-def node_packages() -> tuple[Path | None, str]:
-    """The folder with Node's packages, or a sentence that says why there is none."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        return None, "Node.js is not installed, so graphql-ws is left out."
-    try:
-        return installed(CLIENTS), ""
-    except (pytest.skip.Exception, pytest.fail.Exception):
-        return None, "npm could not install graphql-ws, so it is left out."

@@ -5,7 +5,6 @@ published in memory, without a commit. The rounds of the servers alternate, and 
 """
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -38,14 +37,15 @@ class Rate:
 
 
 def measure_one_sync(sizes: Sizes) -> Report:
-    return _measure(sizes, 1, (OURS, BARE, NODE, CACHES, STOCK))
+    return _measure(sizes, 1)
 
 
 def measure_many_syncs(sizes: Sizes) -> Report:
-    return _measure(sizes, sizes.watchers, (OURS, BARE, NODE, CACHES, STOCK))
+    return _measure(sizes, sizes.watchers)
 
 
-def _measure(sizes: Sizes, syncs: int, names: Sequence[str]) -> Report:
+def _measure(sizes: Sizes, syncs: int) -> Report:
+    names = (OURS, BARE, *((NODE,) if sizes.has_node else ()), CACHES, STOCK)
     rates: dict[str, list[Rate]] = {name: [] for name in names}
     load = Load()
     try:

@@ -45,6 +45,7 @@ class Sizes:
         events: After which bytes are counted.
         pace_seconds: Between updates beside a stalled watcher.
         running: Syncs on PostgreSQL at the same time.
+        has_node: Whether Node's packages may be installed.
         checks_limits: Whether it is enough for the limits.
     """
 
@@ -59,6 +60,7 @@ class Sizes:
     events: int = 20_000
     pace_seconds: float = 0.25
     running: int = 200
+    has_node: bool = True
     checks_limits: bool = True
 
 
@@ -74,5 +76,6 @@ QUICK = Sizes(
     events=100,
     pace_seconds=0.05,
     running=4,
+    has_node=False,
     checks_limits=False,
 )

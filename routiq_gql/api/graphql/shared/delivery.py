@@ -54,9 +54,12 @@ class Delivery:
 
     def start(self) -> None:
         """Serve all subscribers."""
-        waiting = self._order[self._at :]
-        first = set(waiting)
-        self._order = [*waiting, *(one for one in self._subscribers if one not in first)]
+        if self._order:
+            waiting = self._order[self._at :]
+            first = set(waiting)
+            self._order = [*waiting, *(one for one in self._subscribers if one not in first)]
+        else:
+            self._order = list(self._subscribers)
         self._at = 0
         if self._rest is None:
             self._continue()

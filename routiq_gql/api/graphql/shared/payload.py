@@ -1,9 +1,6 @@
 """An encoded result, and the forms in which transports send it."""
 
-import json
 from collections.abc import Callable
-
-from routiq_gql.serving.frames import text_frame
 
 MAX_KEPT_FORMS = 8
 """Forms kept of a payload: one of each transport, and frames by the id of the operation. Some clients number their
@@ -31,13 +28,3 @@ class Payload:
             if len(self._forms) < MAX_KEPT_FORMS:
                 self._forms[key] = form
         return form
-
-
-def next_frame(operation_id: str, result: bytes) -> bytes:
-    """The frame of a ``next`` message of ``graphql-transport-ws``."""
-    return text_frame(b'{"id":%b,"type":"next","payload":%b}' % (json.dumps(operation_id).encode(), result))
-
-
-def last_frame(message: dict[str, object]) -> bytes:
-    """The frame of a ``complete`` or ``error`` message."""
-    return text_frame(json.dumps(message, separators=(",", ":")).encode())

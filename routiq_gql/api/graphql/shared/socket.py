@@ -1,6 +1,7 @@
 """A websocket's part of a shared operation: writes finished frames, without a task per subscription."""
 
 import asyncio
+import json
 from typing import Protocol
 
 from graphql import GraphQLError
@@ -13,8 +14,8 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import Subscr
 from routiq_gql import metrics
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.shared.operations import AnyOperation
-from routiq_gql.api.graphql.shared.payload import Payload, last_frame, next_frame
-from routiq_gql.serving.frames import FrameWriter
+from routiq_gql.api.graphql.shared.payload import Payload
+from routiq_gql.serving.frames import FrameWriter, text_frame
 
 
 class Peer(Protocol):
@@ -37,7 +38,7 @@ class SocketSubscription(Operation[Context, None]):
         shared: The operation; ``None`` before it is joined, and if the subscription is executed alone.
     """
 
-    __slots__ = ("_last", "_peer", "_timer", "_writer", "shared")
+    __slots__ = ("_head", "_last", "_peer", "_timer", "_writer", "shared")
 
     def __init__(
         self,
@@ -51,13 +52,14 @@ class SocketSubscription(Operation[Context, None]):
             handler, message["id"], payload["query"], payload.get("variables"), payload.get("operationName")
         )
         self.shared: AnyOperation | None = None
+        self._head = b'{"id":%b,"type":"next","payload":' % json.dumps(self.id).encode()
         self._writer = writer
         self._peer = peer
         self._last: bytes | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def show(self, payload: Payload) -> bool:
-        return self._write(payload.form(self.id, next_frame))
+        return self._write(payload.form(self.id, self._next_frame))
 
     def finish(self) -> None:
         self._send_last({"id": self.id, "type": "complete"})
@@ -82,9 +84,12 @@ class SocketSubscription(Operation[Context, None]):
     def _send_last(self, message: dict[str, object]) -> None:
         self.completed = True
         self.handler.forget_id(self.id)  # the client may use the id again as soon as it reads the frame
-        frame = last_frame(message)
+        frame = text_frame(json.dumps(message, separators=(",", ":")).encode())
         if not self._write(frame):
             self._last = frame
+
+    def _next_frame(self, _operation_id: str, result: bytes) -> bytes:
+        return text_frame(self._head, result, b"}")
 
     def _write(self, frame: bytes) -> bool:
         if self._timer is not None:
