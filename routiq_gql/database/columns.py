@@ -128,7 +128,8 @@ def _among_on_sqlite(element: among, compiler: SQLCompiler, **options: object) -
 @compiles(among, "postgresql")
 def _among_on_postgresql(element: among, compiler: SQLCompiler, **options: object) -> str:
     column, numbers = (compiler.process(one, **options) for one in element.clauses)
-    return f"({column} = ANY (CAST({numbers} AS BIGINT[])))"
+    # The subquery is evaluated once. The cast of a text is not constant, and a scan would repeat it for every row.
+    return f"({column} = ANY (CAST((SELECT CAST({numbers} AS BIGINT[])) AS BIGINT[])))"
 
 
 class unindexed(FunctionElement[Any]):  # noqa: N801 - named like an SQL function

@@ -37,7 +37,7 @@ _VERSIONS = select(SYNC.c.key, SYNC.c.sync_id, SYNC.c.version).where(among(SYNC.
 
 
 async def fingerprints_of(connection: AsyncConnection, organizations: Collection[str]) -> Mapping[str, Fingerprint]:
-    """The fingerprint of each organization's dashboard. Organizations without any row have one, too."""
+    """The fingerprint of each organization's dashboard. Organizations without any row are included."""
     query = _fingerprints(connection.dialect.name)
     given = {"organizations": orjson.dumps(list(organizations)).decode()}
     return {name: tuple(values) for name, *values in await connection.execute(query, given)}

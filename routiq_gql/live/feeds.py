@@ -25,7 +25,7 @@ class Follower(Protocol[T_contra]):
     """
 
     def on_value(self, value: T_contra) -> None:
-        """Take a value that is newer than every earlier one. Not called for the value at attachment."""
+        """Take a value that is newer than all before. Not called for the value at attachment."""
 
     def on_end(self, error: RoutiqError | None) -> None:
         """Note the end. This is the last call.
@@ -194,5 +194,5 @@ def stopping() -> DatabaseAway:
 
 
 def _log_failure(error: Exception) -> None:
-    """Log that a follower has failed. The others are called all the same, and so is this one the next time."""
+    """Log that a follower has failed. All followers are called with the next value, including this follower."""
     log.error("follower_failed", error=type(error).__name__, where=frames_of(error))

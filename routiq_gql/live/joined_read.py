@@ -1,4 +1,4 @@
-"""One read of the database for all callers of the same moment.
+"""A read of the database that all callers of the same moment share.
 
 A caller joins a read that has not begun yet, never a read in progress. So it never gets a state older than its call.
 """

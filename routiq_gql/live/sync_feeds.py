@@ -1,4 +1,4 @@
-"""The feeds of syncs: one for each sync that is followed in this process.
+"""The feeds of syncs: a feed for each sync that is followed in this process.
 
 A feed gets snapshots from the bus. ``SyncFeeds.reread`` is the safety net: it compares the versions of all followed
 syncs with the database in a single statement, and reads only the rows that are newer.
@@ -119,7 +119,7 @@ class SyncFeeds:
         return feed
 
     def drop(self, feed: SyncFeed) -> None:
-        """Forget a feed that has ended or that nobody follows."""
+        """Forget a feed that has ended or has no followers."""
         self._bus.leave(feed.topic, feed)
         if self._feeds.get(feed.topic) is feed:
             del self._feeds[feed.topic]

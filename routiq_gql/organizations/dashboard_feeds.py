@@ -1,4 +1,4 @@
-"""The feeds of dashboards: one for each organization whose dashboard is watched in this process.
+"""The feeds of dashboards: a feed for each organization whose dashboard is watched in this process.
 
 While a sync runs, only ``current_sync`` changes, up to ten times a second. The feed takes it from the published
 snapshot without a statement. It reads the whole dashboard when a sync starts, enters another step or ends, and when
@@ -30,8 +30,8 @@ _NOT_READ = RateLimitedLog("dashboard_not_read")
 class DashboardFeed(Feed[Dashboard]):
     """The newest dashboard of an organization. It never ends by itself.
 
-    Reads are numbered as they begin. A read is taken only if it began after the one taken before, and a change that is
-    published during a read leads to another read.
+    Reads are numbered as they begin, and a read is taken only if its number is higher than that of the last. A change
+    that is published during a read leads to another read.
     """
 
     def __init__(self, feeds: "DashboardFeeds", organization_id: str) -> None:
@@ -174,7 +174,7 @@ class DashboardFeeds:
         return feed
 
     def drop(self, feed: DashboardFeed) -> None:
-        """Forget a feed that nobody follows."""
+        """Forget a feed without followers."""
         self._bus.leave(feed.topic, feed)
         if self._feeds.get(feed.organization_id) is feed:
             del self._feeds[feed.organization_id]

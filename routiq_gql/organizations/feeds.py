@@ -24,7 +24,7 @@ from routiq_gql.waiting import set_within
 REREAD_SECONDS_ELSEWHERE = 0.5
 """The interval in a process that is not notified of the changes of running syncs."""
 CLOCK_SECONDS = 60.0
-"""Within this time a dashboard follows the clock, such as when the next sync becomes a full one."""
+"""Within this time a dashboard follows the clock, such as when the next sync becomes a full sync."""
 LONGEST_PAUSE_SECONDS = 5.0
 """The longest pause before a database that is away is tried again."""
 
@@ -33,8 +33,8 @@ class Feeds:
     """The feeds of a process. Use it as a context manager, which re-reads the database meanwhile.
 
     Attributes:
-        syncs: One for each sync that is followed.
-        dashboards: One for each organization whose dashboard is watched.
+        syncs: Those of the syncs that are followed.
+        dashboards: Those of the organizations whose dashboards are watched.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Feeds:
         self._token = token
 
     def _note_time(self) -> None:
-        """Let a part of the dashboards follow the clock; each one's turn comes within ``CLOCK_SECONDS``."""
+        """Let a part of the dashboards follow the clock; all have had their turn within ``CLOCK_SECONDS``."""
         steps = ceil(CLOCK_SECONDS / self.interval_seconds)
         self._step = (self._step + 1) % steps
         for feed in list(self.dashboards)[self._step :: steps]:

@@ -119,7 +119,7 @@ async def test_the_end_comes_last_and_once(calm: Runtime):
 
 
 async def test_an_ended_sync_has_no_feed(calm: Runtime):
-    """Whoever opens an old sync gets its final state and waits for nothing."""
+    """A page that opens an old sync gets its final state and waits for nothing."""
     sync_id = await start(calm)
     await calm.syncs.cancel(LOCAL_OPERATOR, sync_id)
     recorder, following = await _follow(calm, sync_id)
@@ -245,7 +245,7 @@ async def test_a_slow_read_does_not_bring_an_older_state_back(calm: Runtime, mon
 
 
 async def test_an_erased_sync_ends_for_its_followers(calm: Runtime):
-    """When a clinic's data are erased, its watchers are told that there is no such sync; nobody else is."""
+    """When a clinic's data are erased, its watchers are told that there is no such sync, and other watchers stay."""
     sync_id, other_id = await start(calm), await start(calm, OTHER)
     recorder, following = await _follow(calm, sync_id)
     other, other_place = await _follow(calm, other_id)
@@ -327,7 +327,7 @@ async def test_the_end_is_found_without_a_notification(settings: Settings, clini
 
 
 async def test_a_process_that_stops_releases_its_followers(settings: Settings, cliniko: Cliniko):
-    """Nobody waits for a server that has stopped: followers end with advice to connect again, and no more may join."""
+    """When a server stops, its followers end with advice to connect again, and no more may join."""
     recorder, dashboards = Recorder[SyncSnapshot](), Recorder[Dashboard]()
     async with open_runtime(settings, run_syncs=False) as runtime:
         await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, check=False)
