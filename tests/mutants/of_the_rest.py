@@ -4,14 +4,6 @@ from tests.mutants.mutant import Mutant
 
 OF_THE_REST = (
     Mutant(
-        "shared-across-organizations",
-        "A result that was executed for one organization is sent to another",
-        "api/graphql/sharing.py",
-        "        key = operation_key, visibility\n",
-        "        key = operation_key, None\n",
-        ("tests/api/graphql/test_sharing.py::test_rights_and_organizations_are_kept_apart",),
-    ),
-    Mutant(
         "remembered-for-everybody",
         "An answer that one organization has read is given to another",
         "api/remembered.py",

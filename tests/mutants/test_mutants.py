@@ -12,7 +12,7 @@ from tests.mutants.hunt import Found
 from tests.mutants.mutant import PACKAGE, ROOT, Mutant, OutdatedMutant, plant
 from tests.mutants.mutants import MUTANTS
 
-ONE = Mutant("one", "", "waiting.py", "return False", "return True")
+ONE = Mutant("one", "", "waiting.py", "        return False\n\n\nclass", "        return True\n\n\nclass")
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
@@ -30,7 +30,7 @@ def test_a_bug_that_no_longer_fits_is_named():
     with pytest.raises(OutdatedMutant, match=r"one: there is no routiq_gql/gone.py"):
         replace(ONE, file="gone.py").mutated()
     with pytest.raises(OutdatedMutant, match=r"one: routiq_gql/waiting.py does not compile"):
-        replace(ONE, new="return (").mutated()
+        replace(ONE, new="        return (\n\n\nclass").mutated()
 
 
 def test_a_bug_is_planted_in_a_copy_only(tmp_path: Path):

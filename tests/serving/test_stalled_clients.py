@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 from websockets.frames import Frame, Opcode
 
 from routiq_gql.api.streams import StreamResponse
+from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.metrics import REGISTRY
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.serving import server as server_module
@@ -34,6 +35,10 @@ BIG_ANSWER = f"{{ {'a' * 60_000}: __typename }}"  # the response includes the na
 
 def _dropped(transport: str) -> float:
     return REGISTRY.get_sample_value("routiq_peers_dropped_total", {"transport": transport}) or 0
+
+
+PLAIN = PROGRESS.replace("unreadableRows { list id reason }", "")
+"""A document that is compiled, while the ordinary executor serves ``PROGRESS``."""
 
 
 def _deaf_connection(server: Server) -> socket.socket:
@@ -155,7 +160,34 @@ async def test_a_peer_that_answers_no_ping_is_found(settings: Settings, monkeypa
             assert await _was_reset(gone)
 
 
-async def test_a_slow_reader_gets_the_newest_state(server: Server, cliniko: Cliniko):
+async def test_a_subscriber_that_stops_reading_is_disconnected(settings: Settings, cliniko: Cliniko):
+    """A browser that stops reading in the middle of a sync is disconnected; the server keeps nothing for it."""
+    before = _dropped("websocket")
+    cliniko.gate.hold("patients")
+    async with Server(settings.model_copy(update={"send_timeout": 0.3})) as server:
+        await server.connect_organization(cliniko.base_url, EMULATED_API_KEY)
+        sync_id = await server.start_sync()
+        await cliniko.gate.reached()
+        with _deaf_connection(server) as deaf:
+            await asyncio.to_thread(greet, deaf)
+            send(deaf, {"id": "1", "type": "subscribe", "payload": {"query": PLAIN, "variables": {"id": sync_id}}})
+            await until(lambda: len(server.runtime.syncs.subscriptions) == 1)
+            snapshot = await server.runtime.syncs.status(LOCAL_OPERATOR, sync_id)
+
+            def is_dropped_after_more_states() -> bool:
+                nonlocal snapshot
+                for _ in range(100):
+                    snapshot = replace(snapshot, version=snapshot.version + 1)
+                    server.runtime.bus.publish(snapshot)
+                return _dropped("websocket") == before + 1
+
+            await until(is_dropped_after_more_states)
+            await server.without_watchers()
+            assert await _was_reset(deaf)
+
+
+@pytest.mark.parametrize("document", [PROGRESS, PLAIN])
+async def test_a_slow_reader_gets_the_newest_state(server: Server, cliniko: Cliniko, document: str):
     """A browser that missed thousands of changes gets the last, and few before it."""
     cliniko.gate.hold("patients")
     sync_id = await server.start_sync()
@@ -164,7 +196,7 @@ async def test_a_slow_reader_gets_the_newest_state(server: Server, cliniko: Clin
     with _deaf_connection(server) as sleeper:
         await asyncio.to_thread(greet, sleeper)
         variables = {"id": sync_id}
-        send(sleeper, {"id": "1", "type": "subscribe", "payload": {"query": PROGRESS, "variables": variables}})
+        send(sleeper, {"id": "1", "type": "subscribe", "payload": {"query": document, "variables": variables}})
         await until(lambda: len(server.runtime.syncs.subscriptions) == 1)
         snapshot = await server.runtime.syncs.status(LOCAL_OPERATOR, sync_id)
         for version in range(snapshot.version + 1, snapshot.version + CHANGES + 1):
