@@ -273,7 +273,7 @@ class Load:
 
     def _lose(self, watcher: Watcher, now: int) -> None:
         if not watcher.group.may_close:
-            raise ChildBroke("A server closed the connection of a watcher.")
+            raise ChildBroke(f"The server at port {watcher.group.port} closed the connection of a watcher.")
         watcher.closed_at = now
         self._drop(watcher)
 

@@ -107,6 +107,7 @@ const server = new WebSocketServer({ server: http, path: "/graphql" });
 useServer(
   { schema, roots: { subscription: { syncProgress: ({ syncId }) => follow(syncId) } } },
   server,
+  0, // no pings: after a pause Node ends sockets before it reads their pongs
 );
 http.listen({ port: 0, host: "127.0.0.1", backlog: 512 });
 await once(http, "listening");

@@ -72,7 +72,9 @@ async def serve_strawberry(port: int, count: int, *, with_caches: bool) -> None:
         config=StrawberryConfig(scalar_map={datetime: DATE_TIME}),
     )
     listener = listen_on_loopback("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(GraphQL(schema), log_level="error", timeout_graceful_shutdown=1))
+    # No pings: after a pause, its library ends sockets before it reads their pongs.
+    config = uvicorn.Config(GraphQL(schema), log_level="error", timeout_graceful_shutdown=1, ws_ping_interval=None)
+    server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=listener.sockets))
     while not server.started:
         await asyncio.sleep(0.01)
