@@ -227,14 +227,14 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         if writer is None:  # other web servers have no such extension
             return False
         subscription = SocketSubscription(self, message, writer, adapter)
-        self.operations[subscription.id] = subscription
         shared: SharedOperations = cast(Any, self.view).shared
-        subscription.shared = shared.join(
-            self.context, subscription, subscription.query, subscription.operation_name, subscription.variables
+        subscription.shared = operation = shared.operation_of(
+            self.context, subscription.query, subscription.operation_name, subscription.variables
         )
-        if subscription.shared is None:
-            del self.operations[subscription.id]
-        return subscription.shared is not None
+        if operation is not None:
+            self.operations[subscription.id] = subscription
+            operation.join(subscription)
+        return operation is not None
 
     async def cleanup_operation(self, operation_id: str) -> None:
         operation = self.operations.get(operation_id)

@@ -26,7 +26,6 @@ from routiq_gql.api.graphql.documents import DOCUMENTS
 from routiq_gql.api.graphql.limits import MAX_TOKENS
 from routiq_gql.api.graphql.projection import Projection, compile_selection, deciding_variables
 from routiq_gql.api.graphql.schema import Schema
-from routiq_gql.api.graphql.shared.delivery import Subscriber
 from routiq_gql.api.graphql.shared.logs import LogOperation
 from routiq_gql.api.graphql.shared.operation import Machinery, SharedOperation
 from routiq_gql.api.graphql.shared.states import StateOperation
@@ -75,18 +74,13 @@ class SharedOperations:
     def __len__(self) -> int:
         return len(self._open)
 
-    def join(
-        self,
-        context: Context,
-        subscriber: Subscriber,
-        document: str,
-        operation_name: str | None,
-        variables: Mapping[str, object] | None,
+    def operation_of(
+        self, context: Context, document: str, operation_name: str | None, variables: Mapping[str, object] | None
     ) -> AnyOperation | None:
-        """Add a subscriber to the operation of a request.
+        """The operation that a request shares. Join it at once, as an operation without subscribers never closes.
 
         Returns:
-            The operation; ``None`` if the request can't be shared, or is refused: the ordinary executor then answers.
+            ``None`` if the request can't be shared, or is refused: the ordinary executor then answers.
         """
         try:
             viewer = context.viewer
@@ -104,7 +98,6 @@ class SharedOperations:
             context = replace(context, session=Session(Credentials(viewer)))
             operation = kind(context, self._machinery(request, parsed), lambda: self._close(request))
             self._open[request] = operation
-        operation.join(subscriber)
         return operation
 
     def _close(self, request: SharedRequest) -> None:

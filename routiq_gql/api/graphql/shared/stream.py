@@ -41,9 +41,10 @@ class StreamSubscription:
         Returns:
             False if the request can't be shared, and the errors if the operation is refused.
         """
-        self._shared = operations.join(context, self, request.query or "", request.operation_name, request.variables)
+        self._shared = operations.operation_of(context, request.query or "", request.operation_name, request.variables)
         if self._shared is None:
             return False
+        self._shared.join(self)
         try:
             await self._changed.wait()
         except BaseException:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from routiq_gql.api.graphql.executor import LimitedExecutor
-from routiq_gql.api.graphql.shared import states
+from routiq_gql.api.graphql.shared import logs, states
 from routiq_gql.api.graphql.shared.operations import SharedOperations
 from routiq_gql.api.graphql.shared.payload import Payload
 from routiq_gql.emulator import Issuer
@@ -138,6 +138,31 @@ async def test_a_late_reader_of_a_log_gets_all_lines(server: Server, cliniko: Cl
         assert lines[-1]["data"]["syncLog"]["message"].startswith("Sync completed")
 
 
+async def test_a_late_reader_of_a_long_log_reads_alone(
+    server: Server, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
+):
+    """A reader that comes when the first lines have left memory gets them too, and can unsubscribe like any other."""
+    monkeypatch.setattr(logs, "KEPT_LINES", 1)
+    cliniko.gate.hold("individual_appointments")
+    sync_id = await server.start_sync()
+    await cliniko.gate.reached()
+    syncs = server.runtime.syncs
+    async with open_socket(server) as first, open_socket(server) as late:
+        await first.subscribe(LOG, id=sync_id)
+        for seq in (1, 2):
+            assert (await first.receive())["payload"]["data"]["syncLog"]["seq"] == seq
+        for seq in (1, 2):
+            await late.subscribe(LOG, str(seq), id=sync_id)
+            while (frame := await late.receive())["id"] != str(seq):
+                pass
+            assert frame["payload"]["data"]["syncLog"]["seq"] == 1
+            assert len(_shared(server)) == 1
+            await late.send({"id": str(seq), "type": "complete"})
+            await until(lambda: len(syncs.subscriptions) == 1)
+        cliniko.gate.open()
+        assert (await first.results())[-1]["data"]["syncLog"]["message"].startswith("Sync completed")
+
+
 async def test_other_operations_get_their_own(server: Server, payloads: list[str]):
     """Another document, other variables or another operation of a document are separate subscriptions."""
     sync_id = await server.start_sync()
@@ -171,12 +196,12 @@ async def test_the_first_to_leave_does_not_affect_the_others(
     """The first subscriber to a slow field leaves; the others still get its result."""
     sync_id = await server.start_sync()
     await server.until_ended(sync_id)
-    logs, may_go_on, asked = SyncService.logs, asyncio.Event(), Counter[str]()
+    read, may_go_on, asked = SyncService.logs, asyncio.Event(), Counter[str]()
 
     async def slow(self: SyncService, *arguments: Any, **options: Any) -> Any:
         asked["log"] += 1
         await may_go_on.wait()
-        return await logs(self, *arguments, **options)
+        return await read(self, *arguments, **options)
 
     monkeypatch.setattr(SyncService, "logs", slow)
     async with open_socket(server) as other:
