@@ -4,6 +4,7 @@ A task per socket and message would cost more than the message. A frame is writt
 nothing is buffered for a peer that is behind. Other web servers offer no such writer; then messages go through ASGI.
 """
 
+import asyncio
 import struct
 from collections.abc import Callable
 from typing import Protocol
@@ -42,9 +43,16 @@ def text_frame(*parts: bytes) -> bytes:
 
 
 class DirectFrames(CleanEnding):
-    """Uvicorn's protocol as a ``FrameWriter``. Compression of messages has to be off."""
+    """Uvicorn's protocol as a ``FrameWriter``."""
 
     _waiting: list[Callable[[], None]] | None = None
+
+    @property
+    def can_write_frames(self) -> bool:
+        """Whether this version of uvicorn has the parts that are used here, and no message is compressed."""
+        writable, state = getattr(self, "writable", None), getattr(getattr(self, "conn", None), "state", None)
+        has_parts = isinstance(writable, asyncio.Event) and isinstance(state, State)
+        return has_parts and not self.config.ws_per_message_deflate
 
     def write_frame(self, frame: bytes) -> bool:
         if not self.writable.is_set():

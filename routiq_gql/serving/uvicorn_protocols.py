@@ -72,9 +72,10 @@ class SocketProtocol(DirectFrames):
         super().connection_made(transport)
         end = partial(abort, self.transport)
         self._table.replace_evict(self.transport, end)
-        self.app = _extended(
-            cast(ASGIApp, self.app), {ABORT_EXTENSION: end, KEEP_EXTENSION: self._keep, FRAMES_EXTENSION: self}
-        )
+        extensions: dict[str, object] = {ABORT_EXTENSION: end, KEEP_EXTENSION: self._keep}
+        if self.can_write_frames:
+            extensions[FRAMES_EXTENSION] = self
+        self.app = _extended(cast(ASGIApp, self.app), extensions)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._table.remove(self.transport)
