@@ -1,6 +1,8 @@
 """A read of the database that all callers of the same moment share.
 
 A caller joins a read that has not begun yet, never a read in progress. So it never gets a state older than its call.
+While ``READS_AT_ONCE`` reads are in progress, none begins: a database that hangs gets no queue of reads whose callers
+have given up.
 """
 
 import asyncio
@@ -8,6 +10,9 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+READS_AT_ONCE = 2
+"""Reads of the same thing in progress. A second one, so that a slow read does not delay all later callers."""
 
 
 class JoinedRead(Generic[T]):
@@ -22,6 +27,7 @@ class JoinedRead(Generic[T]):
         self._read = read
         self._name = name
         self._next: asyncio.Task[T] | None = None
+        self._turn = asyncio.Semaphore(READS_AT_ONCE)
 
     async def __call__(self) -> T:
         """The result of a read that begins after this call. A caller that is cancelled cancels no other caller."""
@@ -33,8 +39,9 @@ class JoinedRead(Generic[T]):
 
     async def _read_soon(self) -> T:
         await asyncio.sleep(0)  # all callers that were woken together join first
-        self._next = None
-        return await self._read()
+        async with self._turn:
+            self._next = None
+            return await self._read()
 
 
 def _note_failure(reading: "asyncio.Task[T]") -> None:

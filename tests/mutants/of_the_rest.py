@@ -144,8 +144,8 @@ OF_THE_REST = (
         "read-in-progress-is-joined",
         "A dashboard is older than the request for it",
         "live/joined_read.py",
-        "        self._next = None\n        return await self._read()\n",
-        "        try:\n            return await self._read()\n        finally:\n            self._next = None\n",
+        "            self._next = None\n            return await self._read()\n",
+        "            read = await self._read()\n            self._next = None\n            return read\n",
         ("tests/organizations/test_dashboard.py::test_a_read_begun_before_a_request_is_not_shared_with_it",),
     ),
     Mutant(
