@@ -31,6 +31,7 @@ class StateOperation(SharedOperation[Following[Any]]):
     def __init__(self, context: Context, machinery: Machinery, close: Callable[[], None]) -> None:
         super().__init__(context, machinery, close)
         self._waiting: dict[Subscriber, int] = {}  # for a payload of this number or a higher one
+        self._greeting: dict[Subscriber, asyncio.Task[None]] = {}
         self._late: dict[Subscriber, _Shown] = {}  # payloads for clients that read nothing
         self._shown: _Shown | None = None
         self._shown_number = 0
@@ -71,7 +72,7 @@ class StateOperation(SharedOperation[Following[Any]]):
         self._take(opened.source.value, opened)
 
     def _welcome(self, subscriber: Subscriber, opened: Opened[Following[Any]]) -> None:
-        self._spawn(self._greet(subscriber, opened.source))
+        self._greeting[subscriber] = self._spawn(self._greet(subscriber, opened.source))
 
     async def _greet(self, subscriber: Subscriber, following: Following[Any]) -> None:
         """Give a subscriber the current value, which is at least as new as its subscription."""
@@ -79,12 +80,12 @@ class StateOperation(SharedOperation[Following[Any]]):
             async with self._context.admission.watching(self._organization_id or ""):
                 await following.fresh()
         except RoutiqError as error:
-            if subscriber in self._subscribers:
+            if self._greeting.pop(subscriber, None) is not None:
                 self.leave(subscriber)
                 subscriber.refuse([error_of(error)])
             return
-        if subscriber not in self._subscribers:
-            return
+        if self._greeting.pop(subscriber, None) is None:
+            return  # it has left
         if self._shown_number < self._newest_number:  # the newest value is being executed
             self._waiting[subscriber] = self._newest_number
         elif self._shown is None:  # not kept
@@ -157,6 +158,8 @@ class StateOperation(SharedOperation[Following[Any]]):
     def _drop(self, subscriber: Subscriber) -> None:
         self._waiting.pop(subscriber, None)
         self._late.pop(subscriber, None)
+        if (greeting := self._greeting.pop(subscriber, None)) is not None:
+            greeting.cancel()
         super()._drop(subscriber)
 
 

@@ -14,6 +14,7 @@ from routiq_gql.api.graphql.shared import logs, states
 from routiq_gql.api.graphql.shared.operations import SharedOperations
 from routiq_gql.api.graphql.shared.payload import Payload
 from routiq_gql.emulator import Issuer
+from routiq_gql.live.sync_feeds import SyncFeed
 from routiq_gql.sync.service import SyncService
 from tests.emulated_cliniko import Cliniko
 from tests.graphql_documents import LOG, PROGRESS, UPDATES
@@ -373,3 +374,38 @@ async def test_rights_and_organizations_are_kept_apart(guarded: Server, issuer: 
         assert refused["type"] == "error"
         assert refused["payload"][0]["extensions"]["code"] == "FORBIDDEN"
         assert len(payloads) == 2
+
+
+async def test_subscriptions_that_end_while_the_database_hangs_leave_nothing(
+    server: Server, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
+):
+    """A program that subscribes and unsubscribes again and again, while the database hangs, costs no memory."""
+    cliniko.gate.hold("patients")
+    sync_id = await server.start_sync()
+    await cliniko.gate.reached()
+    answers = asyncio.Event()
+    read = SyncFeed._read
+
+    async def read_later(self: SyncFeed) -> None:
+        await answers.wait()
+        await read(self)
+
+    monkeypatch.setattr(SyncFeed, "_read", read_later)
+    async with open_socket(server) as first, open_socket(server) as other:
+        await first.subscribe(PROGRESS, id=sync_id)
+        assert (await first.receive())["type"] == "next"
+        feed = server.runtime.syncs.feeds.syncs.find(sync_id)
+        assert feed is not None
+        for _ in range(50):
+            feed._token = None  # as after a commit
+            await other.subscribe(PROGRESS, id=sync_id)
+            await until(lambda: len(server.runtime.syncs.subscriptions) == 2)
+            await asyncio.sleep(0)
+            await other.send({"id": "1", "type": "complete"})
+            await until(lambda: len(server.runtime.syncs.subscriptions) == 1)
+        names = [task.get_name() for task in asyncio.all_tasks()]
+        assert names.count("shared operation") <= 2  # one that executes the values
+        answers.set()
+        await other.subscribe(PROGRESS, "2", id=sync_id)
+        assert (await other.receive())["id"] == "2"
+        cliniko.gate.open()
