@@ -141,6 +141,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await self.handle_invalid_message(problem)
             return
         await super().handle_message(message)
+        cast(dict[str, object], message).clear()  # Strawberry's loop keeps it until the next message
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         payload = message.get("payload")
