@@ -3,10 +3,14 @@
 Plain, it parses requests that were sent together at once, and forgets all but the last: only the last would learn that
 its client has left, and an answer to a malformed one could come before those to earlier ones. It limits no headers, and
 adds trailers to the headers of a request that is already being answered.
+
+It also answers a request that offers another protocol, such as HTTP/2 from Java's client, without its body. The body
+would then be the next request, which a proxy has never seen. Such an offer is ignored here. Source: RFC 9110, 7.8.
 """
 
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -24,6 +28,7 @@ class OrderedRequests(HttpToolsProtocol):
     _is_receiving = False
     _head_bytes: int | None = None  # of a request whose headers are not complete
     _is_malformed = False
+    _declined: bytes | None = None  # the head of a request, without its offer of another protocol
 
     def is_receiving(self) -> bool:
         """Whether the peer has begun a request and not yet completed it."""
@@ -33,11 +38,30 @@ class OrderedRequests(HttpToolsProtocol):
         if self._is_malformed:
             return
         self._is_receiving = True
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._parse(memoryview(data))
         if self._head_bytes is not None:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self.send_400_response("The headers are too long.")
+
+    def _parse(self, data: memoryview) -> None:
+        pieces: list[memoryview | bytes] = [data]
+        while pieces:
+            piece = pieces.pop()
+            try:
+                self.parser.feed_data(piece)
+            except httptools.HttpParserError:
+                self.logger.warning("Invalid HTTP request received.")
+                self.send_400_response("")
+                return
+            except httptools.HttpParserUpgrade as offer:
+                if self._should_upgrade():
+                    self.handle_websocket_upgrade()
+                    return
+                if self._declined is not None:
+                    pieces += [piece[offer.args[0] :], self._declined]
+                    self._declined = None
 
     def on_message_begin(self) -> None:
         self._is_receiving = True
@@ -50,11 +74,18 @@ class OrderedRequests(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head_bytes = None
+        method = self.parser.get_method()
+        if self.parser.should_upgrade() and not self._should_upgrade() and method != b"CONNECT":
+            lines = [b"%b %b HTTP/%b" % (method, self.url, self.parser.get_http_version().encode())]
+            lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+            self._declined = b"\r\n".join([*lines, b"\r\n"])
+            return  # the parser stops here, and takes the body for the other protocol's
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._is_receiving = False
-        super().on_message_complete()
+        if self._declined is None:
+            self._is_receiving = False
+            super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         del msg

@@ -11,12 +11,19 @@ class StopNotice:
     """A mixin for uvicorn's HTTP protocols."""
 
     _on_stop: Callable[[], None] | None = None
+    _is_stopping = False
 
     def on_stop(self, call: Callable[[], None] | None) -> None:
-        """Call ``call`` when the server stops; ``None`` for nothing. A connection has one response at a time."""
+        """Call ``call`` when the server stops, or at once if it is stopping already; ``None`` for nothing.
+
+        A connection has one response at a time.
+        """
         self._on_stop = call
+        if self._is_stopping and call is not None:
+            call()
 
     def shutdown(self) -> None:
         super().shutdown()  # type: ignore[misc]
+        self._is_stopping = True
         if self._on_stop is not None:
             self._on_stop()

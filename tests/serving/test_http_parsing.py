@@ -173,3 +173,50 @@ async def test_a_request_that_offers_another_protocol_is_answered(server: Server
         for request in (offering + HEAD + b"\r\n", GET):
             writer.write(request)
             assert (await reader.readuntil(b'{"status":"ok"}')).startswith(b"HTTP/1.1 200 ")
+
+
+OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+"""Sent by Java's HTTP client with its first request, whatever the method."""
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+async def test_an_offer_of_another_protocol_is_ignored(server: Server, pause: float):
+    """A Java program that offers HTTP/2 gets its answer; the body of its request is never taken for another request."""
+    hidden = b"GET /readyz HTTP/1.1\r\n" + HEAD + b"\r\n"
+    length = b"Content-Length: %d\r\n\r\n" % len(hidden)
+    async with _connection(server) as (reader, writer):
+        for _ in range(2):
+            for part in (b"POST /headers HTTP/1.1\r\n" + HEAD + OFFER + length, hidden[:10], hidden[10:] + GET):
+                writer.write(part)
+                await asyncio.sleep(pause)
+            answer = json.loads(await _body(reader))
+            assert answer["body"] == hidden.decode()
+            assert "http2-settings" in answer["names"]
+            assert await _body(reader) == b'{"status":"ok"}'
+
+
+@pytest.mark.parametrize("target", [b"example.org:443", b"http://localhost/healthz", b"http://[/", b"/healthz"])
+@pytest.mark.parametrize("method", [b"CONNECT", b"GET"])
+async def test_an_offer_with_an_odd_target_is_no_fault(
+    server: Server, caplog: pytest.LogCaptureFixture, method: bytes, target: bytes
+):
+    """A request for a tunnel, or with a target that is no URL, gets an answer and causes no error."""
+    async with _connection(server) as (reader, writer):
+        writer.write(method + b" " + target + b" HTTP/1.1\r\n" + HEAD + OFFER + b"\r\n")
+        assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 ")
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_many_offers_at_once_are_answered_in_order(server: Server):
+    """Hundreds of requests that offer HTTP/2, sent together, are all answered."""
+    async with _connection(server) as (reader, writer):
+        writer.write((b"GET /healthz HTTP/1.1\r\n" + HEAD + OFFER + b"\r\n") * 300)
+        for _ in range(300):
+            assert await _body(reader) == b'{"status":"ok"}'
+
+
+async def _body(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    assert len(lengths) == 1, head
+    return await reader.readexactly(int(lengths[0].partition(b":")[2]))

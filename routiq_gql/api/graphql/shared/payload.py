@@ -1,6 +1,6 @@
 """An encoded result, and the forms in which transports send it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 MAX_KEPT_FORMS = 8
 """Forms kept of a payload: one of each transport, and frames by the id of the operation. Some clients number their
@@ -18,13 +18,17 @@ class Payload:
 
     def __init__(self, json: bytes) -> None:
         self.json = json
-        self._forms: dict[str, bytes] = {}
+        self._forms: dict[Hashable, bytes] = {}
 
-    def form(self, key: str, make: Callable[[str, bytes], bytes]) -> bytes:
-        """``make(key, json)``, made once for many subscribers with the same key."""
+    def form(self, key: Hashable, make: Callable[[bytes], bytes]) -> bytes:
+        """``make(json)``, made once for many subscribers with the same key.
+
+        Args:
+            key: A text for frames, which is any text that a client chooses, and no text for anything else.
+        """
         form = self._forms.get(key)
         if form is None:
-            form = make(key, self.json)
+            form = make(self.json)
             if len(self._forms) < MAX_KEPT_FORMS:
                 self._forms[key] = form
         return form

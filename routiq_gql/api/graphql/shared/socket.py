@@ -94,7 +94,7 @@ class SocketSubscription(Operation[Context, None]):
         if not self._write(frame):
             self._last = frame
 
-    def _next_frame(self, _operation_id: str, result: bytes) -> bytes:
+    def _next_frame(self, result: bytes) -> bytes:
         return text_frame(self._head, result, b"}")
 
     def _write(self, frame: bytes) -> bool:

@@ -72,14 +72,14 @@ class StreamSubscription:
         if self._is_late and self._shared is not None:
             self._is_late = False
             self._shared.on_ready(self)
-        return newest.form(self._transport.protocol, self._piece)
+        return newest.form(type(self._transport), self._piece)
 
     async def aclose(self) -> None:
         """Leave the operation."""
         if self._shared is not None:
             self._shared.leave(self)
 
-    def _piece(self, _key: str, result: bytes) -> bytes:
+    def _piece(self, result: bytes) -> bytes:
         return self._transport.encode_next({"data": None}, _already_encoded(result)).encode()
 
     def show(self, payload: Payload) -> bool:

@@ -299,18 +299,19 @@ async def test_an_operation_lasts_as_long_as_its_last_subscriber(server: Server,
     assert (len(shared), len(syncs.subscriptions)) == (0, 0)
 
 
-async def test_all_transports_share_an_operation(server: Server, cliniko: Cliniko, payloads: list[str]):
-    """A websocket, an event stream and a multipart response get the same bytes, which are encoded once."""
+@pytest.mark.parametrize("number", ["1", "sse", "multipart-subscription"])
+async def test_all_transports_share_an_operation(server: Server, cliniko: Cliniko, payloads: list[str], number: str):
+    """A websocket, an event stream and a multipart response get the same bytes, encoded once, whatever the id."""
     cliniko.gate.hold("patients")
     sync_id = await server.start_sync()
     await cliniko.gate.reached()
     document = "subscription ($id: ID!) { syncProgress(syncId: $id) { version status } }"
     asked = {"query": document, "variables": {"id": sync_id}}
     async with open_socket(server) as socket, AsyncExitStack() as stack:
-        await socket.subscribe(document, id=sync_id)
+        await socket.subscribe(document, number, id=sync_id)
         frame = str(await socket.connection.recv())
         (payload,) = payloads
-        assert frame == f'{{"id":"1","type":"next","payload":{payload}}}'
+        assert frame == f'{{"id":"{number}","type":"next","payload":{payload}}}'
         for accept, expected in zip(STREAMS, (f"event: next\ndata: {payload}\n\n", payload), strict=True):
             answer = await stack.enter_async_context(
                 server.http.stream("POST", "/graphql", json=asked, headers={"Accept": accept})
