@@ -29,6 +29,9 @@ class FrameWriter(Protocol):
     def when_writable(self, call: Callable[[], None]) -> None:
         """Call ``call`` once, as soon as the peer reads again or the connection has ended."""
 
+    def forget(self, call: Callable[[], None]) -> None:
+        """Do not make a call that ``when_writable`` has promised, and keep nothing of it."""
+
 
 def text_frame(*parts: bytes) -> bytes:
     """An unmasked frame with a whole text message in UTF-8. Source: RFC 6455, 5.2."""
@@ -45,7 +48,7 @@ def text_frame(*parts: bytes) -> bytes:
 class DirectFrames(CleanEnding):
     """Uvicorn's protocol as a ``FrameWriter``."""
 
-    _waiting: list[Callable[[], None]] | None = None
+    _waiting: dict[Callable[[], None], None] | None = None
 
     @property
     def can_write_frames(self) -> bool:
@@ -63,8 +66,12 @@ class DirectFrames(CleanEnding):
 
     def when_writable(self, call: Callable[[], None]) -> None:
         if self._waiting is None:
-            self._waiting = []
-        self._waiting.append(call)
+            self._waiting = {}
+        self._waiting[call] = None
+
+    def forget(self, call: Callable[[], None]) -> None:
+        if self._waiting is not None:
+            self._waiting.pop(call, None)
 
     def resume_writing(self) -> None:
         super().resume_writing()

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gc
 import json
 import os
 import re
@@ -16,6 +17,8 @@ from starlette.routing import Route
 from structlog.testing import capture_logs
 from websockets.frames import Frame, Opcode
 
+from routiq_gql.api.graphql.shared.socket import SocketSubscription
+from routiq_gql.api.graphql.sockets import MAX_OPERATIONS
 from routiq_gql.api.streams import StreamResponse
 from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.metrics import REGISTRY
@@ -184,6 +187,56 @@ async def test_a_subscriber_that_stops_reading_is_disconnected(settings: Setting
             await until(is_dropped_after_more_states)
             await server.without_watchers()
             assert await _was_reset(deaf)
+
+
+async def test_a_socket_that_closes_without_reading_the_end_is_reset(settings: Settings, cliniko: Cliniko):
+    """A browser that closes its socket, but never reads how its sync ended, is reset without a fault."""
+    faults: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    before = _dropped("websocket")
+    cliniko.gate.hold("patients")
+    async with Server(settings.model_copy(update={"send_timeout": 0.3})) as server:
+        await server.connect_organization(cliniko.base_url, EMULATED_API_KEY)
+        sync_id = await server.start_sync()
+        await cliniko.gate.reached()
+        with _deaf_connection(server) as deaf:
+            await asyncio.to_thread(greet, deaf)
+            asked = {"query": PLAIN, "variables": {"id": sync_id}}
+            for number in range(MAX_OPERATIONS):  # their last states fill the connection, up to a frame “complete”
+                send(deaf, {"id": str(number), "type": "subscribe", "payload": asked})
+            await until(lambda: len(server.runtime.syncs.subscriptions) == MAX_OPERATIONS)
+            snapshot = await server.runtime.syncs.status(LOCAL_OPERATOR, sync_id)
+            last = replace(snapshot, version=snapshot.version + 1, completed_at=snapshot.started_at)
+            server.runtime.bus.publish(last)
+            await until(lambda: 0 < len(server.runtime.syncs.subscriptions) < MAX_OPERATIONS)
+            deaf.sendall(Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=True))
+            await until(lambda: _dropped("websocket") == before + 1)
+            await server.without_watchers()
+            assert await _was_reset(deaf)
+        cliniko.gate.open()
+    assert faults == []
+
+
+async def test_subscriptions_that_a_deaf_client_ends_are_forgotten(server: Server, cliniko: Cliniko):
+    """A program that begins and ends subscriptions again and again, and reads nothing, takes no more memory."""
+    cliniko.gate.hold("patients")
+    sync_id = await server.start_sync()
+    await cliniko.gate.reached()
+    asked = {"query": PLAIN, "variables": {"id": sync_id}}
+    snapshot = await server.runtime.syncs.status(LOCAL_OPERATOR, sync_id)
+    with _deaf_connection(server) as deaf:
+        await asyncio.to_thread(greet, deaf)
+        send(deaf, {"id": "first", "type": "subscribe", "payload": asked})
+        await until(lambda: len(server.runtime.syncs.subscriptions) == 1)
+        for version in range(snapshot.version + 1, snapshot.version + 500):
+            server.runtime.bus.publish(replace(snapshot, version=version))
+        for _ in range(20):
+            send(deaf, {"id": "again", "type": "subscribe", "payload": asked})
+            await until(lambda: len(server.runtime.syncs.subscriptions) == 2)
+            await asyncio.sleep(0.02)  # its first state waits for the client
+            send(deaf, {"id": "again", "type": "complete"})
+            await until(lambda: len(server.runtime.syncs.subscriptions) == 1)
+        assert sum(isinstance(one, SocketSubscription) for one in gc.get_objects()) < 5
 
 
 @pytest.mark.parametrize("document", [PROGRESS, PLAIN])

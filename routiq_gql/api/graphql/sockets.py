@@ -57,12 +57,14 @@ class SocketAdapter(ASGIWebSocketAdapter):
 
     Attributes:
         patience: Entered around the handler; runs out when the peer has stopped reading.
+        is_handled: Whether the handler runs; the last frames may still wait for the peer afterwards.
         send_timeout: For how many seconds the peer may read nothing.
     """
 
     def __init__(self, view: Any, request: WebSocket, response: WebSocket) -> None:
         super().__init__(view, request, response)
         self.patience = asyncio.timeout(None)
+        self.is_handled = True
         self.send_timeout: float = view.settings.send_timeout
         self._is_stalled = False
 
@@ -111,7 +113,8 @@ class SocketAdapter(ASGIWebSocketAdapter):
             self._is_stalled = True
             abort_connection(self.ws.scope)  # a close frame would wait for the peer too
             metrics.peer_dropped("websocket")
-            self.patience.reschedule(asyncio.get_running_loop().time())
+            if self.is_handled:
+                self.patience.reschedule(asyncio.get_running_loop().time())
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
@@ -121,12 +124,15 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     _counted_for: str | None = None  # the organization
 
     async def handle(self) -> None:
-        patience = cast(SocketAdapter, self.websocket).patience
+        adapter = cast(SocketAdapter, self.websocket)
         try:
-            async with patience:
-                await super().handle()
+            async with adapter.patience:
+                try:
+                    await super().handle()
+                finally:
+                    adapter.is_handled = False
         except TimeoutError:
-            if not patience.expired():
+            if not adapter.patience.expired():
                 raise
         finally:
             if self._ending is not None:

@@ -20,7 +20,7 @@ from routiq_gql.api.json_text import write_json
 from routiq_gql.api.rest import objects
 from routiq_gql.api.services import services_of
 from routiq_gql.api.streams import Heartbeat, StreamResponse, keep_connection
-from routiq_gql.errors import BadInput
+from routiq_gql.errors import BadInput, DatabaseAway, RateLimited, SyncNotFound
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.model import LogLine, SyncSnapshot
 from routiq_gql.sync.service import SyncService
@@ -105,13 +105,16 @@ def _position(event_id: str) -> Position | None:
 async def _events(service: SyncService, viewer: Viewer, sync_id: str, seen: Position) -> AsyncGenerator[bytes, None]:
     yield b"retry: %d\n\n" % RETRY_MILLISECONDS
     version, seq = seen
-    async with aclosing(service.follow(viewer, sync_id, after_version=version, after_seq=seq)) as items:
-        async for item in items:
-            if isinstance(item, LogLine):
-                seq = item.seq
-            else:
-                version = item.version
-            yield b"id: %d.%d\n%b" % (version, seq, EVENTS.of(item))
+    try:
+        async with aclosing(service.follow(viewer, sync_id, after_version=version, after_seq=seq)) as items:
+            async for item in items:
+                if isinstance(item, LogLine):
+                    seq = item.seq
+                else:
+                    version = item.version
+                yield b"id: %d.%d\n%b" % (version, seq, EVENTS.of(item))
+    except (SyncNotFound, RateLimited, DatabaseAway):
+        return  # the client reconnects, and gets the error as a response
 
 
 class Events:

@@ -2,11 +2,16 @@
 
 import asyncio
 
+from structlog.testing import capture_logs
+
 from routiq_gql.clock import utc_now
+from routiq_gql.database.erasure import erase_organization
 from routiq_gql.emulator import EMULATED_API_KEY, demo_clinic
 from routiq_gql.settings import Settings
 from tests.emulated_cliniko import Cliniko
+from tests.organization import ORGANIZATION
 from tests.server import Event, Server
+from tests.waiting import until
 
 
 def _lines(events: list[Event]) -> list[int]:
@@ -232,3 +237,41 @@ async def test_a_polyfill_resumes_by_its_parameter(server: Server):
     async with server.stream(sync_id, last_event_id=middle.id, lastEventId="0.1", after="0.2") as stream:
         resumed = [event.json["seq"] async for event in stream if event.name == "log"]
     assert resumed[0] == 4
+
+
+async def test_the_stream_of_an_erased_sync_ends_in_order(server: Server, cliniko: Cliniko):
+    """When an operator erases the organization, its open streams end complete, and a client that returns gets 404."""
+    cliniko.gate.hold("patients")
+    sync_id = await server.start_sync()
+    await cliniko.gate.reached()
+    with capture_logs() as logs:
+        async with server.stream(sync_id) as stream:
+            await anext(stream)
+            async with server.runtime.database.writing() as connection:  # as another process does
+                await erase_organization(connection, ORGANIZATION)
+            rest = [event async for event in stream]  # raises if the response is cut off
+        assert (await server.http.get(f"/api/v1/sync/stream/{sync_id}")).status_code == 404
+    assert len(_lines(rest)) < 10
+    assert [line for line in logs if line["event"] == "request_failed"] == []
+    cliniko.gate.open()
+
+
+async def test_streams_that_begin_together_above_the_limit_end_in_order(settings: Settings, cliniko: Cliniko):
+    """Of many streams that begin at the same moment, those above the limit end complete or are refused."""
+    cliniko.gate.hold("patients")
+    async with Server(settings.model_copy(update={"max_subscriptions": 2})) as server:
+        await server.connect_organization(cliniko.base_url, EMULATED_API_KEY)
+        sync_id = await server.start_sync()
+        await cliniko.gate.reached()
+
+        async def follow() -> int:
+            answer = await server.http.get(f"/api/v1/sync/stream/{sync_id}")  # raises if the response is cut off
+            return answer.status_code
+
+        with capture_logs() as logs:
+            following = [asyncio.create_task(follow()) for _ in range(20)]
+            await until(lambda: sum(not task.done() for task in following) == 2)
+            cliniko.gate.open()
+            codes = set(await asyncio.gather(*following))
+    assert codes <= {200, 429}
+    assert [line for line in logs if line["event"] == "request_failed"] == []

@@ -84,6 +84,7 @@ class SocketSubscription(Operation[Context, None]):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+            self._writer.forget(self._continue)
         if self.shared is not None:
             self.shared.leave(self)
 

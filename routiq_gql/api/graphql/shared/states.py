@@ -58,6 +58,11 @@ class StateOperation(SharedOperation[Following[Any]]):
         for subscriber in self._subscribers:
             if subscriber is not first:
                 self._welcome(subscriber, opened)  # the feed may have been read before it came
+        if self._is_over:  # with an error, since the feed was opened; the others learn it from the feed
+            if first in self._subscribers:
+                self._served[first] = 0
+                self._serve(first)
+            return
         if first in self._subscribers:
             self._waiting[first] = 0
         self._is_compiled = opened.project is not None

@@ -20,7 +20,7 @@ from tests.graphql_documents import LOG, PROGRESS, UPDATES
 from tests.issuing import OURS, THEIRS, bearer
 from tests.organization import ORGANIZATION
 from tests.server import Server, Socket, open_socket
-from tests.waiting import until
+from tests.waiting import LIMIT_SECONDS, until
 
 MANY = 20
 WITH_LOG = "subscription ($id: ID!) { syncProgress(syncId: $id) { version log(limit: 2) { seq } } }"
@@ -215,6 +215,36 @@ async def test_the_first_to_leave_does_not_affect_the_others(
         (result,) = await other.results()
     assert [line["seq"] for line in result["data"]["syncProgress"]["log"]]
     assert asked["log"] == len(payloads) == 1
+
+
+@pytest.mark.parametrize("document", [PROGRESS, PROGRESS.replace("unreadableRows { list id reason }", ""), LOG])
+async def test_a_sync_that_is_erased_while_subscriptions_begin_ends_them(
+    server: Server, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch, document: str
+):
+    """Subscribers whose sync is erased at the moment at which they subscribe get an error; none waits for ever."""
+    cliniko.gate.hold("patients")
+    sync_id = await server.start_sync()
+    await cliniko.gate.reached()
+    follow = SyncService.follow_progress
+    feeds = server.runtime.syncs.feeds.syncs
+
+    async def follow_until_erased(self: SyncService, *args: Any) -> Any:
+        following = await follow(self, *args)
+        feed = feeds.find(sync_id)
+        assert feed is not None
+        feed.note_erased()
+        return following
+
+    monkeypatch.setattr(SyncService, "follow_progress", follow_until_erased)
+    async with AsyncExitStack() as stack:
+        for socket in await _sockets(stack, server, 3):
+            await socket.subscribe(document, id=sync_id)
+            async with asyncio.timeout(LIMIT_SECONDS):
+                while not (frame := await socket.receive()).get("payload") or "SYNC_NOT_FOUND" not in str(frame):
+                    assert frame["type"] == "next"
+    cliniko.gate.open()
+    await server.without_watchers()
+    assert len(_shared(server)) == 0
 
 
 async def test_an_error_is_not_kept(server: Server, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch):
