@@ -147,6 +147,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await self.handle_invalid_message(problem)
             return
         await super().handle_message(message)
+        cast(dict[str, object], message).clear()  # Strawberry's loop keeps it until the next message
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         payload = message.get("payload")
@@ -163,6 +164,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
                 return
             message = {"type": "connection_init", "payload": payload}
         await super().handle_connection_init(message)
+        self.connection_init_timeout_task = None  # ended; an open socket keeps as little as possible
         if self.context.session is not None and self.context.session.can_end and self._ending is None:
             self._ending = asyncio.create_task(self._end_in_time(self.context.session), name="session")
 
@@ -234,12 +236,12 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             return False
         subscription = SocketSubscription(self, message, writer, adapter)
         shared: SharedOperations = cast(Any, self.view).shared
-        subscription.shared = operation = shared.operation_of(
+        operation = shared.operation_of(
             self.context, subscription.query, subscription.operation_name, subscription.variables
         )
         if operation is not None:
             self.operations[subscription.id] = subscription
-            operation.join(subscription)
+            subscription.join(operation)
         return operation is not None
 
     async def cleanup_operation(self, operation_id: str) -> None:

@@ -35,7 +35,7 @@ FLUSH_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 """The longest pause before a server that is away is tried again."""
 SIGN_OF_LIFE_SECONDS = 10.0
-"""How often a silent listener checks its connection."""
+"""How often a silent listener checks its connection, and the longest attempt of a sender or reader without work."""
 MAX_PAYLOAD_BYTES = 7_900
 """PostgreSQL takes less than 8,000. Source: PostgreSQL documentation, "NOTIFY"."""
 
@@ -103,7 +103,8 @@ class PostgresBus(InProcessBus):
         self._flush_wanted.set()
 
     async def _send(self) -> None:
-        await self._flush_wanted.wait()
+        if not await set_within(self._flush_wanted, SIGN_OF_LIFE_SECONDS):
+            return  # an attempt that has nothing to do succeeds, so that an earlier failure is not reported for ever
         await self._flush()
         await set_within(self._stop_wanted, FLUSH_SECONDS)
 
@@ -153,7 +154,8 @@ class PostgresBus(InProcessBus):
             self._read_wanted.set()
 
     async def _read(self) -> None:
-        await self._read_wanted.wait()
+        if not await set_within(self._read_wanted, SIGN_OF_LIFE_SECONDS):
+            return  # as in _send
         self._read_wanted.clear()
         heard, self._heard = self._heard, set()
         try:

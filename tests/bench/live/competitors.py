@@ -35,13 +35,14 @@ class Competitor:
 
 @contextmanager
 def competitors(
-    load: Load, watchers: int, syncs: int, names: Sequence[str], *, commits: bool = False
+    load: Load, watchers: int, syncs: int, names: Sequence[str], *, commits: bool = False, pauses: bool = True
 ) -> Iterator[tuple[list[Competitor], str]]:
     """The named servers, paused, each with so many watchers of so many syncs; and a sentence if one is missing.
 
     Args:
         names: Ours comes first, as the bare server sends the same frames.
         commits: Whether our server commits each state.
+        pauses: Whether each is paused. After a pause, the pings of all its sockets are due at the same time.
     """
     found, missing, frame = [], "", ""
     with ExitStack() as stack:
@@ -68,7 +69,8 @@ def competitors(
             if name == OURS:
                 frame = group.newest.decode()
             group.keeps_newest = False
-            server.pause()
+            if pauses:
+                server.pause()
             found.append(one)
         yield found, missing
 

@@ -1,7 +1,7 @@
 """Measures how soon a state reaches five thousand watchers of one sync, with one update a second.
 
 The product stores each state in its database; the time counts from right after the commit. The bare application sends
-prepared text of the same length. The updates of the two come in turns of some seconds.
+prepared text of the same length. The updates of the two come in turns of some seconds, and neither is paused.
 """
 
 import time
@@ -24,19 +24,17 @@ def measure_latency(sizes: Sizes) -> Report:
     turns = min(MOST_TURNS, sizes.updates)
     load = Load()
     try:
-        with competitors(load, sizes.many_watchers, 1, (OURS, BARE), commits=True) as (found, _):
+        with competitors(load, sizes.many_watchers, 1, (OURS, BARE), commits=True, pauses=False) as (found, _):
             size = len(found[0].group.newest)
             for turn in range(turns):
                 for one in found:
                     show_progress(f"Turn {turn + 1} of {turns}, an update a second: {one.name}")
-                    one.server.resume()
                     settle(load, one.server)
                     publish(load, one)  # not counted
                     before = one.server.usage()
                     for _ in range(sizes.updates // turns):
                         latencies[one.name] += update(load, one, UPDATE_SECONDS)
                     shares[one.name].append(one.server.usage().share_since(before))
-                    one.server.pause()
     finally:
         load.close()
     title = f"{sizes.many_watchers:,} watchers of one sync, an update a second, frames of {size} bytes: commit to frame"

@@ -32,11 +32,15 @@ class Machinery:
     """The parts of the endpoint by which an operation is executed.
 
     Attributes:
+        document: The text of the request.
+        variables: As the client sent them.
         execute: Executes the operation in a context, by Strawberry's ``Schema.stream``.
         compile: Compiles the operation's selection for its variables, if that is possible.
         encode: Encodes a result as JSON.
     """
 
+    document: str
+    variables: dict[str, object]
     execute: Callable[[Context], Awaitable[StreamResult]]
     compile: Callable[[OperationDefinitionNode, Mapping[str, object]], Projection | None]
     encode: Callable[[object], str | bytes]
@@ -63,11 +67,14 @@ class SharedOperation(ABC, Generic[S]):
     Args:
         context: The context of the first subscriber. ``shared`` is this operation in its executions.
         close: Called once, after the last subscriber.
+
+    Attributes:
+        machinery: The request, and the parts that execute it.
     """
 
     def __init__(self, context: Context, machinery: Machinery, close: Callable[[], None]) -> None:
         self._context = replace(context, shared=self)
-        self._machinery = machinery
+        self.machinery = machinery
         self._close = close
         self._subscribers: dict[Subscriber, None] = {}
         self._served: dict[Subscriber, int] = {}  # with the number of the last payload that each has got
@@ -114,7 +121,7 @@ class SharedOperation(ABC, Generic[S]):
         if self._opened is not None:
             return self._events(convert)
         source = await opening()
-        self._opened = Opened(source, convert, self._machinery.compile(info.operation, info.variable_values))
+        self._opened = Opened(source, convert, self.machinery.compile(info.operation, info.variable_values))
         return _nothing()
 
     def _events(self, convert: Callable[[Any], object]) -> AsyncGenerator[Any, None]:
@@ -143,7 +150,7 @@ class SharedOperation(ABC, Generic[S]):
 
     async def _begin(self, first: Subscriber) -> None:
         errors: list[GraphQLError] | None = None
-        async with aclosing(await self._machinery.execute(self._context)) as results:
+        async with aclosing(await self.machinery.execute(self._context)) as results:
             async for result in results:
                 errors = result_of(result).errors
         opened = self._opened
@@ -174,7 +181,7 @@ class SharedOperation(ABC, Generic[S]):
         shown: dict[str, object] = {"data": result.data}
         if result.errors:
             shown["errors"] = [error.formatted for error in result.errors]
-        encoded = self._machinery.encode(shown)
+        encoded = self.machinery.encode(shown)
         return Payload(encoded.encode() if isinstance(encoded, str) else encoded)
 
     def _failure(self, error: BaseException) -> Payload:

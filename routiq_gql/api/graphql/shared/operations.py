@@ -106,10 +106,12 @@ class SharedOperations:
     def _machinery(self, request: SharedRequest, document: DocumentNode) -> Machinery:
         fragments = _fragments(document)
 
+        values = request.variable_values
+
         async def execute(context: Context) -> StreamResult:
             return await self._schema.stream(
                 request.document,
-                variable_values=request.variable_values,
+                variable_values=values,
                 context_value=context,
                 operation_name=request.operation_name,
             )
@@ -118,7 +120,7 @@ class SharedOperations:
             deciding = tuple((name, variables[name]) for name in sorted(deciding_variables(operation, fragments)))
             return self._compiled(request.document, request.operation_name, deciding)
 
-        return Machinery(execute, compiled, self._encode)
+        return Machinery(request.document, values, execute, compiled, self._encode)
 
     def _compile(
         self, document: str, operation_name: str | None, variables: tuple[tuple[str, object], ...]

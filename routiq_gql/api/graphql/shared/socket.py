@@ -58,6 +58,12 @@ class SocketSubscription(Operation[Context, None]):
         self._last: bytes | None = None
         self._timer: asyncio.TimerHandle | None = None
 
+    def join(self, operation: AnyOperation) -> None:
+        """Become a part of ``operation``, and of its request: a watcher keeps no copy of the document."""
+        self.shared = operation
+        self.query, self.variables = operation.machinery.document, operation.machinery.variables
+        operation.join(self)
+
     def show(self, payload: Payload) -> bool:
         return self._write(payload.form(self.id, self._next_frame))
 

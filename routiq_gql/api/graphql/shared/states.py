@@ -113,7 +113,7 @@ class StateOperation(SharedOperation[Following[Any]]):
         self._is_new.set()
 
     async def _execute_values(self) -> None:
-        async with aclosing(await self._machinery.execute(self._context)) as results:
+        async with aclosing(await self.machinery.execute(self._context)) as results:
             async for streamed in results:
                 result = result_of(streamed)
                 number, is_last = self._executing

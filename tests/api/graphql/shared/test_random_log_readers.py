@@ -72,7 +72,7 @@ class _World:
         client = Client(lambda: self.operation, lambda result: result["line"])
         self.clients.append(client)
         if self.operation is None:
-            machinery = Machinery(self._execute, lambda *_: _projected, json.dumps)
+            machinery = Machinery("", {}, self._execute, lambda *_: _projected, json.dumps)
             self.operation = LogOperation(context_with(self.subscriptions), machinery, self._closed)
         self.operation.join(client)
 

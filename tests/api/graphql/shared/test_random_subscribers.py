@@ -86,7 +86,7 @@ class _World:
                 self.feed.stored = self.feed._value = stored
                 self.feeds.append(self.feed)
             context = context_with(self.subscriptions)
-            machinery = Machinery(self._execute, lambda *_: self.projection, json.dumps)
+            machinery = Machinery("", {}, self._execute, lambda *_: self.projection, json.dumps)
             self.operation = StateOperation(context, machinery, self._closed)
         self.operation.join(client)
         return client
