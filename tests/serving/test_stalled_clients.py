@@ -236,7 +236,7 @@ async def test_subscriptions_that_a_deaf_client_ends_are_forgotten(server: Serve
             await asyncio.sleep(0.02)  # its first state waits for the client
             send(deaf, {"id": "again", "type": "complete"})
             await until(lambda: len(server.runtime.syncs.subscriptions) == 1)
-        assert sum(isinstance(one, SocketSubscription) for one in gc.get_objects()) < 5
+        assert sum(type(one) is SocketSubscription for one in gc.get_objects()) < 5
 
 
 @pytest.mark.parametrize("document", [PROGRESS, PLAIN])
