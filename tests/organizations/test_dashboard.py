@@ -18,19 +18,6 @@ from tests.waiting import LIMIT_SECONDS
 pytestmark = pytest.mark.both_databases
 
 
-@pytest.fixture
-def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The organization of each read."""
-    read, done = dashboard_module.read_dashboard, []
-
-    async def counted(connection: Any, organization_id: str) -> Any:
-        done.append(organization_id)
-        return await read(connection, organization_id)
-
-    monkeypatch.setattr(dashboard_module, "read_dashboard", counted)
-    return done
-
-
 async def test_many_ask_and_it_is_read_once(runtime: Runtime, readings: list[str]):
     """Each organization's dashboard is read once for all simultaneous requests, and again for later requests."""
     names = [ORGANIZATION, "org_other"] * 20

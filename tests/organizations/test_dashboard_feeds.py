@@ -73,19 +73,6 @@ async def _settled(runtime: Runtime, following: Following[Dashboard]) -> Dashboa
     return following.value
 
 
-@pytest.fixture
-def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The organization of each read of a whole dashboard."""
-    read, done = dashboard_module.read_dashboard, []
-
-    async def counted(connection: Any, organization_id: str) -> Any:
-        done.append(organization_id)
-        return await read(connection, organization_id)
-
-    monkeypatch.setattr(dashboard_module, "read_dashboard", counted)
-    return done
-
-
 async def test_the_progress_of_a_sync_costs_no_statement(calm: Runtime, readings: list[str]):
     """A thousand updates of a running sync appear on the dashboard at once and without reading the database."""
     await start(calm)

@@ -26,6 +26,13 @@ from routiq_gql.live.feeds import Following
 
 S = TypeVar("S")
 
+Convert = Callable[[Any], object]
+"""Converts an event of a source to GraphQL's object."""
+Events = AsyncGenerator[Any, None]
+"""The events of a resolver."""
+AnyFollowing = Following[Any]
+"""The place in a feed of syncs or of dashboards."""
+
 
 @dataclass(frozen=True, slots=True)
 class Machinery:
@@ -57,7 +64,7 @@ class Opened(Generic[S]):
     """
 
     source: S
-    convert: Callable[[Any], object]
+    convert: Convert
     project: Projection | None
 
 
@@ -110,9 +117,7 @@ class SharedOperation(ABC, Generic[S]):
     def on_end(self, error: RoutiqError | None) -> None:
         """Take the end of the feed."""
 
-    async def source(
-        self, info: Info, opening: Callable[[], Awaitable[S]], convert: Callable[[Any], object]
-    ) -> AsyncGenerator[Any, None]:
+    async def source(self, info: Info, opening: Callable[[], Awaitable[S]], convert: Convert) -> Events:
         """The events of a resolver. The first execution opens the source and has no events.
 
         Raises:
@@ -124,12 +129,12 @@ class SharedOperation(ABC, Generic[S]):
         self._opened = Opened(source, convert, self.machinery.compile(info.operation, info.variable_values))
         return _nothing()
 
-    def _events(self, convert: Callable[[Any], object]) -> AsyncGenerator[Any, None]:
+    def _events(self, convert: Convert) -> Events:
         """The events of a further execution."""
         return _nothing()
 
     @abstractmethod
-    def _following(self, source: S) -> Following[Any]:
+    def _following(self, source: S) -> AnyFollowing:
         """The place in the feed, which is closed with the operation. Its value names the organization."""
 
     @abstractmethod
@@ -229,6 +234,6 @@ def result_of(streamed: object) -> ExecutionResult:
     return streamed
 
 
-async def _nothing() -> AsyncGenerator[Any, None]:
+async def _nothing() -> Events:
     return
     yield

@@ -5,27 +5,33 @@ compiled is executed by the ordinary executor, in a task, once per value.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
 
 from routiq_gql.api.errors import log_fault
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.errors import error_of
 from routiq_gql.api.graphql.projection import NotProjected
 from routiq_gql.api.graphql.shared.delivery import Subscriber
-from routiq_gql.api.graphql.shared.operation import Machinery, Opened, SharedOperation, result_of
+from routiq_gql.api.graphql.shared.operation import (
+    AnyFollowing,
+    Convert,
+    Events,
+    Machinery,
+    Opened,
+    SharedOperation,
+    result_of,
+)
 from routiq_gql.api.graphql.shared.payload import Payload
 from routiq_gql.errors import RoutiqError
-from routiq_gql.live.feeds import Following
 from routiq_gql.sync.model import SyncSnapshot
 
 MAX_KEPT_BYTES = 32 * 1024
 """A longer payload is not kept for further subscribers, as each operation keeps a payload. Nor is an error."""
 
 
-class StateOperation(SharedOperation[Following[Any]]):
+class StateOperation(SharedOperation[AnyFollowing]):
     """An operation that follows a feed. It is the feed's ``Follower``."""
 
     def __init__(self, context: Context, machinery: Machinery, close: Callable[[], None]) -> None:
@@ -52,10 +58,10 @@ class StateOperation(SharedOperation[Following[Any]]):
             self._newest_number += 1
             self._publish(self._failure(error), self._newest_number, is_last=True)
 
-    def _following(self, source: Following[Any]) -> Following[Any]:
+    def _following(self, source: AnyFollowing) -> AnyFollowing:
         return source
 
-    def _start(self, opened: Opened[Following[Any]], first: Subscriber) -> None:
+    def _start(self, opened: Opened[AnyFollowing], first: Subscriber) -> None:
         for subscriber in self._subscribers:
             if subscriber is not first:
                 self._welcome(subscriber, opened)  # the feed may have been read before it came
@@ -71,10 +77,10 @@ class StateOperation(SharedOperation[Following[Any]]):
             self._spawn(self._execute_values())
         self._take(opened.source.value, opened)
 
-    def _welcome(self, subscriber: Subscriber, opened: Opened[Following[Any]]) -> None:
+    def _welcome(self, subscriber: Subscriber, opened: Opened[AnyFollowing]) -> None:
         self._greeting[subscriber] = self._spawn(self._greet(subscriber, opened.source))
 
-    async def _greet(self, subscriber: Subscriber, following: Following[Any]) -> None:
+    async def _greet(self, subscriber: Subscriber, following: AnyFollowing) -> None:
         """Give a subscriber the current value, which is at least as new as its subscription."""
         try:
             async with self._context.admission.watching(self._organization_id or ""):
@@ -95,7 +101,7 @@ class StateOperation(SharedOperation[Following[Any]]):
             self._served[subscriber] = 0
             self._serve(subscriber)
 
-    def _take(self, value: object, opened: Opened[Following[Any]]) -> None:
+    def _take(self, value: object, opened: Opened[AnyFollowing]) -> None:
         self._newest_number += 1
         self._newest = value
         if self._is_compiled and opened.project is not None:
@@ -120,7 +126,7 @@ class StateOperation(SharedOperation[Following[Any]]):
                 self._publish(self._encoded(result), number, is_last=is_last, is_kept=not result.errors)
         self._execute_each_alone()
 
-    async def _events(self, convert: Callable[[Any], object]) -> AsyncGenerator[object, None]:
+    async def _events(self, convert: Convert) -> Events:
         """The values to execute: the newest whenever the one before is done."""
         while True:
             await self._is_new.wait()
