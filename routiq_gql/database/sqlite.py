@@ -179,9 +179,15 @@ def _interrupt_cancelled(context: ExceptionContext) -> None:
 
 
 async def _stop_statement(driver: Connection) -> None:
+    # The statement is stopped even if its caller is cancelled once more meanwhile.
+    await asyncio.shield(asyncio.ensure_future(_interrupt_and_roll_back(driver)))
+
+
+async def _interrupt_and_roll_back(driver: Connection) -> None:
     # An interrupt does nothing while the thread has not begun the statement. So it is repeated until the rollback,
     # which queues behind the statement, is done. Closing repeats an interrupted rollback.
     rollback = asyncio.ensure_future(driver.rollback())
     while not (await asyncio.wait([rollback], timeout=INTERRUPT_INTERVAL_SECONDS))[0]:
-        await driver.interrupt()
+        with suppress(ValueError, sqlite3.ProgrammingError):  # the connection was closed right after the rollback
+            await driver.interrupt()
     rollback.exception()

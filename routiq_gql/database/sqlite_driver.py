@@ -31,6 +31,7 @@ class Connection(aiosqlite.Connection):
         self._thread.daemon = True  # a process may end without closing its connections
         self._abandoned = 0  # calls whose caller was cancelled; the thread may not have begun them
         self._begin: str | None = None
+        self._stopped: asyncio.Future[Any] | None = None
 
     @property
     def has_abandoned_calls(self) -> bool:
@@ -58,6 +59,16 @@ class Connection(aiosqlite.Connection):
             abandoned = self._abandoned
             await super().rollback()
             self._abandoned -= abandoned  # the thread has finished them before the rollback
+
+    def stop(self) -> asyncio.Future[Any] | None:
+        """Close the connection and end its thread.
+
+        A second call returns the future of the first, since an ended thread answers no further call. SQLAlchemy makes
+        the second call when the caller of a cancelled statement is cancelled once more while the connection closes.
+        """
+        if self._stopped is None:
+            self._stopped = super().stop()
+        return self._stopped
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         try:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from routiq_gql.database.engine import Database
 from routiq_gql.database.sqlite_driver import Connection
+from tests.waiting import LIMIT_SECONDS, until
 
 SLOW = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000000) SELECT count(*) FROM n"
 
@@ -134,3 +135,35 @@ async def test_a_closed_cursor_keeps_no_statement(connection: CountingConnection
         other.execute("INSERT INTO t VALUES (3)")
         other.commit()
         assert other.execute("SELECT a FROM t").fetchall() == [(3,)]
+
+
+async def test_a_close_ends_when_the_thread_was_stopped_meanwhile(connection: CountingConnection) -> None:
+    """Whatever the moment of the stop, a close that has begun returns."""
+    closing_connection = asyncio.ensure_future(connection.close())
+    await asyncio.sleep(0)
+    connection.stop()
+    async with asyncio.timeout(LIMIT_SECONDS):
+        await closing_connection
+
+
+async def test_a_caller_who_is_cancelled_again_leaves_no_task(tmp_path: Path) -> None:
+    """A statement's caller is cancelled, and cancelled once more at each step of the close of its connection."""
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}")
+    await database.check_can_be_opened()
+    before = asyncio.all_tasks()
+
+    async def read() -> None:
+        async with database.reading() as connection:
+            await connection.execute(text(SLOW))
+
+    for steps in range(40):
+        reader = asyncio.ensure_future(read())
+        await asyncio.sleep(0.002)
+        reader.cancel()
+        for _ in range(steps):
+            await asyncio.sleep(0.0005)
+        reader.cancel()
+        await asyncio.wait([reader])
+        assert reader.cancelled()
+    await until(lambda: asyncio.all_tasks() == before)
+    await database.close()
