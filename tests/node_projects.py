@@ -15,6 +15,8 @@ from filelock import FileLock
 from tests.machine import leave_out
 
 ROOT = Path(__file__).parent.parent
+CLIENT = ROOT / "examples" / "client"
+"""The sources of the page and of the custom element, and the core that the React package shares with them."""
 REACT = ROOT / "examples" / "react"
 CLIENTS = ROOT / "examples" / "clients"
 VITE_APP = ROOT / "tests" / "apps" / "vite"
