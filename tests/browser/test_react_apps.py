@@ -47,7 +47,8 @@ def _next(folder: Path) -> Iterator[str]:
         try:
             printed = ""
             while "Ready in" not in printed:
-                assert (line := server.stdout.readline()), f"it ended: {printed}"
+                line = server.stdout.readline()
+                assert line, f"it ended: {printed}"
                 printed += line
             yield f"http://127.0.0.1:{port}"
         finally:
