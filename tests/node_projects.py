@@ -15,10 +15,14 @@ from filelock import FileLock
 from tests.machine import leave_out
 
 ROOT = Path(__file__).parent.parent
+CLIENT = ROOT / "examples" / "client"
+"""The sources of the page and of the custom element, and the core that the React package shares with them."""
 REACT = ROOT / "examples" / "react"
 CLIENTS = ROOT / "examples" / "clients"
 VITE_APP = ROOT / "tests" / "apps" / "vite"
 """An app as Vite's react-ts template makes it, without the React component."""
+NEXT_APP = ROOT / "tests" / "apps" / "next"
+"""An app with Next.js's App Router, without the React component."""
 
 OUTSIDE = dict(os.environ)
 """The environment outside of the tests, for programs that need the internet's certificate authorities."""
@@ -69,10 +73,41 @@ def tool(folder: Path, name: str) -> str:
     return str(folder / "node_modules" / ".bin" / name)
 
 
-def app_with_component(folder: Path) -> Path:
-    """A copy of the Vite app in ``folder``, with the component copied into it as the README says."""
-    source = installed(VITE_APP)
-    shutil.copytree(source, folder, ignore=shutil.ignore_patterns("node_modules*"))
-    shutil.copytree(REACT / "src", folder / "src" / "routiq")
+def packed(project: Path, shared: Path) -> Path:
+    """The tarball of an npm project, made by ``npm pack`` once for each ``shared`` folder of a test run."""
+    tarballs = shared / f"{project.name}-tarball"
+    with FileLock(f"{tarballs}.lock"):
+        if not tarballs.exists():
+            made = shared / f"{project.name}-tarball-unfinished"
+            made.mkdir()
+            run("npm", "pack", "--pack-destination", str(made), folder=installed(project), seconds=INSTALL_SECONDS)
+            made.rename(tarballs)
+    return next(tarballs.glob("*.tgz"))
+
+
+def prepared_app(app: Path, shared: Path, package: Path = REACT) -> Path:
+    """A copy of ``app`` in which the tarball of ``package`` is installed, made once for each ``shared`` folder."""
+    source, tarball, ready = installed(app), packed(package, shared), shared / f"{app.name}-app"
+    with FileLock(f"{ready}.lock"):
+        if not ready.exists():
+            made = shared / f"{app.name}-app-unfinished"
+            shutil.copytree(source, made, ignore=shutil.ignore_patterns("node_modules*", ".next"))
+            shutil.copytree(source / "node_modules", made / "node_modules", symlinks=True, copy_function=_link_or_copy)
+            run("npm", "install", "--no-save", "--offline", "--ignore-scripts", str(tarball), folder=made)
+            made.rename(ready)
+    return ready
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
+
+
+def app_with_package(folder: Path, shared: Path) -> Path:
+    """A copy of the Vite app in ``folder``, with the React component installed as the README says."""
+    source = prepared_app(VITE_APP, shared)
+    shutil.copytree(source, folder, ignore=shutil.ignore_patterns("node_modules"))
     (folder / "node_modules").symlink_to(source / "node_modules")
     return folder

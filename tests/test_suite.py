@@ -70,7 +70,9 @@ def test_packages_of_npm_are_installed_for_tests_of_apps_only():
     """`make test` needs no npm: only tests of `make test-apps` install packages."""
     names = ("conftest.py", "node_projects.py", "client_apps.py", "test_suite.py", "bench/live/node.py")
     shared = {ROOT / "tests" / name for name in names}
-    installing = re.compile(r"import .*\binstalled\b|node_projects\.installed|\b(?:app_with_component|copied_app)\(")
+    installing = re.compile(
+        r"import .*\binstalled\b|node_projects\.installed|\b(?:app_with_package|prepared_app|copied_app)\("
+    )
     for file in (ROOT / "tests").rglob("*.py"):
         if file not in shared and file.relative_to(ROOT / "tests").parts[0] not in kinds.APP_FOLDERS:
             text = file.read_text()

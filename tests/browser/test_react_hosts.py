@@ -13,7 +13,7 @@ from playwright.async_api import Locator, Page, Route, expect
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.serving import Served
 from tests.browser.sites import site
-from tests.node_projects import INSTALL_SECONDS, app_with_component, run, tool
+from tests.node_projects import INSTALL_SECONDS, app_with_package, run, tool
 from tests.organization import ORGANIZATION
 
 pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120)]
@@ -41,9 +41,9 @@ class App:
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory, npm: object) -> Iterator[App]:
+def app(tmp_path_factory: pytest.TempPathFactory, shared_folder: Path, npm: object) -> Iterator[App]:
     """The app in development mode, with React's warnings, and with a page rendered on a server."""
-    folder = app_with_component(tmp_path_factory.mktemp("host") / "app")
+    folder = app_with_package(tmp_path_factory.mktemp("host") / "app", shared_folder)
     vite = tool(folder, "vite")
     for react in (19, 18):
         variables = {"NODE_ENV": "development", "REACT": str(react)}

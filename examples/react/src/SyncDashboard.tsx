@@ -14,7 +14,6 @@ import { Problems } from './parts/Problems';
 import { Progress } from './parts/Progress';
 import { Receipt } from './parts/Receipt';
 import { Steps } from './parts/Steps';
-import './SyncDashboard.css';
 import { type Connection, type SyncOptions, type SyncState, useSync } from './useSync';
 import { STATUS_TEXTS, dayAndTime } from './words';
 

@@ -1,5 +1,7 @@
 // The bar, the step in words, and the times: so far, left, and until a wait is over.
 
+import type { CSSProperties } from 'react';
+
 import type { Sync } from '../useSync';
 import { MODE_TEXTS, WAIT_TEXTS, duration, withFigures } from '../words';
 
@@ -27,7 +29,7 @@ export function Progress({ sync, emptyText, now, titleId }: Props) {
         aria-valuenow={percentage}
         aria-valuetext={`${percentage} %, ${text}`}
       >
-        <div style={{ width: `${percentage}%` }} data-running={isRunning && !waitingFor} />
+        <div style={widthOf(percentage)} data-running={isRunning && !waitingFor} />
       </div>
       <p className="routiq-step-text">
         <span aria-live="polite">{text}</span>
@@ -37,6 +39,9 @@ export function Progress({ sync, emptyText, now, titleId }: Props) {
     </div>
   );
 }
+
+/** No style at 0 %, as a server renders it: a strict Content-Security-Policy forbids styles in HTML. */
+const widthOf = (percentage: number): CSSProperties | undefined => (percentage > 0 ? { width: `${percentage}%` } : undefined);
 
 function timesOf(sync: Sync, now: number): string[] {
   const started = Date.parse(sync.startedAt);

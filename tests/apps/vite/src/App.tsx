@@ -1,4 +1,5 @@
-import SyncDashboard from './routiq'
+import SyncDashboard from 'routiq-gql-react'
+import 'routiq-gql-react/style.css'
 
 // A server that renders the page has no address of it.
 const parameters = new URLSearchParams(typeof location === 'undefined' ? '' : location.search)

@@ -1,0 +1,244 @@
+/* eslint-disable */
+// Written by graphql-codegen; see codegen.ts.
+
+export type Maybe<T> = T | null;
+export type InputMaybe<T> = Maybe<T>;
+export type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
+export type MakeOptional<T, K extends keyof T> = Omit<T, K> & { [SubKey in K]?: Maybe<T[SubKey]> };
+export type MakeMaybe<T, K extends keyof T> = Omit<T, K> & { [SubKey in K]: Maybe<T[SubKey]> };
+export type MakeEmpty<T extends { [key: string]: unknown }, K extends keyof T> = { [_ in K]?: never };
+export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+/** All built-in and custom scalars, mapped to their actual values */
+export type Scalars = {
+  ID: { input: string; output: string; }
+  String: { input: string; output: string; }
+  Boolean: { input: boolean; output: boolean; }
+  Int: { input: number; output: number; }
+  Float: { input: number; output: number; }
+  /** A moment in UTC with milliseconds, such as `2024-12-22T14:30:22.123Z`. */
+  DateTime: { input: string; output: string; }
+};
+
+/** Whether an organization's connection to Cliniko may be used. */
+export type ConnectionState =
+  /** Syncs use it. */
+  | 'CONNECTED'
+  /** It was switched off, and its API key removed. */
+  | 'DISABLED'
+  /** Cliniko did not accept the API key when it was last used; `problem` says why. */
+  | 'NEEDS_ATTENTION';
+
+/** The severity of a log line. */
+export type LogLevel =
+  /** The reason why the sync failed. */
+  | 'ERROR'
+  /** Progress. */
+  | 'INFO'
+  /** A result. */
+  | 'SUCCESS'
+  /** Worth a look: the sync continues, or was ended on purpose. */
+  | 'WARNING';
+
+/** Why a sync ended without success. Programs may branch on it. */
+export type SyncFailureCode =
+  /** Cliniko serves the account at another address now. */
+  | 'ACCOUNT_MOVED'
+  /** A person cancelled it. */
+  | 'CANCELLED'
+  /** Cliniko's answer was inconsistent or malformed. */
+  | 'CLINIKO_UNEXPECTED_ANSWER'
+  /** Cliniko did not answer, or only with errors, in every attempt. */
+  | 'CLINIKO_UNREACHABLE'
+  /** Its connection is switched off. */
+  | 'CONNECTION_DISABLED'
+  /** The organization has no connection to Cliniko that can be used. */
+  | 'CONNECTION_MISSING'
+  /** An error of this server. */
+  | 'INTERNAL'
+  /** The API key's user may not read a list that a sync needs. */
+  | 'KEY_LACKS_PERMISSION'
+  /** Cliniko does not accept the API key. */
+  | 'KEY_REFUSED'
+  /** The sync exceeded its time limit. */
+  | 'TIME_LIMIT';
+
+/** How much a sync reads from Cliniko. */
+export type SyncMode =
+  /** The server chooses: FULL the first time, at regular intervals, and after a change of the key or of the stored history; otherwise INCREMENTAL. */
+  | 'AUTO'
+  /** Everything is read. */
+  | 'FULL'
+  /** Only changes since the last completed sync are read, and counts are compared with Cliniko. The sync becomes FULL where that is not possible; its log says why. */
+  | 'INCREMENTAL';
+
+/** The status of a sync; IDLE is that of an organization without a running one. */
+export type SyncState =
+  /** Active patients are identified: step 7. */
+  | 'ANALYZING'
+  /** Ended by a person; what was stored before is unchanged. */
+  | 'CANCELLED'
+  /** Ended, and everything is stored. */
+  | 'COMPLETED'
+  /** Ended without success; what was stored before is unchanged. */
+  | 'FAILED'
+  /** Appointments and their types are read from Cliniko: steps 5 and 6. */
+  | 'FETCHING_APPOINTMENTS'
+  /** Patients are read from Cliniko: step 4. */
+  | 'FETCHING_PATIENTS'
+  /** No sync is running. */
+  | 'IDLE'
+  /** The sync is being set up: steps 1 to 3. */
+  | 'STARTING'
+  /** Active patients are stored: step 8. */
+  | 'STORING';
+
+/** The eight steps of a sync, in their order. */
+export type SyncStep =
+  /** Step 7, 75 to 87 %: identifying active patients. */
+  | 'ANALYZING'
+  /** Step 2, 12 to 25 %: is there a connection? */
+  | 'CHECKING_CONFIG'
+  /** Step 3, 25 to 37 %: does Cliniko accept the API key? */
+  | 'CHECKING_CREDENTIALS'
+  /** Step 5, 50 to 62 %: reading appointments. */
+  | 'FETCHING_APPOINTMENTS'
+  /** Step 4, 37 to 50 %: reading patients. */
+  | 'FETCHING_PATIENTS'
+  /** Step 1, 0 to 12 %: setting up. */
+  | 'INITIALIZING'
+  /** Step 6, 62 to 75 %: reading appointment types. */
+  | 'LOADING_TYPES'
+  /** Step 8, 87 to 100 %: storing active patients, all at once. */
+  | 'STORING';
+
+/** Why a running sync waits before it resumes by itself. Waits of up to one second are not shown. */
+export type WaitReason =
+  /** A request to Cliniko failed, for example with a timeout or a server error, and is repeated. */
+  | 'CLINIKO_RETRY'
+  /** The server's own database can't be used at the moment: busy, full or unreachable. */
+  | 'DATABASE'
+  /** Cliniko's limit of requests per minute is reached, or this server spaces its requests to stay below it. */
+  | 'RATE_LIMIT';
+
+export type SyncFragment = { syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, lastUpdated: string, completedAt: string | null, durationSeconds: number | null, estimatedCompletion: string | null, waitingFor: WaitReason | null, resumesAt: string | null, version: number, estimatedCompletionRange: { earliest: string, latest: string } | null, failure: { code: SyncFailureCode, step: SyncStep, message: string, whatToDo: string, retryable: boolean } | null, receipt: { agrees: boolean | null, checkedAt: string, requests: number, lists: Array<{ list: string, inCliniko: number | null, inMirror: number, agrees: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared: number | null, of: number | null }> } | null };
+
+export type LineFragment = { seq: number, time: string, level: LogLevel, step: SyncStep, message: string };
+
+export type OverviewFragment = { organizationId: string, syncAvailable: boolean, nextSyncAt: string | null, currentSync: { syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, lastUpdated: string, completedAt: string | null, durationSeconds: number | null, estimatedCompletion: string | null, waitingFor: WaitReason | null, resumesAt: string | null, version: number, estimatedCompletionRange: { earliest: string, latest: string } | null, failure: { code: SyncFailureCode, step: SyncStep, message: string, whatToDo: string, retryable: boolean } | null, receipt: { agrees: boolean | null, checkedAt: string, requests: number, lists: Array<{ list: string, inCliniko: number | null, inMirror: number, agrees: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared: number | null, of: number | null }> } | null } | null, lastSync: { syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, lastUpdated: string, completedAt: string | null, durationSeconds: number | null, estimatedCompletion: string | null, waitingFor: WaitReason | null, resumesAt: string | null, version: number, estimatedCompletionRange: { earliest: string, latest: string } | null, failure: { code: SyncFailureCode, step: SyncStep, message: string, whatToDo: string, retryable: boolean } | null, receipt: { agrees: boolean | null, checkedAt: string, requests: number, lists: Array<{ list: string, inCliniko: number | null, inMirror: number, agrees: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared: number | null, of: number | null }> } | null } | null, lastSuccessfulSync: { syncId: string, completedAt: string | null } | null, patientStats: { activePatients: number, patientsInCliniko: number, patientsWithRecent: number, patientsWithUpcoming: number, lastSyncTime: string | null }, connection: { state: ConnectionState, account: string | null, lastValidatedAt: string | null, problem: { code: SyncFailureCode, message: string, whatToDo: string } | null } | null, nextSync: { mode: SyncMode, requests: number, seconds: number } | null };
+
+export type HistoryPageFragment = { totalSyncs: number, successfulSyncs: number, failedSyncs: number, cancelledSyncs: number, averageSyncDurationSeconds: number | null, nextCursor: string | null, recentSyncs: Array<{ syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, lastUpdated: string, completedAt: string | null, durationSeconds: number | null, estimatedCompletion: string | null, waitingFor: WaitReason | null, resumesAt: string | null, version: number, estimatedCompletionRange: { earliest: string, latest: string } | null, failure: { code: SyncFailureCode, step: SyncStep, message: string, whatToDo: string, retryable: boolean } | null, receipt: { agrees: boolean | null, checkedAt: string, requests: number, lists: Array<{ list: string, inCliniko: number | null, inMirror: number, agrees: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared: number | null, of: number | null }> } | null }> };
+
+export type WatchOverviewSubscriptionVariables = Exact<{
+  organizationId: Scalars['ID']['input'];
+}>;
+
+
+export type WatchOverviewSubscription = { dashboardUpdated: { organizationId: string, syncAvailable: boolean, nextSyncAt: string | null, currentSync: { syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, lastUpdated: string, completedAt: string | null, durationSeconds: number | null, estimatedCompletion: string | null, waitingFor: WaitReason | null, resumesAt: string | null, version: number, estimatedCompletionRange: { earliest: string, latest: string } | null, failure: { code: SyncFailureCode, step: SyncStep, message: string, whatToDo: string, retryable: boolean } | null, receipt: { agrees: boolean | null, checkedAt: string, requests: number, lists: Array<{ list: string, inCliniko: number | null, inMirror: number, agrees: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared: number | null, of: number | null }> } | null } | null, lastSync: { syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, lastUpdated: string, completedAt: string | null, durationSeconds: number | null, estimatedCompletion: string | null, waitingFor: WaitReason | null, resumesAt: string | null, version: number, estimatedCompletionRange: { earliest: string, latest: string } | null, failure: { code: SyncFailureCode, step: SyncStep, message: string, whatToDo: string, retryable: boolean } | null, receipt: { agrees: boolean | null, checkedAt: string, requests: number, lists: Array<{ list: string, inCliniko: number | null, inMirror: number, agrees: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared: number | null, of: number | null }> } | null } | null, lastSuccessfulSync: { syncId: string, completedAt: string | null } | null, patientStats: { activePatients: number, patientsInCliniko: number, patientsWithRecent: number, patientsWithUpcoming: number, lastSyncTime: string | null }, connection: { state: ConnectionState, account: string | null, lastValidatedAt: string | null, problem: { code: SyncFailureCode, message: string, whatToDo: string } | null } | null, nextSync: { mode: SyncMode, requests: number, seconds: number } | null } };
+
+export type WatchLogSubscriptionVariables = Exact<{
+  syncId: Scalars['ID']['input'];
+  after: Scalars['Int']['input'];
+}>;
+
+
+export type WatchLogSubscription = { syncLog: { seq: number, time: string, level: LogLevel, step: SyncStep, message: string } };
+
+export type WatchSyncSubscriptionVariables = Exact<{
+  syncId: Scalars['ID']['input'];
+}>;
+
+
+export type WatchSyncSubscription = { syncProgress: { syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, lastUpdated: string, completedAt: string | null, durationSeconds: number | null, estimatedCompletion: string | null, waitingFor: WaitReason | null, resumesAt: string | null, version: number, estimatedCompletionRange: { earliest: string, latest: string } | null, failure: { code: SyncFailureCode, step: SyncStep, message: string, whatToDo: string, retryable: boolean } | null, receipt: { agrees: boolean | null, checkedAt: string, requests: number, lists: Array<{ list: string, inCliniko: number | null, inMirror: number, agrees: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared: number | null, of: number | null }> } | null } };
+
+export type ReadOverviewQueryVariables = Exact<{
+  organizationId: Scalars['ID']['input'];
+}>;
+
+
+export type ReadOverviewQuery = { dashboard: { organizationId: string, syncAvailable: boolean, nextSyncAt: string | null, currentSync: { syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, lastUpdated: string, completedAt: string | null, durationSeconds: number | null, estimatedCompletion: string | null, waitingFor: WaitReason | null, resumesAt: string | null, version: number, estimatedCompletionRange: { earliest: string, latest: string } | null, failure: { code: SyncFailureCode, step: SyncStep, message: string, whatToDo: string, retryable: boolean } | null, receipt: { agrees: boolean | null, checkedAt: string, requests: number, lists: Array<{ list: string, inCliniko: number | null, inMirror: number, agrees: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared: number | null, of: number | null }> } | null } | null, lastSync: { syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, lastUpdated: string, completedAt: string | null, durationSeconds: number | null, estimatedCompletion: string | null, waitingFor: WaitReason | null, resumesAt: string | null, version: number, estimatedCompletionRange: { earliest: string, latest: string } | null, failure: { code: SyncFailureCode, step: SyncStep, message: string, whatToDo: string, retryable: boolean } | null, receipt: { agrees: boolean | null, checkedAt: string, requests: number, lists: Array<{ list: string, inCliniko: number | null, inMirror: number, agrees: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared: number | null, of: number | null }> } | null } | null, lastSuccessfulSync: { syncId: string, completedAt: string | null } | null, patientStats: { activePatients: number, patientsInCliniko: number, patientsWithRecent: number, patientsWithUpcoming: number, lastSyncTime: string | null }, connection: { state: ConnectionState, account: string | null, lastValidatedAt: string | null, problem: { code: SyncFailureCode, message: string, whatToDo: string } | null } | null, nextSync: { mode: SyncMode, requests: number, seconds: number } | null } };
+
+export type PollQueryVariables = Exact<{
+  organizationId: Scalars['ID']['input'];
+  syncId: Scalars['ID']['input'];
+  after: Scalars['Int']['input'];
+  hasSync: Scalars['Boolean']['input'];
+}>;
+
+
+export type PollQuery = { dashboard: { organizationId: string, syncAvailable: boolean, nextSyncAt: string | null, currentSync: { syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, lastUpdated: string, completedAt: string | null, durationSeconds: number | null, estimatedCompletion: string | null, waitingFor: WaitReason | null, resumesAt: string | null, version: number, estimatedCompletionRange: { earliest: string, latest: string } | null, failure: { code: SyncFailureCode, step: SyncStep, message: string, whatToDo: string, retryable: boolean } | null, receipt: { agrees: boolean | null, checkedAt: string, requests: number, lists: Array<{ list: string, inCliniko: number | null, inMirror: number, agrees: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared: number | null, of: number | null }> } | null } | null, lastSync: { syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, lastUpdated: string, completedAt: string | null, durationSeconds: number | null, estimatedCompletion: string | null, waitingFor: WaitReason | null, resumesAt: string | null, version: number, estimatedCompletionRange: { earliest: string, latest: string } | null, failure: { code: SyncFailureCode, step: SyncStep, message: string, whatToDo: string, retryable: boolean } | null, receipt: { agrees: boolean | null, checkedAt: string, requests: number, lists: Array<{ list: string, inCliniko: number | null, inMirror: number, agrees: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared: number | null, of: number | null }> } | null } | null, lastSuccessfulSync: { syncId: string, completedAt: string | null } | null, patientStats: { activePatients: number, patientsInCliniko: number, patientsWithRecent: number, patientsWithUpcoming: number, lastSyncTime: string | null }, connection: { state: ConnectionState, account: string | null, lastValidatedAt: string | null, problem: { code: SyncFailureCode, message: string, whatToDo: string } | null } | null, nextSync: { mode: SyncMode, requests: number, seconds: number } | null }, syncStatus?: { log: Array<{ seq: number, time: string, level: LogLevel, step: SyncStep, message: string }> } | null };
+
+export type ReadSyncQueryVariables = Exact<{
+  syncId: Scalars['ID']['input'];
+}>;
+
+
+export type ReadSyncQuery = { syncStatus: { syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, lastUpdated: string, completedAt: string | null, durationSeconds: number | null, estimatedCompletion: string | null, waitingFor: WaitReason | null, resumesAt: string | null, version: number, estimatedCompletionRange: { earliest: string, latest: string } | null, failure: { code: SyncFailureCode, step: SyncStep, message: string, whatToDo: string, retryable: boolean } | null, receipt: { agrees: boolean | null, checkedAt: string, requests: number, lists: Array<{ list: string, inCliniko: number | null, inMirror: number, agrees: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared: number | null, of: number | null }> } | null } | null };
+
+export type ReadLogQueryVariables = Exact<{
+  syncId: Scalars['ID']['input'];
+  after: Scalars['Int']['input'];
+}>;
+
+
+export type ReadLogQuery = { syncStatus: { log: Array<{ seq: number, time: string, level: LogLevel, step: SyncStep, message: string }> } | null };
+
+export type ReadHistoryQueryVariables = Exact<{
+  organizationId: Scalars['ID']['input'];
+  after: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type ReadHistoryQuery = { history: { totalSyncs: number, successfulSyncs: number, failedSyncs: number, cancelledSyncs: number, averageSyncDurationSeconds: number | null, nextCursor: string | null, recentSyncs: Array<{ syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, lastUpdated: string, completedAt: string | null, durationSeconds: number | null, estimatedCompletion: string | null, waitingFor: WaitReason | null, resumesAt: string | null, version: number, estimatedCompletionRange: { earliest: string, latest: string } | null, failure: { code: SyncFailureCode, step: SyncStep, message: string, whatToDo: string, retryable: boolean } | null, receipt: { agrees: boolean | null, checkedAt: string, requests: number, lists: Array<{ list: string, inCliniko: number | null, inMirror: number, agrees: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared: number | null, of: number | null }> } | null }> } };
+
+export type StartSyncMutationVariables = Exact<{
+  organizationId: Scalars['ID']['input'];
+  mode: SyncMode;
+}>;
+
+
+export type StartSyncMutation = { startSync: { sync: { syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, lastUpdated: string, completedAt: string | null, durationSeconds: number | null, estimatedCompletion: string | null, waitingFor: WaitReason | null, resumesAt: string | null, version: number, estimatedCompletionRange: { earliest: string, latest: string } | null, failure: { code: SyncFailureCode, step: SyncStep, message: string, whatToDo: string, retryable: boolean } | null, receipt: { agrees: boolean | null, checkedAt: string, requests: number, lists: Array<{ list: string, inCliniko: number | null, inMirror: number, agrees: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared: number | null, of: number | null }> } | null } } };
+
+export type CancelSyncMutationVariables = Exact<{
+  syncId: Scalars['ID']['input'];
+}>;
+
+
+export type CancelSyncMutation = { cancelSync: { sync: { syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, lastUpdated: string, completedAt: string | null, durationSeconds: number | null, estimatedCompletion: string | null, waitingFor: WaitReason | null, resumesAt: string | null, version: number, estimatedCompletionRange: { earliest: string, latest: string } | null, failure: { code: SyncFailureCode, step: SyncStep, message: string, whatToDo: string, retryable: boolean } | null, receipt: { agrees: boolean | null, checkedAt: string, requests: number, lists: Array<{ list: string, inCliniko: number | null, inMirror: number, agrees: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared: number | null, of: number | null }> } | null } } };
+
+export type ConnectClinikoMutationVariables = Exact<{
+  organizationId: Scalars['ID']['input'];
+  apiKey: Scalars['String']['input'];
+}>;
+
+
+export type ConnectClinikoMutation = { connectCliniko: { ok: boolean, message: string, problem: { code: SyncFailureCode, message: string, whatToDo: string } | null, connection: { account: string | null } | null } };
+
+/** The text of an operation, with the types of its result and its variables. */
+export type Operation<Data, Variables> = string & { readonly __types?: (variables: Variables) => Data };
+
+const SyncText = `fragment Sync on SyncStatus{syncId mode status step progressPercentage currentStep currentStepNumber patientsFound appointmentsFound activePatientsIdentified activePatientsStored startedAt lastUpdated completedAt durationSeconds estimatedCompletion estimatedCompletionRange{earliest latest}waitingFor resumesAt failure{code step message whatToDo retryable}version receipt{agrees checkedAt requests lists{list inCliniko inMirror agrees added updated removed unreadable compared of}}}`;
+const LineText = `fragment Line on SyncLogEntry{seq time level step message}`;
+const OverviewText = `fragment Overview on Dashboard{organizationId syncAvailable currentSync{...Sync}lastSync{...Sync}lastSuccessfulSync{syncId completedAt}patientStats{activePatients patientsInCliniko patientsWithRecent patientsWithUpcoming lastSyncTime}connection{state account lastValidatedAt problem{code message whatToDo}}nextSync{mode requests seconds}nextSyncAt}`;
+const HistoryPageText = `fragment HistoryPage on SyncHistory{totalSyncs successfulSyncs failedSyncs cancelledSyncs averageSyncDurationSeconds nextCursor recentSyncs{...Sync}}`;
+
+export const WatchOverviewDocument = `${SyncText} ${OverviewText} subscription WatchOverview($organizationId:ID!){dashboardUpdated(organizationId:$organizationId){...Overview}}` as Operation<WatchOverviewSubscription, WatchOverviewSubscriptionVariables>;
+
+export const WatchLogDocument = `${LineText} subscription WatchLog($syncId:ID!$after:Int!){syncLog(syncId:$syncId after:$after){...Line}}` as Operation<WatchLogSubscription, WatchLogSubscriptionVariables>;
+
+export const WatchSyncDocument = `${SyncText} subscription WatchSync($syncId:ID!){syncProgress(syncId:$syncId){...Sync}}` as Operation<WatchSyncSubscription, WatchSyncSubscriptionVariables>;
+
+export const ReadOverviewDocument = `${SyncText} ${OverviewText} query ReadOverview($organizationId:ID!){dashboard(organizationId:$organizationId){...Overview}}` as Operation<ReadOverviewQuery, ReadOverviewQueryVariables>;
+
+export const PollDocument = `${SyncText} ${OverviewText} ${LineText} query Poll($organizationId:ID!$syncId:ID!$after:Int!$hasSync:Boolean!){dashboard(organizationId:$organizationId){...Overview}syncStatus(syncId:$syncId)@include(if:$hasSync){log(after:$after){...Line}}}` as Operation<PollQuery, PollQueryVariables>;
+
+export const ReadSyncDocument = `${SyncText} query ReadSync($syncId:ID!){syncStatus(syncId:$syncId){...Sync}}` as Operation<ReadSyncQuery, ReadSyncQueryVariables>;
+
+export const ReadLogDocument = `${LineText} query ReadLog($syncId:ID!$after:Int!){syncStatus(syncId:$syncId){log(after:$after){...Line}}}` as Operation<ReadLogQuery, ReadLogQueryVariables>;
+
+export const ReadHistoryDocument = `${SyncText} ${HistoryPageText} query ReadHistory($organizationId:ID!$after:String){history(organizationId:$organizationId limit:20 after:$after){...HistoryPage}}` as Operation<ReadHistoryQuery, ReadHistoryQueryVariables>;
+
+export const StartSyncDocument = `${SyncText} mutation StartSync($organizationId:ID!$mode:SyncMode!){startSync(organizationId:$organizationId mode:$mode){sync{...Sync}}}` as Operation<StartSyncMutation, StartSyncMutationVariables>;
+
+export const CancelSyncDocument = `${SyncText} mutation CancelSync($syncId:ID!){cancelSync(syncId:$syncId){sync{...Sync}}}` as Operation<CancelSyncMutation, CancelSyncMutationVariables>;
+
+export const ConnectClinikoDocument = `mutation ConnectCliniko($organizationId:ID!$apiKey:String!){connectCliniko(organizationId:$organizationId apiKey:$apiKey){ok message problem{code message whatToDo}connection{account}}}` as Operation<ConnectClinikoMutation, ConnectClinikoMutationVariables>;

@@ -1,0 +1,60 @@
+/**
+ * The words of a sync in one language: `createWords({ locale, labels })`. The page, the element and the React component
+ * share them. `now` is always the server's clock, in milliseconds.
+ */
+
+import type { Overview, Receipt, Sync } from '../core/types';
+import { type Acted, type Actor, actorsText, actorText } from './actors';
+import { changeText } from './announcements';
+import { Formats } from './formats';
+import { type Freshness, freshnessWords } from './freshness';
+import { type Labels, nameFrom, sayFrom } from './labels';
+import { nextSyncText, stepText, timeLeft, timeSoFar, waitOf } from './progress';
+import { changesText, receiptWords, requestsText } from './receipts';
+
+export type { Acted, Actor } from './actors';
+export type { Freshness, FreshnessWords } from './freshness';
+export { ENGLISH, type LabelName, type Labels } from './labels';
+export { levelTone, STEP_STATE_LABELS, statusTone, stepState, type StepState, type Tone, type Wait } from './progress';
+export type { ReceiptWords, VerdictTone } from './receipts';
+
+export interface WordsOptions {
+  /** Of numbers and times, such as `de-DE`. */
+  locale?: string | undefined;
+  /** Sentences in place of the English ones. */
+  labels?: Labels | undefined;
+}
+
+/** All words of one language. */
+export type Words = ReturnType<typeof createWords>;
+
+/** Words and formats for a language. */
+export function createWords({ locale = 'en-GB', labels = {} }: WordsOptions = {}) {
+  const say = sayFrom(labels);
+  const formats = new Formats(locale, say);
+  return {
+    say,
+    name: nameFrom(say),
+    number: formats.number,
+    withFigures: formats.withFigures,
+    clockTime: formats.clockTime,
+    timeOrDay: formats.timeOrDay,
+    dayAndTime: formats.dayAndTime,
+    duration: formats.duration,
+    age: formats.age,
+    listed: formats.listed,
+    requests: (count: number) => requestsText(count, formats, say),
+    changes: (receipt: Receipt) => changesText(receipt, formats, say),
+    receipt: (receipt: Receipt) => receiptWords(receipt, formats, say),
+    wait: (sync: Sync, now: number) => waitOf(sync, now, say),
+    stepText: (sync: Sync, now: number) => stepText(sync, now, formats, say),
+    timeSoFar: (sync: Sync, now: number) => timeSoFar(sync, now, formats, say),
+    timeLeft: (sync: Sync, now: number) => timeLeft(sync, now, formats, say),
+    nextSync: (next: NonNullable<Overview['nextSync']>) => nextSyncText(next, formats, say),
+    freshness: (freshness: Freshness | null, nextSyncAt: string | null, now: number) =>
+      freshnessWords(freshness, nextSyncAt, now, formats, say),
+    actor: (actor: Actor) => actorText(actor, say),
+    actors: (sync: Acted) => actorsText(sync, say),
+    announcement: (before: Sync | null, sync: Sync, now: number) => changeText(before, sync, now, formats, say),
+  };
+}
