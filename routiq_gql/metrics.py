@@ -12,7 +12,7 @@ from typing import Literal
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-Transport = Literal["websocket", "sse", "multipart"]
+Transport = Literal["websocket", "sse", "multipart", "download"]
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 """The content type of ``exposition``; every version of Prometheus reads it."""
@@ -20,7 +20,7 @@ CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 STATUSES = ("completed", "failed", "cancelled")
 CLINIKO_OUTCOMES = ("ok", "no_answer", "timed_out", "server_error", "rate_limited", "refused", "unusable")
 """Must equal those of the Cliniko client, which imports nothing from here; a test compares them."""
-TRANSPORTS: tuple[Transport, ...] = ("websocket", "sse", "multipart")
+TRANSPORTS: tuple[Transport, ...] = ("websocket", "sse", "multipart", "download")
 METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"})
 """Methods counted by name. Clients may invent others, and each would be another series."""
 

@@ -12,6 +12,7 @@ STATUS_FIELDS = f"""
   appointmentsFound activePatientsIdentified activePatientsStored startedAt completedAt estimatedCompletion
   estimatedCompletionRange {{ earliest latest }} resumesAt waitingFor
   errors failure {{ code step message whatToDo retryable }} lastUpdated version receipt {{ {RECEIPT_FIELDS} }}
+  steps {{ step startedAt endedAt waitedSeconds }} startedBy {{ kind name }} cancelledBy {{ kind name }}
 """
 
 STATUS = f"query ($id: ID!) {{ syncStatus(syncId: $id) {{ {STATUS_FIELDS} }} }}"

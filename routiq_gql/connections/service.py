@@ -142,7 +142,7 @@ class ConnectionService:
             if is_another_account(earlier, access):
                 if not replace:
                     raise BadInput(other_account_sentence(organization_id, earlier, access))
-                ended = await _end_running(connection, self._engine, organization_id, "The connection was replaced.")
+                ended = await self._end_running(connection, viewer, organization_id, "The connection was replaced.")
                 await erase_patients(connection, organization_id)
             ring = self._keys.load()
             values |= account_values(access, is_known_key=has_key(earlier, ring, api_key))
@@ -194,7 +194,7 @@ class ConnectionService:
         }
         async with self._database.writing() as connection:
             row = require_connection(await change_connection(connection, organization_id, disabled), organization_id)
-            ended = await _end_running(connection, self._engine, organization_id, "The connection was switched off.")
+            ended = await self._end_running(connection, viewer, organization_id, "The connection was switched off.")
             await self._audit.note(connection, viewer, Action.DISCONNECT, organization_id)
         self._announce(ended)
         return info_of(row)
@@ -213,7 +213,7 @@ class ConnectionService:
         """
         self._audit.require(viewer, organization_id, Action.ERASE)
         async with self._database.writing() as connection:
-            ended = await _end_running(connection, self._engine, organization_id, "The organization was erased.")
+            ended = await self._end_running(connection, viewer, organization_id, "The organization was erased.")
             await erase_organization(connection, organization_id)
             await self._audit.note(connection, viewer, Action.ERASE)
         self._announce(ended)
@@ -278,6 +278,16 @@ class ConnectionService:
                 problem.what_to_do = f"{_NO_REGION} {problem.what_to_do}"
             raise problem from None
 
+    async def _end_running(
+        self, connection: AsyncConnection, viewer: Viewer, organization_id: str, message: str
+    ) -> EndedSync | None:
+        row = await active_sync(connection, organization_id)
+        if row is None:
+            return None
+        what_to_do = f"To sync again, connect the organization: routiq-gql connect {organization_id}"
+        failure = SyncFailure(FailureCode.CONNECTION_DISABLED, SyncStep(row.step), message, what_to_do)
+        return await end_from_outside(connection, self._engine, row.key, Failed(failure, viewer.actor))
+
     def _announce(self, ended: EndedSync | None) -> None:
         if ended is not None:
             announce(ended, self._bus, self._engine)
@@ -286,14 +296,3 @@ class ConnectionService:
 def problem_of(error: ClinikoError) -> ConnectionProblem:
     """The error as a problem of the connection, for callers outside the Cliniko package."""
     return ConnectionProblem(FailureCode(error.code), error.message, error.what_to_do)
-
-
-async def _end_running(
-    connection: AsyncConnection, engine: SyncEngine, organization_id: str, message: str
-) -> EndedSync | None:
-    row = await active_sync(connection, organization_id)
-    if row is None:
-        return None
-    what_to_do = f"To sync again, connect the organization: routiq-gql connect {organization_id}"
-    failure = SyncFailure(FailureCode.CONNECTION_DISABLED, SyncStep(row.step), message, what_to_do)
-    return await end_from_outside(connection, engine, row.key, Failed(failure))

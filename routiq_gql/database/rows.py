@@ -94,24 +94,16 @@ class SyncRow:
     rules: int | None
     #: The receipt as JSON; see ``sync/receipt.py``. ``None`` before the end.
     receipt: Mapping[str, object] | None
-
-
-class SyncValues(TypedDict):
-    """Columns of a new row of ``syncs``, all required; see ``SyncRow``. ``sync_changes`` types the later changes."""
-
-    mode: str
-    status: str
-    step: int
-    progress_percentage: int
-    current_step: str
-    patients_found: int
-    appointments_found: int
-    active_patients_identified: int
-    active_patients_stored: int
-    started_at: datetime
-    last_updated: datetime
-    checkpoint: Mapping[str, object]
-    last_log_seq: int
+    #: Its entries into steps as JSON; see ``sync/step_times.py``. ``None`` for a sync of an earlier version.
+    steps: Mapping[str, object] | None
+    #: The value of the ``ActorKind`` that started it; ``None`` likewise.
+    started_by: str | None
+    #: The person who started it, as named by the token's issuer; ``None`` if unknown.
+    started_by_name: str | None
+    #: The value of the ``ActorKind`` that ended it before its time; ``None`` if nobody did.
+    cancelled_by: str | None
+    #: The person who ended it, named likewise.
+    cancelled_by_name: str | None
 
 
 @dataclass(frozen=True, slots=True)

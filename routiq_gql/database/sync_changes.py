@@ -1,8 +1,32 @@
-"""The columns of ``syncs`` that change while a sync runs and when it ends. A column that is left out stays as it is."""
+"""The columns of ``syncs`` that are written when a sync starts, while it runs, and when it ends.
+
+A column that is left out of a change stays as it is.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TypedDict
+
+
+class SyncValues(TypedDict):
+    """The columns of a new sync, all required; see ``SyncRow`` for the meaning of each column."""
+
+    mode: str
+    status: str
+    step: int
+    progress_percentage: int
+    current_step: str
+    patients_found: int
+    appointments_found: int
+    active_patients_identified: int
+    active_patients_stored: int
+    started_at: datetime
+    last_updated: datetime
+    checkpoint: Mapping[str, object]
+    last_log_seq: int
+    steps: Mapping[str, object]
+    started_by: str | None
+    started_by_name: str | None
 
 
 class RunningChanges(TypedDict, total=False):
@@ -35,6 +59,7 @@ class RunningChanges(TypedDict, total=False):
     claimed_by: str | None
     lost_claims: int
     pauses: int
+    steps: Mapping[str, object]
 
 
 class FinalChanges(TypedDict, total=False):
@@ -56,3 +81,5 @@ class FinalChanges(TypedDict, total=False):
     failure_step: int
     failure_message: str
     failure_what_to_do: str
+    cancelled_by: str
+    cancelled_by_name: str | None

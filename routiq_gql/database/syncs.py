@@ -25,8 +25,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.columns import milliseconds_between
-from routiq_gql.database.rows import SyncRow, SyncValues, as_row, as_rows
-from routiq_gql.database.sync_changes import FinalChanges, RunningChanges
+from routiq_gql.database.rows import SyncRow, as_row, as_rows
+from routiq_gql.database.sync_changes import FinalChanges, RunningChanges, SyncValues
 from routiq_gql.database.tables import LOG, SYNC
 
 

@@ -69,7 +69,9 @@ class Scheduler:
                 now = utc_now()
                 for schedule in await due_schedules(connection, now, MOST_AT_ONCE):
                     await reschedule(connection, schedule, now, now + MOST_UNTIL_RETRY)
-                    row = await begin_sync(connection, engine, schedule.organization_id, Priority.SCHEDULE)
+                    row = await begin_sync(
+                        connection, engine, schedule.organization_id, Priority.SCHEDULE, SCHEDULE_VIEWER.actor
+                    )
                     if row is not None:
                         await self._audit.note(
                             connection, SCHEDULE_VIEWER, Action.START, schedule.organization_id, row.sync_id

@@ -23,6 +23,7 @@ from routiq_gql.errors import RoutiqError, StorageError
 from routiq_gql.security.refusals import Refusal, Rows
 from routiq_gql.security.viewer import Right, Viewer
 from routiq_gql.supervision import Supervisor
+from routiq_gql.sync.actors import ActorKind
 
 DONE = "DONE"
 FLUSH_SECONDS = 1.0
@@ -65,7 +66,7 @@ _NEEDS = {
     Action.ERASE: Right.CONNECT,
 }
 
-SCHEDULE_VIEWER = Viewer(subject="schedule")
+SCHEDULE_VIEWER = Viewer(subject="schedule", kind=ActorKind.SCHEDULE)
 """The viewer of syncs that a schedule has started."""
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from routiq_gql.errors import BadInput, Forbidden, SyncNotFound, Unauthenticated
+from routiq_gql.sync.actors import ActorKind, SyncActor
 
 ORGANIZATION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SYNC_ID = re.compile(r"sync_[A-Za-z0-9_-]{1,96}")
@@ -44,6 +45,7 @@ class Viewer:
         address: The network address of the request; ``None`` on the command line.
         sync_id: The only sync within reach, and nothing else of its organization; ``None`` for all of them.
         has_lapsed: Its token has expired, and a new token is awaited; meanwhile it may still read.
+        kind: The origin of its requests.
     """
 
     organization_id: str | None = None
@@ -52,6 +54,12 @@ class Viewer:
     address: str | None = None
     sync_id: str | None = None
     has_lapsed: bool = False
+    kind: ActorKind = ActorKind.PERSON
+
+    @property
+    def actor(self) -> SyncActor:
+        """The viewer as it is stored with the syncs that it starts and cancels. Only a person has a name there."""
+        return SyncActor(self.kind, self.subject if self.kind is ActorKind.PERSON else None)
 
     @property
     def visibility(self) -> Hashable:
@@ -97,7 +105,7 @@ class Viewer:
             raise Unauthenticated("The token has expired. Send a new one and try again.")
 
 
-LOCAL_OPERATOR = Viewer(subject="command line")
+LOCAL_OPERATOR = Viewer(subject="command line", kind=ActorKind.TERMINAL)
 """The viewer of the command line, and of the demo in a terminal."""
 
 

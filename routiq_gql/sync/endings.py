@@ -13,6 +13,7 @@ from routiq_gql import metrics
 from routiq_gql.database.sync_changes import FinalChanges
 from routiq_gql.database.syncs import NewLine, end_sync
 from routiq_gql.live.bus import ProgressBus
+from routiq_gql.sync.actors import SyncActor
 from routiq_gql.sync.engine import SyncEngine
 from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import (
@@ -39,18 +40,24 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The sync can't continue. It keeps the percentage and the step that it had."""
+    """The sync can't continue. It keeps the percentage and the step that it had.
+
+    Attributes:
+        by: The caller who has ended it by a change of the connection; ``None`` if it failed by itself.
+    """
 
     status: ClassVar[SyncState] = SyncState.FAILED
     failure: SyncFailure
+    by: SyncActor | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """A person cancelled the sync in this step."""
+    """A person, ``by``, cancelled the sync in this step."""
 
     status: ClassVar[SyncState] = SyncState.CANCELLED
     step: SyncStep
+    by: SyncActor
 
     @property
     def failure(self) -> SyncFailure:
@@ -70,16 +77,22 @@ class EndedSync:
     snapshot: SyncSnapshot
 
 
-async def end_run(connection: AsyncConnection, key: int, epoch: int, ending: Ending) -> EndedSync | None:
-    """End a sync in its run; ``None`` when the sync has ended or another process runs it."""
-    return await _end(connection, key, ending, epoch)
+async def end_run(
+    connection: AsyncConnection, key: int, epoch: int, ending: Ending, waited_seconds: float
+) -> EndedSync | None:
+    """End a sync in its run; ``None`` when the sync has ended or another process runs it.
+
+    Args:
+        waited_seconds: Seconds of all its waits for Cliniko.
+    """
+    return await _end(connection, key, {**_changes(ending), "waited_seconds": waited_seconds}, ending, epoch)
 
 
 async def end_from_outside(
     connection: AsyncConnection, engine: SyncEngine, key: int, ending: Ending
 ) -> EndedSync | None:
     """End a sync whichever process runs it, so that later writes of the run fail; ``None`` when it had ended."""
-    ended = await _end(connection, key, ending, None)
+    ended = await _end(connection, key, _changes(ending), ending, None)
     await engine.withdraw(connection, key)
     return ended
 
@@ -98,8 +111,10 @@ def announce(ended: EndedSync, bus: ProgressBus, engine: SyncEngine | None = Non
     bus.publish(snapshot)
 
 
-async def _end(connection: AsyncConnection, key: int, ending: Ending, epoch: int | None) -> EndedSync | None:
-    row = await end_sync(connection, key, _changes(ending), _lines(ending), epoch=epoch)
+async def _end(
+    connection: AsyncConnection, key: int, changes: FinalChanges, ending: Ending, epoch: int | None
+) -> EndedSync | None:
+    row = await end_sync(connection, key, changes, _lines(ending), epoch=epoch)
     return EndedSync(snapshot_of(row)) if row is not None else None
 
 
@@ -123,6 +138,8 @@ def _changes(ending: Ending) -> FinalChanges:
     changes["failure_code"] = failure.code.value
     changes["failure_step"] = failure.step.value
     changes["failure_what_to_do"] = failure.what_to_do
+    if ending.by is not None:
+        changes["cancelled_by"], changes["cancelled_by_name"] = ending.by.kind.value, ending.by.name
     return changes
 
 

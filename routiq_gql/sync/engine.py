@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql.clock import utc_now
 from routiq_gql.database.rows import SyncRow
 from routiq_gql.database.syncs import insert_sync
+from routiq_gql.sync.actors import SyncActor
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode, SyncSnapshot
 
@@ -84,6 +85,7 @@ async def begin_sync(
     engine: SyncEngine,
     organization_id: str,
     priority: Priority,
+    started_by: SyncActor,
     mode: SyncMode = SyncMode.AUTO,
 ) -> SyncRow | None:
     """Insert a sync and queue it, in a single transaction; ``None`` when the organization has an active sync.
@@ -93,7 +95,7 @@ async def begin_sync(
     Args:
         mode: The requested mode. The run replaces it by the mode in effect.
     """
-    row = await insert_sync(connection, organization_id, first_values(mode, utc_now()))
+    row = await insert_sync(connection, organization_id, first_values(mode, utc_now(), started_by))
     if row is not None:
         await engine.enqueue(connection, row.key, priority)
     return row

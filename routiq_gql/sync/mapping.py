@@ -2,8 +2,10 @@
 
 from datetime import datetime
 
-from routiq_gql.database.rows import LogRow, SyncRow, SyncValues
-from routiq_gql.database.sync_changes import RunningChanges
+from routiq_gql.clock import utc_now
+from routiq_gql.database.rows import LogRow, SyncRow
+from routiq_gql.database.sync_changes import RunningChanges, SyncValues
+from routiq_gql.sync.actors import ActorKind, SyncActor
 from routiq_gql.sync.checkpoint import Starting
 from routiq_gql.sync.checkpoint_json import to_json
 from routiq_gql.sync.model import (
@@ -20,6 +22,8 @@ from routiq_gql.sync.model import (
     percentage,
 )
 from routiq_gql.sync.receipt import read_receipt
+from routiq_gql.sync.step_times import StepEntry, entering, read_entries
+from routiq_gql.sync.step_times import to_json as entries_to_json
 
 
 def snapshot_of(row: SyncRow) -> SyncSnapshot:
@@ -57,7 +61,15 @@ def snapshot_of(row: SyncRow) -> SyncSnapshot:
         estimated_earliest=row.estimated_earliest,
         estimated_latest=row.estimated_latest,
         receipt=read_receipt(row.receipt) if row.receipt is not None else None,
+        entries=read_entries(row.steps),
+        waited_seconds=row.waited_seconds,
+        started_by=_actor(row.started_by, row.started_by_name),
+        cancelled_by=_actor(row.cancelled_by, row.cancelled_by_name),
     )
+
+
+def _actor(kind: str | None, name: str | None) -> SyncActor | None:
+    return SyncActor(ActorKind(kind), name) if kind is not None else None
 
 
 def log_line_of(sync_id: str, row: LogRow) -> LogLine:
@@ -100,7 +112,13 @@ def columns_of_progress(progress: Progress, step: SyncStep) -> RunningChanges:
     return changes
 
 
-def first_values(mode: SyncMode, now: datetime) -> SyncValues:
+def columns_of_entry(sync: SyncSnapshot, step: int, waited_seconds: float) -> RunningChanges:
+    """The columns that note the entry of ``sync`` into ``step``; none if it is not its first, or is not noted."""
+    entries = entering(sync.entries, step, utc_now(), waited_seconds)
+    return {"steps": entries_to_json(entries)} if entries != sync.entries else {}
+
+
+def first_values(mode: SyncMode, now: datetime, started_by: SyncActor | None = None) -> SyncValues:
     """The columns of a new sync."""
     return {
         "mode": mode.value,
@@ -116,4 +134,7 @@ def first_values(mode: SyncMode, now: datetime) -> SyncValues:
         "last_updated": now,
         "checkpoint": to_json(Starting()),
         "last_log_seq": 0,
+        "steps": entries_to_json((StepEntry(SyncStep.INITIALIZING.value, now, 0.0),)),
+        "started_by": started_by.kind.value if started_by is not None else None,
+        "started_by_name": started_by.name if started_by is not None else None,
     }

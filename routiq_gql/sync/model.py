@@ -8,7 +8,9 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from math import floor
 
+from routiq_gql.sync.actors import SyncActor
 from routiq_gql.sync.receipt import Receipt
+from routiq_gql.sync.step_times import StepEntries, StepTiming, timings_of
 
 TOTAL_STEPS = 8
 SYNC_CANCELLED_MESSAGE = "Sync cancelled by user"
@@ -199,6 +201,10 @@ class SyncSnapshot:
         estimated_earliest: The earliest likely end, and
         estimated_latest: the latest: the true end lies between them in four of five syncs.
         receipt: The comparison with Cliniko; ``None`` before the end, and for a sync that did not complete.
+        entries: When it entered its steps; see ``steps``.
+        waited_seconds: Seconds of waits for Cliniko until now.
+        started_by: Who or what started it; ``None`` for a sync of an earlier version.
+        cancelled_by: Who ended it before its time, by cancelling it or by disconnecting its organization.
     """
 
     key: int
@@ -225,6 +231,15 @@ class SyncSnapshot:
     estimated_earliest: datetime | None = None
     estimated_latest: datetime | None = None
     receipt: Receipt | None = None
+    entries: StepEntries = ()
+    waited_seconds: float = 0.0
+    started_by: SyncActor | None = None
+    cancelled_by: SyncActor | None = None
+
+    @property
+    def steps(self) -> tuple[StepTiming, ...]:
+        """The times of the steps that it has entered, in order; empty for a sync of an earlier version."""
+        return timings_of(self.entries, self.completed_at, self.waited_seconds)
 
     @property
     def is_terminal(self) -> bool:

@@ -24,7 +24,7 @@ from routiq_gql.sync.checkpoint import Checkpoint, Starting
 from routiq_gql.sync.checkpoint_json import read_checkpoint, to_json
 from routiq_gql.sync.endings import Completed, EndedSync, Ending, Failed, announce, end_run
 from routiq_gql.sync.forecast import CompletionForecast
-from routiq_gql.sync.mapping import columns_of_progress, columns_of_step, snapshot_of
+from routiq_gql.sync.mapping import columns_of_entry, columns_of_progress, columns_of_step, snapshot_of
 from routiq_gql.sync.model import (
     WAITING_FOR_DATABASE_TEXT,
     LogLevel,
@@ -237,7 +237,6 @@ class SyncRun:
         changes: RunningChanges = {
             "checkpoint": to_json(checkpoint),
             "requests": self.requests,
-            "waited_seconds": self.waited_seconds,
         }
         if checkpoint != self.checkpoint:  # a slice that is repeated after a break is no progress
             changes["lost_claims"] = changes["pauses"] = 0
@@ -269,7 +268,10 @@ class SyncRun:
     ) -> AsyncIterator[AsyncConnection]:
         async with self._database.bulk_turn if is_bulk else nullcontext(), self.change_lock:
             resumes_at = changes.get("resumes_at", self.snapshot.resumes_at)
-            changes = {**self.forecast.changes(resumes_at), **changes}
+            waited = self.waited_seconds
+            changes = {**self.forecast.changes(resumes_at), **changes, "waited_seconds": waited}
+            if "step" in changes:
+                changes |= columns_of_entry(self.snapshot, changes["step"], waited)
             async with self._database.writing(patience_seconds) as connection:
                 row = await change_running(connection, self.key, self.epoch, changes, lines)
                 if row is None:
@@ -288,7 +290,7 @@ class SyncRun:
                 announce(self._ended, self._bus)
 
     async def _end(self, connection: AsyncConnection, ending: Ending) -> None:
-        self._ended = await end_run(connection, self.key, self.epoch, ending)
+        self._ended = await end_run(connection, self.key, self.epoch, ending, self.waited_seconds)
         if self._ended is None:
             raise StopRequested
 

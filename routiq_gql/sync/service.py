@@ -30,6 +30,7 @@ from routiq_gql.sync.model import LogLine, SyncMode, SyncState
 from routiq_gql.sync.outcomes import CancelledSync, StartedSync
 from routiq_gql.sync.start_limit import enforce_start_limit
 from routiq_gql.sync.watching import Watching
+from routiq_gql.sync.whole_log import WholeLog, read_parts
 
 
 class SyncService(Watching):
@@ -63,7 +64,7 @@ class SyncService(Watching):
         self._audit.require(viewer, organization_id, Action.START)
         try:
             async with self._database.writing() as connection:
-                row = await begin_sync(connection, self._engine, organization_id, Priority.PERSON, mode)
+                row = await begin_sync(connection, self._engine, organization_id, Priority.PERSON, viewer.actor, mode)
                 if row is not None:
                     with self._audit.noting(RateLimited, Action.START, viewer, organization_id):
                         await enforce_start_limit(
@@ -101,7 +102,7 @@ class SyncService(Watching):
         self._engine.interrupt(current)
         async with self._database.writing() as connection:
             current = await self._visible_sync(connection, viewer, sync_id)
-            ended = await end_from_outside(connection, self._engine, current.key, Cancelled(current.step))
+            ended = await end_from_outside(connection, self._engine, current.key, Cancelled(current.step, viewer.actor))
             if ended is not None:
                 await self._audit.note(connection, viewer, Action.CANCEL, current.organization_id, sync_id)
             else:  # the sync ended between the two statements
@@ -134,6 +135,15 @@ class SyncService(Watching):
         """The same for several syncs or parts of a log, read in a single statement. Check the requests before."""
         async with self._database.reading() as connection:
             return await read_logs(connection, viewer, requests)
+
+    async def whole_log(self, viewer: Viewer, sync_id: str, after: int = 0) -> WholeLog:
+        """All log lines after the number ``after`` that exist now, to be read in parts.
+
+        Raises:
+            SyncNotFound: Unknown, or another organization's.
+        """
+        sync = await self.status(viewer, sync_id)
+        return WholeLog(sync, read_parts(self._database, sync, after))
 
     async def connected_organizations(self, viewer: Viewer, limit: int) -> list[str]:
         """The first ``limit`` organizations with an enabled connection, by id; or the viewer's organization."""

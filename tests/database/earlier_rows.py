@@ -9,8 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import NullType
 
 from routiq_gql.database.columns import UtcDateTime
+from routiq_gql.sync.mapping import first_values
+from routiq_gql.sync.model import SyncMode
 
 _TYPES = {datetime: UtcDateTime(), dict: JSON(), bytes: LargeBinary()}
+
+
+def earlier_sync(started_at: datetime) -> dict[str, Any]:
+    """The columns of a new sync before revision 0011."""
+    later = {"steps", "started_by", "started_by_name"}
+    return {name: value for name, value in first_values(SyncMode.FULL, started_at).items() if name not in later}
 
 
 async def insert_earlier(connection: AsyncConnection, name: str, *rows: Mapping[str, Any]) -> None:

@@ -13,10 +13,10 @@ from routiq_gql.database.schema import upgrade
 from routiq_gql.database.syncs import change_running
 from routiq_gql.database.tables import ACTIVITY, APPOINTMENT, ATTENDEE, METADATA, SYNC
 from routiq_gql.errors import StorageError
-from routiq_gql.sync.mapping import first_values
+from routiq_gql.sync.mapping import first_values, snapshot_of
 from routiq_gql.sync.model import SyncMode
 from tests.database.check_migrations import check
-from tests.database.earlier_rows import insert_earlier
+from tests.database.earlier_rows import earlier_sync, insert_earlier
 
 pytestmark = pytest.mark.both_databases
 
@@ -87,7 +87,7 @@ async def test_an_earlier_form_is_brought_up_to_date_with_its_rows(empty_databas
             "created_at": now,
             "updated_at": now,
         },
-        "syncs": {**first_values(SyncMode.FULL, now), "organization_id": "org_a", "version": 7, "epoch": 3}
+        "syncs": {**earlier_sync(now), "organization_id": "org_a", "version": 7, "epoch": 3}
         | {"sync_id": "sync_a", "checkpoint": {"step": 4, "last": "99"}},
     }
     removed = {"syncs": {"has_rows": False}} if revision < "0010" else {}
@@ -101,7 +101,10 @@ async def test_an_earlier_form_is_brought_up_to_date_with_its_rows(empty_databas
             (row,) = await connection.execute(select(table))
             assert {key: row._mapping[key] for key in values} == values
     async with database.writing() as connection:
-        assert await change_running(connection, 1, 3, {"patients_found": 8}) is not None, "the running one goes on"
+        changed = await change_running(connection, 1, 3, {"patients_found": 8})
+    assert changed is not None, "the running one goes on"
+    shown = snapshot_of(changed)
+    assert (shown.steps, shown.started_by, shown.cancelled_by) == ((), None, None)
     await database.close()
 
 

@@ -17,7 +17,7 @@ from routiq_gql.database.syncs import change_running
 from routiq_gql.database.tables import ACTIVITY, CONNECTION, CURRENT, LOG, MIRROR, SYNC, VERSIONED
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode
-from tests.database.earlier_rows import insert_earlier
+from tests.database.earlier_rows import earlier_sync, insert_earlier
 
 pytestmark = pytest.mark.both_databases
 
@@ -31,7 +31,7 @@ ENDED = {COMPLETED: "completed", FAILED: "failed", OTHER: "completed"}
 
 
 def _sync(key: int, organization_id: str) -> dict[str, Any]:
-    values = {**first_values(SyncMode.FULL, NOW), "organization_id": organization_id, "version": 7, "epoch": 3}
+    values = {**earlier_sync(NOW), "organization_id": organization_id, "version": 7, "epoch": 3}
     values |= {"key": key, "sync_id": f"sync_{key}", "has_rows": True, "checkpoint": {"format": 2, "step": 4}}
     values |= {"progress_percentage": 40, "last_log_seq": 2, "completed_at": NOW if key in ENDED else None}
     return values | {"status": ENDED.get(key, "fetching_patients")}

@@ -112,8 +112,8 @@ OF_THE_REST = (
         "A schedule does not wait for its next time while a sync runs",
         "engines/scheduler.py",
         "                    await reschedule(connection, schedule, now, now + MOST_UNTIL_RETRY)\n"
-        "                    row = await begin_sync(connection, engine, schedule.organization_id, Priority.SCHEDULE)\n",
-        "                    row = await begin_sync(connection, engine, schedule.organization_id, Priority.SCHEDULE)\n",
+        "                    row = await begin_sync(\n",
+        "                    row = await begin_sync(\n",
         ("tests/engines/test_schedules.py::test_never_beside_a_running_sync",),
     ),
     Mutant(

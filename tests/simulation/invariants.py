@@ -3,14 +3,15 @@
 *back*: versions and percentages only grow, and an ended sync never changes. *fence*: only the holder of the newest
 claim changes a running sync. *publish*: no snapshot is published that is not committed. *less*: a completed sync shows
 what ``histories.checks`` demands, and every kept sync still shows the same. *wasted*: without trouble a sync repairs
-nothing and counts its requests. *silent*: a running sync sends heartbeats. *others*: no snapshot, row or request
-belongs to another organization.
+nothing and counts its requests. *silent*: a running sync sends heartbeats. *steps*: the steps of a sync follow each
+other without gaps, and their waits add up. *others*: no snapshot, row or request belongs to another organization.
 """
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from routiq_gql import clock
@@ -19,7 +20,9 @@ from routiq_gql.database.version_pruning import KEEP_VERSIONS
 from routiq_gql.emulator.recording import RecordedRequest
 from routiq_gql.engines.housekeeping import KEEP_LEFT_APPOINTMENTS
 from routiq_gql.sync.checkpoint_json import COMPARING, read_plan
+from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import COMPLETED_TEXT, FailureCode, SyncSnapshot, SyncStep, percentage
+from routiq_gql.sync.step_times import read_entries
 from tests.simulation.driver import SimulatedConnection
 from tests.simulation.process import Process
 from tests.simulation.reader import _SHOWN, Reader, at_once
@@ -200,6 +203,8 @@ class Ledger:
             self._check_change(known, before, owner)
             if known["step"] != before[_PLACE["step"]] and known.is_active:
                 self._check_unpublished(known, f"at step {known['step']} of sync {key}")
+        if before is None or not known.is_active or known["step"] != before[_PLACE["step"]]:
+            self._check_steps(known, before)
         if known.read_from is None and known["step"] >= SyncStep.FETCHING_PATIENTS:
             known.read_from = known.organization.clinic.clock.now()
         known.commits += 1
@@ -321,6 +326,27 @@ class Ledger:
             raise Violated("back", f"sync {key} goes back from step {was['step']} to {step}")
         if (known["waiting_for"] is None) is not (known["resumes_at"] is None):
             raise Violated("stuck", f"sync {key} waits for {known['waiting_for']} until {known['resumes_at']}")
+
+    def _check_steps(self, known: SyncStory, before: tuple[Any, ...] | None) -> None:
+        """Check that each step begins where the step before ends, and that their waits add up to those of the sync."""
+        sync = snapshot_of(self.reader.sync(known["key"]))
+        steps, key = sync.steps, sync.key
+        numbers = [one.number for one in steps]
+        is_ordered = numbers == sorted(set(numbers)) and numbers[0] == 1 and numbers[-1] == sync.step
+        if not is_ordered or any(one.ended_at != following.started_at for one, following in pairwise(steps)):
+            raise Violated("steps", f"sync {key} is in step {sync.step}, and its steps are {steps}")
+        if any(one.ended_at is not None and one.ended_at < one.started_at for one in steps):
+            raise Violated("steps", f"sync {key} has left a step before it entered it: {steps}")
+        if (steps[-1].ended_at is None) is not (sync.completed_at is None) or steps[0].started_at != sync.started_at:
+            raise Violated("steps", f"sync {key} ran from {sync.started_at} to {sync.completed_at}, its steps: {steps}")
+        waits = {round(sum(one.waited_seconds for one in steps), 3), round(sync.waited_seconds, 3)}
+        if sync.receipt is not None:
+            waits.add(round(sync.receipt.waited_seconds, 3))
+        if len(waits) > 1 or min(one.waited_seconds for one in steps) < 0:
+            raise Violated("steps", f"sync {key} waited for {waits} s, its steps: {steps}")
+        earlier = read_entries(json.loads(before[_PLACE["steps"]])) if before is not None else ()
+        if any(one not in earlier for one in sync.entries[:-1]) and earlier:
+            raise Violated("steps", f"sync {key} changes its earlier steps {earlier} to {sync.entries}")
 
     def _check_silence(self, known: SyncStory, was: dict[str, Any]) -> None:
         since, now = known.times[was["version"]], self._story.now

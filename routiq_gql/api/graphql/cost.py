@@ -32,8 +32,8 @@ from graphql.execution.values import get_argument_values, get_directive_values, 
 LIMIT_ARGUMENTS = frozenset({"limit"})
 """The arguments that limit the number of objects of a field, in the whole schema."""
 
-LIST_LENGTHS: Mapping[str, int] = {"SyncReceipt.lists": 6}
-"""The lists of objects without such an argument whose length is fixed, in the whole schema."""
+LIST_LENGTHS: Mapping[str, int] = {"SyncReceipt.lists": 6, "SyncStatus.steps": 8}
+"""The lists of objects without such an argument whose length is fixed or limited, in the whole schema."""
 
 _Place = tuple[SelectionSetNode, GraphQLNamedType]
 """A selection set and the type that its fields belong to."""

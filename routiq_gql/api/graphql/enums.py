@@ -69,6 +69,13 @@ class WaitReason(Enum):
     )
 
 
+@enum(description="Who or what asked for the start or the end of a sync.")
+class SyncActorKind(Enum):
+    PERSON = enum_value("PERSON", description="A request to the API, by a person or a program.")
+    SCHEDULE = enum_value("SCHEDULE", description="The organization's schedule.")
+    TERMINAL = enum_value("TERMINAL", description="A command of `routiq-gql` on the server.")
+
+
 @enum(description="Whether an organization's connection to Cliniko may be used.")
 class ConnectionState(Enum):
     CONNECTED = enum_value("CONNECTED", description="Syncs use it.")

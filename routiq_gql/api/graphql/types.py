@@ -15,6 +15,7 @@ from strawberry import ID, UNSET
 from routiq_gql.api.graphql.context import Info
 from routiq_gql.api.graphql.enums import LogLevel, SyncFailureCode, SyncMode, SyncState, SyncStep, WaitReason
 from routiq_gql.api.graphql.receipts import CompletionRange, SyncReceipt
+from routiq_gql.api.graphql.steps import StepTiming, SyncActor
 from routiq_gql.sync import model
 from routiq_gql.sync.log_requests import LogRequest
 from routiq_gql.sync.model import TOTAL_STEPS
@@ -124,6 +125,17 @@ class SyncStatus:
         description="The comparison with Cliniko at its end; null before the end, for a sync that did not complete, "
         "and for syncs of earlier versions."
     )
+    steps: list[StepTiming] = strawberry.field(
+        description="The steps that it has entered, in order, without gaps between them. Of a sync that has to read "
+        "everything after all: its last pass. Empty for syncs of earlier versions."
+    )
+    started_by: SyncActor | None = strawberry.field(
+        description="Who or what started it; null for syncs of earlier versions."
+    )
+    cancelled_by: SyncActor | None = strawberry.field(
+        description="Who ended it before its time, by cancelling it or by disconnecting its organization. Null if "
+        "nobody did, and for syncs of earlier versions."
+    )
 
     @strawberry.field(description="Its log in ascending order: the newest lines, or those after `after`.")
     async def log(self, info: Info, after: After = UNSET, limit: LogLimit = 100) -> list[SyncLogEntry]:
@@ -160,4 +172,7 @@ class SyncStatus:
             last_updated=sync.last_updated,
             version=sync.version,
             receipt=SyncReceipt.of(sync.receipt) if sync.receipt else None,
+            steps=[StepTiming.of(one) for one in sync.steps],
+            started_by=SyncActor.of(sync.started_by) if sync.started_by else None,
+            cancelled_by=SyncActor.of(sync.cancelled_by) if sync.cancelled_by else None,
         )

@@ -11,9 +11,12 @@ from pydantic import AliasPath, BeforeValidator, Field
 
 from routiq_gql.api.json_objects import Count, JsonObject, Time, one_of
 from routiq_gql.api.problem import Problem
+from routiq_gql.api.rest.log_objects import LOG_OBJECTS
 from routiq_gql.api.rest.receipts import RECEIPT_OBJECTS, CompletionRange, Mode, NextSync, Receipt
+from routiq_gql.api.rest.steps import STEP_OBJECTS, Actor, StepTiming
+from routiq_gql.api.rest.values import Sentence, StepName, SyncId
 from routiq_gql.connections.state import ConnectionState
-from routiq_gql.sync.model import TOTAL_STEPS, FailureCode, LogLevel, SyncState, SyncStep, WaitReason
+from routiq_gql.sync.model import TOTAL_STEPS, FailureCode, SyncState, WaitReason
 
 
 def _status_word(state: SyncState) -> str:
@@ -29,14 +32,6 @@ OrganizationId = Annotated[
         examples=["org_2xwHiNrj68eaRUlX10anlXGvzX7"],
     ),
 ]
-SyncId = Annotated[
-    str,
-    Field(
-        pattern="^sync_[A-Za-z0-9_-]{1,96}$",
-        description="The sync.",
-        examples=["sync_org_2xwHiNrj68eaRUlX10anlXGvzX7_20241222_143022"],
-    ),
-]
 Status = Annotated[
     str,
     BeforeValidator(_status_word),
@@ -44,11 +39,6 @@ Status = Annotated[
         description="The status of the sync. A cancelled sync is failed with the failure code CANCELLED.",
         json_schema_extra=one_of(state.value for state in SyncState if state is not SyncState.CANCELLED),
     ),
-]
-StepName = Annotated[
-    str,
-    BeforeValidator(lambda step: step.name.lower()),
-    Field(json_schema_extra=one_of(step.name.lower() for step in SyncStep)),
 ]
 Reason = Annotated[
     str, BeforeValidator(lambda reason: reason.name), Field(json_schema_extra=one_of(WaitReason.__members__))
@@ -60,7 +50,6 @@ Code = Annotated[
         json_schema_extra=one_of(code.value for code in FailureCode),
     ),
 ]
-Sentence = Annotated[str, Field(description="What happened, as a sentence for people.")]
 Advice = Annotated[str, Field(description="What to do, as a sentence for people.")]
 CurrentStep = Annotated[str, Field(description="The current action, as a sentence for people.")]
 Percentage = Annotated[
@@ -140,6 +129,14 @@ class SyncStatus(JsonObject):
     waiting_for: Reason | None = Field(description="Why it waits; null if it doesn't.")
     estimated_completion_range: CompletionRange | None
     receipt: ReceiptOfSync
+    steps: list[StepTiming] = Field(
+        description="The steps that it has entered, in order, without gaps between them. Of a sync that has to read "
+        "everything after all: its last pass. Empty for syncs of earlier versions."
+    )
+    started_by: Actor | None = Field(description="Who or what started it; null for syncs of earlier versions.")
+    cancelled_by: Actor | None = Field(
+        description="Who ended it before its time, by cancelling it or by disconnecting its organization; or null."
+    )
 
 
 class _DocumentedFirst(JsonObject):
@@ -157,17 +154,6 @@ class _DocumentedFirst(JsonObject):
 
 class CurrentSync(SyncStatus, _DocumentedFirst):  # pydantic orders the fields from the last base class on
     """The running sync."""
-
-
-class LogLine(JsonObject):
-    """One line of a sync's log."""
-
-    sync_id: SyncId
-    seq: int = Field(ge=1, description="Counts from 1 without gaps.")
-    time: Time = Field(description="When it was written.")
-    level: str = Field(description="Its severity.", json_schema_extra=one_of(level.value for level in LogLevel))
-    step: StepName = Field(description="The step by name.")
-    message: Sentence
 
 
 class PatientStats(JsonObject):
@@ -279,7 +265,7 @@ class History(JsonObject):
 
 
 OBJECTS = (
-    *(Started, Cancelled, SyncStatus, CurrentSync, Failure, LogLine, PatientStats, EndedSync, Dashboard),
-    *(Connection, ConnectionProblem, RecentSync, History, *RECEIPT_OBJECTS, Problem),
+    *(Started, Cancelled, SyncStatus, CurrentSync, Failure, *LOG_OBJECTS, PatientStats, EndedSync, Dashboard),
+    *(Connection, ConnectionProblem, RecentSync, History, *RECEIPT_OBJECTS, *STEP_OBJECTS, Problem),
 )
 """All of them, in the order of the OpenAPI document."""

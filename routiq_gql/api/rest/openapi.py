@@ -163,6 +163,33 @@ PATHS: JsonSchemaValue = {
     "/api/v1/sync/cancel/{sync_id}": {
         "delete": _operation("cancelSync", "End a running sync", [_SYNC], "Cancelled", problems=NOT_FOUND)
     },
+    "/api/v1/sync/log/{sync_id}": {
+        "get": {
+            "operationId": "getSyncLog",
+            "summary": "The whole log of one sync",
+            "description": "As JSON, or as text with one line per entry: time, level, step and message with two spaces "
+            "between them. Of a running sync: the lines that exist now.",
+            "parameters": [
+                _SYNC,
+                _query("format", text("The form of the answer.", enum=["json", "text"], default="json")),
+                _query("after", number("Only lines after the one with this number.", maximum=999_999_999, default=0)),
+                _query("download", number("1: a browser saves the answer as a file.", maximum=1, default=0)),
+                _query("token", STREAM_TOKEN),
+            ],
+            "responses": {
+                "200": {
+                    "description": "The lines in ascending order.",
+                    "content": {
+                        "application/json": {"schema": ref("SyncLog")},
+                        "text/plain": {"schema": {"type": "string"}},
+                    },
+                },
+                **BUSY,
+                **NOT_FOUND,
+                "422": WRONG_ORGANIZATION["422"],
+            },
+        }
+    },
     "/api/v1/sync/stream/{sync_id}": {
         "get": {
             "operationId": "streamSync",

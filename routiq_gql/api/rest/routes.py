@@ -6,6 +6,7 @@ from starlette.routing import BaseRoute, Route
 
 from routiq_gql.api.access_log import NamedRoute
 from routiq_gql.api.rest import syncs
+from routiq_gql.api.rest.log import LogDownload
 from routiq_gql.api.rest.stream import stream
 from routiq_gql.api.services import services_of
 
@@ -22,6 +23,7 @@ def rest_routes() -> list[BaseRoute]:
         NamedRoute(f"{PREFIX}/start/{{organization_id}}", syncs.start, methods=["POST"]),
         NamedRoute(f"{PREFIX}/cancel/{{sync_id}}", syncs.cancel, methods=["DELETE"]),
         NamedRoute(f"{PREFIX}/stream/{{sync_id}}", stream),
+        NamedRoute(f"{PREFIX}/log/{{sync_id}}", LogDownload(), methods=["GET"]),
         Route("/openapi.json", _openapi),
     ]
 

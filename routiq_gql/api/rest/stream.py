@@ -17,7 +17,7 @@ from starlette.responses import Response
 from routiq_gql.api.admission import bucket_of
 from routiq_gql.api.dependencies import grant_of, session_of
 from routiq_gql.api.json_text import write_json
-from routiq_gql.api.rest import objects
+from routiq_gql.api.rest import log_objects, objects
 from routiq_gql.api.services import services_of
 from routiq_gql.api.streams import Heartbeat, StreamResponse, keep_connection
 from routiq_gql.errors import BadInput, DatabaseAway, RateLimited, SyncNotFound
@@ -139,5 +139,5 @@ EVENTS = Events()
 
 def _rendered(item: LogLine | SyncSnapshot) -> bytes:
     if isinstance(item, LogLine):
-        return b"event: log\ndata: %b\n\n" % write_json(objects.LogLine.model_validate(item).model_dump())
+        return b"event: log\ndata: %b\n\n" % write_json(log_objects.LogLine.model_validate(item).model_dump())
     return b"data: %b\n\n" % write_json(objects.SyncStatus.model_validate(item).model_dump())

@@ -50,6 +50,9 @@ class SyncColumns(TypedColumns):
 
     ``claimed_by`` is the process that runs it, and empty after a release. ``lost_claims`` counts claims that ended with
     a dead process, and ``pauses`` those that the database interrupted. Progress resets both.
+
+    ``steps`` has its entries into steps; see ``sync/step_times.py``. ``started_by`` and ``cancelled_by`` are kinds of
+    actors, with the names of persons. These columns are empty for syncs of earlier versions.
     """
 
     key: Named[int] = Column(RowKey, primary_key=True, autoincrement=True)
@@ -91,6 +94,11 @@ class SyncColumns(TypedColumns):
     upcoming_days: Named[int | None]
     rules: Named[int | None]
     receipt: Named[Mapping[str, object] | None] = Column(JSON(none_as_null=True))
+    steps: Named[Mapping[str, object] | None] = Column(JSON(none_as_null=True))
+    started_by: Named[str | None] = Column(String(16))
+    started_by_name: Named[str | None] = Column(Text)
+    cancelled_by: Named[str | None] = Column(String(16))
+    cancelled_by_name: Named[str | None] = Column(Text)
 
 
 SYNC = Table(

@@ -8,6 +8,7 @@ from graphql import GraphQLError, GraphQLSchema, build_schema
 from routiq_gql.api.graphql import enums, schema_text
 from routiq_gql.api.graphql.scalars import parse_time
 from routiq_gql.sync import model
+from routiq_gql.sync.actors import ActorKind
 
 COMMITTED = Path(__file__).parents[3] / "schema.graphql"
 
@@ -45,6 +46,7 @@ def test_everything_is_described(schema: GraphQLSchema):
         (enums.SyncStep, model.SyncStep),
         (enums.LogLevel, model.LogLevel),
         (enums.SyncFailureCode, model.FailureCode),
+        (enums.SyncActorKind, ActorKind),
     ],
 )
 def test_enums_have_the_names_of_the_sync(shown, known):

@@ -88,6 +88,10 @@ async def test_real_answers_have_exactly_the_described_keys(server: Server, clin
         "Connection": dashboard["connection"],
         "Receipt": (receipt := events[-1].json["receipt"]),
         "ListReceipt": receipt["lists"][0],
+        "StepTiming": events[-1].json["steps"][0],
+        "Actor": events[-1].json["started_by"],
+        "SyncLog": (log := (await get(f"/api/v1/sync/log/{started['sync_id']}")).json()),
+        "LogEntry": log["lines"][0],
         # A small clinic has no estimate and no unreadable row.
         "UnreadableRow": UnreadableRow.model_validate(UnreadableRowReceipt("patients", None, "id")).model_dump(),
         "CompletionRange": CompletionRange.model_validate(model.CompletionRange(utc_now(), utc_now())).model_dump(),

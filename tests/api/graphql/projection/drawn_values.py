@@ -9,7 +9,8 @@ from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from routiq_gql.connections.state import ConnectionProblem
-from routiq_gql.sync.model import FailureCode
+from routiq_gql.sync.model import FailureCode, SyncStep
+from routiq_gql.sync.step_times import StepEntry
 
 TEXTS = ("Storing patient data…", "Ærø “Physio” \\ 100 %", "%s %d {0}", "", "\x7f\x00\n\ud800\U0001f600", "300 of 641")
 NUMBERS = (0, 1, -1, 641, 2**31 - 1, -(2**31))
@@ -49,5 +50,6 @@ _LEAVES: dict[Any, Callable[[Random], Any]] = {
     float: lambda random: random.choice([*FRACTIONS, random.uniform(0, 1e5)]),
     datetime: _time,
     type(None): lambda _random: None,
+    StepEntry: lambda random: StepEntry(random.choice(list(SyncStep)), _time(random), random.choice(FRACTIONS)),
     ConnectionProblem: lambda random: ConnectionProblem(random.choice(list(FailureCode)), _text(random), _text(random)),
 }
