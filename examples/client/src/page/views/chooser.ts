@@ -1,0 +1,95 @@
+/** The organizations that the viewer may see, if they are several: name, state and last success, with a search. */
+
+import type { Operation } from '../../core/gql/graphql';
+import { placeOf } from '../../core/address';
+import { Requests } from '../../core/requests';
+import { Tokens } from '../../core/tokens';
+import { statusTone } from '../../words';
+import { organizationHref } from '../address';
+import { badge, byId, element, setText, show, tone } from '../dom';
+import { page, words } from '../page';
+import { givenToken, tokensFor } from '../tokens';
+
+interface Summary {
+  organizationId: string;
+  name: string | null;
+  connectionState: string | null;
+  status: string;
+  lastSuccessfulSyncAt: string | null;
+  freshness: { checkedAt: string; freshUntil: string | null } | null;
+}
+interface Answer {
+  organizations: { organizations: Summary[]; nextCursor: string | null };
+}
+
+const ORGANIZATIONS = `query ListOrganizations($after: String, $search: String) {
+  organizations(limit: 50, after: $after, search: $search) {
+    nextCursor
+    organizations { id organizationId name connectionState status lastSuccessfulSyncAt freshness { checkedAt freshUntil } }
+  }
+}` as Operation<Answer, { after: string | null; search: string | null }>;
+
+const TYPING_MS = 200;
+
+let cursor: string | null = null;
+let asked = 0;
+let typing: ReturnType<typeof setTimeout> | undefined;
+
+export function buildChooser(): void {
+  byId('chooser-search').addEventListener('input', () => {
+    clearTimeout(typing);
+    typing = setTimeout(() => void load(false), TYPING_MS);
+  });
+  byId('chooser-more').addEventListener('click', () => void load(true));
+}
+
+const search = (): string => byId<HTMLInputElement>('chooser-search').value.trim();
+
+/** Asks for the organizations, and shows them if there are several. */
+export async function offerOrganizations(): Promise<void> {
+  if (byId('chooser').hidden) await load(false);
+}
+
+async function load(isMore: boolean): Promise<void> {
+  asked += 1;
+  const mine = asked;
+  const wanted = search();
+  let found: Answer['organizations'];
+  try {
+    const answer = await requests().ask(ORGANIZATIONS, { after: isMore ? cursor : null, search: wanted || null });
+    found = answer.organizations;
+  } catch {
+    return; // the form above takes an id, and says what is wrong
+  }
+  if (mine !== asked) return; // something else was typed since
+  cursor = found.nextCursor;
+  const items = found.organizations.map(itemOf);
+  const list = byId('chooser-list');
+  if (isMore) list.append(...items);
+  else list.replaceChildren(...items);
+  show('chooser-more', cursor !== null);
+  if (!wanted) show('chooser', list.children.length > 1);
+  const count = `${words.number(list.children.length)}${cursor ? ' or more' : ''}`;
+  setText('chooser-note', list.children.length ? (wanted ? `${count} found.` : '') : `No organization has “${wanted}” in its name or id.`);
+}
+
+function requests(): Requests {
+  const tokens = new Tokens(tokensFor(page.place.organization));
+  if (givenToken()) tokens.give(givenToken());
+  return new Requests(placeOf({ apiBaseUrl: page.place.api, graphqlUrl: page.place.graphql }), tokens);
+}
+
+function itemOf(one: Summary): HTMLLIElement {
+  const isRunning = one.status !== 'IDLE';
+  const state = isRunning ? words.name(one.status) : one.connectionState ? words.name(one.connectionState) : words.say('notConnected');
+  const color = isRunning ? statusTone(one.status) : one.connectionState === 'CONNECTED' ? 'green' : 'amber';
+  const { isLate } = words.freshness(one.freshness, null, Date.now() - page.view.clockOffset);
+  const last = one.lastSuccessfulSyncAt ? words.say('lastSuccess', { time: words.dayAndTime(one.lastSuccessfulSyncAt) }) : words.say('neverChecked');
+  const age = element('span', { className: 'small age', textContent: last });
+  tone(age, isLate ? 'amber' : 'grey');
+  const name = element('span', { className: 'name', textContent: one.name || one.organizationId });
+  const parts = [name, ...(one.name ? [element('code', { textContent: one.organizationId })] : [])];
+  const link = element('a', { href: organizationHref(one.organizationId) }, element('span', { className: 'who' }, ...parts), badge(state, color), age);
+  if (one.organizationId === page.place.organization) link.setAttribute('aria-current', 'page');
+  return element('li', {}, link);
+}
