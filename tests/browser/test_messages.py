@@ -61,6 +61,7 @@ async def test_a_refusal_of_the_server_goes_with_the_connection(served: Served, 
     page = await open_page(f"{served.url}/?organization=a%20b", line_may_break=True)
     await expect(page.locator("#problem")).to_be_visible()
     await served.server.stop()
+    await page.get_by_role("button", name="Try again").click()
     await expect(page.locator("#line-lost")).to_be_visible()
     await expect(page.locator("#problem")).to_be_hidden()
     await served.server.start()
@@ -188,9 +189,7 @@ async def test_the_log_counts_its_hidden_lines(served: Served, open_page: OpenPa
     await expect(note).to_contain_text("All levels are off, so new lines will be hidden.")
     await page.locator("#start").click()
     await expect_status(page, "Completed")
-    lines = page.locator("#log li")
     total = len((await served.sync())["log"])
-    await expect(lines).to_have_count(total)
     await expect(note).to_contain_text(f"The filter hides all {total} lines:")
     for level in levels[1:]:
         await page.get_by_role("button", name=level, exact=True).click()

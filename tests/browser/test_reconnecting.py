@@ -114,7 +114,7 @@ async def test_the_page_reconnects_to_a_restarted_server(open_page: OpenPage, tm
         await expect(lost).to_contain_text(re.compile(r"Next try in [1-5] s"))
         times = await page.locator("#time-so-far, #time-left").all_inner_texts()
         await page.evaluate("window.lostAt = Date.now()")
-        await page.wait_for_function("Date.now() - window.lostAt > 3000")
+        await page.wait_for_function("() => Date.now() - window.lostAt > 3000")
         assert await page.locator("#time-so-far, #time-left").all_inner_texts() == times  # of the displayed state
     with Program("demo", "--port", port, "--seconds", "3", folder=tmp_path) as demo:
         await expect(lost).to_be_hidden()

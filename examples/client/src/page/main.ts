@@ -167,6 +167,7 @@ onClick('start', () => page.client?.start());
 onClick('start-full', () => page.client?.start('FULL'));
 onClick('cancel', () => page.client?.cancel());
 onClick('refresh', refresh);
+onClick('problem-again', () => page.client?.retryNow());
 onClick('failure-key', enterKey);
 onClick('failure-again', tryAgain);
 onClick('opened-key', enterKey);

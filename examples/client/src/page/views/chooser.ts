@@ -5,7 +5,7 @@ import { placeOf } from '../../core/address';
 import { Requests } from '../../core/requests';
 import { Tokens } from '../../core/tokens';
 import { statusTone } from '../../words';
-import { organizationHref } from '../address';
+import { filledIn, organizationHref } from '../address';
 import { badge, byId, element, setText, show, tone } from '../dom';
 import { page, words } from '../page';
 import { givenToken, tokensFor } from '../tokens';
@@ -45,9 +45,10 @@ export function buildChooser(): void {
 
 const search = (): string => byId<HTMLInputElement>('chooser-search').value.trim();
 
-/** Asks for the organizations, and shows them if there are several. */
+/** Shows the organizations, if the server has named several. */
 export async function offerOrganizations(): Promise<void> {
-  if (byId('chooser').hidden) await load(false);
+  const areSeveral = filledIn('organizations').includes(' ');
+  if (areSeveral && byId('chooser').hidden) await load(false);
 }
 
 async function load(isMore: boolean): Promise<void> {

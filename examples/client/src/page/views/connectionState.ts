@@ -23,6 +23,7 @@ export function renderLink(): void {
   show('line-lost', isAway(connection));
   show('problem', problem !== null && !isAway(connection) && needsToken === null);
   setText('problem-text', problem ?? '');
+  show('problem-again', connection === 'refused');
 }
 
 export function renderSignIn(): void {

@@ -28,7 +28,8 @@ async function copy(): Promise<void> {
   const text = shownText();
   try {
     await navigator.clipboard.writeText(text);
-    report(`${text ? text.split('\n').length : 0} lines copied.`, false);
+    const count = text ? text.split('\n').length : 0;
+    report(`${count} ${count === 1 ? 'line' : 'lines'} copied.`, false);
   } catch {
     report('The browser does not let this page copy. Use Download.', true); // not over plain HTTP, or not allowed
   }
