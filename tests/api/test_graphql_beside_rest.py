@@ -15,7 +15,7 @@ from tests.server import Server
 
 SCHEMA = build_schema(schema_text())
 ONLY_IN_GRAPHQL = {"durationSeconds", "log"}
-LOWERED = {"status", "step", "mode"}
+LOWERED = {"status", "step", "mode", "kind"}
 
 
 def _as_rest(value: Any, key: str = "") -> Any:
