@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.tables import AUDIT, LOG, MIRROR, PACE, SYNC
@@ -27,7 +27,7 @@ class Cutoffs:
     Attributes:
         log: Of the log: when the sync ended.
         history: Of syncs: when they ended. The sync whose result readers see is kept.
-        audit: Of the audit log: when the entry was written.
+        audit: Of the audit log: when the entry was written. Of the persons named by a kept sync: when it ended.
         versions: Of published syncs: when they ended. Versions that only they show are deleted.
         appointments: Of mirrored appointments: when they left the horizon. For organizations that no longer sync.
         paces: Of the paces of API keys: when the key was last used. By then the pace equals that of a new key.
@@ -56,6 +56,8 @@ async def prune_batch(
         return True
     if await _remove(connection, AUDIT, AUDIT.c.time < cutoffs.audit, size):
         return True
+    if await _forget_names(connection, cutoffs.audit, size):
+        return True
     if await _remove(connection, PACE, (PACE.c.free_at < cutoffs.paces) & (PACE.c.held_until < cutoffs.paces), size):
         return True
     if await raise_oldest_kept(connection, cutoffs.versions, now - KEEP_NEWEST, ORGANIZATIONS_PER_BATCH):
@@ -81,6 +83,15 @@ async def oldest_of(connection: AsyncConnection, window: timedelta) -> dict[str,
 def _may_be_forgotten() -> ColumnElement[bool]:
     # Readers may ask for a kept sync, and the draft of a failed one is removed through its row.
     return ~select(MIRROR.c.number).where(is_kept_sync() | (SYNC.c.key == MIRROR.c.writing)).exists()
+
+
+async def _forget_names(connection: AsyncConnection, cutoff: datetime, size: int) -> bool:
+    """Remove the names of persons from syncs that are kept for their result only."""
+    is_named = SYNC.c.started_by_name.is_not(None) | SYNC.c.cancelled_by_name.is_not(None)
+    batch = select(SYNC.c.key).where(SYNC.c.completed_at < cutoff, is_named).limit(size)
+    nobody = {"started_by_name": None, "cancelled_by_name": None, "version": SYNC.c.version + 1}
+    statement = update(SYNC).where(SYNC.c.key.in_(batch.with_for_update(skip_locked=True))).values(nobody)
+    return bool((await connection.execute(statement)).rowcount)
 
 
 async def _remove(connection: AsyncConnection, table: Table, condition: ColumnElement[bool], size: int) -> bool:

@@ -116,6 +116,19 @@ async def test_only_rows_past_their_retention_are_deleted(history: Database, siz
         assert steps == 12 + 1 + 2 * 3, "one row at a time"
 
 
+@pytest.mark.parametrize("size", [1, 1000])
+async def test_a_kept_sync_forgets_who_started_it(history: Database, size: int):
+    """The sync that readers see outlives the audit log, and then no longer names members of staff."""
+    named = {"started_by": "person", "started_by_name": "user_anna", "cancelled_by_name": "user_ben"}
+    async with history.writing() as connection:
+        await connection.execute(update(SYNC).values(named))
+    await prune_all(history, size)
+    async with history.reading() as connection:
+        query = select(SYNC.c.key, SYNC.c.started_by, SYNC.c.started_by_name, SYNC.c.cancelled_by_name)
+        rows = {key: tuple(names) for key, *names in await connection.execute(query)}
+    assert rows == dict.fromkeys(range(1, 6), ("person", "user_anna", "user_ben")) | {7: ("person", None, None)}
+
+
 async def test_appointments_of_a_running_sync_stay(history: Database):
     """While a sync writes, perhaps with a longer horizon, no appointment is deleted as past."""
     async with history.writing() as connection:

@@ -11,6 +11,7 @@ from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.engines.postgres import jobs, patrol
 from routiq_gql.engines.postgres.workers import read_waiting, read_workers
 from routiq_gql.runtime import Runtime, open_runtime
+from routiq_gql.security.audit import SCHEDULE_VIEWER
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.engine import Priority, begin_sync
@@ -60,7 +61,10 @@ async def test_a_sync_and_its_job_are_there_together_or_not_at_all(settings: Set
     async with idle(settings, cliniko) as api:
         with pytest.raises(RuntimeError):
             async with api.database.writing() as connection:
-                assert await begin_sync(connection, api.engine, ORGANIZATION, Priority.PERSON) is not None
+                assert (
+                    await begin_sync(connection, api.engine, ORGANIZATION, Priority.PERSON, LOCAL_OPERATOR.actor)
+                    is not None
+                )
                 raise RuntimeError
         assert (await api.engine.queue_state()).waiting == 0
         assert (await api.syncs.history(LOCAL_OPERATOR, ORGANIZATION)).total_syncs == 0
@@ -87,7 +91,7 @@ async def test_a_job_that_its_worker_has_forgotten_is_run(
         await run_sync(worker)  # so that it is registered as running
         sync_ids = []
         async with api.database.writing() as connection:
-            row = await begin_sync(connection, api.engine, ORGANIZATION, Priority.PERSON)
+            row = await begin_sync(connection, api.engine, ORGANIZATION, Priority.PERSON, LOCAL_OPERATOR.actor)
             assert row is not None
             sync_ids.append(row.sync_id)
             mine = "SELECT max(id) FROM procrastinate_workers"
@@ -135,7 +139,7 @@ async def test_people_come_before_schedules_and_a_worker_takes_no_more_than_it_m
         by_schedule = []
         for organization in organizations[:3]:
             async with api.database.writing() as connection:
-                row = await begin_sync(connection, api.engine, organization, Priority.SCHEDULE)
+                row = await begin_sync(connection, api.engine, organization, Priority.SCHEDULE, SCHEDULE_VIEWER.actor)
                 assert row is not None
                 by_schedule.append(row.sync_id)
         by_people = [await start(api, organization) for organization in organizations[3:]]
