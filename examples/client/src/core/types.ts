@@ -12,7 +12,7 @@ import type {
   SyncStep,
 } from './gql/graphql';
 
-export type { LogLevel, SyncFailureCode, SyncMode, SyncState, SyncStep, WaitReason } from './gql/graphql';
+export type { LogLevel, SyncActorKind, SyncFailureCode, SyncMode, SyncState, SyncStep, WaitReason } from './gql/graphql';
 
 /** One state of a sync. Of two states the one with the higher `version` is the newer. */
 export type Sync = SyncFragment;
@@ -22,6 +22,10 @@ export type Overview = OverviewFragment;
 export type LogLine = LineFragment;
 export type Receipt = NonNullable<Sync['receipt']>;
 export type ListReceipt = Receipt['lists'][number];
+/** Who started or cancelled a sync. */
+export type SyncActor = NonNullable<Sync['startedBy']>;
+/** When a sync entered and left a step, and how much of that it waited. */
+export type StepTiming = Sync['steps'][number];
 export type Failure = NonNullable<Sync['failure']>;
 
 /**
