@@ -1,7 +1,7 @@
 /** The organizations that the viewer may see, if they are several: name, state and last success, with a search. */
 
-import type { Operation } from '../../core/gql/graphql';
 import { placeOf } from '../../core/address';
+import { ReadOrganizationsDocument, type ReadOrganizationsQuery } from '../../core/gql/graphql';
 import { Requests } from '../../core/requests';
 import { Tokens } from '../../core/tokens';
 import { statusTone } from '../../words';
@@ -10,24 +10,7 @@ import { badge, byId, element, setText, show, tone } from '../dom';
 import { page, words } from '../page';
 import { givenToken, tokensFor } from '../tokens';
 
-interface Summary {
-  organizationId: string;
-  name: string | null;
-  connectionState: string | null;
-  status: string;
-  lastSuccessfulSyncAt: string | null;
-  freshness: { checkedAt: string; freshUntil: string | null } | null;
-}
-interface Answer {
-  organizations: { organizations: Summary[]; nextCursor: string | null };
-}
-
-const ORGANIZATIONS = `query ListOrganizations($after: String, $search: String) {
-  organizations(limit: 50, after: $after, search: $search) {
-    nextCursor
-    organizations { id organizationId name connectionState status lastSuccessfulSyncAt freshness { checkedAt freshUntil } }
-  }
-}` as Operation<Answer, { after: string | null; search: string | null }>;
+type Summary = ReadOrganizationsQuery['organizations']['organizations'][number];
 
 const TYPING_MS = 200;
 
@@ -55,9 +38,9 @@ async function load(isMore: boolean): Promise<void> {
   asked += 1;
   const mine = asked;
   const wanted = search();
-  let found: Answer['organizations'];
+  let found: ReadOrganizationsQuery['organizations'];
   try {
-    const answer = await requests().ask(ORGANIZATIONS, { after: isMore ? cursor : null, search: wanted || null });
+    const answer = await requests().ask(ReadOrganizationsDocument, { after: isMore ? cursor : null, search: wanted || null });
     found = answer.organizations;
   } catch {
     return; // the form above takes an id, and says what is wrong

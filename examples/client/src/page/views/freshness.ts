@@ -1,16 +1,12 @@
 /** How fresh the stored data is: when it was checked, and when the next sync comes. Amber when that is late. */
 
-import type { Overview } from '../../core/types';
-import type { Freshness } from '../../words';
 import { byId, setText, show, tone } from '../dom';
 import { page, serverNow, words } from '../page';
-
-const freshnessOf = (overview: Overview & { freshness?: Freshness | null }): Freshness | null => overview.freshness ?? null;
 
 export function renderFreshness(): void {
   const { overview } = page.view;
   if (!overview) return;
-  const freshness = freshnessOf(overview);
+  const { freshness } = overview;
   const { text, isLate } = words.freshness(freshness, overview.nextSyncAt, serverNow());
   show('freshness', text !== '');
   setText('freshness-text', text);

@@ -1,21 +1,13 @@
 /** Where the time of a sync went: a bar for each step, from its start to its end, with its waits apart. */
 
-import { isOver, STEPS, type Sync, type SyncStep } from '../../core/types';
+import { isOver, STEPS, type Sync } from '../../core/types';
 import { statusTone } from '../../words';
 import { byId, element, setText, show, tone } from '../dom';
 import { serverNow, words } from '../page';
 
-interface StepTiming {
-  step: SyncStep;
-  startedAt: string;
-  endedAt: string | null;
-  waitedSeconds: number;
-}
-const stepsOf = (sync: Sync & { steps?: readonly StepTiming[] }): readonly StepTiming[] => sync.steps ?? [];
-
 /** Fills the list of steps. Steps that the sync has not entered are left out. */
 export function renderTimeline(sync: Sync): void {
-  const steps = stepsOf(sync);
+  const { steps } = sync;
   show('timeline-note', steps.length === 0 && isOver(sync));
   const list = byId('timeline');
   const begin = Date.parse(sync.startedAt);
