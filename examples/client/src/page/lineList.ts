@@ -98,9 +98,13 @@ export class LineList {
       row.ariaSetSize = String(this.count);
       wanted.set(line.seq, row);
     }
+    const { scrollTop, scrollHeight, clientHeight } = this.box;
+    const isAtEnd = scrollTop > 0 && scrollTop + clientHeight >= scrollHeight - 2;
     this.mount(wanted);
     this.space(first, last);
-    if (this.measure(first, last)) this.place();
+    if (!this.measure(first, last)) return;
+    this.place();
+    if (isAtEnd) this.box.scrollTop = this.box.scrollHeight; // and not where the end seemed to be
   };
 
   // From the first line in the document to the one behind the last.

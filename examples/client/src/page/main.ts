@@ -31,13 +31,16 @@ import { buildTrouble, renderTrouble } from './views/trouble';
 const given = new URLSearchParams(location.search);
 let stop: () => void = () => undefined;
 const navigate = watchRoute((route, restore) => {
-  if (route.organization && route.organization !== page.place.organization) {
+  if ((route.organization || ownOrganization()) !== page.place.organization) {
     location.reload();
     return;
   }
   showRoute(route);
   if (restore) restore();
 });
+
+/** The organization of an address that names none. */
+const ownOrganization = (): string => filledIn('organization') || organizationOf(givenToken());
 
 function openOrganization(organization: string, api: string): boolean {
   try {
@@ -218,7 +221,7 @@ for (const id of filledIn('organizations').split(' ').filter(Boolean)) {
 }
 page.route = routeOf(location);
 const api = given.get('api') || '';
-openOrganization(page.route.organization || filledIn('organization') || organizationOf(givenToken()), api);
+openOrganization(page.route.organization || ownOrganization(), api);
 if (page.route.sync) showRoute(page.route);
 if (!page.place.organization && isAsked()) {
   // without a token, the form asks for the organization

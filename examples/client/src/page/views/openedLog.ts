@@ -87,7 +87,9 @@ function seek(found: LogIndex): void {
   if (position < 0) return;
   hasSought = true;
   setCurrent(line);
-  list?.reveal(position);
+  const row = list?.reveal(position);
+  const { top = 0, bottom = 0 } = row?.getBoundingClientRect() ?? {};
+  if (top < 0 || bottom > innerHeight) row?.scrollIntoView({ block: 'center' }); // the whole box was out of sight
 }
 
 function search(): void {
