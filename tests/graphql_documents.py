@@ -22,7 +22,7 @@ DASHBOARD = f"""query ($id: ID!) {{ dashboard(organizationId: $id) {{
   id organizationId status currentSync {{ {STATUS_FIELDS} }} lastSync {{ {STATUS_FIELDS} }} syncAvailable
   lastSuccessfulSync {{ id }} patientStats {{
     totalPatients activePatients patientsWithUpcoming patientsWithRecent patientsInCliniko lastSyncTime }}
-  nextSync {{ mode requests seconds }}
+  nextSync {{ mode requests seconds }} freshness {{ checkedAt freshUntil }}
 }} }}"""
 HISTORY = f"""query ($id: ID!, $limit: Int! = 10, $after: String) {{
   history(organizationId: $id, limit: $limit, after: $after) {{

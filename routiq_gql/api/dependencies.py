@@ -55,7 +55,7 @@ class Read(Generic[T]):
     rather than a function of a request, which Starlette wraps in error handlers that ``FaultBarrier`` replaces.
 
     Args:
-        about: The path parameter that names an organization or sync.
+        about: The path parameter that names an organization or sync; ``None`` if there is none.
         read: Its result becomes the JSON object ``shape``.
 
     Raises:
@@ -67,7 +67,7 @@ class Read(Generic[T]):
 
     def __init__(
         self,
-        about: str,
+        about: str | None,
         read: Callable[[Request, SyncService, Viewer, str], Coroutine[object, None, T]],
         shape: type[JsonObject],
     ) -> None:
@@ -84,7 +84,8 @@ class Read(Generic[T]):
         await EncodedJson(known.body)(scope, receive, send)
 
     async def _answer(self, request: Request, services: Services, viewer: Viewer, place: Place) -> EncodedAnswer:
-        about, admission = request.path_params[self._about], services.admission
+        about = request.path_params[self._about] if self._about is not None else ""
+        admission = services.admission
         bucket = bucket_of(viewer, about)
 
         async def read_in_turn() -> T:

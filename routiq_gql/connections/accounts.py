@@ -10,6 +10,7 @@ _UNKNOWN: ConnectionValues = {
     "account_subdomain": None,
     "role": None,
     "last_validated_at": None,
+    "totals": None,
 }
 
 
@@ -25,6 +26,7 @@ def account_values(access: Access | None, *, is_known_key: bool) -> ConnectionVa
     if access is None:
         return values
     values["last_validated_at"] = utc_now()
+    values["totals"] = dict(access.totals)
     if access.account_name is not None:
         values["account_name"] = access.account_name
     if access.subdomain is not None:

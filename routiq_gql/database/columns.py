@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import orjson
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     ColumnElement,
@@ -15,6 +16,9 @@ from sqlalchemy import (
     Integer,
     Text,
     bindparam,
+    cast,
+    column,
+    func,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -130,6 +134,14 @@ def _among_on_postgresql(element: among, compiler: SQLCompiler, **options: objec
     column, numbers = (compiler.process(one, **options) for one in element.clauses)
     # The subquery is evaluated once. The cast of a text is not constant, and a scan would repeat it for every row.
     return f"({column} = ANY (CAST((SELECT CAST({numbers} AS BIGINT[])) AS BIGINT[])))"
+
+
+def each_text(dialect: str, name: str) -> ColumnElement[str]:
+    """An SQL expression: each text of a list, whose JSON is the parameter ``name``. Select from it as from a table."""
+    given = bindparam(name, type_=Text)
+    one_each = func.json_each(given) if dialect == "sqlite" else func.json_array_elements_text(cast(given, JSON))
+    texts: ColumnElement[str] = one_each.table_valued(column("value", Text)).c.value
+    return texts
 
 
 class unindexed(FunctionElement[Any]):  # noqa: N801 - named like an SQL function

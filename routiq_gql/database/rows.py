@@ -148,6 +148,8 @@ class ConnectionRow:
     role: str | None
     #: When Cliniko last accepted the key.
     last_validated_at: datetime | None
+    #: The rows of each list in Cliniko, as the newest check of the key counted them; ``None`` without a check.
+    totals: Mapping[str, int] | None
     #: The value of a ``FailureCode``; ``None`` while nothing is wrong, as for all ``problem_`` fields.
     problem_code: str | None
     #: A sentence about the problem.
@@ -174,6 +176,7 @@ class ConnectionValues(TypedDict, total=False):
     account_subdomain: str | None
     role: str | None
     last_validated_at: datetime | None
+    totals: Mapping[str, int] | None
     problem_code: str | None
     problem_message: str | None
     problem_what_to_do: str | None
@@ -190,6 +193,8 @@ class ScheduleRow:
     every_seconds: int
     #: When the next sync is due.
     next_at: datetime
+    #: When the schedule was first due; ``None`` for schedules of earlier versions.
+    first_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

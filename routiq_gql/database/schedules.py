@@ -27,7 +27,7 @@ MOST_UNTIL_RETRY = timedelta(days=1)
 
 async def save_schedule(connection: AsyncConnection, organization_id: str, every: timedelta, next_at: datetime) -> None:
     """Sync the organization at this interval, from ``next_at`` on."""
-    values = {"every_seconds": int(every.total_seconds()), "next_at": next_at}
+    values = {"every_seconds": int(every.total_seconds()), "next_at": next_at, "first_at": next_at}
     statement = upsert(connection, SCHEDULE).values(organization_id=organization_id, **values)
     await connection.execute(statement.on_conflict_do_update(index_elements=["organization_id"], set_=values))
 
@@ -136,10 +136,12 @@ async def bring_forward(connection: AsyncConnection, schedule: ScheduleRow, now:
     schedule may be due again at once.
     """
     seconds = schedule.every_seconds * random.uniform(0.5, 1)
+    next_at = now + timedelta(milliseconds=round(seconds * 1000))
+    first_at = min(schedule.first_at, next_at) if schedule.first_at is not None else None
     await connection.execute(
         update(SCHEDULE)
         .where(SCHEDULE.c.organization_id == schedule.organization_id)
-        .values(next_at=now + timedelta(milliseconds=round(seconds * 1000)))
+        .values(next_at=next_at, first_at=first_at)
     )
 
 

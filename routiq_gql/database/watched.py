@@ -8,11 +8,10 @@ from collections.abc import Collection, Mapping
 from functools import cache, reduce
 
 import orjson
-from sqlalchemy import JSON, ColumnElement, Executable, Table, Text, cast, func, literal_column, select
-from sqlalchemy import bindparam as parameter
+from sqlalchemy import ColumnElement, Executable, Table, Text, cast, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.columns import among
+from routiq_gql.database.columns import among, each_text
 from routiq_gql.database.tables import CONNECTION, MIRROR, SCHEDULE, SYNC
 
 Fingerprint = tuple[int | str | None, ...]
@@ -45,9 +44,7 @@ async def fingerprints_of(connection: AsyncConnection, organizations: Collection
 
 @cache
 def _fingerprints(dialect: str) -> Executable:
-    given = parameter("organizations", type_=Text)
-    one_each = func.json_each(given) if dialect == "sqlite" else func.json_array_elements_text(cast(given, JSON))
-    organization = one_each.table_valued("value").c.value
+    organization = each_text(dialect, "organizations")
 
     def newest(*conditions: ColumnElement[bool]) -> ColumnElement[int | None]:
         query = select(SYNC.c.key).where(SYNC.c.organization_id == organization, *conditions)

@@ -1,24 +1,29 @@
-"""Cursors of the history: opaque texts that encode the number of a sync, each in a single form.
+"""Cursors of the history and of the list of organizations: opaque texts, each place in a single form.
 
-A text that ``history_cursor`` can't have returned is refused, so that odd input never reaches the database.
+A text that was not returned as a cursor is refused, so that odd input never reaches the database.
 """
 
 import base64
 import binascii
 import re
 
+from routiq_gql.database.organization_pages import Place
 from routiq_gql.errors import BadInput
+from routiq_gql.security.viewer import ORGANIZATION_ID
 
 _PLACE = re.compile(rb"sync:([1-9][0-9]{0,18})")
 _LONGEST = 64
-"""Characters; more than any cursor has."""
+"""Characters; more than any cursor of a history has."""
+_LONGEST_OF_ORGANIZATIONS = 1_200
+"""The same of the list of organizations: a label of 100 characters, some of which may be two in lower case."""
+_ORGANIZATION, _SEPARATOR = "organization:", "\n"
 _LARGEST_KEY = 2**63 - 1
 """The largest number that either database stores."""
 
 
 def history_cursor(key: int) -> str:
     """The cursor for the page after the sync with this number."""
-    return base64.urlsafe_b64encode(f"sync:{key}".encode()).decode().rstrip("=")
+    return _encoded(f"sync:{key}".encode())
 
 
 def read_history_cursor(cursor: str) -> int:
@@ -27,12 +32,47 @@ def read_history_cursor(cursor: str) -> int:
     Raises:
         BadInput: It is not a cursor of the history.
     """
-    if len(cursor) <= _LONGEST:
-        try:
-            place = _PLACE.fullmatch(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        except (ValueError, binascii.Error):  # ValueError: not ASCII
-            place = None
-        # The decoder skips unknown characters, so the cursor is encoded again and compared with the input.
-        if place is not None and (key := int(place[1])) <= _LARGEST_KEY and history_cursor(key) == cursor:
-            return key
+    place = _PLACE.fullmatch(_decoded(cursor, _LONGEST))
+    if place is not None and (key := int(place[1])) <= _LARGEST_KEY:
+        return key
     raise BadInput("“after” is not a cursor of this history. Use nextCursor (REST: next_cursor) of an earlier page.")
+
+
+def organizations_cursor(place: Place) -> str:
+    """The cursor for the page after this place."""
+    return _encoded(f"{_ORGANIZATION}{place.organization_id}{_SEPARATOR}{place.label}".encode())
+
+
+def read_organizations_cursor(cursor: str) -> Place:
+    """The place in the cursor.
+
+    Raises:
+        BadInput: It is not a cursor of the list of organizations.
+    """
+    try:
+        start, separator, label = _decoded(cursor, _LONGEST_OF_ORGANIZATIONS).decode().partition(_SEPARATOR)
+    except UnicodeDecodeError:
+        start, separator, label = "", "", ""
+    organization_id = start.removeprefix(_ORGANIZATION)
+    # PostgreSQL stores no NUL in a text, so no label holds one.
+    if separator and organization_id != start and ORGANIZATION_ID.fullmatch(organization_id) and "\0" not in label:
+        return Place(label, organization_id)
+    raise BadInput(
+        "“after” is not a cursor of the list of organizations. Use nextCursor (REST: next_cursor) of an earlier page."
+    )
+
+
+def _encoded(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def _decoded(cursor: str, longest: int) -> bytes:
+    """The content of a cursor; empty if it can't be a cursor."""
+    if len(cursor) > longest:
+        return b""
+    try:
+        content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    except (ValueError, binascii.Error):  # ValueError: not ASCII
+        return b""
+    # The decoder skips unknown characters, so the content is encoded again and compared with the input.
+    return content if _encoded(content) == cursor else b""

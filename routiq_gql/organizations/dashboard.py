@@ -15,10 +15,12 @@ from routiq_gql.connections.state import ConnectionInfo, ConnectionState, info_o
 from routiq_gql.database.activity import active_counts, patients_in_cliniko
 from routiq_gql.database.connections import connection_of
 from routiq_gql.database.engine import Database
+from routiq_gql.database.organization_facts import facts_of
 from routiq_gql.database.schedules import next_sync_at
 from routiq_gql.database.syncs import active_sync, newest_ended
 from routiq_gql.database.watched import Fingerprint, fingerprints_of
 from routiq_gql.live.joined_read import JoinedRead
+from routiq_gql.organizations.freshness import Freshness, freshness_of
 from routiq_gql.settings import Settings
 from routiq_gql.sync.forecast import Forecasts, NextSyncForecast
 from routiq_gql.sync.mapping import snapshot_of
@@ -57,8 +59,9 @@ class Dashboard:
         sync_available: Whether the organization has an enabled connection.
         connection: Its access to Cliniko; ``None`` when it was never connected.
         next_sync_at: When its schedule starts the next sync; ``None`` without a schedule, or while it pauses.
-        next_sync: The cost of a sync that is started now without a mode; ``None`` while that is unknown, before the
-            first completed sync, and while a sync runs.
+        next_sync: The cost of a sync that is started now without a mode; ``None`` while that is unknown, and while a
+            sync runs.
+        freshness: How old the published data is; ``None`` before the first completed sync.
     """
 
     organization_id: str
@@ -70,6 +73,7 @@ class Dashboard:
     connection: ConnectionInfo | None
     next_sync_at: datetime | None
     next_sync: NextSync | None = None
+    freshness: Freshness | None = None
 
     @property
     def status(self) -> SyncState:
@@ -129,6 +133,7 @@ class Dashboards:
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
+        self._settings = settings
         self._forecasts = Forecasts(settings)
         self._joined: WeakValueDictionary[str, JoinedRead[Reading]] = WeakValueDictionary()
         self.begun = 0
@@ -151,8 +156,12 @@ class Dashboards:
             dashboard = await read_dashboard(connection, organization_id)
             fingerprints = await fingerprints_of(connection, [organization_id])
             forecast, newest = None, dashboard.last_successful_sync
-            if newest is not None and dashboard.current_sync is None and dashboard.sync_available:
-                forecast = await self._forecasts.next_sync(connection, organization_id, newest.key)
+            if dashboard.current_sync is None and dashboard.sync_available:
+                newest_key = newest.key if newest is not None else None
+                forecast = await self._forecasts.next_sync(connection, organization_id, newest_key)
+            if newest is not None:
+                facts = await facts_of(connection, [organization_id])
+                dashboard = replace(dashboard, freshness=freshness_of(facts[organization_id], self._settings))
         if forecast is not None:
             dashboard = replace(dashboard, next_sync=forecast.now())
         return Reading(number, token, dashboard, fingerprints[organization_id], forecast)

@@ -246,17 +246,25 @@ def earlier_syncs(past: Sequence[PastSync]) -> list[EarlierSync]:
     ]
 
 
-def next_sync(mode: SyncMode, past: Sequence[PastSync], requests_per_minute: int) -> NextSync | None:
-    """The likely cost of the next sync; ``None`` while no completed sync of the clinic shows its size.
+def next_sync(
+    mode: SyncMode,
+    past: Sequence[PastSync],
+    requests_per_minute: int,
+    checked_totals: Mapping[str, int] | None = None,
+) -> NextSync | None:
+    """The likely cost of the next sync; ``None`` while neither a completed sync nor a key check shows its size.
 
     Args:
         mode: FULL or INCREMENTAL, as AUTO would choose.
         past: Completed syncs of the clinic, the newest first.
+        checked_totals: Rows of each list before the first sync, as a key check counts them.
     """
     alike = [one for one in past if one.mode is mode and one.requests]
     if not past:
-        return None
-    if mode is SyncMode.INCREMENTAL:
+        if not checked_totals:
+            return None
+        requests = round(left_from_start(Known(is_full=True, totals=checked_totals)).mean)
+    elif mode is SyncMode.INCREMENTAL:
         requests = ceil(median(one.requests for one in alike)) if alike else UNCHANGED_REQUESTS
     elif past[0].rows_of:
         requests = round(left_from_start(Known(is_full=True, totals=totals_of(past), past=past)).mean)

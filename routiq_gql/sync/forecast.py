@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.cliniko import ATTENDEES, PATIENTS
 from routiq_gql.clock import utc_now
+from routiq_gql.database.connections import connection_of
 from routiq_gql.database.past_syncs import SyncCost, costs_of_syncs
-from routiq_gql.database.publishing import mirror_of
+from routiq_gql.database.publishing import mirror_of, mirror_or_new
 from routiq_gql.database.rows import MirrorRow
 from routiq_gql.database.sync_changes import RunningChanges
 from routiq_gql.settings import Settings
@@ -92,16 +93,21 @@ class Forecasts:
         self._past: OrderedDict[str, tuple[int, tuple[PastSync, ...]]] = OrderedDict()
 
     async def next_sync(
-        self, connection: AsyncConnection, organization_id: str, newest: int
+        self, connection: AsyncConnection, organization_id: str, newest: int | None
     ) -> NextSyncForecast | None:
-        """The likely cost of the next sync; ``None`` before the first completed sync.
+        """The likely cost of the next sync; ``None`` while the size of the clinic is unknown.
+
+        The first sync of an account is estimated by the totals that the newest check of the key has counted.
 
         Args:
             newest: The number of the organization's newest completed sync.
         """
-        mirror = await mirror_of(connection, organization_id)
-        if mirror is None or mirror.sync == 0:
-            return None
+        mirror = await mirror_or_new(connection, organization_id)
+        pace = self._settings.cliniko_requests_per_minute
+        if newest is None or mirror.sync == 0:
+            access = await connection_of(connection, organization_id)
+            first = next_sync(SyncMode.FULL, (), pace, access.totals if access is not None else None)
+            return NextSyncForecast(mirror, self._settings, {SyncMode.FULL: first}) if first is not None else None
         known = self._past.get(organization_id)
         if known is None or known[0] != newest:
             known = newest, await past_syncs(connection, organization_id)
@@ -109,7 +115,6 @@ class Forecasts:
             self._past.move_to_end(organization_id)
             if len(self._past) > REMEMBERED_ORGANIZATIONS:
                 self._past.popitem(last=False)
-        pace = self._settings.cliniko_requests_per_minute
         modes = (SyncMode.FULL, SyncMode.INCREMENTAL)
         return NextSyncForecast(mirror, self._settings, {mode: next_sync(mode, known[1], pace) for mode in modes})
 

@@ -19,6 +19,7 @@ from routiq_gql.organizations.cursors import read_history_cursor
 from routiq_gql.organizations.feeds import Feeds
 from routiq_gql.organizations.history import History, read_history
 from routiq_gql.organizations.stored_history import keeps_window
+from routiq_gql.organizations.summaries import ListRequest, OrganizationList, read_organization_list
 from routiq_gql.security.audit import Action, Audit
 from routiq_gql.security.viewer import Viewer, check_sync_id
 from routiq_gql.settings import Settings
@@ -152,6 +153,25 @@ class SyncService(Watching):
         enabled = [state.value for state in ConnectionState if state is not ConnectionState.DISABLED]
         async with self._database.reading() as connection:
             return list(await organizations_by_state(connection, enabled, limit))
+
+    async def organizations(
+        self, viewer: Viewer, limit: int = 50, after: str | None = None, search: str | None = None
+    ) -> OrganizationList:
+        """A page of 1 to 100 organizations that the viewer may see, by name, behind the cursor ``after``.
+
+        Args:
+            search: Only organizations whose name or id contains this text, whatever the case.
+
+        Raises:
+            BadInput: ``limit``, ``after`` or ``search`` has a wrong form.
+            Forbidden: The viewer's token is for a single sync.
+        """
+        if viewer.organization_id is not None:
+            self._audit.require(viewer, viewer.organization_id, Action.READ)
+        check_limit(limit)
+        request = ListRequest(limit, after, search, only=viewer.organization_id)
+        async with self._database.reading() as connection:
+            return await read_organization_list(connection, request, self._settings)
 
     async def keeps_window(self) -> bool:
         """Whether this database keeps the window of appointments of an earlier version, for any organization."""

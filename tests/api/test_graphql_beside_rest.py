@@ -15,7 +15,7 @@ from tests.server import Server
 
 SCHEMA = build_schema(schema_text())
 ONLY_IN_GRAPHQL = {"durationSeconds", "log"}
-LOWERED = {"status", "step", "mode"}
+LOWERED = {"status", "step", "mode", "kind"}
 
 
 def _as_rest(value: Any, key: str = "") -> Any:
@@ -73,6 +73,8 @@ async def _compare_dashboards(server: Server) -> None:
     assert shown["current_sync"] is rest["current_sync"] is None
     assert shown["sync_available"] is rest["sync_available"] is True
     assert shown["next_sync"] == rest["next_sync"]
+    assert shown["freshness"] == rest["freshness"]
+    assert rest["freshness"]["checked_at"] == rest["last_successful_sync"]["receipt"]["checked_at"]
     common = rest["last_sync"].keys() & shown["last_sync"].keys()
     assert {"sync_id", "status", "started_at", "completed_at", "failure", "receipt"} <= common
     assert {key: shown["last_sync"][key] for key in common} == {key: rest["last_sync"][key] for key in common}

@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from routiq_gql.clock import format_time, utc_now
-from routiq_gql.organizations import dashboard as dashboards
+from routiq_gql.sync.forecast import NextSyncForecast
 from routiq_gql.sync.model import NextSync, SyncMode
 from routiq_gql.sync.receipt import to_json
 from tests.emulated_cliniko import Cliniko
@@ -111,12 +110,7 @@ async def test_the_dashboard_describes_the_next_sync(
     server: Server, monkeypatch: pytest.MonkeyPatch, next_sync: NextSync | None
 ):
     """Mode, requests and seconds of the next sync are in both APIs, or null."""
-    read = dashboards.read_dashboard
-
-    async def with_next_sync(*arguments: Any, **options: Any) -> dashboards.Dashboard:
-        return replace(await read(*arguments, **options), next_sync=next_sync)
-
-    monkeypatch.setattr(dashboards, "read_dashboard", with_next_sync)
+    monkeypatch.setattr(NextSyncForecast, "now", lambda _forecast: next_sync)
     query = "query ($id: ID!) { dashboard(organizationId: $id) { nextSync { mode requests seconds } } }"
     shown = (await server.ask(query, id=ORGANIZATION))["data"]["dashboard"]["nextSync"]
     rest = (await server.http.get(f"/api/v1/sync/dashboard/{ORGANIZATION}")).json()["next_sync"]

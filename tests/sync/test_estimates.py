@@ -10,6 +10,8 @@ from routiq_gql.cliniko import (
     PATIENTS,
     PRACTITIONERS,
 )
+from routiq_gql.clock import utc_now
+from routiq_gql.emulator import EMULATED_API_KEY, generated_clinic
 from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.sync.checkpoint import Pending
@@ -25,8 +27,9 @@ from routiq_gql.sync.estimates import (
     of_search,
 )
 from routiq_gql.sync.model import NextSync, SyncMode, SyncState
+from tests.emulated_cliniko import Cliniko
 from tests.organization import ORGANIZATION
-from tests.syncs import follow, start
+from tests.syncs import follow, run_sync, start
 
 TOTALS = {
     PATIENTS.name: 5_000,
@@ -132,9 +135,10 @@ def test_the_next_sync_costs_as_much_as_earlier_ones_of_its_mode():
     assert found.seconds == pytest.approx(found.requests / 3, rel=0.02)
 
 
-def test_the_next_sync_is_unknown_before_the_first_has_completed():
-    """No estimate is shown while the size of the clinic is unknown."""
+def test_the_next_sync_is_unknown_while_the_size_of_the_clinic_is():
+    """No estimate is shown before the first sync if no check of the key has counted the clinic's rows."""
     assert next_sync(SyncMode.FULL, [], 180) is None
+    assert next_sync(SyncMode.FULL, [], 180, {}) is None
     assert next_sync(SyncMode.FULL, [past_sync(requests=0)], 180) is None
     found = next_sync(SyncMode.INCREMENTAL, [past_sync(requests=0)], 0)
     assert found == NextSync(SyncMode.INCREMENTAL, 15, found.seconds)
@@ -144,8 +148,6 @@ def test_the_next_sync_is_unknown_before_the_first_has_completed():
 @pytest.mark.both_databases
 async def test_a_running_sync_shows_when_it_ends_and_the_dashboard_what_the_next_one_costs(runtime: Runtime):
     """A sync shows a range around its likely end; afterwards the dashboard shows the cost of an incremental sync."""
-    before = await runtime.syncs.dashboard(LOCAL_OPERATOR, ORGANIZATION)
-    assert before.next_sync is None
     snapshots = await follow(runtime, await start(runtime))
     estimated = [one for one in snapshots if one.estimated_completion is not None]
     assert estimated
@@ -159,3 +161,27 @@ async def test_a_running_sync_shows_when_it_ends_and_the_dashboard_what_the_next
     assert sum(one.estimated_completion is None for one in again) <= 3, "it is estimated from its first step on"
     last = await runtime.syncs.dashboard(LOCAL_OPERATOR, ORGANIZATION)
     assert last.next_sync.mode is SyncMode.INCREMENTAL
+
+
+@pytest.mark.both_databases
+async def test_a_clinic_that_was_just_connected_sees_what_its_first_sync_costs(runtime: Runtime, cliniko: Cliniko):
+    """The check of the key has counted each list, so the first sync is estimated without a further request."""
+    cliniko.emulator.clinic = generated_clinic(patients=2_000, now=utc_now())
+    await runtime.connections.test(LOCAL_OPERATOR, ORGANIZATION)
+    asked = len(cliniko.emulator.requests)
+    estimate = (await runtime.syncs.dashboard(LOCAL_OPERATOR, ORGANIZATION)).next_sync
+    assert len(cliniko.emulator.requests) == asked
+    assert estimate is not None
+    assert estimate.mode is SyncMode.FULL
+    completed = await run_sync(runtime)
+    assert completed.receipt is not None
+    assert estimate.requests == pytest.approx(completed.receipt.requests, rel=0.25)
+
+
+@pytest.mark.both_databases
+async def test_a_key_that_was_not_checked_shows_no_cost_of_the_first_sync(runtime: Runtime, cliniko: Cliniko):
+    """An operator may connect without a check; then the size of the clinic is unknown until the first sync."""
+    await runtime.connections.connect(LOCAL_OPERATOR, "org_new", EMULATED_API_KEY, cliniko.base_url, check=False)
+    assert (await runtime.syncs.dashboard(LOCAL_OPERATOR, "org_new")).next_sync is None
+    await runtime.connections.test(LOCAL_OPERATOR, "org_new")
+    assert (await runtime.syncs.dashboard(LOCAL_OPERATOR, "org_new")).next_sync is not None

@@ -18,6 +18,7 @@ from strawberry import ID, UNSET
 from routiq_gql.api.graphql.connections import ConnectionPayload
 from routiq_gql.api.graphql.context import Context, Info
 from routiq_gql.api.graphql.enums import SyncMode, SyncState
+from routiq_gql.api.graphql.organizations import OrganizationList
 from routiq_gql.api.graphql.overview import Dashboard, SyncHistory
 from routiq_gql.api.graphql.types import After, SyncLogEntry, SyncStatus, given
 from routiq_gql.connections.state import ConnectionProblem, not_set_up
@@ -32,6 +33,13 @@ OrganizationId = Annotated[
 SyncId = Annotated[ID, strawberry.argument(description="The sync's id, from `startSync`, `dashboard` or `history`.")]
 Mode = Annotated[SyncMode, strawberry.argument(description="How much to read. A running sync keeps its mode.")]
 PageLimit = Annotated[int, strawberry.argument(description="How many syncs on a page, 1 to 100.")]
+ListLimit = Annotated[int, strawberry.argument(description="How many organizations on a page, 1 to 100.")]
+Search = Annotated[
+    str | None,
+    strawberry.argument(
+        description="Only organizations whose name or id contains this text, whatever the case; at most 100 characters."
+    ),
+]
 Outcome = Annotated[
     SyncState | None,
     strawberry.argument(
@@ -115,6 +123,22 @@ class Query:
         return SyncHistory.of(
             await info.context.syncs.history(
                 info.context.viewer, organization_id, limit=limit, after=cursor, outcomes=outcomes
+            )
+        )
+
+    @strawberry.field(
+        description="The organizations that the caller may see, ordered by name: without authentication all that were "
+        "connected or synced, with a token its own."
+    )
+    async def organizations(
+        self, info: Info, limit: ListLimit = 50, after: Cursor = UNSET, search: Search = UNSET
+    ) -> OrganizationList:
+        return OrganizationList.of(
+            await info.context.syncs.organizations(
+                info.context.viewer,
+                limit=limit,
+                after=None if after is UNSET else after,
+                search=None if search is UNSET else search,
             )
         )
 

@@ -1,4 +1,4 @@
-"""The object types about an organization: its dashboard and its history."""
+"""The object types about an organization: its dashboard, its freshness and its history."""
 
 from datetime import datetime
 from typing import Self
@@ -10,6 +10,7 @@ from routiq_gql.api.graphql.connections import ClinikoConnection
 from routiq_gql.api.graphql.enums import SyncMode, SyncState
 from routiq_gql.api.graphql.types import SyncStatus
 from routiq_gql.organizations import dashboard as dashboards
+from routiq_gql.organizations import freshness as freshnesses
 from routiq_gql.organizations import history as histories
 from routiq_gql.sync import model
 
@@ -56,6 +57,21 @@ class NextSync:
         return cls(mode=SyncMode[next_sync.mode.name], requests=next_sync.requests, seconds=next_sync.seconds)
 
 
+@strawberry.type(description="How old the published data is. It is late when `freshUntil` has passed.")
+class Freshness:
+    checked_at: datetime = strawberry.field(
+        description="As of when the data is: when the newest completed sync compared it with Cliniko."
+    )
+    fresh_until: datetime | None = strawberry.field(
+        description="When the next scheduled sync should have completed; null without a schedule, and while the "
+        "connection is switched off. A sync that fails does not change it."
+    )
+
+    @classmethod
+    def of(cls, freshness: freshnesses.Freshness) -> Self:
+        return cls(checked_at=freshness.checked_at, fresh_until=freshness.fresh_until)
+
+
 @strawberry.type(description="A consistent overview of one organization.")
 class Dashboard:
     id: ID = strawberry.field(description="The same as `organizationId`.")
@@ -83,6 +99,10 @@ class Dashboard:
         description="What the next sync would do; null while that is unknown, while a sync runs, and while the "
         "connection can't be used."
     )
+    freshness: Freshness | None = strawberry.field(
+        description="How old the published data is; null before the first completed sync. It does not change when it "
+        "becomes late: compare `freshUntil` with the time."
+    )
 
     @classmethod
     def of(cls, dashboard: dashboards.Dashboard) -> Self:
@@ -98,6 +118,7 @@ class Dashboard:
             connection=ClinikoConnection.of(dashboard.connection) if dashboard.connection else None,
             next_sync_at=dashboard.next_sync_at,
             next_sync=NextSync.of(dashboard.next_sync) if dashboard.next_sync else None,
+            freshness=Freshness.of(dashboard.freshness) if dashboard.freshness else None,
         )
 
 

@@ -11,6 +11,7 @@ from pydantic import AliasPath, BeforeValidator, Field
 
 from routiq_gql.api.json_objects import Count, JsonObject, Time, one_of
 from routiq_gql.api.problem import Problem
+from routiq_gql.api.rest.freshness import Freshness, FreshnessOfData
 from routiq_gql.api.rest.log_objects import LOG_OBJECTS
 from routiq_gql.api.rest.receipts import RECEIPT_OBJECTS, CompletionRange, Mode, NextSync, Receipt
 from routiq_gql.api.rest.steps import STEP_OBJECTS, Actor, StepTiming
@@ -219,6 +220,7 @@ class Dashboard(JsonObject):
     connection: Connection | None
     next_sync_at: Time | None = Field(description="When its schedule starts the next sync; null without one or paused.")
     next_sync: NextSync | None
+    freshness: FreshnessOfData
 
 
 def _not_stored(earlier: dict[str, int]) -> int:
@@ -266,6 +268,6 @@ class History(JsonObject):
 
 OBJECTS = (
     *(Started, Cancelled, SyncStatus, CurrentSync, Failure, *LOG_OBJECTS, PatientStats, EndedSync, Dashboard),
-    *(Connection, ConnectionProblem, RecentSync, History, *RECEIPT_OBJECTS, *STEP_OBJECTS, Problem),
+    *(Connection, ConnectionProblem, RecentSync, History, Freshness, *RECEIPT_OBJECTS, *STEP_OBJECTS, Problem),
 )
 """All of them, in the order of the OpenAPI document."""

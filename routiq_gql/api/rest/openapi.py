@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 description of the REST routes, written by hand as data; ``objects.py`` has the JSON objects.
+"""The OpenAPI 3.1 description of the REST routes, written by hand as data; the JSON objects are declared beside it.
 
 A test compares it with the routes that exist.
 """
@@ -8,9 +8,11 @@ from pydantic.json_schema import JsonSchemaValue
 from routiq_gql import __version__
 from routiq_gql.api.json_objects import schemas_of
 from routiq_gql.api.rest.objects import OBJECTS
+from routiq_gql.api.rest.organizations import ORGANIZATION_OBJECTS
+from routiq_gql.organizations.summaries import LONGEST_SEARCH
 from routiq_gql.sync.model import SyncMode
 
-SCHEMAS = schemas_of(OBJECTS)
+SCHEMAS = schemas_of((*OBJECTS, *ORGANIZATION_OBJECTS))
 
 
 def ref(name: str) -> JsonSchemaValue:
@@ -158,6 +160,25 @@ PATHS: JsonSchemaValue = {
             ],
             "History",
             problems=WRONG_ORGANIZATION,
+        )
+    },
+    "/api/v1/sync/organizations": {
+        "get": _operation(
+            "getOrganizations",
+            "The organizations that the caller may see",
+            [
+                _query("limit", number("Organizations on a page.", minimum=1, maximum=100, default=50)),
+                _query("after", text("`next_cursor` of the previous page.")),
+                _query(
+                    "search",
+                    text(
+                        "Only organizations whose name or id contains this text, whatever the case.",
+                        maxLength=LONGEST_SEARCH,
+                    ),
+                ),
+            ],
+            "OrganizationList",
+            problems={"422": WRONG_ORGANIZATION["422"]},
         )
     },
     "/api/v1/sync/cancel/{sync_id}": {

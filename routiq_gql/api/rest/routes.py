@@ -20,6 +20,7 @@ def rest_routes() -> list[BaseRoute]:
         NamedRoute(f"{PREFIX}/status/{{sync_id}}", syncs.status, methods=["GET"]),
         NamedRoute(f"{PREFIX}/dashboard/{{organization_id}}", syncs.dashboard, methods=["GET"]),
         NamedRoute(f"{PREFIX}/history/{{organization_id}}", syncs.history, methods=["GET"]),
+        Route(f"{PREFIX}/organizations", syncs.organizations, methods=["GET"]),
         NamedRoute(f"{PREFIX}/start/{{organization_id}}", syncs.start, methods=["POST"]),
         NamedRoute(f"{PREFIX}/cancel/{{sync_id}}", syncs.cancel, methods=["DELETE"]),
         NamedRoute(f"{PREFIX}/stream/{{sync_id}}", stream),

@@ -6,15 +6,18 @@ from routiq_gql.api.dependencies import Read, changed
 from routiq_gql.api.json_objects import JsonObject
 from routiq_gql.api.json_text import JsonResponse
 from routiq_gql.api.rest.objects import Cancelled, Dashboard, History, Started, SyncStatus
+from routiq_gql.api.rest.organizations import OrganizationList
 from routiq_gql.api.services import services_of
 from routiq_gql.errors import BadInput
 from routiq_gql.organizations.dashboard import Dashboard as Overview
 from routiq_gql.organizations.history import History as Page
+from routiq_gql.organizations.summaries import OrganizationList as OrganizationPage
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.model import SyncMode, SyncSnapshot, SyncState
 from routiq_gql.sync.service import SyncService
 
 DEFAULT_LIMIT = 10
+DEFAULT_ORGANIZATIONS = 50
 
 
 async def start(request: Request) -> JsonResponse:
@@ -49,9 +52,18 @@ async def _history(request: Request, syncs: SyncService, viewer: Viewer, organiz
     return await syncs.history(
         viewer,
         organization_id,
-        limit=_limit(request.query_params.get("limit")),
+        limit=_limit(request.query_params.get("limit"), DEFAULT_LIMIT),
         after=request.query_params.get("after") or None,
         outcomes=_outcomes(request.query_params.get("status")),
+    )
+
+
+async def _organizations(request: Request, syncs: SyncService, viewer: Viewer, _about: str) -> OrganizationPage:
+    return await syncs.organizations(
+        viewer,
+        limit=_limit(request.query_params.get("limit"), DEFAULT_ORGANIZATIONS),
+        after=request.query_params.get("after") or None,
+        search=request.query_params.get("search"),
     )
 
 
@@ -61,6 +73,8 @@ dashboard = Read("organization_id", _dashboard, Dashboard)
 """``GET /dashboard/{organization_id}``"""
 history = Read("organization_id", _history, History)
 """``GET /history/{organization_id}?limit=10&after=&status=``"""
+organizations = Read(None, _organizations, OrganizationList)
+"""``GET /organizations?limit=50&after=&search=``"""
 
 
 def _mode(text: str | None) -> SyncMode:
@@ -72,9 +86,9 @@ def _mode(text: str | None) -> SyncMode:
         raise BadInput("“mode” must be auto, full or incremental.") from None
 
 
-def _limit(text: str | None) -> int:
+def _limit(text: str | None, default: int) -> int:
     if text is None:
-        return DEFAULT_LIMIT
+        return default
     # Three digits: the service checks the range, and int() would accept signs, spaces and underscores.
     if not (text.isascii() and text.isdigit() and len(text) <= 3):
         raise BadInput("“limit” must be a whole number from 1 to 100.")

@@ -8,11 +8,15 @@ from sqlalchemy import JSON, Column, ForeignKey, Index, LargeBinary, Named, Stri
 from routiq_gql.database.columns import RowKey, UtcDateTime
 from routiq_gql.database.tables.base import METADATA, Holds, OrganizationId, partial_index
 
+EARLY = "failure_step <= 2 OR completed_at IS NULL"
+"""The syncs that ended in step 2 or before, and those that still run. Written like this, an index finds them."""
+
 
 class ConnectionColumns(TypedColumns):
     """An organization's access to Cliniko. The key is encrypted, see ``keys``, and empty after a disconnect.
 
-    ``retry_at`` is when a schedule tries a connection again that needs attention because of a 403.
+    ``retry_at`` is when a schedule tries a connection again that needs attention because of a 403. ``totals`` are the
+    rows of each list by the newest check of the key, for the estimate of the first sync.
     """
 
     organization_id: Named[str] = Column(OrganizationId, primary_key=True)
@@ -25,6 +29,7 @@ class ConnectionColumns(TypedColumns):
     account_subdomain: Named[str | None] = Column(Text)
     role: Named[str | None] = Column(Text)
     last_validated_at: Named[datetime | None] = Column(UtcDateTime)
+    totals: Named[Mapping[str, int] | None] = Column(JSON(none_as_null=True))
     problem_code: Named[str | None] = Column(String(32))
     problem_message: Named[str | None] = Column(Text)
     problem_what_to_do: Named[str | None] = Column(Text)
@@ -33,7 +38,14 @@ class ConnectionColumns(TypedColumns):
     updated_at: Named[datetime] = Column(UtcDateTime)
 
 
-CONNECTION = Table("connections", METADATA, ConnectionColumns, info={"holds": Holds.ORGANIZATION})
+CONNECTION = Table(
+    "connections",
+    METADATA,
+    ConnectionColumns,
+    # The list of organizations sorts and searches these two columns, and reads nothing else of each row.
+    Index("ix_connections_name", "account_name", "organization_id"),
+    info={"holds": Holds.ORGANIZATION},
+)
 
 
 class SyncColumns(TypedColumns):
@@ -111,6 +123,9 @@ SYNC = Table(
     Index("ix_syncs_organization_status", "organization_id", "status", "key"),
     # The totals of an organization's history need nothing but this index.
     Index("ix_syncs_totals", "organization_id", "status", "started_at", "completed_at"),
+    partial_index("ix_syncs_completed", "organization_id", "mode", "key", where="status = 'completed'"),
+    # An organization that was never connected has such syncs only; see ``organization_pages``.
+    partial_index("ix_syncs_early", "organization_id", where=EARLY),
     sqlite_autoincrement=True,  # a number is never used again, even after an erase
     info={"holds": Holds.ORGANIZATION},
 )
@@ -133,11 +148,15 @@ LOG = Table("sync_log", METADATA, LogColumns, info={"holds": Holds.ORGANIZATION}
 
 
 class ScheduleColumns(TypedColumns):
-    """An organization that is synced at a regular interval, except while its connection can't be used."""
+    """An organization that is synced at a regular interval, except while its connection can't be used.
+
+    ``first_at`` is when the schedule was first due; ``None`` for schedules of earlier versions.
+    """
 
     organization_id: Named[str] = Column(OrganizationId, primary_key=True)
     every_seconds: Named[int]
     next_at: Named[datetime] = Column(UtcDateTime)
+    first_at: Named[datetime | None] = Column(UtcDateTime)
 
 
 SCHEDULE = Table(

@@ -135,7 +135,8 @@ def test_every_limit_in_the_schema_counts():
         if definition.type in {GraphQLInt, GraphQLNonNull(GraphQLInt)} or str(definition.type).rstrip("!") == "Int"
     }
     limits = {(kind, name) for kind, name, argument in numbers if argument in LIMIT_ARGUMENTS}
-    assert limits == {("Query", "history"), ("SyncReceipt", "unreadableRows"), ("SyncStatus", "log")}
+    queries = {("Query", "history"), ("Query", "organizations")}
+    assert limits == {*queries, ("SyncReceipt", "unreadableRows"), ("SyncStatus", "log")}
     others = {(kind, name, argument) for kind, name, argument in numbers if argument not in LIMIT_ARGUMENTS}
     assert others == {("SyncStatus", "log", "after"), ("Subscription", "syncLog", "after")}, "is one of these a limit?"
 
@@ -150,7 +151,7 @@ def test_every_list_of_objects_in_the_schema_counts():
         if "[" in str(field.type) and is_composite_type(get_named_type(field.type))
         if LIMIT_ARGUMENTS.isdisjoint(field.args)
     }
-    assert lists == {"SyncHistory.recentSyncs", *LIST_LENGTHS}
+    assert lists == {"SyncHistory.recentSyncs", "OrganizationList.organizations", *LIST_LENGTHS}
 
 
 def test_fragments_in_fragments_are_measured_at_once():

@@ -73,6 +73,7 @@ async def test_real_answers_have_exactly_the_described_keys(server: Server, clin
         events = [event async for event in stream]
     dashboard = (await get(f"/api/v1/sync/dashboard/{ORGANIZATION}")).json()
     history = (await get(f"/api/v1/sync/history/{ORGANIZATION}")).json()
+    organizations = (await get("/api/v1/sync/organizations")).json()
     answers = {
         "Started": started,
         "CurrentSync": current,
@@ -87,6 +88,9 @@ async def test_real_answers_have_exactly_the_described_keys(server: Server, clin
         "Problem": (await get("/nowhere")).json(),
         "Connection": dashboard["connection"],
         "Receipt": (receipt := events[-1].json["receipt"]),
+        "Freshness": dashboard["freshness"],
+        "OrganizationList": organizations,
+        "OrganizationSummary": organizations["organizations"][0],
         "ListReceipt": receipt["lists"][0],
         "StepTiming": events[-1].json["steps"][0],
         "Actor": events[-1].json["started_by"],

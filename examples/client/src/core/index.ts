@@ -2,6 +2,8 @@
 
 export { placeOf } from './address';
 export { Denied, Forbidden, Missing, Refused, Stranger, Unreachable, sentenceOf } from './errors';
+export { GrowingLog } from './logIndex';
+export { SyncDetailStore } from './syncDetailStore';
 export { SyncStore } from './syncStore';
 export { organizationOf, reusing } from './tokens';
 export * from './types';

@@ -23,7 +23,7 @@ SCHEMA = make_schema()
 CORE = SCHEMA._schema
 SHOWN = {
     *("SyncStatus", "SyncFailure", "CompletionRange", "SyncReceipt", "ListReceipt", "Dashboard", "PatientStats"),
-    *("NextSync", "ClinikoConnection", "ConnectionProblem", "StepTiming", "SyncActor"),
+    *("NextSync", "Freshness", "ClinikoConnection", "ConnectionProblem", "StepTiming", "SyncActor"),
 }
 RESOLVED = {"SyncStatus.log", "SyncReceipt.unreadableRows"}
 """All fields of ``SHOWN`` with a resolver of ours."""

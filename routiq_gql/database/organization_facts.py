@@ -1,0 +1,126 @@
+"""Reads what overviews of many organizations need besides their ids, in a single statement for any number of them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+import orjson
+from sqlalchemy import JSON, ColumnElement, Executable, Integer, cast, func, literal_column, select, type_coerce
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.database.columns import each_text, milliseconds_between
+from routiq_gql.database.rows import MirrorRow, ScheduleRow
+from routiq_gql.database.tables import CONNECTION, MIRROR, SCHEDULE, SYNC
+
+LATEST_SYNCS = 9
+"""Completed syncs of each mode whose durations are read."""
+COMPLETED: ColumnElement[str] = literal_column("'completed'")
+"""Written into the statement, so that PostgreSQL finds the index of completed syncs."""
+MODES = ("full", "incremental")
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedSync:
+    """The newest completed sync of an organization.
+
+    Attributes:
+        checked_at: When Cliniko's last total was taken, as ISO 8601; ``None`` without a receipt.
+    """
+
+    completed_at: datetime
+    checked_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationFacts:
+    """An organization. ``None`` stands for a missing row.
+
+    Attributes:
+        connection_state: The value of a ``ConnectionState``.
+        name: The clinic's name in Cliniko.
+        running_status: The status of the running sync.
+        seconds: The durations of the latest completed syncs, by the value of their mode.
+    """
+
+    organization_id: str
+    connection_state: str | None
+    name: str | None
+    schedule: ScheduleRow | None
+    running_status: str | None
+    completed: CompletedSync | None
+    mirror: MirrorRow | None
+    seconds: Mapping[str, Sequence[float]]
+
+
+async def facts_of(connection: AsyncConnection, organizations: Collection[str]) -> dict[str, OrganizationFacts]:
+    """The facts about each organization, including organizations without any row."""
+    given = {"organizations": orjson.dumps(list(organizations)).decode()}
+    rows = await connection.execute(_facts(connection.dialect.name), given)
+    return {row[0]: _facts_in(row) for row in rows}
+
+
+def _facts_in(row: Sequence[object]) -> OrganizationFacts:
+    organization, state, name, running, completed_at, checked_at, *rest = row
+    durations, rest = rest[: len(MODES)], rest[len(MODES) :]
+    schedule, mirror = rest[: len(SCHEDULE.columns)], rest[len(SCHEDULE.columns) :]
+    return OrganizationFacts(
+        organization_id=_text(organization) or "",
+        connection_state=_text(state),
+        name=_text(name),
+        schedule=ScheduleRow(*schedule) if schedule[0] is not None else None,  # type: ignore[arg-type]
+        running_status=_text(running),
+        completed=CompletedSync(completed_at, _text(checked_at)) if isinstance(completed_at, datetime) else None,
+        mirror=MirrorRow(*mirror) if mirror[0] is not None else None,  # type: ignore[arg-type]
+        seconds={
+            mode: [milliseconds / 1000 for milliseconds in found] if isinstance(found, list) else []
+            for mode, found in zip(MODES, durations, strict=True)
+        },
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+@cache
+def _facts(dialect: str) -> Executable:
+    organization = each_text(dialect, "organizations")
+    running = select(SYNC.c.status).where(SYNC.c.organization_id == organization, SYNC.c.completed_at.is_(None))
+    newest = select(SYNC.c.key).where(SYNC.c.organization_id == organization, SYNC.c.status == COMPLETED)
+    its_newest = newest.order_by(SYNC.c.key.desc()).limit(1).scalar_subquery()
+    completed = SYNC.alias("completed")
+    as_list = func.json_group_array if dialect == "sqlite" else func.json_agg
+
+    def durations(mode: str) -> ColumnElement[object]:
+        duration = cast(milliseconds_between(SYNC.c.started_at, SYNC.c.completed_at), Integer).label("duration")
+        latest = (
+            select(duration)
+            .where(
+                SYNC.c.organization_id == organization, SYNC.c.status == COMPLETED, SYNC.c.mode == literal_column(mode)
+            )
+            .order_by(SYNC.c.key.desc())
+            .limit(LATEST_SYNCS)
+            .correlate(organization.table)
+            .subquery()
+        )
+        return type_coerce(select(as_list(latest.c.duration)).scalar_subquery(), JSON)
+
+    return (
+        select(
+            organization,
+            CONNECTION.c.state,
+            CONNECTION.c.account_name,
+            running.scalar_subquery(),
+            completed.c.completed_at,
+            completed.c.receipt["checked_at"].as_string(),
+            *(durations(f"'{mode}'") for mode in MODES),
+            *SCHEDULE.columns,
+            *MIRROR.columns,
+        )
+        .select_from(organization.table)
+        .outerjoin(CONNECTION, CONNECTION.c.organization_id == organization)
+        .outerjoin(SCHEDULE, SCHEDULE.c.organization_id == organization)
+        .outerjoin(MIRROR, MIRROR.c.organization_id == organization)
+        .outerjoin(completed, completed.c.key == its_newest)
+    )
