@@ -6,6 +6,7 @@ import type {
   LineFragment,
   LogLevel,
   OverviewFragment,
+  ReadOrganizationsQuery,
   SyncFragment,
   SyncMode,
   SyncState,
@@ -20,6 +21,9 @@ export type Sync = SyncFragment;
 export type Overview = OverviewFragment;
 /** One line of a sync's log; `seq` is 1, 2, 3… without gaps. */
 export type LogLine = LineFragment;
+export type Freshness = NonNullable<Overview['freshness']>;
+/** An organization that the viewer may see, for a list to choose from. */
+export type OrganizationSummary = ReadOrganizationsQuery['organizations']['organizations'][number];
 export type Receipt = NonNullable<Sync['receipt']>;
 export type ListReceipt = Receipt['lists'][number];
 /** Who started or cancelled a sync. */
@@ -152,6 +156,12 @@ export const NOTHING_YET: SyncView = {
   pending: new Set(),
   results: new Map(),
 };
+
+/** One page of the organizations that the viewer may see. */
+export interface OrganizationPage {
+  organizations: readonly OrganizationSummary[];
+  nextCursor: string | null;
+}
 
 /** How a sync ended. */
 export type SyncEnding = 'completed' | 'failed' | 'cancelled';

@@ -92,6 +92,7 @@ export function overviewOf(part: Partial<Overview> = {}): Overview {
     connection: null,
     nextSync: null,
     nextSyncAt: null,
+    freshness: null,
     ...part,
   };
 }
