@@ -6,7 +6,7 @@ export default defineConfig({
     setupFiles: 'test/core/setup.ts',
     include: ['test/**/*.test.ts'],
     server: { deps: { inline: ['graphql-ws'] } }, // or it would find another copy of graphql than the tests do
-    testTimeout: 60_000,
+    testTimeout: 120_000, // some start a server, on a machine that may be busy
     hookTimeout: 60_000,
   },
 });

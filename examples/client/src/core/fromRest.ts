@@ -12,6 +12,8 @@ interface RestSync {
   failure: { code: string; step: string } | null;
 }
 
+type Actor = Sync['startedBy'];
+
 /** The status that `GET /status/{sync_id}` and an unnamed event of a stream have. */
 export function syncFromRest(json: unknown): Sync {
   const rest = json as RestSync;
@@ -24,6 +26,9 @@ export function syncFromRest(json: unknown): Sync {
     mode: rest.mode.toUpperCase() as Sync['mode'],
     waitingFor: (rest.waiting_for?.toUpperCase() ?? null) as Sync['waitingFor'],
     durationSeconds: rest.completed_at === null ? null : Math.max(0, Date.parse(rest.completed_at) - Date.parse(rest.started_at)) / 1000,
+    steps: sync.steps.map((timing) => ({ ...timing, step: timing.step.toUpperCase() as Sync['step'] })),
+    startedBy: actorFromRest(sync.startedBy),
+    cancelledBy: actorFromRest(sync.cancelledBy),
     failure: failure && { ...failure, step: failure.step.toUpperCase() as Sync['step'] },
   };
 }
@@ -32,6 +37,10 @@ export function syncFromRest(json: unknown): Sync {
 export function lineFromRest(json: unknown): LogLine {
   const { seq, time, level, step, message } = json as LogLine;
   return { seq, time, level: level.toUpperCase() as LogLine['level'], step: step.toUpperCase() as LogLine['step'], message };
+}
+
+function actorFromRest(actor: Actor): Actor {
+  return actor && { ...actor, kind: actor.kind.toUpperCase() as NonNullable<Actor>['kind'] };
 }
 
 function inCamelCase(value: unknown): unknown {

@@ -2,6 +2,9 @@
 
 export { placeOf } from './address';
 export { Denied, Forbidden, Missing, Refused, Stranger, Unreachable, sentenceOf } from './errors';
+export { GrowingLog } from './logIndex';
+export { readOrganizations } from './organizations';
+export { SyncDetailStore } from './syncDetailStore';
 export { SyncStore } from './syncStore';
 export { organizationOf, reusing } from './tokens';
 export * from './types';

@@ -9,8 +9,10 @@ import { CancelSyncDocument, ConnectClinikoDocument, ReadOverviewDocument, ReadS
 import { History } from './history';
 import { Knowledge } from './knowledge';
 import { Requests } from './requests';
+import { SyncDetailStore } from './syncDetailStore';
 import { Tokens } from './tokens';
 import {
+  type Client,
   type ClientOptions,
   type ConnectResult,
   type ConnectionView,
@@ -28,7 +30,7 @@ const KEY_CHECKED_WITHIN_MS = 120_000; // which takes a few requests to Cliniko
 
 const NOT_CONNECTED: ConnectionView = { connection: 'connecting', transport: null, problem: null, retryAt: null, needsToken: null };
 
-export class SyncStore {
+export class SyncStore implements Client {
   private readonly options: ClientOptions;
   private readonly tokens: Tokens;
   private readonly knowledge: Knowledge;
@@ -168,6 +170,14 @@ export class SyncStore {
     handlers.add(handler);
     return () => handlers.delete(handler);
   };
+
+  /** Any sync with its whole log, past or running. Each call makes another store. */
+  readonly openSync = (syncId: string): SyncDetailStore =>
+    new SyncDetailStore(syncId, this.requests, {
+      subscribe: this.subscribe,
+      sync: () => this.knowledge.sync,
+      lines: () => this.knowledge.copy().lines,
+    });
 
   /** What asks the server. Throws `Refused` if its address is none. */
   private readonly requests = (): Requests =>

@@ -6,13 +6,14 @@ import type {
   LineFragment,
   LogLevel,
   OverviewFragment,
+  ReadOrganizationsQuery,
   SyncFragment,
   SyncMode,
   SyncState,
   SyncStep,
 } from './gql/graphql';
 
-export type { LogLevel, SyncFailureCode, SyncMode, SyncState, SyncStep, WaitReason } from './gql/graphql';
+export type { LogLevel, SyncActorKind, SyncFailureCode, SyncMode, SyncState, SyncStep, WaitReason } from './gql/graphql';
 
 /** One state of a sync. Of two states the one with the higher `version` is the newer. */
 export type Sync = SyncFragment;
@@ -20,8 +21,15 @@ export type Sync = SyncFragment;
 export type Overview = OverviewFragment;
 /** One line of a sync's log; `seq` is 1, 2, 3… without gaps. */
 export type LogLine = LineFragment;
+export type Freshness = NonNullable<Overview['freshness']>;
+/** An organization that the viewer may see, for a list to choose from. */
+export type OrganizationSummary = ReadOrganizationsQuery['organizations']['organizations'][number];
 export type Receipt = NonNullable<Sync['receipt']>;
 export type ListReceipt = Receipt['lists'][number];
+/** Who started or cancelled a sync. */
+export type SyncActor = NonNullable<Sync['startedBy']>;
+/** When a sync entered and left a step, and how much of that it waited. */
+export type StepTiming = Sync['steps'][number];
 export type Failure = NonNullable<Sync['failure']>;
 
 /**
@@ -149,6 +157,12 @@ export const NOTHING_YET: SyncView = {
   results: new Map(),
 };
 
+/** One page of the organizations that the viewer may see. */
+export interface OrganizationPage {
+  organizations: readonly OrganizationSummary[];
+  nextCursor: string | null;
+}
+
 /** How a sync ended. */
 export type SyncEnding = 'completed' | 'failed' | 'cancelled';
 
@@ -197,7 +211,7 @@ export interface LogIndex {
 /** One sync, past or running. `missing`: the server knows none with this id (any more). */
 export interface SyncDetailView {
   phase: 'loading' | 'ready' | 'missing' | 'failed';
-  /** Why it is missing or failed and what to do, for people; null otherwise. */
+  /** Why it is missing or failed, or why a `ready` one can't be kept up to date, and what to do, for people; null otherwise. */
   problem: string | null;
   sync: Sync | null;
   log: LogIndex;
@@ -210,9 +224,9 @@ export interface SyncDetail {
   readonly syncId: string;
   readonly getView: () => SyncDetailView;
   readonly subscribe: (listener: () => void) => () => void;
-  /** Asks again after `failed`. */
+  /** Asks again after a failure. Without it, the sync is asked for again by itself while the server is away. */
   readonly retry: () => void;
-  /** The address of the whole log, for a download with the person's own token (see `download`). */
+  /** The whole log as a file, fetched with the person's own token. Throws an Error whose message is for people. */
   readonly download: (format: 'text' | 'json') => Promise<Blob>;
 }
 

@@ -38,6 +38,9 @@ export function syncOf(part: Partial<Sync> = {}): Sync {
     waitingFor: null,
     resumesAt: null,
     failure: null,
+    startedBy: null,
+    cancelledBy: null,
+    steps: [],
     version: 10,
     receipt: null,
     ...part,
@@ -89,6 +92,7 @@ export function overviewOf(part: Partial<Overview> = {}): Overview {
     connection: null,
     nextSync: null,
     nextSyncAt: null,
+    freshness: null,
     ...part,
   };
 }
@@ -139,6 +143,8 @@ export class TestServer {
   subscribed: { name: string; variables: Record<string, unknown> }[] = [];
   /** The `Authorization` of every request so far. */
   authorizations: (string | undefined)[] = [];
+  /** The cursors with which whole logs were asked for. */
+  logReads: number[] = [];
   /** The modes in which syncs were started. */
   modes: string[] = [];
   openSockets = 0;
@@ -190,6 +196,17 @@ export class TestServer {
       const chunks: Buffer[] = [];
       if (this.isAnotherProgram) {
         answer.writeHead(200, { 'Content-Type': 'text/html' }).end('<h1>Another program</h1>');
+        return;
+      }
+      if (asked.method === 'GET' && asked.url?.startsWith('/api/v1/sync/log/')) {
+        const { pathname, searchParams } = new URL(asked.url, 'http://127.0.0.1');
+        const syncId = decodeURIComponent(pathname.split('/').at(-1)!);
+        const after = Number(searchParams.get('after') ?? 0);
+        this.logReads.push(after);
+        const lines = this.logOf(syncId).items.filter(({ seq }) => seq > after);
+        const rest = lines.map((line) => ({ ...line, level: line.level.toLowerCase(), step: line.step.toLowerCase() }));
+        const body = JSON.stringify({ sync_id: syncId, last_seq: lines.at(-1)?.seq ?? after, lines: rest });
+        answer.writeHead(200, { 'Content-Type': 'application/json' }).end(body);
         return;
       }
       if (asked.method === 'GET') {

@@ -2,7 +2,7 @@
 
 import { vi } from 'vitest';
 
-const PATIENCE = { timeout: 20_000, interval: 10 };
+const PATIENCE = { timeout: 45_000, interval: 10 };
 
 /** Repeats `check` until it throws nothing. */
 export const eventually = (check: () => void): Promise<void> => vi.waitFor(check, PATIENCE);

@@ -1,0 +1,96 @@
+// One sync opened whole: past, running, missing, and through an outage.
+
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import { type SyncDetailView, SyncStore } from '../../src/core';
+import { ORGANIZATION, TestServer, completed, lineOf, overviewOf, syncOf } from './server';
+import { eventually } from './waiting';
+
+const SYNC_ID = syncOf().syncId;
+const seen = ({ log }: SyncDetailView) => Array.from({ length: log.length }, (_none, index) => log.line(index).seq);
+
+let server: TestServer;
+const leave: (() => void)[] = [];
+
+beforeEach(async () => {
+  server = new TestServer();
+  await server.start();
+});
+
+afterEach(async () => {
+  for (const stop of leave.splice(0)) stop();
+  await server.kill();
+});
+
+function open(syncId = SYNC_ID): { view: () => SyncDetailView; unsubscribe: () => void } {
+  const store = new SyncStore({ organizationId: ORGANIZATION, apiBaseUrl: server.apiBaseUrl, transports: ['websocket'] });
+  const detail = store.openSync(syncId);
+  const unsubscribe = detail.subscribe(() => {});
+  leave.push(unsubscribe);
+  return { view: detail.getView, unsubscribe };
+}
+
+test('a past sync is read with its whole log', async () => {
+  server.show(overviewOf({ lastSync: completed({ syncId: 'newer', startedAt: '2024-12-24T00:00:00.000Z' }) }));
+  server.answers['syncStatus'] = completed();
+  server.write(SYNC_ID, lineOf(1), lineOf(2), lineOf(3));
+  const { view, unsubscribe } = open();
+  expect(view()).toMatchObject({ phase: 'loading', sync: null });
+  await eventually(() => expect(view()).toMatchObject({ phase: 'ready', sync: completed(), isLogComplete: true, problem: null }));
+  expect(seen(view())).toEqual([1, 2, 3]);
+  expect(view().log.line(0)).toEqual(lineOf(1));
+  unsubscribe();
+  await eventually(() => expect(server.openSockets).toBe(0));
+});
+
+test('a running sync grows to its end, each line once', async () => {
+  server.write(SYNC_ID, lineOf(1), lineOf(2));
+  server.show(overviewOf({ currentSync: syncOf() }));
+  server.answers['syncStatus'] = syncOf();
+  const { view } = open();
+  await eventually(() => expect(view().phase).toBe('ready'));
+  server.write(SYNC_ID, lineOf(3));
+  await eventually(() => expect(seen(view())).toEqual([1, 2, 3]));
+  server.show(overviewOf({ currentSync: syncOf({ version: 12, progressPercentage: 50 }) }));
+  await eventually(() => expect(view().sync?.progressPercentage).toBe(50));
+
+  server.answers['syncStatus'] = completed();
+  server.write(SYNC_ID, lineOf(4));
+  server.show(overviewOf({ lastSync: completed() }));
+  server.endLog(SYNC_ID);
+  await eventually(() => expect(view()).toMatchObject({ sync: completed(), isLogComplete: true }));
+  await eventually(() => expect(seen(view())).toEqual([1, 2, 3, 4]));
+});
+
+test('a sync that has ended unseen, because a newer one runs after an outage, is read to its end', async () => {
+  server.show(overviewOf({ currentSync: syncOf() }));
+  server.answers['syncStatus'] = syncOf();
+  server.write(SYNC_ID, lineOf(1));
+  const { view } = open();
+  await eventually(() => expect(view().phase).toBe('ready'));
+  server.write(SYNC_ID, lineOf(2));
+  server.answers['syncStatus'] = completed();
+  server.show(overviewOf({ currentSync: syncOf({ syncId: 'newer', startedAt: '2024-12-24T00:00:00.000Z' }) }));
+  await eventually(() => expect(view()).toMatchObject({ sync: completed(), isLogComplete: true }));
+  expect(seen(view())).toEqual([1, 2]);
+});
+
+test('a sync that does not exist is missing, and nothing is repeated', async () => {
+  server.show(overviewOf());
+  const { view } = open('unknown');
+  await eventually(() => expect(view().phase).toBe('missing'));
+  expect(view().problem).toMatch(/^There is no such sync/);
+});
+
+test('while the server is away the sync is asked for again, with a sentence meanwhile', async () => {
+  await server.kill();
+  const { view } = open();
+  await eventually(() => expect(view().phase).toBe('failed'));
+  expect(view().problem).toMatch('could not be reached');
+  server.show(overviewOf());
+  server.answers['syncStatus'] = completed();
+  server.write(SYNC_ID, lineOf(1));
+  await server.start();
+  await eventually(() => expect(view()).toMatchObject({ phase: 'ready', problem: null }));
+  expect(seen(view())).toEqual([1]);
+});
