@@ -30,7 +30,7 @@ ROOT = Path(__file__).parent.parent
 SCHEMA = build_schema((ROOT / "schema.graphql").read_text())
 GRAPHIQL = sorted((ROOT / "routiq_gql" / "api" / "graphql" / "graphiql").glob("*.js"))
 KINDS = {".graphql", ".mjs", ".js", ".ts", ".tsx", ".py", ".sh", ".html"}
-LEFT_OUT = {"sync_dashboard.html", "client", "relay", "gql", "node_modules", "dist", "routiq_client"}
+LEFT_OUT = {"sync_dashboard.html", "client", "element", "relay", "gql", "node_modules", "dist", "routiq_client"}
 
 _STRING = re.compile(
     r'"""(.*?)"""'
