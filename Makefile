@@ -84,12 +84,11 @@ check: .venv/.installed-dev ## style, types, imports, migrations, and the Englis
 
 schema: .venv/.installed-dev ## write schema.graphql, and what is generated from it, anew from the code
 	.venv/bin/python -m routiq_gql schema --output schema.graphql
-	@for folder in examples/client examples/react; do \
-		if [ -d $$folder/node_modules ]; then npm run --silent --prefix $$folder codegen; fi; done
+	@if [ -d examples/client/node_modules ]; then npm run --silent --prefix examples/client codegen; fi
 	@if [ -d tests/clients/node_modules ]; then .venv/bin/python -m tests.clients.generate; fi
 
-bundles: ## write the page anew from its sources in examples/client (needs npm)
-	@cd examples/client && { [ -d node_modules ] || $(NPM_CI); } && node build.mjs
+bundles: ## write the page and the element anew from their sources in examples/client (needs npm)
+	@cd examples/client && { [ -d node_modules ] || $(NPM_CI); } && node build.mjs && node build-element.mjs
 
 screenshot: .venv/.installed-dev ## take the README's picture of the page (needs Chromium)
 	@.venv/bin/python -m tests.browser.screenshot

@@ -208,6 +208,7 @@ PATHS: JsonSchemaValue = {
                 **BUSY,
                 **NOT_FOUND,
                 "422": WRONG_ORGANIZATION["422"],
+                **UNAUTHENTICATED,
             },
         }
     },
