@@ -83,7 +83,6 @@ function follow(): void {
   stop = client.subscribe(() => {
     if (client === page.client) renderSoon();
   });
-  void client.loadHistory();
 }
 
 // The dashboard, or one of its syncs at a line of its log.
@@ -121,6 +120,7 @@ function takeView(): void {
   if (page.view.connection !== 'live') page.liveSince = 0;
   else if (before.connection !== 'live') page.liveSince = Date.now();
   announce(before, page.view);
+  if (before.overview === null && page.view.overview !== null) void page.client.loadHistory(); // the server accepts the token
 }
 
 function togglePlace(isOpen: boolean): void {
