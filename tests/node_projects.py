@@ -18,6 +18,8 @@ ROOT = Path(__file__).parent.parent
 CLIENT = ROOT / "examples" / "client"
 """The sources of the page and of the custom element, and the core that the React package shares with them."""
 REACT = ROOT / "examples" / "react"
+ELEMENT = ROOT / "examples" / "element"
+"""The package of the custom element, which has no packages of its own."""
 CLIENTS = ROOT / "examples" / "clients"
 VITE_APP = ROOT / "tests" / "apps" / "vite"
 """An app as Vite's react-ts template makes it, without the React component."""
@@ -80,17 +82,18 @@ def packed(project: Path, shared: Path) -> Path:
         if not tarballs.exists():
             made = shared / f"{project.name}-tarball-unfinished"
             made.mkdir()
-            run("npm", "pack", "--pack-destination", str(made), folder=installed(project), seconds=INSTALL_SECONDS)
+            folder = installed(project) if (project / "package-lock.json").exists() else project
+            run("npm", "pack", "--pack-destination", str(made), folder=folder, seconds=INSTALL_SECONDS)
             made.rename(tarballs)
     return next(tarballs.glob("*.tgz"))
 
 
 def prepared_app(app: Path, shared: Path, package: Path = REACT) -> Path:
     """A copy of ``app`` in which the tarball of ``package`` is installed, made once for each ``shared`` folder."""
-    source, tarball, ready = installed(app), packed(package, shared), shared / f"{app.name}-app"
+    source, tarball, ready = installed(app), packed(package, shared), shared / f"{app.name}-{package.name}"
     with FileLock(f"{ready}.lock"):
         if not ready.exists():
-            made = shared / f"{app.name}-app-unfinished"
+            made = shared / f"{app.name}-{package.name}-unfinished"
             shutil.copytree(source, made, ignore=shutil.ignore_patterns("node_modules*", ".next"))
             shutil.copytree(source / "node_modules", made / "node_modules", symlinks=True, copy_function=_link_or_copy)
             run("npm", "install", "--no-save", "--offline", "--ignore-scripts", str(tarball), folder=made)

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parent.parent
 SCHEMA = build_schema((ROOT / "schema.graphql").read_text())
 GRAPHIQL = sorted((ROOT / "routiq_gql" / "api" / "graphql" / "graphiql").glob("*.js"))
 KINDS = {".graphql", ".mjs", ".js", ".ts", ".tsx", ".py", ".sh", ".html"}
-LEFT_OUT = {"sync_dashboard.html", "client", "relay", "gql", "node_modules", "dist", "routiq_client"}
+LEFT_OUT = {"sync_dashboard.html", "client", "element", "relay", "gql", "node_modules", "dist", "routiq_client"}
 
 _STRING = re.compile(
     r'"""(.*?)"""'
@@ -132,7 +132,7 @@ def test_the_search_finds_documents_of_every_kind():
         "examples/clients/apollo.mjs",
         "examples/clients/ariadne/operations.graphql",
         "examples/clients/gql_client.py",
-        "examples/react/src/operations.graphql",
+        "examples/apollo-react/src/operations.graphql",
     }
     assert any(_documents(file) for file in GRAPHIQL)
 

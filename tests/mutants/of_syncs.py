@@ -274,4 +274,20 @@ OF_SYNCS = (
         "        if (await connection.execute(closed.values(**values))).rowcount:\n            return True\n",
         "",
     ),
+    Mutant(
+        "waits-of-a-failure-lost",
+        "The waits since the last page are missing when a sync ends",
+        "sync/endings.py",
+        '{**_changes(ending), "waited_seconds": waited_seconds}',
+        "_changes(ending)",
+        ("tests/sync/test_step_times.py::test_a_failed_sync_shows_its_last_waits",),
+    ),
+    Mutant(
+        "steps-keep-a-later-one",
+        "A sync that goes back to an earlier step keeps the later steps",
+        "sync/step_times.py",
+        "tuple(one for one in entries if one.number <= number)",
+        "entries",
+        ("tests/sync/test_step_times.py::test_a_sync_that_reads_everything_after_all_repeats_its_steps",),
+    ),
 )

@@ -197,4 +197,20 @@ OF_THE_REST = (
         "    oldest = case((by_age < by_use, by_use), else_=by_age)\n",
         ("tests/database/test_pruning.py::test_the_oldest_kept_sync_never_hides_what_a_reader_pages_through",),
     ),
+    Mutant(
+        "log-part-repeats-a-line",
+        "Each part of a log download begins with the last line of the part before",
+        "sync/whole_log.py",
+        "        seq = rows[-1].seq\n",
+        "        seq = rows[-1].seq - (len(rows) > 1)\n",
+        ("tests/api/rest/test_log.py::test_a_long_log_is_complete_from_any_line_on",),
+    ),
+    Mutant(
+        "canceller-is-the-starter",
+        "A cancelled sync names who started it, not who cancelled it",
+        "sync/mapping.py",
+        "_actor(row.cancelled_by, row.cancelled_by_name)",
+        "_actor(row.cancelled_by, row.started_by_name)",
+        ("tests/sync/test_actors.py::test_another_person_may_cancel",),
+    ),
 )

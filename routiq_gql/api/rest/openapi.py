@@ -174,6 +174,7 @@ PATHS: JsonSchemaValue = {
                     text(
                         "Only organizations whose name or id contains this text, whatever the case.",
                         maxLength=LONGEST_SEARCH,
+                        pattern=r"^[^\u0000-\u001F\u007F-\u009F]*$",  # no control characters
                     ),
                 ),
             ],
@@ -208,6 +209,7 @@ PATHS: JsonSchemaValue = {
                 **BUSY,
                 **NOT_FOUND,
                 "422": WRONG_ORGANIZATION["422"],
+                **UNAUTHENTICATED,
             },
         }
     },
