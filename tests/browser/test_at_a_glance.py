@@ -44,7 +44,6 @@ async def test_a_phone_keeps_the_running_sync_in_sight(served: Served, open_page
     await until_at_gate(served, "patients", page, "Fetching patients")
     strip = page.locator("#strip")
     await expect(strip).to_be_hidden()
-    await page.locator("#history, #connection").last.scroll_into_view_if_needed()
     await page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     await expect(strip).to_be_visible()
     await expect(strip).to_contain_text("37 %")
