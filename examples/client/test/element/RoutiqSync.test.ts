@@ -237,6 +237,14 @@ describe('for keyboards and screen readers', () => {
     expect(root(element).activeElement?.id).toBe('heading');
   });
 
+  it('moves the focus out of the form for a key when it is folded away', async () => {
+    const element = await put('<routiq-sync organization-id="org_1" parts="connection"></routiq-sync>');
+    await show({ overview: { ...OVERVIEW, connection: null } });
+    root(element).querySelector<HTMLInputElement>('#key')!.focus();
+    await show({});
+    expect(root(element).activeElement?.localName).toBe('summary');
+  });
+
   it('announces each change once, and nothing when it is opened', async () => {
     const element = await put();
     const announced = () => textOf(element, '.unseen[role=status]');
