@@ -132,7 +132,7 @@ def test_the_search_finds_documents_of_every_kind():
         "examples/clients/apollo.mjs",
         "examples/clients/ariadne/operations.graphql",
         "examples/clients/gql_client.py",
-        "examples/react/src/operations.graphql",
+        "examples/apollo-react/src/operations.graphql",
     }
     assert any(_documents(file) for file in GRAPHIQL)
 

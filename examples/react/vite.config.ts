@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   plugins: [react()],
+  resolve: { dedupe: ['graphql', 'graphql-ws', 'ws'] }, // the core's, from this folder's packages
   base: './', // the built page may be put into any folder
   test: {
     environment: 'jsdom',

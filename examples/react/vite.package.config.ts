@@ -4,6 +4,7 @@
 import { defineConfig } from 'vite';
 
 export default defineConfig({
+  resolve: { dedupe: ['graphql-ws'] }, // the core's, from this folder's packages
   build: {
     lib: { entry: 'src/index.ts', formats: ['es'], fileName: 'index' },
     target: 'es2022',

@@ -6,7 +6,18 @@ from datetime import datetime
 from functools import cache
 
 import orjson
-from sqlalchemy import JSON, ColumnElement, Executable, Integer, cast, func, literal_column, select, type_coerce
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Executable,
+    Integer,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.columns import each_text, milliseconds_between
@@ -55,7 +66,7 @@ class OrganizationFacts:
 
 async def facts_of(connection: AsyncConnection, organizations: Collection[str]) -> dict[str, OrganizationFacts]:
     """The facts about each organization, including organizations without any row."""
-    given = {"organizations": orjson.dumps(list(organizations)).decode()}
+    given = {"organizations": orjson.dumps(list(organizations)).decode(), "count": len(organizations)}
     rows = await connection.execute(_facts(connection.dialect.name), given)
     return {row[0]: _facts_in(row) for row in rows}
 
@@ -85,7 +96,9 @@ def _text(value: object) -> str | None:
 
 @cache
 def _facts(dialect: str) -> Executable:
-    organization = each_text(dialect, "organizations")
+    # Without the limit PostgreSQL expects 100 organizations, and reads whole tables to find one of them.
+    given = select(each_text(dialect, "organizations").label("organization_id")).limit(bindparam("count")).subquery()
+    organization = given.c.organization_id
     running = select(SYNC.c.status).where(SYNC.c.organization_id == organization, SYNC.c.completed_at.is_(None))
     newest = select(SYNC.c.key).where(SYNC.c.organization_id == organization, SYNC.c.status == COMPLETED)
     its_newest = newest.order_by(SYNC.c.key.desc()).limit(1).scalar_subquery()
@@ -101,7 +114,7 @@ def _facts(dialect: str) -> Executable:
             )
             .order_by(SYNC.c.key.desc())
             .limit(LATEST_SYNCS)
-            .correlate(organization.table)
+            .correlate(given)
             .subquery()
         )
         return type_coerce(select(as_list(latest.c.duration)).scalar_subquery(), JSON)
@@ -118,7 +131,7 @@ def _facts(dialect: str) -> Executable:
             *SCHEDULE.columns,
             *MIRROR.columns,
         )
-        .select_from(organization.table)
+        .select_from(given)
         .outerjoin(CONNECTION, CONNECTION.c.organization_id == organization)
         .outerjoin(SCHEDULE, SCHEDULE.c.organization_id == organization)
         .outerjoin(MIRROR, MIRROR.c.organization_id == organization)

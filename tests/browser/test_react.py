@@ -99,10 +99,10 @@ async def test_a_start_is_seen_on_every_page_to_its_end(app_origin: str, open_pa
     with _demo(tmp_path, app_origin, seconds=0) as demo:
         address = await _address(app_origin, demo)
         await asyncio.to_thread(demo.wait_for, "Ctrl-C ends it")
-        pages = [await open_page(address), await open_page(address)]
+        pages = [await open_page(address, line_may_break=True) for _ in range(2)]  # the demo ends first
         for page in pages:
             await _expect_completed(page)  # the demo's first sync
-            await expect(_connection(page)).to_have_text("Live")
+            await expect(_connection(page)).to_have_text("Live · websocket")
         first_line = "document.querySelector('[role=log] li[data-seq=\"1\"] time')?.dateTime"
         before = await pages[0].evaluate(first_line)
 
@@ -117,7 +117,8 @@ async def test_axe_finds_no_problem_in_the_component(app_origin: str, open_page:
     with _demo(tmp_path, app_origin, seconds=600) as demo:
         address = await _address(app_origin, demo)
         for scheme, width in (("light", 1000), ("dark", 360)):
-            page = await open_page(address, color_scheme=scheme, viewport={"width": width, "height": 800})
+            viewport = {"width": width, "height": 800}
+            page = await open_page(address, line_may_break=True, color_scheme=scheme, viewport=viewport)
             await expect(page.locator("[role=log] li").first).to_be_visible()
             violations = (await Axe().run(page)).response["violations"]
             assert [one["id"] for one in violations if one["impact"] in {"serious", "critical"}] == []
@@ -128,7 +129,7 @@ async def test_a_cancel_is_seen_on_every_page(app_origin: str, open_page: OpenPa
     """A sync started on one page can be cancelled on another; afterwards either page can start again."""
     with _demo(tmp_path, app_origin, seconds=600) as demo:
         address = await _address(app_origin, demo)
-        one, other = await open_page(address), await open_page(address)
+        one, other = [await open_page(address, line_may_break=True) for _ in range(2)]
         for starter, canceller in ((None, one), (one, other)):  # the demo starts the first sync
             if starter:
                 await starter.get_by_role("button", name="Start sync").click()
@@ -146,7 +147,7 @@ async def test_a_cancel_is_seen_on_every_page(app_origin: str, open_page: OpenPa
 async def test_a_reload_in_the_middle_shows_the_sync_at_once(app_origin: str, open_page: OpenPage, tmp_path: Path):
     """After a reload the running sync is shown with its whole log, without any input."""
     with _demo(tmp_path, app_origin, seconds=4) as demo:
-        page = await open_page(await _address(app_origin, demo))
+        page = await open_page(await _address(app_origin, demo), line_may_break=True)
         await _until_percentage(page, 37)
         reached = int(await page.get_by_role("progressbar").get_attribute("aria-valuenow") or 0)
         await page.reload()
@@ -182,11 +183,11 @@ async def test_the_page_reports_and_outlives_a_killed_server(app_origin: str, op
     await expect(_problem(page)).to_contain_text("Connection to the server lost. Trying again…")
     await expect(page.locator(".routiq-steps li[data-stage=running]")).to_have_count(1)
     await page.get_by_role("button", name="Refresh").click()
-    await expect(page.get_by_text(f"http://127.0.0.1:{port} can't be reached.")).to_be_visible()
+    await expect(page.get_by_text(f"http://127.0.0.1:{port} could not be reached. Is it running?")).to_be_visible()
 
     with _demo(tmp_path, app_origin, seconds=0, port=port) as demo:
         await asyncio.to_thread(demo.wait_for, "Ctrl-C ends it")
-        await expect(_connection(page)).to_have_text("Live")
+        await expect(_connection(page)).to_have_text("Live · websocket")
         await _expect_completed(page)
         await expect(page.get_by_role("alert")).to_have_count(0)
     assert cursors[0] == 0
@@ -203,7 +204,7 @@ async def test_a_page_that_is_not_allowed_says_what_to_set(app_origin: str, open
             f"{url} answers, but doesn't allow pages from {app_origin}. Add {app_origin} to ROUTIQ_ALLOWED_ORIGINS"
         )
         await expect(_problem(page)).to_contain_text(refused)
-        await expect(_connection(page)).to_have_text("No access")
+        await expect(_connection(page)).to_have_text("Blocked")
         await page.get_by_role("button", name="Start sync").click()
         await expect(page.get_by_role("button", name="Start sync")).to_be_enabled()
         await expect(page.get_by_role("alert")).to_have_count(1)  # not the same sentence twice
@@ -213,7 +214,7 @@ async def test_a_page_that_is_not_allowed_says_what_to_set(app_origin: str, open
     with _demo(tmp_path, app_origin, seconds=0, port=int(url.rpartition(":")[2])) as demo:
         await asyncio.to_thread(demo.wait_for, "Ctrl-C ends it")
         await _expect_completed(page)
-        await expect(_connection(page)).to_have_text("Live")
+        await expect(_connection(page)).to_have_text("Live · websocket")
         await expect(page.get_by_role("alert")).to_have_count(0)
 
 
@@ -247,7 +248,7 @@ async def test_it_follows_through_expired_tokens(
             assert first not in {one["Authorization"] for one in served.proxy.renewals}
             served.gate.open()
             await _expect_completed(page)
-            await expect(_connection(page)).to_have_text("Live")
+            await expect(_connection(page)).to_have_text("Live · websocket")
             lines = [line["seq"] for line in (await served.sync())["log"]]
             assert await _log_numbers(page) == lines
             await page.close()

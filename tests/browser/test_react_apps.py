@@ -80,7 +80,7 @@ async def _shown_log(page: Page) -> list[int]:
 async def test_an_app_follows_a_sync_through_a_restart_of_the_server(served: Served, open_page: OpenPage, origin: str):
     """A sync that runs while the server restarts is shown to its end, with each line of its log once."""
     page = await open_page(_address(origin, served), line_may_break=True)
-    await expect(page.locator(".routiq-connection")).to_have_text("Live")
+    await expect(page.locator(".routiq-connection")).to_have_text("Live · websocket")
     served.gate.hold("patients")
     await page.get_by_role("button", name="Start sync").click()
     await served.gate.reached()
@@ -92,7 +92,7 @@ async def test_an_app_follows_a_sync_through_a_restart_of_the_server(served: Ser
     served.gate.open()
     await served.server.start()
     await expect(page.locator(".routiq-badge")).to_have_text("Completed")
-    await expect(page.locator(".routiq-connection")).to_have_text("Live")
+    await expect(page.locator(".routiq-connection")).to_have_text("Live · websocket")
     await expect(page.locator(".routiq [role=alert]")).to_have_count(0)
     lines = [line["seq"] for line in (await served.sync())["log"]]
     await expect(page.locator("[role=log] li[data-seq]")).to_have_count(len(lines))
@@ -110,5 +110,5 @@ async def test_a_server_renders_the_component(served: Served, open_page: OpenPag
     async with httpx.AsyncClient() as client:
         assert 'style="' not in (await client.get(address)).text  # a strict policy forbids styles in attributes
     page = await open_page(address)
-    await expect(page.locator(".routiq-connection")).to_have_text("Live")
+    await expect(page.locator(".routiq-connection")).to_have_text("Live · websocket")
     await expect(page.locator(".routiq-badge")).to_have_text("Idle")

@@ -72,7 +72,7 @@ async def _completed(page: Page) -> None:
 async def test_a_page_rendered_on_a_server_comes_to_life(app: App, served: Served, open_page: OpenPage, react: int):
     """The browser hydrates a server-rendered page without a warning of React, and a sync can be started."""
     page = await open_page(app.address(served.url, react=react))
-    await expect(page.locator(".routiq-connection")).to_have_text("Live")
+    await expect(page.locator(".routiq-connection")).to_have_text("Live · websocket")
     await _completed(page)
 
 

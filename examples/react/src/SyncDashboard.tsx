@@ -1,120 +1,118 @@
 'use client';
 
-// The documented component: an organization's sync with its controls, steps, figures and log. All that it knows comes
-// from useSync; its colours, font and radius are custom properties, listed in SyncDashboard.css.
+// The documented component: an organization's sync with its controls, steps, figures and log, and its history and access to
+// Cliniko if wanted. All that it knows comes from useSync; its colours, font and radius are custom properties, listed in
+// SyncDashboard.css.
 
-import { useEffect, useId, useState } from 'react';
+import { useEffect, useId, useMemo, useRef } from 'react';
 
-import { Button } from './parts/Button';
+import { type Labels, createWords } from '../../client/src/words';
+import { type CardLabels, cardFrom } from '../../client/src/words/card';
+import { Access } from './parts/Access';
 import { Failure } from './parts/Failure';
 import { Figures } from './parts/Figures';
+import { Head } from './parts/Head';
+import { History } from './parts/History';
 import { Log } from './parts/Log';
-import { NextSync } from './parts/NextSync';
 import { Problems } from './parts/Problems';
 import { Progress } from './parts/Progress';
 import { Receipt } from './parts/Receipt';
 import { Steps } from './parts/Steps';
-import { type Connection, type SyncOptions, type SyncState, useSync } from './useSync';
-import { STATUS_TEXTS, dayAndTime } from './words';
+import type { Part, Scene } from './scene';
+import { useAnnouncement } from './useAnnouncement';
+import { useKeptFocus } from './useKeptFocus';
+import { useNow } from './useNow';
+import { type SyncOptions, useSync } from './useSync';
 
 export interface SyncDashboardProps extends SyncOptions {
   title?: string | undefined;
   /** Light or dark; without it, the CSS property `color-scheme` of what is around the component decides. */
   colorScheme?: 'light' | 'dark' | 'light dark' | undefined;
+  /** The optional parts to show: the log alone unless given. */
+  parts?: readonly Part[] | undefined;
+  /** Of numbers and times, such as `de-DE`; English unless given. */
+  locale?: string | undefined;
+  /** Words and sentences in place of the English ones. Sentences of the server stay as they come. */
+  labels?: (Labels & CardLabels) | undefined;
+  /** The address that shows a past sync, for the links of the history. They open the server's page unless given; null: no links. */
+  hrefOfSync?: ((syncId: string) => string) | null | undefined;
 }
 
-const CONNECTION_TEXTS: Record<Connection, string> = {
-  connecting: 'Connecting…',
-  live: 'Live',
-  lost: 'Connection lost',
-  unreachable: 'Not reached',
-  blocked: 'No access',
-  refused: 'Not connected',
-};
+const TICK_MS = 1000;
+const IDLE_TICK_MS = 30_000; // for `4 min ago`
+const ALONE: readonly Part[] = ['log'];
+const RIGHT_TO_LEFT = /^(ar|ckb|dv|fa|he|ps|sd|ug|ur|yi)\b/;
 
-export default function SyncDashboard({ title = 'Patient sync', colorScheme, ...options }: SyncDashboardProps) {
+export default function SyncDashboard(props: SyncDashboardProps) {
+  const { title, colorScheme, parts = ALONE, locale, labels, hrefOfSync, ...options } = props;
   const state = useSync(options);
-  const { connection, sync, status, isRunning, overview } = state;
-  const now = useNow(isRunning || state.retryAt !== null);
+  const { words, card } = useWords(locale, labels);
+  const time = useNow(state.isRunning || state.retryAt !== null ? TICK_MS : IDLE_TICK_MS);
+  const heading = useRef<HTMLHeadingElement>(null);
+  const keyField = useRef<HTMLInputElement>(null);
   const titleId = useId();
+  const announcement = useAnnouncement(state, words, card);
+  const focusHandlers = useKeptFocus(heading);
+
+  const { connection, history, loadHistory } = state;
+  const needsHistory = parts.includes('history') && history === null;
+  useEffect(() => {
+    if (needsHistory && connection === 'live') void loadHistory();
+  }, [needsHistory, connection, loadHistory]);
+
+  const now = time - state.clockOffset;
+  const isOutdated = connection !== 'live' && state.asOf > 0;
+  const scene: Scene = {
+    state,
+    words,
+    card,
+    now,
+    asOf: isOutdated ? state.asOf - state.clockOffset : now,
+    parts,
+    titleId,
+    keyField,
+    hrefOfSync: hrefOfSync === undefined ? (syncId) => serversPage(options, syncId) : hrefOfSync,
+  };
+  const language = locale ?? 'en';
   return (
-    <section className="routiq" data-color-scheme={colorScheme} lang="en" dir="ltr" aria-labelledby={titleId}>
-      <header className="routiq-head">
-        <h2 id={titleId}>{title}</h2>
-        {status && (
-          <span className="routiq-badge" data-status={status} role="status">
-            {STATUS_TEXTS[status]}
-          </span>
-        )}
-        <span className="routiq-connection" data-connection={connection} role="status">
-          {CONNECTION_TEXTS[connection]}
-        </span>
-        <Controls state={state} />
-      </header>
-      <Problems state={state} now={now} />
-      {overview && !overview.syncAvailable && (
-        <p className="routiq-hint">
-          This organization is not connected to Cliniko yet. Connect it with <code>routiq-gql connect</code>, then start.
-        </p>
-      )}
-      <Progress sync={sync} emptyText={emptyText(state)} now={now} titleId={titleId} />
-      <Receipt receipt={sync?.completedAt ? (sync.receipt ?? null) : null} />
-      <NextSync overview={overview} isRunning={isRunning} />
-      <Steps sync={sync} />
-      <Failure sync={sync} overview={overview} />
-      <Figures sync={sync} overview={overview} />
-      <Log lines={state.log} onClear={state.clearLog} />
-      {sync?.completedAt && (
-        <footer className="routiq-foot">
-          Started {dayAndTime(sync.startedAt)}, {STATUS_TEXTS[sync.status].toLowerCase()} {dayAndTime(sync.completedAt)}
-        </footer>
-      )}
+    <section
+      className="routiq"
+      data-color-scheme={colorScheme}
+      lang={language}
+      dir={RIGHT_TO_LEFT.test(language) ? 'rtl' : 'ltr'}
+      aria-labelledby={titleId}
+      {...focusHandlers}
+    >
+      <Head scene={scene} title={title ?? card('heading')} heading={heading} />
+      <Problems scene={scene} time={time} />
+      <Progress scene={scene} />
+      <Receipt scene={scene} />
+      <Steps scene={scene} />
+      <Failure scene={scene} />
+      <Figures scene={scene} />
+      {parts.includes('connection') && <Access scene={scene} />}
+      {parts.includes('log') && <Log scene={scene} />}
+      {parts.includes('history') && <History scene={scene} />}
+      <p className="routiq-unseen" role="status">
+        {announcement}
+      </p>
     </section>
   );
 }
 
-function emptyText({ overview, connection }: SyncState): string {
-  if (overview) return 'Nothing has been synced yet.';
-  return connection === 'connecting' || connection === 'live' ? 'Asking the server…' : 'Nothing is known yet.';
+/** The words of a language; made anew only if the language or a word differs, as `labels` may be written where it is used. */
+function useWords(locale: string | undefined, labels: SyncDashboardProps['labels']) {
+  const written = JSON.stringify(labels ?? {});
+  return useMemo(() => {
+    const given = JSON.parse(written) as Labels & CardLabels;
+    return { words: createWords({ locale, labels: given }), card: cardFrom(given) };
+  }, [locale, written]);
 }
 
-function Controls({ state }: { state: SyncState }) {
-  const { isRunning, pending, overview } = state;
-  const hintId = useId();
-  const canStart = !isRunning && pending === null && overview?.syncAvailable !== false;
-  return (
-    <div className="routiq-controls">
-      <Button isDisabled={pending !== null} onPress={() => void state.refresh()}>
-        Refresh
-      </Button>
-      <Button isDisabled={!isRunning || pending !== null} onPress={() => void state.cancel()}>
-        {pending === 'cancel' ? 'Cancelling…' : 'Cancel'}
-      </Button>
-      {overview?.patientStats.lastSyncTime && (
-        <>
-          <Button isDisabled={!canStart} describedBy={hintId} onPress={() => void state.startFull()}>
-            Full sync
-          </Button>
-          <span id={hintId} className="routiq-unseen">
-            Reads everything from Cliniko again. Start sync reads what changed.
-          </span>
-        </>
-      )}
-      <Button isMain isDisabled={!canStart} onPress={() => void state.start()}>
-        {pending === 'start' ? 'Starting…' : 'Start sync'}
-      </Button>
-    </div>
-  );
-}
-
-/** The time in milliseconds, each second while `isTicking`. */
-function useNow(isTicking: boolean): number {
-  const [now, setNow] = useState(Date.now);
-  useEffect(() => {
-    if (!isTicking) return;
-    setNow(Date.now());
-    const timer = setInterval(() => setNow(Date.now()), 1000);
-    return () => clearInterval(timer);
-  }, [isTicking]);
-  return now;
+/** The page that the server shows beside its API, with one sync opened. */
+function serversPage({ apiBaseUrl, organizationId }: SyncOptions, syncId: string): string {
+  const page = new URL(apiBaseUrl, document.baseURI);
+  page.pathname = page.pathname.replace(/api\/v1\/*$/, '');
+  page.search = new URLSearchParams({ organization: organizationId, sync: syncId }).toString();
+  return page.href;
 }

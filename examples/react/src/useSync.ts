@@ -1,58 +1,114 @@
 'use client';
 
-// The hook behind SyncDashboard: an organization's sync, live, for a design of your own.
+// The hook behind SyncDashboard: an organization's syncs, live, for a design of your own. The store that it follows is the
+// core's, as for the page and the custom element.
 
 import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
 
-import type { GetToken } from './requests';
-import { NOTHING_YET, SyncStore, type SyncView } from './syncStore';
+import {
+  type ClientOptions,
+  type ConnectResult,
+  NOTHING_YET,
+  type Sync,
+  type SyncEnding,
+  SyncStore,
+  type SyncView,
+  type Transport,
+  isOver,
+} from '../../client/src/core';
 
-export type { Connection } from './socket';
-export type { LogLine, Overview, Sync } from './syncStore';
-
-export interface SyncOptions {
-  organizationId: string;
-  /** The documented REST address, such as `http://localhost:8000/api/v1`. */
-  apiBaseUrl: string;
-  /** The GraphQL endpoint; `/graphql` on the host of `apiBaseUrl` unless given. */
-  graphqlUrl?: string | undefined;
-  /** Gives the token for a request, a (re)connection or a renewal of one; it may be fetched at that moment. */
-  getToken?: GetToken | undefined;
+export interface SyncOptions extends ClientOptions {
+  /** Called once for each sync that this page saw running and that has completed, failed or was cancelled. */
+  onCompleted?: ((sync: Sync) => void) | undefined;
+  onFailed?: ((sync: Sync) => void) | undefined;
+  onCancelled?: ((sync: Sync) => void) | undefined;
 }
 
-export interface SyncState extends SyncView {
-  /** Where `sync` stands; `IDLE` if there has been none; null until the server has answered. */
-  status: NonNullable<SyncView['sync']>['status'] | null;
-  isRunning: boolean;
+export interface SyncActions {
+  /** Starts a sync that reads what changed; if a sync runs already, that sync is shown. */
   start: () => Promise<void>;
-  /** Reads everything from Cliniko again; `start` reads what changed. */
+  /** Starts a sync that reads everything from Cliniko again. */
   startFull: () => Promise<void>;
+  /** Ends the running sync. */
   cancel: () => Promise<void>;
+  /** Asks for everything once more. Not needed while the connection is live. */
   refresh: () => Promise<void>;
+  /** Hides the log lines so far; later ones are added again. */
   clearLog: () => void;
+  /** Shows hidden lines again. */
+  restoreLog: () => void;
+  /** Reads the newest past syncs into `history`, which is kept up to date from then on. */
+  loadHistory: () => Promise<void>;
+  loadMoreHistory: () => Promise<void>;
+  /** Connects the organization to Cliniko, or replaces its key. */
+  connectCliniko: (apiKey: string) => Promise<ConnectResult>;
+}
+
+export interface SyncState extends SyncView, SyncActions {
+  /** The state of `sync`; `IDLE` if there has been none; null until the server has answered. */
+  status: Sync['status'] | null;
+  isRunning: boolean;
+  /** Why the last action failed, in words for people; null once that is not true any more. */
+  error: string | null;
 }
 
 const getServerView = (): SyncView => NOTHING_YET;
 
 /** Follows the organization's syncs, wherever they were started, while the component is mounted. */
-export function useSync({ organizationId, apiBaseUrl, graphqlUrl, getToken }: SyncOptions): SyncState {
-  const latestGetToken = useRef(getToken);
+export function useSync(options: SyncOptions): SyncState {
+  const { organizationId, apiBaseUrl, graphqlUrl, sharesTabs } = options;
+  const transports = options.transports?.join();
+  const latest = useRef(options);
   useEffect(() => {
-    latestGetToken.current = getToken; // a new function at each render must not mean a new connection
+    latest.current = options; // a new function at each render must not mean a new connection
   });
   const store = useMemo(
-    () => new SyncStore(organizationId, apiBaseUrl, graphqlUrl, () => latestGetToken.current?.()),
-    [organizationId, apiBaseUrl, graphqlUrl],
+    () =>
+      new SyncStore({
+        organizationId,
+        apiBaseUrl,
+        graphqlUrl,
+        sharesTabs,
+        transports: transports?.split(',') as Transport[] | undefined,
+        getToken: (wanted) => latest.current.getToken?.(wanted),
+      }),
+    [organizationId, apiBaseUrl, graphqlUrl, sharesTabs, transports],
   );
+  useEffect(() => {
+    const stop = Object.entries(HANDLERS).map(([ending, handler]) =>
+      store.on(ending as SyncEnding, (sync) => latest.current[handler]?.(sync)),
+    );
+    return () => stop.forEach((leave) => leave());
+  }, [store]);
+  const actions = useMemo(() => actionsOf(store), [store]);
   const view = useSyncExternalStore(store.subscribe, store.getView, getServerView);
   return {
     ...view,
+    ...actions,
     status: view.sync?.status ?? (view.overview ? 'IDLE' : null),
-    isRunning: view.sync !== null && !view.sync.completedAt,
-    start: store.start,
-    startFull: store.startFull,
-    cancel: store.cancel,
-    refresh: store.refresh,
-    clearLog: store.clearLog,
+    isRunning: view.sync !== null && !isOver(view.sync),
+    error: errorOf(view),
   };
+}
+
+const HANDLERS = { completed: 'onCompleted', failed: 'onFailed', cancelled: 'onCancelled' } as const satisfies Record<SyncEnding, string>;
+
+/** Without parameters of their own, `start` and others may be event handlers of buttons. */
+function actionsOf(store: SyncStore): SyncActions {
+  return {
+    start: () => store.start(),
+    startFull: () => store.start('FULL'),
+    cancel: () => store.cancel(),
+    refresh: () => store.refresh(),
+    clearLog: () => store.clearLog(),
+    restoreLog: () => store.restoreLog(),
+    loadHistory: () => store.loadHistory(),
+    loadMoreHistory: () => store.loadMoreHistory(),
+    connectCliniko: (apiKey) => store.connectCliniko(apiKey),
+  };
+}
+
+function errorOf({ results }: SyncView): string | null {
+  const errors = [...results.values()].filter(({ isError }) => isError);
+  return errors.at(-1)?.text ?? null;
 }

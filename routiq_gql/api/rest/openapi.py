@@ -174,6 +174,7 @@ PATHS: JsonSchemaValue = {
                     text(
                         "Only organizations whose name or id contains this text, whatever the case.",
                         maxLength=LONGEST_SEARCH,
+                        pattern=r"^[^\u0000-\u001F\u007F-\u009F]*$",  # no control characters
                     ),
                 ),
             ],

@@ -13,12 +13,13 @@ export interface Diagnosis {
 }
 
 const ANSWERED_WITHIN_MS = 5_000;
-const MISDIRECTED = 421; // the request names a host that is not the server's
+/** The status of an answer to a request that names a host that is not the server's. */
+export const MISDIRECTED = 421;
 
 /** What keeps this page from the server; null if its requests are answered. */
 export async function diagnose({ graphql, origin, socket }: Place): Promise<Diagnosis | null> {
   watchPolicy();
-  const { host, hostname } = new URL(graphql);
+  const { host } = new URL(graphql);
   const blocked = (problem: string): Diagnosis => ({ connection: 'blocked', problem });
 
   // /healthz needs no token, and answers under any host name and to any origin.
@@ -31,9 +32,7 @@ export async function diagnose({ graphql, origin, socket }: Place): Promise<Diag
 
   const answer = await probe(graphql, 'cors');
   if (!answer) return blocked(originProblem(origin));
-  if (answer.status === MISDIRECTED) {
-    return blocked(`${origin} doesn't answer under this name. Add ${hostname} to ROUTIQ_ALLOWED_HOSTS on the server and restart it.`);
-  }
+  if (answer.status === MISDIRECTED) return blocked(misdirectedText(graphql));
   if (isStrange(answer)) return blocked(new Stranger(graphql).message);
   const problem = await refusalOf(answer);
   return problem === null ? null : blocked(problem);
@@ -42,6 +41,12 @@ export async function diagnose({ graphql, origin, socket }: Place): Promise<Diag
 /** The sentence for a server that nothing is heard from. */
 export function unreachableText(origin: string): string {
   return `The server at ${origin} could not be reached. Is it running?`;
+}
+
+/** The sentence for a server that is not to be called by the name in the address. */
+export function misdirectedText(url: string): string {
+  const { origin, hostname } = new URL(url);
+  return `${origin} doesn't answer under this name. Add ${hostname} to ROUTIQ_ALLOWED_HOSTS on the server and restart it.`;
 }
 
 /** The sentence for a server that answers single requests but not by the only transports that may be used. */

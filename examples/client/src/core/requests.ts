@@ -1,7 +1,7 @@
 // Single requests to the server. What lasts goes over a transport; see transports/.
 
 import type { Place } from './address';
-import { unreachableText, isStrange } from './diagnosis';
+import { MISDIRECTED, isStrange, misdirectedText, unreachableText } from './diagnosis';
 import { Refused, Stranger, Unreachable, refusal } from './errors';
 import type { Operation } from './gql/graphql';
 import type { Tokens } from './tokens';
@@ -56,6 +56,7 @@ export class Requests {
       if (fresh.Authorization !== proof.Authorization) response = await once({ ...fresh });
     }
     if (isStrange(response)) throw new Stranger(response.url || url);
+    if (response.status === MISDIRECTED) throw new Refused(misdirectedText(url), { isPassing: true });
     const date = Date.parse(response.headers.get('Date') ?? '');
     this.heard(Number.isNaN(date) ? null : date);
     return response;

@@ -1,67 +1,72 @@
-// The bar, the step in words, and the times: so far, left, and until a wait is over.
+// The bar, the step in words, and the times; and what is known before a sync: how fresh the data is, and what the next one takes.
 
 import type { CSSProperties } from 'react';
 
-import type { Sync } from '../useSync';
-import { MODE_TEXTS, WAIT_TEXTS, duration, withFigures } from '../words';
+import type { Scene } from '../scene';
 
-interface Props {
-  sync: Sync | null;
-  /** What to say while there is no sync. */
-  emptyText: string;
-  now: number;
-  titleId: string;
-}
-
-export function Progress({ sync, emptyText, now, titleId }: Props) {
-  const percentage = sync?.progressPercentage ?? 0;
-  const isRunning = sync !== null && !sync.completedAt;
-  const waitingFor = isRunning ? (sync.waitingFor ?? null) : null;
-  const text = waitingFor ? WAIT_TEXTS[waitingFor] : withFigures(sync?.currentStep ?? emptyText);
+export function Progress({ scene }: { scene: Scene }) {
+  const { state, words, card, now, titleId } = scene;
+  const { sync, isRunning } = state;
+  const percent = sync?.progressPercentage ?? 0;
+  const wait = sync && words.wait(sync, now);
+  const text = sync ? words.stepText(sync, now) : emptyText(scene);
+  const step = wait ? wait.step : words.withFigures(sync?.currentStep ?? '');
   return (
-    <div className="routiq-progress" data-status={sync?.status ?? 'IDLE'} data-waiting={waitingFor ?? undefined}>
-      <div
-        className="routiq-bar"
-        role="progressbar"
-        aria-labelledby={titleId}
-        aria-valuemin={0}
-        aria-valuemax={100}
-        aria-valuenow={percentage}
-        aria-valuetext={`${percentage} %, ${text}`}
-      >
-        <div style={widthOf(percentage)} data-running={isRunning && !waitingFor} />
+    <>
+      <div className="routiq-progress" data-status={sync?.status ?? 'IDLE'} data-waiting={wait ? (sync?.waitingFor ?? 'OTHER') : undefined}>
+        <div
+          className="routiq-bar"
+          role="progressbar"
+          aria-labelledby={titleId}
+          aria-valuemin={0}
+          aria-valuemax={100}
+          aria-valuenow={percent}
+          aria-valuetext={sync ? card('progressText', { percent, number: sync.currentStepNumber, step }) : text}
+        >
+          <div style={widthOf(percent)} data-running={isRunning && !wait} />
+        </div>
+        <p className="routiq-step-text">
+          <span>{text}</span>
+          <span className="routiq-percentage">{percent} %</span>
+        </p>
+        <p className="routiq-times">{timesOf(scene) || '\u00a0'}</p>
+        {wait && <p className="routiq-small">{wait.text}</p>}
       </div>
-      <p className="routiq-step-text">
-        <span aria-live="polite">{text}</span>
-        <span className="routiq-percentage">{percentage} %</span>
-      </p>
-      <p className="routiq-times">{sync ? timesOf(sync, now).join(' · ') : '\u00a0'}</p>
-    </div>
+      <Freshness scene={scene} />
+      <NextSync scene={scene} />
+    </>
   );
 }
 
 /** No style at 0 %, as a server renders it: a strict Content-Security-Policy forbids styles in HTML. */
-const widthOf = (percentage: number): CSSProperties | undefined => (percentage > 0 ? { width: `${percentage}%` } : undefined);
+const widthOf = (percent: number): CSSProperties | undefined => (percent > 0 ? { width: `${percent}%` } : undefined);
 
-function timesOf(sync: Sync, now: number): string[] {
-  const started = Date.parse(sync.startedAt);
-  const mode = MODE_TEXTS[sync.mode];
-  if (sync.completedAt) return [`Took ${duration(Date.parse(sync.completedAt) - started)}`, ...mode];
-  const times = [`${duration(now - started)} so far`, ...mode];
-  if (sync.resumesAt) times.push(resumesText(Date.parse(sync.resumesAt) - now));
-  else if (sync.estimatedCompletion) times.push(`about ${duration(Date.parse(sync.estimatedCompletion) - now)} left${rangeText(sync, now)}`);
-  return times;
+function emptyText({ state: { overview, connection }, card, words }: Scene): string {
+  if (overview) return overview.syncAvailable ? card('nothingSynced') : words.say('notConnected');
+  return card(connection === 'connecting' || connection === 'live' ? 'asking' : 'nothingKnown');
 }
 
-/** ` (9 s to 20 s)`: when the sync may end, if that says more than the estimate alone. */
-function rangeText({ estimatedCompletionRange: range }: Sync, now: number): string {
-  if (!range) return '';
-  const [earliest, latest] = [duration(Date.parse(range.earliest) - now), duration(Date.parse(range.latest) - now)];
-  if (earliest === latest) return '';
-  return earliest === '0 s' ? ` (at most ${latest})` : ` (${earliest} to ${latest})`;
+function timesOf({ state: { sync }, words, card, asOf }: Scene): string {
+  if (!sync) return '';
+  const mode = sync.mode === 'FULL' ? card('fullSync') : sync.mode === 'INCREMENTAL' ? card('incrementalSync') : '';
+  return [words.timeSoFar(sync, asOf), words.timeLeft(sync, asOf), mode, words.actors(sync)].filter(Boolean).join(' · ');
 }
 
-/** The sync resumes a little after the moment that was announced; no countdown stays at 0. */
-function resumesText(left: number): string {
-  return left < 1000 ? 'resuming…' : `resumes in ${duration(left)}`;
+/** Such as `Checked 4 min ago · next sync 14:30`. */
+function Freshness({ scene: { state, words, now } }: { scene: Scene }) {
+  if (!state.overview) return null;
+  const { text, isLate } = words.freshness(state.overview.freshness, state.overview.nextSyncAt, now);
+  if (!text) return null;
+  return (
+    <p className="routiq-small routiq-freshness" data-late={isLate || undefined}>
+      {text}
+    </p>
+  );
+}
+
+/** What the next sync would do, before it is started. */
+function NextSync({ scene: { state, words } }: { scene: Scene }) {
+  const { overview, isRunning } = state;
+  if (!overview?.nextSync || !overview.syncAvailable || isRunning) return null;
+  return <p className="routiq-small routiq-next">{words.nextSync(overview.nextSync)}</p>;
 }

@@ -1,25 +1,35 @@
-// The eight steps: done, running, to come, the one in which the sync ended, or not reached.
+// The eight steps: done, running, to come, the one in which the sync ended, or not reached; with the time that each took.
 
-import type { SyncStep } from '../gql/graphql';
-import type { Sync } from '../useSync';
-import { STEP_TEXTS } from '../words';
+import { STEPS } from '../../../client/src/core';
+import { STEP_STATE_LABELS, type StepState, stepState } from '../../../client/src/words';
+import type { Scene } from '../scene';
 
-type Stage = 'done' | 'running' | 'ended' | 'to come' | 'not reached';
+const MARKS: Record<StepState, string> = { done: '✓', running: '●', failed: '✕', cancelled: '✕', todo: '', unreached: '' };
+const STAGES: Record<StepState, string> = {
+  done: 'done',
+  running: 'running',
+  failed: 'ended',
+  cancelled: 'ended',
+  todo: 'to come',
+  unreached: 'not reached',
+};
 
-const MARKS: Record<Stage, string> = { done: '✓', running: '●', ended: '✕', 'to come': '', 'not reached': '' };
-
-export function Steps({ sync }: { sync: Sync | null }) {
+export function Steps({ scene }: { scene: Scene }) {
+  const { state, words, card } = scene;
   return (
-    <ol className="routiq-steps" aria-label="Steps" data-status={sync?.status ?? 'IDLE'}>
-      {(Object.keys(STEP_TEXTS) as SyncStep[]).map((step, index) => {
-        const stage = stageOf(index + 1, sync);
+    <ol className="routiq-steps" aria-label={card('steps')} data-status={state.sync?.status ?? 'IDLE'}>
+      {STEPS.map((step, index) => {
+        const stepIs = stepState(index + 1, state.sync);
         return (
-          <li key={step} data-stage={stage} aria-current={stage === 'running' ? 'step' : undefined}>
+          <li key={step} data-stage={STAGES[stepIs]} aria-current={stepIs === 'running' ? 'step' : undefined}>
             <span className="routiq-mark" aria-hidden="true">
-              {MARKS[stage] || index + 1}
+              {MARKS[stepIs] || index + 1}
             </span>
-            {STEP_TEXTS[step]}
-            <span className="routiq-unseen">, {stage}</span>
+            <span>
+              {words.name(step)}
+              <span className="routiq-unseen"> ({words.say(STEP_STATE_LABELS[stepIs])})</span>
+              <Took scene={scene} step={step} />
+            </span>
           </li>
         );
       })}
@@ -27,8 +37,11 @@ export function Steps({ sync }: { sync: Sync | null }) {
   );
 }
 
-function stageOf(step: number, sync: Sync | null): Stage {
-  if (!sync || step > sync.currentStepNumber) return sync?.completedAt ? 'not reached' : 'to come';
-  if (step < sync.currentStepNumber || sync.status === 'COMPLETED') return 'done';
-  return sync.completedAt ? 'ended' : 'running';
+/** How long a step took, with its waits apart. */
+function Took({ scene: { state, words, card }, step }: { scene: Scene; step: string }) {
+  const timing = state.sync?.steps.find((one) => one.step === step);
+  if (!timing?.endedAt) return null;
+  const time = words.duration((Date.parse(timing.endedAt) - Date.parse(timing.startedAt)) / 1000);
+  const waited = timing.waitedSeconds >= 1 ? words.duration(timing.waitedSeconds) : null;
+  return <span className="routiq-took">{waited ? card('stepTookWaited', { time, waited }) : card('stepTook', { time })}</span>;
 }
