@@ -36,6 +36,8 @@ export class Connection {
   private attempt: AbortController | null = null;
   private state: ConnectionView;
   private hasBeenLive = false;
+  /** Whether it does not try again by itself. */
+  hasGivenUp = false;
 
   constructor(
     organizationId: string,
@@ -56,10 +58,15 @@ export class Connection {
     return this.running !== null;
   }
 
-  /** Connects, and keeps connected until `close`. */
-  open(): void {
+  /** Connects, and keeps connected until `close`. After `before`, such as that of another tab, views see no interruption. */
+  open(before: ConnectionView | null = null): void {
     if (this.running) return;
     this.running = new AbortController();
+    this.hasGivenUp = false;
+    const isTakeover = before !== null && ['live', 'paused', 'lost'].includes(before.connection);
+    this.hasBeenLive ||= isTakeover;
+    if (isTakeover) this.state = before;
+    else this.change({ connection: 'connecting', transport: null, problem: null });
     void this.keep(this.running.signal);
   }
 
@@ -79,8 +86,7 @@ export class Connection {
    * itself (`isAsked` false) with a token that was refused.
    */
   wake(isAsked = true): void {
-    const hasGivenUp = this.running !== null && this.attempt === null;
-    if (hasGivenUp && (isAsked || this.requests.tokens.canFetch)) {
+    if (this.running && this.hasGivenUp && (isAsked || this.requests.tokens.canFetch)) {
       this.close();
       this.open();
     }
@@ -118,7 +124,6 @@ export class Connection {
   private async keep(signal: AbortSignal): Promise<void> {
     const climber = setInterval(() => void this.climb(), CLIMB_MS);
     const tries = new Tries();
-    this.change({ connection: 'connecting', transport: null, problem: null });
     for (;;) {
       const { failure, openedAt } = await this.follow(signal);
       if (signal.aborted) break;
@@ -130,7 +135,6 @@ export class Connection {
       if (!(await this.isRetryAfter(failure, openedAt > 0, tries, signal))) break;
     }
     clearInterval(climber);
-    if (!signal.aborted) this.attempt = null; // it has given up
   }
 
   private async follow(signal: AbortSignal): Promise<{ failure: unknown; openedAt: number }> {
@@ -235,6 +239,7 @@ export class Connection {
     const { tokens } = this.requests;
     const why = tokens.hadToken ? failure.message : tokens.canFetch ? NONE_GIVEN : WITHOUT_TOKEN;
     const needsToken = failure instanceof Denied ? why : null;
+    this.hasGivenUp = true;
     this.change({ connection: 'refused', transport: null, problem: needsToken ?? failure.message, needsToken });
     return false;
   }

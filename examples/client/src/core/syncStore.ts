@@ -3,13 +3,14 @@
 
 import { Actions } from './actions';
 import { placeOf } from './address';
-import { Connection } from './connection';
 import { Missing } from './errors';
 import { CancelSyncDocument, ConnectClinikoDocument, ReadOverviewDocument, ReadSyncDocument, StartSyncDocument } from './gql/graphql';
 import { History } from './history';
 import { Knowledge } from './knowledge';
 import { Requests } from './requests';
+import { SharedConnection } from './sharedConnection';
 import { SyncDetailStore } from './syncDetailStore';
+import { type TabEnvironment, browserTab } from './tabs/environment';
 import { Tokens } from './tokens';
 import {
   type Client,
@@ -32,6 +33,7 @@ const NOT_CONNECTED: ConnectionView = { connection: 'connecting', transport: nul
 
 export class SyncStore implements Client {
   private readonly options: ClientOptions;
+  private readonly tab: TabEnvironment | null;
   private readonly tokens: Tokens;
   private readonly knowledge: Knowledge;
   private readonly history: History;
@@ -40,15 +42,17 @@ export class SyncStore implements Client {
   private readonly handlers = new Map<SyncEnding, Set<(sync: Sync) => void>>();
   private readonly unseenEnds = new Set<string>();
   private madeRequests: Requests | null = null;
-  private connection: Connection | null = null;
+  private connection: SharedConnection | null = null;
   private state = NOT_CONNECTED;
   private liveSince: number | null = null;
   private serverHeardAt = 0;
   private turn: ReturnType<typeof setTimeout> | undefined;
   private view = NOTHING_YET;
 
-  constructor(options: ClientOptions) {
+  /** `tab` stands in for the browser in tests. */
+  constructor(options: ClientOptions, tab: TabEnvironment | null = null) {
     this.options = options;
+    this.tab = tab;
     this.tokens = new Tokens(options.getToken);
     this.actions = new Actions(
       () => ({
@@ -152,9 +156,7 @@ export class SyncStore implements Client {
   /** A token that a person has typed, used in place of `getToken` from now on; null: `getToken` again. Connects anew. */
   readonly setToken = (token: string | null): void => {
     this.tokens.give(token);
-    if (!this.connection) return;
-    this.connection.close();
-    this.connection.open();
+    this.connection?.reopen();
   };
 
   /** Ends the wait before the next attempt, also after `refused`. */
@@ -191,8 +193,6 @@ export class SyncStore implements Client {
     if (this.actions.results.size > 0) this.change();
   };
 
-  private readonly wakeBySelf = (): void => this.connection?.wake(false);
-
   private async readOverview(requests: Requests): Promise<void> {
     const { organizationId } = this.options;
     const { dashboard } = await requests.ask(ReadOverviewDocument, { organizationId });
@@ -218,6 +218,7 @@ export class SyncStore implements Client {
       results: actions.results,
     };
     for (const listener of this.listeners) listener();
+    this.connection?.publish();
   }
 
   /** Waits for the end of this turn: React's StrictMode mounts, unmounts and mounts again within one. */
@@ -230,7 +231,7 @@ export class SyncStore implements Client {
   }
 
   private open(): void {
-    const { organizationId, transports = TRANSPORTS } = this.options;
+    const { organizationId, transports = TRANSPORTS, sharesTabs = true } = this.options;
     let requests: Requests;
     try {
       requests = this.requests();
@@ -239,17 +240,24 @@ export class SyncStore implements Client {
       this.change();
       return;
     }
-    const connection = new Connection(organizationId, requests, this.knowledge, transports, this.heard, (state) => {
-      if (this.connection === connection) this.noteState(state);
+    const connection: SharedConnection = new SharedConnection({
+      organizationId,
+      requests,
+      knowledge: this.knowledge,
+      transports,
+      sharesTabs,
+      tab: this.tab ?? browserTab(),
+      heard: this.heard,
+      report: (state) => {
+        if (this.connection === connection) this.noteState(state);
+      },
     });
     this.connection = connection;
     if (this.knowledge.sync) connection.syncReplaced(); // seen before the store was closed
     connection.open();
-    if (typeof window !== 'undefined') window.addEventListener('online', this.wakeBySelf);
   }
 
   private close(): void {
-    if (typeof window !== 'undefined') window.removeEventListener('online', this.wakeBySelf);
     this.connection?.close();
     this.connection = null;
     this.liveSince = null;

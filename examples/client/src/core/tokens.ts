@@ -103,6 +103,11 @@ export class Tokens {
     return token;
   }
 
+  /** The token that was fetched to know whose it is will not be used. */
+  drop(): void {
+    this.held = null;
+  }
+
   /** Throws `NoToken` if the function that gives tokens fails. */
   async proof(): Promise<Proof> {
     const { held } = this;

@@ -1,6 +1,6 @@
 // One websocket with graphql-ws: the overview for as long as it is open, and the log of the newest sync.
 
-import { type Client, createClient } from 'graphql-ws';
+import { createClient } from 'graphql-ws';
 
 import { watchPolicy } from '../diagnosis';
 import { Denied, Refused, Unreachable, refusal } from '../errors';
@@ -27,7 +27,8 @@ export const byWebsocket: Follow = (route, signal, opened) => {
     let proof: Proof = {};
     let stopRenewing = () => {};
     let unclosed: ReturnType<typeof setTimeout> | undefined;
-    let isConnected = false;
+    let socket: WebSocket | undefined;
+    const take = (made: WebSocket) => (socket = made);
     let log: { syncId: string; stop: () => void } | null = null;
     let isEnded = false;
 
@@ -44,7 +45,8 @@ export const byWebsocket: Follow = (route, signal, opened) => {
       stopRenewing();
       signal.removeEventListener('abort', stop);
       route.followLog = () => {};
-      close(client, isConnected);
+      Promise.resolve(client.dispose()).catch(() => {}); // it reports a failed attempt, which is known
+      socket?.close(1000);
       if (error) reject(error);
       else resolve();
     };
@@ -84,6 +86,12 @@ export const byWebsocket: Follow = (route, signal, opened) => {
     watchPolicy();
     const client = createClient({
       url: place.socket,
+      webSocketImpl: class extends WebSocket {
+        constructor(url: string, protocol: string) {
+          super(url, protocol);
+          take(this); // graphql-ws gives it out only once it is open
+        }
+      },
       retryAttempts: 0,
       keepAlive: PING_MS,
       connectionParams: async () => {
@@ -98,9 +106,8 @@ export const byWebsocket: Follow = (route, signal, opened) => {
         return { ...proof };
       },
       on: {
-        connected: (socket) => {
-          isConnected = true;
-          stopRenewing = keepRenewed(socket as WebSocket, proof, tokens);
+        connected: (connected) => {
+          stopRenewing = keepRenewed(connected as WebSocket, proof, tokens);
         },
         message: () => {
           heard();
@@ -141,12 +148,6 @@ export const byWebsocket: Follow = (route, signal, opened) => {
     );
   });
 };
-
-function close(client: Client, isConnected: boolean): void {
-  // Rejects when the socket has failed, which is all right.
-  if (isConnected) Promise.resolve(client.dispose()).catch(() => {});
-  else client.terminate();
-}
 
 type Errors = readonly { message: string; extensions?: { code?: unknown } | undefined }[];
 

@@ -1,0 +1,283 @@
+// The connection of a tab: its own, or that of the tab that leads. Hidden tabs give theirs back, except while a sync runs
+// and no visible tab has one, so that titles and events still work.
+
+import { Connection } from './connection';
+import type { Copy, Knowledge } from './knowledge';
+import type { Requests } from './requests';
+import type { TabEnvironment } from './tabs/environment';
+import { TabGroup } from './tabs/group';
+import { groupName } from './tabs/name';
+import { type ConnectionView, type LogLine, type Overview, type Sync, type Transport, isOver } from './types';
+
+const HIDDEN_IDLE_MS = 60_000; // how long a hidden tab keeps a connection that no sync needs
+const IDENTITY_MS = 30_000; // how often a tab that only listens looks who it is for
+
+/** What tabs tell each other. */
+type Content =
+  | { kind: 'all'; copy: Copy; state: ConnectionView } // of the leader, to tabs that have come
+  | { kind: 'news'; overview?: Overview; sync?: Sync; syncId?: string | undefined; lines?: LogLine[] } // of the leader
+  | { kind: 'state'; state: ConnectionView } // of the leader
+  | { kind: 'wake' }; // to the leader
+
+export interface SharedConnectionOptions {
+  organizationId: string;
+  requests: Requests;
+  knowledge: Knowledge;
+  transports: readonly Transport[];
+  sharesTabs: boolean;
+  tab: TabEnvironment;
+  heard: () => void;
+  report: (state: ConnectionView) => void;
+}
+
+export class SharedConnection {
+  private readonly options: SharedConnectionOptions;
+  private readonly connection: Connection;
+  private group: TabGroup | null = null;
+  private name: string | null = null;
+  private joining = 0;
+  private isIdentified = false;
+  private state: ConnectionView | null = null;
+  private hasGivenUp = false;
+  private isIdle = false;
+  private isClosed = false;
+  private idleTimer: ReturnType<typeof setTimeout> | undefined;
+  private readonly identityTimer: ReturnType<typeof setInterval> | undefined;
+  private readonly stopVisibility: () => void;
+  private readonly stopOnline: () => void;
+  private told: { overview: Overview | null; sync: Sync | null; seq: number } = { overview: null, sync: null, seq: 0 };
+
+  constructor(options: SharedConnectionOptions) {
+    this.options = options;
+    const { organizationId, requests, knowledge, transports, heard, tab } = options;
+    this.connection = new Connection(organizationId, requests, knowledge, transports, heard, (state) => this.noteOwnState(state));
+    this.stopVisibility = tab.onVisibility(() => this.noteVisibility());
+    this.stopOnline = tab.onOnline(() => this.wake(false));
+    this.watchIdle();
+    if (!this.canShare) return;
+    requests.tokens.onToken = (token) => void this.join(token);
+    this.identityTimer = setInterval(() => {
+      if (this.group && !this.group.isLeader && !tab.isHidden() && requests.tokens.canFetch) void this.identify();
+    }, IDENTITY_MS);
+  }
+
+  open(): void {
+    if (this.canShare) void this.identify();
+    else this.decide();
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.joining += 1;
+    clearTimeout(this.idleTimer);
+    clearInterval(this.identityTimer);
+    this.stopVisibility();
+    this.stopOnline();
+    this.options.requests.tokens.onToken = () => {};
+    this.connection.close();
+    this.group?.close();
+  }
+
+  /** Another token: another person, or a good one in place of a refused one. */
+  reopen(): void {
+    this.hasGivenUp = false;
+    this.connection.close();
+    this.leave();
+    this.open();
+  }
+
+  /** Ends waits early, here or in the tab that leads; see `Connection.wake`. */
+  wake(isAsked = true): void {
+    if (isAsked || this.options.requests.tokens.canFetch) this.hasGivenUp = false;
+    this.decide();
+    this.connection.wake(isAsked);
+    if (this.group && !this.group.isLeader) this.tell({ kind: 'wake' });
+  }
+
+  climb(): Promise<void> {
+    return this.connection.climb();
+  }
+
+  syncReplaced(): void {
+    this.connection.syncReplaced();
+  }
+
+  /** Sends on what has changed since the last time, if this tab leads. */
+  publish(): void {
+    this.decide();
+    if (!this.group?.isLeader || !this.group.hasOthers) return;
+    const { overview, sync, seq } = this.options.knowledge;
+    const { told } = this;
+    const isSame = told.sync?.syncId === sync?.syncId;
+    const after = isSame ? told.seq : 0;
+    const lines = seq > after ? this.options.knowledge.copy().lines.filter((line) => line.seq > after) : [];
+    if (overview === told.overview && sync === told.sync && lines.length === 0) return;
+    this.told = { overview, sync, seq };
+    this.tell({
+      kind: 'news',
+      ...(overview && overview !== told.overview ? { overview } : {}),
+      ...(sync && sync !== told.sync ? { sync } : {}),
+      ...(lines.length > 0 ? { syncId: sync?.syncId, lines } : {}),
+    });
+  }
+
+  private get canShare(): boolean {
+    const { sharesTabs, tab } = this.options;
+    return sharesTabs && tab.locks !== null && tab.openChannel !== null;
+  }
+
+  /** Looks whose token this tab has; `join` follows. */
+  private async identify(): Promise<void> {
+    try {
+      await this.options.requests.tokens.peek();
+    } catch {
+      this.isIdentified = true;
+      if (!this.group) this.decide(); // the connection says why there is no token
+    }
+  }
+
+  /** Joins the tabs of the person whose token this is, or stays alone. */
+  private async join(token: string): Promise<void> {
+    const turn = ++this.joining;
+    const { requests, organizationId, tab } = this.options;
+    const name = await groupName(requests.place, organizationId, token, tab.digest).catch(() => null);
+    if (turn !== this.joining || this.isClosed) return;
+    this.isIdentified = true;
+    if (name === null || name === this.name || !tab.locks || !tab.openChannel) {
+      if (name === null) this.leave();
+      this.decide();
+      return;
+    }
+    this.leave();
+    this.name = name;
+    this.connection.close();
+    this.group = new TabGroup(name, tab.locks, tab.openChannel(name), !tab.isHidden(), {
+      lead: () => this.lead(),
+      follow: () => this.followOther(),
+      greeted: () => this.tell({ kind: 'all', copy: this.options.knowledge.copy(), state: this.state ?? CONNECTING }),
+      heard: (content) => this.hear(content as Content),
+    });
+    this.decide();
+  }
+
+  private leave(): void {
+    this.group?.close();
+    this.group = null;
+    this.name = null;
+  }
+
+  private followOther(): void {
+    this.connection.close();
+    queueMicrotask(() => this.decide()); // a hidden tab does not wait for the lock
+  }
+
+  private lead(): void {
+    const { overview, sync, seq } = this.options.knowledge;
+    this.told = { overview, sync, seq };
+    this.connection.open(this.state);
+  }
+
+  private get isSyncRunning(): boolean {
+    const { sync } = this.options.knowledge;
+    return sync !== null && !isOver(sync);
+  }
+
+  /** Whether this tab should be connected, by itself or by another one. */
+  private get isNeeded(): boolean {
+    if (this.hasGivenUp) return false;
+    if (!this.options.tab.isHidden()) return true;
+    // An event stream takes one of the browser's six connections to a server, which visible tabs need.
+    const isScarce = !this.group && this.state?.transport === 'stream';
+    return !isScarce && (this.isSyncRunning || !this.isIdle);
+  }
+
+  /** Connects, or gives the connection back. */
+  private decide(): void {
+    if (this.isClosed || (this.canShare && !this.isIdentified)) return;
+    const { group, connection } = this;
+    const isUseful = !this.options.tab.isHidden() || this.isSyncRunning || this.options.knowledge.overview === null;
+    const isWanted = this.isNeeded && (group === null || group.isLeader || isUseful);
+    const isGivenBack = !isWanted && !this.hasGivenUp && (group ? group.isLeader : connection.isOpen);
+    if (isGivenBack) {
+      const state: ConnectionView = { ...CONNECTING, connection: 'paused' };
+      this.tell({ kind: 'state', state });
+      if (!group) connection.close();
+      group?.setCandidate(false);
+      this.report(state);
+    } else if (group) {
+      group.setCandidate(isWanted);
+    } else if (isWanted) {
+      connection.open(this.state);
+    }
+  }
+
+  private noteVisibility(): void {
+    const isHidden = this.options.tab.isHidden();
+    this.watchIdle();
+    this.group?.setVisible(!isHidden);
+    if (isHidden) {
+      this.decide();
+      return;
+    }
+    this.wake(false);
+    if (this.group && !this.group.isLeader) void this.identify();
+  }
+
+  private watchIdle(): void {
+    clearTimeout(this.idleTimer);
+    this.isIdle = false;
+    if (!this.options.tab.isHidden()) return;
+    this.idleTimer = setTimeout(() => {
+      this.isIdle = true;
+      this.decide();
+    }, HIDDEN_IDLE_MS);
+  }
+
+  private noteOwnState(state: ConnectionView): void {
+    this.hasGivenUp = this.connection.hasGivenUp;
+    this.report(state);
+    if (this.hasGivenUp) this.decide(); // another tab may have a better token
+    else if (this.group?.isLeader) this.tell({ kind: 'state', state });
+  }
+
+  private report(state: ConnectionView): void {
+    this.state = state;
+    this.options.report(state);
+  }
+
+  private tell(content: Content): void {
+    this.group?.send(content);
+  }
+
+  private hear(content: Content): void {
+    const { knowledge, heard } = this.options;
+    if (content.kind === 'wake') {
+      if (this.group?.isLeader) this.connection.wake();
+      return;
+    }
+    if (this.group?.isLeader) return;
+    if (content.kind === 'news' || content.state.connection === 'live') heard();
+    if (content.kind === 'all') {
+      this.options.requests.tokens.drop();
+      knowledge.noteCopy(content.copy);
+      this.noteLeaderState(content.state);
+    } else if (content.kind === 'state') {
+      this.noteLeaderState(content.state);
+    } else {
+      if (content.overview) knowledge.noteOverview(content.overview);
+      if (content.sync) knowledge.noteSync(content.sync);
+      const { syncId, lines = [] } = content;
+      const isGap = syncId === knowledge.sync?.syncId && lines.length > 0 && lines[0]!.seq > knowledge.seq + 1;
+      if (isGap) this.group?.ask();
+      else if (syncId !== undefined) for (const line of lines) knowledge.noteLine(syncId, line);
+    }
+  }
+
+  private noteLeaderState(state: ConnectionView): void {
+    if (state.connection === 'live') this.hasGivenUp = false;
+    if (!this.hasGivenUp) this.report(state);
+    this.decide();
+  }
+}
+
+const CONNECTING: ConnectionView = { connection: 'connecting', transport: null, problem: null, retryAt: null, needsToken: null };
