@@ -87,4 +87,4 @@ def test_graphql_conforms_to_its_schema(server: Program):
                 assert code in SHOWN_CODES, (error, case.as_curl_command())
 
         judge()
-    assert len(tested) == 9
+    assert len(tested) == 10

@@ -63,8 +63,6 @@ export const CARD_ENGLISH = {
   // The access to Cliniko.
   cliniko: 'Cliniko',
   connectedTo: 'Connected to {account}',
-  addKey: 'Connect to Cliniko',
-  replaceKey: 'Replace the API key',
   apiKey: 'Cliniko API key',
   connect: 'Connect',
   checkingKey: 'Checking the key…',
