@@ -1,8 +1,7 @@
 // Bundles the custom element: the core, the words, lit-html and graphql-ws in one script, made small by Terser, which saves
-// 4 % more than esbuild does. `node build-element.mjs` writes it, `node build-element.mjs --check` fails if the committed one
-// is not what its sources give.
+// 4 % more than esbuild does. build.mjs writes and checks it.
 
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
 import { build, transform } from 'esbuild';
@@ -122,15 +121,5 @@ export async function elementLabels() {
   const { ENGLISH, CARD_ENGLISH } = await import(`data:text/javascript;base64,${source}`);
   const labels = Object.entries({ ...ENGLISH, ...CARD_ENGLISH });
   const rows = labels.map(([name, text]) => `  /** ${text || '(empty)'} */\n  ${name}: string;`);
-  return `// Generated from ../client/src/words/ by build-element.mjs: the labels, with their English texts.\n\nexport interface AllLabels {\n${rows.join('\n')}\n}\n\nexport type LabelName = keyof AllLabels;\n`;
-}
-
-for (const [name, make] of [['routiq-sync.js', elementBundle], ['labels.d.ts', elementLabels]]) {
-  const path = fileURLToPath(new URL(`../element/${name}`, import.meta.url));
-  const made = await make();
-  if (!process.argv.includes('--check')) await writeFile(path, made);
-  else if ((await readFile(path, 'utf8')) !== made) {
-    console.error(`examples/element/${name} is not what its sources give. Run: node build-element.mjs`);
-    process.exitCode = 1;
-  }
+  return `// Generated from ../client/src/words/ by \`make bundles\`: the labels, with their English texts.\n\nexport interface AllLabels {\n${rows.join('\n')}\n}\n\nexport type LabelName = keyof AllLabels;\n`;
 }

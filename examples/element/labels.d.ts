@@ -1,4 +1,4 @@
-// Generated from ../client/src/words/ by build-element.mjs: the labels, with their English texts.
+// Generated from ../client/src/words/ by `make bundles`: the labels, with their English texts.
 
 export interface AllLabels {
   /** Idle */
