@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind
@@ -204,8 +205,8 @@ async def test_a_running_sync_is_followed_and_cancelled_where_it_is_opened(serve
 
 
 @pytest.mark.parametrize("width", [390, 768, 1920])
-async def test_nothing_overflows(serve: Serve, open_page: OpenPage, width: int):
-    """At phone, tablet and desktop width no part is wider than the page, and numbers stay on one line."""
+async def test_nothing_overflows_and_axe_finds_nothing(serve: Serve, open_page: OpenPage, width: int):
+    """At any width no part is wider than the page, numbers stay on one line, and axe-core finds nothing."""
     served = await serve()
     for _ in range(2):
         await served.server.until_ended(await served.server.start_sync())
@@ -218,3 +219,10 @@ async def test_nothing_overflows(serve: Serve, open_page: OpenPage, width: int):
         if selector:
             await page.locator(selector).click()
             await expect(page.locator("#opened-log li").first).to_be_visible()
+    await page.get_by_role("button", name="Download").click()
+    await page.get_by_role("searchbox", name="Search the log").fill("patients")
+    await page.keyboard.press("Enter")
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        found = await Axe().run(page, options={"resultTypes": ["violations"]})
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found.response["violations"]] == []

@@ -14,6 +14,7 @@ from typing import Any
 
 from playwright.async_api import Page, async_playwright, expect
 
+from routiq_gql.logs import configure_logging
 from routiq_gql.settings import Settings
 from tests.bench.live.report import Report, Sizes
 from tests.bench.table import show_progress
@@ -69,6 +70,7 @@ async def _run(rounds: int) -> tuple[list[float], list[float], int]:
         leave_out("Chromium is not installed")
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(database_url=f"sqlite+aiosqlite:///{Path(folder) / 'bench.db'}")
+        configure_logging(settings, quiet=True)
         async with Server(settings, default_organization=ORGANIZATION) as server, async_playwright() as playwright:
             await store_long_log(server, LINES)
             browser = await playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_OPTIONS))
