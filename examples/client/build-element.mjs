@@ -45,6 +45,22 @@ const withoutDetails = {
   },
 };
 
+/**
+ * graphql-ws explains each malformed message of a server in a sentence for programmers, which nobody reads in an element; a
+ * server whose messages are malformed is no Routiq server.
+ */
+const withoutExplanations = {
+  name: 'without-explanations',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/graphql-ws\/dist\/common-\w+\.js$/ }, async ({ path }) => {
+      const code = await readFile(path, 'utf8');
+      const contents = code.replace(/^function validateMessage\(val\) \{$.*?^\}$/ms, 'const validateMessage = (val) => val;');
+      if (contents === code) throw new Error(`${path} has no validateMessage any more.`);
+      return { contents, loader: 'js' };
+    });
+  },
+};
+
 /** The script with the element. */
 export async function elementBundle() {
   const { outputFiles } = await build({
@@ -53,7 +69,7 @@ export async function elementBundle() {
     format: 'esm',
     target: 'es2022',
     charset: 'utf8',
-    plugins: [inlineStyles, withoutIndentation, withoutDetails],
+    plugins: [inlineStyles, withoutIndentation, withoutDetails, withoutExplanations],
     write: false,
   });
   const { code } = await minify(outputFiles[0].text, {
