@@ -23,7 +23,7 @@ SEEDS ?= 300
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-apps test-postgres soak simulate mutants calibrate bench bench-scale bench-fairness spec check schema graphiql wheel screenshot
+.PHONY: help demo test test-fast test-apps test-postgres soak simulate mutants calibrate bench bench-scale bench-fairness spec check schema graphiql bundles wheel screenshot
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -86,6 +86,9 @@ schema: .venv/.installed-dev ## write schema.graphql, and what is generated from
 	.venv/bin/python -m routiq_gql schema --output schema.graphql
 	@if [ -d examples/client/node_modules ]; then npm run --silent --prefix examples/client codegen; fi
 	@if [ -d tests/clients/node_modules ]; then .venv/bin/python -m tests.clients.generate; fi
+
+bundles: ## write the page and the element anew from their sources in examples/client (needs npm)
+	@cd examples/client && { [ -d node_modules ] || $(NPM_CI); } && node build.mjs && node build-element.mjs
 
 screenshot: .venv/.installed-dev ## take the README's picture of the page (needs Chromium)
 	@.venv/bin/python -m tests.browser.screenshot

@@ -21,6 +21,7 @@ from tests.bench.incremental import measure_incremental, print_incremental
 from tests.bench.live.cores import CoreShortage
 from tests.bench.live.parts import LIVE, POSTGRES, ready
 from tests.bench.live.report import QUICK, Report, Sizes
+from tests.bench.log.opening import measure_log
 from tests.bench.starting import figures_of_starts, measure_starts, print_starts
 from tests.bench.table import end_progress
 from tests.machine import LEFT_OUT
@@ -74,6 +75,19 @@ def measure_processes(results: Results, *, quick: bool) -> None:
     results.figures["starts"] = figures_of_starts(starts)
 
 
+def measure_opening(results: Results, *, quick: bool) -> None:
+    try:
+        report = measure_log(QUICK if quick else Sizes())
+    except LEFT_OUT as reason:
+        end_progress()
+        print(f"\nPart log is left out: {reason}")
+        return
+    end_progress()
+    report.show()
+    results.figures["log"] = report.figures
+    results.broken += report.broken
+
+
 def measure_live(name: str) -> Callable[..., None]:
     def measure(results: Results, *, quick: bool) -> None:
         sizes = QUICK if quick else Sizes()
@@ -100,6 +114,7 @@ PARTS: dict[str, Callable[..., None]] = {
     "incremental": measure_unchanged,
     **{name: measure_live(name) for name in (*LIVE, *POSTGRES)},
     "starts": measure_processes,
+    "log": measure_opening,
 }
 
 

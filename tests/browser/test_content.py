@@ -164,7 +164,7 @@ async def test_time_so_far_grows_and_an_end_is_dated(served: Served, open_page: 
     await expect_status(page, "Completed")
     await expect(page.locator("#time-so-far")).to_contain_text("Took")
     await expect(page.locator("#time-left")).to_contain_text(re.compile(r"Ended .*\d\d:\d\d$"))
-    await expect(page).to_have_title("Completed · Sync dashboard")
+    await expect(page).to_have_title(f"Completed · {served.emulator.clinic.name}")
     await expect(page.locator("#as-of")).to_have_text(re.compile(r"\d\d:\d\d$"))
 
 

@@ -84,19 +84,21 @@ async def test_an_app_follows_a_sync_through_a_restart_of_the_server(served: Ser
     served.gate.hold("patients")
     await page.get_by_role("button", name="Start sync").click()
     await served.gate.reached()
-    await expect(page.locator(".routiq-badge")).to_have_text("Fetching patients")
+    await expect(page.locator(".routiq-head .routiq-badge")).to_have_text("Fetching patients")
 
     await served.server.stop()
     await expect(page.locator("[data-problem=lost]")).to_be_visible()
-    await expect(page.locator(".routiq-badge")).to_have_text("Fetching patients")
+    await expect(page.locator(".routiq-head .routiq-badge")).to_have_text("Fetching patients")
     served.gate.open()
     await served.server.start()
-    await expect(page.locator(".routiq-badge")).to_have_text("Completed")
+    await expect(page.locator(".routiq-head .routiq-badge")).to_have_text("Completed")
     await expect(page.locator(".routiq-connection")).to_have_text("Live · websocket")
     await expect(page.locator(".routiq [role=alert]")).to_have_count(0)
-    lines = [line["seq"] for line in (await served.sync())["log"]]
+    sync = await served.sync()
+    lines = [line["seq"] for line in sync["log"]]
     await expect(page.locator("[role=log] li[data-seq]")).to_have_count(len(lines))
     assert await _shown_log(page) == lines
+    await expect(page.locator("#completed")).to_have_text(sync["syncId"])  # the callback, once
 
 
 @pytest.mark.parametrize("origin", ["next"], indirect=True)
@@ -111,4 +113,4 @@ async def test_a_server_renders_the_component(served: Served, open_page: OpenPag
         assert 'style="' not in (await client.get(address)).text  # a strict policy forbids styles in attributes
     page = await open_page(address)
     await expect(page.locator(".routiq-connection")).to_have_text("Live · websocket")
-    await expect(page.locator(".routiq-badge")).to_have_text("Idle")
+    await expect(page.locator(".routiq-head .routiq-badge")).to_have_text("Idle")

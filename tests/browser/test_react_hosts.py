@@ -18,6 +18,12 @@ from tests.organization import ORGANIZATION
 
 pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120)]
 
+STRICT = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
+    "connect-src http://127.0.0.1:* ws://127.0.0.1:*"
+)
+"""A Content-Security-Policy without inline scripts and styles."""
+
 HOSTILE = Path(__file__).with_name("hostile.css")
 STYLES = """() => Object.fromEntries([...document.querySelectorAll('.routiq, .routiq *')].flatMap((element) =>
   [undefined, '::before'].map((pseudo) => {
@@ -35,8 +41,8 @@ class App:
     folder: Path
     port: int
 
-    def address(self, server: str, *, react: int = 19, host: str = "127.0.0.1") -> str:
-        parameters = urlencode({"organization": ORGANIZATION, "api": f"{server}/api/v1"})
+    def address(self, server: str, *, react: int = 19, host: str = "127.0.0.1", parts: str = "log") -> str:
+        parameters = urlencode({"organization": ORGANIZATION, "api": f"{server}/api/v1", "parts": parts})
         return f"http://{host}:{self.port}/{react}/?{parameters}"
 
 
@@ -65,7 +71,7 @@ def _problem(page: Page) -> Locator:
 
 async def _completed(page: Page) -> None:
     await page.get_by_role("button", name="Start sync").click()
-    await expect(page.locator(".routiq-badge")).to_have_text("Completed")
+    await expect(page.locator(".routiq-head .routiq-badge")).to_have_text("Completed")
 
 
 @pytest.mark.parametrize("react", [19, 18])
@@ -85,7 +91,7 @@ async def test_a_button_keeps_the_focus_when_it_is_pressed(app: App, served: Ser
         await expect(button).to_be_enabled()
         await button.focus()
         await page.keyboard.press("Enter")
-        await expect(page.locator(".routiq-badge")).to_have_text(status)
+        await expect(page.locator(".routiq-head .routiq-badge")).to_have_text(status)
         await expect(button).to_be_disabled()
         await expect(button).to_be_focused()
         if name == "Start sync":
@@ -173,6 +179,37 @@ async def test_a_policy_of_the_page_is_named(app: App, served: Served, open_page
     await page.goto(app.address(served.url))
     socket = served.url.replace("http", "ws", 1)
     await expect(_problem(page)).to_contain_text(f"Add {served.url} {socket} to its connect-src.")
+
+
+async def test_a_strict_policy_forbids_nothing_that_it_needs(app: App, served: Served, open_page: OpenPage):
+    """On a page that allows only its own scripts and styles, everything is shown, and the browser reports nothing."""
+    index = app.folder / "dist" / "19" / "index.html"
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{STRICT}">'
+    index.with_name("strict.html").write_text(index.read_text().replace("<head>", f"<head>{policy}"))
+    address = app.address(served.url, parts="connection log history")
+    page = await open_page(address.replace("/19/", "/19/strict.html"))
+    await _completed(page)
+    await expect(page.locator(".routiq-past li")).to_have_count(1)
+    await expect(page.locator(".routiq-bar > div")).to_have_attribute("style", "width: 100%;")
+    await expect(page.locator(".routiq")).to_have_css("border-top-width", "1px")
+
+
+async def test_axe_finds_nothing_in_any_part(app: App, served: Served, open_page: OpenPage):
+    """With every optional part axe finds nothing, wide and on a phone, where each control suits a finger."""
+    page = await open_page(app.address(served.url, parts="connection log history"), reduced_motion="reduce")
+    await _completed(page)
+    await expect(page.locator(".routiq-past li")).to_have_count(1)
+    for width in (1280, 390):
+        await page.set_viewport_size({"width": width, "height": 900})
+        for scheme in ("light", "dark"):
+            await page.emulate_media(color_scheme=scheme)
+            found = (await Axe().run(page, context=".routiq")).response["violations"]
+            assert [one["id"] for one in found if one["impact"] in {"serious", "critical", "moderate"}] == []
+        for part in (page.locator("html"), page.locator(".routiq"), page.locator(".routiq-controls")):
+            assert await part.evaluate("part => part.scrollWidth <= part.clientWidth")
+    controls = page.locator(".routiq :is(button, select, summary, a)").filter(visible=True)
+    heights = await controls.evaluate_all("controls => controls.map((one) => one.getBoundingClientRect().height)")
+    assert min(heights) >= 44
 
 
 async def test_a_page_by_https_names_the_server_by_http(app: App, open_page: OpenPage):

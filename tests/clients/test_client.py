@@ -31,3 +31,9 @@ def test_the_tests_of_the_sources_pass():
     command = (tool(folder, "vitest"), "run", "--reporter=verbose")
     printed = run(*command, folder=folder, seconds=TEST_SECONDS, ROUTIQ_PYTHON=sys.executable)
     assert "the steps, levels and endings are those of the schema" in printed
+
+
+def test_the_committed_bundles_are_fresh():
+    """The page in the repository is what its sources give; after a change: make bundles."""
+    folder = installed(CLIENT)
+    run("node", "build.mjs", "--check", folder=folder)

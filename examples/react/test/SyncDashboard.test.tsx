@@ -259,3 +259,124 @@ test('an organization without a connection is told how to get one', async () => 
   await screen.findByText(/Connect it, then start a sync\.$/, undefined, PATIENCE);
   expect(isDisabled('Start sync')).toBe(true);
 });
+
+const CLINIKO = { state: 'CONNECTED', account: 'Harbour Street Physio', lastValidatedAt: null, problem: null } as const;
+const HISTORY = {
+  totalSyncs: 2,
+  successfulSyncs: 1,
+  failedSyncs: 1,
+  cancelledSyncs: 0,
+  averageSyncDurationSeconds: 20,
+};
+
+test('without a choice the log is the only optional part', async () => {
+  server.show(overviewOf({ connection: CLINIKO }));
+  show();
+  await screen.findByText('Idle', undefined, PATIENCE);
+  expect(screen.getAllByRole('heading', { level: 3 }).map(({ textContent }) => textContent)).toEqual(['Log']);
+});
+
+test('the history shows past syncs with links, and more of them on request', async () => {
+  const failure = { code: 'KEY_REFUSED', step: 'CHECKING_CREDENTIALS', retryable: false, message: 'Cliniko refused the key.', whatToDo: '' } as const;
+  server.answers['history'] = { ...HISTORY, recentSyncs: [completed({ receipt: receiptOf([listOf()]) })], nextCursor: 'older' };
+  const older = completed({ syncId: 'sync_org_1_old', status: 'FAILED', startedAt: '2024-12-21T14:30:22.123Z', failure });
+  server.answers['history older'] = { ...HISTORY, recentSyncs: [older], nextCursor: null };
+  server.show(overviewOf({ lastSync: completed() }));
+  show({ parts: ['history'] });
+  const link = await screen.findByRole<HTMLAnchorElement>('link', { name: /22 Dec 2024|23 Dec 2024/ }, PATIENCE);
+  expect(link.href).toBe(`${new URL(server.apiBaseUrl).origin}/?organization=${ORGANIZATION}&sync=${SYNC_ID}`);
+  expect(screen.queryByRole('log')).toBeNull();
+  expect(within(link.closest('li')!).getByText('Agrees with Cliniko')).toBeTruthy();
+
+  await userEvent.click(button('Show more'));
+  await screen.findByText('Cliniko refused the key.', undefined, PATIENCE);
+  expect(screen.getAllByRole('link')).toHaveLength(2);
+  expect(screen.queryByRole('button', { name: 'Show more' })).toBeNull();
+  await waitFor(() => expect(document.activeElement).toBe(screen.getByRole('heading', { level: 2 })), PATIENCE);
+});
+
+test.each([
+  [(syncId: string) => `/syncs/${syncId}`, `/syncs/${SYNC_ID}`],
+  [null, null],
+])('an app decides where past syncs are linked to', async (hrefOfSync, href) => {
+  server.answers['history'] = { ...HISTORY, recentSyncs: [completed()], nextCursor: null };
+  server.show(overviewOf({ lastSync: completed() }));
+  const { container } = show({ parts: ['history'], hrefOfSync });
+  await waitFor(() => expect(container.querySelector('.routiq-past li')).toBeTruthy(), PATIENCE);
+  expect(container.querySelector('.routiq-past a')?.getAttribute('href') ?? null).toBe(href);
+});
+
+test('a refused key can be replaced, and the field does not keep it', async () => {
+  const failure = { code: 'KEY_REFUSED', step: 'CHECKING_CREDENTIALS', retryable: false, message: 'Cliniko refused the key.', whatToDo: 'Make a new one.' } as const;
+  const problem = { code: 'KEY_REFUSED', message: 'Cliniko refuses the key.', whatToDo: 'Enter another.' } as const;
+  server.show(overviewOf({ lastSync: completed({ status: 'FAILED', failure }), connection: { ...CLINIKO, state: 'NEEDS_ATTENTION', problem } }));
+  show({ parts: ['connection'] });
+  await userEvent.click(await screen.findByRole('button', { name: 'Enter another key' }, PATIENCE));
+  const field = screen.getByLabelText<HTMLInputElement>('Cliniko API key');
+  expect(document.activeElement).toBe(field);
+
+  server.answers['connectCliniko'] = { ok: true, message: 'Connected to Harbour Street Physio.', problem: null, connection: { account: CLINIKO.account } };
+  server.answers['dashboard'] = overviewOf({ connection: CLINIKO });
+  await userEvent.type(field, 'MS-secret-au1{Enter}');
+  expect(field.value).toBe('');
+  await screen.findByText('Connected to Harbour Street Physio.', undefined, PATIENCE);
+});
+
+test('a failure that may pass offers another try', async () => {
+  const failure = { code: 'CLINIKO_UNREACHABLE', step: 'FETCHING_PATIENTS', retryable: true, message: 'Cliniko did not answer.', whatToDo: 'Try again later.' } as const;
+  server.show(overviewOf({ lastSync: completed({ status: 'FAILED', failure }) }));
+  show();
+  server.answers['startSync'] = { sync: syncOf({ syncId: 'sync_org_1_next', startedAt: '2024-12-23T14:30:22.123Z' }) };
+  await userEvent.click(await screen.findByRole('button', { name: 'Try again' }, PATIENCE));
+  await screen.findByText('300 of 641 patients', undefined, PATIENCE);
+  expect(document.activeElement).toBe(screen.getByRole('heading', { level: 2 })); // the button is gone
+});
+
+test('each change is announced once, and a page that was just opened is silent', async () => {
+  server.show(overviewOf({ currentSync: syncOf() }));
+  show();
+  await screen.findByText('300 of 641 patients', undefined, PATIENCE);
+  expect(screen.getAllByRole('status').map(({ textContent }) => textContent)).toEqual(['']);
+  server.show(overviewOf({ currentSync: syncOf({ version: 11, status: 'ANALYZING', step: 'ANALYZING', currentStepNumber: 7, currentStep: 'Analyzing…' }) }));
+  await waitFor(() => expect(screen.getByRole('status').textContent).toBe('Step 7 of 8: Analyzing'), PATIENCE);
+  server.show(overviewOf({ lastSync: completed({ receipt: receiptOf([listOf()]) }) }));
+  await waitFor(() => expect(screen.getByRole('status').textContent).toBe('Sync completed. Agrees with Cliniko.'), PATIENCE);
+});
+
+test('words and numbers are those of the app, and the language is named', async () => {
+  server.show(overviewOf({ lastSync: completed(), patientStats: { ...FIGURES, activePatients: 1089 } }));
+  const labels = { start: 'Los', COMPLETED: 'Fertig', heading: 'Abgleich', active: '{active} von {all} sind aktiv.' };
+  show({ locale: 'de-DE', labels });
+  await screen.findByText('Fertig', undefined, PATIENCE);
+  expect(screen.getByRole('region', { name: 'Abgleich' }).lang).toBe('de-DE');
+  expect(button('Los')).toBeTruthy();
+  expect(screen.getByText('1.089 von 641 sind aktiv.')).toBeTruthy();
+  expect(screen.getAllByRole('definition').map(({ textContent }) => textContent)).toContain('1.247');
+});
+
+test('a sync shows who started it and how long its steps took, and the data how fresh it is', async () => {
+  const at = (seconds: number) => new Date(Date.parse('2024-12-22T14:30:22.000Z') + seconds * 1000).toISOString();
+  const steps = [
+    { step: 'INITIALIZING', startedAt: at(0), endedAt: at(1), waitedSeconds: 0 },
+    { step: 'FETCHING_PATIENTS', startedAt: at(1), endedAt: at(13), waitedSeconds: 5 },
+  ] as const;
+  const hours = (count: number) => new Date(Date.now() + count * 3_600_000).toISOString();
+  const lastSync = completed({ steps: [...steps], startedBy: { kind: 'PERSON', name: 'user_7' } });
+  server.show(overviewOf({ lastSync, freshness: { checkedAt: hours(-3), freshUntil: hours(-1) } }));
+  const { container } = show();
+  await screen.findByText(/Started by user_7$/, undefined, PATIENCE);
+  expect(screen.getByText('took 1 s')).toBeTruthy();
+  expect(screen.getByText('took 12 s, waited 5 s')).toBeTruthy();
+  expect(container.querySelector('.routiq-freshness[data-late]')!.textContent).toMatch(/^Checked 3 h ago · /);
+});
+
+test('a long log has few lines in the page, and more on request', async () => {
+  server.write(SYNC_ID, ...Array.from({ length: 250 }, (_, index) => lineOf(index + 1)));
+  server.show(overviewOf({ currentSync: syncOf() }));
+  show();
+  await screen.findByText('Line 250', undefined, PATIENCE);
+  await waitFor(() => expect(messages()).toHaveLength(100), PATIENCE);
+  await userEvent.click(button('Show 100 earlier lines'));
+  await userEvent.click(button('Show 50 earlier lines'));
+  expect(messages()).toHaveLength(250);
+});

@@ -31,6 +31,7 @@ export async function diagnose({ graphql, origin, socket }: Place): Promise<Diag
   if (!anything) return { connection: 'unreachable', problem: unreachableText(origin) };
 
   const answer = await probe(graphql, 'cors');
+  if (!answer && typeof location !== 'undefined' && origin === location.origin) return { connection: 'unreachable', problem: unreachableText(origin) };
   if (!answer) return blocked(originProblem(origin));
   if (answer.status === MISDIRECTED) return blocked(misdirectedText(graphql));
   if (isStrange(answer)) return blocked(new Stranger(graphql).message);

@@ -20,7 +20,6 @@ const FORBIDDEN = 4403;
 const TRY_AGAIN_LATER = 1013;
 
 const CLOSED = 'The websocket was closed.';
-const REFUSED = 'The server refused the websocket.';
 
 export const byWebsocket: Follow = (route, signal, opened) => {
   const { requests, knowledge, organizationId, heard } = route;
@@ -165,10 +164,10 @@ function reasonOf(errors: Errors | undefined): Error {
 }
 
 function closingReason({ code, reason }: CloseEvent): Error {
-  if (code === UNAUTHORIZED) return new Denied(reason || REFUSED, false);
-  if (code === FORBIDDEN) return new Denied(reason || REFUSED);
+  if (code === UNAUTHORIZED) return new Denied(reason || CLOSED, false);
+  if (code === FORBIDDEN) return new Denied(reason || CLOSED);
   if (code === TRY_AGAIN_LATER && reason) return new Refused(reason, { isPassing: true });
-  if (code >= 4400 && code < 4500) return new Refused(reason || REFUSED, { isPassing: true });
+  if (code >= 4400 && code < 4500) return new Refused(reason || CLOSED, { isPassing: true });
   return new Unreachable(reason || CLOSED);
 }
 

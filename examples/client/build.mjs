@@ -1,0 +1,49 @@
+// Bundles what is committed: the page as one self-contained file. `node build.mjs` writes, `node build.mjs --check` fails
+// if a committed bundle is not what its sources give.
+
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+import { build } from 'esbuild';
+
+const at = (path) => fileURLToPath(new URL(path, import.meta.url));
+const read = (path) => readFileSync(at(path), 'utf8');
+
+// In this order: later rules win.
+const STYLES = ['base', 'layout', 'sync', 'log', 'side', 'history', 'opened', 'narrow'];
+
+async function bundled(entry, options) {
+  const { outputFiles } = await build({
+    entryPoints: [at(entry)],
+    bundle: true,
+    write: false,
+    charset: 'utf8',
+    target: 'es2022',
+    legalComments: 'inline',
+    ...options,
+  });
+  return outputFiles[0].text;
+}
+
+async function page() {
+  const known = readdirSync(at('src/page/styles')).map((name) => name.replace('.css', ''));
+  const missing = known.filter((name) => !STYLES.includes(name));
+  if (missing.length) throw new Error(`Styles without a place in build.mjs: ${missing}`);
+  const styles = STYLES.map((name) => read(`src/page/styles/${name}.css`)).join('\n');
+  const script = await bundled('src/page/main.ts', { format: 'iife' });
+  return read('src/page/page.html')
+    .replace('/* styles */\n', () => styles)
+    .replace('/* script */\n', () => script);
+}
+
+const BUNDLES = [['../sync_dashboard.html', page]];
+
+const isCheck = process.argv.includes('--check');
+for (const [path, make] of BUNDLES) {
+  const made = await make();
+  if (!isCheck) writeFileSync(at(path), made);
+  else if (read(path) !== made) {
+    console.error(`${path.replace('../', 'examples/')} is not what its sources give. Run: make bundles`);
+    process.exitCode = 1;
+  }
+}

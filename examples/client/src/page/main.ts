@@ -1,0 +1,236 @@
+/**
+ * The page: one organization's syncs, live, and any of them whole. It knows how things look; what is true comes from the
+ * core's store. In this order: opening an organization, rendering, what people do.
+ */
+
+import { NOTHING_YET, organizationOf, SyncStore } from '../core';
+import { filledIn, hrefOf, IS_SERVED, placeOf, type Route, routeOf } from './address';
+import { byId, element, say, setText } from './dom';
+import { moveFocus, watchFocus } from './focus';
+import { page } from './page';
+import { renderNow, renderSoon, rendersBy } from './render';
+import { watchRoute } from './routing';
+import { canFetchToken, givenToken, giveToken, isAsked, tokensFor } from './tokens';
+import { buildChooser, offerOrganizations } from './views/chooser';
+import { askForKey, buildConnection, renderConnection, renderConnectTimes } from './views/connection';
+import { renderLink, renderLostTimes, renderSignIn } from './views/connectionState';
+import { renderFreshness } from './views/freshness';
+import { buildHistory, renderHistory } from './views/history';
+import { buildLog, renderLog } from './views/log';
+import { announce, renderMessages } from './views/messages';
+import { openSync, renderOpened, renderOpenedTimes } from './views/opened';
+import { buildOpenedLog, seekLine } from './views/openedLog';
+import { renderPatients } from './views/patients';
+import { buildSteps } from './views/steps';
+import { buildStrip, renderStrip } from './views/strip';
+import { renderSync, renderSyncTimes } from './views/sync';
+import { buildTaking } from './views/taking';
+import { renderTitle } from './views/title';
+import { buildTrouble, renderTrouble } from './views/trouble';
+
+const given = new URLSearchParams(location.search);
+let stop: () => void = () => undefined;
+const navigate = watchRoute((route, restore) => {
+  if ((route.organization || ownOrganization()) !== page.place.organization) {
+    location.reload();
+    return;
+  }
+  showRoute(route);
+  if (restore) restore();
+});
+
+/** The organization of an address that names none. */
+const ownOrganization = (): string => filledIn('organization') || organizationOf(givenToken());
+
+function openOrganization(organization: string, api: string): boolean {
+  try {
+    page.place = placeOf(organization, api);
+  } catch (error) {
+    const isNoAddress = error instanceof TypeError;
+    const text = isNoAddress ? 'The API address is not a web address. Write it like http://localhost:8000/api/v1.' : (error as Error).message;
+    setText('place-message', text);
+    togglePlace(true);
+    return false;
+  }
+  stop();
+  setText('place-message', '');
+  page.client = null;
+  page.view = NOTHING_YET;
+  page.liveSince = 0;
+  setText('organization-id', organization);
+  byId<HTMLInputElement>('organization').value = organization;
+  byId<HTMLInputElement>('api').value = page.place.api;
+  togglePlace(!organization);
+  if (organization) follow();
+  else {
+    byId('organization').focus();
+    void offerOrganizations();
+  }
+  renderSoon();
+  return true;
+}
+
+function follow(): void {
+  const { organization, api, graphql } = page.place;
+  const client = new SyncStore({
+    organizationId: organization,
+    apiBaseUrl: api,
+    graphqlUrl: graphql,
+    getToken: tokensFor(organization),
+  });
+  if (!isAsked() && givenToken()) client.setToken(givenToken());
+  page.client = client;
+  stop = client.subscribe(() => {
+    if (client === page.client) renderSoon();
+  });
+}
+
+// The dashboard, or one of its syncs at a line of its log.
+function showRoute(route: Route): void {
+  const isOther = route.sync !== page.route.sync;
+  page.route = route;
+  openSync(route.sync);
+  renderNow();
+  if (route.sync) seekLine();
+  if (!isOther) return;
+  scrollTo(0, 0);
+  moveFocus(byId(route.sync ? 'opened-title' : 'title'), { preventScroll: true });
+}
+
+async function tryAgain(): Promise<void> {
+  const { client } = page;
+  await client?.start();
+  if (!client || client !== page.client || client.getView().results.get('start')?.isError) return;
+  if (page.route.sync) navigate(hrefOf(''));
+}
+
+function enterKey(): void {
+  if (page.route.sync) navigate(hrefOf(''));
+  askForKey();
+}
+
+async function cancelOpened(): Promise<void> {
+  await page.client?.cancel();
+}
+
+function takeView(): void {
+  if (!page.client) return;
+  const before = page.view;
+  page.view = page.client.getView();
+  if (page.view.connection !== 'live') page.liveSince = 0;
+  else if (before.connection !== 'live') page.liveSince = Date.now();
+  announce(before, page.view);
+  if (before.overview === null && page.view.overview !== null) void page.client.loadHistory(); // the server accepts the token
+}
+
+function togglePlace(isOpen: boolean): void {
+  byId('place').hidden = !isOpen;
+  byId('change').setAttribute('aria-expanded', String(isOpen));
+}
+
+rendersBy(() => {
+  takeView();
+  renderLink();
+  renderSignIn();
+  renderSync();
+  renderTimes();
+  renderLog();
+  renderPatients();
+  renderConnection();
+  renderHistory();
+  renderTrouble();
+  renderMessages();
+  renderOpened();
+  renderStrip();
+  renderTitle();
+});
+
+function renderTimes(): void {
+  renderSyncTimes();
+  renderFreshness();
+  renderOpenedTimes();
+  renderLostTimes();
+  renderConnectTimes();
+}
+
+function onClick(id: string, action: () => unknown): void {
+  byId(id).addEventListener('click', () => void action());
+}
+
+async function refresh(): Promise<void> {
+  const { client } = page;
+  if (!client) return;
+  await client.refresh();
+  if (client !== page.client) return;
+  renderNow();
+  if (!client.getView().results.get('refresh')?.isError) say('Refreshed.');
+}
+
+onClick('start', () => page.client?.start());
+onClick('start-full', () => page.client?.start('FULL'));
+onClick('cancel', () => page.client?.cancel());
+onClick('refresh', refresh);
+onClick('problem-again', () => page.client?.retryNow());
+onClick('failure-key', enterKey);
+onClick('failure-again', tryAgain);
+onClick('opened-key', enterKey);
+onClick('opened-again', tryAgain);
+onClick('opened-cancel', cancelOpened);
+onClick('opened-retry', () => page.opened?.retry());
+onClick('change', () => {
+  togglePlace(byId('place').hidden === true);
+  if (byId('place').hidden) return;
+  byId('organization').focus();
+  void offerOrganizations();
+});
+byId('place-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const organization = byId<HTMLInputElement>('organization').value.trim();
+  if (!openOrganization(organization, byId<HTMLInputElement>('api').value.trim())) return;
+  given.set('organization', organization);
+  given.delete('sync');
+  if (!IS_SERVED) given.set('api', page.place.api);
+  history.pushState(null, '', `?${given}`);
+});
+byId('sign-in-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const field = byId<HTMLInputElement>('token');
+  giveToken(field.value);
+  field.value = '';
+  if (canFetchToken()) page.client?.retryNow();
+  else page.client?.setToken(givenToken());
+});
+addEventListener('hashchange', () => showRoute(routeOf(location)));
+addEventListener('online', () => page.client?.retryNow());
+setInterval(renderTimes, 250);
+
+buildSteps();
+buildLog();
+buildConnection();
+buildHistory();
+buildOpenedLog();
+buildTaking();
+buildChooser();
+buildStrip();
+watchFocus(renderSoon);
+
+byId('api-field').hidden = IS_SERVED;
+for (const id of filledIn('organizations').split(' ').filter(Boolean)) {
+  byId('organizations').append(element('option', { value: id }));
+  byId('organization').setAttribute('list', 'organizations');
+}
+page.route = routeOf(location);
+const api = given.get('api') || '';
+openOrganization(page.route.organization || ownOrganization(), api);
+if (page.route.sync) showRoute(page.route);
+if (!page.place.organization && isAsked()) {
+  // without a token, the form asks for the organization
+  void Promise.resolve(window.routiqGetToken?.()).then(
+    (token) => {
+      const own = organizationOf(token || '');
+      if (own && !page.place.organization && !byId<HTMLInputElement>('organization').value) openOrganization(own, api);
+    },
+    () => undefined,
+  );
+}
+buildTrouble().catch(() => undefined); // the panel is not there then

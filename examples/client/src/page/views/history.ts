@@ -1,0 +1,98 @@
+/** The past syncs: a row and a bar for each, which open it. */
+
+import type { Sync } from '../../core/types';
+import { statusTone } from '../../words';
+import { hrefOf } from '../address';
+import { badge, byId, element, inside, setText, show, tone } from '../dom';
+import { moveFocus } from '../focus';
+import { page, words } from '../page';
+import { renderChart } from './chart';
+
+let shown: unknown = null;
+
+export function buildHistory(): void {
+  byId('more').addEventListener('click', () => void showMore());
+  addEventListener('resize', () => renderChart(page.view.history?.syncs ?? []));
+}
+
+async function showMore(): Promise<void> {
+  const { client } = page;
+  if (!client) return;
+  const before = page.view.history?.syncs.length ?? 0;
+  const hadFocus = document.activeElement === byId('more');
+  await client.loadMoreHistory();
+  if (client !== page.client) return;
+  page.view = client.getView();
+  renderHistory();
+  const firstNew = byId<HTMLTableSectionElement>('past').rows[before];
+  if (hadFocus && byId('more').hidden && firstNew) moveFocus(firstNew);
+}
+
+export function renderHistory(): void {
+  const past = page.view.history;
+  show('history', past !== null && past.syncs.length > 0);
+  if (!past || shown === past) return;
+  shown = past;
+  renderSummary();
+  renderRows(past.syncs);
+  show('more', past.nextCursor !== null);
+  renderChart(past.syncs);
+}
+
+function renderSummary(): void {
+  const totals = page.view.history?.totals;
+  if (!totals) return;
+  const parts: [string, number][] = [['completed', totals.successfulSyncs], ['failed', totals.failedSyncs], ['cancelled', totals.cancelledSyncs]];
+  const average = totals.averageSyncDurationSeconds;
+  setText('history-summary', [
+    ...parts.filter(([, count]) => count).map(([name, count]) => `${words.number(count)} ${name}`),
+    ...(average === null ? [] : [`${words.duration(average)} on average`]),
+  ].join(' · '));
+}
+
+// Rows of syncs that are shown already stay: one of them may have the focus.
+function renderRows(syncs: readonly Sync[]): void {
+  const body = byId<HTMLTableSectionElement>('past');
+  const known = new Map([...body.rows].map((row) => [row.dataset['syncId'], row]));
+  const rows = syncs.map((sync) => {
+    const row = known.get(sync.syncId);
+    return row?.dataset['version'] === String(sync.version) ? row : rowOf(sync);
+  });
+  for (const row of [...body.rows]) if (!rows.includes(row)) row.remove();
+  rows.forEach((row, index) => {
+    if (body.rows[index] !== row) body.insertBefore(row, body.rows[index] ?? null);
+  });
+}
+
+function rowOf(sync: Sync): HTMLTableRowElement {
+  const cell = (text: string, className = '', name = ''): HTMLTableCellElement => {
+    const made = element('td', { className, textContent: text });
+    if (name) made.dataset['name'] = name;
+    return made;
+  };
+  const row = element(
+    'tr',
+    {},
+    element('td', {}, inside(hrefOf(sync.syncId), words.dayAndTime(sync.startedAt))),
+    element('td', {}, badge(words.name(sync.status), statusTone(sync.status))),
+    cell(words.name(sync.mode), 'mode', 'Mode'),
+    cell(words.duration(sync.durationSeconds ?? 0), 'number', 'Took'),
+    cell(words.number(sync.patientsFound), 'number', 'Patients'),
+    cell(words.number(sync.appointmentsFound), 'number', 'Appointments'),
+    cell(words.number(sync.activePatientsStored), 'number', 'Active stored'),
+    resultCell(sync),
+  );
+  Object.assign(row.dataset, { syncId: sync.syncId, version: String(sync.version) });
+  return row;
+}
+
+// The result of a past sync: its receipt and the lists that differ, or the reason why it ended without one.
+function resultCell(sync: Sync): HTMLTableCellElement {
+  const made = element('td', { className: 'reason', textContent: sync.failure ? words.withFigures(sync.failure.message) : '' });
+  if (!sync.receipt) return made;
+  const { tone: color, line, differences } = words.receipt(sync.receipt);
+  const verdict = element('span', { className: 'verdict', textContent: line });
+  tone(verdict, color);
+  made.append(verdict, ...differences.map((text) => element('span', { className: 'why', textContent: text })));
+  return made;
+}

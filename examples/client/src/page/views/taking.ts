@@ -1,0 +1,55 @@
+/** Takes a log along: copies the lines that are shown, or downloads the whole log as text or JSON. */
+
+import { byId, element, say, setText } from '../dom';
+import { page } from '../page';
+import { shownText } from './openedLog';
+
+export function buildTaking(): void {
+  byId('copy').addEventListener('click', () => void copy());
+  byId('download').addEventListener('click', () => toggle(byId('download-menu').hidden === true));
+  for (const format of ['text', 'json'] as const) {
+    byId(`download-${format}`).addEventListener('click', () => void download(format));
+  }
+  document.addEventListener('keydown', ({ key }) => {
+    if (key === 'Escape') toggle(false);
+  });
+  document.addEventListener('click', ({ target }) => {
+    if (!(target as Element).closest('.menu')) toggle(false);
+  });
+}
+
+function toggle(isOpen: boolean): void {
+  byId('download-menu').hidden = !isOpen;
+  byId('download').setAttribute('aria-expanded', String(isOpen));
+  if (isOpen) byId('download-text').focus();
+}
+
+async function copy(): Promise<void> {
+  const text = shownText();
+  try {
+    await navigator.clipboard.writeText(text);
+    const count = text ? text.split('\n').length : 0;
+    report(`${count} ${count === 1 ? 'line' : 'lines'} copied.`, false);
+  } catch {
+    report('The browser does not let this page copy. Use Download.', true); // not over plain HTTP, or not allowed
+  }
+}
+
+async function download(format: 'text' | 'json'): Promise<void> {
+  const { opened } = page;
+  toggle(false);
+  if (!opened) return;
+  try {
+    const address = URL.createObjectURL(await opened.download(format));
+    element('a', { href: address, download: `${opened.syncId}.${format === 'text' ? 'log' : 'json'}` }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    report('', false);
+  } catch (error) {
+    report(error instanceof Error ? error.message : 'The log could not be downloaded. Try again.', true);
+  }
+}
+
+function report(text: string, isError: boolean): void {
+  setText('opened-log-message', isError ? text : '');
+  if (!isError && text) say(text);
+}
