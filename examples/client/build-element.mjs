@@ -1,12 +1,14 @@
 // Bundles the custom element: the core, the words, lit-html and graphql-ws in one script, made small by Terser, which saves
-// 4 % more than esbuild does. `node build-element.mjs` writes it, `node build-element.mjs --check` fails if the committed one
-// is not what its sources give.
+// 4 % more than esbuild does. build.mjs writes and checks it.
 
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
 import { build, transform } from 'esbuild';
 import { minify } from 'terser';
+
+/** Of what the script contains. */
+const LICENSES = '/*! MIT; lit-html: BSD-3-Clause, Copyright 2017 Google LLC; graphql-ws: MIT, Copyright 2020 Denis Badurina */';
 
 /** The text of a style sheet, small: `import text from './base.css?inline'`, as in Vite. */
 const inlineStyles = {
@@ -45,21 +47,42 @@ const withoutDetails = {
   },
 };
 
-/**
- * graphql-ws explains each malformed message of a server in a sentence for programmers, which nobody reads in an element; a
- * server whose messages are malformed is no Routiq server.
- */
-const withoutExplanations = {
-  name: 'without-explanations',
+/** Sentences of the page about what the element does not show. */
+const withoutPageLabels = {
+  name: 'without-page-labels',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/src\/words\/labels\.ts$/ }, async ({ path }) => ({
+      contents: (await readFile(path, 'utf8')).replace(/^  (stateOf|nextTry|tryingNow|lastSuccess|neverChecked): .*\n/gm, ''),
+      loader: 'ts',
+    }));
+  },
+};
+
+/** graphql-ws checks the form of each message with sentences for authors of servers. This server's messages have it. */
+const withoutValidation = {
+  name: 'without-validation',
   setup({ onLoad }) {
     onLoad({ filter: /\/graphql-ws\/dist\/common-\w+\.js$/ }, async ({ path }) => {
-      const code = await readFile(path, 'utf8');
-      const contents = code.replace(/^function validateMessage\(val\) \{$.*?^\}$/ms, 'const validateMessage = (val) => val;');
-      if (contents === code) throw new Error(`${path} has no validateMessage any more.`);
-      return { contents, loader: 'js' };
+      const source = await readFile(path, 'utf8');
+      const contents = source.replace(/^function validateMessage[^]*?^}$/m, 'function validateMessage(message) { return message; }');
+      if (contents === source) throw new Error(`${path} has no validateMessage any more.`);
+      return { contents };
     });
   },
 };
+
+/**
+ * The private members of all classes that have names of several words, for short names in the script. A name that something
+ * else has too, such as a field of the schema, stays.
+ */
+async function privateNames() {
+  const folder = fileURLToPath(new URL('src/', import.meta.url));
+  const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.ts') && !name.startsWith('page'));
+  const sources = (await Promise.all(names.map((name) => readFile(folder + name, 'utf8')))).join('\n');
+  const found = new Set(Array.from(sources.matchAll(/\bprivate (?:(?:readonly|static|async|get|set) )*([a-z]+[A-Z]\w*)/g), (match) => match[1]));
+  const isElsewhere = (name) => new RegExp(`['"\`]${name}['"\`]|^ *(?!private)(?:readonly |static |async )*${name}\\b\\??[:(,]|[{,] *${name}\\b *[:,}]`, 'm').test(sources);
+  return [...found].filter((name) => !isElsewhere(name));
+}
 
 /** The script with the element. */
 export async function elementBundle() {
@@ -69,14 +92,16 @@ export async function elementBundle() {
     format: 'esm',
     target: 'es2022',
     charset: 'utf8',
-    plugins: [inlineStyles, withoutIndentation, withoutDetails, withoutExplanations],
+    legalComments: 'none', // in the first line instead
+    plugins: [inlineStyles, withoutIndentation, withoutDetails, withoutPageLabels, withoutValidation],
     write: false,
   });
   const { code } = await minify(outputFiles[0].text, {
     ecma: 2022,
     module: true,
-    compress: { passes: 3 },
-    format: { comments: /@license/ },
+    compress: { passes: 3, keep_fargs: false, pure_getters: true, unsafe_arrows: true },
+    mangle: { properties: { regex: new RegExp(`^(${(await privateNames()).join('|')})$`) } },
+    format: { comments: false, preamble: LICENSES },
   });
   return `${code}\n`;
 }
@@ -96,15 +121,5 @@ export async function elementLabels() {
   const { ENGLISH, CARD_ENGLISH } = await import(`data:text/javascript;base64,${source}`);
   const labels = Object.entries({ ...ENGLISH, ...CARD_ENGLISH });
   const rows = labels.map(([name, text]) => `  /** ${text || '(empty)'} */\n  ${name}: string;`);
-  return `// Generated from ../client/src/words/ by build-element.mjs: the labels, with their English texts.\n\nexport interface AllLabels {\n${rows.join('\n')}\n}\n\nexport type LabelName = keyof AllLabels;\n`;
-}
-
-for (const [name, make] of [['routiq-sync.js', elementBundle], ['labels.d.ts', elementLabels]]) {
-  const path = fileURLToPath(new URL(`../element/${name}`, import.meta.url));
-  const made = await make();
-  if (!process.argv.includes('--check')) await writeFile(path, made);
-  else if ((await readFile(path, 'utf8')) !== made) {
-    console.error(`examples/element/${name} is not what its sources give. Run: node build-element.mjs`);
-    process.exitCode = 1;
-  }
+  return `// Generated from ../client/src/words/ by \`make bundles\`: the labels, with their English texts.\n\nexport interface AllLabels {\n${rows.join('\n')}\n}\n\nexport type LabelName = keyof AllLabels;\n`;
 }

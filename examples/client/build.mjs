@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 
 import { build } from 'esbuild';
 
+import { elementBundle, elementLabels } from './build-element.mjs';
+
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 const read = (path) => readFileSync(at(path), 'utf8');
 
@@ -36,7 +38,11 @@ async function page() {
     .replace('/* script */\n', () => script);
 }
 
-const BUNDLES = [['../sync_dashboard.html', page]];
+const BUNDLES = [
+  ['../sync_dashboard.html', page],
+  ['../element/routiq-sync.js', elementBundle],
+  ['../element/labels.d.ts', elementLabels],
+];
 
 const isCheck = process.argv.includes('--check');
 for (const [path, make] of BUNDLES) {

@@ -1,4 +1,4 @@
-// Generated from ../client/src/words/ by build-element.mjs: the labels, with their English texts.
+// Generated from ../client/src/words/ by `make bundles`: the labels, with their English texts.
 
 export interface AllLabels {
   /** Idle */
@@ -247,9 +247,9 @@ export interface AllLabels {
   nothingKnown: string;
   /** Nothing has been synced yet. */
   nothingSynced: string;
-  /** This organization is not connected to Cliniko yet. Connect it, then start a sync. */
+  /** Connect this organization to Cliniko, then start a sync. */
   notConnectedYet: string;
-  /** No organization is set. Set organization-id to the organization whose syncs this page shows. */
+  /** Set organization-id to the organization whose syncs this page shows. */
   organizationMissing: string;
   /** Trying again… (in {left}) */
   retryIn: string;
@@ -335,10 +335,6 @@ export interface AllLabels {
   cliniko: string;
   /** Connected to {account} */
   connectedTo: string;
-  /** Connect to Cliniko */
-  addKey: string;
-  /** Replace the API key */
-  replaceKey: string;
   /** Cliniko API key */
   apiKey: string;
   /** Connect */

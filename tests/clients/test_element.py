@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.node_projects import CLIENT, ELEMENT, INSTALL_SECONDS, ROOT, installed, packed, run
+from tests.node_projects import CLIENT, ELEMENT, INSTALL_SECONDS, ROOT, packed, run
 from tests.test_project import PROJECT
 
 pytestmark = pytest.mark.timeout(2 * INSTALL_SECONDS)
@@ -16,11 +16,6 @@ pytestmark = pytest.mark.timeout(2 * INSTALL_SECONDS)
 SOURCES = CLIENT / "src" / "element"
 MOST_BYTES = 30 * 1024
 """What browsers load, compressed, for an element that a page embeds beside its own scripts."""
-
-
-def test_the_committed_files_are_fresh():
-    """The script and the list of labels are what their sources give; after a change: node build-element.mjs."""
-    run("node", "build-element.mjs", "--check", folder=installed(CLIENT))
 
 
 def test_the_script_is_small():

@@ -214,10 +214,7 @@ export class RoutiqSync extends HTMLElement {
     },
     loadMoreHistory: () => void this.client?.loadMoreHistory(),
     connect: (apiKey) => void this.client?.connectCliniko(apiKey),
-    focusKey: () => {
-      for (const details of this.root.querySelectorAll('details')) details.open = true;
-      this.root.querySelector<HTMLInputElement>('#key')?.focus();
-    },
+    focusKey: () => this.root.querySelector<HTMLInputElement>('#key')?.focus(),
   };
 }
 

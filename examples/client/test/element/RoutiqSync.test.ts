@@ -128,7 +128,10 @@ describe('what it shows', () => {
 
   it('puts the focus on the field for a key after a refused one', async () => {
     const element = await put('<routiq-sync organization-id="org_1" parts="connection"></routiq-sync>');
-    await show({ sync: { ...FAILED, failure: { ...FAILED.failure!, code: 'KEY_REFUSED' } } });
+    await show({
+      sync: { ...FAILED, failure: { ...FAILED.failure!, code: 'KEY_REFUSED' } },
+      overview: { ...OVERVIEW, connection: { ...OVERVIEW.connection!, state: 'NEEDS_ATTENTION' } },
+    });
     buttonOf(element, 'Enter another key').click();
     expect(root(element).activeElement?.id).toBe('key');
   });
@@ -234,6 +237,14 @@ describe('for keyboards and screen readers', () => {
     await show({ sync: FAILED });
     buttonOf(element, 'Try again').focus();
     await show({ sync: { ...SYNC, syncId: 'sync_2' } });
+    expect(root(element).activeElement?.id).toBe('heading');
+  });
+
+  it('moves the focus to the heading when the form for a key goes away', async () => {
+    const element = await put('<routiq-sync organization-id="org_1" parts="connection"></routiq-sync>');
+    await show({ overview: { ...OVERVIEW, connection: null } });
+    root(element).querySelector<HTMLInputElement>('#key')!.focus();
+    await show({});
     expect(root(element).activeElement?.id).toBe('heading');
   });
 

@@ -22,9 +22,9 @@ export function failure(scene: Scene): TemplateResult | typeof nothing {
 }
 
 function nextAction(scene: Scene, code: string): TemplateResult | typeof nothing {
-  const { card, actions, parts } = scene;
+  const { view, card, actions, parts } = scene;
   if (code === 'CANCELLED') return nothing; // by a person, who knows why
-  if (KEY_CODES.includes(code)) {
+  if (KEY_CODES.includes(code) && view.overview?.connection?.state !== 'CONNECTED') {
     return parts.has('connection') ? button(card('enterKey'), () => actions.focusKey(), { part: 'enter-key' }) : nothing;
   }
   return button(card('tryAgain'), () => actions.start(), { isDisabled: !canStart(scene), part: 'try-again' });
