@@ -24,7 +24,7 @@ async function bundled(entry, options) {
     legalComments: 'inline',
     ...options,
   });
-  return outputFiles[0].text;
+  return outputFiles[0].text.replace(/^ *\*.*https?:\/\/.*\n/gm, ''); // a library's comment; the page names no other site
 }
 
 async function page() {
