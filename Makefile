@@ -88,7 +88,7 @@ schema: .venv/.installed-dev ## write schema.graphql, and what is generated from
 	@if [ -d tests/clients/node_modules ]; then .venv/bin/python -m tests.clients.generate; fi
 
 bundles: ## write the page and the element anew from their sources in examples/client (needs npm)
-	@cd examples/client && { [ -d node_modules ] || $(NPM_CI); } && node build.mjs && node build-element.mjs
+	@cd examples/client && { [ -d node_modules ] || $(NPM_CI); } && node build.mjs
 
 screenshot: .venv/.installed-dev ## take the README's picture of the page (needs Chromium)
 	@.venv/bin/python -m tests.browser.screenshot

@@ -25,13 +25,13 @@ export class Actions {
   results: ReadonlyMap<ActionName, ActionResult> = new Map();
   /** Why an action needs another token; null if none does. */
   needsToken: string | null = null;
-  private readonly holds = new Map<ActionName, Holds>();
-  private readonly circumstances: () => Circumstances;
-  private readonly changed: () => void;
+  readonly #holds = new Map<ActionName, Holds>();
+  readonly #circumstances: () => Circumstances;
+  readonly #changed: () => void;
 
   constructor(circumstances: () => Circumstances, changed: () => void) {
-    this.circumstances = circumstances;
-    this.changed = changed;
+    this.#circumstances = circumstances;
+    this.#changed = changed;
   }
 
   /**
@@ -42,50 +42,50 @@ export class Actions {
     if (this.pending.has(name)) return undefined;
     this.pending = new Set([...this.pending, name]);
     this.results = new Map();
-    if (this.circumstances().liveSince !== null) this.needsToken = null;
-    this.changed();
+    if (this.#circumstances().liveSince !== null) this.needsToken = null;
+    this.#changed();
     try {
       return await action(requests());
     } catch (error) {
-      await this.fail(name, error, requests);
+      await this.#fail(name, error, requests);
       return undefined;
     } finally {
       this.pending = new Set([...this.pending].filter((other) => other !== name));
-      this.changed();
+      this.#changed();
     }
   }
 
   /** Says what an action came to, for as long as what it is about stays the same. */
   set(name: ActionName, result: ActionResult): void {
-    this.put(name, result, sameAs(name, this.circumstances()));
+    this.#put(name, result, sameAs(name, this.#circumstances()));
   }
 
   /** Drops what is not true any more. */
   prune(): void {
     if (this.results.size === 0) return;
-    const now = this.circumstances();
-    const kept = [...this.results].filter(([name]) => this.holds.get(name)?.(now));
+    const now = this.#circumstances();
+    const kept = [...this.results].filter(([name]) => this.#holds.get(name)?.(now));
     if (kept.length < this.results.size) this.results = new Map(kept);
   }
 
-  private put(name: ActionName, result: ActionResult, holds: Holds): void {
+  #put(name: ActionName, result: ActionResult, holds: Holds): void {
     this.results = new Map([...this.results, [name, result]]);
-    this.holds.set(name, holds);
-    this.changed();
+    this.#holds.set(name, holds);
+    this.#changed();
   }
 
-  private async fail(name: ActionName, error: unknown, requests: () => Requests): Promise<void> {
+  async #fail(name: ActionName, error: unknown, requests: () => Requests): Promise<void> {
     if (error instanceof Denied && !(error instanceof Forbidden)) {
       this.needsToken = error.message;
       return;
     }
     if (!(error instanceof Unreachable) || error instanceof NoToken) {
-      this.put(name, { isError: true, text: sentenceOf(error) }, sameAs(name, this.circumstances()));
+      this.#put(name, { isError: true, text: sentenceOf(error) }, sameAs(name, this.#circumstances()));
       return;
     }
     const at = Date.now();
     const found = await diagnose(requests().place).catch(() => null);
-    this.put(name, { isError: true, text: found?.problem ?? error.message }, ({ liveSince, serverHeardAt }) => {
+    this.#put(name, { isError: true, text: found?.problem ?? error.message }, ({ liveSince, serverHeardAt }) => {
       const isBack = liveSince !== null && (liveSince > at || (Date.now() - at > STANDS_MS && serverHeardAt > at));
       return !isBack;
     });

@@ -36,66 +36,66 @@ export class Knowledge {
   /** The lines that may be shown. A new array whenever it changes. */
   log: readonly LogLine[] = [];
   dropped = 0;
-  private lines: LogLine[] = [];
-  private clearedUpTo = 0;
-  private runningSyncId: string | null = null;
-  private flush: ReturnType<typeof setTimeout> | null = null;
-  private readonly listener: Listener;
+  #lines: LogLine[] = [];
+  #clearedUpTo = 0;
+  #runningSyncId: string | null = null;
+  #flush: ReturnType<typeof setTimeout> | null = null;
+  readonly #listener: Listener;
 
   constructor(listener: Listener) {
-    this.listener = listener;
+    this.#listener = listener;
   }
 
   get cleared(): number {
-    return this.lines.length - this.log.length;
+    return this.#lines.length - this.log.length;
   }
 
   noteOverview(overview: Overview): void {
     const newest = overview.currentSync ?? overview.lastSync;
-    if (newest && this.isOutdated(newest)) return;
+    if (newest && this.#isOutdated(newest)) return;
     this.overview = overview;
     if (overview.lastSync) this.noteEnd(overview.lastSync);
-    if (newest) this.takeSync(newest);
-    else if (this.sync && isOver(this.sync)) this.replaceSync(null); // it was erased
-    if (overview.lastSync) this.listener.newestEnded(overview.lastSync);
-    this.change();
+    if (newest) this.#takeSync(newest);
+    else if (this.sync && isOver(this.sync)) this.#replaceSync(null); // it was erased
+    if (overview.lastSync) this.#listener.newestEnded(overview.lastSync);
+    this.#change();
   }
 
   noteSync(sync: Sync): void {
-    if (this.isOutdated(sync)) return;
-    this.takeSync(sync);
-    this.change();
+    if (this.#isOutdated(sync)) return;
+    this.#takeSync(sync);
+    this.#change();
   }
 
   /** Takes a line of a sync's log, unless it is known or of another sync. */
   noteLine(syncId: string, line: LogLine): void {
     if (this.sync?.syncId !== syncId || line.seq <= this.seq) return;
     this.seq = line.seq;
-    this.lines.push(line);
-    this.flush ??= setTimeout(() => this.change());
+    this.#lines.push(line);
+    this.#flush ??= setTimeout(() => this.#change());
   }
 
   /** The final state of a sync that is not the newest any more. */
   noteEnd(sync: Sync): void {
-    if (sync.syncId !== this.runningSyncId || !isOver(sync)) return;
-    this.runningSyncId = null;
-    this.listener.ended(sync);
+    if (sync.syncId !== this.#runningSyncId || !isOver(sync)) return;
+    this.#runningSyncId = null;
+    this.#listener.ended(sync);
   }
 
   clearLog(): void {
-    this.clearedUpTo = this.seq;
+    this.#clearedUpTo = this.seq;
     this.log = [];
-    this.change();
+    this.#change();
   }
 
   restoreLog(): void {
-    this.clearedUpTo = 0;
-    this.log = [...this.lines];
-    this.change();
+    this.#clearedUpTo = 0;
+    this.log = [...this.#lines];
+    this.#change();
   }
 
   copy(): Copy {
-    return { overview: this.overview, sync: this.sync, lines: this.lines, dropped: this.dropped };
+    return { overview: this.overview, sync: this.sync, lines: this.#lines, dropped: this.dropped };
   }
 
   /** Takes what another tab knows. */
@@ -108,16 +108,16 @@ export class Knowledge {
     for (const line of lines) this.noteLine(sync.syncId, line);
   }
 
-  private takeSync(sync: Sync): void {
+  #takeSync(sync: Sync): void {
     const isSame = this.sync?.syncId === sync.syncId;
     if (isSame && this.sync?.version === sync.version) return;
     if (!isSame) {
-      const missed = this.runningSyncId;
+      const missed = this.#runningSyncId;
       if (missed !== null && missed !== sync.syncId) {
-        this.runningSyncId = null;
-        this.listener.unseenEnd(missed);
+        this.#runningSyncId = null;
+        this.#listener.unseenEnd(missed);
       }
-      this.replaceSync(sync);
+      this.#replaceSync(sync);
     }
     // What is pushed is news; the first state of a sync that waits may be a minute old.
     if (isSame && !isOver(sync)) this.clock.noteNow(Date.parse(sync.lastUpdated));
@@ -125,19 +125,19 @@ export class Knowledge {
     this.sync = sync;
     this.heardAt = Date.now();
     if (isOver(sync)) this.noteEnd(sync);
-    else this.runningSyncId = sync.syncId;
-    if (!isSame) this.listener.syncReplaced();
+    else this.#runningSyncId = sync.syncId;
+    if (!isSame) this.#listener.syncReplaced();
   }
 
-  private replaceSync(sync: Sync | null): void {
+  #replaceSync(sync: Sync | null): void {
     this.sync = sync;
-    this.seq = this.clearedUpTo = this.dropped = 0;
-    this.lines = [];
+    this.seq = this.#clearedUpTo = this.dropped = 0;
+    this.#lines = [];
     this.log = [];
   }
 
   /** Whether an older state than the known one, or an older sync. */
-  private isOutdated(sync: Sync): boolean {
+  #isOutdated(sync: Sync): boolean {
     const known = this.sync;
     if (!known) return false;
     if (known.syncId === sync.syncId) return sync.version < known.version;
@@ -145,17 +145,17 @@ export class Knowledge {
     return sync.syncId.length < known.syncId.length; // of the same second: the later one has a longer id
   }
 
-  private change(): void {
-    if (this.flush !== null) {
-      clearTimeout(this.flush);
-      this.flush = null;
-      const surplus = this.lines.length - MOST_LINES;
+  #change(): void {
+    if (this.#flush !== null) {
+      clearTimeout(this.#flush);
+      this.#flush = null;
+      const surplus = this.#lines.length - MOST_LINES;
       if (surplus > 0) {
-        this.lines.splice(0, surplus);
+        this.#lines.splice(0, surplus);
         this.dropped += surplus;
       }
-      this.log = this.clearedUpTo ? this.lines.filter(({ seq }) => seq > this.clearedUpTo) : [...this.lines];
+      this.log = this.#clearedUpTo ? this.#lines.filter(({ seq }) => seq > this.#clearedUpTo) : [...this.#lines];
     }
-    this.listener.changed();
+    this.#listener.changed();
   }
 }

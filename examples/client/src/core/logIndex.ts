@@ -11,31 +11,31 @@ export class GrowingLog implements LogIndex {
   version = 0;
   readonly levelCounts = zeros<LogLevel>(LEVELS);
   readonly stepCounts = zeros<SyncStep>(STEPS);
-  private readonly lines: LogLine[] = [];
+  readonly #lines: LogLine[] = [];
   /** The messages in small letters, as far as a search has needed them. */
-  private readonly texts: string[] = [];
+  readonly #texts: string[] = [];
 
   get length(): number {
-    return this.lines.length;
+    return this.#lines.length;
   }
 
   /** The number of the newest line; 0 without one. */
   get lastSeq(): number {
-    return this.lines.at(-1)?.seq ?? 0;
+    return this.#lines.at(-1)?.seq ?? 0;
   }
 
   readonly line = (index: number): LogLine => {
-    const line = this.lines[index];
+    const line = this.#lines[index];
     if (!line) throw new RangeError(`The log has no line at ${index}.`);
     return line;
   };
 
   readonly indexOf = (seq: number): number => {
     let low = 0;
-    let high = this.lines.length - 1;
+    let high = this.#lines.length - 1;
     while (low <= high) {
       const middle = (low + high) >> 1;
-      const found = this.lines[middle]!.seq;
+      const found = this.#lines[middle]!.seq;
       if (found === seq) return middle;
       if (found < seq) low = middle + 1;
       else high = middle - 1;
@@ -46,13 +46,13 @@ export class GrowingLog implements LogIndex {
   readonly search = (query: string, levels: ReadonlySet<LogLevel> | null = null, steps: ReadonlySet<SyncStep> | null = null): Int32Array => {
     const wanted = query.trim().toLowerCase();
     const digits = wanted.replaceAll(SEPARATORS, '');
-    const found = new Int32Array(this.lines.length);
+    const found = new Int32Array(this.#lines.length);
     let count = 0;
-    for (let index = 0; index < this.lines.length; index++) {
-      const { level, step, message } = this.lines[index]!;
+    for (let index = 0; index < this.#lines.length; index++) {
+      const { level, step, message } = this.#lines[index]!;
       if ((levels && !levels.has(level)) || (steps && !steps.has(step))) continue;
       if (wanted) {
-        const text = (this.texts[index] ??= message.toLowerCase());
+        const text = (this.#texts[index] ??= message.toLowerCase());
         if (!text.includes(wanted) && !text.includes(digits)) continue;
       }
       found[count++] = index;
@@ -65,7 +65,7 @@ export class GrowingLog implements LogIndex {
     let isNew = false;
     for (const line of lines) {
       if (line.seq <= this.lastSeq) continue;
-      this.lines.push(line);
+      this.#lines.push(line);
       this.levelCounts[line.level] += 1;
       this.stepCounts[line.step] += 1;
       isNew = true;

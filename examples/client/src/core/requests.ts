@@ -26,12 +26,12 @@ export class Requests {
   readonly place: Place;
   readonly tokens: Tokens;
   /** Told at each answer; with the server's clock in milliseconds where the browser lets the page read it, else null. */
-  private readonly heard: (serverTime: number | null) => void;
+  readonly #heard: (serverTime: number | null) => void;
 
   constructor(place: Place, tokens: Tokens, heard: (serverTime: number | null) => void = () => {}) {
     this.place = place;
     this.tokens = tokens;
-    this.heard = heard;
+    this.#heard = heard;
   }
 
   /** The answer, whatever its status; a token that is refused is replaced once. Throws `Unreachable` without an answer. */
@@ -58,7 +58,7 @@ export class Requests {
     if (isStrange(response)) throw new Stranger(response.url || url);
     if (response.status === MISDIRECTED) throw new Refused(misdirectedText(url), { isPassing: true });
     const date = Date.parse(response.headers.get('Date') ?? '');
-    this.heard(Number.isNaN(date) ? null : date);
+    this.#heard(Number.isNaN(date) ? null : date);
     return response;
   }
 

@@ -31,89 +31,89 @@ export interface SharedConnectionOptions {
 }
 
 export class SharedConnection {
-  private readonly options: SharedConnectionOptions;
-  private readonly connection: Connection;
-  private group: TabGroup | null = null;
-  private name: string | null = null;
-  private joining = 0;
-  private isIdentified = false;
-  private state: ConnectionView | null = null;
-  private hasGivenUp = false;
-  private isIdle = false;
-  private isClosed = false;
-  private idleTimer: ReturnType<typeof setTimeout> | undefined;
-  private readonly identityTimer: ReturnType<typeof setInterval> | undefined;
-  private readonly stopVisibility: () => void;
-  private readonly stopOnline: () => void;
-  private told: { overview: Overview | null; sync: Sync | null; seq: number } = { overview: null, sync: null, seq: 0 };
+  readonly #options: SharedConnectionOptions;
+  readonly #connection: Connection;
+  #group: TabGroup | null = null;
+  #name: string | null = null;
+  #joining = 0;
+  #isIdentified = false;
+  #state: ConnectionView | null = null;
+  #hasGivenUp = false;
+  #isIdle = false;
+  #isClosed = false;
+  #idleTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #identityTimer: ReturnType<typeof setInterval> | undefined;
+  readonly #stopVisibility: () => void;
+  readonly #stopOnline: () => void;
+  #told: { overview: Overview | null; sync: Sync | null; seq: number } = { overview: null, sync: null, seq: 0 };
 
   constructor(options: SharedConnectionOptions) {
-    this.options = options;
+    this.#options = options;
     const { organizationId, requests, knowledge, transports, heard, tab } = options;
-    this.connection = new Connection(organizationId, requests, knowledge, transports, heard, (state) => this.noteOwnState(state));
-    this.stopVisibility = tab.onVisibility(() => this.noteVisibility());
-    this.stopOnline = tab.onOnline(() => this.wake(false));
-    this.watchIdle();
-    if (!this.canShare) return;
-    requests.tokens.onToken = (token) => void this.join(token);
-    this.identityTimer = setInterval(() => {
-      if (this.group && !this.group.isLeader && !tab.isHidden() && requests.tokens.canFetch) void this.identify();
+    this.#connection = new Connection(organizationId, requests, knowledge, transports, heard, (state) => this.#noteOwnState(state));
+    this.#stopVisibility = tab.onVisibility(() => this.#noteVisibility());
+    this.#stopOnline = tab.onOnline(() => this.wake(false));
+    this.#watchIdle();
+    if (!this.#canShare) return;
+    requests.tokens.onToken = (token) => void this.#join(token);
+    this.#identityTimer = setInterval(() => {
+      if (this.#group && !this.#group.isLeader && !tab.isHidden() && requests.tokens.canFetch) void this.#identify();
     }, IDENTITY_MS);
   }
 
   open(): void {
-    if (this.canShare) void this.identify();
-    else this.decide();
+    if (this.#canShare) void this.#identify();
+    else this.#decide();
   }
 
   close(): void {
-    this.isClosed = true;
-    this.joining += 1;
-    clearTimeout(this.idleTimer);
-    clearInterval(this.identityTimer);
-    this.stopVisibility();
-    this.stopOnline();
-    this.options.requests.tokens.onToken = () => {};
-    this.connection.close();
-    this.group?.close();
+    this.#isClosed = true;
+    this.#joining += 1;
+    clearTimeout(this.#idleTimer);
+    clearInterval(this.#identityTimer);
+    this.#stopVisibility();
+    this.#stopOnline();
+    this.#options.requests.tokens.onToken = () => {};
+    this.#connection.close();
+    this.#group?.close();
   }
 
   /** Another token: another person, or a good one in place of a refused one. */
   reopen(): void {
-    this.hasGivenUp = false;
-    this.connection.close();
-    this.leave();
+    this.#hasGivenUp = false;
+    this.#connection.close();
+    this.#leave();
     this.open();
   }
 
   /** Ends waits early, here or in the tab that leads; see `Connection.wake`. */
   wake(isAsked = true): void {
-    if (isAsked || this.options.requests.tokens.canFetch) this.hasGivenUp = false;
-    this.decide();
-    this.connection.wake(isAsked);
-    if (this.group && !this.group.isLeader) this.tell({ kind: 'wake' });
+    if (isAsked || this.#options.requests.tokens.canFetch) this.#hasGivenUp = false;
+    this.#decide();
+    this.#connection.wake(isAsked);
+    if (this.#group && !this.#group.isLeader) this.#tell({ kind: 'wake' });
   }
 
   climb(): Promise<void> {
-    return this.connection.climb();
+    return this.#connection.climb();
   }
 
   syncReplaced(): void {
-    this.connection.syncReplaced();
+    this.#connection.syncReplaced();
   }
 
   /** Sends on what has changed since the last time, if this tab leads. */
   publish(): void {
-    this.decide();
-    if (!this.group?.isLeader || !this.group.hasOthers) return;
-    const { overview, sync, seq } = this.options.knowledge;
-    const { told } = this;
+    this.#decide();
+    if (!this.#group?.isLeader || !this.#group.hasOthers) return;
+    const { overview, sync, seq } = this.#options.knowledge;
+    const told = this.#told;
     const isSame = told.sync?.syncId === sync?.syncId;
     const after = isSame ? told.seq : 0;
-    const lines = seq > after ? this.options.knowledge.copy().lines.filter((line) => line.seq > after) : [];
+    const lines = seq > after ? this.#options.knowledge.copy().lines.filter((line) => line.seq > after) : [];
     if (overview === told.overview && sync === told.sync && lines.length === 0) return;
-    this.told = { overview, sync, seq };
-    this.tell({
+    this.#told = { overview, sync, seq };
+    this.#tell({
       kind: 'news',
       ...(overview && overview !== told.overview ? { overview } : {}),
       ...(sync && sync !== told.sync ? { sync } : {}),
@@ -121,162 +121,163 @@ export class SharedConnection {
     });
   }
 
-  private get canShare(): boolean {
-    const { sharesTabs, tab } = this.options;
+  get #canShare(): boolean {
+    const { sharesTabs, tab } = this.#options;
     return sharesTabs && tab.locks !== null && tab.openChannel !== null;
   }
 
   /** Looks whose token this tab has; `join` follows. */
-  private async identify(): Promise<void> {
+  async #identify(): Promise<void> {
     try {
-      await this.options.requests.tokens.peek();
+      await this.#options.requests.tokens.peek();
     } catch {
-      this.isIdentified = true;
-      if (!this.group) this.decide(); // the connection says why there is no token
+      this.#isIdentified = true;
+      if (!this.#group) this.#decide(); // the connection says why there is no token
     }
   }
 
   /** Joins the tabs of the person whose token this is, or stays alone. */
-  private async join(token: string): Promise<void> {
-    const turn = ++this.joining;
-    const { requests, organizationId, tab } = this.options;
+  async #join(token: string): Promise<void> {
+    const turn = ++this.#joining;
+    const { requests, organizationId, tab } = this.#options;
     const name = await groupName(requests.place, organizationId, token, tab.digest).catch(() => null);
-    if (turn !== this.joining || this.isClosed) return;
-    this.isIdentified = true;
-    if (name === null || name === this.name || !tab.locks || !tab.openChannel) {
-      if (name === null) this.leave();
-      this.decide();
+    if (turn !== this.#joining || this.#isClosed) return;
+    this.#isIdentified = true;
+    if (name === null || name === this.#name || !tab.locks || !tab.openChannel) {
+      if (name === null) this.#leave();
+      this.#decide();
       return;
     }
-    this.leave();
-    this.name = name;
-    this.connection.close();
-    this.group = new TabGroup(name, tab.locks, tab.openChannel(name), !tab.isHidden(), {
-      lead: () => this.lead(),
-      follow: () => this.followOther(),
-      greeted: () => this.tell({ kind: 'all', copy: this.options.knowledge.copy(), state: this.state ?? CONNECTING }),
-      heard: (content) => this.hear(content as Content),
+    this.#leave();
+    this.#name = name;
+    this.#connection.close();
+    this.#group = new TabGroup(name, tab.locks, tab.openChannel(name), !tab.isHidden(), {
+      lead: () => this.#lead(),
+      follow: () => this.#followOther(),
+      greeted: () => this.#tell({ kind: 'all', copy: this.#options.knowledge.copy(), state: this.#state ?? CONNECTING }),
+      heard: (content) => this.#hear(content as Content),
     });
-    this.decide();
+    this.#decide();
   }
 
-  private leave(): void {
-    this.group?.close();
-    this.group = null;
-    this.name = null;
+  #leave(): void {
+    this.#group?.close();
+    this.#group = null;
+    this.#name = null;
   }
 
-  private followOther(): void {
-    this.connection.close();
-    queueMicrotask(() => this.decide()); // a hidden tab does not wait for the lock
+  #followOther(): void {
+    this.#connection.close();
+    queueMicrotask(() => this.#decide()); // a hidden tab does not wait for the lock
   }
 
-  private lead(): void {
-    const { overview, sync, seq } = this.options.knowledge;
-    this.told = { overview, sync, seq };
-    this.connection.open(this.state);
+  #lead(): void {
+    const { overview, sync, seq } = this.#options.knowledge;
+    this.#told = { overview, sync, seq };
+    this.#connection.open(this.#state);
   }
 
-  private get isSyncRunning(): boolean {
-    const { sync } = this.options.knowledge;
+  get #isSyncRunning(): boolean {
+    const { sync } = this.#options.knowledge;
     return sync !== null && !isOver(sync);
   }
 
   /** Whether this tab should be connected, by itself or by another one. */
-  private get isNeeded(): boolean {
-    if (this.hasGivenUp) return false;
-    if (!this.options.tab.isHidden()) return true;
+  get #isNeeded(): boolean {
+    if (this.#hasGivenUp) return false;
+    if (!this.#options.tab.isHidden()) return true;
     // An event stream takes one of the browser's six connections to a server, which visible tabs need.
-    const isScarce = !this.group && this.state?.transport === 'stream';
-    return !isScarce && (this.isSyncRunning || !this.isIdle);
+    const isScarce = !this.#group && this.#state?.transport === 'stream';
+    return !isScarce && (this.#isSyncRunning || !this.#isIdle);
   }
 
   /** Connects, or gives the connection back. */
-  private decide(): void {
-    if (this.isClosed || (this.canShare && !this.isIdentified)) return;
-    const { group, connection } = this;
-    const isUseful = !this.options.tab.isHidden() || this.isSyncRunning || this.options.knowledge.overview === null;
-    const isWanted = this.isNeeded && (group === null || group.isLeader || isUseful);
-    const isGivenBack = !isWanted && !this.hasGivenUp && (group ? group.isLeader : connection.isOpen);
+  #decide(): void {
+    if (this.#isClosed || (this.#canShare && !this.#isIdentified)) return;
+    const group = this.#group;
+    const connection = this.#connection;
+    const isUseful = !this.#options.tab.isHidden() || this.#isSyncRunning || this.#options.knowledge.overview === null;
+    const isWanted = this.#isNeeded && (group === null || group.isLeader || isUseful);
+    const isGivenBack = !isWanted && !this.#hasGivenUp && (group ? group.isLeader : connection.isOpen);
     if (isGivenBack) {
       const state: ConnectionView = { ...CONNECTING, connection: 'paused' };
-      this.tell({ kind: 'state', state });
+      this.#tell({ kind: 'state', state });
       if (!group) connection.close();
       group?.setCandidate(false);
-      this.report(state);
+      this.#report(state);
     } else if (group) {
       group.setCandidate(isWanted);
     } else if (isWanted) {
-      connection.open(this.state);
+      connection.open(this.#state);
     }
   }
 
-  private noteVisibility(): void {
-    const isHidden = this.options.tab.isHidden();
-    this.watchIdle();
-    this.group?.setVisible(!isHidden);
+  #noteVisibility(): void {
+    const isHidden = this.#options.tab.isHidden();
+    this.#watchIdle();
+    this.#group?.setVisible(!isHidden);
     if (isHidden) {
-      this.decide();
+      this.#decide();
       return;
     }
     this.wake(false);
-    if (this.group && !this.group.isLeader) void this.identify();
+    if (this.#group && !this.#group.isLeader) void this.#identify();
   }
 
-  private watchIdle(): void {
-    clearTimeout(this.idleTimer);
-    this.isIdle = false;
-    if (!this.options.tab.isHidden()) return;
-    this.idleTimer = setTimeout(() => {
-      this.isIdle = true;
-      this.decide();
+  #watchIdle(): void {
+    clearTimeout(this.#idleTimer);
+    this.#isIdle = false;
+    if (!this.#options.tab.isHidden()) return;
+    this.#idleTimer = setTimeout(() => {
+      this.#isIdle = true;
+      this.#decide();
     }, HIDDEN_IDLE_MS);
   }
 
-  private noteOwnState(state: ConnectionView): void {
-    this.hasGivenUp = this.connection.hasGivenUp;
-    this.report(state);
-    if (this.hasGivenUp) this.decide(); // another tab may have a better token
-    else if (this.group?.isLeader) this.tell({ kind: 'state', state });
+  #noteOwnState(state: ConnectionView): void {
+    this.#hasGivenUp = this.#connection.hasGivenUp;
+    this.#report(state);
+    if (this.#hasGivenUp) this.#decide(); // another tab may have a better token
+    else if (this.#group?.isLeader) this.#tell({ kind: 'state', state });
   }
 
-  private report(state: ConnectionView): void {
-    this.state = state;
-    this.options.report(state);
+  #report(state: ConnectionView): void {
+    this.#state = state;
+    this.#options.report(state);
   }
 
-  private tell(content: Content): void {
-    this.group?.send(content);
+  #tell(content: Content): void {
+    this.#group?.send(content);
   }
 
-  private hear(content: Content): void {
-    const { knowledge, heard } = this.options;
+  #hear(content: Content): void {
+    const { knowledge, heard } = this.#options;
     if (content.kind === 'wake') {
-      if (this.group?.isLeader) this.connection.wake();
+      if (this.#group?.isLeader) this.#connection.wake();
       return;
     }
-    if (this.group?.isLeader) return;
+    if (this.#group?.isLeader) return;
     if (content.kind === 'news' || content.state.connection === 'live') heard();
     if (content.kind === 'all') {
-      this.options.requests.tokens.drop();
+      this.#options.requests.tokens.drop();
       knowledge.noteCopy(content.copy);
-      this.noteLeaderState(content.state);
+      this.#noteLeaderState(content.state);
     } else if (content.kind === 'state') {
-      this.noteLeaderState(content.state);
+      this.#noteLeaderState(content.state);
     } else {
       if (content.overview) knowledge.noteOverview(content.overview);
       if (content.sync) knowledge.noteSync(content.sync);
       const { syncId, lines = [] } = content;
       const isGap = syncId === knowledge.sync?.syncId && lines.length > 0 && lines[0]!.seq > knowledge.seq + 1;
-      if (isGap) this.group?.ask();
+      if (isGap) this.#group?.ask();
       else if (syncId !== undefined) for (const line of lines) knowledge.noteLine(syncId, line);
     }
   }
 
-  private noteLeaderState(state: ConnectionView): void {
-    if (state.connection === 'live') this.hasGivenUp = false;
-    if (!this.hasGivenUp) this.report(state);
-    this.decide();
+  #noteLeaderState(state: ConnectionView): void {
+    if (state.connection === 'live') this.#hasGivenUp = false;
+    if (!this.#hasGivenUp) this.#report(state);
+    this.#decide();
   }
 }
 

@@ -26,143 +26,143 @@ export interface LiveSource {
 
 export class SyncDetailStore implements SyncDetail {
   readonly syncId: string;
-  private readonly requests: () => Requests;
-  private readonly live: LiveSource;
-  private readonly log = new GrowingLog();
-  private readonly listeners = new Set<() => void>();
-  private view: SyncDetailView;
-  private reading: AbortController | null = null;
-  private turn: ReturnType<typeof setTimeout> | undefined;
-  private retryTimer: ReturnType<typeof setTimeout> | undefined;
-  private failures = 0;
-  private leave: (() => void) | null = null;
+  readonly #requests: () => Requests;
+  readonly #live: LiveSource;
+  readonly #log = new GrowingLog();
+  readonly #listeners = new Set<() => void>();
+  #view: SyncDetailView;
+  #reading: AbortController | null = null;
+  #turn: ReturnType<typeof setTimeout> | undefined;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #failures = 0;
+  #leave: (() => void) | null = null;
 
   constructor(syncId: string, requests: () => Requests, live: LiveSource) {
     this.syncId = syncId;
-    this.requests = requests;
-    this.live = live;
-    this.view = { phase: 'loading', problem: null, sync: null, log: this.log, isLogComplete: false };
+    this.#requests = requests;
+    this.#live = live;
+    this.#view = { phase: 'loading', problem: null, sync: null, log: this.#log, isLogComplete: false };
   }
 
   /** The view of this moment: the same object until something changes. `log` stays the same object; see its `version`. */
-  readonly getView = (): SyncDetailView => this.view;
+  readonly getView = (): SyncDetailView => this.#view;
 
   /** Reads the sync for the first listener, and stops following after the last one has left. */
   readonly subscribe = (listener: () => void): (() => void) => {
     const own = () => listener();
-    this.listeners.add(own);
-    this.beginOrEndSoon();
+    this.#listeners.add(own);
+    this.#beginOrEndSoon();
     return () => {
-      this.listeners.delete(own);
-      this.beginOrEndSoon();
+      this.#listeners.delete(own);
+      this.#beginOrEndSoon();
     };
   };
 
   /** Asks again after a failure. */
   readonly retry = (): void => {
-    if (!this.leave || this.reading) return;
-    if (this.view.phase !== 'ready') this.change({ phase: 'loading', problem: null });
-    void this.read();
+    if (!this.#leave || this.#reading) return;
+    if (this.#view.phase !== 'ready') this.#change({ phase: 'loading', problem: null });
+    void this.#read();
   };
 
   /** The whole log as a file, fetched with the person's own token. Throws an Error whose message is for people. */
   readonly download = async (format: 'text' | 'json'): Promise<Blob> => {
-    const path = `${this.path}?format=${format}&download=1`;
-    const response = await this.requests().get(path, {}, { milliseconds: LOG_READ_WITHIN_MS });
+    const path = `${this.#path}?format=${format}&download=1`;
+    const response = await this.#requests().get(path, {}, { milliseconds: LOG_READ_WITHIN_MS });
     return response.blob();
   };
 
-  private get path(): string {
+  get #path(): string {
     return `/log/${encodeURIComponent(this.syncId)}`;
   }
 
-  private beginOrEndSoon(): void {
-    clearTimeout(this.turn);
-    this.turn = setTimeout(() => {
-      if (this.listeners.size > 0 && !this.leave) {
-        this.leave = this.live.subscribe(() => this.takeLive());
-        this.takeLive();
-        if (this.view.phase !== 'missing' && !this.isFinished) void this.read();
+  #beginOrEndSoon(): void {
+    clearTimeout(this.#turn);
+    this.#turn = setTimeout(() => {
+      if (this.#listeners.size > 0 && !this.#leave) {
+        this.#leave = this.#live.subscribe(() => this.#takeLive());
+        this.#takeLive();
+        if (this.#view.phase !== 'missing' && !this.#isFinished) void this.#read();
       }
-      if (this.listeners.size === 0) {
-        this.leave?.();
-        this.leave = null;
-        this.reading?.abort();
-        this.reading = null;
-        clearTimeout(this.retryTimer);
+      if (this.#listeners.size === 0) {
+        this.#leave?.();
+        this.#leave = null;
+        this.#reading?.abort();
+        this.#reading = null;
+        clearTimeout(this.#retryTimer);
       }
     });
   }
 
-  private get isFinished(): boolean {
-    return this.view.isLogComplete && this.view.sync !== null && isOver(this.view.sync);
+  get #isFinished(): boolean {
+    return this.#view.isLogComplete && this.#view.sync !== null && isOver(this.#view.sync);
   }
 
   /** Reads the sync and what is missing of its log. */
-  private async read(): Promise<void> {
-    if (this.reading) return;
-    clearTimeout(this.retryTimer);
-    const { signal } = (this.reading = new AbortController());
+  async #read(): Promise<void> {
+    if (this.#reading) return;
+    clearTimeout(this.#retryTimer);
+    const { signal } = (this.#reading = new AbortController());
     try {
-      const requests = this.requests();
+      const requests = this.#requests();
       const { syncStatus } = await requests.ask(ReadSyncDocument, { syncId: this.syncId }, { signal });
       if (!syncStatus) throw new Missing(GONE);
-      const lines = await this.readLines(requests, signal); // after the state: of a sync that has ended, it is whole
+      const lines = await this.#readLines(requests, signal); // after the state: of a sync that has ended, it is whole
       if (signal.aborted) return;
-      this.reading = null;
-      this.failures = 0;
-      this.log.add(lines);
-      this.change({ phase: 'ready', problem: null, sync: newer(this.view.sync, syncStatus), isLogComplete: true });
-      this.takeLive();
+      this.#reading = null;
+      this.#failures = 0;
+      this.#log.add(lines);
+      this.#change({ phase: 'ready', problem: null, sync: newer(this.#view.sync, syncStatus), isLogComplete: true });
+      this.#takeLive();
     } catch (error) {
       if (signal.aborted) return;
-      this.reading = null;
-      this.fail(error);
+      this.#reading = null;
+      this.#fail(error);
     }
   }
 
-  private async readLines(requests: Requests, signal: AbortSignal): Promise<LogLine[]> {
-    const response = await requests.get(`${this.path}?after=${this.log.lastSeq}`, {}, { signal, milliseconds: LOG_READ_WITHIN_MS });
+  async #readLines(requests: Requests, signal: AbortSignal): Promise<LogLine[]> {
+    const response = await requests.get(`${this.#path}?after=${this.#log.lastSeq}`, {}, { signal, milliseconds: LOG_READ_WITHIN_MS });
     const { lines } = (await response.json()) as { lines: unknown[] };
     return lines.map(lineFromRest);
   }
 
-  private fail(error: unknown): void {
+  #fail(error: unknown): void {
     if (error instanceof Missing) {
-      this.change({ phase: 'missing', problem: GONE });
+      this.#change({ phase: 'missing', problem: GONE });
       return;
     }
-    this.change({ phase: this.view.phase === 'ready' ? 'ready' : 'failed', problem: sentenceOf(error) });
+    this.#change({ phase: this.#view.phase === 'ready' ? 'ready' : 'failed', problem: sentenceOf(error) });
     if (!(error instanceof Unreachable)) return;
-    const wait = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.failures++);
-    this.retryTimer = setTimeout(() => this.retry(), wait);
+    const wait = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures++);
+    this.#retryTimer = setTimeout(() => this.retry(), wait);
   }
 
   /** Takes what the page's connection knows of this sync. */
-  private takeLive(): void {
-    const { sync: known, phase } = this.view;
-    const newest = this.live.sync();
+  #takeLive(): void {
+    const { sync: known, phase } = this.#view;
+    const newest = this.#live.sync();
     if (newest?.syncId === this.syncId) {
       const sync = newer(known, newest);
       const hasEnded = isOver(sync) && !(known && isOver(known));
-      const lines = this.live.lines();
-      const isJoined = lines.length === 0 || lines[0]!.seq <= this.log.lastSeq + 1;
-      const isLonger = phase === 'ready' && isJoined && this.log.add(lines);
-      if (sync !== known || isLonger) this.change({ sync });
+      const lines = this.#live.lines();
+      const isJoined = lines.length === 0 || lines[0]!.seq <= this.#log.lastSeq + 1;
+      const isLonger = phase === 'ready' && isJoined && this.#log.add(lines);
+      if (sync !== known || isLonger) this.#change({ sync });
       // The last lines may come after the end, and more may have been missed than the connection remembers.
       if (phase === 'ready' && (hasEnded || !isJoined)) {
-        this.change({ isLogComplete: false });
-        void this.read();
+        this.#change({ isLogComplete: false });
+        void this.#read();
       }
     } else if (known && !isOver(known) && newest && newest.startedAt >= known.startedAt && phase === 'ready') {
-      this.change({ isLogComplete: false });
-      void this.read(); // a newer one has replaced it while the connection was away
+      this.#change({ isLogComplete: false });
+      void this.#read(); // a newer one has replaced it while the connection was away
     }
   }
 
-  private change(part: Partial<SyncDetailView>): void {
-    this.view = { ...this.view, ...part };
-    for (const listener of this.listeners) listener();
+  #change(part: Partial<SyncDetailView>): void {
+    this.#view = { ...this.#view, ...part };
+    for (const listener of this.#listeners) listener();
   }
 }
 

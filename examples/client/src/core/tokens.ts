@@ -66,62 +66,62 @@ export function reusing(fetchToken: () => Promise<string>): GetToken {
 
 /** The source of one client's tokens: its `getToken`, unless a person has typed one. */
 export class Tokens {
-  private readonly getToken: GetToken | undefined;
-  private given: string | null = null;
-  private isFreshWanted = false;
+  readonly #getToken: GetToken | undefined;
+  #given: string | null = null;
+  #isFreshWanted = false;
   /** Fetched to know whose it is, and not used yet. */
-  private held: { token: string; at: number } | null = null;
+  #held: { token: string; at: number } | null = null;
   /** Whether a token was there when one was last asked for. */
   hadToken = false;
   /** Told who asks, each time that a token was fetched; see `personOf`. '' without a token. */
   onToken: (token: string) => void = () => {};
 
   constructor(getToken: GetToken | undefined) {
-    this.getToken = getToken;
+    this.#getToken = getToken;
   }
 
   /** Whether there is a function to ask, so that a refused token may be followed by a good one. */
   get canFetch(): boolean {
-    return this.getToken !== undefined && this.given === null;
+    return this.#getToken !== undefined && this.#given === null;
   }
 
   give(token: string | null): void {
-    this.given = token;
+    this.#given = token;
     this.refuse();
   }
 
   /** The last token was refused: the next one must be another one. */
   refuse(): void {
-    this.held = null;
-    this.isFreshWanted = true;
+    this.#held = null;
+    this.#isFreshWanted = true;
   }
 
   /** The token of this moment, which the next request may use too; '' without one. */
   async peek(): Promise<string> {
-    const token = await this.fetch();
-    this.held = { token, at: Date.now() };
+    const token = await this.#fetch();
+    this.#held = { token, at: Date.now() };
     return token;
   }
 
   /** The token that was fetched to know whose it is will not be used. */
   drop(): void {
-    this.held = null;
+    this.#held = null;
   }
 
   /** Throws `NoToken` if the function that gives tokens fails. */
   async proof(): Promise<Proof> {
-    const { held } = this;
-    this.held = null;
-    const token = held && Date.now() - held.at < SHORTEST_REUSE_MS ? held.token : await this.fetch();
+    const held = this.#held;
+    this.#held = null;
+    const token = held && Date.now() - held.at < SHORTEST_REUSE_MS ? held.token : await this.#fetch();
     return token ? { Authorization: `Bearer ${token}` } : {};
   }
 
-  private async fetch(): Promise<string> {
-    let token = this.given ?? '';
-    if (this.getToken && this.canFetch) {
-      const isFresh = this.isFreshWanted;
-      this.isFreshWanted = false;
-      token = (await within(FETCHED_WITHIN_MS, this.getToken, isFresh)) ?? '';
+  async #fetch(): Promise<string> {
+    let token = this.#given ?? '';
+    if (this.#getToken && this.canFetch) {
+      const isFresh = this.#isFreshWanted;
+      this.#isFreshWanted = false;
+      token = (await within(FETCHED_WITHIN_MS, this.#getToken, isFresh)) ?? '';
     }
     this.hadToken = token !== '';
     this.onToken(token);

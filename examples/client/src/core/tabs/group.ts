@@ -32,161 +32,161 @@ export class TabGroup {
   isLeader = false;
   /** Whether another tab has been heard of. */
   hasOthers = false;
-  private readonly name: string;
-  private readonly locks: Locks;
-  private readonly member: Member;
-  private readonly channel: Channel;
-  private queued: AbortController | null = null;
-  private release: (() => void) | null = null;
-  private greeting: ReturnType<typeof setTimeout> | null = null;
-  private heardLeaderAt = Date.now();
-  private lastCheckAt = Date.now();
-  private readonly timer: ReturnType<typeof setInterval>;
-  private isVisible: boolean;
-  private isCandidate = false;
-  private isClosed = false;
+  readonly #name: string;
+  readonly #locks: Locks;
+  readonly #member: Member;
+  readonly #channel: Channel;
+  #queued: AbortController | null = null;
+  #release: (() => void) | null = null;
+  #greeting: ReturnType<typeof setTimeout> | null = null;
+  #heardLeaderAt = Date.now();
+  #lastCheckAt = Date.now();
+  readonly #timer: ReturnType<typeof setInterval>;
+  #isVisible: boolean;
+  #isCandidate = false;
+  #isClosed = false;
 
   constructor(name: string, locks: Locks, channel: Channel, isVisible: boolean, member: Member) {
-    this.name = name;
-    this.locks = locks;
-    this.channel = channel;
-    this.isVisible = isVisible;
-    this.member = member;
-    channel.onmessage = ({ data }) => this.hear(data as Message);
-    this.timer = setInterval(() => this.check(), BEAT_MS);
-    this.post({ kind: 'hello', isVisible });
+    this.#name = name;
+    this.#locks = locks;
+    this.#channel = channel;
+    this.#isVisible = isVisible;
+    this.#member = member;
+    channel.onmessage = ({ data }) => this.#hear(data as Message);
+    this.#timer = setInterval(() => this.#check(), BEAT_MS);
+    this.#post({ kind: 'hello', isVisible });
   }
 
   /** Says something to all other tabs. */
   send(content: unknown): void {
-    if (this.hasOthers || !this.isLeader) this.post({ kind: 'owner', content });
+    if (this.hasOthers || !this.isLeader) this.#post({ kind: 'owner', content });
   }
 
   /** Asks the leader for all that it knows. */
   ask(): void {
-    this.post({ kind: 'hello', isVisible: this.isVisible });
+    this.#post({ kind: 'hello', isVisible: this.#isVisible });
   }
 
   /** The tab was shown or hidden. */
   setVisible(isVisible: boolean): void {
-    this.isVisible = isVisible;
+    this.#isVisible = isVisible;
     if (isVisible) this.ask();
-    else if (this.isLeader) this.post({ kind: 'leads' });
+    else if (this.isLeader) this.#post({ kind: 'leads' });
   }
 
   /** Whether this tab may lead. One that may not and leads gives it up. */
   setCandidate(isCandidate: boolean): void {
-    if (isCandidate === this.isCandidate || this.isClosed) return;
-    this.isCandidate = isCandidate;
-    if (isCandidate) this.queue(false);
-    else this.resign();
+    if (isCandidate === this.#isCandidate || this.#isClosed) return;
+    this.#isCandidate = isCandidate;
+    if (isCandidate) this.#queue(false);
+    else this.#resign();
   }
 
   close(): void {
-    if (this.isClosed) return;
-    this.isClosed = true;
-    clearInterval(this.timer);
-    if (this.greeting !== null) clearTimeout(this.greeting);
-    if (this.isLeader) this.post({ kind: 'bye' });
-    this.resign();
-    this.channel.onmessage = null;
-    this.channel.close();
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    if (this.#greeting !== null) clearTimeout(this.#greeting);
+    if (this.isLeader) this.#post({ kind: 'bye' });
+    this.#resign();
+    this.#channel.onmessage = null;
+    this.#channel.close();
   }
 
-  private hear(message: Message): void {
+  #hear(message: Message): void {
     switch (message.kind) {
       case 'hello':
         this.hasOthers = true;
         if (!this.isLeader) break;
-        if (message.isVisible && !this.isVisible) this.handOver();
-        else this.greetSoon();
+        if (message.isVisible && !this.#isVisible) this.#handOver();
+        else this.#greetSoon();
         break;
       case 'leads':
-        this.heardLeaderAt = Date.now();
+        this.#heardLeaderAt = Date.now();
         if (!this.isLeader) this.ask();
         break;
       case 'beat':
       case 'bye':
-        this.heardLeaderAt = Date.now();
+        this.#heardLeaderAt = Date.now();
         break;
       case 'owner':
         this.hasOthers = true;
-        if (!this.isLeader) this.heardLeaderAt = Date.now();
-        this.member.heard(message.content);
+        if (!this.isLeader) this.#heardLeaderAt = Date.now();
+        this.#member.heard(message.content);
     }
   }
 
   /** Answers tabs that ask at the same time with one message. */
-  private greetSoon(): void {
-    this.greeting ??= setTimeout(() => {
-      this.greeting = null;
-      if (this.isLeader) this.member.greeted();
+  #greetSoon(): void {
+    this.#greeting ??= setTimeout(() => {
+      this.#greeting = null;
+      if (this.isLeader) this.#member.greeted();
     }, GREETING_MS);
   }
 
   /** Waits for the lock, and holds it until `release`. */
-  private queue(isStolen: boolean): void {
-    this.queued?.abort();
-    const queued = (this.queued = new AbortController());
+  #queue(isStolen: boolean): void {
+    this.#queued?.abort();
+    const queued = (this.#queued = new AbortController());
     const hold = () =>
       new Promise<void>((release) => {
-        if (this.queued !== queued) {
+        if (this.#queued !== queued) {
           release();
           return;
         }
-        this.release = release;
+        this.#release = release;
         this.isLeader = true;
-        this.post({ kind: 'leads' });
-        this.member.lead();
+        this.#post({ kind: 'leads' });
+        this.#member.lead();
       });
     // With `steal`, a signal is not allowed.
     const options = isStolen ? { steal: true } : { signal: queued.signal };
-    this.locks.request(this.name, options, hold).catch(() => {
-      if (this.queued !== queued) return; // this tab has left the queue
-      this.lose(); // another tab has stolen the lock
-      if (this.isCandidate && !this.isClosed) this.queue(false);
+    this.#locks.request(this.#name, options, hold).catch(() => {
+      if (this.#queued !== queued) return; // this tab has left the queue
+      this.#lose(); // another tab has stolen the lock
+      if (this.#isCandidate && !this.#isClosed) this.#queue(false);
     });
   }
 
-  private resign(): void {
-    const { queued } = this;
-    this.queued = null;
+  #resign(): void {
+    const queued = this.#queued;
+    this.#queued = null;
     queued?.abort();
-    this.lose();
+    this.#lose();
   }
 
   /** Goes to the end of the queue, in which visible tabs wait. */
-  private handOver(): void {
-    this.member.greeted(); // what is known goes before the lock
-    this.resign();
-    if (this.isCandidate) this.queue(false);
+  #handOver(): void {
+    this.#member.greeted(); // what is known goes before the lock
+    this.#resign();
+    if (this.#isCandidate) this.#queue(false);
   }
 
-  private lose(): void {
-    this.release?.();
-    this.release = null;
-    this.heardLeaderAt = Date.now();
+  #lose(): void {
+    this.#release?.();
+    this.#release = null;
+    this.#heardLeaderAt = Date.now();
     if (!this.isLeader) return;
     this.isLeader = false;
-    if (!this.isClosed) this.member.follow();
+    if (!this.#isClosed) this.#member.follow();
   }
 
-  private check(): void {
+  #check(): void {
     const now = Date.now();
-    const wasAsleep = now - this.lastCheckAt > 3 * BEAT_MS;
-    this.lastCheckAt = now;
+    const wasAsleep = now - this.#lastCheckAt > 3 * BEAT_MS;
+    this.#lastCheckAt = now;
     if (this.isLeader) {
-      if (this.hasOthers) this.post({ kind: 'beat' });
+      if (this.hasOthers) this.#post({ kind: 'beat' });
       return;
     }
-    if (wasAsleep && this.isVisible) this.heardLeaderAt = now; // the leader may have slept, too
-    const limit = this.isVisible ? SILENT_AFTER_MS : THROTTLED_SILENT_AFTER_MS;
-    if (!this.isCandidate || now - this.heardLeaderAt < limit) return;
-    this.heardLeaderAt = now;
-    this.queue(true);
+    if (wasAsleep && this.#isVisible) this.#heardLeaderAt = now; // the leader may have slept, too
+    const limit = this.#isVisible ? SILENT_AFTER_MS : THROTTLED_SILENT_AFTER_MS;
+    if (!this.#isCandidate || now - this.#heardLeaderAt < limit) return;
+    this.#heardLeaderAt = now;
+    this.#queue(true);
   }
 
-  private post(message: Message): void {
-    if (!this.isClosed || message.kind === 'bye') this.channel.postMessage(message);
+  #post(message: Message): void {
+    if (!this.#isClosed || message.kind === 'bye') this.#channel.postMessage(message);
   }
 }

@@ -11,6 +11,8 @@ const LONGEST_SILENCE_MS = 45_000; // heartbeats come every 15 s
 const IDLE_LOOK_MS = 3000; // how soon a sync that someone else has started is noticed
 const DAY_MS = 24 * 3600 * 1000;
 
+const BROKEN = 'The event stream broke.';
+
 export const byEventStream: Follow = async (route, signal, opened) => {
   const { organizationId, requests, knowledge, heard, pause } = route;
   while (!signal.aborted) {
@@ -40,7 +42,7 @@ async function isReadToItsEnd(route: Route, syncId: string, signal: AbortSignal,
     const limits = { signal: AbortSignal.any([signal, breaking.signal]), milliseconds: DAY_MS };
     const response = await requests.get(`/stream/${encodeURIComponent(syncId)}`, headers, limits);
     if (response.status === 204) return true;
-    if (!response.body) throw new Blocked('Event streams are refused.');
+    if (!response.body) throw new Blocked(BROKEN);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = '';
     for (;;) {
@@ -56,17 +58,17 @@ async function isReadToItsEnd(route: Route, syncId: string, signal: AbortSignal,
       for (const event of events) noteEvent(route, syncId, event);
     }
   } catch (error) {
-    if (breaking.signal.aborted && !hasBegun) throw new Blocked('Event streams are held back.');
+    if (breaking.signal.aborted && !hasBegun) throw new Blocked(BROKEN);
     if (error instanceof Blocked || error instanceof Refused) throw error;
     if (!hasBegun && error instanceof Unreachable) throw new Blocked(error.message, { cause: error });
-    throw new Unreachable('The event stream broke.', { cause: error });
+    throw new Unreachable(BROKEN, { cause: error });
   } finally {
     clearTimeout(watchdog);
     breaking.abort();
   }
   // Streams end with their tokens, and continue with fresh ones.
   const isEarly = knowledge.sync?.syncId === syncId && !isOver(knowledge.sync);
-  if (isEarly && Date.now() - begunAt < SHORT_LIVED_MS) throw new Unreachable('The event stream ended early.');
+  if (isEarly && Date.now() - begunAt < SHORT_LIVED_MS) throw new Unreachable(BROKEN);
   return !isEarly;
 }
 

@@ -19,6 +19,8 @@ const UNAUTHORIZED = 4401;
 const FORBIDDEN = 4403;
 const TRY_AGAIN_LATER = 1013;
 
+const CLOSED = 'The websocket was closed.';
+
 export const byWebsocket: Follow = (route, signal, opened) => {
   const { requests, knowledge, organizationId, heard } = route;
   const { place, tokens } = requests;
@@ -33,9 +35,9 @@ export const byWebsocket: Follow = (route, signal, opened) => {
     let isEnded = false;
 
     let deadline: ReturnType<typeof setTimeout> | undefined;
-    const expect = (milliseconds: number, otherwise: string) => {
+    const expect = (milliseconds: number) => {
       clearTimeout(deadline);
-      if (!isEnded) deadline = setTimeout(() => end(new Unreachable(otherwise)), milliseconds);
+      if (!isEnded) deadline = setTimeout(() => end(new Unreachable(CLOSED)), milliseconds);
     };
     const end = (error?: Error) => {
       if (isEnded) return;
@@ -102,7 +104,7 @@ export const byWebsocket: Follow = (route, signal, opened) => {
           tokenProblem = problem as Error;
           throw problem;
         }
-        expect(ACCEPTED_WITHIN_MS, 'The websocket was not acknowledged.');
+        expect(ACCEPTED_WITHIN_MS);
         return { ...proof };
       },
       on: {
@@ -111,16 +113,16 @@ export const byWebsocket: Follow = (route, signal, opened) => {
         },
         message: () => {
           heard();
-          expect(LONGEST_SILENCE_MS, 'The websocket is silent.');
+          expect(LONGEST_SILENCE_MS);
         },
         // A socket that the page's Content-Security-Policy forbids is never closed.
         error: () => {
-          unclosed = setTimeout(() => end(tokenProblem ?? new Unreachable('The websocket failed.')), CLOSED_WITHIN_MS);
+          unclosed = setTimeout(() => end(tokenProblem ?? new Unreachable(CLOSED)), CLOSED_WITHIN_MS);
         },
         closed: (event) => end(tokenProblem ?? closingReason(event as CloseEvent)),
       },
     });
-    expect(ACCEPTED_WITHIN_MS, 'The websocket did not open.');
+    expect(ACCEPTED_WITHIN_MS);
     if (signal.aborted) {
       end();
       return;
@@ -143,7 +145,7 @@ export const byWebsocket: Follow = (route, signal, opened) => {
         error: (problem) => {
           if (Array.isArray(problem)) end(reasonOf(problem as Errors));
         },
-        complete: () => end(new Unreachable('The server ended the subscription.')),
+        complete: () => end(new Unreachable(CLOSED)),
       },
     );
   });
@@ -158,15 +160,15 @@ const isPassing = (errors: Errors): boolean => {
 
 function reasonOf(errors: Errors | undefined): Error {
   const [first] = errors ?? [];
-  return first ? refusal(first.extensions?.code, first.message) : new Unreachable('The server sent nothing.');
+  return first ? refusal(first.extensions?.code, first.message) : new Unreachable(CLOSED);
 }
 
 function closingReason({ code, reason }: CloseEvent): Error {
-  if (code === UNAUTHORIZED) return new Denied(reason || 'The server refused the websocket.', false);
-  if (code === FORBIDDEN) return new Denied(reason || 'The server refused the websocket.');
+  if (code === UNAUTHORIZED) return new Denied(reason || CLOSED, false);
+  if (code === FORBIDDEN) return new Denied(reason || CLOSED);
   if (code === TRY_AGAIN_LATER && reason) return new Refused(reason, { isPassing: true });
-  if (code >= 4400 && code < 4500) return new Refused(reason || 'The server closed the websocket.', { isPassing: true });
-  return new Unreachable(reason || 'The websocket was closed.');
+  if (code >= 4400 && code < 4500) return new Refused(reason || CLOSED, { isPassing: true });
+  return new Unreachable(reason || CLOSED);
 }
 
 /** Sends fresh tokens in time before the last one ends. graphql-ws sends pings of its own, but they can't carry anything. */
