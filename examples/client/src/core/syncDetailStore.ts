@@ -7,7 +7,7 @@ import { ReadSyncDocument } from './gql/graphql';
 import { GrowingLog } from './logIndex';
 import { callAll } from './listeners';
 import type { Requests } from './requests';
-import { type LogLine, type Sync, type SyncDetail, type SyncDetailView, isOver } from './types';
+import { type LogLine, type Sync, type SyncDetail, type SyncDetailView, type SyncView, isOver } from './types';
 
 const LOG_READ_WITHIN_MS = 120_000;
 const FIRST_RETRY_MS = 500;
@@ -17,10 +17,12 @@ const GONE = 'There is no such sync (any more). It may have been removed, or bel
 
 /** What the page's connection brings. */
 export interface LiveSource {
+  /** Whose syncs the page shows; one of another organization is missing here. */
+  organizationId: string;
   /** Keeps the connection for as long as the listener stays. */
   subscribe: (listener: () => void) => () => void;
-  /** The newest sync. */
-  sync: () => Sync | null;
+  /** What the page shows: the newest sync, and whether the connection is live. */
+  view: () => SyncView;
   /** The newest lines of its log. */
   lines: () => readonly LogLine[];
 }
@@ -36,6 +38,7 @@ export class SyncDetailStore implements SyncDetail {
   #turn: ReturnType<typeof setTimeout> | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #failures = 0;
+  #wasLive = false;
   #leave: (() => void) | null = null;
 
   constructor(syncId: string, requests: () => Requests, live: LiveSource) {
@@ -107,7 +110,7 @@ export class SyncDetailStore implements SyncDetail {
     try {
       const requests = this.#requests();
       const { syncStatus } = await requests.ask(ReadSyncDocument, { syncId: this.syncId }, { signal });
-      if (!syncStatus) throw new Missing(GONE);
+      if (syncStatus?.organizationId !== this.#live.organizationId) throw new Missing(GONE);
       const lines = await this.#readLines(requests, signal); // after the state: of a sync that has ended, it is whole
       if (signal.aborted) return;
       this.#reading = null;
@@ -139,10 +142,19 @@ export class SyncDetailStore implements SyncDetail {
     this.#retryTimer = setTimeout(() => this.retry(), wait);
   }
 
+  /** Asks again once the connection works again, such as with another token. */
+  #retryWhenLive(): void {
+    const isLive = this.#live.view().connection === 'live';
+    const isBack = isLive && !this.#wasLive;
+    this.#wasLive = isLive;
+    if (isBack && this.#view.problem !== null && this.#view.phase !== 'missing') this.retry();
+  }
+
   /** Takes what the page's connection knows of this sync. */
   #takeLive(): void {
+    this.#retryWhenLive();
     const { sync: known, phase } = this.#view;
-    const newest = this.#live.sync();
+    const newest = this.#live.view().sync;
     if (newest?.syncId === this.syncId) {
       const sync = newer(known, newest);
       const hasEnded = isOver(sync) && !(known && isOver(known));

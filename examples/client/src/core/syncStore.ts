@@ -105,9 +105,8 @@ export class SyncStore implements Client {
   readonly cancel = async (): Promise<void> => {
     const { sync } = this.#knowledge;
     if (!sync || isOver(sync)) return;
-    const { syncId } = sync;
     await this.#actions.attempt('cancel', this.#requests, async (requests) => {
-      const { cancelSync } = await requests.ask(CancelSyncDocument, { syncId });
+      const { cancelSync } = await requests.ask(CancelSyncDocument, { syncId: sync.syncId });
       this.#knowledge.noteSync(cancelSync.sync);
       this.#connection?.wake();
     });
@@ -177,8 +176,9 @@ export class SyncStore implements Client {
   /** Any sync with its whole log, past or running. Each call makes another store. */
   readonly openSync = (syncId: string): SyncDetailStore =>
     new SyncDetailStore(syncId, this.#requests, {
+      organizationId: this.#options.organizationId,
       subscribe: this.subscribe,
-      sync: () => this.#knowledge.sync,
+      view: this.getView,
       lines: () => this.#knowledge.copy().lines,
     });
 

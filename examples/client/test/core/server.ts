@@ -189,7 +189,11 @@ export class TestServer {
       },
       cancelSync: () => answers['cancelSync'],
       connectCliniko: () => answers['connectCliniko'],
-      syncStatus: () => answers['syncStatus'],
+      syncStatus: () => {
+        const answer = answers['syncStatus'];
+        if (answer instanceof Error) throw answer;
+        return answer && { organizationId: ORGANIZATION, ...answer };
+      },
       history: ({ after }: { after: string | null }) => answers[`history ${after ?? ''}`.trim()],
     };
     this.http = createServer((asked, answer) => {

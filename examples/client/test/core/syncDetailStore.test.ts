@@ -1,5 +1,6 @@
 // One sync opened whole: past, running, missing, and through an outage.
 
+import { GraphQLError } from 'graphql';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { type SyncDetailView, SyncStore } from '../../src/core';
@@ -93,4 +94,27 @@ test('while the server is away the sync is asked for again, with a sentence mean
   await server.start();
   await eventually(() => expect(view()).toMatchObject({ phase: 'ready', problem: null }));
   expect(seen(view())).toEqual([1]);
+});
+
+test('a sync of another organization is missing, also for a person who may read both', async () => {
+  server.show(overviewOf());
+  server.answers['syncStatus'] = { ...completed(), organizationId: 'org_other' };
+  const { view } = open();
+  await eventually(() => expect(view()).toMatchObject({ phase: 'missing', sync: null }));
+});
+
+test('a sync that was refused is opened by itself once the person has given a good token', async () => {
+  server.refusal = 4401;
+  server.answers['syncStatus'] = new GraphQLError(server.reason, { extensions: { code: 'UNAUTHENTICATED' } });
+  const store = new SyncStore({ organizationId: ORGANIZATION, apiBaseUrl: server.apiBaseUrl, transports: ['websocket'] });
+  store.setToken('bad');
+  const detail = store.openSync(SYNC_ID);
+  leave.push(detail.subscribe(() => {}));
+  await eventually(() => expect(detail.getView().phase).toBe('failed'));
+  await eventually(() => expect(store.getView().connection).toBe('refused'));
+  server.refusal = null;
+  server.show(overviewOf({ lastSync: completed() }));
+  server.answers['syncStatus'] = completed();
+  store.setToken('good');
+  await eventually(() => expect(detail.getView()).toMatchObject({ phase: 'ready', problem: null }));
 });
