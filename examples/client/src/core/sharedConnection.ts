@@ -4,7 +4,7 @@
 import { Connection } from './connection';
 import type { Copy, Knowledge } from './knowledge';
 import type { Requests } from './requests';
-import type { TabEnvironment } from './tabs/environment';
+import { type TabEnvironment, channelOf } from './tabs/environment';
 import { TabGroup } from './tabs/group';
 import { groupName } from './tabs/name';
 import { type ConnectionView, type LogLine, type Overview, type Sync, type Transport, isOver } from './types';
@@ -39,6 +39,7 @@ export class SharedConnection {
   #isIdentified = false;
   #state: ConnectionView | null = null;
   #hasGivenUp = false;
+  #isRefused = false; // by the browser, which gives no locks or channels
   #isIdle = false;
   #isClosed = false;
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
@@ -123,7 +124,7 @@ export class SharedConnection {
 
   get #canShare(): boolean {
     const { sharesTabs, tab } = this.#options;
-    return sharesTabs && tab.locks !== null && tab.openChannel !== null;
+    return sharesTabs && !this.#isRefused && tab.locks !== null && tab.openChannel !== null;
   }
 
   /** Looks whose token this tab has; `join` follows. */
@@ -143,7 +144,7 @@ export class SharedConnection {
     const name = await groupName(requests.place, organizationId, token, tab.digest).catch(() => null);
     if (turn !== this.#joining || this.#isClosed) return;
     this.#isIdentified = true;
-    if (name === null || name === this.#name || !tab.locks || !tab.openChannel) {
+    if (name === null || name === this.#name || !this.#canShare || !tab.locks || !tab.openChannel) {
       if (name === null) this.#leave();
       this.#decide();
       return;
@@ -151,12 +152,24 @@ export class SharedConnection {
     this.#leave();
     this.#name = name;
     this.#connection.close();
-    this.#group = new TabGroup(name, tab.locks, tab.openChannel(name), !tab.isHidden(), {
+    const channel = channelOf(tab.openChannel, name);
+    if (!channel) {
+      this.#stayAlone();
+      return;
+    }
+    this.#group = new TabGroup(name, tab.locks, channel, !tab.isHidden(), {
       lead: () => this.#lead(),
       follow: () => this.#followOther(),
       greeted: () => this.#tell({ kind: 'all', copy: this.#options.knowledge.copy(), state: this.#state ?? CONNECTING }),
       heard: (content) => this.#hear(content as Content),
+      refused: () => this.#stayAlone(),
     });
+    this.#decide();
+  }
+
+  #stayAlone(): void {
+    this.#isRefused = true;
+    this.#leave();
     this.#decide();
   }
 

@@ -5,6 +5,7 @@ import { Missing, Unreachable, sentenceOf } from './errors';
 import { lineFromRest } from './fromRest';
 import { ReadSyncDocument } from './gql/graphql';
 import { GrowingLog } from './logIndex';
+import { callAll } from './listeners';
 import type { Requests } from './requests';
 import { type LogLine, type Sync, type SyncDetail, type SyncDetailView, isOver } from './types';
 
@@ -162,7 +163,7 @@ export class SyncDetailStore implements SyncDetail {
 
   #change(part: Partial<SyncDetailView>): void {
     this.#view = { ...this.#view, ...part };
-    for (const listener of this.#listeners) listener();
+    callAll(this.#listeners);
   }
 }
 

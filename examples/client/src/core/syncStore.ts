@@ -7,6 +7,7 @@ import { Missing } from './errors';
 import { CancelSyncDocument, ConnectClinikoDocument, ReadOverviewDocument, ReadSyncDocument, StartSyncDocument } from './gql/graphql';
 import { History } from './history';
 import { Knowledge } from './knowledge';
+import { callAll } from './listeners';
 import { Requests } from './requests';
 import { SharedConnection } from './sharedConnection';
 import { SyncDetailStore } from './syncDetailStore';
@@ -217,7 +218,7 @@ export class SyncStore implements Client {
       pending: actions.pending,
       results: actions.results,
     };
-    for (const listener of this.#listeners) listener();
+    callAll(this.#listeners);
     this.#connection?.publish();
   }
 
@@ -280,8 +281,7 @@ export class SyncStore implements Client {
   }
 
   #emit(sync: Sync): void {
-    const ending = ENDINGS[sync.status];
-    if (ending) for (const handler of this.#handlers.get(ending) ?? []) handler(sync);
+    callAll(this.#handlers.get(ENDINGS[sync.status] as SyncEnding) ?? [], sync);
   }
 
   /** Asks how syncs ended that a newer one has replaced while the connection was away. */

@@ -18,6 +18,8 @@ export { ENGLISH, type LabelName, type Labels } from './labels';
 export { levelTone, STEP_STATE_LABELS, statusTone, stepState, type StepState, type Tone, type Wait } from './progress';
 export type { ReceiptWords, VerdictTone } from './receipts';
 
+const ENGLISH_LOCALE = 'en-GB';
+
 export interface WordsOptions {
   /** Of numbers and times, such as `de-DE`. */
   locale?: string | undefined;
@@ -28,10 +30,19 @@ export interface WordsOptions {
 /** All words of one language. */
 export type Words = ReturnType<typeof createWords>;
 
+/** The locale as browsers take it: `de_DE` is `de-DE`, and a text that names no language is British English. */
+function usableLocale(locale: string): string {
+  try {
+    return Intl.getCanonicalLocales(locale.replaceAll('_', '-'))[0] ?? ENGLISH_LOCALE;
+  } catch {
+    return ENGLISH_LOCALE;
+  }
+}
+
 /** Words and formats for a language. */
-export function createWords({ locale = 'en-GB', labels = {} }: WordsOptions = {}) {
+export function createWords({ locale = ENGLISH_LOCALE, labels = {} }: WordsOptions = {}) {
   const say = sayFrom(labels);
-  const formats = new Formats(locale, say);
+  const formats = new Formats(usableLocale(locale), say);
   return {
     say,
     name: nameFrom(say),

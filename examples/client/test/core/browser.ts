@@ -56,7 +56,7 @@ export class FakeBrowser {
 }
 
 export class FakeTab implements TabEnvironment {
-  readonly locks: Locks;
+  locks: Locks;
   private readonly listeners = new Set<() => void>();
   private isFrozen = false;
   private isShown: boolean;
@@ -68,7 +68,7 @@ export class FakeTab implements TabEnvironment {
     this.isShown = !isHidden;
   }
 
-  readonly openChannel = (name: string): Channel => {
+  openChannel = (name: string): Channel => {
     this.names.push(name);
     const real = new BroadcastChannel(name);
     const channel: Channel = {

@@ -1,6 +1,6 @@
 // The store against a server with real HTTP and real websockets: what it shows, what it survives, what it never does twice.
 
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import { type ClientOptions, type Sync, SyncStore, type SyncView } from '../../src/core';
 import { ORGANIZATION, TestServer, completed, lineOf, overviewOf, syncOf } from './server';
@@ -370,6 +370,27 @@ test('the end of a sync that was seen running is told once, and that of an older
   server.show(overviewOf({ lastSync: completed({ ...next, version: 20 }), syncAvailable: false }));
   await eventually(() => expect(view().overview?.syncAvailable).toBe(false));
   expect(ended).toEqual(['next completed']);
+});
+
+test('a page whose own function throws stays connected, and its other functions are called', async () => {
+  const reported: unknown[] = [];
+  vi.stubGlobal('reportError', (error: Error) => reported.push(error.message));
+  const ended: string[] = [];
+  server.show(overviewOf({ currentSync: syncOf() }));
+  const { store, view } = follow();
+  const fail = () => {
+    throw new Error('a mistake of the page');
+  };
+  store.on('completed', fail);
+  store.on('completed', ({ syncId }) => ended.push(syncId));
+  await eventually(() => expect(view().connection).toBe('live'));
+  leave.push(store.subscribe(fail));
+  server.show(overviewOf({ lastSync: completed() }));
+  await eventually(() => expect(ended).toEqual([SYNC_ID]));
+  expect(view().connection).toBe('live');
+  expect(server.handshakes).toHaveLength(1);
+  expect(new Set(reported)).toEqual(new Set(['a mistake of the page']));
+  vi.unstubAllGlobals();
 });
 
 test('the end of a sync that a newer one has hidden during an outage is asked for', async () => {

@@ -32,8 +32,12 @@ afterEach(async () => {
   await server.kill();
 });
 
-function openTab({ isHidden = false, ...options }: Partial<ClientOptions> & { isHidden?: boolean } = {}): OpenTab {
+type TabOptions = Partial<ClientOptions & Pick<FakeTab, 'locks' | 'openChannel'>> & { isHidden?: boolean };
+
+function openTab({ isHidden = false, locks, openChannel, ...options }: TabOptions = {}): OpenTab {
   const tab = browser.tab(isHidden);
+  if (locks) tab.locks = locks;
+  if (openChannel) tab.openChannel = openChannel;
   const store = new SyncStore({ organizationId: ORGANIZATION, apiBaseUrl: server.apiBaseUrl, transports: ['websocket'], ...options }, tab);
   const opened = { tab, store, view: store.getView, close: store.subscribe(() => {}) };
   open.push(opened);
@@ -214,4 +218,19 @@ test('when a visible tab closes while a sync runs, a hidden one takes over', asy
   visible.close();
   server.write(SYNC_ID, lineOf(2));
   await eventually(() => expect(seen(hidden)).toEqual([1, 2]));
+});
+
+test('where the browser gives no locks or channels, each tab has its own connection', async () => {
+  server.show(overviewOf());
+  const refused = () => new DOMException('Access is denied in this context.', 'SecurityError');
+  const openChannel = () => {
+    throw refused();
+  };
+  for (const limits of [{ locks: { request: () => Promise.reject(refused()) } }, { openChannel }]) {
+    const tabs = [openTab(limits), openTab(limits)];
+    await live(...tabs);
+    expect(server.openSockets).toBe(2);
+    for (const { close } of tabs) close();
+    await eventually(() => expect(server.openSockets).toBe(0));
+  }
 });

@@ -58,3 +58,8 @@ test('data is late once a newer sync should have completed', () => {
   expect(words.freshness({ ...fresh, freshUntil: null }, null, now)).toEqual({ text: 'Checked 4 min ago', isLate: false });
   expect(words.freshness(null, null, now)).toEqual({ text: '', isLate: false });
 });
+
+test('a locale that browsers do not know leaves the sentences readable', () => {
+  expect(createWords({ locale: 'de_DE' }).number(1234)).toBe('1.234');
+  for (const locale of ['', 'no language', '-', 'x']) expect(createWords({ locale }).number(1234)).toBe('1,234');
+});

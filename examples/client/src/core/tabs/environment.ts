@@ -47,3 +47,12 @@ export function browserTab(): TabEnvironment {
     },
   };
 }
+
+/** A channel to the other tabs; null if the browser refuses it. */
+export function channelOf(openChannel: (name: string) => Channel, name: string): Channel | null {
+  try {
+    return openChannel(name);
+  } catch {
+    return null;
+  }
+}

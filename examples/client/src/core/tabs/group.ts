@@ -26,6 +26,8 @@ export interface Member {
   greeted: () => void;
   /** Another tab says something, as given to `send`. */
   heard: (content: unknown) => void;
+  /** The browser gives this page no locks, such as in a sandboxed frame or with cookies blocked. */
+  refused: () => void;
 }
 
 export class TabGroup {
@@ -141,8 +143,12 @@ export class TabGroup {
       });
     // With `steal`, a signal is not allowed.
     const options = isStolen ? { steal: true } : { signal: queued.signal };
-    this.#locks.request(this.#name, options, hold).catch(() => {
+    this.#locks.request(this.#name, options, hold).catch((error: unknown) => {
       if (this.#queued !== queued) return; // this tab has left the queue
+      if ((error as Error).name !== 'AbortError') {
+        this.#member.refused();
+        return;
+      }
       this.#lose(); // another tab has stolen the lock
       if (this.#isCandidate && !this.#isClosed) this.#queue(false);
     });
