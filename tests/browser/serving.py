@@ -32,6 +32,8 @@ class TransportProxy:
     Attributes:
         seen: The headers of every request and handshake, the first frame of every socket, and its time.
         renewals: The payloads of pings.
+        open_streams: How many event streams are open now.
+        most_streams: How many event streams were open at the same time.
     """
 
     refuse_sockets: bool = False
@@ -39,6 +41,8 @@ class TransportProxy:
     hold_streams: bool = False
     seen: list[dict[str, Any]] = field(default_factory=list)
     renewals: list[dict[str, Any]] = field(default_factory=list)
+    open_streams: int = 0
+    most_streams: int = 0
 
     @property
     def sockets(self) -> list[dict[str, Any]]:
@@ -78,7 +82,12 @@ class TransportProxy:
                 if not (is_stream and self.hold_streams and message["type"] == "http.response.body"):
                     await send(message)
 
-            await app(scope, receive_noted, send_held)
+            self.open_streams += is_stream
+            self.most_streams = max(self.most_streams, self.open_streams)
+            try:
+                await app(scope, receive_noted, send_held)
+            finally:
+                self.open_streams -= is_stream
 
         return pass_on
 
