@@ -41,6 +41,13 @@ export class History {
     if (this.#isStale || isMissing) void this.#read(null).catch(() => {});
   }
 
+  /** Begins anew, for another person; read again with the next connection. */
+  forget(): void {
+    if (!this.view) return;
+    this.#isStale = true;
+    this.view = { syncs: [], totals: null, nextCursor: null, isLoading: false };
+  }
+
   async #read(after: string | null): Promise<void> {
     this.#show({ isLoading: true });
     try {

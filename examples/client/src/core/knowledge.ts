@@ -15,6 +15,8 @@ export interface Listener {
   unseenEnd: (syncId: string) => void;
   /** The newest sync that has ended is this one. */
   newestEnded: (sync: Sync) => void;
+  /** Nothing is known any more. */
+  forgotten: () => void;
 }
 
 /** A copy for another tab. */
@@ -80,6 +82,14 @@ export class Knowledge {
     if (sync.syncId !== this.#runningSyncId || !isOver(sync)) return;
     this.#runningSyncId = null;
     this.#listener.ended(sync);
+  }
+
+  /** Begins anew, for another person. */
+  forget(): void {
+    this.overview = this.#runningSyncId = null;
+    this.#replaceSync(null);
+    this.#listener.forgotten();
+    this.#change();
   }
 
   clearLog(): void {

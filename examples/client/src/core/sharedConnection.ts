@@ -6,7 +6,7 @@ import type { Copy, Knowledge } from './knowledge';
 import type { Requests } from './requests';
 import { type TabEnvironment, channelOf } from './tabs/environment';
 import { TabGroup } from './tabs/group';
-import { groupName } from './tabs/name';
+import { Person, groupName } from './tabs/name';
 import { type ConnectionView, type LogLine, type Overview, type Sync, type Transport, isOver } from './types';
 
 const HIDDEN_IDLE_MS = 60_000; // how long a hidden tab keeps a connection that no sync needs
@@ -35,6 +35,7 @@ export class SharedConnection {
   readonly #connection: Connection;
   #group: TabGroup | null = null;
   #name: string | null = null;
+  readonly #person = new Person();
   #joining = 0;
   #isIdentified = false;
   #state: ConnectionView | null = null;
@@ -83,6 +84,7 @@ export class SharedConnection {
   reopen(): void {
     this.#hasGivenUp = false;
     this.#connection.close();
+    this.#isIdentified = false;
     this.#leave();
     this.open();
   }
@@ -109,8 +111,7 @@ export class SharedConnection {
     if (!this.#group?.isLeader || !this.#group.hasOthers) return;
     const { overview, sync, seq } = this.#options.knowledge;
     const told = this.#told;
-    const isSame = told.sync?.syncId === sync?.syncId;
-    const after = isSame ? told.seq : 0;
+    const after = told.sync?.syncId === sync?.syncId ? told.seq : 0;
     const lines = seq > after ? this.#options.knowledge.copy().lines.filter((line) => line.seq > after) : [];
     if (overview === told.overview && sync === told.sync && lines.length === 0) return;
     this.#told = { overview, sync, seq };
@@ -143,6 +144,7 @@ export class SharedConnection {
     const { requests, organizationId, tab } = this.#options;
     const name = await groupName(requests.place, organizationId, token, tab.digest).catch(() => null);
     if (turn !== this.#joining || this.#isClosed) return;
+    if (token && this.#person.isOther(name)) this.#options.knowledge.forget();
     this.#isIdentified = true;
     if (name === null || name === this.#name || !this.#canShare || !tab.locks || !tab.openChannel) {
       if (name === null) this.#leave();

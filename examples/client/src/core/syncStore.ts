@@ -74,6 +74,7 @@ export class SyncStore implements Client {
         void this.#readUnseenEnds();
       },
       newestEnded: (sync) => this.#history.refreshFor(sync),
+      forgotten: () => this.#history.forget(),
     });
   }
 
@@ -93,9 +94,8 @@ export class SyncStore implements Client {
 
   /** Starts a sync: AUTO unless given. If a sync runs already, that sync is shown. */
   readonly start = async (mode: StartMode = 'AUTO'): Promise<void> => {
-    const { organizationId } = this.#options;
     await this.#actions.attempt(mode === 'FULL' ? 'startFull' : 'start', this.#requests, async (requests) => {
-      const { startSync } = await requests.ask(StartSyncDocument, { organizationId, mode });
+      const { startSync } = await requests.ask(StartSyncDocument, { organizationId: this.#options.organizationId, mode });
       this.#knowledge.noteSync(startSync.sync);
       this.#connection?.wake();
     });

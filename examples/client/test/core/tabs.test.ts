@@ -1,5 +1,6 @@
 // Several tabs of a browser: who connects, who takes over, what each one shows, and who never shares.
 
+import { GraphQLError } from 'graphql';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { type ClientOptions, SyncStore, type SyncView } from '../../src/core';
@@ -233,4 +234,18 @@ test('where the browser gives no locks or channels, each tab has its own connect
     for (const { close } of tabs) close();
     await eventually(() => expect(server.openSockets).toBe(0));
   }
+});
+
+test('what one person has read is not shown to the next one in the same tab', async () => {
+  server.write(SYNC_ID, lineOf(1));
+  server.show(overviewOf({ currentSync: syncOf() }));
+  let person = 'anna';
+  const tab = openTab({ getToken: () => tokenOf(person) });
+  await live(tab);
+  await eventually(() => expect(seen(tab)).toEqual([1]));
+  person = 'bert';
+  server.refusal = 4403;
+  server.answers['dashboard'] = new GraphQLError('This token belongs to another organization.', { extensions: { code: 'FORBIDDEN' } });
+  await tab.store.refresh();
+  await eventually(() => expect(tab.view()).toMatchObject({ connection: 'refused', overview: null, sync: null, log: [] }));
 });

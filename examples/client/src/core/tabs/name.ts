@@ -12,3 +12,16 @@ export async function groupName(place: Place, organizationId: string, token: str
   const hash = person && (await digest(person));
   return ['routiq', FORMAT, place.graphql, organizationId, hash].join(' ');
 }
+
+/** Whose token was noted last. What one person has read is neither shown to the next one nor passed on to their tabs. */
+export class Person {
+  #name: string | null = null;
+
+  /** Whether a token is of another person than the one before. `name` is that of the person's group. */
+  isOther(name: string | null): boolean {
+    if (name === null) return false;
+    const isOther = this.#name !== null && this.#name !== name;
+    this.#name = name;
+    return isOther;
+  }
+}
