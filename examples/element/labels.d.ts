@@ -337,6 +337,10 @@ export interface AllLabels {
   connectedTo: string;
   /** Cliniko API key */
   apiKey: string;
+  /** Connect to Cliniko */
+  addKey: string;
+  /** Replace the API key */
+  replaceKey: string;
   /** Connect */
   connect: string;
   /** Checking the key… */

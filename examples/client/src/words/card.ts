@@ -64,6 +64,8 @@ export const CARD_ENGLISH = {
   cliniko: 'Cliniko',
   connectedTo: 'Connected to {account}',
   apiKey: 'Cliniko API key',
+  addKey: 'Connect to Cliniko',
+  replaceKey: 'Replace the API key',
   connect: 'Connect',
   checkingKey: 'Checking the key…',
 };
