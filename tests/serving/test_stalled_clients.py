@@ -40,8 +40,11 @@ def _dropped(transport: str) -> float:
     return REGISTRY.get_sample_value("routiq_peers_dropped_total", {"transport": transport}) or 0
 
 
-PLAIN = PROGRESS.replace("unreadableRows { list id reason }", "")
-"""A document that is compiled, while the ordinary executor serves ``PROGRESS``."""
+PLAIN = re.sub(r"unreadableRows \{.*?\}|(steps|startedBy|cancelledBy) \{.*?\}", "", PROGRESS)
+"""A document that is compiled, while the ordinary executor serves ``PROGRESS``.
+
+First states of ``MAX_OPERATIONS`` subscriptions fit into a connection with a small buffer, their last states don't.
+"""
 
 
 def _deaf_connection(server: Server) -> socket.socket:

@@ -4,8 +4,10 @@ import { InMemoryCache, type Reference } from '@apollo/client';
 export const cache = new InMemoryCache({
   typePolicies: {
     CompletionRange: { merge: true },
+    Freshness: { merge: true },
     NextSync: { merge: true },
     PatientStats: { merge: true },
+    SyncActor: { merge: true },
     SyncFailure: { merge: true },
     SyncReceipt: { merge: true },
     UnreadableRow: { keyFields: false },

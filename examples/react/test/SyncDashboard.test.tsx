@@ -256,7 +256,7 @@ test('no button loses the focus by being pressed', async () => {
 test('an organization without a connection is told how to get one', async () => {
   server.show(overviewOf({ syncAvailable: false }));
   show();
-  await screen.findByText(/Connect it, then start a sync\.$/, undefined, PATIENCE);
+  await screen.findByText(/to Cliniko, then start a sync\.$/, undefined, PATIENCE);
   expect(isDisabled('Start sync')).toBe(true);
 });
 
