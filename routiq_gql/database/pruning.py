@@ -89,8 +89,8 @@ async def _forget_names(connection: AsyncConnection, cutoff: datetime, size: int
     """Remove the names of persons from syncs that are kept for their result only."""
     is_named = SYNC.c.started_by_name.is_not(None) | SYNC.c.cancelled_by_name.is_not(None)
     batch = select(SYNC.c.key).where(SYNC.c.completed_at < cutoff, is_named).limit(size)
-    nobody = {"started_by_name": None, "cancelled_by_name": None, "version": SYNC.c.version + 1}
-    statement = update(SYNC).where(SYNC.c.key.in_(batch.with_for_update(skip_locked=True))).values(nobody)
+    forgotten = {"started_by_name": None, "cancelled_by_name": None, "version": SYNC.c.version + 1}
+    statement = update(SYNC).where(SYNC.c.key.in_(batch.with_for_update(skip_locked=True))).values(forgotten)
     return bool((await connection.execute(statement)).rowcount)
 
 

@@ -100,7 +100,7 @@ class SyncRow:
     started_by: str | None
     #: The person who started it, as named by the token's issuer; ``None`` if unknown.
     started_by_name: str | None
-    #: The value of the ``ActorKind`` that ended it before its time; ``None`` if nobody did.
+    #: The value of the ``ActorKind`` that ended it before its time; ``None`` if it was not.
     cancelled_by: str | None
     #: The person who ended it, named likewise.
     cancelled_by_name: str | None

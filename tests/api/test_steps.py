@@ -65,7 +65,7 @@ async def test_a_person_is_named_as_in_the_token(guarded: Server, issuer: Issuer
 
 
 async def test_a_sync_of_an_earlier_version_shows_neither(server: Server):
-    """A sync from before the upgrade has no steps, and nobody is named."""
+    """A sync from before the upgrade has no steps and no actors."""
     sync_id = (await server.until_ended(await server.start_sync()))["sync_id"]
     async with server.runtime.database.writing() as connection:
         await connection.execute(update(SYNC).values(steps=None, started_by=None))

@@ -102,7 +102,7 @@ async def test_an_earlier_form_is_brought_up_to_date_with_its_rows(empty_databas
             assert {key: row._mapping[key] for key in values} == values
     async with database.writing() as connection:
         changed = await change_running(connection, 1, 3, {"patients_found": 8})
-    assert changed is not None, "the running one goes on"
+    assert changed is not None, "the running sync continues"
     shown = snapshot_of(changed)
     assert (shown.steps, shown.started_by, shown.cancelled_by) == ((), None, None)
     await database.close()

@@ -67,7 +67,7 @@ async def test_a_disconnect_names_who_ended_the_sync(runtime: Runtime, cliniko: 
 
 
 async def test_a_schedule_starts_syncs_by_itself(runtime: Runtime):
-    """A scheduled sync names the schedule, and nobody has cancelled it."""
+    """A scheduled sync names the schedule, and no canceller."""
     await runtime.schedules.begin(ANNA, ORGANIZATION, timedelta(hours=1))
     async with runtime.database.writing() as connection:
         await connection.execute(update(SCHEDULE).values(next_at=utc_now() - timedelta(seconds=1)))
