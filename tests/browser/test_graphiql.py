@@ -88,6 +88,35 @@ async def test_graphiql_is_the_same_after_a_reload(demo: Program, open_page: Ope
     await expect(page.get_by_role("tab")).to_have_text(TABS, use_inner_text=True)
 
 
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        pytest.param({"query": None}, "query History { id }", id="tabs before text"),
+        pytest.param({"query": "query Other { id }"}, "query Other { id }", id="text before tabs"),
+        pytest.param({"variables": '{"limit": 1}'}, "query History { id }", id="variables before tabs"),
+        pytest.param({"query": None, "variables": '{"limit": 1}'}, "query History { id }", id="variables before text"),
+    ],
+)
+async def test_a_reload_between_two_writes_of_graphiql_adds_no_tab(
+    demo: Program, open_page: OpenPage, stored: dict[str, str | None], shown: str
+):
+    """GraphiQL stores its text, variables and tabs at different moments; a reload in between keeps text and tabs."""
+    url = await asyncio.to_thread(demo.url)
+    page = await open_page(f"{url}/graphql", line_may_break=True)  # the page below has no icon
+    await open_tab(page, "History")
+    await type_operation(page, "query History { id }")
+    await page.goto(f"{url}/healthz")  # of this origin, without GraphiQL
+    await page.evaluate(
+        "stored => Object.entries(stored).forEach(([name, text]) => text === null"
+        " ? localStorage.removeItem(`graphiql:${name}`) : localStorage.setItem(`graphiql:${name}`, text))",
+        stored,
+    )
+    await page.goto(f"{url}/graphql")
+    tabs = ["Other" if name == "History" and "Other" in shown else name for name in TABS]
+    await expect(page.get_by_role("tab")).to_have_text(tabs, use_inner_text=True)
+    assert await query_text(page) == shown
+
+
 async def test_log_and_cancel_hold_the_newest_sync(served: Served, open_page: OpenPage):
     """The tabs for a sync's log and for cancelling contain the newest sync, replaced when a new one starts."""
     first = await served.server.start_sync()

@@ -53,17 +53,28 @@ const replaced = (text, id) => outdated(text, id).reduce((now, [start, end]) => 
 
 const withoutIds = (text) => (text ?? '').replace(PLACE, '$1"');
 
-// GraphiQL stores the text of the open tab at once, and its tabs half a second later. If it is opened again with the two
-// apart, it adds a tab. This brings them together where only an id is different.
+const sameText = (one, other) => (one ?? '') === (other ?? '');
+
+// GraphiQL stores the open tab's text, its variables and all tabs separately, each up to half a second late. A reload in
+// between adds a tab, because no stored tab has the stored text. Before GraphiQL starts, this makes one tab have it: the
+// tab that differs in an id only, else the one that was open. Without a stored text, the stored tab counts.
 export function joinStoredTabs() {
   try {
-    const open = localStorage.getItem('graphiql:query');
+    const query = localStorage.getItem('graphiql:query');
+    const variables = localStorage.getItem('graphiql:variables');
     const state = JSON.parse(localStorage.getItem('graphiql:tabState'));
-    if (!open || state.tabs.some((tab) => tab.query === open)) return;
-    const same = state.tabs.find((tab) => withoutIds(tab.query) === withoutIds(open));
-    if (!same) return;
-    same.query = open;
-    localStorage.setItem('graphiql:tabState', JSON.stringify(state));
+    if (state.tabs.some((tab) => sameText(tab.query, query) && sameText(tab.variables, variables))) return;
+    const tab =
+      state.tabs.find((each) => sameText(each.query, query)) ??
+      state.tabs.find((each) => query && withoutIds(each.query) === withoutIds(query)) ??
+      state.tabs[state.activeTabIndex];
+    if (query) {
+      Object.assign(tab, { query, variables });
+      localStorage.setItem('graphiql:tabState', JSON.stringify(state));
+    } else {
+      localStorage.setItem('graphiql:query', tab.query ?? '');
+      localStorage.setItem('graphiql:variables', tab.variables ?? '');
+    }
   } catch { /* nothing is stored, or nothing that can be read */ }
 }
 
