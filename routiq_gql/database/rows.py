@@ -106,6 +106,8 @@ class SyncRow:
     cancelled_by_name: str | None
     #: The weeks within which a visit puts a patient without a booking on a list; ``None`` before the analysis.
     seen_within_weeks: int | None
+    #: Earlier appointments were not mirrored by then; ``None`` before the analysis.
+    horizon_from: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

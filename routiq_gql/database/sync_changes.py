@@ -53,6 +53,7 @@ class RunningChanges(TypedDict, total=False):
     recent_days: int
     upcoming_days: int
     seen_within_weeks: int
+    horizon_from: datetime
     rules: int
     resumes_at: datetime | None
     waiting_for: str | None

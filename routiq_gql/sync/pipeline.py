@@ -180,6 +180,7 @@ class Pipeline:
             "recent_days": recent_days,
             "upcoming_days": upcoming_days,
             "seen_within_weeks": self.settings.seen_within_weeks,
+            "horizon_from": plan.horizon.start,
             "rules": RULES,
         }
         run.forecast.expect(following)

@@ -1,9 +1,9 @@
-"""Store who is in which list of patients, and the weeks by which a sync decided that"""
+"""Store who is in which list of patients, and the terms by which a sync decided that"""
 
 import sqlalchemy as sa
 from alembic import op
 
-from routiq_gql.database.columns import CompactTime, RowKey
+from routiq_gql.database.columns import CompactTime, RowKey, UtcDateTime
 from routiq_gql.database.migrations.to_versions import CURRENT
 
 revision = "0013"
@@ -16,6 +16,7 @@ LISTINGS = "listing_versions"
 
 def upgrade() -> None:
     op.add_column("syncs", sa.Column("seen_within_weeks", sa.Integer(), nullable=True))
+    op.add_column("syncs", sa.Column("horizon_from", UtcDateTime(), nullable=True))
     folded = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
     op.create_table(
         LISTINGS,
