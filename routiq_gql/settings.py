@@ -80,6 +80,12 @@ class Settings(BaseSettings):
     upcoming_days: int = Field(
         30, ge=1, le=366, description="An appointment this many days ahead makes a patient active."
     )
+    seen_within_weeks: int = Field(
+        26,
+        ge=1,
+        le=520,
+        description="Weeks after a visit for which a patient without a booking is in the list “No future appointment”.",
+    )
     history_days: int = Field(
         730,
         ge=1,

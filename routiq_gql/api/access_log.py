@@ -10,7 +10,6 @@ import random
 import re
 import time
 from functools import lru_cache
-from typing import Any
 from urllib.parse import quote
 
 import structlog
@@ -62,7 +61,8 @@ class AccessLog:
         if not self._log.is_enabled_for(level):
             exchange.count()
         elif self._write is None:
-            self._log.log(level, **exchange.line())
+            values = exchange.line()
+            self._log.log(level, str(values.pop("event")), **values)
             exchange.count()
         else:
             self._ended.append((level, exchange))
@@ -126,9 +126,9 @@ class _Exchange:
         """Stop its time."""
         self._milliseconds = round((time.monotonic() - self._began) * 1000, 1)
 
-    def line(self) -> dict[str, Any]:
+    def line(self) -> dict[str, object]:
         """The values of its line, without private values that a client may have put into them."""
-        values: dict[str, Any] = {
+        values: dict[str, object] = {
             "event": "socket_ended" if self._is_socket else "request_ended",
             "method": "WEBSOCKET" if self._is_socket else clean_text(self._scope["method"][:MAX_PATH_LENGTH]),
             "path": _shown(self._scope["path"][:MAX_PATH_LENGTH]),

@@ -12,7 +12,7 @@ from routiq_gql.cli.plain_text import clean_text, json_text
 class SafeConsole(Console):
     """A console that cleans the strings it prints, line by line. A ``Text`` must be clean already."""
 
-    def print(self, *objects: Any, **options: Any) -> None:
+    def print(self, *objects: object, **options: Any) -> None:
         super().print(*(_clean_lines(one) if isinstance(one, str) else one for one in objects), **options)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import orjson
 from sqlalchemy import (
@@ -25,6 +25,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+_T = TypeVar("_T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -110,7 +111,7 @@ class among(FunctionElement[bool]):  # noqa: N801
     type = Boolean()
     inherit_cache = True
 
-    def __init__(self, column: ColumnElement[Any], numbers: Iterable[int] | str) -> None:
+    def __init__(self, column: ColumnElement[_T], numbers: Iterable[int] | str) -> None:
         """Takes the numbers, or the name of the parameter that holds a list of them."""
         if isinstance(numbers, str):
             given = bindparam(numbers, type_=_Numbers())

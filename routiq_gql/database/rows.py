@@ -104,6 +104,8 @@ class SyncRow:
     cancelled_by: str | None
     #: The person who ended it, named likewise.
     cancelled_by_name: str | None
+    #: The weeks within which a visit puts a patient without a booking on a list; ``None`` before the analysis.
+    seen_within_weeks: int | None
 
 
 @dataclass(frozen=True, slots=True)

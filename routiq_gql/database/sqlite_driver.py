@@ -31,7 +31,7 @@ class Connection(aiosqlite.Connection):
         self._thread.daemon = True  # a process may end without closing its connections
         self._abandoned = 0  # calls whose caller was cancelled; the thread may not have begun them
         self._begin: str | None = None
-        self._stopped: asyncio.Future[Any] | None = None
+        self._stopped: asyncio.Future[object] | None = None
 
     @property
     def has_abandoned_calls(self) -> bool:
@@ -60,7 +60,7 @@ class Connection(aiosqlite.Connection):
             await super().rollback()
             self._abandoned -= abandoned  # the thread has finished them before the rollback
 
-    def stop(self) -> asyncio.Future[Any] | None:
+    def stop(self) -> asyncio.Future[object] | None:
         """Close the connection and end its thread.
 
         A second call returns the future of the first, since an ended thread answers no further call. SQLAlchemy makes
@@ -86,14 +86,14 @@ class _Cursor(aiosqlite.Cursor):
         self._owner = owner
         self._rows: Iterable[Any] = ()
 
-    async def execute(self, sql: str, parameters: Iterable[Any] | None = None) -> Self:
+    async def execute(self, sql: str, parameters: Iterable[object] | None = None) -> Self:
         """Execute a statement and read all its rows."""
         given = parameters if parameters is not None else ()
         begin = self._owner.take_begin()
         self._rows = await self._execute(_read_all, self._cursor, begin, sql, given)  # type: ignore[no-untyped-call]
         return self
 
-    async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> Self:
+    async def executemany(self, sql: str, parameters: Iterable[Iterable[object]]) -> Self:
         """Execute a statement once for each set of parameters."""
         begin = self._owner.take_begin()
         await self._execute(_execute_many, self._cursor, begin, sql, parameters)  # type: ignore[no-untyped-call]
@@ -116,7 +116,7 @@ def _execute_many(cursor: sqlite3.Cursor, begin: str | None, sql: str, parameter
     cursor.executemany(sql, parameters)
 
 
-def _read_all(cursor: sqlite3.Cursor, begin: str | None, sql: str, parameters: Iterable[Any]) -> Iterable[Any]:
+def _read_all(cursor: sqlite3.Cursor, begin: str | None, sql: str, parameters: Iterable[object]) -> Iterable[Any]:
     if begin is not None:
         cursor.execute(begin)
     cursor.execute(sql, parameters)  # type: ignore[arg-type]

@@ -52,6 +52,7 @@ class RunningChanges(TypedDict, total=False):
     analyzed_at: datetime
     recent_days: int
     upcoming_days: int
+    seen_within_weeks: int
     rules: int
     resumes_at: datetime | None
     waiting_for: str | None

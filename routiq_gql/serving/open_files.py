@@ -9,13 +9,13 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from types import ModuleType
 
 import structlog
 
 from routiq_gql.rate_limited_log import RateLimitedLog
 
-resource: Any
+resource: ModuleType | None
 try:
     resource = import_module("resource")
 except ImportError:  # Windows

@@ -56,7 +56,7 @@ class HttpProtocol(StopNotice, RequestDeadline):
 class SocketProtocol(DirectFrames):
     """Websockets."""
 
-    def __init__(self, config: Config, server_state: UvicornState, app_state: dict[str, Any], *rest: Any) -> None:
+    def __init__(self, config: Config, server_state: UvicornState, app_state: dict[str, object], *rest: Any) -> None:
         super().__init__(config, server_state, app_state, *rest)
         self._table = cast(ServerState, server_state).table
         send_response = self.conn.send_response

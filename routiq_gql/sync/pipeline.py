@@ -179,6 +179,7 @@ class Pipeline:
             "analyzed_at": now,
             "recent_days": recent_days,
             "upcoming_days": upcoming_days,
+            "seen_within_weeks": self.settings.seen_within_weeks,
             "rules": RULES,
         }
         run.forecast.expect(following)

@@ -22,6 +22,7 @@ OF_THE_PROCESSES = {"key_paces", "retention", "workers", "write_probe"}
 """By hand: a table that is never erased is a decision of its author."""
 OF_PATIENTS = {
     *("activity_versions", "appointment_type_versions", "appointment_versions", "attendee_versions"),
+    "listing_versions",
     *("class_checks", "mirrors", "patient_versions", "practitioner_versions"),
 }
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)

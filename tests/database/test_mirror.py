@@ -7,7 +7,7 @@ import pytest
 
 from routiq_gql.cliniko import RESOURCES
 from routiq_gql.database.mirror import BY_RESOURCE, VERSION_COLUMNS, MirrorList
-from routiq_gql.database.tables import ACTIVITY, VERSIONED
+from routiq_gql.database.tables import MIRRORED
 from routiq_gql.database.version_pruning import COMPLETED
 from routiq_gql.sync.model import SyncState
 
@@ -18,7 +18,7 @@ NEVER_STORED = {"archived_at", "deleted_at", "merged_at"}
 def test_every_list_that_a_sync_reads_has_a_place():
     """Each list of Cliniko that a sync reads is mirrored, and nothing else is."""
     assert {resource.name for resource in RESOURCES} == set(BY_RESOURCE) == {one.resource for one in MirrorList}
-    assert {one.table for one in MirrorList} == set(VERSIONED) - {ACTIVITY}
+    assert {one.table for one in MirrorList} == set(MIRRORED)
 
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)

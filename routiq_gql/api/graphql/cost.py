@@ -7,7 +7,7 @@ however often fragments spread them.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import cast
 
 from graphql import (
     DocumentNode,
@@ -27,7 +27,7 @@ from graphql import (
     get_named_type,
     is_composite_type,
 )
-from graphql.execution.values import get_argument_values, get_directive_values, get_variable_values
+from graphql.execution.values import VariableValues, get_argument_values, get_directive_values, get_variable_values
 
 LIMIT_ARGUMENTS = frozenset({"limit"})
 """The arguments that limit the number of objects of a field, in the whole schema."""
@@ -56,7 +56,7 @@ def operation_cost(
 class _Measure:
     """Measures the selection sets of an operation with its variables."""
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode, values: Any) -> None:
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, values: VariableValues | None) -> None:
         self._schema = schema
         self._fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)

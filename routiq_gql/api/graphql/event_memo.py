@@ -16,7 +16,7 @@ class EventMemo(Executor[Any]):
     A mixin: name it before the execution context that it changes.
     """
 
-    def build_per_event_executor(self, payload: Any) -> Executor[Any]:
+    def build_per_event_executor(self, payload: object) -> Executor[Any]:
         executor = super().build_per_event_executor(payload)
         executor._relevant_sub_fields = {}
         return executor

@@ -9,7 +9,7 @@ Source: graphql-ws, PROTOCOL.md.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from graphql import GraphQLError
 from starlette.requests import HTTPConnection
@@ -50,6 +50,13 @@ CLOSE_BAD_REQUEST, CLOSE_UNAUTHORIZED, CLOSE_FORBIDDEN, CLOSE_TRY_AGAIN_LATER = 
 MAX_OPERATIONS = 50
 """The most open operations of a socket; a page with more live parts opens another socket."""
 TOO_MANY_OPERATIONS = f"This websocket has {MAX_OPERATIONS} open operations, the maximum. End one of them first."
+
+
+class SharingView(Protocol):
+    """What the endpoint's view keeps for all its sockets."""
+
+    open_sockets: OpenSockets
+    shared: SharedOperations
 
 
 class SocketAdapter(ASGIWebSocketAdapter):
@@ -193,7 +200,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
     @property
     def _open_sockets(self) -> OpenSockets:
-        return cast(OpenSockets, cast(Any, self.view).open_sockets)
+        return cast(SharingView, self.view).open_sockets
 
     @property
     def _authentication(self) -> Authentication:
@@ -235,7 +242,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         if writer is None:  # other web servers have no such extension
             return False
         subscription = SocketSubscription(self, message, writer, adapter)
-        shared: SharedOperations = cast(Any, self.view).shared
+        shared = cast(SharingView, self.view).shared
         operation = shared.operation_of(
             self.context, subscription.query, subscription.operation_name, subscription.variables
         )

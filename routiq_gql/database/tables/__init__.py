@@ -3,18 +3,21 @@
 from routiq_gql.database.tables.base import METADATA, ClinikoId, Holds, OrganizationId
 from routiq_gql.database.tables.class_checks import CLASS_CHECK
 from routiq_gql.database.tables.mirror import (
-    ACTIVITY,
     APPOINTMENT,
     APPOINTMENT_TYPE,
     ATTENDEE,
     CURRENT,
     MIRROR,
+    MIRRORED,
     PATIENT,
     PRACTITIONER,
-    VERSIONED,
 )
 from routiq_gql.database.tables.operation import AUDIT, PACE, PROBE, RETENTION, WORKER
+from routiq_gql.database.tables.results import ACTIVITY, LISTING, RESULTS
 from routiq_gql.database.tables.syncs import CONNECTION, LOG, SCHEDULE, SYNC
+
+VERSIONED = (*MIRRORED, *RESULTS)
+"""Every table of versions."""
 
 __all__ = [
     "ACTIVITY",
@@ -25,13 +28,16 @@ __all__ = [
     "CLASS_CHECK",
     "CONNECTION",
     "CURRENT",
+    "LISTING",
     "LOG",
     "METADATA",
     "MIRROR",
+    "MIRRORED",
     "PACE",
     "PATIENT",
     "PRACTITIONER",
     "PROBE",
+    "RESULTS",
     "RETENTION",
     "SCHEDULE",
     "SYNC",

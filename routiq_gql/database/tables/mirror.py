@@ -1,4 +1,4 @@
-"""The tables of the versioned mirror: the lists read from Cliniko, and the activity computed from them.
+"""The tables of the versioned mirror: the lists read from Cliniko. ``results`` has what is computed from them.
 
 A version of a row is valid from the sync ``from_sync`` until before the sync ``to_sync``, which is ``CURRENT`` while no
 later sync has closed it. Readers see the newest published sync, which ``mirrors`` names. A running sync writes
@@ -42,7 +42,7 @@ class MirrorColumns(TypedColumns):
 MIRROR = Table("mirrors", METADATA, MirrorColumns, sqlite_autoincrement=True, info={"holds": Holds.PATIENTS})
 
 
-def _indexes(table: str) -> list[Index]:
+def version_indexes(table: str) -> list[Index]:
     """The versions that a sync wrote, and those that it closed."""
     return [
         Index(f"ix_{table}_from", "mirror", "from_sync"),
@@ -71,7 +71,7 @@ class PatientColumns(TypedColumns):
 
 
 PATIENT = Table(
-    "patient_versions", METADATA, PatientColumns, *_indexes("patient_versions"), info={"holds": Holds.PATIENTS}
+    "patient_versions", METADATA, PatientColumns, *version_indexes("patient_versions"), info={"holds": Holds.PATIENTS}
 )
 
 
@@ -103,7 +103,7 @@ APPOINTMENT = Table(
     "appointment_versions",
     METADATA,
     AppointmentColumns,
-    *_indexes("appointment_versions"),
+    *version_indexes("appointment_versions"),
     Index("ix_appointment_versions_patient", "mirror", "patient_id", "starts_at"),
     Index("ix_appointment_versions_start", "mirror", "starts_at", "to_sync"),
     info={"holds": Holds.PATIENTS},
@@ -130,7 +130,7 @@ ATTENDEE = Table(
     "attendee_versions",
     METADATA,
     AttendeeColumns,
-    *_indexes("attendee_versions"),
+    *version_indexes("attendee_versions"),
     Index("ix_attendee_versions_patient", "mirror", "patient_id"),
     Index("ix_attendee_versions_booking", "mirror", "booking_id"),
     info={"holds": Holds.PATIENTS},
@@ -157,7 +157,7 @@ APPOINTMENT_TYPE = Table(
     "appointment_type_versions",
     METADATA,
     AppointmentTypeColumns,
-    *_indexes("appointment_type_versions"),
+    *version_indexes("appointment_type_versions"),
     info={"holds": Holds.PATIENTS},
 )
 
@@ -181,43 +181,9 @@ PRACTITIONER = Table(
     "practitioner_versions",
     METADATA,
     PractitionerColumns,
-    *_indexes("practitioner_versions"),
+    *version_indexes("practitioner_versions"),
     info={"holds": Holds.PATIENTS},
 )
 
-
-class ActivityColumns(TypedColumns):
-    """The result of the analysis for a patient: whether the patient is active, and by which appointments.
-
-    A patient has a row who is or was active, or whose result changes by time alone: at ``changes_at``.
-    ``active_since`` is the sync that found the patient active. ``recent_appointments`` and ``last_appointment_at`` are
-    about visits that took place or are not marked; past visits that are marked as missed are ``missed_appointments``.
-    """
-
-    mirror: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
-    id: Named[int] = Column(ClinikoId, primary_key=True, autoincrement=False)
-    to_sync: Named[int] = Column(RowKey, primary_key=True, autoincrement=False)
-    from_sync: Named[int] = Column(RowKey)
-    is_active: Named[bool]
-    was_active: Named[bool]
-    active_since: Named[int | None] = Column(RowKey)
-    recent_appointments: Named[int]
-    upcoming_appointments: Named[int]
-    missed_appointments: Named[int]
-    last_appointment_at: Named[datetime | None] = Column(CompactTime)
-    next_appointment_at: Named[datetime | None] = Column(CompactTime)
-    changes_at: Named[datetime | None] = Column(CompactTime)
-
-
-ACTIVITY = Table(
-    "activity_versions",
-    METADATA,
-    ActivityColumns,
-    *_indexes("activity_versions"),
-    partial_index("ix_activity_versions_change", "mirror", "changes_at", where=f"to_sync = {CURRENT}"),
-    info={"holds": Holds.PATIENTS},
-)
-"""``id`` is the patient's id in Cliniko."""
-
-VERSIONED = (PATIENT, APPOINTMENT, ATTENDEE, APPOINTMENT_TYPE, PRACTITIONER, ACTIVITY)
-"""Every table of versions."""
+MIRRORED = (PATIENT, APPOINTMENT, ATTENDEE, APPOINTMENT_TYPE, PRACTITIONER)
+"""Every table of rows that are read from Cliniko."""

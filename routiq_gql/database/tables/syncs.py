@@ -57,8 +57,8 @@ class SyncColumns(TypedColumns):
     a client sees. ``checkpoint`` is where reading resumes after an interruption.
 
     ``mode`` is the requested mode until the sync has decided, then the mode in effect. ``receipt`` compares the mirror
-    with Cliniko; see ``sync/receipt.py``. The analysis went by ``analyzed_at``, ``recent_days``, ``upcoming_days`` and
-    ``rules``. A ``baseline`` sync is the first of a mirror, so it has no changes.
+    with Cliniko; see ``sync/receipt.py``. The analysis went by ``analyzed_at``, ``recent_days``, ``upcoming_days``,
+    ``seen_within_weeks`` and ``rules``. A ``baseline`` sync is the first of a mirror, so it has no changes.
 
     ``claimed_by`` is the process that runs it, and empty after a release. ``lost_claims`` counts claims that ended with
     a dead process, and ``pauses`` those that the database interrupted. Progress resets both.
@@ -111,6 +111,7 @@ class SyncColumns(TypedColumns):
     started_by_name: Named[str | None] = Column(Text)
     cancelled_by: Named[str | None] = Column(String(16))
     cancelled_by_name: Named[str | None] = Column(Text)
+    seen_within_weeks: Named[int | None]
 
 
 SYNC = Table(

@@ -7,7 +7,6 @@ names. Nothing is generated as source. The caller caches the result for a docume
 
 from collections.abc import Callable, Mapping
 from operator import attrgetter
-from typing import Any
 
 from graphql import (
     FieldNode,
@@ -124,9 +123,9 @@ def _attribute_of(field: GraphQLField) -> str:
     Raises:
         Ineligible: It has a resolver, permissions or extensions, or Strawberry resolves plain fields in a new way.
     """
-    definition: Any = field.extensions.get("strawberry-definition")
+    definition = field.extensions.get("strawberry-definition")
     reads_attribute = getattr(field.resolve, "__name__", "") == "_get_basic_result"
-    if not reads_attribute or getattr(definition, "default_resolver", None) is not getattr:
+    if definition is None or not reads_attribute or getattr(definition, "default_resolver", None) is not getattr:
         raise Ineligible("a field with a resolver")
     return str(definition.python_name)
 
@@ -136,8 +135,8 @@ def _or_null(render: Render) -> Render:
 
 
 def _of_list(render: Render) -> Render:
-    def render_list(value: Any) -> str:
-        if type(value) is not list and type(value) is not tuple:
+    def render_list(value: object) -> str:
+        if not isinstance(value, list | tuple):
             raise NotProjected
         return f"[{','.join([render(one) for one in value])}]"
 
@@ -145,7 +144,7 @@ def _of_list(render: Render) -> Render:
 
 
 def _of_object(class_: type[object], attributes: list[str], renders: list[Render], template: str) -> Render:
-    values: Callable[[Any], tuple[Any, ...]]
+    values: Callable[[object], tuple[object, ...]]
     if not attributes:
         values = _nothing
     elif len(attributes) == 1:
@@ -153,7 +152,7 @@ def _of_object(class_: type[object], attributes: list[str], renders: list[Render
     else:
         values = attrgetter(*attributes)
 
-    def render_object(value: Any) -> str:
+    def render_object(value: object) -> str:
         if type(value) is not class_:
             raise NotProjected
         return template % tuple([render(one) for render, one in zip(renders, values(value), strict=False)])
@@ -161,5 +160,5 @@ def _of_object(class_: type[object], attributes: list[str], renders: list[Render
     return render_object
 
 
-def _nothing(_value: object) -> tuple[Any, ...]:
+def _nothing(_value: object) -> tuple[object, ...]:
     return ()

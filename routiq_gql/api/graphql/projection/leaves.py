@@ -6,9 +6,9 @@ which may accept it (a number for a string), or report an error.
 
 from collections.abc import Callable
 from datetime import datetime
+from enum import Enum
 from json.encoder import encode_basestring_ascii
 from math import isfinite
-from typing import Any
 
 from graphql import (
     GRAPHQL_MAX_INT,
@@ -26,7 +26,7 @@ from graphql import (
 from routiq_gql.api.graphql.projection.selections import Ineligible
 from routiq_gql.clock import format_time
 
-Render = Callable[[Any], str]
+Render = Callable[[object], str]
 """A value to its JSON in ASCII.
 
 Raises:
@@ -87,13 +87,13 @@ def _time(value: object) -> str:
 
 
 def _enum(enum: GraphQLEnumType) -> Render:
-    members: type[Any] | None = getattr(enum, "wrapped_cls", None)
+    members: type[Enum] | None = getattr(enum, "wrapped_cls", None)
     if members is None:
         raise Ineligible(enum.name)
     texts = {member.name: f'"{enum.coerce_output_value(member)}"' for member in members}
 
-    def render(value: Any) -> str:
-        if type(value) is not members:
+    def render(value: object) -> str:
+        if not isinstance(value, members):
             raise NotProjected
         return texts[value._name_]
 

@@ -214,7 +214,7 @@ class SharedOperation(ABC, Generic[S]):
                 task.cancel()
             self._close()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name="shared operation")
         self._tasks.add(task)
         task.add_done_callback(self._done)

@@ -1,0 +1,1 @@
+"""Patients for readers: the lists of patients, and why a patient is in one."""
