@@ -225,6 +225,9 @@ class Settings(BaseSettings):
     connect_roles: NameList = Field(
         ("admin",), description="The same for connecting, testing and disconnecting an organization."
     )
+    patient_roles: NameList = Field(
+        ("*",), description="The same for reading and exporting patients. Figures need no right."
+    )
     starts_per_minute: int = Field(
         20, ge=1, le=1000, description="Syncs that may be started for one organization within a minute."
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.conftest import find_chromium
 from tests.machine import leave_out
 
 ROOT = Path(__file__).parent.parent
@@ -92,6 +93,19 @@ def test_the_short_benchmark_of_watchers_measures_everything(tmp_path: Path):
     woken = figures["stalled"]["the stalled watcher"]
     assert 0 < woken["frames_on_waking"] < woken["states_missed"]
     assert woken["disconnected_after_seconds"] >= woken["send_timeout_seconds"]
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+def test_the_short_benchmark_of_the_page_opens_and_searches_a_log(tmp_path: Path):
+    """The short benchmark of a long log on the page shows both times, and how few rows were mounted."""
+    if find_chromium() is None:
+        leave_out("chromium is not installed; it is needed to open the page")
+    file = tmp_path / "figures.json"
+    _run("--only", "log", "--json", str(file))
+    figures = json.loads(file.read_text())["log"]
+    assert all(figures[name]["median_ms"] > 0 for name in ("opens", "is searched"))
+    assert 0 < figures["rows"]["most"] < 200
 
 
 def _run(*arguments: str) -> "subprocess.CompletedProcess[str]":

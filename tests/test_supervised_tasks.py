@@ -19,8 +19,8 @@ from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.engines import embedded, file_watch
 from routiq_gql.engines.postgres import patrol, watchdog
 from routiq_gql.errors import Forbidden
-from routiq_gql.security import audit, jwks
-from routiq_gql.security.audit import Action
+from routiq_gql.security import flushing, jwks
+from routiq_gql.security.audit import Action, Audit
 from routiq_gql.security.viewer import LOCAL_OPERATOR, Viewer
 from routiq_gql.settings import Settings
 from routiq_gql.supervision import SupervisedTask
@@ -106,10 +106,16 @@ def _names_of_ours() -> set[str]:
     return {name for name in tasks | threads if not name.startswith(tuple(NOT_LASTING))}
 
 
+async def _write_to(audit: Audit, viewer: Viewer) -> None:
+    """Give the tasks of the audit log something to write."""
+    audit.refused(Forbidden("no"), Action.READ, viewer)
+    await audit.read(viewer, Action.PATIENTS, OURS, count=1)
+
+
 @pytest.fixture
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervision, "FIRST_PAUSE_SECONDS", 0.05)
-    monkeypatch.setattr(audit, "FLUSH_SECONDS", 0.05)
+    monkeypatch.setattr(flushing, "FLUSH_SECONDS", 0.05)
     for module in (watchdog, patrol, file_watch):
         monkeypatch.setattr(module, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(embedded, "LOOK_INTERVAL_SECONDS", 0.05)
@@ -128,12 +134,12 @@ async def test_each_lasting_task_survives_any_error_and_is_reported_meanwhile(
         sync_id = await server.start_sync()
         await cliniko.gate.reached()
         await _until_ready_says(server, 200)
-        names = [task.name for task in server.runtime.supervisor]
-        assert {"sync engine", "scheduler", "housekeeping", "signs of life", "audit log"} <= set(names)
+        names = {task.name for task in server.runtime.supervisor}
+        assert {"sync engine", "scheduler", "housekeeping", "signs of life", "audit log", "audit of reads"} <= names
         for name in names:
             breaker.broken = name
             viewer = Viewer(subject=name, address="192.0.2.1")
-            server.runtime.audit.refused(Forbidden("no"), Action.READ, viewer)
+            await _write_to(server.runtime.audit, viewer)
             if name == "file watch" and server.runtime.database.path is None:
                 continue
             with capture_logs() as logged:
@@ -141,7 +147,7 @@ async def test_each_lasting_task_survives_any_error_and_is_reported_meanwhile(
                 (task,) = (one for one in server.runtime.supervisor if one.name == name)
                 async with asyncio.timeout(LIMIT_SECONDS):
                     while task.attempts_failed < 4:  # once with each error
-                        server.runtime.audit.refused(Forbidden("no"), Action.READ, viewer)
+                        await _write_to(server.runtime.audit, viewer)
                         await asyncio.sleep(0.01)
                 breaker.broken = None
                 await _until_ready_says(server, 200)
@@ -161,13 +167,13 @@ async def test_no_lasting_task_is_forgotten(settings: Settings, cliniko: Cliniko
         await server.connect_organization(cliniko.base_url, EMULATED_API_KEY)
         sync_id = await server.start_sync()
         await cliniko.gate.reached()
-        server.runtime.audit.refused(Forbidden("no"), Action.READ, LOCAL_OPERATOR)
+        await _write_to(server.runtime.audit, LOCAL_OPERATOR)
         known = {task.name for task in server.runtime.supervisor}
         found = _names_of_ours() - before - {"MainThread"}
         found = {name for name in found if not name.startswith("Task-")}  # those of uvicorn and the test
         assert found, "a server has lasting tasks"
         assert found <= known
-        expected = {"sync engine", "signs of life", "audit log"}
+        expected = {"sync engine", "signs of life", "audit log", "audit of reads"}
         if server.runtime.database.path is None:
             expected |= {"patrol", "watchdog", "bus sender", "bus listener", "bus reader"}
         else:

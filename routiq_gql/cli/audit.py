@@ -1,4 +1,4 @@
-"""``routiq-gql audit``: who started, cancelled, connected and erased what, and which requests were refused."""
+"""``routiq-gql audit``: who started, connected, read and erased what, and which requests were refused."""
 
 from datetime import datetime
 from typing import Annotated
@@ -16,7 +16,7 @@ from routiq_gql.security.audit import AuditEntry
 from routiq_gql.security.viewer import check_organization_id
 from routiq_gql.settings import Settings, load_settings
 
-HEADINGS = ("time", "action", "outcome", "times", "organization", "who", "from", "sync", "token")
+HEADINGS = ("time", "action", "outcome", "times", "organization", "who", "from", "sync", "token", "list", "patients")
 
 app = typer.Typer(add_completion=False)
 
@@ -36,7 +36,8 @@ def audit(
 
     The column "who" has the subject of the token, or `command line` for this program. It is empty while ROUTIQ_AUTH
     is off. Refusals are written within a second. Repeated refusals are counted and written once a minute. SEVERAL
-    stands for different refusals of one person and address, after the first ten within a minute.
+    stands for different refusals of one person and address, after the first ten within a minute. Reads of patients
+    show the list and the number of patients shown; equal reads within a minute are one entry.
     """
     settings = load_settings()
     configure_logging(settings, quiet=True)
@@ -69,6 +70,8 @@ def _row(entry: AuditEntry) -> tuple[str, ...]:
         entry.address or "",
         entry.sync_id or "",
         entry.token_id or "",
+        entry.list or "",
+        "" if entry.count is None else str(entry.count),
     )
 
 
@@ -83,4 +86,6 @@ def _json(entry: AuditEntry) -> dict[str, object]:
         "address": entry.address,
         "sync_id": entry.sync_id,
         "token_id": entry.token_id,
+        "list": entry.list,
+        "count": entry.count,
     }

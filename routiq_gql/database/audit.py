@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.rows import AuditRow, AuditValues, as_rows
@@ -13,6 +13,28 @@ from routiq_gql.database.tables import AUDIT
 async def insert_audit(connection: AsyncConnection, rows: Sequence[AuditValues]) -> None:
     """Add entries."""
     await connection.execute(insert(AUDIT), rows)
+
+
+async def insert_one(connection: AsyncConnection, row: AuditValues) -> int:
+    """Add an entry, and return its key."""
+    key: int = (await connection.execute(insert(AUDIT).values(row).returning(AUDIT.c.key))).scalar_one()
+    return key
+
+
+async def add_to(connection: AsyncConnection, key: int, more: AuditValues) -> bool:
+    """Add the times and the count of an equal entry to one, with the newer time; false if it is not there any more."""
+    same = (AUDIT.c.action, AUDIT.c.organization_id, AUDIT.c.subject, AUDIT.c.address, AUDIT.c.list)
+    changed = await connection.execute(
+        update(AUDIT)
+        # SQLite gives the key of an erased entry to the next one.
+        .where(AUDIT.c.key == key, *(column.is_not_distinct_from(more.get(column.name)) for column in same))
+        .values(
+            time=more["time"],
+            times=AUDIT.c.times + more["times"],
+            count=func.coalesce(AUDIT.c.count, 0) + (more["count"] or 0),
+        )
+    )
+    return changed.rowcount == 1
 
 
 async def audit_entries(

@@ -243,7 +243,7 @@ class AuditRow:
 
     #: Counts the entries in the order in which they were written.
     key: int
-    #: When it happened; of equal refusals, the last time.
+    #: When it happened; of equal refusals and reads, the last time.
     time: datetime
     #: The value of an ``Action``.
     action: str
@@ -261,6 +261,10 @@ class AuditRow:
     token_id: str | None
     #: How often it happened.
     times: int
+    #: The list of patients that was read.
+    list: str | None
+    #: The number of patients that were shown, added up over all times.
+    count: int | None
 
 
 class AuditValues(TypedDict, total=False):
@@ -275,6 +279,8 @@ class AuditValues(TypedDict, total=False):
     sync_id: str | None
     token_id: str | None
     times: int
+    list: str | None
+    count: int | None
 
 
 @dataclass(frozen=True, slots=True)

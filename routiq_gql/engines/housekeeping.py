@@ -39,7 +39,7 @@ class Housekeeping:
         self._cutoffs: Cutoffs | None = None  # of the round under way
 
     def note_ended_sync(self) -> None:
-        """Look for drafts of ended syncs: a failed sync has left versions that nobody reads."""
+        """Look for drafts of ended syncs: no reader uses the versions that a failed sync left."""
         self._may_have_drafts = True
 
     async def step(self) -> bool:

@@ -1,14 +1,13 @@
-"""The audit log: checks rights for all services, and records changes and refusals.
+"""The audit log: checks rights for all services, and records changes, refusals and reads of patients.
 
-A change is recorded in the transaction that makes it. Refusals are counted in memory and written soon after, with equal
-refusals in one row: a caller refused a thousand times a second costs a row a minute. ``refusals`` limits the rows.
+A change is recorded in the transaction that makes it. Refusals and reads are counted in memory and written soon after,
+with equal ones in one row: a caller refused a thousand times a second costs a row a minute. ``audited_refusals`` and
+``audited_reads`` do that.
 """
 
-import asyncio
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -19,22 +18,15 @@ from routiq_gql.clock import utc_now
 from routiq_gql.database.audit import audit_entries, insert_audit
 from routiq_gql.database.engine import Database
 from routiq_gql.database.rows import AuditValues
-from routiq_gql.errors import RoutiqError, StorageError
-from routiq_gql.security.refusals import Refusal, Rows
+from routiq_gql.errors import RoutiqError
+from routiq_gql.security.audited_reads import AuditedReads, PatientRead
+from routiq_gql.security.audited_refusals import AuditedRefusals
+from routiq_gql.security.refusals import Refusal
 from routiq_gql.security.viewer import Right, Viewer
 from routiq_gql.supervision import Supervisor
 from routiq_gql.sync.actors import ActorKind
 
 DONE = "DONE"
-FLUSH_SECONDS = 1.0
-SAME_AGAIN_SECONDS = 60.0
-"""Interval between rows of the same refusal; further refusals are counted meanwhile."""
-CLOSE_SECONDS = 5.0
-"""How long closing waits for a write in progress."""
-
-MOST_KINDS = 500
-"""Different refusals kept apart within a minute, of all callers; see ``refusals``."""
-
 E = TypeVar("E", bound=RoutiqError)
 
 
@@ -54,6 +46,8 @@ class Action(StrEnum):
     STREAM = "stream_token"
     ADD_TOKEN = "add_token"  # noqa: S105 - an action, no secret
     REVOKE_TOKEN = "revoke_token"  # noqa: S105
+    PATIENTS = "patients"
+    EXPORT = "export"
 
 
 _NEEDS = {
@@ -64,6 +58,8 @@ _NEEDS = {
     Action.DISCONNECT: Right.CONNECT,
     Action.SCHEDULE: Right.CONNECT,
     Action.ERASE: Right.CONNECT,
+    Action.PATIENTS: Right.PATIENTS,
+    Action.EXPORT: Right.PATIENTS,
 }
 
 SCHEDULE_VIEWER = Viewer(subject="schedule", kind=ActorKind.SCHEDULE)
@@ -75,13 +71,15 @@ class AuditEntry:
     """A line of the audit log.
 
     Attributes:
-        time: The last of them, for equal refusals.
+        time: The last of them, for equal refusals and equal reads.
         outcome: ``DONE``, or the error code of the refusal; ``SEVERAL`` counts different codes.
         organization_id: The organization; ``None`` if there is none, it is erased, or it is not the viewer's.
         subject: The caller, as named by the token's issuer; ``None`` without authentication or if it failed.
         address: The caller's network address; ``None`` for the command line.
         token_id: The token of the token file.
-        times: The number of equal refusals.
+        times: The number of equal refusals, or of equal reads of patients.
+        list: The list of patients that was read or exported.
+        count: The number of patients that were shown, added up over ``times``.
     """
 
     time: datetime
@@ -93,19 +91,21 @@ class AuditEntry:
     sync_id: str | None = None
     token_id: str | None = None
     times: int = 1
+    list: str | None = None
+    count: int | None = None
 
 
 class Audit:
-    """The audit log of a database. Close it, or the last refusals are not written."""
+    """The audit log of a database. Close it, or the last refusals and reads are not written."""
 
     def __init__(self, database: Database, supervisor: Supervisor) -> None:
         self._database = database
-        self._task = supervisor.task("audit log", "Refusals are not written to the audit log.")
-        self._waiting: dict[Refusal, int] = {}
-        self._written_at: dict[Refusal, float] = {}
-        self._rows = Rows(MOST_KINDS)
-        self._flushing: asyncio.Task[None] | None = None
-        self._writing = asyncio.Lock()
+        self._refusals = AuditedRefusals(
+            database, supervisor.task("audit log", "Refusals are not written to the audit log.")
+        )
+        self._reads = AuditedReads(
+            database, supervisor.task("audit of reads", "Reads of patients are not written to the audit log.")
+        )
 
     def require(self, viewer: Viewer, organization_id: str, action: Action) -> None:
         """Raise unless the viewer may do this for the organization; a refusal is recorded.
@@ -154,6 +154,26 @@ class Audit:
         async with self._database.writing() as connection:
             await self.note(connection, viewer, action, organization_id, sync_id, token_id)
 
+    async def read(
+        self,
+        viewer: Viewer,
+        action: Action,
+        organization_id: str,
+        *,
+        list: str | None = None,  # noqa: A002 — the word of the API
+        count: int,
+    ) -> None:
+        """Record that the viewer was shown ``count`` patients: soon, in one row with equal reads of the last minute.
+
+        Args:
+            list: The name of the list; never a name or a searched text.
+
+        Raises:
+            StorageError: Many earlier reads can't be written, so this one can't be recorded either.
+        """
+        read = PatientRead(action.value, organization_id, viewer.subject, viewer.address, list)
+        await self._reads.add(read, count)
+
     @contextmanager
     def noting(
         self, kind: type[RoutiqError], action: Action, viewer: Viewer, organization_id: str | None = None
@@ -172,13 +192,7 @@ class Audit:
         """
         if viewer.organization_id not in {None, organization_id}:
             organization_id = None
-        refusal = Refusal(action, error.code, organization_id, viewer.subject, viewer.address)
-        if not self._waiting:
-            self._forget_earlier()
-        refusal = self._rows.row_for(refusal)
-        self._waiting[refusal] = self._waiting.get(refusal, 0) + 1
-        if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self._task.until_done(self._flush_until_empty), name=self._task.name)
+        self._refusals.add(Refusal(action, error.code, organization_id, viewer.subject, viewer.address))
         return error
 
     async def entries(
@@ -198,64 +212,16 @@ class Audit:
                 row.sync_id,
                 row.token_id,
                 row.times,
+                row.list,
+                row.count,
             )
             for row in rows
         ]
 
     async def close(self) -> None:
-        """Write the remaining refusals."""
-        if self._flushing is not None:
-            # A task cancelled during its commit may have written its rows; they would be written again below.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_SECONDS), self._writing:
-                    self._flushing.cancel()
-            self._flushing.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._flushing
-        with suppress(StorageError):  # it is logged already
-            await self._flush(self._waiting)
-
-    async def _flush_until_empty(self) -> None:
-        while self._waiting:
-            await asyncio.sleep(FLUSH_SECONDS)
-            self._forget_earlier()
-            due = {one: times for one, times in self._waiting.items() if one not in self._written_at}
-            await self._flush(due)
-            self._task.succeeded()
-
-    def _forget_earlier(self) -> None:
-        """Forget rows written more than a minute ago, so that their refusals are written again."""
-        now = time.monotonic()
-        self._written_at = {one: at for one, at in self._written_at.items() if now - at < SAME_AGAIN_SECONDS}
-        self._rows = Rows(MOST_KINDS, self._waiting.keys() | self._written_at.keys())
-
-    async def _flush(self, due: dict[Refusal, int]) -> None:
-        if not due:
-            return
-        due, now = dict(due), time.monotonic()
-        entry = AuditEntry(utc_now(), Action.ASK, DONE)
-        rows = [
-            _values(
-                replace(
-                    entry,
-                    action=Action(one.action),
-                    outcome=one.outcome,
-                    organization_id=one.organization_id,
-                    subject=one.subject,
-                    address=one.address,
-                    times=times,
-                )
-            )
-            for one, times in due.items()
-        ]
-        async with self._writing:
-            async with self._database.writing() as connection:
-                await insert_audit(connection, rows)
-            for one, times in due.items():
-                self._written_at[one] = now
-                self._waiting[one] -= times  # more may have been counted during the write
-                if not self._waiting[one]:
-                    del self._waiting[one]
+        """Write the remaining refusals and reads."""
+        await self._refusals.close()
+        await self._reads.close()
 
 
 def _values(entry: AuditEntry) -> AuditValues:
@@ -269,4 +235,6 @@ def _values(entry: AuditEntry) -> AuditValues:
         "sync_id": entry.sync_id,
         "token_id": entry.token_id,
         "times": entry.times,
+        "list": entry.list,
+        "count": entry.count,
     }

@@ -17,18 +17,21 @@ SYNC_ID = re.compile(r"sync_[A-Za-z0-9_-]{1,96}")
 
 
 class Right(StrEnum):
-    """A permission that not all members of an organization have. Reading needs none."""
+    """A permission that not all members of an organization have. Reading needs none, except for patients."""
 
     START = "start"
     CANCEL = "cancel"
     CONNECT = "connect"
+    PATIENTS = "patients"
 
 
 _MEANS = {
-    Right.START: "start syncs",
-    Right.CANCEL: "cancel syncs",
-    Right.CONNECT: "change the connection to Cliniko",
+    Right.START: ("start syncs", "ROUTIQ_START_ROLES"),
+    Right.CANCEL: ("cancel syncs", "ROUTIQ_CANCEL_ROLES"),
+    Right.CONNECT: ("change the connection to Cliniko", "ROUTIQ_CONNECT_ROLES"),
+    Right.PATIENTS: ("read patients", "ROUTIQ_PATIENT_ROLES"),
 }
+"""What a right allows, and the setting that names the roles which have it."""
 
 ALL_RIGHTS = frozenset(Right)
 NO_RIGHTS: frozenset[Right] = frozenset()
@@ -40,7 +43,7 @@ class Viewer:
 
     Attributes:
         organization_id: The only organization within reach; ``None`` for all (authentication is off).
-        rights: Permissions besides reading.
+        rights: Permissions besides reading syncs and figures.
         subject: The caller, as named by the token's issuer; ``None`` without authentication.
         address: The network address of the request; ``None`` on the command line.
         sync_id: The only sync within reach, and nothing else of its organization; ``None`` for all of them.
@@ -85,9 +88,10 @@ class Viewer:
         if right is None:
             return
         if right not in self.rights:
+            action, setting = _MEANS[right]
             raise Forbidden(
-                f"You may not {_MEANS[right]}: none of your roles and permissions in this organization is among those "
-                f"that ROUTIQ_{right.name}_ROLES names."
+                f"You may not {action}: none of your roles and permissions in this organization is among those that "
+                f"{setting} names."
             )
         self.require_fresh()
 

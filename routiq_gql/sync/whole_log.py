@@ -12,8 +12,8 @@ from routiq_gql.database.sync_log import log_after
 from routiq_gql.sync.mapping import log_line_of
 from routiq_gql.sync.model import LogLine, SyncSnapshot
 
-PART_LINES = 500
-"""Lines in memory per download: some 0.2 MB. Making their objects blocks the event loop for some milliseconds."""
+PART_LINES = 1000
+"""Lines in memory per download: some 0.4 MB. Making their objects blocks the event loop for some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ async def test_a_page_follows_a_sync_through_a_restart_of_the_server(served: Ser
 
 
 async def test_axe_finds_no_problem_in_any_state(serve: Serve, open_page: OpenPage, plain: str):
-    """Without a connection, running, waiting, completed, failed and offline, wide in light and narrow in dark."""
+    """In each state from not connected to offline, wide in light and narrow in dark."""
     served = await serve(is_connected=False)
     page = await open_page(_address(plain, served), line_may_break=True, reduced_motion="reduce")
 
@@ -137,6 +137,7 @@ async def test_axe_finds_no_problem_in_any_state(serve: Serve, open_page: OpenPa
     await check("waiting")
     await _button(page, "Cancel").click()
     await expect(_badge(page)).to_have_text("Cancelled")
+    await check("cancelled")
     await served.server.stop()
     await expect(page.locator("[data-problem=lost]")).to_be_visible()
     await check("offline")

@@ -21,9 +21,9 @@ from playwright.async_api import Locator, Page, WebSocket, expect
 from routiq_gql.api.auth import issued_tokens, session
 from routiq_gql.cli.demo import DEMO_ORGANIZATION
 from routiq_gql.clock import utc_now
-from routiq_gql.emulator import demo_clinic
+from routiq_gql.emulator import Fault, FaultKind, demo_clinic
 from routiq_gql.settings import Settings
-from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
+from tests.browser.conftest import IN_SESSION_LOOP, OpenPage, Serve
 from tests.browser.serving import serving
 from tests.browser.sites import site
 from tests.cli.programs import Program
@@ -123,6 +123,37 @@ async def test_axe_finds_no_problem_in_the_component(app_origin: str, open_page:
             violations = (await Axe().run(page)).response["violations"]
             assert [one["id"] for one in violations if one["impact"] in {"serious", "critical"}] == []
             assert await page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+async def test_axe_finds_no_problem_after_an_end_and_during_a_wait(serve: Serve, app_origin: str, open_page: OpenPage):
+    """Failed, waiting for Cliniko and cancelled: axe-core finds nothing, wide in light and narrow in dark."""
+    served = await serve(allowed_origins=(app_origin,))
+    address = f"{app_origin}/?organization={ORGANIZATION}&api={served.url}/api/v1"
+    page = await open_page(address, line_may_break=True, reduced_motion="reduce")
+
+    async def check(state: str) -> None:
+        for scheme, width in (("light", 1000), ("dark", 360)):
+            await page.emulate_media(color_scheme=scheme)
+            await page.set_viewport_size({"width": width, "height": 800})
+            await page.mouse.move(0, 0)
+            found = (await Axe().run(page)).response["violations"]
+            of_component = [one for one in found if one["id"] != "page-has-heading-one"]  # the page around it has none
+            assert [(one["id"], one["nodes"][0]["html"]) for one in of_component] == [], (state, scheme)
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width, (state, width)
+
+    await expect(_badge(page)).to_have_text("Idle")
+    served.emulator.faults.add(Fault(FaultKind.STATUS_401, times=None))
+    await page.get_by_role("button", name="Start sync").click()
+    await expect(_badge(page)).to_have_text("Failed")
+    await check("failed")
+    served.emulator.faults.clear()
+    served.emulator.faults.add(Fault(FaultKind.RATE_LIMIT, times=None, seconds=60))
+    await page.get_by_role("button", name="Start sync").click()
+    await expect(page.locator("[data-waiting]")).to_be_visible()
+    await check("waiting")
+    await page.get_by_role("button", name="Cancel").click()
+    await expect(_badge(page)).to_have_text("Cancelled")
+    await check("cancelled")
 
 
 async def test_a_cancel_is_seen_on_every_page(app_origin: str, open_page: OpenPage, tmp_path: Path):

@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.node_projects import INSTALL_SECONDS, REACT, ROOT, app_with_package, installed, packed, run, tool
+from tests.node_projects import CLIENT, INSTALL_SECONDS, REACT, ROOT, app_with_package, installed, packed, run, tool
 from tests.test_project import PROJECT
 
 pytestmark = pytest.mark.timeout(2 * INSTALL_SECONDS)
 
 
-def test_its_types_are_sound():
-    """TypeScript in its strictest mode finds no error."""
+def test_its_types_and_style_are_sound():
+    """TypeScript in its strictest mode finds no error, and ESLint none with the rules of the shared sources."""
     folder = installed(REACT)
     run(tool(folder, "tsc"), "--noEmit", folder=folder)
+    run(tool(installed(CLIENT), "eslint"), "-c", "client/eslint.config.js", "react/src", folder=folder.parent)
 
 
 def test_the_tests_of_the_component_pass():

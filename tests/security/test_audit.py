@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,9 +12,12 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.emulator import EMULATED_API_KEY, Issuer
-from routiq_gql.security import audit
+from routiq_gql.errors import Forbidden, StorageError, Unauthenticated
+from routiq_gql.runtime import Runtime
+from routiq_gql.security import audit, audited_reads, audited_refusals, flushing
+from routiq_gql.security.audit import Action
 from routiq_gql.security.refusals import Refusal, Rows
-from routiq_gql.security.viewer import LOCAL_OPERATOR
+from routiq_gql.security.viewer import ALL_RIGHTS, LOCAL_OPERATOR, Right, Viewer
 from routiq_gql.settings import Settings
 from tests.emulated_cliniko import Cliniko
 from tests.issuing import OURS, THEIRS, bearer, jwt_settings, use_token
@@ -32,6 +36,12 @@ async def _seen(server: Server, expected: Collection[Seen]) -> list[audit.AuditE
             if set(expected) <= found:
                 return entries
             await asyncio.sleep(0.05)
+
+
+async def _until_rows(log: audit.Audit, number: int) -> None:
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while len(await log.entries(1000)) < number + 1:  # and the connection
+            await asyncio.sleep(0.01)
 
 
 async def test_changes_are_recorded_with_person_and_address(guarded: Server, issuer: Issuer, cliniko: Cliniko):
@@ -84,7 +94,7 @@ async def test_refusals_are_recorded(guarded: Server, issuer: Issuer):
 
 async def test_a_flood_of_refusals_is_a_few_rows(guarded: Server, monkeypatch: pytest.MonkeyPatch):
     """Equal refusals are counted together, and so are all beyond some hundred kinds; none is lost at the end."""
-    monkeypatch.setattr(audit, "MOST_KINDS", 10)
+    monkeypatch.setattr(audited_refusals, "MOST_KINDS", 10)
     async with httpx.AsyncClient(base_url=guarded.url, timeout=LIMIT_SECONDS) as http:
 
         async def knock(address: str) -> None:
@@ -169,6 +179,93 @@ async def test_callers_without_a_name_do_not_hide_those_with_one(guarded: Server
     nameless = [one for one in entries if one.subject is None]
     assert sum(one.times for one in nameless) == 300
     assert len(nameless) < 300
+
+
+async def test_equal_reads_of_patients_are_one_row_a_minute(runtime: Runtime, monkeypatch: pytest.MonkeyPatch):
+    """A page that reads a list again and again leaves a row with the number of reads and of patients shown."""
+    monkeypatch.setattr(flushing, "FLUSH_SECONDS", 0.0)
+    ann = Viewer(OURS, subject="user_ann", address="203.0.113.5")
+    log = runtime.audit
+
+    async def rows() -> list[tuple[str | None, str | None, int, int | None]]:
+        return [(one.subject, one.list, one.times, one.count) for one in await log.entries(100, OURS)]
+
+    await log.read(ann, Action.PATIENTS, OURS, list="active", count=50)
+    await _until_rows(log, 1)
+    for count in (50, 12):
+        await log.read(ann, Action.PATIENTS, OURS, list="active", count=count)
+    await log.read(ann, Action.PATIENTS, OURS, count=1)
+    await log.read(replace(ann, subject="user_bob"), Action.PATIENTS, OURS, list="active", count=7)
+    await log.close()
+    assert await rows() == [("user_bob", "active", 1, 7), ("user_ann", None, 1, 1), ("user_ann", "active", 3, 112)]
+    (entry, *_) = await log.entries(100, OURS)
+    assert (entry.action, entry.outcome, entry.address) == ("patients", "DONE", "203.0.113.5")
+
+    monkeypatch.setattr(audited_reads, "SAME_ROW_SECONDS", -1.0)
+    await log.read(ann, Action.PATIENTS, OURS, list="active", count=5)
+    await log.close()
+    assert (await rows())[0] == ("user_ann", "active", 1, 5), "a row that is a minute old gets no more reads"
+
+
+async def test_a_read_is_written_again_when_its_row_was_erased(runtime: Runtime):
+    """After an organization's erasure its new reads get a new row."""
+    ann, log = Viewer(OURS, subject="user_ann"), runtime.audit
+    await log.read(ann, Action.PATIENTS, OURS, list="all", count=3)
+    await log.close()
+    await runtime.connections.erase(LOCAL_OPERATOR, OURS)
+    await log.read(ann, Action.PATIENTS, OURS, list="all", count=3)
+    await log.close()
+    assert [(one.list, one.times, one.count) for one in await log.entries(100, OURS)] == [("all", 1, 3)]
+
+
+async def test_reads_are_not_lost_while_the_audit_log_can_not_be_written(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+):
+    """Reads wait in memory, up to a limit; beyond it patients are not shown without a record."""
+    monkeypatch.setattr(audited_reads, "MOST_WAITING", 3)
+    database, log = runtime.database, runtime.audit
+    reads = log._reads
+
+    @asynccontextmanager
+    async def full() -> AsyncIterator[AsyncConnection]:
+        raise StorageError("The disk is full.")
+        yield
+
+    monkeypatch.setattr(reads, "_database", SimpleNamespace(writing=full))
+    for number in range(3):
+        await log.read(Viewer(OURS, subject=f"user_{number}"), Action.PATIENTS, OURS, list="all", count=1)
+    with pytest.raises(StorageError):
+        await log.read(Viewer(OURS, subject="user_3"), Action.PATIENTS, OURS, list="all", count=1)
+    await log.read(Viewer(OURS, subject="user_0"), Action.PATIENTS, OURS, list="all", count=1)
+    monkeypatch.setattr(reads, "_database", database)
+    await log.close()
+    assert {(one.subject, one.times) for one in await log.entries(100, OURS)} == {
+        ("user_0", 2),
+        ("user_1", 1),
+        ("user_2", 1),
+    }
+
+
+@pytest.mark.parametrize("action", [Action.PATIENTS, Action.EXPORT])
+async def test_reading_patients_needs_a_right_and_a_good_token(runtime: Runtime, action: Action):
+    """No other organization, no stream token, no member without the right, and no lapsed session reads patients."""
+    log, member = runtime.audit, Viewer(OURS, frozenset({Right.PATIENTS}), "user_ann")
+    log.require(member, OURS, action)
+    log.require(LOCAL_OPERATOR, OURS, action)
+    refused = [
+        (replace(member, organization_id=THEIRS), Forbidden),
+        (replace(member, sync_id="sync_org_ours_20241222_143022"), Forbidden),
+        (replace(member, rights=ALL_RIGHTS - {Right.PATIENTS}), Forbidden),
+        (replace(member, has_lapsed=True), Unauthenticated),
+    ]
+    for viewer, kind in refused:
+        with pytest.raises(kind) as error:
+            log.require(viewer, OURS, action)
+        if Right.PATIENTS not in viewer.rights:
+            assert "read patients" in error.value.message
+            assert "ROUTIQ_PATIENT_ROLES" in error.value.message
+    await log.close()
+    assert sum(one.times for one in await log.entries(100) if one.action == action) == len(refused)
 
 
 def test_memory_for_refusals_is_bounded():
@@ -259,7 +356,7 @@ async def test_a_refusal_is_written_once_when_the_server_stops_meanwhile(
     guarded: Server, monkeypatch: pytest.MonkeyPatch
 ):
     """A server stop during the commit of refusals neither loses nor doubles one."""
-    monkeypatch.setattr(audit, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(flushing, "FLUSH_SECONDS", 0.0)
     database, is_committed = guarded.runtime.database, asyncio.Event()
 
     @asynccontextmanager
@@ -269,11 +366,12 @@ async def test_a_refusal_is_written_once_when_the_server_stops_meanwhile(
         is_committed.set()
         await asyncio.sleep(0.2)  # the task learns of the commit later
 
-    monkeypatch.setattr(guarded.runtime.audit, "_database", SimpleNamespace(writing=slowly))
+    refusals = guarded.runtime.audit._refusals
+    monkeypatch.setattr(refusals, "_database", SimpleNamespace(writing=slowly))
     await guarded.http.get("/api/v1/sync/dashboard/org_1")
     async with asyncio.timeout(LIMIT_SECONDS):
         await is_committed.wait()
     await guarded.runtime.audit.close()
-    monkeypatch.setattr(guarded.runtime.audit, "_database", database)
+    monkeypatch.setattr(refusals, "_database", database)
     entries = await guarded.runtime.audit.entries(10)
     assert [(one.outcome, one.times) for one in entries] == [("FORBIDDEN", 1)]

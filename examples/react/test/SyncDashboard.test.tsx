@@ -210,7 +210,7 @@ test.each([
   expect(container.querySelector('[data-waiting]')).toBeNull();
 });
 
-test('a lost connection is told, with what is known left in place', async () => {
+test('a lost connection is reported, and what is known stays in place', async () => {
   server.show(overviewOf({ currentSync: syncOf() }));
   show();
   await screen.findByText('300 of 641 patients', undefined, PATIENCE);
@@ -253,7 +253,7 @@ test('no button loses the focus by being pressed', async () => {
   }
 });
 
-test('an organization without a connection is told how to get one', async () => {
+test('an organization without a connection learns how to get one', async () => {
   server.show(overviewOf({ syncAvailable: false }));
   show();
   await screen.findByText(/to Cliniko, then start a sync\.$/, undefined, PATIENCE);

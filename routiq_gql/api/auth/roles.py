@@ -10,13 +10,14 @@ _PREFIX = "org:"
 
 
 class RoleTable:
-    """The settings ROUTIQ_START_ROLES, ROUTIQ_CANCEL_ROLES and ROUTIQ_CONNECT_ROLES."""
+    """The settings ROUTIQ_START_ROLES, ROUTIQ_CANCEL_ROLES, ROUTIQ_CONNECT_ROLES and ROUTIQ_PATIENT_ROLES."""
 
     def __init__(self, settings: Settings) -> None:
         self._needed: dict[Right, frozenset[str]] = {
             Right.START: _plain(settings.start_roles),
             Right.CANCEL: _plain(settings.cancel_roles),
             Right.CONNECT: _plain(settings.connect_roles),
+            Right.PATIENTS: _plain(settings.patient_roles),
         }
 
     def rights_of(self, names: Collection[str]) -> frozenset[Right]:

@@ -133,8 +133,8 @@ class SyncStatus:
         description="Who or what started it; null for syncs of earlier versions."
     )
     cancelled_by: SyncActor | None = strawberry.field(
-        description="Who ended it before its time, by cancelling it or by disconnecting its organization. Null if "
-        "nobody did, and for syncs of earlier versions."
+        description="Who ended it before its time, by cancelling it or by disconnecting its organization. Null for "
+        "other syncs, and for syncs of earlier versions."
     )
 
     @strawberry.field(description="Its log in ascending order: the newest lines, or those after `after`.")

@@ -20,7 +20,7 @@ from routiq_gql.api.admission import bucket_of, while_connected
 from routiq_gql.api.dependencies import grant_of, session_of
 from routiq_gql.api.services import services_of
 from routiq_gql.api.streams import abort_connection
-from routiq_gql.clock import format_time
+from routiq_gql.clock import format_distinct_time
 from routiq_gql.errors import BadInput
 from routiq_gql.sync.model import LogLevel, LogLine, SyncStep
 from routiq_gql.sync.whole_log import WholeLog
@@ -128,7 +128,7 @@ def json_lines(lines: Iterable[LogLine]) -> bytes:
     """The lines as ``LogEntry`` objects, separated by commas. Made by hand in a fifth of the time of the models."""
     return ",".join(
         [
-            f'{{"seq":{line.seq},"time":"{format_time(line.time)}","level":"{_LEVELS[line.level]}",'
+            f'{{"seq":{line.seq},"time":"{format_distinct_time(line.time)}","level":"{_LEVELS[line.level]}",'
             f'"step":"{_STEPS[line.step]}","message":{encode_basestring(line.message)}}}'
             for line in lines
         ]
@@ -139,7 +139,8 @@ def text_lines(lines: Iterable[LogLine]) -> bytes:
     """``time  LEVEL  STEP  message`` and a line feed for each line; a line break within a message becomes a space."""
     return "".join(
         [
-            f"{format_time(line.time)}  {line.level.name}  {line.step.name}  {' '.join(line.message.splitlines())}\n"
+            f"{format_distinct_time(line.time)}  {line.level.name}  {line.step.name}  "
+            f"{' '.join(line.message.splitlines())}\n"
             for line in lines
         ]
     ).encode("utf-8", "replace")

@@ -33,7 +33,10 @@ PACE = Table("key_paces", METADATA, KeyPaceColumns, info={"holds": Holds.PROCESS
 
 
 class AuditColumns(TypedColumns):
-    """An action or a refusal, and its caller; see ``security/audit.py``. Equal refusals within a minute share a row."""
+    """An action or a refusal, and its caller; see ``security/audit.py``.
+
+    Equal refusals, and equal reads of patients, within a minute share a row.
+    """
 
     key: Named[int] = Column(RowKey, primary_key=True, autoincrement=True)
     time: Named[datetime] = Column(UtcDateTime)
@@ -45,6 +48,8 @@ class AuditColumns(TypedColumns):
     sync_id: Named[str | None] = Column(String(128))
     token_id: Named[str | None] = Column(String(64))
     times: Named[int]
+    list: Named[str | None] = Column(String(32))
+    count: Named[int | None]
 
 
 AUDIT = Table(

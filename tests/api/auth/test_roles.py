@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from routiq_gql.api.auth.claims import roles_of
+from routiq_gql.api.auth.roles import RoleTable
 from routiq_gql.emulator import Issuer
+from routiq_gql.security.viewer import Right
 from routiq_gql.settings import Settings
 from tests.graphql_documents import CANCEL, DASHBOARD, START
 from tests.issuing import OURS, bearer, jwt_settings
@@ -64,6 +66,15 @@ async def test_rights_can_be_given_to_roles_and_permissions(settings: Settings, 
         for allowed in (token("manager"), token("admin")):
             assert await _code(server, allowed, CANCEL, sync_id) is None
         assert await _code(server, token("admin"), CONNECT) == "FORBIDDEN", "an empty list gives the right to nobody"
+
+
+def test_patients_are_read_by_the_roles_that_the_settings_name(settings: Settings):
+    """By default every member reads patients; a clinic can limit it to some roles, or to a permission."""
+    assert Right.PATIENTS in RoleTable(settings).rights_of(())
+    limited = RoleTable(settings.model_copy(update={"patient_roles": ("org:admin", "patients:read")}))
+    assert Right.PATIENTS not in limited.rights_of({"member"})
+    for held in ("org:admin", "admin", "org:patients:read"):
+        assert Right.PATIENTS in limited.rights_of({held})
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@
 import { Clock } from './clock';
 import { type LogLine, MOST_LINES, type Overview, type Sync, isOver } from './types';
 
-/** Told what has changed; at once, except for log lines, which come in crowds. */
+/** Called when something has changed; at once, except for log lines, which come in crowds. */
 export interface Listener {
   changed: () => void;
   /** Another sync is the newest one, and its log is not known yet. */

@@ -25,7 +25,7 @@ interface Answer<Data> {
 export class Requests {
   readonly place: Place;
   readonly tokens: Tokens;
-  /** Told at each answer; with the server's clock in milliseconds where the browser lets the page read it, else null. */
+  /** Called at each answer, with the server's clock in milliseconds where the browser lets the page read it, else null. */
   readonly #heard: (serverTime: number | null) => void;
 
   constructor(place: Place, tokens: Tokens, heard: (serverTime: number | null) => void = () => {}) {

@@ -12,7 +12,7 @@ import { type ConnectionView, type LogLine, type Overview, type Sync, type Trans
 const HIDDEN_IDLE_MS = 60_000; // how long a hidden tab keeps a connection that no sync needs
 const IDENTITY_MS = 30_000; // how often a tab that only listens looks who it is for
 
-/** What tabs tell each other. */
+/** The messages between tabs. */
 type Content =
   | { kind: 'all'; copy: Copy; state: ConnectionView } // of the leader, to tabs that have come
   | { kind: 'news'; overview?: Overview; sync?: Sync; syncId?: string | undefined; lines?: LogLine[] } // of the leader
@@ -47,7 +47,7 @@ export class SharedConnection {
   readonly #identityTimer: ReturnType<typeof setInterval> | undefined;
   readonly #stopVisibility: () => void;
   readonly #stopOnline: () => void;
-  #told: { overview: Overview | null; sync: Sync | null; seq: number } = { overview: null, sync: null, seq: 0 };
+  #sent: { overview: Overview | null; sync: Sync | null; seq: number } = { overview: null, sync: null, seq: 0 };
 
   constructor(options: SharedConnectionOptions) {
     this.#options = options;
@@ -94,7 +94,7 @@ export class SharedConnection {
     if (isAsked || this.#options.requests.tokens.canFetch) this.#hasGivenUp = false;
     this.#decide();
     this.#connection.wake(isAsked);
-    if (this.#group && !this.#group.isLeader) this.#tell({ kind: 'wake' });
+    if (this.#group && !this.#group.isLeader) this.#send({ kind: 'wake' });
   }
 
   climb(): Promise<void> {
@@ -110,15 +110,15 @@ export class SharedConnection {
     this.#decide();
     if (!this.#group?.isLeader || !this.#group.hasOthers) return;
     const { overview, sync, seq } = this.#options.knowledge;
-    const told = this.#told;
-    const after = told.sync?.syncId === sync?.syncId ? told.seq : 0;
+    const sent = this.#sent;
+    const after = sent.sync?.syncId === sync?.syncId ? sent.seq : 0;
     const lines = seq > after ? this.#options.knowledge.copy().lines.filter((line) => line.seq > after) : [];
-    if (overview === told.overview && sync === told.sync && lines.length === 0) return;
-    this.#told = { overview, sync, seq };
-    this.#tell({
+    if (overview === sent.overview && sync === sent.sync && lines.length === 0) return;
+    this.#sent = { overview, sync, seq };
+    this.#send({
       kind: 'news',
-      ...(overview && overview !== told.overview ? { overview } : {}),
-      ...(sync && sync !== told.sync ? { sync } : {}),
+      ...(overview && overview !== sent.overview ? { overview } : {}),
+      ...(sync && sync !== sent.sync ? { sync } : {}),
       ...(lines.length > 0 ? { syncId: sync?.syncId, lines } : {}),
     });
   }
@@ -162,7 +162,7 @@ export class SharedConnection {
     this.#group = new TabGroup(name, tab.locks, channel, !tab.isHidden(), {
       lead: () => this.#lead(),
       follow: () => this.#followOther(),
-      greeted: () => this.#tell({ kind: 'all', copy: this.#options.knowledge.copy(), state: this.#state ?? CONNECTING }),
+      greeted: () => this.#send({ kind: 'all', copy: this.#options.knowledge.copy(), state: this.#state ?? CONNECTING }),
       heard: (content) => this.#hear(content as Content),
       refused: () => this.#stayAlone(),
     });
@@ -188,7 +188,7 @@ export class SharedConnection {
 
   #lead(): void {
     const { overview, sync, seq } = this.#options.knowledge;
-    this.#told = { overview, sync, seq };
+    this.#sent = { overview, sync, seq };
     this.#connection.open(this.#state);
   }
 
@@ -216,7 +216,7 @@ export class SharedConnection {
     const isGivenBack = !isWanted && !this.#hasGivenUp && (group ? group.isLeader : connection.isOpen);
     if (isGivenBack) {
       const state: ConnectionView = { ...CONNECTING, connection: 'paused' };
-      this.#tell({ kind: 'state', state });
+      this.#send({ kind: 'state', state });
       if (!group) connection.close();
       group?.setCandidate(false);
       this.#report(state);
@@ -253,7 +253,7 @@ export class SharedConnection {
     this.#hasGivenUp = this.#connection.hasGivenUp;
     this.#report(state);
     if (this.#hasGivenUp) this.#decide(); // another tab may have a better token
-    else if (this.#group?.isLeader) this.#tell({ kind: 'state', state });
+    else if (this.#group?.isLeader) this.#send({ kind: 'state', state });
   }
 
   #report(state: ConnectionView): void {
@@ -261,7 +261,7 @@ export class SharedConnection {
     this.#options.report(state);
   }
 
-  #tell(content: Content): void {
+  #send(content: Content): void {
     this.#group?.send(content);
   }
 

@@ -73,7 +73,7 @@ export class Tokens {
   #held: { token: string; at: number } | null = null;
   /** Whether a token was there when one was last asked for. */
   hadToken = false;
-  /** Told who asks, each time that a token was fetched; see `personOf`. '' without a token. */
+  /** Called with the token each time that one was fetched; see `personOf`. '' without a token. */
   onToken: (token: string) => void = () => {};
 
   constructor(getToken: GetToken | undefined) {

@@ -1,4 +1,4 @@
-// What a screen reader is told: each change of a sync once, and that the connection is back. What went wrong is in alerts.
+// What a screen reader announces: each change of a sync once, and that the connection is back. What went wrong is in alerts.
 
 import type { SyncView } from '../core';
 import type { Words } from '../words';

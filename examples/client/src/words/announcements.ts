@@ -1,4 +1,4 @@
-/** What screen readers are told when the state of a sync changes: each change once, in a sentence. */
+/** What screen readers announce when the state of a sync changes: each change once, in a sentence. */
 
 import { isOver, STEPS, type Sync } from '../core/types';
 import type { Formats } from './formats';

@@ -55,7 +55,7 @@ export class Demo {
   }
 }
 
-/** In front of a server: forwards requests and websockets, unless it is told not to. */
+/** In front of a server: forwards requests and websockets, unless a test switches that off. */
 export class Proxy {
   refusesSockets = false;
   refusesStreams = false;

@@ -270,7 +270,7 @@ export class TestServer {
     await new Promise((resolve) => this.http.close(resolve));
   }
 
-  /** Closes all sockets, as for a token that nobody has renewed in time. */
+  /** Closes all sockets, as for a token that was not renewed in time. */
   expire(): void {
     for (const socket of this.sockets.clients) socket.close(4403, 'The token has expired. Reconnect with a fresh one.');
   }

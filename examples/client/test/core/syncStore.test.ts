@@ -356,7 +356,7 @@ test('cleared lines stay away, later ones are added, and the reader may have the
   expect(view().clearedLines).toBe(0);
 });
 
-test('the end of a sync that was seen running is told once, and that of an older one not at all', async () => {
+test('the end of a sync that was seen running is reported once, and that of an older one not at all', async () => {
   const ended: string[] = [];
   server.show(overviewOf({ lastSync: completed() }));
   const { store, view } = follow();

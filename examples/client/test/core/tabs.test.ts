@@ -121,7 +121,7 @@ test('a tab that is frozen loses the connection to one that is alive', async () 
   expect(server.attempts).toBe(2);
 });
 
-test('what a tab starts is shown in all, and each tells the end to its own page', async () => {
+test('what a tab starts is shown in all, and each notifies its own page of the end', async () => {
   const ended: string[] = [];
   server.show(overviewOf());
   const first = openTab();

@@ -43,7 +43,7 @@ function allowOnly(transport: Transport): void {
   proxy.refusesStreams = transport === 'polling';
 }
 
-test.each<Transport>(['websocket', 'stream', 'polling'])('a sync is followed to its end by %s, and its end is told', async (transport) => {
+test.each<Transport>(['websocket', 'stream', 'polling'])('a sync is followed to its end by %s, and its end is reported', async (transport) => {
   allowOnly(transport);
   await demo.start({ seconds: 5 });
   const ended: string[] = [];

@@ -85,7 +85,7 @@ describe('the life of the element', () => {
     expect(await options[0]!.getToken!({ isFresh: false })).toBe('secret');
   });
 
-  it('says what is missing without an organization, and asks nobody', async () => {
+  it('says what is missing without an organization, and sends no request', async () => {
     const element = await put('<routiq-sync></routiq-sync>');
     expect(clients).toEqual([]);
     expect(textOf(element, '[role=alert]')).toContain('Set organization-id');
@@ -203,7 +203,7 @@ describe('what it shows', () => {
 });
 
 describe('events', () => {
-  it('tells the page how a sync that it saw running has ended', async () => {
+  it('notifies the page how a sync that it saw running has ended', async () => {
     const element = await put('<div><routiq-sync organization-id="org_1"></routiq-sync></div>').then((around) => around.firstElementChild as RoutiqSync);
     const heard: unknown[] = [];
     for (const ending of ['completed', 'failed', 'cancelled'] as const) {

@@ -1,6 +1,6 @@
 // The organization's access to Cliniko: its state, what is wrong with it, and a field for an API key.
 
-import type { FormEvent } from 'react';
+import type { SyntheticEvent } from 'react';
 
 import type { Scene } from '../scene';
 
@@ -10,7 +10,7 @@ export function Access({ scene: { state, words, card, keyField } }: { scene: Sce
   const access = overview.connection;
   const isWanted = access?.state !== 'CONNECTED';
   const isChecking = pending.has('connect');
-  const submit = (event: FormEvent) => {
+  const submit = (event: SyntheticEvent) => {
     event.preventDefault();
     const field = keyField.current;
     const key = field?.value.trim();

@@ -13,7 +13,7 @@ export function Progress({ scene }: { scene: Scene }) {
   const step = wait ? wait.step : words.withFigures(sync?.currentStep ?? '');
   return (
     <>
-      <div className="routiq-progress" data-status={sync?.status ?? 'IDLE'} data-waiting={wait ? (sync?.waitingFor ?? 'OTHER') : undefined}>
+      <div className="routiq-progress" data-status={sync?.status ?? 'IDLE'} data-waiting={wait ? (sync.waitingFor ?? 'OTHER') : undefined}>
         <div
           className="routiq-bar"
           role="progressbar"

@@ -1,4 +1,4 @@
-/** What the last actions came to, beside their buttons, and what screen readers are told. */
+/** What the last actions came to, beside their buttons, and what screen readers announce. */
 
 import { type ActionName, type ActionResult, isOver, type Sync, type SyncView } from '../../core/types';
 import { byId, say, setText, tone } from '../dom';
@@ -38,7 +38,7 @@ function connectedText(result: ActionResult): ActionResult | undefined {
   return { isError: false, text: `Connected to ${overview.connection.account || 'Cliniko'}. ${next}` };
 }
 
-/** Tells screen readers what has changed: each change once. */
+/** Announces to screen readers what has changed: each change once. */
 export function announce(before: SyncView, after: SyncView): void {
   if (after.connection === 'lost' && before.connection === 'live') say('Connection to the server lost. The page tries again by itself.');
   if (after.connection === 'live' && before.connection === 'lost') say('Connected to the server again.');
