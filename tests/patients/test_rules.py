@@ -1,5 +1,6 @@
 """Who is in which list, and when time alone changes that: at each edge, and beside an oracle of a few lines."""
 
+from itertools import pairwise
 from statistics import median
 
 import pytest
@@ -50,7 +51,7 @@ def oracle(bookings: list[Booking], created_at: int | None, terms: Terms) -> set
         one.starts_at for one in bookings if not one.is_cancelled and not (one.is_missed and one.starts_at <= now)
     ]
     free = not any(one > now for one in booked)
-    usual = median([after - before for before, after in zip(visits, visits[1:], strict=False)] or [0])
+    usual = median([after - before for before, after in pairwise(visits)] or [0])
     found = {
         ALL: True,
         ACTIVE: any(now - days(terms.recent_days) <= one <= now + days(terms.upcoming_days) for one in booked),

@@ -58,7 +58,8 @@ class SyncColumns(TypedColumns):
 
     ``mode`` is the requested mode until the sync has decided, then the mode in effect. ``receipt`` compares the mirror
     with Cliniko; see ``sync/receipt.py``. The analysis went by ``analyzed_at``, ``recent_days``, ``upcoming_days``,
-    ``seen_within_weeks``, ``horizon_from`` and ``rules``. A ``baseline`` sync is the first of a mirror, so it has no changes.
+    ``seen_within_weeks``, ``horizon_from`` and ``rules``. A ``baseline`` sync is the first of a mirror, so it has no
+    changes.
 
     ``claimed_by`` is the process that runs it, and empty after a release. ``lost_claims`` counts claims that ended with
     a dead process, and ``pauses`` those that the database interrupted. Progress resets both.
