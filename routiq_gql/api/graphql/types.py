@@ -14,6 +14,7 @@ from strawberry import ID, UNSET
 
 from routiq_gql.api.graphql.context import Info
 from routiq_gql.api.graphql.enums import LogLevel, SyncFailureCode, SyncMode, SyncState, SyncStep, WaitReason
+from routiq_gql.api.graphql.nodes import Node
 from routiq_gql.api.graphql.receipts import CompletionRange, SyncReceipt
 from routiq_gql.api.graphql.steps import StepTiming, SyncActor
 from routiq_gql.sync import model
@@ -52,7 +53,7 @@ class SyncFailure:
 
 
 @strawberry.type(description="One line of a sync's log.")
-class SyncLogEntry:
+class SyncLogEntry(Node):
     id: ID = strawberry.field(description="`syncId:seq`, unique among all log lines.")
     seq: int = strawberry.field(description="The line's number within its sync: 1, 2, 3… without gaps.")
     time: datetime = strawberry.field(description="When it was written.")
@@ -73,7 +74,7 @@ class SyncLogEntry:
 
 
 @strawberry.type(description="One state of one sync. Of two states the one with the higher `version` is the newer.")
-class SyncStatus:
+class SyncStatus(Node):
     id: ID = strawberry.field(description="The same as `syncId`.")
     organization_id: ID = strawberry.field(description="The organization whose data is synced.")
     sync_id: ID = strawberry.field(description="`sync_`, the organization's id, and the second of its start in UTC.")

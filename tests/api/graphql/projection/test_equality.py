@@ -96,7 +96,8 @@ def test_an_odd_value_is_left_to_the_executor():
                 assert rendered == encoded(result), (owner, name, odd)
             setattr(owner, name, proper)
     shown = {f"{class_.__name__}.{field.name}" for class_ in owners for field in fields(class_)}
-    assert shown - refused == {"SyncReceipt.rows", "SyncReceipt.unreadable_rows", "SyncStatus.log"}, "no plain fields"
+    resolved = {"Dashboard.patient_stats", "SyncReceipt.rows", "SyncReceipt.unreadable_rows", "SyncStatus.log"}
+    assert shown - refused == resolved, "no plain fields"
 
 
 def _whole_dashboard() -> Dashboard:
