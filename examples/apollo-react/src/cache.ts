@@ -8,6 +8,7 @@ export const cache = new InMemoryCache({
     NextSync: { merge: true },
     PatientStats: { merge: true },
     SyncActor: { merge: true },
+    SyncChangeCounts: { merge: true },
     SyncFailure: { merge: true },
     SyncReceipt: { merge: true },
     UnreadableRow: { keyFields: false },
