@@ -12,6 +12,7 @@ export const cache = new InMemoryCache({
     PatientStats: { merge: true },
     Practitioner: { keyFields: false },
     SyncActor: { merge: true },
+    SyncChangeCounts: { merge: true },
     SyncFailure: { merge: true },
     SyncReceipt: { merge: true },
     UnreadableRow: { keyFields: false },

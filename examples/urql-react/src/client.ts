@@ -26,6 +26,7 @@ const keys = {
   StepTiming: partOfItsParent,
   StreamToken: partOfItsParent,
   SyncActor: partOfItsParent,
+  SyncChangeCounts: partOfItsParent,
   SyncFailure: partOfItsParent,
   SyncHistory: partOfItsParent,
   SyncReceipt: partOfItsParent,

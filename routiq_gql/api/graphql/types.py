@@ -12,6 +12,7 @@ from typing import Annotated, Self
 import strawberry
 from strawberry import ID, UNSET
 
+from routiq_gql.api.graphql.change_counts import SyncChangeCounts
 from routiq_gql.api.graphql.context import Info
 from routiq_gql.api.graphql.enums import LogLevel, SyncFailureCode, SyncMode, SyncState, SyncStep, WaitReason
 from routiq_gql.api.graphql.nodes import Node
@@ -138,6 +139,11 @@ class SyncStatus(Node):
         "other syncs, and for syncs of earlier versions."
     )
 
+    changes: SyncChangeCounts | None = strawberry.field(
+        description="How many patients it has changed; null before the end, for a sync that did not complete, for the "
+        "first sync of a clinic, where nothing counts as a change, and for syncs of earlier versions."
+    )
+
     @strawberry.field(description="Its log in ascending order: the newest lines, or those after `after`.")
     async def log(self, info: Info, after: After = UNSET, limit: LogLimit = 100) -> list[SyncLogEntry]:
         lines = await info.context.loader.load(LogRequest(self.sync_id, given(after), limit))
@@ -176,4 +182,5 @@ class SyncStatus(Node):
             steps=[StepTiming.of(one) for one in sync.steps],
             started_by=SyncActor.of(sync.started_by) if sync.started_by else None,
             cancelled_by=SyncActor.of(sync.cancelled_by) if sync.cancelled_by else None,
+            changes=SyncChangeCounts.of(sync.changes) if sync.changes else None,
         )

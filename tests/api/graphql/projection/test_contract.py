@@ -24,6 +24,7 @@ CORE = SCHEMA._schema
 SHOWN = {
     *("SyncStatus", "SyncFailure", "CompletionRange", "SyncReceipt", "ListReceipt", "Dashboard", "PatientStats"),
     *("NextSync", "Freshness", "ClinikoConnection", "ConnectionProblem", "StepTiming", "SyncActor"),
+    "SyncChangeCounts",
 }
 RESOLVED = {"SyncStatus.log", "SyncReceipt.unreadableRows", "Dashboard.patientStats"}
 """All fields of ``SHOWN`` with a resolver of ours."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from routiq_gql.api.graphql.change_counts import SyncChangeCounts
 from routiq_gql.api.graphql.connections import ClinikoConnection, ConnectionProblem
 from routiq_gql.api.graphql.enums import SyncMode, SyncState
 from routiq_gql.api.graphql.overview import Dashboard, NextSync, PatientStats
@@ -27,7 +28,7 @@ SCHEMA = make_schema()._schema
 TRIALS = 150
 TYPES = {
     *(Dashboard, PatientStats, NextSync, ClinikoConnection, ConnectionProblem),
-    *(SyncStatus, SyncFailure, CompletionRange, SyncReceipt, ListReceipt),
+    *(SyncStatus, SyncFailure, CompletionRange, SyncReceipt, ListReceipt, SyncChangeCounts),
 }
 """All object types below the two subscriptions without arguments."""
 ODD: tuple[Any, ...] = (
