@@ -24,6 +24,7 @@ from routiq_gql.errors import frames_of
 from routiq_gql.live.bus import ProgressBus
 from routiq_gql.organizations.feeds import Feeds
 from routiq_gql.organizations.schedules import ScheduleService
+from routiq_gql.patients.changes import PatientChanges
 from routiq_gql.patients.export import PatientExports
 from routiq_gql.patients.service import Patients
 from routiq_gql.security.audit import Audit
@@ -54,6 +55,7 @@ class Runtime:
     connections: ConnectionService
     syncs: SyncService
     patients: Patients
+    patient_changes: PatientChanges
     patient_exports: PatientExports
     stream_tokens: StreamTokens
     schedules: ScheduleService
@@ -113,9 +115,11 @@ async def open_runtime(
         try:
             schedules = ScheduleService(database, audit)
             patients, exports = Patients(database, audit), PatientExports(database, audit)
+            changes = PatientChanges(database, audit, feeds, syncs.subscriptions)
             tokens = StreamTokens(keys, syncs.status, audit)
             yield Runtime(
-                *(settings, database, bus, engine, audit, connections, syncs, patients, exports, tokens, schedules),
+                *(settings, database, bus, engine, audit, connections, syncs),
+                *(patients, changes, exports, tokens, schedules),
                 *(opened.clients, supervisor, readiness, file_watch, worker),
             )
         finally:
