@@ -24,6 +24,7 @@ from routiq_gql.errors import frames_of
 from routiq_gql.live.bus import ProgressBus
 from routiq_gql.organizations.feeds import Feeds
 from routiq_gql.organizations.schedules import ScheduleService
+from routiq_gql.patients.service import Patients
 from routiq_gql.security.audit import Audit
 from routiq_gql.security.stream_tokens import StreamTokens
 from routiq_gql.settings import Settings
@@ -51,6 +52,7 @@ class Runtime:
     audit: Audit
     connections: ConnectionService
     syncs: SyncService
+    patients: Patients
     stream_tokens: StreamTokens
     schedules: ScheduleService
     clients: ClientOpener
@@ -108,9 +110,10 @@ async def open_runtime(
             worker.add_done_callback(_log_fault)
         try:
             schedules = ScheduleService(database, audit)
+            patients = Patients(database, audit)
             tokens = StreamTokens(keys, syncs.status, audit)
             yield Runtime(
-                *(settings, database, bus, engine, audit, connections, syncs, tokens, schedules),
+                *(settings, database, bus, engine, audit, connections, syncs, patients, tokens, schedules),
                 *(opened.clients, supervisor, readiness, file_watch, worker),
             )
         finally:

@@ -13,6 +13,7 @@ STATUS_FIELDS = f"""
   estimatedCompletionRange {{ earliest latest }} resumesAt waitingFor
   errors failure {{ code step message whatToDo retryable }} lastUpdated version receipt {{ {RECEIPT_FIELDS} }}
   steps {{ step startedAt endedAt waitedSeconds }} startedBy {{ kind name }} cancelledBy {{ kind name }}
+  changes {{ patients added changed vanished becameActive becameInactive }}
 """
 
 STATUS = f"query ($id: ID!) {{ syncStatus(syncId: $id) {{ {STATUS_FIELDS} }} }}"

@@ -18,7 +18,19 @@ from routiq_gql.settings import Settings, load_settings
 from routiq_gql.sync.log_requests import MAX_PAGE
 from routiq_gql.sync.model import SyncSnapshot
 
-HEADINGS = ("sync", "started", "status", "took", "patients", "appointments", "active", "failure", "mode", "receipt")
+HEADINGS = (
+    "sync",
+    "started",
+    "status",
+    "took",
+    "patients",
+    "appointments",
+    "active",
+    "failure",
+    "mode",
+    "receipt",
+    "patients changed",
+)
 
 app = typer.Typer(add_completion=False)
 
@@ -75,4 +87,5 @@ def _row(one: SyncSnapshot) -> tuple[str, ...]:
         one.failure.code.value if one.failure else "",
         MODE_TEXTS[one.mode],
         receipt_summary(one),
+        one.changes.sentence if one.changes else "",
     )

@@ -27,6 +27,12 @@ async def active_counts(connection: AsyncConnection, organization_id: str) -> Ac
     if mirror is None:
         return ActiveCounts()
 
+    return await active_counts_at(connection, mirror.number, mirror.sync)
+
+
+async def active_counts_at(connection: AsyncConnection, mirror: int, sync: int) -> ActiveCounts:
+    """The counts at a published sync."""
+
     def count_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
         return func.coalesce(func.sum(cast(condition, Integer)), 0)
 
@@ -35,7 +41,7 @@ async def active_counts(connection: AsyncConnection, organization_id: str) -> Ac
         count_if(ACTIVITY.c.is_active),
         count_if(ACTIVITY.c.recent_appointments > 0),
         count_if(ACTIVITY.c.upcoming_appointments > 0),
-    ).where(visible(ACTIVITY, mirror.number, mirror.sync))
+    ).where(visible(ACTIVITY, mirror, sync))
     return ActiveCounts(*(await connection.execute(query)).one())
 
 

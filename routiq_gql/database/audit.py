@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.rows import AuditRow, AuditValues, as_rows
+from routiq_gql.database.audit_rows import AuditRow, AuditValues
+from routiq_gql.database.rows import as_rows
 from routiq_gql.database.tables import AUDIT
 
 

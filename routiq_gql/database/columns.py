@@ -209,5 +209,28 @@ def _time_on_postgresql(element: time_of, compiler: SQLCompiler, **options: obje
     return f"(timestamptz 'epoch' + {compiler.process(element.clauses, **options)} * interval '1 millisecond')"
 
 
+class has_text(FunctionElement[bool]):  # noqa: N801 - named like an SQL function
+    """An SQL condition: its first argument, a text, contains its second, whose characters all stand for themselves."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: object = None) -> Self:
+        """Without the comparison ``= 1`` that SQLAlchemy adds for SQLite."""
+        return self
+
+
+@compiles(has_text, "sqlite")
+def _has_text_on_sqlite(element: has_text, compiler: SQLCompiler, **options: object) -> str:
+    text, part = (compiler.process(one, **options) for one in element.clauses)
+    return f"(instr({text}, {part}) > 0)"
+
+
+@compiles(has_text, "postgresql")
+def _has_text_on_postgresql(element: has_text, compiler: SQLCompiler, **options: object) -> str:
+    text, part = (compiler.process(one, **options) for one in element.clauses)
+    return f"(strpos({text}, {part}) > 0)"
+
+
 RowKey = BigInteger().with_variant(Integer, "sqlite")
 """An automatically numbered key; SQLite numbers only columns of its plain INTEGER type."""

@@ -77,6 +77,7 @@ class FinalChanges(TypedDict, total=False):
     requests: int
     waited_seconds: float
     receipt: Mapping[str, object]
+    changes: Mapping[str, object] | None
     resumes_at: None
     waiting_for: None
     failure_code: str

@@ -35,6 +35,19 @@ async def versions_of(connection: AsyncConnection, keys: Collection[int]) -> dic
 _VERSIONS = select(SYNC.c.key, SYNC.c.sync_id, SYNC.c.version).where(among(SYNC.c.key, "keys"))
 
 
+async def published_syncs(connection: AsyncConnection, organizations: Collection[str]) -> dict[str, int]:
+    """The number of the sync that readers of each organization see; organizations without a mirror are left out."""
+    given = {"organizations": orjson.dumps(list(organizations)).decode()}
+    rows = await connection.execute(_published(connection.dialect.name), given)
+    return {row.organization_id: row.sync for row in rows}
+
+
+@cache
+def _published(dialect: str) -> Executable:
+    organizations = select(each_text(dialect, "organizations"))
+    return select(MIRROR.c.organization_id, MIRROR.c.sync).where(MIRROR.c.organization_id.in_(organizations))
+
+
 async def fingerprints_of(connection: AsyncConnection, organizations: Collection[str]) -> Mapping[str, Fingerprint]:
     """The fingerprint of each organization's dashboard. Organizations without any row are included."""
     query = _fingerprints(connection.dialect.name)

@@ -26,6 +26,20 @@ class Newest(Generic[T]):
         self._has_ended, self._error = True, error
         self._is_updated.set()
 
+    async def next(self) -> T:
+        """Wait for the next value, unless one has come since the last.
+
+        Raises:
+            SyncNotFound: The sync was erased.
+            DatabaseAway: The process is stopping.
+        """
+        while not self._values:
+            if self._error is not None:
+                raise self._error
+            self._is_updated.clear()
+            await self._is_updated.wait()
+        return self._values.pop()
+
     async def values(self) -> AsyncGenerator[T, None]:
         """Values as fast as the caller takes them, to the end of the feed.
 

@@ -1,4 +1,4 @@
-"""The topics of the bus: a sync, or all syncs of an organization.
+"""The topics of the bus: a sync, or an organization's dashboard or patients.
 
 A topic is a typed value, never a bare string: an organization's id may equal the id of another organization's sync. A
 sync's topic also holds its id and organization, because SQLite reuses the number of an erased sync.
@@ -31,9 +31,21 @@ class DashboardTopic:
     organization_id: str
 
 
-Topic = SyncTopic | DashboardTopic
+@dataclass(frozen=True, slots=True)
+class PatientsTopic:
+    """An organization's patients, which change with each of its completed syncs."""
+
+    organization_id: str
 
 
-def topics_of(snapshot: SyncSnapshot) -> tuple[Topic, Topic]:
+Topic = SyncTopic | DashboardTopic | PatientsTopic
+
+
+def topics_of(snapshot: SyncSnapshot) -> tuple[Topic, ...]:
     """The topics under which a snapshot is published."""
-    return SyncTopic.of(snapshot), DashboardTopic(snapshot.organization_id)
+    return topics_of_sync(SyncTopic.of(snapshot))
+
+
+def topics_of_sync(sync: SyncTopic) -> tuple[Topic, ...]:
+    """The topics under which the snapshots of a sync are published."""
+    return sync, DashboardTopic(sync.organization_id), PatientsTopic(sync.organization_id)

@@ -13,6 +13,7 @@ from typing import Self
 
 from routiq_gql.database.engine import Database
 from routiq_gql.live.bus import ProgressBus
+from routiq_gql.live.patient_feeds import PatientFeeds
 from routiq_gql.live.sync_feeds import SyncFeeds
 from routiq_gql.organizations.dashboard import Dashboards
 from routiq_gql.organizations.dashboard_feeds import DashboardFeeds
@@ -35,6 +36,7 @@ class Feeds:
     Attributes:
         syncs: Those of the syncs that are followed.
         dashboards: Those of the organizations whose dashboards are watched.
+        patients: Those of the organizations whose patients are watched.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Feeds:
         self._settings = settings
         self.syncs = SyncFeeds(database, bus)
         self.dashboards = DashboardFeeds(database, bus, Dashboards(database, settings))
+        self.patients = PatientFeeds(database, bus)
         self._supervised = supervisor.task("feeds", "Changes are shown late or not at all.", LONGEST_PAUSE_SECONDS)
         self._task: asyncio.Task[None] | None = None
         self._token: int | None = None
@@ -64,11 +67,12 @@ class Feeds:
             with suppress(asyncio.CancelledError):
                 await self._task
         self.syncs.close()
+        self.patients.close()
         await self.dashboards.close()
 
     def __len__(self) -> int:
         """How many feeds are open."""
-        return len(self.syncs) + len(self.dashboards)
+        return len(self.syncs) + len(self.dashboards) + len(self.patients)
 
     @property
     def interval_seconds(self) -> float:
@@ -97,6 +101,7 @@ class Feeds:
         current_syncs = [sync for feed in self.dashboards if (sync := feed.current_sync) is not None]
         await self.syncs.reread(current_syncs)
         await self.dashboards.reread()
+        await self.patients.reread()
         self._token = token
 
     def _note_time(self) -> None:

@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.audit import audit_entries, insert_audit
+from routiq_gql.database.audit_rows import AuditValues
 from routiq_gql.database.engine import Database
-from routiq_gql.database.rows import AuditValues
 from routiq_gql.errors import RoutiqError
 from routiq_gql.security.audited_reads import AuditedReads, PatientRead
 from routiq_gql.security.audited_refusals import AuditedRefusals

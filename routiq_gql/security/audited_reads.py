@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.audit import add_to, insert_one
+from routiq_gql.database.audit_rows import AuditValues
 from routiq_gql.database.engine import Database
-from routiq_gql.database.rows import AuditValues
 from routiq_gql.security.flushing import Flusher
 from routiq_gql.supervision import SupervisedTask
 

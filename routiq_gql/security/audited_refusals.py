@@ -7,8 +7,8 @@ import time
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.audit import insert_audit
+from routiq_gql.database.audit_rows import AuditValues
 from routiq_gql.database.engine import Database
-from routiq_gql.database.rows import AuditValues
 from routiq_gql.security.flushing import Flusher
 from routiq_gql.security.refusals import Refusal, Rows
 from routiq_gql.supervision import SupervisedTask

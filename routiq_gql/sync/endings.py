@@ -14,6 +14,8 @@ from routiq_gql.database.sync_changes import FinalChanges
 from routiq_gql.database.syncs import NewLine, end_sync
 from routiq_gql.live.bus import ProgressBus
 from routiq_gql.sync.actors import SyncActor
+from routiq_gql.sync.change_counts import ChangeCounts
+from routiq_gql.sync.change_counts import to_json as counts_to_json
 from routiq_gql.sync.engine import SyncEngine
 from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import (
@@ -31,11 +33,17 @@ from routiq_gql.sync.receipt import Receipt, to_json
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The result of the sync is stored; ``stored`` counts its active patients."""
+    """The result of the sync is stored.
+
+    Attributes:
+        stored: The number of its active patients.
+        changes: What it has changed; ``None`` for a baseline.
+    """
 
     status: ClassVar[SyncState] = SyncState.COMPLETED
     stored: int
     receipt: Receipt
+    changes: ChangeCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +140,7 @@ def _changes(ending: Ending) -> FinalChanges:
         changes["current_step"] = COMPLETED_TEXT
         changes["active_patients_stored"] = ending.stored
         changes["receipt"] = to_json(ending.receipt)
+        changes["changes"] = counts_to_json(ending.changes) if ending.changes is not None else None
         return changes
     failure = ending.failure
     changes["current_step"] = changes["failure_message"] = failure.message
@@ -146,6 +155,8 @@ def _changes(ending: Ending) -> FinalChanges:
 def _lines(ending: Ending) -> list[NewLine]:
     if isinstance(ending, Completed):
         texts = [f"Stored {ending.stored} active patients", COMPLETED_TEXT]
+        if ending.changes is not None:
+            texts.insert(1, ending.changes.sentence)
         return [NewLine(LogLevel.SUCCESS.value, SyncStep.STORING.value, text) for text in texts]
     level = LogLevel.WARNING if isinstance(ending, Cancelled) else LogLevel.ERROR
     return [NewLine(level.value, ending.failure.step.value, ending.failure.message)]

@@ -6,6 +6,7 @@ from routiq_gql.clock import utc_now
 from routiq_gql.database.rows import LogRow, SyncRow
 from routiq_gql.database.sync_changes import RunningChanges, SyncValues
 from routiq_gql.sync.actors import ActorKind, SyncActor
+from routiq_gql.sync.change_counts import read_changes
 from routiq_gql.sync.checkpoint import Starting
 from routiq_gql.sync.checkpoint_json import to_json
 from routiq_gql.sync.model import (
@@ -69,6 +70,7 @@ def snapshot_of(row: SyncRow) -> SyncSnapshot:
         waited_seconds=row.waited_seconds,
         started_by=_actor(row.started_by, row.started_by_name),
         cancelled_by=_actor(row.cancelled_by, row.cancelled_by_name),
+        changes=read_changes(row.changes),
     )
 
 

@@ -9,6 +9,7 @@ from enum import IntEnum, StrEnum
 from math import floor
 
 from routiq_gql.sync.actors import SyncActor
+from routiq_gql.sync.change_counts import ChangeCounts
 from routiq_gql.sync.receipt import Receipt
 from routiq_gql.sync.step_times import StepEntries, StepTiming, timings_of
 
@@ -205,6 +206,8 @@ class SyncSnapshot:
         waited_seconds: Seconds of waits for Cliniko until now.
         started_by: Who or what started it; ``None`` for a sync of an earlier version.
         cancelled_by: Who ended it before its time, by cancelling it or by disconnecting its organization.
+        changes: How many patients it has changed; ``None`` before the end, for a sync that did not complete or is a
+            baseline, and for a sync of an earlier version.
     """
 
     key: int
@@ -235,6 +238,7 @@ class SyncSnapshot:
     waited_seconds: float = 0.0
     started_by: SyncActor | None = None
     cancelled_by: SyncActor | None = None
+    changes: ChangeCounts | None = None
 
     @property
     def steps(self) -> tuple[StepTiming, ...]:

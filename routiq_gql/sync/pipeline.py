@@ -37,10 +37,12 @@ from routiq_gql.database.publishing import PublishedValues, publish
 from routiq_gql.database.sync_changes import RunningChanges
 from routiq_gql.patients.analysis import analyze_slice
 from routiq_gql.patients.bookings import Terms
+from routiq_gql.patients.summary import count_changes
 from routiq_gql.settings import Settings
 from routiq_gql.sync.checkpoint import Analysis, Analyzing, Checkpoint, Comparing, Reading, Starting, Storing
 from routiq_gql.sync.comparing import compare, reconciler_of
 from routiq_gql.sync.drafting import Drafting
+from routiq_gql.sync.endings import Completed
 from routiq_gql.sync.forecast import begin_forecast
 from routiq_gql.sync.lists import LISTS, Totals
 from routiq_gql.sync.model import LogLevel, Progress, SyncStep, WaitReason
@@ -234,8 +236,11 @@ class Pipeline:
         }
         if plan.is_full:
             values["full_at"] = plan.taken_at
+        async with self.database.reading() as connection:
+            changes = await count_changes(connection, draft, is_baseline=plan.is_baseline)
+        completed = Completed(run.snapshot.active_patients_identified, checkpoint.receipt, changes)
         async with run.completing() as connection:
-            await run.complete(connection, run.snapshot.active_patients_identified, checkpoint.receipt)
+            await run.complete(connection, completed)
             await publish(connection, draft, values)
             await forget_retry(connection, run.snapshot.organization_id)
 

@@ -34,7 +34,6 @@ from routiq_gql.sync.model import (
     SyncStep,
     WaitReason,
 )
-from routiq_gql.sync.receipt import Receipt
 
 MIN_INTERVAL_SECONDS = 0.1
 """Pages are published at most ten times a second."""
@@ -193,9 +192,9 @@ class SyncRun:
         async with self._database.bulk_turn, self._ending() as connection:
             yield connection
 
-    async def complete(self, connection: AsyncConnection, stored: int, receipt: Receipt) -> None:
-        """End the sync as completed, with so many active patients stored."""
-        await self._end(connection, Completed(stored, receipt))
+    async def complete(self, connection: AsyncConnection, completed: Completed) -> None:
+        """End the sync as completed."""
+        await self._end(connection, completed)
 
     async def fail(self, failure: SyncFailure) -> None:
         """End the sync as failed."""

@@ -4,14 +4,15 @@
 count as subscriptions: a follower may stand for many subscribers, whose owner counts them.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing, closing, suppress
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.engine import Database
-from routiq_gql.database.syncs import sync_by_id
+from routiq_gql.database.syncs import sync_by_id, syncs_where
+from routiq_gql.database.tables import SYNC
 from routiq_gql.errors import SyncNotFound
 from routiq_gql.live.feeds import Follower, Following
 from routiq_gql.live.following import LogFollower
@@ -63,6 +64,12 @@ class Watching:
         check_sync_id(sync_id)
         async with self._database.reading() as connection:
             return await self._visible_sync(connection, viewer, sync_id)
+
+    async def statuses(self, viewer: Viewer, sync_ids: Collection[str]) -> dict[str, SyncSnapshot]:
+        """The same for several syncs in a single statement; unknown ones and those of others are left out."""
+        async with self._database.reading() as connection:
+            rows = await syncs_where(connection, SYNC.c.sync_id.in_(sorted(sync_ids)))
+        return {row.sync_id: snapshot_of(row) for row in rows if viewer.sees_sync(row.organization_id, row.sync_id)}
 
     async def dashboard(self, viewer: Viewer, organization_id: str) -> Dashboard:
         """The organization's dashboard; all its values are of the same moment.

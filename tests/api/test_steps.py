@@ -15,7 +15,7 @@ from tests.server import Server
 async def test_steps_are_the_same_in_both_apis(server: Server):
     """A completed sync shows its eight steps in GraphQL and in REST, with the same times."""
     rest = await server.until_ended(await server.start_sync())
-    assert list(rest)[-3:] == ["steps", "started_by", "cancelled_by"]
+    assert list(rest)[-4:] == ["steps", "started_by", "cancelled_by", "changes"]
     assert [one["step"] for one in rest["steps"]] == [step.name.lower() for step in SyncStep]
     assert list(rest["steps"][0]) == ["step", "started_at", "ended_at", "waited_seconds"]
     assert (rest["steps"][0]["started_at"], rest["steps"][-1]["ended_at"]) == (rest["started_at"], rest["completed_at"])

@@ -125,7 +125,7 @@ def test_the_second_sync_reads_changes_and_says_that_there_were_none(folder: Pat
     assert re.search(r"Agrees with Cliniko, checked \d\d:\d\d; \d+ requests; \+\d+", outputs[0])
     assert all(output.splitlines()[-1].endswith(" requests; no changes") for output in outputs[1:])
     rows = [row.split("\t") for row in command("history", "org_1").out.splitlines()[1:]]
-    assert [(row[-2], row[-1].split(",")[0]) for row in rows] == [
+    assert [(row[-3], row[-2].split(",")[0]) for row in rows] == [
         ("full", "agrees"),
         ("incremental", "agrees"),
         ("full", "agrees"),

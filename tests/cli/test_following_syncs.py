@@ -73,9 +73,9 @@ def test_a_sync_is_started_followed_and_listed(folder: Path, settings: dict[str,
         headings, row = (line.split("\t") for line in command("history", "org_1", "--limit", "1").out.splitlines())
         assert headings[:4] == ["sync", "started", "status", "took"]
         assert (row[0], row[2], row[4]) == (sync_id, "completed", "3,000")
-        assert headings[-2:] == ["mode", "receipt"]
-        assert row[-2] == "full"
-        assert row[-1].startswith("agrees, +")
+        assert headings[-3:] == ["mode", "receipt", "patients changed"]
+        assert (row[-3], row[-1]) == ("full", "")
+        assert row[-2].startswith("agrees, +")
 
 
 @BOTH

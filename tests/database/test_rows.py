@@ -1,12 +1,12 @@
 """Rows have the fields of their tables, so that no value lands in the wrong one."""
 
 from dataclasses import fields
-from inspect import get_annotations, getmembers, isclass
+from inspect import get_annotations, getmembers, getsource, isclass
 from typing import get_args, get_type_hints, is_typeddict
 
 import pytest
 
-from routiq_gql.database import rows, sync_changes
+from routiq_gql.database import audit_rows, rows, sync_changes
 from routiq_gql.database.publishing import PublishedValues
 from routiq_gql.database.tables import AUDIT, CONNECTION, LOG, MIRROR, RETENTION, SCHEDULE, SYNC
 from routiq_gql.database.tables.mirror import MirrorColumns
@@ -22,8 +22,9 @@ TABLES = {
     "Schedule": (SCHEDULE, ScheduleColumns),
     "Sync": (SYNC, SyncColumns),
 }
-ROWS = [member for name, member in getmembers(rows, isclass) if name.endswith("Row")]
-VALUES = [member for name, member in getmembers(rows, isclass) if is_typeddict(member)]
+MEMBERS = [*getmembers(rows, isclass), *getmembers(audit_rows, isclass)]
+ROWS = [member for name, member in MEMBERS if name.endswith("Row")]
+VALUES = [member for name, member in MEMBERS if is_typeddict(member)]
 CHANGES = [member for name, member in getmembers(sync_changes, isclass) if is_typeddict(member)]
 
 
@@ -44,8 +45,7 @@ def test_a_row_has_the_fields_of_its_table(kind: type):
 @pytest.mark.parametrize("kind", ROWS)
 def test_each_field_of_a_row_has_a_comment(kind: type):
     """Each field says in a comment what it is."""
-    source = rows.__loader__.get_source(rows.__name__).split(f"class {kind.__name__}:")[1].split("\n\n\n")[0]
-    assert source.count("    #: ") == len(fields(kind))
+    assert getsource(kind).count("    #: ") == len(fields(kind))
 
 
 @pytest.mark.parametrize("kind", VALUES)

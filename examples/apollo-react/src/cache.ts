@@ -1,18 +1,28 @@
 // src/cache.ts
 import { InMemoryCache, type Reference } from '@apollo/client';
+import { relayStylePagination } from '@apollo/client/utilities';
 
 export const cache = new InMemoryCache({
+  possibleTypes: { Node: ['ClinikoConnection', 'Dashboard', 'Patient', 'SyncLogEntry', 'SyncStatus'] },
   typePolicies: {
     CompletionRange: { merge: true },
     Freshness: { merge: true },
     NextSync: { merge: true },
+    PatientActivity: { merge: true },
     PatientStats: { merge: true },
+    Practitioner: { keyFields: false },
     SyncActor: { merge: true },
+    SyncChangeCounts: { merge: true },
     SyncFailure: { merge: true },
     SyncReceipt: { merge: true },
     UnreadableRow: { keyFields: false },
     SyncStatus: { fields: { log: { keyArgs: false, merge: withNewLines } } },
-    Query: { fields: { history: { keyArgs: ['organizationId', 'limit', 'status'], merge: withNextPage } } },
+    Query: {
+      fields: {
+        history: { keyArgs: ['organizationId', 'limit', 'status'], merge: withNextPage },
+        patients: relayStylePagination(['organizationId', 'list', 'search', 'practitionerId', 'sort', 'asOf']),
+      },
+    },
   },
 });
 

@@ -7,6 +7,7 @@ import strawberry
 from strawberry import ID
 
 from routiq_gql.api.graphql.enums import ConnectionState, SyncFailureCode
+from routiq_gql.api.graphql.nodes import Node
 from routiq_gql.connections import state as connection_state
 
 
@@ -26,7 +27,7 @@ class ConnectionProblem:
 
 
 @strawberry.type(description="An organization's access to Cliniko.")
-class ClinikoConnection:
+class ClinikoConnection(Node):
     id: ID = strawberry.field(description="`connection:` and the organization's id.")
     organization_id: ID = strawberry.field(description="The organization.")
     state: ConnectionState = strawberry.field(description="Whether it may be used.")

@@ -4,7 +4,7 @@ Each operation, and each event of a subscription, gets a copy with the parts tha
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self
 
 import strawberry
@@ -14,6 +14,7 @@ from routiq_gql.api.auth import Session
 from routiq_gql.api.graphql.loading import LogLoader
 from routiq_gql.connections.service import ConnectionService
 from routiq_gql.errors import RoutiqError, Unauthenticated
+from routiq_gql.patients.service import Patients
 from routiq_gql.security.stream_tokens import Parent, StreamTokens
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.service import SyncService
@@ -35,6 +36,16 @@ class SharedSource(Protocol):
 
 
 @dataclass(slots=True)
+class Personal:
+    """Whether the answer to a request has patients in it. Each such read is audited, so no answer is kept for others.
+
+    Shared by all contexts of the request.
+    """
+
+    is_read: bool = False
+
+
+@dataclass(slots=True)
 class Context:
     """The services and the viewer.
 
@@ -47,11 +58,13 @@ class Context:
         shared: The shared operation whose execution this is; ``None`` in all others.
         turn: Counts the operation; ``None`` outside of operations and in subscriptions.
         logs: Loads all logs of an operation or event at once; ``None`` outside of both.
+        personal: Whether patients were read.
     """
 
     syncs: SyncService
     connections: ConnectionService
     stream_tokens: StreamTokens
+    patient_reader: Patients
     session: Session | None
     connection_params: dict[str, object]
     admission: Admission
@@ -60,10 +73,17 @@ class Context:
     turn: Turn | None = None
     logs: LogLoader | None = None
     shared: "SharedSource | None" = None
+    personal: Personal = field(default_factory=Personal)
 
     def for_operation(self, bucket: str, cost: int = 0, turn: Turn | None = None) -> Self:
         """The context of an operation, or of an event of a subscription."""
         return replace(self, bucket=bucket, cost=cost, turn=turn, logs=LogLoader(self.syncs, self.reader))
+
+    @property
+    def patients(self) -> Patients:
+        """The service for patients. The answer is then not remembered."""
+        self.personal.is_read = True
+        return self.patient_reader
 
     @property
     def loader(self) -> LogLoader:

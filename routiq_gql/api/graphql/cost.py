@@ -1,9 +1,9 @@
 """The cost of an operation, computed from its document and variables before the execution.
 
 A field with a limit argument costs its limit times the limits of the fields around it: the number of objects that it
-may return. A list of a fixed length costs that length in the same way. All other fields cost nothing. Fields are merged
-as the executor merges them, so a field in two fragments counts once. Selections that merge alike are measured once,
-however often fragments spread them.
+may return. A list of ids, and a list of a fixed length, cost their length in the same way. All other fields cost
+nothing. Fields are merged as the executor merges them, so a field in two fragments counts once. Selections that merge
+alike are measured once, however often fragments spread them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,10 +29,19 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_argument_values, get_directive_values, get_variable_values
 
-LIMIT_ARGUMENTS = frozenset({"limit"})
+LIMIT_ARGUMENTS = frozenset({"limit", "first", "last"})
 """The arguments that limit the number of objects of a field, in the whole schema."""
+DEFAULT_LENGTH = 50
+"""The number of objects of a connection without ``first`` and ``last``."""
+ID_LISTS = frozenset({"ids"})
+"""The arguments that name each object of a field."""
 
-LIST_LENGTHS: Mapping[str, int] = {"SyncReceipt.lists": 6, "SyncStatus.steps": 8}
+LIST_LENGTHS: Mapping[str, int] = {
+    "PatientReason.appointments": 2,
+    "Query.patientLists": 9,
+    "SyncReceipt.lists": 6,
+    "SyncStatus.steps": 8,
+}
 """The lists of objects without such an argument whose length is fixed or limited, in the whole schema."""
 
 _Place = tuple[SelectionSetNode, GraphQLNamedType]
@@ -79,7 +88,7 @@ class _Measure:
             field: GraphQLField | None = self._schema.get_field(parent, node.name.value)  # type: ignore[arg-type]
             if field is None:
                 continue
-            if not LIMIT_ARGUMENTS.isdisjoint(field.args):
+            if not (LIMIT_ARGUMENTS | ID_LISTS).isdisjoint(field.args):
                 limits.append(self._limit(field, node))
             elif (length := LIST_LENGTHS.get(f"{parent.name}.{node.name.value}")) is not None:
                 limits.append(length)
@@ -93,8 +102,12 @@ class _Measure:
             given = get_argument_values(field, node, self._values)
         except GraphQLError:  # the field then fails before its resolver is called
             return 1
+        if (ids := next((given[name] for name in ID_LISTS if name in field.args), None)) is not None:
+            return max(1, len(ids))
         # A limit below 1, which the resolver refuses, must not lower the cost of others.
         limits: list[int] = [given[name] for name in LIMIT_ARGUMENTS if isinstance(given.get(name), int)]
+        if not limits and "first" in field.args:
+            return DEFAULT_LENGTH
         return max([1, *limits])
 
     def _fields(self, places: Iterable[_Place]) -> Iterable[list[tuple[FieldNode, GraphQLNamedType]]]:

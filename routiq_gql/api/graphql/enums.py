@@ -1,7 +1,7 @@
 """The enums of the schema, with a description for every value.
 
-They repeat the names of ``sync/model.py``, which knows no GraphQL; a test keeps the two alike. A domain value is
-turned into one of these by its name: ``SyncState[snapshot.status.name]``.
+They repeat the names of ``sync/model.py`` and ``patients``, which know no GraphQL; a test keeps them alike. A domain
+value is turned into one of these by its name: ``SyncState[snapshot.status.name]``.
 """
 
 from enum import Enum
@@ -114,3 +114,44 @@ class SyncFailureCode(Enum):
     TIME_LIMIT = enum_value("TIME_LIMIT", description="The sync exceeded its time limit.")
     CANCELLED = enum_value("CANCELLED", description="A person cancelled it.")
     INTERNAL = enum_value("INTERNAL", description="An error of this server.")
+
+
+@enum(
+    description="A list of patients, at the moment of a sync's analysis. `patientLists` says how each is counted. A "
+    "visit is a past appointment that was neither cancelled nor missed."
+)
+class PatientList(Enum):
+    ALL = enum_value("ALL", description="Patients whom Cliniko lists: neither archived nor deleted.")
+    ACTIVE = enum_value(
+        "ACTIVE", description="An appointment that is not cancelled in the recent or the upcoming window."
+    )
+    RECENT = enum_value("RECENT", description="A visit in the recent window.")
+    UPCOMING = enum_value("UPCOMING", description="A booked appointment in the upcoming window.")
+    NO_FUTURE_APPOINTMENT = enum_value(
+        "NO_FUTURE_APPOINTMENT", description="A visit within the last weeks, 26 by default, and nothing booked."
+    )
+    CANCELLED_NOT_REBOOKED = enum_value(
+        "CANCELLED_NOT_REBOOKED",
+        description="The newest cancelled appointment is at most 30 days away, with no later booking.",
+    )
+    MISSED_NOT_REBOOKED = enum_value(
+        "MISSED_NOT_REBOOKED",
+        description="The newest missed appointment is at most 30 days ago, with no later booking.",
+    )
+    FIRST_VISIT_ONLY = enum_value(
+        "FIRST_VISIT_ONLY", description="A new patient with one visit, 14 to 180 days ago, and nothing booked."
+    )
+    LAPSED = enum_value(
+        "LAPSED",
+        description="At least three visits, the last one longer ago than twice the usual interval, and nothing booked.",
+    )
+
+
+@enum(description="The order of a list. Patients without such an appointment come last in both directions.")
+class PatientSort(Enum):
+    NAME = enum_value("NAME", description="By last name, then first name. Patients without a name come last.")
+    NAME_DESC = enum_value("NAME_DESC", description="The same from the end.")
+    LAST_APPOINTMENT = enum_value("LAST_APPOINTMENT", description="By the last visit, the oldest first.")
+    LAST_APPOINTMENT_DESC = enum_value("LAST_APPOINTMENT_DESC", description="By the last visit, the newest first.")
+    NEXT_APPOINTMENT = enum_value("NEXT_APPOINTMENT", description="By the next booking, the soonest first.")
+    NEXT_APPOINTMENT_DESC = enum_value("NEXT_APPOINTMENT_DESC", description="By the next booking, the latest first.")

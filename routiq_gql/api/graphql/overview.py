@@ -1,18 +1,32 @@
 """The object types about an organization: its dashboard, its freshness and its history."""
 
+# Strawberry types its decorators as Any; the functions are checked all the same.
+# mypy: disable-error-code="untyped-decorator"
+
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self, cast
 
 import strawberry
-from strawberry import ID
+from strawberry import ID, UNSET
 
 from routiq_gql.api.graphql.connections import ClinikoConnection
+from routiq_gql.api.graphql.context import Info
 from routiq_gql.api.graphql.enums import SyncMode, SyncState
+from routiq_gql.api.graphql.nodes import Node
+from routiq_gql.api.graphql.projection import WITHOUT_ARGUMENTS
 from routiq_gql.api.graphql.types import SyncStatus
 from routiq_gql.organizations import dashboard as dashboards
 from routiq_gql.organizations import freshness as freshnesses
 from routiq_gql.organizations import history as histories
 from routiq_gql.sync import model
+
+AsOf = Annotated[
+    ID | None,
+    strawberry.argument(
+        description="A completed sync of the organization that is kept, instead of the newest one. An error names the "
+        "oldest that is kept."
+    ),
+]
 
 
 @strawberry.type(description="Counts of an organization's patients as of `lastSyncTime`; all 0 before the first sync.")
@@ -73,12 +87,11 @@ class Freshness:
 
 
 @strawberry.type(description="A consistent overview of one organization.")
-class Dashboard:
+class Dashboard(Node):
     id: ID = strawberry.field(description="The same as `organizationId`.")
     organization_id: ID = strawberry.field(description="The organization.")
     status: SyncState = strawberry.field(description="The status of the running sync, or IDLE.")
     current_sync: SyncStatus | None = strawberry.field(description="The running sync; null when idle.")
-    patient_stats: PatientStats = strawberry.field(description="Counts of its patients.")
     last_sync: SyncStatus | None = strawberry.field(
         description="The newest sync that has ended, whatever the outcome; null before the first."
     )
@@ -104,6 +117,17 @@ class Dashboard:
         "becomes late: compare `freshUntil` with the time."
     )
 
+    newest_stats: strawberry.Private[PatientStats]
+
+    @strawberry.field(
+        description="Counts of its patients: the newest ones, or those of a kept sync.",
+        metadata={WITHOUT_ARGUMENTS: "newest_stats"},
+    )
+    def patient_stats(self, info: Info, as_of: AsOf = UNSET) -> PatientStats:
+        if not as_of:
+            return self.newest_stats
+        return cast(PatientStats, _stats_of(info, self.organization_id, as_of))  # the executor awaits it
+
     @classmethod
     def of(cls, dashboard: dashboards.Dashboard) -> Self:
         return cls(
@@ -111,7 +135,7 @@ class Dashboard:
             organization_id=ID(dashboard.organization_id),
             status=SyncState[dashboard.status.name],
             current_sync=_status(dashboard.current_sync),
-            patient_stats=PatientStats.of(dashboard.patient_stats),
+            newest_stats=PatientStats.of(dashboard.patient_stats),
             last_sync=_status(dashboard.last_sync),
             last_successful_sync=_status(dashboard.last_successful_sync),
             sync_available=dashboard.sync_available,
@@ -155,6 +179,11 @@ class SyncHistory:
             recent_syncs=[SyncStatus.of(sync) for sync in history.recent_syncs],
             next_cursor=history.next_cursor,
         )
+
+
+async def _stats_of(info: Info, organization_id: str, as_of: str) -> PatientStats:
+    context = info.context
+    return PatientStats.of(await context.patient_reader.stats(context.reader, organization_id, as_of))
 
 
 def _status(sync: model.SyncSnapshot | None) -> SyncStatus | None:

@@ -48,8 +48,8 @@ async def place_of(request: Request) -> Place | None:
 
 
 def keep(request: Request, place: Place, asked: GraphQLRequestData, viewer: Viewer, answer: Answer) -> None:
-    """Remember the answer to ``asked`` if it is a query's and complete."""
-    if not answer.is_complete or asked.query is None:
+    """Remember the answer to ``asked`` if it is a query's and complete, and has no patients in it."""
+    if not answer.is_complete or asked.query is None or request.state.personal.is_read:
         return
     document = DOCUMENTS.parse(asked.query, max_tokens=MAX_TOKENS)
     operation = get_operation_ast(document, asked.operation_name or None)

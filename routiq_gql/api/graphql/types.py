@@ -12,8 +12,10 @@ from typing import Annotated, Self
 import strawberry
 from strawberry import ID, UNSET
 
+from routiq_gql.api.graphql.change_counts import SyncChangeCounts
 from routiq_gql.api.graphql.context import Info
 from routiq_gql.api.graphql.enums import LogLevel, SyncFailureCode, SyncMode, SyncState, SyncStep, WaitReason
+from routiq_gql.api.graphql.nodes import Node
 from routiq_gql.api.graphql.receipts import CompletionRange, SyncReceipt
 from routiq_gql.api.graphql.steps import StepTiming, SyncActor
 from routiq_gql.sync import model
@@ -52,7 +54,7 @@ class SyncFailure:
 
 
 @strawberry.type(description="One line of a sync's log.")
-class SyncLogEntry:
+class SyncLogEntry(Node):
     id: ID = strawberry.field(description="`syncId:seq`, unique among all log lines.")
     seq: int = strawberry.field(description="The line's number within its sync: 1, 2, 3… without gaps.")
     time: datetime = strawberry.field(description="When it was written.")
@@ -73,7 +75,7 @@ class SyncLogEntry:
 
 
 @strawberry.type(description="One state of one sync. Of two states the one with the higher `version` is the newer.")
-class SyncStatus:
+class SyncStatus(Node):
     id: ID = strawberry.field(description="The same as `syncId`.")
     organization_id: ID = strawberry.field(description="The organization whose data is synced.")
     sync_id: ID = strawberry.field(description="`sync_`, the organization's id, and the second of its start in UTC.")
@@ -137,6 +139,11 @@ class SyncStatus:
         "other syncs, and for syncs of earlier versions."
     )
 
+    changes: SyncChangeCounts | None = strawberry.field(
+        description="How many patients it has changed; null before the end, for a sync that did not complete, for the "
+        "first sync of a clinic, where nothing counts as a change, and for syncs of earlier versions."
+    )
+
     @strawberry.field(description="Its log in ascending order: the newest lines, or those after `after`.")
     async def log(self, info: Info, after: After = UNSET, limit: LogLimit = 100) -> list[SyncLogEntry]:
         lines = await info.context.loader.load(LogRequest(self.sync_id, given(after), limit))
@@ -175,4 +182,5 @@ class SyncStatus:
             steps=[StepTiming.of(one) for one in sync.steps],
             started_by=SyncActor.of(sync.started_by) if sync.started_by else None,
             cancelled_by=SyncActor.of(sync.cancelled_by) if sync.cancelled_by else None,
+            changes=SyncChangeCounts.of(sync.changes) if sync.changes else None,
         )

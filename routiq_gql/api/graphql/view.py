@@ -133,14 +133,17 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             accept = request.headers.get("accept", "")
             if prefers_event_stream(accept) or prefers_multipart(accept):
                 keep_connection(request.scope, session.viewer.organization_id)
-        return Context(
+        context = Context(
             runtime.syncs,
             runtime.connections,
             runtime.stream_tokens,
+            runtime.patients,
             session,
             connection_params={},
             admission=self._admission,
         )
+        request.state.personal = context.personal
+        return context
 
     def is_websocket_origin_allowed(self, request: WebSocket, origin: str) -> bool:
         return True  # the guard has checked it

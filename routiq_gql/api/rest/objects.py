@@ -11,6 +11,7 @@ from pydantic import AliasPath, BeforeValidator, Field
 
 from routiq_gql.api.json_objects import Count, JsonObject, Time, one_of
 from routiq_gql.api.problem import Problem
+from routiq_gql.api.rest.changes import ChangesOfSync, SyncChangeCounts
 from routiq_gql.api.rest.freshness import Freshness, FreshnessOfData
 from routiq_gql.api.rest.log_objects import LOG_OBJECTS
 from routiq_gql.api.rest.receipts import RECEIPT_OBJECTS, CompletionRange, Mode, NextSync, Receipt
@@ -138,6 +139,7 @@ class SyncStatus(JsonObject):
     cancelled_by: Actor | None = Field(
         description="Who ended it before its time, by cancelling it or by disconnecting its organization; or null."
     )
+    changes: ChangesOfSync
 
 
 class _DocumentedFirst(JsonObject):
@@ -181,6 +183,7 @@ class EndedSync(JsonObject):
     appointments_found: AppointmentsFound
     failure: Failure | None
     receipt: ReceiptOfSync
+    changes: ChangesOfSync
 
 
 class ConnectionProblem(JsonObject):
@@ -247,6 +250,7 @@ class RecentSync(JsonObject):
     failure: Failure | None
     duration_seconds: float | None = Field(description="How long it took, in seconds; null while it runs.")
     receipt: ReceiptOfSync
+    changes: ChangesOfSync
 
 
 class History(JsonObject):
@@ -268,6 +272,7 @@ class History(JsonObject):
 
 OBJECTS = (
     *(Started, Cancelled, SyncStatus, CurrentSync, Failure, *LOG_OBJECTS, PatientStats, EndedSync, Dashboard),
-    *(Connection, ConnectionProblem, RecentSync, History, Freshness, *RECEIPT_OBJECTS, *STEP_OBJECTS, Problem),
+    *(Connection, ConnectionProblem, RecentSync, History, Freshness, *RECEIPT_OBJECTS, *STEP_OBJECTS),
+    *(SyncChangeCounts, Problem),
 )
 """All of them, in the order of the OpenAPI document."""

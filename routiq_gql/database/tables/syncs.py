@@ -59,7 +59,7 @@ class SyncColumns(TypedColumns):
     ``mode`` is the requested mode until the sync has decided, then the mode in effect. ``receipt`` compares the mirror
     with Cliniko; see ``sync/receipt.py``. The analysis went by ``analyzed_at``, ``recent_days``, ``upcoming_days``,
     ``seen_within_weeks``, ``horizon_from`` and ``rules``. A ``baseline`` sync is the first of a mirror, so it has no
-    changes.
+    changes; ``changes`` counts those of others, see ``sync/change_counts.py``.
 
     ``claimed_by`` is the process that runs it, and empty after a release. ``lost_claims`` counts claims that ended with
     a dead process, and ``pauses`` those that the database interrupted. Progress resets both.
@@ -114,6 +114,7 @@ class SyncColumns(TypedColumns):
     cancelled_by_name: Named[str | None] = Column(Text)
     seen_within_weeks: Named[int | None]
     horizon_from: Named[datetime | None] = Column(UtcDateTime)
+    changes: Named[Mapping[str, object] | None] = Column(JSON(none_as_null=True))
 
 
 SYNC = Table(

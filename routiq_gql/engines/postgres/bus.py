@@ -25,7 +25,7 @@ from routiq_gql.database.tables import SYNC
 from routiq_gql.engines.postgres.jobs import conninfo
 from routiq_gql.engines.postgres.notifier import CHANNEL, Notifier
 from routiq_gql.live.bus import InProcessBus
-from routiq_gql.live.topics import DashboardTopic, SyncTopic
+from routiq_gql.live.topics import SyncTopic, topics_of_sync
 from routiq_gql.supervision import Supervisor
 from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import SyncSnapshot
@@ -146,7 +146,7 @@ class PostgresBus(InProcessBus):
         if message["from"] == self._origin:
             return
         for key, version, sync_id, organization_id in message["news"]:
-            topics = SyncTopic(key, sync_id, organization_id), DashboardTopic(organization_id)
+            topics = topics_of_sync(SyncTopic(key, sync_id, organization_id))
             listeners = [one for topic in topics if (one := self._listeners.get(topic)) is not None]
             if any(listener.lacks(key, version) for listener in listeners):
                 self._heard.add(key)

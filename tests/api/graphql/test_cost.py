@@ -24,7 +24,7 @@ from graphql import (
 )
 from sqlalchemy import event, text, update
 
-from routiq_gql.api.graphql.cost import LIMIT_ARGUMENTS, LIST_LENGTHS, operation_cost
+from routiq_gql.api.graphql.cost import ID_LISTS, LIMIT_ARGUMENTS, LIST_LENGTHS, operation_cost
 from routiq_gql.api.graphql.limits import DEFAULT_MAX_COST
 from routiq_gql.api.graphql.schema import schema_text
 from routiq_gql.clock import utc_now
@@ -94,6 +94,13 @@ COSTS = {
         2_147_483_647 + 2_147_483_647**2
     ),
     "subscription { dashboardUpdated(organizationId: 1) { currentSync { log { id } } lastSync { log { id } } } }": 200,
+    # A connection costs its part of the list, 50 by default, and what is inside of it as often.
+    '{ patients(organizationId: "x") { totalCount } }': 50,
+    '{ patients(organizationId: "x", first: 3) { nodes { why { appointments { startsAt } } } } }': 3 + 3 * 2,
+    '{ patients(organizationId: "x", last: 7) { edges { node { id } } practitioners { id } } }': 7,
+    '{ patientLists(organizationId: "x") { totalCount } }': 9,
+    '{ nodes(ids: ["a", "b", "c"]) { id ... on SyncStatus { log(limit: 5) { id } } } }': 3 + 3 * 5,
+    '{ node(id: "a") { id } }': 0,
     'mutation { startSync(organizationId: "x") { sync { log(limit: 9) { id } } } }': 9,
 }
 
@@ -136,7 +143,7 @@ def test_every_limit_in_the_schema_counts():
     }
     limits = {(kind, name) for kind, name, argument in numbers if argument in LIMIT_ARGUMENTS}
     queries = {("Query", "history"), ("Query", "organizations")}
-    assert limits == {*queries, ("SyncReceipt", "unreadableRows"), ("SyncStatus", "log")}
+    assert limits == {*queries, ("Query", "patients"), ("SyncReceipt", "unreadableRows"), ("SyncStatus", "log")}
     others = {(kind, name, argument) for kind, name, argument in numbers if argument not in LIMIT_ARGUMENTS}
     assert others == {("SyncStatus", "log", "after"), ("Subscription", "syncLog", "after")}, "is one of these a limit?"
 
@@ -149,9 +156,12 @@ def test_every_list_of_objects_in_the_schema_counts():
         if isinstance(type_, GraphQLObjectType) and not type_.name.startswith("__")
         for name, field in type_.fields.items()
         if "[" in str(field.type) and is_composite_type(get_named_type(field.type))
-        if LIMIT_ARGUMENTS.isdisjoint(field.args)
+        if (LIMIT_ARGUMENTS | ID_LISTS).isdisjoint(field.args)
     }
-    assert lists == {"SyncHistory.recentSyncs", "OrganizationList.organizations", *LIST_LENGTHS}
+    in_a_page = {"SyncHistory.recentSyncs", "OrganizationList.organizations"}
+    in_a_page |= {f"PatientConnection.{name}" for name in ("edges", "nodes")}
+    in_memory = {"PatientConnection.practitioners"}  # all of a clinic, which a page has read anyway
+    assert lists == {*in_a_page, *in_memory, *LIST_LENGTHS}
 
 
 def test_fragments_in_fragments_are_measured_at_once():

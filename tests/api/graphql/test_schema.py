@@ -7,6 +7,8 @@ from graphql import GraphQLError, GraphQLSchema, build_schema
 
 from routiq_gql.api.graphql import enums, schema_text
 from routiq_gql.api.graphql.scalars import parse_time
+from routiq_gql.patients.lists import PatientList
+from routiq_gql.patients.model import PatientSort
 from routiq_gql.sync import model
 from routiq_gql.sync.actors import ActorKind
 
@@ -47,6 +49,8 @@ def test_everything_is_described(schema: GraphQLSchema):
         (enums.LogLevel, model.LogLevel),
         (enums.SyncFailureCode, model.FailureCode),
         (enums.SyncActorKind, ActorKind),
+        (enums.PatientList, PatientList),
+        (enums.PatientSort, PatientSort),
     ],
 )
 def test_enums_have_the_names_of_the_sync(shown, known):
@@ -77,6 +81,14 @@ def test_enums_have_the_names_of_the_sync(shown, known):
         ("UnreadableRow", "id", "ID"),
         ("Dashboard", "nextSync", "NextSync"),
         ("SyncHistory", "averageSyncDurationSeconds", "Float"),
+        ("Query", "patients", "PatientConnection!"),
+        ("Query", "patient", "Patient"),
+        ("Query", "patientLists", "[PatientListSummary!]!"),
+        ("Query", "node", "Node"),
+        ("Query", "nodes", "[Node]!"),
+        ("PatientConnection", "edges", "[PatientEdge!]!"),
+        ("Patient", "lastAppointment", "PatientAppointment"),
+        ("Patient", "why", "PatientReason!"),
     ],
 )
 def test_fields_have_their_designed_types(schema: GraphQLSchema, type_name: str, field: str, expected: str):

@@ -4,12 +4,14 @@ from typing import Any
 
 from starlette.routing import Route
 
+from routiq_gql.api.rest.changes import SyncChangeCounts
 from routiq_gql.api.rest.openapi import openapi_document
 from routiq_gql.api.rest.receipts import CompletionRange, NextSync, UnreadableRow
 from routiq_gql.api.rest.routes import PREFIX, rest_routes
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import Fault, FaultKind
 from routiq_gql.sync import model
+from routiq_gql.sync.change_counts import ChangeCounts
 from routiq_gql.sync.receipt import UnreadableRowReceipt
 from tests.emulated_cliniko import Cliniko
 from tests.organization import ORGANIZATION
@@ -96,7 +98,8 @@ async def test_real_answers_have_exactly_the_described_keys(server: Server, clin
         "Actor": events[-1].json["started_by"],
         "SyncLog": (log := (await get(f"/api/v1/sync/log/{started['sync_id']}")).json()),
         "LogEntry": log["lines"][0],
-        # A small clinic has no estimate and no unreadable row.
+        # A small clinic has no estimate and no unreadable row, and a first sync no changes.
+        "SyncChangeCounts": SyncChangeCounts.model_validate(ChangeCounts(1, 1, 0, 0, 1, 0)).model_dump(),
         "UnreadableRow": UnreadableRow.model_validate(UnreadableRowReceipt("patients", None, "id")).model_dump(),
         "CompletionRange": CompletionRange.model_validate(model.CompletionRange(utc_now(), utc_now())).model_dump(),
         "NextSync": NextSync.model_validate(model.NextSync(model.SyncMode.FULL, 450, 150.0)).model_dump(),

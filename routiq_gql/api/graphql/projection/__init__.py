@@ -5,8 +5,8 @@ the same bytes as the executor's. The executor remains the reference: it serves 
 every value that a compiled selection refuses.
 """
 
-from routiq_gql.api.graphql.projection.compiling import Projection, compile_selection
+from routiq_gql.api.graphql.projection.compiling import WITHOUT_ARGUMENTS, Projection, compile_selection
 from routiq_gql.api.graphql.projection.leaves import NotProjected
 from routiq_gql.api.graphql.projection.selections import deciding_variables
 
-__all__ = ["NotProjected", "Projection", "compile_selection", "deciding_variables"]
+__all__ = ["WITHOUT_ARGUMENTS", "NotProjected", "Projection", "compile_selection", "deciding_variables"]

@@ -5,7 +5,7 @@ names. Nothing is generated as source. The caller caches the result for a docume
 ``deciding_variables``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 
 from graphql import (
@@ -22,7 +22,10 @@ from graphql import (
 )
 
 from routiq_gql.api.graphql.projection.leaves import NotProjected, Render, render_of
-from routiq_gql.api.graphql.projection.selections import Collector, Ineligible, selection_sets
+from routiq_gql.api.graphql.projection.selections import Collector, Ineligible, interfaces_of, selection_sets
+
+WITHOUT_ARGUMENTS = "without_arguments"
+"""Metadata of a field with a resolver: the attribute that it returns if it is selected without arguments."""
 
 Projection = Callable[[object], bytes]
 """The value of the only root field to ``{"data":{"<response name>":…}}``, the bytes of ``encode_json``.
@@ -46,7 +49,7 @@ def compile_selection(
         variables: The coerced values of its variables.
     """
     try:
-        name, render = _compile(schema, operation, Collector(fragments, variables))
+        name, render = _compile(schema, operation, Collector(fragments, variables, interfaces_of(schema)))
     except Exception:  # Ineligible, or an upgrade has changed what is read here: test_contract.py then fails
         return None
     template = f'{{"data":{{"{name}":%s}}}}'
@@ -103,7 +106,7 @@ class _Compiler:
                 members.append(f'"{name}":"{type_.name}"')
                 continue
             field = type_.fields[field_name]
-            attributes.append(_attribute_of(field))
+            attributes.append(_attribute_of(field, same))
             renders.append(self.value(field.type, same))
             members.append(f'"{name}":%s')
         return _of_object(class_, attributes, renders, f"{{{','.join(members)}}}")
@@ -112,18 +115,25 @@ class _Compiler:
 def _class_of(type_: GraphQLObjectType) -> type[object]:
     definition = type_.extensions.get("strawberry-definition")
     class_ = getattr(definition, "origin", None)
-    if type_.is_type_of is not None or type_.interfaces or not isinstance(class_, type):
+    # Of a type with interfaces, Strawberry checks the class of each value, as a projection does.
+    has_own_check = type_.is_type_of is not None and not type_.interfaces
+    if has_own_check or not isinstance(class_, type):
         raise Ineligible(type_.name)
     return class_
 
 
-def _attribute_of(field: GraphQLField) -> str:
-    """The attribute that Strawberry reads for a field without a resolver.
+def _attribute_of(field: GraphQLField, nodes: Sequence[FieldNode]) -> str:
+    """The attribute that Strawberry reads for a field without a resolver, or with ``WITHOUT_ARGUMENTS``.
 
     Raises:
-        Ineligible: It has a resolver, permissions or extensions, or Strawberry resolves plain fields in a new way.
+        Ineligible: It has another resolver, arguments, permissions or extensions, or Strawberry resolves plain fields
+            in a new way.
     """
     definition = field.extensions.get("strawberry-definition")
+    if (attribute := getattr(definition, "metadata", {}).get(WITHOUT_ARGUMENTS)) is not None:
+        if any(node.arguments for node in nodes):
+            raise Ineligible("a field with arguments")
+        return str(attribute)
     reads_attribute = getattr(field.resolve, "__name__", "") == "_get_basic_result"
     if definition is None or not reads_attribute or getattr(definition, "default_resolver", None) is not getattr:
         raise Ineligible("a field with a resolver")

@@ -5,7 +5,8 @@ Source: GraphQL specification, "Field Collection".
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 
 from graphql import (
     BooleanValueNode,
@@ -13,6 +14,8 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLObjectType,
+    GraphQLSchema,
     InlineFragmentNode,
     NamedTypeNode,
     Node,
@@ -37,10 +40,12 @@ class Collector:
     Attributes:
         fragments: The fragments of the document by name.
         variables: The coerced values of the operation's variables.
+        interfaces: The names of each type's interfaces.
     """
 
     fragments: Fragments
     variables: Variables
+    interfaces: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def fields(self, type_name: str, sets: Iterable[SelectionSetNode]) -> dict[str, list[FieldNode]]:
         """The field nodes of an object type by response name, in the order of the result.
@@ -66,18 +71,22 @@ class Collector:
             if isinstance(node, FieldNode):
                 collected.setdefault((node.alias or node.name).value, []).append(node)
             elif isinstance(node, InlineFragmentNode):
-                if _applies(node.type_condition, type_name):
+                if self._applies(node.type_condition, type_name):
                     self._collect(type_name, node.selection_set, collected, visited)
             elif isinstance(node, FragmentSpreadNode):
                 name = node.name.value
                 fragment = self.fragments.get(name)
                 if fragment is None:
                     raise Ineligible(f"unknown fragment {name}")
-                if name not in visited and _applies(fragment.type_condition, type_name):
+                if name not in visited and self._applies(fragment.type_condition, type_name):
                     visited.add(name)
                     self._collect(type_name, fragment.selection_set, collected, visited)
             else:
                 raise Ineligible(node.kind)
+
+    def _applies(self, condition: NamedTypeNode | None, type_name: str) -> bool:
+        """Whether a fragment applies to an object type: it names the type or an interface of it."""
+        return condition is None or condition.name.value in {type_name, *self.interfaces.get(type_name, ())}
 
     def _is_included(self, node: SelectionNode) -> bool:
         is_included = True
@@ -94,6 +103,13 @@ class Collector:
         if not isinstance(found, bool):
             raise Ineligible("a condition without a value")
         return found
+
+
+@cache
+def interfaces_of(schema: GraphQLSchema) -> Mapping[str, frozenset[str]]:
+    """The names of each object type's interfaces."""
+    types = (one for one in schema.type_map.values() if isinstance(one, GraphQLObjectType))
+    return {one.name: frozenset(interface.name for interface in one.interfaces) for one in types}
 
 
 def deciding_variables(operation: OperationDefinitionNode, fragments: Fragments) -> frozenset[str]:
@@ -132,8 +148,3 @@ def _condition_node(directive: DirectiveNode) -> Node | None:
 
 def _argument(directive: DirectiveNode) -> Node | None:
     return next((one.value for one in directive.arguments or () if one.name.value == "if"), None)
-
-
-def _applies(condition: NamedTypeNode | None, type_name: str) -> bool:
-    """Whether a fragment applies; compiled types are object types without interfaces, so names decide."""
-    return condition is None or condition.name.value == type_name

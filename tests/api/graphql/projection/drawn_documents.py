@@ -4,6 +4,8 @@ from random import Random
 
 from graphql import GraphQLNamedType, GraphQLObjectType, GraphQLSchema, get_named_type
 
+from routiq_gql.api.graphql.projection import WITHOUT_ARGUMENTS
+
 ROOTS = {"syncProgress": "syncId", "dashboardUpdated": "organizationId"}
 """The root fields, and the argument of each."""
 CONDITIONS = ("true", "false", "$yes", "$no", "$byDefault")
@@ -34,8 +36,17 @@ def whole_subscription(schema: GraphQLSchema, root: str) -> str:
 def _whole(type_: GraphQLNamedType) -> str:
     if not isinstance(type_, GraphQLObjectType):
         return ""
-    plain = {name: get_named_type(field.type) for name, field in type_.fields.items() if not field.args}
+    plain = {name: get_named_type(type_.fields[name].type) for name in _plain(type_)}
     return f"{{ __typename {' '.join(f'{name} {_whole(inner)}' for name, inner in plain.items())} }}"
+
+
+def _plain(type_: GraphQLObjectType) -> list[str]:
+    """The fields that are read from an attribute if they have no arguments."""
+    return [
+        name
+        for name, field in type_.fields.items()
+        if not field.args or WITHOUT_ARGUMENTS in field.extensions["strawberry-definition"].metadata
+    ]
 
 
 class _Drawing:
@@ -54,11 +65,13 @@ class _Drawing:
         return f"{{ {' '.join(self._item(type_, levels) for _ in range(count))} }}"
 
     def _item(self, type_: GraphQLObjectType, levels: int) -> str:
-        kind = self._random.choice(["field"] * 6 + ["inline", "untyped", "spread"]) if levels else "field"
+        kind = self._random.choice(["field"] * 6 + ["inline", "interface", "untyped", "spread"]) if levels else "field"
         if kind == "field":
             return self._field(type_, levels)
         if kind == "inline":
             return f"... on {type_.name} {self._directives()} {self.selection(type_, levels - 1)}"
+        if kind == "interface":
+            return "... on Node { id }" if type_.interfaces else self._field(type_, levels)
         if kind == "untyped":
             return f"... {self._directives()} {self.selection(type_, levels - 1)}"
         known = [name for name, (type_name, _) in self.fragments.items() if type_name == type_.name]
@@ -71,7 +84,7 @@ class _Drawing:
         return name
 
     def _field(self, type_: GraphQLObjectType, levels: int) -> str:
-        plain = [name for name, field in type_.fields.items() if not field.args]
+        plain = _plain(type_)
         objects = [name for name in plain if isinstance(get_named_type(type_.fields[name].type), GraphQLObjectType)]
         names = [*plain, *objects * 2] if levels else [name for name in plain if name not in objects]
         name = self._random.choice([*names, "__typename"])

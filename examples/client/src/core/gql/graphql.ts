@@ -39,6 +39,42 @@ export type LogLevel =
   /** Worth a look: the sync continues, or was ended on purpose. */
   | 'WARNING';
 
+/** A list of patients, at the moment of a sync's analysis. `patientLists` says how each is counted. A visit is a past appointment that was neither cancelled nor missed. */
+export type PatientList =
+  /** An appointment that is not cancelled in the recent or the upcoming window. */
+  | 'ACTIVE'
+  /** Patients whom Cliniko lists: neither archived nor deleted. */
+  | 'ALL'
+  /** The newest cancelled appointment is at most 30 days away, with no later booking. */
+  | 'CANCELLED_NOT_REBOOKED'
+  /** A new patient with one visit, 14 to 180 days ago, and nothing booked. */
+  | 'FIRST_VISIT_ONLY'
+  /** At least three visits, the last one longer ago than twice the usual interval, and nothing booked. */
+  | 'LAPSED'
+  /** The newest missed appointment is at most 30 days ago, with no later booking. */
+  | 'MISSED_NOT_REBOOKED'
+  /** A visit within the last weeks, 26 by default, and nothing booked. */
+  | 'NO_FUTURE_APPOINTMENT'
+  /** A visit in the recent window. */
+  | 'RECENT'
+  /** A booked appointment in the upcoming window. */
+  | 'UPCOMING';
+
+/** The order of a list. Patients without such an appointment come last in both directions. */
+export type PatientSort =
+  /** By the last visit, the oldest first. */
+  | 'LAST_APPOINTMENT'
+  /** By the last visit, the newest first. */
+  | 'LAST_APPOINTMENT_DESC'
+  /** By last name, then first name. Patients without a name come last. */
+  | 'NAME'
+  /** The same from the end. */
+  | 'NAME_DESC'
+  /** By the next booking, the soonest first. */
+  | 'NEXT_APPOINTMENT'
+  /** By the next booking, the latest first. */
+  | 'NEXT_APPOINTMENT_DESC';
+
 /** Who or what asked for the start or the end of a sync. */
 export type SyncActorKind =
   /** A request to the API, by a person or a program. */

@@ -1,0 +1,22 @@
+"""``interface Node``: every object with a final ``id``, which ``node(id)`` and ``nodes(ids)`` return.
+
+Source: GraphQL Global Object Identification Specification. The form of an id says what it names:
+
+    sync_…                                  a sync
+    sync_…:12                               a line of its log
+    connection:{organization}               an organization's access to Cliniko
+    patient:{organization}:{id}             a patient today
+    asof:{sync}:patient:{organization}:{id} a patient as of a sync
+    anything else                           an organization: its dashboard
+"""
+
+# Strawberry types its decorators as Any; the functions are checked all the same.
+# mypy: disable-error-code="untyped-decorator"
+
+import strawberry
+from strawberry import ID
+
+
+@strawberry.interface(description="An object with an id that is final and names nothing else.")
+class Node:
+    id: ID = strawberry.field(description="Its id, for `node(id)` and for caches.")

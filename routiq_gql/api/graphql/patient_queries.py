@@ -1,0 +1,96 @@
+"""The root fields that read patients. ``operations.Query`` inherits them."""
+
+# Strawberry types its decorators as Any; the functions are checked all the same.
+# mypy: disable-error-code="untyped-decorator"
+
+from typing import Annotated
+
+import strawberry
+from strawberry import ID, UNSET
+
+from routiq_gql.api.graphql.context import Info
+from routiq_gql.api.graphql.enums import PatientList, PatientSort
+from routiq_gql.api.graphql.overview import AsOf
+from routiq_gql.api.graphql.patients import Patient, PatientConnection, PatientListSummary
+from routiq_gql.patients import lists, model
+from routiq_gql.patients.keys import PatientKey
+from routiq_gql.patients.requests import PageRequest
+
+OrganizationId = Annotated[
+    ID, strawberry.argument(description="The organization: 1 to 64 letters, digits, dashes and underscores.")
+]
+ListName = Annotated[PatientList, strawberry.argument(name="list", description="The list.")]
+Search = Annotated[
+    str | None,
+    strawberry.argument(
+        description="Only patients for whom each word is a part of a name, the e-mail address or the phone number, "
+        "whatever the case and accents; at most 100 characters."
+    ),
+]
+PractitionerId = Annotated[
+    ID | None,
+    strawberry.argument(description="Only patients whose last or next appointment is with this practitioner."),
+]
+Sort = Annotated[PatientSort | None, strawberry.argument(description="The order; NAME without it.")]
+First = Annotated[
+    int | None, strawberry.argument(description="How many patients after `after`, 1 to 200; 50 without `last`.")
+]
+AfterCursor = Annotated[str | None, strawberry.argument(description="Only patients after this cursor of the list.")]
+Last = Annotated[int | None, strawberry.argument(description="How many patients before `before`, 1 to 200.")]
+BeforeCursor = Annotated[str | None, strawberry.argument(description="Only patients before this cursor of the list.")]
+PatientId = Annotated[ID, strawberry.argument(description="`id` of a patient.")]
+
+
+@strawberry.type
+class PatientQueries:
+    @strawberry.field(
+        description="A page of a list of patients, all of it of one sync: the newest, that of the cursor, or that of "
+        "`asOf`. Without a completed sync it is an error."
+    )
+    async def patients(
+        self,
+        info: Info,
+        organization_id: OrganizationId,
+        list_: ListName = PatientList.ACTIVE,
+        search: Search = UNSET,
+        practitioner_id: PractitionerId = UNSET,
+        sort: Sort = UNSET,
+        first: First = UNSET,
+        after: AfterCursor = UNSET,
+        last: Last = UNSET,
+        before: BeforeCursor = UNSET,
+        as_of: AsOf = UNSET,
+    ) -> PatientConnection:
+        request = PageRequest(
+            list=lists.PatientList[list_.name],
+            search=search or None,
+            practitioner_id=practitioner_id if practitioner_id is not UNSET else None,
+            sort=model.PatientSort[sort.name] if sort else model.PatientSort.NAME,
+            first=first if first is not UNSET else None,
+            after=after if after is not UNSET else None,
+            last=last if last is not UNSET else None,
+            before=before if before is not UNSET else None,
+            as_of=as_of if as_of is not UNSET else None,
+        )
+        return PatientConnection.of(await info.context.patients.page(info.context.viewer, organization_id, request))
+
+    @strawberry.field(description="One patient; null if there is none with this id, or another organization has it.")
+    async def patient(
+        self,
+        info: Info,
+        id: PatientId,  # noqa: A002 - the name of the argument
+    ) -> Patient | None:
+        key = PatientKey.parse(id)
+        found = await info.context.patients.patient(info.context.viewer, key) if key is not None else None
+        return Patient.of(found) if found is not None else None
+
+    @strawberry.field(
+        description="All lists of patients with their numbers of patients, and how each is counted. These numbers and "
+        "those of `Dashboard.patientStats` agree at every sync."
+    )
+    async def patient_lists(
+        self, info: Info, organization_id: OrganizationId, as_of: AsOf = UNSET
+    ) -> list[PatientListSummary]:
+        named = as_of if as_of is not UNSET else None
+        found = await info.context.patient_reader.lists(info.context.viewer, organization_id, named)
+        return [PatientListSummary.of(one) for one in found]

@@ -1,0 +1,194 @@
+"""Reads a page of a list of patients at a sync by keyset: along an index, and never past the rows of other pages.
+
+A list that is sorted by a time has two segments, the patients with such a time and those without, which come last in
+both directions. Each segment is read along the index and limited, so a page costs the same anywhere in the list. A
+search reads the rows of the list until the page is full.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Executable,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    literal_column,
+    select,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.database.columns import CompactTime, among
+from routiq_gql.database.mirror import visible
+from routiq_gql.database.patient_lists import (
+    MIRROR_NUMBER,
+    SYNC_NUMBER,
+    Anchor,
+    ListFilter,
+    SortKey,
+    in_list,
+    matches,
+)
+from routiq_gql.database.tables import LISTING, PATIENT
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of a list to read: at most ``limit`` patients between two places, from its start or its end."""
+
+    key: SortKey
+    is_descending: bool
+    is_backward: bool
+    limit: int
+    after: Anchor | None = None
+    before: Anchor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PatientRow:
+    """A patient at a sync, as Cliniko has it."""
+
+    id: int
+    first_name: str | None
+    last_name: str | None
+    preferred_first_name: str | None
+    email: str | None
+    phone: str | None
+    archived_at: datetime | None
+    merged_with_id: int | None
+    created_at: datetime | None
+
+
+_DETAILS = (
+    PATIENT.c.first_name,
+    PATIENT.c.last_name,
+    PATIENT.c.preferred_first_name,
+    PATIENT.c.email,
+    PATIENT.c.phone,
+    PATIENT.c.archived_at,
+    PATIENT.c.merged_with_id,
+    PATIENT.c.created_at,
+)
+
+
+async def page_of_list(connection: AsyncConnection, wanted: ListFilter, window: Window) -> list[PatientRow]:
+    """The patients of the window, in the order of the list."""
+    shape = _Shape(
+        key=window.key,
+        is_descending=window.is_descending,
+        is_backward=window.is_backward,
+        after=_segment_of(window.after, window.key),
+        before=_segment_of(window.before, window.key),
+        words=len(wanted.words),
+        has_practitioner=wanted.practitioner is not None,
+    )
+    given = wanted.parameters | {"limit": window.limit}
+    for name, anchor in (("after", window.after), ("before", window.before)):
+        if anchor is not None:
+            given |= {f"{name}_id": anchor.id, f"{name}_value": anchor.value(window.key)}
+    query = page_statement(shape)
+    if query is None:
+        return []
+    rows = [PatientRow(*row) for row in await connection.execute(query, given)]
+    return rows[::-1] if window.is_backward else rows
+
+
+class _Segment(Enum):
+    VALUES = 0
+    NULLS = 1
+
+
+def _segment_of(anchor: Anchor | None, key: SortKey) -> "_Segment | None":
+    if anchor is None:
+        return None
+    return _Segment.NULLS if anchor.value(key) is None else _Segment.VALUES
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What decides the text of the statement."""
+
+    key: SortKey
+    is_descending: bool
+    is_backward: bool
+    after: _Segment | None
+    before: _Segment | None
+    words: int
+    has_practitioner: bool
+
+    @property
+    def segments(self) -> list[_Segment]:
+        """The segments that the window has a part of."""
+        possible = list(_Segment) if self.key.may_be_null else [_Segment.VALUES]
+        first = self.after.value if self.after is not None else 0
+        last = self.before.value if self.before is not None else 1
+        return [one for one in possible if first <= one.value <= last]
+
+
+@cache
+def page_statement(shape: _Shape) -> Executable | None:
+    """The statement for a page; ``None`` if no patient can be on it."""
+    parts = [_segment(shape, one).subquery(f"segment_{one.value}") for one in shape.segments]
+    if not parts:
+        return None
+    reads_down = shape.is_descending is not shape.is_backward
+    page = union_all(*(select(part) for part in parts)).subquery("page")
+    # The segment without values comes last in both directions of the list, so only paging backward reverses it.
+    segment = page.c.segment.desc() if shape.is_backward else page.c.segment
+    value, patient = (page.c.value.desc(), page.c.id.desc()) if reads_down else (page.c.value, page.c.id)
+    return (
+        select(page.c.id, *_DETAILS)
+        .select_from(page.join(PATIENT, and_(visible(PATIENT, MIRROR_NUMBER, SYNC_NUMBER), PATIENT.c.id == page.c.id)))
+        .order_by(segment, value, patient)
+        .limit(bindparam("limit", type_=Integer))
+    )
+
+
+def _segment(shape: _Shape, segment: _Segment) -> Select[Any]:
+    """The patients of a segment within the window, as far as the page may have them."""
+    value, patient = LISTING.c[shape.key.value], LISTING.c.id
+    conditions = [in_list(LISTING), matches(LISTING, shape.words, shape.has_practitioner)]
+    if shape.key.may_be_null:
+        conditions.append(value.is_not(None) if segment is _Segment.VALUES else value.is_(None))
+    for name, place, is_above in (
+        ("after", shape.after, not shape.is_descending),
+        ("before", shape.before, shape.is_descending),
+    ):
+        if place is not segment:
+            continue
+        id_ = bindparam(f"{name}_id", type_=BigInteger)
+        if segment is _Segment.NULLS:
+            conditions.append(patient > id_ if is_above else patient < id_)
+            continue
+        type_ = CompactTime() if shape.key.may_be_null else Text()
+        theirs, own = tuple_(bindparam(f"{name}_value", type_=type_), id_), tuple_(value, patient)
+        conditions.append(own > theirs if is_above else own < theirs)
+    reads_down = shape.is_descending is not shape.is_backward
+    order = (value.desc(), patient.desc()) if reads_down else (value, patient)
+    columns: tuple[ColumnElement[Any], ...] = (
+        patient,
+        value.label("value"),
+        literal_column(str(segment.value)).label("segment"),
+    )
+    return select(*columns).where(*conditions).order_by(*order).limit(bindparam("limit", type_=Integer))
+
+
+async def patients_at(connection: AsyncConnection, mirror: int, sync: int, ids: Sequence[int]) -> list[PatientRow]:
+    """Those of these patients who exist at a sync and can be read, archived ones included."""
+    rows = await connection.execute(_PATIENTS, {"mirror": mirror, "sync": sync, "ids": list(ids)})
+    return [PatientRow(*row) for row in rows]
+
+
+_PATIENTS = select(PATIENT.c.id, *_DETAILS).where(
+    visible(PATIENT, MIRROR_NUMBER, SYNC_NUMBER), among(PATIENT.c.id, "ids"), PATIENT.c.is_stub.is_(False)
+)

@@ -1,0 +1,127 @@
+"""Finds the sync that a reader of patients reads, and checks that its rows are kept.
+
+Called within the transaction that reads them. Without ``asOf`` it is the published sync, or the sync of a cursor.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routiq_gql.database.patient_reading import AskedSync, asked_sync
+from routiq_gql.errors import BadInput
+from routiq_gql.patients.bookings import Terms
+from routiq_gql.patients.time_zones import zone_of
+from routiq_gql.sync.checkpoint_json import read_plan
+
+NO_LISTS = "The patient lists of this organization are made by its next sync. Start one."
+_SINCE_RULES = 2
+"""The version of the rules that has lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSync:
+    """A published sync, as its readers need it.
+
+    Attributes:
+        key: Its number.
+        is_given: Whether the reader named it by ``asOf``.
+        terms: What its analysis went by.
+    """
+
+    organization_id: str
+    mirror: int
+    key: int
+    sync_id: str
+    is_given: bool
+    analyzed_at: datetime
+    terms: Terms
+    zone: tzinfo
+
+    @property
+    def as_of(self) -> str | None:
+        """The sync in the ids of its patients; ``None`` for today's."""
+        return self.sync_id if self.is_given else None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSync:
+    """A kept sync of any version of the rules, for its figures."""
+
+    mirror: int
+    key: int
+    completed_at: datetime | None
+    patients_found: int
+
+
+async def find_figures(connection: AsyncConnection, organization_id: str, as_of: str) -> KeptSync:
+    """The sync with this id.
+
+    Raises:
+        BadInput: The organization has no such kept sync.
+    """
+    asked = await asked_sync(connection, organization_id, as_of)
+    if asked is None or asked.key is None or not asked.is_kept:
+        raise BadInput(_not_kept(asked, is_cursor=False))
+    return KeptSync(asked.mirror, asked.key, asked.completed_at, asked.patients_found or 0)
+
+
+async def find_sync(
+    connection: AsyncConnection, organization_id: str, as_of: str | None = None, cursor: int | None = None
+) -> ReadSync:
+    """The sync to read.
+
+    Args:
+        cursor: The number of the sync that a cursor belongs to.
+
+    Raises:
+        BadInput: The organization has no lists yet, or no such kept sync.
+    """
+    asked = await asked_sync(connection, organization_id, None if cursor is not None else as_of, cursor)
+    if asked is None or not asked.published:
+        raise BadInput(NO_LISTS)
+    if not asked.is_kept:
+        raise BadInput(_not_kept(asked, is_cursor=cursor is not None))
+    if cursor is not None and as_of not in {None, asked.sync_id}:
+        raise BadInput("“asOf” (REST: as_of) and the cursor belong to different syncs. Use one of them.")
+    return _read_sync(organization_id, asked, is_given=as_of is not None)
+
+
+def _read_sync(organization_id: str, asked: AskedSync, *, is_given: bool) -> ReadSync:
+    if asked.rules is None or asked.rules < _SINCE_RULES or asked.analyzed_at is None:
+        if asked.key != asked.published:
+            raise BadInput(
+                "This sync has no patient lists: an earlier version of the server made it. Name a later one."
+            )
+        raise BadInput(NO_LISTS)
+    return ReadSync(
+        organization_id=organization_id,
+        mirror=asked.mirror,
+        key=asked.key or 0,
+        sync_id=asked.sync_id or "",
+        is_given=is_given,
+        analyzed_at=asked.analyzed_at,
+        terms=Terms.at(
+            asked.analyzed_at,
+            asked.recent_days or 0,
+            asked.upcoming_days or 0,
+            asked.seen_within_weeks or 0,
+            _horizon_from(asked),
+        ),
+        zone=zone_of(asked.time_zone),
+    )
+
+
+def _horizon_from(asked: AskedSync) -> datetime | None:
+    """The start of the history that the sync has stored."""
+    plan = read_plan(asked.checkpoint) if asked.checkpoint else None
+    return plan.horizon.start if plan is not None else asked.horizon_from
+
+
+def _not_kept(asked: AskedSync | None, *, is_cursor: bool) -> str:
+    oldest = f"The oldest one is {asked.oldest_kept_id}." if asked is not None and asked.oldest_kept_id else ""
+    if is_cursor:
+        return "The cursor belongs to a sync whose patients are no longer kept. Begin again without a cursor."
+    return (
+        f"“asOf” (REST: as_of) must be a completed sync of this organization whose patients are kept. {oldest}".strip()
+    )

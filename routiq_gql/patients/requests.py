@@ -1,0 +1,70 @@
+"""A request for a page of a list, checked before anything is read."""
+
+from dataclasses import dataclass
+
+from routiq_gql.errors import BadInput
+from routiq_gql.patients.lists import PatientList
+from routiq_gql.patients.model import PatientSort
+
+DEFAULT_SIZE = 50
+LARGEST_SIZE = 200
+LONGEST_SEARCH = 100
+"""Characters; names, addresses and numbers are shorter."""
+_LARGEST_ID = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """A page of a list: the first or the last patients between two cursors.
+
+    Attributes:
+        search: Only patients for whom each word of it is a part of a name, the e-mail address or a phone number.
+        practitioner_id: Only patients whose last or next appointment is with this practitioner.
+        as_of: The id of a kept sync; ``None`` for the newest, or for that of the cursor.
+    """
+
+    list: PatientList = PatientList.ACTIVE
+    search: str | None = None
+    practitioner_id: str | None = None
+    sort: PatientSort = PatientSort.NAME
+    first: int | None = None
+    after: str | None = None
+    last: int | None = None
+    before: str | None = None
+    as_of: str | None = None
+
+    @property
+    def size(self) -> int:
+        """How many patients at most."""
+        if self.last is not None:
+            return self.last
+        return DEFAULT_SIZE if self.first is None else self.first
+
+    @property
+    def is_backward(self) -> bool:
+        """Whether the page ends at ``before``, instead of beginning at ``after``."""
+        return self.last is not None
+
+    @property
+    def practitioner(self) -> int | None:
+        """The number of the practitioner; 0, which is nobody's, for an id that can't be one."""
+        if self.practitioner_id is None:
+            return None
+        digits = self.practitioner_id
+        if not (digits.isascii() and digits.isdecimal() and len(digits) <= 19):
+            return 0
+        return int(digits) if int(digits) <= _LARGEST_ID else 0
+
+    def check(self) -> None:
+        """Raise unless all parts are in range.
+
+        Raises:
+            BadInput: One is not.
+        """
+        if self.first is not None and self.last is not None:
+            raise BadInput("Use “first” with “after”, or “last” with “before”, not “first” and “last” together.")
+        for name, size in (("first", self.first), ("last", self.last)):
+            if size is not None and not 1 <= size <= LARGEST_SIZE:
+                raise BadInput(f"“{name}” must be from 1 to {LARGEST_SIZE}.")
+        if self.search is not None and len(self.search) > LONGEST_SEARCH:
+            raise BadInput(f"“search” may have at most {LONGEST_SEARCH} characters.")
