@@ -95,19 +95,20 @@ class ListedClinic:
     sync_ids: list[str] = field(default_factory=list)
     keys: list[int] = field(default_factory=list)
     terms: Terms = field(default_factory=lambda: terms_at(NOW))
+    recent_days: int = 30
     history: dict[str, dict[int, Person]] = field(default_factory=dict)
     _rows: Rows = field(default_factory=dict)
 
     async def sync(self, people: Iterable[Person], at: datetime = NOW, **values: Any) -> str:
         """Publish a sync with exactly these patients, analyzed at this time; its id."""
         self.people = {one.id: one for one in people}
-        self.terms = terms_at(at)
+        self.terms = terms_at(at, self.recent_days)
         number = len(self.sync_ids) + 1
         sync_id = f"sync_{self.organization_id}_20260701_{number:06}"
         sync = first_values(SyncMode.FULL, at) | {
             "sync_id": sync_id, "organization_id": self.organization_id, "version": 1, "epoch": 1,
-            "status": SyncState.COMPLETED.value, "step": 8, "completed_at": at, "analyzed_at": at, "recent_days": 30,
-            "upcoming_days": 30, "seen_within_weeks": 26, "rules": 2,
+            "status": SyncState.COMPLETED.value, "step": 8, "completed_at": at, "analyzed_at": at,
+            "recent_days": self.recent_days, "upcoming_days": 30, "seen_within_weeks": 26, "rules": 2,
             "patients_found": sum(not one.is_archived for one in self.people.values()),
         }  # fmt: skip
         async with self.database.writing() as connection:
@@ -119,6 +120,8 @@ class ListedClinic:
                 }  # fmt: skip
                 made = await connection.execute(insert(MIRROR).values(row).returning(MIRROR.c.number))
                 self.mirror = made.scalar_one()
+            # A server that prunes at the same time skips a locked organization; otherwise they could deadlock.
+            await connection.execute(select(MIRROR.c.sync).where(MIRROR.c.number == self.mirror).with_for_update())
             rows = self._rows_of()
             await self._write(connection, key, rows)
             await connection.execute(update(MIRROR).where(MIRROR.c.number == self.mirror).values(sync=key))
@@ -207,9 +210,9 @@ class ListedClinic:
         return rows
 
 
-def terms_at(at: datetime) -> Terms:
+def terms_at(at: datetime, recent_days: int = 30) -> Terms:
     """The default settings at a time."""
-    return Terms.at(at, 30, 30, 26, HORIZON)
+    return Terms.at(at, recent_days, 30, 26, HORIZON)
 
 
 FIRST_NAMES = ("Ana", "ana", "Zoë", "Björn", "Li", "", None, "O'Neil", "Łukasz")
