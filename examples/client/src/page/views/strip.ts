@@ -10,8 +10,8 @@ import { isRunning } from './steps';
 /** The rows with the sync's own Cancel: on the dashboard, and where a sync is opened. */
 const CONTROLS = ['controls', 'opened-controls'];
 
-/** What has the focus after the strip: the same Cancel, what can be done next, or the heading of the sync. */
-const AFTERWARDS = ['cancel', 'opened-cancel', 'start', 'opened-title', 'sync-title'];
+/** What has the focus after the strip: the same Cancel, what can be done next, or the heading of what is shown. */
+const AFTERWARDS = ['cancel', 'opened-cancel', 'start', 'opened-title', 'list-title', 'sync-title'];
 
 const narrow = matchMedia('(max-width: 640px)');
 const inSight = new Set<string>(['controls']);
