@@ -135,12 +135,10 @@ class ListedClinic:
         """Publish a first sync with very many patients, written in batches and not remembered; its id."""
         sync_id = await self.sync([], at)
         batch: dict[Table, list[dict[str, Any]]] = {}
-
-        for person in people:
+        for number, person in enumerate(people, 1):
             for table, row in rows_of(person, self.mirror, self.terms):
                 batch.setdefault(table, []).append(row | {"from_sync": self.keys[-1], "to_sync": CURRENT})
-            size += 1
-            if size % MOST_IN_BATCH == 0:
+            if number % MOST_IN_BATCH == 0:
                 await self._insert(batch)
                 batch = {}
         await self._insert(batch)
@@ -240,9 +238,9 @@ def rows_of(one: Person, mirror: int, terms: Terms) -> Iterator[tuple[Table, dic
         )  # fmt: skip
 
 
-def terms_at(at: datetime) -> Terms:
+def terms_at(at: datetime, horizon: datetime = HORIZON) -> Terms:
     """The default settings at a time."""
-    return Terms.at(at, 30, 30, 26, HORIZON)
+    return Terms.at(at, 30, 30, 26, horizon)
 
 
 FIRST_NAMES = ("Ana", "ana", "Zoë", "Björn", "Li", "", None, "O'Neil", "Łukasz")

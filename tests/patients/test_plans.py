@@ -49,6 +49,7 @@ async def _filled(database: Database) -> Database:
     return database
 
 
+ORDERED = re.compile(r"INDEX ix_listing_versions_(name|last|next) \(mirror=\? AND list=\?")
 SMALL = {"page", "segment_0", "segment_1", "one", "practitioners", "json_each", "CONSTANT"}
 """What a plan may scan: rows that were limited before, and the ids of a page."""
 
@@ -66,10 +67,7 @@ async def test_each_statement_follows_an_index_on_sqlite(database):
             pages += 1
             searches = [line for line in plan if line.startswith("SEARCH listing_versions")]
             assert searches
-            assert all(
-                re.search(r"INDEX ix_listing_versions_(name|last|next) \(mirror=\? AND list=\?", one)
-                for one in searches
-            ), plan
+            assert all(ORDERED.search(one) for one in searches), plan
             # The order of a segment is that of the index; only the rows of the page are sorted afterwards.
             sorts = [line for line in plan if "TEMP B-TREE" in line]
             assert len(sorts) <= 1, plan
