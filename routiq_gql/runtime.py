@@ -24,6 +24,7 @@ from routiq_gql.errors import frames_of
 from routiq_gql.live.bus import ProgressBus
 from routiq_gql.organizations.feeds import Feeds
 from routiq_gql.organizations.schedules import ScheduleService
+from routiq_gql.patients.changes import PatientChanges
 from routiq_gql.patients.service import Patients
 from routiq_gql.security.audit import Audit
 from routiq_gql.security.stream_tokens import StreamTokens
@@ -53,6 +54,7 @@ class Runtime:
     connections: ConnectionService
     syncs: SyncService
     patients: Patients
+    patient_changes: PatientChanges
     stream_tokens: StreamTokens
     schedules: ScheduleService
     clients: ClientOpener
@@ -111,9 +113,10 @@ async def open_runtime(
         try:
             schedules = ScheduleService(database, audit)
             patients = Patients(database, audit)
+            changes = PatientChanges(database, audit, feeds, syncs.subscriptions)
             tokens = StreamTokens(keys, syncs.status, audit)
             yield Runtime(
-                *(settings, database, bus, engine, audit, connections, syncs, patients, tokens, schedules),
+                *(settings, database, bus, engine, audit, connections, syncs, patients, changes, tokens, schedules),
                 *(opened.clients, supervisor, readiness, file_watch, worker),
             )
         finally:

@@ -222,12 +222,8 @@ class Settings(BaseSettings):
         ("*",), description="Roles and permissions that may start syncs, without the prefix `org:`; `*`: every member."
     )
     cancel_roles: NameList = Field(("*",), description="The same for cancelling syncs.")
-    connect_roles: NameList = Field(
-        ("admin",), description="The same for connecting, testing and disconnecting an organization."
-    )
-    patient_roles: NameList = Field(
-        ("*",), description="The same for reading and exporting patients. Figures need no right."
-    )
+    connect_roles: NameList = Field(("admin",), description="The same for connecting, testing and disconnecting.")
+    patient_roles: NameList = Field(("*",), description="The same for reading and exporting patients, not figures.")
     starts_per_minute: int = Field(
         20, ge=1, le=1000, description="Syncs that may be started for one organization within a minute."
     )

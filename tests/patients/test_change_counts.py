@@ -10,7 +10,7 @@ from routiq_gql.database.schema import upgrade
 from routiq_gql.patients.lists import PatientList
 from routiq_gql.sync.change_counts import ChangeCounts, read_changes, to_json
 from tests.database.clinics import PATIENTS, WHOLE
-from tests.patients.listed_clinic import ANALYZED_AT, ListedClinic, people
+from tests.patients.drafting_clinic import ANALYZED_AT, DraftingClinic, people
 
 ALL, ACTIVE, RECENT, LAPSED = PatientList.ALL, PatientList.ACTIVE, PatientList.RECENT, PatientList.LAPSED
 
@@ -20,10 +20,10 @@ async def clinic(database_url):
     """A clinic without a sync, beside another one with the same ids of patients."""
     database = Database(database_url)
     await upgrade(database)
-    other = ListedClinic(database, "org_other")
+    other = DraftingClinic(database, "org_other")
     await other.sync(people(1, 2), {1: [ALL, ACTIVE]})
     await other.sync(people(2, 3), {2: [ALL, ACTIVE], 3: [ALL, LAPSED]})
-    yield ListedClinic(database, "org_a")
+    yield DraftingClinic(database, "org_a")
     await database.close()
 
 

@@ -11,9 +11,10 @@ import strawberry
 
 from routiq_gql.api.admission import Admission, Turn
 from routiq_gql.api.auth import Session
-from routiq_gql.api.graphql.loading import LogLoader
+from routiq_gql.api.graphql.loading import LogLoader, PatientLoader
 from routiq_gql.connections.service import ConnectionService
 from routiq_gql.errors import RoutiqError, Unauthenticated
+from routiq_gql.patients.changes import PatientChanges
 from routiq_gql.patients.service import Patients
 from routiq_gql.security.stream_tokens import Parent, StreamTokens
 from routiq_gql.security.viewer import Viewer
@@ -58,6 +59,7 @@ class Context:
         shared: The shared operation whose execution this is; ``None`` in all others.
         turn: Counts the operation; ``None`` outside of operations and in subscriptions.
         logs: Loads all logs of an operation or event at once; ``None`` outside of both.
+        patients_by_key: Loads its patients at once, likewise.
         personal: Whether patients were read.
     """
 
@@ -65,6 +67,7 @@ class Context:
     connections: ConnectionService
     stream_tokens: StreamTokens
     patient_reader: Patients
+    change_reader: PatientChanges
     session: Session | None
     connection_params: dict[str, object]
     admission: Admission
@@ -72,12 +75,15 @@ class Context:
     cost: int = 0
     turn: Turn | None = None
     logs: LogLoader | None = None
+    patients_by_key: PatientLoader | None = None
     shared: "SharedSource | None" = None
     personal: Personal = field(default_factory=Personal)
 
     def for_operation(self, bucket: str, cost: int = 0, turn: Turn | None = None) -> Self:
         """The context of an operation, or of an event of a subscription."""
-        return replace(self, bucket=bucket, cost=cost, turn=turn, logs=LogLoader(self.syncs, self.reader))
+        logs = LogLoader(self.syncs, self.reader)
+        patients = PatientLoader(self.patient_reader, self.reader)
+        return replace(self, bucket=bucket, cost=cost, turn=turn, logs=logs, patients_by_key=patients)
 
     @property
     def patients(self) -> Patients:
@@ -86,11 +92,25 @@ class Context:
         return self.patient_reader
 
     @property
+    def patient_changes(self) -> PatientChanges:
+        """The service for changes of patients, likewise."""
+        self.personal.is_read = True
+        return self.change_reader
+
+    @property
     def loader(self) -> LogLoader:
         """The loader of this operation's logs."""
         if self.logs is None:
             raise RuntimeError("Logs are loaded within an operation only.")
         return self.logs
+
+    @property
+    def patient_loader(self) -> PatientLoader:
+        """The loader of this operation's patients. The answer is then not remembered."""
+        if self.patients_by_key is None:
+            raise RuntimeError("Patients are loaded within an operation only.")
+        self.personal.is_read = True
+        return self.patients_by_key
 
     @property
     def viewer(self) -> Viewer:

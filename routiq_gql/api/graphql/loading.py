@@ -6,11 +6,38 @@ operation may change them.
 
 from strawberry.dataloader import DataLoader
 
+from routiq_gql.patients.keys import PatientKey
+from routiq_gql.patients.model import Patient
+from routiq_gql.patients.service import MOST_KEYS, Patients
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.shares import turn
 from routiq_gql.sync.log_requests import LogRequest
 from routiq_gql.sync.model import LogLine
 from routiq_gql.sync.service import SyncService
+
+
+class PatientLoader:
+    """The patients whom a viewer may read."""
+
+    def __init__(self, patients: Patients, viewer: Viewer) -> None:
+        self._patients = patients
+        self._viewer = viewer
+        self._loader: DataLoader[PatientKey, Patient | None] = DataLoader(
+            self._load, max_batch_size=MOST_KEYS, cache=False
+        )
+
+    async def load(self, key: PatientKey) -> Patient | None:
+        """The patient, read together with all others of the same moment; ``None`` if there is none.
+
+        Raises:
+            Forbidden: The viewer may not read patients.
+        """
+        found = await self._loader.load(key)
+        await turn()  # all callers of a batch are resumed together
+        return found
+
+    async def _load(self, keys: list[PatientKey]) -> list[Patient | None]:
+        return await self._patients.patients_by_keys(self._viewer, keys)
 
 
 class LogLoader:

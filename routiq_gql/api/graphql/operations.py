@@ -21,6 +21,7 @@ from routiq_gql.api.graphql.enums import SyncMode, SyncState
 from routiq_gql.api.graphql.node_queries import NodeQueries
 from routiq_gql.api.graphql.organizations import OrganizationList
 from routiq_gql.api.graphql.overview import Dashboard, SyncHistory
+from routiq_gql.api.graphql.patient_changes import ChangeQueries, ChangeSubscriptions
 from routiq_gql.api.graphql.patient_queries import PatientQueries
 from routiq_gql.api.graphql.types import After, SyncLogEntry, SyncStatus, given
 from routiq_gql.connections.state import ConnectionProblem, not_set_up
@@ -102,7 +103,7 @@ class StreamToken:
 
 
 @strawberry.type(description="Reads.")
-class Query(PatientQueries, NodeQueries):
+class Query(PatientQueries, ChangeQueries, NodeQueries):
     @strawberry.field(description="One sync now; null with the error SYNC_NOT_FOUND if there is none with this id.")
     async def sync_status(self, info: Info, sync_id: SyncId) -> SyncStatus | None:
         return SyncStatus.of(await info.context.syncs.status(info.context.viewer, sync_id))
@@ -203,7 +204,7 @@ class Mutation:
 
 
 @strawberry.type(description="Live updates.")
-class Subscription:
+class Subscription(ChangeSubscriptions):
     @strawberry.subscription(
         description="A sync: its state now, then every newer one; completes after the state in which it ended."
     )

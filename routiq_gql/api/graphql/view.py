@@ -138,6 +138,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             runtime.connections,
             runtime.stream_tokens,
             runtime.patients,
+            runtime.patient_changes,
             session,
             connection_params={},
             admission=self._admission,

@@ -143,7 +143,8 @@ def test_every_limit_in_the_schema_counts():
     }
     limits = {(kind, name) for kind, name, argument in numbers if argument in LIMIT_ARGUMENTS}
     queries = {("Query", "history"), ("Query", "organizations")}
-    assert limits == {*queries, ("Query", "patients"), ("SyncReceipt", "unreadableRows"), ("SyncStatus", "log")}
+    queries |= {("Query", "patients"), ("Query", "syncChanges")}
+    assert limits == {*queries, ("SyncReceipt", "unreadableRows"), ("SyncStatus", "log")}
     others = {(kind, name, argument) for kind, name, argument in numbers if argument not in LIMIT_ARGUMENTS}
     assert others == {("SyncStatus", "log", "after"), ("Subscription", "syncLog", "after")}, "is one of these a limit?"
 
@@ -159,7 +160,7 @@ def test_every_list_of_objects_in_the_schema_counts():
         if (LIMIT_ARGUMENTS | ID_LISTS).isdisjoint(field.args)
     }
     in_a_page = {"SyncHistory.recentSyncs", "OrganizationList.organizations"}
-    in_a_page |= {f"PatientConnection.{name}" for name in ("edges", "nodes")}
+    in_a_page |= {f"Patient{kind}Connection.{name}" for kind in ("", "Change") for name in ("edges", "nodes")}
     in_memory = {"PatientConnection.practitioners"}  # all of a clinic, which a page has read anyway
     assert lists == {*in_a_page, *in_memory, *LIST_LENGTHS}
 

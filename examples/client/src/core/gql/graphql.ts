@@ -39,6 +39,21 @@ export type LogLevel =
   /** Worth a look: the sync continues, or was ended on purpose. */
   | 'WARNING';
 
+/** What happened to a patient. */
+export type PatientChangeKind =
+  /** The patient appeared in Cliniko. */
+  | 'ADDED'
+  /** The patient joined the list ACTIVE. */
+  | 'BECAME_ACTIVE'
+  /** The patient left the list ACTIVE. */
+  | 'BECAME_INACTIVE'
+  /** The patient's own data changed; `fields` names them. */
+  | 'CHANGED'
+  /** The patient joined or left another list. */
+  | 'LISTS_CHANGED'
+  /** Cliniko no longer has the patient. */
+  | 'VANISHED';
+
 /** A list of patients, at the moment of a sync's analysis. `patientLists` says how each is counted. A visit is a past appointment that was neither cancelled nor missed. */
 export type PatientList =
   /** An appointment that is not cancelled in the recent or the upcoming window. */

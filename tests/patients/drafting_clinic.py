@@ -18,7 +18,7 @@ SETTINGS = {"recent_days": 30, "upcoming_days": 30, "seen_within_weeks": 26, "ru
 Lists = Mapping[int, Iterable[PatientList]]
 
 
-class ListedClinic(Clinic):
+class DraftingClinic(Clinic):
     """A clinic whose patients are in lists."""
 
     async def sync(self, patients: Iterable[Mapping[str, Any]], lists: Lists, **columns: object) -> int:
