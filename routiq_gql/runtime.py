@@ -25,6 +25,7 @@ from routiq_gql.live.bus import ProgressBus
 from routiq_gql.organizations.feeds import Feeds
 from routiq_gql.organizations.schedules import ScheduleService
 from routiq_gql.patients.changes import PatientChanges
+from routiq_gql.patients.export import PatientExports
 from routiq_gql.patients.service import Patients
 from routiq_gql.security.audit import Audit
 from routiq_gql.security.stream_tokens import StreamTokens
@@ -55,6 +56,7 @@ class Runtime:
     syncs: SyncService
     patients: Patients
     patient_changes: PatientChanges
+    patient_exports: PatientExports
     stream_tokens: StreamTokens
     schedules: ScheduleService
     clients: ClientOpener
@@ -112,11 +114,12 @@ async def open_runtime(
             worker.add_done_callback(_log_fault)
         try:
             schedules = ScheduleService(database, audit)
-            patients = Patients(database, audit)
+            patients, exports = Patients(database, audit), PatientExports(database, audit)
             changes = PatientChanges(database, audit, feeds, syncs.subscriptions)
             tokens = StreamTokens(keys, syncs.status, audit)
             yield Runtime(
-                *(settings, database, bus, engine, audit, connections, syncs, patients, changes, tokens, schedules),
+                *(settings, database, bus, engine, audit, connections, syncs),
+                *(patients, changes, exports, tokens, schedules),
                 *(opened.clients, supervisor, readiness, file_watch, worker),
             )
         finally:

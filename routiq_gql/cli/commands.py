@@ -29,7 +29,8 @@ class Listed:
     module: str = ""
 
 
-RUNNING, ORGANIZATIONS, SYNCS, OPERATION, TOOLS = "Run", "Organizations", "Syncs", "Operation", "Tools"
+RUNNING, ORGANIZATIONS, SYNCS, PATIENTS = "Run", "Organizations", "Syncs", "Patients"
+OPERATION, TOOLS = "Operation", "Tools"
 
 COMMANDS = (
     Listed(RUNNING, "demo", "Run an emulated clinic, the server with its page, and one sync with a progress bar."),
@@ -46,6 +47,8 @@ COMMANDS = (
     Listed(SYNCS, "cancel", "Cancel a running sync."),
     Listed(SYNCS, "history", "List the syncs of an organization, the newest first."),
     Listed(SYNCS, "log", "Print the log of a sync."),
+    Listed(PATIENTS, "patients", "List the patients of an organization, and say why each is in the list."),
+    Listed(PATIENTS, "export", "Write a whole list of patients to a file, all of it from one sync."),
     Listed(OPERATION, "tokens", "Create, list and revoke the tokens of ROUTIQ_AUTH=token."),
     Listed(OPERATION, "keys", "Rotate the keys that encrypt stored API keys."),
     Listed(OPERATION, "audit", "Show who did what and which requests were refused, the newest first."),

@@ -55,6 +55,12 @@ def receipt_summary(sync: SyncSnapshot) -> str:
     return f"{verdict}, {changes_text(receipt)}"
 
 
+def result_summary(sync: SyncSnapshot) -> str:
+    """``incremental, agrees, +2, ~5, −1; +1 active`` of a completed sync, for a table."""
+    result = ", ".join(filter(None, [MODE_TEXTS[sync.mode], receipt_summary(sync)]))
+    return f"{result}; {sync.changes.sentence}" if sync.changes is not None and sync.changes.patients else result
+
+
 def changes_text(receipt: Receipt) -> str:
     """``+2, ~5, −1``: rows added, updated and removed; ``no changes`` without any."""
     counts = (("+", receipt.added), ("~", receipt.updated), ("−", receipt.removed))

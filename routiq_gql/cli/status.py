@@ -1,6 +1,6 @@
 """``routiq-gql status``: all organizations, with their last successful syncs and advice."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -8,7 +8,7 @@ import typer
 
 from routiq_gql.cli.connections import NO_ORGANIZATION, read_organizations
 from routiq_gql.cli.exit_codes import EXIT_FAILED
-from routiq_gql.cli.receipts import MODE_TEXTS, receipt_summary
+from routiq_gql.cli.receipts import result_summary
 from routiq_gql.cli.running import run
 from routiq_gql.cli.tables import print_table
 from routiq_gql.cli.terminal import open_terminal, print_json
@@ -18,7 +18,7 @@ from routiq_gql.connections.state import ConnectionState
 from routiq_gql.logs import configure_logging
 from routiq_gql.organizations.listing import OrganizationState
 from routiq_gql.settings import load_settings
-from routiq_gql.sync.model import SyncSnapshot, SyncState
+from routiq_gql.sync.model import SyncState
 
 HEADINGS = ("organization", "last success", "now", "last failure", "what to do", "receipt")
 
@@ -67,7 +67,7 @@ def status(
                 _now(one),
                 verdict.failure_code or "",
                 verdict.next_step or "",
-                _result(one.last_success),
+                result_summary(one.last_success) if one.last_success else "",
             )
             for one, verdict in verdicts
         ]
@@ -126,12 +126,8 @@ def _status_json(one: OrganizationState, verdict: Verdict) -> dict[str, object]:
         "what_to_do": verdict.next_step,
         "mode": one.last_success.mode.value if one.last_success else None,
         "agrees": one.last_success.receipt.agrees if one.last_success and one.last_success.receipt else None,
+        "changes": asdict(one.last_success.changes) if one.last_success and one.last_success.changes else None,
     }
-
-
-def _result(success: SyncSnapshot | None) -> str:
-    """``incremental, agrees, +2, ~5, −1`` of the newest completed sync."""
-    return ", ".join(filter(None, [MODE_TEXTS[success.mode], receipt_summary(success)])) if success else ""
 
 
 def _now(one: OrganizationState) -> str:

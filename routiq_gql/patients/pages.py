@@ -21,7 +21,7 @@ from routiq_gql.patients.requests import PageRequest
 from routiq_gql.patients.summaries import practitioners_of, summary_of
 from routiq_gql.patients.time_zones import name_of
 
-_SORTS: Mapping[PatientSort, tuple[SortKey, bool]] = {
+SORTS: Mapping[PatientSort, tuple[SortKey, bool]] = {
     PatientSort.NAME: (SortKey.NAME, False),
     PatientSort.NAME_DESC: (SortKey.NAME, True),
     PatientSort.LAST_APPOINTMENT: (SortKey.LAST, False),
@@ -49,7 +49,7 @@ async def read_page(connection: AsyncConnection, organization_id: str, request: 
     wanted = ListFilter(sync.mirror, sync.key, request.list.value, words, request.practitioner)
     counted = await count_list(connection, wanted, [place.patient for place in places.values()])
     anchors = {name: _anchor(counted, place, name) for name, place in places.items()}
-    key, is_descending = _SORTS[request.sort]
+    key, is_descending = SORTS[request.sort]
     window = Window(
         key=key,
         is_descending=is_descending,
@@ -62,7 +62,7 @@ async def read_page(connection: AsyncConnection, organization_id: str, request: 
     has_more = len(rows) > request.size
     if has_more:
         rows = rows[1:] if request.is_backward else rows[:-1]
-    patients, names = await _patients(connection, sync, rows)
+    patients, names = await people_of(connection, sync, rows)
     return PatientPage(
         organization_id=organization_id,
         patients=patients,
@@ -89,12 +89,13 @@ def _anchor(counted: Counted, place: Place, name: str) -> Anchor:
 async def read_patients(connection: AsyncConnection, sync: ReadSync, ids: Sequence[int]) -> list[Patient]:
     """Those of these patients who exist at a sync, in no particular order."""
     rows = await patients_at(connection, sync.mirror, sync.key, ids)
-    return (await _patients(connection, sync, rows))[0]
+    return (await people_of(connection, sync, rows))[0]
 
 
-async def _patients(
+async def people_of(
     connection: AsyncConnection, sync: ReadSync, rows: Sequence[PatientRow]
 ) -> tuple[list[Patient], Names]:
+    """The patients of these rows, in their order, and the names in their appointments."""
     bookings: dict[int, list[BookingRow]] = await bookings_at(
         connection, sync.mirror, sync.key, [row.id for row in rows]
     )

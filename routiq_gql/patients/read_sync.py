@@ -12,6 +12,7 @@ from routiq_gql.database.patient_reading import AskedSync, asked_sync
 from routiq_gql.errors import BadInput
 from routiq_gql.patients.bookings import Terms
 from routiq_gql.patients.time_zones import zone_of
+from routiq_gql.security.viewer import SYNC_ID
 from routiq_gql.sync.checkpoint_json import read_plan
 
 NO_LISTS = "The patient lists of this organization are made by its next sync. Start one."
@@ -60,6 +61,7 @@ async def find_figures(connection: AsyncConnection, organization_id: str, as_of:
     Raises:
         BadInput: The organization has no such kept sync.
     """
+    _check_form(as_of)
     asked = await asked_sync(connection, organization_id, as_of)
     if asked is None or asked.key is None or not asked.is_kept:
         raise BadInput(_not_kept(asked, is_cursor=False))
@@ -77,6 +79,7 @@ async def find_sync(
     Raises:
         BadInput: The organization has no lists yet, or no such kept sync.
     """
+    _check_form(as_of)
     asked = await asked_sync(connection, organization_id, None if cursor is not None else as_of, cursor)
     if asked is None or not asked.published:
         raise BadInput(NO_LISTS)
@@ -85,6 +88,11 @@ async def find_sync(
     if cursor is not None and as_of not in {None, asked.sync_id}:
         raise BadInput("“asOf” (REST: as_of) and the cursor belong to different syncs. Use one of them.")
     return _read_sync(organization_id, asked, is_given=as_of is not None)
+
+
+def _check_form(as_of: str | None) -> None:
+    if as_of is not None and not SYNC_ID.fullmatch(as_of):
+        raise BadInput("“asOf” (REST: as_of) must be the id of a sync, from the history.")
 
 
 def _read_sync(organization_id: str, asked: AskedSync, *, is_given: bool) -> ReadSync:

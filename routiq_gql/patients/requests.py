@@ -1,5 +1,6 @@
 """A request for a page of a list, checked before anything is read."""
 
+import re
 from dataclasses import dataclass
 
 from routiq_gql.errors import BadInput
@@ -11,6 +12,8 @@ LARGEST_SIZE = 200
 LONGEST_SEARCH = 100
 """Characters; names, addresses and numbers are shorter."""
 _LARGEST_ID = 2**63 - 1
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters and lone surrogates: PostgreSQL can't compare texts that have them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,5 +69,7 @@ class PageRequest:
         for name, size in (("first", self.first), ("last", self.last)):
             if size is not None and not 1 <= size <= LARGEST_SIZE:
                 raise BadInput(f"“{name}” must be from 1 to {LARGEST_SIZE}.")
-        if self.search is not None and len(self.search) > LONGEST_SEARCH:
-            raise BadInput(f"“search” may have at most {LONGEST_SEARCH} characters.")
+        if self.search is not None and (len(self.search) > LONGEST_SEARCH or _CONTROL.search(self.search)):
+            raise BadInput(
+                f"“search” must be a text of at most {LONGEST_SEARCH} characters, without control characters."
+            )

@@ -174,6 +174,25 @@ class Audit:
         read = PatientRead(action.value, organization_id, viewer.subject, viewer.address, list)
         await self._reads.add(read, count)
 
+    async def exported(
+        self,
+        viewer: Viewer,
+        organization_id: str,
+        *,
+        list: str,  # noqa: A002 — the word of the API
+        count: int,
+    ) -> None:
+        """Record an export of ``count`` patients. Returns once it is written, so that no export lacks its entry.
+
+        Raises:
+            StorageError: It can't be written.
+        """
+        entry = AuditEntry(
+            utc_now(), Action.EXPORT, DONE, organization_id, viewer.subject, viewer.address, list=list, count=count
+        )
+        async with self._database.writing() as connection:
+            await insert_audit(connection, [_values(entry)])
+
     @contextmanager
     def noting(
         self, kind: type[RoutiqError], action: Action, viewer: Viewer, organization_id: str | None = None

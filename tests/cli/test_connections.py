@@ -81,6 +81,7 @@ def test_status_reports_problems_to_cron(folder: Path, cliniko: str, command: Co
     assert by_id["org_good"]["what_to_do"] is None
     assert (by_id["org_good"]["mode"], by_id["org_good"]["agrees"]) == ("full", True)
     assert (by_id["org_bad"]["mode"], by_id["org_bad"]["agrees"]) == (None, None)
+    assert (by_id["org_good"]["changes"], by_id["org_bad"]["changes"]) == (None, None)
     plain = command("status").out.splitlines()
     assert plain[0].split("\t") == ["organization", "last success", "now", "last failure", "what to do", "receipt"]
     assert plain[2].split("\t")[-1].startswith("full, agrees, +")

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from routiq_gql.cli.receipts import changes_text, receipt_lines, receipt_summary
+from routiq_gql.cli.receipts import changes_text, receipt_lines, receipt_summary, result_summary
+from routiq_gql.sync.change_counts import ChangeCounts
+from routiq_gql.sync.model import SyncMode
 from routiq_gql.sync.receipt import Receipt
 from tests.cli.test_progress import SNAPSHOT
 from tests.receipts import AGREES, CHECKED_AT
@@ -116,6 +118,16 @@ def test_no_comparison_is_no_agreement():
         f"Not compared with Cliniko, checked {LOCAL}: Cliniko did not count patients and individual appointments, and "
     )
     assert receipt_summary(replace(SNAPSHOT, receipt=receipt)) == "not compared, +2, ~5, −1"
+
+
+def test_a_table_says_which_patients_changed():
+    """The result of a sync ends with what it changed for patients, unless that is nothing or not known."""
+    completed = replace(SNAPSHOT, receipt=AGREES, mode=SyncMode.INCREMENTAL)
+    assert result_summary(completed) == "incremental, agrees, +2, ~5, −1"
+    changed = replace(completed, changes=ChangeCounts(3, 1, 0, 0, 2, 1))
+    assert result_summary(changed) == "incremental, agrees, +2, ~5, −1; +2 active, −1; 1 patient added"
+    calm = replace(completed, changes=ChangeCounts(0, 0, 0, 0, 0, 0))
+    assert result_summary(calm) == result_summary(completed)
 
 
 def test_a_list_that_the_key_may_not_read_is_mentioned():

@@ -123,6 +123,8 @@ class ListedClinic:
                 }  # fmt: skip
                 made = await connection.execute(insert(MIRROR).values(row).returning(MIRROR.c.number))
                 self.mirror = made.scalar_one()
+            # A server that prunes at the same time skips a locked organization; otherwise they could deadlock.
+            await connection.execute(select(MIRROR.c.sync).where(MIRROR.c.number == self.mirror).with_for_update())
             rows = self._rows_of()
             await self._write(connection, key, rows)
             await connection.execute(update(MIRROR).where(MIRROR.c.number == self.mirror).values(sync=key))

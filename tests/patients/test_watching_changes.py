@@ -342,3 +342,18 @@ async def test_reading_changes_is_audited(settings: Settings):
     async with open_runtime(settings, run_syncs=False) as runtime:
         (entry,) = await runtime.audit.entries(10)
         assert (entry.list, entry.count, entry.times) == ("changes", 4, 2)
+
+
+@pytest.mark.postgres_only
+async def test_another_process_is_notified_of_a_publication(settings: Settings, calm: Runtime, publisher: Publisher):
+    """With PostgreSQL a sync that another process publishes reaches the watchers of this one at once."""
+    slow = settings.model_copy(update={"reread_seconds": 60})
+    async with open_runtime(slow, run_syncs=False) as other:
+        watcher = Watch(calm)
+        await until(lambda: len(calm.patient_changes) == 1)
+        publisher.runtime = other
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while not watcher.found:  # the first notifications may come before the listener has connected
+                await publisher.publish(2)
+                await asyncio.sleep(0.2)
+        await watcher.stop()

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 from routiq_gql.api.auth.credentials import Authenticator, Credentials
 from routiq_gql.clock import utc_now
-from routiq_gql.errors import IssuerAway, Unauthenticated
+from routiq_gql.errors import Forbidden, IssuerAway, Unauthenticated
 from routiq_gql.security.stream_tokens import Parent
-from routiq_gql.security.viewer import Viewer
+from routiq_gql.security.viewer import Right, Viewer
 
 LEEWAY = timedelta(seconds=5)
 """How far the clocks of issuer and server may differ."""
@@ -61,6 +61,16 @@ class Session:
         if self._end is not None and utc_now() > self._end:
             raise Unauthenticated(HAS_EXPIRED)
         return self.viewer
+
+    def require_still(self, right: Right) -> None:
+        """Raise unless the viewer still has a right, with which an open response began; the grace period counts.
+
+        Raises:
+            Unauthenticated: The token was revoked, or its session is over.
+            Forbidden: The token has other roles now.
+        """
+        if right not in self.current_viewer().rights:
+            raise Forbidden("The roles of this token have changed, and no longer allow this.")
 
     def require_child_of(self, authority: str) -> None:
         """Raise unless the parent of this viewer's stream token is still accepted.

@@ -1,1 +1,1 @@
-"""REST under ``/api/v1/sync``, for clients of the documented endpoints. ``routes`` has them all."""
+"""REST under ``/api/v1``, for clients of the documented endpoints and for patients. ``routes`` has them all."""

@@ -5,21 +5,20 @@ has no time limit: a client that reads nothing is disconnected, and a slow one h
 lines. A response that can't be completed is cut off, and never ends as if it were whole.
 """
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from json.encoder import encode_basestring
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from routiq_gql import metrics
 from routiq_gql.api.admission import bucket_of, while_connected
 from routiq_gql.api.dependencies import grant_of, session_of
+from routiq_gql.api.downloads import Download, attachment
+from routiq_gql.api.raw_headers import RawHeader
 from routiq_gql.api.services import services_of
-from routiq_gql.api.streams import abort_connection
 from routiq_gql.clock import format_distinct_time
 from routiq_gql.errors import BadInput
 from routiq_gql.sync.model import LogLevel, LogLine, SyncStep
@@ -70,45 +69,15 @@ class LogDownload:
                 log = await services.runtime.syncs.whole_log(viewer, sync_id, wanted.after)
             if grant is not None:
                 grant.require_valid_for(log.sync)
-            sender = _Sender(scope, send, services.settings.send_timeout)
-            await while_connected(receive, sender.send_log(log, wanted))
+            download = Download(scope, send, services.settings.send_timeout)
+            await while_connected(receive, download.send(_headers(log, wanted), _pieces(log, wanted)))
 
 
-class _Sender:
-    """Sends a log to a client that may be slow.
-
-    Args:
-        patience_seconds: How long a piece may wait for a client that reads nothing.
-    """
-
-    def __init__(self, scope: Scope, send: Send, patience_seconds: float) -> None:
-        self._scope = scope
-        self._send = send
-        self._patience_seconds = patience_seconds
-
-    async def send_log(self, log: WholeLog, wanted: Wanted) -> None:
-        headers = [(b"content-type", MEDIA_TYPES[wanted.format].encode()), (b"cache-control", b"no-store")]
-        if wanted.is_download:
-            name = f"{log.sync.sync_id}.log.{EXTENSIONS[wanted.format]}"
-            headers.append((b"content-disposition", f'attachment; filename="{name}"'.encode()))
-        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
-        if self._scope["method"] != "HEAD":
-            async with aclosing(_pieces(log, wanted)) as pieces:
-                async for piece in pieces:
-                    await self._send_piece(piece)
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _send_piece(self, piece: bytes) -> None:
-        patience = asyncio.timeout(self._patience_seconds)
-        try:
-            async with patience:
-                await self._send({"type": "http.response.body", "body": piece, "more_body": True})
-        except TimeoutError:
-            if not patience.expired():
-                raise
-            abort_connection(self._scope)
-            metrics.peer_dropped("download")
-            raise ClientDisconnect from None
+def _headers(log: WholeLog, wanted: Wanted) -> list[RawHeader]:
+    headers = [(b"content-type", MEDIA_TYPES[wanted.format].encode()), (b"cache-control", b"no-store")]
+    if wanted.is_download:
+        headers.append(attachment(f"{log.sync.sync_id}.log.{EXTENSIONS[wanted.format]}"))
+    return headers
 
 
 async def _pieces(log: WholeLog, wanted: Wanted) -> AsyncGenerator[bytes, None]:

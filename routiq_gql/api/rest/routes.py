@@ -1,4 +1,4 @@
-"""The routes of REST under ``/api/v1/sync``, and the OpenAPI document."""
+"""The routes of REST under ``/api/v1``, and the OpenAPI document."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -7,24 +7,29 @@ from starlette.routing import BaseRoute, Route
 from routiq_gql.api.access_log import NamedRoute
 from routiq_gql.api.rest import syncs
 from routiq_gql.api.rest.log import LogDownload
+from routiq_gql.api.rest.patients import PatientExport, patients
 from routiq_gql.api.rest.stream import stream
 from routiq_gql.api.services import services_of
 
-PREFIX = "/api/v1/sync"
+PREFIX = "/api/v1"
+SYNC = f"{PREFIX}/sync"
+PATIENTS = f"{PREFIX}/patients"
 
 
 def rest_routes() -> list[BaseRoute]:
     """All routes of REST."""
     # No Mount: it refuses a path with a line break as unknown, but such a path holds a malformed id.
     return [
-        NamedRoute(f"{PREFIX}/status/{{sync_id}}", syncs.status, methods=["GET"]),
-        NamedRoute(f"{PREFIX}/dashboard/{{organization_id}}", syncs.dashboard, methods=["GET"]),
-        NamedRoute(f"{PREFIX}/history/{{organization_id}}", syncs.history, methods=["GET"]),
-        Route(f"{PREFIX}/organizations", syncs.organizations, methods=["GET"]),
-        NamedRoute(f"{PREFIX}/start/{{organization_id}}", syncs.start, methods=["POST"]),
-        NamedRoute(f"{PREFIX}/cancel/{{sync_id}}", syncs.cancel, methods=["DELETE"]),
-        NamedRoute(f"{PREFIX}/stream/{{sync_id}}", stream),
-        NamedRoute(f"{PREFIX}/log/{{sync_id}}", LogDownload(), methods=["GET"]),
+        NamedRoute(f"{SYNC}/status/{{sync_id}}", syncs.status, methods=["GET"]),
+        NamedRoute(f"{SYNC}/dashboard/{{organization_id}}", syncs.dashboard, methods=["GET"]),
+        NamedRoute(f"{SYNC}/history/{{organization_id}}", syncs.history, methods=["GET"]),
+        Route(f"{SYNC}/organizations", syncs.organizations, methods=["GET"]),
+        NamedRoute(f"{SYNC}/start/{{organization_id}}", syncs.start, methods=["POST"]),
+        NamedRoute(f"{SYNC}/cancel/{{sync_id}}", syncs.cancel, methods=["DELETE"]),
+        NamedRoute(f"{SYNC}/stream/{{sync_id}}", stream),
+        NamedRoute(f"{SYNC}/log/{{sync_id}}", LogDownload(), methods=["GET"]),
+        NamedRoute(f"{PATIENTS}/{{organization_id}}", patients, methods=["GET"]),
+        NamedRoute(f"{PATIENTS}/{{organization_id}}/export", PatientExport(), methods=["GET"]),
         Route("/openapi.json", _openapi),
     ]
 

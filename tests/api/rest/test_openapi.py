@@ -15,6 +15,7 @@ from routiq_gql.sync.change_counts import ChangeCounts
 from routiq_gql.sync.receipt import UnreadableRowReceipt
 from tests.emulated_cliniko import Cliniko
 from tests.organization import ORGANIZATION
+from tests.patients.small_clinic import listed
 from tests.server import Server
 
 
@@ -104,6 +105,11 @@ async def test_real_answers_have_exactly_the_described_keys(server: Server, clin
         "CompletionRange": CompletionRange.model_validate(model.CompletionRange(utc_now(), utc_now())).model_dump(),
         "NextSync": NextSync.model_validate(model.NextSync(model.SyncMode.FULL, 450, 150.0)).model_dump(),
     }
+    await listed(server, "org_listed")
+    answers["PatientPage"] = page = (await get("/api/v1/patients/org_listed")).json()
+    answers["Patient"] = patient = page["patients"][1]
+    answers |= {"PatientActivity": patient["activity"], "PatientReason": patient["why"]}
+    answers |= {"PatientAppointment": (last := patient["last_appointment"]), "Practitioner": last["practitioner"]}
     unconnected = (await server.http.post("/api/v1/sync/start/org_unconnected")).json()
     answers["Failure"] = (await server.until_ended(unconnected["sync_id"]))["failure"]
     cliniko.emulator.faults.add(Fault(FaultKind.STATUS_401, times=None))
