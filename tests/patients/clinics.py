@@ -37,7 +37,7 @@ DAY = timedelta(days=1)
 PRACTITIONERS = {501: "Dr Sana Malik", 502: "Tom Ode", 503: None}
 TYPES = {601: "Pilates class", 602: "Standard physio", 603: None}
 
-MOST_IN_BATCH = 1_000
+MOST_IN_BATCH = 200
 """Patients written in a transaction."""
 
 
@@ -112,6 +112,7 @@ class ListedClinic:
             "sync_id": sync_id, "organization_id": self.organization_id, "version": 1, "epoch": 1,
             "status": SyncState.COMPLETED.value, "step": 8, "completed_at": at, "analyzed_at": at,
             "recent_days": self.recent_days, "upcoming_days": 30, "seen_within_weeks": 26, "rules": 2,
+            "horizon_from": HORIZON, "time_zone": "Sydney",
             "patients_found": sum(not one.is_archived for one in self.people.values()),
         }  # fmt: skip
         async with self.database.writing() as connection:
