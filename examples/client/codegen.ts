@@ -1,24 +1,26 @@
-// Writes src/core/gql/graphql.ts from the schema and from the operations in src/core/. Run it after a change of either:
-// npm run codegen
+// Writes src/core/gql/graphql.ts from the schema and from the operations in src/core/, and the page's own file for patients.
+// Run it after a change of either: npm run codegen
 
 import type { CodegenConfig } from '@graphql-codegen/cli';
 
+const plugins = ['typescript', 'typescript-operations', './codegen-documents.mjs'];
+
+const options = {
+  scalars: { DateTime: 'string' }, // ISO 8601 in UTC, such as 2024-12-22T14:30:22.123Z
+  enumsAsTypes: true,
+  useTypeImports: true,
+  strictScalars: true,
+  onlyOperationTypes: true, // so that a new field that is not asked for changes nothing here
+  avoidOptionals: true,
+  skipTypename: true,
+};
+
 const config: CodegenConfig = {
   schema: '../../schema.graphql',
-  documents: 'src/core/**/*.graphql',
   generates: {
-    'src/core/gql/graphql.ts': {
-      plugins: ['typescript', 'typescript-operations', './codegen-documents.mjs'],
-      config: {
-        scalars: { DateTime: 'string' }, // ISO 8601 in UTC, such as 2024-12-22T14:30:22.123Z
-        enumsAsTypes: true,
-        useTypeImports: true,
-        strictScalars: true,
-        onlyOperationTypes: true, // so that a new field that is not asked for changes nothing here
-        avoidOptionals: true,
-        skipTypename: true,
-      },
-    },
+    'src/core/gql/graphql.ts': { documents: 'src/core/**/*.graphql', plugins, config: options },
+    // Apart, so that the element has none of it.
+    'src/page/patients/gql/graphql.ts': { documents: 'src/page/patients/*.graphql', plugins, config: options },
   },
 };
 

@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['node_modules', 'src/core/gql', '*.mjs', 'eslint.config.js'] },
+  { ignores: ['node_modules', 'src/core/gql', 'src/page/patients/gql', '*.mjs', 'eslint.config.js'] },
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {

@@ -1,9 +1,10 @@
 """Selects the patients that the analysis of a draft looks at: all, or those whose result may differ from the base.
 
-A result may differ if the draft has changed the patient, an appointment, a place in a class, or the class; and if time
-has passed the moment at which the result changes by itself.
+A result may differ if the draft has changed the patient, an appointment, a place in a class, or the class; if time
+has passed the moment at which the result changes by itself; and if the horizon has passed the creation of a patient.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -26,10 +27,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql.database.columns import CompactTime, unindexed
 from routiq_gql.database.drafts import Draft
 from routiq_gql.database.mirror import CLASS, MirrorList
-from routiq_gql.database.tables import ACTIVITY, APPOINTMENT, ATTENDEE, CURRENT, PATIENT, SYNC
+from routiq_gql.database.tables import ACTIVITY, APPOINTMENT, ATTENDEE, CURRENT, LISTING, PATIENT, SYNC
+from routiq_gql.database.version_pruning import KEEP_VERSIONS
 
-RULES = 1
-"""The version of the rule of active patients. A draft whose base went by another version analyzes all patients."""
+RULES = 2
+"""The version of the rules of results. A draft whose base went by another version analyzes all patients."""
+NEW_PATIENTS_LIST = 7
+"""The value of ``PatientList.FIRST_VISIT_ONLY``, the only list whose rule depends on the horizon."""
 MOST_TOUCHED = 10_000
 """With more touched patients, all are analyzed: every slice selects its patients from the touched rows again."""
 
@@ -46,24 +50,31 @@ async def analysis_scope(
     connection: AsyncConnection,
     draft: Draft,
     analyzed_at: datetime,
-    recent_days: int,
-    upcoming_days: int,
+    horizon_from: datetime,
+    settings: Mapping[str, int],
     *,
     everything: bool = False,
 ) -> AnalysisScope:
     """The patients that the analysis of this draft has to look at.
 
-    All patients, if ``everything`` is set, or the base went by other windows or rules, or was analyzed at a later time.
-    Reads many rows: call it outside of write transactions.
+    All patients, if ``everything`` is set, or the base went by other settings or rules, was analyzed at a later time,
+    or a week ago. Reads many rows: call it outside of write transactions.
+
+    Args:
+        settings: The settings of the rules, by their columns in ``syncs``.
     """
-    columns = (SYNC.c.recent_days, SYNC.c.upcoming_days, SYNC.c.rules, SYNC.c.analyzed_at)
-    before = (await connection.execute(select(*columns).where(SYNC.c.key == draft.base))).one_or_none()
-    is_same = before is not None and tuple(before[:3]) == (recent_days, upcoming_days, RULES)
+    terms = {**settings, "rules": RULES}
+    columns = [SYNC.columns[name] for name in terms]
+    query = select(SYNC.c.analyzed_at, SYNC.c.horizon_from, *columns).where(SYNC.c.key == draft.base)
+    before = (await connection.execute(query)).one_or_none()
+    is_same = before is not None and tuple(before[2:]) == tuple(terms.values())
+    # Housekeeping may have deleted appointments that no sync has closed; see ``prune_appointments``.
+    is_long_ago = before is None or before[1] is None or horizon_from - before[1] > KEEP_VERSIONS
     # With a clock that was set back, a result may have to change back: ``changes_at`` only looks ahead.
     is_earlier = before is not None and before.analyzed_at is not None and before.analyzed_at > analyzed_at
-    if not everything and is_same and not is_earlier:
+    if not everything and is_same and not is_earlier and not is_long_ago:
         touched = select(func.count()).select_from(_touched().subquery())
-        values = {"mirror": draft.mirror, "sync": draft.sync, "analyzed_at": analyzed_at, "after": 0}
+        values = _parameters(draft, analyzed_at, horizon_from, 0)
         count = (await connection.execute(touched, values)).scalar_one()
         if count <= MOST_TOUCHED:
             return AnalysisScope(everything=False, patients=count)
@@ -78,11 +89,16 @@ async def patients_after(connection: AsyncConnection, draft: Draft, after: int, 
 
 
 async def touched_after(
-    connection: AsyncConnection, draft: Draft, analyzed_at: datetime, after: int, limit: int
+    connection: AsyncConnection, draft: Draft, analyzed_at: datetime, horizon_from: datetime, after: int, limit: int
 ) -> list[int]:
     """Ids above ``after`` of at most ``limit`` patients whose result may differ from the base, ascending."""
-    values = {"mirror": draft.mirror, "sync": draft.sync, "analyzed_at": analyzed_at, "after": after, "limit": limit}
+    values = {**_parameters(draft, analyzed_at, horizon_from, after), "limit": limit}
     return list((await connection.execute(_touched_slice(), values)).scalars())
+
+
+def _parameters(draft: Draft, analyzed_at: datetime, horizon_from: datetime, after: int) -> dict[str, object]:
+    given = {"analyzed_at": analyzed_at, "horizon_from": horizon_from, "after": after}
+    return {"mirror": draft.mirror, "sync": draft.sync, **given}
 
 
 @cache
@@ -99,7 +115,8 @@ def _touched() -> CompoundSelect[int]:
         (PATIENT, PATIENT.c.id),
         (APPOINTMENT, APPOINTMENT.c.patient_id),
         (ATTENDEE, ATTENDEE.c.patient_id),
-        (ACTIVITY, ACTIVITY.c.id),
+        (ACTIVITY, ACTIVITY.c.id),  # results of an earlier run of the draft, which may have to change back
+        (LISTING, LISTING.c.id),
     )
     changed = [
         select(patient.label("id")).where(condition, unindexed(patient) > after)
@@ -121,7 +138,14 @@ def _touched() -> CompoundSelect[int]:
         ACTIVITY.c.changes_at <= bindparam("analyzed_at", type_=CompactTime()),
         unindexed(ACTIVITY.c.id) > after,
     )
-    return union(*changed, attending, due)
+    aged = (
+        select(LISTING.c.id)
+        .join_from(LISTING, PATIENT, and_(PATIENT.c.mirror == LISTING.c.mirror, PATIENT.c.id == LISTING.c.id))
+        .where(LISTING.c.mirror == mirror, LISTING.c.list == NEW_PATIENTS_LIST, LISTING.c.to_sync == CURRENT)
+        .where(PATIENT.c.to_sync == CURRENT, PATIENT.c.created_at < bindparam("horizon_from", type_=CompactTime()))
+        .where(LISTING.c.id > after)
+    )
+    return union(*changed, attending, due, aged)
 
 
 def _changed(table: Table) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -169,26 +169,44 @@ def _unindexed_on_postgresql(element: unindexed, compiler: SQLCompiler, **option
     return compiler.process(element.clauses, **options)
 
 
-class later_by(FunctionElement[datetime]):  # noqa: N801 - named like an SQL function
-    """An SQL expression: its first argument, a ``CompactTime``, plus its second, a number of milliseconds."""
+class milliseconds_of(FunctionElement[int]):  # noqa: N801 - named like an SQL function
+    """An SQL expression: a ``CompactTime`` in whole milliseconds since 1970."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+    def __init__(self, time: ColumnElement[datetime | None]) -> None:
+        super().__init__(time)
+
+
+@compiles(milliseconds_of, "sqlite")
+def _milliseconds_on_sqlite(element: milliseconds_of, compiler: SQLCompiler, **options: object) -> str:
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(milliseconds_of, "postgresql")
+def _milliseconds_on_postgresql(element: milliseconds_of, compiler: SQLCompiler, **options: object) -> str:
+    return f"CAST(extract(epoch FROM {compiler.process(element.clauses, **options)}) * 1000 AS BIGINT)"  # exact
+
+
+class time_of(FunctionElement[datetime]):  # noqa: N801 - named like an SQL function
+    """An SQL expression: the ``CompactTime`` of whole milliseconds since 1970."""
 
     type = CompactTime()
     inherit_cache = True
 
-    def __init__(self, time: ColumnElement[datetime | None], milliseconds: ColumnElement[int]) -> None:
-        super().__init__(time, milliseconds)
+    def __init__(self, milliseconds: ColumnElement[Any]) -> None:
+        super().__init__(milliseconds)
 
 
-@compiles(later_by, "sqlite")
-def _later_on_sqlite(element: later_by, compiler: SQLCompiler, **options: object) -> str:
-    time, milliseconds = (compiler.process(one, **options) for one in element.clauses)
-    return f"({time} + ({milliseconds}))"
+@compiles(time_of, "sqlite")
+def _time_on_sqlite(element: time_of, compiler: SQLCompiler, **options: object) -> str:
+    return compiler.process(element.clauses, **options)
 
 
-@compiles(later_by, "postgresql")
-def _later_on_postgresql(element: later_by, compiler: SQLCompiler, **options: object) -> str:
-    time, milliseconds = (compiler.process(one, **options) for one in element.clauses)
-    return f"({time} + ({milliseconds}) * interval '1 millisecond')"
+@compiles(time_of, "postgresql")
+def _time_on_postgresql(element: time_of, compiler: SQLCompiler, **options: object) -> str:
+    return f"(timestamptz 'epoch' + {compiler.process(element.clauses, **options)} * interval '1 millisecond')"
 
 
 class has_text(FunctionElement[bool]):  # noqa: N801 - named like an SQL function

@@ -120,6 +120,7 @@ class Analysis:
         analyzed_at: Appointments before this time are past.
         recent_days: The days before it, and
         upcoming_days: the days after it that make a patient active.
+        seen_within_weeks: The weeks of the list of patients without a future appointment.
         everything: Whether all patients are analyzed, or those whose result may have changed.
         patients: How many these are.
     """
@@ -127,6 +128,7 @@ class Analysis:
     analyzed_at: datetime
     recent_days: int
     upcoming_days: int
+    seen_within_weeks: int
     everything: bool
     patients: int
 

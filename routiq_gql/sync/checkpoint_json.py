@@ -34,7 +34,9 @@ from routiq_gql.sync.plan import Plan
 from routiq_gql.sync.receipt import Receipt, read_receipt
 from routiq_gql.sync.receipt import to_json as receipt_to_json
 
-FORMAT = 3
+FORMAT = 4
+PLANS_SINCE = 3
+"""The format since which a plan has the form of today."""
 COMPARING = "comparing"
 """Stands for a list in a checkpoint behind the last list."""
 
@@ -92,8 +94,10 @@ def read_checkpoint(stored: object) -> Checkpoint:
 
 
 def read_plan(stored: object) -> Plan | None:
-    """The plan in a checkpoint of the newest format; ``None`` if there is none."""
-    if not isinstance(stored, dict) or stored.get("format") != FORMAT or "plan" not in stored:
+    """The plan in a checkpoint with a plan of today's form; ``None`` if there is none."""
+    if not isinstance(stored, dict) or stored.get("format") not in range(PLANS_SINCE, FORMAT + 1):
+        return None
+    if "plan" not in stored:
         return None
     try:
         return _plan(_value(stored, "plan", dict))
@@ -170,6 +174,7 @@ def _analysis(stored: Json) -> Analysis:
         _moment(stored, "analyzed_at"),
         _value(stored, "recent_days", int),
         _value(stored, "upcoming_days", int),
+        _value(stored, "seen_within_weeks", int),
         _value(stored, "everything", bool),
         _value(stored, "patients", int),
     )
@@ -219,7 +224,19 @@ def _restarted(stored: Json) -> Json:
     return {"format": 3, "step": 0} if step == 0 else {"format": 3, "step": 0, "lost": step}
 
 
-_UPGRADES: dict[int, Callable[[Json], Json]] = {1: lambda stored: {**stored, "format": 2}, 2: _restarted}
+def _analyzed_again(stored: Json) -> Json:
+    """Format 3: no patient was put into lists. An analysis that was under way begins again."""
+    if stored.get("step") != SyncStep.ANALYZING:
+        return {**stored, "format": 4}
+    analysis = {**_value(stored, "analysis", dict), "seen_within_weeks": 26, "everything": True}
+    return {**stored, "format": 4, "analysis": analysis, "after": 0, "analyzed": 0}
+
+
+_UPGRADES: dict[int, Callable[[Json], Json]] = {
+    1: lambda stored: {**stored, "format": 2},
+    2: _restarted,
+    3: _analyzed_again,
+}
 """By the number of a format: turns JSON of this format into JSON of the next."""
 
 

@@ -26,7 +26,6 @@ from routiq_gql.cliniko import (
 )
 from routiq_gql.clock import utc_now
 from routiq_gql.connections.clients import ClientOpener, OpenConnection
-from routiq_gql.database.active_patients import Windows, analyze_slice
 from routiq_gql.database.analysis_scope import RULES, analysis_scope
 from routiq_gql.database.connections import forget_retry
 from routiq_gql.database.counting import count_listed
@@ -36,6 +35,8 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import MirrorList
 from routiq_gql.database.publishing import PublishedValues, publish
 from routiq_gql.database.sync_changes import RunningChanges
+from routiq_gql.patients.analysis import analyze_slice
+from routiq_gql.patients.bookings import Terms
 from routiq_gql.patients.summary import count_changes
 from routiq_gql.settings import Settings
 from routiq_gql.sync.checkpoint import Analysis, Analyzing, Checkpoint, Comparing, Reading, Starting, Storing
@@ -171,40 +172,44 @@ class Pipeline:
         return await self._begin_analysis(run, draft, plan, receipt)
 
     async def _begin_analysis(self, run: SyncRun, draft: Draft, plan: Plan, receipt: Receipt) -> Analyzing:
-        now, recent_days, upcoming_days = utc_now(), self.settings.recent_days, self.settings.upcoming_days
+        now, horizon_from = utc_now(), plan.horizon.start
+        terms = {
+            "recent_days": self.settings.recent_days,
+            "upcoming_days": self.settings.upcoming_days,
+            "seen_within_weeks": self.settings.seen_within_weeks,
+        }
         async with self.database.reading() as connection:
-            scope = await analysis_scope(connection, draft, now, recent_days, upcoming_days, everything=plan.is_full)
+            scope = await analysis_scope(connection, draft, now, horizon_from, terms, everything=plan.is_full)
             patients = await count_listed(connection, draft, MirrorList.PATIENTS)
             appointments = await count_listed(connection, draft, MirrorList.INDIVIDUAL_APPOINTMENTS)
             appointments += await count_listed(connection, draft, MirrorList.GROUP_APPOINTMENTS)
-        analysis = Analysis(now, recent_days, upcoming_days, scope.everything, scope.patients)
+        analysis = Analysis(now, **terms, everything=scope.everything, patients=scope.patients)
         following = Analyzing(plan, receipt, analysis)
         progress = Progress(fraction=1, patients_found=patients, appointments_found=appointments)
-        changes: RunningChanges = {
-            "analyzed_at": now,
-            "recent_days": recent_days,
-            "upcoming_days": upcoming_days,
-            "seen_within_weeks": self.settings.seen_within_weeks,
-            "horizon_from": plan.horizon.start,
-            "rules": RULES,
-        }
         run.forecast.expect(following)
-        await run.commit(following, progress, changes=changes)
+        await run.commit(following, progress, changes=_terms_of(following))
         return following
 
     async def _analyze(self, run: SyncRun, checkpoint: Analyzing) -> Storing:
         await _enter(run, SyncStep.ANALYZING)
         draft, analysis = await draft_of(run, self.database), checkpoint.analysis
-        windows = Windows.at(analysis.analyzed_at, analysis.recent_days, analysis.upcoming_days)
+        terms = Terms.at(
+            analysis.analyzed_at,
+            analysis.recent_days,
+            analysis.upcoming_days,
+            analysis.seen_within_weeks,
+            checkpoint.plan.horizon.start,
+        )
+        changes = _terms_of(checkpoint)  # again, for a sync that an earlier version began to analyze
         after: int | None = checkpoint.after if analysis.everything or analysis.patients else None
         while after is not None:
             # The end of a slice is known only within its transaction, so the checkpoint names its beginning. An
             # interruption repeats the slice, which does no harm.
             fraction = min(1.0, (checkpoint.analyzed + SLICE_PATIENTS) / max(analysis.patients, 1))
             checkpoint = replace(checkpoint, after=after)
-            async with run.committing(checkpoint, Progress(fraction=fraction)) as connection:
+            async with run.committing(checkpoint, Progress(fraction=fraction), changes=changes) as connection:
                 after = await analyze_slice(
-                    connection, draft, windows, after, SLICE_PATIENTS, everything=analysis.everything
+                    connection, draft, terms, after, SLICE_PATIENTS, everything=analysis.everything
                 )
             checkpoint = replace(checkpoint, analyzed=checkpoint.analyzed + SLICE_PATIENTS)
         async with self.database.reading() as connection:
@@ -241,6 +246,19 @@ class Pipeline:
             await run.complete(connection, completed)
             await publish(connection, draft, values)
             await forget_retry(connection, run.snapshot.organization_id)
+
+
+def _terms_of(checkpoint: Analyzing) -> RunningChanges:
+    """The terms of an analysis, as columns of its sync."""
+    analysis = checkpoint.analysis
+    return {
+        "analyzed_at": analysis.analyzed_at,
+        "recent_days": analysis.recent_days,
+        "upcoming_days": analysis.upcoming_days,
+        "seen_within_weeks": analysis.seen_within_weeks,
+        "horizon_from": checkpoint.plan.horizon.start,
+        "rules": RULES,
+    }
 
 
 async def _enter(run: SyncRun, step: SyncStep) -> None:

@@ -200,9 +200,9 @@ OF_SYNCS = (
     Mutant(
         "another-organizations-appointments",
         "The analysis counts the appointments of all organizations",
-        "database/active_results.py",
-        '        APPOINTMENT.c.mirror == _parameter("mirror"),\n        unindexed(APPOINTMENT.c.kind)',
-        "        unindexed(APPOINTMENT.c.kind)",
+        "database/patient_bookings.py",
+        "columns.mirror == MIRROR_NUMBER, unindexed(columns.kind)",
+        "unindexed(columns.kind)",
     ),
     Mutant(
         "limit-not-respected",
@@ -257,8 +257,8 @@ OF_SYNCS = (
         "time-passes-unnoticed",
         "A patient stays active although the appointment is long past",
         "database/analysis_scope.py",
-        "    return union(*changed, attending, due)",
-        "    return union(*changed, attending)",
+        "    return union(*changed, attending, due, aged)",
+        "    return union(*changed, attending, aged)",
     ),
     Mutant(
         "versions-not-pruned",

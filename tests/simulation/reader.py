@@ -14,10 +14,10 @@ from sqlalchemy.util import LRUCache
 
 from routiq_gql.database.mirror import MirrorList, visible
 from routiq_gql.database.rows import MirrorRow, SyncRow, as_row
-from routiq_gql.database.tables import ACTIVITY, LOG, MIRROR, SYNC, VERSIONED
+from routiq_gql.database.tables import ACTIVITY, LISTING, LOG, MIRROR, SYNC, VERSIONED
 from tests.simulation.driver import SimulatedConnection
 from tests.sync.histories.oracle import Content, Values
-from tests.sync.histories.world import Organization
+from tests.sync.histories.world import Organization, by_list
 
 T = TypeVar("T")
 _COMPILED: LRUCache[Any, Any] = LRUCache(500)
@@ -100,6 +100,12 @@ class Reader:
             activity[row_id] = dict(zip(_RESULT_NAMES, values, strict=True))
         return content, activity
 
+    async def lists_at(self, organization: Organization, sync: int) -> dict[str, set[int]]:
+        """The patients of each list at a sync, by the name of the list."""
+        mirror = await self.mirror(organization)
+        assert mirror is not None
+        return by_list((row[0], row[1]) for row in self._all(_LISTS, {"mirror": mirror.number, "sync": sync}))
+
     def _all(self, query: Any, given: dict[str, Any] | None = None) -> list[Any]:
         rows = list(self._connection.execute(query, given).all())
         self._connection.rollback()
@@ -119,6 +125,8 @@ _ROWS = {
 """The queries of all lists, made once: SQLAlchemy takes longer to make them than SQLite to answer them."""
 _RESULT_NAMES = [one.name for one in ACTIVITY.c if one.name not in {"mirror", "id", "from_sync", "to_sync"}]
 _RESULTS = select(ACTIVITY.c.id, *(ACTIVITY.c[name] for name in _RESULT_NAMES)).where(_visible(ACTIVITY))
+
+_LISTS = select(LISTING.c.list, LISTING.c.id).where(_visible(LISTING))
 
 
 def at_once(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -58,12 +58,11 @@ RECEIPT = Receipt(
 )
 
 
-LISTS_OF_FORMAT = {
-    3: (
-        *("patients", "individual_appointments", "group_appointments", "attendees", "appointment_types"),
-        "practitioners",
-    ),
-}
+_LISTS_SINCE_3 = (
+    *("patients", "individual_appointments", "group_appointments", "attendees", "appointment_types"),
+    "practitioners",
+)
+LISTS_OF_FORMAT = {3: _LISTS_SINCE_3, 4: _LISTS_SINCE_3}
 """The lists that a sync read when this format was the newest. A checkpoint after the place of a new list lacks its
 rows, so its format needs an upgrade that sends the sync back."""
 
@@ -307,9 +306,7 @@ FORMAT_3: dict[str, tuple[str, Checkpoint]] = {
         Analyzing(
             PLAN,
             RECEIPT,
-            Analysis(CHECKED_AT, 30, 30, everything=False, patients=12),
-            after=600100000009983144,
-            analyzed=5000,
+            Analysis(CHECKED_AT, 30, 30, 26, everything=True, patients=12),
         ),
     ),
     "before the result is stored": (
@@ -327,7 +324,23 @@ FORMAT_3: dict[str, tuple[str, Checkpoint]] = {
     ),
 }
 
-EXAMPLES = {1: FORMAT_1, 2: FORMAT_2, 3: FORMAT_3}
+FORMAT_4: dict[str, tuple[str, Checkpoint]] = {
+    name: (stored.replace('{"format": 3,', '{"format": 4,'), checkpoint)
+    for name, (stored, checkpoint) in FORMAT_3.items()
+}
+FORMAT_4["within the analysis"] = (
+    FORMAT_4["within the analysis"][0].replace('30, "everything"', '30, "seen_within_weeks": 52, "everything"'),
+    Analyzing(
+        PLAN,
+        RECEIPT,
+        Analysis(CHECKED_AT, 30, 30, 52, everything=False, patients=12),
+        after=600100000009983144,
+        analyzed=5000,
+    ),
+)
+"""It differs from format 3 in the analysis only."""
+
+EXAMPLES = {1: FORMAT_1, 2: FORMAT_2, 3: FORMAT_3, 4: FORMAT_4}
 """By format. A new format adds examples; earlier examples stay."""
 
 
@@ -365,7 +378,7 @@ def test_the_newest_format_is_written_as_in_its_examples(name: str):
 
 def example(name: str, before: str, after: str) -> str:
     """An example of the newest format with a part replaced."""
-    stored = FORMAT_3[name][0]
+    stored = FORMAT_4[name][0]
     assert before in stored
     return stored.replace(before, after)
 
@@ -373,7 +386,7 @@ def example(name: str, before: str, after: str) -> str:
 @pytest.mark.parametrize(
     ("stored", "sentence"),
     [
-        ('{"format": 4, "step": 4}', "has format 4, which another version of Routiq wrote"),
+        ('{"format": 5, "step": 4}', "has format 5, which another version of Routiq wrote"),
         ('{"format": 0, "step": 4}', "has format 0"),
         ('{"format": "2"}', "“format” is missing or has a wrong form"),
         ("[]", "“format” is missing or has a wrong form"),

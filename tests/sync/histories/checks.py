@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 
 from routiq_gql.database.rows import SyncRow
 from routiq_gql.emulator import Clinic
+from routiq_gql.patients.rules import Terms
 from routiq_gql.sync.checkpoint_json import read_plan
 from routiq_gql.sync.plan import Plan
 from routiq_gql.sync.receipt import Receipt, read_receipt
-from tests.sync.histories.oracle import Content, Values, activity_of
+from tests.sync.histories.oracle import Content, Values, activity_of, lists_of
 from tests.sync.histories.steps import RECENT_DAYS, UPCOMING_DAYS
 from tests.sync.histories.world import Organization, World
 
@@ -42,8 +43,17 @@ async def check_completed(world: World, organization: Organization, row: SyncRow
     _Comparison(organization, base, content, plan, receipt, row.started_at).check(is_honest=is_honest)
     _check_figures(content, row, receipt, base)
     assert row.analyzed_at is not None
-    expected = activity_of(content, row.analyzed_at, activity_before, row.key)
+    assert row.horizon_from == plan.horizon.start
+    terms = Terms.at(row.analyzed_at, RECENT_DAYS, UPCOMING_DAYS, row.seen_within_weeks or 0, row.horizon_from)
+    expected = activity_of(content, terms, activity_before, row.key)
     assert activity == expected, "the analysis"
+    lists = await world.lists_at(organization, row.key)
+    assert lists == lists_of(content, terms), "the lists of patients"
+    assert len(lists["ALL"]) == row.patients_found
+    assert lists["ACTIVE"] == {one for one, found in activity.items() if found["is_active"]}
+    for name, figure in (("RECENT", "recent_appointments"), ("UPCOMING", "upcoming_appointments")):
+        assert lists[name] == {one for one, found in activity.items() if found[figure]}
+    organization.lists[row.key] = lists
     active = sum(one["is_active"] for one in activity.values())
     assert (row.active_patients_identified, row.active_patients_stored) == (active, active)
     organization.shown[row.key] = (content, activity)
@@ -71,6 +81,8 @@ async def _check_shown(world: World, organization: Organization, sync: int) -> N
     now = await world.content_at(organization, sync)
     assert _untimed(now[0]) == _untimed(content), f"sync {sync} shows other rows than before"
     assert now[1] == activity, f"sync {sync} shows another analysis than before"
+    lists = await world.lists_at(organization, sync)
+    assert lists == organization.lists[sync], f"sync {sync} shows other lists than before"
 
 
 def _untimed(content: Content) -> Content:

@@ -6,6 +6,10 @@ from typing import Any
 
 from routiq_gql.emulator import Clinic
 from routiq_gql.emulator.table import Row
+from routiq_gql.patients.bookings import to_milliseconds, to_moment
+from routiq_gql.patients.lists import PatientList
+from routiq_gql.patients.rules import Booking, Terms, assess
+from tests.patients.oracle import oracle
 from tests.sync.histories.steps import RECENT_DAYS, UPCOMING_DAYS
 
 Values = Mapping[str, Any]
@@ -109,13 +113,19 @@ _WRITERS = {
 }
 
 
-def activity_of(content: Content, now: datetime, before: Mapping[int, Values], sync: int) -> dict[int, Values]:
-    """The result of the analysis at ``now``, for the patients that have one.
+def activity_of(content: Content, terms: Terms, before: Mapping[int, Values], sync: int) -> dict[int, Values]:
+    """The activity that the analysis finds, for the patients that have a result.
 
     Args:
         before: The result that the sync before has published.
         sync: The number of this sync.
     """
+    now = to_moment(terms.analyzed_at)
+    changes = {
+        patient: to_moment(changes_at)
+        for patient, (bookings, created_at) in listed_patients(content).items()
+        if (changes_at := assess(bookings, True, created_at, terms).changes_at) is not None  # see ``test_rules``
+    }
     recent, upcoming = timedelta(days=RECENT_DAYS), timedelta(days=UPCOMING_DAYS)
     classes = content["group_appointments"]
     booked = [(one["patient_id"], one["starts_at"], one["did_not_arrive"], one) for one in _rows(content, 1)]
@@ -127,16 +137,15 @@ def activity_of(content: Content, now: datetime, before: Mapping[int, Values], s
         if one["cancelled_at"] is None and starts >= now - recent and who is not None and who["archived_at"] is None:
             visits.setdefault(patient, []).append((starts, is_missed))
     results: dict[int, Values] = {}
-    for patient in visits.keys() | before.keys():
+    for patient in visits.keys() | before.keys() | changes.keys():
         own = visits.get(patient, [])
         came = [starts for starts, is_missed in own if starts <= now and not is_missed]
         coming = [starts for starts, _ in own if now < starts <= now + upcoming]
         missed = [starts for starts, is_missed in own if starts <= now and is_missed]
-        changes = [starts + recent + timedelta(milliseconds=1) for starts in came + missed] + coming
-        changes += [starts - upcoming for starts, _ in own if starts > now + upcoming]
+        changes_at = changes.get(patient)
         earlier = before.get(patient, {"is_active": False, "was_active": False, "active_since": None})
         is_active = bool(came or coming or missed)
-        if is_active or earlier["was_active"] or changes:
+        if is_active or earlier["was_active"] or changes_at is not None:
             results[patient] = {
                 "is_active": is_active,
                 "was_active": is_active or earlier["was_active"],
@@ -146,9 +155,42 @@ def activity_of(content: Content, now: datetime, before: Mapping[int, Values], s
                 "missed_appointments": len(missed),
                 "last_appointment_at": max(came, default=None),
                 "next_appointment_at": min(coming, default=None),
-                "changes_at": min(changes, default=None),
+                "changes_at": changes_at,
             }
     return results
+
+
+def listed_patients(content: Content) -> dict[int, tuple[list[Booking], int | None]]:
+    """The bookings of each patient who may be in lists, by start, and when the patient was created."""
+    classes = content["group_appointments"]
+    found: dict[int, tuple[list[Booking], int | None]] = {}
+    for patient, row in content["patients"].items():
+        if row and row["archived_at"] is None:
+            found[patient] = ([], row["created_at"] and to_milliseconds(row["created_at"]))
+    booked = [
+        (one, row["starts_at"], row["did_not_arrive"], 1, row)
+        for one, row in content["individual_appointments"].items()
+        if row
+    ]
+    booked += [(row["booking_id"], classes[row["booking_id"]]["starts_at"], row["arrived"] is False, 2, row)
+               for row in content["attendees"].values() if classes.get(row.get("booking_id"))]  # fmt: skip
+    for one, starts_at, is_missed, kind, row in booked:
+        if row["patient_id"] in found:
+            is_cancelled = row["cancelled_at"] is not None
+            booking = Booking(to_milliseconds(starts_at), is_cancelled, is_missed, kind, one, None, None)
+            found[row["patient_id"]][0].append(booking)
+    for bookings, _ in found.values():
+        bookings.sort(key=lambda one: (one.starts_at, one.kind, one.id))
+    return found
+
+
+def lists_of(content: Content, terms: Terms) -> dict[str, set[int]]:
+    """The patients of each list, by the name of the list."""
+    found: dict[str, set[int]] = {one.name: set() for one in PatientList}
+    for patient, (bookings, created_at) in listed_patients(content).items():
+        for one in oracle(bookings, created_at, terms):
+            found[one.name].add(patient)
+    return found
 
 
 def _rows(content: Content, place: int) -> list[Values]:

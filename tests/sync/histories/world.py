@@ -5,7 +5,7 @@ long as a test; each history uses two new organizations of its database.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -23,9 +23,10 @@ from routiq_gql.database.pruning import Cutoffs, prune_batch
 from routiq_gql.database.publishing import mirror_of
 from routiq_gql.database.rows import MirrorRow, SyncRow
 from routiq_gql.database.syncs import syncs_where
-from routiq_gql.database.tables import ACTIVITY, SYNC
+from routiq_gql.database.tables import ACTIVITY, LISTING, SYNC
 from routiq_gql.database.version_pruning import KEEP_VERSIONS
 from routiq_gql.emulator import EMULATED_API_KEY, Clinic, Emulator, EmulatorServer
+from routiq_gql.patients.lists import PatientList
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
@@ -70,12 +71,14 @@ class Organization:
     Attributes:
         states: The content that the clinic had since the running sync has begun, oldest first.
         shown: By the numbers of the published syncs: their content and activity.
+        lists: Likewise: the patients of each list.
     """
 
     name: str
     emulator: Emulator
     states: list[Content] = field(default_factory=list)
     shown: dict[int, tuple[Content, dict[int, Values]]] = field(default_factory=dict)
+    lists: dict[int, dict[str, set[int]]] = field(default_factory=dict)
 
     @property
     def clinic(self) -> Clinic:
@@ -260,6 +263,24 @@ class World:
                 assert row_id not in activity, "two results of a patient are visible"
                 activity[row_id] = dict(zip(names, values, strict=True))
         return content, activity
+
+    async def lists_at(self, organization: Organization, sync: int) -> dict[str, set[int]]:
+        """The patients of each list at a sync, by the name of the list."""
+        mirror = await self.mirror(organization)
+        assert mirror is not None
+        query = select(LISTING.c.list, LISTING.c.id).where(visible(LISTING, mirror.number, sync))
+        async with self.runtime.database.reading() as connection:
+            return by_list((row[0], row[1]) for row in await connection.execute(query))
+
+
+def by_list(rows: Iterable[tuple[int, int]]) -> dict[str, set[int]]:
+    """The patients of each list, from numbers of lists and ids of patients."""
+    found: dict[str, set[int]] = {one.name: set() for one in PatientList}
+    for number, patient in rows:
+        name = PatientList(number).name
+        assert patient not in found[name], "a patient is in a list twice"
+        found[name].add(patient)
+    return found
 
 
 @asynccontextmanager

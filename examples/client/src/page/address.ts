@@ -3,6 +3,8 @@
  * server has filled in. The token of a link is taken out of the address at once.
  */
 
+import { LISTS, type PatientList, type PatientSort, SORTS } from './patients/lists';
+
 /** What a Routiq server wrote into the page; empty if it did not. */
 export const filledIn = (name: string): string =>
   document.querySelector<HTMLMetaElement>(`meta[name=routiq-${name}]`)?.content ?? '';
@@ -45,12 +47,27 @@ export function takeToken(): string {
   return new URLSearchParams(found).get('token') ?? '';
 }
 
-/** What is opened: an organization, perhaps one of its syncs, perhaps at a line of its log. */
+/** What the dashboard's own address has none of. */
+export const VIEW_PARAMETERS = ['sync', 'list', 'sort', 'practitioner', 'asOf'];
+
+/** What is opened: an organization, perhaps one of its syncs or one of its lists of patients. */
 export interface Route {
   organization: string;
   sync: string;
   /** The number of a log line; 0 for none. */
   line: number;
+  /** A list of patients; null for none. */
+  list: ListRoute | null;
+}
+
+/** A list of patients, as the address has it. What is searched for is personal, and stands in no address. */
+export interface ListRoute {
+  list: PatientList;
+  sort: PatientSort;
+  /** The id of a practitioner; empty for all. */
+  practitioner: string;
+  /** The id of a sync; empty for the newest one. */
+  asOf: string;
 }
 
 /** The organization in the id of a sync; empty if it has none. */
@@ -60,26 +77,55 @@ export const organizationOfSync = (syncId: string): string => /^sync_(.+)_\d{8}_
 export function routeOf(address: { search: string; hash: string }): Route {
   const given = new URLSearchParams(address.search);
   const sync = given.get('sync') ?? '';
+  const list = sync ? null : listOf(given);
   return {
-    organization: given.get('organization') || organizationOfSync(sync),
+    organization: given.get('organization') || organizationOfSync(sync || (list?.asOf ?? '')),
     sync,
     line: Number(/^#L(\d{1,9})$/.exec(address.hash)?.[1] ?? 0),
+    list,
+  };
+}
+
+function listOf(given: URLSearchParams): ListRoute | null {
+  const name = given.get('list');
+  if (name === null) return null;
+  const oneOf = <Name extends string>(names: readonly Name[], wanted: string | null): Name | undefined =>
+    names.find((known) => known === wanted?.toUpperCase());
+  return {
+    list: oneOf(LISTS, name) ?? 'ACTIVE',
+    sort: oneOf(SORTS, given.get('sort')) ?? 'NAME',
+    practitioner: /^\d{1,19}$/.exec(given.get('practitioner') ?? '')?.[0] ?? '',
+    asOf: given.get('asOf') ?? '',
   };
 }
 
 /** The address of a sync, at a line of its log, or of the organization without one. Other parameters are kept. */
 export function hrefOf(sync: string, line = 0): string {
-  const given = new URLSearchParams(location.search);
+  const given = withoutView();
   if (sync) given.set('sync', sync);
-  else given.delete('sync');
   const search = given.toString();
   return `${search ? `?${search}` : location.pathname}${line ? `#L${line}` : ''}`;
 }
 
+/** The address of a list of patients. What is not given is that of a list that was just opened. */
+export function listHref({ list, sort = 'NAME', practitioner = '', asOf = '' }: Pick<ListRoute, 'list'> & Partial<ListRoute>): string {
+  const given = withoutView();
+  given.set('list', list);
+  if (sort !== 'NAME') given.set('sort', sort);
+  if (practitioner) given.set('practitioner', practitioner);
+  if (asOf) given.set('asOf', asOf);
+  return `?${given}`;
+}
+
+function withoutView(): URLSearchParams {
+  const given = new URLSearchParams(location.search);
+  for (const name of VIEW_PARAMETERS) given.delete(name);
+  return given;
+}
+
 /** The address of another organization on the same server. */
 export function organizationHref(organization: string): string {
-  const given = new URLSearchParams(location.search);
+  const given = withoutView();
   given.set('organization', organization);
-  given.delete('sync');
   return `?${given}`;
 }

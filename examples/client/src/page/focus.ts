@@ -42,6 +42,7 @@ function keepFocus(): void {
   if (!focused || canHoldFocus(focused)) return;
   const gone = focused;
   focused = null;
+  if (gone.closest('dialog')) return; // which gives the focus back itself
   if (isFocusLost() || document.activeElement === gone) moveFocus(nearestTo(gone));
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { NOTHING_YET, organizationOf, SyncStore } from '../core';
-import { filledIn, hrefOf, IS_SERVED, placeOf, type Route, routeOf } from './address';
+import { filledIn, hrefOf, IS_SERVED, placeOf, type Route, routeOf, VIEW_PARAMETERS } from './address';
 import { byId, element, say, setText } from './dom';
 import { moveFocus, watchFocus } from './focus';
 import { page } from './page';
@@ -20,6 +20,8 @@ import { buildLog, renderLog } from './views/log';
 import { announce, renderMessages } from './views/messages';
 import { openSync, renderOpened, renderOpenedTimes } from './views/opened';
 import { buildOpenedLog, seekLine } from './views/openedLog';
+import { buildPatientDetails } from './views/patientDetails';
+import { buildPatientList, openList, renderPatientList } from './views/patientList';
 import { renderPatients } from './views/patients';
 import { buildSteps } from './views/steps';
 import { buildStrip, renderStrip } from './views/strip';
@@ -85,16 +87,18 @@ function follow(): void {
   });
 }
 
-// The dashboard, or one of its syncs at a line of its log.
+// The dashboard, or one of its syncs at a line of its log, or a list of its patients.
 function showRoute(route: Route): void {
-  const isOther = route.sync !== page.route.sync;
+  const { sync, list } = page.route;
+  const isOther = route.sync !== sync || (route.list === null) !== (list === null);
   page.route = route;
   openSync(route.sync);
+  openList(route.list);
   renderNow();
   if (route.sync) seekLine();
   if (!isOther) return;
   scrollTo(0, 0);
-  moveFocus(byId(route.sync ? 'opened-title' : 'title'), { preventScroll: true });
+  moveFocus(byId(route.sync ? 'opened-title' : route.list ? 'list-title' : 'title'), { preventScroll: true });
 }
 
 async function tryAgain(): Promise<void> {
@@ -136,6 +140,7 @@ rendersBy(() => {
   renderTimes();
   renderLog();
   renderPatients();
+  renderPatientList();
   renderConnection();
   renderHistory();
   renderTrouble();
@@ -188,7 +193,7 @@ byId('place-form').addEventListener('submit', (event) => {
   const organization = byId<HTMLInputElement>('organization').value.trim();
   if (!openOrganization(organization, byId<HTMLInputElement>('api').value.trim())) return;
   given.set('organization', organization);
-  given.delete('sync');
+  for (const name of VIEW_PARAMETERS) given.delete(name);
   if (!IS_SERVED) given.set('api', page.place.api);
   history.pushState(null, '', `?${given}`);
 });
@@ -209,6 +214,8 @@ buildLog();
 buildConnection();
 buildHistory();
 buildOpenedLog();
+buildPatientDetails();
+buildPatientList(navigate);
 buildTaking();
 buildChooser();
 buildStrip();
@@ -222,7 +229,7 @@ for (const id of filledIn('organizations').split(' ').filter(Boolean)) {
 page.route = routeOf(location);
 const api = given.get('api') || '';
 openOrganization(page.route.organization || ownOrganization(), api);
-if (page.route.sync) showRoute(page.route);
+if (page.route.sync || page.route.list) showRoute({ ...page.route });
 if (!page.place.organization && isAsked()) {
   // without a token, the form asks for the organization
   void Promise.resolve(window.routiqGetToken?.()).then(

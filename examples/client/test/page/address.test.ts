@@ -1,14 +1,14 @@
 // @vitest-environment jsdom
 import { beforeEach, expect, test } from 'vitest';
 
-import { hrefOf, organizationOfSync, placeOf, routeOf, takeToken } from '../../src/page/address';
+import { hrefOf, listHref, organizationOfSync, placeOf, routeOf, takeToken } from '../../src/page/address';
 
 beforeEach(() => history.replaceState(null, '', '/routiq/?organization=org_1&api=http%3A%2F%2Flocalhost%3A9000'));
 
 test('a link to a line of a sync keeps the other parts of the address', () => {
   expect(hrefOf('sync_org_1_20261126_100000', 42)).toBe('?organization=org_1&api=http%3A%2F%2Flocalhost%3A9000&sync=sync_org_1_20261126_100000#L42');
   history.replaceState(null, '', hrefOf('sync_org_1_20261126_100000', 42));
-  expect(routeOf(location)).toEqual({ organization: 'org_1', sync: 'sync_org_1_20261126_100000', line: 42 });
+  expect(routeOf(location)).toEqual({ organization: 'org_1', sync: 'sync_org_1_20261126_100000', line: 42, list: null });
   expect(hrefOf('')).toBe('?organization=org_1&api=http%3A%2F%2Flocalhost%3A9000');
 });
 
@@ -43,4 +43,22 @@ test('the API address may be a server or its REST base, and must be a web addres
   expect(placeOf('org_1', 'https://example.test/routiq/api/v1/').graphql).toBe('https://example.test/routiq/graphql');
   expect(() => placeOf('org_1', 'ftp://localhost/')).toThrow('must start with http');
   expect(() => placeOf('org_1', 'nowhere')).toThrow(TypeError);
+});
+
+test('a list of patients has its list, order, practitioner and sync in the address, and nothing else', () => {
+  const asOf = 'sync_org_1_20261126_100000';
+  const list = { list: 'LAPSED', sort: 'LAST_APPOINTMENT', practitioner: '501', asOf } as const;
+  history.replaceState(null, '', listHref(list));
+  expect(location.search).toBe(`?organization=org_1&api=http%3A%2F%2Flocalhost%3A9000&list=LAPSED&sort=LAST_APPOINTMENT&practitioner=501&asOf=${asOf}`);
+  expect(routeOf(location)).toEqual({ organization: 'org_1', sync: '', line: 0, list });
+  expect(listHref({ list: 'ALL' })).toBe('?organization=org_1&api=http%3A%2F%2Flocalhost%3A9000&list=ALL');
+  expect(hrefOf('')).toBe('?organization=org_1&api=http%3A%2F%2Flocalhost%3A9000');
+});
+
+test('an address with an unknown list, order or practitioner opens what is usual', () => {
+  const usual = { list: 'ACTIVE', sort: 'NAME', practitioner: '', asOf: '' };
+  expect(routeOf({ search: '?list=nonsense&sort=up&practitioner=x%27y', hash: '' }).list).toEqual(usual);
+  expect(routeOf({ search: '?list=all', hash: '' }).list).toEqual({ ...usual, list: 'ALL' });
+  expect(routeOf({ search: '?sync=s&list=ALL', hash: '' }).list).toBeNull();
+  expect(routeOf({ search: '?list=ALL&asOf=sync_org_7_20261126_100000', hash: '' }).organization).toBe('org_7');
 });

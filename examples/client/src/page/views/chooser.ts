@@ -1,14 +1,11 @@
 /** The organizations that the viewer may see, if they are several: name, state and last success, with a search. */
 
-import { placeOf } from '../../core/address';
 import { ReadOrganizationsDocument, type ReadOrganizationsQuery } from '../../core/gql/graphql';
-import { Requests } from '../../core/requests';
-import { Tokens } from '../../core/tokens';
 import { statusTone } from '../../words';
 import { filledIn, organizationHref } from '../address';
 import { badge, byId, element, setText, show, tone } from '../dom';
 import { page, words } from '../page';
-import { givenToken, tokensFor } from '../tokens';
+import { requests } from '../requests';
 
 type Summary = ReadOrganizationsQuery['organizations']['organizations'][number];
 
@@ -55,12 +52,6 @@ async function load(isMore: boolean): Promise<void> {
   if (!wanted) show('chooser', list.children.length > 1);
   const count = `${words.number(list.children.length)}${cursor ? ' or more' : ''}`;
   setText('chooser-note', list.children.length ? (wanted ? `${count} found.` : '') : `No organization has “${wanted}” in its name or id.`);
-}
-
-function requests(): Requests {
-  const tokens = new Tokens(tokensFor(page.place.organization));
-  if (givenToken()) tokens.give(givenToken());
-  return new Requests(placeOf({ apiBaseUrl: page.place.api, graphqlUrl: page.place.graphql }), tokens);
 }
 
 function itemOf(one: Summary): HTMLLIElement {

@@ -4,18 +4,18 @@ import { LEVELS, type LogLevel, type LogLine, MOST_LINES } from '../../core/type
 import { levelTone } from '../../words';
 import { byId, element, say, setText, show, tone } from '../dom';
 import { moveFocus, setDisabled } from '../focus';
-import { LineList } from '../lineList';
 import { page, words } from '../page';
-import { logRow } from './logRow';
+import { VirtualList } from '../virtualList';
+import { logRow, logRowPx, placeInSet } from './logRow';
 
 const off = new Set<LogLevel>();
-let list: LineList | null = null;
+let list: VirtualList<LogLine> | null = null;
 let shown: readonly LogLine[] = [];
 let shownSync: string | undefined;
 
 /** Fills the switches, once. */
 export function buildLog(): void {
-  list = new LineList(byId('log-box'), byId('log'), logRow);
+  list = new VirtualList(byId('log-box'), byId('log'), { keyOf: ({ seq }) => seq, make: logRow, place: placeInSet, estimatedPx: logRowPx });
   byId('levels').append(...LEVELS.map((level) => {
     const button = element('button', { type: 'button', textContent: words.name(level), ariaPressed: 'true' });
     tone(button, levelTone(level));

@@ -5,6 +5,9 @@ import { levelTone } from '../../words';
 import { element, tone } from '../dom';
 import { words } from '../page';
 
+/** The height of a line that does not wrap. */
+export const logRowPx = (): number => 33;
+
 export function logRow(line: LogLine): HTMLLIElement {
   const item = element(
     'li',
@@ -17,4 +20,10 @@ export function logRow(line: LogLine): HTMLLIElement {
   item.dataset['seq'] = String(line.seq);
   tone(item, levelTone(line.level));
   return item;
+}
+
+/** Writes the position of a line for screen readers, as most lines are not in the document. */
+export function placeInSet(row: HTMLElement, position: number, count: number): void {
+  row.ariaPosInSet = String(position + 1);
+  row.ariaSetSize = String(count);
 }

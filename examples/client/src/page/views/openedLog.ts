@@ -1,19 +1,19 @@
 /**
  * The whole log of a sync, the oldest line on top: searched, filtered, linked line by line, copied and downloaded. Only the
- * lines in sight are in the document; see LineList.
+ * lines in sight are in the document; see VirtualList.
  */
 
 import { LEVELS, type LogIndex, type LogLevel, type LogLine, STEPS, type SyncDetailView, type SyncStep } from '../../core/types';
 import { levelTone } from '../../words';
 import { hrefOf } from '../address';
 import { byId, element, inside, setText, tone } from '../dom';
-import { LineList } from '../lineList';
 import { page, words } from '../page';
-import { logRow } from './logRow';
+import { VirtualList } from '../virtualList';
+import { logRow, logRowPx, placeInSet } from './logRow';
 import { mark } from './marks';
 
 const off = new Set<LogLevel>();
-let list: LineList | null = null;
+let list: VirtualList<LogLine> | null = null;
 let shown: Int32Array = new Int32Array(0); // indexes in the log
 let shownVersion = -1;
 let current = 0; // the number of the line that is linked or was found; 0 for none
@@ -25,7 +25,8 @@ const log = (): LogIndex | undefined => page.opened?.getView().log;
 
 /** Fills the filters, once. */
 export function buildOpenedLog(): void {
-  list = new LineList(byId('opened-log-box'), byId('opened-log'), rowOf);
+  const kind = { keyOf: ({ seq }: LogLine) => seq, make: rowOf, place: placeInSet, estimatedPx: logRowPx };
+  list = new VirtualList(byId('opened-log-box'), byId('opened-log'), kind);
   byId('opened-levels').append(...LEVELS.map((level) => {
     const button = element('button', { type: 'button', ariaPressed: 'true' });
     button.dataset['level'] = level;
@@ -139,7 +140,7 @@ function find(direction: 1 | -1): void {
   renderNote(found, true);
 }
 
-function goTo(position: number, found: LogIndex): HTMLLIElement | null {
+function goTo(position: number, found: LogIndex): HTMLElement | null {
   const row = list?.reveal(position) ?? null;
   setCurrent(found.line(shown[position] as number).seq);
   return row;

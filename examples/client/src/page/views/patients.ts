@@ -1,8 +1,13 @@
-/** The patients that the newest completed sync has stored, and how many of them are active. */
+/** The patients of the newest completed sync on the dashboard: each figure leads to its list. */
 
-import { filledIn } from '../address';
-import { byId, element, setText, show } from '../dom';
+import { filledIn, listHref } from '../address';
+import { byId, element, inside, setText, show } from '../dom';
 import { page, words } from '../page';
+import { countsAt } from '../patients/counts';
+import type { PatientList } from '../patients/lists';
+
+/** Lists that have a place of their own on the card; the others are work to do. */
+const FIGURES: readonly PatientList[] = ['ALL', 'ACTIVE', 'RECENT', 'UPCOMING'];
 
 export function renderPatients(): void {
   const { overview } = page.view;
@@ -16,11 +21,48 @@ export function renderPatients(): void {
   byId('share').style.width = `${hasAny && stats.patientsInCliniko ? (100 * stats.activePatients) / stats.patientsInCliniko : 0}%`;
   setText('recent-label', recentDays ? `Seen in the last ${recentDays} days` : 'Seen recently');
   setText('upcoming-label', upcomingDays ? `Booked in the next ${upcomingDays} days` : 'Booked soon');
-  setText('recent', hasAny ? words.number(stats.patientsWithRecent) : '–');
-  setText('upcoming', hasAny ? words.number(stats.patientsWithUpcoming) : '–');
+  setFigure(byId('recent'), hasAny ? words.number(stats.patientsWithRecent) : '–', 'RECENT');
+  setFigure(byId('upcoming'), hasAny ? words.number(stats.patientsWithUpcoming) : '–', 'UPCOMING');
   setText('as-of', stats.lastSyncTime ? words.dayAndTime(stats.lastSyncTime) : '–');
   show('keeps-window', filledIn('keeps-window') !== '');
   setText('kept-window', recentDays ? `from ${recentDays} days ago to ${upcomingDays} days ahead` : 'of recent and coming days');
+  renderWork();
+}
+
+/** Whether the lists of the newest completed sync can be read: it made them, and the viewer may read patients. */
+export const hasLists = (): boolean => newestLists().lists.length > 0;
+
+const newestLists = () => countsAt(page.view.overview?.lastSuccessfulSync?.syncId ?? '');
+
+/** Writes a figure, as a link to its list where the list can be read. */
+export function setFigure(target: HTMLElement, text: string, list: PatientList | null): void {
+  const href = list !== null && hasLists() ? listHref({ list }) : '';
+  const link = target.querySelector('a');
+  if (target.textContent === text && (link?.getAttribute('href') ?? '') === href) return;
+  const hadFocus = link !== null && link === document.activeElement;
+  const made = href ? inside(href, text) : null;
+  target.replaceChildren(made ?? text);
+  if (hadFocus) made?.focus();
+}
+
+// The lists of patients to call, with their numbers; or why there are none.
+function renderWork(): void {
+  const { lists, problem } = newestLists();
+  const work = lists.filter(({ list }) => !FIGURES.includes(list));
+  show('work-title', work.length > 0);
+  setText('work-problem', problem ?? '');
+  const target = byId('work');
+  const text = JSON.stringify([location.search, work]);
+  if (target.dataset['shown'] === text) return;
+  target.dataset['shown'] = text;
+  const focused = document.activeElement instanceof HTMLAnchorElement && target.contains(document.activeElement) ? document.activeElement.href : '';
+  target.replaceChildren(
+    ...work.flatMap(({ list, title, counting, totalCount }) => [
+      element('dt', {}, inside(listHref({ list }), title, { title: counting })),
+      element('dd', { textContent: words.number(totalCount) }),
+    ]),
+  );
+  if (focused) [...target.querySelectorAll('a')].find(({ href }) => href === focused)?.focus();
 }
 
 function renderFigure(
@@ -34,10 +76,11 @@ function renderFigure(
     : recentDays === upcomingDays
       ? `seen or booked within ${recentDays} days`
       : `seen within ${recentDays} or booked within ${upcomingDays} days`;
-  const active = words.number(stats.activePatients);
-  const rest = ` of ${words.number(stats.patientsInCliniko)} patients ${within}`;
-  const text = hasAny ? active + rest : 'Known after the first completed sync.';
   const figure = byId('patients-figure');
-  if (figure.textContent !== text) figure.replaceChildren(...(hasAny ? [element('b', { textContent: active }), rest] : [text]));
   figure.classList.toggle('muted', !hasAny);
+  show('figure-known', hasAny);
+  setText('figure-unknown', hasAny ? '' : 'Known after the first completed sync.');
+  setFigure(byId('figure-active'), words.number(stats.activePatients), 'ACTIVE');
+  setFigure(byId('figure-all'), words.number(stats.patientsInCliniko), 'ALL');
+  setText('figure-within', within);
 }

@@ -6,16 +6,18 @@ import { hrefOf } from '../address';
 import { byId, setText, show, tone } from '../dom';
 import { setDisabled } from '../focus';
 import { needsKey, page, serverNow, shownAt, words } from '../page';
+import { setFigure } from './patients';
 import { renderReceipt } from './receipt';
 import { isRunning, renderSteps } from './steps';
 
 const SILENCE_MS = 5000; // a running sync changes at least each second
 
+/** Each count with its list of patients; appointments have none. */
 const COUNTS = {
-  'patients-found': 'patientsFound',
-  'appointments-found': 'appointmentsFound',
-  'active-identified': 'activePatientsIdentified',
-  'active-stored': 'activePatientsStored',
+  'patients-found': ['patientsFound', 'ALL'],
+  'appointments-found': ['appointmentsFound', null],
+  'active-identified': ['activePatientsIdentified', 'ACTIVE'],
+  'active-stored': ['activePatientsStored', 'ACTIVE'],
 } as const;
 
 export function renderSync(): void {
@@ -28,10 +30,18 @@ export function renderSync(): void {
   tone(byId('badge'), statusTone(status));
   renderProgress(sync);
   renderSteps(sync);
-  for (const [id, key] of Object.entries(COUNTS)) setText(id, sync ? words.number(sync[key]) : '–');
+  renderCounts(sync, overview);
   renderFailure(sync, overview);
   renderReceipt('receipt', sync);
   renderControls(sync, overview);
+}
+
+// Those of the newest completed sync lead to its lists.
+function renderCounts(sync: Sync | null, overview: Overview): void {
+  const isNewest = sync !== null && sync.syncId === overview.lastSuccessfulSync?.syncId;
+  for (const [id, [key, list]] of Object.entries(COUNTS)) {
+    setFigure(byId(id), sync ? words.number(sync[key]) : '–', isNewest ? list : null);
+  }
 }
 
 function renderProgress(sync: Sync | null): void {

@@ -1,27 +1,18 @@
 /** Takes a log along: copies the lines that are shown, or downloads the whole log as text or JSON. */
 
 import { byId, element, say, setText } from '../dom';
+import { buildMenu } from '../menu';
 import { page } from '../page';
 import { shownText } from './openedLog';
 
+let closeMenu: () => void = () => undefined;
+
 export function buildTaking(): void {
   byId('copy').addEventListener('click', () => void copy());
-  byId('download').addEventListener('click', () => toggle(byId('download-menu').hidden === true));
+  closeMenu = buildMenu('download');
   for (const format of ['text', 'json'] as const) {
     byId(`download-${format}`).addEventListener('click', () => void download(format));
   }
-  document.addEventListener('keydown', ({ key }) => {
-    if (key === 'Escape') toggle(false);
-  });
-  document.addEventListener('click', ({ target }) => {
-    if (!(target as Element).closest('.menu')) toggle(false);
-  });
-}
-
-function toggle(isOpen: boolean): void {
-  byId('download-menu').hidden = !isOpen;
-  byId('download').setAttribute('aria-expanded', String(isOpen));
-  if (isOpen) byId('download-text').focus();
 }
 
 async function copy(): Promise<void> {
@@ -37,7 +28,7 @@ async function copy(): Promise<void> {
 
 async function download(format: 'text' | 'json'): Promise<void> {
   const { opened } = page;
-  toggle(false);
+  closeMenu();
   if (!opened) return;
   try {
     const address = URL.createObjectURL(await opened.download(format));

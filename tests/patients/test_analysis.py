@@ -1,4 +1,4 @@
-"""Active patients: at the edges of the windows, for rows that no clinic should have, and compared with plain Python."""
+"""The analysis: at the edges of the windows, for rows that no clinic should have, and compared with plain Python."""
 
 import random
 from collections import defaultdict
@@ -8,19 +8,32 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from routiq_gql.database import tables
-from routiq_gql.database.active_patients import Windows, analyze_slice
 from routiq_gql.database.activity import active_counts, next_change, patients_in_cliniko
-from routiq_gql.database.analysis_scope import RULES, AnalysisScope, analysis_scope
+from routiq_gql.database.analysis_scope import NEW_PATIENTS_LIST, RULES, AnalysisScope, analysis_scope
 from routiq_gql.database.draft_lookups import count_active
 from routiq_gql.database.drafts import Draft
 from routiq_gql.database.engine import Database
-from routiq_gql.database.tables import ACTIVITY, CURRENT, MIRROR, SYNC, VERSIONED
+from routiq_gql.database.tables import ACTIVITY, CURRENT, LISTING, MIRROR, MIRRORED, RESULTS, SYNC
+from routiq_gql.patients.analysis import analyze_slice
+from routiq_gql.patients.bookings import Booking, Terms, to_milliseconds, to_moment
+from routiq_gql.patients.lists import PatientList
+from routiq_gql.patients.rules import assess
+from tests.patients.oracle import oracle
 
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 MILLISECOND = timedelta(milliseconds=1)
 DAY = timedelta(days=1)
-WINDOWS = Windows.at(NOW, 30, 30)
+HORIZON = NOW - 730 * DAY
+RECENT_FROM, UPCOMING_TO = NOW - 30 * DAY, NOW + 30 * DAY
+SETTINGS = {"recent_days": 30, "upcoming_days": 30, "seen_within_weeks": 26}
+
+
+def terms_at(now, horizon=HORIZON):
+    return Terms.at(now, **SETTINGS, horizon_from=horizon)
+
+
+TERMS = terms_at(NOW)
 FIRST = Draft(mirror=1, base=0, sync=1)
 
 pytestmark = pytest.mark.both_databases
@@ -63,11 +76,11 @@ class Clinic:
         row = {column.name: None for column in table.columns} | {"mirror": 1, "is_stub": False}
         await self.connection.execute(insert(table).values(row | values | {"from_sync": sync, "to_sync": CURRENT}))
 
-    async def analyze(self, draft=FIRST, windows=WINDOWS, size=100, everything=True):
+    async def analyze(self, draft=FIRST, terms=TERMS, size=100, everything=True):
         """Analyze in slices, and return the results that are visible at the draft."""
         after = 0
         while after is not None:
-            after = await analyze_slice(self.connection, draft, windows, after, size, everything=everything)
+            after = await analyze_slice(self.connection, draft, terms, after, size, everything=everything)
         return await self.results(draft.sync)
 
     async def results(self, sync):
@@ -75,6 +88,14 @@ class Clinic:
         rows = [row._asdict() for row in await self.connection.execute(select(ACTIVITY).where(*visible))]
         found = {row["id"]: {name: row[name] for name in row if name not in NOT_COMPARED} for row in rows}
         assert len(found) == len(rows), "two versions of a result are visible at once"
+        return found
+
+    async def listings(self, sync):
+        """What is visible of each list at a sync, by its number and the patient."""
+        visible = (LISTING.c.mirror == 1, LISTING.c.from_sync <= sync, LISTING.c.to_sync > sync)
+        rows = list(await self.connection.execute(select(LISTING).where(*visible)))
+        found = {(row.list, row.id): tuple(row)[5:] for row in rows}
+        assert len(found) == len(rows), "two versions of a place in a list are visible at once"
         return found
 
 
@@ -97,13 +118,13 @@ def figures(result):
 @pytest.mark.parametrize(
     ("starts_at", "recent", "upcoming"),
     [
-        (WINDOWS.recent_from - MILLISECOND, None, None),
-        (WINDOWS.recent_from, 1, 0),
+        (RECENT_FROM - MILLISECOND, None, None),
+        (RECENT_FROM, 1, 0),
         (NOW - MILLISECOND, 1, 0),
         (NOW, 1, 0),
         (NOW + MILLISECOND, 0, 1),
-        (WINDOWS.upcoming_to, 0, 1),
-        (WINDOWS.upcoming_to + MILLISECOND, 0, 0),
+        (UPCOMING_TO, 0, 1),
+        (UPCOMING_TO + MILLISECOND, None, None),
     ],
 )
 async def test_the_edges_of_the_windows(clinic, starts_at, recent, upcoming):
@@ -112,15 +133,15 @@ async def test_the_edges_of_the_windows(clinic, starts_at, recent, upcoming):
     await clinic.appointment(1, 7, starts_at)
     found = await clinic.analyze()
     if recent is None:
-        assert found == {}
+        assert figures(found[7]) == (0, 0, 0, None, None)
+        assert (found[7]["is_active"], found[7]["was_active"]) == (False, False)
         return
     assert figures(found[7]) == (recent, 0, upcoming, starts_at if recent else None, starts_at if upcoming else None)
-    assert found[7]["is_active"] is found[7]["was_active"] is bool(recent or upcoming)
-    assert found[7]["active_since"] == (1 if recent or upcoming else None)
+    assert (found[7]["is_active"], found[7]["was_active"], found[7]["active_since"]) == (True, True, 1)
 
 
 MOMENTS = (
-    (WINDOWS.recent_from, NOW + MILLISECOND),
+    (RECENT_FROM, NOW + MILLISECOND),
     (NOW - DAY, NOW + 29 * DAY + MILLISECOND),
     (NOW, NOW + 30 * DAY + MILLISECOND),
     (NOW + MILLISECOND, NOW + MILLISECOND),
@@ -144,12 +165,12 @@ async def test_a_result_changes_by_time_alone_at_the_stored_moment(clinic, in_cl
         else:
             await clinic.appointment(patient, patient, starts_at, did_not_arrive=missed)
     fraction = timedelta(microseconds=microseconds)  # the mirror's times have milliseconds, those of clocks have more
-    first = await clinic.analyze(windows=Windows.at(NOW + fraction, 30, 30))
+    first = await clinic.analyze(terms=terms_at(NOW + fraction))
     for patient, (_, changes_at, _) in enumerate(kinds, 1):
         assert first[patient]["changes_at"] == changes_at
-        before = Windows.at(changes_at - MILLISECOND + fraction, 30, 30)
+        before = terms_at(changes_at - MILLISECOND + fraction)
         assert (await clinic.analyze(Draft(1, 1, 2), before))[patient] == first[patient]
-        assert (await clinic.analyze(Draft(1, 1, 2), Windows.at(changes_at, 30, 30)))[patient] != first[patient]
+        assert (await clinic.analyze(Draft(1, 1, 2), terms_at(changes_at)))[patient] != first[patient]
 
 
 YESTERDAY, LAST_WEEK, TOMORROW = NOW - DAY, NOW - 7 * DAY, NOW + DAY
@@ -187,13 +208,13 @@ async def test_a_patient_who_is_no_longer_active_is_remembered_without_figures(c
     await clinic.patient(7)
     await clinic.appointment(1, 7, YESTERDAY, did_not_arrive=True)
     assert (await clinic.analyze())[7]["missed_appointments"] == 1
-    (found,) = (await clinic.analyze(Draft(1, 1, 2), Windows.at(NOW + 60 * DAY, 30, 30))).values()
+    (found,) = (await clinic.analyze(Draft(1, 1, 2), terms_at(NOW + 60 * DAY))).values()
     assert figures(found) == (0, 0, 0, None, None)
     assert (found["is_active"], found["was_active"], found["active_since"], found["changes_at"]) == (
         False, True, None, None
     )  # fmt: skip
     await clinic.close(tables.PATIENT, 3)
-    assert (await clinic.analyze(Draft(1, 2, 3), Windows.at(NOW + 60 * DAY, 30, 30)))[7] == found
+    assert (await clinic.analyze(Draft(1, 2, 3), terms_at(NOW + 60 * DAY)))[7] == found
 
 
 async def test_a_patient_is_active_since_the_sync_that_found_it(clinic):
@@ -203,7 +224,7 @@ async def test_a_patient_is_active_since_the_sync_that_found_it(clinic):
     await clinic.appointment(2, 7, NOW + 90 * DAY)
     found = []
     for base, days in enumerate((0, 2, 50, 70)):
-        results = await clinic.analyze(Draft(1, base, base + 1), Windows.at(NOW + days * DAY, 30, 30))
+        results = await clinic.analyze(Draft(1, base, base + 1), terms_at(NOW + days * DAY))
         found.append((results[7]["is_active"], results[7]["active_since"]))
     assert found == [(True, 1), (True, 1), (False, None), (True, 4)]
 
@@ -259,8 +280,8 @@ async def _published(clinic, key, **values):
         "key": key, "sync_id": f"sync_org_a_{key}", "organization_id": "org_a", "mode": "full", "status": "completed",
         "step": 8, "progress_percentage": 100, "current_step": "", "patients_found": 0, "appointments_found": 0,
         "active_patients_identified": 0, "active_patients_stored": 0, "started_at": NOW, "completed_at": NOW,
-        "last_updated": NOW, "version": 1, "epoch": 1, "checkpoint": {}, "last_log_seq": 0, "recent_days": 30,
-        "upcoming_days": 30, "rules": RULES,
+        "last_updated": NOW, "version": 1, "epoch": 1, "checkpoint": {}, "last_log_seq": 0, "rules": RULES, **SETTINGS,
+        "horizon_from": HORIZON,
     }  # fmt: skip
     await clinic.connection.execute(insert(SYNC).values(row | values))
 
@@ -273,8 +294,11 @@ async def _published(clinic, key, **values):
         ({}, {"everything": True}, True),
         ({"recent_days": 31}, {}, True),
         ({"upcoming_days": 29}, {}, True),
+        ({"seen_within_weeks": 25}, {}, True),
+        ({"horizon_from": HORIZON - 7 * DAY}, {}, False),
+        ({"horizon_from": HORIZON - 8 * DAY}, {}, True),
         ({"rules": RULES + 1}, {}, True),
-        ({"rules": None, "recent_days": None}, {}, True),
+        ({"rules": 1, "seen_within_weeks": None}, {}, True),
     ],
 )
 async def test_all_patients_are_analyzed_where_the_rule_differs(clinic, published, asked, everything):
@@ -283,8 +307,24 @@ async def test_all_patients_are_analyzed_where_the_rule_differs(clinic, publishe
         await _published(clinic, 1, **published)
     for patient in (5, 6, 7):
         await clinic.patient(patient, sync=2 if patient == 7 else 1)
-    scope = await analysis_scope(clinic.connection, Draft(1, 1, 2), NOW, 30, 30, **asked)
+    scope = await analysis_scope(clinic.connection, Draft(1, 1, 2), NOW, HORIZON, SETTINGS, **asked)
     assert scope == AnalysisScope(everything, 3 if everything else 1)
+
+
+async def test_a_patient_ceases_to_be_new_when_the_horizon_passes(clinic):
+    """A patient whom Cliniko held before the synced history begins is not new, also if nothing else has changed."""
+    assert PatientList.FIRST_VISIT_ONLY.value == NEW_PATIENTS_LIST
+    await _published(clinic, 1)
+    await clinic.patient(7, created_at=HORIZON)
+    await clinic.appointment(1, 7, NOW - 20 * DAY)
+    await clinic.analyze()
+    assert (NEW_PATIENTS_LIST, 7) in await clinic.listings(1)
+    for milliseconds, is_new in ((0, True), (1, False)):
+        draft, horizon = Draft(1, 1, 2), HORIZON + milliseconds * MILLISECOND
+        scope = await analysis_scope(clinic.connection, draft, NOW, horizon, SETTINGS)
+        assert scope == AnalysisScope(everything=False, patients=0 if is_new else 1)
+        await clinic.analyze(draft, terms_at(NOW, horizon), everything=False)
+        assert ((NEW_PATIENTS_LIST, 7) in await clinic.listings(2)) is is_new
 
 
 async def test_all_patients_are_analyzed_where_many_have_changed(clinic, monkeypatch):
@@ -293,7 +333,7 @@ async def test_all_patients_are_analyzed_where_many_have_changed(clinic, monkeyp
     monkeypatch.setattr("routiq_gql.database.analysis_scope.MOST_TOUCHED", 2)
     for patient in (5, 6, 7):
         await clinic.patient(patient, sync=2)
-    assert (await analysis_scope(clinic.connection, Draft(1, 1, 2), NOW, 30, 30)).everything
+    assert (await analysis_scope(clinic.connection, Draft(1, 1, 2), NOW, HORIZON, SETTINGS)).everything
 
 
 class Rows:
@@ -320,7 +360,8 @@ class Rows:
         if pick() < 0.25:
             rows.pop(id_, None)
         elif kind == "patients":
-            rows[id_] = {"archived_at": gone(), "is_stub": pick() < 0.1}
+            rows[id_] = {"archived_at": gone(), "is_stub": pick() < 0.1, "last_name": self.random.choice("ÄBC"),
+                         "created_at": self.random.choice([None, HORIZON, HORIZON + 9 * DAY, NOW])}  # fmt: skip
         elif kind == "appointments":
             rows[id_] = {"patient_id": patient, "starts_at": self.some_time(now), "cancelled_at": gone(),
                          "did_not_arrive": flag(), "is_stub": False}  # fmt: skip
@@ -330,28 +371,59 @@ class Rows:
             rows[id_] = {"booking_id": self.random.choice([*range(1, 13), None]), "patient_id": patient,
                          "cancelled_at": gone(), "arrived": flag(), "is_stub": False}  # fmt: skip
 
-    def active(self, windows):
-        """The figures of each patient, and when they change next."""
-        visits = defaultdict(list)
-        for one in self.appointments.values():
-            if one["cancelled_at"] is None:
-                visits[one["patient_id"]].append((one["starts_at"], one["did_not_arrive"] is True))
+    def bookings(self):
+        """The bookings of each patient, by start."""
+        found = defaultdict(list)
+        for id_, one in self.appointments.items():
+            missed, cancelled = one["did_not_arrive"], one["cancelled_at"] is not None
+            found[one["patient_id"]].append(
+                Booking(to_milliseconds(one["starts_at"]), cancelled, missed, 1, id_, None, None)
+            )
         for one in self.attendees.values():
-            group = self.groups.get(one["booking_id"])
-            if group and one["cancelled_at"] is None:
-                visits[one["patient_id"]].append((group["starts_at"], one["arrived"] is False))
+            if group := self.groups.get(one["booking_id"]):
+                missed, cancelled = one["arrived"] is False, one["cancelled_at"] is not None
+                starts_at = to_milliseconds(group["starts_at"])
+                found[one["patient_id"]].append(Booking(starts_at, cancelled, missed, 2, one["booking_id"], None, None))
+        return {id_: sorted(own, key=lambda one: (one.starts_at, one.kind, one.id)) for id_, own in found.items()}
+
+    def listed(self):
+        """The patients who may be in lists: their bookings, and when they were created."""
+        bookings = self.bookings()
+        return {
+            id_: (bookings.get(id_, []), one["created_at"] and to_milliseconds(one["created_at"]))
+            for id_, one in self.patients.items()
+            if one["archived_at"] is None and not one["is_stub"]
+        }
+
+    def active(self, terms):
+        """The figures of each patient, and when they change next."""
+        now = to_moment(terms.analyzed_at)
         found = {}
-        for id_, patient in self.patients.items():
-            if patient["archived_at"] is None and not patient["is_stub"]:
-                mine = [(at, missed) for at, missed in visits[id_] if at >= windows.recent_from]
-                past = [(at, missed) for at, missed in mine if at <= windows.now]
-                recent = [at for at, missed in past if not missed]
-                upcoming = [at for at, _ in mine if windows.now < at <= windows.upcoming_to]
-                moments = [at + 30 * DAY + MILLISECOND for at, _ in past] + upcoming
-                moments += [at - 30 * DAY for at, _ in mine if at > windows.upcoming_to]
-                counts = (len(recent), len(past) - len(recent), len(upcoming))
-                times = (max(recent, default=None), min(upcoming, default=None), min(moments, default=None))
-                found[id_] = (*counts, *times)
+        for id_, (bookings, created_at) in self.listed().items():
+            booked = [(to_moment(one.starts_at), one.is_missed is True) for one in bookings if not one.is_cancelled]
+            mine = [(at, missed) for at, missed in booked if now - 30 * DAY <= at <= now + 30 * DAY]
+            past = [(at, missed) for at, missed in mine if at <= now]
+            recent = [at for at, missed in past if not missed]
+            upcoming = [at for at, _ in mine if at > now]
+            counts = (len(recent), len(past) - len(recent), len(upcoming))
+            changes_at = assess(bookings, True, created_at, terms).changes_at  # see test_rules
+            changes = to_moment(changes_at) if changes_at is not None else None
+            found[id_] = (*counts, max(recent, default=None), min(upcoming, default=None), changes)
+        return found
+
+    def lists(self, terms):
+        """What is stored of each patient in each list."""
+        found = {}
+        for id_, (bookings, created_at) in self.listed().items():
+            booked = [to_moment(one.starts_at) for one in bookings if not one.is_cancelled]
+            came = [to_moment(one.starts_at) for one in bookings if not one.is_cancelled and not one.is_missed]
+            now, name = to_moment(terms.analyzed_at), self.patients[id_]["last_name"].lower().replace("ä", "a")
+            content = (
+                name, name, max((one for one in came if one <= now), default=None),
+                min((one for one in booked if one > now), default=None), None, None,
+            )  # fmt: skip
+            for one in oracle(bookings, created_at, terms):
+                found[one.value, id_] = content
         return found
 
 
@@ -402,12 +474,12 @@ def copy_of(rows):
 @pytest.mark.parametrize("seed", range(5))
 async def test_random_histories_give_what_plain_python_finds(clinic, seed):
     """After any changes, and after any time, the stored results are those of the rule in a few lines of Python."""
-    rows, oracle, now, before = Rows(seed), Oracle(), NOW, {name: {} for name in LISTS}
+    rows, known, now, before = Rows(seed), Oracle(), NOW, {name: {} for name in LISTS}
     shown = {}
     for sync in range(1, 9):
         draft = Draft(1, sync - 1, sync)
         now += rows.random.choice([timedelta(0), MILLISECOND, timedelta(hours=7), 11 * DAY])
-        windows = Windows.at(now, 30, 30)
+        terms = terms_at(now, HORIZON + (now - NOW))
         for attempt in range(rows.random.choice([1, 1, 2])):
             if attempt:  # a later page of the same sync brings rows back, or other changes
                 for name in LISTS:
@@ -415,21 +487,23 @@ async def test_random_histories_give_what_plain_python_finds(clinic, seed):
                         setattr(rows, name, dict(before[name]))
             for _ in range(60 if sync == 1 else rows.random.randint(0, 8)):
                 rows.change(now)
-            for table in VERSIONED:
-                if table is not ACTIVITY:
-                    await _restore(clinic, table, sync)
+            for table in MIRRORED:
+                await _restore(clinic, table, sync)
             await write_differences(clinic, rows, before, sync)
             everything = sync == 1 or rows.random.random() < 0.3
-            found = await clinic.analyze(draft, windows, rows.random.choice([1, 2, 5, 100]), everything)
+            found = await clinic.analyze(draft, terms, rows.random.choice([1, 2, 5, 100]), everything)
             if rows.random.random() < 0.5:  # an interruption repeats slices
-                assert await clinic.analyze(draft, windows, 3, everything) == found
-        expected = oracle.after(sync, rows.active(windows))
+                assert await clinic.analyze(draft, terms, 3, everything) == found
+        expected = known.after(sync, rows.active(terms))
         assert found == expected, f"seed {seed}, sync {sync}"
+        listed = rows.lists(terms)
+        assert await clinic.listings(sync) == listed, f"seed {seed}, sync {sync}"
         await _check_versions(clinic, sync)
-        assert await count_active(clinic.connection, draft) == len(oracle.since)
-        before, shown[sync] = copy_of(rows), found
-    for sync, found in shown.items():
+        assert await count_active(clinic.connection, draft) == len(known.since)
+        before, shown[sync] = copy_of(rows), (found, listed)
+    for sync, (found, listed) in shown.items():
         assert await clinic.results(sync) == found
+        assert await clinic.listings(sync) == listed
 
 
 async def _restore(clinic, table, sync):
@@ -439,14 +513,18 @@ async def _restore(clinic, table, sync):
 
 async def _check_versions(clinic, sync):
     """A version was written only where its result differs from that of the version before."""
-    query = select(ACTIVITY).where(ACTIVITY.c.from_sync == sync)
-    written = {row.id: row._asdict() for row in await clinic.connection.execute(query)}
-    query = select(ACTIVITY).where(ACTIVITY.c.to_sync == sync)
-    closed = {row.id: row._asdict() for row in await clinic.connection.execute(query)}
-    for id_ in written.keys() & closed.keys():
-        differing = {name for name in written[id_] if written[id_][name] != closed[id_][name]}
-        assert differing - NOT_COMPARED
-    assert all(row["from_sync"] < row["to_sync"] for row in (*written.values(), *closed.values()))
+    for table in RESULTS:
+        written = await _by_key(clinic, table, table.c.from_sync == sync)
+        closed = await _by_key(clinic, table, table.c.to_sync == sync)
+        for key in written.keys() & closed.keys():
+            differing = {name for name in written[key] if written[key][name] != closed[key][name]}
+            assert differing - NOT_COMPARED
+        assert all(row["from_sync"] < row["to_sync"] for row in (*written.values(), *closed.values()))
+
+
+async def _by_key(clinic, table, condition):
+    rows = [row._asdict() for row in await clinic.connection.execute(select(table).where(condition))]
+    return {(row.get("list"), row["id"]): row for row in rows}
 
 
 async def test_slices_find_the_same_as_one_look(clinic):

@@ -1,0 +1,265 @@
+/* eslint-disable */
+// Written by graphql-codegen; see codegen.ts.
+
+export type Maybe<T> = T | null;
+export type InputMaybe<T> = Maybe<T>;
+export type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
+export type MakeOptional<T, K extends keyof T> = Omit<T, K> & { [SubKey in K]?: Maybe<T[SubKey]> };
+export type MakeMaybe<T, K extends keyof T> = Omit<T, K> & { [SubKey in K]: Maybe<T[SubKey]> };
+export type MakeEmpty<T extends { [key: string]: unknown }, K extends keyof T> = { [_ in K]?: never };
+export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+/** All built-in and custom scalars, mapped to their actual values */
+export type Scalars = {
+  ID: { input: string; output: string; }
+  String: { input: string; output: string; }
+  Boolean: { input: boolean; output: boolean; }
+  Int: { input: number; output: number; }
+  Float: { input: number; output: number; }
+  /** A moment in UTC with milliseconds, such as `2024-12-22T14:30:22.123Z`. */
+  DateTime: { input: string; output: string; }
+};
+
+/** Whether an organization's connection to Cliniko may be used. */
+export type ConnectionState =
+  /** Syncs use it. */
+  | 'CONNECTED'
+  /** It was switched off, and its API key removed. */
+  | 'DISABLED'
+  /** Cliniko did not accept the API key when it was last used; `problem` says why. */
+  | 'NEEDS_ATTENTION';
+
+/** The severity of a log line. */
+export type LogLevel =
+  /** The reason why the sync failed. */
+  | 'ERROR'
+  /** Progress. */
+  | 'INFO'
+  /** A result. */
+  | 'SUCCESS'
+  /** Worth a look: the sync continues, or was ended on purpose. */
+  | 'WARNING';
+
+/** What happened to a patient. */
+export type PatientChangeKind =
+  /** The patient appeared in Cliniko. */
+  | 'ADDED'
+  /** The patient joined the list ACTIVE. */
+  | 'BECAME_ACTIVE'
+  /** The patient left the list ACTIVE. */
+  | 'BECAME_INACTIVE'
+  /** The patient's own data changed; `fields` names them. */
+  | 'CHANGED'
+  /** The patient joined or left another list. */
+  | 'LISTS_CHANGED'
+  /** Cliniko no longer has the patient. */
+  | 'VANISHED';
+
+/** A list of patients, at the moment of a sync's analysis. `patientLists` says how each is counted. A visit is a past appointment that was neither cancelled nor missed. */
+export type PatientList =
+  /** An appointment that is not cancelled in the recent or the upcoming window. */
+  | 'ACTIVE'
+  /** Patients whom Cliniko lists: neither archived nor deleted. */
+  | 'ALL'
+  /** The newest cancelled appointment is at most 30 days away, with no later booking. */
+  | 'CANCELLED_NOT_REBOOKED'
+  /** A new patient with one visit, 14 to 180 days ago, and nothing booked. */
+  | 'FIRST_VISIT_ONLY'
+  /** At least three visits, the last one longer ago than twice the usual interval, and nothing booked. */
+  | 'LAPSED'
+  /** The newest missed appointment is at most 30 days ago, with no later booking. */
+  | 'MISSED_NOT_REBOOKED'
+  /** A visit within the last weeks, 26 by default, and nothing booked. */
+  | 'NO_FUTURE_APPOINTMENT'
+  /** A visit in the recent window. */
+  | 'RECENT'
+  /** A booked appointment in the upcoming window. */
+  | 'UPCOMING';
+
+/** The order of a list. Patients without such an appointment come last in both directions. */
+export type PatientSort =
+  /** By the last visit, the oldest first. */
+  | 'LAST_APPOINTMENT'
+  /** By the last visit, the newest first. */
+  | 'LAST_APPOINTMENT_DESC'
+  /** By last name, then first name. Patients without a name come last. */
+  | 'NAME'
+  /** The same from the end. */
+  | 'NAME_DESC'
+  /** By the next booking, the soonest first. */
+  | 'NEXT_APPOINTMENT'
+  /** By the next booking, the latest first. */
+  | 'NEXT_APPOINTMENT_DESC';
+
+/** Who or what asked for the start or the end of a sync. */
+export type SyncActorKind =
+  /** A request to the API, by a person or a program. */
+  | 'PERSON'
+  /** The organization's schedule. */
+  | 'SCHEDULE'
+  /** A command of `routiq-gql` on the server. */
+  | 'TERMINAL';
+
+/** Why a sync ended without success. Programs may branch on it. */
+export type SyncFailureCode =
+  /** Cliniko serves the account at another address now. */
+  | 'ACCOUNT_MOVED'
+  /** A person cancelled it. */
+  | 'CANCELLED'
+  /** Cliniko's answer was inconsistent or malformed. */
+  | 'CLINIKO_UNEXPECTED_ANSWER'
+  /** Cliniko did not answer, or only with errors, in every attempt. */
+  | 'CLINIKO_UNREACHABLE'
+  /** Its connection is switched off. */
+  | 'CONNECTION_DISABLED'
+  /** The organization has no connection to Cliniko that can be used. */
+  | 'CONNECTION_MISSING'
+  /** An error of this server. */
+  | 'INTERNAL'
+  /** The API key's user may not read a list that a sync needs. */
+  | 'KEY_LACKS_PERMISSION'
+  /** Cliniko does not accept the API key. */
+  | 'KEY_REFUSED'
+  /** The sync exceeded its time limit. */
+  | 'TIME_LIMIT';
+
+/** How much a sync reads from Cliniko. */
+export type SyncMode =
+  /** The server chooses: FULL the first time, at regular intervals, and after a change of the key or of the stored history; otherwise INCREMENTAL. */
+  | 'AUTO'
+  /** Everything is read. */
+  | 'FULL'
+  /** Only changes since the last completed sync are read, and counts are compared with Cliniko. The sync becomes FULL where that is not possible; its log says why. */
+  | 'INCREMENTAL';
+
+/** The status of a sync; IDLE is that of an organization without a running one. */
+export type SyncState =
+  /** Active patients are identified: step 7. */
+  | 'ANALYZING'
+  /** Ended by a person; what was stored before is unchanged. */
+  | 'CANCELLED'
+  /** Ended, and everything is stored. */
+  | 'COMPLETED'
+  /** Ended without success; what was stored before is unchanged. */
+  | 'FAILED'
+  /** Appointments and their types are read from Cliniko: steps 5 and 6. */
+  | 'FETCHING_APPOINTMENTS'
+  /** Patients are read from Cliniko: step 4. */
+  | 'FETCHING_PATIENTS'
+  /** No sync is running. */
+  | 'IDLE'
+  /** The sync is being set up: steps 1 to 3. */
+  | 'STARTING'
+  /** Active patients are stored: step 8. */
+  | 'STORING';
+
+/** The eight steps of a sync, in their order. */
+export type SyncStep =
+  /** Step 7, 75 to 87 %: identifying active patients. */
+  | 'ANALYZING'
+  /** Step 2, 12 to 25 %: is there a connection? */
+  | 'CHECKING_CONFIG'
+  /** Step 3, 25 to 37 %: does Cliniko accept the API key? */
+  | 'CHECKING_CREDENTIALS'
+  /** Step 5, 50 to 62 %: reading appointments. */
+  | 'FETCHING_APPOINTMENTS'
+  /** Step 4, 37 to 50 %: reading patients. */
+  | 'FETCHING_PATIENTS'
+  /** Step 1, 0 to 12 %: setting up. */
+  | 'INITIALIZING'
+  /** Step 6, 62 to 75 %: reading appointment types. */
+  | 'LOADING_TYPES'
+  /** Step 8, 87 to 100 %: storing active patients, all at once. */
+  | 'STORING';
+
+/** Why a running sync waits before it resumes by itself. Waits of up to one second are not shown. */
+export type WaitReason =
+  /** A request to Cliniko failed, for example with a timeout or a server error, and is repeated. */
+  | 'CLINIKO_RETRY'
+  /** The server's own database can't be used at the moment: busy, full or unreachable. */
+  | 'DATABASE'
+  /** Cliniko's limit of requests per minute is reached, or this server spaces its requests to stay below it. */
+  | 'RATE_LIMIT';
+
+export type BookingFragment = { startsAt: string, type: string | null, practitioner: { name: string | null } | null };
+
+export type RowFragment = { id: string, name: string, preferredFirstName: string | null, email: string | null, phone: string | null, visits: number, missedAppointments: number, cancelledAppointments: number, bookedAppointments: number, lastAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, nextAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, why: { sentence: string, changesAt: string | null } };
+
+export type PatientPageFragment = { totalCount: number, asOf: string, analyzedAt: string, timeZone: string, edges: Array<{ cursor: string, node: { id: string, name: string, preferredFirstName: string | null, email: string | null, phone: string | null, visits: number, missedAppointments: number, cancelledAppointments: number, bookedAppointments: number, lastAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, nextAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, why: { sentence: string, changesAt: string | null } } }> };
+
+export type ListSummaryFragment = { list: PatientList, title: string, counting: string, totalCount: number };
+
+export type ReadListsQueryVariables = Exact<{
+  organizationId: Scalars['ID']['input'];
+  asOf: InputMaybe<Scalars['ID']['input']>;
+}>;
+
+
+export type ReadListsQuery = { patientLists: Array<{ list: PatientList, title: string, counting: string, totalCount: number }> };
+
+export type OpenListQueryVariables = Exact<{
+  organizationId: Scalars['ID']['input'];
+  list: PatientList;
+  search: InputMaybe<Scalars['String']['input']>;
+  practitionerId: InputMaybe<Scalars['ID']['input']>;
+  sort: PatientSort;
+  first: Scalars['Int']['input'];
+  asOf: InputMaybe<Scalars['ID']['input']>;
+}>;
+
+
+export type OpenListQuery = { patients: { totalCount: number, asOf: string, analyzedAt: string, timeZone: string, practitioners: Array<{ id: string, name: string | null }>, edges: Array<{ cursor: string, node: { id: string, name: string, preferredFirstName: string | null, email: string | null, phone: string | null, visits: number, missedAppointments: number, cancelledAppointments: number, bookedAppointments: number, lastAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, nextAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, why: { sentence: string, changesAt: string | null } } }> } };
+
+export type ReadAfterQueryVariables = Exact<{
+  organizationId: Scalars['ID']['input'];
+  list: PatientList;
+  search: InputMaybe<Scalars['String']['input']>;
+  practitionerId: InputMaybe<Scalars['ID']['input']>;
+  sort: PatientSort;
+  first: Scalars['Int']['input'];
+  after: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type ReadAfterQuery = { patients: { totalCount: number, asOf: string, analyzedAt: string, timeZone: string, edges: Array<{ cursor: string, node: { id: string, name: string, preferredFirstName: string | null, email: string | null, phone: string | null, visits: number, missedAppointments: number, cancelledAppointments: number, bookedAppointments: number, lastAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, nextAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, why: { sentence: string, changesAt: string | null } } }> } };
+
+export type ReadBeforeQueryVariables = Exact<{
+  organizationId: Scalars['ID']['input'];
+  list: PatientList;
+  search: InputMaybe<Scalars['String']['input']>;
+  practitionerId: InputMaybe<Scalars['ID']['input']>;
+  sort: PatientSort;
+  last: Scalars['Int']['input'];
+  before: InputMaybe<Scalars['String']['input']>;
+  asOf: InputMaybe<Scalars['ID']['input']>;
+}>;
+
+
+export type ReadBeforeQuery = { patients: { totalCount: number, asOf: string, analyzedAt: string, timeZone: string, edges: Array<{ cursor: string, node: { id: string, name: string, preferredFirstName: string | null, email: string | null, phone: string | null, visits: number, missedAppointments: number, cancelledAppointments: number, bookedAppointments: number, lastAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, nextAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, why: { sentence: string, changesAt: string | null } } }> } };
+
+export type WhyFragment = { list: PatientList, isMember: boolean, sentence: string, changesAt: string | null };
+
+export type ReadPatientQueryVariables = Exact<{
+  id: Scalars['ID']['input'];
+}>;
+
+
+export type ReadPatientQuery = { patient: { id: string, clinikoId: string, name: string, firstName: string | null, lastName: string | null, preferredFirstName: string | null, email: string | null, phone: string | null, createdAt: string | null, isArchived: boolean, visits: number, missedAppointments: number, cancelledAppointments: number, bookedAppointments: number, lastAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, nextAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, active: { list: PatientList, isMember: boolean, sentence: string, changesAt: string | null }, recent: { list: PatientList, isMember: boolean, sentence: string, changesAt: string | null }, upcoming: { list: PatientList, isMember: boolean, sentence: string, changesAt: string | null }, noFutureAppointment: { list: PatientList, isMember: boolean, sentence: string, changesAt: string | null }, cancelledNotRebooked: { list: PatientList, isMember: boolean, sentence: string, changesAt: string | null }, missedNotRebooked: { list: PatientList, isMember: boolean, sentence: string, changesAt: string | null }, firstVisitOnly: { list: PatientList, isMember: boolean, sentence: string, changesAt: string | null }, lapsed: { list: PatientList, isMember: boolean, sentence: string, changesAt: string | null } } | null };
+
+/** The text of an operation, with the types of its result and its variables. */
+export type Operation<Data, Variables> = string & { readonly __types?: (variables: Variables) => Data };
+
+const BookingText = `fragment Booking on PatientAppointment{startsAt type practitioner{name}}`;
+const RowText = `fragment Row on Patient{id name preferredFirstName email phone visits missedAppointments cancelledAppointments bookedAppointments lastAppointment{...Booking}nextAppointment{...Booking}why(list:$list){sentence changesAt}}`;
+const PatientPageText = `fragment PatientPage on PatientConnection{totalCount asOf analyzedAt timeZone edges{cursor node{...Row}}}`;
+const ListSummaryText = `fragment ListSummary on PatientListSummary{list title counting totalCount}`;
+const WhyText = `fragment Why on PatientReason{list isMember sentence changesAt}`;
+
+export const ReadListsDocument = `${ListSummaryText} query ReadLists($organizationId:ID!$asOf:ID){patientLists(organizationId:$organizationId asOf:$asOf){...ListSummary}}` as Operation<ReadListsQuery, ReadListsQueryVariables>;
+
+export const OpenListDocument = `${BookingText} ${RowText} ${PatientPageText} query OpenList($organizationId:ID!$list:PatientList!$search:String$practitionerId:ID$sort:PatientSort!$first:Int!$asOf:ID){patients(organizationId:$organizationId list:$list search:$search practitionerId:$practitionerId sort:$sort first:$first asOf:$asOf){...PatientPage practitioners{id name}}}` as Operation<OpenListQuery, OpenListQueryVariables>;
+
+export const ReadAfterDocument = `${BookingText} ${RowText} ${PatientPageText} query ReadAfter($organizationId:ID!$list:PatientList!$search:String$practitionerId:ID$sort:PatientSort!$first:Int!$after:String){patients(organizationId:$organizationId list:$list search:$search practitionerId:$practitionerId sort:$sort first:$first after:$after){...PatientPage}}` as Operation<ReadAfterQuery, ReadAfterQueryVariables>;
+
+export const ReadBeforeDocument = `${BookingText} ${RowText} ${PatientPageText} query ReadBefore($organizationId:ID!$list:PatientList!$search:String$practitionerId:ID$sort:PatientSort!$last:Int!$before:String$asOf:ID){patients(organizationId:$organizationId list:$list search:$search practitionerId:$practitionerId sort:$sort last:$last before:$before asOf:$asOf){...PatientPage}}` as Operation<ReadBeforeQuery, ReadBeforeQueryVariables>;
+
+export const ReadPatientDocument = `${BookingText} ${WhyText} query ReadPatient($id:ID!){patient(id:$id){id clinikoId name firstName lastName preferredFirstName email phone createdAt isArchived visits missedAppointments cancelledAppointments bookedAppointments lastAppointment{...Booking}nextAppointment{...Booking}active:why(list:ACTIVE){...Why}recent:why(list:RECENT){...Why}upcoming:why(list:UPCOMING){...Why}noFutureAppointment:why(list:NO_FUTURE_APPOINTMENT){...Why}cancelledNotRebooked:why(list:CANCELLED_NOT_REBOOKED){...Why}missedNotRebooked:why(list:MISSED_NOT_REBOOKED){...Why}firstVisitOnly:why(list:FIRST_VISIT_ONLY){...Why}lapsed:why(list:LAPSED){...Why}}}` as Operation<ReadPatientQuery, ReadPatientQueryVariables>;

@@ -1,0 +1,106 @@
+/** The details of a patient in a dialog: contact, appointments, and why they are in each list or not. */
+
+import { sentenceOf } from '../../core/errors';
+import { badge, byId, element, setText, show } from '../dom';
+import { words } from '../page';
+import type { ClinicDates } from '../patients/dates';
+import { ReadPatientDocument, type ReadPatientQuery } from '../patients/gql/graphql';
+import { titleOf } from '../patients/lists';
+import type { PatientRow } from '../patients/pages';
+import { requests } from '../requests';
+
+type Patient = NonNullable<ReadPatientQuery['patient']>;
+type Reason = Patient['active'];
+
+let asked = 0;
+let last: (() => void) | null = null;
+let goBack: () => void = () => undefined;
+
+/** Adds what the dialog's buttons do, once. */
+export function buildPatientDetails(): void {
+  const dialog = byId<HTMLDialogElement>('patient');
+  byId('patient-close').addEventListener('click', () => dialog.close());
+  byId('patient-retry').addEventListener('click', () => last?.());
+  dialog.addEventListener('click', ({ target }) => {
+    if (target === dialog) dialog.close(); // beside it
+  });
+  dialog.addEventListener('close', forget);
+}
+
+/** Opens the details of a patient of a list, as of the list's sync. `back` puts the focus where it was. */
+export function openPatient(row: PatientRow, asOf: string, dates: ClinicDates, back: () => void): void {
+  goBack = back;
+  const dialog = byId<HTMLDialogElement>('patient');
+  setText('patient-name', row.name);
+  last = () => void read(row.id.startsWith('asof:') ? row.id : `asof:${asOf}:${row.id}`, dates);
+  last();
+  if (!dialog.open) dialog.showModal();
+}
+
+/** Closes the dialog: the person or the organization is another one. */
+export function closePatient(): void {
+  byId<HTMLDialogElement>('patient').close();
+}
+
+function forget(): void {
+  asked += 1;
+  last = null;
+  goBack();
+  setText('patient-name', '');
+  for (const id of ['patient-facts', 'patient-reasons']) byId(id).replaceChildren();
+}
+
+async function read(id: string, dates: ClinicDates): Promise<void> {
+  asked += 1;
+  const mine = asked;
+  report('Reading the patient…', false);
+  try {
+    const { patient } = await requests().ask(ReadPatientDocument, { id });
+    if (mine !== asked) return;
+    if (patient) showPatient(patient, dates);
+    report(patient ? '' : 'This patient is not known (any more). They may have been removed.', !patient);
+  } catch (error) {
+    if (mine === asked) report(sentenceOf(error), true);
+  }
+}
+
+function report(text: string, isError: boolean): void {
+  setText('patient-note', text);
+  show('patient-note', text !== '');
+  show('patient-retry', isError);
+}
+
+function showPatient(patient: Patient, dates: ClinicDates): void {
+  setText('patient-name', patient.name);
+  const booking = (one: Patient['lastAppointment']): string =>
+    one ? [dates.dayAndTime(one.startsAt), one.type, one.practitioner?.name].filter(Boolean).join(' · ') : 'none';
+  const facts: [string, string | null][] = [
+    ['Preferred name', patient.preferredFirstName],
+    ['Phone', patient.phone],
+    ['E-mail', patient.email],
+    ['Last visit', booking(patient.lastAppointment)],
+    ['Next appointment', booking(patient.nextAppointment)],
+    ['Visits', words.number(patient.visits)],
+    ['Booked', words.number(patient.bookedAppointments)],
+    ['Missed', words.number(patient.missedAppointments)],
+    ['Cancelled', words.number(patient.cancelledAppointments)],
+    ['In Cliniko since', patient.createdAt ? dates.day(patient.createdAt) : null],
+    ['Id in Cliniko', patient.clinikoId],
+  ];
+  byId('patient-facts').replaceChildren(
+    ...facts.flatMap(([name, text]) => (text ? [element('dt', { textContent: name }), element('dd', { textContent: text })] : [])),
+  );
+  const { active, recent, upcoming, noFutureAppointment, cancelledNotRebooked, missedNotRebooked, firstVisitOnly, lapsed } = patient;
+  const reasons = [active, recent, upcoming, noFutureAppointment, cancelledNotRebooked, missedNotRebooked, firstVisitOnly, lapsed];
+  byId('patient-reasons').replaceChildren(...reasons.map((reason) => reasonItem(reason, dates)));
+}
+
+function reasonItem({ list, isMember, sentence, changesAt }: Reason, dates: ClinicDates): HTMLLIElement {
+  const head = element('p', {}, element('strong', { textContent: titleOf(list) }), ' ', badge(isMember ? 'In this list' : 'Not in it', isMember ? 'green' : 'grey'));
+  const item = element('li', {}, head, element('p', { textContent: sentence }));
+  if (changesAt) {
+    const text = `Time alone changes this on ${dates.dayAndTime(changesAt)}.`;
+    item.append(element('p', { className: 'small muted', textContent: text }));
+  }
+  return item;
+}
