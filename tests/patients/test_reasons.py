@@ -26,7 +26,7 @@ def shown(person: Person, at: datetime = NOW, horizon: datetime = NOW - 730 * DA
     sync = ReadSync("org_1", 1, 1, "sync_org_1_20250305_010000", False, at, terms, SYDNEY)
     row = PatientRow(
         person.id, person.first_name, person.last_name, person.preferred_first_name, person.email, person.phone,
-        NOW if person.is_archived else None, None, person.created_at,
+        NOW if person.is_archived else None, person.created_at,
     )  # fmt: skip
     bookings = [
         BookingRow(
@@ -128,7 +128,7 @@ def test_an_archived_patient_is_in_no_list():
     patient = shown(Person(7, is_archived=True, visits=(Visit(1, _day(1)),)))
     assert patient.lists == ()
     assert {patient.why(which).sentence for which in PatientList} == {
-        "Not in this list: the patient is archived or merged in Cliniko."
+        "Not in this list: the patient is archived in Cliniko."
     }
 
 
