@@ -5,8 +5,8 @@
 
 import { NOTHING_YET, organizationOf, SyncStore } from '../core';
 import { filledIn, hrefOf, IS_SERVED, placeOf, type Route, routeOf, VIEW_PARAMETERS } from './address';
-import { byId, element, say, setText } from './dom';
-import { moveFocus, watchFocus } from './focus';
+import { byId, say, setText } from './dom';
+import { isFocusLost, moveFocus, watchFocus } from './focus';
 import { page } from './page';
 import { renderNow, renderSoon, rendersBy } from './render';
 import { watchRoute } from './routing';
@@ -30,6 +30,8 @@ import { renderSync, renderSyncTimes } from './views/sync';
 import { buildTaking } from './views/taking';
 import { renderTitle } from './views/title';
 import { buildTrouble, renderTrouble } from './views/trouble';
+
+const OFFER_MS = 1000; // how long the focus waits for the list of organizations
 
 const given = new URLSearchParams(location.search);
 let stop: () => void = () => undefined;
@@ -65,10 +67,7 @@ function openOrganization(organization: string, api: string): boolean {
   byId<HTMLInputElement>('api').value = page.place.api;
   togglePlace(!organization);
   if (organization) follow();
-  else {
-    byId('organization').focus();
-    void offerOrganizations();
-  }
+  else void choose(IS_SERVED && !filledIn('organizations') && !givenToken() && !canFetchToken());
   renderSoon();
   return true;
 }
@@ -135,6 +134,16 @@ function takeView(): void {
   if (before.overview === null && page.view.overview !== null) void page.client.loadHistory(); // the server accepts the token
 }
 
+// Offers the organizations, unless a request for them would only be refused. The focus goes to what is offered.
+async function choose(isRefused = false): Promise<void> {
+  togglePlace(true);
+  const isOffered = isRefused ? undefined : offerOrganizations();
+  await Promise.race([isOffered, new Promise((late) => setTimeout(late, OFFER_MS))]);
+  const isElsewhere = !isFocusLost() && document.activeElement !== byId('change');
+  if (isElsewhere || byId('place').hidden) return;
+  byId(byId('chooser').hidden ? 'organization' : 'chooser-search').focus();
+}
+
 function togglePlace(isOpen: boolean): void {
   byId('place').hidden = !isOpen;
   byId('change').setAttribute('aria-expanded', String(isOpen));
@@ -192,10 +201,9 @@ onClick('opened-again', tryAgain);
 onClick('opened-cancel', cancelOpened);
 onClick('opened-retry', () => page.opened?.retry());
 onClick('change', () => {
-  togglePlace(byId('place').hidden === true);
-  if (byId('place').hidden) return;
-  byId('organization').focus();
-  void offerOrganizations();
+  const isOpen = byId('place').hidden === false;
+  if (isOpen && page.place.organization) togglePlace(false); // without an organization there is nothing else to see
+  else void choose();
 });
 byId('place-form').addEventListener('submit', (event) => {
   event.preventDefault();
@@ -232,10 +240,6 @@ buildStrip();
 watchFocus(renderSoon);
 
 byId('api-field').hidden = IS_SERVED;
-for (const id of filledIn('organizations').split(' ').filter(Boolean)) {
-  byId('organizations').append(element('option', { value: id }));
-  byId('organization').setAttribute('list', 'organizations');
-}
 page.route = routeOf(location);
 const api = given.get('api') || '';
 openOrganization(page.route.organization || ownOrganization(), api);
