@@ -96,6 +96,7 @@ async def test_a_list_says_why_until_when_and_how_it_is_counted(serve: Serve, op
     at = utc_now() - 8 * DAY
     await expect(row.locator(".last")).to_contain_text(f"{at.day} {at:%b}, {at:%H:%M}")  # in UTC, which the clinic has
     await expect(row.locator(".practitioner")).to_have_text("Tom Ode")
+    await expect(row.get_by_role("cell").filter(visible=True)).to_have_count(8)  # one below each header
     await expect(row.locator(".number")).to_have_text(["1", "0"])
     await page.get_by_text("How is this counted?").click()
     await expect(page.locator("#list-counting")).to_contain_text("within the last 30 days or the next 30 days")
