@@ -103,6 +103,15 @@ async def differing_patients(connection: AsyncConnection, span: Span, above: int
     return list((await connection.execute(_differing(), given)).scalars())
 
 
+async def next_patients(connection: AsyncConnection, span: Span, above: int, limit: int) -> list[int]:
+    """The next ``limit`` patients with ids above ``above``, ascending, whether they differ or not.
+
+    If most patients differ, ``differences`` finds them faster among these than among all that differ.
+    """
+    given = {"mirror": span.mirror, "above": above, "most": limit}
+    return list((await connection.execute(_NEXT, given)).scalars())
+
+
 async def differences(
     connection: AsyncConnection, span: Span, ids: Collection[int], list_numbers: Collection[int]
 ) -> list[Difference]:
@@ -165,6 +174,15 @@ def _counterpart(table: FromClause, sync: ColumnElement[int]) -> ColumnElement[b
     other = table.alias("other")
     same = [other.c[name] == table.c[name] for name in ("id", "list") if name in table.c]
     return exists(select(literal(1)).select_from(other).where(*same, _shown(other, sync)))
+
+
+_NEXT = (
+    select(PATIENT.c.id)
+    .where(PATIENT.c.mirror == _MIRROR, PATIENT.c.id > bindparam("above", type_=BigInteger))
+    .distinct()
+    .order_by(PATIENT.c.id)
+    .limit(bindparam("most", type_=Integer))
+)
 
 
 @cache

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, insert, text
 
-from routiq_gql.database.patient_changes import Span, count_differences, differences, differing_patients
+from routiq_gql.database.patient_changes import Span, count_differences, differences, differing_patients, next_patients
 from routiq_gql.database.tables import CURRENT, LISTING, MIRROR, PATIENT
 from tests.patients.clinics import NOW
 
@@ -56,12 +56,13 @@ async def test_no_statement_reads_whole_tables(filled):
         event.listen(engine, "before_cursor_execute", note)
         found = await differing_patients(connection, span, 1_000, 200)
         assert found == [one for one in CHANGED if one > 1_000]
+        assert await next_patients(connection, span, 299, 3) == [300, 301, 302]
         assert [one.changed for one in await differences(connection, span, found, LISTS)] == [("first_name",)] * len(
             found
         )
         assert (await count_differences(connection, span)).patients == len(CHANGED)
         event.remove(engine, "before_cursor_execute", note)
-        assert len(asked) == 4
+        assert len(asked) == 5
         is_sqlite = filled.path is not None
         for statement, parameters in asked:
             explain = f"{'EXPLAIN QUERY PLAN' if is_sqlite else 'EXPLAIN'} {statement}"

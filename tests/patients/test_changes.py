@@ -12,6 +12,7 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.patient_changes import Span, count_differences
 from routiq_gql.database.tables import SYNC
 from routiq_gql.errors import BadInput, Forbidden, SyncNotFound
+from routiq_gql.patients import change_reading
 from routiq_gql.patients.change_cursors import Place, change_cursor, read_change_cursor
 from routiq_gql.patients.change_model import ChangedField, ChangeKind, ChangePage
 from routiq_gql.patients.changes import PatientChanges
@@ -93,8 +94,12 @@ def changed_person(pick: random.Random, one: Person) -> Person:
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("seed", range(4))
-async def test_changes_equal_the_difference_in_plain_python(changes, clinic, database, seed):
+@pytest.mark.parametrize("are_many", [False, True])
+async def test_changes_equal_the_difference_in_plain_python(changes, clinic, database, monkeypatch, seed, are_many):
     """Five syncs of a random clinic: each sync's changes, and all differences, have each changed patient once."""
+    if are_many:  # the way to read them when most patients have changed
+        monkeypatch.setattr(change_reading, "MANY_CHANGES", 0)
+        monkeypatch.setattr(change_reading, "LARGE_BATCH", 7)
     pick = random.Random(seed)
     people = {id_: random_person(pick, id_) for id_ in range(1, 40)}
     analyzed: dict[str, object] = {}
