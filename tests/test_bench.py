@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from routiq_gql.patients.lists import PatientList
 from tests.browser.conftest import find_chromium
 from tests.machine import leave_out
 
@@ -106,6 +107,16 @@ def test_the_short_benchmark_of_the_page_opens_and_searches_a_log(tmp_path: Path
     figures = json.loads(file.read_text())["log"]
     assert all(figures[name]["median_ms"] > 0 for name in ("opens", "is searched"))
     assert 0 < figures["rows"]["most"] < 200
+
+
+@pytest.mark.timeout(300)
+def test_the_short_benchmark_of_patients_reads_every_list(tmp_path: Path):
+    """The short benchmark of pages of patients measures each list, searches, and pages in the middle."""
+    file = tmp_path / "figures.json"
+    _run("--only", "patients", "--json", str(file))
+    figures = json.loads(file.read_text())["patients"]
+    assert {f"SQLite: list {one.name}, every sort" for one in PatientList} <= set(figures)
+    assert all(0 < row["median_ms"] <= row["worst_ms"] for row in figures.values())
 
 
 def _run(*arguments: str) -> "subprocess.CompletedProcess[str]":

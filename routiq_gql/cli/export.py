@@ -63,10 +63,10 @@ def export(
 ) -> None:
     """Write a whole list of patients to a file, all of it from one sync.
 
-    CSV has times in the clinic's time zone, and an apostrophe before texts that a spreadsheet would take for a formula,
-    such as phone numbers with a plus. JSON lines have the form of a patient in REST. The file is written completely or
-    not at all, and only you may read it; an earlier file of this name is replaced. Progress goes to standard error. The
-    audit log records the list and the number of patients.
+    CSV has times in the clinic's time zone, and an apostrophe before texts that a spreadsheet would execute or change,
+    such as phone numbers with a plus or a zero. JSON lines have the form of a patient in REST. The file is written
+    completely or not at all, and only you may read it; an earlier file of this name is replaced. Progress goes to
+    standard error. The audit log records the list and the number of patients.
     """
     settings = load_settings()
     configure_logging(settings, quiet=True)

@@ -1,9 +1,12 @@
 """The Cliniko account of a connection: from a check of its key, or from an earlier check of the same key."""
 
+import re
+
 from routiq_gql.cliniko import Access
 from routiq_gql.clock import utc_now
 from routiq_gql.database.keys import KeyRing, SealedForOthers
 from routiq_gql.database.rows import ConnectionRow, ConnectionValues
+from routiq_gql.errors import BadInput
 
 _UNKNOWN: ConnectionValues = {
     "account_name": None,
@@ -12,6 +15,21 @@ _UNKNOWN: ConnectionValues = {
     "last_validated_at": None,
     "totals": None,
 }
+
+_SYNC_ID = re.compile(r"sync_[A-Za-z0-9_-]+_\d{8}_\d{6}(?:_\d+)?", re.ASCII)
+
+
+def require_distinct_id(organization_id: str, *, is_new: bool) -> None:
+    """Raise if a new organization's id could be that of a sync, since ids of the API name a single object.
+
+    Raises:
+        BadInput: It could.
+    """
+    if is_new and _SYNC_ID.fullmatch(organization_id):
+        raise BadInput(
+            "This organization id has the form of a sync's id, which ends in a date and a time. Connect the "
+            "organization under another id."
+        )
 
 
 def account_values(access: Access | None, *, is_known_key: bool) -> ConnectionValues:

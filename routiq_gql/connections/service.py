@@ -29,6 +29,7 @@ from routiq_gql.connections.accounts import (
     has_key,
     is_another_account,
     other_account_sentence,
+    require_distinct_id,
 )
 from routiq_gql.connections.clients import (
     ClientOpener,
@@ -139,6 +140,7 @@ class ConnectionService:
         ended = None
         async with self._database.writing() as connection:
             earlier = await connection_of(connection, organization_id, to_change=True)
+            require_distinct_id(organization_id, is_new=earlier is None)
             if is_another_account(earlier, access):
                 if not replace:
                     raise BadInput(other_account_sentence(organization_id, earlier, access))

@@ -2,7 +2,7 @@
 
 A list that is sorted by a time has two segments, the patients with such a time and those without, which come last in
 both directions. Each segment is read along the index and limited, so a page costs the same anywhere in the list. A
-search reads the rows of the list until the page is full.
+search or a practitioner's filter reads the whole list once.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,17 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     literal_column,
+    or_,
     select,
+    true,
     tuple_,
     union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.columns import CompactTime, among
+from routiq_gql.database.columns import CompactTime, among, unindexed
 from routiq_gql.database.mirror import visible
 from routiq_gql.database.patient_lists import (
     MIRROR_NUMBER,
@@ -65,7 +68,6 @@ class PatientRow:
     email: str | None
     phone: str | None
     archived_at: datetime | None
-    merged_with_id: int | None
     created_at: datetime | None
 
 
@@ -76,7 +78,6 @@ _DETAILS = (
     PATIENT.c.email,
     PATIENT.c.phone,
     PATIENT.c.archived_at,
-    PATIENT.c.merged_with_id,
     PATIENT.c.created_at,
 )
 
@@ -127,6 +128,15 @@ class _Shape:
     has_practitioner: bool
 
     @property
+    def is_filtered(self) -> bool:
+        return bool(self.words) or self.has_practitioner
+
+    @property
+    def reads_down(self) -> bool:
+        """Whether the values are read from the greatest."""
+        return self.is_descending is not self.is_backward
+
+    @property
     def segments(self) -> list[_Segment]:
         """The segments that the window has a part of."""
         possible = list(_Segment) if self.key.may_be_null else [_Segment.VALUES]
@@ -138,26 +148,63 @@ class _Shape:
 @cache
 def page_statement(shape: _Shape) -> Executable | None:
     """The statement for a page; ``None`` if no patient can be on it."""
-    parts = [_segment(shape, one).subquery(f"segment_{one.value}") for one in shape.segments]
-    if not parts:
+    if not shape.segments:
         return None
-    reads_down = shape.is_descending is not shape.is_backward
-    page = union_all(*(select(part) for part in parts)).subquery("page")
-    # The segment without values comes last in both directions of the list, so only paging backward reverses it.
-    segment = page.c.segment.desc() if shape.is_backward else page.c.segment
-    value, patient = (page.c.value.desc(), page.c.id.desc()) if reads_down else (page.c.value, page.c.id)
+    if shape.is_filtered:
+        page = _scanned(shape).subquery("page")
+    else:
+        parts = [_segment(shape, one).subquery(f"segment_{one.value}") for one in shape.segments]
+        page = union_all(*(select(part) for part in parts)).subquery("page")
     return (
         select(page.c.id, *_DETAILS)
         .select_from(page.join(PATIENT, and_(visible(PATIENT, MIRROR_NUMBER, SYNC_NUMBER), PATIENT.c.id == page.c.id)))
-        .order_by(segment, value, patient)
+        .order_by(*_order(shape, page.c.segment, page.c.value, page.c.id))
         .limit(bindparam("limit", type_=Integer))
     )
 
 
-def _segment(shape: _Shape, segment: _Segment) -> Select[Any]:
-    """The patients of a segment within the window, as far as the page may have them."""
+def _order(
+    shape: _Shape, segment: ColumnElement[Any], value: ColumnElement[Any], patient: ColumnElement[Any]
+) -> tuple[ColumnElement[Any], ...]:
+    # The segment without values comes last in both directions of the list, so only paging backward reverses it.
+    segment = segment.desc() if shape.is_backward else segment
+    return (segment, value.desc(), patient.desc()) if shape.reads_down else (segment, value, patient)
+
+
+def _scanned(shape: _Shape) -> Select[*tuple[Any, ...]]:
+    """The page of a list with a filter: the list is read once in the order of its key, and the matches are sorted.
+
+    Along the index of the order, a search that matches few patients would fetch each row of the list separately.
+    """
+    value, patient = unindexed(LISTING.c[shape.key.value]), LISTING.c.id
+    segment = case((value.is_(None), 1), else_=0)
+    within = [and_(*_bounds(shape, one, value, patient)) for one in shape.segments]
+    return (
+        select(patient, value.label("value"), segment.label("segment"))
+        .where(in_list(LISTING), matches(LISTING, shape.words, shape.has_practitioner), or_(*within))
+        .order_by(*_order(shape, segment, value, patient))
+        .limit(bindparam("limit", type_=Integer))
+    )
+
+
+def _segment(shape: _Shape, segment: _Segment) -> Select[*tuple[Any, ...]]:
+    """The patients of a segment within the window, along the index, as far as the page may have them."""
     value, patient = LISTING.c[shape.key.value], LISTING.c.id
-    conditions = [in_list(LISTING), matches(LISTING, shape.words, shape.has_practitioner)]
+    order = (value.desc(), patient.desc()) if shape.reads_down else (value, patient)
+    number: ColumnElement[int] = literal_column(str(segment.value)).label("segment")
+    return (
+        select(patient, value.label("value"), number)
+        .where(in_list(LISTING), *_bounds(shape, segment, value, patient))
+        .order_by(*order)
+        .limit(bindparam("limit", type_=Integer))
+    )
+
+
+def _bounds(
+    shape: _Shape, segment: _Segment, value: ColumnElement[Any], patient: ColumnElement[int]
+) -> list[ColumnElement[bool]]:
+    """The conditions that a patient is in a segment, and between the places of the window."""
+    conditions: list[ColumnElement[bool]] = [true()]
     if shape.key.may_be_null:
         conditions.append(value.is_not(None) if segment is _Segment.VALUES else value.is_(None))
     for name, place, is_above in (
@@ -173,14 +220,7 @@ def _segment(shape: _Shape, segment: _Segment) -> Select[Any]:
         type_ = CompactTime() if shape.key.may_be_null else Text()
         theirs, own = tuple_(bindparam(f"{name}_value", type_=type_), id_), tuple_(value, patient)
         conditions.append(own > theirs if is_above else own < theirs)
-    reads_down = shape.is_descending is not shape.is_backward
-    order = (value.desc(), patient.desc()) if reads_down else (value, patient)
-    columns: tuple[ColumnElement[Any], ...] = (
-        patient,
-        value.label("value"),
-        literal_column(str(segment.value)).label("segment"),
-    )
-    return select(*columns).where(*conditions).order_by(*order).limit(bindparam("limit", type_=Integer))
+    return conditions
 
 
 async def patients_at(connection: AsyncConnection, mirror: int, sync: int, ids: Sequence[int]) -> list[PatientRow]:

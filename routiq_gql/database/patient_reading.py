@@ -3,7 +3,7 @@
 Each function is a single statement, whatever the number of patients.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -40,7 +40,8 @@ class AskedSync:
         published: The number of the published sync; 0 before the first.
         oldest_kept: The number of the oldest sync that readers may ask for.
         oldest_kept_id: Its id; ``None`` before the first.
-        horizon_from: The start of the stored history.
+        horizon_from: The start of the history that the sync stored.
+        time_zone: The clinic's, as Cliniko names it.
         key: The number of the sync that was asked for; ``None`` if the organization has no such completed sync.
     """
 
@@ -58,8 +59,7 @@ class AskedSync:
     seen_within_weeks: int | None
     rules: int | None
     patients_found: int | None
-    checkpoint: Mapping[str, object] | None
-    time_zone: str | None = None
+    time_zone: str | None
 
     @property
     def is_kept(self) -> bool:
@@ -85,12 +85,22 @@ def _asked(by: str | None) -> Executable:
     else:
         is_asked = SYNC.c.key == (MIRROR.c.sync if by is None else bindparam("key", type_=BigInteger))
     is_own = and_(SYNC.c.organization_id == MIRROR.c.organization_id, SYNC.c.status == COMPLETED)
+    earlier = SYNC.alias("earlier")
+    # A sync that asked Cliniko nothing keeps the time zone of the sync before it.
+    zone = (
+        select(earlier.c.time_zone)
+        .where(earlier.c.organization_id == MIRROR.c.organization_id, earlier.c.key <= SYNC.c.key)
+        .where(earlier.c.time_zone.is_not(None))
+        .order_by(earlier.c.key.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     source = MIRROR.outerjoin(SYNC, and_(is_asked, is_own)).outerjoin(oldest, oldest.c.key == MIRROR.c.oldest_kept)
     return (
         select(
-            *(MIRROR.c.number, MIRROR.c.sync, MIRROR.c.oldest_kept, oldest.c.sync_id, MIRROR.c.horizon_from),
+            *(MIRROR.c.number, MIRROR.c.sync, MIRROR.c.oldest_kept, oldest.c.sync_id, SYNC.c.horizon_from),
             *(SYNC.c.key, SYNC.c.sync_id, SYNC.c.completed_at, SYNC.c.analyzed_at, SYNC.c.recent_days),
-            *(SYNC.c.upcoming_days, SYNC.c.seen_within_weeks, SYNC.c.rules, SYNC.c.patients_found, SYNC.c.checkpoint),
+            *(SYNC.c.upcoming_days, SYNC.c.seen_within_weeks, SYNC.c.rules, SYNC.c.patients_found, zone),
         )
         .select_from(source)
         .where(MIRROR.c.organization_id == bindparam("organization"))

@@ -110,6 +110,8 @@ class SyncRow:
     horizon_from: datetime | None
     #: What it has changed, as JSON; see ``sync/change_counts.py``. ``None`` before the end and for a baseline.
     changes: Mapping[str, object] | None
+    #: The clinic's time zone: an IANA name, or Cliniko's label. ``None`` if Cliniko did not say.
+    time_zone: str | None
 
 
 @dataclass(frozen=True, slots=True)

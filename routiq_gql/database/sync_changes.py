@@ -49,6 +49,7 @@ class RunningChanges(TypedDict, total=False):
     requests: int
     waited_seconds: float
     baseline: bool
+    time_zone: str | None
     analyzed_at: datetime
     recent_days: int
     upcoming_days: int

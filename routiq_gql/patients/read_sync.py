@@ -13,7 +13,6 @@ from routiq_gql.errors import BadInput
 from routiq_gql.patients.bookings import Terms
 from routiq_gql.patients.time_zones import zone_of
 from routiq_gql.security.viewer import SYNC_ID
-from routiq_gql.sync.checkpoint_json import read_plan
 
 NO_LISTS = "The patient lists of this organization are made by its next sync. Start one."
 _SINCE_RULES = 2
@@ -114,16 +113,10 @@ def _read_sync(organization_id: str, asked: AskedSync, *, is_given: bool) -> Rea
             asked.recent_days or 0,
             asked.upcoming_days or 0,
             asked.seen_within_weeks or 0,
-            _horizon_from(asked),
+            asked.horizon_from,
         ),
         zone=zone_of(asked.time_zone),
     )
-
-
-def _horizon_from(asked: AskedSync) -> datetime | None:
-    """The start of the history that the sync has stored."""
-    plan = read_plan(asked.checkpoint) if asked.checkpoint else None
-    return plan.horizon.start if plan is not None else asked.horizon_from
 
 
 def _not_kept(asked: AskedSync | None, *, is_cursor: bool) -> str:

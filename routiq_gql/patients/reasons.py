@@ -10,7 +10,7 @@ from routiq_gql.patients.model import Reason
 from routiq_gql.patients.rules import next_change
 from routiq_gql.patients.subject import Subject
 
-_UNLISTED = Finding("Not in this list: the patient is archived or merged in Cliniko")
+_UNLISTED = Finding("Not in this list: the patient is archived in Cliniko")
 
 
 def reason_of(subject: Subject, which: PatientList) -> Reason:

@@ -52,15 +52,20 @@ class Patients:
             BadInput: The sync of the key is not kept, or there are no lists yet.
             Forbidden: The viewer may not read patients.
         """
-        return (await self.patients_by_keys(viewer, [key]))[0]
+        return (await self._patients(viewer, [key]))[0]
 
     async def patients_by_keys(self, viewer: Viewer, keys: Sequence[PatientKey]) -> list[Patient | None]:
-        """The patients with these keys, in their order, with ``None`` as ``patient`` returns it.
+        """The patients with these keys, in their order; ``None`` also where a sync is not kept or there are no lists.
 
         Raises:
-            BadInput: They are too many, or from too many syncs; or as with ``patient``.
+            BadInput: They are too many, or from too many syncs.
             Forbidden: As with ``patient``.
         """
+        return await self._patients(viewer, keys, or_none=True)
+
+    async def _patients(
+        self, viewer: Viewer, keys: Sequence[PatientKey], *, or_none: bool = False
+    ) -> list[Patient | None]:
         if len(keys) > MOST_KEYS:
             raise BadInput(f"Ask for at most {MOST_KEYS} patients at once.")
         wanted: dict[tuple[str, str | None], list[int]] = {}
@@ -77,7 +82,12 @@ class Patients:
             self._audit.refused(Forbidden("This token belongs to another organization."), Action.PATIENTS, viewer)
         async with self._database.reading() as connection:
             for (organization_id, as_of), ids in wanted.items():
-                sync = await find_sync(connection, organization_id, as_of)
+                try:
+                    sync = await find_sync(connection, organization_id, as_of)
+                except BadInput:
+                    if or_none:
+                        continue
+                    raise
                 found |= {one.key: one for one in await read_patients(connection, sync, ids)}
         for organization_id, count in Counter(key.organization_id for key in found).items():
             await self._note(viewer, organization_id, count)

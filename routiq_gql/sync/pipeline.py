@@ -55,6 +55,8 @@ from routiq_gql.sync.reconcile import FullReadNeeded
 from routiq_gql.sync.run import SyncRun
 from routiq_gql.sync.source import Source
 
+LONGEST_ZONE = 64
+"""Characters of a time zone's name, as many as are stored."""
 SLICE_PATIENTS = 1_000
 """Patients analyzed in a transaction. It takes 10 to 60 ms, so that a cancel or another organization's sync never waits
 long for it."""
@@ -137,7 +139,8 @@ class Pipeline:
         if plan.since is not None:
             lines.append((LogLevel.INFO, f"This sync reads what has changed since {plan.since:%Y-%m-%d %H:%M} UTC"))
         following = Reading(plan, FIRST_LIST, await _totals(opened, access) if access else {})
-        changes: RunningChanges = {"mode": plan.mode.value, "baseline": plan.is_baseline}
+        zone = user.time_zone[:LONGEST_ZONE] if user.time_zone else None
+        changes: RunningChanges = {"mode": plan.mode.value, "baseline": plan.is_baseline, "time_zone": zone}
         run.forecast.expect(following)
         await open_draft_of(run, following, Progress(fraction=1), lines, changes)
         return following

@@ -22,6 +22,7 @@ from tests.bench.live.cores import CoreShortage
 from tests.bench.live.parts import LIVE, POSTGRES, ready
 from tests.bench.live.report import QUICK, Report, Sizes
 from tests.bench.log.opening import measure_log
+from tests.bench.patients import measure_patients
 from tests.bench.starting import figures_of_starts, measure_starts, print_starts
 from tests.bench.table import end_progress
 from tests.machine import LEFT_OUT
@@ -88,6 +89,13 @@ def measure_opening(results: Results, *, quick: bool) -> None:
     results.broken += report.broken
 
 
+def measure_lists(results: Results, *, quick: bool) -> None:
+    report = measure_patients(quick=quick)
+    end_progress()
+    report.show()
+    results.figures["patients"] = report.figures
+
+
 def measure_live(name: str) -> Callable[..., None]:
     def measure(results: Results, *, quick: bool) -> None:
         sizes = QUICK if quick else Sizes()
@@ -115,6 +123,7 @@ PARTS: dict[str, Callable[..., None]] = {
     **{name: measure_live(name) for name in (*LIVE, *POSTGRES)},
     "starts": measure_processes,
     "log": measure_opening,
+    "patients": measure_lists,
 }
 
 

@@ -91,6 +91,17 @@ async def test_a_key_that_does_not_work_is_not_stored(
     assert await data(connectable, DASHBOARD) == {"syncAvailable": False, "connection": None}
 
 
+@pytest.mark.parametrize("name", ["sync_org_1_20260701_093015", "sync_a_20260701_093015_2"])
+async def test_a_new_organization_cannot_have_the_id_of_a_sync(connectable: Server, name: str):
+    """An id stands for a single object, so a clinic can't be connected under an id that a sync may have."""
+    answer = await connectable.ask(CONNECT, id=name, key=EMULATED_API_KEY)
+    (error,) = answer["errors"]
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert "has the form of a sync's id" in error["message"]
+    for other in ("sync_org_1", "sync_org_1_20260701", f"x{name}"):
+        assert "errors" not in await connectable.ask(CONNECT, id=other, key=EMULATED_API_KEY)
+
+
 async def test_a_malformed_key_is_bad_input(connectable: Server):
     """A text that can't be a key is sent nowhere, and the response does not repeat it."""
     answer = await connectable.ask(CONNECT, id=ORGANIZATION, key="secret words")

@@ -5,7 +5,7 @@ not change keeps its version.
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,6 +36,9 @@ HORIZON = NOW - timedelta(days=730)
 DAY = timedelta(days=1)
 PRACTITIONERS = {501: "Dr Sana Malik", 502: "Tom Ode", 503: None}
 TYPES = {601: "Pilates class", 602: "Standard physio", 603: None}
+
+MOST_IN_BATCH = 200
+"""Patients written in a transaction."""
 
 
 @dataclass(frozen=True)
@@ -95,20 +98,21 @@ class ListedClinic:
     sync_ids: list[str] = field(default_factory=list)
     keys: list[int] = field(default_factory=list)
     terms: Terms = field(default_factory=lambda: terms_at(NOW))
-    recent_days: int = 30
     history: dict[str, dict[int, Person]] = field(default_factory=dict)
+    recent_days: int = 30
     _rows: Rows = field(default_factory=dict)
 
     async def sync(self, people: Iterable[Person], at: datetime = NOW, **values: Any) -> str:
         """Publish a sync with exactly these patients, analyzed at this time; its id."""
         self.people = {one.id: one for one in people}
-        self.terms = terms_at(at, self.recent_days)
+        self.terms = terms_at(at, recent_days=self.recent_days)
         number = len(self.sync_ids) + 1
         sync_id = f"sync_{self.organization_id}_20260701_{number:06}"
         sync = first_values(SyncMode.FULL, at) | {
             "sync_id": sync_id, "organization_id": self.organization_id, "version": 1, "epoch": 1,
             "status": SyncState.COMPLETED.value, "step": 8, "completed_at": at, "analyzed_at": at,
             "recent_days": self.recent_days, "upcoming_days": 30, "seen_within_weeks": 26, "rules": 2,
+            "horizon_from": HORIZON, "time_zone": "Sydney",
             "patients_found": sum(not one.is_archived for one in self.people.values()),
         }  # fmt: skip
         async with self.database.writing() as connection:
@@ -130,6 +134,24 @@ class ListedClinic:
         self.keys.append(key)
         self.history[sync_id] = dict(self.people)
         return sync_id
+
+    async def fill(self, people: Iterable[Person], at: datetime = NOW) -> str:
+        """Publish a first sync with very many patients, written in batches and not remembered; its id."""
+        sync_id = await self.sync([], at)
+        batch: dict[Table, list[dict[str, Any]]] = {}
+        for number, person in enumerate(people, 1):
+            for table, row in rows_of(person, self.mirror, self.terms):
+                batch.setdefault(table, []).append(row | {"from_sync": self.keys[-1], "to_sync": CURRENT})
+            if number % MOST_IN_BATCH == 0:
+                await self._insert(batch)
+                batch = {}
+        await self._insert(batch)
+        return sync_id
+
+    async def _insert(self, batch: Mapping[Table, list[dict[str, Any]]]) -> None:
+        async with self.database.writing() as connection:
+            for table, rows in batch.items():
+                await connection.execute(insert(table), rows)
 
     async def prune_before(self, sync_id: str) -> None:
         """Keep this sync and later ones only."""
@@ -153,66 +175,76 @@ class ListedClinic:
 
     def _rows_of(self) -> Rows:
         rows: Rows = {}
-
-        def add(table: Table, **values: Any) -> None:
-            empty: dict[str, Any] = {column.name: None for column in table.columns}
-            if "is_stub" in empty:
-                empty["is_stub"] = False
-            row = empty | {"mirror": self.mirror} | values
-            rows[table, tuple(row.get(name) for name in ("list", "kind", "id"))] = row
-
-        for row_id, name in PRACTITIONERS.items():
-            add(PRACTITIONER, id=row_id, name=name)
-        for row_id, name in TYPES.items():
-            add(APPOINTMENT_TYPE, id=row_id, name=name)
+        for table, row in names_of_clinic(self.mirror):
+            rows[table, _key(row)] = row
         for one in self.people.values():
-            names = (one.first_name, one.last_name, one.preferred_first_name, one.email, one.phone)
-            add(
-                PATIENT, id=one.id, first_name=one.first_name, last_name=one.last_name,
-                preferred_first_name=one.preferred_first_name, email=one.email, phone=one.phone,
-                created_at=one.created_at, archived_at=NOW - 50 * DAY if one.is_archived else None,
-            )  # fmt: skip
-            for visit in one.visits:
-                gone = NOW - 60 * DAY if visit.is_cancelled else None
-                shared = {
-                    "starts_at": visit.starts_at, "ends_at": visit.starts_at + timedelta(minutes=45),
-                    "appointment_type_id": visit.type_id, "practitioner_id": visit.practitioner_id,
-                }  # fmt: skip
-                if visit.is_class:
-                    arrived = None if visit.is_missed is None else not visit.is_missed
-                    add(APPOINTMENT, kind=2, id=visit.id, **shared)
-                    add(
-                        ATTENDEE, id=visit.id, booking_id=visit.id, patient_id=one.id, arrived=arrived,
-                        cancelled_at=gone,
-                    )  # fmt: skip
-                else:
-                    add(
-                        APPOINTMENT, kind=1, id=visit.id, patient_id=one.id, did_not_arrive=visit.is_missed,
-                        cancelled_at=gone, **shared,
-                    )  # fmt: skip
-            found = one.assessed(self.terms)
-            last, following = found.last_visit, found.next_booking
-            listed = {
-                "name_key": name_key(one.first_name, one.last_name), "search": search_text(*names),
-                "last_at": to_moment(last.starts_at) if last else None,
-                "next_at": to_moment(following.starts_at) if following else None,
-                "last_practitioner_id": last.practitioner_id if last else None,
-                "next_practitioner_id": following.practitioner_id if following else None,
-            }  # fmt: skip
-            for which in found.lists:
-                add(LISTING, list=which.value, id=one.id, **listed)
-            if found.is_active:
-                add(
-                    ACTIVITY, id=one.id, is_active=True, was_active=True, active_since=1,
-                    recent_appointments=found.recent, upcoming_appointments=found.upcoming,
-                    missed_appointments=found.recently_missed,
-                )  # fmt: skip
+            rows.update(((table, _key(row)), row) for table, row in rows_of(one, self.mirror, self.terms))
         return rows
 
 
-def terms_at(at: datetime, recent_days: int = 30) -> Terms:
+def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row.get(name) for name in ("list", "kind", "id"))
+
+
+def _row(table: Table, mirror: int, **values: Any) -> tuple[Table, dict[str, Any]]:
+    empty: dict[str, Any] = {column.name: None for column in table.columns}
+    if "is_stub" in empty:
+        empty["is_stub"] = False
+    return table, empty | {"mirror": mirror} | values
+
+
+def names_of_clinic(mirror: int) -> Iterator[tuple[Table, dict[str, Any]]]:
+    """The rows of practitioners and appointment types, without their syncs."""
+    for row_id, name in PRACTITIONERS.items():
+        yield _row(PRACTITIONER, mirror, id=row_id, name=name)
+    for row_id, name in TYPES.items():
+        yield _row(APPOINTMENT_TYPE, mirror, id=row_id, name=name)
+
+
+def rows_of(one: Person, mirror: int, terms: Terms) -> Iterator[tuple[Table, dict[str, Any]]]:
+    """All rows of a patient, without their syncs: as read from Cliniko, and the results."""
+    names = (one.first_name, one.last_name, one.preferred_first_name, one.email, one.phone)
+    yield _row(
+        PATIENT, mirror, id=one.id, first_name=one.first_name, last_name=one.last_name,
+        preferred_first_name=one.preferred_first_name, email=one.email, phone=one.phone,
+        created_at=one.created_at, archived_at=NOW - 50 * DAY if one.is_archived else None,
+    )  # fmt: skip
+    for visit in one.visits:
+        gone = NOW - 60 * DAY if visit.is_cancelled else None
+        shared = {
+            "starts_at": visit.starts_at, "ends_at": visit.starts_at + timedelta(minutes=45),
+            "appointment_type_id": visit.type_id, "practitioner_id": visit.practitioner_id,
+        }  # fmt: skip
+        if visit.is_class:
+            arrived = None if visit.is_missed is None else not visit.is_missed
+            yield _row(APPOINTMENT, mirror, kind=2, id=visit.id, **shared)
+            place = {"id": visit.id, "booking_id": visit.id, "patient_id": one.id, "arrived": arrived}
+            yield _row(ATTENDEE, mirror, **place, cancelled_at=gone)
+        else:
+            own = {"kind": 1, "id": visit.id, "patient_id": one.id, "did_not_arrive": visit.is_missed}
+            yield _row(APPOINTMENT, mirror, **own, cancelled_at=gone, **shared)
+    found = one.assessed(terms)
+    last, following = found.last_visit, found.next_booking
+    listed = {
+        "name_key": name_key(one.first_name, one.last_name), "search": search_text(*names),
+        "last_at": to_moment(last.starts_at) if last else None,
+        "next_at": to_moment(following.starts_at) if following else None,
+        "last_practitioner_id": last.practitioner_id if last else None,
+        "next_practitioner_id": following.practitioner_id if following else None,
+    }  # fmt: skip
+    for which in found.lists:
+        yield _row(LISTING, mirror, list=which.value, id=one.id, **listed)
+    if found.is_active:
+        yield _row(
+            ACTIVITY, mirror, id=one.id, is_active=True, was_active=True, active_since=1,
+            recent_appointments=found.recent, upcoming_appointments=found.upcoming,
+            missed_appointments=found.recently_missed,
+        )  # fmt: skip
+
+
+def terms_at(at: datetime, horizon: datetime = HORIZON, recent_days: int = 30) -> Terms:
     """The default settings at a time."""
-    return Terms.at(at, recent_days, 30, 26, HORIZON)
+    return Terms.at(at, recent_days, 30, 26, horizon)
 
 
 FIRST_NAMES = ("Ana", "ana", "Zoë", "Björn", "Li", "", None, "O'Neil", "Łukasz")

@@ -12,6 +12,7 @@ from routiq_gql.patients.model import PatientPage, PatientSort
 from routiq_gql.patients.pages import read_page
 from routiq_gql.patients.requests import PageRequest
 from tests.patients.clinics import NOW, Person, random_person, terms_at
+from tests.patients.statements import recorded
 
 pytestmark = pytest.mark.both_databases
 ORGANIZATION = "org_1"
@@ -96,3 +97,14 @@ async def test_cursors_neither_skip_nor_repeat_while_syncs_publish(clinic, datab
         assert page.total_count == len(whole)
     newest = PageRequest(list=PatientList.ALL, first=200)
     assert numbers(await page_of(database, newest)) == expected(clinic.people, newest, NOW + timedelta(days=4))
+
+
+async def test_a_page_takes_five_statements(clinic, database):
+    """A page of 50 patients takes five statements, however many appointments and names they have."""
+    pick = random.Random(1)
+    await clinic.sync([random_person(pick, number) for number in range(1, 201)])
+    page = await page_of(database, list=PatientList.ALL, first=50)
+    for parts in ({}, {"after": page.cursors[-1]}, {"sort": PatientSort.NEXT_APPOINTMENT, "search": "smith"}):
+        with recorded(database) as statements:
+            await page_of(database, list=PatientList.ALL, first=50, **parts)
+        assert len(statements) <= 5

@@ -69,7 +69,7 @@ PATIENT_PATHS: JsonSchemaValue = {
             "operationId": "exportPatients",
             "summary": "A whole list of patients as a file",
             "description": "All of it is from one sync. CSV is for spreadsheets: UTF-8 with a byte order mark, times "
-            "of the clinic, an apostrophe before texts that would be formulas. JSON lines have a Patient on each line. "
+            "of the clinic, an apostrophe before what would be executed. JSON lines have a Patient on each line. "
             "If the response can't be completed, its connection breaks: it never ends as if it were whole.",
             "parameters": [
                 *_LIST_PARAMETERS,

@@ -8,6 +8,7 @@ it, and patients write their own names in online bookings. JSON lines have no ma
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -19,6 +20,9 @@ from routiq_gql.patients.time_zones import zone_of
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """First characters that make a text a formula for spreadsheets, also in full width. Source: OWASP, CSV Injection."""
+
+_CHANGED_NUMBER = re.compile(r"0[0-9]+|[0-9]{16,}")
+"""Digits that spreadsheets change: they drop leading zeros, and round numbers of more than 15 digits, such as ids."""
 
 COLUMNS = (
     *("cliniko_id", "name", "first_name", "last_name", "preferred_first_name", "email", "phone", "created"),
@@ -62,8 +66,8 @@ def file_name(organization_id: str, of_list: PatientList, analyzed_at: datetime,
 
 
 def plain_cell(text: str) -> str:
-    """``text``, with an apostrophe before a beginning that spreadsheets take for a formula."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    """``text``, with an apostrophe before what spreadsheets would execute or change."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) or _CHANGED_NUMBER.fullmatch(text) else text
 
 
 def _csv(rows: Sequence[Sequence[str]]) -> bytes:

@@ -115,6 +115,7 @@ class SyncColumns(TypedColumns):
     seen_within_weeks: Named[int | None]
     horizon_from: Named[datetime | None] = Column(UtcDateTime)
     changes: Named[Mapping[str, object] | None] = Column(JSON(none_as_null=True))
+    time_zone: Named[str | None] = Column(String(64))
 
 
 SYNC = Table(

@@ -129,6 +129,18 @@ async def test_no_cell_is_a_formula(bare_server: Server):
     assert {json.loads(line)["first_name"] for line in lines.content.splitlines()} == set(HARMFUL), "unchanged there"
 
 
+@pytest.mark.parametrize("text", ["0491570156", "514810976036290668"])
+def test_a_spreadsheet_changes_no_number(text: str):
+    """A phone number keeps its leading zero, and a long id all its digits."""
+    assert plain_cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["0", "12", "0491 570 156", "2026-11-26 14:30", "514810976036290"])
+def test_other_numbers_stay_numbers(text: str):
+    """Counts can be added up, and times are times."""
+    assert plain_cell(text) == text
+
+
 @given(st.text())
 def test_any_text_becomes_a_harmless_cell(text: str):
     """A text keeps its characters; only an apostrophe may come before them."""

@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("last_practitioner_id", sa.BigInteger(), nullable=True),
         sa.Column("next_practitioner_id", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("mirror", "list", "id", "to_sync"),
+        sqlite_with_rowid=False,
     )
     is_closed = sa.text(f"to_sync < {CURRENT}")
     op.create_index(f"ix_{LISTINGS}_from", LISTINGS, ["mirror", "from_sync"])
@@ -41,4 +42,4 @@ def upgrade() -> None:
         f"ix_{LISTINGS}_closed", LISTINGS, ["mirror", "to_sync"], sqlite_where=is_closed, postgresql_where=is_closed
     )
     for name, column in (("name", "name_key"), ("last", "last_at"), ("next", "next_at")):
-        op.create_index(f"ix_{LISTINGS}_{name}", LISTINGS, ["mirror", "list", column, "id"])
+        op.create_index(f"ix_{LISTINGS}_{name}", LISTINGS, ["mirror", "list", column, "id", "to_sync", "from_sync"])

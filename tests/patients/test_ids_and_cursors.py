@@ -1,0 +1,111 @@
+"""Global ids, cursors and time zones: each has a single form, and any other text is refused."""
+
+import base64
+from datetime import UTC
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from routiq_gql.errors import BadInput
+from routiq_gql.patients.cursors import Place, cursor_of, digest_of, read_cursor
+from routiq_gql.patients.keys import PatientKey
+from routiq_gql.patients.lists import PatientList
+from routiq_gql.patients.model import PatientSort
+from routiq_gql.patients.requests import PageRequest
+from routiq_gql.patients.time_zones import name_of, zone_of
+
+SYNC = "sync_org_1_20260701_093015"
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        (PatientKey("org_1", 7), "patient:org_1:7"),
+        (PatientKey("org_1", 2**63 - 1, SYNC), f"asof:{SYNC}:patient:org_1:{2**63 - 1}"),
+    ],
+)
+def test_the_id_of_a_patient_has_one_form(key: PatientKey, text: str):
+    """A patient's id names the organization, the patient, and the sync of an earlier state."""
+    assert key.text == text
+    assert PatientKey.parse(text) == key
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "patient:org_1:07", "patient:org_1:0", "patient:org_1:-1", f"patient:org_1:{2**63}", "patient::7",
+     "patient:org_1:7 ", "patient:org_1:7\n", "Patient:org_1:7", "patient:org 1:7", "asof::patient:org_1:7",
+     "asof:x:patient:org_1:7", "patient:org_1:٧", f"asof:{SYNC}:patient:org_1:7:8"],
+)  # fmt: skip
+def test_other_texts_are_no_ids_of_patients(text: str):
+    """A text that was not returned as an id names nobody."""
+    assert PatientKey.parse(text) is None
+
+
+REQUEST = PageRequest(list=PatientList.LAPSED, search="Müller", practitioner_id="501")
+DIGEST = digest_of("org_1", REQUEST, ("muller",))
+
+
+def test_a_cursor_holds_numbers_only():
+    """A cursor leads to its place, and holds no name and no searched text."""
+    cursor = cursor_of(Place(12, 34), DIGEST)
+    assert read_cursor("after", cursor, DIGEST) == Place(12, 34)
+    content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    assert content == f"patients:12:34:{DIGEST}"
+
+
+@pytest.mark.parametrize(
+    ("organization_id", "request_", "words"),
+    [
+        ("org_2", REQUEST, ("muller",)),
+        ("org_1", PageRequest(list=PatientList.ALL, practitioner_id="501"), ("muller",)),
+        ("org_1", PageRequest(list=PatientList.LAPSED, practitioner_id="502"), ("muller",)),
+        ("org_1", PageRequest(list=PatientList.LAPSED, practitioner_id="501", sort=PatientSort.NAME_DESC), ("muller",)),
+        ("org_1", REQUEST, ("muller", "a")),
+        ("org_1", REQUEST, ()),
+    ],
+)
+def test_a_cursor_of_another_list_is_refused(organization_id: str, request_: PageRequest, words: tuple[str, ...]):
+    """A cursor continues the list that it came from, and no other."""
+    other = digest_of(organization_id, request_, words)
+    assert other != DIGEST
+    with pytest.raises(BadInput, match="“after” is not a cursor of this list"):
+        read_cursor("after", cursor_of(Place(12, 34), DIGEST), other)
+
+
+@pytest.mark.parametrize("change", [lambda one: one[:-1], lambda one: one + "A", lambda one: f" {one}", lambda _: "",
+                                    lambda _: "é", lambda _: "A" * 5_000, lambda one: one + "="])  # fmt: skip
+def test_a_changed_cursor_is_refused(change):
+    """Whatever is not the text of a cursor is refused before anything is read."""
+    with pytest.raises(BadInput):
+        read_cursor("before", change(cursor_of(Place(12, 34), DIGEST)), DIGEST)
+
+
+def test_places_beyond_the_largest_number_are_refused():
+    """A number that no database stores never reaches one."""
+    for place in (Place(2**63, 1), Place(1, 2**63)):
+        with pytest.raises(BadInput):
+            read_cursor("after", cursor_of(place, DIGEST), DIGEST)
+
+
+@pytest.mark.parametrize(
+    ("name", "zone"),
+    [
+        ("Australia/Sydney", "Australia/Sydney"),
+        ("Sydney", "Australia/Sydney"),
+        ("Eastern Time (US & Canada)", "America/New_York"),
+        ("Wellington", "Pacific/Auckland"),
+        ("Buenos Aires", "America/Buenos_Aires"),
+    ],
+)
+def test_a_time_zone_is_found_by_name_or_label(name: str, zone: str):
+    """Cliniko names a time zone as the IANA database does, or by the label of its setting."""
+    expected = ZoneInfo(zone)
+    found = zone_of(name)
+    assert found.key.rpartition("/")[2] == expected.key.rpartition("/")[2]
+
+
+@pytest.mark.parametrize("name", [None, "", "Nowhere", "../etc", "Europe", "a\0b", "x" * 300])
+def test_without_a_known_time_zone_it_is_utc(name: str | None):
+    """An unknown name is no error: dates are then those of UTC."""
+    assert name_of(zone_of(name)) == "UTC"
+    assert zone_of(name) is UTC
