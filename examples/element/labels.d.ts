@@ -183,7 +183,7 @@ export interface AllLabels {
   checked: string;
   /** next sync {time} */
   nextAt: string;
-  /** last success {time} */
+  /** Last success {time} */
   lastSuccess: string;
   /** A newer sync was due {time} */
   late: string;

@@ -1,7 +1,8 @@
-"""What a reader learns without looking for it: the tab, freshness, the strip of a phone, the list of organizations."""
+"""What a reader learns without looking for it: the tab, freshness, the list of organizations."""
 
 import re
 
+import pytest
 from playwright.async_api import expect
 
 from routiq_gql.emulator import EMULATED_API_KEY
@@ -38,31 +39,6 @@ async def test_the_page_says_how_fresh_the_data_is(served: Served, open_page: Op
     await expect(page.locator("#freshness-text")).to_have_text(re.compile(r"^Checked (just now|\d+ min ago)$"))
 
 
-async def test_a_phone_keeps_the_running_sync_in_sight(served: Served, open_page: OpenPage):
-    """Scrolled away from its card, the sync can still be watched and cancelled, and the focus is not lost."""
-    page = await open_page(served.url, viewport={"width": 390, "height": 700})
-    await until_at_gate(served, "patients", page, "Fetching patients")
-    strip = page.locator("#strip")
-    await expect(strip).to_be_hidden()
-    await page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
-    await expect(strip).to_be_visible()
-    await expect(strip).to_contain_text("37 %")
-    await strip.get_by_role("button", name="Cancel").focus()
-    await page.evaluate("scrollTo(0, 0)")
-    await expect(strip).to_be_hidden()
-    await expect(page.locator("#cancel")).to_be_focused()
-    await page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
-    await strip.get_by_role("button", name="Cancel").click()
-    await expect_status(page, "Cancelled")
-    await expect(strip).to_be_hidden()
-    assert not await page.evaluate("document.activeElement === document.body")
-    for button in await page.locator("button:visible").all():
-        box = await button.bounding_box()
-        assert box is not None
-        assert box["height"] >= 44, await button.inner_text()
-    served.gate.open()
-
-
 async def test_several_organizations_are_listed_with_a_search(serve: Serve, open_page: OpenPage):
     """The page without an organization lists those that it may show; each opens, and a search leaves matching ones."""
     served = await serve(default_organization=None)
@@ -72,7 +48,7 @@ async def test_several_organizations_are_listed_with_a_search(serve: Serve, open
     page = await open_page(served.url)
     items = page.locator("#chooser-list li")
     await expect(items).to_have_count(3)
-    await expect(items.filter(has_text=ORGANIZATION)).to_contain_text("last success today")
+    await expect(items.filter(has_text=ORGANIZATION)).to_contain_text("Last success today")
     await expect(items.filter(has_text="org_third")).to_contain_text("Not synced yet")
     search = page.get_by_role("searchbox", name="Search organizations")
     await search.fill("SECOND")
@@ -85,3 +61,37 @@ async def test_several_organizations_are_listed_with_a_search(serve: Serve, open
     await items.get_by_role("link").click()
     await expect(page.locator("#organization-id")).to_have_text("org_second")
     assert page.url == f"{served.url}/?organization=org_second"
+
+
+@pytest.mark.parametrize("default", [ORGANIZATION, None])
+async def test_the_button_lists_the_organizations_of_every_server(
+    serve: Serve, open_page: OpenPage, default: str | None
+):
+    """On a server with an organization of its own, as in a demo, "Organization…" lists all that are connected."""
+    served = await serve(default_organization=default)
+    page = await open_page(served.url)
+    await expect_status(page, "Idle")
+    change, place = page.get_by_role("button", name="Organization…"), page.locator("#place")
+    await change.click()
+    await expect(page.locator("#organization")).to_be_focused()
+    await expect(page.locator("#chooser")).to_be_hidden()  # there is nothing to choose from
+    await change.click()
+    await expect(place).to_be_hidden()
+    await served.server.connect_organization(served.cliniko_url, EMULATED_API_KEY, "org_second")
+    await change.click()
+    await expect(page.get_by_role("searchbox", name="Search organizations")).to_be_focused()
+    items = page.locator("#chooser-list li")
+    await expect(items).to_have_count(2)
+    await expect(items.filter(has_text=ORGANIZATION).locator("a")).to_have_attribute("aria-current", "page")
+    await items.filter(has_text="org_second").get_by_role("link").click()
+    await expect(page.locator("#organization-id")).to_have_text("org_second")
+
+
+async def test_the_chooser_stays_open_while_it_is_all_there_is(serve: Serve, open_page: OpenPage):
+    """Without an organization, "Organization…" does not close the only content of the page."""
+    served = await serve(default_organization=None, is_connected=False)
+    page = await open_page(served.url)
+    await expect(page.locator("#organization")).to_be_focused()
+    await page.get_by_role("button", name="Organization…").click()
+    await expect(page.locator("#organization")).to_be_focused()
+    await expect(page.locator("#place")).to_be_visible()

@@ -11,7 +11,8 @@ import { byId } from './dom';
 let focused: Element | null = null; // what the reader has put the focus on
 let around: Element[] = []; // the elements around it, the nearest first
 
-const canHoldFocus = (target: Element): boolean =>
+/** Whether the focus can be put on an element: it is shown, and not disabled. */
+export const canHoldFocus = (target: Element): boolean =>
   target.isConnected && !(target as HTMLButtonElement).disabled && target.checkVisibility();
 
 /** Whether the whole page has the focus, so that a keyboard would start from the top. */

@@ -5,8 +5,8 @@
 
 import { NOTHING_YET, organizationOf, SyncStore } from '../core';
 import { filledIn, hrefOf, IS_SERVED, placeOf, type Route, routeOf, VIEW_PARAMETERS } from './address';
-import { byId, element, say, setText } from './dom';
-import { moveFocus, watchFocus } from './focus';
+import { byId, say, setText } from './dom';
+import { isFocusLost, moveFocus, watchFocus } from './focus';
 import { page } from './page';
 import { renderNow, renderSoon, rendersBy } from './render';
 import { watchRoute } from './routing';
@@ -20,6 +20,7 @@ import { buildLog, renderLog } from './views/log';
 import { announce, renderMessages } from './views/messages';
 import { openSync, renderOpened, renderOpenedTimes } from './views/opened';
 import { buildOpenedLog, seekLine } from './views/openedLog';
+import { buildChanges, openChanges, renderChanges } from './views/patientChanges';
 import { buildPatientDetails } from './views/patientDetails';
 import { buildPatientList, openList, renderPatientList } from './views/patientList';
 import { renderPatients } from './views/patients';
@@ -29,6 +30,8 @@ import { renderSync, renderSyncTimes } from './views/sync';
 import { buildTaking } from './views/taking';
 import { renderTitle } from './views/title';
 import { buildTrouble, renderTrouble } from './views/trouble';
+
+const OFFER_MS = 1000; // how long the focus waits for the list of organizations
 
 const given = new URLSearchParams(location.search);
 let stop: () => void = () => undefined;
@@ -64,10 +67,7 @@ function openOrganization(organization: string, api: string): boolean {
   byId<HTMLInputElement>('api').value = page.place.api;
   togglePlace(!organization);
   if (organization) follow();
-  else {
-    byId('organization').focus();
-    void offerOrganizations();
-  }
+  else void choose(IS_SERVED && !filledIn('organizations') && !givenToken() && !canFetchToken());
   renderSoon();
   return true;
 }
@@ -87,18 +87,25 @@ function follow(): void {
   });
 }
 
+// What a route shows, apart from what can be changed within it.
+const viewOf = ({ sync, list, changes }: Route): string => sync || (list ? 'list' : changes ? `${changes.sync} ${changes.since}` : '');
+
+const titleIdOf = ({ sync, list, changes }: Route): string =>
+  sync ? 'opened-title' : list ? 'list-title' : changes ? 'changes-title' : 'title';
+
 // The dashboard, or one of its syncs at a line of its log, or a list of its patients.
 function showRoute(route: Route): void {
-  const { sync, list } = page.route;
-  const isOther = route.sync !== sync || (route.list === null) !== (list === null);
+  const before = page.route;
+  const isOther = viewOf(route) !== viewOf(before);
   page.route = route;
   openSync(route.sync);
   openList(route.list);
+  openChanges(route.changes);
   renderNow();
   if (route.sync) seekLine();
   if (!isOther) return;
   scrollTo(0, 0);
-  moveFocus(byId(route.sync ? 'opened-title' : route.list ? 'list-title' : 'title'), { preventScroll: true });
+  moveFocus(byId(titleIdOf(route)), { preventScroll: true });
 }
 
 async function tryAgain(): Promise<void> {
@@ -127,6 +134,16 @@ function takeView(): void {
   if (before.overview === null && page.view.overview !== null) void page.client.loadHistory(); // the server accepts the token
 }
 
+// Offers the organizations, unless a request for them would only be refused. The focus goes to what is offered.
+async function choose(isRefused = false): Promise<void> {
+  togglePlace(true);
+  const isOffered = isRefused ? undefined : offerOrganizations();
+  await Promise.race([isOffered, new Promise((late) => setTimeout(late, OFFER_MS))]);
+  const isElsewhere = !isFocusLost() && document.activeElement !== byId('change');
+  if (isElsewhere || byId('place').hidden) return;
+  byId(byId('chooser').hidden ? 'organization' : 'chooser-search').focus();
+}
+
 function togglePlace(isOpen: boolean): void {
   byId('place').hidden = !isOpen;
   byId('change').setAttribute('aria-expanded', String(isOpen));
@@ -141,6 +158,7 @@ rendersBy(() => {
   renderLog();
   renderPatients();
   renderPatientList();
+  renderChanges();
   renderConnection();
   renderHistory();
   renderTrouble();
@@ -183,10 +201,9 @@ onClick('opened-again', tryAgain);
 onClick('opened-cancel', cancelOpened);
 onClick('opened-retry', () => page.opened?.retry());
 onClick('change', () => {
-  togglePlace(byId('place').hidden === true);
-  if (byId('place').hidden) return;
-  byId('organization').focus();
-  void offerOrganizations();
+  const isOpen = byId('place').hidden === false;
+  if (isOpen && page.place.organization) togglePlace(false); // without an organization there is nothing else to see
+  else void choose();
 });
 byId('place-form').addEventListener('submit', (event) => {
   event.preventDefault();
@@ -216,20 +233,17 @@ buildHistory();
 buildOpenedLog();
 buildPatientDetails();
 buildPatientList(navigate);
+buildChanges();
 buildTaking();
 buildChooser();
 buildStrip();
 watchFocus(renderSoon);
 
 byId('api-field').hidden = IS_SERVED;
-for (const id of filledIn('organizations').split(' ').filter(Boolean)) {
-  byId('organizations').append(element('option', { value: id }));
-  byId('organization').setAttribute('list', 'organizations');
-}
 page.route = routeOf(location);
 const api = given.get('api') || '';
 openOrganization(page.route.organization || ownOrganization(), api);
-if (page.route.sync || page.route.list) showRoute({ ...page.route });
+if (viewOf(page.route)) showRoute({ ...page.route });
 if (!page.place.organization && isAsked()) {
   // without a token, the form asks for the organization
   void Promise.resolve(window.routiqGetToken?.()).then(

@@ -114,7 +114,7 @@ export const ENGLISH = {
   // Freshness.
   checked: 'Checked {when}',
   nextAt: 'next sync {time}',
-  lastSuccess: 'last success {time}',
+  lastSuccess: 'Last success {time}',
   late: 'A newer sync was due {time}',
   neverChecked: 'Not synced yet',
 

@@ -2,7 +2,7 @@
 
 import { ReadOrganizationsDocument, type ReadOrganizationsQuery } from '../../core/gql/graphql';
 import { statusTone } from '../../words';
-import { filledIn, organizationHref } from '../address';
+import { organizationHref } from '../address';
 import { badge, byId, element, setText, show, tone } from '../dom';
 import { page, words } from '../page';
 import { requests } from '../requests';
@@ -25,11 +25,8 @@ export function buildChooser(): void {
 
 const search = (): string => byId<HTMLInputElement>('chooser-search').value.trim();
 
-/** Shows the organizations, if the server has named several. */
-export async function offerOrganizations(): Promise<void> {
-  const areSeveral = filledIn('organizations').includes(' ');
-  if (areSeveral && byId('chooser').hidden) await load(false);
-}
+/** Shows the organizations, if there is any beside the one that is shown. */
+export const offerOrganizations = (): Promise<void> => load(false);
 
 async function load(isMore: boolean): Promise<void> {
   asked += 1;
@@ -40,7 +37,7 @@ async function load(isMore: boolean): Promise<void> {
     const answer = await requests().ask(ReadOrganizationsDocument, { after: isMore ? cursor : null, search: wanted || null });
     found = answer.organizations;
   } catch {
-    return; // the form above takes an id, and says what is wrong
+    return; // the form below takes an id, and says what is wrong
   }
   if (mine !== asked) return; // something else was typed since
   cursor = found.nextCursor;
@@ -49,7 +46,7 @@ async function load(isMore: boolean): Promise<void> {
   if (isMore) list.append(...items);
   else list.replaceChildren(...items);
   show('chooser-more', cursor !== null);
-  if (!wanted) show('chooser', list.children.length > 1);
+  if (!wanted && !isMore) show('chooser', found.organizations.some(({ organizationId }) => organizationId !== page.place.organization));
   const count = `${words.number(list.children.length)}${cursor ? ' or more' : ''}`;
   setText('chooser-note', list.children.length ? (wanted ? `${count} found.` : '') : `No organization has “${wanted}” in its name or id.`);
 }
