@@ -15,7 +15,7 @@ import { buildChooser, offerOrganizations } from './views/chooser';
 import { askForKey, buildConnection, renderConnection, renderConnectTimes } from './views/connection';
 import { renderLink, renderLostTimes, renderSignIn } from './views/connectionState';
 import { renderFreshness } from './views/freshness';
-import { buildHistory, renderHistory } from './views/history';
+import { buildHistory, focusRowOf, renderHistory } from './views/history';
 import { buildLog, renderLog } from './views/log';
 import { announce, renderMessages } from './views/messages';
 import { openSync, renderOpened, renderOpenedTimes } from './views/opened';
@@ -97,6 +97,7 @@ function showRoute(route: Route): void {
   if (route.sync) seekLine();
   if (!isOther) return;
   scrollTo(0, 0);
+  if (sync && !route.sync && !route.list && focusRowOf(sync)) return;
   moveFocus(byId(route.sync ? 'opened-title' : route.list ? 'list-title' : 'title'), { preventScroll: true });
 }
 
