@@ -3,12 +3,15 @@
 import random
 import re
 from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Locator, Page, expect
 
 from routiq_gql.clock import utc_now
+from routiq_gql.sync.change_counts import ChangeCounts, to_json
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage, Serve
 from tests.browser.serving import Served
 from tests.organization import ORGANIZATION
@@ -86,14 +89,16 @@ async def test_every_figure_opens_its_list_and_the_back_button_returns(serve: Se
 async def test_a_list_says_why_until_when_and_how_it_is_counted(serve: Serve, open_page: OpenPage):
     """Each row has the reason, when time ends it, both appointments in the clinic's time, and the counts."""
     served = await serve(is_connected=False)
-    await _clinic(served).sync(_few(), utc_now())
+    now = utc_now()
+    await _clinic(served).sync(_few(now), now)
     page = await open_page(f"{served.url}/?organization={ORGANIZATION}&list=ACTIVE", timezone_id="Pacific/Auckland")
     row = page.get_by_role("row").filter(has_text="Ben")
     await expect(row.locator(".why")).to_contain_text(re.compile(r"\w{3} \d+ \w+"))
     await expect(row.locator(".until")).to_have_text(re.compile(r"^\w{3} \d+ \w{3}"))
-    at = utc_now() - 8 * DAY
-    await expect(row.locator(".last")).to_contain_text(f"{at.day} {at:%b}, {at:%H:%M}")  # in UTC, which the clinic has
+    at = (now - 8 * DAY).astimezone(ZoneInfo("Australia/Sydney"))
+    await expect(row.locator(".last")).to_contain_text(f"{at.day} {at:%b}, {at:%H:%M}")  # where the clinic is
     await expect(row.locator(".practitioner")).to_have_text("Tom Ode")
+    await expect(row.get_by_role("cell").filter(visible=True)).to_have_count(8)  # one below each header
     await expect(row.locator(".number")).to_have_text(["1", "0"])
     await page.get_by_text("How is this counted?").click()
     await expect(page.locator("#list-counting")).to_contain_text("within the last 30 days or the next 30 days")
@@ -189,6 +194,56 @@ async def test_a_list_stays_on_its_sync_until_the_newer_one_is_asked_for(serve: 
     await expect(page.locator("#list-tabs [aria-current]")).to_have_text("Active patients 2")
     other = await open_page(page.url)
     await _expect_list(other, "Active patients", "Ana Adams", "Ben Brown")
+
+
+async def test_the_changes_of_the_last_sync_are_listed_with_their_reasons(serve: Serve, open_page: OpenPage):
+    """The card says how many changed and leads to who and why; an earlier sync is compared with the newest one."""
+    served = await serve(is_connected=False)
+    clinic = _clinic(served)
+    before = utc_now() - timedelta(hours=1)
+    first = await clinic.sync(_few(before), before)
+    counts = ChangeCounts(2, added=1, changed=0, vanished=0, became_active=1, became_inactive=1)
+    ana, _, cleo = _few()
+    dora = Person(14, "Dora", "Dean", visits=(Visit(9, utc_now() - DAY),))
+    second = await clinic.sync([ana, Person(12, "Ben", "Brown"), cleo, dora], utc_now(), changes=to_json(counts))
+    page = await open_page(f"{served.url}/?organization={ORGANIZATION}")
+    await expect(page.locator("#changed")).to_have_text("Last sync: +1 active, −1")
+    await page.locator("#changed-link").click()
+    await expect(page.locator("#changes-title")).to_be_focused()
+    assert f"changes={second}" in page.url
+    items = page.locator("#changes-list li")
+    await expect(items).to_have_count(2)
+    await expect(items.filter(has_text="Dora Dean")).to_contain_text("New")
+    await expect(items.filter(has_text="Ben Brown")).to_contain_text("Not active")
+    await page.get_by_role("button", name="Dora Dean").click()
+    await expect(page.get_by_role("dialog", name="Dora Dean").get_by_role("listitem")).to_have_count(8)
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("button", name="Dora Dean")).to_be_focused()
+    found = await Axe().run(page, options={"resultTypes": ["violations"]})
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found.response["violations"]] == []
+    await page.go_back()
+    await expect(page.locator("#changed-link")).to_be_focused()
+    await page.goto(f"{served.url}/?organization={ORGANIZATION}&list=ALL&asOf={first}")
+    await page.get_by_role("link", name="What changed since then").click()
+    await expect(items).to_have_count(2)
+    assert page.url.endswith(f"changes={second}&since={first}")
+
+
+async def test_a_list_is_saved_as_a_file(serve: Serve, open_page: OpenPage, tmp_path: Path):
+    """Export saves the list of the open sync for spreadsheets, with the practitioner that is chosen."""
+    served = await serve(is_connected=False)
+    await _clinic(served).sync(_few(), utc_now())
+    page = await open_page(f"{served.url}/?organization={ORGANIZATION}&list=ALL&practitioner=502")
+    await expect(_names(page)).to_have_text(["Ben Brown"])
+    await page.get_by_role("button", name="Export").click()
+    async with page.expect_download() as started:
+        await page.get_by_role("button", name="For spreadsheets (CSV)").click()
+    download = await started.value
+    assert download.suggested_filename == "patients-all.csv"
+    await download.save_as(tmp_path / "patients.csv")
+    lines = (tmp_path / "patients.csv").read_text().splitlines()
+    assert len(lines) == 2
+    assert "Brown" in lines[1]
 
 
 async def test_without_a_completed_sync_a_list_says_what_to_do(serve: Serve, open_page: OpenPage):

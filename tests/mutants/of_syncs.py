@@ -130,8 +130,8 @@ OF_SYNCS = (
         "lost-wakeup",
         "A subscription forgets an update that comes while its reader is busy",
         "live/newest.py",
-        "            await self._is_updated.wait()\n",
-        "            self._is_updated.clear()\n            await self._is_updated.wait()\n",
+        "        while True:\n            await self._is_updated.wait()\n",
+        "        while True:\n            self._is_updated.clear()\n            await self._is_updated.wait()\n",
     ),
     Mutant(
         "oldest-snapshot-kept",

@@ -4,6 +4,46 @@ from tests.mutants.mutant import Mutant
 
 OF_THE_REST = (
     Mutant(
+        "patients-without-a-right",
+        "A member without the right to read patients reads them",
+        "security/audit.py",
+        "    Action.PATIENTS: Right.PATIENTS,\n",
+        "",
+        ("tests/api/auth/test_patient_intruders.py::test_patients_are_shown_to_readers_only",),
+    ),
+    Mutant(
+        "export-after-revocation",
+        "An export continues after its token was revoked",
+        "api/rest/patients.py",
+        "            session.require_still(Right.PATIENTS)\n",
+        "",
+        ("tests/api/rest/test_patient_export.py::test_an_export_ends_with_the_right_of_its_reader",),
+    ),
+    Mutant(
+        "export-of-a-removed-sync",
+        "An export whose sync was removed ends as if it were whole",
+        "patients/export.py",
+        "                if asked is None or not asked.is_kept:\n",
+        "                if asked is None:\n",
+        ("tests/api/rest/test_patient_export.py::test_an_export_whose_sync_is_removed_is_cut_off",),
+    ),
+    Mutant(
+        "formula-in-a-cell",
+        "A patient's name runs as a formula in a spreadsheet",
+        "api/rest/patient_files.py",
+        "    return [plain_cell(cell) for cell in cells]\n",
+        "    return list(cells)\n",
+        ("tests/api/rest/test_patient_export.py::test_no_cell_is_a_formula",),
+    ),
+    Mutant(
+        "reads-without-their-number",
+        "Further reads of a minute are not added to their row of the audit log",
+        "security/audited_reads.py",
+        "not await add_to(connection, known[1], values)",
+        "False",
+        ("tests/security/test_audit.py::test_equal_reads_of_patients_are_one_row_a_minute",),
+    ),
+    Mutant(
         "remembered-for-everybody",
         "An answer that one organization has read is given to another",
         "api/remembered.py",
@@ -171,6 +211,14 @@ OF_THE_REST = (
         "return missed, missed + NEWEST_WITHIN_DAYS * DAY",
         "return missed, missed + NEWEST_WITHIN_DAYS * DAY - 1",
         ("tests/patients/test_rules.py::test_the_edges_of_each_list",),
+    ),
+    Mutant(
+        "time-only-ahead-of-its-patients",
+        "A time-only sync that looks at a part of the due patients judges them as of a later moment",
+        "engines/time_only.py",
+        "terms = Terms.at(moment, ",
+        "terms = Terms.at(now, ",
+        ("tests/engines/test_time_only.py::test_many_due_patients_follow_in_parts",),
     ),
     Mutant(
         "change-announced-early",

@@ -59,7 +59,7 @@ export function noTransportText({ origin, socket }: Place, transport: Transport)
 
 /** Whether an answer is not one of Routiq's. A page with a status of 500 or more is that of a proxy whose server is away. */
 export function isStrange(answer: Response): boolean {
-  const isData = /json|graphql|event-stream|text\/plain/.test(answer.headers.get('Content-Type') ?? '');
+  const isData = /json|graphql|event-stream|text\/(plain|csv)/.test(answer.headers.get('Content-Type') ?? '');
   return answer.status !== 204 && !isData && answer.status < 500;
 }
 

@@ -48,7 +48,7 @@ export function takeToken(): string {
 }
 
 /** What the dashboard's own address has none of. */
-export const VIEW_PARAMETERS = ['sync', 'list', 'sort', 'practitioner', 'asOf'];
+export const VIEW_PARAMETERS = ['sync', 'list', 'sort', 'practitioner', 'asOf', 'changes', 'since'];
 
 /** What is opened: an organization, perhaps one of its syncs or one of its lists of patients. */
 export interface Route {
@@ -58,6 +58,15 @@ export interface Route {
   line: number;
   /** A list of patients; null for none. */
   list: ListRoute | null;
+  /** The changes of a sync, or since an earlier one; null for none. */
+  changes: ChangesRoute | null;
+}
+
+/** The patients that a sync has changed, or with `since` those that differ between two syncs. */
+export interface ChangesRoute {
+  sync: string;
+  /** The id of an earlier sync; empty for what the sync itself has changed. */
+  since: string;
 }
 
 /** A list of patients, as the address has it. What is searched for is personal, and stands in no address. */
@@ -78,11 +87,13 @@ export function routeOf(address: { search: string; hash: string }): Route {
   const given = new URLSearchParams(address.search);
   const sync = given.get('sync') ?? '';
   const list = sync ? null : listOf(given);
+  const changed = sync || list ? '' : (given.get('changes') ?? '');
   return {
-    organization: given.get('organization') || organizationOfSync(sync || (list?.asOf ?? '')),
+    organization: given.get('organization') || organizationOfSync(sync || (list?.asOf ?? '') || changed),
     sync,
     line: Number(/^#L(\d{1,9})$/.exec(address.hash)?.[1] ?? 0),
     list,
+    changes: changed ? { sync: changed, since: given.get('since') ?? '' } : null,
   };
 }
 
@@ -114,6 +125,14 @@ export function listHref({ list, sort = 'NAME', practitioner = '', asOf = '' }: 
   if (sort !== 'NAME') given.set('sort', sort);
   if (practitioner) given.set('practitioner', practitioner);
   if (asOf) given.set('asOf', asOf);
+  return `?${given}`;
+}
+
+/** The address of the patients that a sync has changed, or that differ since an earlier one. */
+export function changesHref({ sync, since }: ChangesRoute): string {
+  const given = withoutView();
+  given.set('changes', sync);
+  if (since) given.set('since', since);
   return `?${given}`;
 }
 

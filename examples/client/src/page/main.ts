@@ -20,6 +20,7 @@ import { buildLog, renderLog } from './views/log';
 import { announce, renderMessages } from './views/messages';
 import { openSync, renderOpened, renderOpenedTimes } from './views/opened';
 import { buildOpenedLog, seekLine } from './views/openedLog';
+import { buildChanges, openChanges, renderChanges } from './views/patientChanges';
 import { buildPatientDetails } from './views/patientDetails';
 import { buildPatientList, openList, renderPatientList } from './views/patientList';
 import { renderPatients } from './views/patients';
@@ -86,19 +87,26 @@ function follow(): void {
   });
 }
 
+// What a route shows, apart from what can be changed within it.
+const viewOf = ({ sync, list, changes }: Route): string => sync || (list ? 'list' : changes ? `${changes.sync} ${changes.since}` : '');
+
+const titleIdOf = ({ sync, list, changes }: Route): string =>
+  sync ? 'opened-title' : list ? 'list-title' : changes ? 'changes-title' : 'title';
+
 // The dashboard, or one of its syncs at a line of its log, or a list of its patients.
 function showRoute(route: Route): void {
-  const { sync, list } = page.route;
-  const isOther = route.sync !== sync || (route.list === null) !== (list === null);
+  const before = page.route;
+  const isOther = viewOf(route) !== viewOf(before);
   page.route = route;
   openSync(route.sync);
   openList(route.list);
+  openChanges(route.changes);
   renderNow();
   if (route.sync) seekLine();
   if (!isOther) return;
   scrollTo(0, 0);
-  if (sync && !route.sync && !route.list && focusRowOf(sync)) return;
-  moveFocus(byId(route.sync ? 'opened-title' : route.list ? 'list-title' : 'title'), { preventScroll: true });
+  if (before.sync && viewOf(route) === '' && focusRowOf(before.sync)) return;
+  moveFocus(byId(titleIdOf(route)), { preventScroll: true });
 }
 
 async function tryAgain(): Promise<void> {
@@ -151,6 +159,7 @@ rendersBy(() => {
   renderLog();
   renderPatients();
   renderPatientList();
+  renderChanges();
   renderConnection();
   renderHistory();
   renderTrouble();
@@ -225,6 +234,7 @@ buildHistory();
 buildOpenedLog();
 buildPatientDetails();
 buildPatientList(navigate);
+buildChanges();
 buildTaking();
 buildChooser();
 buildStrip();
@@ -234,7 +244,7 @@ byId('api-field').hidden = IS_SERVED;
 page.route = routeOf(location);
 const api = given.get('api') || '';
 openOrganization(page.route.organization || ownOrganization(), api);
-if (page.route.sync || page.route.list) showRoute({ ...page.route });
+if (viewOf(page.route)) showRoute({ ...page.route });
 if (!page.place.organization && isAsked()) {
   // without a token, the form asks for the organization
   void Promise.resolve(window.routiqGetToken?.()).then(

@@ -20,7 +20,7 @@ export interface Page {
 
 export const page: Page = {
   place: { organization: '', api: '', graphql: '' },
-  route: { organization: '', sync: '', line: 0, list: null },
+  route: { organization: '', sync: '', line: 0, list: null, changes: null },
   client: null,
   view: NOTHING_YET,
   liveSince: 0,

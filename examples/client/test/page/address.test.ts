@@ -1,14 +1,14 @@
 // @vitest-environment jsdom
 import { beforeEach, expect, test } from 'vitest';
 
-import { hrefOf, listHref, organizationOfSync, placeOf, routeOf, takeToken } from '../../src/page/address';
+import { changesHref, hrefOf, listHref, organizationOfSync, placeOf, routeOf, takeToken } from '../../src/page/address';
 
 beforeEach(() => history.replaceState(null, '', '/routiq/?organization=org_1&api=http%3A%2F%2Flocalhost%3A9000'));
 
 test('a link to a line of a sync keeps the other parts of the address', () => {
   expect(hrefOf('sync_org_1_20261126_100000', 42)).toBe('?organization=org_1&api=http%3A%2F%2Flocalhost%3A9000&sync=sync_org_1_20261126_100000#L42');
   history.replaceState(null, '', hrefOf('sync_org_1_20261126_100000', 42));
-  expect(routeOf(location)).toEqual({ organization: 'org_1', sync: 'sync_org_1_20261126_100000', line: 42, list: null });
+  expect(routeOf(location)).toEqual({ organization: 'org_1', sync: 'sync_org_1_20261126_100000', line: 42, list: null, changes: null });
   expect(hrefOf('')).toBe('?organization=org_1&api=http%3A%2F%2Flocalhost%3A9000');
 });
 
@@ -50,7 +50,7 @@ test('a list of patients has its list, order, practitioner and sync in the addre
   const list = { list: 'LAPSED', sort: 'LAST_APPOINTMENT', practitioner: '501', asOf } as const;
   history.replaceState(null, '', listHref(list));
   expect(location.search).toBe(`?organization=org_1&api=http%3A%2F%2Flocalhost%3A9000&list=LAPSED&sort=LAST_APPOINTMENT&practitioner=501&asOf=${asOf}`);
-  expect(routeOf(location)).toEqual({ organization: 'org_1', sync: '', line: 0, list });
+  expect(routeOf(location)).toEqual({ organization: 'org_1', sync: '', line: 0, list, changes: null });
   expect(listHref({ list: 'ALL' })).toBe('?organization=org_1&api=http%3A%2F%2Flocalhost%3A9000&list=ALL');
   expect(hrefOf('')).toBe('?organization=org_1&api=http%3A%2F%2Flocalhost%3A9000');
 });
@@ -61,4 +61,10 @@ test('an address with an unknown list, order or practitioner opens what is usual
   expect(routeOf({ search: '?list=all', hash: '' }).list).toEqual({ ...usual, list: 'ALL' });
   expect(routeOf({ search: '?sync=s&list=ALL', hash: '' }).list).toBeNull();
   expect(routeOf({ search: '?list=ALL&asOf=sync_org_7_20261126_100000', hash: '' }).organization).toBe('org_7');
+});
+
+test('the changes of a sync, and since an earlier one, have an address', () => {
+  const changes = { sync: 'sync_org_1_20261126_100000', since: 'sync_org_1_20261120_100000' };
+  expect(routeOf({ search: changesHref(changes), hash: '' })).toEqual({ organization: 'org_1', sync: '', line: 0, list: null, changes });
+  expect(routeOf({ search: '?changes=sync_org_7_20261126_100000', hash: '' })).toMatchObject({ organization: 'org_7', changes: { since: '' } });
 });

@@ -4,18 +4,23 @@ import { sentenceOf } from '../../core/errors';
 import { page } from '../page';
 import { renderSoon } from '../render';
 import { requests } from '../requests';
-import { type ListSummaryFragment, ReadListsDocument } from './gql/graphql';
+import { type ListSummaryFragment, ReadListsDocument, type ReadListsQuery } from './gql/graphql';
 import type { PatientList } from './lists';
+
+/** How many patients a sync has changed. */
+export type ChangeCounts = NonNullable<NonNullable<ReadListsQuery['syncStatus']>['changes']>;
 
 /** The lists of one sync. */
 export interface Counts {
   /** Empty while they are not known. */
   lists: readonly ListSummaryFragment[];
+  /** What the sync has changed; null while that is not known, and for a first sync. */
+  changes: ChangeCounts | null;
   /** Why they are not known, for people; null while there is no reason. */
   problem: string | null;
 }
 
-const UNKNOWN: Counts = { lists: [], problem: null };
+const UNKNOWN: Counts = { lists: [], changes: null, problem: null };
 const MOST_SYNCS = 8;
 
 const known = new Map<string, Counts>(); // by the id of the sync, the earliest asked first
@@ -50,10 +55,10 @@ async function read(syncId: string): Promise<void> {
   for (const oldest of [...known.keys()].slice(0, -MOST_SYNCS)) known.delete(oldest);
   let found: Counts;
   try {
-    const { patientLists } = await requests().ask(ReadListsDocument, { organizationId: page.place.organization, asOf: syncId });
-    found = { lists: patientLists, problem: null };
+    const { patientLists, syncStatus } = await requests().ask(ReadListsDocument, { organizationId: page.place.organization, asOf: syncId });
+    found = { lists: patientLists, changes: syncStatus?.changes ?? null, problem: null };
   } catch (error) {
-    found = { lists: [], problem: sentenceOf(error) };
+    found = { ...UNKNOWN, problem: sentenceOf(error) };
   }
   if (client !== page.client) return;
   known.set(syncId, found);

@@ -2,7 +2,7 @@
 
 import { isOver, type Sync, type SyncDetailView } from '../../core/types';
 import { statusTone } from '../../words';
-import { hrefOf } from '../address';
+import { changesHref, hrefOf } from '../address';
 import { byId, element, setText, show, tone } from '../dom';
 import { setDisabled } from '../focus';
 import { needsKey, page, serverNow, words } from '../page';
@@ -27,6 +27,7 @@ export function openSync(syncId: string): void {
   openLog();
   show('opened-facts', false);
   show('opened-log-card', false);
+  show('opened-changes', false);
   setText('opened-id', syncId);
   setText('opened-title', 'Opening the sync…');
   byId<HTMLAnchorElement>('back').href = hrefOf('');
@@ -46,6 +47,8 @@ export function renderOpened(): void {
   setText('opened-badge', words.name(sync.status));
   tone(byId('opened-badge'), statusTone(sync.status));
   setText('opened-actors', [words.actors(sync), words.name(sync.mode) && `${words.name(sync.mode)} sync`].filter(Boolean).join(' · '));
+  show('opened-changes', sync.status === 'COMPLETED');
+  byId<HTMLAnchorElement>('opened-changes-link').href = changesHref({ sync: sync.syncId, since: '' });
   renderFailure(sync);
   renderReceipt('opened-receipt', sync);
   renderCounts(sync);

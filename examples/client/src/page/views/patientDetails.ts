@@ -6,7 +6,6 @@ import { words } from '../page';
 import type { ClinicDates } from '../patients/dates';
 import { ReadPatientDocument, type ReadPatientQuery } from '../patients/gql/graphql';
 import { titleOf } from '../patients/lists';
-import type { PatientRow } from '../patients/pages';
 import { requests } from '../requests';
 
 type Patient = NonNullable<ReadPatientQuery['patient']>;
@@ -27,12 +26,12 @@ export function buildPatientDetails(): void {
   dialog.addEventListener('close', forget);
 }
 
-/** Opens the details of a patient of a list, as of the list's sync. `back` puts the focus where it was. */
-export function openPatient(row: PatientRow, asOf: string, dates: ClinicDates, back: () => void): void {
+/** Opens the details of a patient. `back` puts the focus where it was. */
+export function openPatient({ id, name }: { id: string; name: string }, dates: ClinicDates, back: () => void): void {
   goBack = back;
   const dialog = byId<HTMLDialogElement>('patient');
-  setText('patient-name', row.name);
-  last = () => void read(row.id.startsWith('asof:') ? row.id : `asof:${asOf}:${row.id}`, dates);
+  setText('patient-name', name);
+  last = () => void read(id, dates);
   last();
   if (!dialog.open) dialog.showModal();
 }

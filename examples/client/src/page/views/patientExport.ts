@@ -22,8 +22,9 @@ export function buildPatientExport(shown: () => PatientPages | null): void {
 async function save(format: 'csv' | 'jsonl', pages: PatientPages | null): Promise<void> {
   closeMenu();
   if (!pages?.about) return;
-  const { list } = pages.query;
+  const { list, practitionerId } = pages.query; // what is searched for is personal, and stands in no address
   const asked = new URLSearchParams({ format, list: list.toLowerCase(), as_of: pages.about.asOf });
+  if (practitionerId) asked.set('practitioner_id', practitionerId);
   const url = `${page.place.api}/patients/${encodeURIComponent(page.place.organization)}/export?${asked}`;
   setText('export-message', '');
   say('Reading the whole list…');

@@ -1,6 +1,6 @@
 /** A list of patients, whole: tabs with counts, search, filters, order, columns, and how the list is counted. */
 
-import { hrefOf, listHref, type ListRoute } from '../address';
+import { changesHref, hrefOf, listHref, type ListRoute } from '../address';
 import { byId, element, inside, say, setText, show } from '../dom';
 import { buildMenu } from '../menu';
 import { page, words } from '../page';
@@ -29,7 +29,10 @@ const newest = (): string => page.view.overview?.lastSuccessfulSync?.syncId ?? '
 
 /** Fills the controls, once. */
 export function buildPatientList(navigate: Navigate): void {
-  buildPatientRows((row, dates) => openPatient(row, held, dates, focusCurrentRow));
+  buildPatientRows(({ id, name }, dates) => {
+    const then = id.startsWith('asof:') ? id : `asof:${held}:${id}`; // as of the sync of the list
+    openPatient({ id: then, name }, dates, focusCurrentRow);
+  });
   buildPatientExport(() => pages);
   const go = (part: Partial<ListRoute>): void => {
     if (page.route.list) navigate(listHref({ ...page.route.list, ...part }));
@@ -211,6 +214,8 @@ function renderTabs(route: ListRoute): void {
 function renderAsOf(route: ListRoute): void {
   const last = page.view.overview?.lastSuccessfulSync;
   const syncs = (page.view.history?.syncs ?? []).filter(({ status, syncId }) => status === 'COMPLETED' && syncId !== last?.syncId);
+  show('list-since', route.asOf !== '' && newest() !== '' && route.asOf !== newest());
+  byId<HTMLAnchorElement>('list-since').href = changesHref({ sync: newest(), since: route.asOf });
   const options: [string, string][] = [
     ['', last?.completedAt ? `Newest: ${words.dayAndTime(last.completedAt)}` : 'Newest'],
     ...syncs.map(({ syncId, completedAt, startedAt }): [string, string] => [syncId, `As of ${words.dayAndTime(completedAt ?? startedAt)}`]),

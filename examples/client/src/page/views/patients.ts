@@ -1,9 +1,9 @@
 /** The patients of the newest completed sync on the dashboard: each figure leads to its list. */
 
-import { filledIn, listHref } from '../address';
+import { changesHref, filledIn, listHref } from '../address';
 import { byId, element, inside, setText, show } from '../dom';
 import { page, words } from '../page';
-import { countsAt } from '../patients/counts';
+import { type ChangeCounts, countsAt } from '../patients/counts';
 import type { PatientList } from '../patients/lists';
 
 /** Lists that have a place of their own on the card; the others are work to do. */
@@ -27,6 +27,7 @@ export function renderPatients(): void {
   show('keeps-window', filledIn('keeps-window') !== '');
   setText('kept-window', recentDays ? `from ${recentDays} days ago to ${upcomingDays} days ahead` : 'of recent and coming days');
   renderWork();
+  renderChanged();
 }
 
 /** Whether the lists of the newest completed sync can be read: it made them, and the viewer may read patients. */
@@ -63,6 +64,26 @@ function renderWork(): void {
     ]),
   );
   if (focused) [...target.querySelectorAll('a')].find(({ href }) => href === focused)?.focus();
+}
+
+// What the newest completed sync has changed: `Last sync: +2 active, −1`.
+function renderChanged(): void {
+  const { changes } = newestLists();
+  const sync = page.view.overview?.lastSuccessfulSync?.syncId ?? '';
+  show('changed', changes !== null);
+  if (!changes) return;
+  const link = byId<HTMLAnchorElement>('changed-link');
+  const href = changesHref({ sync, since: '' });
+  if (link.getAttribute('href') !== href) link.href = href;
+  setText(link, changedText(changes));
+}
+
+function changedText({ patients, becameActive, becameInactive }: ChangeCounts): string {
+  const gone = becameInactive ? `−${words.number(becameInactive)}` : '';
+  if (becameActive) return `+${words.number(becameActive)} active${gone && `, ${gone}`}`;
+  if (gone) return `${gone} active`;
+  if (!patients) return 'no patient changed';
+  return `${words.number(patients)} ${patients === 1 ? 'patient' : 'patients'} changed`;
 }
 
 function renderFigure(

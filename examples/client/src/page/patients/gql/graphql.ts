@@ -129,7 +129,9 @@ export type SyncMode =
   /** Everything is read. */
   | 'FULL'
   /** Only changes since the last completed sync are read, and counts are compared with Cliniko. The sync becomes FULL where that is not possible; its log says why. */
-  | 'INCREMENTAL';
+  | 'INCREMENTAL'
+  /** Nothing is read: the server has published what time alone has changed, such as a patient who is no longer active. Only as a result; `startSync` refuses it. */
+  | 'TIME_ONLY';
 
 /** The status of a sync; IDLE is that of an organization without a running one. */
 export type SyncState =
@@ -190,11 +192,11 @@ export type ListSummaryFragment = { list: PatientList, title: string, counting: 
 
 export type ReadListsQueryVariables = Exact<{
   organizationId: Scalars['ID']['input'];
-  asOf: InputMaybe<Scalars['ID']['input']>;
+  asOf: Scalars['ID']['input'];
 }>;
 
 
-export type ReadListsQuery = { patientLists: Array<{ list: PatientList, title: string, counting: string, totalCount: number }> };
+export type ReadListsQuery = { syncStatus: { changes: { patients: number, becameActive: number, becameInactive: number } | null } | null, patientLists: Array<{ list: PatientList, title: string, counting: string, totalCount: number }> };
 
 export type OpenListQueryVariables = Exact<{
   organizationId: Scalars['ID']['input'];
@@ -236,6 +238,19 @@ export type ReadBeforeQueryVariables = Exact<{
 
 export type ReadBeforeQuery = { patients: { totalCount: number, asOf: string, analyzedAt: string, timeZone: string, edges: Array<{ cursor: string, node: { id: string, name: string, preferredFirstName: string | null, email: string | null, phone: string | null, visits: number, missedAppointments: number, cancelledAppointments: number, bookedAppointments: number, lastAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, nextAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, why: { sentence: string, changesAt: string | null } } }> } };
 
+export type ChangeFragment = { patientId: string, name: string, kinds: Array<PatientChangeKind>, sentence: string, patient: { id: string } | null };
+
+export type ReadChangesQueryVariables = Exact<{
+  organizationId: Scalars['ID']['input'];
+  syncId: Scalars['ID']['input'];
+  since: InputMaybe<Scalars['ID']['input']>;
+  after: InputMaybe<Scalars['String']['input']>;
+  isFirst: Scalars['Boolean']['input'];
+}>;
+
+
+export type ReadChangesQuery = { syncChanges: { isBaseline: boolean, nodes: Array<{ patientId: string, name: string, kinds: Array<PatientChangeKind>, sentence: string, patient: { id: string } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } }, patients?: { analyzedAt: string, timeZone: string } };
+
 export type WhyFragment = { list: PatientList, isMember: boolean, sentence: string, changesAt: string | null };
 
 export type ReadPatientQueryVariables = Exact<{
@@ -252,14 +267,17 @@ const BookingText = `fragment Booking on PatientAppointment{startsAt type practi
 const RowText = `fragment Row on Patient{id name preferredFirstName email phone visits missedAppointments cancelledAppointments bookedAppointments lastAppointment{...Booking}nextAppointment{...Booking}why(list:$list){sentence changesAt}}`;
 const PatientPageText = `fragment PatientPage on PatientConnection{totalCount asOf analyzedAt timeZone edges{cursor node{...Row}}}`;
 const ListSummaryText = `fragment ListSummary on PatientListSummary{list title counting totalCount}`;
+const ChangeText = `fragment Change on PatientChange{patientId name kinds sentence patient{id}}`;
 const WhyText = `fragment Why on PatientReason{list isMember sentence changesAt}`;
 
-export const ReadListsDocument = `${ListSummaryText} query ReadLists($organizationId:ID!$asOf:ID){patientLists(organizationId:$organizationId asOf:$asOf){...ListSummary}}` as Operation<ReadListsQuery, ReadListsQueryVariables>;
+export const ReadListsDocument = `${ListSummaryText} query ReadLists($organizationId:ID!$asOf:ID!){syncStatus(syncId:$asOf){changes{patients becameActive becameInactive}}patientLists(organizationId:$organizationId asOf:$asOf){...ListSummary}}` as Operation<ReadListsQuery, ReadListsQueryVariables>;
 
 export const OpenListDocument = `${BookingText} ${RowText} ${PatientPageText} query OpenList($organizationId:ID!$list:PatientList!$search:String$practitionerId:ID$sort:PatientSort!$first:Int!$asOf:ID){patients(organizationId:$organizationId list:$list search:$search practitionerId:$practitionerId sort:$sort first:$first asOf:$asOf){...PatientPage practitioners{id name}}}` as Operation<OpenListQuery, OpenListQueryVariables>;
 
 export const ReadAfterDocument = `${BookingText} ${RowText} ${PatientPageText} query ReadAfter($organizationId:ID!$list:PatientList!$search:String$practitionerId:ID$sort:PatientSort!$first:Int!$after:String){patients(organizationId:$organizationId list:$list search:$search practitionerId:$practitionerId sort:$sort first:$first after:$after){...PatientPage}}` as Operation<ReadAfterQuery, ReadAfterQueryVariables>;
 
 export const ReadBeforeDocument = `${BookingText} ${RowText} ${PatientPageText} query ReadBefore($organizationId:ID!$list:PatientList!$search:String$practitionerId:ID$sort:PatientSort!$last:Int!$before:String$asOf:ID){patients(organizationId:$organizationId list:$list search:$search practitionerId:$practitionerId sort:$sort last:$last before:$before asOf:$asOf){...PatientPage}}` as Operation<ReadBeforeQuery, ReadBeforeQueryVariables>;
+
+export const ReadChangesDocument = `${ChangeText} query ReadChanges($organizationId:ID!$syncId:ID!$since:ID$after:String$isFirst:Boolean!){syncChanges(syncId:$syncId since:$since first:50 after:$after){isBaseline nodes{...Change}pageInfo{hasNextPage endCursor}}patients(organizationId:$organizationId list:ALL first:1)@include(if:$isFirst){analyzedAt timeZone}}` as Operation<ReadChangesQuery, ReadChangesQueryVariables>;
 
 export const ReadPatientDocument = `${BookingText} ${WhyText} query ReadPatient($id:ID!){patient(id:$id){id clinikoId name firstName lastName preferredFirstName email phone createdAt isArchived visits missedAppointments cancelledAppointments bookedAppointments lastAppointment{...Booking}nextAppointment{...Booking}active:why(list:ACTIVE){...Why}recent:why(list:RECENT){...Why}upcoming:why(list:UPCOMING){...Why}noFutureAppointment:why(list:NO_FUTURE_APPOINTMENT){...Why}cancelledNotRebooked:why(list:CANCELLED_NOT_REBOOKED){...Why}missedNotRebooked:why(list:MISSED_NOT_REBOOKED){...Why}firstVisitOnly:why(list:FIRST_VISIT_ONLY){...Why}lapsed:why(list:LAPSED){...Why}}}` as Operation<ReadPatientQuery, ReadPatientQueryVariables>;
