@@ -5,8 +5,6 @@ import type { Say } from './labels';
 // The server's sentences have counts without separators. A count stands before the things it counts, unlike an id or a year.
 const COUNT =
   /(?<![\w.,-])\d{4,}(?= (?:of \d|(?:[a-z]+ ){0,2}(?:patients|appointments|attendees|types|rows)\b))|(?<=\d of )\d{4,}(?![\w.,-])/g;
-// A moment in them: `2026-11-26 22:24 UTC`.
-const MOMENT = /([-\d]{10}) (\d\d:\d\d) UTC/g;
 
 /** Formats for one language and region. */
 export class Formats {
@@ -29,9 +27,9 @@ export class Formats {
   /** `1247` as `1,247`. */
   readonly number = (value: number): string => this.numbers.format(value);
 
-  /** A sentence of the server with its counts and moments written like all others. Ids and years stay as they are. */
+  /** A sentence of the server with its counts written like all others: `600 of 1,247`. Ids and years stay as they are. */
   readonly withFigures = (sentence: string): string =>
-    sentence.replace(COUNT, (digits) => this.number(Number(digits))).replace(MOMENT, (_, day, time) => this.dayAndTime(`${day}T${time}Z`));
+    sentence.replace(COUNT, (digits) => this.number(Number(digits)));
 
   /** Such as `14:30:22`, where the reader is. */
   readonly clockTime = (iso: string | number): string => this.second.format(new Date(iso));
