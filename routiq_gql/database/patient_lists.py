@@ -91,33 +91,42 @@ class Counted:
     """The number of patients of a list with and without its filter, and the places that were asked for.
 
     Attributes:
+        with_value: How many of ``whole`` have a value to sort by; ``None`` unless asked for.
         anchors: By the patient's id; patients who are not in the list at this sync are missing.
     """
 
     matching: int
     whole: int
+    with_value: int | None
     anchors: dict[int, Anchor]
 
 
-async def count_list(connection: AsyncConnection, wanted: ListFilter, anchors: Sequence[int] = ()) -> Counted:
-    """How many patients the list has, and the places of at most two of them; in one statement."""
+async def count_list(
+    connection: AsyncConnection, wanted: ListFilter, anchors: Sequence[int] = (), key: SortKey | None = None
+) -> Counted:
+    """How many patients the list has, and the places of at most two of them; in one statement.
+
+    Args:
+        key: Count the patients with a value to sort by, too.
+    """
     is_filtered = bool(wanted.words) or wanted.practitioner is not None
     given = wanted.parameters | {f"anchor_{number}": patient for number, patient in enumerate(anchors)}
-    query = _count(is_filtered, len(wanted.words), wanted.practitioner is not None, len(anchors))
-    whole, matching, *places = (await connection.execute(query, given)).one()
+    query = _count(is_filtered, len(wanted.words), wanted.practitioner is not None, len(anchors), key)
+    whole, matching, with_value, *places = (await connection.execute(query, given)).one()
     found = [Anchor(*places[start : start + 4]) for start in range(0, len(places), 4)]
-    return Counted(matching if is_filtered else whole, whole, {one.id: one for one in found if one.id is not None})
+    return Counted(matching if is_filtered else whole, whole, with_value, {one.id: one for one in found if one.id is not None})
 
 
 @cache
-def _count(is_filtered: bool, words: int, has_practitioner: bool, anchors: int) -> Select[Any]:
+def _count(is_filtered: bool, words: int, has_practitioner: bool, anchors: int, key: SortKey | None) -> Select[Any]:
     counted: list[ColumnElement[int]] = [func.count().label("whole")]
     matching = func.count().filter(matches(LISTING, words, has_practitioner)) if is_filtered else literal(None, Integer)
-    counted.append(matching.label("matching"))
+    with_value = func.count(LISTING.c[key.value]) if key is not None else literal(None, Integer)
+    counted += [matching.label("matching"), with_value.label("with_value")]
     # One pass for both numbers: PostgreSQL would read the list once for each.
     numbers = select(*counted).where(in_list(LISTING)).subquery("numbers")
     source: FromClause = numbers
-    columns: list[ColumnElement[Any]] = [numbers.c.whole, numbers.c.matching]
+    columns: list[ColumnElement[Any]] = [numbers.c.whole, numbers.c.matching, numbers.c.with_value]
     for number in range(anchors):
         place = LISTING.alias(f"anchor_{number}")
         is_place = place.c.id == bindparam(f"anchor_{number}", type_=BigInteger)

@@ -1,8 +1,9 @@
-"""Reads a page of a list of patients at a sync by keyset: along an index, and never past the rows of other pages.
+"""Reads a page of a list of patients at a sync by keyset: along an index, and not past the rows of other pages.
 
 A list that is sorted by a time has two segments, the patients with such a time and those without, which come last in
 both directions. Each segment is read along the index and limited, so a page costs the same anywhere in the list. A
-search or a practitioner's filter reads the whole list once.
+search or a practitioner's filter reads the whole list once. A page by its position, for people who scroll far, passes
+over the entries of the index before it.
 """
 
 from collections.abc import Sequence
@@ -47,7 +48,12 @@ from routiq_gql.database.tables import LISTING, PATIENT
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The part of a list to read: at most ``limit`` patients between two places, from its start or its end."""
+    """The part of a list to read: at most ``limit`` patients between two places, from its start or its end.
+
+    Attributes:
+        skip: How many patients to pass over from the start.
+        with_value: How many patients of the list have a value to sort by; needed with ``skip``, without a filter.
+    """
 
     key: SortKey
     is_descending: bool
@@ -55,6 +61,8 @@ class Window:
     limit: int
     after: Anchor | None = None
     before: Anchor | None = None
+    skip: int = 0
+    with_value: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +100,14 @@ async def page_of_list(connection: AsyncConnection, wanted: ListFilter, window: 
         before=_segment_of(window.before, window.key),
         words=len(wanted.words),
         has_practitioner=wanted.practitioner is not None,
+        skips=window.skip > 0,
     )
     given = wanted.parameters | {"limit": window.limit}
     for name, anchor in (("after", window.after), ("before", window.before)):
         if anchor is not None:
             given |= {f"{name}_id": anchor.id, f"{name}_value": anchor.value(window.key)}
+    if window.skip:
+        given |= {_Segment.VALUES.skipped: window.skip, _Segment.NULLS.skipped: max(0, window.skip - window.with_value)}
     query = page_statement(shape)
     if query is None:
         return []
@@ -107,6 +118,11 @@ async def page_of_list(connection: AsyncConnection, wanted: ListFilter, window: 
 class _Segment(Enum):
     VALUES = 0
     NULLS = 1
+
+    @property
+    def skipped(self) -> str:
+        """The parameter for the number of its patients to pass over."""
+        return f"skip_{self.value}"
 
 
 def _segment_of(anchor: Anchor | None, key: SortKey) -> "_Segment | None":
@@ -126,6 +142,7 @@ class _Shape:
     before: _Segment | None
     words: int
     has_practitioner: bool
+    skips: bool
 
     @property
     def is_filtered(self) -> bool:
@@ -184,6 +201,7 @@ def _scanned(shape: _Shape) -> Select[*tuple[Any, ...]]:
         .where(in_list(LISTING), matches(LISTING, shape.words, shape.has_practitioner), or_(*within))
         .order_by(*_order(shape, segment, value, patient))
         .limit(bindparam("limit", type_=Integer))
+        .offset(_offset(shape, _Segment.VALUES))
     )
 
 
@@ -197,7 +215,12 @@ def _segment(shape: _Shape, segment: _Segment) -> Select[*tuple[Any, ...]]:
         .where(in_list(LISTING), *_bounds(shape, segment, value, patient))
         .order_by(*order)
         .limit(bindparam("limit", type_=Integer))
+        .offset(_offset(shape, segment))
     )
+
+
+def _offset(shape: _Shape, segment: _Segment) -> ColumnElement[int] | None:
+    return bindparam(segment.skipped, type_=BigInteger) if shape.skips else None
 
 
 def _bounds(

@@ -47,9 +47,10 @@ async def read_page(connection: AsyncConnection, organization_id: str, request: 
         raise BadInput("“after” and “before” belong to different syncs. Use cursors of the same list.")
     sync = await find_sync(connection, organization_id, request.as_of, *numbers)
     wanted = ListFilter(sync.mirror, sync.key, request.list.value, words, request.practitioner)
-    counted = await count_list(connection, wanted, [place.patient for place in places.values()])
-    anchors = {name: _anchor(counted, place, name) for name, place in places.items()}
     key, is_descending = SORTS[request.sort]
+    places_of = [place.patient for place in places.values()]
+    counted = await count_list(connection, wanted, places_of, key if request.skip else None)
+    anchors = {name: _anchor(counted, place, name) for name, place in places.items()}
     window = Window(
         key=key,
         is_descending=is_descending,
@@ -57,6 +58,8 @@ async def read_page(connection: AsyncConnection, organization_id: str, request: 
         limit=request.size + 1,  # whether there are more
         after=anchors.get("after"),
         before=anchors.get("before"),
+        skip=request.skip or 0,
+        with_value=counted.with_value or 0,
     )
     rows = await page_of_list(connection, wanted, window)
     has_more = len(rows) > request.size
@@ -69,7 +72,7 @@ async def read_page(connection: AsyncConnection, organization_id: str, request: 
         cursors=[cursor_of(Place(sync.key, row.id), digest) for row in rows],
         # The patient of a cursor is in the list, outside of the page.
         has_next=(has_more and not request.is_backward) or request.before is not None,
-        has_previous=(has_more and request.is_backward) or request.after is not None,
+        has_previous=(has_more and request.is_backward) or request.after is not None or bool(request.skip),
         total_count=counted.matching,
         summary=summary_of(sync, request.list, counted.whole),
         sync_id=sync.sync_id,

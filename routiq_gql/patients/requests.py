@@ -9,6 +9,8 @@ from routiq_gql.patients.model import PatientSort
 
 DEFAULT_SIZE = 50
 LARGEST_SIZE = 200
+LARGEST_SKIP = 100_000_000
+"""More than any list has; it keeps a sum with the size within the numbers of a database."""
 LONGEST_SEARCH = 100
 """Characters; names, addresses and numbers are shorter."""
 _LARGEST_ID = 2**63 - 1
@@ -23,6 +25,7 @@ class PageRequest:
     Attributes:
         search: Only patients for whom each word of it is a part of a name, the e-mail address or a phone number.
         practitioner_id: Only patients whose last or next appointment is with this practitioner.
+        skip: How many patients at the start of the list the page passes over; not together with cursors.
         as_of: The id of a kept sync; ``None`` for the newest, or for that of the cursor.
     """
 
@@ -34,6 +37,7 @@ class PageRequest:
     after: str | None = None
     last: int | None = None
     before: str | None = None
+    skip: int | None = None
     as_of: str | None = None
 
     @property
@@ -69,6 +73,10 @@ class PageRequest:
         for name, size in (("first", self.first), ("last", self.last)):
             if size is not None and not 1 <= size <= LARGEST_SIZE:
                 raise BadInput(f"“{name}” must be from 1 to {LARGEST_SIZE}.")
+        if self.skip is not None and (self.after, self.last, self.before) != (None, None, None):
+            raise BadInput("Use “skip” with “first” alone, not with “after”, “last” or “before”.")
+        if self.skip is not None and not 0 <= self.skip <= LARGEST_SKIP:
+            raise BadInput(f"“skip” must be from 0 to {LARGEST_SKIP:,}.")
         if self.search is not None and (len(self.search) > LONGEST_SEARCH or _CONTROL.search(self.search)):
             raise BadInput(
                 f"“search” must be a text of at most {LONGEST_SEARCH} characters, without control characters."

@@ -19,8 +19,6 @@ from tests.patients.clinics import ListedClinic, Person, Visit, random_person
 
 pytestmark = IN_SESSION_LOOP
 
-MOST_ROWS = 200
-MANY = 50_000
 DAY = timedelta(days=1)
 
 
@@ -43,12 +41,6 @@ def _few(at=None) -> list[Person]:
 
 def _names(page: Page) -> Locator:
     return page.locator(".patient .name button")
-
-
-async def _mounted(page: Page) -> int:
-    rows = await page.locator(".patient").count()
-    assert rows < MOST_ROWS
-    return rows
 
 
 async def _expect_list(page: Page, title: str, *names: str) -> None:
@@ -253,32 +245,6 @@ async def test_without_a_completed_sync_a_list_says_what_to_do(serve: Serve, ope
     await expect(page.locator("#list-problem")).to_be_visible()
     await expect(page.locator("#list-problem").get_by_role("button", name="Start sync")).to_be_visible()
     await expect(page.locator("#list-title")).to_have_text("Lapsed")
-
-
-@pytest.mark.timeout(300)
-async def test_fifty_thousand_patients_scroll_and_are_searched(serve: Serve, open_page: OpenPage):
-    """Of 50,000 patients fewer than 200 rows are in the document; the end, the middle and a search are reached."""
-    served = await serve(is_connected=False)
-    pick, now = random.Random(22), utc_now()
-    people = [Person(number, f"Given{number}", f"Name{number:05}") for number in range(1, MANY + 1)]
-    people[:300] = [random_person(pick, number, now) for number in range(1, 301)]
-    await _clinic(served).sync(people, now)
-    page = await open_page(f"{served.url}/?organization={ORGANIZATION}&list=ALL")
-    await expect(page.locator("#list-note")).to_contain_text(re.compile(r"^(49|50),\d{3} patients\."))
-    assert await _mounted(page) > 5
-    box = page.locator("#list-box")
-    await box.focus()
-    await page.keyboard.press("End")
-    await expect(page.locator(".patient").last).to_have_attribute("data-position", re.compile(r"^\d+$"))
-    await expect(page.locator(":focus")).to_be_in_viewport()
-    await _mounted(page)
-    await page.keyboard.press("Home")
-    await expect(page.locator(".patient[data-position='0'] button")).to_be_focused()
-    await box.evaluate("box => { box.scrollTop = 2000 * 56; }")
-    await expect(page.locator(".patient.is-coming")).to_have_count(0)
-    await _mounted(page)
-    await page.locator("#patient-search").fill("name43210")
-    await expect(_names(page)).to_have_text(["Given43210 Name43210"])
 
 
 @pytest.mark.parametrize("width", [390, 768, 1920])

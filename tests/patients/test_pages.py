@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from routiq_gql.database.engine import Database
+from routiq_gql.errors import BadInput
 from routiq_gql.patients.folding import name_key, search_text, search_words
 from routiq_gql.patients.lists import PatientList
 from routiq_gql.patients.model import PatientPage, PatientSort
@@ -99,12 +100,64 @@ async def test_cursors_neither_skip_nor_repeat_while_syncs_publish(clinic, datab
     assert numbers(await page_of(database, newest)) == expected(clinic.people, newest, NOW + timedelta(days=4))
 
 
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_page_by_its_position_is_that_part_of_the_list(clinic, database, seed):
+    """Whatever the list, order and filter, the page has exactly the patients after those that are passed over."""
+    pick = random.Random(seed)
+    first = await clinic.sync([random_person(pick, number) for number in range(1, 61)])
+    before = dict(clinic.people)
+    await clinic.sync([random_person(pick, number) for number in range(1, 61)], NOW + timedelta(days=1))
+    for sort in PatientSort:
+        for which in (PatientList.ALL, pick.choice(list(PatientList))):
+            filters = {
+                "search": pick.choice((None, None, "an", "04")),
+                "practitioner_id": pick.choice((None, None, "501")),
+            }
+            whole = expected(before, PageRequest(list=which, sort=sort, **filters))
+            for skip in (0, 1, len(whole) // 2, max(0, len(whole) - 1), len(whole), 100_000_000):
+                size = pick.choice((1, 5, 200))
+                page = await page_of(
+                    database, list=which, sort=sort, first=size, skip=skip, as_of=first, **filters
+                )  # fmt: skip
+                assert numbers(page) == whole[skip : skip + size]
+                assert page.total_count == len(whole)
+                assert page.has_next == (skip + size < len(whole))
+                assert page.has_previous == (skip > 0)
+                if page.has_next:
+                    rest = await page_of(
+                        database, list=which, sort=sort, first=200, after=page.cursors[-1], **filters
+                    )  # fmt: skip
+                    assert numbers(rest) == whole[skip + size :]
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"skip": -1}, "“skip” must be from 0 to 100,000,000."),
+        ({"skip": 100_000_001}, "“skip” must be from 0 to 100,000,000."),
+        ({"skip": 0, "last": 5}, "Use “skip” with “first” alone, not with “after”, “last” or “before”."),
+        ({"skip": 5, "after": "x"}, "Use “skip” with “first” alone, not with “after”, “last” or “before”."),
+        ({"skip": 5, "before": "x"}, "Use “skip” with “first” alone, not with “after”, “last” or “before”."),
+    ],
+)
+def test_a_position_goes_with_no_cursor_and_is_in_range(parts, message):
+    """What can't be meant is refused with a sentence."""
+    with pytest.raises(BadInput) as refused:
+        PageRequest(**parts).check()
+    assert refused.value.message == message
+
+
 async def test_a_page_takes_five_statements(clinic, database):
     """A page of 50 patients takes five statements, however many appointments and names they have."""
     pick = random.Random(1)
     await clinic.sync([random_person(pick, number) for number in range(1, 201)])
     page = await page_of(database, list=PatientList.ALL, first=50)
-    for parts in ({}, {"after": page.cursors[-1]}, {"sort": PatientSort.NEXT_APPOINTMENT, "search": "smith"}):
+    for parts in (
+        {},
+        {"after": page.cursors[-1]},
+        {"skip": 50},
+        {"sort": PatientSort.NEXT_APPOINTMENT, "search": "smith"},
+    ):
         with recorded(database) as statements:
             await page_of(database, list=PatientList.ALL, first=50, **parts)
         assert len(statements) <= 5

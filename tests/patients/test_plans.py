@@ -33,6 +33,7 @@ async def _every_statement(database: Database) -> list[Recorded]:
                 asked = {"list": which, "sort": sort, **chosen}
                 page = await read_page(connection, "org_2", PageRequest(**asked, first=3))
                 last = await read_page(connection, "org_2", PageRequest(**asked, last=3))
+                await read_page(connection, "org_2", PageRequest(**asked, first=3, skip=40))
                 for cursor in [*page.cursors[-1:], *last.cursors[-1:]]:  # with and without a value of the sort
                     await read_page(connection, "org_2", PageRequest(**asked, after=cursor))
                     await read_page(connection, "org_2", PageRequest(**asked, last=3, before=cursor))

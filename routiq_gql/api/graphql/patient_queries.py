@@ -38,6 +38,13 @@ First = Annotated[
 AfterCursor = Annotated[str | None, strawberry.argument(description="Only patients after this cursor of the list.")]
 Last = Annotated[int | None, strawberry.argument(description="How many patients before `before`, 1 to 200.")]
 BeforeCursor = Annotated[str | None, strawberry.argument(description="Only patients before this cursor of the list.")]
+Skip = Annotated[
+    int | None,
+    strawberry.argument(
+        description="How many patients at the start of the list to pass over, for a page in the middle of it. Give the "
+        "`asOf` of the first page with it, so that all pages are of one sync. Only with `first`, without cursors."
+    ),
+]
 PatientId = Annotated[ID, strawberry.argument(description="`id` of a patient.")]
 
 
@@ -59,6 +66,7 @@ class PatientQueries:
         after: AfterCursor = UNSET,
         last: Last = UNSET,
         before: BeforeCursor = UNSET,
+        skip: Skip = UNSET,
         as_of: AsOf = UNSET,
     ) -> PatientConnection:
         request = PageRequest(
@@ -70,6 +78,7 @@ class PatientQueries:
             after=after if after is not UNSET else None,
             last=last if last is not UNSET else None,
             before=before if before is not UNSET else None,
+            skip=skip if skip is not UNSET else None,
             as_of=as_of if as_of is not UNSET else None,
         )
         return PatientConnection.of(await info.context.patients.page(info.context.viewer, organization_id, request))

@@ -12,6 +12,14 @@ interface Left {
   index: number;
 }
 
+/** Keeps something with this entry of the browser's history, for when a person comes back to it or reloads. */
+export function keepInHistory(part: Readonly<Record<string, unknown>>): void {
+  history.replaceState({ ...(history.state as object | null), ...part }, '');
+}
+
+/** What was kept under this name; undefined for nothing. */
+export const keptInHistory = (name: string): unknown => (history.state as Record<string, unknown> | null)?.[name];
+
 const isLeft = (state: unknown): state is Left => typeof state === 'object' && state !== null && 'scrollTop' in state;
 
 /** Goes to an address of this page. */
@@ -25,7 +33,7 @@ export function watchRoute(go: (route: Route, restore: (() => void) | null) => v
   history.scrollRestoration = 'manual';
   const navigate: Navigate = (href, link) => {
     const left: Left = { scrollTop: scrollY, href, index: link ? linksTo(href).indexOf(link) : 0 };
-    history.replaceState(left, '');
+    keepInHistory({ ...left });
     history.pushState(null, '', href);
     go(routeOf(location), null);
   };

@@ -9,6 +9,7 @@
 const FEW = 150; // rows that are all in the document
 const MARGIN_PX = 600; // above and below the box, so that scrolling meets rows and no gaps
 const MOST_MOUNTED = 180;
+const ROUNDING_PX = 1; // browsers scroll to whole pixels of the screen
 const MOST_ATTEMPTS = 12; // to draw or reach rows of unknown heights: each attempt knows more of them
 
 /** What a list consists of. */
@@ -44,9 +45,8 @@ export class VirtualList<Item> {
   ) {
     box.addEventListener('scroll', this.update, { passive: true });
     new ResizeObserver(() => {
-      if (box.clientWidth !== this.width) this.heights = [];
-      this.width = box.clientWidth;
-      this.place();
+      if (box.clientWidth === this.width) this.update();
+      else this.wrapAnew();
     }).observe(box);
   }
 
@@ -81,6 +81,17 @@ export class VirtualList<Item> {
     return this.rows.get(key) ?? null;
   }
 
+  /** The position of the first row in sight. */
+  get firstInSight(): number {
+    return this.positionAt(this.box.scrollTop + ROUNDING_PX);
+  }
+
+  /** Scrolls so that a row is the first one in sight. */
+  showFrom(position: number): void {
+    this.box.scrollTop = this.tops[Math.min(position, this.count)] ?? 0;
+    this.update();
+  }
+
   /** The row of an item, if it is in the document. */
   row(key: number): HTMLElement | undefined {
     return this.rows.get(key);
@@ -91,12 +102,8 @@ export class VirtualList<Item> {
     for (const key of keys) {
       const row = this.rows.get(key);
       if (!row) continue;
-      if (row.contains(document.activeElement)) {
-        this.left = key;
-        this.box.focus({ preventScroll: true });
-      }
-      row.remove();
-      this.rows.delete(key);
+      this.keepFocus(key, row);
+      this.rows.delete(key); // and from the document as soon as the new one is there
     }
     this.update();
   }
@@ -115,13 +122,30 @@ export class VirtualList<Item> {
     return top >= head && bottom <= box.height ? 0 : (top + bottom - box.height - head) / 2;
   }
 
-  private place(attempt = 0): void {
+  private place(): void {
+    this.layOut();
+    this.draw(0);
+  }
+
+  // With another width, all heights are others. The first row in sight stays.
+  private wrapAnew(): void {
+    const first = this.firstInSight;
+    const within = this.box.scrollTop - (this.tops[first] ?? 0);
+    this.heights = [];
+    this.layOut();
+    const [top = 0, total = 0] = [this.tops[first], this.tops[this.count]];
+    this.list.style.paddingBottom = `${total}px`; // or it could not scroll that far
+    this.box.scrollTop = top + within;
+    this.draw(0);
+  }
+
+  private layOut(): void {
+    this.width = this.box.clientWidth;
     this.tops = new Float64Array(this.count + 1);
     const estimate = this.kind.estimatedPx();
     for (let position = 0; position < this.count; position += 1) {
       this.tops[position + 1] = (this.tops[position] ?? 0) + (this.heights[this.keyAt(position)] ?? estimate);
     }
-    this.draw(attempt);
   }
 
   private readonly update = (): void => {
@@ -145,7 +169,7 @@ export class VirtualList<Item> {
     this.kind.seen?.(first, last);
     // A height that depends on the row's neighbours would change for ever; the next scroll measures again.
     if (attempt === MOST_ATTEMPTS || !this.measure(first, last)) return;
-    this.place(attempt + 1);
+    this.draw(attempt + 1);
     if (isAtEnd) this.box.scrollTop = this.box.scrollHeight; // and not where the end seemed to be
   }
 
@@ -168,23 +192,31 @@ export class VirtualList<Item> {
     return low;
   }
 
+  // New rows come before others go: with less than a box of rows, the box would scroll by itself.
   private mount(wanted: Map<number, HTMLElement>): void {
-    for (const [key, row] of this.rows) {
-      if (wanted.get(key) === row) continue;
-      if (row.contains(document.activeElement)) {
-        this.left = key;
-        this.box.focus({ preventScroll: true });
-      }
-      row.remove();
-    }
-    let next = this.list.firstElementChild;
+    const shown = new Set<Element>(wanted.values());
+    const firstShown = (from: Element | null): Element | null => {
+      let found = from;
+      while (found && !shown.has(found)) found = found.nextElementSibling;
+      return found;
+    };
+    let next = firstShown(this.list.firstElementChild);
     for (const row of wanted.values()) {
-      if (row === next) next = next.nextElementSibling;
+      if (row === next) next = firstShown(next.nextElementSibling);
       else this.list.insertBefore(row, next);
     }
+    for (const [key, row] of this.rows) if (!shown.has(row)) this.keepFocus(key, row);
+    for (const row of [...this.list.children]) if (!shown.has(row)) row.remove();
     this.rows = wanted;
     if (document.activeElement !== this.box) this.left = null;
     else if (this.left !== null && this.rows.has(this.left)) this.focus(this.left);
+  }
+
+  // The box has the focus of a row that goes, until it comes back.
+  private keepFocus(key: number, row: HTMLElement): void {
+    if (!row.contains(document.activeElement)) return;
+    this.left = key;
+    this.box.focus({ preventScroll: true });
   }
 
   private focus(key: number): void {
@@ -202,17 +234,33 @@ export class VirtualList<Item> {
   private measure(first: number, last: number): boolean {
     if (this.box.clientHeight === 0 || this.count <= FEW) return false;
     const { scrollTop } = this.box;
-    let [moved, hasChanged] = [0, false];
+    const changes = new Map<number, number>(); // by position
+    let moved = 0;
     for (let position = first; position < last; position += 1) {
       const key = this.keyAt(position);
       const height = this.rows.get(key)?.getBoundingClientRect().height ?? 0;
       const before = this.heights[key] ?? this.kind.estimatedPx();
       if (height === 0 || Math.abs(height - before) < 0.5) continue;
       this.heights[key] = height;
-      hasChanged = true;
+      changes.set(position, height - before);
       if ((this.tops[position] ?? 0) < scrollTop) moved += height - before;
     }
-    if (moved !== 0) this.box.scrollTop = scrollTop + moved;
-    return hasChanged;
+    if (!changes.size) return false;
+    this.shift(changes);
+    if (moved !== 0) {
+      this.space(first, last); // before the box scrolls, or it could not scroll that far
+      this.box.scrollTop = scrollTop + moved;
+    }
+    return true;
+  }
+
+  // Moves the rows below those whose heights have changed.
+  private shift(changes: ReadonlyMap<number, number>): void {
+    const { tops } = this;
+    let sum = 0;
+    for (let position = Math.min(...changes.keys()); position < this.count; position += 1) {
+      sum += changes.get(position) ?? 0;
+      tops[position + 1] = (tops[position + 1] ?? 0) + sum;
+    }
   }
 }

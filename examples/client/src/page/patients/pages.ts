@@ -1,24 +1,19 @@
 /**
- * A list of patients as far as it was read. A page of the server has up to 200 patients, and the list may have 50,000: it is
- * read from both ends, where a person looks, and always from the sync that it began with.
+ * A list of patients as far as it was read. The list may have 50,000 and a page of the server up to 200: the pages that a
+ * person looks at are read, wherever they are, and always from the sync that the list began with.
  */
 
-import { sentenceOf } from '../../core/errors';
+import { Refused, sentenceOf } from '../../core/errors';
 import type { Requests } from '../../core/requests';
-import {
-  OpenListDocument,
-  type OpenListQuery,
-  type PatientPageFragment,
-  ReadAfterDocument,
-  ReadBeforeDocument,
-  type RowFragment,
-} from './gql/graphql';
+import { OpenListDocument, type OpenListQuery, type PatientPageFragment, ReadPageDocument, type RowFragment } from './gql/graphql';
 import type { PatientList, PatientSort } from './lists';
 
 /** The most patients in one answer. */
 export const PAGE_SIZE = 200;
-/** Read before they are in sight, while a person scrolls. */
-const AHEAD = 100;
+/** Rows on either side that are read before they are in sight, while a person scrolls. */
+const AHEAD = 60;
+/** Requests at the same time: enough for two pages in sight; pages that were scrolled past meanwhile are not asked for. */
+const MOST_REQUESTS = 2;
 
 /** What is asked for. */
 export interface Query {
@@ -46,20 +41,18 @@ export class PatientPages {
   about: About | null = null;
   /** Why it can't be read (further), for people; null while it can. */
   problem: string | null = null;
+  /** Whether the list has lost patients since it was opened, as patients are erased: it has to be opened anew. */
+  isOutdated = false;
   readonly query: Query;
   readonly #asOf: string | null;
   readonly #requests: () => Requests;
-  /** Called with the positions of new patients. */
+  /** Called with the positions of new patients: from the first one to the one behind the last. */
   readonly #changed: (from: number, to: number) => void;
-  readonly #rows: PatientRow[] = [];
   readonly #closing = new AbortController();
-  /** Read are the positions below `#head`, and those from `#tail`. */
-  #head = 0;
-  #tail = 0;
-  #headCursor: string | null = null;
-  #tailCursor: string | null = null;
-  #wanted: [number, number] = [0, 0];
-  #isReading = false;
+  /** The patients of the pages that were read, by the number of the page. */
+  readonly #pages = new Map<number, readonly PatientRow[]>();
+  readonly #asked = new Set<number>();
+  #wanted: readonly [number, number] = [0, 0];
 
   /** `asOf`: the id of a sync; null for the newest one. */
   constructor(query: Query, asOf: string | null, requests: () => Requests, changed: (from: number, to: number) => void) {
@@ -71,14 +64,11 @@ export class PatientPages {
 
   /** Reads the beginning. */
   async open(): Promise<void> {
-    await this.#attempt(async () => {
-      const { signal } = this.#closing;
-      const asked = { ...this.query, first: PAGE_SIZE, asOf: this.#asOf };
-      const { patients } = await this.#requests().ask(OpenListDocument, asked, { signal });
+    await this.#read(0, async (signal) => {
+      const { patients } = await this.#requests().ask(OpenListDocument, { ...this.query, first: PAGE_SIZE, asOf: this.#asOf }, { signal });
       const { totalCount, asOf, analyzedAt, timeZone, practitioners } = patients;
       this.about = { totalCount, asOf, analyzedAt, timeZone, practitioners };
-      this.#tail = totalCount;
-      this.#takeHead(patients);
+      return patients;
     });
   }
 
@@ -89,82 +79,69 @@ export class PatientPages {
 
   /** The patient at a position; null while it was not read. */
   at(position: number): PatientRow | null {
-    return this.#rows[position] ?? null;
+    return this.#pages.get(Math.floor(position / PAGE_SIZE))?.[position % PAGE_SIZE] ?? null;
   }
 
-  /** Reads what is missing of these positions, and what comes next. */
+  /** Reads what is missing of these positions, from the first one to the one behind the last, and some around them. */
   want(first: number, last: number): void {
     this.#wanted = [first, last];
-    if (!this.problem) void this.#read();
+    this.#readWanted();
   }
 
   /** Asks again after a failure. */
   retry(): void {
     this.problem = null;
-    if (this.about) void this.#read();
+    if (this.about) this.#readWanted();
     else void this.open();
   }
 
-  async #read(): Promise<void> {
-    while (this.about && !this.#isReading && !this.problem && !this.#closing.signal.aborted) {
-      const end = this.#nextEnd();
-      if (!end) return;
-      await this.#attempt(() => (end === 'head' ? this.#readHead() : this.#readTail()));
+  #readWanted(): void {
+    while (this.about && !this.problem && this.#asked.size < MOST_REQUESTS && !this.#closing.signal.aborted) {
+      const next = this.#nextPage(this.about.totalCount);
+      if (next === null) return;
+      void this.#read(next, (signal) => this.#page(next, signal));
     }
   }
 
-  // From which end the wanted positions are reached sooner; null if they are all there.
-  #nextEnd(): 'head' | 'tail' | null {
-    if (this.#head >= this.#tail) return null;
+  // The pages in sight come first, in their order; then those around them.
+  #nextPage(count: number): number | null {
     const [first, last] = this.#wanted;
-    const isHeadWanted = first < this.#tail && last + AHEAD > this.#head;
-    const isTailWanted = last > this.#head && first - AHEAD < this.#tail;
-    if (!isHeadWanted && !isTailWanted) return null;
-    if (isHeadWanted && isTailWanted) return last - this.#head <= this.#tail - first ? 'head' : 'tail';
-    return isHeadWanted ? 'head' : 'tail';
+    return this.#missing(first, last, count) ?? this.#missing(first - AHEAD, last + AHEAD, count);
   }
 
-  async #readHead(): Promise<void> {
-    const asked = { ...this.query, first: Math.min(PAGE_SIZE, this.#tail - this.#head), after: this.#headCursor };
-    const { patients } = await this.#requests().ask(ReadAfterDocument, asked, { signal: this.#closing.signal });
-    this.#takeHead(patients);
+  #missing(first: number, last: number, count: number): number | null {
+    const end = Math.ceil(Math.min(last, count) / PAGE_SIZE);
+    for (let page = Math.floor(Math.max(first, 0) / PAGE_SIZE); page < end; page += 1) {
+      if (!this.#pages.has(page) && !this.#asked.has(page)) return page;
+    }
+    return null;
   }
 
-  async #readTail(): Promise<void> {
-    const last = Math.min(PAGE_SIZE, this.#tail - this.#head);
-    const asked = { ...this.query, last, before: this.#tailCursor, asOf: this.#tailCursor ? null : (this.about?.asOf ?? null) };
-    const { patients } = await this.#requests().ask(ReadBeforeDocument, asked, { signal: this.#closing.signal });
-    const [from, to] = [this.#tail - patients.edges.length, this.#tail];
-    this.#put(from, patients);
-    this.#tail = patients.edges.length ? from : this.#head;
-    this.#tailCursor = patients.edges[0]?.cursor ?? null;
-    this.#changed(from, to);
+  async #page(page: number, signal: AbortSignal): Promise<PatientPageFragment> {
+    const asked = { ...this.query, first: PAGE_SIZE, skip: page * PAGE_SIZE, asOf: this.about?.asOf ?? '' };
+    const { patients } = await this.#requests().ask(ReadPageDocument, asked, { signal });
+    if (patients.totalCount !== this.about?.totalCount) {
+      this.isOutdated = true;
+      throw new Refused('A patient was removed from this list. Read it again.');
+    }
+    return patients;
   }
 
-  #takeHead(page: PatientPageFragment): void {
-    const from = this.#head;
-    this.#put(from, page);
-    this.#head = page.edges.length ? from + page.edges.length : this.#tail;
-    this.#headCursor = page.edges.at(-1)?.cursor ?? null;
-    this.#changed(from, this.#head);
-  }
-
-  #put(from: number, { edges }: PatientPageFragment): void {
-    edges.forEach(({ node }, index) => {
-      this.#rows[from + index] = node;
-    });
-  }
-
-  async #attempt(read: () => Promise<void>): Promise<void> {
-    this.#isReading = true;
+  async #read(page: number, ask: (signal: AbortSignal) => Promise<PatientPageFragment>): Promise<void> {
+    const { signal } = this.#closing;
+    this.#asked.add(page);
     try {
-      await read();
+      const { nodes } = await ask(signal);
+      if (signal.aborted) return;
+      this.#pages.set(page, nodes);
+      this.#changed(page * PAGE_SIZE, page * PAGE_SIZE + nodes.length);
     } catch (error) {
-      if (this.#closing.signal.aborted) return;
+      if (signal.aborted) return;
       this.problem = sentenceOf(error);
       this.#changed(0, 0);
     } finally {
-      this.#isReading = false;
+      this.#asked.delete(page);
     }
+    this.#readWanted();
   }
 }

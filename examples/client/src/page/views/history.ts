@@ -9,6 +9,7 @@ import { page, words } from '../page';
 import { renderChart } from './chart';
 
 let shown: unknown = null;
+let awaited = ''; // the sync whose row gets the focus as soon as the history has come
 
 export function buildHistory(): void {
   byId('more').addEventListener('click', () => void showMore());
@@ -44,6 +45,7 @@ export function focusRowOf(syncId: string): boolean {
   const link = [...byId<HTMLTableSectionElement>('past').rows].find((row) => row.dataset['syncId'] === syncId)?.querySelector('a');
   link?.focus({ preventScroll: true });
   link?.scrollIntoView({ block: 'center' });
+  awaited = link ? '' : syncId;
   return Boolean(link);
 }
 
@@ -70,6 +72,10 @@ function renderRows(syncs: readonly Sync[]): void {
   rows.forEach((row, index) => {
     if (body.rows[index] !== row) body.insertBefore(row, body.rows[index] ?? null);
   });
+  // The page has come back from a sync before its row was there, and nobody has moved the focus on since.
+  if (!awaited || !rows.length) return;
+  if (document.activeElement === byId('title')) focusRowOf(awaited);
+  awaited = '';
 }
 
 function rowOf(sync: Sync): HTMLTableRowElement {

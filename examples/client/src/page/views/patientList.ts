@@ -8,12 +8,22 @@ import { chooseColumns, chosenColumns, COLUMNS } from '../patients/columns';
 import { countsAt, forgetCounts, retryCounts } from '../patients/counts';
 import { emptyText, LISTS, SORT_WORDS, SORTS, titleOf } from '../patients/lists';
 import { PatientPages } from '../patients/pages';
+import { keepPlaceSoon, keptPlace, type RowsPlace } from '../patients/place';
 import { renderSoon } from '../render';
 import { requests } from '../requests';
 import type { Navigate } from '../routing';
 import { closePatient, openPatient } from './patientDetails';
 import { buildPatientExport } from './patientExport';
-import { buildPatientRows, clearPatientRows, focusCurrentRow, patientsText, renewRows, showPatientRows } from './patientRows';
+import {
+  buildPatientRows,
+  clearPatientRows,
+  focusCurrentRow,
+  patientsText,
+  placeInRows,
+  renewRows,
+  returnToRows,
+  showPatientRows,
+} from './patientRows';
 
 const TYPING_MS = 200;
 
@@ -23,6 +33,7 @@ let held = ''; // the sync that the list stays on until a person asks for a newe
 let client: unknown = null; // whose patients are shown
 let asOf: string | null = null; // of the address that is shown; null while no list is open
 let typing: ReturnType<typeof setTimeout> | undefined;
+let returning: RowsPlace | null = null; // where a person left the list that comes
 
 const search = (): string => byId<HTMLInputElement>('patient-search').value.trim();
 const newest = (): string => page.view.overview?.lastSuccessfulSync?.syncId ?? '';
@@ -32,7 +43,7 @@ export function buildPatientList(navigate: Navigate): void {
   buildPatientRows(({ id, name }, dates) => {
     const then = id.startsWith('asof:') ? id : `asof:${held}:${id}`; // as of the sync of the list
     openPatient({ id: then, name }, dates, focusCurrentRow);
-  });
+  }, () => keepPlaceSoon(placeToKeep));
   buildPatientExport(() => pages);
   const go = (part: Partial<ListRoute>): void => {
     if (page.route.list) navigate(listHref({ ...page.route.list, ...part }));
@@ -102,6 +113,7 @@ export function openList(route: ListRoute | null): void {
     return;
   }
   if (asOf !== route.asOf) held = route.asOf;
+  returning = keptPlace();
   asOf = route.asOf;
   byId<HTMLAnchorElement>('list-back').href = hrefOf('');
   setText('list-title', titleOf(route.list));
@@ -145,9 +157,17 @@ function take(found: PatientPages, from: number, to: number): void {
     coming = null;
     if (found.about) held = found.about.asOf;
     showPatientRows(found, route);
+    if (found.about && returning) returnToRows(returning);
+    if (found.about) returning = null;
     announceCount(found);
   } else if (found === pages) renewRows(from, to);
   renderSoon();
+}
+
+// What is searched for is personal and stays in no history, so neither does the place in what was found.
+function placeToKeep(): RowsPlace | null | undefined {
+  if (!pages?.about || !page.route.list || coming) return undefined;
+  return pages.query.search ? null : placeInRows();
 }
 
 function announceCount({ about }: PatientPages): void {
@@ -156,7 +176,7 @@ function announceCount({ about }: PatientPages): void {
 
 function retry(): void {
   retryCounts();
-  if (pages?.about) pages.retry();
+  if (pages?.about && !pages.isOutdated) pages.retry();
   else {
     if (!page.route.list?.asOf) held = '';
     load();

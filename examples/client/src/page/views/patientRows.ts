@@ -1,12 +1,13 @@
 /** The table of a list of patients: its header, and a row for each patient in sight. */
 
 import { listHref, type ListRoute } from '../address';
-import { byId, element, inside } from '../dom';
+import { byId, element, inside, show } from '../dom';
 import { words } from '../page';
 import { type Column, COLUMNS, chosenColumns } from '../patients/columns';
 import { type ClinicDates, clinicDates } from '../patients/dates';
 import type { PatientSort } from '../patients/lists';
 import type { PatientPages, PatientRow } from '../patients/pages';
+import type { RowsPlace } from '../patients/place';
 import { VirtualList } from '../virtualList';
 import { mark } from './marks';
 
@@ -24,9 +25,10 @@ let current = 0; // the position of the row that Tab reaches
 let isAwaited = false; // whether its patient is to have the focus once they were read
 let openPatient: (row: PatientRow, dates: ClinicDates) => void = () => undefined;
 
-/** Begins; `open` is called for a patient whose details are wanted. */
-export function buildPatientRows(open: typeof openPatient): void {
+/** Begins; `open` is called for a patient whose details are wanted, `moved` when a person has scrolled. */
+export function buildPatientRows(open: typeof openPatient, moved: () => void): void {
   openPatient = open;
+  byId('list-box').addEventListener('scroll', moved, { passive: true });
   list = new VirtualList(byId('list-box'), byId('list-rows'), {
     keyOf: (position) => position,
     make: rowAt,
@@ -63,6 +65,18 @@ export function showPatientRows(shown: PatientPages, route: ListRoute): void {
 export function renewRows(from: number, to: number): void {
   list?.renew(Array.from({ length: to - from }, (_row, index) => from + index));
   if (isAwaited && current >= from && current < to && document.activeElement === byId('list-box')) moveTo(current);
+}
+
+/** The position of the first patient in sight, and of the one that Tab reaches. */
+export const placeInRows = (): RowsPlace => ({ first: list?.firstInSight ?? 0, current });
+
+/** Scrolls to where a person left the same list. */
+export function returnToRows(place: RowsPlace): void {
+  if (!pages?.about?.totalCount) return;
+  show('list-box', true); // what is hidden can't scroll
+  current = Math.min(place.current, pages.about.totalCount - 1);
+  list?.showFrom(place.first);
+  list?.renew([0, current]); // another row is the one that Tab reaches
 }
 
 /** Forgets all patients: the list was closed. */
@@ -155,6 +169,7 @@ function moveTo(position: number): void {
   if (button) {
     button.tabIndex = 0;
     button.focus({ preventScroll: true });
+    button.scrollIntoView({ block: 'nearest', inline: 'nearest' }); // in the box it is; now in the window, too
   } else byId('list-box').focus({ preventScroll: true }); // its patient is being read
 }
 

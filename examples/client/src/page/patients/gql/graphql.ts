@@ -186,7 +186,7 @@ export type BookingFragment = { startsAt: string, type: string | null, practitio
 
 export type RowFragment = { id: string, name: string, preferredFirstName: string | null, email: string | null, phone: string | null, visits: number, missedAppointments: number, cancelledAppointments: number, bookedAppointments: number, lastAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, nextAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, why: { sentence: string, changesAt: string | null } };
 
-export type PatientPageFragment = { totalCount: number, asOf: string, analyzedAt: string, timeZone: string, edges: Array<{ cursor: string, node: { id: string, name: string, preferredFirstName: string | null, email: string | null, phone: string | null, visits: number, missedAppointments: number, cancelledAppointments: number, bookedAppointments: number, lastAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, nextAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, why: { sentence: string, changesAt: string | null } } }> };
+export type PatientPageFragment = { totalCount: number, asOf: string, analyzedAt: string, timeZone: string, nodes: Array<{ id: string, name: string, preferredFirstName: string | null, email: string | null, phone: string | null, visits: number, missedAppointments: number, cancelledAppointments: number, bookedAppointments: number, lastAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, nextAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, why: { sentence: string, changesAt: string | null } }> };
 
 export type ListSummaryFragment = { list: PatientList, title: string, counting: string, totalCount: number };
 
@@ -209,34 +209,21 @@ export type OpenListQueryVariables = Exact<{
 }>;
 
 
-export type OpenListQuery = { patients: { totalCount: number, asOf: string, analyzedAt: string, timeZone: string, practitioners: Array<{ id: string, name: string | null }>, edges: Array<{ cursor: string, node: { id: string, name: string, preferredFirstName: string | null, email: string | null, phone: string | null, visits: number, missedAppointments: number, cancelledAppointments: number, bookedAppointments: number, lastAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, nextAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, why: { sentence: string, changesAt: string | null } } }> } };
+export type OpenListQuery = { patients: { totalCount: number, asOf: string, analyzedAt: string, timeZone: string, practitioners: Array<{ id: string, name: string | null }>, nodes: Array<{ id: string, name: string, preferredFirstName: string | null, email: string | null, phone: string | null, visits: number, missedAppointments: number, cancelledAppointments: number, bookedAppointments: number, lastAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, nextAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, why: { sentence: string, changesAt: string | null } }> } };
 
-export type ReadAfterQueryVariables = Exact<{
+export type ReadPageQueryVariables = Exact<{
   organizationId: Scalars['ID']['input'];
   list: PatientList;
   search: InputMaybe<Scalars['String']['input']>;
   practitionerId: InputMaybe<Scalars['ID']['input']>;
   sort: PatientSort;
   first: Scalars['Int']['input'];
-  after: InputMaybe<Scalars['String']['input']>;
+  skip: Scalars['Int']['input'];
+  asOf: Scalars['ID']['input'];
 }>;
 
 
-export type ReadAfterQuery = { patients: { totalCount: number, asOf: string, analyzedAt: string, timeZone: string, edges: Array<{ cursor: string, node: { id: string, name: string, preferredFirstName: string | null, email: string | null, phone: string | null, visits: number, missedAppointments: number, cancelledAppointments: number, bookedAppointments: number, lastAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, nextAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, why: { sentence: string, changesAt: string | null } } }> } };
-
-export type ReadBeforeQueryVariables = Exact<{
-  organizationId: Scalars['ID']['input'];
-  list: PatientList;
-  search: InputMaybe<Scalars['String']['input']>;
-  practitionerId: InputMaybe<Scalars['ID']['input']>;
-  sort: PatientSort;
-  last: Scalars['Int']['input'];
-  before: InputMaybe<Scalars['String']['input']>;
-  asOf: InputMaybe<Scalars['ID']['input']>;
-}>;
-
-
-export type ReadBeforeQuery = { patients: { totalCount: number, asOf: string, analyzedAt: string, timeZone: string, edges: Array<{ cursor: string, node: { id: string, name: string, preferredFirstName: string | null, email: string | null, phone: string | null, visits: number, missedAppointments: number, cancelledAppointments: number, bookedAppointments: number, lastAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, nextAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, why: { sentence: string, changesAt: string | null } } }> } };
+export type ReadPageQuery = { patients: { totalCount: number, asOf: string, analyzedAt: string, timeZone: string, nodes: Array<{ id: string, name: string, preferredFirstName: string | null, email: string | null, phone: string | null, visits: number, missedAppointments: number, cancelledAppointments: number, bookedAppointments: number, lastAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, nextAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, why: { sentence: string, changesAt: string | null } }> } };
 
 export type ChangeFragment = { patientId: string, name: string, kinds: Array<PatientChangeKind>, sentence: string, patient: { id: string } | null };
 
@@ -265,7 +252,7 @@ export type Operation<Data, Variables> = string & { readonly __types?: (variable
 
 const BookingText = `fragment Booking on PatientAppointment{startsAt type practitioner{name}}`;
 const RowText = `fragment Row on Patient{id name preferredFirstName email phone visits missedAppointments cancelledAppointments bookedAppointments lastAppointment{...Booking}nextAppointment{...Booking}why(list:$list){sentence changesAt}}`;
-const PatientPageText = `fragment PatientPage on PatientConnection{totalCount asOf analyzedAt timeZone edges{cursor node{...Row}}}`;
+const PatientPageText = `fragment PatientPage on PatientConnection{totalCount asOf analyzedAt timeZone nodes{...Row}}`;
 const ListSummaryText = `fragment ListSummary on PatientListSummary{list title counting totalCount}`;
 const ChangeText = `fragment Change on PatientChange{patientId name kinds sentence patient{id}}`;
 const WhyText = `fragment Why on PatientReason{list isMember sentence changesAt}`;
@@ -274,9 +261,7 @@ export const ReadListsDocument = `${ListSummaryText} query ReadLists($organizati
 
 export const OpenListDocument = `${BookingText} ${RowText} ${PatientPageText} query OpenList($organizationId:ID!$list:PatientList!$search:String$practitionerId:ID$sort:PatientSort!$first:Int!$asOf:ID){patients(organizationId:$organizationId list:$list search:$search practitionerId:$practitionerId sort:$sort first:$first asOf:$asOf){...PatientPage practitioners{id name}}}` as Operation<OpenListQuery, OpenListQueryVariables>;
 
-export const ReadAfterDocument = `${BookingText} ${RowText} ${PatientPageText} query ReadAfter($organizationId:ID!$list:PatientList!$search:String$practitionerId:ID$sort:PatientSort!$first:Int!$after:String){patients(organizationId:$organizationId list:$list search:$search practitionerId:$practitionerId sort:$sort first:$first after:$after){...PatientPage}}` as Operation<ReadAfterQuery, ReadAfterQueryVariables>;
-
-export const ReadBeforeDocument = `${BookingText} ${RowText} ${PatientPageText} query ReadBefore($organizationId:ID!$list:PatientList!$search:String$practitionerId:ID$sort:PatientSort!$last:Int!$before:String$asOf:ID){patients(organizationId:$organizationId list:$list search:$search practitionerId:$practitionerId sort:$sort last:$last before:$before asOf:$asOf){...PatientPage}}` as Operation<ReadBeforeQuery, ReadBeforeQueryVariables>;
+export const ReadPageDocument = `${BookingText} ${RowText} ${PatientPageText} query ReadPage($organizationId:ID!$list:PatientList!$search:String$practitionerId:ID$sort:PatientSort!$first:Int!$skip:Int!$asOf:ID!){patients(organizationId:$organizationId list:$list search:$search practitionerId:$practitionerId sort:$sort first:$first skip:$skip asOf:$asOf){...PatientPage}}` as Operation<ReadPageQuery, ReadPageQueryVariables>;
 
 export const ReadChangesDocument = `${ChangeText} query ReadChanges($organizationId:ID!$syncId:ID!$since:ID$after:String$isFirst:Boolean!){syncChanges(syncId:$syncId since:$since first:50 after:$after){isBaseline nodes{...Change}pageInfo{hasNextPage endCursor}}patients(organizationId:$organizationId list:ALL first:1)@include(if:$isFirst){analyzedAt timeZone}}` as Operation<ReadChangesQuery, ReadChangesQueryVariables>;
 
