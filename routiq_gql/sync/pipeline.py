@@ -32,6 +32,7 @@ from routiq_gql.database.counting import count_listed
 from routiq_gql.database.draft_lookups import count_active
 from routiq_gql.database.drafts import Draft
 from routiq_gql.database.engine import Database
+from routiq_gql.database.keep_out import KeepOut
 from routiq_gql.database.mirror import MirrorList
 from routiq_gql.database.publishing import PublishedValues, publish
 from routiq_gql.database.sync_changes import RunningChanges
@@ -71,6 +72,7 @@ class Pipeline:
 
     database: Database
     clients: ClientOpener
+    keep_out: KeepOut
     settings: Settings
 
     async def run(self, run: SyncRun) -> None:
@@ -157,7 +159,7 @@ class Pipeline:
     async def _read_lists(self, run: SyncRun, opened: OpenConnection, following: Reading | Comparing) -> Analyzing:
         plan, client = following.plan, opened.client
         draft = await draft_of(run, self.database)
-        drafting = Drafting(run, client, self.database, draft, plan)
+        drafting = Drafting(run, client, self.database, self.keep_out, draft, plan)
         reconciler = reconciler_of(run, client, self.database, drafting, self.settings)
         reader = Reader(run, Source(client, self.database, drafting), drafting, self.database)
         while isinstance(following, Reading):

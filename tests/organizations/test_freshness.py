@@ -45,6 +45,7 @@ MIRROR = MirrorRow(
     horizon_days=730,
     account="an account",
     format=MIRROR_FORMAT,
+    erased_at=None,
 )
 
 

@@ -188,8 +188,7 @@ def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _row(table: Table, mirror: int, **values: Any) -> tuple[Table, dict[str, Any]]:
     empty: dict[str, Any] = {column.name: None for column in table.columns}
-    if "is_stub" in empty:
-        empty["is_stub"] = False
+    empty |= {name: False for name in ("is_stub", "is_suppressed") if name in empty}
     return table, empty | {"mirror": mirror} | values
 
 

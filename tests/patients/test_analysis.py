@@ -73,7 +73,8 @@ class Clinic:
         await self.connection.execute(update(table).where(*is_current).values(to_sync=sync))
 
     async def _write(self, table, sync, **values):
-        row = {column.name: None for column in table.columns} | {"mirror": 1, "is_stub": False}
+        row = {column.name: None for column in table.columns if column.name != "is_suppressed"}
+        row |= {"mirror": 1, "is_stub": False}
         await self.connection.execute(insert(table).values(row | values | {"from_sync": sync, "to_sync": CURRENT}))
 
     async def analyze(self, draft=FIRST, terms=TERMS, size=100, everything=True):
