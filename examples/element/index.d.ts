@@ -21,7 +21,7 @@ export type SyncStatus =
   | 'FAILED'
   | 'CANCELLED';
 
-export type SyncMode = 'AUTO' | 'FULL' | 'INCREMENTAL';
+export type SyncMode = 'AUTO' | 'FULL' | 'INCREMENTAL' | 'TIME_ONLY';
 
 /** A sync, as the events have it. Times are ISO 8601 in UTC. */
 export interface Sync {
@@ -69,7 +69,7 @@ export declare class RoutiqSync extends HTMLElement {
   getToken: GetToken | null;
 
   /** Starts a sync; if a sync runs already, that sync is shown. */
-  start(mode?: SyncMode): Promise<void>;
+  start(mode?: Exclude<SyncMode, 'TIME_ONLY'>): Promise<void>;
   /** Ends the running sync. */
   cancel(): Promise<void>;
   /** Asks the server for everything once more. Not needed while the connection is live. */

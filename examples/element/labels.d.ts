@@ -59,6 +59,8 @@ export interface AllLabels {
   FULL: string;
   /** Incremental */
   INCREMENTAL: string;
+  /** Time only */
+  TIME_ONLY: string;
   /** Connected */
   CONNECTED: string;
   /** Needs attention */

@@ -8,7 +8,12 @@ from routiq_gql.cliniko import ATTENDEES
 from routiq_gql.sync.model import SyncMode, SyncSnapshot
 from routiq_gql.sync.receipt import ListReceipt, Receipt
 
-MODE_TEXTS = {SyncMode.AUTO: "", SyncMode.FULL: "full", SyncMode.INCREMENTAL: "incremental"}
+MODE_TEXTS = {
+    SyncMode.AUTO: "",
+    SyncMode.FULL: "full",
+    SyncMode.INCREMENTAL: "incremental",
+    SyncMode.TIME_ONLY: "time only",
+}
 """The modes in effect; AUTO is not decided yet."""
 
 

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.columns import each_text, milliseconds_between
 from routiq_gql.database.rows import MirrorRow, ScheduleRow
+from routiq_gql.database.syncs import TIME_ONLY
 from routiq_gql.database.tables import CONNECTION, MIRROR, SCHEDULE, SYNC
 
 LATEST_SYNCS = 9
@@ -101,6 +102,7 @@ def _facts(dialect: str) -> Executable:
     organization = given.c.organization_id
     running = select(SYNC.c.status).where(SYNC.c.organization_id == organization, SYNC.c.completed_at.is_(None))
     newest = select(SYNC.c.key).where(SYNC.c.organization_id == organization, SYNC.c.status == COMPLETED)
+    newest = newest.where(SYNC.c.mode != literal_column(f"'{TIME_ONLY}'"))
     its_newest = newest.order_by(SYNC.c.key.desc()).limit(1).scalar_subquery()
     completed = SYNC.alias("completed")
     as_list = func.json_group_array if dialect == "sqlite" else func.json_agg

@@ -19,7 +19,7 @@ from routiq_gql.database.mirror import CLASS, INDIVIDUAL, MIRROR_NUMBER, MirrorL
 from routiq_gql.database.tables import APPOINTMENT, ATTENDEE, CURRENT
 
 StoredBooking: TypeAlias = tuple[int, bool, bool | None, int, int, int | None, int | None]
-"""``starts_at``, ``is_cancelled``, ``is_missed``, ``kind``, ``id`` of the appointment or class, ``type_id``,
+"""``starts_at``, ``is_cancelled``, ``is_missed``, ``kind``, ``id`` of the appointment or place, ``type_id``,
 ``practitioner_id``: the fields of ``patients.rules.Booking``, in its order."""
 
 PatientRange: TypeAlias = tuple[int, int]
@@ -93,7 +93,7 @@ def _in_class(*, by_ids: bool) -> Select[*tuple[Any, ...]]:
             _plain(ATTENDEE.c.cancelled_at.is_not(None)),
             _plain(not_(ATTENDEE.c.arrived)),
             literal(CLASS),
-            columns.id,
+            ATTENDEE.c.id,  # as readers order them: of two at the same time, both name the same one as the last
             columns.appointment_type_id,
             columns.practitioner_id,
             ATTENDEE.c.patient_id,

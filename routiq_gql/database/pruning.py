@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routiq_gql.database.syncs import TIME_ONLY
 from routiq_gql.database.tables import AUDIT, LOG, MIRROR, PACE, SYNC
 from routiq_gql.database.version_pruning import (
     KEEP_NEWEST,
@@ -54,6 +55,8 @@ async def prune_batch(
         return True
     if await _remove(connection, SYNC, (SYNC.c.completed_at < cutoffs.history) & _may_be_forgotten(), size):
         return True
+    if await _remove(connection, SYNC, _is_old_time_only(cutoffs.versions), size):
+        return True
     if await _remove(connection, AUDIT, AUDIT.c.time < cutoffs.audit, size):
         return True
     if await _forget_names(connection, cutoffs.audit, size):
@@ -83,6 +86,11 @@ async def oldest_of(connection: AsyncConnection, window: timedelta) -> dict[str,
 def _may_be_forgotten() -> ColumnElement[bool]:
     # Readers may ask for a kept sync, and the draft of a failed one is removed through its row.
     return ~select(MIRROR.c.number).where(is_kept_sync() | (SYNC.c.key == MIRROR.c.writing)).exists()
+
+
+def _is_old_time_only(cutoff: datetime) -> ColumnElement[bool]:
+    """Time-only syncs are in no history. They are deleted when nobody can ask for their rows."""
+    return (SYNC.c.mode == TIME_ONLY) & (SYNC.c.completed_at < cutoff) & _may_be_forgotten()
 
 
 async def _forget_names(connection: AsyncConnection, cutoff: datetime, size: int) -> bool:

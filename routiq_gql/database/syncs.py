@@ -13,10 +13,12 @@ from sqlalchemy import (
     ColumnElement,
     Executable,
     Integer,
+    String,
     bindparam,
     case,
     func,
     insert,
+    literal_column,
     select,
     tuple_,
     update,
@@ -28,6 +30,9 @@ from routiq_gql.database.columns import milliseconds_between
 from routiq_gql.database.rows import SyncRow, as_row, as_rows
 from routiq_gql.database.sync_changes import FinalChanges, RunningChanges, SyncValues
 from routiq_gql.database.tables import LOG, SYNC
+
+TIME_ONLY = "time_only"
+"""The mode of syncs that read nothing: the value of ``SyncMode.TIME_ONLY``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,13 @@ class NewLine:
 async def insert_sync(connection: AsyncConnection, organization_id: str, values: SyncValues) -> SyncRow | None:
     """Insert an active sync and return its row, or ``None`` when the organization has an active sync already.
 
+    With PostgreSQL a second caller waits for the first one's commit before it gets a number. So of two syncs of an
+    organization the later one has the higher number.
+
     ``values`` holds all columns except ``sync_id``, ``version``, ``epoch`` and those of the end.
     """
+    if connection.dialect.name == "postgresql":
+        await connection.execute(_ONE_AT_A_TIME, {"organization": organization_id})
     if await active_sync(connection, organization_id) is not None:
         return None
     base = f"sync_{organization_id}_{values['started_at']:%Y%m%d_%H%M%S}"
@@ -53,6 +63,17 @@ async def insert_sync(connection: AsyncConnection, organization_id: str, values:
         sync_id = f"{base}_{number}"
     row = {**values, "organization_id": organization_id, "sync_id": sync_id, "version": 1, "epoch": 0}
     return SyncRow(*(await connection.execute(insert(SYNC).values(**row).returning(SYNC))).one())
+
+
+_STARTS_LOCK = 0x73796E63  # "sync"; any number, the same for every process
+_ONE_AT_A_TIME = select(
+    func.pg_advisory_xact_lock(_STARTS_LOCK, func.hashtext(bindparam("organization", type_=String)))
+)
+
+
+def _reads_cliniko() -> ColumnElement[bool]:
+    """The condition that selects syncs that clients see in histories: time-only syncs would outnumber them."""
+    return SYNC.c.mode != literal_column(f"'{TIME_ONLY}'")
 
 
 async def sync_by_id(
@@ -84,6 +105,7 @@ async def started_since(
             SYNC.c.started_at > moment,
             SYNC.c.started_at <= until,
             SYNC.c.key != but,
+            _reads_cliniko(),
         )
         .order_by(SYNC.c.started_at)
     )
@@ -248,7 +270,9 @@ async def newest_ended(connection: AsyncConnection, organization_id: str, status
 
 @cache
 def _newest_ended(*, has_status: bool) -> Executable:
-    query = select(SYNC).where(SYNC.c.organization_id == bindparam("organization"), SYNC.c.completed_at.is_not(None))
+    query = select(SYNC).where(
+        SYNC.c.organization_id == bindparam("organization"), SYNC.c.completed_at.is_not(None), _reads_cliniko()
+    )
     if has_status:
         query = query.where(SYNC.c.status == bindparam("status"))
     return query.order_by(SYNC.c.key.desc()).limit(1)
@@ -265,7 +289,7 @@ async def history_page(
 
     Sorted by key and not by time: a sync started while the clock was ahead would otherwise stay first until then.
     """
-    query = select(SYNC).where(SYNC.c.organization_id == organization_id)
+    query = select(SYNC).where(SYNC.c.organization_id == organization_id, _reads_cliniko())
     if statuses:
         query = query.where(SYNC.c.status.in_(statuses))
     if before is not None:
@@ -275,14 +299,18 @@ async def history_page(
 
 async def counts_by_status(connection: AsyncConnection, organization_id: str) -> dict[str, int]:
     """The number of the organization's syncs in each status."""
-    query = select(SYNC.c.status, func.count()).where(SYNC.c.organization_id == organization_id).group_by(SYNC.c.status)
+    own = (SYNC.c.organization_id == organization_id, _reads_cliniko())
+    query = select(SYNC.c.status, func.count()).where(*own).group_by(SYNC.c.status)
     return {row[0]: row[1] for row in await connection.execute(query)}
 
 
 async def average_duration(connection: AsyncConnection, organization_id: str, status: str) -> timedelta | None:
     """The average duration of the organization's syncs that ended with ``status``; ``None`` without such syncs."""
     query = select(func.avg(milliseconds_between(SYNC.c.started_at, SYNC.c.completed_at))).where(
-        SYNC.c.organization_id == organization_id, SYNC.c.status == status, SYNC.c.completed_at.is_not(None)
+        SYNC.c.organization_id == organization_id,
+        SYNC.c.status == status,
+        SYNC.c.completed_at.is_not(None),
+        _reads_cliniko(),
     )
     average = (await connection.execute(query)).scalar()
     return timedelta(milliseconds=float(average)) if average is not None else None

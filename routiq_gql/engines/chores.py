@@ -11,6 +11,7 @@ from functools import partial
 
 from routiq_gql.engines.housekeeping import Housekeeping
 from routiq_gql.engines.scheduler import Scheduler
+from routiq_gql.engines.time_only import TimeOnlySyncs
 from routiq_gql.supervision import Supervisor
 from routiq_gql.sync.engine import SyncEngine
 
@@ -30,21 +31,25 @@ class Chore:
     step: Callable[[SyncEngine], Awaitable[bool]]
 
 
-def chores_of(scheduler: Scheduler, housekeeping: Housekeeping) -> tuple[Chore, ...]:
+def chores_of(scheduler: Scheduler, housekeeping: Housekeeping, time_only: TimeOnlySyncs) -> tuple[Chore, ...]:
     """Every chore, in the order of a round."""
     return (
         Chore("scheduler", "Schedules start no syncs.", scheduler.step),
         Chore("housekeeping", "Rows that are no longer needed are not removed.", lambda _engine: housekeeping.step()),
+        Chore("time-only syncs", "Lists of patients are out of date.", lambda _engine: time_only.step()),
     )
 
 
 class Chores:
     """The chores of a process. Each is supervised, so a chore that fails does not delay the others."""
 
-    def __init__(self, scheduler: Scheduler, housekeeping: Housekeeping, supervisor: Supervisor) -> None:
+    def __init__(
+        self, scheduler: Scheduler, housekeeping: Housekeeping, time_only: TimeOnlySyncs, supervisor: Supervisor
+    ) -> None:
         self._housekeeping = housekeeping
         self._chores = [
-            (supervisor.task(chore.name, chore.consequence), chore.step) for chore in chores_of(scheduler, housekeeping)
+            (supervisor.task(chore.name, chore.consequence), chore.step)
+            for chore in chores_of(scheduler, housekeeping, time_only)
         ]
 
     def note_ended_sync(self) -> None:

@@ -17,6 +17,7 @@ from routiq_gql.engines.chores import Chores
 from routiq_gql.engines.embedded import EmbeddedEngine
 from routiq_gql.engines.housekeeping import Housekeeping
 from routiq_gql.engines.scheduler import Scheduler
+from routiq_gql.engines.time_only import TimeOnlySyncs
 from routiq_gql.live.bus import InProcessBus, ProgressBus
 from routiq_gql.security.audit import Audit
 from routiq_gql.settings import Settings
@@ -94,7 +95,9 @@ async def _open_distributed(stack: AsyncExitStack, parts: Parts, *, only_if_alon
 
 def _chores(parts: Parts, bus: ProgressBus) -> Chores:
     scheduler = Scheduler(parts.database, bus, parts.audit)
-    return Chores(scheduler, Housekeeping(parts.database, parts.settings), parts.supervisor)
+    return Chores(
+        scheduler, Housekeeping(parts.database, parts.settings), TimeOnlySyncs(parts.database, bus), parts.supervisor
+    )
 
 
 def _runner(parts: Parts, bus: ProgressBus, pacers: PacerRegistry) -> tuple[ClientOpener, SyncRunner]:

@@ -30,7 +30,7 @@ class Booking(NamedTuple):
     is_missed: bool | None
     #: 1 for an appointment, 2 for a place in a class.
     kind: int
-    #: The id of the appointment or class.
+    #: The id of the appointment, or of the place.
     id: int
     type_id: int | None
     practitioner_id: int | None

@@ -9,25 +9,53 @@ import unicodedata
 
 MOST_SEARCHED = 500
 """Characters of ``search``. Longer contact data is cut; names come first."""
+MOST_SORTED = 200
+"""Characters of ``name_key``. PostgreSQL refuses a row whose indexed values exceed 2,704 bytes."""
 NO_NAME = "\uffff"
 """Sorts behind every name."""
 
+_LETTERS = str.maketrans(
+    {
+        "æ": "ae",
+        "œ": "oe",
+        "ø": "o",
+        "ł": "l",
+        "đ": "d",
+        "ð": "d",
+        "ħ": "h",
+        "ŧ": "t",
+        "ı": "i",
+        "þ": "th",
+        **dict.fromkeys("‘’ʼ`´", "'"),
+        **dict.fromkeys("‐‑–", "-"),
+    }
+)
+"""What normalization leaves as it is: letters with strokes, and signs that keyboards and phones write differently."""
+
 _PUNCTUATION_OF_NUMBERS = re.compile(r"[\s+\-()./]+")
+_INTERNATIONAL = re.compile(r"(?<!\S)(?:\+|00)[\d\s\-()./]{5,}(?!\S)", re.ASCII)
+"""A number with a country code among the words of a search."""
+_COUNTRY_CODE = re.compile(r"1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[2-9]\d\d", re.ASCII)
+"""Source: ITU-T E.164, list of assigned country codes: those of one and two digits; all others have three."""
+LONGEST_NATIONAL = 10
+"""Digits of a number without a country code and without leading zeros, in Cliniko's markets."""
+LEAST_NATIONAL = 3
+"""Digits behind a country code below which the code is searched too."""
 
 
 def folded(text: str | None) -> str:
-    """The text in lower case without accents, with single spaces. ``ß`` becomes ``ss``."""
+    """The text in lower case without accents, with single spaces. ``ß`` becomes ``ss``, and ``Ø`` becomes ``o``."""
     if not text:
         return ""
     if not text.isascii():
-        marks = unicodedata.normalize("NFKD", text.casefold())
+        marks = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
         text = "".join(one for one in marks if not unicodedata.combining(one))
     return " ".join(text.casefold().split())
 
 
 def name_key(first_name: str | None, last_name: str | None) -> str:
     """Sorts by the last name, then by the first names; patients without both come last."""
-    return " ".join(filter(None, (folded(last_name), folded(first_name)))) or NO_NAME
+    return " ".join(filter(None, (folded(last_name), folded(first_name))))[:MOST_SORTED] or NO_NAME
 
 
 def search_text(
@@ -48,18 +76,22 @@ def search_words(search: str | None) -> list[str]:
     """The words of a search, each of which ``search_text`` must contain. A phone number is one word of digits."""
     text = folded(search)
     number = _number(text)
-    return [number] if number else [_number(word) or word for word in text.split()]
+    if number:
+        return [number]
+    numbers = [_number(one) or "" for one in _INTERNATIONAL.findall(text)]
+    words = [_number(word) or word for word in _INTERNATIONAL.sub(" ", text).split()]
+    return [*words, *filter(None, numbers)]
 
 
 def _number(text: str) -> str | None:
-    """The digits of a number, without the zeros that a number with a country code lacks; ``None`` for other text."""
+    """The digits that a number has with and without a country code; ``None`` for other text."""
     digits = _PUNCTUATION_OF_NUMBERS.sub("", text)
     if not (digits.isdecimal() and digits.isascii()):
         return None
-    return digits.lstrip("0") or digits
-
-
-def like_pattern(word: str) -> str:
-    """The word as a pattern of ``LIKE … ESCAPE '\\'``, anywhere in a text."""
-    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
+    significant = digits.lstrip("0")
+    has_code = text.startswith(("+", "00")) or len(significant) > LONGEST_NATIONAL
+    if has_code and (code := _COUNTRY_CODE.match(significant)) is not None:
+        national = significant[code.end() :].lstrip("0")  # as in +61 (0)412
+        if len(national) >= LEAST_NATIONAL:
+            return national
+    return significant or digits

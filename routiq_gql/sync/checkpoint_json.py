@@ -105,6 +105,11 @@ def read_plan(stored: object) -> Plan | None:
         return None
 
 
+def plan_only(stored: Mapping[str, object]) -> Json:
+    """A checkpoint with nothing but the plan of this one, if it has one, for ``read_plan``."""
+    return {name: stored[name] for name in ("format", "plan") if name in stored}
+
+
 def _read(stored: Json) -> Checkpoint:
     match step := _value(stored, "step", int):
         case 0:

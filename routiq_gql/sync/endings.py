@@ -1,4 +1,4 @@
-"""How a sync ends. ``end_run`` and ``end_from_outside`` are the only callers of ``end_sync``, which ends every sync.
+"""How a sync ends. ``end_run``, ``end_from_outside`` and time-only syncs call ``end_sync``, which ends every sync.
 
 Both write the end in the caller's transaction and return an ``EndedSync``. After the commit the caller passes it to
 ``announce``. Every effect that all endings have in common belongs into ``announce``.

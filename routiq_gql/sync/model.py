@@ -18,11 +18,12 @@ SYNC_CANCELLED_MESSAGE = "Sync cancelled by user"
 
 
 class SyncMode(StrEnum):
-    """How much is read from Cliniko. AUTO lets the service choose."""
+    """How much is read from Cliniko. AUTO lets the service choose. TIME_ONLY reads nothing, and can't be started."""
 
     AUTO = "auto"
     FULL = "full"
     INCREMENTAL = "incremental"
+    TIME_ONLY = "time_only"
 
 
 class SyncState(StrEnum):

@@ -63,6 +63,8 @@ class SyncService(Watching):
             RateLimited: The organization has started too many syncs within the last minute.
         """
         self._audit.require(viewer, organization_id, Action.START)
+        if mode is SyncMode.TIME_ONLY:
+            raise BadInput("“mode” must be AUTO, FULL or INCREMENTAL. The server makes time-only syncs by itself.")
         try:
             async with self._database.writing() as connection:
                 row = await begin_sync(connection, self._engine, organization_id, Priority.PERSON, viewer.actor, mode)

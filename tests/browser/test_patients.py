@@ -4,6 +4,7 @@ import random
 import re
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -88,14 +89,16 @@ async def test_every_figure_opens_its_list_and_the_back_button_returns(serve: Se
 async def test_a_list_says_why_until_when_and_how_it_is_counted(serve: Serve, open_page: OpenPage):
     """Each row has the reason, when time ends it, both appointments in the clinic's time, and the counts."""
     served = await serve(is_connected=False)
-    await _clinic(served).sync(_few(), utc_now())
+    now = utc_now()
+    await _clinic(served).sync(_few(now), now)
     page = await open_page(f"{served.url}/?organization={ORGANIZATION}&list=ACTIVE", timezone_id="Pacific/Auckland")
     row = page.get_by_role("row").filter(has_text="Ben")
     await expect(row.locator(".why")).to_contain_text(re.compile(r"\w{3} \d+ \w+"))
     await expect(row.locator(".until")).to_have_text(re.compile(r"^\w{3} \d+ \w{3}"))
-    at = utc_now() - 8 * DAY
-    await expect(row.locator(".last")).to_contain_text(f"{at.day} {at:%b}, {at:%H:%M}")  # in UTC, which the clinic has
+    at = (now - 8 * DAY).astimezone(ZoneInfo("Australia/Sydney"))
+    await expect(row.locator(".last")).to_contain_text(f"{at.day} {at:%b}, {at:%H:%M}")  # where the clinic is
     await expect(row.locator(".practitioner")).to_have_text("Tom Ode")
+    await expect(row.get_by_role("cell").filter(visible=True)).to_have_count(8)  # one below each header
     await expect(row.locator(".number")).to_have_text(["1", "0"])
     await page.get_by_text("How is this counted?").click()
     await expect(page.locator("#list-counting")).to_contain_text("within the last 30 days or the next 30 days")

@@ -16,7 +16,7 @@ def test_its_types_and_style_are_sound():
     """TypeScript in its strictest mode and ESLint find no error."""
     folder = installed(CLIENT)
     run(tool(folder, "tsc"), "--noEmit", folder=folder)
-    run(tool(folder, "eslint"), ".", folder=folder)
+    run(tool(folder, "eslint"), ".", folder=folder, seconds=INSTALL_SECONDS)
 
 
 def test_its_operations_are_fresh():

@@ -17,7 +17,14 @@ def test_its_types_and_style_are_sound():
     """TypeScript in its strictest mode finds no error, and ESLint none with the rules of the shared sources."""
     folder = installed(REACT)
     run(tool(folder, "tsc"), "--noEmit", folder=folder)
-    run(tool(installed(CLIENT), "eslint"), "-c", "client/eslint.config.js", "react/src", folder=folder.parent)
+    run(
+        tool(installed(CLIENT), "eslint"),
+        "-c",
+        "client/eslint.config.js",
+        "react/src",
+        folder=folder.parent,
+        seconds=INSTALL_SECONDS,
+    )
 
 
 def test_the_tests_of_the_component_pass():

@@ -9,6 +9,7 @@ from routiq_gql.engines import chores
 from routiq_gql.engines.chores import Chore, chores_of
 from routiq_gql.engines.housekeeping import Housekeeping
 from routiq_gql.engines.scheduler import Scheduler
+from routiq_gql.engines.time_only import TimeOnlySyncs
 from routiq_gql.runtime import open_runtime
 from routiq_gql.settings import Settings
 from routiq_gql.sync.engine import SyncEngine
@@ -33,8 +34,10 @@ async def test_each_engine_does_every_chore(settings: Settings, monkeypatch: pyt
     async def nothing(_engine: SyncEngine) -> bool:
         return False
 
-    def with_a_new_chore(scheduler: Scheduler, housekeeping: Housekeeping) -> tuple[Chore, ...]:
-        return tuple(map(noted, (*chores_of(scheduler, housekeeping), Chore("new chore", "", nothing))))
+    def with_a_new_chore(
+        scheduler: Scheduler, housekeeping: Housekeeping, time_only: TimeOnlySyncs
+    ) -> tuple[Chore, ...]:
+        return tuple(map(noted, (*chores_of(scheduler, housekeeping, time_only), Chore("new chore", "", nothing))))
 
     monkeypatch.setattr(chores, "chores_of", with_a_new_chore)
     async with open_runtime(settings):

@@ -213,6 +213,14 @@ OF_THE_REST = (
         ("tests/patients/test_rules.py::test_the_edges_of_each_list",),
     ),
     Mutant(
+        "time-only-ahead-of-its-patients",
+        "A time-only sync that looks at a part of the due patients judges them as of a later moment",
+        "engines/time_only.py",
+        "terms = Terms.at(moment, ",
+        "terms = Terms.at(now, ",
+        ("tests/engines/test_time_only.py::test_many_due_patients_follow_in_parts",),
+    ),
+    Mutant(
         "change-announced-early",
         "The moment at which a patient leaves a list is stored a millisecond early",
         "patients/rules.py",

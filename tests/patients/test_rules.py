@@ -1,5 +1,7 @@
 """Who is in which list, and when time alone changes that: at each edge, and beside an oracle of a few lines."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -42,6 +44,13 @@ def test_every_list_has_a_rule_in_words():
     assert "within the last 1 day or the next 30 days" in LISTS[ACTIVE].counted(1, 30, 26)
     assert "within the last 26 weeks" in LISTS[NOTHING_AHEAD].counted(30, 30, 26)
     assert "within the last 1 week and" in LISTS[NOTHING_AHEAD].counted(30, 30, 1)
+
+
+def test_the_page_about_lists_has_this_table():
+    """The documentation says how each list is counted, in the words of the page and the API."""
+    page = (Path(__file__).parents[2] / "docs" / "patients.md").read_text()
+    rows = [f"| `{one.name}` | {rule.title} | {rule.counted(30, 30, 26)} |" for one, rule in LISTS.items()]
+    assert "\n".join(rows) in page
 
 
 EDGES = [

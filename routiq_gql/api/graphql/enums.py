@@ -37,6 +37,11 @@ class SyncMode(Enum):
         description="Only changes since the last completed sync are read, and counts are compared with Cliniko. The "
         "sync becomes FULL where that is not possible; its log says why.",
     )
+    TIME_ONLY = enum_value(
+        "TIME_ONLY",
+        description="Nothing is read: the server has published what time alone has changed, such as a patient who is "
+        "no longer active. Only as a result; `startSync` refuses it.",
+    )
 
 
 @enum(description="The eight steps of a sync, in their order.")

@@ -65,7 +65,7 @@ PATHS: JsonSchemaValue = {
                     text(
                         "How much to read. auto: the server chooses. full: everything. incremental: only what "
                         "changed, where that is possible. A running sync keeps its mode.",
-                        enum=[mode.value for mode in SyncMode],
+                        enum=[mode.value for mode in SyncMode if mode is not SyncMode.TIME_ONLY],
                         default=SyncMode.AUTO.value,
                     ),
                 ),

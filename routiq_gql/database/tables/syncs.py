@@ -127,7 +127,7 @@ SYNC = Table(
     Index("ix_syncs_organization_key", "organization_id", "key"),
     Index("ix_syncs_organization_status", "organization_id", "status", "key"),
     # The totals of an organization's history need nothing but this index.
-    Index("ix_syncs_totals", "organization_id", "status", "started_at", "completed_at"),
+    Index("ix_syncs_totals", "organization_id", "status", "mode", "started_at", "completed_at"),
     partial_index("ix_syncs_completed", "organization_id", "mode", "key", where="status = 'completed'"),
     # An organization that was never connected has such syncs only; see ``organization_pages``.
     partial_index("ix_syncs_early", "organization_id", where=EARLY),

@@ -91,8 +91,12 @@ async def test_csv_is_for_people(bare_server: Server):
     (row,) = rows_of(answer)
     assert tuple(row) == COLUMNS
     assert (row["name"], row["phone"], row["email"]) == ("Zoë Ångström", "'+61 491 570 156", "zoe@patients.example")
-    assert (row["last_appointment"], row["last_appointment_type"]) == ("2026-06-28 09:30", "Pilates class")
-    assert (row["next_appointment_practitioner"], row["visits"], row["time_zone"]) == ("Tom Ode", "2", "UTC")
+    assert (row["last_appointment"], row["last_appointment_type"]) == ("2026-06-28 19:30", "Pilates class")
+    assert (row["next_appointment_practitioner"], row["visits"], row["time_zone"]) == (
+        "Tom Ode",
+        "2",
+        "Australia/Sydney",
+    )
     assert row["lists"].split() == ["all", "active", "recent", "upcoming"]
     page = await get(bare_server, search="zoe")
     assert row["why"] == page["patients"][0]["why"]["sentence"]

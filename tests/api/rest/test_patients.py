@@ -39,7 +39,7 @@ async def test_a_page_has_the_patients_of_the_list_with_the_reason(bare_server: 
     zoe = page["patients"].pop(1)
     assert names(page) == ["Ben Aalto", "Dora Cruz"]
     assert (page["organization_id"], page["list"], page["as_of"]) == (ORGANIZATION, "active", clinic.sync_ids[0])
-    assert (page["total_count"], page["time_zone"], page["title"]) == (3, "UTC", "Active patients")
+    assert (page["total_count"], page["time_zone"], page["title"]) == (3, "Australia/Sydney", "Active patients")
     assert (page["next_cursor"], page["previous_cursor"]) == (None, None)
     assert (zoe["id"], zoe["cliniko_id"], zoe["phone"]) == (f"patient:{ORGANIZATION}:11", "11", "+61 491 570 156")
     assert zoe["last_appointment"] == {

@@ -167,7 +167,7 @@ export interface OrganizationPage {
 export type SyncEnding = 'completed' | 'failed' | 'cancelled';
 
 /** Modes in which a person may start a sync. */
-export type StartMode = SyncMode;
+export type StartMode = Exclude<SyncMode, 'TIME_ONLY'>;
 
 export const isOver = (sync: Sync): boolean => sync.completedAt !== null;
 

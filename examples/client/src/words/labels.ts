@@ -42,6 +42,7 @@ export const ENGLISH = {
   AUTO: '',
   FULL: 'Full',
   INCREMENTAL: 'Incremental',
+  TIME_ONLY: 'Time only',
 
   // The access to Cliniko.
   CONNECTED: 'Connected',

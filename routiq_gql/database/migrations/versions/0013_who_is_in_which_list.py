@@ -17,6 +17,8 @@ LISTINGS = "listing_versions"
 def upgrade() -> None:
     op.add_column("syncs", sa.Column("seen_within_weeks", sa.Integer(), nullable=True))
     op.add_column("syncs", sa.Column("horizon_from", UtcDateTime(), nullable=True))
+    op.drop_index("ix_syncs_totals", table_name="syncs")
+    op.create_index("ix_syncs_totals", "syncs", ["organization_id", "status", "mode", "started_at", "completed_at"])
     folded = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
     op.create_table(
         LISTINGS,

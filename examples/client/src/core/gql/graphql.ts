@@ -129,7 +129,9 @@ export type SyncMode =
   /** Everything is read. */
   | 'FULL'
   /** Only changes since the last completed sync are read, and counts are compared with Cliniko. The sync becomes FULL where that is not possible; its log says why. */
-  | 'INCREMENTAL';
+  | 'INCREMENTAL'
+  /** Nothing is read: the server has published what time alone has changed, such as a patient who is no longer active. Only as a result; `startSync` refuses it. */
+  | 'TIME_ONLY';
 
 /** The status of a sync; IDLE is that of an organization without a running one. */
 export type SyncState =

@@ -66,7 +66,7 @@ export const COLUMNS: readonly Column[] = [
     isUsual: true,
   },
   {
-    id: 'next',
+    id: 'ahead', // not “next”, which is a row of buttons to the styles
     title: 'Next appointment',
     minPx: 132,
     share: 1.2,
