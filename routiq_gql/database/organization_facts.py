@@ -21,8 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.columns import each_text, milliseconds_between
+from routiq_gql.database.history import TIME_ONLY
 from routiq_gql.database.rows import MirrorRow, ScheduleRow
-from routiq_gql.database.syncs import TIME_ONLY
 from routiq_gql.database.tables import CONNECTION, MIRROR, SCHEDULE, SYNC
 
 LATEST_SYNCS = 9

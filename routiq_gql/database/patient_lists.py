@@ -22,7 +22,6 @@ from sqlalchemy import (
     bindparam,
     func,
     literal,
-    literal_column,
     or_,
     select,
     true,
@@ -112,15 +111,13 @@ async def count_list(connection: AsyncConnection, wanted: ListFilter, anchors: S
 
 @cache
 def _count(is_filtered: bool, words: int, has_practitioner: bool, anchors: int) -> Select[Any]:
-    one = select(literal_column("1").label("one")).subquery("one")
-    whole = select(func.count()).select_from(LISTING).where(in_list(LISTING)).scalar_subquery()
-    some = LISTING.alias("matching")
-    matching: ColumnElement[int] = literal(None, Integer)
-    if is_filtered:
-        condition = and_(in_list(some), matches(some, words, has_practitioner))
-        matching = select(func.count()).select_from(some).where(condition).scalar_subquery()
-    source: FromClause = one
-    columns: list[ColumnElement[Any]] = [whole.label("whole"), matching.label("matching")]
+    counted: list[ColumnElement[int]] = [func.count().label("whole")]
+    matching = func.count().filter(matches(LISTING, words, has_practitioner)) if is_filtered else literal(None, Integer)
+    counted.append(matching.label("matching"))
+    # One pass for both numbers: PostgreSQL would read the list once for each.
+    numbers = select(*counted).where(in_list(LISTING)).subquery("numbers")
+    source: FromClause = numbers
+    columns: list[ColumnElement[Any]] = [numbers.c.whole, numbers.c.matching]
     for number in range(anchors):
         place = LISTING.alias(f"anchor_{number}")
         is_place = place.c.id == bindparam(f"anchor_{number}", type_=BigInteger)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.syncs import TIME_ONLY
+from routiq_gql.database.history import TIME_ONLY
 from routiq_gql.database.tables import AUDIT, LOG, MIRROR, PACE, SYNC
 from routiq_gql.database.version_pruning import (
     KEEP_NEWEST,

@@ -19,7 +19,7 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.publishing import NotPublished, open_draft, publish
 from routiq_gql.database.rows import SyncRow
 from routiq_gql.database.sync_changes import FinalChanges, RunningChanges
-from routiq_gql.database.syncs import change_running, end_sync, insert_sync
+from routiq_gql.database.syncs import change_running, insert_sync
 from routiq_gql.database.time_only import DueMirror, due_mirrors, due_moment, due_patients, published_sync_of
 from routiq_gql.live.bus import ProgressBus
 from routiq_gql.patients.analysis import analyze_patients
@@ -27,8 +27,11 @@ from routiq_gql.patients.bookings import Terms
 from routiq_gql.patients.summary import count_changes
 from routiq_gql.sync.change_counts import to_json as counts_to_json
 from routiq_gql.sync.checkpoint_json import plan_only
+from routiq_gql.sync.endings import end_time_only
 from routiq_gql.sync.mapping import first_values, snapshot_of
 from routiq_gql.sync.model import SyncMode, SyncSnapshot, SyncState, SyncStep
+from routiq_gql.sync.step_times import entering
+from routiq_gql.sync.step_times import to_json as entries_to_json
 
 LOOKS_EVERY_SECONDS = 60.0
 """A look is a statement for all organizations. Lists are late by a minute at most, besides the next value."""
@@ -102,10 +105,13 @@ async def _publish(connection: AsyncConnection, mirror: DueMirror, now: datetime
     recent, upcoming, weeks = base.recent_days or 0, base.upcoming_days or 0, base.seen_within_weeks or 0
     terms = Terms.at(moment, recent, upcoming, weeks, base.horizon_from)
     await analyze_patients(connection, draft, terms, await due_patients(connection, mirror.number, moment))
+    entries = entering(snapshot_of(row).entries, SyncStep.ANALYZING.value, now, 0.0)
+    entries = entering(entries, SyncStep.STORING.value, utc_now(), 0.0)
     counts = await count_changes(connection, draft)
     active = await count_active(connection, draft)
     values: RunningChanges = {
         "step": SyncStep.STORING.value,
+        "steps": entries_to_json(entries),
         "patients_found": base.patients_found,
         "appointments_found": base.appointments_found,
         "active_patients_identified": active,
@@ -126,7 +132,7 @@ async def _publish(connection: AsyncConnection, mirror: DueMirror, now: datetime
         "active_patients_stored": active,
         "changes": counts_to_json(counts) if counts is not None else None,
     }
-    ended = await end_sync(connection, row.key, changes, [])
+    ended = await end_time_only(connection, row.key, changes)
     if ended is None:
         raise _NotDue
     await publish(connection, draft, {})

@@ -15,9 +15,10 @@ from routiq_gql.connections.state import ConnectionInfo, ConnectionState, info_o
 from routiq_gql.database.activity import active_counts, patients_in_cliniko
 from routiq_gql.database.connections import connection_of
 from routiq_gql.database.engine import Database
+from routiq_gql.database.history import newest_ended
 from routiq_gql.database.organization_facts import facts_of
 from routiq_gql.database.schedules import next_sync_at
-from routiq_gql.database.syncs import active_sync, newest_ended
+from routiq_gql.database.syncs import active_sync
 from routiq_gql.database.watched import Fingerprint, fingerprints_of
 from routiq_gql.live.joined_read import JoinedRead
 from routiq_gql.organizations.freshness import Freshness, freshness_of

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.syncs import average_duration, counts_by_status, history_page, newest_ended
+from routiq_gql.database.history import average_duration, counts_by_status, history_page, newest_ended
 from routiq_gql.organizations.cursors import history_cursor
 from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import SyncSnapshot, SyncState

@@ -7,8 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.connections.state import ConnectionInfo, info_of
 from routiq_gql.database.connections import all_connections
+from routiq_gql.database.history import newest_ended
 from routiq_gql.database.rows import ConnectionRow
-from routiq_gql.database.syncs import active_sync, newest_ended
+from routiq_gql.database.syncs import active_sync
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import SyncSnapshot, SyncState

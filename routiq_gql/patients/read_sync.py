@@ -19,13 +19,18 @@ _SINCE_RULES = 2
 """The version of the rules that has lists."""
 
 
+class NoPatients(BadInput):
+    """Nothing is published of the organization, so it has no patients."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReadSync:
     """A published sync, as its readers need it.
 
     Attributes:
         key: Its number.
-        is_given: Whether the reader named it by ``asOf``.
+        is_past: Whether its patients have ids as of this sync: the reader named it by ``asOf``, or it is that of a
+            cursor and a newer one is published. Caches would replace today's patients by these otherwise.
         terms: What its analysis went by.
     """
 
@@ -33,7 +38,7 @@ class ReadSync:
     mirror: int
     key: int
     sync_id: str
-    is_given: bool
+    is_past: bool
     analyzed_at: datetime
     terms: Terms
     zone: tzinfo
@@ -41,7 +46,7 @@ class ReadSync:
     @property
     def as_of(self) -> str | None:
         """The sync in the ids of its patients; ``None`` for today's."""
-        return self.sync_id if self.is_given else None
+        return self.sync_id if self.is_past else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +81,18 @@ async def find_sync(
         cursor: The number of the sync that a cursor belongs to.
 
     Raises:
+        NoPatients: The organization has no completed sync.
         BadInput: The organization has no lists yet, or no such kept sync.
     """
     _check_form(as_of)
     asked = await asked_sync(connection, organization_id, None if cursor is not None else as_of, cursor)
     if asked is None or not asked.published:
-        raise BadInput(NO_LISTS)
+        raise NoPatients(NO_LISTS)
     if not asked.is_kept:
         raise BadInput(_not_kept(asked, is_cursor=cursor is not None))
     if cursor is not None and as_of not in {None, asked.sync_id}:
         raise BadInput("“asOf” (REST: as_of) and the cursor belong to different syncs. Use one of them.")
-    return _read_sync(organization_id, asked, is_given=as_of is not None)
+    return _read_sync(organization_id, asked, is_past=as_of is not None or asked.key != asked.published)
 
 
 def _check_form(as_of: str | None) -> None:
@@ -94,7 +100,7 @@ def _check_form(as_of: str | None) -> None:
         raise BadInput("“asOf” (REST: as_of) must be the id of a sync, from the history.")
 
 
-def _read_sync(organization_id: str, asked: AskedSync, *, is_given: bool) -> ReadSync:
+def _read_sync(organization_id: str, asked: AskedSync, *, is_past: bool) -> ReadSync:
     if asked.rules is None or asked.rules < _SINCE_RULES or asked.analyzed_at is None:
         if asked.key != asked.published:
             raise BadInput(
@@ -106,7 +112,7 @@ def _read_sync(organization_id: str, asked: AskedSync, *, is_given: bool) -> Rea
         mirror=asked.mirror,
         key=asked.key or 0,
         sync_id=asked.sync_id or "",
-        is_given=is_given,
+        is_past=is_past,
         analyzed_at=asked.analyzed_at,
         terms=Terms.at(
             asked.analyzed_at,

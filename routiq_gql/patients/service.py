@@ -13,7 +13,7 @@ from routiq_gql.organizations.dashboard import PatientStats
 from routiq_gql.patients.keys import PatientKey
 from routiq_gql.patients.model import ListSummary, Patient, PatientPage, Practitioner
 from routiq_gql.patients.pages import read_page, read_patients
-from routiq_gql.patients.read_sync import find_sync
+from routiq_gql.patients.read_sync import NoPatients, find_sync
 from routiq_gql.patients.requests import PageRequest
 from routiq_gql.patients.summaries import read_figures, read_practitioners, read_summaries
 from routiq_gql.security.audit import Action, Audit
@@ -84,6 +84,8 @@ class Patients:
             for (organization_id, as_of), ids in wanted.items():
                 try:
                     sync = await find_sync(connection, organization_id, as_of)
+                except NoPatients:
+                    continue
                 except BadInput:
                     if or_none:
                         continue

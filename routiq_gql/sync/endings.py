@@ -1,6 +1,6 @@
-"""How a sync ends. ``end_run``, ``end_from_outside`` and time-only syncs call ``end_sync``, which ends every sync.
+"""How a sync ends. ``end_run``, ``end_from_outside`` and ``end_time_only`` call ``end_sync``, which ends every sync.
 
-Both write the end in the caller's transaction and return an ``EndedSync``. After the commit the caller passes it to
+The first two return an ``EndedSync``, written in the caller's transaction. After the commit the caller passes it to
 ``announce``. Every effect that all endings have in common belongs into ``announce``.
 """
 
@@ -10,6 +10,7 @@ from typing import ClassVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql import metrics
+from routiq_gql.database.rows import SyncRow
 from routiq_gql.database.sync_changes import FinalChanges
 from routiq_gql.database.syncs import NewLine, end_sync
 from routiq_gql.live.bus import ProgressBus
@@ -103,6 +104,11 @@ async def end_from_outside(
     ended = await _end(connection, key, _changes(ending), ending, None)
     await engine.withdraw(connection, key)
     return ended
+
+
+async def end_time_only(connection: AsyncConnection, key: int, changes: FinalChanges) -> SyncRow | None:
+    """End a sync in the transaction that has begun it; ``None`` when it had ended. Nothing is counted."""
+    return await end_sync(connection, key, changes, [])
 
 
 def announce(ended: EndedSync, bus: ProgressBus, engine: SyncEngine | None = None) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from routiq_gql.database.connections import save_connection
+from routiq_gql.database.rows import ConnectionValues
 from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
@@ -18,6 +20,9 @@ from tests.server import Event, Server, Socket, open_socket, read_events
 from tests.waiting import LIMIT_SECONDS
 
 OURS = "org_ours"
+DISCONNECTED: ConnectionValues = {
+    "state": "disabled", "base_url": "", "shard": "", "encrypted_key": b"", "encryption_key_id": ""
+}  # fmt: skip
 
 pytestmark = pytest.mark.both_databases
 
@@ -70,6 +75,9 @@ async def ours(
 
 
 async def _clinic(server: Server, cliniko: Cliniko, organization_id: str) -> Clinic:
+    if organization_id != OURS:  # only earlier versions connected an organization with such an id
+        async with server.runtime.database.writing() as connection:
+            await save_connection(connection, organization_id, DISCONNECTED)
     await server.connect_organization(cliniko.base_url, EMULATED_API_KEY, organization_id)
     file = server.settings.tokens_file
     token = TokenFile(Path(file)).add(organization_id, ["admin"])[1] if file else None

@@ -109,7 +109,7 @@ async def test_a_wait_is_shown_on_every_transport_until_the_request_is_sent(
     sync_id = await server.start_sync()
     async with watched(server, sync_id) as seen:
         waiting = await until_waiting(server, sync_id, reason)
-        assert list(waiting)[-6:-3] == ["waiting_for", "estimated_completion_range", "receipt"]
+        assert list(waiting)[-7:-4] == ["waiting_for", "estimated_completion_range", "receipt"]
         assert (await server.ask(STATUS, id=sync_id))["data"]["syncStatus"]["waitingFor"] == reason
         overview = (await server.http.get(f"/api/v1/sync/dashboard/{ORGANIZATION}")).json()
         assert overview["current_sync"]["waiting_for"] == reason

@@ -56,6 +56,8 @@ async def test_a_past_sync_opens_from_the_history_and_the_back_button_returns(se
     await expect(page.locator("#opened-id")).to_have_text(sync_id)
     await page.get_by_role("link", name="All syncs").click()
     await expect_status(page, "Completed")
+    await expect(link).to_be_focused()
+    await expect(link).to_be_in_viewport()
     assert page.url == f"{served.url}/?organization={ORGANIZATION}"
 
 
@@ -66,6 +68,7 @@ async def test_a_link_to_a_line_opens_there_in_another_browser(served: Served, o
     row = page.locator("#opened-log li.current")
     await expect(row).to_have_attribute("data-seq", "7351")
     await expect(row).to_be_in_viewport()
+    await expect(row.locator("a")).to_be_focused()
     await expect(page.locator("#log-matches")).to_have_text("10,000 lines.")
     await _mounted(page)
     await page.locator("#opened-log li[data-seq='7353'] a").click()
@@ -96,6 +99,10 @@ async def test_a_long_log_is_searched_and_filtered(served: Served, open_page: Op
     await search.press("Shift+Enter")
     await expect(page.locator("#opened-log li.current")).to_have_attribute("data-seq", "1000")
     await expect(search).to_be_focused()
+    await page.get_by_role("button", name="Next match").click()
+    await expect(page.locator("#opened-log li.current")).to_have_attribute("data-seq", "2000")
+    await page.get_by_role("button", name="Previous match").click()
+    await expect(page.locator("#opened-log li.current")).to_have_attribute("data-seq", "1000")
     await search.fill("")
     await expect(page.locator("#opened-log li.current")).to_be_in_viewport()  # with the lines around it
     warnings = MANY // WARNING_EVERY - errors
@@ -146,8 +153,48 @@ async def test_the_log_is_downloaded_and_copied(served: Served, open_page: OpenP
     await page.get_by_role("searchbox", name="Search the log").fill("page 299")
     await page.get_by_role("button", name="Copy").click()
     await expect(page.locator("#announcer")).to_have_text("1 line copied.")
+    await expect(page.locator("#taken")).to_have_text("1 line copied.")
+    await expect(page.locator("#taken")).to_have_text("")  # a moment later
     assert await page.evaluate("navigator.clipboard.readText()") == (
         "2026-11-26T10:04:59.123Z  INFO  FETCHING_PATIENTS  Fetched page 299 of the list"
+    )
+
+
+async def test_a_search_without_matches_offers_to_clear_it(served: Served, open_page: OpenPage):
+    """Where no line matches, the log says so, and one button brings all lines back."""
+    sync_id = await store_long_log(served.server, 30)
+    page = await open_page(f"{served.url}/?sync={sync_id}")
+    search = page.get_by_role("searchbox", name="Search the log")
+    await search.fill("nothing of the kind")
+    await expect(page.locator("#log-empty")).to_contain_text("No line matches.")
+    await expect(page.locator("#opened-log-box")).to_be_hidden()
+    await expect(page.get_by_role("button", name="Next match")).to_be_disabled()
+    await page.get_by_role("button", name="Clear search and filters").click()
+    await expect(page.locator("#opened-log li")).to_have_count(30)
+    await expect(page.locator("#log-empty")).to_be_hidden()
+    await expect(search).to_be_focused()
+
+
+@pytest.mark.parametrize("width", [390, 768, 1920])
+async def test_a_sync_that_failed_early_leaves_no_holes(served: Served, open_page: OpenPage, width: int):
+    """With few log lines the log is as high as its lines, and a sync without a mode has no word for it."""
+    served.emulator.faults.add(Fault(FaultKind.STATUS_401, times=None))
+    await served.server.until_ended(await served.server.start_sync())
+    page = await open_page(served.url, viewport={"width": width, "height": 900})
+    await expect_status(page, "Failed")
+    lines, card = page.locator("#log"), page.locator("#log-card")
+    await expect(lines.locator("li").first).to_be_visible()
+    lines_box, card_box = await lines.bounding_box(), await card.bounding_box()
+    assert lines_box is not None
+    assert card_box is not None
+    assert card_box["y"] + card_box["height"] - lines_box["y"] - lines_box["height"] < 40
+    modes = page.locator("#past td.mode")
+    assert (
+        await modes.evaluate_all(
+            "cells => cells.filter((cell) => !cell.textContent && getComputedStyle(cell, '::before').content !== 'none'"
+            " && cell.checkVisibility() && innerWidth <= 900).length"
+        )
+        == 0
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -141,11 +142,27 @@ def test_unknown_names_are_reported_with_advice(folder: Path, settings: dict[str
         assert part in refused.err
 
 
+def _connect_as_before(folder: Path, organization_id: str) -> None:
+    """Store the connection of an organization whose id only earlier versions accepted."""
+    (file,) = folder.glob("*.db")
+    with sqlite3.connect(file) as connection:
+        connection.execute(
+            "INSERT INTO connections (organization_id, state, base_url, shard, encrypted_key, encryption_key_id,"
+            " created_at, updated_at) SELECT ?, state, base_url, shard, encrypted_key, encryption_key_id,"
+            " created_at, updated_at FROM connections",
+            [organization_id],
+        )
+    connection.close()
+
+
 def test_an_organization_named_like_a_sync_is_not_mistaken_for_it(
     folder: Path, settings: dict[str, str], cliniko: str, command: Command
 ):
     """An ambiguous id cancels neither sync."""
     sync_id = re.search(SYNC_ID, command("sync", "org_1", "--no-wait").out).group()
+    refused = command("connect", sync_id, "--no-check", "--base-url", cliniko, stdin=EMULATED_API_KEY)
+    assert (refused.code, "has the form of a sync's id" in refused.err) == (2, True)
+    _connect_as_before(folder, sync_id)
     assert command("connect", sync_id, "--no-check", "--base-url", cliniko, stdin=EMULATED_API_KEY).code == 0
     assert command("sync", sync_id, "--no-wait").code == 0
     refused = command("cancel", sync_id)

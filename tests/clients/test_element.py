@@ -19,7 +19,7 @@ MOST_BYTES = 30 * 1024
 
 
 def test_the_script_is_small():
-    """A page that embeds the element loads at most 30 KB for it, with all that it needs."""
+    """A page that embeds the element loads at most 30 KiB (30,720 bytes), gzipped, for it, with all that it needs."""
     script = (ELEMENT / "routiq-sync.js").read_bytes()
     assert len(gzip.compress(script, 9)) <= MOST_BYTES
     assert not re.search(rb"""(?:^|;|\})import\b|\}from["']""", script)

@@ -337,6 +337,7 @@ def laboratory(database_url: str) -> Iterator[Laboratory]:
     opened.close()
 
 
+@pytest.mark.timeout(300)
 def test_any_history_keeps_the_rows_that_were_read(laboratory: Laboratory):
     """Whatever the order of pages and ends of syncs, the mirror holds the rows read, and each sync shows its rows."""
     for seed in QUICK_SEEDS:

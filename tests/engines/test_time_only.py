@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import func, select
 
 from routiq_gql.database.engine import Database
+from routiq_gql.database.history import TIME_ONLY
 from routiq_gql.database.mirror import visible
 from routiq_gql.database.publishing import mirror_of
 from routiq_gql.database.rows import MirrorRow, SyncRow
-from routiq_gql.database.syncs import TIME_ONLY, syncs_where
+from routiq_gql.database.syncs import syncs_where
 from routiq_gql.database.tables import ACTIVITY, LISTING, SYNC
 from routiq_gql.database.time_only import DueMirror, due_mirrors
 from routiq_gql.engines import time_only

@@ -249,7 +249,7 @@ OF_SYNCS = (
     Mutant(
         "newest-is-oldest",
         "A dashboard shows the oldest sync as the last",
-        "database/syncs.py",
+        "database/history.py",
         "return query.order_by(SYNC.c.key.desc()).limit(1)",
         "return query.order_by(SYNC.c.key).limit(1)",
     ),

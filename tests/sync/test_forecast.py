@@ -145,7 +145,7 @@ def test_an_overdue_estimate_is_replaced(running: Running):
         (Reading(CHANGES, PATIENTS.name, {}, Place(last_id="7", counts=Counts(read=1_000))), 16),
         (Reading(PLAN, PRACTITIONERS.name, TOTALS), 9),
         (Comparing(PLAN, TOTALS), 7.3),
-        (Analyzing(PLAN, Receipt(NOW, 1, 0, ()), Analysis(NOW, 30, 30, True, 9)), 0),
+        (Analyzing(PLAN, Receipt(NOW, 1, 0, ()), Analysis(NOW, 30, 30, 26, True, 9)), 0),
     ],
 )
 def test_a_sync_that_resumes_has_an_estimate_from_its_checkpoint(running: Running, checkpoint, requests: float):

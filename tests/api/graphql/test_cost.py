@@ -29,7 +29,8 @@ from routiq_gql.api.graphql.limits import DEFAULT_MAX_COST
 from routiq_gql.api.graphql.schema import schema_text
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
-from routiq_gql.database.syncs import NewLine, average_duration, counts_by_status, end_sync, insert_sync
+from routiq_gql.database.history import average_duration, counts_by_status
+from routiq_gql.database.syncs import NewLine, end_sync, insert_sync
 from routiq_gql.database.tables import SYNC
 from routiq_gql.settings import Settings
 from routiq_gql.sync.mapping import first_values

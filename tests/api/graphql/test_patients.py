@@ -143,6 +143,36 @@ async def test_a_part_out_of_range_is_refused(bare_server: Server, arguments: st
     assert problem["extensions"]["code"] == "BAD_USER_INPUT"
 
 
+@pytest.mark.parametrize("is_named", [True, False])
+async def test_a_page_of_an_earlier_sync_never_replaces_todays_patients(
+    bare_server: Server, clinic: ListedClinic, is_named: bool
+):
+    """A list that is read further after a newer sync has earlier values, under ids of their own: caches keep both."""
+    first, second = clinic.sync_ids
+    variables = {"list": "ALL", "first": 10} | ({"asOf": first} if is_named else {})
+    page = (await bare_server.ask(PAGE, **variables))["data"]["patients"]
+    if not is_named:
+        assert all(one["id"].startswith("patient:") for one in page["nodes"])
+        first = second
+        await clinic.sync(_people()[:30], NOW + 2 * DAY, started_at=utc_now(), completed_at=utc_now())
+    after = page["pageInfo"]["endCursor"]
+    rest = (await bare_server.ask(PAGE, list="ALL", first=10, after=after))["data"]["patients"]
+    assert rest["asOf"] == first
+    assert len(rest["nodes"]) == 10
+    assert all(one["id"].startswith(f"asof:{first}:patient:org_1:") for one in rest["nodes"])
+    query = f"query ($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Patient {{ {EVERYTHING} }} }} }}"
+    nodes = (await bare_server.ask(query, ids=[one["id"] for one in rest["nodes"]]))["data"]["nodes"]
+    assert nodes == [one["node"] for one in rest["edges"]]
+
+
+async def test_a_patient_of_an_organization_without_a_sync_is_not_found(bare_server: Server):
+    """There are no patients yet, so any id of one leads to nothing, which is no error."""
+    sync_id = "sync_org_9_20260101_000000"
+    for id_ in ("patient:org_9:1", f"asof:{sync_id}:patient:org_9:1", "patient:org_9:-1", "patient:a:b:c", "x"):
+        answer = await bare_server.ask("query ($id: ID!) { patient(id: $id) { id } }", id=id_)
+        assert answer == {"data": {"patient": None}}
+
+
 async def test_before_the_first_sync_there_are_no_lists(bare_server: Server):
     """Without a completed sync the error says what to do."""
     (problem,) = (await bare_server.ask('{ patients(organizationId: "org_1") { totalCount } }'))["errors"]

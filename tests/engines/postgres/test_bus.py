@@ -8,12 +8,14 @@ import time
 import pytest
 from sqlalchemy import text
 
+from routiq_gql.database.connections import save_connection
 from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.engines.postgres.bus import PostgresBus, payloads_of
 from routiq_gql.runtime import open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import SyncSnapshot, SyncState, SyncStep
+from tests.api.test_followers import DISCONNECTED
 from tests.emulated_cliniko import Cliniko
 from tests.engines.postgres.processes import LIMIT_SECONDS
 from tests.engines.postgres.test_queue import idle
@@ -113,6 +115,8 @@ async def test_updates_of_a_namesake_reach_no_follower(settings: Settings, clini
     slow_poll = settings.model_copy(update={"reread_seconds": 60})
     async with idle(slow_poll, cliniko) as api, asyncio.timeout(LIMIT_SECONDS):
         sync_id = await start(api)
+        async with api.database.writing() as connection:
+            await save_connection(connection, sync_id, DISCONNECTED)  # only earlier versions accepted such an id
         await api.connections.connect(LOCAL_OPERATOR, sync_id, EMULATED_API_KEY, cliniko.base_url, check=False)
         following = asyncio.create_task(follow(api, sync_id))
         while not api.syncs.subscriptions:

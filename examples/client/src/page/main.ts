@@ -15,7 +15,7 @@ import { buildChooser, offerOrganizations } from './views/chooser';
 import { askForKey, buildConnection, renderConnection, renderConnectTimes } from './views/connection';
 import { renderLink, renderLostTimes, renderSignIn } from './views/connectionState';
 import { renderFreshness } from './views/freshness';
-import { buildHistory, renderHistory } from './views/history';
+import { buildHistory, focusRowOf, renderHistory } from './views/history';
 import { buildLog, renderLog } from './views/log';
 import { announce, renderMessages } from './views/messages';
 import { openSync, renderOpened, renderOpenedTimes } from './views/opened';
@@ -105,6 +105,7 @@ function showRoute(route: Route): void {
   if (route.sync) seekLine();
   if (!isOther) return;
   scrollTo(0, 0);
+  if (before.sync && viewOf(route) === '' && focusRowOf(before.sync)) return;
   moveFocus(byId(titleIdOf(route)), { preventScroll: true });
 }
 

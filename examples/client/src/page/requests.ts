@@ -4,11 +4,11 @@ import { placeOf } from '../core/address';
 import { Requests } from '../core/requests';
 import { Tokens } from '../core/tokens';
 import { page } from './page';
-import { givenToken, tokensFor } from './tokens';
+import { givenToken, isAsked, tokensFor } from './tokens';
 
 /** What asks the server about the organization that is shown. Throws `Refused` if the server's address is none. */
 export function requests(): Requests {
   const tokens = new Tokens(tokensFor(page.place.organization));
-  if (givenToken()) tokens.give(givenToken());
+  if (givenToken() && !isAsked()) tokens.give(givenToken());
   return new Requests(placeOf({ apiBaseUrl: page.place.api, graphqlUrl: page.place.graphql }), tokens);
 }

@@ -9,7 +9,7 @@
 const FEW = 150; // rows that are all in the document
 const MARGIN_PX = 600; // above and below the box, so that scrolling meets rows and no gaps
 const MOST_MOUNTED = 180;
-const MOST_ATTEMPTS = 12; // to scroll to a row among rows of unknown heights: each attempt knows more of them
+const MOST_ATTEMPTS = 12; // to draw or reach rows of unknown heights: each attempt knows more of them
 
 /** What a list consists of. */
 export interface Rows<Item> {
@@ -115,16 +115,20 @@ export class VirtualList<Item> {
     return top >= head && bottom <= box.height ? 0 : (top + bottom - box.height - head) / 2;
   }
 
-  private place(): void {
+  private place(attempt = 0): void {
     this.tops = new Float64Array(this.count + 1);
     const estimate = this.kind.estimatedPx();
     for (let position = 0; position < this.count; position += 1) {
       this.tops[position + 1] = (this.tops[position] ?? 0) + (this.heights[this.keyAt(position)] ?? estimate);
     }
-    this.update();
+    this.draw(attempt);
   }
 
   private readonly update = (): void => {
+    this.draw(0);
+  };
+
+  private draw(attempt: number): void {
     const [first, last] = this.window();
     const wanted = new Map<number, HTMLElement>();
     for (let position = first; position < last; position += 1) {
@@ -139,10 +143,11 @@ export class VirtualList<Item> {
     this.mount(wanted);
     this.space(first, last);
     this.kind.seen?.(first, last);
-    if (!this.measure(first, last)) return;
-    this.place();
+    // A height that depends on the row's neighbours would change for ever; the next scroll measures again.
+    if (attempt === MOST_ATTEMPTS || !this.measure(first, last)) return;
+    this.place(attempt + 1);
     if (isAtEnd) this.box.scrollTop = this.box.scrollHeight; // and not where the end seemed to be
-  };
+  }
 
   // From the first row in the document to the one behind the last.
   private window(): [number, number] {

@@ -20,7 +20,8 @@ export function renderChart(syncs: readonly Sync[]): void {
   const longest = Math.max(...drawn.map(({ durationSeconds }) => durationSeconds ?? 0), 0.001);
   const step = Math.min(MOST_WIDE + GAP, width / Math.max(drawn.length, 1));
   chart.setAttribute('viewBox', `0 0 ${width} ${HEIGHT}`);
-  setText('chart-text', `Durations of the last ${drawn.length} syncs; the longest took ${words.duration(longest)}.`);
+  const took = words.duration(longest);
+  setText('chart-text', drawn.length === 1 ? `The last sync took ${took}.` : `Durations of the last ${drawn.length} syncs; the longest took ${took}.`);
   chart.replaceChildren(
     drawing('text', { x: 0, y: 11 }, `Longest: ${words.duration(longest)}`),
     drawing('line', { x1: 0, x2: width, y1: TOP + 0.5, y2: TOP + 0.5, 'stroke-dasharray': '2 4' }),

@@ -39,6 +39,14 @@ export function renderHistory(): void {
   renderChart(past.syncs);
 }
 
+/** Puts the focus on the row of a sync. Whether it has one. */
+export function focusRowOf(syncId: string): boolean {
+  const link = [...byId<HTMLTableSectionElement>('past').rows].find((row) => row.dataset['syncId'] === syncId)?.querySelector('a');
+  link?.focus({ preventScroll: true });
+  link?.scrollIntoView({ block: 'center' });
+  return Boolean(link);
+}
+
 function renderSummary(): void {
   const totals = page.view.history?.totals;
   if (!totals) return;

@@ -6,7 +6,8 @@
 import { LEVELS, type LogIndex, type LogLevel, type LogLine, STEPS, type SyncDetailView, type SyncStep } from '../../core/types';
 import { levelTone } from '../../words';
 import { hrefOf } from '../address';
-import { byId, element, inside, setText, tone } from '../dom';
+import { byId, element, inside, setText, show, tone } from '../dom';
+import { isFocusLost, setDisabled } from '../focus';
 import { page, words } from '../page';
 import { VirtualList } from '../virtualList';
 import { logRow, logRowPx, placeInSet } from './logRow';
@@ -47,15 +48,26 @@ export function buildOpenedLog(): void {
     event.preventDefault();
     find(event.shiftKey ? -1 : 1);
   });
+  byId('log-previous').addEventListener('click', () => find(-1));
+  byId('log-next').addEventListener('click', () => find(1));
+  byId('log-reset').addEventListener('click', () => {
+    clearFilters();
+    search();
+    byId('log-search').focus();
+  });
   byId('opened-log-box').addEventListener('keydown', moveByKey);
 }
 
-/** Begins with the log of another sync, without filters. */
-export function openLog(): void {
+function clearFilters(): void {
   off.clear();
   for (const button of byId('opened-levels').children) button.ariaPressed = 'true';
   byId<HTMLInputElement>('log-search').value = '';
   byId<HTMLSelectElement>('opened-step').value = '';
+}
+
+/** Begins with the log of another sync, without filters. */
+export function openLog(): void {
+  clearFilters();
   [shown, shownVersion, hasSought, current] = [new Int32Array(0), -1, false, 0];
   list?.clear();
 }
@@ -89,9 +101,13 @@ function seek(found: LogIndex): void {
   hasSought = true;
   setCurrent(line);
   const row = list?.reveal(position);
+  if (row && hasFocusToGive()) row.querySelector<HTMLAnchorElement>('.seq')?.focus({ preventScroll: true });
   const { top = 0, bottom = 0 } = row?.getBoundingClientRect() ?? {};
   if (top < 0 || bottom > innerHeight) row?.scrollIntoView({ block: 'center' }); // the whole box was out of sight
 }
+
+// A link to a line opened the page, or was followed to here: the keyboard continues at that line.
+const hasFocusToGive = (): boolean => isFocusLost() || document.activeElement === byId('opened-title');
 
 function search(): void {
   const found = log();
@@ -176,6 +192,10 @@ function renderCounts(found: LogIndex): void {
 function renderNote(found: LogIndex, isComplete: boolean): void {
   const lines = `${words.number(found.length)} ${found.length === 1 ? 'line' : 'lines'}`;
   const isFiltered = query() !== '' || off.size > 0 || step() !== '';
+  const isEmpty = isFiltered && isComplete && shown.length === 0;
+  show('log-empty', isEmpty);
+  show('opened-log-box', !isEmpty);
+  for (const id of ['log-previous', 'log-next']) setDisabled(id, shown.length === 0);
   const at = shown.indexOf(found.indexOf(current));
   const place = isFiltered && at >= 0 ? `${words.number(at + 1)} of ` : '';
   const text = isFiltered ? `${place}${words.number(shown.length)} matching of ${lines}` : lines;

@@ -2,9 +2,12 @@
 
 import { byId, element, say, setText } from '../dom';
 import { buildMenu } from '../menu';
-import { page } from '../page';
+import { page, words } from '../page';
 import { shownText } from './openedLog';
 
+const TAKEN_MS = 3000; // how long the page shows what was copied
+
+let taken: ReturnType<typeof setTimeout> | undefined;
 let closeMenu: () => void = () => undefined;
 
 export function buildTaking(): void {
@@ -20,7 +23,7 @@ async function copy(): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);
     const count = text ? text.split('\n').length : 0;
-    report(`${count} ${count === 1 ? 'line' : 'lines'} copied.`, false);
+    report(`${words.number(count)} ${count === 1 ? 'line' : 'lines'} copied.`, false);
   } catch {
     report('The browser does not let this page copy. Use Download.', true); // not over plain HTTP, or not allowed
   }
@@ -42,5 +45,8 @@ async function download(format: 'text' | 'json'): Promise<void> {
 
 function report(text: string, isError: boolean): void {
   setText('opened-log-message', isError ? text : '');
+  setText('taken', isError ? '' : text); // for the eye; the announcer is for screen readers
+  clearTimeout(taken);
+  taken = setTimeout(() => setText('taken', ''), TAKEN_MS);
   if (!isError && text) say(text);
 }
