@@ -89,6 +89,7 @@ class KeepOut:
         Raises:
             StorageError: The key of the hashes can't be decrypted, so the page can't be stored.
         """
+        await wait_for_erasure(connection, mirror)
         erased = await self.read(connection, mirror)
         if erased is None:
             return page
@@ -149,6 +150,17 @@ class KeepOut:
             known = _opened(self._keys.load(), mirror, row.encryption_key_id, row.sealed)
             self._secrets[mirror, row.sealed] = known
         return known
+
+
+async def wait_for_erasure(connection: AsyncConnection, mirror: int) -> None:
+    """Wait for the end of an erasure, and let no other begin until the connection's transaction ends.
+
+    On PostgreSQL a sync may start during an erasure, and would otherwise write what it still reads of the person.
+    SQLite has a single writer at a time.
+    """
+    if connection.dialect.name == "postgresql":
+        own = select(MIRROR.c.number).where(MIRROR.c.number == mirror)
+        await connection.execute(own.with_for_update(read=True))
 
 
 async def seal_again(connection: AsyncConnection, ring: KeyRing) -> None:

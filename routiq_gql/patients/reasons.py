@@ -10,7 +10,8 @@ from routiq_gql.patients.model import Reason
 from routiq_gql.patients.rules import next_change
 from routiq_gql.patients.subject import Subject
 
-_UNLISTED = Finding("Not in this list: the patient is archived in Cliniko")
+_ARCHIVED = Finding("Not in this list: the patient is archived in Cliniko")
+_MERGED = Finding("Not in this list: the patient was merged into another patient in Cliniko")
 
 
 def reason_of(subject: Subject, which: PatientList) -> Reason:
@@ -19,7 +20,8 @@ def reason_of(subject: Subject, which: PatientList) -> Reason:
     changes_at = next_change(subject.bookings, subject.is_listed, subject.created_at, subject.terms, which)
     explain_member, explain_other = EXPLANATIONS[which]
     explain = explain_member if is_member else explain_other
-    finding = explain(subject) if subject.is_listed else _UNLISTED
+    unlisted = _MERGED if subject.is_merged else _ARCHIVED
+    finding = explain(subject) if subject.is_listed else unlisted
     change = _change(subject, which, changes_at, is_member=is_member)
     return Reason(
         list=which,

@@ -32,7 +32,7 @@ from routiq_gql.database.counting import count_listed
 from routiq_gql.database.draft_lookups import count_active
 from routiq_gql.database.drafts import Draft
 from routiq_gql.database.engine import Database
-from routiq_gql.database.keep_out import KeepOut
+from routiq_gql.database.keep_out import KeepOut, wait_for_erasure
 from routiq_gql.database.mirror import MirrorList
 from routiq_gql.database.publishing import PublishedValues, publish
 from routiq_gql.database.sync_changes import RunningChanges
@@ -210,6 +210,7 @@ class Pipeline:
             fraction = min(1.0, (checkpoint.analyzed + SLICE_PATIENTS) / max(analysis.patients, 1))
             checkpoint = replace(checkpoint, after=after)
             async with run.committing(checkpoint, Progress(fraction=fraction), changes=changes) as connection:
+                await wait_for_erasure(connection, draft.mirror)
                 after = await analyze_slice(
                     connection, draft, terms, after, SLICE_PATIENTS, everything=analysis.everything
                 )

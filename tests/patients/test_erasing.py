@@ -1,20 +1,23 @@
 """Erasing one person: nothing is left in any version, and no later sync brings that person back."""
 
+import asyncio
 import base64
 import sqlite3
 from contextlib import aclosing, closing
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import BigInteger, select, update
+from sqlalchemy import BigInteger, select, text, update
 
 from routiq_gql.cliniko import Horizon
 from routiq_gql.clock import utc_now
+from routiq_gql.database.drafts import ReadPage
 from routiq_gql.database.engine import Database
+from routiq_gql.database.mirror import MirrorList
 from routiq_gql.database.persons import patient_column
 from routiq_gql.database.publishing import mirror_of
 from routiq_gql.database.tables import AUDIT, METADATA, SUPPRESSED, SUPPRESSION_KEY, VERSIONED
-from routiq_gql.emulator import Fault, FaultKind
+from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind
 from routiq_gql.errors import BadInput, StorageError
 from routiq_gql.patients.keys import PatientKey
 from routiq_gql.patients.lists import PatientList
@@ -27,6 +30,7 @@ from tests.emulated_cliniko import Cliniko
 from tests.organization import ORGANIZATION
 from tests.sync.logs import messages
 from tests.syncs import follow, run_sync, start
+from tests.waiting import LIMIT_SECONDS
 
 pytestmark = pytest.mark.both_databases
 DAY = timedelta(days=1)
@@ -249,9 +253,9 @@ async def test_an_erasure_says_what_is_wrong(runtime: Runtime, cliniko: Cliniko)
     await run_sync(runtime)
     with pytest.raises(BadInput, match=f"No patient 77 of {ORGANIZATION} is stored"):
         await runtime.erasures.erase(LOCAL_OPERATOR, ORGANIZATION, "77")
-    for text in ("", "Zebulonia", "-1", "0", "1.5", str(2**63), "٣"):
+    for typed in ("", "Zebulonia", "-1", "0", "1.5", str(2**63), "٣"):
         with pytest.raises(BadInput, match="its number in Cliniko"):
-            await runtime.erasures.erase(LOCAL_OPERATOR, ORGANIZATION, text)
+            await runtime.erasures.erase(LOCAL_OPERATOR, ORGANIZATION, typed)
     async with runtime.database.reading() as connection:
         assert not (await connection.execute(select(SUPPRESSED))).all()
     once = await runtime.erasures.erase(LOCAL_OPERATOR, ORGANIZATION, str(PERSON))
@@ -344,6 +348,52 @@ async def test_a_lost_key_fails_syncs_and_brings_no_one_back(runtime: Runtime, c
     assert last.failure is not None
     assert "The list of erased patients can't be read" in last.failure.message + last.failure.what_to_do
     assert PERSON not in await listed(runtime)
+
+
+_WAITING = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid)) "
+    "AND datname = current_database()"
+)
+
+
+@pytest.mark.postgres_only
+async def test_a_page_waits_for_an_erasure_that_is_under_way(runtime: Runtime, cliniko: Cliniko):
+    """A sync that starts within an erasure stores its page after it, without the person."""
+    insert_person(cliniko)
+    await run_sync(runtime)
+    page = ReadPage([{**dict.fromkeys(MirrorList.PATIENTS.read_columns), "id": PERSON}])
+
+    async def filtered() -> ReadPage:
+        async with runtime.database.writing() as connection:
+            return await runtime.keep_out.filter(connection, mirror.number, MirrorList.PATIENTS, page)
+
+    other = Database(runtime.settings.database_url)
+    try:
+        async with other.writing() as erasing:
+            mirror = await mirror_of(erasing, ORGANIZATION)
+            assert mirror is not None
+            await runtime.keep_out.add(erasing, mirror.number, PERSON, [])
+            storing = asyncio.create_task(filtered())
+            async with asyncio.timeout(LIMIT_SECONDS):
+                while not (await erasing.execute(_WAITING)).scalar_one():
+                    await asyncio.sleep(0.01)
+        stored = await storing
+    finally:
+        await other.close()
+    assert (list(stored.rows), [row["id"] for row in stored.suppressed]) == ([], [PERSON])
+
+
+async def test_another_organization_keeps_a_patient_with_the_same_number(runtime: Runtime, cliniko: Cliniko):
+    """Two clinics may have a patient with the same number in Cliniko; erasing one leaves the other alone."""
+    insert_person(cliniko)
+    await run_sync(runtime)
+    await runtime.connections.connect(LOCAL_OPERATOR, "org_2", EMULATED_API_KEY, cliniko.base_url, check=False)
+    await run_sync(runtime, "org_2")
+    await runtime.erasures.erase(LOCAL_OPERATOR, ORGANIZATION, str(PERSON))
+    last = await run_sync(runtime, "org_2", mode=SyncMode.FULL)
+    assert suppressed(last) == {}
+    assert await runtime.patients.patient(LOCAL_OPERATOR, PatientKey("org_2", PERSON)) is not None
+    assert await runtime.patients.patient(LOCAL_OPERATOR, PatientKey(ORGANIZATION, PERSON)) is None
 
 
 @pytest.mark.parametrize("table", VERSIONED, ids=lambda table: table.name)
