@@ -96,6 +96,10 @@ class Pipeline:
             )
         if isinstance(checkpoint, Starting | Reading | Comparing):
             checkpoint = await self._fetch(run, checkpoint)
+        if isinstance(checkpoint, Storing) and not checkpoint.has_lists:
+            await _enter(run, SyncStep.ANALYZING)
+            draft = await draft_of(run, self.database)
+            checkpoint = await self._begin_analysis(run, draft, checkpoint.plan, checkpoint.receipt)
         if isinstance(checkpoint, Analyzing):
             checkpoint = await self._analyze(run, checkpoint)
         await self._store(run, checkpoint)
