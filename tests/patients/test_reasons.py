@@ -97,7 +97,7 @@ CASES: list[tuple[str, PatientList, tuple[Visit, ...], str]] = [
      "Not in this list: booked for Thu 13 March, Standard physio with Tom Ode"),
     ("cancelled", PatientList.CANCELLED_NOT_REBOOKED, (Visit(1, _day(2), is_cancelled=True),),
      ("Cancelled: Standard physio with Dr Sana Malik, Fri 7 March, and nothing later is booked; leaves the list on "
-     "6 April, or when they book.")),
+     "6 April, or when they book a later appointment.")),
     ("rebooked", PatientList.CANCELLED_NOT_REBOOKED, (Visit(1, _day(2), is_cancelled=True), Visit(2, _day(9))),
      ("Not in this list: after the cancelled appointment of 7 March there is another, Standard physio with Dr Sana "
      "Malik, Fri 14 March.")),
@@ -109,7 +109,25 @@ CASES: list[tuple[str, PatientList, tuple[Visit, ...], str]] = [
      "12 August, or when they book.")),
     ("came just now", PatientList.FIRST_VISIT_ONLY, (Visit(1, _day(-2)),),
      ("Not in this list yet: the first visit was on 3 March, less than 14 days before this sync; joins the list on "
-     "17 March.")),
+     "17 March unless they book.")),
+    ("two booked", PatientList.UPCOMING, (Visit(1, _day(3)), Visit(2, _day(15), **PILATES)),
+     ("Booked: Standard physio with Dr Sana Malik, Sat 8 March; also booked: Pilates class with Dr Sana Malik, Thu 20 "
+      "March; leaves the list on 20 March unless they book.")),
+    ("a later one keeps active", PatientList.ACTIVE, (Visit(1, _day(3)), Visit(2, _day(15), **PILATES)),
+     ("Booked: Standard physio with Dr Sana Malik, Sat 8 March; also booked: Pilates class with Dr Sana Malik, Thu 20 "
+      "March; leaves the list on 19 April unless they book.")),
+    ("a recent visit", PatientList.RECENT, (Visit(1, _day(-1), **PILATES),),
+     ("Pilates class with Dr Sana Malik, Tue 4 March; leaves the list on 3 April unless they have another visit "
+      "before.")),
+    ("a recent visit and a missed one", PatientList.ACTIVE, (Visit(1, _day(-9)), Visit(2, _day(-1), is_missed=True)),
+     ("Standard physio with Dr Sana Malik, Mon 24 February; missed: Standard physio with Dr Sana Malik, Tue 4 March; "
+      "leaves the list on 3 April unless they book.")),
+    ("will come", PatientList.RECENT, (Visit(1, _day(3)),),
+     ("No recent visit: no visit in the stored history; joins the list on 8 March if they come to Standard physio with "
+      "Dr Sana Malik.")),
+    ("booked twice", PatientList.NO_FUTURE_APPOINTMENT, (Visit(1, _day(3)), Visit(2, _day(8), practitioner_id=502)),
+     ("Not in this list: booked for Sat 8 March, Standard physio with Dr Sana Malik; also booked: Standard physio with "
+      "Tom Ode, Thu 13 March; joins the list on 13 March unless they book a later appointment.")),
     ("lapsed", PatientList.LAPSED, WEEKLY,
      ("5 visits, usually 7 days apart; the last one was Standard physio with Dr Sana Malik, Sat 14 September 2024, and "
      "nothing is booked; leaves the list when they book.")),
