@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from routiq_gql.cli.demo_changes import ARCHIVED, BOOKED, PatientChanges
 from routiq_gql.connections.service import ConnectionService
 from routiq_gql.emulator import EMULATED_API_KEY, Clinic, Emulator, Fault, FaultKind, RecordedRequest
 from routiq_gql.engines.embedded import EmbeddedEngine
@@ -94,6 +95,7 @@ def _troubles(emulator: Emulator, engine: EmbeddedEngine) -> dict[str, Trouble]:
         return lambda: emulator.faults.add(*faults)
 
     moving, stopping = MovingRows(emulator.clinic), WorkerStop(engine)
+    changes = PatientChanges(emulator.clinic)
 
     def after_request(request: RecordedRequest) -> None:
         moving(request)
@@ -104,9 +106,15 @@ def _troubles(emulator: Emulator, engine: EmbeddedEngine) -> dict[str, Trouble]:
     def behave() -> bool:
         emulator.faults.clear()
         stopping.is_due = False
-        return moving.undo()
+        return any([moving.undo(), changes.undo()])
 
     return {
+        "patients_change": Trouble(
+            "Patients change",
+            f"{BOOKED} patients book and become active, {ARCHIVED} active ones are archived.",
+            f"{BOOKED} patients have booked, {ARCHIVED} were archived. The next sync shows who they are.",
+            changes.make,
+        ),
         "slow": Trouble(
             "Slow source",
             f"The next {SLOW_ANSWERS} answers come {SLOW_SECONDS} s late.",
@@ -145,7 +153,7 @@ def _troubles(emulator: Emulator, engine: EmbeddedEngine) -> dict[str, Trouble]:
         ),
         "behave": Trouble(
             "Behave again",
-            "Forget all of the above, and remove the patients that were added.",
+            "Forget all of the above, and undo the changes of patients.",
             "Cliniko behaves again, with the patients that it had at first. The next sync shows them.",
             behave,
             needs_sync=False,

@@ -138,6 +138,24 @@ def test_trouble_on_purpose_says_whether_it_can_be_met_and_is_forgotten_whole(fo
         assert make(url, kind="behave").json()["needs_sync"] is False
 
 
+def test_a_change_of_patients_shows_in_the_next_sync_and_can_be_undone(folder: Path):
+    """A button books five patients and archives three; the next sync says +5 active, −3, and an undo the reverse."""
+
+    def changed(url: str, kind: str) -> tuple[int, int]:
+        assert httpx.post(f"{url}/demo/trouble", json={"kind": kind}).json()["needs_sync"] is True
+        sync_id = httpx.post(f"{url}/api/v1/sync/start/{ORGANIZATION}").json()["sync_id"]
+        httpx.get(f"{url}/api/v1/sync/stream/{sync_id}", timeout=60)
+        changes = _answer(f"{url}/api/v1/sync/status/{sync_id}")["changes"]
+        return changes["became_active"], changes["became_inactive"]
+
+    with _demo(folder, "--seconds", "0") as demo:
+        url = demo.url()
+        demo.wait_for("Ctrl-C ends it")
+        assert changed(url, "patients_change") == (5, 3)
+        assert changed(url, "patients_change") == (5, 3)
+        assert changed(url, "behave") == (6, 10)
+
+
 async def test_the_demo_knows_how_many_requests_a_sync_makes(folder: Path):
     """The latency per request determines the demo's duration, so the number of requests must be right."""
     settings = load_settings(database_url=f"sqlite+aiosqlite:///{folder}/routiq.db", cliniko_requests_per_minute=0)
