@@ -1,5 +1,6 @@
 """The lists of patients on the page: each figure opens its list, which says why, also with 50,000 patients."""
 
+import json
 import random
 import re
 from datetime import timedelta
@@ -139,7 +140,7 @@ async def test_search_filter_and_order_leave_no_personal_text_in_the_address(ser
     assert "sort=NAME_DESC" in page.url
     assert "practitioner=502" in page.url
     await page.locator("#list-tabs").get_by_role("link", name="Upcoming").click()
-    await expect(page.locator("#list-empty-text")).to_contain_text("with this practitioner")
+    await expect(page.locator("#list-empty-text")).to_contain_text("appointment with Tom Ode")
     await page.go_back()
     await _expect_list(page, "All patients", "Ben Brown")
 
@@ -158,10 +159,9 @@ async def test_a_patient_opens_by_keyboard_with_the_reason_for_each_list(serve: 
     await page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog", name="Ben Brown")
     await expect(dialog.get_by_role("listitem")).to_have_count(8)
-    await expect(dialog.get_by_role("listitem").filter(has_text="No future appointment")).to_contain_text(
-        "In this list"
-    )
-    await expect(dialog.get_by_role("listitem").filter(has_text="Upcoming appointments")).to_contain_text("Not in it")
+    await expect(dialog.locator("#patient-reasons")).to_contain_text("No future appointment")
+    await expect(dialog.locator("#patient-others")).to_contain_text("Upcoming appointments")
+    await expect(page).to_have_title(re.compile("^(Completed · )?Patient · All patients · (?!.*Ben)"))
     await expect(dialog).to_contain_text("Benny")
     assert page.url == address
     await page.keyboard.press("Escape")
@@ -178,15 +178,17 @@ async def test_a_list_stays_on_its_sync_until_the_newer_one_is_asked_for(serve: 
     first = await clinic.sync(_few(before), before)
     page = await open_page(f"{served.url}/?organization={ORGANIZATION}&list=ACTIVE")
     await _expect_list(page, "Active patients", "Ana Adams", "Ben Brown")
+    await page.locator("#patient-search").focus()
     more = [*_few(), Person(14, "Dora", "Dean", visits=(Visit(9, utc_now() - DAY),))]
     await clinic.sync(more, utc_now())
-    await expect(page.get_by_text("There are newer figures.")).to_be_visible()
+    await expect(page.get_by_text("The list has changed: it has 3 patients now, and had 2.")).to_be_visible()
+    await expect(page.get_by_label("As of which sync").locator("option").first).to_contain_text("Not the newest: ")
     await page.locator("#patient-search").fill("d")
     await _expect_list(page, "Active patients", "Ana Adams")
     await page.locator("#patient-search").fill("")
-    await page.get_by_role("button", name="Show newer figures").click()
+    await page.get_by_role("button", name="Show the newest").click()
     await _expect_list(page, "Active patients", "Ana Adams", "Ben Brown", "Dora Dean")
-    await expect(page.get_by_text("There are newer figures.")).to_be_hidden()
+    await expect(page.get_by_text("The list has changed")).to_be_hidden()
     await page.reload()
     await page.get_by_label("As of which sync").select_option(first)
     await _expect_list(page, "Active patients", "Ana Adams", "Ben Brown")
@@ -229,8 +231,59 @@ async def test_the_changes_of_the_last_sync_are_listed_with_their_reasons(serve:
     assert page.url.endswith(f"changes={second}&since={first}")
 
 
+async def test_a_list_that_nobody_works_in_follows_the_newest_sync(serve: Serve, open_page: OpenPage):
+    """Without a search, a focus or a scrolled row, an open list and its counts are those of the newest sync."""
+    served = await serve(is_connected=False)
+    clinic = _clinic(served)
+    before = utc_now() - timedelta(hours=1)
+    await clinic.sync(_few(before), before)
+    page = await open_page(f"{served.url}/?organization={ORGANIZATION}&list=ACTIVE")
+    await _expect_list(page, "Active patients", "Ana Adams", "Ben Brown")
+    await expect(page).to_have_title(re.compile("Active patients · "))
+    more = [*_few(), Person(14, "Dora", "Dean", visits=(Visit(9, utc_now() - DAY),))]
+    await clinic.sync(more, utc_now())
+    await _expect_list(page, "Active patients", "Ana Adams", "Ben Brown", "Dora Dean")
+    await expect(page.locator("#list-tabs [aria-current]")).to_have_text("Active patients 3")
+    await expect(page.locator("#list-newer")).to_be_hidden()
+
+
+async def test_an_address_that_asks_for_what_does_not_exist_says_so(serve: Serve, open_page: OpenPage):
+    """A wrong list, order, practitioner or sync in the address is named, and there is a way to the newest list."""
+    served = await serve(is_connected=False)
+    await _clinic(served).sync(_few(), utc_now())
+    wrong = "list=NOPE&sort=AGE&practitioner=Tom&asOf=garbage"
+    page = await open_page(f"{served.url}/?organization={ORGANIZATION}&{wrong}")
+    for text in ("There is no list “NOPE”", "There is no order “AGE”", "“Tom” is no id of a practitioner"):
+        await expect(page.locator("#list-wrong")).to_contain_text(text)
+    await expect(page.locator("#list-problem-text")).not_to_be_empty()
+    await page.get_by_role("button", name="Show the newest list").click()
+    await _expect_list(page, "Active patients", "Ana Adams", "Ben Brown")
+    await expect(page.locator("#list-wrong")).to_be_hidden()
+    assert page.url.endswith("&list=ACTIVE")
+
+
+async def test_past_syncs_show_whom_they_changed_and_their_figures_open_lists(serve: Serve, open_page: OpenPage):
+    """A row of the history says “+1 active, −1” and leads to who they are; its figures open the lists of that sync."""
+    served = await serve(is_connected=False)
+    clinic = _clinic(served)
+    before = utc_now() - timedelta(hours=1)
+    first = await clinic.sync(_few(before), before)
+    counts = ChangeCounts(2, added=1, changed=0, vanished=0, became_active=1, became_inactive=1)
+    more = [*_few(), Person(14, "Dora", "Dean", visits=(Visit(9, utc_now() - DAY),))]
+    second = await clinic.sync(more, utc_now(), changes=to_json(counts))
+    page = await open_page(f"{served.url}/?organization={ORGANIZATION}")
+    rows = page.locator("#past tr")
+    await rows.filter(has_text="+1 active, −1").get_by_role("link", name="+1 active, −1").click()
+    await expect(page.locator("#changes-view")).to_be_visible()
+    assert f"changes={second}" in page.url
+    await page.go_back()
+    await page.locator(f"#past tr[data-sync-id='{first}'] [data-name='Active stored'] a").click()
+    await _expect_list(page, "Active patients", "Ana Adams", "Ben Brown")
+    assert f"asOf={first}" in page.url
+
+
 async def test_a_list_is_saved_as_a_file(serve: Serve, open_page: OpenPage, tmp_path: Path):
-    """Export saves the list of the open sync for spreadsheets, with the practitioner that is chosen."""
+    """Export saves what is shown, with its search, practitioner and order; the name says whose list of which day."""
     served = await serve(is_connected=False)
     await _clinic(served).sync(_few(), utc_now())
     page = await open_page(f"{served.url}/?organization={ORGANIZATION}&list=ALL&practitioner=502")
@@ -239,11 +292,20 @@ async def test_a_list_is_saved_as_a_file(serve: Serve, open_page: OpenPage, tmp_
     async with page.expect_download() as started:
         await page.get_by_role("button", name="For spreadsheets (CSV)").click()
     download = await started.value
-    assert download.suggested_filename == "patients-all.csv"
+    assert re.fullmatch(rf"{ORGANIZATION}-all-\d{{4}}-\d\d-\d\d-filtered\.csv", download.suggested_filename)
     await download.save_as(tmp_path / "patients.csv")
     lines = (tmp_path / "patients.csv").read_text().splitlines()
     assert len(lines) == 2
     assert "Brown" in lines[1]
+    await page.goto(f"{served.url}/?organization={ORGANIZATION}&list=ALL&sort=NAME_DESC")
+    await page.locator("#patient-search").fill("c")
+    await _expect_list(page, "All patients", "Cleo Clark", "Ana Adams")
+    await page.get_by_role("button", name="Export").click()
+    async with page.expect_download() as started:
+        await page.get_by_role("button", name="For programs (JSON Lines)").click()
+    await (await started.value).save_as(tmp_path / "patients.jsonl")
+    found = [json.loads(line)["name"] for line in (tmp_path / "patients.jsonl").read_text().splitlines()]
+    assert found == ["Cleo Clark", "Ana Adams"]
 
 
 async def test_without_a_completed_sync_a_list_says_what_to_do(serve: Serve, open_page: OpenPage):
@@ -311,7 +373,7 @@ async def test_nothing_overflows_and_axe_finds_nothing_in_lists(serve: Serve, op
     await check("columns menu")
     await page.keyboard.press("Escape")
     await _names(page).first.click()
-    await expect(page.locator("#patient-reasons li")).to_have_count(8)
+    await expect(page.locator("#patient li")).to_have_count(8)
     await check("patient")
     await page.keyboard.press("Escape")
     await page.locator("#patient-search").fill("no such patient")

@@ -77,6 +77,8 @@ export interface ListRoute {
   practitioner: string;
   /** The id of a sync; empty for the newest one. */
   asOf: string;
+  /** What the address asks for that does not exist, as sentences; empty if all of it does. */
+  wrong?: string;
 }
 
 /** The organization in the id of a sync; empty if it has none. */
@@ -100,15 +102,25 @@ export function routeOf(address: { search: string; hash: string }): Route {
 function listOf(given: URLSearchParams): ListRoute | null {
   const name = given.get('list');
   if (name === null) return null;
-  const oneOf = <Name extends string>(names: readonly Name[], wanted: string | null): Name | undefined =>
-    names.find((known) => known === wanted?.toUpperCase());
+  const oneOf = <Name extends string>(names: readonly Name[], wanted: string): Name | undefined =>
+    names.find((known) => known === wanted.toUpperCase());
+  const [sort, practitioner] = [given.get('sort') ?? '', given.get('practitioner') ?? ''];
+  const found = { list: oneOf(LISTS, name), sort: oneOf(SORTS, sort), practitioner: /^\d{1,19}$/.exec(practitioner)?.[0] };
+  const wrong = [
+    found.list ? '' : `There is no list “${shortened(name)}”. This is the list of active patients; choose another one below.`,
+    found.sort || !sort ? '' : `There is no order “${shortened(sort)}”. The list is sorted by name.`,
+    found.practitioner || !practitioner ? '' : `“${shortened(practitioner)}” is no id of a practitioner. The patients of all are shown.`,
+  ];
   return {
-    list: oneOf(LISTS, name) ?? 'ACTIVE',
-    sort: oneOf(SORTS, given.get('sort')) ?? 'NAME',
-    practitioner: /^\d{1,19}$/.exec(given.get('practitioner') ?? '')?.[0] ?? '',
+    list: found.list ?? 'ACTIVE',
+    sort: found.sort ?? 'NAME',
+    practitioner: found.practitioner ?? '',
     asOf: given.get('asOf') ?? '',
+    wrong: wrong.filter(Boolean).join(' '),
   };
 }
+
+const shortened = (text: string): string => (text.length > 40 ? `${text.slice(0, 40)}…` : text);
 
 /** The address of a sync, at a line of its log, or of the organization without one. Other parameters are kept. */
 export function hrefOf(sync: string, line = 0): string {

@@ -50,14 +50,16 @@ test('a list of patients has its list, order, practitioner and sync in the addre
   const list = { list: 'LAPSED', sort: 'LAST_APPOINTMENT', practitioner: '501', asOf } as const;
   history.replaceState(null, '', listHref(list));
   expect(location.search).toBe(`?organization=org_1&api=http%3A%2F%2Flocalhost%3A9000&list=LAPSED&sort=LAST_APPOINTMENT&practitioner=501&asOf=${asOf}`);
-  expect(routeOf(location)).toEqual({ organization: 'org_1', sync: '', line: 0, list, changes: null });
+  expect(routeOf(location)).toEqual({ organization: 'org_1', sync: '', line: 0, list: { ...list, wrong: '' }, changes: null });
   expect(listHref({ list: 'ALL' })).toBe('?organization=org_1&api=http%3A%2F%2Flocalhost%3A9000&list=ALL');
   expect(hrefOf('')).toBe('?organization=org_1&api=http%3A%2F%2Flocalhost%3A9000');
 });
 
-test('an address with an unknown list, order or practitioner opens what is usual', () => {
-  const usual = { list: 'ACTIVE', sort: 'NAME', practitioner: '', asOf: '' };
-  expect(routeOf({ search: '?list=nonsense&sort=up&practitioner=x%27y', hash: '' }).list).toEqual(usual);
+test('an address with an unknown list, order or practitioner opens what is usual, and says so', () => {
+  const usual = { list: 'ACTIVE', sort: 'NAME', practitioner: '', asOf: '', wrong: '' };
+  const { list } = routeOf({ search: '?list=nonsense&sort=up&practitioner=x%27y', hash: '' });
+  expect({ ...list, wrong: '' }).toEqual(usual);
+  expect(list?.wrong).toMatch(/no list “nonsense”.*no order “up”.*“x'y” is no id of a practitioner/);
   expect(routeOf({ search: '?list=all', hash: '' }).list).toEqual({ ...usual, list: 'ALL' });
   expect(routeOf({ search: '?sync=s&list=ALL', hash: '' }).list).toBeNull();
   expect(routeOf({ search: '?list=ALL&asOf=sync_org_7_20261126_100000', hash: '' }).organization).toBe('org_7');

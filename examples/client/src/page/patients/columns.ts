@@ -23,6 +23,8 @@ export interface Column {
   sorts?: readonly [PatientSort, PatientSort];
   /** Shown unless a person has chosen otherwise. */
   isUsual: boolean;
+  /** Usual where there is room for it: not on a tablet. */
+  needsRoom?: boolean;
 }
 
 type Booking = PatientRow['lastAppointment'];
@@ -43,15 +45,16 @@ const counted = (id: string, title: string, count: (row: PatientRow) => number, 
   isNumber: true,
   cell: (row) => ({ text: String(count(row)) }),
   isUsual,
+  needsRoom: true,
 });
 
 /** All columns but the name, which is always there. */
 export const COLUMNS: readonly Column[] = [
-  { id: 'why', title: 'Why', minPx: 220, share: 3, cell: (row) => ({ text: row.why.sentence }), isUsual: true },
+  { id: 'why', title: 'Why', minPx: 160, share: 3, cell: (row) => ({ text: row.why.sentence }), isUsual: true },
   {
     id: 'until',
     title: 'Until',
-    minPx: 96,
+    minPx: 80,
     share: 0.7,
     cell: (row, dates) => ({ text: row.why.changesAt ? dates.day(row.why.changesAt) : NONE }),
     isUsual: true,
@@ -59,7 +62,7 @@ export const COLUMNS: readonly Column[] = [
   {
     id: 'last',
     title: 'Last visit',
-    minPx: 132,
+    minPx: 108,
     share: 1.2,
     cell: (row, dates) => booking(row.lastAppointment, dates),
     sorts: ['LAST_APPOINTMENT_DESC', 'LAST_APPOINTMENT'],
@@ -68,13 +71,13 @@ export const COLUMNS: readonly Column[] = [
   {
     id: 'ahead', // not “next”, which is a row of buttons to the styles
     title: 'Next appointment',
-    minPx: 132,
+    minPx: 108,
     share: 1.2,
     cell: (row, dates) => booking(row.nextAppointment, dates),
     sorts: ['NEXT_APPOINTMENT', 'NEXT_APPOINTMENT_DESC'],
     isUsual: true,
   },
-  { id: 'practitioner', title: 'Practitioner', minPx: 110, share: 1, cell: (row) => ({ text: practitionerOf(row) }), isUsual: true },
+  { id: 'practitioner', title: 'Practitioner', minPx: 110, share: 1, cell: (row) => ({ text: practitionerOf(row) }), isUsual: true, needsRoom: true },
   counted('visits', 'Visits', (row) => row.visits, true),
   counted('missed', 'Missed', (row) => row.missedAppointments, true),
   counted('cancelled', 'Cancelled', (row) => row.cancelledAppointments, false),
@@ -89,11 +92,12 @@ export const COLUMNS: readonly Column[] = [
   },
 ];
 
+const tablet = matchMedia('(min-width: 641px) and (max-width: 1000px)');
 const STORED_AS = 'routiq-patient-columns';
 
 /** The ids of the columns that are shown. */
 export function chosenColumns(): Set<string> {
-  const usual = COLUMNS.filter(({ isUsual }) => isUsual).map(({ id }) => id);
+  const usual = COLUMNS.filter(({ isUsual, needsRoom }) => isUsual && !(needsRoom && tablet.matches)).map(({ id }) => id);
   try {
     const stored = localStorage.getItem(STORED_AS);
     return new Set(stored === null ? usual : stored.split(' '));

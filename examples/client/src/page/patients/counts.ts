@@ -1,14 +1,14 @@
 /** How many patients each list has at one sync: kept for the newest sync, and for the one that a list is shown of. */
 
-import { sentenceOf } from '../../core/errors';
+import { Forbidden, sentenceOf } from '../../core/errors';
 import { page } from '../page';
 import { renderSoon } from '../render';
 import { requests } from '../requests';
-import { type ListSummaryFragment, ReadListsDocument, type ReadListsQuery } from './gql/graphql';
+import { type CountsFragment, type ListSummaryFragment, ReadListsDocument } from './gql/graphql';
 import type { PatientList } from './lists';
 
 /** How many patients a sync has changed. */
-export type ChangeCounts = NonNullable<NonNullable<ReadListsQuery['syncStatus']>['changes']>;
+export type ChangeCounts = CountsFragment;
 
 /** The lists of one sync. */
 export interface Counts {
@@ -18,10 +18,13 @@ export interface Counts {
   changes: ChangeCounts | null;
   /** Why they are not known, for people; null while there is no reason. */
   problem: string | null;
+  /** Whether this person may not read patients. */
+  isForbidden: boolean;
 }
 
-const UNKNOWN: Counts = { lists: [], changes: null, problem: null };
+const UNKNOWN: Counts = { lists: [], changes: null, problem: null, isForbidden: false };
 const MOST_SYNCS = 8;
+const ASK_FOR_IT = ' Ask the person who manages your access for a role that may read patients.';
 
 const known = new Map<string, Counts>(); // by the id of the sync, the earliest asked first
 let asked: unknown = null;
@@ -56,9 +59,10 @@ async function read(syncId: string): Promise<void> {
   let found: Counts;
   try {
     const { patientLists, syncStatus } = await requests().ask(ReadListsDocument, { organizationId: page.place.organization, asOf: syncId });
-    found = { lists: patientLists, changes: syncStatus?.changes ?? null, problem: null };
+    found = { lists: patientLists, changes: syncStatus?.changes ?? null, problem: null, isForbidden: false };
   } catch (error) {
-    found = { ...UNKNOWN, problem: sentenceOf(error) };
+    const isForbidden = error instanceof Forbidden;
+    found = { ...UNKNOWN, problem: sentenceOf(error) + (isForbidden ? ASK_FOR_IT : ''), isForbidden };
   }
   if (client !== page.client) return;
   known.set(syncId, found);

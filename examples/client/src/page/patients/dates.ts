@@ -24,6 +24,10 @@ export function clinicDates(timeZone: string, now: string): ClinicDates {
   return { day, dayAndTime: (iso) => `${day(iso)}, ${time.format(new Date(iso))}` };
 }
 
+/** Such as `2026-11-26`, for names of files. */
+export const dateOf = (iso: string, timeZone: string): string =>
+  new Intl.DateTimeFormat('en-CA', { timeZone: isKnown(timeZone) ? timeZone : 'UTC' }).format(new Date(iso)); // en-CA is ISO 8601
+
 function isKnown(timeZone: string): boolean {
   try {
     new Intl.DateTimeFormat('en-GB', { timeZone });

@@ -2,13 +2,17 @@
 
 import type { Sync } from '../../core/types';
 import { statusTone } from '../../words';
-import { hrefOf } from '../address';
+import { changesHref, hrefOf } from '../address';
 import { badge, byId, element, inside, setText, show, tone } from '../dom';
 import { moveFocus } from '../focus';
 import { page, words } from '../page';
+import type { PatientList } from '../patients/lists';
+import { pastChanges, readPastChanges } from '../patients/pastChanges';
 import { renderChart } from './chart';
+import { changedText, hasLists, setFigure } from './patients';
 
 let shown: unknown = null;
+let around = ''; // what the rows show beside the history
 
 export function buildHistory(): void {
   byId('more').addEventListener('click', () => void showMore());
@@ -31,8 +35,13 @@ async function showMore(): Promise<void> {
 export function renderHistory(): void {
   const past = page.view.history;
   show('history', past !== null && past.syncs.length > 0);
-  if (!past || shown === past) return;
+  if (!past) return;
+  const completed = past.syncs.filter(({ status }) => status === 'COMPLETED').map(({ syncId }) => syncId);
+  void readPastChanges(completed);
+  const text = JSON.stringify([hasLists(), completed.map((syncId) => pastChanges(syncId))]);
+  if (shown === past && around === text) return;
   shown = past;
+  around = text;
   renderSummary();
   renderRows(past.syncs);
   show('more', past.nextCursor !== null);
@@ -64,7 +73,12 @@ function renderRows(syncs: readonly Sync[]): void {
   const known = new Map([...body.rows].map((row) => [row.dataset['syncId'], row]));
   const rows = syncs.map((sync) => {
     const row = known.get(sync.syncId);
-    return row?.dataset['version'] === String(sync.version) ? row : rowOf(sync);
+    if (row?.dataset['version'] === versionOf(sync)) return row;
+    const made = rowOf(sync);
+    const focused = row?.contains(document.activeElement) ? document.activeElement?.getAttribute('href') : null;
+    row?.replaceWith(made);
+    if (focused) [...made.querySelectorAll('a')].find((link) => link.getAttribute('href') === focused)?.focus();
+    return made;
   });
   for (const row of [...body.rows]) if (!rows.includes(row)) row.remove();
   rows.forEach((row, index) => {
@@ -72,10 +86,17 @@ function renderRows(syncs: readonly Sync[]): void {
   });
 }
 
+const versionOf = (sync: Sync): string => JSON.stringify([sync.version, hasLists(), pastChanges(sync.syncId)]);
+
 function rowOf(sync: Sync): HTMLTableRowElement {
   const cell = (text: string, className = '', name = ''): HTMLTableCellElement => {
     const made = element('td', { className, textContent: text });
     if (name) made.dataset['name'] = name;
+    return made;
+  };
+  const figure = (count: number, name: string, list: PatientList): HTMLTableCellElement => {
+    const made = cell('', 'number', name);
+    setFigure(made, words.number(count), sync.status === 'COMPLETED' ? list : null, sync.syncId);
     return made;
   };
   const row = element(
@@ -85,22 +106,29 @@ function rowOf(sync: Sync): HTMLTableRowElement {
     element('td', {}, badge(words.name(sync.status), statusTone(sync.status))),
     cell(words.name(sync.mode), 'mode', 'Mode'),
     cell(words.duration(sync.durationSeconds ?? 0), 'number', 'Took'),
-    cell(words.number(sync.patientsFound), 'number', 'Patients'),
+    figure(sync.patientsFound, 'Patients', 'ALL'),
     cell(words.number(sync.appointmentsFound), 'number', 'Appointments'),
-    cell(words.number(sync.activePatientsStored), 'number', 'Active stored'),
+    figure(sync.activePatientsStored, 'Active stored', 'ACTIVE'),
     resultCell(sync),
   );
-  Object.assign(row.dataset, { syncId: sync.syncId, version: String(sync.version) });
+  Object.assign(row.dataset, { syncId: sync.syncId, version: versionOf(sync) });
   return row;
 }
 
 // The result of a past sync: its receipt and the lists that differ, or the reason why it ended without one.
 function resultCell(sync: Sync): HTMLTableCellElement {
   const made = element('td', { className: 'reason', textContent: sync.failure ? words.withFigures(sync.failure.message) : '' });
-  if (!sync.receipt) return made;
-  const { tone: color, line, differences } = words.receipt(sync.receipt);
+  if (sync.receipt) made.append(...receiptOf(sync.receipt));
+  const changes = pastChanges(sync.syncId);
+  if (!changes) return made;
+  const text = changedText(changes);
+  made.append(hasLists() ? inside(changesHref({ sync: sync.syncId, since: '' }), text, { className: 'changed' }) : element('span', { className: 'changed', textContent: text }));
+  return made;
+}
+
+function receiptOf(receipt: NonNullable<Sync['receipt']>): HTMLElement[] {
+  const { tone: color, line, differences } = words.receipt(receipt);
   const verdict = element('span', { className: 'verdict', textContent: line });
   tone(verdict, color);
-  made.append(verdict, ...differences.map((text) => element('span', { className: 'why', textContent: text })));
-  return made;
+  return [verdict, ...differences.map((text) => element('span', { className: 'why', textContent: text }))];
 }

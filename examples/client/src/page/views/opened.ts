@@ -6,8 +6,10 @@ import { changesHref, hrefOf } from '../address';
 import { byId, element, setText, show, tone } from '../dom';
 import { setDisabled } from '../focus';
 import { needsKey, page, serverNow, words } from '../page';
+import type { PatientList } from '../patients/lists';
 import { renderSoon } from '../render';
 import { openLog, renderOpenedLog } from './openedLog';
+import { hasLists, setFigure } from './patients';
 import { renderReceipt } from './receipt';
 import { failurePlace } from './sync';
 import { renderTimeline } from './timeline';
@@ -47,7 +49,7 @@ export function renderOpened(): void {
   setText('opened-badge', words.name(sync.status));
   tone(byId('opened-badge'), statusTone(sync.status));
   setText('opened-actors', [words.actors(sync), words.name(sync.mode) && `${words.name(sync.mode)} sync`].filter(Boolean).join(' · '));
-  show('opened-changes', sync.status === 'COMPLETED');
+  show('opened-changes', sync.status === 'COMPLETED' && hasLists());
   byId<HTMLAnchorElement>('opened-changes-link').href = changesHref({ sync: sync.syncId, since: '' });
   renderFailure(sync);
   renderReceipt('opened-receipt', sync);
@@ -88,19 +90,19 @@ function renderFailure(sync: Sync): void {
 }
 
 function renderCounts(sync: Sync): void {
-  const counts: [string, number][] = [
-    ['Patients found', sync.patientsFound],
-    ['Appointments found', sync.appointmentsFound],
-    ['Active patients identified', sync.activePatientsIdentified],
-    ['Active patients stored', sync.activePatientsStored],
+  const counts: [string, number, PatientList | null][] = [
+    ['Patients found', sync.patientsFound, 'ALL'],
+    ['Appointments found', sync.appointmentsFound, null],
+    ['Active patients identified', sync.activePatientsIdentified, 'ACTIVE'],
+    ['Active patients stored', sync.activePatientsStored, 'ACTIVE'],
   ];
   const list = byId('opened-counts');
   if (!list.children.length) {
     list.append(...counts.map(([name]) => element('div', {}, element('dt', { textContent: name }), element('dd'))));
   }
-  counts.forEach(([, count], index) => {
+  counts.forEach(([, count, opens], index) => {
     const cell = list.children[index]?.querySelector('dd');
-    if (cell) setText(cell, words.number(count));
+    if (cell) setFigure(cell, words.number(count), sync.status === 'COMPLETED' ? opens : null, sync.syncId);
   });
 }
 

@@ -1,11 +1,12 @@
 /** The details of a patient in a dialog: contact, appointments, and why they are in each list or not. */
 
 import { sentenceOf } from '../../core/errors';
-import { badge, byId, element, setText, show } from '../dom';
+import { byId, element, setText, show } from '../dom';
 import { words } from '../page';
 import type { ClinicDates } from '../patients/dates';
 import { ReadPatientDocument, type ReadPatientQuery } from '../patients/gql/graphql';
 import { titleOf } from '../patients/lists';
+import { renderSoon } from '../render';
 import { requests } from '../requests';
 
 type Patient = NonNullable<ReadPatientQuery['patient']>;
@@ -34,6 +35,7 @@ export function openPatient({ id, name }: { id: string; name: string }, dates: C
   last = () => void read(id, dates);
   last();
   if (!dialog.open) dialog.showModal();
+  renderSoon(); // the title of the tab
 }
 
 /** Closes the dialog: the person or the organization is another one. */
@@ -45,8 +47,10 @@ function forget(): void {
   asked += 1;
   last = null;
   goBack();
+  renderSoon();
   setText('patient-name', '');
-  for (const id of ['patient-facts', 'patient-reasons']) byId(id).replaceChildren();
+  for (const id of ['patient-facts', 'patient-reasons', 'patient-others']) byId(id).replaceChildren();
+  for (const id of ['patient-in', 'patient-out']) show(id, false);
 }
 
 async function read(id: string, dates: ClinicDates): Promise<void> {
@@ -73,32 +77,41 @@ function showPatient(patient: Patient, dates: ClinicDates): void {
   setText('patient-name', patient.name);
   const booking = (one: Patient['lastAppointment']): string =>
     one ? [dates.dayAndTime(one.startsAt), one.type, one.practitioner?.name].filter(Boolean).join(' · ') : 'none';
-  const facts: [string, string | null][] = [
+  const counts = [
+    `${words.number(patient.visits)} ${patient.visits === 1 ? 'visit' : 'visits'}`,
+    ...(patient.bookedAppointments ? [`${words.number(patient.bookedAppointments)} booked`] : []),
+    ...(patient.missedAppointments ? [`${words.number(patient.missedAppointments)} missed`] : []),
+    ...(patient.cancelledAppointments ? [`${words.number(patient.cancelledAppointments)} cancelled`] : []),
+  ];
+  const facts: [string, Node | string | null][] = [
     ['Preferred name', patient.preferredFirstName],
-    ['Phone', patient.phone],
-    ['E-mail', patient.email],
-    ['Last visit', booking(patient.lastAppointment)],
+    ['Phone', patient.phone && link(`tel:${patient.phone.replaceAll(/[^\d+]/g, '')}`, patient.phone)],
+    ['E-mail', patient.email && link(`mailto:${encodeURIComponent(patient.email).replace('%40', '@')}`, patient.email)],
     ['Next appointment', booking(patient.nextAppointment)],
-    ['Visits', words.number(patient.visits)],
-    ['Booked', words.number(patient.bookedAppointments)],
-    ['Missed', words.number(patient.missedAppointments)],
-    ['Cancelled', words.number(patient.cancelledAppointments)],
+    ['Last visit', booking(patient.lastAppointment)],
+    ['Appointments', counts.join(' · ')],
     ['In Cliniko since', patient.createdAt ? dates.day(patient.createdAt) : null],
     ['Id in Cliniko', patient.clinikoId],
   ];
   byId('patient-facts').replaceChildren(
-    ...facts.flatMap(([name, text]) => (text ? [element('dt', { textContent: name }), element('dd', { textContent: text })] : [])),
+    ...facts.flatMap(([name, value]) => (value ? [element('dt', { textContent: name }), element('dd', {}, value)] : [])),
   );
   const { active, recent, upcoming, noFutureAppointment, cancelledNotRebooked, missedNotRebooked, firstVisitOnly, lapsed } = patient;
   const reasons = [active, recent, upcoming, noFutureAppointment, cancelledNotRebooked, missedNotRebooked, firstVisitOnly, lapsed];
-  byId('patient-reasons').replaceChildren(...reasons.map((reason) => reasonItem(reason, dates)));
+  for (const [isMember, title, target] of [[true, 'patient-in', 'patient-reasons'], [false, 'patient-out', 'patient-others']] as const) {
+    const some = reasons.filter((reason) => reason.isMember === isMember);
+    show(title, some.length > 0);
+    byId(target).replaceChildren(...some.map((reason) => reasonItem(reason, dates)));
+  }
 }
 
+const link = (href: string, textContent: string): HTMLAnchorElement => element('a', { href, textContent });
+
 function reasonItem({ list, isMember, sentence, changesAt }: Reason, dates: ClinicDates): HTMLLIElement {
-  const head = element('p', {}, element('strong', { textContent: titleOf(list) }), ' ', badge(isMember ? 'In this list' : 'Not in it', isMember ? 'green' : 'grey'));
+  const head = element('p', {}, element('strong', { textContent: titleOf(list) }));
   const item = element('li', {}, head, element('p', { textContent: sentence }));
-  if (changesAt) {
-    const text = `Time alone changes this on ${dates.dayAndTime(changesAt)}.`;
+  if (changesAt && !sentence.includes(' the list on ')) {
+    const text = `Without another change, ${isMember ? 'leaves' : 'joins'} this list on ${dates.dayAndTime(changesAt)}.`;
     item.append(element('p', { className: 'small muted', textContent: text }));
   }
   return item;

@@ -1,17 +1,18 @@
 /** A list of patients, whole: tabs with counts, search, filters, order, columns, and how the list is counted. */
 
-import { changesHref, hrefOf, listHref, type ListRoute } from '../address';
+import { hrefOf, listHref, type ListRoute } from '../address';
 import { byId, element, inside, say, setText, show } from '../dom';
 import { buildMenu } from '../menu';
 import { page, words } from '../page';
 import { chooseColumns, chosenColumns, COLUMNS } from '../patients/columns';
-import { countsAt, forgetCounts, retryCounts } from '../patients/counts';
-import { emptyText, LISTS, SORT_WORDS, SORTS, titleOf } from '../patients/lists';
+import { countAt, countsAt, forgetCounts, retryCounts } from '../patients/counts';
+import { emptyText, LISTS, type PatientList, SORT_WORDS, SORTS, titleOf } from '../patients/lists';
 import { PatientPages } from '../patients/pages';
 import { renderSoon } from '../render';
 import { requests } from '../requests';
 import type { Navigate } from '../routing';
 import { closePatient, openPatient } from './patientDetails';
+import { EARLIER, filteredText, newest, offerEarlier, renderAsOf, renderPractitioners } from './patientFilters';
 import { buildPatientExport } from './patientExport';
 import { buildPatientRows, clearPatientRows, focusCurrentRow, patientsText, renewRows, showPatientRows } from './patientRows';
 
@@ -25,7 +26,6 @@ let asOf: string | null = null; // of the address that is shown; null while no l
 let typing: ReturnType<typeof setTimeout> | undefined;
 
 const search = (): string => byId<HTMLInputElement>('patient-search').value.trim();
-const newest = (): string => page.view.overview?.lastSuccessfulSync?.syncId ?? '';
 
 /** Fills the controls, once. */
 export function buildPatientList(navigate: Navigate): void {
@@ -47,10 +47,14 @@ export function buildPatientList(navigate: Navigate): void {
   byId('list-sort').append(...SORTS.map((sort) => element('option', { value: sort, textContent: SORT_WORDS[sort] })));
   onChange('list-sort', (sort) => go({ sort: SORTS.find((one) => one === sort) ?? 'NAME' }));
   onChange('list-practitioner', (practitioner) => go({ practitioner }));
-  onChange('list-as-of', (asOf) => go({ asOf }));
+  onChange('list-as-of', (asOf) => (asOf === EARLIER ? void offerEarlier() : go({ asOf })));
   byId('list-newest').addEventListener('click', () => {
     held = '';
     load();
+    byId('list-title').focus();
+  });
+  byId('list-leave-as-of').addEventListener('click', () => {
+    go({ asOf: '' });
     byId('list-title').focus();
   });
   byId('list-retry').addEventListener('click', retry);
@@ -175,10 +179,22 @@ export function renderPatientList(): void {
     else clearPatientRows();
   }
   if (pages?.problem && !pages.about && page.view.connection === 'live' && newest() !== triedFor) retryForNewest();
+  takeNewest(route);
   renderTabs(route);
-  renderAsOf(route);
-  renderPractitioners(route);
+  renderAsOf(route, held, pages?.about ?? null);
+  renderPractitioners(route, pages?.about ?? null);
   renderState(route);
+}
+
+// A list that nobody has scrolled, searched or focused follows the newest sync. Any other one stays as it is being read.
+let taken = '';
+function takeNewest(route: ListRoute): void {
+  if (route.asOf !== '' || held === '' || newest() === '' || newest() === held || coming || taken === newest()) return;
+  const isRead = byId('list-box').scrollTop > 0 || scrollY > 0 || search() !== '' || byId<HTMLDialogElement>('patient').open;
+  if (isRead || byId('list-card').matches(':has(:focus:not(#list-title))')) return;
+  taken = newest();
+  held = '';
+  load();
 }
 
 // A list that could not be read is read again for a newer sync, which may have made it.
@@ -199,46 +215,12 @@ function renderTabs(route: ListRoute): void {
     const found = lists.find((one) => one.list === list);
     const href = listHref({ ...route, list, asOf: route.asOf });
     if (link.getAttribute('href') !== href) link.href = href;
-    const text = `${found?.title ?? titleOf(list)}${found ? ` ${words.number(found.totalCount)}` : ''}`;
-    if (link.textContent !== text) {
-      link.replaceChildren(found?.title ?? titleOf(list), ...(found ? [' ', element('b', { textContent: words.number(found.totalCount) })] : []));
-    }
+    const [title, count] = [found?.title ?? titleOf(list), found ? words.number(found.totalCount) : ''];
+    if (link.textContent !== `${title} ${count}`) link.replaceChildren(title, ' ', element('b', { textContent: count }));
     if (list === route.list) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   });
-  setText('list-counting', summary?.counting ?? '');
-  show('list-rule', summary !== undefined);
-}
-
-// The newest sync, and those of the history that are likely kept.
-function renderAsOf(route: ListRoute): void {
-  const last = page.view.overview?.lastSuccessfulSync;
-  const syncs = (page.view.history?.syncs ?? []).filter(({ status, syncId }) => status === 'COMPLETED' && syncId !== last?.syncId);
-  show('list-since', route.asOf !== '' && newest() !== '' && route.asOf !== newest());
-  byId<HTMLAnchorElement>('list-since').href = changesHref({ sync: newest(), since: route.asOf });
-  const options: [string, string][] = [
-    ['', last?.completedAt ? `Newest: ${words.dayAndTime(last.completedAt)}` : 'Newest'],
-    ...syncs.map(({ syncId, completedAt, startedAt }): [string, string] => [syncId, `As of ${words.dayAndTime(completedAt ?? startedAt)}`]),
-  ];
-  if (route.asOf && !options.some(([id]) => id === route.asOf)) options.push([route.asOf, 'As of the sync in the address']);
-  setOptions('list-as-of', options, route.asOf);
-}
-
-function renderPractitioners(route: ListRoute): void {
-  const found = pages?.about?.practitioners ?? [];
-  const options = found.map(({ id, name }): [string, string] => [id, name ?? `Practitioner ${id}`]);
-  if (route.practitioner && !options.some(([id]) => id === route.practitioner)) options.push([route.practitioner, `Practitioner ${route.practitioner}`]);
-  setOptions('list-practitioner', [['', 'All practitioners'], ...options], route.practitioner);
-}
-
-function setOptions(id: string, options: readonly [string, string][], value: string): void {
-  const target = byId<HTMLSelectElement>(id);
-  const text = JSON.stringify(options);
-  if (target.dataset['options'] !== text) {
-    target.dataset['options'] = text;
-    target.replaceChildren(...options.map(([one, name]) => element('option', { value: one, textContent: name })));
-  }
-  if (target.value !== value) target.value = value;
+  setText('list-counting', summary?.counting ?? countsAt(held).problem ?? 'Reading how it is counted…');
 }
 
 // How many there are; or what is wrong, and what to do.
@@ -247,10 +229,17 @@ function renderState(route: ListRoute): void {
   const problem = pages?.problem ?? null;
   const isNewerThere = route.asOf === '' && held !== '' && newest() !== '' && newest() !== held;
   show('list-newer', isNewerThere);
+  if (isNewerThere) setText('list-newer-text', newerText(route.list));
+  setText('list-wrong-text', route.wrong ?? '');
+  show('list-wrong', Boolean(route.wrong));
   show('list-problem', problem !== null);
-  setText('list-problem-text', problem ?? '');
   const canStart = page.view.overview?.syncAvailable === true;
-  show('list-start', problem !== null && about === null && canStart);
+  const { isForbidden: isRefused, problem: refusal } = countsAt(newest());
+  const before = problem && route.asOf ? 'The list as of the sync in the address can’t be shown. ' : '';
+  setText('list-problem-text', (isRefused && refusal) || before + (problem ?? ''));
+  show('list-start', problem !== null && about === null && canStart && !isRefused && route.asOf === '');
+  show('list-leave-as-of', problem !== null && about === null && route.asOf !== '');
+  show('list-retry', !isRefused);
   const wanted = pages?.query.search ?? '';
   const isFiltered = wanted !== '' || route.practitioner !== '';
   const whole = countsAt(held).lists.find(({ list }) => list === route.list)?.totalCount;
@@ -258,7 +247,8 @@ function renderState(route: ListRoute): void {
   const of = isFiltered && whole !== undefined ? ` of ${words.number(whole)}` : '';
   const zone = about ? ` Times are those of the clinic (${about.timeZone.replaceAll('_', ' ')}).` : '';
   const isEmpty = about?.totalCount === 0;
-  setText('list-note', coming && !about ? 'Reading the list…' : about && !isEmpty ? `${count}${of}.${zone}` : '');
+  const isWaiting = (coming !== null && !about) || (!about && !problem);
+  setText('list-note', isWaiting ? 'Reading the list…' : about && !isEmpty ? `${count}${of}.${zone}` : '');
   byId('list-card').setAttribute('aria-busy', String(coming !== null));
   show('list-box', about !== null && !isEmpty);
   show('list-empty', isEmpty);
@@ -266,8 +256,10 @@ function renderState(route: ListRoute): void {
   if (isEmpty) setText('list-empty-text', isFiltered ? filteredText(route, wanted) : emptyText(route.list));
 }
 
-function filteredText(route: ListRoute, wanted: string): string {
-  const sought = wanted ? ` matches “${wanted}”` : ' is here';
-  const who = route.practitioner ? ' with this practitioner' : '';
-  return `No patient of this list${who}${sought}. Names, e-mail addresses and phone numbers are searched; another list may have the patient.`;
+// What a newer sync has made of the list, as far as it is known.
+function newerText(list: PatientList): string {
+  const [before, after] = [countAt(held, list), countAt(newest(), list)];
+  if (before === null || after === null) return 'The list has changed: a newer sync has finished.';
+  if (before === after) return `A newer sync has finished. It also has ${patientsText(after)} in this list, perhaps others.`;
+  return `The list has changed: it has ${patientsText(after)} now, and had ${words.number(before)}.`;
 }

@@ -4,7 +4,7 @@ import { changesHref, filledIn, listHref } from '../address';
 import { byId, element, inside, setText, show } from '../dom';
 import { page, words } from '../page';
 import { type ChangeCounts, countsAt } from '../patients/counts';
-import type { PatientList } from '../patients/lists';
+import { LISTS, type PatientList, titleOf } from '../patients/lists';
 
 /** Lists that have a place of their own on the card; the others are work to do. */
 const FIGURES: readonly PatientList[] = ['ALL', 'ACTIVE', 'RECENT', 'UPCOMING'];
@@ -35,9 +35,9 @@ export const hasLists = (): boolean => newestLists().lists.length > 0;
 
 const newestLists = () => countsAt(page.view.overview?.lastSuccessfulSync?.syncId ?? '');
 
-/** Writes a figure, as a link to its list where the list can be read. */
-export function setFigure(target: HTMLElement, text: string, list: PatientList | null): void {
-  const href = list !== null && hasLists() ? listHref({ list }) : '';
+/** Writes a figure, as a link to its list where the list can be read; with `asOf`, to that of an earlier sync. */
+export function setFigure(target: HTMLElement, text: string, list: PatientList | null, asOf = ''): void {
+  const href = list !== null && hasLists() ? listHref({ list, asOf }) : '';
   const link = target.querySelector('a');
   if (target.textContent === text && (link?.getAttribute('href') ?? '') === href) return;
   const hadFocus = link !== null && link === document.activeElement;
@@ -49,7 +49,9 @@ export function setFigure(target: HTMLElement, text: string, list: PatientList |
 // The lists of patients to call, with their numbers; or why there are none.
 function renderWork(): void {
   const { lists, problem } = newestLists();
-  const work = lists.filter(({ list }) => !FIGURES.includes(list));
+  const isComing = lists.length === 0 && problem === null && page.view.overview?.lastSuccessfulSync != null;
+  const shown = isComing ? LISTS.map((list) => ({ list, title: titleOf(list), counting: '', totalCount: null })) : lists;
+  const work = shown.filter(({ list }) => !FIGURES.includes(list));
   show('work-title', work.length > 0);
   setText('work-problem', problem ?? '');
   const target = byId('work');
@@ -59,8 +61,8 @@ function renderWork(): void {
   const focused = document.activeElement instanceof HTMLAnchorElement && target.contains(document.activeElement) ? document.activeElement.href : '';
   target.replaceChildren(
     ...work.flatMap(({ list, title, counting, totalCount }) => [
-      element('dt', {}, inside(listHref({ list }), title, { title: counting })),
-      element('dd', { textContent: words.number(totalCount) }),
+      element('dt', {}, totalCount === null ? title : inside(listHref({ list }), title, { title: counting })),
+      element('dd', {}, totalCount === null ? '–' : inside(listHref({ list }), words.number(totalCount), { tabIndex: -1 })),
     ]),
   );
   if (focused) [...target.querySelectorAll('a')].find(({ href }) => href === focused)?.focus();
@@ -78,7 +80,8 @@ function renderChanged(): void {
   setText(link, changedText(changes));
 }
 
-function changedText({ patients, becameActive, becameInactive }: ChangeCounts): string {
+/** Such as `+2 active, −1`. */
+export function changedText({ patients, becameActive, becameInactive }: ChangeCounts): string {
   const gone = becameInactive ? `−${words.number(becameInactive)}` : '';
   if (becameActive) return `+${words.number(becameActive)} active${gone && `, ${gone}`}`;
   if (gone) return `${gone} active`;

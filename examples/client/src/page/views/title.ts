@@ -1,7 +1,9 @@
 /** The tab of the browser: the percentage and the organization in its title, and a ring that fills in its icon. */
 
 import { isOver } from '../../core/types';
+import { byId } from '../dom';
 import { accountName, page, words } from '../page';
+import { titleOf } from '../patients/lists';
 
 const COLORS: Record<string, string> = { COMPLETED: '%23176c3a', FAILED: '%23b0261c', CANCELLED: '%238a4f00' };
 const CIRCUMFERENCE = 2 * Math.PI * 6;
@@ -14,10 +16,19 @@ export function renderTitle(): void {
   const name = accountName() || 'Sync dashboard';
   const isRunning = sync !== null && !isOver(sync);
   const begin = !sync ? '' : isRunning ? `${sync.progressPercentage} % · ` : `${words.name(sync.status)} · `;
-  const title = begin + name;
+  const title = begin + [...whatIsOpen(), name].join(' · ');
   if (document.title !== title) document.title = title;
   setIcon(isRunning ? ring(sync.progressPercentage) : sync && wasWatched(sync.syncId) ? dot(sync.status) : null);
 }
+
+// A list by its title. A patient without a name: browsers keep titles in their history.
+function whatIsOpen(): string[] {
+  const { list, changes } = page.route;
+  if (changes) return [...(isPatientOpen() ? ['Patient'] : []), 'Changed patients'];
+  return list ? [...(isPatientOpen() ? ['Patient'] : []), titleOf(list.list)] : [];
+}
+
+const isPatientOpen = (): boolean => byId<HTMLDialogElement>('patient').open;
 
 // The page's own icon is shown again once a person has seen how the sync ended.
 let running: string | null = null;

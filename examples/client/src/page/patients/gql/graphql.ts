@@ -190,6 +190,17 @@ export type PatientPageFragment = { totalCount: number, asOf: string, analyzedAt
 
 export type ListSummaryFragment = { list: PatientList, title: string, counting: string, totalCount: number };
 
+export type CountsFragment = { patients: number, becameActive: number, becameInactive: number };
+
+export type ReadPastChangesQueryVariables = Exact<{
+  organizationId: Scalars['ID']['input'];
+  limit: Scalars['Int']['input'];
+  after: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type ReadPastChangesQuery = { history: { nextCursor: string | null, recentSyncs: Array<{ syncId: string, changes: { patients: number, becameActive: number, becameInactive: number } | null }> } };
+
 export type ReadListsQueryVariables = Exact<{
   organizationId: Scalars['ID']['input'];
   asOf: Scalars['ID']['input'];
@@ -267,10 +278,13 @@ const BookingText = `fragment Booking on PatientAppointment{startsAt type practi
 const RowText = `fragment Row on Patient{id name preferredFirstName email phone visits missedAppointments cancelledAppointments bookedAppointments lastAppointment{...Booking}nextAppointment{...Booking}why(list:$list){sentence changesAt}}`;
 const PatientPageText = `fragment PatientPage on PatientConnection{totalCount asOf analyzedAt timeZone edges{cursor node{...Row}}}`;
 const ListSummaryText = `fragment ListSummary on PatientListSummary{list title counting totalCount}`;
+const CountsText = `fragment Counts on SyncChangeCounts{patients becameActive becameInactive}`;
 const ChangeText = `fragment Change on PatientChange{patientId name kinds sentence patient{id}}`;
 const WhyText = `fragment Why on PatientReason{list isMember sentence changesAt}`;
 
-export const ReadListsDocument = `${ListSummaryText} query ReadLists($organizationId:ID!$asOf:ID!){syncStatus(syncId:$asOf){changes{patients becameActive becameInactive}}patientLists(organizationId:$organizationId asOf:$asOf){...ListSummary}}` as Operation<ReadListsQuery, ReadListsQueryVariables>;
+export const ReadPastChangesDocument = `${CountsText} query ReadPastChanges($organizationId:ID!$limit:Int!$after:String){history(organizationId:$organizationId limit:$limit after:$after){nextCursor recentSyncs{syncId changes{...Counts}}}}` as Operation<ReadPastChangesQuery, ReadPastChangesQueryVariables>;
+
+export const ReadListsDocument = `${CountsText} ${ListSummaryText} query ReadLists($organizationId:ID!$asOf:ID!){syncStatus(syncId:$asOf){changes{...Counts}}patientLists(organizationId:$organizationId asOf:$asOf){...ListSummary}}` as Operation<ReadListsQuery, ReadListsQueryVariables>;
 
 export const OpenListDocument = `${BookingText} ${RowText} ${PatientPageText} query OpenList($organizationId:ID!$list:PatientList!$search:String$practitionerId:ID$sort:PatientSort!$first:Int!$asOf:ID){patients(organizationId:$organizationId list:$list search:$search practitionerId:$practitionerId sort:$sort first:$first asOf:$asOf){...PatientPage practitioners{id name}}}` as Operation<OpenListQuery, OpenListQueryVariables>;
 
