@@ -119,7 +119,7 @@ async def open_runtime(
             worker.add_done_callback(_log_fault)
         try:
             schedules = ScheduleService(database, audit)
-            patients, exports = Patients(database, audit), PatientExports(database, audit)
+            patients, exports = Patients(database, keys, audit), PatientExports(database, audit)
             changes = PatientChanges(database, audit, feeds, syncs.subscriptions)
             keep_out = KeepOut(keys)
             erasures = PatientErasures(database, keep_out, audit)
