@@ -114,7 +114,9 @@ async def count_list(
     query = _count(is_filtered, len(wanted.words), wanted.practitioner is not None, len(anchors), key)
     whole, matching, with_value, *places = (await connection.execute(query, given)).one()
     found = [Anchor(*places[start : start + 4]) for start in range(0, len(places), 4)]
-    return Counted(matching if is_filtered else whole, whole, with_value, {one.id: one for one in found if one.id is not None})
+    return Counted(
+        matching if is_filtered else whole, whole, with_value, {one.id: one for one in found if one.id is not None}
+    )
 
 
 @cache
