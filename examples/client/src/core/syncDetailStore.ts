@@ -6,7 +6,7 @@ import { lineFromRest } from './fromRest';
 import { ReadSyncDocument } from './gql/graphql';
 import { GrowingLog } from './logIndex';
 import { callAll } from './listeners';
-import type { Requests } from './requests';
+import { type Requests, readJson } from './requests';
 import { type LogLine, type Sync, type SyncDetail, type SyncDetailView, type SyncView, isOver } from './types';
 
 const LOG_READ_WITHIN_MS = 120_000;
@@ -109,9 +109,12 @@ export class SyncDetailStore implements SyncDetail {
     const { signal } = (this.#reading = new AbortController());
     try {
       const requests = this.#requests();
+      // After the state, the log of a sync that has ended is whole. If it ended long ago, both are asked for at once.
+      const early = this.#isPast() ? this.#readLines(requests, signal) : null;
+      early?.catch(() => undefined); // the state may fail first
       const { syncStatus } = await requests.ask(ReadSyncDocument, { syncId: this.syncId }, { signal });
       if (syncStatus?.organizationId !== this.#live.organizationId) throw new Missing(GONE);
-      const lines = await this.#readLines(requests, signal); // after the state: of a sync that has ended, it is whole
+      const lines = await (early ?? this.#readLines(requests, signal));
       if (signal.aborted) return;
       this.#reading = null;
       this.#failures = 0;
@@ -125,9 +128,15 @@ export class SyncDetailStore implements SyncDetail {
     }
   }
 
+  /** Whether the page has seen the end of this sync already. */
+  #isPast(): boolean {
+    const { sync, history } = this.#live.view();
+    return [this.#view.sync, sync, ...(history?.syncs ?? [])].some((one) => one?.syncId === this.syncId && isOver(one));
+  }
+
   async #readLines(requests: Requests, signal: AbortSignal): Promise<LogLine[]> {
     const response = await requests.get(`${this.#path}?after=${this.#log.lastSeq}`, {}, { signal, milliseconds: LOG_READ_WITHIN_MS });
-    const { lines } = (await response.json()) as { lines: unknown[] };
+    const { lines } = await readJson<{ lines: unknown[] }>(response);
     return lines.map(lineFromRest);
   }
 

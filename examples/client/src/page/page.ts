@@ -4,15 +4,7 @@ import { type Client, NOTHING_YET, type Sync, type SyncDetail, type SyncView } f
 import { createWords } from '../words';
 import type { Place, Route } from './address';
 
-const MOMENT = /(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC/g;
-const plain = createWords();
-
-export const words = {
-  ...plain,
-  /** A sentence of the server with counts and moments as the page writes them: `1,247`, `today 22:24`. */
-  withFigures: (sentence: string): string =>
-    plain.withFigures(sentence).replace(MOMENT, (_, day: string, time: string) => plain.dayAndTime(`${day}T${time}Z`)),
-};
+export const words = createWords();
 
 export interface Page {
   place: Place;

@@ -4,13 +4,13 @@
  */
 
 import type { Overview, Receipt, Sync } from '../core/types';
-import { type Acted, type Actor, actorsText, actorText } from './actors';
+import { type Acted, actorsText } from './actors';
 import { changeText } from './announcements';
-import { Formats } from './formats';
+import { formatsFor } from './formats';
 import { type Freshness, freshnessWords } from './freshness';
 import { type Labels, nameFrom, sayFrom } from './labels';
 import { nextSyncText, stepText, timeLeft, timeSoFar, waitOf } from './progress';
-import { changesText, receiptWords, requestsText } from './receipts';
+import { receiptWords, requestsText } from './receipts';
 
 export type { Acted, Actor } from './actors';
 export type { Freshness, FreshnessWords } from './freshness';
@@ -42,20 +42,12 @@ function usableLocale(locale: string): string {
 /** Words and formats for a language. */
 export function createWords({ locale = ENGLISH_LOCALE, labels = {} }: WordsOptions = {}) {
   const say = sayFrom(labels);
-  const formats = new Formats(usableLocale(locale), say);
+  const formats = formatsFor(usableLocale(locale), say);
   return {
     say,
     name: nameFrom(say),
-    number: formats.number,
-    withFigures: formats.withFigures,
-    clockTime: formats.clockTime,
-    timeOrDay: formats.timeOrDay,
-    dayAndTime: formats.dayAndTime,
-    duration: formats.duration,
-    age: formats.age,
-    listed: formats.listed,
+    ...formats,
     requests: (count: number) => requestsText(count, formats, say),
-    changes: (receipt: Receipt) => changesText(receipt, formats, say),
     receipt: (receipt: Receipt) => receiptWords(receipt, formats, say),
     wait: (sync: Sync, now: number) => waitOf(sync, now, say),
     stepText: (sync: Sync, now: number) => stepText(sync, now, formats, say),
@@ -64,7 +56,6 @@ export function createWords({ locale = ENGLISH_LOCALE, labels = {} }: WordsOptio
     nextSync: (next: NonNullable<Overview['nextSync']>) => nextSyncText(next, formats, say),
     freshness: (freshness: Freshness | null, nextSyncAt: string | null, now: number) =>
       freshnessWords(freshness, nextSyncAt, now, formats, say),
-    actor: (actor: Actor) => actorText(actor, say),
     actors: (sync: Acted) => actorsText(sync, say),
     announcement: (before: Sync | null, sync: Sync, now: number) => changeText(before, sync, now, formats, say),
   };

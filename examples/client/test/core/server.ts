@@ -189,8 +189,8 @@ export class TestServer {
       },
       cancelSync: () => answers['cancelSync'],
       connectCliniko: () => answers['connectCliniko'],
-      syncStatus: () => {
-        const answer = answers['syncStatus'];
+      syncStatus: async () => {
+        const answer = (await answers['syncStatus']) as object | null | undefined;
         if (answer instanceof Error) throw answer;
         return answer && { organizationId: ORGANIZATION, ...answer };
       },

@@ -44,6 +44,40 @@ test('a past sync is read with its whole log', async () => {
   await eventually(() => expect(server.openSockets).toBe(0));
 });
 
+test('a sync whose end the page knows is read together with its log; of any other the log is read after the state', async () => {
+  const past = completed({ syncId: 'past', startedAt: '2024-12-20T00:00:00.000Z' });
+  server.show(overviewOf({ lastSync: completed() }));
+  server.write(SYNC_ID, lineOf(1));
+  const hold = () => {
+    let release = (): void => undefined;
+    server.answers['syncStatus'] = new Promise((resolve) => (release = () => resolve(completed())));
+    return () => release();
+  };
+  const store = new SyncStore({ organizationId: ORGANIZATION, apiBaseUrl: server.apiBaseUrl, transports: ['websocket'] });
+  leave.push(store.subscribe(() => {}));
+  await eventually(() => expect(store.getView().sync?.syncId).toBe(SYNC_ID));
+
+  const answerKnown = hold();
+  const known = store.openSync(SYNC_ID);
+  leave.push(known.subscribe(() => {}));
+  await eventually(() => expect(server.logReads).toHaveLength(1));
+  expect(known.getView().phase).toBe('loading');
+  answerKnown();
+  await eventually(() => expect(known.getView()).toMatchObject({ phase: 'ready', isLogComplete: true }));
+  expect(seen(known.getView())).toEqual([1]);
+  expect(server.logReads).toHaveLength(1);
+
+  const statesBefore = server.authorizations.length;
+  const answerOther = hold();
+  const other = store.openSync(past.syncId);
+  leave.push(other.subscribe(() => {}));
+  await eventually(() => expect(server.authorizations.length).toBeGreaterThan(statesBefore));
+  expect(server.logReads).toHaveLength(1);
+  answerOther();
+  await eventually(() => expect(other.getView().phase).toBe('ready'));
+  expect(server.logReads).toHaveLength(2);
+});
+
 test('a running sync grows to its end, each line once', async () => {
   server.write(SYNC_ID, lineOf(1), lineOf(2));
   server.show(overviewOf({ currentSync: syncOf() }));

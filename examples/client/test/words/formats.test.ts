@@ -63,3 +63,8 @@ test('a locale that browsers do not know leaves the sentences readable', () => {
   expect(createWords({ locale: 'de_DE' }).number(1234)).toBe('1.234');
   for (const locale of ['', 'no language', '-', 'x']) expect(createWords({ locale }).number(1234)).toBe('1,234');
 });
+
+test('moments in sentences are written where the reader is', () => {
+  const written = words.dayAndTime('2026-03-02T22:24Z');
+  expect(words.withFigures('What has changed since 2026-03-02 22:24 UTC')).toBe(`What has changed since ${written}`);
+});
