@@ -42,6 +42,12 @@ class BadInput(RoutiqError):
     code = "BAD_USER_INPUT"
 
 
+class BadRequest(RoutiqError):
+    """The request itself can't be understood."""
+
+    code = "BAD_REQUEST"
+
+
 class SyncNotFound(RoutiqError):
     """There is no such sync for this viewer. Also raised for another organization's sync."""
 

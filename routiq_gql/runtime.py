@@ -15,6 +15,7 @@ from routiq_gql.connections.clients import ClientOpener
 from routiq_gql.connections.network import check_routes
 from routiq_gql.connections.service import ConnectionService
 from routiq_gql.database.engine import Database
+from routiq_gql.database.keep_out import KeepOut
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.database.schema import upgrade
 from routiq_gql.engines.file_watch import FileWatch
@@ -25,6 +26,7 @@ from routiq_gql.live.bus import ProgressBus
 from routiq_gql.organizations.feeds import Feeds
 from routiq_gql.organizations.schedules import ScheduleService
 from routiq_gql.patients.changes import PatientChanges
+from routiq_gql.patients.erasure import PatientErasures
 from routiq_gql.patients.export import PatientExports
 from routiq_gql.patients.service import Patients
 from routiq_gql.security.audit import Audit
@@ -43,6 +45,7 @@ class Runtime:
 
     Attributes:
         clients: Opens clients for Cliniko from stored connections.
+        keep_out: The erased patients, whom no sync stores.
         supervisor: The supervised tasks, which live as long as the process.
         worker: The background task that runs syncs; ``None`` in a process that leaves them to others.
     """
@@ -57,9 +60,11 @@ class Runtime:
     patients: Patients
     patient_changes: PatientChanges
     patient_exports: PatientExports
+    erasures: PatientErasures
     stream_tokens: StreamTokens
     schedules: ScheduleService
     clients: ClientOpener
+    keep_out: KeepOut
     supervisor: Supervisor
     readiness: Readiness
     file_watch: FileWatch
@@ -114,13 +119,15 @@ async def open_runtime(
             worker.add_done_callback(_log_fault)
         try:
             schedules = ScheduleService(database, audit)
-            patients, exports = Patients(database, audit), PatientExports(database, audit)
+            patients, exports = Patients(database, keys, audit), PatientExports(database, audit)
             changes = PatientChanges(database, audit, feeds, syncs.subscriptions)
+            keep_out = KeepOut(keys)
+            erasures = PatientErasures(database, keep_out, audit)
             tokens = StreamTokens(keys, syncs.status, audit)
             yield Runtime(
                 *(settings, database, bus, engine, audit, connections, syncs),
-                *(patients, changes, exports, tokens, schedules),
-                *(opened.clients, supervisor, readiness, file_watch, worker),
+                *(patients, changes, exports, erasures, tokens, schedules),
+                *(opened.clients, keep_out, supervisor, readiness, file_watch, worker),
             )
         finally:
             await engine.close(timedelta(seconds=settings.shutdown_grace_seconds))

@@ -164,7 +164,7 @@ class Settings(BaseSettings):
         "ones wait for up to a second, then are refused.",
     )
     max_operation_cost: int = Field(
-        1100,
+        1600,
         ge=1,
         le=1_000_000,
         description="Maximum cost of one GraphQL operation: the sum, over its fields with a `limit`, of that limit "

@@ -49,6 +49,12 @@ COMMANDS = (
     Listed(SYNCS, "log", "Print the log of a sync."),
     Listed(PATIENTS, "patients", "List the patients of an organization, and say why each is in the list."),
     Listed(PATIENTS, "export", "Write a whole list of patients to a file, all of it from one sync."),
+    Listed(
+        PATIENTS,
+        "erase-patient",
+        "Remove one patient from everything that is stored, and keep the patient out of later syncs.",
+        module="erase_patient",
+    ),
     Listed(OPERATION, "tokens", "Create, list and revoke the tokens of ROUTIQ_AUTH=token."),
     Listed(OPERATION, "keys", "Rotate the keys that encrypt stored API keys."),
     Listed(OPERATION, "audit", "Show who did what and which requests were refused, the newest first."),

@@ -32,6 +32,10 @@ from routiq_gql.runtime import open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR, check_organization_id
 from routiq_gql.settings import Settings, load_settings
 
+NARROW_HEADINGS = ("id", "name", "phone", "why")
+NARROW_BELOW = 140
+"""Columns of a terminal below which the table leaves out e-mail addresses and appointments; ``why`` names the most
+important appointment."""
 HEADINGS = ("id", "name", "phone", "e-mail", "last appointment", "next appointment", "why")
 
 app = typer.Typer(add_completion=False)
@@ -52,8 +56,9 @@ def patients(
 ) -> None:
     """List the patients of an organization, and say why each is in the list.
 
-    Times are in the clinic's time zone. Each entry of the JSON array has the form of a patient in REST, with times in
-    UTC. For a whole list use `routiq-gql export`. The audit log records the list and the number of patients.
+    Times are in the clinic's time zone. A narrow terminal shows fewer columns; a pipe gets all of them. Each entry of
+    the JSON array has the form of a patient in REST, with times in UTC. For a whole list use `routiq-gql export`. The
+    audit log records the list and the number of patients.
     """
     settings = load_settings()
     configure_logging(settings, quiet=True)
@@ -71,7 +76,12 @@ def patients(
     if as_json:
         print_json(terminal, [patient_objects.Patient.of(one, request.list).model_dump() for one in found])
         return
-    print_table(terminal, HEADINGS, [_row(one, request.list) for one in found], "No patient is in this list.")
+    is_narrow = terminal.is_terminal and terminal.width < NARROW_BELOW
+    headings = NARROW_HEADINGS if is_narrow else HEADINGS
+    rows = [_row(one, request.list) for one in found]
+    places = [HEADINGS.index(heading) for heading in headings]
+    shown = [tuple(row[place] for place in places) for row in rows]
+    print_table(terminal, headings, shown, "No patient is in this list.")
     if terminal.is_terminal:
         terminal.print(_summary(pages[0], len(found)), style="dim")
 

@@ -59,12 +59,14 @@ async def _verify(
 ) -> list[Difference]:
     async with open_runtime(settings, run_syncs=False) as runtime:
         mirror, horizon = await _published(runtime, organization)
+        async with runtime.database.reading() as connection:
+            erased = await runtime.keep_out.read(connection, mirror.number)
         opened = await runtime.clients.open(organization)
         found: list[Difference] = []
         progress: dict[str, ListProgress] = {}
         try:
             async with opened.client as client:
-                events = Verifier(client, runtime.database, mirror, horizon).events()
+                events = Verifier(client, runtime.database, mirror, horizon, erased).events()
                 with messages.status("Reading…") as status:
                     async with aclosing(events):
                         async for event in events:

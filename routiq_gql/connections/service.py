@@ -31,10 +31,7 @@ from routiq_gql.connections.accounts import (
     other_account_sentence,
     require_distinct_id,
 )
-from routiq_gql.connections.clients import (
-    ClientOpener,
-    require_base_url,
-)
+from routiq_gql.connections.clients import ClientOpener, require_base_url
 from routiq_gql.connections.connect_limit import ConnectLimit
 from routiq_gql.connections.network import check_route
 from routiq_gql.connections.state import ConnectionInfo, ConnectionProblem, ConnectionState, info_of, require_connection
@@ -46,6 +43,7 @@ from routiq_gql.database.connections import (
 )
 from routiq_gql.database.engine import Database
 from routiq_gql.database.erasure import erase_organization, erase_patients
+from routiq_gql.database.keep_out import seal_again, sealing_ids
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.database.rows import ConnectionValues
 from routiq_gql.database.syncs import active_sync
@@ -259,9 +257,11 @@ class ConnectionService:
                     values: ConnectionValues = {"encrypted_key": sealed, "encryption_key_id": key_id}
                     await change_connection(connection, row.organization_id, values)
                     changed += 1
+            await seal_again(connection, ring)
             await self._audit.note(connection, viewer, Action.ROTATE)
         async with self._database.writing() as connection:  # the transaction keeps other processes from storing a key
-            self._keys.end_rotation({row.encryption_key_id for row in await all_connections(connection)})
+            rows = await all_connections(connection)
+            self._keys.end_rotation({*(row.encryption_key_id for row in rows), *await sealing_ids(connection)})
         return ring.first_id, changed
 
     async def _horizon(self, organization_id: str) -> Horizon:

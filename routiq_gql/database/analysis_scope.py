@@ -30,8 +30,10 @@ from routiq_gql.database.mirror import CLASS, MirrorList
 from routiq_gql.database.tables import ACTIVITY, APPOINTMENT, ATTENDEE, CURRENT, LISTING, PATIENT, SYNC
 from routiq_gql.database.version_pruning import KEEP_VERSIONS
 
-RULES = 2
-"""The version of the rules of results. A draft whose base went by another version analyzes all patients."""
+RULES = 3
+"""The version of the rules of results. A draft whose base went by another version analyzes all patients.
+
+2 has lists; 3 has searched texts that hold names without their apostrophes and hyphens, too."""
 NEW_PATIENTS_LIST = 7
 """The value of ``PatientList.FIRST_VISIT_ONLY``, the only list whose rule depends on the horizon."""
 MOST_TOUCHED = 10_000

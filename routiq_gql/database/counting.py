@@ -34,11 +34,13 @@ class ListFigures:
     Attributes:
         rows: Its rows, stubs included.
         stubs: Its unreadable rows that were never readable.
+        suppressed: Its rows of erased persons.
         changes: How its rows differ from the base.
     """
 
     rows: int
     stubs: int
+    suppressed: int
     changes: ListChanges
 
 
@@ -46,18 +48,20 @@ async def list_figures(connection: AsyncConnection, draft: Draft) -> dict[Mirror
     """The figures of every list. Counting rows takes a time that grows with them, counting changes does not."""
     rows = await connection.execute(_figures(), draft.parameters)
     return {
-        MirrorList[name]: ListFigures(count, stubs, ListChanges(written - updated, updated, closed - updated))
-        for name, count, stubs, written, closed, updated in rows
+        MirrorList[name]: ListFigures(
+            count, stubs, suppressed, ListChanges(written - updated, updated, closed - updated)
+        )
+        for name, count, stubs, suppressed, written, closed, updated in rows
     }
 
 
 @cache
-def _figures() -> CompoundSelect[str, int, int, int, int, int]:
+def _figures() -> CompoundSelect[str, int, int, int, int, int, int]:
     return union_all(*(select(literal(target.name), *_figures_of(target)) for target in MirrorList))
 
 
 def _figures_of(target: MirrorList) -> list[ScalarSelect[int]]:
-    """Counts of rows, of stubs, and of versions: written by the draft, closed by it, and replaced by it."""
+    """Counts of rows, stubs and erased persons' rows, and of versions: written, closed and replaced by the draft."""
     columns = target.table.c
     current = target.current()
     ended = target.of(MIRROR_NUMBER) & closed_by(target.table, DRAFT_SYNC)
@@ -72,7 +76,8 @@ def _figures_of(target: MirrorList) -> list[ScalarSelect[int]]:
         replaced = replaced.where(own.c.kind == target.kind)
     conditions = (
         current,
-        current & columns.is_stub,
+        current & columns.is_stub & ~columns.is_suppressed,
+        current & columns.is_suppressed,
         target.of(MIRROR_NUMBER) & (columns.from_sync == DRAFT_SYNC),
         ended,
         ended & replaced.exists(),
@@ -93,7 +98,10 @@ async def count_visible(
 
 
 async def count_listed(connection: AsyncConnection, draft: Draft, target: MirrorList) -> int:
-    """The number of a list's rows in the draft that Cliniko lists by default: not archived, not cancelled; no stubs."""
+    """The number of a list's rows in the draft that Cliniko lists by default: not archived, not cancelled.
+
+    Stubs are left out, except for those of erased persons: Cliniko counts these, so the figure does too.
+    """
     return (await connection.execute(_listed_rows(target), draft.parameters)).scalar_one()
 
 
@@ -113,7 +121,9 @@ def _visible_rows(target: MirrorList) -> Select[int]:
 def _listed_rows(target: MirrorList) -> Select[int]:
     columns = target.table.c
     hidden = [columns[name] for name in ("archived_at", "cancelled_at") if name in columns]
-    return _visible_rows(target).where(~columns.is_stub, *(column.is_(None) for column in hidden))
+    return _visible_rows(target).where(
+        ~columns.is_stub | columns.is_suppressed, *(column.is_(None) for column in hidden)
+    )
 
 
 @cache
@@ -149,7 +159,7 @@ async def stub_ids(connection: AsyncConnection, draft: Draft, target: MirrorList
 @cache
 def _stubs(target: MirrorList) -> Select[int]:
     ids = target.table.c.id
-    query = select(ids).where(target.current(), target.table.c.is_stub).order_by(ids)
+    query = select(ids).where(target.current(), target.table.c.is_stub, ~target.table.c.is_suppressed).order_by(ids)
     return query.limit(bindparam("most", type_=Integer))
 
 

@@ -76,12 +76,14 @@ class ReadPage:
         closing: Ids of rows that the mirror does not hold (deleted, archived, outside the horizon), with the reason.
         unreadable: Ids of rows that can't be read. They keep their version, or become stubs.
         covered: The part of the list that the answer holds completely; ``None`` if rows may be missing from it.
+        suppressed: Rows of erased persons, which become stubs; see ``keep_out``.
     """
 
     rows: Sequence[Mapping[str, object]] = ()
     closing: Mapping[int, Closing] = field(default_factory=dict)
     unreadable: Sequence[int] = ()
     covered: Covered | None = None
+    suppressed: Sequence[Mapping[str, object]] = ()
 
 
 @dataclass(frozen=True, slots=True)

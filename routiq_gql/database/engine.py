@@ -59,7 +59,7 @@ class Storage(Protocol):
     def storage_error(self, error: SQLAlchemyError) -> StorageError | None: ...
     async def check_can_be_opened(self, engine: AsyncEngine) -> None: ...
     async def lock_tables(self, connection: AsyncConnection) -> None: ...
-    async def forget_deleted(self, engine: AsyncEngine) -> bool: ...
+    async def forget_deleted(self, engine: AsyncEngine, *, rewrite: bool) -> bool: ...
 
 
 class Database:
@@ -185,9 +185,14 @@ class Database:
         """Lock the schema against other changes until the connection's transaction ends."""
         await self._storage.lock_tables(connection)
 
-    async def forget_deleted(self) -> bool:
-        """Remove deleted rows from the database's files too; ``False`` while a reader needs older states."""
-        return await self._storage.forget_deleted(self._engine)
+    async def forget_deleted(self, *, rewrite: bool = False) -> bool:
+        """Remove deleted rows from the database's files too; ``False`` while a reader needs older states.
+
+        Args:
+            rewrite: Write the whole file anew, since a page may hold remains of rows that were moved within it. That
+                takes some seconds for each gigabyte, and as much free space as the file has.
+        """
+        return await self._storage.forget_deleted(self._engine, rewrite=rewrite)
 
     async def close(self) -> None:
         """Close all connections; open transactions are rolled back."""

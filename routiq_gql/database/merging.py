@@ -32,11 +32,13 @@ class _Version:
 
     is_open: bool
     is_stub: bool
+    is_suppressed: bool
     updated_at: object
     content: Content
 
-    def shows(self, content: Content) -> bool:
-        return self.content == content and not self.is_stub
+    def shows(self, content: Content, *, is_suppressed: bool) -> bool:
+        is_alike = self.is_suppressed if is_suppressed else not self.is_stub
+        return is_alike and self.content == content
 
 
 @dataclass(slots=True)
@@ -63,15 +65,18 @@ class _Writes:
     touched: dict[int, object] = field(default_factory=dict)
     inserted: dict[int, tuple[object, Content]] = field(default_factory=dict)
     stubs: list[int] = field(default_factory=list)
+    suppressed: dict[int, Content] = field(default_factory=dict)
     changed: set[int] = field(default_factory=set)
 
     def close(self, row_id: int, closing: Closing) -> None:
         self.closed.setdefault(closing, []).append(row_id)
 
-    def show(self, row_id: int, state: _State, updated_at: object, content: Content) -> None:
-        """Make the row visible with this content."""
+    def show(
+        self, row_id: int, state: _State, updated_at: object, content: Content, *, is_suppressed: bool = False
+    ) -> None:
+        """Make the row visible with this content; with ``is_suppressed``, count it as a stub of an erased person."""
         base, own = state.base, state.own
-        if base is not None and base.shows(content):
+        if base is not None and base.shows(content, is_suppressed=is_suppressed):
             if own is not None:
                 self.removed.append(row_id)
             if not base.is_open:
@@ -80,7 +85,7 @@ class _Writes:
             if base.updated_at != updated_at:
                 self.touched[row_id] = updated_at
             return
-        if own is not None and own.shows(content):
+        if own is not None and own.shows(content, is_suppressed=is_suppressed):
             if own.updated_at != updated_at:
                 self.touched[row_id] = updated_at
             return
@@ -88,7 +93,10 @@ class _Writes:
             self.removed.append(row_id)
         elif base is not None:
             self.close(row_id, Closing.CHANGED)
-        self.inserted[row_id] = (updated_at, content)
+        if is_suppressed:
+            self.suppressed[row_id] = content
+        else:
+            self.inserted[row_id] = (updated_at, content)
         self.changed.add(row_id)
 
     def hide(self, row_id: int, state: _State, closing: Closing) -> None:
@@ -129,7 +137,7 @@ class _Writes:
                 .values(to_sync=CURRENT, closed_because=None)
             )
         await touch_versions(connection, draft, target, self.touched)
-        await insert_versions(connection, draft, target, self.inserted, self.stubs)
+        await insert_versions(connection, draft, target, self.inserted, self.stubs, self.suppressed)
         return PageChanges(frozenset(self.changed))
 
 
@@ -140,12 +148,15 @@ async def merge_page(connection: AsyncConnection, draft: Draft, target: MirrorLi
     overwritten in place and is no change. Rows of the mirror that the page covers and lacks are closed as deleted.
     """
     rows = stored_rows(target, page.rows, connection.dialect.name)
-    present = {*rows, *page.closing, *page.unreadable}
+    suppressed = stored_rows(target, page.suppressed, connection.dialect.name)
+    present = {*rows, *suppressed, *page.closing, *page.unreadable}
     states, missing = await _read(connection, draft, target, present, page.covered)
     writes = _Writes()
     nothing = _State()
     for row_id, (updated_at, content) in rows.items():
         writes.show(row_id, states.get(row_id, nothing), updated_at, content)
+    for row_id, (_, content) in suppressed.items():
+        writes.show(row_id, states.get(row_id, nothing), None, content, is_suppressed=True)
     for row_id, closing in page.closing.items():
         if row_id not in rows:
             writes.hide(row_id, states.get(row_id, nothing), closing)
@@ -235,8 +246,8 @@ async def _states(
         rows = await connection.execute(query, {**parameters, "ids": list(ids)})
     else:
         return states
-    for row_id, from_sync, to_sync, is_stub, updated_at, *content in rows:
-        version = _Version(to_sync == CURRENT, bool(is_stub), updated_at, tuple(content))
+    for row_id, from_sync, to_sync, is_stub, is_suppressed, updated_at, *content in rows:
+        version = _Version(to_sync == CURRENT, bool(is_stub), bool(is_suppressed), updated_at, tuple(content))
         state = states.setdefault(row_id, _State())
         if from_sync == draft.sync:
             state.own = version

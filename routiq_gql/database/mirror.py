@@ -17,7 +17,9 @@ CLASS = 2
 """The ``kind`` of a group appointment."""
 
 _ONLY_INDIVIDUAL = frozenset({"patient_id", "did_not_arrive", "cancelled_at", "cancellation_reason"})
-VERSION_COLUMNS = frozenset({"mirror", "kind", "id", "from_sync", "to_sync", "closed_because", "is_stub"})
+VERSION_COLUMNS = frozenset(
+    {"mirror", "kind", "id", "from_sync", "to_sync", "closed_because", "is_stub", "is_suppressed"}
+)
 """Columns of a version that are not read from Cliniko, except for the id."""
 
 MIRROR_NUMBER = bindparam("mirror", type_=BigInteger)
@@ -93,7 +95,8 @@ def is_closed(table: FromClause) -> ColumnElement[bool]:
 def belongs(table: Table, covered: Covered | None) -> ColumnElement[bool]:
     """The condition that selects rows which belong to the covered part of a list.
 
-    A stub belongs to every range of times, and is not archived: Cliniko listed it, and nothing else is known of it.
+    A stub without a time belongs to every range of times, and is not archived: Cliniko listed it, and nothing else is
+    known of it.
     """
     if covered is None:
         return true()
@@ -104,9 +107,9 @@ def belongs(table: Table, covered: Covered | None) -> ColumnElement[bool]:
     if covered.up_to is not None:
         conditions.append(columns.id <= covered.up_to)
     if covered.starts_from is not None:
-        conditions.append(or_(columns.starts_at >= covered.starts_from, columns.is_stub))
+        conditions.append(or_(columns.starts_at >= covered.starts_from, columns.starts_at.is_(None)))
     if covered.starts_to is not None:
-        conditions.append(or_(columns.starts_at <= covered.starts_to, columns.is_stub))
+        conditions.append(or_(columns.starts_at <= covered.starts_to, columns.starts_at.is_(None)))
     if covered.archived is not None:
         archived_at = columns.archived_at
         conditions.append(archived_at.is_not(None) if covered.archived else archived_at.is_(None))

@@ -8,9 +8,9 @@ from functools import cache
 import orjson
 from sqlalchemy import (
     JSON,
+    BigInteger,
     ColumnElement,
     Executable,
-    Integer,
     bindparam,
     cast,
     func,
@@ -108,7 +108,7 @@ def _facts(dialect: str) -> Executable:
     as_list = func.json_group_array if dialect == "sqlite" else func.json_agg
 
     def durations(mode: str) -> ColumnElement[object]:
-        duration = cast(milliseconds_between(SYNC.c.started_at, SYNC.c.completed_at), Integer).label("duration")
+        duration = cast(milliseconds_between(SYNC.c.started_at, SYNC.c.completed_at), BigInteger).label("duration")
         latest = (
             select(duration)
             .where(

@@ -5,7 +5,7 @@ ended in step 2 at the latest, where a sync looks for the connection, or still r
 reading the other syncs. A connection's row is deleted only together with the syncs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -59,6 +59,14 @@ async def page_of_organizations(
     if after is not None:
         given |= {"label": after.label, "id": after.organization_id}
     return [Place(*row) for row in await connection.execute(query, given)]
+
+
+async def organizations_among(connection: AsyncConnection, organization_ids: Collection[str]) -> set[str]:
+    """Those of these organizations that have a connection or a sync."""
+    wanted = sorted(organization_ids)
+    connected = select(CONNECTION.c.organization_id).where(CONNECTION.c.organization_id.in_(wanted))
+    synced = select(SYNC.c.organization_id).where(SYNC.c.organization_id.in_(wanted))
+    return set((await connection.execute(connected.union(synced))).scalars())
 
 
 def _pattern(searched: str) -> str:

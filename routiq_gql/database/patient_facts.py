@@ -18,7 +18,7 @@ class PatientFacts(NamedTuple):
     """A patient of a draft."""
 
     id: int
-    #: Whether the row can be read, and Cliniko lists it by default.
+    #: Whether the row can be read, Cliniko lists it by default, and it was not merged into another patient.
     is_listed: bool
     #: In milliseconds since 1970.
     created_at: int | None
@@ -41,7 +41,7 @@ async def patients_in_draft(
 @cache
 def _select(*, by_ids: bool) -> Select[*tuple[Any, ...]]:
     columns = PATIENT.c
-    is_listed = and_(not_(columns.is_stub), columns.archived_at.is_(None))
+    is_listed = and_(not_(columns.is_stub), columns.archived_at.is_(None), columns.merged_with_id.is_(None))
     return select(
         columns.id,
         type_coerce(is_listed, BigInteger()),

@@ -68,6 +68,7 @@ class PatientRow:
     email: str | None
     phone: str | None
     archived_at: datetime | None
+    merged_with_id: int | None
     created_at: datetime | None
 
 
@@ -78,6 +79,7 @@ _DETAILS = (
     PATIENT.c.email,
     PATIENT.c.phone,
     PATIENT.c.archived_at,
+    PATIENT.c.merged_with_id,
     PATIENT.c.created_at,
 )
 

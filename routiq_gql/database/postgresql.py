@@ -162,7 +162,8 @@ class PostgresServer:
     async def lock_tables(self, connection: AsyncConnection) -> None:
         await connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": UPGRADE_LOCK})
 
-    async def forget_deleted(self, engine: AsyncEngine) -> bool:
+    async def forget_deleted(self, engine: AsyncEngine, *, rewrite: bool) -> bool:
+        del rewrite  # VACUUM overwrites nothing, but no statement can read the rows it removes
         # The operator decides how long the write-ahead log and backups keep older states.
         async with engine.connect() as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")

@@ -79,6 +79,7 @@ async def mirror_or_new(connection: AsyncConnection, organization_id: str) -> Mi
         horizon_days=None,
         account=None,
         format=0,
+        erased_at=None,
     )
 
 

@@ -239,6 +239,8 @@ class MirrorRow:
     account: str | None
     #: The format of the mirror. A full sync follows a change of it.
     format: int
+    #: When a patient was last erased, or let in again; ``None`` if never.
+    erased_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,11 +93,17 @@ class SqliteFile:
     async def lock_tables(self, connection: AsyncConnection) -> None:
         """Do nothing: a writing transaction locks the whole file."""
 
-    async def forget_deleted(self, engine: AsyncEngine) -> bool:
+    async def forget_deleted(self, engine: AsyncEngine, *, rewrite: bool) -> bool:
         del engine
 
         def checkpoint() -> bool:
-            with closing(sqlite3.connect(self._files.uri, timeout=BUSY_TIMEOUT_SECONDS, uri=True)) as connection:
+            uri, timeout = self._files.uri, BUSY_TIMEOUT_SECONDS
+            with closing(sqlite3.connect(uri, timeout=timeout, uri=True, isolation_level=None)) as connection:
+                if rewrite:
+                    try:
+                        connection.execute("VACUUM")
+                    except sqlite3.OperationalError:  # another writer took too long, or the disk is too full
+                        return False
                 busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             return not busy
 

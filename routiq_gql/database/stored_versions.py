@@ -95,13 +95,13 @@ def select_range(target: MirrorList, dialect: str) -> Select[*tuple[Any, ...]]:
 def select_among(target: MirrorList, dialect: str) -> Select[*tuple[Any, ...]]:
     """The same with the ids ``:ids``. Both select versions of ``:mirror`` that were not closed at ``:base``.
 
-    The values are id, ``from_sync``, ``to_sync``, ``is_stub``, ``updated_at``, and the content.
+    The values are id, ``from_sync``, ``to_sync``, ``is_stub``, ``is_suppressed``, ``updated_at``, and the content.
     """
     return _select(target, dialect).where(among(target.table.c.id, "ids"))
 
 
 def _select(target: MirrorList, dialect: str) -> Select[*tuple[Any, ...]]:
-    names = ("id", "from_sync", "to_sync", "is_stub", "updated_at", *content_names(target))
+    names = ("id", "from_sync", "to_sync", "is_stub", "is_suppressed", "updated_at", *content_names(target))
     columns = target.table.columns
     values = (type_coerce(columns[name], _stored_type(columns[name].type, dialect)) for name in names)
     condition = target.of(bindparam("mirror", type_=BigInteger))
@@ -114,14 +114,16 @@ async def insert_versions(
     target: MirrorList,
     rows: Mapping[int, tuple[object, Content]],
     stubs: Sequence[int],
+    suppressed: Mapping[int, Content],
 ) -> None:
-    """Insert rows, and stubs with these ids, as versions of the draft."""
+    """Insert rows, stubs with these ids, and stubs of erased persons, as versions of the draft."""
     contents = content_names(target)
     names = ("mirror", "from_sync", "to_sync", *(() if target.kind is None else ("kind",)))
-    names += ("id", "is_stub", "updated_at", *contents)
+    names += ("id", "is_stub", "is_suppressed", "updated_at", *contents)
     same = (draft.mirror, draft.sync, CURRENT, *(() if target.kind is None else (target.kind,)))
-    values = [(*same, row_id, False, updated_at, *content) for row_id, (updated_at, content) in rows.items()]
-    values += [(*same, row_id, True, None, *[None] * len(contents)) for row_id in stubs]
+    values = [(*same, row_id, False, False, updated_at, *content) for row_id, (updated_at, content) in rows.items()]
+    values += [(*same, row_id, True, False, None, *[None] * len(contents)) for row_id in stubs]
+    values += [(*same, row_id, True, True, None, *content) for row_id, content in suppressed.items()]
     if not values:
         return
     if connection.dialect.name == "postgresql":

@@ -11,6 +11,7 @@ from pathlib import Path
 from routiq_gql.cliniko import PacerRegistry
 from routiq_gql.connections.clients import ClientOpener
 from routiq_gql.database.engine import Database
+from routiq_gql.database.keep_out import KeepOut
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.engines.chores import Chores
 from routiq_gql.engines.embedded import EmbeddedEngine
@@ -101,6 +102,6 @@ def _chores(parts: Parts, bus: ProgressBus) -> Chores:
 
 def _runner(parts: Parts, bus: ProgressBus, pacers: PacerRegistry) -> tuple[ClientOpener, SyncRunner]:
     clients = ClientOpener(parts.database, parts.keys, parts.settings, pacers)
-    run_steps = Pipeline(parts.database, clients, parts.settings).run
+    run_steps = Pipeline(parts.database, clients, KeepOut(parts.keys), parts.settings).run
     time_limit = timedelta(seconds=parts.settings.sync_time_limit)
     return clients, SyncRunner(parts.database, bus, run_steps, time_limit, parts.supervisor)

@@ -3,12 +3,11 @@
 A text that was not returned as a cursor is refused, so that odd input never reaches the database.
 """
 
-import base64
-import binascii
 import re
 
 from routiq_gql.database.organization_pages import Place
 from routiq_gql.errors import BadInput
+from routiq_gql.opaque import decode_opaque, encode_opaque
 from routiq_gql.security.viewer import ORGANIZATION_ID
 
 _PLACE = re.compile(rb"sync:([1-9][0-9]{0,18})")
@@ -23,7 +22,7 @@ _LARGEST_KEY = 2**63 - 1
 
 def history_cursor(key: int) -> str:
     """The cursor for the page after the sync with this number."""
-    return _encoded(f"sync:{key}".encode())
+    return encode_opaque(f"sync:{key}".encode())
 
 
 def read_history_cursor(cursor: str) -> int:
@@ -32,7 +31,7 @@ def read_history_cursor(cursor: str) -> int:
     Raises:
         BadInput: It is not a cursor of the history.
     """
-    place = _PLACE.fullmatch(_decoded(cursor, _LONGEST))
+    place = _PLACE.fullmatch(decode_opaque(cursor, _LONGEST))
     if place is not None and (key := int(place[1])) <= _LARGEST_KEY:
         return key
     raise BadInput("“after” is not a cursor of this history. Use nextCursor (REST: next_cursor) of an earlier page.")
@@ -40,7 +39,7 @@ def read_history_cursor(cursor: str) -> int:
 
 def organizations_cursor(place: Place) -> str:
     """The cursor for the page after this place."""
-    return _encoded(f"{_ORGANIZATION}{place.organization_id}{_SEPARATOR}{place.label}".encode())
+    return encode_opaque(f"{_ORGANIZATION}{place.organization_id}{_SEPARATOR}{place.label}".encode())
 
 
 def read_organizations_cursor(cursor: str) -> Place:
@@ -50,7 +49,7 @@ def read_organizations_cursor(cursor: str) -> Place:
         BadInput: It is not a cursor of the list of organizations.
     """
     try:
-        start, separator, label = _decoded(cursor, _LONGEST_OF_ORGANIZATIONS).decode().partition(_SEPARATOR)
+        start, separator, label = decode_opaque(cursor, _LONGEST_OF_ORGANIZATIONS).decode().partition(_SEPARATOR)
     except UnicodeDecodeError:
         start, separator, label = "", "", ""
     organization_id = start.removeprefix(_ORGANIZATION)
@@ -60,19 +59,3 @@ def read_organizations_cursor(cursor: str) -> Place:
     raise BadInput(
         "“after” is not a cursor of the list of organizations. Use nextCursor (REST: next_cursor) of an earlier page."
     )
-
-
-def _encoded(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).decode().rstrip("=")
-
-
-def _decoded(cursor: str, longest: int) -> bytes:
-    """The content of a cursor; empty if it can't be a cursor."""
-    if len(cursor) > longest:
-        return b""
-    try:
-        content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-    except (ValueError, binascii.Error):  # ValueError: not ASCII
-        return b""
-    # The decoder skips unknown characters, so the content is encoded again and compared with the input.
-    return content if _encoded(content) == cursor else b""

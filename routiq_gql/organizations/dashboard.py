@@ -80,6 +80,11 @@ class Dashboard:
     def status(self) -> SyncState:
         return self.current_sync.status if self.current_sync else SyncState.IDLE
 
+    @property
+    def is_known(self) -> bool:
+        """Whether there is such an organization: it has a connection or a sync."""
+        return self.connection is not None or self.current_sync is not None or self.last_sync is not None
+
 
 async def read_dashboard(connection: AsyncConnection, organization_id: str) -> Dashboard:
     """The organization's dashboard as the connection's transaction sees it."""

@@ -4,12 +4,11 @@ Changes are ordered by the number of their sync, then by the patient's id. A pla
 names both, and is none among the changes that a subscription resumes from.
 """
 
-import base64
-import binascii
 import re
 from dataclasses import dataclass
 
 from routiq_gql.errors import BadInput
+from routiq_gql.opaque import decode_opaque, encode_opaque
 
 LAST_ID = 2**63 - 1
 """The patient of the place behind all changes of a sync."""
@@ -40,7 +39,7 @@ class Place:
 def change_cursor(place: Place, since: int | None = None) -> str:
     """The cursor of a place; with ``since`` of a place in the difference from that sync."""
     numbers = [place.sync, place.patient_id, *([since] if since is not None else [])]
-    return _encoded(("change:" + ":".join(map(str, numbers))).encode())
+    return encode_opaque(("change:" + ":".join(map(str, numbers))).encode())
 
 
 def read_change_cursor(cursor: str) -> tuple[Place, int | None]:
@@ -49,25 +48,9 @@ def read_change_cursor(cursor: str) -> tuple[Place, int | None]:
     Raises:
         BadInput: It is not a cursor of changes.
     """
-    found = _PLACE.fullmatch(_decoded(cursor))
+    found = _PLACE.fullmatch(decode_opaque(cursor, _LONGEST))
     if found is not None:
         sync, patient_id, since = (int(number) if number is not None else None for number in found.groups())
         if sync is not None and patient_id is not None and max(sync, patient_id, since or 0) <= _LARGEST:
             return Place(sync, patient_id), since
     raise BadInput("“after” is not a cursor of changes. Use the cursor of an earlier change or page.")
-
-
-def _encoded(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).decode().rstrip("=")
-
-
-def _decoded(cursor: str) -> bytes:
-    """The content of a cursor; empty if it can't be a cursor."""
-    if len(cursor) > _LONGEST:
-        return b""
-    try:
-        content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-    except (ValueError, binascii.Error):  # ValueError: not ASCII
-        return b""
-    # The decoder skips unknown characters, so the content is encoded again and compared with the input.
-    return content if _encoded(content) == cursor else b""

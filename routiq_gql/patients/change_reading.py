@@ -202,6 +202,7 @@ def _change(comparison: Comparison, difference: Difference, reasons: Reasons) ->
             joined,
             left,
             is_archived=content.get("archived_at") is not None,
+            is_merged=content.get("merged_with_id") is not None,
             why=reasons.why,
             by_settings=reasons.by_settings,
         ),

@@ -26,6 +26,7 @@ def sentence_of(
     left: Sequence[PatientList],
     *,
     is_archived: bool,
+    is_merged: bool = False,
     why: Mapping[PatientList, str],
     by_settings: frozenset[PatientList] = frozenset(),
 ) -> str:
@@ -33,6 +34,7 @@ def sentence_of(
 
     Args:
         is_archived: Whether the patient is archived after the change.
+        is_merged: Whether the patient is merged into another one after the change.
         why: Reasons for being in a list, or for not being in it.
         by_settings: The lists that the patient joined or left only because the settings differ.
     """
@@ -42,7 +44,7 @@ def sentence_of(
     if ChangeKind.VANISHED in kinds:
         parts.append("No longer in Cliniko.")
     parts += _changed(fields, is_archived)
-    is_gone = is_archived or ChangeKind.VANISHED in kinds
+    is_gone = is_archived or is_merged or ChangeKind.VANISHED in kinds
     for kind, text in ((ChangeKind.BECAME_ACTIVE, "active"), (ChangeKind.BECAME_INACTIVE, "inactive")):
         if kind in kinds:
             reason = None if is_gone else why.get(PatientList.ACTIVE)

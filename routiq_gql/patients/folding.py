@@ -32,6 +32,8 @@ _LETTERS = str.maketrans(
 )
 """What normalization leaves as it is: letters with strokes, and signs that keyboards and phones write differently."""
 
+_SIGNS = re.compile(r"['-]")
+"""Signs inside names that people leave out."""
 _PUNCTUATION_OF_NUMBERS = re.compile(r"[\s+\-()./]+")
 _INTERNATIONAL = re.compile(r"(?<!\S)(?:\+|00)[\d\s\-()./]{5,}(?!\S)", re.ASCII)
 """A number with a country code among the words of a search."""
@@ -65,22 +67,37 @@ def search_text(
     email: str | None,
     phone: str | None,
 ) -> str:
-    """What a search looks in: names, e-mail address, and the digits of the phone number."""
-    parts = dict.fromkeys(folded(one) for one in (first_name, last_name, preferred_first_name, email))
+    """What a search looks in: names, e-mail address, the digits of the phone number, and names without their signs.
+
+    A change of this form needs another version of the rules, so that the next sync writes it for all patients.
+    """
+    names = dict.fromkeys(folded(one) for one in (first_name, last_name, preferred_first_name))
+    parts = names | {folded(email): None}
     if phone and (digits := "".join(one for one in phone if one.isdecimal() and one.isascii())):
         parts[digits] = None
+    words = " ".join(names).split()
+    parts |= dict.fromkeys(_SIGNS.sub("", word) for word in words if _SIGNS.search(word))
     return " ".join(filter(None, parts))[:MOST_SEARCHED]
 
 
 def search_words(search: str | None) -> list[str]:
-    """The words of a search, each of which ``search_text`` must contain. A phone number is one word of digits."""
+    """The words of a search, each of which ``search_text`` must contain. A phone number is one word of digits.
+
+    A word is split at apostrophes and hyphens, so that ``o'brien`` finds ``obrien``, too.
+    """
     text = folded(search)
     number = _number(text)
     if number:
         return [number]
     numbers = [_number(one) or "" for one in _INTERNATIONAL.findall(text)]
-    words = [_number(word) or word for word in _INTERNATIONAL.sub(" ", text).split()]
+    words = [part for word in _INTERNATIONAL.sub(" ", text).split() for part in _parts(word)]
     return [*words, *filter(None, numbers)]
+
+
+def _parts(word: str) -> list[str]:
+    if number := _number(word):
+        return [number]
+    return [one for one in _SIGNS.split(word) if one] or [word]
 
 
 def _number(text: str) -> str | None:

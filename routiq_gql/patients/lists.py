@@ -65,7 +65,9 @@ def _days(number: int) -> str:
 
 
 _RULES = (
-    ListRule(PatientList.ALL, "All patients", "Patients whom Cliniko lists: neither archived nor deleted."),
+    ListRule(
+        PatientList.ALL, "All patients", "Patients whom Cliniko lists: neither archived, deleted nor merged away."
+    ),
     ListRule(
         PatientList.ACTIVE,
         "Active patients",

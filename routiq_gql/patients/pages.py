@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routiq_gql.database.keys import KeyStore
 from routiq_gql.database.patient_lists import Anchor, Counted, ListFilter, SortKey, count_list
 from routiq_gql.database.patient_pages import PatientRow, Window, page_of_list, patients_at
 from routiq_gql.database.patient_reading import BookingRow, Names, bookings_at, names_at
 from routiq_gql.errors import BadInput
-from routiq_gql.patients.cursors import Place, cursor_of, digest_of, read_cursor, refused_cursor
+from routiq_gql.patients.cursors import Place, cursor_of, digests_of, read_cursor, refused_cursor
 from routiq_gql.patients.folding import search_words
 from routiq_gql.patients.model import Patient, PatientPage, PatientSort
 from routiq_gql.patients.people import Clinic, patient_of
@@ -32,16 +33,21 @@ SORTS: Mapping[PatientSort, tuple[SortKey, bool]] = {
 """The column of each sort, and whether it descends."""
 
 
-async def read_page(connection: AsyncConnection, organization_id: str, request: PageRequest) -> PatientPage:
+async def read_page(
+    connection: AsyncConnection, keys: KeyStore, organization_id: str, request: PageRequest
+) -> PatientPage:
     """A page of a list, as the connection's transaction sees it.
+
+    Args:
+        keys: Those of the cursors.
 
     Raises:
         BadInput: A cursor has a wrong form, or the sync is not kept, or there are no lists yet.
     """
     words = tuple(search_words(request.search))
-    digest = digest_of(organization_id, request, words)
+    digests = digests_of(keys, organization_id, request, words)
     cursors = {name: text for name, text in (("after", request.after), ("before", request.before)) if text is not None}
-    places = {name: read_cursor(name, text, digest) for name, text in cursors.items()}
+    places = {name: read_cursor(name, text, digests) for name, text in cursors.items()}
     numbers = {place.sync for place in places.values()}
     if len(numbers) > 1:
         raise BadInput("“after” and “before” belong to different syncs. Use cursors of the same list.")
@@ -66,7 +72,7 @@ async def read_page(connection: AsyncConnection, organization_id: str, request: 
     return PatientPage(
         organization_id=organization_id,
         patients=patients,
-        cursors=[cursor_of(Place(sync.key, row.id), digest) for row in rows],
+        cursors=[cursor_of(Place(sync.key, row.id), digests) for row in rows],
         # The patient of a cursor is in the list, outside of the page.
         has_next=(has_more and not request.is_backward) or request.before is not None,
         has_previous=(has_more and request.is_backward) or request.after is not None,

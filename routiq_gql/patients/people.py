@@ -39,13 +39,14 @@ def patient_of(clinic: Clinic, row: PatientRow, rows: Sequence[BookingRow]) -> P
     sync = clinic.sync
     bookings = [_booking(one) for one in rows]
     created_at = to_milliseconds(row.created_at) if row.created_at is not None else None
-    is_listed = row.archived_at is None
+    is_listed = row.archived_at is None and row.merged_with_id is None
     found = assess(bookings, is_listed, created_at, sync.terms)
     appointments = {(one.kind, one.id): one for one in rows}
     show = partial(_appointment, clinic, appointments)
     subject = Subject(
         bookings=bookings,
         is_listed=is_listed,
+        is_merged=row.merged_with_id is not None,
         created_at=created_at,
         assessment=found,
         terms=sync.terms,

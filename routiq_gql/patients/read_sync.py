@@ -8,6 +8,7 @@ from datetime import datetime, tzinfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routiq_gql.database.organization_pages import organizations_among
 from routiq_gql.database.patient_reading import AskedSync, asked_sync
 from routiq_gql.errors import BadInput
 from routiq_gql.patients.bookings import Terms
@@ -15,6 +16,9 @@ from routiq_gql.patients.time_zones import zone_of
 from routiq_gql.security.viewer import SYNC_ID
 
 NO_LISTS = "The patient lists of this organization are made by its next sync. Start one."
+NO_ORGANIZATION = (
+    "There is no such organization: it has no connection to Cliniko and no sync. Check its id, or connect it."
+)
 _SINCE_RULES = 2
 """The version of the rules that has lists."""
 
@@ -81,11 +85,13 @@ async def find_sync(
         cursor: The number of the sync that a cursor belongs to.
 
     Raises:
-        NoPatients: The organization has no completed sync.
+        NoPatients: The organization has no completed sync, or there is no such organization.
         BadInput: The organization has no lists yet, or no such kept sync.
     """
     _check_form(as_of)
     asked = await asked_sync(connection, organization_id, None if cursor is not None else as_of, cursor)
+    if asked is None and not await organizations_among(connection, [organization_id]):
+        raise NoPatients(NO_ORGANIZATION)
     if asked is None or not asked.published:
         raise NoPatients(NO_LISTS)
     if not asked.is_kept:

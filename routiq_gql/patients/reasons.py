@@ -13,7 +13,8 @@ from routiq_gql.patients.model import Reason
 from routiq_gql.patients.outlook import Condition, Outlook, outlook_of
 from routiq_gql.patients.subject import Subject
 
-_UNLISTED = Finding("Not in this list: the patient is archived in Cliniko")
+_ARCHIVED = Finding("Not in this list: the patient is archived in Cliniko")
+_MERGED = Finding("Not in this list: the patient was merged into another patient in Cliniko")
 _CONDITIONS: Mapping[Condition, str] = {
     Condition.NOTHING: "",
     Condition.UNLESS_BOOKED: " unless they book",
@@ -31,7 +32,8 @@ def reason_of(subject: Subject, which: PatientList) -> Reason:
     is_member = which in subject.assessment.lists
     explain_member, explain_other = EXPLANATIONS[which]
     explain = explain_member if is_member else explain_other
-    finding = explain(subject) if subject.is_listed else _UNLISTED
+    unlisted = _MERGED if subject.is_merged else _ARCHIVED
+    finding = explain(subject) if subject.is_listed else unlisted
     outlook = outlook_of(subject, which)
     bookings = finding.bookings
     if outlook.decider is not None and outlook.decider not in bookings:

@@ -50,7 +50,8 @@ def assess(bookings: Iterable[Booking], is_listed: bool, created_at: int | None,
     """The results of a patient, from all bookings in the horizon, ascending by start.
 
     Args:
-        is_listed: Whether the patient can be read, and Cliniko lists it by default. Others are in no list.
+        is_listed: Whether the patient can be read, Cliniko lists it by default, and it was not merged into another
+            patient. Others are in no list.
         created_at: When the patient was created in Cliniko.
     """
     now = terms.analyzed_at

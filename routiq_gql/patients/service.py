@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from routiq_gql.database.engine import Database
+from routiq_gql.database.keys import KeyStore
 from routiq_gql.errors import BadInput, Forbidden
 from routiq_gql.organizations.dashboard import PatientStats
 from routiq_gql.patients.keys import PatientKey
@@ -27,8 +28,9 @@ MOST_SYNCS = 10
 class Patients:
     """Reads patients as the published sync, or a kept one, has them."""
 
-    def __init__(self, database: Database, audit: Audit) -> None:
+    def __init__(self, database: Database, keys: KeyStore, audit: Audit) -> None:
         self._database = database
+        self._keys = keys
         self._audit = audit
 
     async def page(self, viewer: Viewer, organization_id: str, request: PageRequest) -> PatientPage:
@@ -41,7 +43,7 @@ class Patients:
         self._audit.require(viewer, organization_id, Action.PATIENTS)
         request.check()
         async with self._database.reading() as connection:
-            page = await read_page(connection, organization_id, request)
+            page = await read_page(connection, self._keys, organization_id, request)
         await self._note(viewer, organization_id, len(page.patients), page.list.key)
         return page
 
@@ -73,7 +75,7 @@ class Patients:
             if viewer.organization_id in {None, key.organization_id}:
                 wanted.setdefault((key.organization_id, key.as_of), []).append(key.cliniko_id)
         if len(wanted) > MOST_SYNCS:
-            raise BadInput(f"Ask for patients of at most {MOST_SYNCS} syncs and organizations at once.")
+            raise BadInput(f"Ask for patients of at most {MOST_SYNCS} syncs or organizations at once.")
         found: dict[PatientKey, Patient] = {}
         for organization_id in dict.fromkeys(organization_id for organization_id, _ in wanted):
             self._audit.require(viewer, organization_id, Action.PATIENTS)

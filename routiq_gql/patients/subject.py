@@ -15,11 +15,13 @@ class Subject:
 
     Attributes:
         bookings: All of them, ascending by their start.
+        is_merged: Whether the patient was merged into another one in Cliniko, which is a reason for not being listed.
         show: Makes an appointment for readers from a booking.
     """
 
     bookings: Sequence[Booking]
     is_listed: bool
+    is_merged: bool
     created_at: int | None
     assessment: Assessment
     terms: Terms

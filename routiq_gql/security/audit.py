@@ -42,6 +42,8 @@ class Action(StrEnum):
     DISCONNECT = "disconnect"
     SCHEDULE = "schedule"
     ERASE = "erase"
+    ERASE_PATIENT = "erase_patient"
+    UNDO_ERASURE = "undo_erasure"
     ROTATE = "rotate"
     STREAM = "stream_token"
     ADD_TOKEN = "add_token"  # noqa: S105 - an action, no secret
@@ -58,6 +60,8 @@ _NEEDS = {
     Action.DISCONNECT: Right.CONNECT,
     Action.SCHEDULE: Right.CONNECT,
     Action.ERASE: Right.CONNECT,
+    Action.ERASE_PATIENT: Right.CONNECT,
+    Action.UNDO_ERASURE: Right.CONNECT,
     Action.PATIENTS: Right.PATIENTS,
     Action.EXPORT: Right.PATIENTS,
 }

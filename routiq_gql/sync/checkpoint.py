@@ -156,10 +156,15 @@ class Analyzing:
 
 @dataclass(frozen=True, slots=True)
 class Storing:
-    """The active patients are identified. Readers do not see them yet."""
+    """The active patients are identified. Readers do not see them yet.
+
+    Attributes:
+        has_lists: Whether the patients are in lists too. An earlier version made none, so the analysis begins again.
+    """
 
     plan: Plan
     receipt: Receipt
+    has_lists: bool = True
 
     @property
     def step(self) -> SyncStep:

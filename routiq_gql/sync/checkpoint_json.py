@@ -70,6 +70,8 @@ def to_json(checkpoint: Checkpoint) -> dict[str, object]:
         analysis = checkpoint.analysis
         stored["analysis"] = {**asdict(analysis), "analyzed_at": _text(analysis.analyzed_at)}
         stored |= {"after": checkpoint.after, "analyzed": checkpoint.analyzed}
+    elif not checkpoint.has_lists:
+        stored["has_lists"] = False
     return stored
 
 
@@ -124,7 +126,11 @@ def _read(stored: Json) -> Checkpoint:
                 _value(stored, "analyzed", int),
             )
         case SyncStep.STORING:
-            return Storing(_plan(_value(stored, "plan", dict)), _receipt(_value(stored, "receipt", dict)))
+            return Storing(
+                _plan(_value(stored, "plan", dict)),
+                _receipt(_value(stored, "receipt", dict)),
+                has_lists=_value({"has_lists": True} | dict(stored), "has_lists", bool),
+            )
     checkpoint = _reading(stored)
     if checkpoint.step != step:
         raise _damaged("step")
@@ -230,7 +236,9 @@ def _restarted(stored: Json) -> Json:
 
 
 def _analyzed_again(stored: Json) -> Json:
-    """Format 3: no patient was put into lists. An analysis that was under way begins again."""
+    """Format 3: no patient was put into lists. An analysis that had begun, or had ended, begins again."""
+    if stored.get("step") == SyncStep.STORING:
+        return {**stored, "format": 4, "has_lists": False}
     if stored.get("step") != SyncStep.ANALYZING:
         return {**stored, "format": 4}
     analysis = {**_value(stored, "analysis", dict), "seen_within_weeks": 26, "everything": True}

@@ -26,11 +26,14 @@ from routiq_gql.cliniko import (
     patient_in,
     read_matching,
 )
+from routiq_gql.connections.state import not_set_up
 from routiq_gql.database.class_checks import save_class_checks
 from routiq_gql.database.counting import attendees_of_closed_classes, count_visible
 from routiq_gql.database.draft_lookups import classes_among, merged_with
 from routiq_gql.database.drafts import Closing, Covered, Draft, PageChanges, ReadPage
 from routiq_gql.database.engine import Database
+from routiq_gql.database.keep_out import KeepOut
+from routiq_gql.database.keys import SealedForOthers
 from routiq_gql.database.merging import close_ids, merge_page
 from routiq_gql.database.mirror import BY_RESOURCE, MirrorList
 from routiq_gql.sync import reconcile
@@ -55,13 +58,16 @@ class Drafting:
         changed: Rows that merged pages have changed since this object was made, by the name of the list.
     """
 
-    def __init__(self, run: SyncRun, client: ClinikoClient, database: Database, draft: Draft, plan: Plan) -> None:
+    def __init__(
+        self, run: SyncRun, client: ClinikoClient, database: Database, keep_out: KeepOut, draft: Draft, plan: Plan
+    ) -> None:
         self.changed: Counter[str] = Counter()
         self.draft = draft
         self.plan = plan
         self._run = run
         self._client = client
         self._database = database
+        self._keep_out = keep_out
         self._efforts_before: Mapping[str, Effort] = getattr(run.checkpoint, "efforts", {})
         self._requests_before = Counter(client.requests)
         self._read: Counter[str] = Counter()
@@ -85,10 +91,15 @@ class Drafting:
         checkpoint: Reading | Comparing,
         progress: Progress = NO_PROGRESS,
     ) -> PageChanges:
-        """Merge a page's content into the draft, in a transaction with the checkpoint."""
+        """Merge a page's content into the draft, in a transaction with the checkpoint. Erased patients stay out."""
         checkpoint = replace(checkpoint, efforts=self.efforts())
         async with self._run.committing(checkpoint, progress) as connection:
-            changes = await merge_page(connection, self.draft, BY_RESOURCE[resource.name], content)
+            target = BY_RESOURCE[resource.name]
+            try:
+                content = await self._keep_out.filter(connection, self.draft.mirror, target, content)
+            except SealedForOthers as error:  # without the list a page could bring erased patients back
+                raise not_set_up(error) from None
+            changes = await merge_page(connection, self.draft, target, content)
         self.changed[resource.name] += changes.changed
         return changes
 

@@ -32,6 +32,7 @@ from routiq_gql.database.counting import count_listed
 from routiq_gql.database.draft_lookups import count_active
 from routiq_gql.database.drafts import Draft
 from routiq_gql.database.engine import Database
+from routiq_gql.database.keep_out import KeepOut, wait_for_erasure
 from routiq_gql.database.mirror import MirrorList
 from routiq_gql.database.publishing import PublishedValues, publish
 from routiq_gql.database.sync_changes import RunningChanges
@@ -71,6 +72,7 @@ class Pipeline:
 
     database: Database
     clients: ClientOpener
+    keep_out: KeepOut
     settings: Settings
 
     async def run(self, run: SyncRun) -> None:
@@ -94,6 +96,10 @@ class Pipeline:
             )
         if isinstance(checkpoint, Starting | Reading | Comparing):
             checkpoint = await self._fetch(run, checkpoint)
+        if isinstance(checkpoint, Storing) and not checkpoint.has_lists:
+            await _enter(run, SyncStep.ANALYZING)
+            draft = await draft_of(run, self.database)
+            checkpoint = await self._begin_analysis(run, draft, checkpoint.plan, checkpoint.receipt)
         if isinstance(checkpoint, Analyzing):
             checkpoint = await self._analyze(run, checkpoint)
         await self._store(run, checkpoint)
@@ -157,7 +163,7 @@ class Pipeline:
     async def _read_lists(self, run: SyncRun, opened: OpenConnection, following: Reading | Comparing) -> Analyzing:
         plan, client = following.plan, opened.client
         draft = await draft_of(run, self.database)
-        drafting = Drafting(run, client, self.database, draft, plan)
+        drafting = Drafting(run, client, self.database, self.keep_out, draft, plan)
         reconciler = reconciler_of(run, client, self.database, drafting, self.settings)
         reader = Reader(run, Source(client, self.database, drafting), drafting, self.database)
         while isinstance(following, Reading):
@@ -208,6 +214,7 @@ class Pipeline:
             fraction = min(1.0, (checkpoint.analyzed + SLICE_PATIENTS) / max(analysis.patients, 1))
             checkpoint = replace(checkpoint, after=after)
             async with run.committing(checkpoint, Progress(fraction=fraction), changes=changes) as connection:
+                await wait_for_erasure(connection, draft.mirror)
                 after = await analyze_slice(
                     connection, draft, terms, after, SLICE_PATIENTS, everything=analysis.everything
                 )

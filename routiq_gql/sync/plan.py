@@ -110,8 +110,10 @@ def _obstacles(mirror: MirrorRow, account: str, horizon: Horizon, settings: Sett
     if mirror.format != MIRROR_FORMAT:
         return ["an earlier version of Routiq stored less of each row"]
     reasons = []
-    if mirror.mark is None or mirror.full_at is None:
+    if mirror.mark is None:
         reasons.append("it is not known since when changes are missing")
+    elif mirror.full_at is None:
+        reasons.append("a patient who was erased is let in again")
     if mirror.account != account:
         reasons.append("the API key belongs to another account or person in Cliniko, who may see other rows")
     if mirror.horizon_days != history_days(mirror, settings):

@@ -28,6 +28,7 @@ from routiq_gql.cliniko import (
 )
 from routiq_gql.database.drafts import Covered
 from routiq_gql.database.engine import Database
+from routiq_gql.database.keep_out import ErasedPatients
 from routiq_gql.database.mirror import BY_RESOURCE
 from routiq_gql.database.published_rows import PublishedRow, published_rows
 from routiq_gql.database.rows import MirrorRow
@@ -89,13 +90,24 @@ Event = Difference | ListProgress
 
 
 class Verifier:
-    """Compares the mirror of an organization as its published sync left it, within that sync's ``horizon``."""
+    """Compares the mirror of an organization as its published sync left it, within that sync's ``horizon``.
 
-    def __init__(self, client: ClinikoClient, database: Database, mirror: MirrorRow, horizon: Horizon) -> None:
+    Rows of erased patients are not compared.
+    """
+
+    def __init__(
+        self,
+        client: ClinikoClient,
+        database: Database,
+        mirror: MirrorRow,
+        horizon: Horizon,
+        erased: ErasedPatients | None,
+    ) -> None:
         self._client = client
         self._database = database
         self._mirror = mirror
         self._horizon = horizon
+        self._erased = erased
         self._classes: set[int] = set()
 
     async def events(self) -> AsyncGenerator[Event, None]:
@@ -177,8 +189,11 @@ class Verifier:
     ) -> list[Difference]:
         """The differences in a part of a list that these pages hold completely."""
         contents = [page_content(page, self._horizon) for page in pages]
+        if self._erased is not None:
+            contents = [self._erased.filter(BY_RESOURCE[resource.name], content) for content in contents]
         listed = {int(str(row["id"])): row for content in contents for row in content.rows}
         unreadable = {row_id for content in contents for row_id in content.unreadable}
+        unreadable |= {int(str(row["id"])) for content in contents for row in content.suppressed}
         found: list[Difference] = []
         left = dict(listed)
         while True:

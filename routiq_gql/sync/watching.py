@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.engine import Database
+from routiq_gql.database.organization_pages import organizations_among
 from routiq_gql.database.syncs import sync_by_id, syncs_where
 from routiq_gql.database.tables import SYNC
 from routiq_gql.errors import SyncNotFound
@@ -70,6 +71,12 @@ class Watching:
         async with self._database.reading() as connection:
             rows = await syncs_where(connection, SYNC.c.sync_id.in_(sorted(sync_ids)))
         return {row.sync_id: snapshot_of(row) for row in rows if viewer.sees_sync(row.organization_id, row.sync_id)}
+
+    async def known_organizations(self, viewer: Viewer, organization_ids: Collection[str]) -> list[str]:
+        """Those of these organizations that have a connection or a sync, and are the viewer's; in one statement."""
+        async with self._database.reading() as connection:
+            known = await organizations_among(connection, organization_ids)
+        return [one for one in organization_ids if one in known and viewer.organization_id in {None, one}]
 
     async def dashboard(self, viewer: Viewer, organization_id: str) -> Dashboard:
         """The organization's dashboard; all its values are of the same moment.

@@ -26,6 +26,7 @@ from routiq_gql.patients.requests import PageRequest
 from routiq_gql.patients.summaries import read_summaries
 from tests.bench.live.report import Report
 from tests.bench.table import milliseconds, show_progress
+from tests.cursor_keys import CURSOR_KEYS
 from tests.machine import LEFT_OUT
 from tests.patients.clinics import NOW, ListedClinic, Person, Visit
 from tests.postgres import Cluster, Databases
@@ -119,7 +120,7 @@ async def _works(database: Database) -> dict[str, list[Callable[[], Awaitable[ob
 
     async def page(request: PageRequest) -> PatientPage:
         async with database.reading() as connection:
-            found = await read_page(connection, "org_1", request)
+            found = await read_page(connection, CURSOR_KEYS, "org_1", request)
         for patient in found.patients:
             patient.why(request.list)
         return found

@@ -31,7 +31,7 @@ async def test_a_past_sync_opens_from_the_history_and_the_back_button_returns(se
     await served.server.until_ended(await served.server.start_sync())
     sync_id = (await served.sync())["syncId"]
     page = await open_page(f"{served.url}/?organization={ORGANIZATION}", viewport={"width": 1280, "height": 600})
-    link = page.locator("#past a")
+    link = page.locator("#past a").first
     await link.focus()
     before = await page.evaluate("scrollY")
     await link.press("Enter")

@@ -4,10 +4,12 @@ import asyncio
 import csv
 import json
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
+from routiq_gql.cli.terminal import SafeConsole
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.schema import upgrade
@@ -52,6 +54,22 @@ def test_a_list_is_a_table_with_the_reasons(command: Command):
     ]
     assert lines[1][6]
     assert shown.code == 0
+
+
+@pytest.mark.usefixtures("sync_ids")
+@pytest.mark.parametrize(("width", "has_all"), [(80, False), (200, True)])
+def test_a_table_fits_its_terminal(command: Command, monkeypatch: pytest.MonkeyPatch, width: int, has_all: bool):
+    """A terminal of 80 columns shows name, phone and reason on lines that fit; a wide one shows everything."""
+    monkeypatch.setattr(
+        "routiq_gql.cli.patients.open_terminal",
+        lambda: SafeConsole(file=sys.stdout, force_terminal=True, color_system=None, width=width),
+    )
+    lines = command("patients", "org_1").out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert ("e-mail" in lines[0]) is has_all
+    assert any("Zoë Ångström" in line and "+61 491 570 156" in line for line in lines)
+    if not has_all:
+        assert len(lines) < 20, "a name is not broken into pieces"
 
 
 def test_the_options_select_list_order_search_and_sync(command: Command, sync_ids: list[str]):
@@ -133,8 +151,8 @@ def test_an_export_that_fails_leaves_the_earlier_file(command: Command, monkeypa
         (["patients", "org_1", "--sort", "age"], [one.value for one in PatientSort]),
         (["export", "org_1", "--format", "xlsx"], ["csv", "jsonl"]),
         (["patients", "org_1", "--as-of", "sync_x"], ["sync"]),
-        (["patients", "org_9"], ["next sync"]),
-        (["export", "org_9"], ["next sync"]),
+        (["patients", "org_9"], ["no such organization"]),
+        (["export", "org_9"], ["no such organization"]),
         (["export", "org_1", "--output", "missing/out.csv"], ["missing/out.csv"]),
         (["export", "org_1", "--output", "."], ["folder"]),
     ],

@@ -24,6 +24,7 @@ OF_PATIENTS = {
     *("activity_versions", "appointment_type_versions", "appointment_versions", "attendee_versions"),
     "listing_versions",
     *("class_checks", "mirrors", "patient_versions", "practitioner_versions"),
+    *("suppressed_patients", "suppression_keys"),
 }
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 
@@ -57,7 +58,10 @@ def _value(column: Column, organization_id: str, sync_key: int, numbers: Iterato
 async def _fill(connection: AsyncConnection, organization_id: str, sync_key: int, numbers: Iterator[int]) -> None:
     """Two rows in every table, one in those with a row for each organization, with a value in every column."""
     for table in METADATA.sorted_tables:
-        has_one = table in {SYNC, MIRROR} or [column.name for column in table.primary_key] == ["organization_id"]
+        has_one = table in {SYNC, MIRROR} or [column.name for column in table.primary_key] in (
+            ["organization_id"],
+            ["mirror"],
+        )
         for _ in range(1 if has_one else 2):
             values = {column.name: _value(column, organization_id, sync_key, numbers) for column in table.columns}
             if table is SYNC:

@@ -69,4 +69,5 @@ def test_a_publication_changes_columns_of_its_table():
         "sync",
         "oldest_kept",
         "writing",
+        "erased_at",
     }

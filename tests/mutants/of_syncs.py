@@ -101,9 +101,9 @@ OF_SYNCS = (
         "A checkpoint is stored in a transaction before that of its rows",
         "sync/drafting.py",
         "        async with self._run.committing(checkpoint, progress) as connection:\n"
-        "            changes = await merge_page",
+        "            target = BY_RESOURCE",
         "        await self._run.commit(checkpoint, progress)\n"
-        "        async with self._database.writing() as connection:\n            changes = await merge_page",
+        "        async with self._database.writing() as connection:\n            target = BY_RESOURCE",
     ),
     Mutant(
         "resumes-a-list-later",

@@ -4,6 +4,22 @@ from tests.mutants.mutant import Mutant
 
 OF_THE_REST = (
     Mutant(
+        "merged-patients-in-lists",
+        "A patient who was merged into another one and is not archived is in lists",
+        "database/patient_facts.py",
+        ", columns.merged_with_id.is_(None))",
+        ")",
+        ("tests/patients/test_merged_patients.py::test_a_restored_patient_who_was_merged_away_is_in_no_list",),
+    ),
+    Mutant(
+        "erased-person-returns",
+        "A sync stores the rows of an erased person again",
+        "sync/drafting.py",
+        "                content = await self._keep_out.filter(connection, self.draft.mirror, target, content)\n",
+        "                pass\n",
+        ("tests/patients/test_erasing.py::test_an_erased_person_is_in_no_list_no_past_sync_and_no_later_one",),
+    ),
+    Mutant(
         "patients-without-a-right",
         "A member without the right to read patients reads them",
         "security/audit.py",

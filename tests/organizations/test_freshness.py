@@ -13,7 +13,7 @@ from routiq_gql.connections.state import ConnectionState
 from routiq_gql.database.organization_facts import MODES, CompletedSync, OrganizationFacts
 from routiq_gql.database.rows import MirrorRow, ScheduleRow
 from routiq_gql.database.schedules import bring_forward, late_schedules, save_schedule
-from routiq_gql.database.tables import CONNECTION, SCHEDULE
+from routiq_gql.database.tables import CONNECTION, SCHEDULE, SYNC
 from routiq_gql.emulator import Fault, FaultKind
 from routiq_gql.organizations.freshness import GRACE, USUAL_TIMES, Freshness, freshness_of
 from routiq_gql.runtime import Runtime
@@ -45,6 +45,7 @@ MIRROR = MirrorRow(
     horizon_days=730,
     account="an account",
     format=MIRROR_FORMAT,
+    erased_at=None,
 )
 
 
@@ -174,6 +175,23 @@ async def test_a_clinic_sees_its_freshness_through_success_failure_and_repair(ru
     assert await _freshness(runtime) == later
     await runtime.connections.disconnect(LOCAL_OPERATOR, ORGANIZATION)
     assert await _freshness(runtime) == Freshness(later.checked_at, None)
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("days", [30, 30_000])
+async def test_a_sync_that_took_months_breaks_no_page(runtime: Runtime, days: int):
+    """A sync that was paused for a month, or began by a wrong clock, ends: the dashboard and the history still open."""
+    done = await run_sync(runtime)
+    await runtime.schedules.begin(LOCAL_OPERATOR, ORGANIZATION, HOUR)
+    async with runtime.database.writing() as connection:
+        began = SYNC.c.key == done.key
+        await connection.execute(update(SYNC).where(began).values(started_at=done.started_at - days * DAY))
+    assert await _freshness(runtime) is not None
+    history = await runtime.syncs.history(LOCAL_OPERATOR, ORGANIZATION)
+    assert history.average_sync_duration_seconds is not None
+    assert history.average_sync_duration_seconds >= days * DAY.total_seconds()
+    await runtime.schedules.end(LOCAL_OPERATOR, ORGANIZATION)
+    assert (await run_sync(runtime)).status is SyncState.COMPLETED, "its estimate reads the durations too"
 
 
 @pytest.mark.both_databases

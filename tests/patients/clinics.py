@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Table, insert, select, update
 
+from routiq_gql.database.analysis_scope import RULES
 from routiq_gql.database.engine import Database
 from routiq_gql.database.tables import (
     ACTIVITY,
@@ -111,7 +112,7 @@ class ListedClinic:
         sync = first_values(SyncMode.FULL, at) | {
             "sync_id": sync_id, "organization_id": self.organization_id, "version": 1, "epoch": 1,
             "status": SyncState.COMPLETED.value, "step": 8, "completed_at": at, "analyzed_at": at,
-            "recent_days": self.recent_days, "upcoming_days": 30, "seen_within_weeks": 26, "rules": 2,
+            "recent_days": self.recent_days, "upcoming_days": 30, "seen_within_weeks": 26, "rules": RULES,
             "horizon_from": HORIZON, "time_zone": "Sydney",
             "patients_found": sum(not one.is_archived for one in self.people.values()),
         }  # fmt: skip
@@ -188,8 +189,7 @@ def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _row(table: Table, mirror: int, **values: Any) -> tuple[Table, dict[str, Any]]:
     empty: dict[str, Any] = {column.name: None for column in table.columns}
-    if "is_stub" in empty:
-        empty["is_stub"] = False
+    empty |= {name: False for name in ("is_stub", "is_suppressed") if name in empty}
     return table, empty | {"mirror": mirror} | values
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
+from routiq_gql.database.analysis_scope import RULES
 from routiq_gql.database.drafts import Draft, ReadPage
 from routiq_gql.database.tables import CURRENT, LISTING, SYNC
 from routiq_gql.patients.lists import PatientList
@@ -14,7 +15,7 @@ from routiq_gql.sync.change_counts import ChangeCounts, read_changes, to_json
 from tests.database.clinics import PATIENTS, WHOLE, Clinic, patient
 
 ANALYZED_AT = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
-SETTINGS = {"recent_days": 30, "upcoming_days": 30, "seen_within_weeks": 26, "rules": 2}
+SETTINGS = {"recent_days": 30, "upcoming_days": 30, "seen_within_weeks": 26, "rules": RULES}
 Lists = Mapping[int, Iterable[PatientList]]
 
 

@@ -73,7 +73,8 @@ class Clinic:
         await self.connection.execute(update(table).where(*is_current).values(to_sync=sync))
 
     async def _write(self, table, sync, **values):
-        row = {column.name: None for column in table.columns} | {"mirror": 1, "is_stub": False}
+        row = {column.name: None for column in table.columns if column.name != "is_suppressed"}
+        row |= {"mirror": 1, "is_stub": False}
         await self.connection.execute(insert(table).values(row | values | {"from_sync": sync, "to_sync": CURRENT}))
 
     async def analyze(self, draft=FIRST, terms=TERMS, size=100, everything=True):
@@ -360,7 +361,8 @@ class Rows:
         if pick() < 0.25:
             rows.pop(id_, None)
         elif kind == "patients":
-            rows[id_] = {"archived_at": gone(), "is_stub": pick() < 0.1, "last_name": self.random.choice("ÄBC"),
+            rows[id_] = {"archived_at": gone(), "merged_with_id": 7 if pick() < 0.1 else None,
+                         "is_stub": pick() < 0.1, "last_name": self.random.choice("ÄBC"),
                          "created_at": self.random.choice([None, HORIZON, HORIZON + 9 * DAY, NOW])}  # fmt: skip
         elif kind == "appointments":
             rows[id_] = {"patient_id": patient, "starts_at": self.some_time(now), "cancelled_at": gone(),
@@ -392,7 +394,7 @@ class Rows:
         return {
             id_: (bookings.get(id_, []), one["created_at"] and to_milliseconds(one["created_at"]))
             for id_, one in self.patients.items()
-            if one["archived_at"] is None and not one["is_stub"]
+            if one["archived_at"] is None and one["merged_with_id"] is None and not one["is_stub"]
         }
 
     def active(self, terms):

@@ -18,7 +18,8 @@ LISTS = (0, 1, 2)
 @pytest.fixture
 async def filled(database):
     """Three organizations, each with one sync of many patients, and a second of few changes."""
-    empty: dict[str, Any] = {column.name: None for column in PATIENT.columns} | {"is_stub": False}
+    empty: dict[str, Any] = {column.name: None for column in PATIENT.columns}
+    empty |= {"is_stub": False, "is_suppressed": False}
     listed: dict[str, Any] = {column.name: None for column in LISTING.columns} | {"search": ""}
     async with database.writing() as connection:
         for mirror in (1, 2, 3):

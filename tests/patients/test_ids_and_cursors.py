@@ -1,18 +1,21 @@
 """Global ids, cursors and time zones: each has a single form, and any other text is refused."""
 
 import base64
+import os
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from routiq_gql.database.keys import KeyStore
 from routiq_gql.errors import BadInput
-from routiq_gql.patients.cursors import Place, cursor_of, digest_of, read_cursor
+from routiq_gql.patients.cursors import Place, cursor_of, digests_of, read_cursor
 from routiq_gql.patients.keys import PatientKey
 from routiq_gql.patients.lists import PatientList
 from routiq_gql.patients.model import PatientSort
 from routiq_gql.patients.requests import PageRequest
 from routiq_gql.patients.time_zones import name_of, zone_of
+from tests.cursor_keys import CURSOR_KEYS
 
 SYNC = "sync_org_1_20260701_093015"
 
@@ -42,15 +45,15 @@ def test_other_texts_are_no_ids_of_patients(text: str):
 
 
 REQUEST = PageRequest(list=PatientList.LAPSED, search="Müller", practitioner_id="501")
-DIGEST = digest_of("org_1", REQUEST, ("muller",))
+DIGESTS = digests_of(CURSOR_KEYS, "org_1", REQUEST, ("muller",))
 
 
 def test_a_cursor_holds_numbers_only():
     """A cursor leads to its place, and holds no name and no searched text."""
-    cursor = cursor_of(Place(12, 34), DIGEST)
-    assert read_cursor("after", cursor, DIGEST) == Place(12, 34)
+    cursor = cursor_of(Place(12, 34), DIGESTS)
+    assert read_cursor("after", cursor, DIGESTS) == Place(12, 34)
     content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-    assert content == f"patients:12:34:{DIGEST}"
+    assert content == f"patients:12:34:{DIGESTS[0]}"
 
 
 @pytest.mark.parametrize(
@@ -66,10 +69,24 @@ def test_a_cursor_holds_numbers_only():
 )
 def test_a_cursor_of_another_list_is_refused(organization_id: str, request_: PageRequest, words: tuple[str, ...]):
     """A cursor continues the list that it came from, and no other."""
-    other = digest_of(organization_id, request_, words)
-    assert other != DIGEST
+    other = digests_of(CURSOR_KEYS, organization_id, request_, words)
+    assert other != DIGESTS
     with pytest.raises(BadInput, match="“after” is not a cursor of this list"):
-        read_cursor("after", cursor_of(Place(12, 34), DIGEST), other)
+        read_cursor("after", cursor_of(Place(12, 34), DIGESTS), other)
+
+
+def test_the_search_in_a_cursor_can_not_be_guessed_and_keys_can_be_rotated():
+    """Without the key nobody can try searches, and a cursor continues after a new key was put before the old one."""
+    new = base64.b64encode(os.urandom(32)).decode()
+    others = digests_of(KeyStore(f"new:{new}", None), "org_1", REQUEST, ("muller",))
+    assert not set(others) & set(DIGESTS)
+    with pytest.raises(BadInput):
+        read_cursor("after", cursor_of(Place(12, 34), DIGESTS), others)
+    old = next(iter(CURSOR_KEYS.load().keys.values()))
+    both = KeyStore(f"new:{new},test:{base64.b64encode(old).decode()}", None)
+    assert read_cursor(
+        "after", cursor_of(Place(12, 34), DIGESTS), digests_of(both, "org_1", REQUEST, ("muller",))
+    ) == Place(12, 34)
 
 
 @pytest.mark.parametrize("change", [lambda one: one[:-1], lambda one: one + "A", lambda one: f" {one}", lambda _: "",
@@ -77,14 +94,14 @@ def test_a_cursor_of_another_list_is_refused(organization_id: str, request_: Pag
 def test_a_changed_cursor_is_refused(change):
     """Whatever is not the text of a cursor is refused before anything is read."""
     with pytest.raises(BadInput):
-        read_cursor("before", change(cursor_of(Place(12, 34), DIGEST)), DIGEST)
+        read_cursor("before", change(cursor_of(Place(12, 34), DIGESTS)), DIGESTS)
 
 
 def test_places_beyond_the_largest_number_are_refused():
     """A number that no database stores never reaches one."""
     for place in (Place(2**63, 1), Place(1, 2**63)):
         with pytest.raises(BadInput):
-            read_cursor("after", cursor_of(place, DIGEST), DIGEST)
+            read_cursor("after", cursor_of(place, DIGESTS), DIGESTS)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def subject_of(bookings: list[Booking], created_at: int | None, now: int = NOW) 
         return Appointment(to_moment(one.starts_at), None, None, None, is_class=False)
 
     found = assess(bookings, True, created_at, at(now))
-    return Subject(bookings, True, created_at, found, at(now), show, Wording(UTC, to_moment(now)))
+    return Subject(bookings, True, False, created_at, found, at(now), show, Wording(UTC, to_moment(now)))
 
 
 def among(bookings: list[Booking], *more: Booking) -> list[Booking]:

@@ -11,6 +11,7 @@ from routiq_gql.patients.lists import PatientList
 from routiq_gql.patients.model import PatientPage, PatientSort
 from routiq_gql.patients.pages import read_page
 from routiq_gql.patients.requests import PageRequest
+from tests.cursor_keys import CURSOR_KEYS
 from tests.patients.clinics import NOW, Person, random_person, terms_at
 from tests.patients.statements import recorded
 
@@ -22,7 +23,7 @@ async def page_of(database: Database, request: PageRequest | None = None, **part
     request = request or PageRequest(**parts)  # type: ignore[arg-type]
     request.check()
     async with database.reading() as connection:
-        return await read_page(connection, ORGANIZATION, request)
+        return await read_page(connection, CURSOR_KEYS, ORGANIZATION, request)
 
 
 def numbers(page: PatientPage) -> list[int]:

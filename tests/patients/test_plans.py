@@ -15,6 +15,7 @@ from routiq_gql.patients.read_sync import find_sync
 from routiq_gql.patients.requests import PageRequest
 from routiq_gql.patients.summaries import read_summaries
 from tests.bench.patients import people
+from tests.cursor_keys import CURSOR_KEYS
 from tests.patients.clinics import ListedClinic
 from tests.patients.statements import Recorded, plan_of, recorded
 
@@ -31,12 +32,12 @@ async def _every_statement(database: Database) -> list[Recorded]:
                 (PatientList.ALL, PatientList.LAPSED), PatientSort, FILTERS
             ):  # the text is the same for each list
                 asked = {"list": which, "sort": sort, **chosen}
-                page = await read_page(connection, "org_2", PageRequest(**asked, first=3))
-                last = await read_page(connection, "org_2", PageRequest(**asked, last=3))
+                page = await read_page(connection, CURSOR_KEYS, "org_2", PageRequest(**asked, first=3))
+                last = await read_page(connection, CURSOR_KEYS, "org_2", PageRequest(**asked, last=3))
                 for cursor in [*page.cursors[-1:], *last.cursors[-1:]]:  # with and without a value of the sort
-                    await read_page(connection, "org_2", PageRequest(**asked, after=cursor))
-                    await read_page(connection, "org_2", PageRequest(**asked, last=3, before=cursor))
-            await read_page(connection, "org_2", PageRequest(as_of=page.sync_id))
+                    await read_page(connection, CURSOR_KEYS, "org_2", PageRequest(**asked, after=cursor))
+                    await read_page(connection, CURSOR_KEYS, "org_2", PageRequest(**asked, last=3, before=cursor))
+            await read_page(connection, CURSOR_KEYS, "org_2", PageRequest(as_of=page.sync_id))
             sync = await find_sync(connection, "org_2")
             await read_patients(connection, sync, [1, 2, 3])
             await read_summaries(connection, sync)

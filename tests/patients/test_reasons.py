@@ -20,13 +20,15 @@ SYDNEY = ZoneInfo("Australia/Sydney")
 MILLISECOND = timedelta(milliseconds=1)
 
 
-def shown(person: Person, at: datetime = NOW, horizon: datetime = NOW - 730 * DAY) -> Patient:
+def shown(
+    person: Person, at: datetime = NOW, horizon: datetime = NOW - 730 * DAY, merged_with: int | None = None
+) -> Patient:
     """The patient as a reader of a sync at this time gets it."""
     terms = terms_at(at, horizon)
     sync = ReadSync("org_1", 1, 1, "sync_org_1_20250305_010000", False, at, terms, SYDNEY)
     row = PatientRow(
         person.id, person.first_name, person.last_name, person.preferred_first_name, person.email, person.phone,
-        NOW if person.is_archived else None, person.created_at,
+        NOW if person.is_archived else None, merged_with, person.created_at,
     )  # fmt: skip
     bookings = [
         BookingRow(
@@ -147,6 +149,17 @@ def test_an_archived_patient_is_in_no_list():
     assert patient.lists == ()
     assert {patient.why(which).sentence for which in PatientList} == {
         "Not in this list: the patient is archived in Cliniko."
+    }
+
+
+@pytest.mark.parametrize("is_archived", [True, False])
+def test_a_patient_merged_into_another_is_in_no_list(is_archived: bool):
+    """Cliniko archives a merged patient, who may be restored; the other patient has the bookings either way."""
+    patient = shown(Person(7, is_archived=is_archived, visits=(Visit(1, _day(1)),)), merged_with=8)
+    assert patient.lists == ()
+    assert not patient.activity.is_active
+    assert {patient.why(which).sentence for which in PatientList} == {
+        "Not in this list: the patient was merged into another patient in Cliniko."
     }
 
 

@@ -4,8 +4,10 @@ import random
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from routiq_gql.clock import utc_now
+from routiq_gql.database.tables import LISTING, SYNC
 from routiq_gql.patients.folding import name_key, search_text, search_words
 from routiq_gql.patients.lists import PatientList
 from routiq_gql.patients.requests import PageRequest
@@ -48,6 +50,9 @@ def test_the_beginning_of_a_number_finds_it(search: str):
         ("o'neil", "O’Neil"), ("O’Neil", "O'Neil"), ("anne-marie", "Anne‑Marie"), ("aegir", "Ægir"), ("dinh", "Đinh"),
         ("isil", "Işıl"), ("strasse", "Straße"), ("שרה", "שרה"), ("50%", "50%"), ("a_b", "a_b"), ("\\", "\\"),
         ("😀", "😀"), ("ｍｕ", "mu"),
+        ("obrien", "O’Brien"), ("o'brien", "OBrien"), ("o brien", "O'Brien"),
+        ("smith jones", "Smith-Jones"), ("smith-jones", "Smith Jones"), ("smithjones", "Smith-Jones"),
+        ("Smith-Jones", "smithjones"),
     ],
 )  # fmt: skip
 def test_a_name_is_found_without_its_accents_and_signs(search: str, name: str):
@@ -65,6 +70,26 @@ def test_names_sort_beside_those_without_accents():
     """Ødegård stands among the names with O, and a patient without a name comes last."""
     names = ["Zimmer", "Ødegård", "Novak", "Olsen", None]
     assert sorted(names, key=lambda one: name_key(None, one)) == ["Novak", "Ødegård", "Olsen", "Zimmer", None]
+
+
+@pytest.mark.both_databases
+async def test_a_sync_after_the_upgrade_makes_names_findable_without_their_signs(runtime: Runtime, cliniko: Cliniko):
+    """Lists that an earlier version stored find O'Brien as before, and the next sync makes “obrien” find him too."""
+    row_id = cliniko.emulator.clinic.insert_patient(first_name="Pat", last_name="O'Brien")
+
+    async def found(search: str) -> bool:
+        request = PageRequest(PatientList.ALL, search=search)
+        page = await runtime.patients.page(LOCAL_OPERATOR, ORGANIZATION, request)
+        return row_id in {str(one.key.cliniko_id) for one in page.patients}
+
+    assert (await run_sync(runtime)).status is SyncState.COMPLETED
+    async with runtime.database.writing() as connection:  # as version 2 of the rules stored it
+        is_his = LISTING.c.id == int(row_id)
+        await connection.execute(update(LISTING).where(is_his).values(search="pat o'brien"))
+        await connection.execute(update(SYNC).values(rules=2))
+    assert [await found(one) for one in ("o'brien", "O’Brien pat", "obrien")] == [True, True, False]
+    assert (await run_sync(runtime)).status is SyncState.COMPLETED
+    assert [await found(one) for one in ("o'brien", "O’Brien pat", "obrien")] == [True, True, True]
 
 
 @pytest.mark.both_databases

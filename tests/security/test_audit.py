@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,8 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routiq_gql.database.audit import add_to, insert_audit, insert_one
+from routiq_gql.database.audit_rows import AuditValues
 from routiq_gql.emulator import EMULATED_API_KEY, Issuer
 from routiq_gql.errors import Forbidden, StorageError, Unauthenticated
 from routiq_gql.runtime import Runtime
@@ -375,3 +378,23 @@ async def test_a_refusal_is_written_once_when_the_server_stops_meanwhile(
     monkeypatch.setattr(refusals, "_database", database)
     entries = await guarded.runtime.audit.entries(10)
     assert [(one.outcome, one.times) for one in entries] == [("FORBIDDEN", 1)]
+
+
+@pytest.mark.both_databases
+async def test_entries_are_shown_by_their_last_time(runtime: Runtime):
+    """A read that was repeated just now stands above what happened between its first time and its last."""
+    start = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
+
+    def row(minutes: int, subject: str) -> AuditValues:
+        return {
+            "time": start + timedelta(minutes=minutes), "action": "patients", "outcome": "DONE", "times": 1,
+            "organization_id": "org_audit", "subject": subject, "address": None, "list": "active", "count": 2,
+        }  # fmt: skip
+
+    async with runtime.database.writing() as connection:
+        repeated = await insert_one(connection, row(0, "ann"))
+        await insert_audit(connection, [row(1, "ben"), row(1, "cleo")])
+        assert await add_to(connection, repeated, row(2, "ann"))
+    entries = await runtime.audit.entries(10, "org_audit")
+    assert [(one.subject, one.times) for one in entries] == [("ann", 2), ("cleo", 1), ("ben", 1)]
+    assert [one.subject for one in await runtime.audit.entries(2, "org_audit")] == ["ann", "cleo"]

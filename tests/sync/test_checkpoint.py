@@ -1,14 +1,19 @@
 """Checkpoints of every format: a sync that was running during an upgrade continues, or fails with a reason."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Table, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import utc_now
+from routiq_gql.database.drafts import Draft
+from routiq_gql.database.stored_results import write_results
 from routiq_gql.database.syncs import SYNC
+from routiq_gql.database.tables import LISTING
 from routiq_gql.emulator import (
     EMULATED_API_KEY,
     Emulator,
@@ -19,6 +24,9 @@ from routiq_gql.emulator import (
     generated_clinic,
 )
 from routiq_gql.engines.embedded import EmbeddedEngine
+from routiq_gql.patients import analysis
+from routiq_gql.patients.lists import PatientList
+from routiq_gql.patients.requests import PageRequest
 from routiq_gql.runtime import open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
@@ -39,6 +47,7 @@ from routiq_gql.sync.checkpoint_json import FORMAT, read_checkpoint, to_json
 from routiq_gql.sync.findings import Findings
 from routiq_gql.sync.lists import LISTS
 from routiq_gql.sync.model import FailureCode, SyncMode, SyncState, SyncStep
+from routiq_gql.sync.pipeline import Pipeline
 from routiq_gql.sync.place import Counts, Place
 from routiq_gql.sync.receipt import ListReceipt, Receipt, UnreadableRowReceipt
 from tests.emulated_cliniko import Cliniko
@@ -320,7 +329,7 @@ FORMAT_3: dict[str, tuple[str, Checkpoint]] = {
             '0, "requests": 3, "compared": null, "of": null, "oldest_check": null}], "unreadable_rows": '
             '[{"list": "individual_appointments", "id": "600100000012977588", "reason": "starts_at"}]}}'
         ),
-        Storing(PLAN, RECEIPT),
+        Storing(PLAN, RECEIPT, has_lists=False),
     ),
 }
 
@@ -338,7 +347,12 @@ FORMAT_4["within the analysis"] = (
         analyzed=5000,
     ),
 )
-"""It differs from format 3 in the analysis only."""
+FORMAT_4["before the result is stored"] = (FORMAT_4["before the result is stored"][0], Storing(PLAN, RECEIPT))
+FORMAT_4["before the result is stored, without lists"] = (
+    FORMAT_4["before the result is stored"][0].removesuffix("}") + ', "has_lists": false}',
+    Storing(PLAN, RECEIPT, has_lists=False),
+)
+"""It differs from format 3 in the analysis and in what follows it."""
 
 EXAMPLES = {1: FORMAT_1, 2: FORMAT_2, 3: FORMAT_3, 4: FORMAT_4}
 """By format. A new format adds examples; earlier examples stay."""
@@ -457,6 +471,49 @@ async def test_a_sync_of_an_earlier_version_starts_its_lists_again(settings: Set
         lines = [line.message for line in await runtime.syncs.log(LOCAL_OPERATOR, sync_id)]
     assert sum(line.startswith("Starting the lists again: ") for line in lines) == 1
     assert "Found 24 patients" in lines
+
+
+@pytest.mark.sqlite_only  # only the embedded engine can be paused
+async def test_a_sync_that_an_earlier_version_had_almost_ended_makes_lists(
+    settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
+):
+    """A sync that an upgrade interrupts before its last step has patients in lists when it ends."""
+    is_upgraded = False
+
+    async def without_lists(connection: AsyncConnection, draft: Draft, table: Table, *rest: Any) -> None:
+        if is_upgraded or table is not LISTING:
+            await write_results(connection, draft, table, *rest)
+
+    async with open_runtime(settings) as runtime:
+        await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, check=False)
+
+        def as_before(checkpoint: Checkpoint) -> dict[str, object]:
+            is_last = isinstance(checkpoint, Storing) and not is_upgraded
+            return to_json(checkpoint) | ({"format": 3} if is_last else {})
+
+        store = Pipeline._store
+
+        async def upgraded_before(pipeline: Pipeline, sync: run.SyncRun, checkpoint: Checkpoint) -> None:
+            nonlocal is_upgraded
+            if not is_upgraded:
+                is_upgraded = True
+                assert isinstance(runtime.engine, EmbeddedEngine)
+                runtime.engine.pause(timedelta(seconds=0.01))
+                await asyncio.Event().wait()
+            await store(pipeline, sync, checkpoint)
+
+        monkeypatch.setattr(Pipeline, "_store", upgraded_before)
+        monkeypatch.setattr(analysis, "write_results", without_lists)
+        monkeypatch.setattr(run, "to_json", as_before)
+        sync_id = await start(runtime)
+        snapshots = await follow(runtime, sync_id)
+        last = snapshots[-1]
+        assert is_upgraded
+        assert (last.status, last.active_patients_stored) == (SyncState.COMPLETED, 12), last.failure
+        percentages = [one.progress_percentage for one in snapshots]
+        assert percentages == sorted(percentages)
+        page = await runtime.patients.page(LOCAL_OPERATOR, ORGANIZATION, PageRequest(list=PatientList.ACTIVE, first=50))
+        assert (page.total_count, page.sync_id) == (12, sync_id)
 
 
 ANEW = {"plan", "efforts", "receipt", "analysis"}

@@ -126,7 +126,7 @@ class SyncFailureCode(Enum):
     "visit is a past appointment that was neither cancelled nor missed."
 )
 class PatientList(Enum):
-    ALL = enum_value("ALL", description="Patients whom Cliniko lists: neither archived nor deleted.")
+    ALL = enum_value("ALL", description="Patients whom Cliniko lists: neither archived, deleted nor merged away.")
     ACTIVE = enum_value(
         "ACTIVE", description="An appointment that is not cancelled in the recent or the upcoming window."
     )

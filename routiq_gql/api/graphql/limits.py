@@ -37,8 +37,8 @@ MAX_ALIASES = 50
 MAX_ROOT_FIELDS = 20
 MAX_DIRECTIVES = 50
 
-DEFAULT_MAX_COST = 1_100
-"""A page of ten syncs with the newest hundred lines of each costs 1,010, and has to be allowed."""
+DEFAULT_MAX_COST = 1_600
+"""A page of a hundred syncs with the steps and the lists of each costs 1,500, and has to be allowed."""
 
 
 class OperationLimits(ParserCache, ValidationCache):

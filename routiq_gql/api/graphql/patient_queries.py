@@ -23,8 +23,9 @@ ListName = Annotated[PatientList, strawberry.argument(name="list", description="
 Search = Annotated[
     str | None,
     strawberry.argument(
-        description="Only patients for whom each word is a part of a name, the e-mail address or the phone number, "
-        "whatever the case and accents; at most 100 characters."
+        description="Only patients for whom each word is a part of a name, the e-mail address or the phone number; at "
+        "most 100 characters. Case, accents, apostrophes and hyphens make no difference: `obrien` finds O’Brien. Nor "
+        "does a country code or a leading 0: `0412 345` finds +61 412 345 678."
     ),
 ]
 PractitionerId = Annotated[
@@ -86,7 +87,8 @@ class PatientQueries:
 
     @strawberry.field(
         description="All lists of patients with their numbers of patients, and how each is counted. These numbers and "
-        "those of `Dashboard.patientStats` agree at every sync."
+        "those of `Dashboard.patientStats` agree at every sync. Like those they need no right to read patients, since "
+        "they name nobody."
     )
     async def patient_lists(
         self, info: Info, organization_id: OrganizationId, as_of: AsOf = UNSET

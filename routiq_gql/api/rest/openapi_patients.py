@@ -17,6 +17,7 @@ from routiq_gql.api.rest.patient_requests import DEFAULT_LIST, DEFAULT_SORT, LIS
 from routiq_gql.patients.requests import DEFAULT_SIZE, LARGEST_SIZE, LONGEST_SEARCH
 
 NOT_ALLOWED = {
+    "400": problem("A parameter is unknown here, or occurs several times."),
     "403": problem("The organization is not the caller's, or the caller may not read patients."),
     "422": problem("A value does not have its documented form or range, or the organization has no lists yet."),
 }
@@ -27,7 +28,8 @@ _LIST_PARAMETERS = [
     query(
         "search",
         text(
-            "Only patients for whom each word of it is a part of a name, the e-mail address or a phone number.",
+            "Only patients for whom each word of it is a part of a name, the e-mail address or a phone number. Case, "
+            "accents, apostrophes, hyphens, and the country code or leading 0 of a number make no difference.",
             maxLength=LONGEST_SEARCH,
             pattern=r"^[^\u0000-\u001F\u007F-\u009F]*$",  # no control characters
         ),

@@ -1,12 +1,17 @@
-"""The parameters of the patient routes. An empty parameter is like none; any other wrong form is refused."""
+"""The parameters of the patient routes. An empty parameter is like none; any other wrong form is refused.
+
+So are unknown and repeated parameters: a misspelled `search` would return every patient. The routes of syncs, which
+have clients of earlier servers, ignore them.
+"""
 
 import re
+from collections.abc import Sequence
 from enum import Enum
 from typing import TypeVar
 
 from starlette.datastructures import QueryParams
 
-from routiq_gql.errors import BadInput
+from routiq_gql.errors import BadInput, BadRequest
 from routiq_gql.patients.lists import PatientList
 from routiq_gql.patients.model import PatientSort
 from routiq_gql.patients.requests import LARGEST_SIZE, PageRequest
@@ -20,6 +25,25 @@ DEFAULT_SORT = PatientSort.NAME
 
 _PRACTITIONER = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 _SIZE = re.compile(r"[0-9]{1,3}", re.ASCII)
+
+
+OF_A_LIST = ("list", "search", "practitioner_id", "sort", "as_of")
+OF_A_PAGE = (*OF_A_LIST, "first", "after", "last", "before")
+OF_AN_EXPORT = ("format", *OF_A_LIST)
+
+
+def check_names(given: QueryParams, known: Sequence[str]) -> None:
+    """Raise unless each parameter is a known one, once.
+
+    Raises:
+        BadRequest: One is not. The message has the known ones, and not what was sent: it may be a name.
+    """
+    names = [name for name, _ in given.multi_items()]
+    if unknown := sum(name not in known for name in names):
+        some = "A parameter is" if unknown == 1 else f"{unknown} parameters are"
+        raise BadRequest(f"{some} unknown here. Known ones are: {', '.join(known)}.")
+    if twice := next((name for name in known if names.count(name) > 1), None):
+        raise BadRequest(f"“{twice}” occurs several times. Send it once.")
 
 
 def list_request(given: QueryParams) -> PageRequest:

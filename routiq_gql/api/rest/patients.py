@@ -20,7 +20,7 @@ from routiq_gql.api.json_text import JsonResponse
 from routiq_gql.api.raw_headers import RawHeader
 from routiq_gql.api.rest.patient_files import FORMATS, FileFormat, file_name
 from routiq_gql.api.rest.patient_objects import PatientPage
-from routiq_gql.api.rest.patient_requests import list_request, page_request
+from routiq_gql.api.rest.patient_requests import OF_A_PAGE, OF_AN_EXPORT, check_names, list_request, page_request
 from routiq_gql.api.services import services_of
 from routiq_gql.errors import BadInput, RoutiqError
 from routiq_gql.patients.export import Export
@@ -37,6 +37,7 @@ async def patients(request: Request) -> JsonResponse:
     """``GET /{organization_id}?list=active&search=&practitioner_id=&sort=&first=&after=&last=&before=&as_of=``
 
     Raises:
+        BadRequest: A parameter is unknown, or occurs several times.
         BadInput: A parameter has another form than the documented one, or the sync is not kept.
         Forbidden: The organization is not the viewer's, or the viewer may not read patients.
         RateLimited: Too many operations of the organization are being executed.
@@ -44,6 +45,7 @@ async def patients(request: Request) -> JsonResponse:
     """
     services, organization_id = services_of(request), request.path_params["organization_id"]
     viewer = (await session_of(request)).viewer
+    check_names(request.query_params, OF_A_PAGE)
     wanted, admission = page_request(request.query_params), services.admission
 
     async def read_in_turn() -> FoundPage:
@@ -60,6 +62,7 @@ class PatientExport:
     An ASGI application, since the organization's turn lasts as long as the response.
 
     Raises:
+        BadRequest: A parameter is unknown, or occurs several times.
         BadInput: A parameter has another form than the documented one, or the sync is not kept.
         Forbidden: The organization is not the viewer's, or the viewer may not read patients.
         RateLimited: Too many operations of the organization are being executed.
@@ -71,6 +74,7 @@ class PatientExport:
         services, organization_id = services_of(request), request.path_params["organization_id"]
         session = await session_of(request)
         viewer, admission = session.viewer, services.admission
+        check_names(request.query_params, OF_AN_EXPORT)
         name = request.query_params.get("format") or "csv"
         if name not in FORMATS:
             raise BadInput("“format” must be csv or jsonl.")

@@ -14,6 +14,7 @@ from routiq_gql.database.tables.mirror import (
 )
 from routiq_gql.database.tables.operation import AUDIT, PACE, PROBE, RETENTION, WORKER
 from routiq_gql.database.tables.results import ACTIVITY, LISTING, RESULTS
+from routiq_gql.database.tables.suppression import SUPPRESSED, SUPPRESSION_KEY
 from routiq_gql.database.tables.syncs import CONNECTION, LOG, SCHEDULE, SYNC
 
 VERSIONED = (*MIRRORED, *RESULTS)
@@ -40,6 +41,8 @@ __all__ = [
     "RESULTS",
     "RETENTION",
     "SCHEDULE",
+    "SUPPRESSED",
+    "SUPPRESSION_KEY",
     "SYNC",
     "VERSIONED",
     "WORKER",

@@ -4,13 +4,16 @@ A version of a row is valid from the sync ``from_sync`` until before the sync ``
 later sync has closed it. Readers see the newest published sync, which ``mirrors`` names. A running sync writes
 versions with its own number, which no reader sees before the publication.
 
+A *stub* is a row without content: Cliniko lists it, and it can't be read. ``is_suppressed`` marks the stubs of erased
+persons; see ``keep_out``. ``info["patient"]`` names the column that holds the patient's id, if there is one.
+
 The primary key allows a single current version of each row, and finds the version of a row that was visible at a sync.
 Rows carry the organization's number in ``mirrors`` instead of its id, which would make the tables larger by half.
 """
 
 from datetime import datetime
 
-from sqlalchemy import Column, Index, Named, SmallInteger, String, Table, Text, TypedColumns
+from sqlalchemy import Column, Index, Named, SmallInteger, String, Table, Text, TypedColumns, text
 
 from routiq_gql.database.columns import CompactTime, RowKey, UtcDateTime
 from routiq_gql.database.tables.base import METADATA, ClinikoId, Holds, OrganizationId, partial_index
@@ -37,6 +40,7 @@ class MirrorColumns(TypedColumns):
     horizon_days: Named[int | None]
     account: Named[str | None] = Column(String(64))
     format: Named[int]
+    erased_at: Named[datetime | None] = Column(UtcDateTime)
 
 
 MIRROR = Table("mirrors", METADATA, MirrorColumns, sqlite_autoincrement=True, info={"holds": Holds.PATIENTS})
@@ -59,6 +63,7 @@ class PatientColumns(TypedColumns):
     from_sync: Named[int] = Column(RowKey)
     closed_because: Named[int | None] = Column(SmallInteger)
     is_stub: Named[bool]
+    is_suppressed: Named[bool] = Column(server_default=text("false"))
     first_name: Named[str | None] = Column(Text)
     last_name: Named[str | None] = Column(Text)
     preferred_first_name: Named[str | None] = Column(Text)
@@ -71,7 +76,11 @@ class PatientColumns(TypedColumns):
 
 
 PATIENT = Table(
-    "patient_versions", METADATA, PatientColumns, *version_indexes("patient_versions"), info={"holds": Holds.PATIENTS}
+    "patient_versions",
+    METADATA,
+    PatientColumns,
+    *version_indexes("patient_versions"),
+    info={"holds": Holds.PATIENTS, "patient": "id"},
 )
 
 
@@ -88,6 +97,7 @@ class AppointmentColumns(TypedColumns):
     from_sync: Named[int] = Column(RowKey)
     closed_because: Named[int | None] = Column(SmallInteger)
     is_stub: Named[bool]
+    is_suppressed: Named[bool] = Column(server_default=text("false"))
     patient_id: Named[int | None] = Column(ClinikoId)
     appointment_type_id: Named[int | None] = Column(ClinikoId)
     practitioner_id: Named[int | None] = Column(ClinikoId)
@@ -106,7 +116,7 @@ APPOINTMENT = Table(
     *version_indexes("appointment_versions"),
     Index("ix_appointment_versions_patient", "mirror", "patient_id", "starts_at"),
     Index("ix_appointment_versions_start", "mirror", "starts_at", "to_sync"),
-    info={"holds": Holds.PATIENTS},
+    info={"holds": Holds.PATIENTS, "patient": "patient_id"},
 )
 
 
@@ -119,6 +129,7 @@ class AttendeeColumns(TypedColumns):
     from_sync: Named[int] = Column(RowKey)
     closed_because: Named[int | None] = Column(SmallInteger)
     is_stub: Named[bool]
+    is_suppressed: Named[bool] = Column(server_default=text("false"))
     booking_id: Named[int | None] = Column(ClinikoId)
     patient_id: Named[int | None] = Column(ClinikoId)
     arrived: Named[bool | None]
@@ -133,7 +144,7 @@ ATTENDEE = Table(
     *version_indexes("attendee_versions"),
     Index("ix_attendee_versions_patient", "mirror", "patient_id"),
     Index("ix_attendee_versions_booking", "mirror", "booking_id"),
-    info={"holds": Holds.PATIENTS},
+    info={"holds": Holds.PATIENTS, "patient": "patient_id"},
 )
 
 
@@ -146,6 +157,7 @@ class AppointmentTypeColumns(TypedColumns):
     from_sync: Named[int] = Column(RowKey)
     closed_because: Named[int | None] = Column(SmallInteger)
     is_stub: Named[bool]
+    is_suppressed: Named[bool] = Column(server_default=text("false"))
     name: Named[str | None] = Column(Text)
     category: Named[str | None] = Column(Text)
     duration_in_minutes: Named[int | None]
@@ -158,7 +170,7 @@ APPOINTMENT_TYPE = Table(
     METADATA,
     AppointmentTypeColumns,
     *version_indexes("appointment_type_versions"),
-    info={"holds": Holds.PATIENTS},
+    info={"holds": Holds.PATIENTS, "patient": None},
 )
 
 
@@ -171,6 +183,7 @@ class PractitionerColumns(TypedColumns):
     from_sync: Named[int] = Column(RowKey)
     closed_because: Named[int | None] = Column(SmallInteger)
     is_stub: Named[bool]
+    is_suppressed: Named[bool] = Column(server_default=text("false"))
     name: Named[str | None] = Column(Text)
     designation: Named[str | None] = Column(Text)
     is_active: Named[bool | None]
@@ -182,7 +195,7 @@ PRACTITIONER = Table(
     METADATA,
     PractitionerColumns,
     *version_indexes("practitioner_versions"),
-    info={"holds": Holds.PATIENTS},
+    info={"holds": Holds.PATIENTS, "patient": None},
 )
 
 MIRRORED = (PATIENT, APPOINTMENT, ATTENDEE, APPOINTMENT_TYPE, PRACTITIONER)

@@ -46,7 +46,7 @@ ACTIVITY = Table(
     ActivityColumns,
     *version_indexes("activity_versions"),
     partial_index("ix_activity_versions_change", "mirror", "changes_at", where=f"to_sync = {CURRENT}"),
-    info={"holds": Holds.PATIENTS},
+    info={"holds": Holds.PATIENTS, "patient": "id"},
 )
 """``id`` is the patient's id in Cliniko."""
 
@@ -81,7 +81,7 @@ LISTING = Table(
     Index("ix_listing_versions_next", "mirror", "list", "next_at", "id", "to_sync", "from_sync"),
     # Rows in the order of the key: 50,000 are counted in 6 ms instead of 35, and searched in 15 instead of 40.
     sqlite_with_rowid=False,
-    info={"holds": Holds.PATIENTS},
+    info={"holds": Holds.PATIENTS, "patient": "id"},
 )
 
 RESULTS = (ACTIVITY, LISTING)

@@ -158,6 +158,7 @@ class Reconciler:
                     updated=its.changes.updated,
                     removed=its.changes.removed,
                     unreadable=max(its.stubs, sum(row.list == name for row in unreadable_rows)),
+                    suppressed=its.suppressed,
                     requests=effort.requests_by_list.get(name, 0),
                     compared=classes.compared if has_classes else None,
                     of=classes.of if has_classes else None,

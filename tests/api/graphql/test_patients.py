@@ -119,6 +119,10 @@ async def test_every_id_leads_to_its_object(bare_server: Server, clinic: ListedC
     assert all(one is None or one["id"] == id_ for one, id_ in zip(nodes, ids, strict=True))
     one = await bare_server.ask('{ node(id: "patient:org_1:7") { ... on Patient { name } } }')
     assert one["data"]["node"] == {"name": "Name007 Smith"}
+    bogus = [f"{kind}bogus{number}" for kind in ("", "connection:") for number in range(40)]
+    nodes = (await bare_server.ask(query, ids=[*bogus, "org_1"]))["data"]["nodes"]
+    assert nodes == [None] * 80 + [{"__typename": "Dashboard", "id": "org_1"}], "an id that names nothing is null"
+    assert (await bare_server.ask('{ node(id: "bogus") { id } }'))["data"] == {"node": None}
     (problem,) = (await bare_server.ask(query, ids=["x"] * 101))["errors"]
     assert problem["message"] == "“ids” may have at most 100 ids."
 
@@ -174,9 +178,19 @@ async def test_a_patient_of_an_organization_without_a_sync_is_not_found(bare_ser
 
 
 async def test_before_the_first_sync_there_are_no_lists(bare_server: Server):
-    """Without a completed sync the error says what to do."""
-    (problem,) = (await bare_server.ask('{ patients(organizationId: "org_1") { totalCount } }'))["errors"]
-    assert problem["message"] == "The patient lists of this organization are made by its next sync. Start one."
+    """Without lists the error says what to do; of an unknown organization it says that there is none."""
+    for organization_id, message in (
+        ("org_1", "The patient lists of this organization are made by its next sync. Start one."),
+        (
+            "org_2",
+            "There is no such organization: it has no connection to Cliniko and no sync. Check its id, or connect it.",
+        ),
+    ):
+        if organization_id == "org_1":
+            await ListedClinic(bare_server.runtime.database, organization_id).sync([], rules=1)
+        query = f'{{ patients(organizationId: "{organization_id}") {{ totalCount }} }}'
+        (problem,) = (await bare_server.ask(query))["errors"]
+        assert problem["message"] == message
 
 
 @pytest.mark.usefixtures("clinic")

@@ -56,6 +56,22 @@ async def test_a_page_has_the_patients_of_the_list_with_the_reason(bare_server: 
     assert {"all", "active", "recent", "upcoming"} <= set(zoe["lists"])
 
 
+async def test_a_misspelled_or_repeated_parameter_is_refused(bare_server: Server):
+    """A program that writes “serach” gets an error with the known names, not every patient, nor its own text."""
+    await listed(bare_server)
+    for path, query, expected in (
+        (ORGANIZATION, "serach=zoe", "A parameter is unknown here. Known ones are: list, search,"),
+        (ORGANIZATION, "practitionerId=501&asOf=x", "2 parameters are unknown here."),
+        (ORGANIZATION, "list=active&list=all", "“list” occurs several times. Send it once."),
+        (f"{ORGANIZATION}/export", "first=1", "Known ones are: format, list, search, practitioner_id, sort, as_of."),
+    ):
+        answer = await bare_server.http.get(f"{PATH}{path}?{query}")
+        assert answer.status_code == 400, answer.text
+        assert answer.json()["code"] == "BAD_REQUEST"
+        assert expected in answer.json()["detail"]
+        assert "zoe" not in answer.text
+
+
 @pytest.mark.both_databases
 async def test_lists_are_searched_filtered_sorted_and_paged(bare_server: Server):
     """Search, practitioner, sort and cursors of the address select the page; empty parameters are like none."""
@@ -151,11 +167,11 @@ async def test_any_search_is_answered(bare_server: Server):
 
 
 async def test_an_organization_without_lists_says_what_to_do(bare_server: Server):
-    """Before the first sync there are no lists, and the answer says how to get them."""
+    """An unknown organization has no lists, and the answer says what to do."""
     for route in ("", "/export"):
         answer = await bare_server.http.get(PATH + "org_new" + route)
         assert (answer.status_code, answer.json()["code"]) == (422, "BAD_USER_INPUT")
-        assert "next sync" in answer.json()["detail"]
+        assert "There is no such organization" in answer.json()["detail"]
         assert (await bare_server.http.get(PATH + "a.b" + route)).status_code == 422
 
 

@@ -134,7 +134,8 @@ def activity_of(content: Content, terms: Terms, before: Mapping[int, Values], sy
     visits: dict[int, list[tuple[datetime, bool]]] = {}
     for patient, starts, is_missed, one in booked:
         who = content["patients"].get(patient)
-        if one["cancelled_at"] is None and starts >= now - recent and who is not None and who["archived_at"] is None:
+        is_listed = bool(who) and who["archived_at"] is None and who["merged_with_id"] is None
+        if one["cancelled_at"] is None and starts >= now - recent and is_listed:
             visits.setdefault(patient, []).append((starts, is_missed))
     results: dict[int, Values] = {}
     for patient in visits.keys() | before.keys() | changes.keys():
@@ -165,7 +166,7 @@ def listed_patients(content: Content) -> dict[int, tuple[list[Booking], int | No
     classes = content["group_appointments"]
     found: dict[int, tuple[list[Booking], int | None]] = {}
     for patient, row in content["patients"].items():
-        if row and row["archived_at"] is None:
+        if row and row["archived_at"] is None and row["merged_with_id"] is None:
             found[patient] = ([], row["created_at"] and to_milliseconds(row["created_at"]))
     booked = [
         (one, row["starts_at"], row["did_not_arrive"], 1, row)

@@ -17,6 +17,7 @@ from sqlalchemy import select
 from routiq_gql import clock
 from routiq_gql.cliniko import Backoff, PacerRegistry, lists
 from routiq_gql.connections.clients import ClientOpener
+from routiq_gql.database.keep_out import KeepOut
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.database.mirror import MirrorList, visible
 from routiq_gql.database.pruning import Cutoffs, prune_batch
@@ -303,8 +304,9 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
         servers = [await stack.enter_async_context(EmulatorServer(Emulator(Clinic("Histories")))) for _ in range(2)]
         runtime = await stack.enter_async_context(open_runtime(settings, run_syncs=False))
         database = runtime.database
-        clients = ClientOpener(database, KeyStore(settings.encryption_keys, database.path), settings, PacerRegistry(0))
-        steps = Pipeline(database, clients, settings).run
+        keys = KeyStore(settings.encryption_keys, database.path)
+        clients = ClientOpener(database, keys, settings, PacerRegistry(0))
+        steps = Pipeline(database, clients, KeepOut(keys), settings).run
         runner = SyncRunner(database, runtime.bus, steps, timedelta(days=100), runtime.supervisor)
         yield World(runtime, runner, servers, patch)
 

@@ -58,7 +58,7 @@ export type PatientChangeKind =
 export type PatientList =
   /** An appointment that is not cancelled in the recent or the upcoming window. */
   | 'ACTIVE'
-  /** Patients whom Cliniko lists: neither archived nor deleted. */
+  /** Patients whom Cliniko lists: neither archived, deleted nor merged away. */
   | 'ALL'
   /** The newest cancelled appointment is at most 30 days away, with no later booking. */
   | 'CANCELLED_NOT_REBOOKED'
