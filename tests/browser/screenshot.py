@@ -1,6 +1,6 @@
 """Takes the README's picture of the page from a running demo: ``make screenshot``.
 
-A demo syncs once; the picture is of the middle of a second full sync, with the figures and the history of the first.
+A demo syncs once, and once more after patients have changed; the picture is of the middle of a second full sync.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from tests.browser.conftest import CHROMIUM_OPTIONS, find_chromium
 from tests.cli.programs import Program
 
 TARGET = Path(__file__).parents[2] / "examples" / "sync_dashboard.png"
-WIDTH, HEIGHT = 1200, 920
+WIDTH, HEIGHT = 1280, 960
 
 
 async def _take(url: str) -> None:
@@ -24,9 +24,13 @@ async def _take(url: str) -> None:
         sys.exit("Chromium is not installed; the picture is taken with it.")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_OPTIONS))
-        page = await browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, reduced_motion="reduce")
+        page = await browser.new_page(
+            viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light", reduced_motion="reduce"
+        )
         await page.goto(url)
         await expect(page.locator("#badge")).to_have_text("Completed", timeout=60_000)
+        await page.get_by_role("button", name="Patients change").click()
+        await expect(page.locator("#changed")).to_have_text("Last sync: +5 active, −3", timeout=60_000)
         await page.get_by_role("button", name="Full sync").click()
         await expect(page.locator("#step-text")).to_have_text(re.compile(r"[6-9]00 of 1,\d{3}"), timeout=60_000)
         await page.screenshot(path=TARGET)

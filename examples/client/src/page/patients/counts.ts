@@ -58,7 +58,9 @@ async function read(syncId: string): Promise<void> {
   for (const oldest of [...known.keys()].slice(0, -MOST_SYNCS)) known.delete(oldest);
   let found: Counts;
   try {
-    const { patientLists, syncStatus } = await requests().ask(ReadListsDocument, { organizationId: page.place.organization, asOf: syncId });
+    const organizationId = page.place.organization;
+    const asked = { organizationId, asOf: syncId, anyone: `patient:${organizationId}:1` }; // is refused to who may not read patients
+    const { patientLists, syncStatus } = await requests().ask(ReadListsDocument, asked);
     found = { lists: patientLists, changes: syncStatus?.changes ?? null, problem: null, isForbidden: false };
   } catch (error) {
     const isForbidden = error instanceof Forbidden;

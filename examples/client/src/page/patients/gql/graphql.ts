@@ -204,10 +204,11 @@ export type ReadPastChangesQuery = { history: { nextCursor: string | null, recen
 export type ReadListsQueryVariables = Exact<{
   organizationId: Scalars['ID']['input'];
   asOf: Scalars['ID']['input'];
+  anyone: Scalars['ID']['input'];
 }>;
 
 
-export type ReadListsQuery = { syncStatus: { changes: { patients: number, becameActive: number, becameInactive: number } | null } | null, patientLists: Array<{ list: PatientList, title: string, counting: string, totalCount: number }> };
+export type ReadListsQuery = { patient: { id: string } | null, syncStatus: { changes: { patients: number, becameActive: number, becameInactive: number } | null } | null, patientLists: Array<{ list: PatientList, title: string, counting: string, totalCount: number }> };
 
 export type OpenListQueryVariables = Exact<{
   organizationId: Scalars['ID']['input'];
@@ -271,7 +272,7 @@ const WhyText = `fragment Why on PatientReason{list isMember sentence changesAt}
 
 export const ReadPastChangesDocument = `${CountsText} query ReadPastChanges($organizationId:ID!$limit:Int!$after:String){history(organizationId:$organizationId limit:$limit after:$after){nextCursor recentSyncs{syncId changes{...Counts}}}}` as Operation<ReadPastChangesQuery, ReadPastChangesQueryVariables>;
 
-export const ReadListsDocument = `${CountsText} ${ListSummaryText} query ReadLists($organizationId:ID!$asOf:ID!){syncStatus(syncId:$asOf){changes{...Counts}}patientLists(organizationId:$organizationId asOf:$asOf){...ListSummary}}` as Operation<ReadListsQuery, ReadListsQueryVariables>;
+export const ReadListsDocument = `${CountsText} ${ListSummaryText} query ReadLists($organizationId:ID!$asOf:ID!$anyone:ID!){patient(id:$anyone){id}syncStatus(syncId:$asOf){changes{...Counts}}patientLists(organizationId:$organizationId asOf:$asOf){...ListSummary}}` as Operation<ReadListsQuery, ReadListsQueryVariables>;
 
 export const OpenListDocument = `${BookingText} ${RowText} ${PatientPageText} query OpenList($organizationId:ID!$list:PatientList!$search:String$practitionerId:ID$sort:PatientSort!$first:Int!$asOf:ID){patients(organizationId:$organizationId list:$list search:$search practitionerId:$practitionerId sort:$sort first:$first asOf:$asOf){...PatientPage practitioners{id name}}}` as Operation<OpenListQuery, OpenListQueryVariables>;
 
