@@ -44,9 +44,20 @@ async def _mounted(page: Page) -> int:
 
 
 async def _expect_settled(page: Page) -> None:
-    """All rows in the document have their patient."""
-    await expect(page.locator(".patient").first).to_be_attached()
-    await expect(page.locator(".patient.is-coming")).to_have_count(0)
+    """The box scrolls no more, the rows of its place are there, and all rows in the document have their patient."""
+    await page.wait_for_function(
+        """() => {
+          const box = document.getElementById('list-box');
+          const below = document.getElementById('list-head').getBoundingClientRect().bottom;
+          const rows = [...document.querySelectorAll('.patient')];
+          const isInSight = ({ top, bottom }) => top < below + 1 && bottom > below;
+          const isAtRest = window.scrolledTo === box.scrollTop;
+          window.scrolledTo = box.scrollTop;
+          return isAtRest && rows.every((row) => row.dataset.position !== undefined)
+            && rows.some((row) => isInSight(row.getBoundingClientRect()));
+        }""",
+        polling=150,
+    )
     await _mounted(page)
 
 
