@@ -95,6 +95,14 @@ class Viewer:
             )
         self.require_fresh()
 
+    def may(self, organization_id: str, right: Right) -> bool:
+        """Whether the viewer has a right in an organization, if need be with a fresh token."""
+        try:
+            self.require(organization_id)
+        except Forbidden:
+            return False
+        return right in self.rights
+
     def sees_sync(self, organization_id: str, sync_id: str) -> bool:
         """Whether the viewer may see this sync of this organization; otherwise it is not found."""
         return self.organization_id in {None, organization_id} and self.sync_id in {None, sync_id}

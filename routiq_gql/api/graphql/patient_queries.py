@@ -15,6 +15,7 @@ from routiq_gql.api.graphql.patients import Patient, PatientConnection, PatientL
 from routiq_gql.patients import lists, model
 from routiq_gql.patients.keys import PatientKey
 from routiq_gql.patients.requests import PageRequest
+from routiq_gql.security.viewer import Right
 
 OrganizationId = Annotated[
     ID, strawberry.argument(description="The organization: 1 to 64 letters, digits, dashes and underscores.")
@@ -103,5 +104,7 @@ class PatientQueries:
         self, info: Info, organization_id: OrganizationId, as_of: AsOf = UNSET
     ) -> list[PatientListSummary]:
         named = as_of if as_of is not UNSET else None
-        found = await info.context.patient_reader.lists(info.context.viewer, organization_id, named)
-        return [PatientListSummary.of(one) for one in found]
+        viewer = info.context.viewer
+        found = await info.context.patient_reader.lists(viewer, organization_id, named)
+        is_readable = viewer.may(organization_id, Right.PATIENTS)
+        return [PatientListSummary.of(one, is_readable=is_readable) for one in found]

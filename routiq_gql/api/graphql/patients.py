@@ -159,14 +159,19 @@ class PatientListSummary:
     title: str = strawberry.field(description="Its heading, for people.")
     counting: str = strawberry.field(description="How it is counted, with the settings of the sync.")
     total_count: int = strawberry.field(description="How many patients are in it.")
+    is_readable: bool = strawberry.field(
+        description="Whether the caller may read its patients (`ROUTIQ_PATIENT_ROLES`), so that a page need not offer a "
+        "list that would be refused."
+    )
 
     @classmethod
-    def of(cls, summary: model.ListSummary) -> Self:
+    def of(cls, summary: model.ListSummary, *, is_readable: bool) -> Self:
         return cls(
             list_=PatientList[summary.list.name],
             title=summary.title,
             counting=summary.counting,
             total_count=summary.total_count,
+            is_readable=is_readable,
         )
 
 
@@ -217,7 +222,7 @@ class PatientConnection:
                 end_cursor=page.cursors[-1] if page.cursors else None,
             ),
             total_count=page.total_count,
-            summary=PatientListSummary.of(page.summary),
+            summary=PatientListSummary.of(page.summary, is_readable=True),
             as_of=ID(page.sync_id),
             analyzed_at=page.analyzed_at,
             time_zone=page.time_zone,

@@ -184,6 +184,19 @@ async def test_aliases_are_checked_one_by_one(server: Server, issuer: Issuer, cl
     assert {(one.outcome, one.organization_id) for one in foreign_entries} == {("FORBIDDEN", None)}
 
 
+@pytest.mark.parametrize("role", ["receptionist", "member"])
+async def test_a_list_says_whether_the_caller_may_open_it(
+    server: Server, issuer: Issuer, clinic: ListedClinic, role: str
+):
+    """A page learns with the numbers whether to offer the lists, without an attempt that the audit log would note."""
+    document = "query ($org: ID!) { patientLists(organizationId: $org) { isReadable } }"
+    _, text = await _ask(server, document, issuer.token(OURS, role=role), org=OURS)
+    told = {one["isReadable"] for one in json.loads(text)["data"]["patientLists"]}
+    assert told == {role == "receptionist"}
+    await server.runtime.audit.close()
+    assert await server.runtime.audit.entries(100) == []
+
+
 async def test_a_lapsed_session_reads_no_patients(server: Server, issuer: Issuer, clinic: ListedClinic):
     """In the grace period a socket still reads figures; patients need a fresh token, and come with it."""
     document, variables = _query(DOCUMENTS["patients"]), {"org": OURS}

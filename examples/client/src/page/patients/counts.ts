@@ -1,6 +1,6 @@
 /** How many patients each list has at one sync: kept for the newest sync, and for the one that a list is shown of. */
 
-import { Forbidden, sentenceOf } from '../../core/errors';
+import { sentenceOf } from '../../core/errors';
 import { page } from '../page';
 import { renderSoon } from '../render';
 import { requests } from '../requests';
@@ -24,7 +24,8 @@ export interface Counts {
 
 const UNKNOWN: Counts = { lists: [], changes: null, problem: null, isForbidden: false };
 const MOST_SYNCS = 8;
-const ASK_FOR_IT = ' Ask the person who manages your access for a role that may read patients.';
+const ASK_FOR_IT =
+  'You may not read patients: none of your roles is among those that ROUTIQ_PATIENT_ROLES names. Ask the person who manages your access for a role that may.';
 
 const known = new Map<string, Counts>(); // by the id of the sync, the earliest asked first
 let asked: unknown = null;
@@ -58,13 +59,13 @@ async function read(syncId: string): Promise<void> {
   for (const oldest of [...known.keys()].slice(0, -MOST_SYNCS)) known.delete(oldest);
   let found: Counts;
   try {
-    const organizationId = page.place.organization;
-    const asked = { organizationId, asOf: syncId, anyone: `patient:${organizationId}:1` }; // is refused to who may not read patients
-    const { patientLists, syncStatus } = await requests().ask(ReadListsDocument, asked);
-    found = { lists: patientLists, changes: syncStatus?.changes ?? null, problem: null, isForbidden: false };
+    const { patientLists, syncStatus } = await requests().ask(ReadListsDocument, { organizationId: page.place.organization, asOf: syncId });
+    const mayRead = patientLists.every(({ isReadable }) => isReadable);
+    found = mayRead
+      ? { lists: patientLists, changes: syncStatus?.changes ?? null, problem: null, isForbidden: false }
+      : { ...UNKNOWN, problem: ASK_FOR_IT, isForbidden: true };
   } catch (error) {
-    const isForbidden = error instanceof Forbidden;
-    found = { ...UNKNOWN, problem: sentenceOf(error) + (isForbidden ? ASK_FOR_IT : ''), isForbidden };
+    found = { ...UNKNOWN, problem: sentenceOf(error) };
   }
   if (client !== page.client) return;
   known.set(syncId, found);

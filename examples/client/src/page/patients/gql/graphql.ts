@@ -188,7 +188,7 @@ export type RowFragment = { id: string, name: string, preferredFirstName: string
 
 export type PatientPageFragment = { totalCount: number, asOf: string, analyzedAt: string, timeZone: string, nodes: Array<{ id: string, name: string, preferredFirstName: string | null, email: string | null, phone: string | null, visits: number, missedAppointments: number, cancelledAppointments: number, bookedAppointments: number, lastAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, nextAppointment: { startsAt: string, type: string | null, practitioner: { name: string | null } | null } | null, why: { sentence: string, changesAt: string | null } }> };
 
-export type ListSummaryFragment = { list: PatientList, title: string, counting: string, totalCount: number };
+export type ListSummaryFragment = { list: PatientList, title: string, counting: string, totalCount: number, isReadable: boolean };
 
 export type CountsFragment = { patients: number, becameActive: number, becameInactive: number };
 
@@ -204,11 +204,10 @@ export type ReadPastChangesQuery = { history: { nextCursor: string | null, recen
 export type ReadListsQueryVariables = Exact<{
   organizationId: Scalars['ID']['input'];
   asOf: Scalars['ID']['input'];
-  anyone: Scalars['ID']['input'];
 }>;
 
 
-export type ReadListsQuery = { patient: { id: string } | null, syncStatus: { changes: { patients: number, becameActive: number, becameInactive: number } | null } | null, patientLists: Array<{ list: PatientList, title: string, counting: string, totalCount: number }> };
+export type ReadListsQuery = { syncStatus: { changes: { patients: number, becameActive: number, becameInactive: number } | null } | null, patientLists: Array<{ list: PatientList, title: string, counting: string, totalCount: number, isReadable: boolean }> };
 
 export type OpenListQueryVariables = Exact<{
   organizationId: Scalars['ID']['input'];
@@ -265,14 +264,14 @@ export type Operation<Data, Variables> = string & { readonly __types?: (variable
 const BookingText = `fragment Booking on PatientAppointment{startsAt type practitioner{name}}`;
 const RowText = `fragment Row on Patient{id name preferredFirstName email phone visits missedAppointments cancelledAppointments bookedAppointments lastAppointment{...Booking}nextAppointment{...Booking}why(list:$list){sentence changesAt}}`;
 const PatientPageText = `fragment PatientPage on PatientConnection{totalCount asOf analyzedAt timeZone nodes{...Row}}`;
-const ListSummaryText = `fragment ListSummary on PatientListSummary{list title counting totalCount}`;
+const ListSummaryText = `fragment ListSummary on PatientListSummary{list title counting totalCount isReadable}`;
 const CountsText = `fragment Counts on SyncChangeCounts{patients becameActive becameInactive}`;
 const ChangeText = `fragment Change on PatientChange{patientId name kinds sentence patient{id}}`;
 const WhyText = `fragment Why on PatientReason{list isMember sentence changesAt}`;
 
 export const ReadPastChangesDocument = `${CountsText} query ReadPastChanges($organizationId:ID!$limit:Int!$after:String){history(organizationId:$organizationId limit:$limit after:$after){nextCursor recentSyncs{syncId changes{...Counts}}}}` as Operation<ReadPastChangesQuery, ReadPastChangesQueryVariables>;
 
-export const ReadListsDocument = `${CountsText} ${ListSummaryText} query ReadLists($organizationId:ID!$asOf:ID!$anyone:ID!){patient(id:$anyone){id}syncStatus(syncId:$asOf){changes{...Counts}}patientLists(organizationId:$organizationId asOf:$asOf){...ListSummary}}` as Operation<ReadListsQuery, ReadListsQueryVariables>;
+export const ReadListsDocument = `${CountsText} ${ListSummaryText} query ReadLists($organizationId:ID!$asOf:ID!){syncStatus(syncId:$asOf){changes{...Counts}}patientLists(organizationId:$organizationId asOf:$asOf){...ListSummary}}` as Operation<ReadListsQuery, ReadListsQueryVariables>;
 
 export const OpenListDocument = `${BookingText} ${RowText} ${PatientPageText} query OpenList($organizationId:ID!$list:PatientList!$search:String$practitionerId:ID$sort:PatientSort!$first:Int!$asOf:ID){patients(organizationId:$organizationId list:$list search:$search practitionerId:$practitionerId sort:$sort first:$first asOf:$asOf){...PatientPage practitioners{id name}}}` as Operation<OpenListQuery, OpenListQueryVariables>;
 
