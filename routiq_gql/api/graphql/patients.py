@@ -160,8 +160,8 @@ class PatientListSummary:
     counting: str = strawberry.field(description="How it is counted, with the settings of the sync.")
     total_count: int = strawberry.field(description="How many patients are in it.")
     is_readable: bool = strawberry.field(
-        description="Whether the caller may read its patients (`ROUTIQ_PATIENT_ROLES`), so that a page need not offer a "
-        "list that would be refused."
+        description="Whether the caller may read its patients (`ROUTIQ_PATIENT_ROLES`), so that a page need not offer "
+        "a list that would be refused."
     )
 
     @classmethod
