@@ -275,7 +275,7 @@ async def test_past_syncs_show_whom_they_changed_and_their_figures_open_lists(se
 
 
 async def test_a_list_is_saved_as_a_file(serve: Serve, open_page: OpenPage, tmp_path: Path):
-    """Export saves what is shown, with its search, practitioner and order; the name says whose list of which day."""
+    """Export saves the shown list, with its search, practitioner and order; the name says whose list of which day."""
     served = await serve(is_connected=False)
     await _clinic(served).sync(_few(), utc_now())
     page = await open_page(f"{served.url}/?organization={ORGANIZATION}&list=ALL&practitioner=502")

@@ -1,4 +1,4 @@
-"""``routiq-gql erase-patient`` asks first, says what it did, and can be undone."""
+"""``routiq-gql erase-patient`` asks first, reports its work, and can be undone."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ def listed(command: Command) -> set[str]:
 
 
 def test_a_patient_is_erased_once_and_kept_out_until_that_is_undone(command: Command):
-    """Each call says what it did, and a second erasure says that there was a first."""
+    """Each call reports its work, and a second erasure says that there was a first."""
     before = listed(command)
     assert "11" in before
     asked = command("erase-patient", "org_1", "11")

@@ -1,4 +1,4 @@
-"""What a sentence says besides the date: a booking or a visit of the kind that it names has that effect."""
+"""The condition in a sentence besides the date: a booking or a visit of the kind that it names has that effect."""
 
 from datetime import UTC
 from itertools import chain

@@ -54,7 +54,7 @@ async def _filled(database: Database) -> Database:
 ORDERED = re.compile(r"INDEX ix_listing_versions_(name|last|next) \(mirror=\? AND list=\?")
 WHOLE_LIST = re.compile(r"USING (PRIMARY KEY|COVERING INDEX \w+) \(mirror=\?")
 SMALL = {"page", "segment_0", "segment_1", "numbers", "practitioners", "json_each", "CONSTANT"}
-"""What a plan may scan: rows that were limited before, the one row of counts, and the ids of a page."""
+"""Tables that a plan may scan: rows that were limited before, the one row of counts, and the ids of a page."""
 
 
 @pytest.mark.sqlite_only
