@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 import orjson
 from sqlalchemy import (
@@ -14,6 +14,7 @@ from sqlalchemy import (
     Dialect,
     Float,
     Integer,
+    Select,
     Text,
     bindparam,
     cast,
@@ -27,6 +28,12 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _T = TypeVar("_T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+AnyColumn: TypeAlias = ColumnElement[Any]
+"""A column or expression of any type."""
+AnySelect: TypeAlias = Select[*tuple[Any, ...]]
+"""A SELECT of any columns."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -154,7 +161,7 @@ class unindexed(FunctionElement[Any]):  # noqa: N801 - named like an SQL functio
 
     inherit_cache = True
 
-    def __init__(self, column: ColumnElement[Any]) -> None:
+    def __init__(self, column: AnyColumn) -> None:
         self.type = column.type
         super().__init__(column)
 
@@ -195,7 +202,7 @@ class time_of(FunctionElement[datetime]):  # noqa: N801 - named like an SQL func
     type = CompactTime()
     inherit_cache = True
 
-    def __init__(self, milliseconds: ColumnElement[Any]) -> None:
+    def __init__(self, milliseconds: AnyColumn) -> None:
         super().__init__(milliseconds)
 
 

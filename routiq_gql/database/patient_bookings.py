@@ -8,12 +8,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
 from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from sqlalchemy import BigInteger, Select, and_, bindparam, literal, not_, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, literal, not_, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.columns import among, milliseconds_of, unindexed
+from routiq_gql.database.columns import AnyColumn, AnySelect, among, milliseconds_of, unindexed
 from routiq_gql.database.drafts import Draft
 from routiq_gql.database.mirror import CLASS, INDIVIDUAL, MIRROR_NUMBER, MirrorList
 from routiq_gql.database.tables import APPOINTMENT, ATTENDEE, CURRENT
@@ -56,7 +56,7 @@ def parameters_of(patients: PatientRange | Sequence[int]) -> dict[str, object]:
     return {"ids": list(patients)}
 
 
-def of_patients(column: Any, *, by_ids: bool) -> Any:
+def of_patients(column: AnyColumn, *, by_ids: bool) -> ColumnElement[bool]:
     """The condition that an id is one of ``:ids``, or above ``:above`` and up to ``:up_to``."""
     if by_ids:
         return among(column, "ids")
@@ -64,7 +64,7 @@ def of_patients(column: Any, *, by_ids: bool) -> Any:
 
 
 @cache
-def _individual(*, by_ids: bool) -> Select[*tuple[Any, ...]]:
+def _individual(*, by_ids: bool) -> AnySelect:
     columns = APPOINTMENT.c
     return (
         select(
@@ -85,7 +85,7 @@ def _individual(*, by_ids: bool) -> Select[*tuple[Any, ...]]:
 
 
 @cache
-def _in_class(*, by_ids: bool) -> Select[*tuple[Any, ...]]:
+def _in_class(*, by_ids: bool) -> AnySelect:
     columns = APPOINTMENT.c
     return (
         select(
@@ -104,6 +104,6 @@ def _in_class(*, by_ids: bool) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _plain(expression: Any) -> Any:
+def _plain(expression: AnyColumn) -> AnyColumn:
     """The value as the driver returns it: a number on SQLite, which is as good as a boolean."""
     return type_coerce(expression, BigInteger())

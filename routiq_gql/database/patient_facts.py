@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Select, and_, not_, select, type_coerce
+from sqlalchemy import BigInteger, and_, not_, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.columns import milliseconds_of
+from routiq_gql.database.columns import AnySelect, milliseconds_of
 from routiq_gql.database.drafts import Draft
 from routiq_gql.database.mirror import MirrorList
 from routiq_gql.database.patient_bookings import PatientRange, of_patients, parameters_of
@@ -39,7 +39,7 @@ async def patients_in_draft(
 
 
 @cache
-def _select(*, by_ids: bool) -> Select[*tuple[Any, ...]]:
+def _select(*, by_ids: bool) -> AnySelect:
     columns = PATIENT.c
     is_listed = and_(not_(columns.is_stub), columns.archived_at.is_(None), columns.merged_with_id.is_(None))
     return select(

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from functools import cache
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     FromClause,
     Integer,
-    Select,
     SmallInteger,
     Text,
     and_,
@@ -28,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.columns import has_text, unindexed
+from routiq_gql.database.columns import AnyColumn, AnySelect, has_text, unindexed
 from routiq_gql.database.mirror import visible
 from routiq_gql.database.tables import LISTING
 
@@ -120,7 +118,7 @@ async def count_list(
 
 
 @cache
-def _count(is_filtered: bool, words: int, has_practitioner: bool, anchors: int, key: SortKey | None) -> Select[Any]:
+def _count(is_filtered: bool, words: int, has_practitioner: bool, anchors: int, key: SortKey | None) -> AnySelect:
     counted: list[ColumnElement[int]] = [func.count().label("whole")]
     matching = func.count().filter(matches(LISTING, words, has_practitioner)) if is_filtered else literal(None, Integer)
     with_value = func.count(LISTING.c[key.value]) if key is not None else literal(None, Integer)
@@ -128,7 +126,7 @@ def _count(is_filtered: bool, words: int, has_practitioner: bool, anchors: int, 
     # One pass for both numbers: PostgreSQL would read the list once for each.
     numbers = select(*counted).where(in_list(LISTING)).subquery("numbers")
     source: FromClause = numbers
-    columns: list[ColumnElement[Any]] = [numbers.c.whole, numbers.c.matching, numbers.c.with_value]
+    columns: list[AnyColumn] = [numbers.c.whole, numbers.c.matching, numbers.c.with_value]
     for number in range(anchors):
         place = LISTING.alias(f"anchor_{number}")
         is_place = place.c.id == bindparam(f"anchor_{number}", type_=BigInteger)

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from functools import cache
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Executable,
     Integer,
-    Select,
     Text,
     and_,
     bindparam,
@@ -32,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.columns import CompactTime, among, unindexed
+from routiq_gql.database.columns import AnyColumn, AnySelect, CompactTime, among, unindexed
 from routiq_gql.database.mirror import visible
 from routiq_gql.database.patient_lists import (
     MIRROR_NUMBER,
@@ -182,15 +180,13 @@ def page_statement(shape: _Shape) -> Executable | None:
     )
 
 
-def _order(
-    shape: _Shape, segment: ColumnElement[Any], value: ColumnElement[Any], patient: ColumnElement[Any]
-) -> tuple[ColumnElement[Any], ...]:
+def _order(shape: _Shape, segment: AnyColumn, value: AnyColumn, patient: AnyColumn) -> tuple[AnyColumn, ...]:
     # The segment without values comes last in both directions of the list, so only paging backward reverses it.
     segment = segment.desc() if shape.is_backward else segment
     return (segment, value.desc(), patient.desc()) if shape.reads_down else (segment, value, patient)
 
 
-def _scanned(shape: _Shape) -> Select[*tuple[Any, ...]]:
+def _scanned(shape: _Shape) -> AnySelect:
     """The page of a list with a filter: the list is read once in the order of its key, and the matches are sorted.
 
     Along the index of the order, a search that matches few patients would fetch each row of the list separately.
@@ -207,7 +203,7 @@ def _scanned(shape: _Shape) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _segment(shape: _Shape, segment: _Segment) -> Select[*tuple[Any, ...]]:
+def _segment(shape: _Shape, segment: _Segment) -> AnySelect:
     """The patients of a segment within the window, along the index, as far as the page may have them."""
     value, patient = LISTING.c[shape.key.value], LISTING.c.id
     order = (value.desc(), patient.desc()) if shape.reads_down else (value, patient)
@@ -226,7 +222,7 @@ def _offset(shape: _Shape, segment: _Segment) -> ColumnElement[int] | None:
 
 
 def _bounds(
-    shape: _Shape, segment: _Segment, value: ColumnElement[Any], patient: ColumnElement[int]
+    shape: _Shape, segment: _Segment, value: AnyColumn, patient: ColumnElement[int]
 ) -> list[ColumnElement[bool]]:
     """The conditions that a patient is in a segment, and between the places of the window."""
     conditions: list[ColumnElement[bool]] = [true()]

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Executable,
-    Select,
     and_,
     bindparam,
     literal_column,
@@ -23,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.columns import among, unindexed
+from routiq_gql.database.columns import AnySelect, among, unindexed
 from routiq_gql.database.mirror import CLASS, INDIVIDUAL, visible
 from routiq_gql.database.tables import APPOINTMENT, APPOINTMENT_TYPE, ATTENDEE, MIRROR, PRACTITIONER, SYNC
 from routiq_gql.database.version_pruning import COMPLETED
@@ -146,7 +145,7 @@ async def bookings_at(
 
 def _bookings() -> Executable:
     of_patient, place, session = APPOINTMENT.alias("own"), ATTENDEE.alias("place"), APPOINTMENT.alias("session")
-    individual: Select[*tuple[Any, ...]] = select(
+    individual: AnySelect = select(
         of_patient.c.patient_id,
         of_patient.c.starts_at,
         of_patient.c.ends_at,
@@ -163,7 +162,7 @@ def _bookings() -> Executable:
         of_patient.c.starts_at.is_not(None),
         of_patient.c.is_stub.is_(False),
     )
-    in_class: Select[*tuple[Any, ...]] = select(
+    in_class: AnySelect = select(
         place.c.patient_id,
         session.c.starts_at,
         session.c.ends_at,
@@ -217,7 +216,7 @@ def _names() -> Executable:
         .limit(MOST_PRACTITIONERS)
         .subquery("practitioners")
     )
-    types: Select[*tuple[Any, ...]] = select(literal_column("1"), APPOINTMENT_TYPE.c.id, APPOINTMENT_TYPE.c.name).where(
+    types: AnySelect = select(literal_column("1"), APPOINTMENT_TYPE.c.id, APPOINTMENT_TYPE.c.name).where(
         visible(APPOINTMENT_TYPE, _MIRROR, _SYNC), among(APPOINTMENT_TYPE.c.id, "ids")
     )
     return union_all(select(practitioners), types)

@@ -18,7 +18,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Insert,
-    Select,
     Table,
     Text,
     and_,
@@ -31,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.columns import CompactTime, among, milliseconds_of, time_of, unindexed
+from routiq_gql.database.columns import AnyColumn, AnySelect, CompactTime, among, milliseconds_of, time_of, unindexed
 from routiq_gql.database.drafts import Draft
 from routiq_gql.database.patient_bookings import PatientRange, of_patients, parameters_of
 from routiq_gql.database.stored_versions import given_rows
@@ -95,7 +94,7 @@ async def stored_results(
 
 
 @cache
-def _select(table: Table, lists: tuple[int, ...], *, by_ids: bool) -> Select[*tuple[Any, ...]]:
+def _select(table: Table, lists: tuple[int, ...], *, by_ids: bool) -> AnySelect:
     columns = table.columns
     values = [_plain(columns[name]) for name in (*key_names(table), *content_names(table))]
     query = select(columns["from_sync"], columns["to_sync"], *values).where(
@@ -106,7 +105,7 @@ def _select(table: Table, lists: tuple[int, ...], *, by_ids: bool) -> Select[*tu
     return query.where(columns["list"].in_(lists)) if lists else query
 
 
-def _plain(column: ColumnElement[Any]) -> ColumnElement[Any]:
+def _plain(column: AnyColumn) -> AnyColumn:
     if isinstance(column.type, CompactTime):
         return milliseconds_of(column)
     return type_coerce(column, BigInteger()) if isinstance(column.type, Boolean) else column
@@ -202,7 +201,7 @@ def _insert_from_json(table: Table, names: tuple[str, ...]) -> Insert:
     return insert(table).from_select(list(names), select(*values))
 
 
-def _given_type(column: ColumnElement[Any]) -> Any:
+def _given_type(column: AnyColumn) -> Any:
     if isinstance(column.type, CompactTime):
         return BigInteger()
     return Text() if isinstance(column.type, Text) else column.type

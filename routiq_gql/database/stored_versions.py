@@ -18,7 +18,6 @@ from sqlalchemy import (
     Column,
     DateTime,
     Insert,
-    Select,
     String,
     TableValuedAlias,
     Update,
@@ -33,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
-from routiq_gql.database.columns import CompactTime, among
+from routiq_gql.database.columns import AnyColumn, AnySelect, CompactTime, among
 from routiq_gql.database.drafts import Draft
 from routiq_gql.database.mirror import MirrorList
 from routiq_gql.database.tables import CURRENT
@@ -85,14 +84,14 @@ def stored_rows(
 
 
 @cache
-def select_range(target: MirrorList, dialect: str) -> Select[*tuple[Any, ...]]:
+def select_range(target: MirrorList, dialect: str) -> AnySelect:
     """A SELECT of ``StoredVersion`` values with an id above ``:above`` and up to ``:up_to``; see ``select_among``."""
     ids = target.table.c.id
     return _select(target, dialect).where(ids > bindparam("above"), ids <= bindparam("up_to"))
 
 
 @cache
-def select_among(target: MirrorList, dialect: str) -> Select[*tuple[Any, ...]]:
+def select_among(target: MirrorList, dialect: str) -> AnySelect:
     """The same with the ids ``:ids``. Both select versions of ``:mirror`` that were not closed at ``:base``.
 
     The values are id, ``from_sync``, ``to_sync``, ``is_stub``, ``is_suppressed``, ``updated_at``, and the content.
@@ -100,7 +99,7 @@ def select_among(target: MirrorList, dialect: str) -> Select[*tuple[Any, ...]]:
     return _select(target, dialect).where(among(target.table.c.id, "ids"))
 
 
-def _select(target: MirrorList, dialect: str) -> Select[*tuple[Any, ...]]:
+def _select(target: MirrorList, dialect: str) -> AnySelect:
     names = ("id", "from_sync", "to_sync", "is_stub", "is_suppressed", "updated_at", *content_names(target))
     columns = target.table.columns
     values = (type_coerce(columns[name], _stored_type(columns[name].type, dialect)) for name in names)
@@ -172,7 +171,7 @@ def _touch_from_json(target: MirrorList) -> Update:
     return update(table).values(updated_at=rows.c.moment).where(table.c.id == rows.c.row_id)
 
 
-def given_rows(columns: Sequence[Column[Any]]) -> TableValuedAlias:
+def given_rows(columns: Sequence[AnyColumn]) -> TableValuedAlias:
     """Rows that are a single parameter. A page of 100 rows takes a fraction of the time of 100 statements."""
     given = cast(bindparam("rows", type_=String()), JSON)
     return func.json_to_recordset(given).table_valued(*columns, name="given").render_derived(with_types=True)

@@ -4,9 +4,6 @@ All ids of a call are loaded together, with a statement for all of a kind. An id
 an unknown one.
 """
 
-# Strawberry types its decorators as Any; the functions are checked all the same.
-# mypy: disable-error-code="untyped-decorator"
-
 import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated

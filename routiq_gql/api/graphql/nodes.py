@@ -10,9 +10,6 @@ Source: GraphQL Global Object Identification Specification. The form of an id sa
     anything else                           an organization: its dashboard
 """
 
-# Strawberry types its decorators as Any; the functions are checked all the same.
-# mypy: disable-error-code="untyped-decorator"
-
 import strawberry
 from strawberry import ID
 

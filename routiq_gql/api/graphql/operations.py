@@ -4,9 +4,6 @@ A subscription reads the sync or organization before it returns its stream, so t
 operation and not a first result.
 """
 
-# Strawberry types its decorators as Any; the functions are checked all the same.
-# mypy: disable-error-code="untyped-decorator"
-
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime

@@ -1,8 +1,5 @@
 """The object types about an organization: its dashboard, its freshness and its history."""
 
-# Strawberry types its decorators as Any; the functions are checked all the same.
-# mypy: disable-error-code="untyped-decorator"
-
 from datetime import datetime
 from typing import Annotated, Self, cast
 

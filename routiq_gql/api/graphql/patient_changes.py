@@ -4,9 +4,6 @@ The subscription is never shared between subscribers: each is checked and audite
 ``patients/change_feed.py``.
 """
 
-# Strawberry types its decorators as Any; the functions are checked all the same.
-# mypy: disable-error-code="untyped-decorator"
-
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from enum import Enum

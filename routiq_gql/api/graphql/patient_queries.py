@@ -1,8 +1,5 @@
 """The root fields that read patients. ``operations.Query`` inherits them."""
 
-# Strawberry types its decorators as Any; the functions are checked all the same.
-# mypy: disable-error-code="untyped-decorator"
-
 from typing import Annotated
 
 import strawberry

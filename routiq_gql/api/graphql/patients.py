@@ -3,9 +3,6 @@
 A page is a connection. Source: GraphQL Cursor Connections Specification.
 """
 
-# Strawberry types its decorators as Any; the functions are checked all the same.
-# mypy: disable-error-code="untyped-decorator"
-
 from datetime import datetime
 from typing import Annotated, Self
 

@@ -3,9 +3,6 @@
 The module also has the range of a running sync's end, which ``types.py`` needs beside the receipt.
 """
 
-# Strawberry types its decorators as Any; the functions are checked all the same.
-# mypy: disable-error-code="untyped-decorator"
-
 from datetime import datetime
 from typing import Annotated, Self
 

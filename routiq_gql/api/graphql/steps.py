@@ -1,8 +1,5 @@
 """The object types of a sync that say when its steps ran, and who or what started and cancelled it."""
 
-# Strawberry types its decorators as Any; the functions are checked all the same.
-# mypy: disable-error-code="untyped-decorator"
-
 from datetime import datetime
 from typing import Self
 

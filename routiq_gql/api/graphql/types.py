@@ -3,9 +3,6 @@
 Names are the documented ones in camelCase. ``id`` fields let normalising clients keep one copy of each object.
 """
 
-# Strawberry types its decorators as Any; the functions are checked all the same.
-# mypy: disable-error-code="untyped-decorator"
-
 from datetime import datetime
 from typing import Annotated, Self
 
