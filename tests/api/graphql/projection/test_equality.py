@@ -13,10 +13,11 @@ import pytest
 from routiq_gql.api.graphql.change_counts import SyncChangeCounts
 from routiq_gql.api.graphql.connections import ClinikoConnection, ConnectionProblem
 from routiq_gql.api.graphql.enums import SyncMode, SyncState
-from routiq_gql.api.graphql.overview import Dashboard, NextSync, PatientStats
+from routiq_gql.api.graphql.overview import Dashboard, Freshness, NextSync, PatientStats
 from routiq_gql.api.graphql.projection import NotProjected
 from routiq_gql.api.graphql.receipts import CompletionRange, ListReceipt, SyncReceipt
 from routiq_gql.api.graphql.schema import make_schema
+from routiq_gql.api.graphql.steps import StepTiming, SyncActor
 from routiq_gql.api.graphql.types import SyncFailure, SyncStatus
 from routiq_gql.organizations import dashboard as dashboards
 from routiq_gql.sync import model
@@ -27,7 +28,7 @@ from tests.api.graphql.projection.rendering import Operation, encoded
 SCHEMA = make_schema()._schema
 TRIALS = 150
 TYPES = {
-    *(Dashboard, PatientStats, NextSync, ClinikoConnection, ConnectionProblem),
+    *(Dashboard, PatientStats, Freshness, NextSync, ClinikoConnection, ConnectionProblem, StepTiming, SyncActor),
     *(SyncStatus, SyncFailure, CompletionRange, SyncReceipt, ListReceipt, SyncChangeCounts),
 }
 """All object types below the two subscriptions without arguments."""
