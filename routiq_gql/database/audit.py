@@ -41,8 +41,11 @@ async def add_to(connection: AsyncConnection, key: int, more: AuditValues) -> bo
 async def audit_entries(
     connection: AsyncConnection, limit: int, organization_id: str | None, since: datetime | None
 ) -> list[AuditRow]:
-    """The newest entries first, by their last time, and those of the same moment by the order of writing."""
-    query = select(AUDIT).order_by(AUDIT.c.time.desc(), AUDIT.c.key.desc()).limit(limit)
+    """The newest entries first. The order is that of writing, even if the clock was changed.
+
+    An entry to which equal reads were added stays where the first of them was written.
+    """
+    query = select(AUDIT).order_by(AUDIT.c.key.desc()).limit(limit)
     if organization_id is not None:
         query = query.where(AUDIT.c.organization_id == organization_id)
     if since is not None:
