@@ -77,8 +77,10 @@ function renderRows(syncs: readonly Sync[]): void {
     const row = known.get(sync.syncId);
     if (row?.dataset['version'] === versionOf(sync)) return row;
     const made = rowOf(sync);
+    const isFocused = row !== undefined && row === document.activeElement;
     const focused = row?.contains(document.activeElement) ? document.activeElement?.getAttribute('href') : null;
     row?.replaceWith(made);
+    if (isFocused) moveFocus(made, { preventScroll: true });
     if (focused) [...made.querySelectorAll('a')].find((link) => link.getAttribute('href') === focused)?.focus();
     return made;
   });
