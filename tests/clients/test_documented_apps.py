@@ -85,7 +85,7 @@ def test_apollo_keeps_each_log_line_and_each_page_of_a_history_once(tmp_path: Pa
 
 
 def test_graphcache_has_a_key_for_each_type_without_an_id():
-    """The documented keys are the schema's types without an `id` that is always there, so urql shows no warning."""
+    """The documented keys are the schema's types without an `id` that is always there and unique, so urql never warns."""
     schema = build_schema(SCHEMA.read_text())
     roots = (schema.query_type, schema.mutation_type, schema.subscription_type)
     without_id = {
@@ -93,5 +93,5 @@ def test_graphcache_has_a_key_for_each_type_without_an_id():
         for name, one in schema.type_map.items()
         if isinstance(one, GraphQLObjectType) and one not in roots and name[:2] != "__"
         if "id" not in one.fields or not isinstance(one.fields["id"].type, GraphQLNonNull)
-    }
+    } | {"Practitioner"}  # whose id is Cliniko's: two organizations may share it
     assert set(re.findall(r"(\w+): partOfItsParent", documented_files("urql-react")["src/client.ts"])) == without_id

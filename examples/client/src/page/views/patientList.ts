@@ -27,6 +27,7 @@ import {
 } from './patientRows';
 
 const TYPING_MS = 200;
+const TABS_MARGIN_PX = 40; // of the tab before, so that one sees there is one
 
 let pages: PatientPages | null = null; // what is shown
 let coming: PatientPages | null = null; // what is shown next, once it has come
@@ -237,8 +238,10 @@ function renderTabs(route: ListRoute): void {
     if (link.getAttribute('href') !== href) link.href = href;
     const [title, count] = [found?.title ?? titleOf(list), found ? words.number(found.totalCount) : ''];
     if (link.textContent !== `${title} ${count}`) link.replaceChildren(title, ' ', element('b', { textContent: count }));
-    if (list === route.list) link.setAttribute('aria-current', 'page');
-    else link.removeAttribute('aria-current');
+    if (list === route.list) {
+      if (!link.hasAttribute('aria-current')) tabs.scrollLeft = link.offsetLeft - tabs.offsetLeft - TABS_MARGIN_PX; // on phones they scroll
+      link.setAttribute('aria-current', 'page');
+    } else link.removeAttribute('aria-current');
   });
   setText('list-counting', summary?.counting ?? countsAt(held).problem ?? 'Reading how it is counted…');
 }
