@@ -85,7 +85,7 @@ def test_apollo_keeps_each_log_line_and_each_page_of_a_history_once(tmp_path: Pa
 
 
 def test_graphcache_has_a_key_for_each_type_without_an_id():
-    """The documented keys are the schema's types without an `id` that is always there and unique, so no warning shows."""
+    """The documented keys are the schema's types without an `id` that is always there and unique, so urql is silent."""
     schema = build_schema(SCHEMA.read_text())
     roots = (schema.query_type, schema.mutation_type, schema.subscription_type)
     without_id = {
