@@ -1,6 +1,7 @@
 """Time-only syncs: lists of patients change when time alone changes them, and running syncs don't notice."""
 
 import asyncio
+from contextlib import aclosing
 from datetime import datetime, timedelta
 
 import pytest
@@ -27,6 +28,7 @@ from tests.emulated_cliniko import Cliniko
 from tests.organization import ORGANIZATION
 from tests.sync.histories.oracle import content_of, lists_of
 from tests.syncs import follow, run_sync
+from tests.waiting import LIMIT_SECONDS
 
 pytestmark = pytest.mark.both_databases
 
@@ -124,6 +126,25 @@ async def test_a_time_only_sync_is_no_sync_of_the_history(runtime: Runtime):
     assert SyncMode.TIME_ONLY.value == TIME_ONLY
     with pytest.raises(BadInput, match="by itself"):
         await runtime.syncs.start(LOCAL_OPERATOR, ORGANIZATION, SyncMode.TIME_ONLY)
+
+
+async def test_an_open_dashboard_shows_what_time_has_changed(runtime: Runtime, monkeypatch: pytest.MonkeyPatch):
+    """Figures on an open page change by themselves when time alone moves a patient out, without a sync or a reload."""
+    await run_sync(runtime)
+    watched = runtime.syncs.watch_dashboard(LOCAL_OPERATOR, ORGANIZATION)
+    shown = [(await anext(watched)).patient_stats]
+    async with asyncio.timeout(LIMIT_SECONDS), aclosing(watched):
+        while shown[-1].active_patients == shown[0].active_patients:
+            moment = await next_moment(runtime.database)
+            monkeypatch.setattr(time_only, "utc_now", lambda moment=moment: moment)
+            row = await row_of(runtime.database, (await mirror_now(runtime.database)).sync)
+            assert not await chore(runtime).step()
+            published = await row_of(runtime.database, (await mirror_now(runtime.database)).sync)
+            assert published.key > row.key
+            while shown[-1].active_patients != published.active_patients_stored:
+                shown.append((await anext(watched)).patient_stats)
+    assert shown[-1].patients_in_cliniko == shown[0].patients_in_cliniko
+    assert shown[-1].last_sync_time == shown[0].last_sync_time, "the time of the data is that of the last real sync"
 
 
 async def test_a_running_sync_is_not_disturbed(runtime: Runtime, monkeypatch: pytest.MonkeyPatch):
