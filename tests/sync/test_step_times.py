@@ -110,8 +110,9 @@ async def test_waits_belong_to_the_step_that_waited(
     cliniko.emulator.faults.add(Fault(FaultKind.STATUS_503, "individual_appointments", only_above_per_page=1, times=2))
     last = await run_sync(runtime)
     check_steps(last)
-    waited = {SyncStep(one.number): one.waited_seconds for one in last.steps if one.waited_seconds}
-    assert waited == {SyncStep.FETCHING_APPOINTMENTS: 0.6}
+    # The pace may have let another step wait for a millisecond.
+    waited = {SyncStep(one.number): one.waited_seconds for one in last.steps if one.waited_seconds >= 0.1}
+    assert waited == {SyncStep.FETCHING_APPOINTMENTS: pytest.approx(0.6, abs=0.05)}
 
 
 @pytest.mark.both_databases
