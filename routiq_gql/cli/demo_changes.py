@@ -1,4 +1,4 @@
-"""Changes who is active in the demo's clinic, so that a second sync has something to tell."""
+"""Changes who is active in the demo's clinic, so that a second sync has changes to report."""
 
 import random
 from datetime import timedelta
