@@ -1,7 +1,7 @@
 """``enum ErrorCode``: all values of ``extensions.code``, with what each means and what a client does about it.
 
 No field returns it, since errors have no type in a schema. It is there for readers and for code generators, which turn
-it into a type that a program can branch on. The values are those of ``api/errors.py`` and of ``persisted.py``.
+it into a type that a program can branch on. The values are those of ``api/errors.py`` and of ``trusted/requests.py``.
 """
 
 from enum import Enum
@@ -18,6 +18,11 @@ class ErrorCode(Enum):
         "BAD_USER_INPUT",
         description="The document, a variable or an argument is not accepted, or the operation exceeds a limit of "
         "size, cost or time. The same request fails again: change it as the message says.",
+    )
+    DOCUMENT_NOT_TRUSTED = enum_value(
+        "DOCUMENT_NOT_TRUSTED",
+        description="The server executes trusted documents only, and does not know this one. Add it to a file of "
+        "`ROUTIQ_DOCUMENTS` on the server.",
     )
     FORBIDDEN = enum_value(
         "FORBIDDEN",

@@ -30,10 +30,10 @@ from routiq_gql.api.errors import log_fault, sentence_for_client
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, TOO_LONG_A_DOCUMENT
 from routiq_gql.api.graphql.messages import problem_of
-from routiq_gql.api.graphql.persisted import names_its_document, not_supported
 from routiq_gql.api.graphql.shared.operations import SharedOperations
 from routiq_gql.api.graphql.shared.socket import SocketSubscription
 from routiq_gql.api.graphql.socket_limit import OpenSockets
+from routiq_gql.api.graphql.trusted.documents import TrustedDocuments
 from routiq_gql.api.json_text import UnreadableJson, read_json
 from routiq_gql.api.services import services_of
 from routiq_gql.api.streams import abort_connection, keep_connection
@@ -57,6 +57,7 @@ class SharingView(Protocol):
 
     open_sockets: OpenSockets
     shared: SharedOperations
+    documents: TrustedDocuments
 
 
 class SocketAdapter(ASGIWebSocketAdapter):
@@ -261,10 +262,13 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
     def _refusal_of(self, message: SubscribeMessage) -> GraphQLError | None:
         """The error that refuses this operation only; the socket and its other operations stay open."""
-        if names_its_document(message["payload"]):
-            return not_supported() if message["id"] not in self.operations else None
-        if len(message["payload"]["query"]) > MAX_QUERY_CHARACTERS:
+        payload = message["payload"]
+        if len(payload.get("query") or "") > MAX_QUERY_CHARACTERS:
             return GraphQLError(TOO_LONG_A_DOCUMENT, extensions={"code": "BAD_USER_INPUT"})
+        document = cast(SharingView, self.view).documents.document_of(payload)
+        if isinstance(document, GraphQLError):
+            return document if message["id"] not in self.operations else None
+        payload["query"] = document or ""
         if len(self.operations) >= MAX_OPERATIONS and message["id"] not in self.operations:
             return GraphQLError(TOO_MANY_OPERATIONS, extensions={"code": "RATE_LIMITED"})
         return None
