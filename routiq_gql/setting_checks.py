@@ -10,13 +10,28 @@ import re
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, ValidationError
 from pydantic_settings import NoDecode
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from routiq_gql.addresses import is_safe_url
 from routiq_gql.errors import SettingsError
+
+_EXPECTED = {
+    "int_parsing": "A whole number is expected",
+    "float_parsing": "A number is expected",
+    "bool_parsing": "True or false is expected",
+}
+"""By error types whose pydantic messages use programmers' words."""
+
+
+def sentence_about(error: ValidationError, prefix: str) -> str:
+    """A sentence that names the first wrong variable and the expected form, never the value."""
+    problem = error.errors(include_input=False, include_url=False)[0]
+    name = prefix + "_".join(str(part) for part in problem["loc"]).upper()
+    expected = _EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+    return f"{name} is wrong: {expected[0].lower()}{expected[1:]}."
 
 
 def check_spelling(prefix: str, names: Iterable[str]) -> None:

@@ -19,16 +19,10 @@ from routiq_gql.setting_checks import (
     NameList,
     NetworkList,
     check_spelling,
+    sentence_about,
 )
 
 PREFIX = "ROUTIQ_"
-
-_EXPECTED = {
-    "int_parsing": "A whole number is expected",
-    "float_parsing": "A number is expected",
-    "bool_parsing": "True or false is expected",
-}
-"""By error types whose pydantic messages use programmers' words."""
 
 
 class Settings(BaseSettings):
@@ -252,6 +246,11 @@ class Settings(BaseSettings):
     )
     log_format: Literal["console", "json"] = Field("console", description="Format of log lines: `console` or `json`.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level that is logged.")
+    traces: bool = Field(
+        False,
+        description="Send traces with OpenTelemetry, set up by its own variables `OTEL_…`; see [Traces](#traces). "
+        "Needs the extra `otel`.",
+    )
 
     @property
     def uses_postgres(self) -> bool:
@@ -293,7 +292,4 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False)[0]
-        name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
-        expected = _EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"{name} is wrong: {expected[0].lower()}{expected[1:]}.") from None
+        raise SettingsError(sentence_about(error, PREFIX)) from None

@@ -5,7 +5,7 @@ Each operation, and each event of a subscription, gets a copy with the parts tha
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import strawberry
 
@@ -19,6 +19,9 @@ from routiq_gql.patients.service import Patients
 from routiq_gql.security.stream_tokens import Parent, StreamTokens
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.service import SyncService
+
+if TYPE_CHECKING:
+    from routiq_gql.tracing.spans import Tracing
 
 
 class SharedSource(Protocol):
@@ -61,6 +64,7 @@ class Context:
         logs: Loads all logs of an operation or event at once; ``None`` outside of both.
         patients_by_key: Loads its patients at once, likewise.
         personal: Whether patients were read.
+        tracing: Makes spans; ``None`` when traces are off.
     """
 
     syncs: SyncService
@@ -78,6 +82,7 @@ class Context:
     patients_by_key: PatientLoader | None = None
     shared: "SharedSource | None" = None
     personal: Personal = field(default_factory=Personal)
+    tracing: "Tracing | None" = None
 
     def for_operation(self, bucket: str, cost: int = 0, turn: Turn | None = None) -> Self:
         """The context of an operation, or of an event of a subscription."""

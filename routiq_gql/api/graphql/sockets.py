@@ -232,6 +232,13 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         if refusal is not None and self.connection_acknowledged:
             await self.send_message({"id": message["id"], "type": "error", "payload": [refusal.formatted]})
             return
+        if self.context.tracing is None:
+            await self._begin(message)
+            return
+        with self.context.tracing.called_from(message["payload"].get("extensions"), self.context.connection_params):
+            await self._begin(message)
+
+    async def _begin(self, message: SubscribeMessage) -> None:
         if not self.connection_acknowledged or message["id"] in self.operations or not self._share(message):
             await super().handle_subscribe(message)
 
@@ -248,6 +255,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         )
         if operation is not None:
             self.operations[subscription.id] = subscription
+            if self.context.tracing is not None:
+                subscription.span = self.context.tracing.operation(None)
             subscription.join(operation)
         return operation is not None
 

@@ -77,7 +77,9 @@ class GraphQLEndpoint(GraphQL[Context, None]):
 
     def __init__(self, settings: Settings, admission: Admission, demo: Demo) -> None:
         self.settings = settings
-        schema = make_schema(introspection=settings.introspection, max_cost=settings.max_operation_cost)
+        schema = make_schema(
+            introspection=settings.introspection, max_cost=settings.max_operation_cost, traces=settings.traces
+        )
         super().__init__(
             schema,
             graphql_ide="graphiql" if settings.graphiql else None,
@@ -142,6 +144,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             session,
             connection_params={},
             admission=self._admission,
+            tracing=runtime.tracing,
         )
         request.state.personal = context.personal
         return context
