@@ -69,7 +69,7 @@ def create_app(
             *rest_routes(),
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
-            *(graphiql_routes() if settings.graphiql else ()),
+            *(graphiql_routes() if settings.has_graphiql else ()),
             *health_routes(),
             page_route((settings.recent_days, settings.upcoming_days), demo),
         ],

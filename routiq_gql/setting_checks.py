@@ -10,28 +10,13 @@ import re
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, ValidationError
+from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from routiq_gql.addresses import is_safe_url
 from routiq_gql.errors import SettingsError
-
-_EXPECTED = {
-    "int_parsing": "A whole number is expected",
-    "float_parsing": "A number is expected",
-    "bool_parsing": "True or false is expected",
-}
-"""By error types whose pydantic messages use programmers' words."""
-
-
-def sentence_about(error: ValidationError, prefix: str) -> str:
-    """A sentence that names the first wrong variable and the expected form, never the value."""
-    problem = error.errors(include_input=False, include_url=False)[0]
-    name = prefix + "_".join(str(part) for part in problem["loc"]).upper()
-    expected = _EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
-    return f"{name} is wrong: {expected[0].lower()}{expected[1:]}."
 
 
 def check_spelling(prefix: str, names: Iterable[str]) -> None:
@@ -51,6 +36,12 @@ def check_spelling(prefix: str, names: Iterable[str]) -> None:
 
 def _split_names(value: object) -> object:
     return tuple(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) and value.strip() else value or ()
+
+
+def _split_paths(value: object) -> object:
+    if not isinstance(value, str):
+        return value or ()
+    return tuple(one.strip() for one in value.split(",") if one.strip())
 
 
 def _check_database(value: str) -> str:
@@ -103,6 +94,8 @@ def _check_email(value: str) -> str:
 
 NameList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names)]
 """Names separated by commas or spaces in the environment."""
+PathList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_paths)]
+"""Paths separated by commas in the environment; a path may have spaces."""
 HostList = Annotated[NameList, AfterValidator(_check_hosts)]
 NetworkList = Annotated[NameList, AfterValidator(_check_networks)]
 DatabaseUrl = Annotated[str, AfterValidator(_check_database)]

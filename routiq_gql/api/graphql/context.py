@@ -3,7 +3,8 @@
 Each operation, and each event of a subscription, gets a copy with the parts that live no longer.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -21,7 +22,7 @@ from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.service import SyncService
 
 if TYPE_CHECKING:
-    from routiq_gql.tracing.spans import Tracing
+    from routiq_gql.tracing.spans import OperationSpan, Tracing
 
 
 class SharedSource(Protocol):
@@ -89,6 +90,14 @@ class Context:
         logs = LogLoader(self.syncs, self.reader)
         patients = PatientLoader(self.patient_reader, self.reader)
         return replace(self, bucket=bucket, cost=cost, turn=turn, logs=logs, patients_by_key=patients)
+
+    def called_from(self, extensions: Mapping[str, object] | None) -> AbstractContextManager[None]:
+        """Let spans in the block continue the trace in an operation's extensions, or else that of its connection."""
+        return nullcontext() if self.tracing is None else self.tracing.called_from(extensions, self.connection_params)
+
+    def begin_span(self, extensions: Mapping[str, object] | None = None) -> "OperationSpan | None":
+        """The span of an operation; ``None`` when traces are off."""
+        return None if self.tracing is None else self.tracing.operation(extensions)
 
     @property
     def patients(self) -> Patients:

@@ -28,8 +28,8 @@ class OperationSpans(SchemaExtension):
     def on_operation(self) -> Iterator[None]:
         execution = self.execution_context
         context: Context = execution.context
-        if context.tracing is not None and context.shared is None:
-            self._span = context.tracing.operation(execution.operation_extensions)
+        if context.shared is None:
+            self._span = context.begin_span(execution.operation_extensions)
         try:
             yield
         finally:

@@ -41,19 +41,19 @@ class Machinery:
 
     Attributes:
         document: The text of the request.
-        operation_name: The name of the operation, as the document has it; ``None`` without a name.
         variables: As the client sent them.
         execute: Executes the operation in a context, by Strawberry's ``Schema.stream``.
         compile: Compiles the operation's selection for its variables, if that is possible.
         encode: Encodes a result as JSON.
+        operation_name: The name of the operation, as the document has it; ``None`` without a name.
     """
 
     document: str
-    operation_name: str | None
     variables: dict[str, object]
     execute: Callable[[Context], Awaitable[StreamResult]]
     compile: Callable[[OperationDefinitionNode, Mapping[str, object]], Projection | None]
     encode: Callable[[object], str | bytes]
+    operation_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

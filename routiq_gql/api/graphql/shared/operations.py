@@ -122,7 +122,7 @@ class SharedOperations:
 
         operation = get_operation_ast(document, request.operation_name)
         name = operation.name.value if operation is not None and operation.name is not None else None
-        return Machinery(request.document, name, values, execute, compiled, self._encode)
+        return Machinery(request.document, values, execute, compiled, self._encode, name)
 
     def _compile(
         self, document: str, operation_name: str | None, variables: tuple[tuple[str, object], ...]

@@ -48,8 +48,7 @@ class StreamSubscription:
         self._shared = operations.operation_of(context, request.query or "", request.operation_name, request.variables)
         if self._shared is None:
             return False
-        if context.tracing is not None:
-            self.span = context.tracing.operation(request.extensions)
+        self.span = context.begin_span(request.extensions)
         self._shared.join(self)
         try:
             await self._changed.wait()
