@@ -24,20 +24,13 @@ from routiq_gql.cliniko import (
 )
 from routiq_gql.clock import utc_now
 from routiq_gql.connections.accounts import NO_PROBLEM, account_values
-from routiq_gql.connections.state import (
-    ConnectionProblem,
-    ConnectionState,
-    not_set_up,
-    require_connection,
-    retry_after_denial,
-)
+from routiq_gql.connections.state import ConnectionState, not_set_up, require_usable, retry_after_denial
 from routiq_gql.database.connections import change_connection, connection_of
 from routiq_gql.database.engine import Database
 from routiq_gql.database.keys import KeyStore, SealedForOthers
 from routiq_gql.database.rows import ConnectionRow, ConnectionValues
 from routiq_gql.errors import BadInput, SettingsError
 from routiq_gql.settings import Settings
-from routiq_gql.sync.model import FailureCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +152,7 @@ class ClientOpener:
 
     async def _row_of(self, organization_id: str) -> ConnectionRow:
         async with self._database.reading() as connection:
-            row = require_connection(await connection_of(connection, organization_id), organization_id)
-        if row.state == ConnectionState.DISABLED:
-            raise ConnectionProblem(
-                FailureCode.CONNECTION_DISABLED,
-                "This organization's connection to Cliniko is switched off.",
-                f"Connect it again: routiq-gql connect {organization_id}",
-            )
-        return row
+            return require_usable(await connection_of(connection, organization_id), organization_id)
 
     def _decrypt(self, row: ConnectionRow) -> str:
         return self._keys.load().decrypt(row.organization_id, row.encryption_key_id, row.encrypted_key)

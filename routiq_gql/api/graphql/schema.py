@@ -13,6 +13,7 @@ from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from routiq_gql.api.graphql.admitting import OperationAdmission
+from routiq_gql.api.graphql.error_codes import ErrorCode
 from routiq_gql.api.graphql.errors import CodedErrors
 from routiq_gql.api.graphql.executor import LimitedExecutor
 from routiq_gql.api.graphql.limits import DEFAULT_MAX_COST
@@ -55,6 +56,7 @@ def make_schema(*, introspection: bool = True, max_cost: int = DEFAULT_MAX_COST,
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
+        types=[ErrorCode],
         extensions=[
             *([OperationSpans] if traces else []),
             partial(CodedErrors, hide_suggestions=not introspection),
