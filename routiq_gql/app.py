@@ -25,6 +25,7 @@ from routiq_gql.api.page import page_route
 from routiq_gql.api.remembered import OncePerTurn, RememberedAnswers
 from routiq_gql.api.rest.routes import rest_routes
 from routiq_gql.api.services import Services, attach
+from routiq_gql.api.tracing import TraceRequests
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.settings import Settings
 
@@ -74,6 +75,7 @@ def create_app(
         ],
         middleware=[
             Middleware(AccessLog),
+            *([Middleware(TraceRequests)] if settings.traces else []),
             Middleware(
                 Guard,
                 settings=settings,

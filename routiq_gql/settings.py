@@ -172,6 +172,11 @@ class Settings(SyncSettings):
     )
     log_format: Literal["console", "json"] = Field("console", description="Format of log lines: `console` or `json`.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level that is logged.")
+    traces: bool = Field(
+        False,
+        description="Send traces with OpenTelemetry, set up by its own variables `OTEL_…`; see [Traces](#traces). "
+        "Needs the extra `otel`.",
+    )
 
     @property
     def most_sockets(self) -> int:

@@ -5,6 +5,7 @@ not reach is refused.
 """
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
 
@@ -34,6 +35,9 @@ from routiq_gql.sync.start_limit import enforce_start_limit
 from routiq_gql.sync.watching import Watching
 from routiq_gql.sync.whole_log import WholeLog, read_parts
 
+if TYPE_CHECKING:
+    from routiq_gql.tracing.spans import Tracing
+
 
 class SyncService(Watching):
     """Starts, ends, reads and watches syncs; see ``Watching`` for ``status``, ``dashboard``, and following them."""
@@ -46,11 +50,13 @@ class SyncService(Watching):
         audit: Audit,
         settings: Settings,
         feeds: Feeds,
+        tracing: "Tracing | None" = None,
     ) -> None:
         super().__init__(database, audit, feeds, Subscriptions(settings.max_subscriptions))
         self._bus = bus
         self._engine = engine
         self._settings = settings
+        self._tracing = tracing
 
     async def start(self, viewer: Viewer, organization_id: str, mode: SyncMode = SyncMode.AUTO) -> StartedSync:
         """Start a sync, or return the running sync, which keeps its mode.
@@ -66,10 +72,13 @@ class SyncService(Watching):
         self._audit.require(viewer, organization_id, Action.START)
         if mode is SyncMode.TIME_ONLY:
             raise BadInput("“mode” must be AUTO, FULL or INCREMENTAL. The server makes time-only syncs by itself.")
+        origin = self._tracing.origin() if self._tracing is not None else None
         try:
             async with self._database.writing() as connection:
                 access = await connection_of(connection, organization_id)
-                row = await begin_sync(connection, self._engine, organization_id, Priority.PERSON, viewer.actor, mode)
+                row = await begin_sync(
+                    connection, self._engine, organization_id, Priority.PERSON, viewer.actor, mode, origin
+                )
                 if row is not None:
                     with self._audit.noting(RateLimited, Action.START, viewer, organization_id):
                         await enforce_start_limit(

@@ -233,8 +233,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         if refusal is not None and self.connection_acknowledged:
             await self.send_message({"id": message["id"], "type": "error", "payload": [refusal.formatted]})
             return
-        if not self.connection_acknowledged or message["id"] in self.operations or not self._share(message):
-            await super().handle_subscribe(message)
+        with self.context.called_from(message["payload"].get("extensions")):
+            if not self.connection_acknowledged or message["id"] in self.operations or not self._share(message):
+                await super().handle_subscribe(message)
 
     def _share(self, message: SubscribeMessage) -> bool:
         """Make the subscription a part of a shared operation, if it can be shared."""
@@ -249,6 +250,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         )
         if operation is not None:
             self.operations[subscription.id] = subscription
+            subscription.span = self.context.begin_span()
             subscription.join(operation)
         return operation is not None
 

@@ -79,15 +79,13 @@ class GraphQLEndpoint(GraphQL[Context, None]):
 
     def __init__(self, settings: Settings, admission: Admission, demo: Demo) -> None:
         self.settings = settings
-        schema = make_schema(introspection=settings.has_introspection, max_cost=settings.max_operation_cost)
+        schema = make_schema(
+            introspection=settings.has_introspection, max_cost=settings.max_operation_cost, traces=settings.traces
+        )
         super().__init__(
             schema,
             graphql_ide="graphiql" if settings.has_graphiql else None,
-            subscription_protocols=(
-                GRAPHQL_TRANSPORT_WS_PROTOCOL,
-                GRAPHQL_SSE_PROTOCOL,
-                MULTIPART_SUBSCRIPTION_PROTOCOL,
-            ),
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, *self.stream_transport_classes_by_protocol),
             connection_init_wait_timeout=timedelta(seconds=CONNECTION_INIT_SECONDS),
         )
         self._admission = admission
@@ -151,6 +149,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             session,
             connection_params={},
             admission=self._admission,
+            tracing=runtime.tracing,
         )
         request.state.personal = context.personal
         return context
