@@ -128,7 +128,11 @@ def files(places: Iterable[Path]) -> Iterator[Path]:
     for place in places:
         found = [place] if place.is_file() else sorted(place.rglob("*"))
         for path in found:
-            if path.suffix in {".py", ".md"} and path != GENERATED and not {"node_modules", ".venv", "dist"} & set(path.parts):
+            if (
+                path.suffix in {".py", ".md"}
+                and path != GENERATED
+                and not {"node_modules", ".venv", "dist"} & set(path.parts)
+            ):
                 yield path
 
 
