@@ -9,7 +9,7 @@ from routiq_gql.api.graphql import enums, schema_text
 from routiq_gql.api.graphql.scalars import parse_time
 from routiq_gql.patients.lists import PatientList
 from routiq_gql.patients.model import PatientSort
-from routiq_gql.sync import model
+from routiq_gql.sync import model, problems
 from routiq_gql.sync.actors import ActorKind
 
 COMMITTED = Path(__file__).parents[3] / "schema.graphql"
@@ -48,6 +48,8 @@ def test_everything_is_described(schema: GraphQLSchema):
         (enums.SyncStep, model.SyncStep),
         (enums.LogLevel, model.LogLevel),
         (enums.SyncFailureCode, model.FailureCode),
+        (enums.StartSyncProblemCode, problems.StartProblemCode),
+        (enums.CancelSyncProblemCode, problems.CancelProblemCode),
         (enums.SyncActorKind, ActorKind),
         (enums.PatientList, PatientList),
         (enums.PatientSort, PatientSort),
