@@ -116,16 +116,18 @@ async def syncs_where(connection: AsyncConnection, condition: ColumnElement[bool
     return as_rows(SyncRow, await connection.execute(select(SYNC).where(condition)))
 
 
-_ACTIVE_KEYS = select(SYNC.c.key).where(SYNC.c.completed_at.is_(None)).order_by(SYNC.c.key)
+_ACTIVE = select(SYNC.c.key, SYNC.c.epoch).where(SYNC.c.completed_at.is_(None)).order_by(SYNC.c.key)
 
 
-async def active_keys(connection: AsyncConnection) -> list[int]:
-    """Keys of all running syncs, the oldest first."""
-    return list((await connection.execute(_ACTIVE_KEYS)).scalars())
+async def active_epochs(connection: AsyncConnection) -> dict[int, int]:
+    """The epochs of all running syncs by their keys, the oldest first."""
+    return {row.key: row.epoch for row in await connection.execute(_ACTIVE)}
 
 
-async def claim(connection: AsyncConnection, key: int, holder: str, opening_texts: Mapping[int, str]) -> SyncRow | None:
-    """Claim the sync for this process and return its row; ``None`` when it has ended.
+async def claim(
+    connection: AsyncConnection, key: int, holder: str, opening_texts: Mapping[int, str], epoch: int | None = None
+) -> SyncRow | None:
+    """Claim the sync for this process and return its row; ``None`` when it has ended, or has another epoch.
 
     Writes of earlier holders match no row from then on. A claim that another process did not release was lost with
     that process, and is counted.
@@ -133,11 +135,13 @@ async def claim(connection: AsyncConnection, key: int, holder: str, opening_text
     Args:
         holder: The name of this process. No other process, earlier or later, has the same.
         opening_texts: The ``current_step`` of each step, which replaces the text of a wait.
+        epoch: The epoch that the caller has read; ``None`` for any.
     """
+    as_read = [] if epoch is None else [SYNC.c.epoch == epoch]
     was_lost = SYNC.c.claimed_by.is_not(None) & (SYNC.c.claimed_by != holder)
     statement = (
         update(SYNC)
-        .where(SYNC.c.key == key, SYNC.c.completed_at.is_(None))
+        .where(SYNC.c.key == key, SYNC.c.completed_at.is_(None), *as_read)
         .values(
             epoch=SYNC.c.epoch + 1,
             version=SYNC.c.version + 1,

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.engine import Database
-from routiq_gql.database.syncs import active_keys
+from routiq_gql.database.syncs import active_epochs
 from routiq_gql.engines.chores import Chores
 from routiq_gql.errors import StorageError
 from routiq_gql.supervision import Supervisor, shortage_sentence
@@ -152,25 +152,27 @@ class EmbeddedEngine:
     async def _look(self) -> None:
         """Claim every active sync that does not run here, and stop runs whose sync has ended."""
         async with self._database.reading() as connection:
-            active = await active_keys(connection)
+            active = await active_epochs(connection)
         ended = set(self._tasks) - set(active)
         for key in ended & self._ended_elsewhere:  # seen twice: the run would have finished by now
             self._tasks[key].cancel()
         self._ended_elsewhere = ended
-        for key in active:
+        for key, epoch in active.items():
+            if not self._lock.is_locked:  # lost since the step began, so another process runs the syncs
+                return
             pauses = self._idle_until > time.monotonic() or self._runner.pauses.left(key) > 0
             if key in self._tasks or pauses or self._closing:
                 continue
             try:
-                await self._claim(key)
+                await self._claim(key, epoch)
             except StorageError:
                 raise
             except Exception as error:  # an error of this sync does not affect the others
                 _, seconds = self._runner.pauses.begin(key)
                 log.error("sync_not_claimed", key=key, error=type(error).__name__, seconds=seconds)
 
-    async def _claim(self, key: int) -> None:
-        run = await self._runner.claim(key)
+    async def _claim(self, key: int, epoch: int) -> None:
+        run = await self._runner.claim(key, epoch)
         if run is None:
             return
         if self._closing:  # ``close`` has not seen this run and would not stop it

@@ -75,14 +75,17 @@ class SyncRunner:
         self.pauses = Pauses()
         self._holder = f"{socket.gethostname()[:32]}:{os.getpid()}:{uuid4().hex[:12]}"
 
-    async def claim(self, key: int) -> SyncRun | None:
-        """Claim a sync, so that only this process can write to it; ``None`` when it has ended.
+    async def claim(self, key: int, epoch: int | None = None) -> SyncRun | None:
+        """Claim a sync, so that only this process can write to it; ``None`` when it has ended, or has another epoch.
+
+        Args:
+            epoch: The epoch that the caller has read. A sync that another process has claimed meanwhile is left to it.
 
         Raises:
             StorageError: The database can't be used.
         """
         async with self._database.writing() as connection:
-            row = await claim(connection, key, self._holder, OPENING_TEXTS)
+            row = await claim(connection, key, self._holder, OPENING_TEXTS, epoch)
         if row is None:
             self.pauses.end(key)
             return None

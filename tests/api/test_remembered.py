@@ -227,7 +227,7 @@ async def test_equal_reads_cost_one_read_until_a_commit_of_any_process(bare_serv
         for _ in range(20):
             again = await ask()
             assert (again.content, again.headers["content-type"]) == (changed.content, changed.headers["content-type"])
-            assert again.headers["cache-control"] == "no-store"
+            assert "no-store" in again.headers["cache-control"]
             assert again.headers["x-request-id"] != changed.headers["x-request-id"]
         assert len(statements) <= 3 * one, name  # a second may have passed, and other parts read now and then
         statements.clear()

@@ -29,8 +29,8 @@ async def test_a_sync_that_is_claimed_while_the_server_stops_is_left_to_the_next
         assert isinstance(engine, EmbeddedEngine)
         claim = engine._runner.claim
 
-        async def claim_slowly(key: int) -> SyncRun | None:
-            run = await claim(key)
+        async def claim_slowly(key: int, epoch: int) -> SyncRun | None:
+            run = await claim(key, epoch)
             claimed.set()
             await may_return.wait()
             return run

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.syncs import active_keys
+from routiq_gql.database.syncs import active_epochs
 from routiq_gql.runtime import open_runtime
 from routiq_gql.settings import load_settings
 from routiq_gql.sync import pipeline
@@ -52,7 +52,7 @@ async def _run_syncs() -> None:
     async with open_runtime(load_settings()) as runtime:
         while True:
             async with runtime.database.reading() as connection:
-                if not await active_keys(connection):
+                if not await active_epochs(connection):
                     return
             await asyncio.sleep(0.02)
 
