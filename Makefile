@@ -84,6 +84,7 @@ check: .venv/.installed-dev ## style, types, imports, migrations, and the Englis
 
 schema: .venv/.installed-dev ## write schema.graphql, and what is generated from it, anew from the code
 	.venv/bin/python -m routiq_gql schema --output schema.graphql
+	.venv/bin/python -m tests.schema_page
 	@if [ -d examples/client/node_modules ]; then npm run --silent --prefix examples/client codegen; fi
 	@if [ -d tests/clients/node_modules ]; then .venv/bin/python -m tests.clients.generate; fi
 

@@ -25,6 +25,7 @@ from routiq_gql.api.page import page_route
 from routiq_gql.api.remembered import OncePerTurn, RememberedAnswers
 from routiq_gql.api.rest.routes import rest_routes
 from routiq_gql.api.services import Services, attach
+from routiq_gql.api.tracing import TraceRequests
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.settings import Settings
 
@@ -68,12 +69,13 @@ def create_app(
             *rest_routes(),
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
-            *(graphiql_routes() if settings.graphiql else ()),
+            *(graphiql_routes() if settings.has_graphiql else ()),
             *health_routes(),
             page_route((settings.recent_days, settings.upcoming_days), demo),
         ],
         middleware=[
             Middleware(AccessLog),
+            *([Middleware(TraceRequests)] if settings.traces else []),
             Middleware(
                 Guard,
                 settings=settings,

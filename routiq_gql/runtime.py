@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -35,6 +36,10 @@ from routiq_gql.settings import Settings
 from routiq_gql.supervision import Supervisor
 from routiq_gql.sync.engine import SyncEngine
 from routiq_gql.sync.service import SyncService
+from routiq_gql.tracing.opening import open_tracing
+
+if TYPE_CHECKING:
+    from routiq_gql.tracing.spans import Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +53,7 @@ class Runtime:
         keep_out: The erased patients, whom no sync stores.
         supervisor: The supervised tasks, which live as long as the process.
         worker: The background task that runs syncs; ``None`` in a process that leaves them to others.
+        tracing: Makes spans; ``None`` when traces are off.
     """
 
     settings: Settings
@@ -69,6 +75,7 @@ class Runtime:
     readiness: Readiness
     file_watch: FileWatch
     worker: asyncio.Task[None] | None
+    tracing: "Tracing | None"
 
     @property
     def is_working(self) -> bool:
@@ -93,6 +100,7 @@ async def open_runtime(
         SettingsError: The encryption keys are missing or wrong, or a proxy that syncs need can't be used.
     """
     async with AsyncExitStack() as stack:
+        tracing = await stack.enter_async_context(open_tracing(is_on=settings.traces))
         supervisor = Supervisor()
         database = Database(settings.database_url)
         stack.push_async_callback(database.close)
@@ -106,12 +114,12 @@ async def open_runtime(
         keys.load()  # wrong keys fail the start, not the first sync
         if run_syncs:
             await check_routes(database, settings)
-        parts = Parts(database, keys, settings, audit, supervisor)
+        parts = Parts(database, keys, settings, audit, supervisor, tracing)
         opened = await open_engine(stack, parts, only_if_alone=only_if_alone)
         engine, bus = opened.engine, opened.bus
         connections = ConnectionService(database, keys, opened.clients, engine, bus, audit, settings)
         feeds = await stack.enter_async_context(Feeds(database, bus, engine, settings, supervisor))
-        syncs = SyncService(database, bus, engine, audit, settings, feeds)
+        syncs = SyncService(database, bus, engine, audit, settings, feeds, tracing)
         readiness = Readiness(database, supervisor, opened.runner.pauses)
         stack.push_async_callback(readiness.close)
         worker = asyncio.create_task(engine.run_worker(), name="sync engine") if run_syncs else None
@@ -127,7 +135,9 @@ async def open_runtime(
             yield Runtime(
                 *(settings, database, bus, engine, audit, connections, syncs),
                 *(patients, changes, exports, erasures, tokens, schedules),
-                *(opened.clients, keep_out, supervisor, readiness, file_watch, worker),
+                *(opened.clients, keep_out, supervisor, readiness, file_watch),
+                worker,
+                tracing,
             )
         finally:
             await engine.close(timedelta(seconds=settings.shutdown_grace_seconds))

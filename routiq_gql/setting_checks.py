@@ -38,6 +38,12 @@ def _split_names(value: object) -> object:
     return tuple(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) and value.strip() else value or ()
 
 
+def _split_paths(value: object) -> object:
+    if not isinstance(value, str):
+        return value or ()
+    return tuple(one.strip() for one in value.split(",") if one.strip())
+
+
 def _check_database(value: str) -> str:
     if not value.startswith(("sqlite+aiosqlite:///", "postgresql+psycopg://")):
         raise ValueError(
@@ -88,6 +94,8 @@ def _check_email(value: str) -> str:
 
 NameList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names)]
 """Names separated by commas or spaces in the environment."""
+PathList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_paths)]
+"""Paths separated by commas in the environment; a path may have spaces."""
 HostList = Annotated[NameList, AfterValidator(_check_hosts)]
 NetworkList = Annotated[NameList, AfterValidator(_check_networks)]
 DatabaseUrl = Annotated[str, AfterValidator(_check_database)]

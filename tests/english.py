@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+GENERATED = ROOT / "docs" / "schema.md"
+"""Repeats the descriptions of the schema, and has no words of its page."""
 GROUPS = (("routiq_gql",), ("tests",), ("README.md", "CHANGELOG.md", "docs", "examples"))
 
 
@@ -126,7 +128,11 @@ def files(places: Iterable[Path]) -> Iterator[Path]:
     for place in places:
         found = [place] if place.is_file() else sorted(place.rglob("*"))
         for path in found:
-            if path.suffix in {".py", ".md"} and not {"node_modules", ".venv", "dist"} & set(path.parts):
+            if (
+                path.suffix in {".py", ".md"}
+                and path != GENERATED
+                and not {"node_modules", ".venv", "dist"} & set(path.parts)
+            ):
                 yield path
 
 

@@ -38,10 +38,13 @@ async function page() {
     .replace('/* script */\n', () => script);
 }
 
+const resume = () => bundled('src/resume/index.ts', { format: 'esm' });
+
 const BUNDLES = [
   ['../sync_dashboard.html', page],
   ['../element/routiq-sync.js', elementBundle],
   ['../element/labels.d.ts', elementLabels],
+  ['../element/resume.js', resume],
 ];
 
 const isCheck = process.argv.includes('--check');

@@ -1,10 +1,13 @@
 // A plugin of graphql-codegen: each operation as a string that knows the types of its variables and its result. The client
 // preset does the same, but its file imports a package, which would be a large part of the bundles. Each fragment and each
-// operation is written once and in one line, as browsers load them.
+// operation is written once and in one line, as browsers load them. With `manifest` it writes the texts by their SHA-256
+// instead, as the server reads them.
+
+import { createHash } from 'node:crypto';
 
 import { concatAST, Kind, print, stripIgnoredCharacters, visit } from 'graphql';
 
-export function plugin(_schema, documents) {
+export function plugin(_schema, documents, { manifest = false }) {
   const { definitions } = concatAST(documents.map(({ document }) => document));
   const fragments = new Map(definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION).map((one) => [one.name.value, one]));
 
@@ -22,6 +25,11 @@ export function plugin(_schema, documents) {
 
   const textOf = (definition) => stripIgnoredCharacters(print(definition));
   const operations = definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION);
+  if (manifest) {
+    const whole = operations.map((one) => [...[...needs(one)].map((name) => textOf(fragments.get(name))), textOf(one)].join(' '));
+    const entries = whole.map((text) => [createHash('sha256').update(text).digest('hex'), text]);
+    return `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`;
+  }
   const inOrder = new Set();
   for (const fragment of fragments.values()) {
     for (const name of needs(fragment)) inOrder.add(name);

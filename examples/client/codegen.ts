@@ -21,6 +21,12 @@ const config: CodegenConfig = {
     'src/core/gql/graphql.ts': { documents: 'src/core/**/*.graphql', plugins, config: options },
     // Apart, so that the element has none of it.
     'src/page/patients/gql/graphql.ts': { documents: 'src/page/patients/*.graphql', plugins, config: options },
+    // Which documents the server always trusts.
+    '../../routiq_gql/api/graphql/trusted/own.json': {
+      documents: ['src/core/**/*.graphql', 'src/page/patients/*.graphql'],
+      plugins: ['./codegen-documents.mjs'],
+      config: { manifest: true },
+    },
   },
 };
 

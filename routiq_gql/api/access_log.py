@@ -145,7 +145,7 @@ class _Exchange:
     def count(self) -> None:
         """Count it."""
         if not self._is_socket and self._status is not None:
-            metrics.http_request(_template(self._scope), self._scope["method"], self._status)
+            metrics.http_request(route_of(self._scope), self._scope["method"], self._status)
 
     def _add_header(self, message: Message) -> None:
         # A new list: the response may be sent to others, too.
@@ -169,7 +169,7 @@ def _shown(path: str) -> str:
     return clean_text(quote(path, safe=_SAFE_IN_PATHS, errors="replace"))
 
 
-def _template(scope: Scope) -> str | None:
+def route_of(scope: Scope) -> str | None:
     """The path of the route that took the request, with its parameters' names, such as ``/status/{sync_id}``."""
     route = scope.get("route")
     return route.path if isinstance(route, Route) else None

@@ -17,7 +17,7 @@ from routiq_gql.errors import RateLimited, RoutiqError, Unauthenticated, frames_
 log = structlog.get_logger(__name__)
 
 GRAPHQL_CODES = ("UNAUTHENTICATED", "FORBIDDEN", "SYNC_NOT_FOUND", "BAD_USER_INPUT", "RATE_LIMITED", "INTERNAL")
-"""All values of ``extensions.code``, except Apollo's in ``graphql/persisted.py``."""
+"""All values of ``extensions.code``, except those in ``graphql/trusted/requests.py``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from routiq_gql.security.viewer import LOCAL_OPERATOR, check_organization_id
 from routiq_gql.settings import Settings, load_settings
 from routiq_gql.sync.model import SyncMode, SyncSnapshot, SyncState
 from routiq_gql.sync.outcomes import StartedSync
+from routiq_gql.sync.problems import StartProblemCode
 
 EXIT_CODES = {SyncState.COMPLETED: 0, SyncState.FAILED: EXIT_FAILED, SyncState.CANCELLED: EXIT_CANCELLED}
 
@@ -98,8 +99,8 @@ async def _begin(runtime: Runtime, organization: str, mode: SyncMode, messages: 
         raise BadInput(f"{organization} is not connected to Cliniko. Type: routiq-gql connect {organization}")
     begun = await runtime.syncs.start(LOCAL_OPERATOR, organization, mode)
     messages.print(f"{begun.message}: {begun.sync.sync_id}", soft_wrap=True)
-    if mode is SyncMode.FULL and not begun.created and begun.sync.mode is not mode:
-        messages.print("It was not started as a full sync. To read everything, start another one after its end.")
+    if begun.problem is not None and begun.problem.code is StartProblemCode.OTHER_MODE_RUNS:
+        messages.print(f"{begun.problem.message} {begun.problem.what_to_do}", soft_wrap=True)
     return begun
 
 

@@ -34,6 +34,7 @@ from routiq_gql.cliniko.filters import (
 from routiq_gql.cliniko.keys import base_url_for, check_base_url, clean_key, names_shard, shard_of
 from routiq_gql.cliniko.lists import count_list, read_list
 from routiq_gql.cliniko.matching import MOST_IDS, read_matching
+from routiq_gql.cliniko.observing import Observer
 from routiq_gql.cliniko.pacing import (
     BURST,
     OnWait,
@@ -92,6 +93,7 @@ __all__ = [
     "KeyLacksPermission",
     "KeyRefused",
     "KeyUser",
+    "Observer",
     "OnWait",
     "Pacer",
     "PacerRegistry",

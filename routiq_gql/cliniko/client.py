@@ -20,6 +20,7 @@ from routiq_gql.cliniko.errors import (
     ServerBlocked,
 )
 from routiq_gql.cliniko.keys import check_base_url, clean_key
+from routiq_gql.cliniko.observing import ObservedRequest, Observer
 from routiq_gql.cliniko.pacing import OnWait, Pacer
 from routiq_gql.cliniko.proxied import SETTING_ADVICE
 from routiq_gql.cliniko.replies import Outcome, Reply, is_web_page, judge, parse
@@ -58,6 +59,7 @@ class ClinikoClient:
         on_wait: Returns a context that surrounds every wait longer than a second. An error raised in it ends the
             reading.
         on_request: Called with the outcome of every request.
+        observer: Enters a context around every request.
 
     Attributes:
         requests: How many requests were sent, by path; attempts that failed count too.
@@ -81,6 +83,7 @@ class ClinikoClient:
         read_timeout: float = 40,
         on_wait: OnWait | None = None,
         on_request: Callable[[Outcome], None] | None = None,
+        observer: Observer | None = None,
         backoff: Backoff | None = None,
     ) -> None:
         self._api_key = clean_key(api_key)
@@ -95,6 +98,7 @@ class ClinikoClient:
         self._read_timeout = read_timeout
         self._on_wait = on_wait
         self._on_request = on_request
+        self._observer = observer
         self._backoff = backoff or Backoff()
         self.requests: Counter[str] = Counter()
         self.waited_seconds = 0.0
@@ -134,7 +138,7 @@ class ClinikoClient:
         """
         try:
             return await repeat(
-                attempt,
+                attempt if self._observer is None else self._observer.counting(attempt),
                 max_attempts=self.max_attempts,
                 backoff=replace(self._backoff, denied_attempts=1) if accepts_denial else self._backoff,
                 pacer=self._pacer,
@@ -172,14 +176,28 @@ class ClinikoClient:
             raise RuntimeError("The client has not been entered.")
         came = time.monotonic()
         await self._pacer.wait_turn(self._on_wait)
-        self._note_wait(time.monotonic() - came)
+        waited = time.monotonic() - came
+        self._note_wait(waited)
         self.requests[path] += 1
+        if self._observer is None:
+            return await self._send(self._transport, path, params, where)
+        with self._observer.request(self.base_url, path, waited) as observed:
+            return await self._send(self._transport, path, params, where, observed)
+
+    async def _send(
+        self,
+        transport: "Transport",
+        path: str,
+        params: Params,
+        where: str,
+        observed: ObservedRequest | None = None,
+    ) -> dict[str, object]:
         outcome: Outcome
         problem: Exception | None
         answer: dict[str, object] = {}
-        reply = await self._transport.get(path, params, where)
+        reply = await transport.get(path, params, where)
         if isinstance(reply, Reply):
-            outcome, problem = judge(reply, where, self._transport.proxy)
+            outcome, problem = judge(reply, where, transport.proxy)
             if problem is None:
                 parsed = parse(reply.body)
                 if isinstance(parsed, dict):
@@ -193,6 +211,8 @@ class ClinikoClient:
             outcome, problem = reply
         if self._on_request is not None:
             self._on_request(outcome)
+        if observed is not None:
+            observed.answered(reply.status if isinstance(reply, Reply) else None, outcome)
         if problem is not None:
             raise problem
         return answer

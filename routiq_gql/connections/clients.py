@@ -17,26 +17,20 @@ from routiq_gql.cliniko import (
     ClinikoError,
     KeyLacksPermission,
     KeyUser,
+    Observer,
     OnWait,
     PacerRegistry,
     check_base_url,
 )
 from routiq_gql.clock import utc_now
 from routiq_gql.connections.accounts import NO_PROBLEM, account_values
-from routiq_gql.connections.state import (
-    ConnectionProblem,
-    ConnectionState,
-    not_set_up,
-    require_connection,
-    retry_after_denial,
-)
+from routiq_gql.connections.state import ConnectionState, not_set_up, require_usable, retry_after_denial
 from routiq_gql.database.connections import change_connection, connection_of
 from routiq_gql.database.engine import Database
 from routiq_gql.database.keys import KeyStore, SealedForOthers
 from routiq_gql.database.rows import ConnectionRow, ConnectionValues
 from routiq_gql.errors import BadInput, SettingsError
 from routiq_gql.settings import Settings
-from routiq_gql.sync.model import FailureCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +55,27 @@ class OpenConnection:
 class ClientOpener:
     """Creates clients. Clients with the same key share a pace."""
 
-    def __init__(self, database: Database, keys: KeyStore, settings: Settings, pacers: PacerRegistry) -> None:
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyStore,
+        settings: Settings,
+        pacers: PacerRegistry,
+        observer: Observer | None = None,
+    ) -> None:
         self._database = database
         self._keys = keys
         self._settings = settings
         self._pacers = pacers
+        self._observer = observer
 
-    async def open(self, organization_id: str, on_wait: OnWait | None = None) -> OpenConnection:
+    async def open(
+        self, organization_id: str, on_wait: OnWait | None = None, observer: Observer | None = None
+    ) -> OpenConnection:
         """A client with the organization's key.
+
+        Args:
+            observer: Observes its requests, instead of the one for all clients.
 
         Raises:
             ConnectionProblem: There is no connection, it is disabled, or the settings don't allow to use it.
@@ -84,11 +91,17 @@ class ClientOpener:
                 api_key = self._decrypt(row)
         except (SettingsError, SealedForOthers) as error:
             raise not_set_up(error) from None
-        client = self.client(api_key, row.base_url, on_wait)
+        client = self.client(api_key, row.base_url, on_wait, observer=observer)
         return OpenConnection(organization_id, client, row.encrypted_key, sha256(api_key.encode()).hexdigest())
 
     def client(
-        self, api_key: str, base_url: str, on_wait: OnWait | None = None, *, max_attempts: int | None = None
+        self,
+        api_key: str,
+        base_url: str,
+        on_wait: OnWait | None = None,
+        *,
+        max_attempts: int | None = None,
+        observer: Observer | None = None,
     ) -> ClinikoClient:
         """A client with this key; enter it to use it."""
         return ClinikoClient(
@@ -100,6 +113,7 @@ class ClientOpener:
             read_timeout=self._settings.cliniko_read_timeout_seconds,
             on_wait=on_wait,
             on_request=metrics.cliniko_request,
+            observer=observer or self._observer,
             backoff=Backoff(base_seconds=self._settings.cliniko_retry_seconds),
         )
 
@@ -138,14 +152,7 @@ class ClientOpener:
 
     async def _row_of(self, organization_id: str) -> ConnectionRow:
         async with self._database.reading() as connection:
-            row = require_connection(await connection_of(connection, organization_id), organization_id)
-        if row.state == ConnectionState.DISABLED:
-            raise ConnectionProblem(
-                FailureCode.CONNECTION_DISABLED,
-                "This organization's connection to Cliniko is switched off.",
-                f"Connect it again: routiq-gql connect {organization_id}",
-            )
-        return row
+            return require_usable(await connection_of(connection, organization_id), organization_id)
 
     def _decrypt(self, row: ConnectionRow) -> str:
         return self._keys.load().decrypt(row.organization_id, row.encryption_key_id, row.encrypted_key)

@@ -113,3 +113,19 @@ def require_connection(row: ConnectionRow | None, organization_id: str) -> Conne
         "This organization is not connected to Cliniko.",
         f"Connect it with a Cliniko API key: routiq-gql connect {organization_id}",
     )
+
+
+def require_usable(row: ConnectionRow | None, organization_id: str) -> ConnectionRow:
+    """The row of a connection that is not switched off. Cliniko may refuse its key all the same.
+
+    Raises:
+        ConnectionProblem: The organization has no connection, or it is switched off.
+    """
+    row = require_connection(row, organization_id)
+    if row.state == ConnectionState.DISABLED:
+        raise ConnectionProblem(
+            FailureCode.CONNECTION_DISABLED,
+            "This organization's connection to Cliniko is switched off.",
+            f"Connect it again: routiq-gql connect {organization_id}",
+        )
+    return row

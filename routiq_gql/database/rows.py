@@ -112,6 +112,12 @@ class SyncRow:
     changes: Mapping[str, object] | None
     #: The clinic's time zone: an IANA name, or Cliniko's label. ``None`` if Cliniko did not say.
     time_zone: str | None
+    #: The ``traceparent`` of the span that started it; ``None`` if traces were off, or no span did.
+    trace_parent: str | None
+    #: The ``tracestate`` of that span; ``None`` without one.
+    trace_state: str | None
+    #: The ``traceparent`` of the span of its newest run; ``None`` while traces are off.
+    trace_span: str | None
 
 
 @dataclass(frozen=True, slots=True)

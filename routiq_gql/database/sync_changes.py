@@ -27,6 +27,8 @@ class SyncValues(TypedDict):
     steps: Mapping[str, object]
     started_by: str | None
     started_by_name: str | None
+    trace_parent: str | None
+    trace_state: str | None
 
 
 class RunningChanges(TypedDict, total=False):
@@ -63,6 +65,7 @@ class RunningChanges(TypedDict, total=False):
     lost_claims: int
     pauses: int
     steps: Mapping[str, object]
+    trace_span: str | None
 
 
 class FinalChanges(TypedDict, total=False):

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from routiq_gql.cliniko import PacerRegistry
 from routiq_gql.connections.clients import ClientOpener
@@ -26,6 +27,9 @@ from routiq_gql.sync.engine import SyncEngine
 from routiq_gql.sync.pipeline import Pipeline
 from routiq_gql.sync.runner import SyncRunner
 
+if TYPE_CHECKING:
+    from routiq_gql.tracing.spans import Tracing
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -36,6 +40,7 @@ class Parts:
     settings: Settings
     audit: Audit
     supervisor: Supervisor
+    tracing: "Tracing | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,8 @@ def _chores(parts: Parts, bus: ProgressBus) -> Chores:
 
 
 def _runner(parts: Parts, bus: ProgressBus, pacers: PacerRegistry) -> tuple[ClientOpener, SyncRunner]:
-    clients = ClientOpener(parts.database, parts.keys, parts.settings, pacers)
+    clients = ClientOpener(parts.database, parts.keys, parts.settings, pacers, parts.tracing)
     run_steps = Pipeline(parts.database, clients, KeepOut(parts.keys), parts.settings).run
     time_limit = timedelta(seconds=parts.settings.sync_time_limit)
-    return clients, SyncRunner(parts.database, bus, run_steps, time_limit, parts.supervisor)
+    runner = SyncRunner(parts.database, bus, run_steps, time_limit, parts.supervisor, parts.tracing)
+    return clients, runner

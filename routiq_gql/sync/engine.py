@@ -13,6 +13,7 @@ from routiq_gql.database.syncs import insert_sync
 from routiq_gql.sync.actors import SyncActor
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode, SyncSnapshot
+from routiq_gql.tracing.origin import TraceOrigin
 
 
 class Priority(IntEnum):
@@ -87,6 +88,7 @@ async def begin_sync(
     priority: Priority,
     started_by: SyncActor,
     mode: SyncMode = SyncMode.AUTO,
+    origin: TraceOrigin | None = None,
 ) -> SyncRow | None:
     """Insert a sync and queue it, in a single transaction; ``None`` when the organization has an active sync.
 
@@ -94,8 +96,9 @@ async def begin_sync(
 
     Args:
         mode: The requested mode. The run replaces it by the mode in effect.
+        origin: The span that starts it.
     """
-    row = await insert_sync(connection, organization_id, first_values(mode, utc_now(), started_by))
+    row = await insert_sync(connection, organization_id, first_values(mode, utc_now(), started_by, origin))
     if row is not None:
         await engine.enqueue(connection, row.key, priority)
     return row

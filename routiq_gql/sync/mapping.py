@@ -25,6 +25,7 @@ from routiq_gql.sync.model import (
 from routiq_gql.sync.receipt import read_receipt
 from routiq_gql.sync.step_times import StepEntry, entering, read_entries
 from routiq_gql.sync.step_times import to_json as entries_to_json
+from routiq_gql.tracing.origin import TraceOrigin
 
 # Looking a member up takes a tenth of the time of LogLevel(…), and a log has thousands of lines.
 _LEVELS = {level.value: level for level in LogLevel}
@@ -71,6 +72,7 @@ def snapshot_of(row: SyncRow) -> SyncSnapshot:
         started_by=_actor(row.started_by, row.started_by_name),
         cancelled_by=_actor(row.cancelled_by, row.cancelled_by_name),
         changes=read_changes(row.changes),
+        trace_span=row.trace_span,
     )
 
 
@@ -117,7 +119,9 @@ def columns_of_entry(sync: SyncSnapshot, step: int, waited_seconds: float) -> Ru
     return {"steps": entries_to_json(entries)} if entries != sync.entries else {}
 
 
-def first_values(mode: SyncMode, now: datetime, started_by: SyncActor | None = None) -> SyncValues:
+def first_values(
+    mode: SyncMode, now: datetime, started_by: SyncActor | None = None, origin: TraceOrigin | None = None
+) -> SyncValues:
     """The columns of a new sync."""
     return {
         "mode": mode.value,
@@ -136,4 +140,6 @@ def first_values(mode: SyncMode, now: datetime, started_by: SyncActor | None = N
         "steps": entries_to_json((StepEntry(SyncStep.INITIALIZING.value, now, 0.0),)),
         "started_by": started_by.kind.value if started_by is not None else None,
         "started_by_name": started_by.name if started_by is not None else None,
+        "trace_parent": origin.parent if origin is not None else None,
+        "trace_state": origin.state or None if origin is not None else None,
     }

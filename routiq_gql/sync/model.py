@@ -209,6 +209,7 @@ class SyncSnapshot:
         cancelled_by: Who ended it before its time, by cancelling it or by disconnecting its organization.
         changes: How many patients it has changed; ``None`` before the end, for a sync that did not complete or is a
             baseline, and for a sync of an earlier version.
+        trace_span: The span of its newest run, as a W3C ``traceparent``; ``None`` while traces are off.
     """
 
     key: int
@@ -240,6 +241,7 @@ class SyncSnapshot:
     started_by: SyncActor | None = None
     cancelled_by: SyncActor | None = None
     changes: ChangeCounts | None = None
+    trace_span: str | None = None
 
     @property
     def steps(self) -> tuple[StepTiming, ...]:

@@ -106,7 +106,7 @@ class Pipeline:
 
     async def _fetch(self, run: SyncRun, checkpoint: Starting | Reading | Comparing) -> Analyzing:
         """Read and compare all lists that are not stored yet, with a single client for Cliniko."""
-        opened = await self.clients.open(run.snapshot.organization_id, _shown_by(run))
+        opened = await self.clients.open(run.snapshot.organization_id, _shown_by(run), run.span)
         run.count_with(opened.client)
         following = checkpoint
         try:
@@ -290,6 +290,8 @@ def _shown_by(run: SyncRun) -> OnWait:
     async def show(wait: Wait) -> AsyncIterator[None]:
         if wait.reason == "rate_limit":
             metrics.rate_limit_wait(wait.seconds)
+        if run.span is not None:
+            run.span.wait(_REASONS[wait.reason].value, wait.seconds)
         await run.begin_wait(_REASONS[wait.reason], wait.message, wait.resumes_at)
         yield  # not in a ``finally``: a sync that is stopped during a wait must not write
         await run.end_wait()

@@ -6,11 +6,10 @@ Every write carries the epoch of the claim. If no row has that epoch, the sync h
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,6 +24,7 @@ from routiq_gql.sync.checkpoint_json import read_checkpoint, to_json
 from routiq_gql.sync.endings import Completed, EndedSync, Ending, Failed, announce, end_run
 from routiq_gql.sync.forecast import CompletionForecast
 from routiq_gql.sync.mapping import columns_of_entry, columns_of_progress, columns_of_step, snapshot_of
+from routiq_gql.sync.meter import Meter
 from routiq_gql.sync.model import (
     WAITING_FOR_DATABASE_TEXT,
     LogLevel,
@@ -34,6 +34,9 @@ from routiq_gql.sync.model import (
     SyncStep,
     WaitReason,
 )
+
+if TYPE_CHECKING:
+    from routiq_gql.tracing.syncs import SyncSpan
 
 MIN_INTERVAL_SECONDS = 0.1
 """Pages are published at most ten times a second."""
@@ -46,15 +49,6 @@ NO_PROGRESS = Progress()
 NO_CHANGES: RunningChanges = {}
 
 Lines = Sequence[tuple[LogLevel, str]]
-
-
-class Meter(Protocol):
-    """Counts what requests to Cliniko cost; a client."""
-
-    @property
-    def requests(self) -> Counter[str]: ...
-    @property
-    def waited_seconds(self) -> float: ...
 
 
 class StopRequested(Exception):
@@ -70,6 +64,7 @@ class SyncRun:
         pauses: How often in a row the database interrupted it without any progress between.
         draft: Its draft, once this claim has opened it.
         forecast: Estimates its end with each change, as soon as it knows what to expect.
+        span: Its span in traces; ``None`` when traces are off.
         change_lock: Held from before a change until after it was shown, so that snapshots come in their order.
     """
 
@@ -92,6 +87,7 @@ class SyncRun:
         self._written_at = time.monotonic()
         self._published_at = 0.0
         self._ended: EndedSync | None = None
+        self.span: SyncSpan | None = None
         self.draft: Draft | None = None
         self.forecast = CompletionForecast(self)
         self.change_lock = asyncio.Lock()
@@ -228,6 +224,8 @@ class SyncRun:
         """Note and publish a committed change; without ``is_urgent`` publish at most ten times a second."""
         self._written_at = time.monotonic()
         self.snapshot = snapshot_of(row)
+        if self.span is not None:
+            self.span.enter(self.snapshot.step.name)
         if is_urgent or self._written_at - self._published_at >= MIN_INTERVAL_SECONDS:
             self._published_at = self._written_at
             self._bus.publish(self.snapshot)
@@ -269,6 +267,8 @@ class SyncRun:
             resumes_at = changes.get("resumes_at", self.snapshot.resumes_at)
             waited = self.waited_seconds
             changes = {**self.forecast.changes(resumes_at), **changes, "waited_seconds": waited}
+            if self.span is not None and self.span.place != self.snapshot.trace_span:
+                changes["trace_span"] = self.span.place
             if "step" in changes:
                 changes |= columns_of_entry(self.snapshot, changes["step"], waited)
             async with self._database.writing(patience_seconds) as connection:

@@ -4,9 +4,10 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import structlog
@@ -24,6 +25,10 @@ from routiq_gql.sync.heartbeat import Heartbeat
 from routiq_gql.sync.model import FailureCode, SyncFailure, SyncStep
 from routiq_gql.sync.pauses import Pauses
 from routiq_gql.sync.run import StopRequested, SyncRun
+from routiq_gql.sync.traced import begin_span, end_span
+
+if TYPE_CHECKING:
+    from routiq_gql.tracing.spans import Tracing
 
 MAX_LOST_CLAIMS = 200
 """A sync fails after so many processes in a row died while they ran it, without any progress between."""
@@ -59,11 +64,13 @@ class SyncRunner:
         run_steps: Callable[[SyncRun], Awaitable[None]],
         time_limit: timedelta,
         supervisor: Supervisor,
+        tracing: "Tracing | None" = None,
     ) -> None:
         self._database = database
         self._bus = bus
         self._run_steps = run_steps
         self._time_limit = time_limit
+        self._tracing = tracing
         self._heartbeat = Heartbeat(database, supervisor)
         self.pauses = Pauses()
         self._holder = f"{socket.gethostname()[:32]}:{os.getpid()}:{uuid4().hex[:12]}"
@@ -80,11 +87,20 @@ class SyncRunner:
             self.pauses.end(key)
             return None
         run = SyncRun(self._database, self._bus, row, on_progress=lambda: self.pauses.end(key))
+        if self._tracing is not None:
+            run.span = begin_span(self._tracing, row)
         self._bus.publish(run.snapshot)
         return run
 
     async def run(self, run: SyncRun) -> Outcome:
         """Run a claimed sync. A cancellation leaves the sync as it is."""
+        with run.span or nullcontext():
+            outcome = await self._run(run)
+            if run.span is not None:
+                end_span(run.span, outcome.name.lower(), run.snapshot)
+            return outcome
+
+    async def _run(self, run: SyncRun) -> Outcome:
         with structlog.contextvars.bound_contextvars(
             sync_id=run.snapshot.sync_id, organization_id=run.snapshot.organization_id
         ):

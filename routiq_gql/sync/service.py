@@ -5,11 +5,12 @@ not reach is refused.
 """
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
 
 from routiq_gql.connections.state import ConnectionState
-from routiq_gql.database.connections import organizations_by_state
+from routiq_gql.database.connections import connection_of, organizations_by_state
 from routiq_gql.database.engine import Database
 from routiq_gql.database.syncs import active_sync
 from routiq_gql.errors import BadInput, RateLimited, SyncNotFound
@@ -32,9 +33,13 @@ from routiq_gql.sync.log_requests import LogRequest, check_limit, read_logs
 from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import LogLine, SyncMode, SyncState
 from routiq_gql.sync.outcomes import CancelledSync, StartedSync
+from routiq_gql.sync.problems import start_problem
 from routiq_gql.sync.start_limit import enforce_start_limit
 from routiq_gql.sync.watching import Watching
 from routiq_gql.sync.whole_log import WholeLog, read_parts
+
+if TYPE_CHECKING:
+    from routiq_gql.tracing.spans import Tracing
 
 
 class SyncService(Watching):
@@ -48,11 +53,13 @@ class SyncService(Watching):
         audit: Audit,
         settings: Settings,
         feeds: Feeds,
+        tracing: "Tracing | None" = None,
     ) -> None:
         super().__init__(database, audit, feeds, Subscriptions(settings.max_subscriptions))
         self._bus = bus
         self._engine = engine
         self._settings = settings
+        self._tracing = tracing
 
     async def start(self, viewer: Viewer, organization_id: str, mode: SyncMode = SyncMode.AUTO) -> StartedSync:
         """Start a sync, or return the running sync, which keeps its mode.
@@ -68,9 +75,13 @@ class SyncService(Watching):
         self._audit.require(viewer, organization_id, Action.START)
         if mode is SyncMode.TIME_ONLY:
             raise BadInput("“mode” must be AUTO, FULL or INCREMENTAL. The server makes time-only syncs by itself.")
+        origin = self._tracing.origin() if self._tracing is not None else None
         try:
             async with self._database.writing() as connection:
-                row = await begin_sync(connection, self._engine, organization_id, Priority.PERSON, viewer.actor, mode)
+                access = await connection_of(connection, organization_id)
+                row = await begin_sync(
+                    connection, self._engine, organization_id, Priority.PERSON, viewer.actor, mode, origin
+                )
                 if row is not None:
                     with self._audit.noting(RateLimited, Action.START, viewer, organization_id):
                         await enforce_start_limit(
@@ -82,15 +93,17 @@ class SyncService(Watching):
         except IntegrityError:  # another process has started a sync meanwhile
             row = None
             async with self._database.reading() as connection:
+                access = await connection_of(connection, organization_id)
                 running = await active_sync(connection, organization_id)
         if row is None:
             if running is None:  # the running sync has ended meanwhile
                 return await self.start(viewer, organization_id, mode)
-            return StartedSync(snapshot_of(running), created=False)
+            snapshot = snapshot_of(running)
+            return StartedSync(snapshot, created=False, problem=start_problem(access, snapshot, mode))
         snapshot = snapshot_of(row)
         self._bus.publish(snapshot)
         self._engine.wake(snapshot)
-        return StartedSync(snapshot, created=True)
+        return StartedSync(snapshot, created=True, problem=start_problem(access, snapshot, mode))
 
     async def cancel(self, viewer: Viewer, sync_id: str) -> CancelledSync:
         """End a running sync, so the organization can start the next sync. A sync that has ended stays as it is.

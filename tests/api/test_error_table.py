@@ -1,6 +1,8 @@
 """Each row of the table of errors, triggered over real HTTP and a real websocket, in GraphQL and REST."""
 
+import ast
 import asyncio
+import importlib
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,8 +14,10 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from routiq_gql.api import graphql as graphql_api
 from routiq_gql.api.auth import Credentials, authentication
 from routiq_gql.api.errors import GRAPHQL_CODES, OUTCOMES
+from routiq_gql.api.graphql.error_codes import ErrorCode
 from routiq_gql.errors import DatabaseAway, RoutiqError
 from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import Viewer
@@ -27,6 +31,8 @@ WITH_TOKENS = {"ISSUER_AWAY"}
 """Rows that need authentication; its tests trigger them."""
 AT_START_OR_IN_PAYLOADS = {"SETTINGS", "CONNECTION_PROBLEM"}
 """Errors that end a command, or that are part of a mutation's payload."""
+
+PACKAGES = Path(graphql_api.__file__).parents[3]
 
 Prepare = Callable[[Server, pytest.MonkeyPatch], Any]
 
@@ -249,6 +255,29 @@ def test_every_row_is_triggered():
         return {error.code}.union(*map(codes, error.__subclasses__()))
 
     assert codes(RoutiqError) - AT_START_OR_IN_PAYLOADS <= OUTCOMES.keys()
+
+
+def _written_codes() -> dict[str, str]:
+    """Each ``"code": …`` that GraphQL's modules write into a dict, except those of the table, by its place."""
+    found = {}
+    for module in sorted(Path(graphql_api.__file__).parent.rglob("*.py")):
+        name = ".".join(module.relative_to(PACKAGES).with_suffix("").parts).removesuffix(".__init__")
+        for node in ast.walk(ast.parse(module.read_text())):
+            for key, value in zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ():
+                if not isinstance(key, ast.Constant) or key.value != "code":
+                    continue
+                written = ast.unparse(value)
+                if not written.endswith(".graphql_code"):
+                    found[f"{name}:{node.lineno}"] = str(eval(written, vars(importlib.import_module(name))))
+    return found
+
+
+def test_the_schema_lists_every_code_of_an_error():
+    """A client's program can branch on all codes that there are: a new one needs a value of ``ErrorCode``."""
+    listed, written = {code.name for code in ErrorCode}, _written_codes()
+    assert len(written) >= 3
+    assert {place: code for place, code in written.items() if code not in listed} == {}
+    assert listed == set(GRAPHQL_CODES) | set(written.values())
 
 
 def _on_its_database(row: Row) -> Any:

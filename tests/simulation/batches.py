@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 
 from tests.simulation.machine import collect
 from tests.simulation.simulation import Result, Simulation
-from tests.simulation.template import make_template, memory_folder
+from tests.simulation.template import Template, make_template, memory_folder
 
 SEEDS_PER_BATCH = 25
 SEEDS_PER_COLLECTION = 8
@@ -64,16 +65,18 @@ class Batch:
             self.failures.append(Failure(result.seed, str(result.error), result.story.text()))
 
 
-def play(seeds: Sequence[int]) -> Batch:
-    """Run these seeds in this process, on a new template."""
+def play(seeds: Sequence[int], *, until_failure: bool = False) -> Batch:
+    """Run these seeds in this process, or only those up to the first that fails."""
     began, batch, folder = time.process_time(), Batch(), memory_folder()
     try:
-        template = make_template(folder)
+        template = _template()
         gc.collect()
         gc.freeze()  # so that later collections look at the objects of simulations only
         gc.disable()
         for number, seed in enumerate(seeds, 1):
             batch.note(Simulation(seed, template, folder).run())
+            if until_failure and batch.failures:
+                break
             if number % SEEDS_PER_COLLECTION == 0:
                 collect()
     finally:
@@ -83,6 +86,16 @@ def play(seeds: Sequence[int]) -> Batch:
         shutil.rmtree(folder, ignore_errors=True)
     batch.seconds = time.process_time() - began
     return batch
+
+
+@cache
+def _template() -> Template:
+    """The same for all batches of a process: running the migrations takes as long as a sync."""
+    folder = memory_folder()
+    try:
+        return make_template(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def play_all(seeds: range, workers: int) -> Iterator[Batch]:

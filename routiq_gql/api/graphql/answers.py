@@ -10,7 +10,7 @@ from strawberry.http import GraphQLHTTPResponse
 from routiq_gql.api.admission import RETRY_AFTER_SECONDS
 from routiq_gql.api.errors import OUTCOMES
 from routiq_gql.api.graphql.negotiation import GRAPHQL_JSON
-from routiq_gql.api.graphql.persisted import CODE as PERSISTED_QUERY_NOT_SUPPORTED
+from routiq_gql.api.graphql.trusted.requests import UNKNOWN_ID
 from routiq_gql.api.json_text import JsonResponse
 
 Content = GraphQLHTTPResponse | list[GraphQLHTTPResponse]
@@ -31,7 +31,7 @@ class Answer(JsonResponse):
         self.is_complete = self._was_executed and "errors" not in content
         code = None if self._was_executed else _code_of_first_error(content)
         # Apollo Server sends 200 in every media type: some clients read no body with another status.
-        self._asks_for_the_text = code == PERSISTED_QUERY_NOT_SUPPORTED
+        self._asks_for_the_text = code == UNKNOWN_ID
         if code == "RATE_LIMITED":
             self.status_code = OUTCOMES["RATE_LIMITED"].http_status
             self.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)

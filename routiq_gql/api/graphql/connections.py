@@ -8,14 +8,13 @@ from strawberry import ID
 
 from routiq_gql.api.graphql.enums import ConnectionState, SyncFailureCode
 from routiq_gql.api.graphql.nodes import Node
+from routiq_gql.api.graphql.problems import Problem
 from routiq_gql.connections import state as connection_state
 
 
 @strawberry.type(description="Why a connection can't be used, or an API key can't become one.")
-class ConnectionProblem:
+class ConnectionProblem(Problem):
     code: SyncFailureCode = strawberry.field(description="The reason; programs may branch on it.")
-    message: str = strawberry.field(description="What happened, in one sentence.")
-    what_to_do: str = strawberry.field(description="What to do, in one or two sentences.")
 
     @classmethod
     def of(cls, problem: connection_state.ConnectionProblem) -> Self:
@@ -23,6 +22,7 @@ class ConnectionProblem:
             code=SyncFailureCode[problem.failure_code.name],
             message=problem.message,
             what_to_do=problem.what_to_do,
+            retryable=problem.failure_code.is_retryable,
         )
 
 

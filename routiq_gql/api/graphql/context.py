@@ -3,9 +3,10 @@
 Each operation, and each event of a subscription, gets a copy with the parts that live no longer.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import strawberry
 
@@ -19,6 +20,9 @@ from routiq_gql.patients.service import Patients
 from routiq_gql.security.stream_tokens import Parent, StreamTokens
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.service import SyncService
+
+if TYPE_CHECKING:
+    from routiq_gql.tracing.spans import OperationSpan, Tracing
 
 
 class SharedSource(Protocol):
@@ -62,6 +66,7 @@ class Context:
         log_pages: Loads pages of its logs at once, likewise.
         patients_by_key: Loads its patients at once, likewise.
         personal: Whether patients were read.
+        tracing: Makes spans; ``None`` when traces are off.
     """
 
     syncs: SyncService
@@ -80,6 +85,7 @@ class Context:
     patients_by_key: PatientLoader | None = None
     shared: "SharedSource | None" = None
     personal: Personal = field(default_factory=Personal)
+    tracing: "Tracing | None" = None
 
     def for_operation(self, bucket: str, cost: int = 0, turn: Turn | None = None) -> Self:
         """The context of an operation, or of an event of a subscription."""
@@ -87,6 +93,14 @@ class Context:
         pages = LogPageLoader(self.syncs, self.reader)
         patients = PatientLoader(self.patient_reader, self.reader)
         return replace(self, bucket=bucket, cost=cost, turn=turn, logs=logs, log_pages=pages, patients_by_key=patients)
+
+    def called_from(self, extensions: Mapping[str, object] | None) -> AbstractContextManager[None]:
+        """Let spans in the block continue the trace in an operation's extensions, or else that of its connection."""
+        return nullcontext() if self.tracing is None else self.tracing.called_from(extensions, self.connection_params)
+
+    def begin_span(self, extensions: Mapping[str, object] | None = None) -> "OperationSpan | None":
+        """The span of an operation; ``None`` when traces are off."""
+        return None if self.tracing is None else self.tracing.operation(extensions)
 
     @property
     def patients(self) -> Patients:

@@ -121,6 +121,35 @@ class SyncFailureCode(Enum):
     INTERNAL = enum_value("INTERNAL", description="An error of this server.")
 
 
+@enum(description="Why the sync in the answer to `startSync` will not do as asked. Programs may branch on it.")
+class StartSyncProblemCode(Enum):
+    CONNECTION_MISSING = enum_value(
+        "CONNECTION_MISSING",
+        description="The organization has no connection to Cliniko: the sync fails in step 2, CHECKING_CONFIG.",
+    )
+    CONNECTION_DISABLED = enum_value(
+        "CONNECTION_DISABLED",
+        description="The organization's connection is switched off: the sync fails in step 2, CHECKING_CONFIG.",
+    )
+    CONNECTION_NEEDS_ATTENTION = enum_value(
+        "CONNECTION_NEEDS_ATTENTION",
+        description="Cliniko did not accept the API key when it was last used. Unless that was corrected in Cliniko, "
+        "the sync fails in step 3, CHECKING_CREDENTIALS.",
+    )
+    OTHER_MODE_RUNS = enum_value(
+        "OTHER_MODE_RUNS",
+        description="FULL was asked for, and a sync in another mode runs already. It keeps its mode, and may not read "
+        "everything.",
+    )
+
+
+@enum(description="Why `cancelSync` did not end the sync. Programs may branch on it.")
+class CancelSyncProblemCode(Enum):
+    ALREADY_ENDED = enum_value(
+        "ALREADY_ENDED", description="The sync had completed, failed or been cancelled before; `status` says which."
+    )
+
+
 @enum(
     description="A list of patients, at the moment of a sync's analysis. `patientLists` says how each is counted. A "
     "visit is a past appointment that was neither cancelled nor missed."

@@ -6,7 +6,7 @@ Source: graphql-ws, PROTOCOL.md.
 
 from collections.abc import Mapping
 
-from routiq_gql.api.graphql.persisted import names_its_document
+from routiq_gql.api.graphql.trusted.requests import names_its_document
 
 MAX_ID_CHARACTERS = 1_000
 """Characters of an operation's id, which every frame of the operation repeats."""

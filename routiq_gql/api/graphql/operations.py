@@ -21,13 +21,13 @@ from routiq_gql.api.graphql.organizations import OrganizationList
 from routiq_gql.api.graphql.overview import Dashboard, SyncHistory
 from routiq_gql.api.graphql.patient_changes import ChangeQueries, ChangeSubscriptions
 from routiq_gql.api.graphql.patient_queries import PatientQueries
+from routiq_gql.api.graphql.payloads import CancelSyncPayload, StartSyncPayload
 from routiq_gql.api.graphql.sync_log import SyncLogEntry
 from routiq_gql.api.graphql.types import After, SyncStatus, given
 from routiq_gql.connections.state import ConnectionProblem, not_set_up
 from routiq_gql.errors import SettingsError
 from routiq_gql.security import stream_tokens
 from routiq_gql.sync import model
-from routiq_gql.sync.outcomes import CancelledSync, StartedSync
 
 OrganizationId = Annotated[
     ID, strawberry.argument(description="The organization: 1 to 64 letters, digits, dashes and underscores.")
@@ -50,41 +50,6 @@ Outcome = Annotated[
 ]
 ApiKey = Annotated[str, strawberry.argument(description="A Cliniko API key, as copied from Cliniko under My Info.")]
 Cursor = Annotated[str | None, strawberry.argument(description="`nextCursor` of the previous page.")]
-
-
-@strawberry.type(description="The sync that runs now.")
-class StartSyncPayload:
-    message: str = strawberry.field(description="`Sync started` or `Sync already in progress`.")
-    sync_id: ID = strawberry.field(description="The sync to follow.")
-    organization_id: ID = strawberry.field(description="The organization.")
-    status: SyncState = strawberry.field(description="The status of the sync.")
-    created: bool = strawberry.field(description="Whether this call started it.")
-    sync: SyncStatus = strawberry.field(description="The sync itself.")
-
-    @classmethod
-    def of(cls, started: StartedSync) -> Self:
-        sync = SyncStatus.of(started.sync)
-        return cls(
-            message=started.message,
-            sync_id=sync.sync_id,
-            organization_id=sync.organization_id,
-            status=sync.status,
-            created=started.created,
-            sync=sync,
-        )
-
-
-@strawberry.type(description="The final state of a sync, whether this call ended it or it had ended before.")
-class CancelSyncPayload:
-    message: str = strawberry.field(description="`Sync cancelled`, or `Sync already completed` (failed, cancelled).")
-    sync_id: ID = strawberry.field(description="The sync.")
-    status: SyncState = strawberry.field(description="How it ended.")
-    sync: SyncStatus = strawberry.field(description="The sync itself.")
-
-    @classmethod
-    def of(cls, cancelled: CancelledSync) -> Self:
-        sync = SyncStatus.of(cancelled.sync)
-        return cls(message=cancelled.message, sync_id=sync.sync_id, status=sync.status, sync=sync)
 
 
 @strawberry.type(description="A token for following one sync.")
@@ -145,16 +110,24 @@ class Query(HistoryQueries, PatientQueries, ChangeQueries, NodeQueries):
         )
 
 
-@strawberry.type(description="Changes.")
+@strawberry.type(
+    description="Changes. An outcome that a caller can act on is the `problem` of the payload. A request that can't be "
+    "executed is an error, with a code of `ErrorCode`."
+)
 class Mutation:
-    @strawberry.mutation(description="Start a sync; if one runs already, that one is the answer.")
+    @strawberry.mutation(
+        description="Start a sync; if one runs already, that one is the answer. Without a usable connection the sync "
+        "fails in its second step, and `problem` says so at once."
+    )
     async def start_sync(
         self, info: Info, organization_id: OrganizationId, mode: Mode = SyncMode.AUTO
     ) -> StartSyncPayload:
         wanted = model.SyncMode[mode.name]
         return StartSyncPayload.of(await info.context.syncs.start(info.context.viewer, organization_id, wanted))
 
-    @strawberry.mutation(description="End a running sync; one that has ended stays as it is.")
+    @strawberry.mutation(
+        description="End a running sync; one that has ended stays as it is, with `problem` ALREADY_ENDED."
+    )
     async def cancel_sync(self, info: Info, sync_id: SyncId) -> CancelSyncPayload:
         return CancelSyncPayload.of(await info.context.syncs.cancel(info.context.viewer, sync_id))
 

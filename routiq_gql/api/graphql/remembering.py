@@ -25,6 +25,9 @@ from routiq_gql.security.viewer import Viewer
 DECIDING_HEADERS = frozenset({b"accept", b"content-type"})
 """The headers that decide what is answered to a viewer, and in which form."""
 
+NAMING = (b"query=", b"documentId=")
+"""How the query string of a GET request begins that has or names its document."""
+
 
 async def place_of(request: Request) -> Place | None:
     """The place of the answer to a request; ``None`` if its answer is not remembered in any case.
@@ -39,7 +42,7 @@ async def place_of(request: Request) -> Place | None:
     headers = values_of(request.scope, DECIDING_HEADERS)
     query = request.scope["query_string"]
     is_post = request.method == "POST" and headers.get(b"content-type", [""])[0].startswith(JSON)
-    if not is_post and not (request.method == "GET" and query.startswith(b"query=")):  # or it shows the IDE
+    if not is_post and not (request.method == "GET" and query.startswith(NAMING)):  # or it shows the IDE
         return None
     session = request.state.session = await session_of(request)
     body = await request.body()

@@ -13,11 +13,13 @@ from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from routiq_gql.api.graphql.admitting import OperationAdmission
+from routiq_gql.api.graphql.error_codes import ErrorCode
 from routiq_gql.api.graphql.errors import CodedErrors
 from routiq_gql.api.graphql.executor import LimitedExecutor
 from routiq_gql.api.graphql.limits import DEFAULT_MAX_COST
 from routiq_gql.api.graphql.operations import Mutation, Query, Subscription
 from routiq_gql.api.graphql.scalars import DATE_TIME
+from routiq_gql.api.graphql.tracing import OperationSpans
 
 SINGLE_RESULTS = frozenset({OperationType.QUERY, OperationType.MUTATION})
 """Operations with a single result. Strawberry would execute a subscription as well, and fail."""
@@ -43,17 +45,20 @@ class Schema(strawberry.Schema):
         del errors, execution_context
 
 
-def make_schema(*, introspection: bool = True, max_cost: int = DEFAULT_MAX_COST) -> Schema:
+def make_schema(*, introspection: bool = True, max_cost: int = DEFAULT_MAX_COST, traces: bool = False) -> Schema:
     """The schema; without ``introspection``, clients can neither ask for its types nor guess them from errors.
 
     Args:
         max_cost: The highest cost of an operation; see ``cost.py``.
+        traces: Make a span of each operation.
     """
     return Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
+        types=[ErrorCode],
         extensions=[
+            *([OperationSpans] if traces else []),
             partial(CodedErrors, hide_suggestions=not introspection),
             partial(OperationAdmission, max_cost=max_cost),
             *([] if introspection else [DisableIntrospection]),

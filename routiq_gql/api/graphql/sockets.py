@@ -30,10 +30,10 @@ from routiq_gql.api.errors import log_fault, sentence_for_client
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, TOO_LONG_A_DOCUMENT
 from routiq_gql.api.graphql.messages import problem_of
-from routiq_gql.api.graphql.persisted import names_its_document, not_supported
 from routiq_gql.api.graphql.shared.operations import SharedOperations
 from routiq_gql.api.graphql.shared.socket import SocketSubscription
 from routiq_gql.api.graphql.socket_limit import OpenSockets
+from routiq_gql.api.graphql.trusted.documents import TrustedDocuments
 from routiq_gql.api.json_text import UnreadableJson, read_json
 from routiq_gql.api.services import services_of
 from routiq_gql.api.streams import abort_connection, keep_connection
@@ -57,6 +57,7 @@ class SharingView(Protocol):
 
     open_sockets: OpenSockets
     shared: SharedOperations
+    documents: TrustedDocuments
 
 
 class SocketAdapter(ASGIWebSocketAdapter):
@@ -232,8 +233,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         if refusal is not None and self.connection_acknowledged:
             await self.send_message({"id": message["id"], "type": "error", "payload": [refusal.formatted]})
             return
-        if not self.connection_acknowledged or message["id"] in self.operations or not self._share(message):
-            await super().handle_subscribe(message)
+        with self.context.called_from(message["payload"].get("extensions")):
+            if not self.connection_acknowledged or message["id"] in self.operations or not self._share(message):
+                await super().handle_subscribe(message)
 
     def _share(self, message: SubscribeMessage) -> bool:
         """Make the subscription a part of a shared operation, if it can be shared."""
@@ -248,6 +250,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         )
         if operation is not None:
             self.operations[subscription.id] = subscription
+            subscription.span = self.context.begin_span()
             subscription.join(operation)
         return operation is not None
 
@@ -261,10 +264,13 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
     def _refusal_of(self, message: SubscribeMessage) -> GraphQLError | None:
         """The error that refuses this operation only; the socket and its other operations stay open."""
-        if names_its_document(message["payload"]):
-            return not_supported() if message["id"] not in self.operations else None
-        if len(message["payload"]["query"]) > MAX_QUERY_CHARACTERS:
+        payload = message["payload"]
+        if len(payload.get("query") or "") > MAX_QUERY_CHARACTERS:
             return GraphQLError(TOO_LONG_A_DOCUMENT, extensions={"code": "BAD_USER_INPUT"})
+        document = cast(SharingView, self.view).documents.document_of(payload)
+        if isinstance(document, GraphQLError):
+            return document if message["id"] not in self.operations else None
+        payload["query"] = document or ""
         if len(self.operations) >= MAX_OPERATIONS and message["id"] not in self.operations:
             return GraphQLError(TOO_MANY_OPERATIONS, extensions={"code": "RATE_LIMITED"})
         return None

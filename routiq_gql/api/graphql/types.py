@@ -14,6 +14,7 @@ from routiq_gql.api.graphql.connection_pages import AfterCursor, BeforeCursor, F
 from routiq_gql.api.graphql.context import Info
 from routiq_gql.api.graphql.enums import SyncFailureCode, SyncMode, SyncState, SyncStep, WaitReason
 from routiq_gql.api.graphql.nodes import Node
+from routiq_gql.api.graphql.problems import Problem
 from routiq_gql.api.graphql.receipts import CompletionRange, SyncReceipt
 from routiq_gql.api.graphql.steps import StepTiming, SyncActor
 from routiq_gql.api.graphql.sync_log import SyncLogConnection, SyncLogEntry
@@ -35,11 +36,9 @@ def given(after: int | None) -> int | None:
 
 
 @strawberry.type(description="Why a sync failed or was cancelled, in words for the clinic.")
-class SyncFailure:
+class SyncFailure(Problem):
     code: SyncFailureCode = strawberry.field(description="The reason; programs may branch on it.")
     step: SyncStep = strawberry.field(description="The step in which the sync ended.")
-    message: str = strawberry.field(description="What happened, in one sentence.")
-    what_to_do: str = strawberry.field(description="What to do, in one or two sentences.")
     retryable: bool = strawberry.field(description="Whether starting again, with nothing else changed, may succeed.")
 
     @classmethod

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -32,14 +33,13 @@ from routiq_gql.api.graphql.answers import Answer
 from routiq_gql.api.graphql.body import BodyTooLarge, limited
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.ide import graphiql_page, how_to_install
-from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, TOO_LONG_A_DOCUMENT
+from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, MAX_TOKENS, TOO_LONG_A_DOCUMENT
 from routiq_gql.api.graphql.negotiation import (
     prefers_event_stream,
     prefers_graphql_json,
     prefers_html,
     prefers_multipart,
 )
-from routiq_gql.api.graphql.persisted import NamedDocument, names_its_document, not_supported
 from routiq_gql.api.graphql.refusals import error_response, refusal, status_and_reason
 from routiq_gql.api.graphql.remembering import keep, place_of
 from routiq_gql.api.graphql.schema import make_schema
@@ -48,6 +48,8 @@ from routiq_gql.api.graphql.shared.stream import StreamSubscription
 from routiq_gql.api.graphql.socket_limit import OpenSockets
 from routiq_gql.api.graphql.sockets import SocketAdapter, SocketHandler
 from routiq_gql.api.graphql.transports import EventStreamTransport, MultipartTransport, RequestAdapter
+from routiq_gql.api.graphql.trusted.documents import TrustedDocuments
+from routiq_gql.api.graphql.trusted.requests import RefusedRequest
 from routiq_gql.api.json_text import EncodedJson, UnreadableJson, read_json
 from routiq_gql.api.remembered import Place
 from routiq_gql.api.services import services_of
@@ -58,8 +60,8 @@ from routiq_gql.settings import Settings
 
 CONNECTION_INIT_SECONDS = 5
 """How long a new socket may take to send ``connection_init``."""
-
-
+NAMING_PARAMETERS = frozenset({"query", "documentId", "extensions"})
+"""The parameters of a GET request that have or name its document; without them a browser gets GraphiQL."""
 JSON_PARAMETERS = ("variables", "extensions")
 """The parameters of a GET request that hold JSON. Source: GraphQL over HTTP, "Request Parameters"."""
 
@@ -77,21 +79,21 @@ class GraphQLEndpoint(GraphQL[Context, None]):
 
     def __init__(self, settings: Settings, admission: Admission, demo: Demo) -> None:
         self.settings = settings
-        schema = make_schema(introspection=settings.introspection, max_cost=settings.max_operation_cost)
+        schema = make_schema(
+            introspection=settings.has_introspection, max_cost=settings.max_operation_cost, traces=settings.traces
+        )
         super().__init__(
             schema,
-            graphql_ide="graphiql" if settings.graphiql else None,
-            subscription_protocols=(
-                GRAPHQL_TRANSPORT_WS_PROTOCOL,
-                GRAPHQL_SSE_PROTOCOL,
-                MULTIPART_SUBSCRIPTION_PROTOCOL,
-            ),
+            graphql_ide="graphiql" if settings.has_graphiql else None,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, *self.stream_transport_classes_by_protocol),
             connection_init_wait_timeout=timedelta(seconds=CONNECTION_INIT_SECONDS),
         )
         self._admission = admission
         self._demo = demo
         self.open_sockets = OpenSockets(settings.most_sockets)
         self.shared = SharedOperations(schema, self.encode_json)
+        self.documents = TrustedDocuments(settings.documents, is_only=settings.documents_only)
+        self.documents.warn_of_invalid(schema._schema, MAX_TOKENS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -105,7 +107,10 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             place = await place_of(request)
             known = services_of(request).answer_at(place) if place is not None else None
             if known is not None:
-                await EncodedJson(known.body, known.media_type)(scope, receive, send)
+                remembered = EncodedJson(known.body, known.media_type)
+                if request.method == "GET":
+                    keep_private(remembered)
+                await remembered(scope, receive, send)
                 return
             response = await while_connected(parts.next_message, self.run(request))
         except HTTPException as error:
@@ -119,6 +124,8 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             response.become_graphql_json()
         if isinstance(response, Answer) and place is not None and hasattr(request.state, "asked"):
             keep(request, place, request.state.asked, request.state.session.viewer, response)
+        if request.method == "GET":
+            keep_private(response)
         await response(scope, receive, send)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
@@ -142,6 +149,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             session,
             connection_params={},
             admission=self._admission,
+            tracing=runtime.tracing,
         )
         request.state.personal = context.personal
         return context
@@ -153,7 +161,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         return (
             self.graphql_ide is not None
             and request.method == "GET"
-            and request.query_params.get("query") is None
+            and not NAMING_PARAMETERS.intersection(request.query_params)
             and prefers_html(_accept(request.headers))
         )
 
@@ -185,17 +193,23 @@ class GraphQLEndpoint(GraphQL[Context, None]):
                 raise HTTPException(400, "The GraphQL operation's `operationName` must be a string or null.")
             if data.query is not None and len(data.query) > MAX_QUERY_CHARACTERS:
                 raise HTTPException(413, TOO_LONG_A_DOCUMENT)
+            named: object = None
             if not data.query:
                 is_get = request.method == "GET"
                 given = request.query_params if is_get else self.parse_json(await request.get_body())
-                if isinstance(given, Mapping) and names_its_document({**given, "extensions": data.extensions}):
-                    return NamedDocument(**vars(data))
+                named = given.get("documentId") if isinstance(given, Mapping) else None
+            document = self.documents.document_of(
+                {"query": data.query, "documentId": named, "extensions": data.extensions}
+            )
+            if isinstance(document, GraphQLError):
+                return RefusedRequest(**vars(data), error=document)
+            data.query = document
         return data
 
     async def execute_operation(self, *args: Any, **kwargs: Any) -> Any:
         asked: GraphQLRequestData | list[GraphQLRequestData] = kwargs["request_data"]
-        if isinstance(asked, NamedDocument):
-            refused = PreExecutionError(data=None, errors=[not_supported()])
+        if isinstance(asked, RefusedRequest):
+            refused = PreExecutionError(data=None, errors=[asked.error])
             return _alone(refused) if self._get_stream_transport(asked.protocol) else refused
         if isinstance(asked, GraphQLRequestData) and (transport := self._get_stream_transport(asked.protocol)):
             shared = StreamSubscription(transport, self.encode_json_string)
@@ -252,6 +266,12 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             headers={name: value for name, value in transport.headers.items() if name.lower() != "content-type"},
             media_type=transport.headers["Content-Type"],
         )
+
+
+def keep_private(response: Response) -> None:
+    """Tell caches that the response to a GET is for one caller. Of a POST, none keeps the response."""
+    response.headers["Cache-Control"] = "private, no-store"
+    response.headers.add_vary_header("Authorization")
 
 
 async def _alone(result: ExecutionResult) -> AsyncGenerator[ExecutionResult, None]:

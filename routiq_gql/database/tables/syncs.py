@@ -66,6 +66,9 @@ class SyncColumns(TypedColumns):
 
     ``steps`` has its entries into steps; see ``sync/step_times.py``. ``started_by`` and ``cancelled_by`` are kinds of
     actors, with the names of persons. These columns are empty for syncs of earlier versions.
+
+    ``trace_parent`` and ``trace_state`` are the span that started it, and ``trace_span`` that of its newest run, as W3C
+    Trace Context writes them; empty while traces are off.
     """
 
     key: Named[int] = Column(RowKey, primary_key=True, autoincrement=True)
@@ -116,6 +119,9 @@ class SyncColumns(TypedColumns):
     horizon_from: Named[datetime | None] = Column(UtcDateTime)
     changes: Named[Mapping[str, object] | None] = Column(JSON(none_as_null=True))
     time_zone: Named[str | None] = Column(String(64))
+    trace_parent: Named[str | None] = Column(String(64))
+    trace_state: Named[str | None] = Column(Text)
+    trace_span: Named[str | None] = Column(String(64))
 
 
 SYNC = Table(

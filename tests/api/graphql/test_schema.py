@@ -9,8 +9,9 @@ from routiq_gql.api.graphql import enums, schema_text
 from routiq_gql.api.graphql.scalars import parse_time
 from routiq_gql.patients.lists import PatientList
 from routiq_gql.patients.model import PatientSort
-from routiq_gql.sync import model
+from routiq_gql.sync import model, problems
 from routiq_gql.sync.actors import ActorKind
+from tests.schema_page import PAGE, schema_page
 
 COMMITTED = Path(__file__).parents[3] / "schema.graphql"
 
@@ -24,6 +25,11 @@ def test_the_committed_schema_is_not_stale():
     """The committed schema.graphql equals the code's schema; `make schema` updates it."""
     assert COMMITTED.read_text(encoding="utf-8") == schema_text()
     assert schema_text().endswith("}\n")
+
+
+def test_the_page_of_the_schema_is_not_stale():
+    """The reference that people read is that of the committed schema; `make schema` updates both."""
+    assert PAGE.read_text(encoding="utf-8") == schema_page(COMMITTED.read_text(encoding="utf-8"))
 
 
 def test_everything_is_described(schema: GraphQLSchema):
@@ -48,6 +54,8 @@ def test_everything_is_described(schema: GraphQLSchema):
         (enums.SyncStep, model.SyncStep),
         (enums.LogLevel, model.LogLevel),
         (enums.SyncFailureCode, model.FailureCode),
+        (enums.StartSyncProblemCode, problems.StartProblemCode),
+        (enums.CancelSyncProblemCode, problems.CancelProblemCode),
         (enums.SyncActorKind, ActorKind),
         (enums.PatientList, PatientList),
         (enums.PatientSort, PatientSort),

@@ -3,9 +3,11 @@
 import { expectTypeOf, it } from 'vitest';
 
 import type * as published from '../../../element/index';
+import type * as publishedResume from '../../../element/resume';
 import type { GetToken, Sync } from '../../src/core';
 import type { RoutiqSync } from '../../src/element';
 import type { ElementLabels } from '../../src/element/RoutiqSync';
+import type * as resume from '../../src/resume';
 
 it('the package declares what the element has', () => {
   type Properties = Exclude<keyof published.RoutiqSync, keyof HTMLElement>;
@@ -15,4 +17,9 @@ it('the package declares what the element has', () => {
   expectTypeOf<ElementLabels>().toEqualTypeOf<published.Labels>();
   expectTypeOf<GetToken>().toEqualTypeOf<published.GetToken>();
   expectTypeOf<Sync>().toExtend<published.Sync>();
+});
+
+it('the package declares what its entry for resuming has', () => {
+  expectTypeOf<typeof resume>().toEqualTypeOf<typeof publishedResume>();
+  expectTypeOf<resume.SocketClient>().toEqualTypeOf<publishedResume.SocketClient>();
 });

@@ -2,18 +2,27 @@
 
 import asyncio
 from collections.abc import Callable, Collection
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from graphql import GraphQLError
 
 from routiq_gql.api.graphql.shared.payload import Payload
+
+if TYPE_CHECKING:
+    from routiq_gql.tracing.spans import OperationSpan
 
 AT_ONCE = 200
 """Subscribers served in one turn of the loop, which takes about two milliseconds."""
 
 
 class Subscriber(Protocol):
-    """A client's part of a shared operation. All calls are plain and return at once."""
+    """A client's part of a shared operation. All calls are plain and return at once.
+
+    Attributes:
+        span: The span of its start; ``None`` once that has ended, and when traces are off.
+    """
+
+    span: "OperationSpan | None"
 
     def show(self, payload: Payload) -> bool:
         """Send a payload; ``False``, without sending, while the client reads nothing.

@@ -21,6 +21,7 @@ from routiq_gql.api.graphql.errors import error_of
 from routiq_gql.api.graphql.projection import Projection
 from routiq_gql.api.graphql.shared.delivery import Delivery, Subscriber
 from routiq_gql.api.graphql.shared.payload import Payload
+from routiq_gql.api.graphql.tracing import code_in, span_of
 from routiq_gql.errors import RateLimited, RoutiqError
 from routiq_gql.live.feeds import Following
 
@@ -44,6 +45,7 @@ class Machinery:
         execute: Executes the operation in a context, by Strawberry's ``Schema.stream``.
         compile: Compiles the operation's selection for its variables, if that is possible.
         encode: Encodes a result as JSON.
+        operation_name: The name of the operation, as the document has it; ``None`` without a name.
     """
 
     document: str
@@ -51,6 +53,7 @@ class Machinery:
     execute: Callable[[Context], Awaitable[StreamResult]]
     compile: Callable[[OperationDefinitionNode, Mapping[str, object]], Projection | None]
     encode: Callable[[object], str | bytes]
+    operation_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +164,7 @@ class SharedOperation(ABC, Generic[S]):
         opened = self._opened
         if opened is None:
             if errors and first in self._subscribers:
-                self._drop(first)
-                first.refuse(errors)
+                self._refuse(first, errors)
             self._execute_each_alone()  # each refusal is noted in the audit log
             return
         organization_id = str(self._following(opened.source).value.organization_id)
@@ -177,10 +179,21 @@ class SharedOperation(ABC, Generic[S]):
         try:
             self._context.syncs.subscriptions.add(organization_id)
         except RateLimited as error:
-            self._drop(subscriber)
-            subscriber.refuse([error_of(error)])
+            self._refuse(subscriber, [error_of(error)])
             return False
+        if subscriber.span is not None and self._opened is not None:
+            self._end_span(subscriber, sync=span_of(self._following(self._opened.source).value))
         return True
+
+    def _refuse(self, subscriber: Subscriber, errors: list[GraphQLError]) -> None:
+        self._end_span(subscriber, error=code_in(errors))
+        self._drop(subscriber)
+        subscriber.refuse(errors)
+
+    def _end_span(self, subscriber: Subscriber, *, error: str | None = None, sync: str | None = None) -> None:
+        if subscriber.span is not None:
+            subscriber.span.end("subscription", self.machinery.operation_name, error, sync)
+            subscriber.span = None
 
     def _encoded(self, result: ExecutionResult) -> Payload:
         shown: dict[str, object] = {"data": result.data}
@@ -205,6 +218,7 @@ class SharedOperation(ABC, Generic[S]):
     def _drop(self, subscriber: Subscriber) -> None:
         if self._subscribers.pop(subscriber, self) is self:
             return
+        self._end_span(subscriber)  # it has left before it started
         self._served.pop(subscriber, None)
         if not self._subscribers:
             self._delivery.stop()

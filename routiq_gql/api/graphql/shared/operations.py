@@ -120,7 +120,9 @@ class SharedOperations:
             deciding = tuple((name, variables[name]) for name in sorted(deciding_variables(operation, fragments)))
             return self._compiled(request.document, request.operation_name, deciding)
 
-        return Machinery(request.document, values, execute, compiled, self._encode)
+        operation = get_operation_ast(document, request.operation_name)
+        name = operation.name.value if operation is not None and operation.name is not None else None
+        return Machinery(request.document, values, execute, compiled, self._encode, name)
 
     def _compile(
         self, document: str, operation_name: str | None, variables: tuple[tuple[str, object], ...]

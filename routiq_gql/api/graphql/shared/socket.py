@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from graphql import GraphQLError
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
@@ -16,6 +16,9 @@ from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.shared.operations import AnyOperation
 from routiq_gql.api.graphql.shared.payload import Payload
 from routiq_gql.serving.frames import FrameWriter, text_frame
+
+if TYPE_CHECKING:
+    from routiq_gql.tracing.spans import OperationSpan
 
 
 class Peer(Protocol):
@@ -36,9 +39,10 @@ class SocketSubscription(Operation[Context, None]):
 
     Attributes:
         shared: The operation; ``None`` before it is joined, and if the subscription is executed alone.
+        span: As of every subscriber.
     """
 
-    __slots__ = ("_head", "_last", "_peer", "_timer", "_writer", "shared")
+    __slots__ = ("_head", "_last", "_peer", "_timer", "_writer", "shared", "span")
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class SocketSubscription(Operation[Context, None]):
             handler, message["id"], payload["query"], payload.get("variables"), payload.get("operationName")
         )
         self.shared: AnyOperation | None = None
+        self.span: OperationSpan | None = None
         self._head = b'{"id":%b,"type":"next","payload":' % json.dumps(self.id).encode()
         self._writer = writer
         self._peer = peer

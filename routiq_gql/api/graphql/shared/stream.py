@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from graphql import GraphQLError
 from strawberry.http import GraphQLRequestData
@@ -11,6 +11,9 @@ from strawberry.http.streaming import HTTPStreamTransport
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.shared.operations import AnyOperation, SharedOperations
 from routiq_gql.api.graphql.shared.payload import Payload
+
+if TYPE_CHECKING:
+    from routiq_gql.tracing.spans import OperationSpan
 
 Encode = Callable[[object], str]
 
@@ -25,6 +28,7 @@ class StreamSubscription:
         self._transport = transport
         self._encode = encode
         self._shared: AnyOperation | None = None
+        self.span: OperationSpan | None = None
         self._newest: Payload | None = None
         self._errors: list[GraphQLError] | None = None
         self._last: str | None = None
@@ -44,6 +48,7 @@ class StreamSubscription:
         self._shared = operations.operation_of(context, request.query or "", request.operation_name, request.variables)
         if self._shared is None:
             return False
+        self.span = context.begin_span(request.extensions)
         self._shared.join(self)
         try:
             await self._changed.wait()

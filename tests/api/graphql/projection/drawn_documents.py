@@ -40,6 +40,9 @@ def _whole(type_: GraphQLNamedType) -> str:
     return f"{{ __typename {' '.join(f'{name} {_whole(inner)}' for name, inner in plain.items())} }}"
 
 
+_THROUGH = {"Node": "... on Node { id }", "Problem": "... on Problem { message retryable }"}
+
+
 def _plain(type_: GraphQLObjectType) -> list[str]:
     """The fields that are read from an attribute if they have no arguments."""
     return [
@@ -71,7 +74,8 @@ class _Drawing:
         if kind == "inline":
             return f"... on {type_.name} {self._directives()} {self.selection(type_, levels - 1)}"
         if kind == "interface":
-            return "... on Node { id }" if type_.interfaces else self._field(type_, levels)
+            names = [one.name for one in type_.interfaces]
+            return _THROUGH[self._random.choice(names)] if names else self._field(type_, levels)
         if kind == "untyped":
             return f"... {self._directives()} {self.selection(type_, levels - 1)}"
         known = [name for name, (type_name, _) in self.fragments.items() if type_name == type_.name]

@@ -75,7 +75,7 @@ def test_the_types_of_shown_objects():
     for name in SHOWN:
         type_ = _object(name)
         assert isinstance(type_.extensions["strawberry-definition"].origin, type)
-        assert {one.name for one in type_.interfaces} <= {"Node"}
+        assert {one.name for one in type_.interfaces} <= {"Node", "Problem"}
         is_type_of = type_.is_type_of
         assert (is_type_of is None) == (not type_.interfaces)
         if is_type_of is not None:  # Strawberry accepts objects of the class

@@ -32,6 +32,7 @@ class Client:
         self._was_refused = False
         self.is_stalled = False
         self.has_left = False
+        self.span = None
         self.seen: list[Any] = []
         self.ends: list[str] = []
 

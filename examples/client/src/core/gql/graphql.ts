@@ -19,6 +19,11 @@ export type Scalars = {
   DateTime: { input: string; output: string; }
 };
 
+/** Why `cancelSync` did not end the sync. Programs may branch on it. */
+export type CancelSyncProblemCode =
+  /** The sync had completed, failed or been cancelled before; `status` says which. */
+  | 'ALREADY_ENDED';
+
 /** Whether an organization's connection to Cliniko may be used. */
 export type ConnectionState =
   /** Syncs use it. */
@@ -27,6 +32,25 @@ export type ConnectionState =
   | 'DISABLED'
   /** Cliniko did not accept the API key when it was last used; `problem` says why. */
   | 'NEEDS_ATTENTION';
+
+/** The values of `extensions.code` of an error. An error means that the request, or a field of it, could not be executed; outcomes that have a result are the `problem` of a payload. */
+export type ErrorCode =
+  /** The document, a variable or an argument is not accepted, or the operation exceeds a limit of size, cost or time. The same request fails again: change it as the message says. */
+  | 'BAD_USER_INPUT'
+  /** The server executes trusted documents only, and does not know this one. Add it to a file of `ROUTIQ_DOCUMENTS` on the server. */
+  | 'DOCUMENT_NOT_TRUSTED'
+  /** The token may not reach this organization, or lacks the role for this. Use another token. */
+  | 'FORBIDDEN'
+  /** A fault of the server, or its database or its token issuer can't be reached. `extensions.reference` finds the reason in the server's log. A later retry may succeed. */
+  | 'INTERNAL'
+  /** The request names a document without its text, and the server does not have it. Send the text; Apollo Client and urql do so by themselves. */
+  | 'PERSISTED_QUERY_NOT_SUPPORTED'
+  /** Too many requests, subscriptions, starts or attempts within a time. Retry later. */
+  | 'RATE_LIMITED'
+  /** There is no sync with this id, or it is another organization's. The same request fails again. */
+  | 'SYNC_NOT_FOUND'
+  /** The token is missing, wrong, expired or revoked. Get a new one, and retry. */
+  | 'UNAUTHENTICATED';
 
 /** The severity of a log line. */
 export type LogLevel =
@@ -89,6 +113,17 @@ export type PatientSort =
   | 'NEXT_APPOINTMENT'
   /** By the next booking, the latest first. */
   | 'NEXT_APPOINTMENT_DESC';
+
+/** Why the sync in the answer to `startSync` will not do as asked. Programs may branch on it. */
+export type StartSyncProblemCode =
+  /** The organization's connection is switched off: the sync fails in step 2, CHECKING_CONFIG. */
+  | 'CONNECTION_DISABLED'
+  /** The organization has no connection to Cliniko: the sync fails in step 2, CHECKING_CONFIG. */
+  | 'CONNECTION_MISSING'
+  /** Cliniko did not accept the API key when it was last used. Unless that was corrected in Cliniko, the sync fails in step 3, CHECKING_CREDENTIALS. */
+  | 'CONNECTION_NEEDS_ATTENTION'
+  /** FULL was asked for, and a sync in another mode runs already. It keeps its mode, and may not read everything. */
+  | 'OTHER_MODE_RUNS';
 
 /** Who or what asked for the start or the end of a sync. */
 export type SyncActorKind =

@@ -1,4 +1,4 @@
-"""Persisted queries: requests that refer to a document instead of sending its text, on every transport."""
+"""Requests that name a document that the server does not know, on every transport."""
 
 import hashlib
 import json
@@ -61,7 +61,7 @@ def _parameters(request: dict[str, Any]) -> dict[str, str]:
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in request.items() if value}
 
 
-async def test_a_client_that_sends_a_hash_is_asked_for_the_text(bare_server: Server):
+async def test_a_client_that_sends_an_unknown_hash_is_asked_for_the_text(bare_server: Server):
     """A request with a hash gets the error on which clients send the text and stop using hashes."""
     for request in NAMING:
         for accept in ACCEPTED:
@@ -71,7 +71,9 @@ async def test_a_client_that_sends_a_hash_is_asked_for_the_text(bare_server: Ser
                 await bare_server.http.get("/graphql", params=_parameters(request), headers=headers),
             ):
                 assert (answer.status_code, answer.json()) == (200, {"errors": [ERROR]}), (request, accept)
-                assert answer.headers["cache-control"] == "no-store"
+                is_get = answer.request.method == "GET"
+                assert answer.headers["cache-control"] == ("private, no-store" if is_get else "no-store")
+                assert ("Authorization" in answer.headers.get("vary", "")) is is_get
                 wanted = "application/graphql-response+json" if "response+json" in accept else "application/json"
                 assert answer.headers["content-type"].startswith(wanted)
 
