@@ -1,10 +1,11 @@
 """Reads what the history of an organization shows of its syncs. Time-only syncs are left out."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 
-from sqlalchemy import ColumnElement, Executable, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, Executable, bindparam, false, func, literal_column, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.columns import milliseconds_between
@@ -48,12 +49,75 @@ async def history_page(
 
     Sorted by key and not by time: a sync started while the clock was ahead would otherwise stay first until then.
     """
-    query = select(SYNC).where(SYNC.c.organization_id == organization_id, reads_cliniko())
-    if statuses:
-        query = query.where(SYNC.c.status.in_(statuses))
-    if before is not None:
-        query = query.where(SYNC.c.key < before)
-    return as_rows(SyncRow, await connection.execute(query.order_by(SYNC.c.key.desc()).limit(limit)))
+    window = HistoryWindow(organization_id, statuses, below=before)
+    return await window_page(connection, window, limit, is_backward=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryWindow:
+    """The syncs of an organization with a key below ``below`` and above ``above``.
+
+    Attributes:
+        statuses: Only syncs in these; when empty, all.
+    """
+
+    organization_id: str
+    statuses: Collection[str] = ()
+    below: int | None = None
+    above: int | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """What all syncs of the organization with these statuses meet, in the window or not."""
+        own = [SYNC.c.organization_id == self.organization_id, reads_cliniko()]
+        return [*own, SYNC.c.status.in_(self.statuses)] if self.statuses else own
+
+
+async def window_page(
+    connection: AsyncConnection, window: HistoryWindow, limit: int, *, is_backward: bool
+) -> list[SyncRow]:
+    """At most ``limit`` syncs of a window, newest first: the newest; with ``is_backward``, the oldest."""
+    query = select(SYNC).where(*window.conditions())
+    if window.below is not None:
+        query = query.where(SYNC.c.key < window.below)
+    if window.above is not None:
+        query = query.where(SYNC.c.key > window.above)
+    query = query.order_by(SYNC.c.key if is_backward else SYNC.c.key.desc()).limit(limit)
+    rows = as_rows(SyncRow, await connection.execute(query))
+    return rows[::-1] if is_backward else rows
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What else there is besides a page of a window; ``total`` is ``None`` if it was not counted."""
+
+    has_newer: bool
+    has_older: bool
+    total: int | None
+
+
+async def surroundings_of(
+    connection: AsyncConnection, window: HistoryWindow, page: Sequence[SyncRow], *, counts: bool
+) -> Surroundings:
+    """Whether there are syncs before and after ``page``, with the statuses of its window but also outside of it.
+
+    An empty page lies between the limits of its window.
+    """
+    own = window.conditions()
+    newer, older = _beyond(window, page)
+    total = select(func.count()).select_from(SYNC).where(*own).scalar_subquery() if counts else null()
+    query = select(
+        select(SYNC.c.key).where(*own, newer).exists(), select(SYNC.c.key).where(*own, older).exists(), total
+    )
+    has_newer, has_older, number = (await connection.execute(query)).one()
+    return Surroundings(bool(has_newer), bool(has_older), number)
+
+
+def _beyond(window: HistoryWindow, page: Sequence[SyncRow]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    key = SYNC.c.key
+    if page:
+        return key > page[0].key, key < page[-1].key
+    newer = key >= window.below if window.below is not None else false()
+    return newer, key <= window.above if window.above is not None else false()
 
 
 async def counts_by_status(connection: AsyncConnection, organization_id: str) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from functools import cache
 
-from sqlalchemy import BigInteger, Executable, Integer, bindparam, cast, literal, select, union_all
+from sqlalchemy import BigInteger, ColumnElement, Executable, Integer, bindparam, cast, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.rows import LogRow, as_rows
@@ -64,13 +64,8 @@ async def logs_of(
                 *LOG.columns,
             )
             .select_from(SYNC.outerjoin(LOG, (LOG.c.sync_key == SYNC.c.key) & is_asked))
-            .where(SYNC.c.sync_id.in_(sync_ids))
+            .where(SYNC.c.sync_id.in_(sync_ids), *visible_to(organization_id, only))
         )
-        if only is not None:
-            query = query.where(SYNC.c.sync_id == only)
-        if organization_id is not None:
-            # An expression, or SQLite would read all syncs of the organization instead of those named.
-            query = query.where(SYNC.c.organization_id.concat("") == organization_id)
         queries.append(query)
     logs: dict[tuple[str, int | None, int], list[LogRow]] = {}
     for sync_id, after, limit, *line in await connection.execute(union_all(*queries)):
@@ -80,3 +75,17 @@ async def logs_of(
     for lines in logs.values():
         lines.sort(key=lambda line: line.seq)
     return logs
+
+
+def visible_to(organization_id: str | None, only: str | None) -> list[ColumnElement[bool]]:
+    """The conditions that a sync is the organization's, and is ``only``; without either, there is none.
+
+    For a statement that names syncs by their ids.
+    """
+    conditions = []
+    if only is not None:
+        conditions.append(SYNC.c.sync_id == only)
+    if organization_id is not None:
+        # An expression, or SQLite would read all syncs of the organization instead of those named.
+        conditions.append(SYNC.c.organization_id.concat("") == organization_id)
+    return conditions

@@ -72,13 +72,14 @@ async def read_page(
     if has_more:
         rows = rows[1:] if request.is_backward else rows[:-1]
     patients, names = await people_of(connection, sync, rows)
+    skipped_some = bool(request.skip) and counted.matching > 0
     return PatientPage(
         organization_id=organization_id,
         patients=patients,
         cursors=[cursor_of(Place(sync.key, row.id), digests) for row in rows],
         # The patient of a cursor is in the list, outside of the page.
         has_next=(has_more and not request.is_backward) or request.before is not None,
-        has_previous=(has_more and request.is_backward) or request.after is not None or bool(request.skip),
+        has_previous=(has_more and request.is_backward) or request.after is not None or skipped_some,
         total_count=counted.matching,
         summary=summary_of(sync, request.list, counted.whole),
         sync_id=sync.sync_id,

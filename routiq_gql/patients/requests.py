@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 
 from routiq_gql.errors import BadInput
+from routiq_gql.paging import PageArguments
 from routiq_gql.patients.lists import PatientList
 from routiq_gql.patients.model import PatientSort
 
-DEFAULT_SIZE = 50
 LARGEST_SIZE = 200
 LARGEST_SKIP = 100_000_000
 """More than any list has; it keeps a sum with the size within the numbers of a database."""
@@ -19,7 +19,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
-class PageRequest:
+class PageRequest(PageArguments):
     """A page of a list: the first or the last patients between two cursors.
 
     Attributes:
@@ -33,24 +33,8 @@ class PageRequest:
     search: str | None = None
     practitioner_id: str | None = None
     sort: PatientSort = PatientSort.NAME
-    first: int | None = None
-    after: str | None = None
-    last: int | None = None
-    before: str | None = None
     skip: int | None = None
     as_of: str | None = None
-
-    @property
-    def size(self) -> int:
-        """How many patients at most."""
-        if self.last is not None:
-            return self.last
-        return DEFAULT_SIZE if self.first is None else self.first
-
-    @property
-    def is_backward(self) -> bool:
-        """Whether the page ends at ``before``, instead of beginning at ``after``."""
-        return self.last is not None
 
     @property
     def practitioner(self) -> int | None:
@@ -68,11 +52,7 @@ class PageRequest:
         Raises:
             BadInput: One is not.
         """
-        if self.first is not None and self.last is not None:
-            raise BadInput("Use “first” with “after”, or “last” with “before”, not “first” and “last” together.")
-        for name, size in (("first", self.first), ("last", self.last)):
-            if size is not None and not 1 <= size <= LARGEST_SIZE:
-                raise BadInput(f"“{name}” must be from 1 to {LARGEST_SIZE}.")
+        self.check_size(LARGEST_SIZE)
         if self.skip is not None and (self.after, self.last, self.before) != (None, None, None):
             raise BadInput("Use “skip” with “first” alone, not with “after”, “last” or “before”.")
         if self.skip is not None and not 0 <= self.skip <= LARGEST_SKIP:

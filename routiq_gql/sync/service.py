@@ -19,13 +19,16 @@ from routiq_gql.live.subscriptions import Subscriptions
 from routiq_gql.organizations.cursors import read_history_cursor
 from routiq_gql.organizations.feeds import Feeds
 from routiq_gql.organizations.history import History, read_history
+from routiq_gql.organizations.history_pages import HistoryPage, read_history_page
 from routiq_gql.organizations.stored_history import keeps_window
 from routiq_gql.organizations.summaries import ListRequest, OrganizationList, read_organization_list
+from routiq_gql.paging import PageArguments
 from routiq_gql.security.audit import Action, Audit
 from routiq_gql.security.viewer import Viewer, check_sync_id
 from routiq_gql.settings import Settings
 from routiq_gql.sync.endings import Cancelled, announce, end_from_outside
 from routiq_gql.sync.engine import Priority, SyncEngine, begin_sync
+from routiq_gql.sync.log_pages import LogPage, LogPageRequest, read_log_pages
 from routiq_gql.sync.log_requests import LogRequest, check_limit, read_logs
 from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import LogLine, SyncMode, SyncState
@@ -152,6 +155,13 @@ class SyncService(Watching):
         async with self._database.reading() as connection:
             return await read_logs(connection, viewer, requests)
 
+    async def log_pages(
+        self, viewer: Viewer, requests: Collection[LogPageRequest]
+    ) -> dict[LogPageRequest, LogPage | SyncNotFound]:
+        """Pages of the logs of several syncs, read in a single statement."""
+        async with self._database.reading() as connection:
+            return await read_log_pages(connection, viewer, requests)
+
     async def whole_log(self, viewer: Viewer, sync_id: str, after: int = 0) -> WholeLog:
         """All log lines after the number ``after`` that exist now, to be read in parts.
 
@@ -212,8 +222,36 @@ class SyncService(Watching):
         """
         self._audit.require(viewer, organization_id, Action.READ)
         check_limit(limit)
-        if not all(outcome.is_terminal for outcome in outcomes):
-            raise BadInput("“status” must be completed, failed or cancelled.")
+        _check_outcomes(outcomes)
         before = read_history_cursor(after) if after is not None else None
         async with self._database.reading() as connection:
             return await read_history(connection, organization_id, limit, before, outcomes)
+
+    async def history_page(
+        self,
+        viewer: Viewer,
+        organization_id: str,
+        page: PageArguments,
+        outcomes: Collection[SyncState] = (),
+        *,
+        counts: bool = True,
+    ) -> HistoryPage:
+        """A page of 1 to 100 syncs (50) by cursors, newest first.
+
+        Args:
+            outcomes: Only syncs with these final states; when empty, all syncs, including running syncs.
+            counts: Whether the syncs of all pages are counted.
+
+        Raises:
+            BadInput: An argument has a wrong form or is out of range.
+            Forbidden: The organization is not the viewer's.
+        """
+        self._audit.require(viewer, organization_id, Action.READ)
+        _check_outcomes(outcomes)
+        async with self._database.reading() as connection:
+            return await read_history_page(connection, organization_id, page, outcomes, counts=counts)
+
+
+def _check_outcomes(outcomes: Collection[SyncState]) -> None:
+    if not all(outcome.is_terminal for outcome in outcomes):
+        raise BadInput("“status” must be completed, failed or cancelled.")

@@ -12,7 +12,7 @@ import strawberry
 
 from routiq_gql.api.admission import Admission, Turn
 from routiq_gql.api.auth import Session
-from routiq_gql.api.graphql.loading import LogLoader, PatientLoader
+from routiq_gql.api.graphql.loading import LogLoader, LogPageLoader, PatientLoader
 from routiq_gql.connections.service import ConnectionService
 from routiq_gql.errors import RoutiqError, Unauthenticated
 from routiq_gql.patients.changes import PatientChanges
@@ -63,6 +63,7 @@ class Context:
         shared: The shared operation whose execution this is; ``None`` in all others.
         turn: Counts the operation; ``None`` outside of operations and in subscriptions.
         logs: Loads all logs of an operation or event at once; ``None`` outside of both.
+        log_pages: Loads pages of its logs at once, likewise.
         patients_by_key: Loads its patients at once, likewise.
         personal: Whether patients were read.
         tracing: Makes spans; ``None`` when traces are off.
@@ -80,6 +81,7 @@ class Context:
     cost: int = 0
     turn: Turn | None = None
     logs: LogLoader | None = None
+    log_pages: LogPageLoader | None = None
     patients_by_key: PatientLoader | None = None
     shared: "SharedSource | None" = None
     personal: Personal = field(default_factory=Personal)
@@ -88,8 +90,9 @@ class Context:
     def for_operation(self, bucket: str, cost: int = 0, turn: Turn | None = None) -> Self:
         """The context of an operation, or of an event of a subscription."""
         logs = LogLoader(self.syncs, self.reader)
+        pages = LogPageLoader(self.syncs, self.reader)
         patients = PatientLoader(self.patient_reader, self.reader)
-        return replace(self, bucket=bucket, cost=cost, turn=turn, logs=logs, patients_by_key=patients)
+        return replace(self, bucket=bucket, cost=cost, turn=turn, logs=logs, log_pages=pages, patients_by_key=patients)
 
     def called_from(self, extensions: Mapping[str, object] | None) -> AbstractContextManager[None]:
         """Let spans in the block continue the trace in an operation's extensions, or else that of its connection."""
@@ -117,6 +120,13 @@ class Context:
         if self.logs is None:
             raise RuntimeError("Logs are loaded within an operation only.")
         return self.logs
+
+    @property
+    def log_page_loader(self) -> LogPageLoader:
+        """The loader of pages of this operation's logs."""
+        if self.log_pages is None:
+            raise RuntimeError("Logs are loaded within an operation only.")
+        return self.log_pages
 
     @property
     def patient_loader(self) -> PatientLoader:

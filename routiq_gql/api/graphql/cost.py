@@ -29,10 +29,10 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_argument_values, get_directive_values, get_variable_values
 
+from routiq_gql.paging import DEFAULT_SIZE
+
 LIMIT_ARGUMENTS = frozenset({"limit", "first", "last"})
 """The arguments that limit the number of objects of a field, in the whole schema."""
-DEFAULT_LENGTH = 50
-"""The number of objects of a connection without ``first`` and ``last``."""
 ID_LISTS = frozenset({"ids"})
 """The arguments that name each object of a field."""
 
@@ -107,7 +107,7 @@ class _Measure:
         # A limit below 1, which the resolver refuses, must not lower the cost of others.
         limits: list[int] = [given[name] for name in LIMIT_ARGUMENTS if isinstance(given.get(name), int)]
         if not limits and "first" in field.args:
-            return DEFAULT_LENGTH
+            return DEFAULT_SIZE
         return max([1, *limits])
 
     def _fields(self, places: Iterable[_Place]) -> Iterable[list[tuple[FieldNode, GraphQLNamedType]]]:

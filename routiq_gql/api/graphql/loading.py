@@ -11,6 +11,7 @@ from routiq_gql.patients.model import Patient
 from routiq_gql.patients.service import MOST_KEYS, Patients
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.shares import turn
+from routiq_gql.sync.log_pages import LogPage, LogPageRequest
 from routiq_gql.sync.log_requests import LogRequest
 from routiq_gql.sync.model import LogLine
 from routiq_gql.sync.service import SyncService
@@ -62,4 +63,27 @@ class LogLoader:
 
     async def _load(self, requests: list[LogRequest]) -> list[list[LogLine] | BaseException]:
         found = await self._syncs.logs(self._viewer, requests)
+        return [found[request] for request in requests]
+
+
+class LogPageLoader:
+    """Pages of the logs of syncs that a viewer may read."""
+
+    def __init__(self, syncs: SyncService, viewer: Viewer) -> None:
+        self._syncs = syncs
+        self._viewer = viewer
+        self._loader: DataLoader[LogPageRequest, LogPage] = DataLoader(self._load, cache=False)
+
+    async def load(self, request: LogPageRequest) -> LogPage:
+        """The page, read together with all pages of the same moment.
+
+        Raises:
+            SyncNotFound: The sync is unknown, or another organization's.
+        """
+        page = await self._loader.load(request)
+        await turn()  # all callers of a batch are resumed together
+        return page
+
+    async def _load(self, requests: list[LogPageRequest]) -> list[LogPage | BaseException]:
+        found = await self._syncs.log_pages(self._viewer, requests)
         return [found[request] for request in requests]

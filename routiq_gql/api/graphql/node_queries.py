@@ -16,7 +16,8 @@ from routiq_gql.api.graphql.context import Context, Info
 from routiq_gql.api.graphql.nodes import Node
 from routiq_gql.api.graphql.overview import Dashboard
 from routiq_gql.api.graphql.patients import Patient
-from routiq_gql.api.graphql.types import SyncLogEntry, SyncStatus
+from routiq_gql.api.graphql.sync_log import SyncLogEntry
+from routiq_gql.api.graphql.types import SyncStatus
 from routiq_gql.errors import BadInput
 from routiq_gql.patients.keys import PatientKey
 from routiq_gql.security.viewer import ORGANIZATION_ID, SYNC_ID

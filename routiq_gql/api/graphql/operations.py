@@ -15,13 +15,15 @@ from strawberry import ID, UNSET
 from routiq_gql.api.graphql.connections import ConnectionPayload
 from routiq_gql.api.graphql.context import Context, Info
 from routiq_gql.api.graphql.enums import SyncMode, SyncState
+from routiq_gql.api.graphql.history_queries import HistoryQueries
 from routiq_gql.api.graphql.node_queries import NodeQueries
 from routiq_gql.api.graphql.organizations import OrganizationList
 from routiq_gql.api.graphql.overview import Dashboard, SyncHistory
 from routiq_gql.api.graphql.patient_changes import ChangeQueries, ChangeSubscriptions
 from routiq_gql.api.graphql.patient_queries import PatientQueries
 from routiq_gql.api.graphql.payloads import CancelSyncPayload, StartSyncPayload
-from routiq_gql.api.graphql.types import After, SyncLogEntry, SyncStatus, given
+from routiq_gql.api.graphql.sync_log import SyncLogEntry
+from routiq_gql.api.graphql.types import After, SyncStatus, given
 from routiq_gql.connections.state import ConnectionProblem, not_set_up
 from routiq_gql.errors import SettingsError
 from routiq_gql.security import stream_tokens
@@ -65,7 +67,7 @@ class StreamToken:
 
 
 @strawberry.type(description="Reads.")
-class Query(PatientQueries, ChangeQueries, NodeQueries):
+class Query(HistoryQueries, PatientQueries, ChangeQueries, NodeQueries):
     @strawberry.field(description="One sync now; null with the error SYNC_NOT_FOUND if there is none with this id.")
     async def sync_status(self, info: Info, sync_id: SyncId) -> SyncStatus | None:
         return SyncStatus.of(await info.context.syncs.status(info.context.viewer, sync_id))

@@ -12,9 +12,10 @@ from typing import Annotated, Self
 import strawberry
 from strawberry import ID, UNSET
 
+from routiq_gql.api.graphql.connection_pages import PageInfo
 from routiq_gql.api.graphql.context import Info
 from routiq_gql.api.graphql.enums import PatientList
-from routiq_gql.api.graphql.patients import PageInfo, Patient
+from routiq_gql.api.graphql.patients import Patient
 from routiq_gql.patients import change_model
 
 SyncId = Annotated[ID, strawberry.argument(description="A completed sync whose changes are kept.")]
@@ -115,12 +116,7 @@ class PatientChangeConnection:
         return cls(
             edges=[PatientChangeEdge(node=node, cursor=node.cursor) for node in nodes],
             nodes=nodes,
-            page_info=PageInfo(
-                has_next_page=page.has_next,
-                has_previous_page=not is_first,
-                start_cursor=nodes[0].cursor if nodes else None,
-                end_cursor=nodes[-1].cursor if nodes else None,
-            ),
+            page_info=PageInfo.of([node.cursor for node in nodes], has_next=page.has_next, has_previous=not is_first),
             cursor=page.cursor,
             sync_id=ID(page.sync_id),
             since=ID(page.since) if page.since is not None else None,

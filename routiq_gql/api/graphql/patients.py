@@ -9,6 +9,7 @@ from typing import Annotated, Self
 import strawberry
 from strawberry import ID
 
+from routiq_gql.api.graphql.connection_pages import PageInfo
 from routiq_gql.api.graphql.enums import PatientList
 from routiq_gql.api.graphql.nodes import Node
 from routiq_gql.patients import lists, model
@@ -172,14 +173,6 @@ class PatientListSummary:
         )
 
 
-@strawberry.type(description="What lies before and after a page.")
-class PageInfo:
-    has_next_page: bool = strawberry.field(description="Whether there is something after `endCursor`.")
-    has_previous_page: bool = strawberry.field(description="Whether there is something before `startCursor`.")
-    start_cursor: str | None = strawberry.field(description="The first cursor of the page; null if it is empty.")
-    end_cursor: str | None = strawberry.field(description="The last cursor of the page; null if it is empty.")
-
-
 @strawberry.type(description="A patient in a list.")
 class PatientEdge:
     node: Patient = strawberry.field(description="The patient.")
@@ -212,12 +205,7 @@ class PatientConnection:
         return cls(
             edges=[PatientEdge(node=node, cursor=cursor) for node, cursor in zip(nodes, page.cursors, strict=True)],
             nodes=nodes,
-            page_info=PageInfo(
-                has_next_page=page.has_next,
-                has_previous_page=page.has_previous,
-                start_cursor=page.cursors[0] if page.cursors else None,
-                end_cursor=page.cursors[-1] if page.cursors else None,
-            ),
+            page_info=PageInfo.of(page.cursors, has_next=page.has_next, has_previous=page.has_previous),
             total_count=page.total_count,
             summary=PatientListSummary.of(page.summary, is_readable=True),
             as_of=ID(page.sync_id),

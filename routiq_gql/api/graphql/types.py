@@ -1,4 +1,4 @@
-"""The object types of one sync: its status, its failure and its log. ``overview.py`` holds those about organizations.
+"""The object types of one sync: its status and its failure. ``overview.py`` holds those about organizations.
 
 Names are the documented ones in camelCase. ``id`` fields let normalising clients keep one copy of each object.
 """
@@ -10,13 +10,16 @@ import strawberry
 from strawberry import ID, UNSET
 
 from routiq_gql.api.graphql.change_counts import SyncChangeCounts
+from routiq_gql.api.graphql.connection_pages import AfterCursor, BeforeCursor, First, Last, page_arguments
 from routiq_gql.api.graphql.context import Info
-from routiq_gql.api.graphql.enums import LogLevel, SyncFailureCode, SyncMode, SyncState, SyncStep, WaitReason
+from routiq_gql.api.graphql.enums import SyncFailureCode, SyncMode, SyncState, SyncStep, WaitReason
 from routiq_gql.api.graphql.nodes import Node
 from routiq_gql.api.graphql.problems import Problem
 from routiq_gql.api.graphql.receipts import CompletionRange, SyncReceipt
 from routiq_gql.api.graphql.steps import StepTiming, SyncActor
+from routiq_gql.api.graphql.sync_log import SyncLogConnection, SyncLogEntry
 from routiq_gql.sync import model
+from routiq_gql.sync.log_pages import LogPageRequest
 from routiq_gql.sync.log_requests import LogRequest
 from routiq_gql.sync.model import TOTAL_STEPS
 
@@ -46,27 +49,6 @@ class SyncFailure(Problem):
             message=failure.message,
             what_to_do=failure.what_to_do,
             retryable=failure.retryable,
-        )
-
-
-@strawberry.type(description="One line of a sync's log.")
-class SyncLogEntry(Node):
-    id: ID = strawberry.field(description="`syncId:seq`, unique among all log lines.")
-    seq: int = strawberry.field(description="The line's number within its sync: 1, 2, 3… without gaps.")
-    time: datetime = strawberry.field(description="When it was written.")
-    level: LogLevel = strawberry.field(description="Its severity.")
-    step: SyncStep = strawberry.field(description="The step that wrote it.")
-    message: str = strawberry.field(description="What happened, in one sentence.")
-
-    @classmethod
-    def of(cls, line: model.LogLine) -> Self:
-        return cls(
-            id=ID(f"{line.sync_id}:{line.seq}"),
-            seq=line.seq,
-            time=line.time,
-            level=LogLevel[line.level.name],
-            step=SyncStep[line.step.name],
-            message=line.message,
         )
 
 
@@ -144,6 +126,21 @@ class SyncStatus(Node):
     async def log(self, info: Info, after: After = UNSET, limit: LogLimit = 100) -> list[SyncLogEntry]:
         lines = await info.context.loader.load(LogRequest(self.sync_id, given(after), limit))
         return [SyncLogEntry.of(line) for line in lines]
+
+    @strawberry.field(
+        description="Its log in ascending order as a connection: from the first line on, or with `last` up to the "
+        "newest one."
+    )
+    async def log_connection(
+        self,
+        info: Info,
+        first: First = UNSET,
+        after: AfterCursor = UNSET,
+        last: Last = UNSET,
+        before: BeforeCursor = UNSET,
+    ) -> SyncLogConnection:
+        page = page_arguments(first, after, last, before)
+        return SyncLogConnection.of(await info.context.log_page_loader.load(LogPageRequest.of(self.sync_id, page)))
 
     @classmethod
     def of(cls, sync: model.SyncSnapshot) -> Self:

@@ -14,7 +14,8 @@ from routiq_gql.api.rest.openapi_parts import (
 )
 from routiq_gql.api.rest.patient_files import FORMATS
 from routiq_gql.api.rest.patient_requests import DEFAULT_LIST, DEFAULT_SORT, LISTS, SORTS
-from routiq_gql.patients.requests import DEFAULT_SIZE, LARGEST_SIZE, LONGEST_SEARCH
+from routiq_gql.paging import DEFAULT_SIZE
+from routiq_gql.patients.requests import LARGEST_SIZE, LONGEST_SEARCH
 
 NOT_ALLOWED = {
     "400": problem("A parameter is unknown here, or occurs several times."),

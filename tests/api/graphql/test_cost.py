@@ -69,6 +69,8 @@ COSTS = {
     '{ history(organizationId: "x") { recentSyncs { id failure { code } } } }': 10,
     WITH_DEFAULTS: 1_010,
     '{ history(organizationId: "x", limit: 3) { recentSyncs { log(limit: 4) { id } } } }': 3 + 3 * 4,
+    "{ historyConnection(organizationId: 1, last: 3) { nodes { logConnection(first: 4) { totalCount } } } }": 15,
+    '{ historyConnection(organizationId: "x") { nodes { logConnection { nodes { id } } } } }': 50 + 50 * 50,
     '{ a: history(organizationId: "x", limit: 3) { nextCursor } b: history(organizationId: "x") { nextCursor } }': 13,
     # Under two names inside a list.
     '{ history(organizationId: "x", limit: 2) { recentSyncs { a: log(limit: 5) { id } b: log(limit: 6) { id } } } }': (
@@ -145,8 +147,9 @@ def test_every_limit_in_the_schema_counts():
     }
     limits = {(kind, name) for kind, name, argument in numbers if argument in LIMIT_ARGUMENTS}
     queries = {("Query", "history"), ("Query", "organizations")}
-    queries |= {("Query", "patients"), ("Query", "syncChanges")}
-    assert limits == {*queries, ("SyncReceipt", "unreadableRows"), ("SyncStatus", "log")}
+    queries |= {("Query", "historyConnection"), ("Query", "patients"), ("Query", "syncChanges")}
+    logs = {("SyncStatus", "log"), ("SyncStatus", "logConnection")}
+    assert limits == {*queries, *logs, ("SyncReceipt", "unreadableRows")}
     others = {(kind, name, argument) for kind, name, argument in numbers if argument not in LIMIT_ARGUMENTS}
     places = {("SyncStatus", "log", "after"), ("Subscription", "syncLog", "after"), ("Query", "patients", "skip")}
     assert others == places, "is one of these a limit?"
@@ -163,7 +166,8 @@ def test_every_list_of_objects_in_the_schema_counts():
         if (LIMIT_ARGUMENTS | ID_LISTS).isdisjoint(field.args)
     }
     in_a_page = {"SyncHistory.recentSyncs", "OrganizationList.organizations"}
-    in_a_page |= {f"Patient{kind}Connection.{name}" for kind in ("", "Change") for name in ("edges", "nodes")}
+    connections = ("Patient", "PatientChange", "Sync", "SyncLog")
+    in_a_page |= {f"{rows}Connection.{name}" for rows in connections for name in ("edges", "nodes")}
     in_memory = {"PatientConnection.practitioners"}  # all of a clinic, which a page has read anyway
     assert lists == {*in_a_page, *in_memory, *LIST_LENGTHS}
 

@@ -26,7 +26,7 @@ SHOWN = {
     *("NextSync", "Freshness", "ClinikoConnection", "ConnectionProblem", "StepTiming", "SyncActor"),
     "SyncChangeCounts",
 }
-RESOLVED = {"SyncStatus.log", "SyncReceipt.unreadableRows", "Dashboard.patientStats"}
+RESOLVED = {"SyncStatus.log", "SyncStatus.logConnection", "SyncReceipt.unreadableRows", "Dashboard.patientStats"}
 """All fields of ``SHOWN`` with a resolver of ours."""
 
 

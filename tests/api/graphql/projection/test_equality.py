@@ -98,7 +98,8 @@ def test_an_odd_value_is_left_to_the_executor():
                 assert rendered == encoded(result), (owner, name, odd)
             setattr(owner, name, proper)
     shown = {f"{class_.__name__}.{field.name}" for class_ in owners for field in fields(class_)}
-    resolved = {"Dashboard.patient_stats", "SyncReceipt.rows", "SyncReceipt.unreadable_rows", "SyncStatus.log"}
+    resolved = {"Dashboard.patient_stats", "SyncReceipt.rows", "SyncReceipt.unreadable_rows"}
+    resolved |= {"SyncStatus.log", "SyncStatus.log_connection"}
     assert shown - refused == resolved, "no plain fields"
 
 
