@@ -149,7 +149,7 @@ function moveByKey(event: KeyboardEvent): void {
   const distance = steps[event.key];
   if (distance === undefined || count === 0 || event.altKey || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
-  const isInRows = byId('list-rows').contains(document.activeElement);
+  const isInRows = isAwaited || byId('list-rows').contains(document.activeElement); // keys do not wait for a row to be read
   const next = isInRows || Math.abs(distance) === Infinity ? current + distance : current;
   moveTo(Math.min(count - 1, Math.max(0, next)));
 }
