@@ -42,7 +42,8 @@ FIGURES = {
     "dashboard": "{ dashboard(organizationId: $org) { patientStats(asOf: $sync) { activePatients } } }",
 }
 """Queries of figures, which need no right."""
-WITHOUT_PATIENTS = {"syncStatus", "history", "organizations", "syncProgress", "syncLog", "dashboardUpdated"} | {
+WITHOUT_PATIENTS = {"syncStatus", "history", "historyConnection", "organizations"} | {
+    *("syncProgress", "syncLog", "dashboardUpdated"),
     *("startSync", "cancelSync", "createStreamToken", "connectCliniko", "testConnection", "disconnectCliniko"),
 }
 """All other root fields: no object in their answers has a patient's name."""
