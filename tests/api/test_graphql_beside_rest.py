@@ -14,7 +14,7 @@ from tests.organization import ORGANIZATION
 from tests.server import Server
 
 SCHEMA = build_schema(schema_text())
-ONLY_IN_GRAPHQL = {"durationSeconds", "log"}
+ONLY_IN_GRAPHQL = {"durationSeconds", "log", "logConnection"}
 LOWERED = {"status", "step", "mode", "kind"}
 
 
