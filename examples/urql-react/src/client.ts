@@ -6,6 +6,7 @@ import { socket } from './socket';
 const partOfItsParent = () => null; // these types have no id that is unique
 const keys = {
   CancelSyncPayload: partOfItsParent,
+  CancelSyncProblem: partOfItsParent,
   CompletionRange: partOfItsParent,
   ConnectionPayload: partOfItsParent,
   ConnectionProblem: partOfItsParent,
@@ -26,12 +27,17 @@ const keys = {
   PatientStats: partOfItsParent,
   Practitioner: partOfItsParent, // its id is Cliniko's, which two organizations may share
   StartSyncPayload: partOfItsParent,
+  StartSyncProblem: partOfItsParent,
   StepTiming: partOfItsParent,
   StreamToken: partOfItsParent,
   SyncActor: partOfItsParent,
   SyncChangeCounts: partOfItsParent,
+  SyncConnection: partOfItsParent,
+  SyncEdge: partOfItsParent,
   SyncFailure: partOfItsParent,
   SyncHistory: partOfItsParent,
+  SyncLogConnection: partOfItsParent,
+  SyncLogEdge: partOfItsParent,
   SyncReceipt: partOfItsParent,
   UnreadableRow: partOfItsParent, // its id is Cliniko's, which two lists may share
 };
