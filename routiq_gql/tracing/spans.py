@@ -116,10 +116,6 @@ class HttpSpan:
         if is_stream:
             self._span.end()
 
-    def failed(self) -> None:
-        """Note that there was no response."""
-        _fail(self._span, "no_response")
-
 
 class OperationSpan:
     """The span of a GraphQL operation, or of the start of a subscription."""
