@@ -23,15 +23,15 @@ SEEDS ?= 300
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-apps test-postgres soak simulate mutants calibrate bench bench-scale bench-fairness spec check schema graphiql bundles wheel screenshot
+.PHONY: help demo test test-fast test-apps test-postgres soak simulate mutants calibrate bench bench-scale bench-fairness bench-live spec check schema graphiql bundles wheel screenshot
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
 
-demo: .venv/.installed ## an emulated clinic syncs in front of you (make demo PORT=9123 AUTH=1: with tokens)
+demo: .venv/.installed ## an emulated clinic syncs in front of you (make demo PORT=9123; AUTH=1: with tokens; STILL=1: without changes)
 	@if command -v npm >/dev/null; then $(MAKE) --silent graphiql || \
 		echo "GraphiQL's files could not be installed; its page loads them from a public server instead." >&2; fi
-	@.venv/bin/python -m routiq_gql demo --port $(PORT) $(if $(AUTH),--auth)
+	@.venv/bin/python -m routiq_gql demo --port $(PORT) $(if $(AUTH),--auth) $(if $(STILL),--still)
 
 graphiql: $(GRAPHIQL)/.installed ## GraphiQL's files, from npm, so that its page loads nothing from elsewhere
 
@@ -70,6 +70,9 @@ bench-scale: .venv/.installed-dev ## syncs and updates a second on PostgreSQL, a
 
 bench-fairness: .venv/.installed-dev ## does one organization notice an attack by another
 	.venv/bin/python -m tests.bench.fairness
+
+bench-live: .venv/.installed-dev ## how long an edit in Cliniko takes to a browser: 200 edits, half an hour (needs Chromium)
+	.venv/bin/python -m tests.bench.near_live $(ARGS)
 
 spec: .venv/.installed-dev ## check the models of syncs and of the mirror, and find their planted faults (needs Java)
 	.venv/bin/python -m tests.spec

@@ -6,6 +6,7 @@ GraphQL codes. These errors are not logged as errors.
     RoutiqError
     ├── BadInput               a value is out of its documented form or range
     ├── SyncNotFound           unknown, or another organization's
+    ├── WebhookNotFound        the same for a webhook or one of its deliveries
     ├── Unauthenticated        the token is missing or invalid
     ├── Forbidden              the viewer may not reach this organization, or not do this
     ├── IssuerAway             tokens can't be checked at the moment
@@ -55,6 +56,19 @@ class SyncNotFound(RoutiqError):
 
     def __init__(self) -> None:
         super().__init__("There is no sync with this id.")
+
+
+class WebhookNotFound(RoutiqError):
+    """There is no such webhook or delivery in the organization. Also raised for another organization's.
+
+    Args:
+        kind: What was looked for, ``webhook`` or ``delivery``.
+    """
+
+    code = "WEBHOOK_NOT_FOUND"
+
+    def __init__(self, kind: str = "webhook") -> None:
+        super().__init__(f"There is no {kind} with this id.")
 
 
 class Unauthenticated(RoutiqError):

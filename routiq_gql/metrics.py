@@ -20,6 +20,7 @@ CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 STATUSES = ("completed", "failed", "cancelled")
 CLINIKO_OUTCOMES = ("ok", "no_answer", "timed_out", "server_error", "rate_limited", "refused", "unusable")
 """Must equal those of the Cliniko client, which imports nothing from here; a test compares them."""
+WEBHOOK_OUTCOMES = ("delivered", "failed", "gone")
 TRANSPORTS: tuple[Transport, ...] = ("websocket", "sse", "multipart", "download")
 METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"})
 """Methods counted by name. Clients may invent others, and each would be another series."""
@@ -78,6 +79,18 @@ FLUSH_LAG = Histogram(
     buckets=(0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2.5, 5, 10),
     registry=REGISTRY,
 )
+WEBHOOK_ATTEMPTS = Counter(
+    "routiq_webhook_attempts",
+    "Attempts of this process to deliver webhooks, by result.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+WEBHOOKS_WAITING = Gauge(
+    "routiq_webhooks_waiting", "Deliveries of webhooks that wait, over all processes.", registry=REGISTRY
+)
+WEBHOOKS_AGE = Gauge(
+    "routiq_webhooks_age_seconds", "Age of the oldest event that waits to be delivered.", registry=REGISTRY
+)
 HTTP_REQUESTS = Counter(
     "routiq_http_requests",
     "HTTP requests answered, by route (none: no route was reached), method and class of status.",
@@ -91,6 +104,8 @@ for _status in STATUSES:
     SYNC_DURATION.labels(_status)
 for _outcome in CLINIKO_OUTCOMES:
     CLINIKO_REQUESTS.labels(_outcome)
+for _outcome in WEBHOOK_OUTCOMES:
+    WEBHOOK_ATTEMPTS.labels(_outcome)
 _FRAMES_BY_TRANSPORT = {transport: FRAMES_SENT.labels(transport) for transport in TRANSPORTS}
 _DROPPED_BY_TRANSPORT = {transport: PEERS_DROPPED.labels(transport) for transport in TRANSPORTS}
 
@@ -131,6 +146,11 @@ def _http_requests(route: str, method: str, hundreds: int) -> Counter:
     return HTTP_REQUESTS.labels(route, method, f"{hundreds}xx")
 
 
+def webhook_attempt(outcome: str) -> None:
+    """Count an attempt to deliver a webhook by its outcome."""
+    WEBHOOK_ATTEMPTS.labels(outcome).inc()
+
+
 def rescued(syncs: int) -> None:
     """Count syncs that lost their process and will be run again."""
     RESCUES.inc(syncs)
@@ -142,7 +162,14 @@ def flushed(seconds: float) -> None:
 
 
 def exposition(
-    *, syncs_running: int, subscribers: int, waiting: float = nan, oldest_seconds: float = nan, workers: float = nan
+    *,
+    syncs_running: int,
+    subscribers: int,
+    waiting: float = nan,
+    oldest_seconds: float = nan,
+    workers: float = nan,
+    webhooks_waiting: float = nan,
+    webhooks_seconds: float = nan,
 ) -> bytes:
     """All metrics as text, with the given current values; an unknown value is NaN."""
     SYNCS_RUNNING.set(syncs_running)
@@ -150,4 +177,6 @@ def exposition(
     QUEUE_DEPTH.set(waiting)
     QUEUE_AGE.set(oldest_seconds)
     WORKERS_ALIVE.set(workers)
+    WEBHOOKS_WAITING.set(webhooks_waiting)
+    WEBHOOKS_AGE.set(webhooks_seconds)
     return generate_latest(REGISTRY)

@@ -13,7 +13,7 @@ from routiq_gql.errors import BadInput
 from routiq_gql.opaque import decode_opaque, encode_opaque
 
 DEFAULT_SIZE = 50
-"""Rows of a page without ``first`` and ``last``."""
+"""Rows of a page without ``first`` and ``last``, of most connections."""
 LARGEST_SIZE = 100
 _CURSOR = re.compile(rb"([a-z]+):([1-9][0-9]{0,18}):([0-9a-f]{16})")
 _LONGEST = 80
@@ -22,19 +22,20 @@ _LONGEST = 80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageArguments:
-    """The first or the last rows between two cursors."""
+    """The first or the last rows between two cursors; ``default`` rows without ``first`` and ``last``."""
 
     first: int | None = None
     after: str | None = None
     last: int | None = None
     before: str | None = None
+    default: int = DEFAULT_SIZE
 
     @property
     def size(self) -> int:
         """How many rows at most."""
         if self.last is not None:
             return self.last
-        return DEFAULT_SIZE if self.first is None else self.first
+        return self.default if self.first is None else self.first
 
     @property
     def is_backward(self) -> bool:

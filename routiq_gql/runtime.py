@@ -35,8 +35,11 @@ from routiq_gql.security.stream_tokens import StreamTokens
 from routiq_gql.settings import Settings
 from routiq_gql.supervision import Supervisor
 from routiq_gql.sync.engine import SyncEngine
+from routiq_gql.sync.found_pages import FoundPagesKeeper
 from routiq_gql.sync.service import SyncService
 from routiq_gql.tracing.opening import open_tracing
+from routiq_gql.webhooks.delivering import Deliveries
+from routiq_gql.webhooks.registry import Webhooks
 
 if TYPE_CHECKING:
     from routiq_gql.tracing.spans import Tracing
@@ -50,6 +53,7 @@ class Runtime:
 
     Attributes:
         clients: Opens clients for Cliniko from stored connections.
+        found_pages: What looks at Cliniko have read, until their syncs begin.
         keep_out: The erased patients, whom no sync stores.
         supervisor: The supervised tasks, which live as long as the process.
         worker: The background task that runs syncs; ``None`` in a process that leaves them to others.
@@ -69,7 +73,10 @@ class Runtime:
     erasures: PatientErasures
     stream_tokens: StreamTokens
     schedules: ScheduleService
+    webhooks: Webhooks
+    deliveries: Deliveries
     clients: ClientOpener
+    found_pages: FoundPagesKeeper
     keep_out: KeepOut
     supervisor: Supervisor
     readiness: Readiness
@@ -119,14 +126,18 @@ async def open_runtime(
         engine, bus = opened.engine, opened.bus
         connections = ConnectionService(database, keys, opened.clients, engine, bus, audit, settings)
         feeds = await stack.enter_async_context(Feeds(database, bus, engine, settings, supervisor))
+        audit.on_request = feeds.interest.note
         syncs = SyncService(database, bus, engine, audit, settings, feeds, tracing)
         readiness = Readiness(database, supervisor, opened.runner.pauses)
         stack.push_async_callback(readiness.close)
         worker = asyncio.create_task(engine.run_worker(), name="sync engine") if run_syncs else None
         if worker is not None:
             worker.add_done_callback(_log_fault)
+        deliveries = Deliveries(database, keys, settings, supervisor)
+        if run_syncs:
+            deliveries.start(lambda: engine.works_here)
         try:
-            schedules = ScheduleService(database, audit)
+            schedules, webhooks = ScheduleService(database, audit), Webhooks(database, keys, audit, settings)
             patients, exports = Patients(database, keys, audit), PatientExports(database, audit)
             changes = PatientChanges(database, audit, feeds, syncs.subscriptions)
             keep_out = KeepOut(keys)
@@ -135,12 +146,13 @@ async def open_runtime(
             yield Runtime(
                 *(settings, database, bus, engine, audit, connections, syncs),
                 *(patients, changes, exports, erasures, tokens, schedules),
-                *(opened.clients, keep_out, supervisor, readiness, file_watch),
+                *(webhooks, deliveries, opened.clients, opened.found_pages, keep_out),
+                *(supervisor, readiness, file_watch),
                 worker,
                 tracing,
             )
         finally:
-            await engine.close(timedelta(seconds=settings.shutdown_grace_seconds))
+            await asyncio.gather(deliveries.close(), engine.close(timedelta(seconds=settings.shutdown_grace_seconds)))
             if worker is not None:
                 worker.cancel()
                 with suppress(asyncio.CancelledError):

@@ -86,6 +86,16 @@ def _check_networks(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _check_receivers(value: tuple[str, ...]) -> tuple[str, ...]:
+    for one in value:
+        try:
+            ipaddress.ip_network(one.strip("[]"))
+        except ValueError:
+            if not re.fullmatch(r"(?=.*[A-Za-z])[A-Za-z0-9._-]+", one):
+                raise ValueError("must be host names, addresses and networks such as 10.1.2.0/24") from None
+    return value
+
+
 def _check_email(value: str) -> str:
     if value and not re.fullmatch(r"[^@\s()<>]+@[^@\s()<>]+\.[^@\s()<>]+", value):
         raise ValueError("must be an e-mail address such as ops@example.com")
@@ -98,6 +108,7 @@ PathList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_paths)]
 """Paths separated by commas in the environment; a path may have spaces."""
 HostList = Annotated[NameList, AfterValidator(_check_hosts)]
 NetworkList = Annotated[NameList, AfterValidator(_check_networks)]
+ReceiverList = Annotated[NameList, AfterValidator(_check_receivers)]
 DatabaseUrl = Annotated[str, AfterValidator(_check_database)]
 ClinikoUrl = Annotated[str, AfterValidator(_check_cliniko)]
 IssuerUrl = Annotated[str, AfterValidator(_check_issuer)]

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from routiq_gql.errors import SettingsError
-from routiq_gql.setting_checks import HostList, IssuerUrl, NameList, NetworkList, PathList, check_spelling
+from routiq_gql.setting_checks import HostList, IssuerUrl, NameList, NetworkList, PathList, ReceiverList, check_spelling
 from routiq_gql.sync_settings import PREFIX, SyncSettings
 
 _EXPECTED = {
@@ -144,6 +144,12 @@ class Settings(SyncSettings):
     cancel_roles: NameList = Field(("*",), description="The same for cancelling syncs.")
     connect_roles: NameList = Field(("admin",), description="The same for connecting, testing and disconnecting.")
     patient_roles: NameList = Field(("*",), description="The same for reading and exporting patients, not figures.")
+    webhook_roles: NameList = Field(("admin",), description="The same for reading and changing webhooks.")
+    webhook_private: ReceiverList = Field(
+        (),
+        description="Private receivers of webhooks: host names, addresses or networks such as `10.1.2.0/24`. Webhooks "
+        "are sent to these and to public addresses only; `http:` is accepted for them only.",
+    )
     starts_per_minute: int = Field(
         20, ge=1, le=1000, description="Syncs that may be started for one organization within a minute."
     )

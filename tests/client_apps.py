@@ -1,7 +1,7 @@
 """The files that ``docs/clients.md`` shows, and the apps of ``examples/`` that consist of them.
 
 A code block there that begins with a file's name in a comment is that file. Under the heading of a client it belongs to
-that client's app, under their common heading to both apps.
+that client's app, under the common heading of Apollo Client and urql to both apps.
 """
 
 import re
@@ -13,8 +13,13 @@ from tests.node_projects import ROOT, installed
 PAGE = ROOT / "docs" / "clients.md"
 APPS = {"Apollo Client": "apollo-react", "urql": "urql-react"}
 """The heading of each client, and the folder of its app."""
-COMMON = "Apollo Client and urql"
-"""The heading of the files that both apps have."""
+RELAY = "relay-react"
+"""The folder of the Relay app."""
+SECTIONS = {heading: {app} for heading, app in APPS.items()} | {
+    "Apollo Client and urql": set(APPS.values()),
+    "Relay": {RELAY},
+}
+"""The heading of each section with files, and the apps that have these files."""
 
 _BLOCK = re.compile(r"^```(?:ts|tsx|graphql)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NAME = re.compile(r"(?://|#) (\S+\.\w+)\n")
@@ -27,8 +32,8 @@ def documented_files(app: str) -> dict[str, str]:
         heading = section.partition("\n")[0]
         for text in _BLOCK.findall(section):
             name = _NAME.match(text)
-            assert (name is not None) == (heading in {*APPS, COMMON}), f"under {heading!r}: {text[:40]!r}"
-            if name is not None and APPS.get(heading, app) == app:
+            assert (name is not None) == (heading in SECTIONS), f"under {heading!r}: {text[:40]!r}"
+            if name is not None and app in SECTIONS[heading]:
                 files[name[1]] = text
     return files
 

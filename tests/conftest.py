@@ -8,10 +8,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from filelock import FileLock
 
@@ -32,6 +34,12 @@ pytest_plugins = ["tests.fixtures"]
 KINDS = ("sqlite", "postgres")
 SHARED_FOLDER = pytest.StashKey[Path]()
 GUARD = pytest.StashKey[ProcessGuard]()
+
+# A busy machine takes longer than the 200 ms that an example may take otherwise.
+hypothesis.settings.register_profile(
+    "busy machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -218,8 +226,14 @@ def _copied(template: Path, path: Path) -> str:
 @pytest.fixture
 def settings(database_kind: str, database_url: str) -> Settings:
     """Settings with an empty database. Requests are not paced, and failed requests are retried soon."""
+    return _settings_for(database_kind).model_copy(update={"database_url": database_url})
+
+
+@cache
+def _settings_for(database_kind: str) -> Settings:
+    """Made once, as reading settings takes longer than copying them. The fixtures remove those of the environment."""
     return Settings(
-        database_url=database_url,
+        database_url="sqlite+aiosqlite:///replaced.db",
         encryption_keys=ENCRYPTION_KEYS if database_kind == "postgres" else "",
         cliniko_requests_per_minute=0,
         cliniko_retry_seconds=0.01,

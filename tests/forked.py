@@ -2,8 +2,8 @@
 
 ``start`` is used like ``subprocess.Popen(["python", "-m", ...])``. The process runs the same ``__main__`` with its own
 arguments, environment, folder and standard streams; only the imported modules are there before. ``test_early_signals``,
-``test_commands``, ``test_terminal``, the workers and the benchmarks start Python itself. So does ``start`` on machines
-without ``pidfd_open``.
+``test_commands``, ``test_terminal`` and the full benchmarks start Python itself. So does ``start`` on machines without
+``pidfd_open``.
 """
 
 import atexit
@@ -123,10 +123,10 @@ def start(
     cwd: Path,
     env: Mapping[str, str],
     stdin: int = subprocess.DEVNULL,
-    stdout: int = subprocess.DEVNULL,
+    stdout: int | None = subprocess.DEVNULL,
     stderr: int | None = None,
 ) -> Started:
-    """``python -m MODULE ARGUMENTS`` with text streams, each of them ``DEVNULL``, ``PIPE`` or inherited (``None``).
+    """``python -m MODULE ARGUMENTS`` with text streams: ``DEVNULL``, ``PIPE``, inherited (``None``) or a descriptor.
 
     Starts Python itself where the environment changes it, as with ``PYTHONPATH``.
     """
@@ -142,8 +142,10 @@ def start(
             reading, writing = os.pipe()
             theirs, ours = (reading, writing) if number == 0 else (writing, reading)
             kept[number] = os.fdopen(ours, "w" if number == 0 else "r", encoding="utf-8")
+        elif wanted == subprocess.DEVNULL:
+            theirs = os.open(os.devnull, os.O_RDWR)
         else:
-            theirs = os.open(os.devnull, os.O_RDWR) if wanted == subprocess.DEVNULL else os.dup(number)
+            theirs = os.dup(number if wanted is None else wanted)
         given.append(theirs)
     try:
         pid, ended = _server().start(module, arguments, cwd, env, given)

@@ -14,6 +14,7 @@ import aiosqlite.core
 import pytest
 
 from routiq_gql.database import sqlite
+from routiq_gql.database.sqlite_files import SqliteFiles
 
 
 class _Calls:
@@ -57,3 +58,12 @@ def run_without_waiting_for_the_disk(patch: pytest.MonkeyPatch) -> None:
         connection.execute("PRAGMA synchronous = OFF")
 
     patch.setattr(sqlite, "_prepare", prepare_quickly)
+    hold = SqliteFiles.hold
+
+    def hold_quickly(files: SqliteFiles, timeout_seconds: float) -> None:
+        """Also the connection that closes last, and then writes the log back into the file."""
+        hold(files, timeout_seconds)
+        if files._holder is not None:
+            files._holder.execute("PRAGMA synchronous = OFF").close()
+
+    patch.setattr(SqliteFiles, "hold", hold_quickly)

@@ -58,6 +58,8 @@ SLOW_FILES = (
     "sync/test_unreadable_rows.py",
     "test_bench.py",
     "test_supervised_tasks.py",
+    "webhooks/test_delivering.py",
+    "webhooks/test_killed_senders.py",
 )
 """Files with tests of several seconds, or with many tests that each run whole syncs (``--durations`` shows them). They
 are started first, and `make test-fast` leaves them out."""

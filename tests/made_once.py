@@ -16,6 +16,7 @@ from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import LRUCache
 
+from routiq_gql.api import page
 from routiq_gql.api.graphql import view
 from routiq_gql.database.postgresql import PostgresServer
 from routiq_gql.database.sqlite import SqliteFile
@@ -23,12 +24,13 @@ from routiq_gql.serving import server
 
 
 def share_between_servers(patch: pytest.MonkeyPatch) -> None:
-    """Give all servers of this process the same schemas and migrations, which never change.
+    """Give all servers of this process the same schemas, migrations and policy of the page, which never change.
 
     Servers also stop tuning the garbage collector: each would freeze the objects of the tests before it, and they
     would stay in memory until the process ends.
     """
     patch.setattr(view, "make_schema", cache(view.make_schema))
+    patch.setattr(page, "_policy", cache(page._policy))
     patch.setattr(server, "tune_gc", lambda: None)
     load = ScriptDirectory.from_config
     scripts: dict[str, ScriptDirectory] = {}

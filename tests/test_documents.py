@@ -1,7 +1,7 @@
 """The GraphQL documents that users copy, from the examples, the README, the docs and GraphiQL's tabs, are valid.
 
 Sources are left out that need no ids: the page in ``examples/sync_dashboard.html`` and its sources in
-``examples/client`` have no cache, and Relay's compiler adds ``id``.
+``examples/client`` have no cache, and Relay's compiler adds ``id`` to the documents that it compiles.
 """
 
 import json
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parent.parent
 SCHEMA = build_schema((ROOT / "schema.graphql").read_text())
 GRAPHIQL = sorted((ROOT / "routiq_gql" / "api" / "graphql" / "graphiql").glob("*.js"))
 KINDS = {".graphql", ".mjs", ".js", ".ts", ".tsx", ".py", ".sh", ".html"}
-LEFT_OUT = {"sync_dashboard.html", "client", "element", "relay", "gql", "node_modules", "dist", "routiq_client"}
+LEFT_OUT = {"sync_dashboard.html", "client", "element", "relay-react", "gql", "node_modules", "dist", "routiq_client"}
 
 _STRING = re.compile(
     r'"""(.*?)"""'
@@ -45,6 +45,8 @@ _ROOT_FIELDS = {
     if root is not None
     for name in root.fields
 }
+_RELAY = re.compile(r"(?<![\w.`/-])graphql`[^`]*`")
+"""A document that relay-compiler checks and completes."""
 _CALL = re.compile(rf'\b(?:{"|".join(_ROOT_FIELDS)})\(\s*(?:organizationId|syncId): *(?:\$|\\?")')
 """A root field with its first argument: the sign of a document."""
 
@@ -59,8 +61,8 @@ def _files() -> list[Path]:
 
 
 def _text(file: Path) -> str:
-    """The file, with the constants of GraphiQL's tabs filled in."""
-    text = file.read_text()
+    """The file without Relay's documents, and with the constants of GraphiQL's tabs filled in."""
+    text = _RELAY.sub("", file.read_text())
     filled = text.replace("${organization}", 'organizationId: "org_1"').replace("${sync}", 'syncId: "sync_1"')
     return re.sub(r"\$\{\w+\}", "", filled)
 

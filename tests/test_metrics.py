@@ -36,6 +36,9 @@ def test_names_have_a_prefix_and_a_unit():
         "routiq_workers_alive": "gauge",
         "routiq_rescues": "counter",
         "routiq_flush_lag_seconds": "histogram",
+        "routiq_webhook_attempts": "counter",
+        "routiq_webhooks_waiting": "gauge",
+        "routiq_webhooks_age_seconds": "gauge",
     }
     assert all(family.documentation.endswith(".") for family in families.values())
 

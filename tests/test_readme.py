@@ -115,7 +115,7 @@ def test_every_file_that_is_named_exists():
             assert (ROOT / path).exists(), f"{page.name}: {path}"
 
 
-@pytest.mark.parametrize("folder", ["apollo-react", "urql-react", "clients", "react"])
+@pytest.mark.parametrize("folder", ["apollo-react", "urql-react", "relay-react", "clients", "react"])
 def test_each_npm_command_that_is_named_exists(folder: str):
     """Each documented `npm run …` command exists in its folder of the examples."""
     scripts = json.loads((ROOT / "examples" / folder / "package.json").read_text()).get("scripts", {})
@@ -140,7 +140,7 @@ def test_the_claims_about_iframes_and_origins_are_true(server: str):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A demo whose first sync has ended."""
-    with Program("demo", "--port", "0", "--seconds", "0", folder=tmp_path_factory.mktemp("readme")) as demo:
+    with Program("demo", "--still", "--port", "0", "--seconds", "0", folder=tmp_path_factory.mktemp("readme")) as demo:
         url = demo.url()
         demo.wait_for("Ctrl-C ends it")
         yield url

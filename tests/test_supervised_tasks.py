@@ -17,13 +17,14 @@ import routiq_gql
 from routiq_gql import supervision
 from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.engines import embedded, file_watch
-from routiq_gql.engines.postgres import patrol, watchdog
+from routiq_gql.engines.postgres import bus, patrol, watchdog
 from routiq_gql.errors import Forbidden
 from routiq_gql.security import flushing, jwks
 from routiq_gql.security.audit import Action, Audit
 from routiq_gql.security.viewer import LOCAL_OPERATOR, Viewer
 from routiq_gql.settings import Settings
 from routiq_gql.supervision import SupervisedTask
+from routiq_gql.webhooks import delivering
 from tests.descriptors import no_descriptors
 from tests.emulated_cliniko import Cliniko
 from tests.issuing import OURS, issuing, jwt_settings, use_token
@@ -114,10 +115,11 @@ async def _write_to(audit: Audit, viewer: Viewer) -> None:
 
 @pytest.fixture
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervision, "FIRST_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(supervision, "FIRST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(flushing, "FLUSH_SECONDS", 0.05)
-    for module in (watchdog, patrol, file_watch):
+    for module in (watchdog, patrol, file_watch, delivering):
         monkeypatch.setattr(module, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(bus, "SIGN_OF_LIFE_SECONDS", 0.2)
     monkeypatch.setattr(embedded, "LOOK_INTERVAL_SECONDS", 0.05)
 
 
@@ -129,7 +131,7 @@ async def test_each_lasting_task_survives_any_error_and_is_reported_meanwhile(
     """After any error in the background, the probe names the effect, and recovers by itself."""
     breaker = Breaker(monkeypatch)
     cliniko.gate.hold("patients")
-    async with Server(settings) as server:
+    async with Server(settings.model_copy(update={"reread_seconds": 0.05})) as server:
         await server.connect_organization(cliniko.base_url, EMULATED_API_KEY)
         sync_id = await server.start_sync()
         await cliniko.gate.reached()
@@ -148,7 +150,7 @@ async def test_each_lasting_task_survives_any_error_and_is_reported_meanwhile(
                 async with asyncio.timeout(LIMIT_SECONDS):
                     while task.attempts_failed < 4:  # once with each error
                         await _write_to(server.runtime.audit, viewer)
-                        await asyncio.sleep(0.01)
+                        await asyncio.sleep(0.02)
                 breaker.broken = None
                 await _until_ready_says(server, 200)
             told = [line for line in logged if line["event"] == "task_failing" and line["task"] == name]
@@ -173,7 +175,7 @@ async def test_no_lasting_task_is_forgotten(settings: Settings, cliniko: Cliniko
         found = {name for name in found if not name.startswith("Task-")}  # those of uvicorn and the test
         assert found, "a server has lasting tasks"
         assert found <= known
-        expected = {"sync engine", "signs of life", "audit log", "audit of reads"}
+        expected = {"sync engine", "webhooks", "signs of life", "audit log", "audit of reads"}
         if server.runtime.database.path is None:
             expected |= {"patrol", "watchdog", "bus sender", "bus listener", "bus reader"}
         else:

@@ -12,7 +12,7 @@ const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 const read = (path) => readFileSync(at(path), 'utf8');
 
 // In this order: later rules win.
-const STYLES = ['base', 'layout', 'sync', 'log', 'side', 'history', 'opened', 'patients', 'narrow'];
+const STYLES = ['base', 'layout', 'sync', 'log', 'side', 'history', 'opened', 'patients', 'live', 'narrow'];
 
 async function bundled(entry, options) {
   const { outputFiles } = await build({

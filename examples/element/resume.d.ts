@@ -20,6 +20,7 @@ export interface SocketClient {
  * reconnect: every event once and in order. Select the event's cursor: `seq` of `syncLog`, `cursor` of `patientsChanged`.
  * Other operations are passed on as they are.
  *
- * @param cursors The name of the cursor in the events of each subscription, by the subscription's name or alias.
+ * @param cursors The name of the cursor in the events of further subscriptions, by name or alias. Aliases of `syncLog` and
+ * `patientsChanged` need none, except in trusted documents, which are sent without their text.
  */
 export declare function resumable<Client extends SocketClient>(client: Client, cursors?: Record<string, string>): Client;

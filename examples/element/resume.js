@@ -1,12 +1,13 @@
 // src/resume/index.ts
 var CURSORS = { syncLog: "seq", patientsChanged: "cursor" };
 var MOST_CURSORS = 1e4;
-function resumable(client, cursors = CURSORS) {
+function resumable(client, cursors = {}) {
+  const known = { ...CURSORS, ...cursors };
   return {
     ...client,
     subscribe(operation, sink) {
       if (!canResume(operation)) return client.subscribe(operation, sink);
-      const followed = follow(operation, cursors);
+      const followed = follow(operation, known);
       return client.subscribe(followed.operation, {
         next: (result) => followed.isNew(result) && sink.next(result),
         error: (problem) => sink.error(problem),
@@ -15,7 +16,7 @@ function resumable(client, cursors = CURSORS) {
     },
     iterate(operation) {
       if (!canResume(operation)) return client.iterate(operation);
-      const followed = follow(operation, cursors);
+      const followed = follow(operation, known);
       const events = client.iterate(followed.operation);
       const next = events.next.bind(events);
       events.next = async () => {
@@ -29,6 +30,7 @@ function resumable(client, cursors = CURSORS) {
   };
 }
 var canResume = ({ query }) => !query || /\bsubscription\b[^{]*\$after\b/.test(query);
+var aliased = ({ query }, alias) => new RegExp(`\\b${alias}\\s*:\\s*(\\w+)\\s*\\(`).exec(query ?? "")?.[1] ?? "";
 function follow(operation, cursors) {
   let newest;
   let hasWarned = false;
@@ -42,9 +44,9 @@ function follow(operation, cursors) {
     },
     isNew(result) {
       const { data } = result;
-      for (const [field, name] of Object.entries(cursors)) {
-        const event = data?.[field];
-        if (!event) continue;
+      for (const [field, event] of Object.entries(data ?? {})) {
+        const name = cursors[field] ?? cursors[aliased(operation, field)];
+        if (!event || !name) continue;
         const cursor = event[name];
         if (cursor === void 0) {
           if (!hasWarned) console.warn(`${field} can't resume after a cut, and repeats its events. Select its field ${name}.`);

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from routiq_gql.api.access_log import REQUEST_ID_HEADER
 from routiq_gql.api.raw_headers import RawHeader
 
-METHODS = ("GET", "POST", "DELETE")
+METHODS = ("GET", "POST", "PATCH", "DELETE")
 """The methods of all routes. HEAD needs no permission."""
 USUAL_HEADERS = "authorization, content-type, x-organization-id, last-event-id"
 """The headers allowed where a preflight request lists no readable header names."""

@@ -10,13 +10,17 @@ from secrets import token_hex
 
 import structlog
 
+from routiq_gql.api.body import BodyTooLarge
 from routiq_gql.api.json_text import JsonResponse
 from routiq_gql.api.problem import Problem
 from routiq_gql.errors import RateLimited, RoutiqError, Unauthenticated, frames_of
 
 log = structlog.get_logger(__name__)
 
-GRAPHQL_CODES = ("UNAUTHENTICATED", "FORBIDDEN", "SYNC_NOT_FOUND", "BAD_USER_INPUT", "RATE_LIMITED", "INTERNAL")
+GRAPHQL_CODES = (
+    *("UNAUTHENTICATED", "FORBIDDEN", "SYNC_NOT_FOUND", "WEBHOOK_NOT_FOUND"),
+    *("BAD_USER_INPUT", "RATE_LIMITED", "INTERNAL"),
+)
 """All values of ``extensions.code``, except those in ``graphql/trusted/requests.py``."""
 
 
@@ -44,11 +48,14 @@ OUTCOMES = {
     "UNAUTHENTICATED": Outcome(401, "Not authenticated", "UNAUTHENTICATED"),
     "FORBIDDEN": Outcome(403, "Not allowed", "FORBIDDEN"),
     "SYNC_NOT_FOUND": Outcome(404, "Sync not found", "SYNC_NOT_FOUND"),
+    "WEBHOOK_NOT_FOUND": Outcome(404, "Webhook not found", "WEBHOOK_NOT_FOUND"),
+    "WEBHOOK_REFUSED": Outcome(409, "Not possible now", "BAD_USER_INPUT"),
     "BAD_USER_INPUT": Outcome(422, "Value not accepted", "BAD_USER_INPUT"),
     "RATE_LIMITED": Outcome(429, "Too many requests", "RATE_LIMITED"),
     "TOOK_TOO_LONG": Outcome(503, "Took too long", "BAD_USER_INPUT"),
     # Requests that no route can answer.
     "BAD_REQUEST": Outcome(400, "Bad request", "BAD_USER_INPUT"),
+    "BODY_TOO_LARGE": Outcome(413, "Body too large", "BAD_USER_INPUT"),
     "NOT_FOUND": Outcome(
         404, "Not found", sentence="Nothing is served at this address. GET /openapi.json lists all routes."
     ),
@@ -123,7 +130,8 @@ def problem_of(error: Exception, **known: object) -> JsonResponse:
     code = code_of(error)
     outcome = OUTCOMES[code]
     if outcome.is_shown and isinstance(error, RoutiqError):
-        return problem(outcome.http_status, code, outcome.title, error.message, headers=headers_of(error))
+        detail = f"{error.message} {error.what_to_do}".strip()
+        return problem(outcome.http_status, code, outcome.title, detail, headers=headers_of(error))
     reference = log_fault(error, **known)
     return problem(outcome.http_status, code, outcome.title, internal_sentence(reference), reference=reference)
 
@@ -132,6 +140,8 @@ def headers_of(error: RoutiqError) -> dict[str, str]:
     """The headers of an HTTP response to ``error``."""
     if isinstance(error, RateLimited):
         return {"Retry-After": str(error.retry_after_seconds)}
+    if isinstance(error, BodyTooLarge):
+        return {"Connection": "close"}  # the rest of the body is not waited for
     if isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": "Bearer"}  # Source: RFC 6750, "The WWW-Authenticate Response Header Field"
     return {}

@@ -43,6 +43,9 @@ async def _metrics(request: Request) -> Response:
     with suppress(StorageError):
         queue = await runtime.engine.queue_state()
         known = {"waiting": queue.waiting, "oldest_seconds": queue.oldest_seconds, "workers": queue.workers}
+        webhooks = await runtime.deliveries.backlog()
+        known["webhooks_waiting"] = webhooks.waiting
+        known["webhooks_seconds"] = webhooks.age_seconds
     text = metrics.exposition(
         syncs_running=runtime.engine.running, subscribers=len(runtime.syncs.subscriptions), **known
     )

@@ -16,7 +16,20 @@ from routiq_gql.security.audit import AuditEntry
 from routiq_gql.security.viewer import check_organization_id
 from routiq_gql.settings import Settings, load_settings
 
-HEADINGS = ("time", "action", "outcome", "times", "organization", "who", "from", "sync", "token", "list", "patients")
+HEADINGS = (
+    "time",
+    "action",
+    "outcome",
+    "times",
+    "organization",
+    "who",
+    "from",
+    "sync",
+    "token",
+    "list",
+    "patients",
+    "webhook",
+)
 
 app = typer.Typer(add_completion=False)
 
@@ -37,7 +50,8 @@ def audit(
     The column "who" has the subject of the token, or `command line` for this program. It is empty while ROUTIQ_AUTH
     is off. Refusals are written within a second. Repeated refusals are counted and written once a minute. SEVERAL
     stands for different refusals of one person and address, after the first ten within a minute. Reads of patients
-    show the list and the number of patients shown; equal reads within a minute are one entry.
+    show the list and the number of patients shown; equal reads within a minute are one entry. Changes of webhooks show
+    the id and the host of the address.
     """
     settings = load_settings()
     configure_logging(settings, quiet=True)
@@ -72,6 +86,7 @@ def _row(entry: AuditEntry) -> tuple[str, ...]:
         entry.token_id or "",
         entry.list or "",
         "" if entry.count is None else str(entry.count),
+        f"{entry.webhook_id} {entry.webhook_host}" if entry.webhook_id else "",
     )
 
 
@@ -88,4 +103,6 @@ def _json(entry: AuditEntry) -> dict[str, object]:
         "token_id": entry.token_id,
         "list": entry.list,
         "count": entry.count,
+        "webhook_id": entry.webhook_id,
+        "webhook_host": entry.webhook_host,
     }

@@ -42,6 +42,11 @@ COMMANDS = (
     Listed(ORGANIZATIONS, "connections", "List the connections to Cliniko, without their keys."),
     Listed(ORGANIZATIONS, "status", "List all organizations by their last successful sync, the oldest first."),
     Listed(ORGANIZATIONS, "schedule", "Sync an organization at a regular interval."),
+    Listed(
+        ORGANIZATIONS,
+        "webhooks",
+        "Register, change and list the addresses that receive events, and list deliveries.",
+    ),
     Listed(SYNCS, "sync", "Sync an organization now and show the progress."),
     Listed(SYNCS, "verify", "Compare every stored row with Cliniko, and name each difference."),
     Listed(SYNCS, "cancel", "Cancel a running sync."),

@@ -1,8 +1,9 @@
 """``routiq-gql demo``: an emulated clinic, the server and a FULL sync, in one process and one folder.
 
 Each start makes the clinic anew, with visits around today, so its first sync reads everything. Syncs that are started
-on the page are incremental. The emulated Cliniko gets another port at each start, so the stored connections are updated
-before the engine looks for a sync to resume. An interrupted sync is resumed; otherwise a new sync starts.
+on the page are incremental. After the first sync the clinic lives, and the server looks for changes. The emulated
+Cliniko gets another port at each start, so the stored connections are updated before the engine looks for a sync to
+resume. An interrupted sync is resumed; otherwise a new sync starts.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from routiq_gql.api.demo import Demo
 from routiq_gql.app import create_app
 from routiq_gql.cli.demo_folder import DATABASE_URL, claim_demo_folder
 from routiq_gql.cli.demo_issuer import ISSUER_PATH, TOKEN_PATH, how_to_get_a_token, with_issuer
+from routiq_gql.cli.demo_living import keep_living
 from routiq_gql.cli.demo_trouble import TROUBLE_PATH, trouble_routes
 from routiq_gql.cli.exit_codes import Stopped
 from routiq_gql.cli.progress import follow_sync, outcome_lines, progress_view
@@ -42,6 +44,11 @@ REQUESTS_OF_A_SYNC = 51
 """Requests of the first sync of the demo clinic, all in sequence; their latency determines its duration."""
 SECONDS_BESIDES_REQUESTS = 2
 """Duration of such a sync if responses have no latency."""
+LOOK_SECONDS = 5
+"""Between two looks at the living clinic. Its requests are not paced, so looks may follow each other soon."""
+
+THIS_MACHINE = ("localhost", "127.0.0.0/8", "::1")
+"""Webhooks of the demo may be sent here, without TLS, so that a receiver can be tried."""
 
 log = structlog.get_logger(__name__)
 
@@ -62,19 +69,26 @@ def demo(
         bool,
         typer.Option("--auth", help="Require tokens. An emulated sign-in service issues them."),
     ] = False,
+    still: Annotated[
+        bool,
+        typer.Option("--still", help="Only you change the clinic, and a sync runs only when you start it."),
+    ] = False,
 ) -> None:
     """Run an emulated clinic, the server with its page, and one sync with a progress bar.
+
+    After the sync the clinic lives: every ten seconds or so someone books, moves, cancels, joins or is merged, and
+    the page shows it seconds later.
 
     The database is in ./.routiq-demo. Stop the demo with Ctrl-C.
     """
     listener = listen_on_loopback("127.0.0.1", port)
     try:
         with claim_demo_folder(fresh=fresh):
-            settings = _demo_settings()
+            settings = _demo_settings(still=still)
             configure_logging(settings, quiet=True)
             raise_limit()
             latency_seconds = max(0, seconds - SECONDS_BESIDES_REQUESTS) / REQUESTS_OF_A_SYNC
-            run(_demo(settings, listener, latency_seconds, asks_for_tokens=auth))
+            run(_demo(settings, listener, latency_seconds, asks_for_tokens=auth, still=still))
     except StorageError as error:
         raise type(error)(f"{error.message} To start with an empty database: routiq-gql demo --fresh") from None
     except Stopped:
@@ -83,15 +97,19 @@ def demo(
         listener.close()
 
 
-def _demo_settings() -> Settings:
-    return load_settings(
+def _demo_settings(*, still: bool) -> Settings:
+    settings = load_settings(
         database_url=DATABASE_URL,
+        refresh_seconds=0 if still else LOOK_SECONDS,
         cliniko_requests_per_minute=0,  # the emulated Cliniko has its latency instead
         shutdown_grace_seconds=1,  # after Ctrl-C a user waits at the terminal
     )
+    return settings.model_copy(update={"webhook_private": (*settings.webhook_private, *THIS_MACHINE)})
 
 
-async def _demo(settings: Settings, listener: Listener, latency_seconds: float, *, asks_for_tokens: bool) -> None:
+async def _demo(
+    settings: Settings, listener: Listener, latency_seconds: float, *, asks_for_tokens: bool, still: bool
+) -> None:
     terminal = open_terminal()
     addresses = address_lines(listener.url)
     issuer_routes: list[Route] = []
@@ -126,12 +144,16 @@ async def _demo(settings: Settings, listener: Listener, latency_seconds: float, 
             async def show() -> None:
                 for line in ("Harbour Street Physio, an emulated clinic", *addresses, ""):
                     terminal.print(line, soft_wrap=True)  # so that addresses can be copied
-                syncing = asyncio.create_task(_sync_once(runtime, terminal), name="first sync")
+                tasks = {asyncio.create_task(_sync_once(runtime, terminal, still=still), name="first sync")}
+                if not still:
+                    living = keep_living(emulator.clinic, runtime, DEMO_ORGANIZATION)
+                    tasks.add(asyncio.create_task(living, name="living clinic"))
                 try:
                     await runtime.file_watch.until_lost()  # which ends the server
                 finally:
-                    syncing.cancel()
-                    await asyncio.wait({syncing})
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.wait(tasks)
 
             await serve_app(
                 app,
@@ -147,7 +169,7 @@ async def _demo(settings: Settings, listener: Listener, latency_seconds: float, 
         terminal.print(f"Stopped. The next demo resumes the sync at {reached} %.")
 
 
-async def _sync_once(runtime: Runtime, terminal: Console) -> None:
+async def _sync_once(runtime: Runtime, terminal: Console, *, still: bool) -> None:
     """Start or resume a sync and show it to its end. The server keeps running, however the sync ends."""
     try:
         begun = await runtime.syncs.start(LOCAL_OPERATOR, DEMO_ORGANIZATION, SyncMode.FULL)
@@ -161,4 +183,6 @@ async def _sync_once(runtime: Runtime, terminal: Console) -> None:
         terminal.print(error.message)
     except Exception:
         log.exception("the sync can't be shown")
+    if not still:
+        terminal.print("From now on people change the clinic every few seconds, and the page shows it.")
     terminal.print("The server is still running. Start more syncs on its page or with its API. Ctrl-C ends it.")

@@ -14,6 +14,7 @@ from routiq_gql.clock import utc_now
 from routiq_gql.emulator import (
     EMULATED_API_KEY,
     Clinic,
+    ClinicLife,
     Emulator,
     EmulatorServer,
     awkward_clinic,
@@ -47,6 +48,10 @@ def emulator(
         ClinicName,
         typer.Option(help="demo: the clinic of `routiq-gql demo`. awkward: a small clinic full of rare cases."),
     ] = ClinicName.DEMO,
+    living: Annotated[
+        bool,
+        typer.Option("--living", help="Every ten seconds or so someone books, moves, cancels, joins or is merged."),
+    ] = False,
 ) -> None:
     """Run an emulated Cliniko on this machine.
 
@@ -57,7 +62,7 @@ def emulator(
     listener = listen_on_loopback("127.0.0.1", port)
     listener.close()  # a check only: the emulator opens the port itself
     with suppress(Stopped):
-        run(_emulate(_clinic(patients, seed, clinic), listener.port))
+        run(_emulate(_clinic(patients, seed, clinic), listener.port, living=living))
 
 
 def _clinic(patients: int | None, seed: int, clinic: ClinicName) -> Clinic:
@@ -66,7 +71,7 @@ def _clinic(patients: int | None, seed: int, clinic: ClinicName) -> Clinic:
     return demo_clinic(utc_now()) if clinic is ClinicName.DEMO else awkward_clinic(utc_now())
 
 
-async def _emulate(clinic: Clinic, port: int) -> None:
+async def _emulate(clinic: Clinic, port: int, *, living: bool) -> None:
     with shortage_in_one_line(asyncio.get_running_loop()):
         async with EmulatorServer(Emulator(clinic, api_keys=EMULATED_API_KEY), port=port) as server:
             terminal = open_terminal()
@@ -75,4 +80,12 @@ async def _emulate(clinic: Clinic, port: int) -> None:
                 f"Connect: routiq-gql connect org_demo --base-url {server.base_url} --api-key {EMULATED_API_KEY}"
             )
             terminal.print("Stop with Ctrl-C.")
+            if living:
+                await _live(ClinicLife(clinic))
             await asyncio.Event().wait()  # until a signal cancels it
+
+
+async def _live(life: ClinicLife) -> None:
+    while True:
+        await asyncio.sleep(life.seconds_to_next())
+        life.step()

@@ -78,6 +78,8 @@ def _sentences(organization: str, patient: str, erased: ErasedPerson) -> list[st
     else:
         sentences = [f"Erased patient {patient} of {organization}, {counted(erased.bookings, 'booking')}{merged}."]
         sentences.append("Later syncs keep the patient out.")
+    if erased.events:
+        sentences.append(f"Deleted {counted(erased.events, 'event')} for webhooks. Receivers keep what they have got.")
     if not erased.is_gone:
         sentences.append(
             "Another process uses the database now, so its files still hold an older state. Type the command again "

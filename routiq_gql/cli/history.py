@@ -12,6 +12,7 @@ from routiq_gql.cli.targets import no_syncs
 from routiq_gql.cli.terminal import open_terminal, print_json
 from routiq_gql.cli.times import duration_text, local_time
 from routiq_gql.logs import configure_logging
+from routiq_gql.organizations.live_updates import LiveUpdates
 from routiq_gql.runtime import open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR, check_organization_id
 from routiq_gql.settings import Settings, load_settings
@@ -43,35 +44,47 @@ def history(
 ) -> None:
     """List the syncs of an organization, the newest first.
 
-    A running sync is included. The receipt says whether the stored rows agree with Cliniko by count, and how many rows
+    A running sync is included. Consecutive syncs of looks at Cliniko (`schedule --live`) are one row, and are left out
+    of the JSON array. The receipt says whether the stored rows agree with Cliniko by count, and how many rows
     were added (+), updated (~) and removed (−). Each entry of the JSON array has the form of a REST status. The exit
     code is 1 if there is no such organization or it has no sync yet.
     """
     settings = load_settings()
     configure_logging(settings, quiet=True)
     check_organization_id(organization)
-    syncs = run(_read(settings, organization, limit))
+    syncs, live_updates = run(_read(settings, organization, limit))
     terminal = open_terminal()
     if as_json:
         print_json(terminal, [SyncStatus.model_validate(one).model_dump() for one in syncs])
-    else:
-        print_table(terminal, HEADINGS, [_row(one) for one in syncs], "")
+        return
+    rows = []
+    for sync in syncs:
+        rows += [_update_row(one) for one in live_updates if one.after == sync.sync_id]
+        rows.append(_row(sync))
+    print_table(terminal, HEADINGS, rows, "")
 
 
-async def _read(settings: Settings, organization: str, limit: int) -> list[SyncSnapshot]:
+async def _read(settings: Settings, organization: str, limit: int) -> tuple[list[SyncSnapshot], list[LiveUpdates]]:
     async with open_runtime(settings, run_syncs=False) as runtime:
         found: list[SyncSnapshot] = []
+        live_updates: list[LiveUpdates] = []
         after: str | None = None
         while len(found) < limit:
             page = min(limit - len(found), MAX_PAGE)
             part = await runtime.syncs.history(LOCAL_OPERATOR, organization, page, after)
             found += part.recent_syncs
+            live_updates += part.live_updates
             after = part.next_cursor
             if after is None:
                 break
         if not found:
             raise await no_syncs(runtime, organization)
-        return found
+        return found, live_updates
+
+
+def _update_row(one: LiveUpdates) -> tuple[str, ...]:
+    until = f"until {local_time(one.last_at)}"
+    return (one.updates_text, local_time(one.first_at), until, *[""] * 7, one.patients_text)
 
 
 def _row(one: SyncSnapshot) -> tuple[str, ...]:

@@ -27,10 +27,10 @@ from routiq_gql.logs import configure_logging
 from routiq_gql.patients.lists import PatientList
 from routiq_gql.patients.model import Appointment, Patient, PatientPage
 from routiq_gql.patients.requests import LARGEST_SIZE, PageRequest
-from routiq_gql.patients.time_zones import zone_of
 from routiq_gql.runtime import open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR, check_organization_id
 from routiq_gql.settings import Settings, load_settings
+from routiq_gql.time_zones import zone_of
 
 NARROW_HEADINGS = ("id", "name", "phone", "why")
 NARROW_BELOW = 140

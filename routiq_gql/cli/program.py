@@ -16,7 +16,7 @@ from routiq_gql.errors import DatabaseFileLost, RoutiqError
 
 PROGRAM = "routiq-gql"
 
-FAILURES = {"CONNECTION_PROBLEM", "SYNC_NOT_FOUND", "NOT_FOUND"}
+FAILURES = {"CONNECTION_PROBLEM", "SYNC_NOT_FOUND", "NOT_FOUND", "WEBHOOK_NOT_FOUND", "WEBHOOK_REFUSED"}
 """Codes of errors that are not wrong use: the command was correct, but its work failed."""
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -78,5 +78,6 @@ def _usage_sentence(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     words = [word for word in sys.argv[1:2] if word in {one.name for one in COMMANDS}]
     command = context.command_path if context is not None else " ".join([PROGRAM, *words])
-    message = error.format_message().rstrip(".")
+    message = " ".join(error.format_message().split()).rstrip(".")  # lists of choices have lines of their own
+    message = message.replace(": Value error, ", ": ")  # Typer's word for a value that is no choice
     return f"{message}{'' if message.endswith('?') else '.'} Type `{command} --help` for its usage."

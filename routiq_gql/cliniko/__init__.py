@@ -4,7 +4,7 @@ Used by the sync and by ``connect``. Of the product it imports only ``addresses`
 logs nothing.
 """
 
-from routiq_gql.cliniko.access import Access, KeyUser, check_access, check_user
+from routiq_gql.cliniko.access import UNNAMED, Access, KeyUser, check_access, check_user
 from routiq_gql.cliniko.answers import UnreadableRow
 from routiq_gql.cliniko.client import ClinikoClient
 from routiq_gql.cliniko.errors import (
@@ -33,6 +33,7 @@ from routiq_gql.cliniko.filters import (
 )
 from routiq_gql.cliniko.keys import base_url_for, check_base_url, clean_key, names_shard, shard_of
 from routiq_gql.cliniko.lists import count_list, read_list
+from routiq_gql.cliniko.looking import newest_changes
 from routiq_gql.cliniko.matching import MOST_IDS, read_matching
 from routiq_gql.cliniko.observing import Observer
 from routiq_gql.cliniko.pacing import (
@@ -41,11 +42,13 @@ from routiq_gql.cliniko.pacing import (
     Pacer,
     PacerRegistry,
     Wait,
+    pace_digest,
     rate_limit_message,
     wait_openly,
 )
 from routiq_gql.cliniko.passes import Page
 from routiq_gql.cliniko.practitioners import read_practitioners
+from routiq_gql.cliniko.rationing import LEAST_PER_MINUTE, Ration, RationedPacer
 from routiq_gql.cliniko.records import (
     AppointmentType,
     Attendee,
@@ -73,10 +76,12 @@ __all__ = [
     "BURST",
     "GROUP_APPOINTMENTS",
     "INDIVIDUAL_APPOINTMENTS",
+    "LEAST_PER_MINUTE",
     "MOST_IDS",
     "PATIENTS",
     "PRACTITIONERS",
     "RESOURCES",
+    "UNNAMED",
     "Access",
     "AccountMoved",
     "AppointmentType",
@@ -102,6 +107,8 @@ __all__ = [
     "Practitioner",
     "QueryRefused",
     "QueryTooSlow",
+    "Ration",
+    "RationedPacer",
     "Record",
     "Resource",
     "ServerBlocked",
@@ -121,6 +128,8 @@ __all__ = [
     "ids_between",
     "ids_in",
     "names_shard",
+    "newest_changes",
+    "pace_digest",
     "patient_in",
     "rate_limit_message",
     "read_list",

@@ -55,6 +55,10 @@ class Access:
     totals: Mapping[str, int]
 
 
+UNNAMED = Access(None, None, None, None, None, {})
+"""The key works; what is known of its account stays."""
+
+
 async def check_user(client: ClinikoClient) -> KeyUser:
     """Request whose key it is, by one request. The names are unknown if the key may not read them, but it is valid.
 

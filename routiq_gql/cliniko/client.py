@@ -151,6 +151,10 @@ class ClinikoClient:
             raise ServerBlocked
         raise denial
 
+    async def wait_turns(self, count: int) -> None:
+        """Take the turns of the next ``count`` requests at once; only for a client with a ration."""
+        await self._pacer.wait_turns(count, self._on_wait)
+
     def _note_wait(self, seconds: float) -> None:
         self.waited_seconds += seconds
 

@@ -102,6 +102,11 @@ class Pacer:
             if turn >= self._held_until:
                 return
 
+    async def wait_turns(self, count: int, on_wait: OnWait | None = None) -> None:
+        """Return when ``count`` requests may be sent at once, at most ``BURST``."""
+        for _ in range(count):
+            await self.wait_turn(on_wait)
+
     def hold(self, seconds: float) -> None:
         """Send no request of this key for ``seconds``, because Cliniko reported that the limit is reached."""
         self._held_until = max(self._held_until, time.monotonic() + seconds)
@@ -119,6 +124,15 @@ class Pacer:
 
 def _nothing(_pacer: Pacer) -> None:
     pass
+
+
+def pace_digest(api_key: str) -> bytes:
+    """The digest of a key with or without its shard, by which its requests are counted.
+
+    Raises:
+        InvalidApiKey: The text can't be a key.
+    """
+    return hashlib.sha256(key_without_shard(api_key).encode()).digest()
 
 
 class PacerRegistry:
@@ -145,7 +159,7 @@ class PacerRegistry:
         Raises:
             InvalidApiKey: The text can't be a key.
         """
-        digest = hashlib.sha256(key_without_shard(api_key).encode()).digest()
+        digest = pace_digest(api_key)
         now = time.monotonic()
         for known in [known for known, pacer in self._used.items() if pacer.matters_until <= now]:
             del self._used[known]

@@ -16,11 +16,15 @@ from routiq_gql.cliniko import (
     ClinikoClient,
     ClinikoError,
     KeyLacksPermission,
+    KeyRefused,
     KeyUser,
     Observer,
     OnWait,
     PacerRegistry,
+    Ration,
+    RationedPacer,
     check_base_url,
+    pace_digest,
 )
 from routiq_gql.clock import utc_now
 from routiq_gql.connections.accounts import NO_PROBLEM, account_values
@@ -29,6 +33,7 @@ from routiq_gql.database.connections import change_connection, connection_of
 from routiq_gql.database.engine import Database
 from routiq_gql.database.keys import KeyStore, SealedForOthers
 from routiq_gql.database.rows import ConnectionRow, ConnectionValues
+from routiq_gql.database.webhook_events import EventType, NewEvent, write_events
 from routiq_gql.errors import BadInput, SettingsError
 from routiq_gql.settings import Settings
 
@@ -70,18 +75,26 @@ class ClientOpener:
         self._observer = observer
 
     async def open(
-        self, organization_id: str, on_wait: OnWait | None = None, observer: Observer | None = None
+        self,
+        organization_id: str,
+        on_wait: OnWait | None = None,
+        observer: Observer | None = None,
+        *,
+        known: ConnectionRow | None = None,
+        ration: Ration | None = None,
     ) -> OpenConnection:
         """A client with the organization's key.
 
         Args:
             observer: Observes its requests, instead of the one for all clients.
+            known: Its row, if the caller has just read it.
+            ration: Limits its requests besides the pace of the key.
 
         Raises:
             ConnectionProblem: There is no connection, it is disabled, or the settings don't allow to use it.
             StorageError: The database or the key file can't be read now.
         """
-        row = await self._row_of(organization_id)
+        row = require_usable(known, organization_id) if known is not None else await self._row_of(organization_id)
         try:
             check_settings(self._settings, row.base_url)
             try:
@@ -91,8 +104,15 @@ class ClientOpener:
                 api_key = self._decrypt(row)
         except (SettingsError, SealedForOthers) as error:
             raise not_set_up(error) from None
-        client = self.client(api_key, row.base_url, on_wait, observer=observer)
+        client = self.client(api_key, row.base_url, on_wait, observer=observer, ration=ration)
         return OpenConnection(organization_id, client, row.encrypted_key, sha256(api_key.encode()).hexdigest())
+
+    def pace_digest_of(self, row: ConnectionRow) -> bytes | None:
+        """The digest by which the requests of its key are counted; ``None`` if the key can't be read now."""
+        try:
+            return pace_digest(self._decrypt(row))
+        except (SettingsError, SealedForOthers, KeyRefused):
+            return None
 
     def client(
         self,
@@ -102,13 +122,15 @@ class ClientOpener:
         *,
         max_attempts: int | None = None,
         observer: Observer | None = None,
+        ration: Ration | None = None,
     ) -> ClinikoClient:
         """A client with this key; enter it to use it."""
+        pacer = self._pacers.pacer_for(api_key)
         return ClinikoClient(
             api_key,
             base_url=base_url,
             contact_email=self._settings.contact_email or "nobody@localhost.invalid",  # loopback only, see below
-            pacer=self._pacers.pacer_for(api_key),
+            pacer=RationedPacer(pacer, ration) if ration is not None else pacer,
             max_attempts=max_attempts or self._settings.cliniko_max_attempts,
             read_timeout=self._settings.cliniko_read_timeout_seconds,
             on_wait=on_wait,
@@ -147,8 +169,12 @@ class ClientOpener:
     async def _note(self, opened: OpenConnection, values_for: Callable[[ConnectionRow], ConnectionValues]) -> None:
         async with self._database.writing() as connection:
             row = await connection_of(connection, opened.organization_id, to_change=True)
-            if row is not None and row.encrypted_key == opened.encrypted_key:  # neither replaced nor removed meanwhile
-                await change_connection(connection, opened.organization_id, values_for(row))
+            if row is None or row.encrypted_key != opened.encrypted_key:  # replaced or removed meanwhile
+                return
+            changed = await change_connection(connection, opened.organization_id, values_for(row))
+            if changed is not None and row.state != changed.state == ConnectionState.NEEDS_ATTENTION:
+                event = NewEvent(EventType.CONNECTION_NEEDS_ATTENTION, data={"problemCode": changed.problem_code})
+                await write_events(connection, opened.organization_id, changed.updated_at, [event])
 
     async def _row_of(self, organization_id: str) -> ConnectionRow:
         async with self._database.reading() as connection:

@@ -43,9 +43,9 @@ from routiq_gql.database.connections import (
 )
 from routiq_gql.database.engine import Database
 from routiq_gql.database.erasure import erase_organization, erase_patients
-from routiq_gql.database.keep_out import seal_again, sealing_ids
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.database.rows import ConnectionValues
+from routiq_gql.database.sealed import seal_again, sealing_ids
 from routiq_gql.database.syncs import active_sync
 from routiq_gql.errors import BadInput
 from routiq_gql.live.bus import ProgressBus

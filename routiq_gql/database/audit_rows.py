@@ -33,6 +33,10 @@ class AuditRow:
     list: str | None
     #: The number of patients that were shown, added up over all times.
     count: int | None
+    #: The webhook that it was about.
+    webhook_id: str | None
+    #: The host in the webhook's address, without the rest of it.
+    webhook_host: str | None
 
 
 class AuditValues(TypedDict, total=False):
@@ -49,3 +53,5 @@ class AuditValues(TypedDict, total=False):
     times: int
     list: str | None
     count: int | None
+    webhook_id: str | None
+    webhook_host: str | None

@@ -20,6 +20,7 @@ from sqlalchemy import (
     cast,
     column,
     func,
+    literal,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -237,6 +238,27 @@ def _has_text_on_sqlite(element: has_text, compiler: SQLCompiler, **options: obj
 def _has_text_on_postgresql(element: has_text, compiler: SQLCompiler, **options: object) -> str:
     text, part = (compiler.process(one, **options) for one in element.clauses)
     return f"(strpos({text}, {part}) > 0)"
+
+
+class new_id(FunctionElement[str]):  # noqa: N801 - named like an SQL function
+    """An SQL expression: an id that can't be guessed, with a prefix, another one for each row."""
+
+    type = Text()
+    inherit_cache = True
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__(literal(prefix, Text()))
+
+
+@compiles(new_id, "sqlite")
+def _new_id_on_sqlite(element: new_id, compiler: SQLCompiler, **options: object) -> str:
+    return f"({compiler.process(element.clauses, **options)} || lower(hex(randomblob(16))))"
+
+
+@compiles(new_id, "postgresql")
+def _new_id_on_postgresql(element: new_id, compiler: SQLCompiler, **options: object) -> str:
+    prefix = compiler.process(element.clauses, **options)
+    return f"(CAST({prefix} AS TEXT) || replace(CAST(gen_random_uuid() AS TEXT), '-', ''))"
 
 
 RowKey = BigInteger().with_variant(Integer, "sqlite")

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.rows import ConnectionRow, ConnectionValues, as_row, as_rows
-from routiq_gql.database.tables import CONNECTION
+from routiq_gql.database.tables import CONNECTION, REFRESH
 from routiq_gql.database.upserts import upsert
 
 
@@ -35,8 +35,12 @@ async def organizations_by_state(connection: AsyncConnection, states: Collection
 
 
 async def save_connection(connection: AsyncConnection, organization_id: str, values: ConnectionValues) -> ConnectionRow:
-    """Insert or replace the organization's connection, and return its row."""
+    """Insert or replace the organization's connection, and return its row. Looks learn its key anew."""
     now = utc_now()
+    known = REFRESH.c.key_digest.is_not(None)
+    await connection.execute(
+        update(REFRESH).where(REFRESH.c.organization_id == organization_id, known).values(key_digest=None)
+    )
     changed = {**values, "updated_at": now}
     statement = upsert(connection, CONNECTION).values(organization_id=organization_id, created_at=now, **changed)
     statement = statement.on_conflict_do_update(index_elements=["organization_id"], set_=changed)

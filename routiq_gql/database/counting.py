@@ -163,34 +163,6 @@ def _stubs(target: MirrorList) -> Select[int]:
     return query.limit(bindparam("most", type_=Integer))
 
 
-async def classes_to_read(connection: AsyncConnection, draft: Draft, after: int, limit: int) -> list[int]:
-    """Ids of at most ``limit`` classes in the draft above ``after``, ascending."""
-    return await ids_within(connection, draft, MirrorList.GROUP_APPOINTMENTS, Covered(above=after), limit)
-
-
-async def classes_opened(connection: AsyncConnection, draft: Draft, after: int, limit: int) -> list[int]:
-    """Ids of at most ``limit`` classes above ``after`` that are in the draft and not in its base, ascending.
-
-    They are new, restored, or moved into the horizon. Their attendees may not have changed, so no mark finds them.
-    """
-    classes = MirrorList.GROUP_APPOINTMENTS
-    base = APPOINTMENT.alias("base")
-    in_base = select(base.c.id).where(
-        base.c.mirror == draft.mirror,
-        base.c.kind == classes.kind,
-        base.c.id == APPOINTMENT.c.id,
-        base.c.to_sync == draft.sync,  # closed by the draft, or it would be the visible version itself
-    )
-    query = (
-        select(APPOINTMENT.c.id)
-        .where(classes.in_draft(draft), APPOINTMENT.c.from_sync == draft.sync, APPOINTMENT.c.id > after)
-        .where(~in_base.exists())
-        .order_by(APPOINTMENT.c.id)
-        .limit(limit)
-    )
-    return list((await connection.execute(query)).scalars())
-
-
 async def attendees_of_closed_classes(connection: AsyncConnection, draft: Draft, limit: int) -> list[int]:
     """Ids of at most ``limit`` attendees in the draft whose class is not in it.
 

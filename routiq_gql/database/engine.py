@@ -6,7 +6,7 @@ server. Other code depends on the kind of database only for the form of a few st
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +22,8 @@ from routiq_gql.errors import DatabaseAway, StorageError
 from routiq_gql.shares import Share, place
 
 POSTGRES_SCHEME = "postgresql+psycopg"
+CLOSE_SECONDS = 10.0
+"""How long cancelled transactions may take to end. Cancelling a statement of PostgreSQL takes up to five."""
 
 
 class Storage(Protocol):
@@ -71,6 +73,10 @@ class Database:
             PostgresServer(self.url) if self.url.drivername == POSTGRES_SCHEME else SqliteFile(self.url)
         )
         self._engine = self._storage.create_engine()
+        self._transactions: dict[object, asyncio.Task[object] | None] = {}  # by a key: the task it is open in
+        self._none_open = asyncio.Event()
+        self._none_open.set()
+        self._is_closed = False
 
     @property
     def name(self) -> str:
@@ -139,14 +145,32 @@ class Database:
     async def _transaction(self, options: TransactionOptions) -> AsyncIterator[AsyncConnection]:
         self._storage.check_file()
         try:
-            async with self._engine.connect() as connection:
+            async with self._counted(), self._engine.connect() as connection:
                 await connection.execution_options(**options)
-                yield connection
+                try:
+                    yield connection
+                finally:
+                    if self._is_closed:  # the pool no longer closes it
+                        await connection.invalidate()
         except (DatabaseError, InterfaceError, PoolTimeout) as error:
             storage_error = self._storage.storage_error(error)
             if storage_error is None:
                 raise
             raise storage_error from error
+
+    @asynccontextmanager
+    async def _counted(self) -> AsyncIterator[None]:
+        if self._is_closed:  # the pool would open a connection that nothing closes
+            raise DatabaseAway("The server is stopping. Try again soon; nothing is lost.")
+        key = object()
+        self._transactions[key] = asyncio.current_task()
+        self._none_open.clear()
+        try:
+            yield
+        finally:
+            del self._transactions[key]
+            if not self._transactions:
+                self._none_open.set()
 
     async def check_can_be_opened(self) -> None:
         """Raise unless the database exists, or its file can be created. Called once, before anything else.
@@ -195,6 +219,17 @@ class Database:
         return await self._storage.forget_deleted(self._engine, rewrite=rewrite)
 
     async def close(self) -> None:
-        """Close all connections; open transactions are rolled back."""
+        """Cancel the tasks that are in a transaction, and close all connections. No transaction begins after that.
+
+        A read that several callers share may still run when the last of them has left. A pool does not close the
+        connection of a transaction that ends after the pool.
+        """
+        self._is_closed = True
+        for task in set(self._transactions.values()):
+            if task is not None and task is not asyncio.current_task():
+                task.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._none_open.wait()
         await self._engine.dispose()
         self._storage.close()

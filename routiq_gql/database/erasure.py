@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Table, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.tables import METADATA, MIRROR, SYNC, Holds
+from routiq_gql.database.webhook_events import forget_all_patients
 
 
 def rows_of_organization(table: Table, organization_id: str) -> ColumnElement[bool] | None:
@@ -35,12 +36,13 @@ def rows_of_organization(table: Table, organization_id: str) -> ColumnElement[bo
 
 
 async def erase_patients(connection: AsyncConnection, organization_id: str) -> None:
-    """Delete everything that was read from Cliniko for the organization. Its syncs and their log stay.
+    """Delete everything that was read from Cliniko for the organization. Its syncs, their log and its webhooks stay.
 
     The row in ``mirrors`` is emptied and stays, since an organization that keeps the window of an earlier version must
     not store more days after a change of its account.
     """
     await _erase(connection, organization_id, {Holds.PATIENTS}, but=MIRROR)
+    await forget_all_patients(connection, organization_id)
     empty: dict[str, object] = {column.name: None for column in MIRROR.columns if column.nullable}
     empty |= {"sync": 0, "oldest_kept": 0, "patients_in_cliniko": 0, "format": 0}
     await connection.execute(update(MIRROR).where(MIRROR.c.organization_id == organization_id).values(**empty))

@@ -1,11 +1,11 @@
 """Reads what the history of an organization shows of its syncs. Time-only syncs are left out."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 
-from sqlalchemy import ColumnElement, Executable, bindparam, false, func, literal_column, null, select
+from sqlalchemy import ColumnElement, Executable, FromClause, bindparam, false, func, literal_column, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.columns import milliseconds_between
@@ -14,15 +14,30 @@ from routiq_gql.database.tables import SYNC
 
 TIME_ONLY = "time_only"
 """The mode of syncs that read nothing: the value of ``SyncMode.TIME_ONLY``."""
+FULL = "full"
+"""The mode of syncs that read everything: the value of ``SyncMode.FULL``."""
 
 
-def reads_cliniko() -> ColumnElement[bool]:
+def reads_cliniko(syncs: FromClause = SYNC) -> ColumnElement[bool]:
     """The condition that selects syncs that clients see in histories: time-only syncs would outnumber them."""
-    return SYNC.c.mode != literal_column(f"'{TIME_ONLY}'")
+    return syncs.c.mode != literal_column(f"'{TIME_ONLY}'")
+
+
+def in_history(syncs: FromClause = SYNC) -> ColumnElement[bool]:
+    """The same without syncs that looks at Cliniko have started, as there may be some a minute.
+
+    Those that have failed, and those that had to read everything, stay.
+    """
+    is_notable = (syncs.c.status == literal_column("'failed'")) | (syncs.c.mode == literal_column(f"'{FULL}'"))
+    return reads_cliniko(syncs) & (~syncs.c.refresh | is_notable)
 
 
 async def newest_ended(connection: AsyncConnection, organization_id: str, status: str | None = None) -> SyncRow | None:
-    """The newest of the organization's syncs that have ended; with ``status``, of those with this status."""
+    """The newest of the organization's syncs that have ended.
+
+    Args:
+        status: Only syncs with this status. Without it, only syncs that a history lists.
+    """
     given = {"organization": organization_id, "status": status}
     query = _newest_ended(has_status=status is not None)
     return as_row(SyncRow, (await connection.execute(query, given)).first())
@@ -31,11 +46,21 @@ async def newest_ended(connection: AsyncConnection, organization_id: str, status
 @cache
 def _newest_ended(*, has_status: bool) -> Executable:
     query = select(SYNC).where(
-        SYNC.c.organization_id == bindparam("organization"), SYNC.c.completed_at.is_not(None), reads_cliniko()
+        SYNC.c.organization_id == bindparam("organization"),
+        SYNC.c.completed_at.is_not(None),
+        reads_cliniko() if has_status else in_history(),
     )
     if has_status:
         query = query.where(SYNC.c.status == bindparam("status"))
     return query.order_by(SYNC.c.key.desc()).limit(1)
+
+
+async def newest_receipt(connection: AsyncConnection, organization_id: str) -> Mapping[str, object] | None:
+    """The receipt of the organization's newest completed sync that has one."""
+    query = select(SYNC.c.receipt).where(
+        SYNC.c.organization_id == organization_id, SYNC.c.status == "completed", SYNC.c.receipt.is_not(None)
+    )
+    return (await connection.execute(query.order_by(SYNC.c.key.desc()).limit(1))).scalar()
 
 
 async def history_page(
@@ -68,7 +93,7 @@ class HistoryWindow:
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """What all syncs of the organization with these statuses meet, in the window or not."""
-        own = [SYNC.c.organization_id == self.organization_id, reads_cliniko()]
+        own = [SYNC.c.organization_id == self.organization_id, in_history()]
         return [*own, SYNC.c.status.in_(self.statuses)] if self.statuses else own
 
 
@@ -122,7 +147,7 @@ def _beyond(window: HistoryWindow, page: Sequence[SyncRow]) -> tuple[ColumnEleme
 
 async def counts_by_status(connection: AsyncConnection, organization_id: str) -> dict[str, int]:
     """The number of the organization's syncs in each status."""
-    own = (SYNC.c.organization_id == organization_id, reads_cliniko())
+    own = (SYNC.c.organization_id == organization_id, in_history())
     query = select(SYNC.c.status, func.count()).where(*own).group_by(SYNC.c.status)
     return {row[0]: row[1] for row in await connection.execute(query)}
 
@@ -133,7 +158,7 @@ async def average_duration(connection: AsyncConnection, organization_id: str, st
         SYNC.c.organization_id == organization_id,
         SYNC.c.status == status,
         SYNC.c.completed_at.is_not(None),
-        reads_cliniko(),
+        in_history(),
     )
     average = (await connection.execute(query)).scalar()
     return timedelta(milliseconds=float(average)) if average is not None else None

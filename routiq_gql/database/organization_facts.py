@@ -21,9 +21,9 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.columns import each_text, milliseconds_between
-from routiq_gql.database.history import TIME_ONLY
+from routiq_gql.database.history import FULL, TIME_ONLY
 from routiq_gql.database.rows import MirrorRow, ScheduleRow
-from routiq_gql.database.tables import CONNECTION, MIRROR, SCHEDULE, SYNC
+from routiq_gql.database.tables import CONNECTION, MIRROR, REFRESH, SCHEDULE, SYNC
 
 LATEST_SYNCS = 9
 """Completed syncs of each mode whose durations are read."""
@@ -53,6 +53,9 @@ class OrganizationFacts:
         name: The clinic's name in Cliniko.
         running_status: The status of the running sync.
         seconds: The durations of the latest completed syncs, by the value of their mode.
+        is_live_asked: Whether an operator asked to keep it live.
+        allowance: Requests a minute that Cliniko's rate limit left to looks; ``None`` for their whole share.
+        watched_at: When a client last read its data, if it is kept live.
     """
 
     organization_id: str
@@ -63,6 +66,9 @@ class OrganizationFacts:
     completed: CompletedSync | None
     mirror: MirrorRow | None
     seconds: Mapping[str, Sequence[float]]
+    is_live_asked: bool = False
+    allowance: int | None = None
+    watched_at: datetime | None = None
 
 
 async def facts_of(connection: AsyncConnection, organizations: Collection[str]) -> dict[str, OrganizationFacts]:
@@ -73,7 +79,7 @@ async def facts_of(connection: AsyncConnection, organizations: Collection[str]) 
 
 
 def _facts_in(row: Sequence[object]) -> OrganizationFacts:
-    organization, state, name, running, completed_at, checked_at, *rest = row
+    organization, state, name, running, completed_at, checked_at, is_asked, allowance, watched_at, *rest = row
     durations, rest = rest[: len(MODES)], rest[len(MODES) :]
     schedule, mirror = rest[: len(SCHEDULE.columns)], rest[len(SCHEDULE.columns) :]
     return OrganizationFacts(
@@ -88,6 +94,9 @@ def _facts_in(row: Sequence[object]) -> OrganizationFacts:
             mode: [milliseconds / 1000 for milliseconds in found] if isinstance(found, list) else []
             for mode, found in zip(MODES, durations, strict=True)
         },
+        is_live_asked=is_asked is True,
+        allowance=allowance if isinstance(allowance, int) else None,
+        watched_at=watched_at if isinstance(watched_at, datetime) else None,
     )
 
 
@@ -100,7 +109,8 @@ def _facts(dialect: str) -> Executable:
     # Without the limit PostgreSQL expects 100 organizations, and reads whole tables to find one of them.
     given = select(each_text(dialect, "organizations").label("organization_id")).limit(bindparam("count")).subquery()
     organization = given.c.organization_id
-    running = select(SYNC.c.status).where(SYNC.c.organization_id == organization, SYNC.c.completed_at.is_(None))
+    shown = ~SYNC.c.refresh | (SYNC.c.mode == literal_column(f"'{FULL}'"))  # not in the background
+    running = select(SYNC.c.status).where(SYNC.c.organization_id == organization, SYNC.c.completed_at.is_(None), shown)
     newest = select(SYNC.c.key).where(SYNC.c.organization_id == organization, SYNC.c.status == COMPLETED)
     newest = newest.where(SYNC.c.mode != literal_column(f"'{TIME_ONLY}'"))
     its_newest = newest.order_by(SYNC.c.key.desc()).limit(1).scalar_subquery()
@@ -129,6 +139,9 @@ def _facts(dialect: str) -> Executable:
             running.scalar_subquery(),
             completed.c.completed_at,
             completed.c.receipt["checked_at"].as_string(),
+            REFRESH.c.is_asked,
+            REFRESH.c.allowance,
+            REFRESH.c.watched_at,
             *(durations(f"'{mode}'") for mode in MODES),
             *SCHEDULE.columns,
             *MIRROR.columns,
@@ -136,6 +149,7 @@ def _facts(dialect: str) -> Executable:
         .select_from(given)
         .outerjoin(CONNECTION, CONNECTION.c.organization_id == organization)
         .outerjoin(SCHEDULE, SCHEDULE.c.organization_id == organization)
+        .outerjoin(REFRESH, REFRESH.c.organization_id == organization)
         .outerjoin(MIRROR, MIRROR.c.organization_id == organization)
         .outerjoin(completed, completed.c.key == its_newest)
     )

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    except_,
     exists,
     func,
     literal,
@@ -144,6 +145,27 @@ async def count_differences(connection: AsyncConnection, span: Span) -> Differen
         else:
             (joined if kind == "joined" else left)[number] = count
     return DifferenceCounts(**counts, joined=joined, left=left)
+
+
+@cache
+def joined_list() -> CompoundSelect[int]:
+    """The patients who joined the list ``list`` within a span, as a SELECT with the span's parameters.
+
+    A patient who is in the list after, by a version that began within the span, was in it before if such a version
+    ended within the span. A difference of sets needs no statistics: without these PostgreSQL may read the whole list
+    for each patient of a join, which took 43 s for 10,000.
+    """
+    return except_(_listed(_began(LISTING)), _listed(_ended(LISTING)))
+
+
+@cache
+def left_list() -> CompoundSelect[int]:
+    """The patients who left the list, likewise."""
+    return except_(_listed(_ended(LISTING)), _listed(_began(LISTING)))
+
+
+def _listed(condition: ColumnElement[bool]) -> Select[int]:
+    return select(LISTING.c.id).where(LISTING.c.list == bindparam("list", type_=Integer), condition)
 
 
 def _sides(from_sync: int, to_sync: int, span: Span) -> list[int]:

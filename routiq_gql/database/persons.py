@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql.database.columns import among
 from routiq_gql.database.mirror import MirrorList
 from routiq_gql.database.tables import LOG, PATIENT, SYNC, VERSIONED
+from routiq_gql.database.webhook_events import forget_patients
 
 MARKED = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands for the time of an archiving or a cancellation, since Cliniko's counts depend on whether there is one."""
@@ -30,11 +31,13 @@ class ErasedRows:
     Attributes:
         patients: The ids of the patients that were stored.
         bookings: How many appointments and places in classes became stubs.
+        events: How many events for webhooks were deleted, with their deliveries.
         ids: The ids of all erased rows as texts, patients and bookings.
     """
 
     patients: frozenset[int]
     bookings: int
+    events: int
     ids: frozenset[str]
 
 
@@ -84,7 +87,7 @@ async def same_persons(connection: AsyncConnection, mirror: int, patient_id: int
 
 
 async def erase_persons(connection: AsyncConnection, mirror: int, patients: Collection[int]) -> ErasedRows:
-    """Erase the rows of these patients from every table of versions.
+    """Erase the rows of these patients from every table of versions, and the events for webhooks about them.
 
     Call it in a transaction that has locked the row of a running sync, so that no page is stored meanwhile.
     """
@@ -101,7 +104,8 @@ async def erase_persons(connection: AsyncConnection, mirror: int, patients: Coll
             ids |= {str(one) for one in (await connection.execute(select(table.c.id).where(of_person))).scalars()}
             bookings += await _make_stubs(connection, table, mirror, patients)
         await connection.execute(delete(table).where(of_person))
-    return ErasedRows(stored, bookings, frozenset(ids))
+    events = await forget_patients(connection, mirror, patients)
+    return ErasedRows(stored, bookings, events, frozenset(ids))
 
 
 async def _make_stubs(connection: AsyncConnection, table: Table, mirror: int, patients: Collection[int]) -> int:

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routiq_gql.database.history import TIME_ONLY
-from routiq_gql.database.tables import AUDIT, LOG, MIRROR, PACE, SYNC
+from routiq_gql.database.history import TIME_ONLY, in_history
+from routiq_gql.database.tables import AUDIT, LOG, MIRROR, PACE, SYNC, WEBHOOK_EVENT
 from routiq_gql.database.version_pruning import (
     KEEP_NEWEST,
     is_kept_sync,
@@ -16,6 +16,7 @@ from routiq_gql.database.version_pruning import (
     prune_versions,
     raise_oldest_kept,
 )
+from routiq_gql.database.webhook_pruning import is_to_be_sent, prune_events
 
 ORGANIZATIONS_PER_BATCH = 200
 """Rows of ``mirrors`` locked in a transaction, which the end of their syncs waits for."""
@@ -28,6 +29,8 @@ class Cutoffs:
     Attributes:
         log: Of the log: when the sync ended.
         history: Of syncs: when they ended. The sync whose result readers see is kept.
+        webhooks: Of the events for webhooks, with their deliveries: when they happened. Events that an enabled webhook
+            is still to be sent are kept.
         audit: Of the audit log: when the entry was written. Of the persons named by a kept sync: when it ended.
         versions: Of published syncs: when they ended. Versions that only they show are deleted.
         appointments: Of mirrored appointments: when they left the horizon. For organizations that no longer sync.
@@ -36,6 +39,7 @@ class Cutoffs:
 
     log: datetime
     history: datetime
+    webhooks: datetime
     audit: datetime
     versions: datetime
     appointments: datetime
@@ -57,6 +61,10 @@ async def prune_batch(
         return True
     if await _remove(connection, SYNC, _is_old_time_only(cutoffs.versions), size):
         return True
+    if await _remove(connection, SYNC, _is_old_refresh(cutoffs.versions), size):
+        return True
+    if await prune_events(connection, cutoffs.webhooks, size):
+        return True
     if await _remove(connection, AUDIT, AUDIT.c.time < cutoffs.audit, size):
         return True
     if await _forget_names(connection, cutoffs.audit, size):
@@ -76,6 +84,7 @@ async def oldest_of(connection: AsyncConnection, window: timedelta) -> dict[str,
     queries = {
         "log": select(func.min(SYNC.c.completed_at)).where(has_log),
         "history": select(func.min(SYNC.c.completed_at)).where(_may_be_forgotten()),
+        "webhooks": select(func.min(WEBHOOK_EVENT.c.at)).where(~is_to_be_sent()),
         "audit": select(func.min(AUDIT.c.time)),
         "paces": select(func.min(PACE.c.free_at)),
     }
@@ -91,6 +100,11 @@ def _may_be_forgotten() -> ColumnElement[bool]:
 def _is_old_time_only(cutoff: datetime) -> ColumnElement[bool]:
     """Time-only syncs are in no history. They are deleted when nobody can ask for their rows."""
     return (SYNC.c.mode == TIME_ONLY) & (SYNC.c.completed_at < cutoff) & _may_be_forgotten()
+
+
+def _is_old_refresh(cutoff: datetime) -> ColumnElement[bool]:
+    """Syncs that looks have started are deleted likewise, but not those in the history."""
+    return SYNC.c.refresh & ~in_history() & (SYNC.c.completed_at < cutoff) & _may_be_forgotten()
 
 
 async def _forget_names(connection: AsyncConnection, cutoff: datetime, size: int) -> bool:

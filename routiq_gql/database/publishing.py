@@ -32,6 +32,7 @@ class PublishedValues(TypedDict, total=False):
     horizon_days: int | None
     account: str | None
     format: int
+    compared_at: datetime
 
 
 async def mirror_of(connection: AsyncConnection, organization_id: str) -> MirrorRow | None:
@@ -80,6 +81,7 @@ async def mirror_or_new(connection: AsyncConnection, organization_id: str) -> Mi
         account=None,
         format=0,
         erased_at=None,
+        compared_at=None,
     )
 
 

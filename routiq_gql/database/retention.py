@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routiq_gql.database.operation_rows import RetentionRow
 from routiq_gql.database.pruning import Cutoffs, oldest_of
-from routiq_gql.database.rows import RetentionRow, as_rows
+from routiq_gql.database.rows import as_rows
 from routiq_gql.database.tables import RETENTION
 from routiq_gql.database.upserts import upsert
 

@@ -6,8 +6,10 @@ position. A test compares the two. A ``Values`` type names columns to write; a c
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypedDict, TypeVar
+
+from routiq_gql.local_times import LocalTimes, stored_local_times
 
 R = TypeVar("R")
 
@@ -118,6 +120,8 @@ class SyncRow:
     trace_state: str | None
     #: The ``traceparent`` of the span of its newest run; ``None`` while traces are off.
     trace_span: str | None
+    #: Whether a look at Cliniko has started it.
+    refresh: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +207,36 @@ class ScheduleRow:
 
     #: The organization that is synced regularly.
     organization_id: str
-    #: Seconds between two syncs.
+    #: The most seconds between two syncs.
     every_seconds: int
     #: When the next sync is due.
     next_at: datetime
     #: When the schedule was first due; ``None`` for schedules of earlier versions.
     first_at: datetime | None
+    #: Times of day, such as ``06:00,13:00``; ``None`` for an interval.
+    times: str | None = None
+    #: Days of the week for ``times``, such as ``mon,tue``.
+    weekdays: str | None = None
+    #: The IANA name of the time zone of ``times``.
+    time_zone: str | None = None
+
+    @property
+    def local_times(self) -> LocalTimes | None:
+        """The times of day at which the organization is synced; ``None`` for an interval."""
+        if self.times is None or self.weekdays is None or self.time_zone is None:
+            return None
+        return stored_local_times(self.times, self.weekdays, self.time_zone)
+
+    @property
+    def every(self) -> timedelta:
+        """The interval, or the longest time between two local times."""
+        return timedelta(seconds=self.every_seconds)
+
+    def after(self, moment: datetime) -> datetime:
+        """The first of the schedule's times that is later than ``moment``."""
+        if (local_times := self.local_times) is not None:
+            return local_times.after(moment)
+        return self.next_at + ((moment - self.next_at) // self.every + 1) * self.every
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,18 +275,8 @@ class MirrorRow:
     format: int
     #: When a patient was last erased, or let in again; ``None`` if never.
     erased_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class RetentionRow:
-    """A row of ``retention``."""
-
-    #: The kind of rows: a field of ``Cutoffs``.
-    kind: str
-    #: Older rows are removed.
-    cutoff: datetime
-    #: When the cutoff last moved ahead.
-    moved_at: datetime
+    #: When all lists were last compared with Cliniko; ``None`` if no sync of this version has compared them.
+    compared_at: datetime | None
 
 
 def as_row(kind: Callable[..., R], row: Sequence[object] | None) -> R | None:

@@ -1,10 +1,12 @@
 """Queries on schedules: the schedules that are due, and the next sync of an organization.
 
-The next time of a schedule is at most its interval away. A later time was written while the clock was ahead, and would
-delay the next sync until then. ``late_schedules`` finds such schedules.
+The next time of a schedule is at most its interval away, or the longest time between two of its local times. A later
+time was written while the clock was ahead, and would delay the next sync until then. ``late_schedules`` finds such
+schedules.
 """
 
 import random
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -14,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql.clock import CLOCK_TOLERANCE, utc_now
 from routiq_gql.database.columns import UtcDateTime
 from routiq_gql.database.rows import ScheduleRow, as_rows
-from routiq_gql.database.tables import CONNECTION, SCHEDULE
+from routiq_gql.database.tables import CONNECTION, SCHEDULE, SYNC
 from routiq_gql.database.upserts import upsert
 
 USABLE = "connected"
@@ -25,11 +27,29 @@ MOST_UNTIL_RETRY = timedelta(days=1)
 """The longest time until a denied connection is tried again."""
 
 
-async def save_schedule(connection: AsyncConnection, organization_id: str, every: timedelta, next_at: datetime) -> None:
-    """Sync the organization at this interval, from ``next_at`` on."""
-    values = {"every_seconds": int(every.total_seconds()), "next_at": next_at, "first_at": next_at}
-    statement = upsert(connection, SCHEDULE).values(organization_id=organization_id, **values)
-    await connection.execute(statement.on_conflict_do_update(index_elements=["organization_id"], set_=values))
+async def save_schedule(connection: AsyncConnection, schedule: ScheduleRow) -> None:
+    """Sync the organization as the schedule says, in place of an earlier schedule."""
+    values = asdict(schedule)
+    changed = {name: value for name, value in values.items() if name != "organization_id"}
+    statement = upsert(connection, SCHEDULE).values(**values)
+    await connection.execute(statement.on_conflict_do_update(index_elements=["organization_id"], set_=changed))
+
+
+async def schedule_of(connection: AsyncConnection, organization_id: str) -> ScheduleRow | None:
+    """The schedule of the organization, if there is any."""
+    found = await connection.execute(select(SCHEDULE).where(SCHEDULE.c.organization_id == organization_id))
+    return next(iter(as_rows(ScheduleRow, found)), None)
+
+
+async def clinic_time_zone(connection: AsyncConnection, organization_id: str) -> str | None:
+    """The clinic's time zone as Cliniko named it to the newest sync that asked; ``None`` before."""
+    query = (
+        select(SYNC.c.time_zone)
+        .where(SYNC.c.organization_id == organization_id, SYNC.c.time_zone.is_not(None))
+        .order_by(SYNC.c.key.desc())
+        .limit(1)
+    )
+    return (await connection.execute(query)).scalar_one_or_none()
 
 
 async def drop_schedule(connection: AsyncConnection, organization_id: str) -> bool:
@@ -44,17 +64,25 @@ async def next_sync_at(connection: AsyncConnection, organization_id: str) -> dat
     If the stored time was written while the clock was ahead: the latest time at which the schedule is due.
     """
     query = (
-        select(CONNECTION.c.state, CONNECTION.c.retry_at, SCHEDULE.c.next_at, SCHEDULE.c.every_seconds)
+        select(CONNECTION.c.state, CONNECTION.c.retry_at, *SCHEDULE.columns)
         .join(CONNECTION, CONNECTION.c.organization_id == SCHEDULE.c.organization_id)
         .where(SCHEDULE.c.organization_id == organization_id, CONNECTION.c.state.in_([USABLE, DENIED]))
     )
     row = (await connection.execute(query)).one_or_none()
     if row is None:
         return None
-    every = timedelta(seconds=row.every_seconds)
-    next_at, within = (row.next_at, every) if row.state == USABLE else (row.retry_at, MOST_UNTIL_RETRY)
-    latest = utc_now() + within
-    return latest if next_at is not None and next_at > latest + CLOCK_TOLERANCE else next_at
+    state, retry_at, *rest = row
+    now, schedule = utc_now(), ScheduleRow(*rest)
+    if state != USABLE:
+        return _at_most(now + MOST_UNTIL_RETRY, retry_at)
+    latest = now + schedule.every
+    if schedule.local_times is not None and schedule.next_at > latest + CLOCK_TOLERANCE:
+        return schedule.after(now)
+    return _at_most(latest, schedule.next_at)
+
+
+def _at_most(latest: datetime, moment: datetime | None) -> datetime | None:
+    return latest if moment is not None and moment > latest + CLOCK_TOLERANCE else moment
 
 
 async def any_due_or_late(connection: AsyncConnection, now: datetime) -> bool:
@@ -102,12 +130,10 @@ async def reschedule(connection: AsyncConnection, schedule: ScheduleRow, now: da
         .where(CONNECTION.c.organization_id == schedule.organization_id, CONNECTION.c.state == DENIED)
         .values(retry_at=retry_at)
     )
-    every = timedelta(seconds=schedule.every_seconds)
-    missed = (now - schedule.next_at) // every
     await connection.execute(
         update(SCHEDULE)
         .where(SCHEDULE.c.organization_id == schedule.organization_id)
-        .values(next_at=schedule.next_at + (missed + 1) * every)
+        .values(next_at=schedule.after(now))
     )
 
 
@@ -130,13 +156,16 @@ def _is_late(dialect: str) -> ColumnElement[bool]:
 
 
 async def bring_forward(connection: AsyncConnection, schedule: ScheduleRow, now: datetime) -> None:
-    """Make the schedule due at a random time in the second half of its interval.
+    """Make the schedule due at its next local time, or at a random time in the second half of its interval.
 
     Many schedules that a wrong clock has moved must not be due together. Where the clocks of two machines differ, no
     schedule may be due again at once.
     """
-    seconds = schedule.every_seconds * random.uniform(0.5, 1)
-    next_at = now + timedelta(milliseconds=round(seconds * 1000))
+    if schedule.local_times is not None:
+        next_at = schedule.after(now)
+    else:
+        seconds = schedule.every_seconds * random.uniform(0.5, 1)
+        next_at = now + timedelta(milliseconds=round(seconds * 1000))
     first_at = min(schedule.first_at, next_at) if schedule.first_at is not None else None
     await connection.execute(
         update(SCHEDULE)

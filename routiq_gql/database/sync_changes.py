@@ -29,6 +29,7 @@ class SyncValues(TypedDict):
     started_by_name: str | None
     trace_parent: str | None
     trace_state: str | None
+    refresh: bool
 
 
 class RunningChanges(TypedDict, total=False):

@@ -97,6 +97,7 @@ async def started_since(
             SYNC.c.started_at <= until,
             SYNC.c.key != but,
             reads_cliniko(),
+            ~SYNC.c.refresh,
         )
         .order_by(SYNC.c.started_at)
     )

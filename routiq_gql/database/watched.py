@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Executable, Table, Text, cast, func, liter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.columns import among, each_text
-from routiq_gql.database.tables import CONNECTION, MIRROR, SCHEDULE, SYNC
+from routiq_gql.database.tables import CONNECTION, MIRROR, REFRESH, SCHEDULE, SYNC
 
 Fingerprint = tuple[int | str | None, ...]
 """Everything that a dashboard shows, except the progress of the running sync. Compared with others, never read."""
@@ -20,6 +20,7 @@ Fingerprint = tuple[int | str | None, ...]
 _NOT_SHOWN: dict[Table, set[str]] = {
     CONNECTION: {"encrypted_key", "encryption_key_id"},
     SCHEDULE: set(),
+    REFRESH: {"next_at", "epoch", "sync", "spent", "spent_by", "found", "watched_at", "key_digest"},
     MIRROR: {"oldest_kept", "writing"},
 }
 """Columns that no dashboard depends on, of the tables with a single row per organization."""

@@ -13,6 +13,7 @@ from routiq_gql.emulator.expected import HORIZON_DAYS, WINDOW_DAYS, Expected, Se
 from routiq_gql.emulator.faults import Fault, FaultKind, Faults
 from routiq_gql.emulator.generated import generated_clinic
 from routiq_gql.emulator.issuer import Issuer
+from routiq_gql.emulator.living import ClinicLife
 from routiq_gql.emulator.people import PLANTED_MARKERS
 from routiq_gql.emulator.recording import RecordedRequest
 from routiq_gql.emulator.running import EmulatorServer
@@ -27,6 +28,7 @@ __all__ = [
     "WINDOW_DAYS",
     "Access",
     "Clinic",
+    "ClinicLife",
     "EmulatedClock",
     "Emulator",
     "EmulatorServer",

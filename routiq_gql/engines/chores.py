@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from routiq_gql.engines.housekeeping import Housekeeping
+from routiq_gql.engines.refreshing import Refreshes
 from routiq_gql.engines.scheduler import Scheduler
 from routiq_gql.engines.time_only import TimeOnlySyncs
 from routiq_gql.supervision import Supervisor
@@ -31,12 +32,15 @@ class Chore:
     step: Callable[[SyncEngine], Awaitable[bool]]
 
 
-def chores_of(scheduler: Scheduler, housekeeping: Housekeeping, time_only: TimeOnlySyncs) -> tuple[Chore, ...]:
+def chores_of(
+    scheduler: Scheduler, housekeeping: Housekeeping, time_only: TimeOnlySyncs, refreshes: Refreshes
+) -> tuple[Chore, ...]:
     """Every chore, in the order of a round."""
     return (
         Chore("scheduler", "Schedules start no syncs.", scheduler.step),
         Chore("housekeeping", "Rows that are no longer needed are not removed.", lambda _engine: housekeeping.step()),
         Chore("time-only syncs", "Lists of patients are out of date.", lambda _engine: time_only.step()),
+        Chore("looks at Cliniko", "Changes in Cliniko are seen late.", refreshes.step),
     )
 
 
@@ -44,12 +48,17 @@ class Chores:
     """The chores of a process. Each is supervised, so a chore that fails does not delay the others."""
 
     def __init__(
-        self, scheduler: Scheduler, housekeeping: Housekeeping, time_only: TimeOnlySyncs, supervisor: Supervisor
+        self,
+        scheduler: Scheduler,
+        housekeeping: Housekeeping,
+        time_only: TimeOnlySyncs,
+        refreshes: Refreshes,
+        supervisor: Supervisor,
     ) -> None:
         self._housekeeping = housekeeping
         self._chores = [
             (supervisor.task(chore.name, chore.consequence), chore.step)
-            for chore in chores_of(scheduler, housekeeping, time_only)
+            for chore in chores_of(scheduler, housekeeping, time_only, refreshes)
         ]
 
     def note_ended_sync(self) -> None:

@@ -63,6 +63,10 @@ class EmbeddedEngine:
         return self._lock.is_locked
 
     @property
+    def works_here(self) -> bool:
+        return self._lock.is_locked
+
+    @property
     def running(self) -> int:
         return len(self._tasks)
 

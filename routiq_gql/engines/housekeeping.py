@@ -69,6 +69,7 @@ class Housekeeping:
         return Cutoffs(
             log=now - timedelta(days=settings.keep_log_days),
             history=now - timedelta(days=settings.keep_history_days),
+            webhooks=now - timedelta(days=settings.webhook_deliveries_days),
             audit=now - timedelta(days=settings.keep_history_days),
             versions=now - KEEP_VERSIONS,
             appointments=now - KEEP_LEFT_APPOINTMENTS,

@@ -17,6 +17,7 @@ from routiq_gql.database.keys import KeyStore
 from routiq_gql.engines.chores import Chores
 from routiq_gql.engines.embedded import EmbeddedEngine
 from routiq_gql.engines.housekeeping import Housekeeping
+from routiq_gql.engines.refreshing import Refreshes
 from routiq_gql.engines.scheduler import Scheduler
 from routiq_gql.engines.time_only import TimeOnlySyncs
 from routiq_gql.live.bus import InProcessBus, ProgressBus
@@ -24,6 +25,7 @@ from routiq_gql.security.audit import Audit
 from routiq_gql.settings import Settings
 from routiq_gql.supervision import Supervisor
 from routiq_gql.sync.engine import SyncEngine
+from routiq_gql.sync.found_pages import FoundPagesKeeper
 from routiq_gql.sync.pipeline import Pipeline
 from routiq_gql.sync.runner import SyncRunner
 
@@ -51,6 +53,7 @@ class OpenEngine:
     bus: ProgressBus
     clients: ClientOpener
     runner: SyncRunner
+    found_pages: FoundPagesKeeper
 
 
 async def open_engine(stack: AsyncExitStack, parts: Parts, *, only_if_alone: bool = False) -> OpenEngine:
@@ -60,21 +63,22 @@ async def open_engine(stack: AsyncExitStack, parts: Parts, *, only_if_alone: boo
         only_if_alone: Run syncs only while no other process does, which is always so with SQLite.
     """
     if parts.database.path is not None:
-        return _open_embedded(parts, parts.database.path)
+        return _open_embedded(stack, parts, parts.database.path)
     return await _open_distributed(stack, parts, only_if_alone=only_if_alone)
 
 
-def _open_embedded(parts: Parts, path: Path) -> OpenEngine:
+def _open_embedded(stack: AsyncExitStack, parts: Parts, path: Path) -> OpenEngine:
     bus = InProcessBus()
-    clients, runner = _runner(parts, bus, PacerRegistry(parts.settings.cliniko_requests_per_minute))
+    found_pages = FoundPagesKeeper()
+    clients, runner = _runner(parts, bus, PacerRegistry(parts.settings.cliniko_requests_per_minute), found_pages)
     engine = EmbeddedEngine(
         parts.database,
         runner,
-        _chores(parts, bus),
+        _chores(stack, parts, bus, clients, found_pages),
         path.with_name(path.name + ".lock"),
         parts.supervisor,
     )
-    return OpenEngine(engine, bus, clients, runner)
+    return OpenEngine(engine, bus, clients, runner, found_pages)
 
 
 async def _open_distributed(stack: AsyncExitStack, parts: Parts, *, only_if_alone: bool) -> OpenEngine:
@@ -85,29 +89,39 @@ async def _open_distributed(stack: AsyncExitStack, parts: Parts, *, only_if_alon
 
     bus = await stack.enter_async_context(PostgresBus(parts.database, parts.supervisor))
     pacers = shared_pacers(parts.database, parts.settings.cliniko_requests_per_minute)
-    clients, runner = _runner(parts, bus, pacers)
+    found_pages = FoundPagesKeeper()
+    clients, runner = _runner(parts, bus, pacers, found_pages)
     engine = DistributedEngine(
         parts.database,
         bus,
         runner,
-        _chores(parts, bus),
+        _chores(stack, parts, bus, clients, found_pages),
         parts.settings,
         parts.supervisor,
         only_if_alone=only_if_alone,
     )
-    return OpenEngine(engine, bus, clients, runner)
+    return OpenEngine(engine, bus, clients, runner, found_pages)
 
 
-def _chores(parts: Parts, bus: ProgressBus) -> Chores:
-    scheduler = Scheduler(parts.database, bus, parts.audit)
+def _chores(
+    stack: AsyncExitStack, parts: Parts, bus: ProgressBus, clients: ClientOpener, found_pages: FoundPagesKeeper
+) -> Chores:
+    refreshes = Refreshes(parts.database, bus, clients, parts.settings, found_pages)
+    stack.push_async_callback(refreshes.close)
     return Chores(
-        scheduler, Housekeeping(parts.database, parts.settings), TimeOnlySyncs(parts.database, bus), parts.supervisor
+        Scheduler(parts.database, bus, parts.audit),
+        Housekeeping(parts.database, parts.settings),
+        TimeOnlySyncs(parts.database, bus),
+        refreshes,
+        parts.supervisor,
     )
 
 
-def _runner(parts: Parts, bus: ProgressBus, pacers: PacerRegistry) -> tuple[ClientOpener, SyncRunner]:
+def _runner(
+    parts: Parts, bus: ProgressBus, pacers: PacerRegistry, found_pages: FoundPagesKeeper
+) -> tuple[ClientOpener, SyncRunner]:
     clients = ClientOpener(parts.database, parts.keys, parts.settings, pacers, parts.tracing)
-    run_steps = Pipeline(parts.database, clients, KeepOut(parts.keys), parts.settings).run
+    run_steps = Pipeline(parts.database, clients, KeepOut(parts.keys), parts.settings, found_pages).run
     time_limit = timedelta(seconds=parts.settings.sync_time_limit)
     runner = SyncRunner(parts.database, bus, run_steps, time_limit, parts.supervisor, parts.tracing)
     return clients, runner

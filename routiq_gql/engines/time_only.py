@@ -21,10 +21,11 @@ from routiq_gql.database.rows import SyncRow
 from routiq_gql.database.sync_changes import FinalChanges, RunningChanges
 from routiq_gql.database.syncs import change_running, insert_sync
 from routiq_gql.database.time_only import DueMirror, due_mirrors, due_moment, due_patients, published_sync_of
+from routiq_gql.database.webhook_events import write_events
 from routiq_gql.live.bus import ProgressBus
 from routiq_gql.patients.analysis import analyze_patients
 from routiq_gql.patients.bookings import Terms
-from routiq_gql.patients.summary import count_changes
+from routiq_gql.patients.summary import active_changes, count_changes
 from routiq_gql.sync.change_counts import to_json as counts_to_json
 from routiq_gql.sync.checkpoint_json import plan_only
 from routiq_gql.sync.endings import end_time_only
@@ -136,4 +137,6 @@ async def _publish(connection: AsyncConnection, mirror: DueMirror, now: datetime
     if ended is None:
         raise _NotDue
     await publish(connection, draft, {})
+    if (changed := active_changes(draft, row.sync_id, counts)) is not None:
+        await write_events(connection, mirror.organization_id, ended.last_updated, [changed])
     return ended

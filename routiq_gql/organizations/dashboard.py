@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routiq_gql.clock import utc_now
 from routiq_gql.connections.state import ConnectionInfo, ConnectionState, info_of
 from routiq_gql.database.activity import active_counts, patients_in_cliniko
 from routiq_gql.database.connections import connection_of
@@ -54,7 +55,8 @@ class Dashboard:
     """An overview of an organization.
 
     Attributes:
-        current_sync: The running sync, ``None`` when idle.
+        current_sync: The running sync, ``None`` when idle, and while a sync runs in the background; see
+            ``SyncSnapshot.is_in_background``.
         last_sync: The newest sync that has ended, whatever its outcome.
         last_successful_sync: The newest completed sync.
         sync_available: Whether the organization has an enabled connection.
@@ -86,16 +88,23 @@ class Dashboard:
         return self.connection is not None or self.current_sync is not None or self.last_sync is not None
 
 
+async def shown_sync(connection: AsyncConnection, organization_id: str) -> SyncSnapshot | None:
+    """The organization's running sync, unless that runs in the background."""
+    row = await active_sync(connection, organization_id)
+    running = snapshot_of(row) if row is not None else None
+    return None if running is None or running.is_in_background else running
+
+
 async def read_dashboard(connection: AsyncConnection, organization_id: str) -> Dashboard:
     """The organization's dashboard as the connection's transaction sees it."""
-    current = await active_sync(connection, organization_id)
+    current = await shown_sync(connection, organization_id)
     last = await newest_ended(connection, organization_id)
     successful = await newest_ended(connection, organization_id, SyncState.COMPLETED)
     counts = await active_counts(connection, organization_id)
     access = await connection_of(connection, organization_id)
     return Dashboard(
         organization_id=organization_id,
-        current_sync=snapshot_of(current) if current else None,
+        current_sync=current,
         patient_stats=PatientStats(
             total_patients=counts.stored,
             active_patients=counts.active,
@@ -167,7 +176,9 @@ class Dashboards:
                 forecast = await self._forecasts.next_sync(connection, organization_id, newest_key)
             if newest is not None:
                 facts = await facts_of(connection, [organization_id])
-                dashboard = replace(dashboard, freshness=freshness_of(facts[organization_id], self._settings))
+                dashboard = replace(
+                    dashboard, freshness=freshness_of(facts[organization_id], self._settings, utc_now())
+                )
         if forecast is not None:
             dashboard = replace(dashboard, next_sync=forecast.now())
         return Reading(number, token, dashboard, fingerprints[organization_id], forecast)

@@ -95,6 +95,10 @@ class DashboardFeed(Feed[Dashboard]):
     def on_snapshot(self, snapshot: SyncSnapshot) -> None:
         if not self.lacks(snapshot.key, snapshot.version):
             return
+        if snapshot.is_in_background:
+            if snapshot.is_terminal:
+                self.require_read()
+            return
         current = self.current_sync
         if current is None or not _is_newer(snapshot, current):  # a sync that starts
             self.require_read()

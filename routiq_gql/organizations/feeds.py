@@ -17,6 +17,7 @@ from routiq_gql.live.patient_feeds import PatientFeeds
 from routiq_gql.live.sync_feeds import SyncFeeds
 from routiq_gql.organizations.dashboard import Dashboards
 from routiq_gql.organizations.dashboard_feeds import DashboardFeeds
+from routiq_gql.organizations.interest import Interest
 from routiq_gql.settings import Settings
 from routiq_gql.supervision import Supervisor
 from routiq_gql.sync.engine import SyncEngine
@@ -37,6 +38,7 @@ class Feeds:
         syncs: Those of the syncs that are followed.
         dashboards: Those of the organizations whose dashboards are watched.
         patients: Those of the organizations whose patients are watched.
+        interest: Notes the organizations that clients read.
     """
 
     def __init__(
@@ -48,12 +50,16 @@ class Feeds:
         self.syncs = SyncFeeds(database, bus)
         self.dashboards = DashboardFeeds(database, bus, Dashboards(database, settings))
         self.patients = PatientFeeds(database, bus)
+        self.interest = Interest(database, settings)
+        self._interest_task = supervisor.task("interest", "Changes in Cliniko are seen late.")
         self._supervised = supervisor.task("feeds", "Changes are shown late or not at all.", LONGEST_PAUSE_SECONDS)
         self._task: asyncio.Task[None] | None = None
         self._token: int | None = None
         self._step = 0
         self._wanted = asyncio.Event()
         bus.on_gap(self._wanted.set)
+        self.interest.on_news = self._wanted.set
+        self.interest.on_return = self._read_again
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._supervised.repeat(self._wait_and_reread), name="feeds")
@@ -83,6 +89,7 @@ class Feeds:
         await set_within(self._wanted, self.interval_seconds)
         self._wanted.clear()
         self._note_time()
+        await self._interest_task.attempt(self._write_interest)
         try:
             await self.reread()
         except Exception:
@@ -103,6 +110,17 @@ class Feeds:
         await self.dashboards.reread()
         await self.patients.reread()
         self._token = token
+
+    async def _write_interest(self) -> None:
+        followed = {feed.organization_id for feed in self.dashboards}
+        followed |= {feed.topic.organization_id for feed in self.patients}
+        await self.interest.write(followed)
+
+    def _read_again(self, organization_id: str) -> None:
+        """Read a watched dashboard: the interval of looks has changed."""
+        feed = self.dashboards.find(organization_id)
+        if feed is not None:
+            feed.require_read()
 
     def _note_time(self) -> None:
         """Let a part of the dashboards follow the clock; all have had their turn within ``CLOCK_SECONDS``."""

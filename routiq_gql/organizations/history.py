@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.history import average_duration, counts_by_status, history_page, newest_ended
 from routiq_gql.organizations.cursors import history_cursor
+from routiq_gql.organizations.live_updates import LiveUpdates, read_live_updates
 from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import SyncSnapshot, SyncState
 
@@ -20,6 +21,7 @@ class History:
         failed_syncs: Failed syncs; cancelled syncs are counted separately.
         average_sync_duration_seconds: Over completed syncs; ``None`` before the first.
         next_cursor: Opaque; pass as ``after`` for the next page. ``None`` on the last page.
+        live_updates: The syncs of looks between the syncs of this page.
     """
 
     organization_id: str
@@ -32,6 +34,7 @@ class History:
     average_sync_duration_seconds: float | None
     recent_syncs: list[SyncSnapshot]
     next_cursor: str | None
+    live_updates: list[LiveUpdates]
 
     @property
     def unsuccessful_syncs(self) -> int:
@@ -64,4 +67,5 @@ async def read_history(
         average_sync_duration_seconds=round(average.total_seconds(), 3) if average is not None else None,
         recent_syncs=page,
         next_cursor=history_cursor(page[-1].key) if len(rows) > limit else None,
+        live_updates=await read_live_updates(connection, organization_id, page),
     )

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.history import HistoryWindow, surroundings_of, window_page
+from routiq_gql.organizations.live_updates import LiveUpdates, read_live_updates
 from routiq_gql.paging import PageArguments, Scope
 from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import SyncSnapshot, SyncState
 
+DEFAULT_SYNCS = 10
+"""Syncs of a page without ``first`` and ``last``: as ``history`` has, and few enough for a page of each log."""
 _REFUSAL = (
     "“{name}” is not a cursor of these syncs. Use the cursors of an earlier page of the same organization with the "
     "same “status”."
@@ -23,6 +26,7 @@ class HistoryPage:
     Attributes:
         cursors: Of the syncs, in their order.
         total_count: How many syncs there are on all pages; ``None`` if it was not asked for.
+        live_updates: The syncs of looks between the syncs of this page; ``None`` likewise.
     """
 
     syncs: list[SyncSnapshot]
@@ -30,6 +34,7 @@ class HistoryPage:
     has_next: bool
     has_previous: bool
     total_count: int | None
+    live_updates: list[LiveUpdates] | None
 
 
 async def read_history_page(
@@ -39,6 +44,7 @@ async def read_history_page(
     outcomes: Collection[SyncState],
     *,
     counts: bool,
+    live_updates: bool,
 ) -> HistoryPage:
     """A page of the organization's syncs with these outcomes, or of all.
 
@@ -52,10 +58,12 @@ async def read_history_page(
     window = HistoryWindow(organization_id, statuses, below=after, above=before)
     rows = await window_page(connection, window, page.size, is_backward=page.is_backward)
     around = await surroundings_of(connection, window, rows, counts=counts)
+    syncs = [snapshot_of(row) for row in rows]
     return HistoryPage(
-        syncs=[snapshot_of(row) for row in rows],
+        syncs=syncs,
         cursors=[scope.cursor_of(row.key) for row in rows],
         has_next=around.has_older,
         has_previous=around.has_newer,
         total_count=around.total,
+        live_updates=await read_live_updates(connection, organization_id, syncs) if live_updates else None,
     )

@@ -9,7 +9,7 @@ from routiq_gql.connections.state import ConnectionInfo, info_of
 from routiq_gql.database.connections import all_connections
 from routiq_gql.database.history import newest_ended
 from routiq_gql.database.rows import ConnectionRow
-from routiq_gql.database.syncs import active_sync
+from routiq_gql.organizations.dashboard import shown_sync
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import SyncSnapshot, SyncState
@@ -44,13 +44,13 @@ async def read_organizations(connection: AsyncConnection, viewer: Viewer) -> lis
 
 async def _state_of(connection: AsyncConnection, row: ConnectionRow) -> OrganizationState:
     organization_id = row.organization_id
-    current = await active_sync(connection, organization_id)
+    current = await shown_sync(connection, organization_id)
     last = await newest_ended(connection, organization_id)
     successful = await newest_ended(connection, organization_id, SyncState.COMPLETED)
     return OrganizationState(
         organization_id=organization_id,
         connection=info_of(row),
-        current_sync=snapshot_of(current) if current else None,
+        current_sync=current,
         last_sync=snapshot_of(last) if last else None,
         last_success=snapshot_of(successful) if successful else None,
     )

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routiq_gql.clock import utc_now
 from routiq_gql.connections.state import ConnectionState
 from routiq_gql.database.organization_facts import OrganizationFacts, facts_of
 from routiq_gql.database.organization_pages import page_of_organizations
@@ -101,5 +102,5 @@ def _summary(facts: OrganizationFacts, settings: Settings) -> OrganizationSummar
         connection_state=ConnectionState(state) if state is not None else None,
         status=SyncState(running) if running is not None else SyncState.IDLE,
         last_successful_sync_at=completed.completed_at if completed is not None else None,
-        freshness=freshness_of(facts, settings),
+        freshness=freshness_of(facts, settings, utc_now()),
     )

@@ -48,6 +48,7 @@ class PatientChange:
     """A patient that differs after a sync.
 
     Attributes:
+        id: The global id.
         place: The place behind this change, and
         cursor: its text, for a later page, or for a subscription.
         sync_id: The sync that made the change; of a difference between two syncs: the later.
@@ -60,6 +61,7 @@ class PatientChange:
         sentence: What happened and why, for people.
     """
 
+    id: str
     place: Place
     cursor: str
     sync_id: str
@@ -77,6 +79,7 @@ class ChangePage:
     """A page of changes, ascending by the patient's id.
 
     Attributes:
+        has_previous: Whether there is a change before this page; ``False`` if that was not asked for.
         cursor: The place behind this page, also of an empty page.
         sync_id: The sync whose changes these are.
         since: The earlier sync of a difference; ``None`` for the changes of a single sync.
@@ -86,6 +89,7 @@ class ChangePage:
     changes: list[PatientChange]
     cursor: str
     has_next: bool
+    has_previous: bool
     organization_id: str
     sync_id: str
     since: str | None

@@ -4,7 +4,7 @@
 and the id after which it begins.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,7 +14,8 @@ from routiq_gql.database.patient_changes import Difference, Span, differences, d
 from routiq_gql.database.publishing import mirror_of
 from routiq_gql.database.rows import MirrorRow
 from routiq_gql.errors import BadInput
-from routiq_gql.patients.change_cursors import Place, change_cursor
+from routiq_gql.patients.change_cursors import LAST_ID, Place, change_cursor
+from routiq_gql.patients.change_keys import ChangeKey
 from routiq_gql.patients.change_model import ChangedField, ChangeKind, PatientChange
 from routiq_gql.patients.change_reasons import Reasons, reasons_of
 from routiq_gql.patients.change_sentences import sentence_of
@@ -78,24 +79,56 @@ async def page_of(
 
     The place is ``None`` behind the last change.
     """
+    found = await _next_differences(connection, comparison, above, size + 1)
+    page = found[:size]
+    has_more = len(found) > size
+    return await _changes(connection, comparison, page), Place(comparison.after.key, page[-1].id) if has_more else None
+
+
+async def changes_of(
+    connection: AsyncConnection, comparison: Comparison, patient_ids: Collection[int]
+) -> list[PatientChange]:
+    """The changes of these patients, ascending; patients without one are left out."""
+    return await _changes(connection, comparison, await differences(connection, comparison.span, patient_ids, _LISTS))
+
+
+async def _changes(
+    connection: AsyncConnection, comparison: Comparison, found: Sequence[Difference]
+) -> list[PatientChange]:
+    organization_id = comparison.mirror.organization_id
+    reasons = await reasons_of(connection, organization_id, comparison.before, comparison.after, found)
+    return [_change(comparison, one, reasons.get(one.id, Reasons())) for one in found]
+
+
+async def has_changes_until(connection: AsyncConnection, comparison: Comparison, last: int) -> bool:
+    """Whether there is a change of a patient with an id of at most ``last``, such as that of a cursor.
+
+    A page mostly follows a change that is still there, which is found by its key. It is not if the patient was erased,
+    or if the cursor is the place behind an empty page.
+    """
+    if last != LAST_ID and await differences(connection, comparison.span, [last], _LISTS):
+        return True
+    first = await _next_differences(connection, comparison, 0, 1)
+    return bool(first) and first[0].id <= last
+
+
+async def _next_differences(
+    connection: AsyncConnection, comparison: Comparison, above: int, wanted: int
+) -> list[Difference]:
+    """At least the next ``wanted`` differences with ids above ``above``, ascending, or all that are left."""
     found: list[Difference] = []
     if await _changed_patients(connection, comparison) < MANY_CHANGES:
-        batch, candidates = max(size + 1, LEAST_BATCH), differing_patients
+        batch, candidates = max(wanted, LEAST_BATCH), differing_patients
     else:
         batch, candidates = LARGE_BATCH, next_patients
-    while len(found) <= size:
+    while len(found) < wanted:
         ids = await candidates(connection, comparison.span, above, batch)
         if ids:
             found += await differences(connection, comparison.span, ids, _LISTS)
             above = ids[-1]
         if len(ids) < batch:
             break
-    page = found[:size]
-    organization_id = comparison.mirror.organization_id
-    reasons = await reasons_of(connection, organization_id, comparison.before, comparison.after, page)
-    changes = [_change(comparison, one, reasons.get(one.id, Reasons())) for one in page]
-    has_more = len(found) > size
-    return changes, Place(comparison.after.key, page[-1].id) if has_more else None
+    return found
 
 
 async def _changed_patients(connection: AsyncConnection, comparison: Comparison) -> int:
@@ -186,9 +219,11 @@ def _change(comparison: Comparison, difference: Difference, reasons: Reasons) ->
     kinds = _kinds(difference, joined, left)
     content = difference.after or difference.before or {}
     place = Place(comparison.after.key, difference.id)
+    since = comparison.before if comparison.is_difference else None
     return PatientChange(
+        id=ChangeKey(comparison.after.sync_id, difference.id, since.sync_id if since is not None else None).text,
         place=place,
-        cursor=change_cursor(place, comparison.before.key if comparison.is_difference else None),
+        cursor=change_cursor(place, since.key if since is not None else None),
         sync_id=comparison.after.sync_id,
         key=PatientKey(comparison.mirror.organization_id, difference.id),
         name=_name(difference.id, content),

@@ -5,7 +5,8 @@ an organization share its reads, and each is checked and noted by itself.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections import Counter
+from collections.abc import AsyncGenerator, Collection
 from contextlib import closing
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,11 +23,14 @@ from routiq_gql.live.subscriptions import Subscriptions
 from routiq_gql.organizations.feeds import Feeds
 from routiq_gql.patients.change_cursors import Place, change_cursor, read_change_cursor
 from routiq_gql.patients.change_feed import Behind, ChangeFeed
+from routiq_gql.patients.change_keys import ChangeKey
 from routiq_gql.patients.change_model import ChangePage, PatientChange
 from routiq_gql.patients.change_reading import (
     Comparison,
     changes_behind,
+    changes_of,
     comparison_with_base,
+    has_changes_until,
     no_longer_kept,
     page_of,
 )
@@ -36,6 +40,8 @@ from routiq_gql.shares import FOLLOW_CONNECTIONS, Shares
 
 DEFAULT_SIZE = 50
 LARGEST_SIZE = 200
+MOST_SYNCS = 10
+"""Syncs, or pairs of them, whose changes are read together by their ids: each needs some ten statements."""
 RETRY_SECONDS = 0.5
 """Pause before another read of an unreachable database."""
 
@@ -68,11 +74,13 @@ class PatientChanges:
         since: str | None = None,
         first: int | None = None,
         after: str | None = None,
+        looks_back: bool = False,
     ) -> ChangePage:
         """A page of 1 to 200 changes (50) of a completed sync, by the patients' ids, behind the cursor ``after``.
 
         Args:
             since: An earlier sync; then the page is of the difference between both.
+            looks_back: Whether to read ``has_previous`` of the page.
 
         Raises:
             SyncNotFound: A sync is unknown, or another organization's.
@@ -84,19 +92,12 @@ class PatientChanges:
             raise BadInput(f"“first” must be from 1 to {LARGEST_SIZE}.")
         place = read_change_cursor(after) if after is not None else None
         async with self._database.reading() as connection:
-            row = await self._visible_sync(connection, viewer, sync_id)
-            organization_id = row.organization_id
-            self._audit.require(viewer, organization_id, Action.PATIENTS)
-            mirror = await mirror_of(connection, organization_id)
-            sync = await published_sync(connection, mirror, row.key) if mirror is not None else None
-            if mirror is None or sync is None or sync.key > mirror.sync:
-                raise BadInput("This sync has no changes: only a completed sync changes what readers see.")
-            if since is None:
-                comparison = await comparison_with_base(connection, mirror, sync)
-            else:
-                comparison = await self._difference(connection, viewer, mirror, sync, since)
+            sync, organization_id, comparison = await self._comparison(connection, viewer, sync_id, since)
             above = _above(place, sync, comparison)
             changes, behind = await page_of(connection, comparison, above, size) if comparison else ([], None)
+            has_previous = False
+            if comparison is not None and looks_back and above:
+                has_previous = await has_changes_until(connection, comparison, above)
         await self._audit.read(viewer, Action.PATIENTS, organization_id, list="changes", count=len(changes))
         earlier = comparison.before if comparison is not None and since is not None else None
         cursor = change_cursor(behind or Place.behind(sync.key), earlier.key if earlier is not None else None)
@@ -104,11 +105,38 @@ class PatientChanges:
             changes=changes,
             cursor=cursor,
             has_next=behind is not None,
+            has_previous=has_previous,
             organization_id=organization_id,
             sync_id=sync.sync_id,
             since=earlier.sync_id if earlier is not None else None,
             is_baseline=comparison is None,
         )
+
+    async def changes_by_keys(self, viewer: Viewer, keys: Collection[ChangeKey]) -> dict[ChangeKey, PatientChange]:
+        """The changes with these keys, without those that there are not, are no longer kept, or are another's.
+
+        Raises:
+            BadInput: They are of too many syncs.
+            Forbidden: The viewer may not read patients.
+        """
+        wanted: dict[tuple[str, str | None], list[int]] = {}
+        for key in dict.fromkeys(keys):
+            wanted.setdefault((key.sync_id, key.since), []).append(key.cliniko_id)
+        if len(wanted) > MOST_SYNCS:
+            raise BadInput(f"Ask for changes of at most {MOST_SYNCS} syncs at once.")
+        found: list[tuple[str, PatientChange]] = []
+        async with self._database.reading() as connection:
+            for (sync_id, since), ids in wanted.items():
+                try:
+                    _, organization_id, comparison = await self._comparison(connection, viewer, sync_id, since)
+                except (BadInput, SyncNotFound):
+                    continue
+                if comparison is not None:
+                    found += [(organization_id, one) for one in await changes_of(connection, comparison, ids)]
+        for organization_id, count in Counter(organization_id for organization_id, _ in found).items():
+            await self._audit.read(viewer, Action.PATIENTS, organization_id, list="changes", count=count)
+        changes = {one.id: one for _, one in found}
+        return {key: changes[key.text] for key in keys if key.text in changes}
 
     def require(self, viewer: Viewer, organization_id: str) -> None:
         """Raise unless the viewer may read changes of the organization's patients.
@@ -192,6 +220,20 @@ class PatientChanges:
         feed.watcher_count -= 1
         if not feed.watcher_count:
             del self._changes[organization_id]
+
+    async def _comparison(
+        self, connection: AsyncConnection, viewer: Viewer, sync_id: str, since: str | None
+    ) -> tuple[PublishedSync, str, Comparison | None]:
+        """A sync, its organization, and the syncs to compare, which are ``None`` in a baseline."""
+        row = await self._visible_sync(connection, viewer, sync_id)
+        self._audit.require(viewer, row.organization_id, Action.PATIENTS)
+        mirror = await mirror_of(connection, row.organization_id)
+        sync = await published_sync(connection, mirror, row.key) if mirror is not None else None
+        if mirror is None or sync is None or sync.key > mirror.sync:
+            raise BadInput("This sync has no changes: only a completed sync changes what readers see.")
+        if since is None:
+            return sync, row.organization_id, await comparison_with_base(connection, mirror, sync)
+        return sync, row.organization_id, await self._difference(connection, viewer, mirror, sync, since)
 
     async def _visible_sync(self, connection: AsyncConnection, viewer: Viewer, sync_id: str) -> SyncRow:
         check_sync_id(sync_id)

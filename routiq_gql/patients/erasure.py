@@ -27,12 +27,14 @@ class ErasedPerson:
 
     Attributes:
         bookings: How many appointments and places in classes were erased.
+        events: How many events for webhooks were deleted, with their deliveries.
         merged: How many other patients were erased, since they were merged with this one in Cliniko.
         was_erased: Whether the patient was on the keep-out list already.
         is_gone: Whether the rows are gone from the database's files too.
     """
 
     bookings: int
+    events: int
     merged: int
     was_erased: bool
     is_gone: bool
@@ -64,12 +66,12 @@ class PatientErasures:
             persons = await same_persons(connection, mirror.number, number)
             is_new = await self._keep_out.add(connection, mirror.number, number, persons)
             rows = await erase_persons(connection, mirror.number, persons)
-            if is_new and not rows.patients and not rows.bookings:
+            if is_new and not (rows.patients or rows.bookings or rows.events):
                 raise _unknown(organization_id, patient_id)
             await scrub_syncs(connection, organization_id, rows.ids)
             await self._audit.note(connection, viewer, Action.ERASE_PATIENT, organization_id)
         is_gone = await self._database.forget_deleted(rewrite=True)
-        return ErasedPerson(rows.bookings, len(rows.patients - {number}), not is_new, is_gone)
+        return ErasedPerson(rows.bookings, rows.events, len(rows.patients - {number}), not is_new, is_gone)
 
     async def undo(self, viewer: Viewer, organization_id: str, patient_id: str) -> None:
         """Let the patient in again, with all who were merged. The next sync is full, and brings the rows back.

@@ -21,9 +21,9 @@ from routiq_gql.patients.model import Patient
 from routiq_gql.patients.pages import SORTS, people_of
 from routiq_gql.patients.read_sync import ReadSync, find_sync
 from routiq_gql.patients.requests import PageRequest
-from routiq_gql.patients.time_zones import name_of
 from routiq_gql.security.audit import Action, Audit
 from routiq_gql.security.viewer import Viewer
+from routiq_gql.time_zones import name_of
 
 _IS_LOST = (
     "The patients of this sync were removed while they were exported, since newer syncs replaced it. Export them again."

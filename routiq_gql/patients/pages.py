@@ -20,7 +20,7 @@ from routiq_gql.patients.people import Clinic, patient_of
 from routiq_gql.patients.read_sync import ReadSync, find_sync
 from routiq_gql.patients.requests import PageRequest
 from routiq_gql.patients.summaries import practitioners_of, summary_of
-from routiq_gql.patients.time_zones import name_of
+from routiq_gql.time_zones import name_of
 
 SORTS: Mapping[PatientSort, tuple[SortKey, bool]] = {
     PatientSort.NAME: (SortKey.NAME, False),

@@ -15,8 +15,8 @@ from routiq_gql.patients.read_sync import ReadSync
 from routiq_gql.patients.reasons import reason_of
 from routiq_gql.patients.rules import assess
 from routiq_gql.patients.subject import Subject
-from routiq_gql.patients.time_zones import name_of
 from routiq_gql.patients.wording import Wording
+from routiq_gql.time_zones import name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def patient_of(clinic: Clinic, row: PatientRow, rows: Sequence[BookingRow]) -> P
     )
     return Patient(
         key=PatientKey(sync.organization_id, row.id, sync.as_of),
-        name=_name(row),
+        name=full_name(row),
         first_name=row.first_name,
         last_name=row.last_name,
         preferred_first_name=row.preferred_first_name,
@@ -81,7 +81,8 @@ def patient_of(clinic: Clinic, row: PatientRow, rows: Sequence[BookingRow]) -> P
     )
 
 
-def _name(row: PatientRow) -> str:
+def full_name(row: PatientRow) -> str:
+    """First and last name; the preferred name, or else the number in Cliniko, where both are missing."""
     full = " ".join(one for one in (row.first_name, row.last_name) if one)
     return full or row.preferred_first_name or f"Patient {row.id}"
 

@@ -12,8 +12,8 @@ from routiq_gql.database.organization_pages import organizations_among
 from routiq_gql.database.patient_reading import AskedSync, asked_sync
 from routiq_gql.errors import BadInput
 from routiq_gql.patients.bookings import Terms
-from routiq_gql.patients.time_zones import zone_of
 from routiq_gql.security.viewer import SYNC_ID
+from routiq_gql.time_zones import zone_of
 
 NO_LISTS = "The patient lists of this organization are made by its next sync. Start one."
 NO_ORGANIZATION = (

@@ -1,6 +1,6 @@
-"""Counts what a sync changes, for its log and the history. Called before the publication, outside of its transaction.
+"""Counts what a sync changes: for its log, the history and webhooks.
 
-``changes.py`` lists the same patients; tests compare both.
+Called before the publication, outside of its transaction. ``changes.py`` lists the same patients; tests compare both.
 """
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql.database.drafts import Draft
 from routiq_gql.database.kept_syncs import sync_has_lists
 from routiq_gql.database.patient_changes import Span, count_differences
+from routiq_gql.database.webhook_events import EventType, ListChanges
 from routiq_gql.patients.lists import PatientList
 from routiq_gql.sync.change_counts import ChangeCounts
 
@@ -29,3 +30,16 @@ async def count_changes(connection: AsyncConnection, draft: Draft, *, is_baselin
         became_active=counts.joined.get(active, 0),
         became_inactive=counts.left.get(active, 0),
     )
+
+
+def active_changes(draft: Draft, sync_id: str, counts: ChangeCounts | None) -> ListChanges | None:
+    """Who became active or inactive by a draft, as ``counts`` has counted them; ``None`` if there is none."""
+    if counts is None:
+        return None
+    became = {
+        EventType.PATIENT_BECAME_ACTIVE: counts.became_active,
+        EventType.PATIENT_BECAME_INACTIVE: counts.became_inactive,
+    }
+    types = frozenset(kind for kind, count in became.items() if count)
+    span = Span(draft.mirror, draft.base, draft.sync)
+    return ListChanges(span, PatientList.ACTIVE.value, sync_id, types) if types else None

@@ -5,7 +5,7 @@ with equal ones in one row: a caller refused a thousand times a second costs a r
 ``audited_reads`` do that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,6 +50,13 @@ class Action(StrEnum):
     REVOKE_TOKEN = "revoke_token"  # noqa: S105
     PATIENTS = "patients"
     EXPORT = "export"
+    WEBHOOKS = "webhooks"
+    ADD_WEBHOOK = "add_webhook"
+    CHANGE_WEBHOOK = "change_webhook"
+    ROTATE_WEBHOOK = "rotate_webhook"
+    REMOVE_WEBHOOK = "remove_webhook"
+    REPEAT_DELIVERY = "repeat_delivery"
+    TEST_WEBHOOK = "test_webhook"
 
 
 _NEEDS = {
@@ -64,6 +71,13 @@ _NEEDS = {
     Action.UNDO_ERASURE: Right.CONNECT,
     Action.PATIENTS: Right.PATIENTS,
     Action.EXPORT: Right.PATIENTS,
+    Action.WEBHOOKS: Right.WEBHOOKS,
+    Action.ADD_WEBHOOK: Right.WEBHOOKS,
+    Action.CHANGE_WEBHOOK: Right.WEBHOOKS,
+    Action.ROTATE_WEBHOOK: Right.WEBHOOKS,
+    Action.REMOVE_WEBHOOK: Right.WEBHOOKS,
+    Action.REPEAT_DELIVERY: Right.WEBHOOKS,
+    Action.TEST_WEBHOOK: Right.WEBHOOKS,
 }
 
 SCHEDULE_VIEWER = Viewer(subject="schedule", kind=ActorKind.SCHEDULE)
@@ -84,6 +98,8 @@ class AuditEntry:
         times: The number of equal refusals, or of equal reads of patients.
         list: The list of patients that was read or exported.
         count: The number of patients that were shown, added up over ``times``.
+        webhook_id: The webhook that was changed, or to which something is sent.
+        webhook_host: The host in its address, after the change. The rest of an address may hold a secret.
     """
 
     time: datetime
@@ -97,10 +113,16 @@ class AuditEntry:
     times: int = 1
     list: str | None = None
     count: int | None = None
+    webhook_id: str | None = None
+    webhook_host: str | None = None
 
 
 class Audit:
-    """The audit log of a database. Close it, or the last refusals and reads are not written."""
+    """The audit log of a database. Close it, or the last refusals and reads are not written.
+
+    Attributes:
+        on_request: Called with the organization of each request that is allowed.
+    """
 
     def __init__(self, database: Database, supervisor: Supervisor) -> None:
         self._database = database
@@ -110,6 +132,7 @@ class Audit:
         self._reads = AuditedReads(
             database, supervisor.task("audit of reads", "Reads of patients are not written to the audit log.")
         )
+        self.on_request: Callable[[str], None] = _ignore
 
     def require(self, viewer: Viewer, organization_id: str, action: Action) -> None:
         """Raise unless the viewer may do this for the organization; a refusal is recorded.
@@ -127,6 +150,7 @@ class Audit:
             if error.code != "BAD_USER_INPUT":
                 self.refused(error, action, viewer, organization_id)
             raise
+        self.on_request(organization_id)
 
     async def note(
         self,
@@ -136,9 +160,16 @@ class Audit:
         organization_id: str | None = None,
         sync_id: str | None = None,
         token_id: str | None = None,
+        *,
+        webhook_id: str | None = None,
+        webhook_host: str | None = None,
     ) -> None:
         """Record a change in the connection's transaction."""
-        entry = AuditEntry(utc_now(), action, DONE, organization_id, viewer.subject, viewer.address, sync_id, token_id)
+        entry = AuditEntry(
+            *(utc_now(), action, DONE, organization_id, viewer.subject, viewer.address, sync_id, token_id),
+            webhook_id=webhook_id,
+            webhook_host=webhook_host,
+        )
         await insert_audit(connection, [_values(entry)])
 
     async def record(
@@ -226,17 +257,14 @@ class Audit:
             rows = await audit_entries(connection, limit, organization_id, since)
         return [
             AuditEntry(
-                row.time,
-                Action(row.action),
-                row.outcome,
-                row.organization_id,
-                row.subject,
-                row.address,
+                *(row.time, Action(row.action), row.outcome, row.organization_id, row.subject, row.address),
                 row.sync_id,
                 row.token_id,
                 row.times,
                 row.list,
                 row.count,
+                row.webhook_id,
+                row.webhook_host,
             )
             for row in rows
         ]
@@ -260,4 +288,10 @@ def _values(entry: AuditEntry) -> AuditValues:
         "times": entry.times,
         "list": entry.list,
         "count": entry.count,
+        "webhook_id": entry.webhook_id,
+        "webhook_host": entry.webhook_host,
     }
+
+
+def _ignore(_organization_id: str) -> None:
+    pass

@@ -17,12 +17,13 @@ SYNC_ID = re.compile(r"sync_[A-Za-z0-9_-]{1,96}")
 
 
 class Right(StrEnum):
-    """A permission that not all members of an organization have. Reading needs none, except for patients."""
+    """A permission that not all members of an organization have. Only reads of patients and webhooks need one."""
 
     START = "start"
     CANCEL = "cancel"
     CONNECT = "connect"
     PATIENTS = "patients"
+    WEBHOOKS = "webhooks"
 
 
 _MEANS = {
@@ -30,6 +31,7 @@ _MEANS = {
     Right.CANCEL: ("cancel syncs", "ROUTIQ_CANCEL_ROLES"),
     Right.CONNECT: ("change the connection to Cliniko", "ROUTIQ_CONNECT_ROLES"),
     Right.PATIENTS: ("read patients", "ROUTIQ_PATIENT_ROLES"),
+    Right.WEBHOOKS: ("read or change webhooks", "ROUTIQ_WEBHOOK_ROLES"),
 }
 """What a right allows, and the setting that names the roles which have it."""
 

@@ -1,11 +1,8 @@
 """Checkpoints as JSON, with the number of its format.
 
 ``read_checkpoint`` accepts every format that was ever written, so a sync that runs during an upgrade keeps its number
-and percentage. To change the format, raise ``FORMAT`` and add a function to ``_UPGRADES`` that turns the format before
-into the new one. A checkpoint without such a path fails the sync with a reason; no sync restarts at 0 unnoticed.
-
-The rows of a sync with format 1 or 2 were dropped by the migration to a versioned mirror. Such a sync starts its lists
-again, and says so in its log.
+and percentage, or fails with a reason. To change the format, raise ``FORMAT`` and add to ``_UPGRADES``. Syncs with
+format 1 or 2, whose rows an upgrade has dropped, start their lists again and say so in their logs.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,6 +26,7 @@ from routiq_gql.sync.checkpoint import (
 from routiq_gql.sync.findings import Findings
 from routiq_gql.sync.lists import LISTS
 from routiq_gql.sync.model import SyncMode, SyncStep
+from routiq_gql.sync.parts import PARTS
 from routiq_gql.sync.place import Counts, Place
 from routiq_gql.sync.plan import Plan
 from routiq_gql.sync.receipt import Receipt, read_receipt
@@ -164,6 +162,8 @@ def _plan_to_json(plan: Plan) -> Json:
         "days": plan.history_days,
         "baseline": plan.is_baseline,
         "account": plan.account,
+        **({} if plan.compares else {"lists": list(plan.lists or LISTS)}),
+        **({} if plan.part is None else {"part": plan.part}),
     }
 
 
@@ -177,6 +177,9 @@ def _plan(stored: Json) -> Plan:
         history_days=_value(stored, "days", int) if stored.get("days", "") is not None else None,
         is_baseline=_value(stored, "baseline", bool),
         account=_value(stored, "account", str),
+        lists=tuple(map(str, _value(stored, "lists", list))) if "lists" in stored else None,
+        compares="lists" not in stored,
+        part=_enum(range(len(PARTS)).index, stored["part"], "part") if "part" in stored else None,
     )
 
 

@@ -6,12 +6,13 @@ from routiq_gql.cliniko import ClinikoClient
 from routiq_gql.database.draft_lookups import ids_outside
 from routiq_gql.database.drafts import Closing
 from routiq_gql.database.engine import Database
+from routiq_gql.database.history import newest_receipt
 from routiq_gql.database.merging import close_ids
 from routiq_gql.database.mirror import MirrorList
 from routiq_gql.settings import Settings
 from routiq_gql.sync.checkpoint import Comparing
 from routiq_gql.sync.drafting import ROWS_PER_STEP, Drafting
-from routiq_gql.sync.receipt import Receipt
+from routiq_gql.sync.receipt import Receipt, read_receipt
 from routiq_gql.sync.reconcile import Reconciler, Terms
 from routiq_gql.sync.run import SyncRun
 
@@ -38,14 +39,18 @@ async def compare(
     drafting: Drafting,
     reconciler: Reconciler,
 ) -> Receipt:
-    """Close what has left the horizon, compare and repair every list, and return the receipt.
+    """Close what has left the horizon, compare and repair the lists of the plan, and return the receipt.
 
     Raises:
         FullReadNeeded: The sync was incremental and has to be full.
         ClinikoError: Cliniko can't be read.
     """
     await _leave_horizon(run, checkpoint, database, drafting)
-    return await reconciler.run(checkpoint.whole)
+    if checkpoint.plan.compares:
+        return await reconciler.run(checkpoint.whole)
+    async with database.reading() as connection:
+        last = await newest_receipt(connection, run.snapshot.organization_id)
+    return await reconciler.run_part(checkpoint.plan.part, checkpoint.whole, read_receipt(last) if last else None)
 
 
 async def _leave_horizon(run: SyncRun, checkpoint: Comparing, database: Database, drafting: Drafting) -> None:

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql import metrics
 from routiq_gql.database.rows import SyncRow
 from routiq_gql.database.sync_changes import FinalChanges
-from routiq_gql.database.syncs import NewLine, end_sync
+from routiq_gql.database.syncs import NewLine, active_sync, end_sync
+from routiq_gql.database.webhook_events import EventType, Happening, ListChanges, NewEvent, write_events
 from routiq_gql.live.bus import ProgressBus
 from routiq_gql.sync.actors import SyncActor
 from routiq_gql.sync.change_counts import ChangeCounts
@@ -31,6 +32,8 @@ from routiq_gql.sync.model import (
 )
 from routiq_gql.sync.receipt import Receipt, to_json
 
+REPLACED_MESSAGE = "A sync that was started by a person has replaced this one"
+
 
 @dataclass(frozen=True, slots=True)
 class Completed:
@@ -39,12 +42,16 @@ class Completed:
     Attributes:
         stored: The number of its active patients.
         changes: What it has changed; ``None`` for a baseline.
+        is_brief: Whether a single log line says so: a look at Cliniko has started the sync.
+        patients: Who became active or inactive, for webhooks; ``None`` if there is none.
     """
 
     status: ClassVar[SyncState] = SyncState.COMPLETED
     stored: int
     receipt: Receipt
     changes: ChangeCounts | None = None
+    is_brief: bool = False
+    patients: ListChanges | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +69,22 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """A person, ``by``, cancelled the sync in this step."""
+    """A person, ``by``, cancelled the sync in this step.
+
+    Attributes:
+        is_replaced: Whether that person has started a sync instead, which reads the same changes.
+    """
 
     status: ClassVar[SyncState] = SyncState.CANCELLED
     step: SyncStep
     by: SyncActor
+    is_replaced: bool = False
 
     @property
     def failure(self) -> SyncFailure:
         """The reason that clients read."""
+        if self.is_replaced:
+            return SyncFailure(FailureCode.CANCELLED, self.step, REPLACED_MESSAGE, "Follow the newer sync.")
         return SyncFailure(
             FailureCode.CANCELLED, self.step, SYNC_CANCELLED_MESSAGE, "Start the sync again when you are ready."
         )
@@ -106,6 +120,18 @@ async def end_from_outside(
     return ended
 
 
+async def end_refresh(
+    connection: AsyncConnection, engine: SyncEngine, organization_id: str, by: SyncActor
+) -> EndedSync | None:
+    """End the organization's sync that a look at Cliniko has started, since ``by`` starts another."""
+    running = await active_sync(connection, organization_id)
+    if running is None or not running.refresh:
+        return None
+    return await end_from_outside(
+        connection, engine, running.key, Cancelled(SyncStep(running.step), by, is_replaced=True)
+    )
+
+
 async def end_time_only(connection: AsyncConnection, key: int, changes: FinalChanges) -> SyncRow | None:
     """End a sync in the transaction that has begun it; ``None`` when it had ended. Nothing is counted."""
     return await end_sync(connection, key, changes, [])
@@ -129,7 +155,21 @@ async def _end(
     connection: AsyncConnection, key: int, changes: FinalChanges, ending: Ending, epoch: int | None
 ) -> EndedSync | None:
     row = await end_sync(connection, key, changes, _lines(ending), epoch=epoch)
-    return EndedSync(snapshot_of(row)) if row is not None else None
+    if row is None:
+        return None
+    if happenings := _happenings(row, ending):
+        await write_events(connection, row.organization_id, row.last_updated, happenings)
+    return EndedSync(snapshot_of(row))
+
+
+def _happenings(row: SyncRow, ending: Ending) -> list[Happening]:
+    """The events for webhooks. For them a cancelled sync has failed, as in REST; a replaced one has just not ended."""
+    if isinstance(ending, Completed):
+        completed = NewEvent(EventType.SYNC_COMPLETED, row.sync_id)
+        return [completed, ending.patients] if ending.patients is not None else [completed]
+    if isinstance(ending, Cancelled) and ending.is_replaced:
+        return []
+    return [NewEvent(EventType.SYNC_FAILED, row.sync_id, {"failureCode": ending.failure.code.value})]
 
 
 def _changes(ending: Ending) -> FinalChanges:
@@ -163,6 +203,7 @@ def _lines(ending: Ending) -> list[NewLine]:
         texts = [f"Stored {ending.stored} active patients", COMPLETED_TEXT]
         if ending.changes is not None:
             texts.insert(1, ending.changes.sentence)
+            texts = texts[1:2] if ending.is_brief else texts
         return [NewLine(LogLevel.SUCCESS.value, SyncStep.STORING.value, text) for text in texts]
     level = LogLevel.WARNING if isinstance(ending, Cancelled) else LogLevel.ERROR
     return [NewLine(level.value, ending.failure.step.value, ending.failure.message)]

@@ -50,6 +50,10 @@ class SyncEngine(Protocol):
         """Whether syncs stop with this process."""
 
     @property
+    def works_here(self) -> bool:
+        """Whether this process runs syncs at the moment, and does the other work of the database."""
+
+    @property
     def running(self) -> int:
         """How many syncs run in this process now."""
 
@@ -89,6 +93,8 @@ async def begin_sync(
     started_by: SyncActor,
     mode: SyncMode = SyncMode.AUTO,
     origin: TraceOrigin | None = None,
+    *,
+    refresh: bool = False,
 ) -> SyncRow | None:
     """Insert a sync and queue it, in a single transaction; ``None`` when the organization has an active sync.
 
@@ -97,8 +103,10 @@ async def begin_sync(
     Args:
         mode: The requested mode. The run replaces it by the mode in effect.
         origin: The span that starts it.
+        refresh: Whether a look at Cliniko starts it.
     """
-    row = await insert_sync(connection, organization_id, first_values(mode, utc_now(), started_by, origin))
+    values = first_values(mode, utc_now(), started_by, origin, refresh=refresh)
+    row = await insert_sync(connection, organization_id, values)
     if row is not None:
         await engine.enqueue(connection, row.key, priority)
     return row

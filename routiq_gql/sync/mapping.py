@@ -73,6 +73,7 @@ def snapshot_of(row: SyncRow) -> SyncSnapshot:
         cancelled_by=_actor(row.cancelled_by, row.cancelled_by_name),
         changes=read_changes(row.changes),
         trace_span=row.trace_span,
+        is_live_update=row.refresh,
     )
 
 
@@ -120,7 +121,12 @@ def columns_of_entry(sync: SyncSnapshot, step: int, waited_seconds: float) -> Ru
 
 
 def first_values(
-    mode: SyncMode, now: datetime, started_by: SyncActor | None = None, origin: TraceOrigin | None = None
+    mode: SyncMode,
+    now: datetime,
+    started_by: SyncActor | None = None,
+    origin: TraceOrigin | None = None,
+    *,
+    refresh: bool = False,
 ) -> SyncValues:
     """The columns of a new sync."""
     return {
@@ -142,4 +148,5 @@ def first_values(
         "started_by_name": started_by.name if started_by is not None else None,
         "trace_parent": origin.parent if origin is not None else None,
         "trace_state": origin.state or None if origin is not None else None,
+        "refresh": refresh,
     }

@@ -210,6 +210,7 @@ class SyncSnapshot:
         changes: How many patients it has changed; ``None`` before the end, for a sync that did not complete or is a
             baseline, and for a sync of an earlier version.
         trace_span: The span of its newest run, as a W3C ``traceparent``; ``None`` while traces are off.
+        is_live_update: Whether a look at Cliniko has started it; see ``is_in_background``.
     """
 
     key: int
@@ -242,6 +243,15 @@ class SyncSnapshot:
     cancelled_by: SyncActor | None = None
     changes: ChangeCounts | None = None
     trace_span: str | None = None
+    is_live_update: bool = False
+
+    @property
+    def is_in_background(self) -> bool:
+        """Whether dashboards do not show it while it runs: a look has started it, and it reads few rows.
+
+        A person can start a sync meanwhile, but clients offer no start while they see a running sync.
+        """
+        return self.is_live_update and self.mode is not SyncMode.FULL
 
     @property
     def steps(self) -> tuple[StepTiming, ...]:

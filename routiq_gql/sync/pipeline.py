@@ -5,24 +5,18 @@ what readers see until the last transaction.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from routiq_gql import metrics
 from routiq_gql.cliniko import (
-    PATIENTS,
-    Access,
+    UNNAMED,
     AccountMoved,
-    CountsDisagree,
     KeyLacksPermission,
     KeyRefused,
     OnWait,
     QueryRefused,
     Wait,
-    check_access,
-    check_user,
-    count_list,
-    unarchived_filters,
 )
 from routiq_gql.clock import utc_now
 from routiq_gql.connections.clients import ClientOpener, OpenConnection
@@ -38,32 +32,30 @@ from routiq_gql.database.publishing import PublishedValues, publish
 from routiq_gql.database.sync_changes import RunningChanges
 from routiq_gql.patients.analysis import analyze_slice
 from routiq_gql.patients.bookings import Terms
-from routiq_gql.patients.summary import count_changes
+from routiq_gql.patients.summary import active_changes, count_changes
 from routiq_gql.settings import Settings
+from routiq_gql.sync.beginning import check_credentials, read_everything
 from routiq_gql.sync.checkpoint import Analysis, Analyzing, Checkpoint, Comparing, Reading, Starting, Storing
 from routiq_gql.sync.comparing import compare, reconciler_of
 from routiq_gql.sync.drafting import Drafting
 from routiq_gql.sync.endings import Completed
 from routiq_gql.sync.forecast import begin_forecast
-from routiq_gql.sync.lists import LISTS, Totals
+from routiq_gql.sync.found_pages import FoundPages, FoundPagesKeeper
+from routiq_gql.sync.lists import LISTS
 from routiq_gql.sync.model import LogLevel, Progress, SyncStep, WaitReason
 from routiq_gql.sync.place import Place
 from routiq_gql.sync.plan import MIRROR_FORMAT, Plan
-from routiq_gql.sync.preparing import draft_of, make_plan, open_draft_of
+from routiq_gql.sync.preparing import draft_of
+from routiq_gql.sync.rationed import note_ration, ration_for
 from routiq_gql.sync.reading import Reader
 from routiq_gql.sync.receipt import Receipt
 from routiq_gql.sync.reconcile import FullReadNeeded
 from routiq_gql.sync.run import SyncRun
 from routiq_gql.sync.source import Source
 
-LONGEST_ZONE = 64
-"""Characters of a time zone's name, as many as are stored."""
 SLICE_PATIENTS = 250
 """Patients analyzed in a transaction. With 20 bookings each it takes 50 ms, so that a cancel or another organization's
 sync never waits long for it."""
-FIRST_LIST = next(iter(LISTS))
-UNNAMED = Access(None, None, None, None, None, {})
-"""The key works; what is known of its account stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +66,7 @@ class Pipeline:
     clients: ClientOpener
     keep_out: KeepOut
     settings: Settings
+    found_pages: FoundPagesKeeper
 
     async def run(self, run: SyncRun) -> None:
         """Take the sync from its checkpoint to its end.
@@ -106,69 +99,46 @@ class Pipeline:
 
     async def _fetch(self, run: SyncRun, checkpoint: Starting | Reading | Comparing) -> Analyzing:
         """Read and compare all lists that are not stored yet, with a single client for Cliniko."""
-        opened = await self.clients.open(run.snapshot.organization_id, _shown_by(run), run.span)
+        ration = await ration_for(run, self.database, self.settings)
+        opened = await self.clients.open(run.snapshot.organization_id, _shown_by(run), run.span, ration=ration)
         run.count_with(opened.client)
+        found = self.found_pages.take(run.key)
         following = checkpoint
         try:
             async with opened.client:
                 if isinstance(following, Starting):
-                    following = await self._check_credentials(run, opened)
+                    following = await check_credentials(run, opened, self.clients, self.database, self.settings)
                 while True:
+                    if ration is not None and following.plan.is_full:
+                        ration.lift()
                     try:
-                        return await self._read_lists(run, opened, following)
+                        analyzing = await self._read_lists(run, opened, following, found)
+                        break
                     except FullReadNeeded as problem:
                         reason = problem.reason
                     except QueryRefused:
                         if following.plan.is_full:
                             raise
                         reason = "Cliniko refuses to list only what has changed"
-                    following = await self._read_everything(run, opened, following.plan, reason)
+                    following = await read_everything(run, opened, following.plan, reason)
         except (KeyRefused, KeyLacksPermission, AccountMoved) as error:
             await self.clients.note_refusal(opened, error)
             raise
+        await note_ration(run, self.database, ration)
+        return analyzing
 
-    async def _check_credentials(self, run: SyncRun, opened: OpenConnection) -> Reading:
-        await run.begin_step(SyncStep.CHECKING_CREDENTIALS)
-        user = await check_user(opened.client)
-        account, date = opened.account_digest(user), opened.client.server_date
-        plan, decision = await make_plan(run, self.database, self.settings, account, date)
-        if plan.is_full:
-            access = await check_access(opened.client, plan.horizon, user)
-            line = "Cliniko accepts the key for every list that a sync reads"
-        else:
-            access = None  # the reads are the check; see ``_read_lists``
-            line = "Cliniko accepts the key"
-        if access is not None:
-            await self.clients.note_access(opened, access)
-        lines = [(LogLevel.SUCCESS, line)]
-        lines += [(LogLevel.INFO, f"This sync reads everything: {reason}") for reason in decision.reasons]
-        if plan.since is not None:
-            lines.append((LogLevel.INFO, f"This sync reads what has changed since {plan.since:%Y-%m-%d %H:%M} UTC"))
-        following = Reading(plan, FIRST_LIST, await _totals(opened, access) if access else {})
-        zone = user.time_zone[:LONGEST_ZONE] if user.time_zone else None
-        changes: RunningChanges = {"mode": plan.mode.value, "baseline": plan.is_baseline, "time_zone": zone}
-        run.forecast.expect(following)
-        await open_draft_of(run, following, Progress(fraction=1), lines, changes)
-        return following
-
-    async def _read_everything(self, run: SyncRun, opened: OpenConnection, plan: Plan, reason: str) -> Reading:
-        """Begin the lists again, this time with all their rows. What the draft holds already is compared with them."""
-        access = await check_access(opened.client, plan.horizon)
-        following = Reading(plan.reading_everything(), FIRST_LIST, await _totals(opened, access))
-        line = (LogLevel.WARNING, f"This sync reads everything after all: {reason}")
-        run.forecast.expect(following)
-        await run.commit(following, lines=[line], changes={"mode": following.plan.mode.value})
-        return following
-
-    async def _read_lists(self, run: SyncRun, opened: OpenConnection, following: Reading | Comparing) -> Analyzing:
+    async def _read_lists(
+        self, run: SyncRun, opened: OpenConnection, following: Reading | Comparing, found: FoundPages | None
+    ) -> Analyzing:
         plan, client = following.plan, opened.client
         draft = await draft_of(run, self.database)
         drafting = Drafting(run, client, self.database, self.keep_out, draft, plan)
         reconciler = reconciler_of(run, client, self.database, drafting, self.settings)
-        reader = Reader(run, Source(client, self.database, drafting), drafting, self.database)
+        source = Source(client, self.database, drafting, found.for_sync(plan, draft) if found is not None else {})
+        reader = Reader(run, source, drafting, self.database)
         while isinstance(following, Reading):
             await _enter(run, following.step)
-            if not plan.is_full and following.place == Place():
+            if plan.compares and not plan.is_full and following.place == Place():
                 await reconciler.count_before(LISTS[following.list_name].resource)
             following = await reader.read(following)
         await _enter(run, following.step)
@@ -244,11 +214,19 @@ class Pipeline:
             "account": plan.account,
             "format": MIRROR_FORMAT,
         }
+        if plan.ends_comparison:
+            values["compared_at"] = checkpoint.receipt.checked_at
         if plan.is_full:
             values["full_at"] = plan.taken_at
         async with self.database.reading() as connection:
             changes = await count_changes(connection, draft, is_baseline=plan.is_baseline)
-        completed = Completed(run.snapshot.active_patients_identified, checkpoint.receipt, changes)
+        completed = Completed(
+            stored=run.snapshot.active_patients_identified,
+            receipt=checkpoint.receipt,
+            changes=changes,
+            is_brief=run.is_refresh,
+            patients=active_changes(draft, run.snapshot.sync_id, changes),
+        )
         async with run.completing() as connection:
             await run.complete(connection, completed)
             await publish(connection, draft, values)
@@ -272,14 +250,6 @@ async def _enter(run: SyncRun, step: SyncStep) -> None:
     """Begin ``step``, unless the run continues in the middle of it."""
     if run.step is not step:
         await run.begin_step(step)
-
-
-async def _totals(opened: OpenConnection, access: Access) -> Totals:
-    """The totals of the lists; of patients without archived ones, which clients don't see counted."""
-    with suppress(QueryRefused, CountsDisagree):
-        listed = await count_list(opened.client, PATIENTS, unarchived_filters(PATIENTS))
-        return {**access.totals, PATIENTS.name: listed}
-    return access.totals
 
 
 _REASONS = {"rate_limit": WaitReason.RATE_LIMIT, "retry": WaitReason.CLINIKO_RETRY}

@@ -11,12 +11,15 @@ from routiq_gql.cliniko import Horizon
 from routiq_gql.database.rows import MirrorRow
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import SyncMode
+from routiq_gql.sync.parts import LAST_PART
 
 MIRROR_FORMAT = 1
 """Raise it when the mirror holds more or other content of a row: then the next sync of each clinic reads everything."""
 OVERLAP = timedelta(minutes=10)
 """A mark lies this much before the reading, as Cliniko's clock and the time of a commit there may differ."""
 DAY = timedelta(days=1)
+COMPARE_EVERY = timedelta(minutes=15)
+"""How often the syncs that follow from looks compare the mirror with Cliniko; the others read changes only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,9 @@ class Plan:
         history_days: The setting behind the horizon; ``None`` in a database that keeps its window.
         is_baseline: Whether the mirror begins with this sync, so that nothing counts as a change.
         account: A digest of the Cliniko account and person behind the API key.
+        lists: The names of the lists that are read; ``None`` for all. A look at Cliniko has found the others unchanged.
+        compares: Whether the whole mirror is compared with Cliniko.
+        part: The part of a comparison that the sync makes, as an index of ``PARTS``; ``None`` for none.
     """
 
     mode: SyncMode
@@ -42,6 +48,9 @@ class Plan:
     history_days: int | None
     is_baseline: bool
     account: str
+    lists: tuple[str, ...] | None = None
+    compares: bool = True
+    part: int | None = None
 
     @property
     def is_full(self) -> bool:
@@ -49,7 +58,16 @@ class Plan:
 
     def reading_everything(self) -> "Plan":
         """The same plan for a sync that can't read changes only. Its mark stays: it is older than every read row."""
-        return replace(self, mode=SyncMode.FULL, since=None)
+        return replace(self, mode=SyncMode.FULL, since=None, lists=None, compares=True, part=None)
+
+    @property
+    def ends_comparison(self) -> bool:
+        """Whether every list has been compared once the sync is published."""
+        return self.compares or self.part == LAST_PART
+
+    def reads(self, list_name: str) -> bool:
+        """Whether the sync reads this list."""
+        return self.lists is None or list_name in self.lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +139,11 @@ def _obstacles(mirror: MirrorRow, account: str, horizon: Horizon, settings: Sett
     elif mirror.horizon_to != horizon.end or (horizon.end is not None and mirror.horizon_from != horizon.start):
         reasons.append("the window of appointments has moved by a day; ROUTIQ_HISTORY_DAYS makes it open-ended")
     return reasons
+
+
+def is_comparison_due(mirror: MirrorRow, now: datetime) -> bool:
+    """Whether the mirror was compared with Cliniko long ago, or at a time that a wrong clock has given."""
+    return mirror.compared_at is None or not timedelta(0) <= now - mirror.compared_at < COMPARE_EVERY
 
 
 def mark_at(

@@ -1,24 +1,45 @@
 """Decides what a sync reads, and opens its draft. Called in step 3, once Cliniko has answered whose key it is."""
 
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import utc_now
+from routiq_gql.database.counting import count_listed
 from routiq_gql.database.drafts import Draft
 from routiq_gql.database.engine import Database
+from routiq_gql.database.history import newest_receipt
+from routiq_gql.database.mirror import MirrorList
 from routiq_gql.database.publishing import ensure_mirror, mirror_of, mirror_or_new, open_draft
+from routiq_gql.database.refreshes import refresh_of
 from routiq_gql.database.rollback import rollback_batch
+from routiq_gql.database.rows import MirrorRow
 from routiq_gql.database.sync_changes import RunningChanges
 from routiq_gql.database.syncs import syncs_where
 from routiq_gql.database.tables import SYNC
 from routiq_gql.settings import Settings
 from routiq_gql.sync.checkpoint import Checkpoint
 from routiq_gql.sync.checkpoint_json import read_plan
+from routiq_gql.sync.found import read_found
+from routiq_gql.sync.lists import LISTS, Totals
+from routiq_gql.sync.log_lines import Lines
 from routiq_gql.sync.model import Progress, SyncMode
-from routiq_gql.sync.plan import MIRROR_FORMAT, Decision, Plan, decide, history_days, horizon_of, mark_at
-from routiq_gql.sync.run import NO_CHANGES, NO_PROGRESS, Lines, SyncRun
+from routiq_gql.sync.parts import LAST_PART, PARTS
+from routiq_gql.sync.plan import (
+    COMPARE_EVERY,
+    MIRROR_FORMAT,
+    Decision,
+    Plan,
+    decide,
+    history_days,
+    horizon_of,
+    is_comparison_due,
+    mark_at,
+)
+from routiq_gql.sync.receipt import Receipt, read_receipt
+from routiq_gql.sync.run import NO_CHANGES, NO_PROGRESS, SyncRun
 
 ROWS_PER_STEP = 2_000
 """Rows of an earlier sync that are removed in a transaction, which takes some 20 ms."""
@@ -58,6 +79,73 @@ async def make_plan(
         account=account,
     )
     return plan, decision
+
+
+@dataclass(frozen=True, slots=True)
+class QuickStart:
+    """The plan of a sync that a look at Cliniko has started, if it needs no question about the key.
+
+    Attributes:
+        changed: The lists with changes. The plan also reads those that it compares.
+        time_zone: The clinic's time zone, as the published sync knows it.
+        totals: The rows of each list, as no list may be read.
+    """
+
+    plan: Plan
+    changed: tuple[str, ...]
+    time_zone: str | None
+    totals: Totals
+
+
+async def quick_start(run: SyncRun, database: Database, settings: Settings) -> QuickStart | None:
+    """The plan of a sync that reads the lists in which a look has found changes, and those that it is to compare.
+
+    While a comparison is due, that is the part behind the one that the last receipt ends with. ``None`` if everything
+    has to be read: then the sync begins like any other.
+    """
+    organization_id, now = run.snapshot.organization_id, utc_now()
+    async with database.reading() as connection:
+        mirror = await mirror_of(connection, organization_id)
+        refresh = await refresh_of(connection, organization_id)
+        if mirror is None or refresh is None or refresh.sync != run.key or mirror.mark is None:
+            return None
+        published = await syncs_where(connection, SYNC.c.key == mirror.sync)
+        last = await newest_receipt(connection, organization_id)
+        draft = Draft(mirror=mirror.number, base=mirror.sync, sync=run.key)
+        totals = {target.resource: await count_listed(connection, draft, target) for target in MirrorList}
+    found, horizon = read_found(refresh.found), horizon_of(mirror, settings, run.snapshot.started_at)
+    decision = decide(SyncMode.INCREMENTAL, mirror, mirror.account or "", horizon, settings, now)
+    part = None
+    # After a failure changes are shown without a comparison, which may be what has failed.
+    if is_comparison_due(mirror, now) and not (found.failures and found.lists):
+        part = _part_after(read_receipt(last) if last is not None else None, mirror, now)
+    names = {*found.lists, *(PARTS[part] if part is not None else ())}
+    if decision.mode is SyncMode.FULL or found.looked_at is None or not names:
+        return None
+    if mirror.writing not in {None, run.key}:
+        return None  # the totals would count the rows of an unfinished sync
+    earlier = read_plan(published[0].checkpoint) if published else None
+    plan = Plan(
+        mode=SyncMode.INCREMENTAL,
+        # The lists that are not read were unchanged when the look began, and not necessarily later.
+        mark=mark_at(now, found.looked_at, mirror.mark, earlier.taken_at if earlier is not None else None),
+        taken_at=now,
+        since=mirror.mark,
+        horizon=horizon,
+        history_days=history_days(mirror, settings),
+        is_baseline=False,
+        account=mirror.account or "",
+        lists=tuple(name for name in LISTS if name in names),
+        compares=False,
+        part=part,
+    )
+    return QuickStart(plan, found.lists, published[0].time_zone if published else None, totals)
+
+
+def _part_after(last: Receipt | None, mirror: MirrorRow, now: datetime) -> int:
+    """The part of a comparison that comes next: the first, if the part before was made long ago."""
+    is_recent = mirror.published_at is not None and timedelta(0) <= now - mirror.published_at < COMPARE_EVERY
+    return last.parts if last is not None and is_recent and last.parts <= LAST_PART else 0
 
 
 async def draft_of(run: SyncRun, database: Database) -> Draft:

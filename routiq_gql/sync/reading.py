@@ -88,7 +88,8 @@ class Reader:
         if not synced.resource.has_changes and not self._source.is_denied:
             whole = {**whole, synced.name: place.read}
         following: Reading | Comparing
-        if later := lists_after(synced.name):
+        later = [one for one in lists_after(synced.name) if reading.plan.reads(one.name)]
+        if later:
             following = replace(
                 reading, list_name=later[0].name, totals=totals, place=Place(), efforts=efforts, whole=whole
             )

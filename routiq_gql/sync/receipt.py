@@ -87,6 +87,9 @@ class Receipt:
         waited_seconds: Seconds that the sync waited for Cliniko's limits and failures.
         lists: The lists, in the order of reading.
         unreadable_rows: The first unreadable rows of each list.
+        is_later: Whether a later sync compares the lists, or the others of them. ``checked_at`` and ``in_cliniko`` are
+            then of the last comparison before.
+        parts: The parts of a comparison that are done; 0 without one under way. See ``parts.PARTS``.
     """
 
     checked_at: datetime
@@ -94,10 +97,12 @@ class Receipt:
     waited_seconds: float
     lists: tuple[ListReceipt, ...]
     unreadable_rows: tuple[UnreadableRowReceipt, ...] = ()
+    is_later: bool = False
+    parts: int = 0
 
     @property
     def agrees(self) -> bool | None:
-        """Whether the mirror agrees with Cliniko, derived from the lists.
+        """Whether the mirror agrees with Cliniko, derived from the lists; ``None`` if a later sync compares them.
 
         ``False`` if a compared list differs after the last repair. ``None`` if none differs and Cliniko refused to
         compare a list, or if no list was compared. Otherwise ``True``: also while some classes of attendees are not due
@@ -105,7 +110,7 @@ class Receipt:
         """
         if any(one.agrees is False for one in self.lists):
             return False
-        return None if self.refused or not self.is_compared else True
+        return None if self.refused or not self.is_compared or self.is_later else True
 
     @property
     def refused(self) -> tuple[ListReceipt, ...]:
@@ -132,7 +137,12 @@ class Receipt:
 
 def to_json(receipt: Receipt) -> dict[str, object]:
     """The receipt as JSON, with ``agrees`` first; times are ISO 8601 in UTC."""
-    return {"agrees": receipt.agrees, **{name: _plain(value) for name, value in asdict(receipt).items()}}
+    values = {name: _plain(value) for name, value in asdict(receipt).items()}
+    if not receipt.is_later:  # as earlier versions wrote it
+        del values["is_later"]
+    if not receipt.parts:
+        del values["parts"]
+    return {"agrees": receipt.agrees, **values}
 
 
 def read_receipt(stored: Mapping[str, Any]) -> Receipt:

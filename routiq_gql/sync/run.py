@@ -23,6 +23,7 @@ from routiq_gql.sync.checkpoint import Checkpoint, Starting
 from routiq_gql.sync.checkpoint_json import read_checkpoint, to_json
 from routiq_gql.sync.endings import Completed, EndedSync, Ending, Failed, announce, end_run
 from routiq_gql.sync.forecast import CompletionForecast
+from routiq_gql.sync.log_lines import Lines, important, opening_lines
 from routiq_gql.sync.mapping import columns_of_entry, columns_of_progress, columns_of_step, snapshot_of
 from routiq_gql.sync.meter import Meter
 from routiq_gql.sync.model import (
@@ -48,8 +49,6 @@ MAX_INTERVAL_SECONDS = 1.0
 NO_PROGRESS = Progress()
 NO_CHANGES: RunningChanges = {}
 
-Lines = Sequence[tuple[LogLevel, str]]
-
 
 class StopRequested(Exception):
     """This process does not run the sync any more: it has ended, or another process has claimed it."""
@@ -62,6 +61,7 @@ class SyncRun:
         snapshot: The newest committed snapshot.
         lost_claims: How many claims in a row ended with a dead process and made no progress.
         pauses: How often in a row the database interrupted it without any progress between.
+        is_refresh: Whether a look at Cliniko has started it; its log then leaves out the usual lines.
         draft: Its draft, once this claim has opened it.
         forecast: Estimates its end with each change, as soon as it knows what to expect.
         span: Its span in traces; ``None`` when traces are off.
@@ -75,6 +75,7 @@ class SyncRun:
         self.epoch: int = row.epoch
         self.lost_claims: int = row.lost_claims
         self.pauses: int = row.pauses
+        self.is_refresh: bool = row.refresh
         self._stored_checkpoint: object = row.checkpoint
         self._checkpoint: Checkpoint | None = None
         self._on_progress = on_progress
@@ -128,7 +129,7 @@ class SyncRun:
 
     async def begin_step(self, step: SyncStep, *before: SyncStep) -> None:
         """Enter ``step``: status, documented text and a log line; also a line for each step ``before`` it."""
-        await self._change(columns_of_step(step), [_opening_line(one) for one in (*before, step)])
+        await self._change(columns_of_step(step), opening_lines([*before, step], is_brief=self.is_refresh))
 
     async def log(self, level: LogLevel, message: str) -> None:
         """Add a line to the sync's log."""
@@ -174,10 +175,10 @@ class SyncRun:
     ) -> AsyncIterator[AsyncConnection]:
         """The same with rows, which the block writes over the connection in that transaction."""
         changes = {**self._changes_of(checkpoint, progress), **changes}
-        new_lines = self._numbered(lines)
+        new_lines = self._numbered(important(lines, self.step) if self.is_refresh else lines)
         if checkpoint.step is not self.step and progress.text is None and not isinstance(checkpoint, Starting):
             changes = {**changes, **columns_of_step(checkpoint.step)}
-            new_lines.append(_opening_line(checkpoint.step))
+            new_lines += opening_lines([checkpoint.step], is_brief=self.is_refresh)
         async with self._changing(changes, new_lines, is_bulk=is_bulk) as connection:
             yield connection
         self._advance(checkpoint)
@@ -292,7 +293,3 @@ class SyncRun:
         self._ended = await end_run(connection, self.key, self.epoch, ending, self.waited_seconds)
         if self._ended is None:
             raise StopRequested
-
-
-def _opening_line(step: SyncStep) -> NewLine:
-    return NewLine(LogLevel.INFO.value, step.value, step.opening_text)

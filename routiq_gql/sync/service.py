@@ -26,7 +26,7 @@ from routiq_gql.paging import PageArguments
 from routiq_gql.security.audit import Action, Audit
 from routiq_gql.security.viewer import Viewer, check_sync_id
 from routiq_gql.settings import Settings
-from routiq_gql.sync.endings import Cancelled, announce, end_from_outside
+from routiq_gql.sync.endings import Cancelled, announce, end_from_outside, end_refresh
 from routiq_gql.sync.engine import Priority, SyncEngine, begin_sync
 from routiq_gql.sync.log_pages import LogPage, LogPageRequest, read_log_pages
 from routiq_gql.sync.log_requests import LogRequest, check_limit, read_logs
@@ -64,6 +64,8 @@ class SyncService(Watching):
     async def start(self, viewer: Viewer, organization_id: str, mode: SyncMode = SyncMode.AUTO) -> StartedSync:
         """Start a sync, or return the running sync, which keeps its mode.
 
+        A running sync that a look at Cliniko has started is ended first: nobody waits for it.
+
         Args:
             mode: How much to read. INCREMENTAL becomes FULL where the service has a reason to read everything.
 
@@ -76,9 +78,11 @@ class SyncService(Watching):
         if mode is SyncMode.TIME_ONLY:
             raise BadInput("“mode” must be AUTO, FULL or INCREMENTAL. The server makes time-only syncs by itself.")
         origin = self._tracing.origin() if self._tracing is not None else None
+        ended = None
         try:
             async with self._database.writing() as connection:
                 access = await connection_of(connection, organization_id)
+                ended = await end_refresh(connection, self._engine, organization_id, viewer.actor)
                 row = await begin_sync(
                     connection, self._engine, organization_id, Priority.PERSON, viewer.actor, mode, origin
                 )
@@ -101,6 +105,8 @@ class SyncService(Watching):
             snapshot = snapshot_of(running)
             return StartedSync(snapshot, created=False, problem=start_problem(access, snapshot, mode))
         snapshot = snapshot_of(row)
+        if ended is not None:
+            announce(ended, self._bus, self._engine)
         self._bus.publish(snapshot)
         self._engine.wake(snapshot)
         return StartedSync(snapshot, created=True, problem=start_problem(access, snapshot, mode))
@@ -235,12 +241,14 @@ class SyncService(Watching):
         outcomes: Collection[SyncState] = (),
         *,
         counts: bool = True,
+        live_updates: bool = False,
     ) -> HistoryPage:
         """A page of 1 to 100 syncs (50) by cursors, newest first.
 
         Args:
             outcomes: Only syncs with these final states; when empty, all syncs, including running syncs.
             counts: Whether the syncs of all pages are counted.
+            live_updates: Whether the syncs of looks between them are counted.
 
         Raises:
             BadInput: An argument has a wrong form or is out of range.
@@ -249,7 +257,9 @@ class SyncService(Watching):
         self._audit.require(viewer, organization_id, Action.READ)
         _check_outcomes(outcomes)
         async with self._database.reading() as connection:
-            return await read_history_page(connection, organization_id, page, outcomes, counts=counts)
+            return await read_history_page(
+                connection, organization_id, page, outcomes, counts=counts, live_updates=live_updates
+            )
 
 
 def _check_outcomes(outcomes: Collection[SyncState]) -> None:

@@ -5,7 +5,7 @@ the place that follows it, and the part of the list that it answers for.
 """
 
 from array import array
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -35,6 +35,7 @@ from routiq_gql.sync.place import Counts, Place
 
 CLASSES_PER_REQUEST = MOST_IDS
 """Group appointments whose attendees are asked for at once; halved when Cliniko refuses so many."""
+NOTHING_FOUND: Mapping[str, Page[Record]] = {}
 IDS_PER_STEP = 1_000
 """Rows of a list read in passes whose neighbours are checked in a transaction."""
 
@@ -59,13 +60,24 @@ class SourcePage:
 
 
 class Source:
-    """Reads the lists for a sync."""
+    """Reads the lists for a sync.
 
-    def __init__(self, client: ClinikoClient, database: Database, drafting: Drafting) -> None:
+    Args:
+        found: Pages with all changes since the plan's mark, by the name of the list, which are not asked for again.
+    """
+
+    def __init__(
+        self,
+        client: ClinikoClient,
+        database: Database,
+        drafting: Drafting,
+        found: Mapping[str, Page[Record]] = NOTHING_FOUND,
+    ) -> None:
         self._client = client
         self._database = database
         self._drafting = drafting
         self._plan = drafting.plan
+        self._found = found
         self._classes_per_request = CLASSES_PER_REQUEST
         self.is_denied = False
 
@@ -147,7 +159,7 @@ class Source:
         counts = place.counts
         seen: array[int] | None = None  # the ids of a pass
         knows_ids = True
-        async with aclosing(read_list(self._client, resource, filters=filters, after=place.last_id)) as pages:
+        async with aclosing(self._asked(resource, place, filters)) as pages:
             async for page in pages:
                 self._drafting.count(resource, page)
                 if page.restarted:
@@ -175,6 +187,18 @@ class Source:
         if covered is not None and seen is not None and knows_ids:
             for content in _unseen(seen, covered):
                 yield SourcePage(content, place, 0, None, is_repeat=True)
+
+    async def _asked(
+        self, resource: Resource[Record], place: Place, filters: Sequence[str]
+    ) -> AsyncGenerator[Page[Record], None]:
+        """Pages of Cliniko, unless a look has read them."""
+        found = self._found.get(resource.name) if place == Place() else None
+        if found is not None:
+            yield found
+            return
+        async with aclosing(read_list(self._client, resource, filters=filters, after=place.last_id)) as pages:
+            async for page in pages:
+                yield page
 
 
 def _counts_after(page: Page[Record], before: Counts, now: Counts) -> Counts:

@@ -5,8 +5,10 @@ not the global one, so that the spans of other libraries in the process are not 
 """
 
 import asyncio
+import logging
 import os
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
@@ -17,6 +19,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
+from opentelemetry.util.re import parse_env_headers
 
 from routiq_gql.errors import SettingsError
 
@@ -25,8 +28,36 @@ FLUSH_SECONDS = 5.0
 
 _PROTOCOL = "http/protobuf"
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_HEADERS = ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
+_BATCHES = (
+    "OTEL_BSP_SCHEDULE_DELAY",
+    "OTEL_BSP_EXPORT_TIMEOUT",
+    "OTEL_BSP_MAX_QUEUE_SIZE",
+    "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+)
+
+# It would log a header that it can't read, and with it the collector's token.
+logging.getLogger("opentelemetry.util.re").disabled = True
+
+_LINES_EVERY_SECONDS = 60.0
 
 log = structlog.get_logger(__name__)
+
+
+class _OncePerMinute(logging.Filter):
+    """Lets a line of each level pass in a minute: a collector that is away causes several every few seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next_at: dict[int, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now = time.monotonic()
+        if now < self._next_at.get(record.levelno, now):
+            return False
+        self._next_at[record.levelno] = now + _LINES_EVERY_SECONDS
+        return True
 
 
 @asynccontextmanager
@@ -36,21 +67,25 @@ async def open_provider() -> AsyncIterator[TracerProvider]:
     Raises:
         SettingsError: A variable is wrong.
     """
+    _check_batches()
     exporter = _exporter()
     described = {"service.version": version("routiq-gql"), "service.instance.id": str(uuid4())}
     if not _has_name():
         described["service.name"] = "routiq-gql"
     resource = Resource.create(described)
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    if exporter is not None:
-        try:
+    try:
+        provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        if exporter is not None:
             provider.add_span_processor(BatchSpanProcessor(exporter))
-        except ValueError as error:
-            raise SettingsError(f"A variable OTEL_BSP_… is wrong: {error}") from None
+    except ValueError as error:  # of a limit; the text names it
+        raise SettingsError(f"A variable OTEL_… is wrong: {error}") from None
+    exporter_log, once = logging.getLogger(OTLPSpanExporter.__module__), _OncePerMinute()
+    exporter_log.addFilter(once)
     try:
         yield provider
     finally:
         await _shut_down(provider)
+        exporter_log.removeFilter(once)
 
 
 def _exporter() -> SpanExporter | None:
@@ -67,7 +102,33 @@ def _exporter() -> SpanExporter | None:
             f"OTEL_EXPORTER_OTLP_PROTOCOL is wrong: this server speaks {_PROTOCOL}. Remove the variable, and use the "
             "collector's HTTP port, usually 4318."
         )
+    _check_endpoints()
+    _check_headers()
     return OTLPSpanExporter()
+
+
+def _check_endpoints() -> None:
+    for name in _ENDPOINTS:
+        value = os.environ.get(name, "").strip()
+        if value and not value.lower().startswith(("http://", "https://")):
+            raise SettingsError(f"{name} is wrong: an address such as http://collector.internal:4318 is expected.")
+
+
+def _check_headers() -> None:
+    for name in _HEADERS:
+        for header in filter(str.strip, os.environ.get(name, "").split(",")):
+            found = parse_env_headers(header, liberal=True)
+            if not found or not all(map(str.isprintable, found.values())):
+                raise SettingsError(
+                    f"{name} is wrong: name=value is expected, several of them separated by commas, with a comma or a "
+                    "percent sign in a value as in addresses, such as %2C."
+                )
+
+
+def _check_batches() -> None:
+    for name in _BATCHES:
+        if (value := os.environ.get(name, "").strip()) and not value.isdecimal():
+            raise SettingsError(f"{name} is wrong: a whole number is expected.")
 
 
 def _has_name() -> bool:

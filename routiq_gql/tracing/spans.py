@@ -56,7 +56,7 @@ class Tracing(RequestSpans):
             kind=SpanKind.SERVER,
             attributes={names.METHOD: known, names.SCHEME: scheme},
         )
-        return HttpSpan(span)
+        return HttpSpan(span, known)
 
     def operation(self, extensions: Mapping[str, object] | None) -> "OperationSpan":
         """The span of a GraphQL operation. The trace in its ``extensions`` comes before that of the connection."""
@@ -90,8 +90,9 @@ class Tracing(RequestSpans):
 class HttpSpan:
     """The span of an HTTP request, which is the current span in its block. Ended at the first event of a stream."""
 
-    def __init__(self, span: Span) -> None:
+    def __init__(self, span: Span, method: str) -> None:
         self._span = span
+        self._method = method
 
     @contextmanager
     def current(self) -> Iterator[None]:
@@ -109,7 +110,7 @@ class HttpSpan:
             return
         if route is not None:
             self._span.set_attribute(names.ROUTE, route)
-            self._span.update_name(f"{self._span.attributes[names.METHOD]} {route}")  # type: ignore[attr-defined]
+            self._span.update_name(f"{self._method} {route}")
         self._span.set_attribute(names.STATUS_CODE, status)
         if status >= 500:
             _fail(self._span, str(status))

@@ -412,7 +412,10 @@ def requests(draw: st.DrawFn, known: dict[str, str]) -> RawRequest:
 
 def each_odd_address() -> Iterator[RawRequest]:
     """Every odd part in each segment of every route's path and in every parameter, and every odd header."""
-    targets = [re.sub(r"\{\w+\}", "{}", template) for template in TEMPLATES if "{" in template]
+    targets = []
+    for template in TEMPLATES:
+        names = re.findall(r"\{(\w+)\}", template)
+        targets += [template.format_map(dict.fromkeys(names, ORGANIZATION) | {name: "{}"}) for name in names]
     targets += [f"{path}{name}={{}}" for path, names in PARAMETERS.items() for name in names]
     for target in targets:
         method = {"/api/v1/sync/start/{}": "POST", "/api/v1/sync/cancel/{}": "DELETE"}.get(target, "GET")

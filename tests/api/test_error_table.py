@@ -18,17 +18,33 @@ from routiq_gql.api import graphql as graphql_api
 from routiq_gql.api.auth import Credentials, authentication
 from routiq_gql.api.errors import GRAPHQL_CODES, OUTCOMES
 from routiq_gql.api.graphql.error_codes import ErrorCode
+from routiq_gql.clock import utc_now
 from routiq_gql.errors import DatabaseAway, RoutiqError
 from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.service import SyncService
-from tests.graphql_documents import CANCEL, DASHBOARD, HISTORY, LOG, PROGRESS, START, STATUS, UPDATES
+from tests.graphql_documents import (
+    CANCEL,
+    CHANGE_WEBHOOK,
+    DASHBOARD,
+    HISTORY,
+    LOG,
+    PROGRESS,
+    REPEAT_DELIVERY,
+    START,
+    STATUS,
+    UPDATES,
+    WEBHOOKS,
+)
 from tests.server import Server, open_socket
+from tests.webhooks.stored import DELIVERY_ID, WEBHOOK_ID, stored_webhook
 
 SECRET = "Annabel Nguyen, 0400 111 222"
 UNKNOWN = "sync_nobody_20241222_143022"
 WITH_TOKENS = {"ISSUER_AWAY"}
 """Rows that need authentication; its tests trigger them."""
+WITH_BODIES = {"BODY_TOO_LARGE"}
+"""Rows that need a body; the tests of webhooks trigger them."""
 AT_START_OR_IN_PAYLOADS = {"SETTINGS", "CONNECTION_PROBLEM"}
 """Errors that end a command, or that are part of a mutation's payload."""
 
@@ -81,6 +97,10 @@ def _with_a_fault_of_ours(_server: Server, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(SyncService, method, broken)
 
 
+async def _with_a_disabled_webhook(server: Server, _monkeypatch: pytest.MonkeyPatch) -> None:
+    await stored_webhook(server.runtime.database, "org_1", disabled_at=utc_now(), disabled_reason="It failed.")
+
+
 def _with_a_dead_engine(_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Runtime, "is_working", False)
 
@@ -101,6 +121,7 @@ class Row:
 
 
 SYNCS = "/api/v1/sync"
+HOOKS = "/api/v1/webhooks"
 ROWS = [
     Row(
         "BAD_USER_INPUT",
@@ -145,6 +166,29 @@ ROWS = [
         operations=[(document, {"id": "{sync_id}"}) for document in (STATUS, CANCEL, PROGRESS, LOG)],
     ),
     Row(
+        "WEBHOOK_NOT_FOUND",
+        "unknown",
+        rest=[
+            ("GET", f"{HOOKS}/org_1/{WEBHOOK_ID}"),
+            ("DELETE", f"{HOOKS}/org_1/%3Cb%3E"),
+            ("POST", f"{HOOKS}/org_1/{WEBHOOK_ID}/secret"),
+            ("POST", f"{HOOKS}/org_1/deliveries/{DELIVERY_ID}/repeat"),
+        ],
+        operations=[
+            (CHANGE_WEBHOOK, {"id": "org_1", "webhook": WEBHOOK_ID}),
+            (REPEAT_DELIVERY, {"id": "org_1", "delivery": DELIVERY_ID}),
+        ],
+    ),
+    Row(
+        "WEBHOOK_REFUSED",
+        "a disabled webhook",
+        prepare=_with_a_disabled_webhook,
+        rest=[
+            ("POST", f"{HOOKS}/org_1/{WEBHOOK_ID}/test"),
+            ("POST", f"{HOOKS}/org_1/deliveries/{DELIVERY_ID}/repeat"),
+        ],
+    ),
+    Row(
         "FORBIDDEN",
         "another organization",
         prepare=_as_another_organization,
@@ -152,8 +196,9 @@ ROWS = [
             ("POST", f"{SYNCS}/start/org_1"),
             ("GET", f"{SYNCS}/dashboard/org_1"),
             ("GET", f"{SYNCS}/history/org_1"),
+            ("GET", f"{HOOKS}/org_1"),
         ],
-        operations=[(document, {"id": "org_1"}) for document in (START, DASHBOARD, HISTORY, UPDATES)],
+        operations=[(document, {"id": "org_1"}) for document in (START, DASHBOARD, HISTORY, UPDATES, WEBHOOKS)],
     ),
     Row("UNAUTHENTICATED", "a stream token that is none", rest=[("GET", f"{SYNCS}/stream/{{sync_id}}?token=none")]),
     Row(
@@ -248,7 +293,7 @@ ROWS = [
 
 def test_every_row_is_triggered():
     """The test covers every row of the table, and the table has all our errors."""
-    assert {row.code for row in ROWS} == OUTCOMES.keys() - WITH_TOKENS
+    assert {row.code for row in ROWS} == OUTCOMES.keys() - WITH_TOKENS - WITH_BODIES
     assert {outcome.graphql_code for outcome in OUTCOMES.values()} - {None} == set(GRAPHQL_CODES)
 
     def codes(error: type[RoutiqError]) -> set[str]:

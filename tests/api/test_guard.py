@@ -162,7 +162,7 @@ async def test_pages_of_this_machine_may_do_everything(bare_server: Server):
         preflight = await bare_server.http.options("/api/v1/sync/cancel/x", headers=asked)
         assert preflight.status_code == 204
         assert preflight.headers["access-control-allow-origin"] == origin
-        assert preflight.headers["access-control-allow-methods"] == "GET, POST, DELETE"
+        assert preflight.headers["access-control-allow-methods"] == "GET, POST, PATCH, DELETE"
         allowed = preflight.headers["access-control-allow-headers"]
         assert allowed == "authorization, content-type, x-organization-id, last-event-id"
         assert preflight.headers["access-control-max-age"] == "600"

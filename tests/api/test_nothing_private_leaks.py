@@ -39,7 +39,9 @@ def _everything_is_logged(settings: Settings) -> Iterator[None]:
 def private_in(text: str, clinic: Clinic) -> set[str]:
     """The planted secrets in a text, plain or escaped as in JSON."""
     secrets = clinic.secrets().all() | {KEY, "Robin Harbour", "robin@clinic.example"} | HEADERS
-    return {secret for secret in secrets if secret in text or json.dumps(secret)[1:-1] in text}
+    found = {secret for secret in secrets if secret in text}
+    escaped = {secret: json.dumps(secret)[1:-1] for secret in secrets - found}
+    return found | {secret for secret, form in escaped.items() if form != secret and form in text}
 
 
 async def everything_told(server: Server, sync_id: str) -> str:

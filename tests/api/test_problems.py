@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from routiq_gql.api.graphql.enums import CancelSyncProblemCode, StartSyncProblemCode
+from routiq_gql.api.graphql.enums import CancelSyncProblemCode, StartSyncProblemCode, WebhookProblemCode
 from routiq_gql.api.graphql.error_codes import ErrorCode
 from routiq_gql.emulator import Fault, FaultKind
 from routiq_gql.security.viewer import LOCAL_OPERATOR
@@ -55,7 +55,8 @@ def test_the_page_for_clients_lists_every_code():
     section = PAGE.partition("\n### Errors and problems\n")[2].partition("\n### ")[0]
     rows = "\n".join(line for line in section.splitlines() if line.startswith("| "))
     listed = set(re.findall(r"`([A-Z_]+)`", rows))
-    assert listed == {code.name for kind in (StartSyncProblemCode, CancelSyncProblemCode, ErrorCode) for code in kind}
+    kinds = (StartSyncProblemCode, CancelSyncProblemCode, WebhookProblemCode, ErrorCode)
+    assert listed == {code.name for kind in kinds for code in kind}
 
 
 async def test_a_start_without_a_usable_connection_says_so_at_once(server: Server):

@@ -24,7 +24,7 @@ from routiq_gql.security.token_file import TokenFile
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import LogLevel, SyncMode, SyncState, SyncStep
 from tests.bench.attacker import read_answer
-from tests.bench.children import ROOT, ChildBroke, start
+from tests.bench.children import ROOT, ChildBroke, fork_children, start
 from tests.bench.table import end_progress, milliseconds, print_table, ratio, show_progress
 
 DESCRIPTORS = 1024
@@ -210,8 +210,11 @@ def _show(before: Calm, during: Calm, samples: list[float], log_bytes: int, told
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.fairness", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="six seconds of attack instead of sixty")
+    is_quick = parser.parse_args().quick
+    if is_quick:
+        fork_children()
     try:
-        return asyncio.run(run(6 if parser.parse_args().quick else 60))
+        return asyncio.run(run(6 if is_quick else 60))
     except ChildBroke as problem:
         end_progress()
         print(problem, file=sys.stderr)

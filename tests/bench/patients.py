@@ -116,7 +116,7 @@ async def _measure(kind: str, report: Report, count: int, rounds: int) -> None:
 
 
 async def _works(database: Database) -> dict[str, list[Callable[[], Awaitable[object]]]]:
-    """What is measured, by the name of its row."""
+    """The measured work, by the name of its row."""
 
     async def page(request: PageRequest) -> PatientPage:
         async with database.reading() as connection:

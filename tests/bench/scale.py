@@ -24,7 +24,7 @@ from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.serving.server import tune_gc
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import SyncMode, SyncState
-from tests.bench.children import start
+from tests.bench.children import fork_children, start
 from tests.bench.table import end_progress, milliseconds, print_table, show_progress
 from tests.bench.unchanged import COUNTS_STATEMENTS, StatementCounter, measure_unchanged, print_unchanged
 from tests.postgres import Cluster
@@ -203,6 +203,8 @@ def main() -> None:
     parser.add_argument("--running", type=int, default=200, help="syncs that are under way at the same time (200)")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4], help="numbers of workers (1 2 4)")
     given = parser.parse_args()
+    if given.quick:
+        fork_children()
     asyncio.run(measure([1], 4, 6, 0.2) if given.quick else measure(given.workers, given.syncs, given.running, 3.0))
 
 

@@ -44,13 +44,13 @@ Starts = dict[str, list[float]]
 
 
 def measure_starts(rounds: int) -> Starts:
-    """Start each program ``rounds`` times.
+    """Start each program ``rounds`` times, and before once more if there are several rounds.
 
     Raises:
         ChildBroke: A program ended or did not answer.
     """
     found: Starts = {}
-    for number in range(rounds + 1):
+    for number in range(0 if rounds > 1 else 1, rounds + 1):
         show_progress(f"Starting programs, round {number} of {rounds}")
         with tempfile.TemporaryDirectory(prefix="routiq-bench-") as folder:
             measures: dict[str, Callable[[], float]] = {

@@ -22,7 +22,8 @@ IN_SESSION_LOOP = pytest.mark.asyncio(loop_scope="session")
 PATIENCE_MILLISECONDS = 45_000
 """How long a page may take to show an expected element; far more than it needs on a slow machine."""
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""The first of them that is installed. The headless shell is the same engine without the browser's own windows."""
 CHROMIUM_OPTIONS = (
     "--no-sandbox",  # CI runs as root, where the sandbox does not start
     "--disable-gpu",

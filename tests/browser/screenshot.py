@@ -41,7 +41,7 @@ def main() -> None:
     """Run a demo in a temporary folder and write the picture."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        Program("demo", "--port", "0", "--seconds", "12", folder=Path(folder)) as demo,
+        Program("demo", "--still", "--port", "0", "--seconds", "12", folder=Path(folder)) as demo,
     ):
         asyncio.run(_take(demo.url()))
     print(f"Wrote {TARGET.relative_to(Path.cwd())}")

@@ -20,7 +20,7 @@ pytestmark = IN_SESSION_LOOP
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """A demo whose first sync has ended."""
-    with Program("demo", "--port", "0", "--seconds", "2", folder=tmp_path_factory.mktemp("demo")) as program:
+    with Program("demo", "--still", "--port", "0", "--seconds", "2", folder=tmp_path_factory.mktemp("demo")) as program:
         url = await asyncio.to_thread(program.url)
         await asyncio.to_thread(program.wait_for, "Ctrl-C ends it")
         yield url

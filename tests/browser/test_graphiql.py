@@ -34,7 +34,9 @@ TABS = ["Dashboard", "StartSync", "Watch", "Log", "CancelSync", "History"]
 @pytest.fixture(scope="module")
 def demo(graphiql_files: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:  # noqa: F811
     """A demo with GraphiQL's files and an ended first sync."""
-    with Program("demo", "--port", "0", "--seconds", "0", folder=tmp_path_factory.mktemp("graphiql")) as running:
+    with Program(
+        "demo", "--still", "--port", "0", "--seconds", "0", folder=tmp_path_factory.mktemp("graphiql")
+    ) as running:
         running.wait_for("Ctrl-C ends it")
         yield running
 

@@ -51,7 +51,7 @@ def app_origin(shared_folder: Path, npm: Callable[[Path], Path]) -> Iterator[str
 
 
 def _demo(folder: Path, origin: str, *, seconds: int, port: int = 0) -> Program:
-    arguments = ("demo", "--port", str(port), "--seconds", str(seconds))
+    arguments = ("demo", "--still", "--port", str(port), "--seconds", str(seconds))
     return Program(*arguments, folder=folder, settings={"ROUTIQ_ALLOWED_ORIGINS": origin})
 
 

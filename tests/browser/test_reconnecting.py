@@ -79,6 +79,7 @@ async def test_the_way_changes_in_the_middle_of_a_sync(served: Served, open_page
     await page.goto(served.url)
     await until_at_gate(served, "patients", page, "Fetching patients")
     await _expect_line(page, "Live · websocket")
+    await expect_whole_log(page, served)
     seen = await shown_log(page)
     served.proxy.refuse_sockets = True
     await served.server.stop()
@@ -101,7 +102,7 @@ async def test_the_way_changes_in_the_middle_of_a_sync(served: Served, open_page
 async def test_the_page_reconnects_to_a_restarted_server(open_page: OpenPage, tmp_path: Path):
     """After `kill -9` the page reports the lost connection and resumes by itself, and its log is complete."""
     port = str(free_port())
-    with Program("demo", "--port", port, "--seconds", "14", folder=tmp_path) as demo:
+    with Program("demo", "--still", "--port", port, "--seconds", "14", folder=tmp_path) as demo:
         url = await asyncio.to_thread(demo.url)
         page = await open_page(url, line_may_break=True)
         await expect_status(page, "Fetching patients")
@@ -116,7 +117,7 @@ async def test_the_page_reconnects_to_a_restarted_server(open_page: OpenPage, tm
         await page.evaluate("window.lostAt = Date.now()")
         await page.wait_for_function("() => Date.now() - window.lostAt > 3000")
         assert await page.locator("#time-so-far, #time-left").all_inner_texts() == times  # of the displayed state
-    with Program("demo", "--port", port, "--seconds", "3", folder=tmp_path) as demo:
+    with Program("demo", "--still", "--port", port, "--seconds", "3", folder=tmp_path) as demo:
         await expect(lost).to_be_hidden()
         await _expect_line(page, "Live · websocket")
         await expect_status(page, "Completed")

@@ -76,7 +76,7 @@ def test_a_program_without_a_command_lists_them(command: Command):
     assert listing.code == 0
     assert all(name in listing.out for name in NAMES)
     assert command() == listing
-    assert GROUPS == ["tokens", "keys", "db"]
+    assert GROUPS == ["webhooks", "tokens", "keys", "db"]
     for name in GROUPS:
         alone = command(name)
         assert (alone.code, alone.err) == (0, "")

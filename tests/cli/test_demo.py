@@ -1,9 +1,13 @@
 """``routiq-gql demo`` for a new user: URLs, a sync with the documented figures, and Ctrl-C at any time."""
 
+import json
 import re
 import signal
 from contextlib import aclosing
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -18,13 +22,25 @@ from routiq_gql.settings import load_settings
 from routiq_gql.sync.model import SyncMode, SyncState
 from tests.cli.programs import Program, percentages
 from tests.organization import ORGANIZATION
+from tests.waiting import LIMIT_SECONDS
 
 FIGURES = "641 patients, 1,247 appointments, 89 active patients stored."
 SYNC_ID = rf"sync_{ORGANIZATION}_\d+_\d+(_\d+)?"
 
 
 def _demo(folder: Path, *arguments: str) -> Program:
-    return Program("demo", "--port", "0", *arguments, folder=folder)
+    return Program("demo", "--still", "--port", "0", *arguments, folder=folder)
+
+
+def _living_demo(folder: Path) -> Program:
+    return Program("demo", "--port", "0", "--seconds", "0", folder=folder)
+
+
+LIVE_FIELDS = "freshness { mode } lastSuccessfulSync { syncId }"
+
+
+def _newest(board: Any) -> str:
+    return str(board["lastSuccessfulSync"]["syncId"])
 
 
 def _current_sync_id(url: str) -> str:
@@ -154,6 +170,49 @@ def test_a_change_of_patients_shows_in_the_next_sync_and_can_be_undone(folder: P
         assert changed(url, "patients_change") == (5, 3)
         assert changed(url, "patients_change") == (5, 3)
         assert changed(url, "behave") == (6, 10)
+
+
+def test_the_clinic_of_a_demo_lives(folder: Path):
+    """After the first sync someone changes the clinic, and the change is there without anybody starting a sync."""
+    with _living_demo(folder) as demo:
+        url = demo.url()
+        demo.wait_for("people change the clinic")
+        watch = f'subscription {{ dashboardUpdated(organizationId: "{ORGANIZATION}") {{ {LIVE_FIELDS} }} }}'
+        events = {"Accept": "text/event-stream"}
+        with httpx.stream("POST", f"{url}/graphql", json={"query": watch}, headers=events, timeout=60) as stream:
+            boards = (json.loads(line[6:]) for line in stream.iter_lines() if line.startswith("data: {"))
+            shown = (board["data"]["dashboardUpdated"] for board in boards)
+            first = next(shown)
+            changed = next(board for board in shown if _newest(board) != _newest(first))
+        assert changed["freshness"] == {"mode": "LIVE"}
+        history = _answer(f"{url}/api/v1/sync/history/{ORGANIZATION}")
+        assert history["total_syncs"] == 1, "such syncs don't fill the history"
+        demo.send(signal.SIGINT)
+        assert demo.end() == 0
+        assert demo.complaints == ""
+
+
+def test_a_webhook_of_the_demo_reaches_this_machine(folder: Path):
+    """A developer tries webhooks with the demo alone: a receiver on this machine gets them, without a certificate."""
+    received: Queue[str] = Queue()
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.put(json.loads(self.rfile.read(int(self.headers["content-length"])))["type"])
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with _demo(folder, "--seconds", "0") as demo, HTTPServer(("127.0.0.1", 0), Receiver) as receiver:
+        hooks = f"{demo.url()}/api/v1/webhooks/{ORGANIZATION}"
+        Thread(target=receiver.serve_forever, daemon=True).start()
+        body = {"url": f"http://localhost:{receiver.server_port}/", "events": ["sync.failed"]}
+        registered = httpx.post(hooks, json=body).json()
+        httpx.post(f"{hooks}/{registered['webhook']['id']}/test").raise_for_status()
+        assert received.get(timeout=LIMIT_SECONDS) == "webhook.test"
+        receiver.shutdown()
 
 
 async def test_the_demo_knows_how_many_requests_a_sync_makes(folder: Path):

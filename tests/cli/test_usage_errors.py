@@ -53,6 +53,13 @@ def _assert_one_sentence(result: Result, *parts: str) -> None:
         (["sync", "\udced\udca0\udc80"], ["letters, digits, dashes and underscores"]),
         (["sync", "٣\x00"], ["letters, digits, dashes and underscores"]),
         (["schedule", "org_1", "--every", "\udced"], ["“�” is not a duration"]),
+        (["schedule", "org_1", "--every", "1h", "--at", "06:00"], ["--every or --at, not both"]),
+        (["schedule", "org_1", "--weekdays", "mon"], ["belong to --at", "such as --at 06:00"]),
+        (["schedule", "org_1", "--at", "06:00"], ["time zone of org_1 is not known", "--time-zone Australia/Sydney"]),
+        (["schedule", "org_1", "--at", "6am"], ["“6am” is not a time of day", "such as 06:00"]),
+        (["schedule", "org_1", "--at", "\udced"], ["“�” is not a time of day"]),
+        (["schedule", "org_1", "--at", "06:00", "--time-zone", "Sidney"], ["“Sidney” is not a time zone"]),
+        (["schedule", "org_1", "--at", "06:00", "--weekdays", "mo"], ["“mo” are not days of the week", "mon-fri"]),
         (["audit", "--limit", "9" * 5_000], ["--limit", "routiq-gql audit --help"]),
         (["tokens", "revoke", "\udced"], ["ROUTIQ_TOKENS_FILE is not set"]),
         (["serve", "--host", "\udced"], ["no host"]),
@@ -63,6 +70,7 @@ def _assert_one_sentence(result: Result, *parts: str) -> None:
         (["audit", "org 1"], ["letters, digits, dashes and underscores"]),
         (["audit", "--since", "yesterday"], ["“yesterday” is not a duration", "7d"]),
         (["audit", "--limit", "0"], ["--limit", "routiq-gql audit --help"]),
+        (["webhooks", "add", "org_1", "https://x.example"], ["'--event'. Choose from: sync.completed, sync.failed, "]),
         (["schema", "--output", "no/such/folder.graphql"], ["can't be written", "--output FILE"]),
     ],
 )
@@ -179,7 +187,7 @@ def test_a_port_in_use_gets_a_sentence(command: Command, folder: Path, taken_por
 
 def test_a_second_demo_in_the_same_folder_is_refused(folder: Path):
     """Two demos would share a database, so the second is refused and the first continues."""
-    with Program("demo", "--port", "0", folder=folder) as first:
+    with Program("demo", "--still", "--port", "0", folder=folder) as first:
         first.url()
         code, out, err = run_program("demo", "--port", "0", "--fresh", folder=folder)
         assert (code, out) == (2, "")

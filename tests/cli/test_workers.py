@@ -1,6 +1,7 @@
 """Several processes as an operator starts them: servers, workers, their status, and schedules."""
 
 import json
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,6 +79,21 @@ def test_with_sqlite_there_are_no_workers(command: Command):
         assert (refused.code, "needs PostgreSQL" in refused.err) == (2, True)
 
 
+def test_an_organization_that_is_kept_live_is_shown_as_live(command: Command):
+    """No sentence claims that nothing is synced by itself while looks continue, and the way to end them is named."""
+    live = "org_1 is kept live: a look at Cliniko every 15 s."
+    assert command("schedule", "org_1", "--live").out == f"{live}\n"
+    assert command("schedule", "org_1").out == f"{live}\n"
+    ended = f"{live} To end that, too: routiq-gql schedule org_1 --no-live\n"
+    assert command("schedule", "org_1", "--every", "off").out == ended
+    command("schedule", "org_1", "--every", "1h")
+    first, second = command("schedule", "org_1").out.splitlines()
+    assert (first, "every 1h" in second) == (live, True)
+    both = command("schedule", "org_1", "--every", "off", "--no-live").out
+    assert both == "org_1 has no schedule.\norg_1 is not kept live.\n"
+    assert "has no schedule" in command("schedule", "org_1").out
+
+
 def test_a_schedule_is_made_shown_and_ended(cliniko: str, command: Command):
     """The command prints the time of the next sync, or the missing condition."""
     assert "starts when org_1 has a working connection" in command("schedule", "org_1", "--every", "1h").out
@@ -87,6 +103,15 @@ def test_a_schedule_is_made_shown_and_ended(cliniko: str, command: Command):
     assert planned.endswith(", then every 6h.\n")
     assert command("schedule", "org_1", "--every", "off").out == "org_1 is synced on demand only.\n"
     assert "as before" in command("schedule", "org_1", "--every", "off").out
+    zone = ("--time-zone", "Australia/Sydney")
+    assert "has no schedule" in command("schedule", "org_1").out
+    planned = command("schedule", "org_1", "--at", "13:00", "--at", "06:00", "--weekdays", "mon-fri", *zone).out
+    assert re.fullmatch(
+        r"Next sync of org_1 on (Mon|Tue|Wed|Thu|Fri) 20\d\d-\d\d-\d\d at (06|13):00, "
+        r"then at 06:00 and 13:00 on mon-fri, Australia/Sydney time\.\n",
+        planned,
+    )
+    assert command("schedule", "org_1").out == planned
     for nonsense in ("1m", "99d", "soon", "1h30m", "-1h"):
         refused = command("schedule", "org_1", f"--every={nonsense}")
         assert refused.code == 2, nonsense

@@ -62,7 +62,7 @@ def run_script(node: str) -> RunScript:
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[str]:
     """The URL of a demo whose first sync has just begun and takes long enough for Node.js to start."""
-    with Program("demo", "--port", "0", "--seconds", "8", folder=tmp_path) as running:
+    with Program("demo", "--still", "--port", "0", "--seconds", "8", folder=tmp_path) as running:
         url = running.url()
         running.wait_for("step 1/8")
         yield url

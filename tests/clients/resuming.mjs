@@ -1,8 +1,10 @@
 // Follows a sync's log and the changes of an organization's patients with one of the libraries over graphql-ws, and prints
 // the `seq` and the `cursor` of each event that it delivers as one line of JSON, once there are as many as expected.
-// The requests of Relay in ./relay are relay-compiler's output for the two subscriptions below.
+// The requests of Relay are relay-compiler's output for ./relay/resuming.js, which has the two subscriptions below.
 // Usage: node resuming.mjs LIBRARY http://127.0.0.1:8000 '{"syncId": …, "organizationId": …, "after": …}' LINES CHANGES
+// `node resuming.mjs manifest` prints both subscriptions as trusted documents instead.
 
+import { createHash } from 'node:crypto';
 import { ApolloClient, InMemoryCache, gql } from '@apollo/client';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { Client, subscriptionExchange } from '@urql/core';
@@ -11,15 +13,21 @@ import relay from 'relay-runtime';
 import WebSocket from 'ws';
 
 import { resumable } from '../../examples/element/resume.js';
-import relayChanges from './relay/resumingChangesSubscription.graphql.js';
-import relayLog from './relay/resumingLogSubscription.graphql.js';
+import relayChanges from './relay/__generated__/resumingChangesSubscription.graphql.js';
+import relayLog from './relay/__generated__/resumingLogSubscription.graphql.js';
 
-const [library, url, given, lines, changes] = process.argv.slice(2);
+const [library, url = '', given = '{}', lines, changes] = process.argv.slice(2);
 const { syncId, organizationId, after } = JSON.parse(given);
 const LOG = `subscription Log($syncId: ID!, $after: Int) { syncLog(syncId: $syncId, after: $after) { id seq message } }`;
 const CHANGES = `subscription Changes($organizationId: ID!, $after: String) {
   patientsChanged(organizationId: $organizationId, after: $after) { cursor name }
 }`;
+const idOf = (text) => createHash('sha256').update(text).digest('hex');
+
+if (library === 'manifest') {
+  console.log(JSON.stringify(Object.fromEntries([LOG, CHANGES].map((text) => [idOf(text), text]))));
+  process.exit();
+}
 
 const socket = resumable(
   createClient({
@@ -35,6 +43,8 @@ const socket = resumable(
 const LIBRARIES = {
   'graphql-ws': () => ({ query }, variables, { next, ...rest }) =>
     socket.subscribe({ query, variables }, { ...rest, next: ({ data }) => next(data) }),
+  trusted: () => ({ query }, variables, { next, ...rest }) =>
+    socket.subscribe({ query: '', documentId: idOf(query), variables }, { ...rest, next: ({ data }) => next(data) }),
   iterator: () => async ({ query }, variables, { next, complete }) => {
     for await (const { data } of socket.iterate({ query, variables })) next(data);
     complete();

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.programs import PATIENCE_SECONDS, Program
+from tests.client_apps import RELAY
 from tests.clients.conftest import SCHEMA, copied
-from tests.node_projects import CLIENTS, INSTALL_SECONDS, installed, run, tool
+from tests.node_projects import CLIENTS, INSTALL_SECONDS, ROOT, installed, run, tool
 from tests.ports import free_port
 
 pytestmark = pytest.mark.timeout(INSTALL_SECONDS + 2 * PATIENCE_SECONDS)
@@ -50,47 +52,41 @@ def test_a_breaking_change_is_noticed(tmp_path: Path):
     assert _broken(deprecated, removed) == []
 
 
-def test_relay_compiles_its_operations(tmp_path: Path):
-    """relay-compiler accepts the schema and makes types with strings for times."""
-    folder = copied("relay", tmp_path)
-    run(tool(installed(CLIENTS), "relay-compiler"), folder=folder)
-    made = {file.name: file.read_text() for file in (folder / "src" / "__generated__").iterdir()}
-    assert set(made) == {
-        "operationsDashboardQuery.graphql.ts",
-        "operationsStartMutation.graphql.ts",
-        "operationsWatchSubscription.graphql.ts",
-        "operations_progress.graphql.ts",
-    }
-    assert "readonly startedAt: string;" in made["operations_progress.graphql.ts"]
+@pytest.mark.parametrize("folder", [f"examples/{RELAY}", "tests/clients/relay"])
+def test_the_committed_output_of_relay_compiler_is_current(folder: str, tmp_path: Path):
+    """relay-compiler accepts the schema and writes the committed requests, types and trusted documents again."""
+    shutil.copy(SCHEMA, tmp_path)
+    ignored = shutil.ignore_patterns("node_modules*", "dist", "__generated__")
+    made = shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
+    if (documents := made / "persisted.json").exists():
+        documents.write_text("{}")
+    run(tool(installed(ROOT / "examples" / RELAY), "relay-compiler"), folder=made)
+    assert _written(made) == _written(ROOT / folder)
 
 
-@pytest.mark.parametrize("folder", ["relay", "ariadne"])
-def test_the_command_in_the_comment_works_as_it_stands(folder: str, ariadne: Path, tmp_path: Path):
+def _written(folder: Path) -> dict[str, str]:
+    """The files of relay-compiler in ``folder``: names and texts."""
+    files = [*folder.glob("**/__generated__/*"), *folder.glob("persisted.json")]
+    return {str(file.relative_to(folder)): file.read_text() for file in files if "node_modules" not in file.parts}
+
+
+def test_the_command_in_the_comment_works_as_it_stands(ariadne: Path, tmp_path: Path):
     """The command printed in an example works unchanged, in the folder that it names."""
-    copied(folder, tmp_path)
-    file, start, made = {
-        "relay": ("src/operations.ts", CLIENTS.name, "src/__generated__"),
-        "ariadne": ("ariadne-codegen.toml", f"{CLIENTS.name}/ariadne", "routiq_client"),
-    }[folder]
-    (tmp_path / "examples" / "clients" / "node_modules").symlink_to(installed(CLIENTS) / "node_modules")
-    printed = re.search(r"^(?://|#) {3}(.+)$", (CLIENTS / folder / file).read_text(), re.MULTILINE).group(1)
+    folder = copied("ariadne", tmp_path)
+    text = (folder / "ariadne-codegen.toml").read_text()
+    printed = re.search(r"^# {3}(.+)$", text, re.MULTILINE).group(1)
     command = re.sub(r"^pip install .*? && ", "", printed)  # the test has installed it
     path = os.pathsep.join([str(ariadne), os.environ["PATH"]])
     done = subprocess.run(
-        command,
-        shell=True,
-        cwd=tmp_path / "examples" / start,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
+        command, shell=True, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert any((tmp_path / "examples" / "clients" / folder / made).iterdir())
+    assert any((folder / "routiq_client").iterdir())
 
 
 def test_the_client_of_ariadne_codegen_works(ariadne: Path, generated: Path, tmp_path: Path):
     """The generated Python client starts a sync, follows it over a websocket, and has times as datetimes."""
-    with Program("demo", "--port", "0", "--seconds", "0", folder=tmp_path / "demo") as demo:
+    with Program("demo", "--still", "--port", "0", "--seconds", "0", folder=tmp_path / "demo") as demo:
         printed = run(str(ariadne / "python"), "follow_sync.py", demo.url(), folder=generated)
     assert "100 % Sync completed successfully!" in printed
     assert re.search(r"^89 of 641 patients are active, as of \d{4}-\d\d-\d\d \d\d:\d\d\.$", printed, re.MULTILINE)
@@ -99,7 +95,7 @@ def test_the_client_of_ariadne_codegen_works(ariadne: Path, generated: Path, tmp
 def test_the_client_of_ariadne_codegen_outlives_a_server_that_is_killed(ariadne: Path, generated: Path, tmp_path: Path):
     """Interrupted in the middle, it follows the same sync to its end once the server is back."""
     port = str(free_port())
-    with Program("demo", "--port", port, "--seconds", "60", folder=tmp_path / "demo") as demo:
+    with Program("demo", "--still", "--port", port, "--seconds", "60", folder=tmp_path / "demo") as demo:
         url = demo.url()
         command = [str(ariadne / "python"), "-u", "follow_sync.py", url]
         client = subprocess.Popen(command, cwd=generated, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -110,7 +106,7 @@ def test_the_client_of_ariadne_codegen_outlives_a_server_that_is_killed(ariadne:
             printed += line
         demo.send(signal.SIGKILL)
         demo.end()
-    with Program("demo", "--port", port, "--seconds", "2", folder=tmp_path / "demo"):
+    with Program("demo", "--still", "--port", port, "--seconds", "2", folder=tmp_path / "demo"):
         rest, _ = client.communicate(timeout=PATIENCE_SECONDS)
     assert client.returncode == 0, printed + rest
     assert "100 % Sync completed successfully!" in rest

@@ -37,7 +37,7 @@ async def _cut_attempts(port: int, number: int) -> None:
 @pytest.mark.usefixtures("programs")
 async def test_each_client_follows_a_sync_to_its_end(tmp_path: Path):
     """The first client starts a sync, the others join it; each shows its progress and ends."""
-    with Program("demo", "--port", "0", "--seconds", "0", folder=tmp_path) as demo:
+    with Program("demo", "--still", "--port", "0", "--seconds", "0", folder=tmp_path) as demo:
         await asyncio.to_thread(demo.wait_for, "Ctrl-C ends it")
         async with AsyncExitStack() as stack:
             url = demo.url()
@@ -50,7 +50,7 @@ async def test_each_client_outlives_a_server_that_is_killed(tmp_path: Path):
     """As the comments on reconnecting claim, each client resumes following the sync once the server is back."""
     port = free_port()
     async with AsyncExitStack() as stack:
-        with Program("demo", "--port", str(port), "--seconds", "60", folder=tmp_path) as demo:
+        with Program("demo", "--still", "--port", str(port), "--seconds", "60", folder=tmp_path) as demo:
             url = await asyncio.to_thread(demo.url)
             clients = [await stack.enter_async_context(running(name, url)) for name in LAST_LINES]
             for client in clients:
@@ -58,7 +58,7 @@ async def test_each_client_outlives_a_server_that_is_killed(tmp_path: Path):
             demo.send(signal.SIGKILL)
             await asyncio.to_thread(demo.end)
         await _cut_attempts(port, 2 * len(clients))
-        with Program("demo", "--port", str(port), "--seconds", "0", folder=tmp_path):
+        with Program("demo", "--still", "--port", str(port), "--seconds", "0", folder=tmp_path):
             await expect_ends(clients)
 
 

@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from routiq_gql.clock import utc_now
+from routiq_gql.settings import Settings
 from tests.clients.cutting import CuttingProxy
 from tests.long_log import store_long_log
 from tests.node_projects import INSTALL_SECONDS
@@ -17,7 +20,7 @@ from tests.waiting import LIMIT_SECONDS
 pytestmark = pytest.mark.timeout(INSTALL_SECONDS + 2 * LIMIT_SECONDS)
 
 ORGANIZATION = "org_1"
-LIBRARIES = ("graphql-ws", "iterator", "apollo", "urql", "relay")
+LIBRARIES = ("graphql-ws", "trusted", "iterator", "apollo", "urql", "relay")
 LINES = 1_500
 CHANGES = 300
 CUTS = 50
@@ -26,20 +29,32 @@ PAGE = """query ($id: ID!, $after: String) {
 }"""
 
 
-async def test_each_event_comes_once_through_fifty_cuts(bare_server: Server, node: str):
-    """Each library shows each log line and each change of a patient once and in order, however often it is cut."""
-    sync_id = await store_long_log(bare_server, LINES, ORGANIZATION)
-    clinic = ListedClinic(bare_server.runtime.database)
+@pytest.fixture
+async def trusting(settings: Settings, node: str, tmp_path: Path) -> AsyncIterator[Server]:
+    """A server that executes the two subscriptions by their ids too."""
+    (manifest := tmp_path / "documents.json").write_text(json.dumps(await _output(node, "manifest")))
+    async with Server(settings.model_copy(update={"documents": (str(manifest),)})) as server:
+        yield server
+        await server.without_watchers()
+
+
+async def test_each_event_comes_once_through_fifty_cuts(trusting: Server, node: str):
+    """Each library shows each log line and each change of a patient once and in order, however often it is cut.
+
+    ``trusted`` is graphql-ws with the ids of trusted documents in place of their texts.
+    """
+    sync_id = await store_long_log(trusting, LINES, ORGANIZATION)
+    clinic = ListedClinic(trusting.runtime.database)
     baseline = await clinic.sync([Person(1, "Zoe", "Zed")], utc_now())
     changed = await clinic.sync([Person(number, "Ana", f"B{number}") for number in range(2, CHANGES + 1)], utc_now())
-    begin = (await bare_server.ask(PAGE, id=baseline))["data"]["syncChanges"]["cursor"]
-    first = (await bare_server.ask(PAGE, id=changed))["data"]["syncChanges"]
-    second = (await bare_server.ask(PAGE, id=changed, after=first["cursor"]))["data"]["syncChanges"]
+    begin = (await trusting.ask(PAGE, id=baseline))["data"]["syncChanges"]["cursor"]
+    first = (await trusting.ask(PAGE, id=changed))["data"]["syncChanges"]
+    second = (await trusting.ask(PAGE, id=changed, after=first["cursor"]))["data"]["syncChanges"]
     cursors = [change["cursor"] for page in (first, second) for change in page["nodes"]]
     assert len(cursors) == CHANGES
 
     async def follow(library: str, seed: int) -> None:
-        proxy = CuttingProxy(bare_server.port, CUTS, seed)
+        proxy = CuttingProxy(trusting.port, CUTS, seed)
         async with proxy.open():
             given = json.dumps({"syncId": sync_id, "organizationId": ORGANIZATION, "after": begin})
             seen = await _output(node, library, f"http://127.0.0.1:{proxy.port}", given, str(LINES), str(CHANGES))
@@ -50,7 +65,7 @@ async def test_each_event_comes_once_through_fifty_cuts(bare_server: Server, nod
     await asyncio.gather(*(follow(library, seed) for seed, library in enumerate(LIBRARIES)))
 
 
-async def _output(node: str, *arguments: str) -> dict[str, list[object]]:
+async def _output(node: str, *arguments: str) -> dict[str, Any]:
     script = str(Path(__file__).parent / "resuming.mjs")
     process = await asyncio.create_subprocess_exec(
         node, script, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, limit=2**20

@@ -45,7 +45,7 @@ def test_rest_requires_the_token_of_its_description(tmp_path: Path):
         _judge_rest(server, tmp_path, "--header", f"Authorization: Bearer {token}")
         answered = re.findall(r"path=/api/v1/(?:sync/)?(?!sync/)(\w+)/.* status=(\d+)", server.complaints)
         assert ("dashboard", "200") in answered, "it reached its own organization"
-        routes = {"start", "status", "dashboard", "history", "cancel", "stream", "log", "patients"}
+        routes = {"start", "status", "dashboard", "history", "cancel", "stream", "log", "patients", "webhooks"}
         assert {route for route, status in answered if status == "401"} == routes, "it tried each without the token"
 
 
@@ -62,7 +62,7 @@ def _judge_rest(server: Program, folder: Path, *options: str) -> None:
         timeout=LIMIT_SECONDS,
     )
     assert judged.returncode == 0, judged.stdout
-    assert "Tested: 10" in judged.stdout
+    assert "Tested: 19" in judged.stdout
     assert "[error " not in server.complaints, "the server logged a fault of its own"
 
 

@@ -67,7 +67,7 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, f
 async def test_each_client_notices_a_silent_connection(tmp_path: Path):
     """When an open connection becomes silent, each client opens another and sees the sync's end."""
     async with AsyncExitStack() as stack:
-        demo = stack.enter_context(Program("demo", "--port", "0", "--seconds", "20", folder=tmp_path))
+        demo = stack.enter_context(Program("demo", "--still", "--port", "0", "--seconds", "20", folder=tmp_path))
         url = await asyncio.to_thread(demo.url)
         tunnel = Tunnel(int(url.rpartition(":")[2]))
         await stack.enter_async_context(tunnel.open())

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.programs import PATIENCE_SECONDS, Program
-from tests.client_apps import documented_files
+from tests.client_apps import RELAY, documented_files
 from tests.clients.conftest import SCHEMA, RunScript
-from tests.node_projects import CLIENTS, INSTALL_SECONDS, installed, run, tool
+from tests.node_projects import INSTALL_SECONDS, ROOT, installed, run, tool
 
 HERE = Path(__file__).parent
 ORGANIZATION = "org_1"
@@ -57,7 +57,7 @@ def relay_manifest(node: str, tmp_path: Path) -> Path:
     }
     (folder / "relay.config.json").write_text(json.dumps(config))
     (folder / "persisted.json").write_text("{}")
-    run(tool(installed(CLIENTS), "relay-compiler"), folder=folder)
+    run(tool(installed(ROOT / "examples" / RELAY), "relay-compiler"), folder=folder)
     return folder / "persisted.json"
 
 

@@ -25,12 +25,16 @@ async def test_all_requests_with_the_same_key_wait_during_a_hold() -> None:
     pacer = Pacer(600)
     for _ in range(BURST):
         await pacer.wait_turn()
-    waiting = [asyncio.create_task(pacer.wait_turn()) for _ in range(2)]
+    began = time.monotonic()
+
+    async def waited() -> float:
+        await pacer.wait_turn()
+        return time.monotonic() - began
+
+    waiting = [asyncio.create_task(waited()) for _ in range(2)]
     await asyncio.sleep(0)
     pacer.hold(0.4)
-    began = time.monotonic()
-    await asyncio.gather(*waiting, pacer.wait_turn())
-    assert time.monotonic() - began >= 0.4 - 0.01
+    assert min(await asyncio.gather(*waiting, waited())) >= 0.4 - 0.01
 
 
 async def test_an_unpaced_pacer_does_not_wait_but_respects_a_hold() -> None:

@@ -6,13 +6,28 @@ from typing import Any
 import httpx
 import pytest
 
+from routiq_gql.cliniko import KeyRefused
 from routiq_gql.clock import utc_now
-from routiq_gql.emulator import EMULATED_API_KEY, Access, Emulator, EmulatorServer, Fault, FaultKind, awkward_clinic
+from routiq_gql.connections.state import ConnectionState
+from routiq_gql.emulator import (
+    EMULATED_API_KEY,
+    Access,
+    Emulator,
+    EmulatorServer,
+    Fault,
+    FaultKind,
+    awkward_clinic,
+    demo_clinic,
+)
+from routiq_gql.errors import BadInput
+from routiq_gql.patients.requests import PageRequest
+from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from tests.emulated_cliniko import Cliniko
 from tests.organization import ORGANIZATION
 from tests.server import Server, open_socket
+from tests.syncs import run_sync
 
 FIELDS = """message organizationId ok problem { code message whatToDo }
   connection { id organizationId state account shard role lastValidatedAt problem { code } }"""
@@ -191,6 +206,32 @@ async def test_another_accounts_key_is_refused(connectable: Server, settings: Se
     assert "“Somebody Else”" in error["message"]
     assert "--replace" in error["message"]
     assert (await data(connectable, DASHBOARD))["connection"]["account"] == "Awkward & Söhne <Physio>"
+
+
+async def test_a_late_answer_about_an_earlier_key_changes_nothing(runtime: Runtime, cliniko: Cliniko):
+    """A clinic replaces its key while the earlier key is being refused: the new key needs no attention."""
+    opened = await runtime.clients.open(ORGANIZATION)
+    await runtime.connections.connect(
+        LOCAL_OPERATOR, ORGANIZATION, f"x{EMULATED_API_KEY}", cliniko.base_url, check=False
+    )
+    await runtime.clients.note_refusal(opened, KeyRefused())
+    (organization,) = await runtime.connections.organizations(LOCAL_OPERATOR)
+    assert organization.connection.state is ConnectionState.CONNECTED
+
+
+async def test_after_a_switch_of_the_account_an_earlier_sync_is_refused(runtime: Runtime, cliniko: Cliniko):
+    """The patients of the earlier account are gone. Asking for them as of a sync is an error, not an empty clinic."""
+    earlier = await run_sync(runtime)
+    cliniko.emulator.clinic = demo_clinic(utc_now())
+    await runtime.connections.connect(LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, replace=True)
+    later = await run_sync(runtime)
+    page = await runtime.patients.page(LOCAL_OPERATOR, ORGANIZATION, PageRequest(as_of=later.sync_id))
+    assert page.total_count == later.active_patients_stored > 0
+    refusal = f"whose patients are kept. The oldest one is {later.sync_id}."
+    with pytest.raises(BadInput, match=refusal):
+        await runtime.patients.page(LOCAL_OPERATOR, ORGANIZATION, PageRequest(as_of=earlier.sync_id))
+    with pytest.raises(BadInput, match=refusal):
+        await runtime.patients.stats(LOCAL_OPERATOR, ORGANIZATION, earlier.sync_id)
 
 
 @pytest.mark.parametrize("through", ["sync", "test"])

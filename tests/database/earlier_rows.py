@@ -17,7 +17,7 @@ _TYPES = {datetime: UtcDateTime(), dict: JSON(), bytes: LargeBinary()}
 
 def earlier_sync(started_at: datetime) -> dict[str, Any]:
     """The columns of a new sync before revision 0011."""
-    later = {"steps", "started_by", "started_by_name", "trace_parent", "trace_state"}
+    later = {"steps", "started_by", "started_by_name", "trace_parent", "trace_state", "refresh"}
     return {name: value for name, value in first_values(SyncMode.FULL, started_at).items() if name not in later}
 
 

@@ -30,7 +30,7 @@ from tests.database.clinics import APPOINTMENTS, CLASSES, NOW, PATIENTS, Clinic,
 pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("inline_sqlite")]
 
 STEPS = 40
-QUICK_SEEDS = range(15)
+QUICK_SEEDS = range(8)
 LONG_SEEDS = 150
 
 TARGETS = (PATIENTS, APPOINTMENTS, CLASSES)

@@ -57,15 +57,21 @@ def _value(column: Column, organization_id: str, sync_key: int, numbers: Iterato
 
 async def _fill(connection: AsyncConnection, organization_id: str, sync_key: int, numbers: Iterator[int]) -> None:
     """Two rows in every table, one in those with a row for each organization, with a value in every column."""
+    made: dict[Table, list[dict[str, object]]] = defaultdict(list)
     for table in METADATA.sorted_tables:
         has_one = table in {SYNC, MIRROR} or [column.name for column in table.primary_key] in (
             ["organization_id"],
             ["mirror"],
         )
-        for _ in range(1 if has_one else 2):
+        for number in range(1 if has_one else 2):
             values = {column.name: _value(column, organization_id, sync_key, numbers) for column in table.columns}
             if table is SYNC:
                 values["key"] = sync_key
+            for column in table.columns:
+                for key in column.foreign_keys:
+                    if key.column.table is not SYNC:
+                        values[column.name] = made[key.column.table][number][key.column.name]
+            made[table].append(values)
             await connection.execute(insert(table).values(**values))
 
 

@@ -36,6 +36,7 @@ WINDOW = 30 * DAY
 CUTOFFS = Cutoffs(
     log=NOW - 30 * DAY,
     history=NOW - 400 * DAY,
+    webhooks=NOW - 30 * DAY,
     audit=NOW - 400 * DAY,
     versions=NOW - 7 * DAY,
     appointments=NOW - 8 * DAY,
@@ -129,6 +130,25 @@ async def test_a_kept_sync_forgets_who_started_it(history: Database, size: int):
     assert rows == dict.fromkeys(range(1, 6), ("person", "user_anna", "user_ben")) | {7: ("person", None, None)}
 
 
+async def test_two_organizations_that_share_an_account_keep_their_own_rows(history: Database):
+    """A clinic that has stopped syncing loses its past classes; another organization has the same ids and keeps all."""
+    starts_at = NOW - timedelta(days=100)
+    async with history.writing() as connection:
+        longer = {"organization_id": "org_b", "number": 2, "sync": 7, "oldest_kept": 7, "horizon_days": 400}
+        await connection.execute(insert(MIRROR).values(**longer, keeps_window=False, patients_in_cliniko=1, format=1))
+        for target, row in (
+            (APPOINTMENTS, row_of(APPOINTMENTS, 10, starts_at=starts_at)),
+            (CLASSES, row_of(CLASSES, 20, starts_at=starts_at)),
+            (ATTENDEES, row_of(ATTENDEES, 30, booking_id=20)),
+        ):
+            await merge_page(connection, Draft(2, 7, 8), target, ReadPage([row]))
+    await prune_all(history)
+    async with history.reading() as connection:
+        for target, row_id in ((APPOINTMENTS, 10), (CLASSES, 20), (ATTENDEES, 30)):
+            query = select(target.table.c.mirror).where(target.table.c.id == row_id)
+            assert set((await connection.execute(query)).scalars()) == {2}, target.name
+
+
 async def test_appointments_of_a_running_sync_stay(history: Database):
     """While a sync writes, perhaps with a longer horizon, no appointment is deleted as past."""
     async with history.writing() as connection:
@@ -143,7 +163,7 @@ async def test_with_nothing_too_old_nothing_happens(history: Database):
     """Pruning an up-to-date database changes no row."""
     long_ago = NOW - timedelta(days=10_000)
     async with history.writing() as connection:
-        assert not await prune_batch(connection, Cutoffs(*[long_ago] * 6), 1000, now=NOW, window=WINDOW)
+        assert not await prune_batch(connection, Cutoffs(*[long_ago] * 7), 1000, now=NOW, window=WINDOW)
         assert (await connection.execute(select(func.count()).select_from(SYNC))).scalar_one() == len(AGES)
 
 

@@ -13,7 +13,7 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import INDIVIDUAL
 from routiq_gql.database.pruning import Cutoffs
 from routiq_gql.database.schema import upgrade
-from routiq_gql.database.tables import APPOINTMENT, AUDIT, CURRENT, LOG, MIRROR, PATIENT, RETENTION, SYNC
+from routiq_gql.database.tables import APPOINTMENT, AUDIT, CURRENT, LOG, MIRROR, PATIENT, RETENTION, SYNC, WEBHOOK_EVENT
 from routiq_gql.engines import housekeeping
 from routiq_gql.engines.housekeeping import Housekeeping
 from routiq_gql.settings import Settings
@@ -25,7 +25,9 @@ pytestmark = pytest.mark.both_databases
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 HOUR, DAY, YEARS = timedelta(hours=1), timedelta(days=1), timedelta(days=730)
 KEPT_DAYS = 10
-SETTINGS = Settings(keep_log_days=KEPT_DAYS, keep_history_days=KEPT_DAYS, recent_days=30)
+SETTINGS = Settings(
+    keep_log_days=KEPT_DAYS, keep_history_days=KEPT_DAYS, webhook_deliveries_days=KEPT_DAYS, recent_days=30
+)
 HORIZON_DAYS = 100
 SILENT, SYNCING, OTHER = "org_silent", "org_syncing", "org_other"
 NEWEST = 10_000
@@ -33,6 +35,7 @@ NEWEST = 10_000
 COUNTED = {
     "log": select(LOG.c.sync_key),
     "history": select(SYNC.c.key).where(SYNC.c.organization_id == OTHER),
+    "webhooks": select(WEBHOOK_EVENT.c.key),
     "audit": select(AUDIT.c.key),
     "appointments": select(APPOINTMENT.c.id),
     "versions": select(PATIENT.c.id),
@@ -55,7 +58,7 @@ async def database(database_url):
 
 
 async def fill(database: Database, days: int) -> None:
-    """Rows of the last days, half a day off: a sync with a line and an audit entry, an appointment, and a version.
+    """Rows of the last days, half a day off: a sync with a line, an audit entry, an event, an appointment, a version.
 
     The appointments left the horizon of a clinic that no longer syncs. Each version was closed by the sync after it.
     """
@@ -73,6 +76,8 @@ async def fill(database: Database, days: int) -> None:
             await connection.execute(insert(LOG), [line])
             noted = {"time": moment, "action": "start", "outcome": "DONE", "organization_id": "org_a", "subject": None}
             await insert_audit(connection, [{**noted, "address": None, "sync_id": None, "times": 1}])
+            event = {"id": f"evt_{number}", "type": "sync.completed", "subject": f"sync_{number}", "data": {}}
+            await connection.execute(insert(WEBHOOK_EVENT).values(**event, organization_id=OTHER, at=moment))
             version = {"id": number, "from_sync": 1, "is_stub": False}
             visit = {**version, "mirror": 1, "kind": INDIVIDUAL, "to_sync": CURRENT}
             await connection.execute(insert(APPOINTMENT).values(**visit, starts_at=moment - HORIZON_DAYS * DAY))
@@ -145,6 +150,14 @@ async def test_after_a_clock_that_was_years_behind_nothing_has_to_be_caught_up_w
     assert await tidy(database, NOW - 20 * YEARS) == all_have(12)
     assert await tidy(database, NOW) == all_have(11)
     assert await tidy(database, NOW + HOUR) == all_have(10)
+
+
+async def test_after_a_clock_that_was_years_ahead_the_regular_removal_continues(database: Database):
+    """Once the clock is right again, each day's old rows are deleted: a server does not keep them for years."""
+    await fill(database, 10)
+    assert await tidy(database, NOW + YEARS) == all_have(9)
+    for days, left in ((1, 9), (2, 8), (3, 7)):
+        assert await tidy(database, NOW + days * DAY) == all_have(left)
 
 
 async def test_days_without_rows_are_skipped(database: Database):

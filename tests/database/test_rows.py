@@ -6,23 +6,43 @@ from typing import get_args, get_type_hints, is_typeddict
 
 import pytest
 
-from routiq_gql.database import audit_rows, rows, sync_changes
+from routiq_gql.database import audit_rows, operation_rows, rows, sync_changes, webhook_rows
 from routiq_gql.database.publishing import PublishedValues
-from routiq_gql.database.tables import AUDIT, CONNECTION, LOG, MIRROR, RETENTION, SCHEDULE, SYNC
+from routiq_gql.database.tables import (
+    AUDIT,
+    CONNECTION,
+    LOG,
+    MIRROR,
+    REFRESH,
+    RETENTION,
+    SCHEDULE,
+    SYNC,
+    WEBHOOK,
+    WEBHOOK_DELIVERY,
+    WEBHOOK_EVENT,
+)
 from routiq_gql.database.tables.mirror import MirrorColumns
 from routiq_gql.database.tables.operation import AuditColumns, RetentionColumns
+from routiq_gql.database.tables.refreshes import RefreshColumns
 from routiq_gql.database.tables.syncs import ConnectionColumns, LogColumns, ScheduleColumns, SyncColumns
+from routiq_gql.database.tables.webhooks import WebhookColumns, WebhookDeliveryColumns, WebhookEventColumns
 
 TABLES = {
     "Audit": (AUDIT, AuditColumns),
     "Connection": (CONNECTION, ConnectionColumns),
     "Log": (LOG, LogColumns),
     "Mirror": (MIRROR, MirrorColumns),
+    "Refresh": (REFRESH, RefreshColumns),
     "Retention": (RETENTION, RetentionColumns),
     "Schedule": (SCHEDULE, ScheduleColumns),
     "Sync": (SYNC, SyncColumns),
+    "Webhook": (WEBHOOK, WebhookColumns),
+    "WebhookDelivery": (WEBHOOK_DELIVERY, WebhookDeliveryColumns),
+    "WebhookEvent": (WEBHOOK_EVENT, WebhookEventColumns),
 }
-MEMBERS = [*getmembers(rows, isclass), *getmembers(audit_rows, isclass)]
+MEMBERS = [
+    member for module in (rows, audit_rows, operation_rows, webhook_rows) for member in getmembers(module, isclass)
+]
 ROWS = [member for name, member in MEMBERS if name.endswith("Row")]
 VALUES = [member for name, member in MEMBERS if is_typeddict(member)]
 CHANGES = [member for name, member in getmembers(sync_changes, isclass) if is_typeddict(member)]

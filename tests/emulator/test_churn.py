@@ -83,7 +83,7 @@ def carry_out(clinic: Clinic, change: Change, fresh: Callable[[], str]) -> None:
             clinic.merge(patient, into, at=NOW)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_changes)
 def test_answers_follow_every_change(changes: list[Change]) -> None:
     """After any changes the lists equal lists made from scratch, in every order."""

@@ -8,6 +8,7 @@ import pytest
 from routiq_gql.engines import chores
 from routiq_gql.engines.chores import Chore, chores_of
 from routiq_gql.engines.housekeeping import Housekeeping
+from routiq_gql.engines.refreshing import Refreshes
 from routiq_gql.engines.scheduler import Scheduler
 from routiq_gql.engines.time_only import TimeOnlySyncs
 from routiq_gql.runtime import open_runtime
@@ -35,9 +36,10 @@ async def test_each_engine_does_every_chore(settings: Settings, monkeypatch: pyt
         return False
 
     def with_a_new_chore(
-        scheduler: Scheduler, housekeeping: Housekeeping, time_only: TimeOnlySyncs
+        scheduler: Scheduler, housekeeping: Housekeeping, time_only: TimeOnlySyncs, refreshes: Refreshes
     ) -> tuple[Chore, ...]:
-        return tuple(map(noted, (*chores_of(scheduler, housekeeping, time_only), Chore("new chore", "", nothing))))
+        usual = chores_of(scheduler, housekeeping, time_only, refreshes)
+        return tuple(map(noted, (*usual, Chore("new chore", "", nothing))))
 
     monkeypatch.setattr(chores, "chores_of", with_a_new_chore)
     async with open_runtime(settings):

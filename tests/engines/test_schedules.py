@@ -207,12 +207,14 @@ async def test_a_disconnected_organization_is_not_synced(runtime: Runtime):
 async def test_after_a_standstill_not_all_begin_at_once(
     settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
-    """A hundred overdue syncs start a few at a time, each once."""
+    """Many overdue syncs start a few at a time, each once: first those of the clinics that have waited longest."""
     begun: list[int] = []
+    order: list[str] = []
     begin_sync = scheduler.begin_sync
 
     async def counted(*arguments):
         begun[-1] += 1
+        order.append(arguments[2])
         return await begin_sync(*arguments)
 
     due_schedules = scheduler.due_schedules
@@ -225,17 +227,18 @@ async def test_after_a_standstill_not_all_begin_at_once(
     monkeypatch.setattr(scheduler, "due_schedules", asked)
     organizations = [f"org_{number}" for number in range(8)]
     async with open_runtime(settings, run_syncs=False) as prepared:
-        for organization in organizations:
+        for hours, organization in enumerate(organizations):
             await prepared.connections.connect(
                 LOCAL_OPERATOR, organization, EMULATED_API_KEY, cliniko.base_url, check=False
             )
             await prepared.schedules.begin(LOCAL_OPERATOR, organization, HOUR)
-            await set_due(prepared, timedelta(days=3), organization)
+            await set_due(prepared, timedelta(days=3, hours=hours), organization)
     async with open_runtime(settings) as runtime:
         for organization in organizations:
             await until_synced(runtime, organization)
         assert {(await runtime.syncs.history(LOCAL_OPERATOR, one)).total_syncs for one in organizations} == {1}
     assert max(begun) == scheduler.MOST_AT_ONCE < len(organizations)
+    assert order == organizations[::-1]
 
 
 @pytest.mark.parametrize("every", [timedelta(minutes=4), timedelta(days=32)])

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
+from routiq_gql.cliniko.looking import NEWEST_ROWS
 from routiq_gql.database.engine import Database
 from routiq_gql.database.history import TIME_ONLY
 from routiq_gql.database.mirror import visible
@@ -15,6 +16,7 @@ from routiq_gql.database.rows import MirrorRow, SyncRow
 from routiq_gql.database.syncs import syncs_where
 from routiq_gql.database.tables import ACTIVITY, LISTING, SYNC
 from routiq_gql.database.time_only import DueMirror, due_mirrors
+from routiq_gql.emulator import Fault, FaultKind
 from routiq_gql.engines import time_only
 from routiq_gql.engines.time_only import TimeOnlySyncs
 from routiq_gql.errors import BadInput
@@ -25,9 +27,10 @@ from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.sync.model import SyncMode, SyncSnapshot, SyncState
 from tests.emulated_cliniko import Cliniko
+from tests.engines.refreshing import looks_of
 from tests.organization import ORGANIZATION
 from tests.sync.histories.oracle import content_of, lists_of
-from tests.syncs import follow, run_sync
+from tests.syncs import follow, run_sync, shown_rows
 from tests.waiting import LIMIT_SECONDS
 
 pytestmark = pytest.mark.both_databases
@@ -108,6 +111,26 @@ async def test_a_patient_leaves_a_list_exactly_when_it_was_announced(runtime: Ru
         assert await lists_at(runtime.database, sync) == lists, "an earlier sync shows its lists"
     last = await run_sync(runtime, mode=SyncMode.INCREMENTAL)
     assert (last.status, last.mode) == (SyncState.COMPLETED, SyncMode.INCREMENTAL)
+
+
+async def test_a_time_only_sync_does_not_hide_that_a_sync_has_failed(runtime: Runtime, cliniko: Cliniko):
+    """Changes found by a look whose sync failed are read after a time-only sync in between."""
+    await run_sync(runtime)
+    looks = looks_of(runtime, is_elsewhere=True)
+    reading = Fault(FaultKind.STATUS_500, "patients", times=None, only_above_per_page=NEWEST_ROWS)
+    cliniko.emulator.faults.add(reading)
+    cliniko.emulator.clinic.rename("9", first_name="Zoë")
+    failed = await looks.look()
+    assert failed is not None
+    assert failed.status is SyncState.FAILED
+    cliniko.emulator.faults.clear()
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while await publish(runtime, await next_moment(runtime.database)) is None:
+            await asyncio.sleep(0.01)  # until the rows of the failed sync are removed
+    assert await looks.look() is not None
+    assert any(row[2] == "Zoë" for row in (await shown_rows(runtime.database))["PATIENTS"])
+    assert await publish(runtime, await next_moment(runtime.database)) is not None
+    assert await looks.look() is None
 
 
 async def test_a_time_only_sync_is_no_sync_of_the_history(runtime: Runtime):

@@ -1,8 +1,11 @@
 """All planted bugs: ``make mutants`` must find every one of them."""
 
 from tests.mutants.of_feeds import OF_FEEDS
+from tests.mutants.of_looks import OF_LOOKS
 from tests.mutants.of_sharing import OF_SHARING
+from tests.mutants.of_simulated_looks import OF_SIMULATED_LOOKS
 from tests.mutants.of_syncs import OF_SYNCS
 from tests.mutants.of_the_rest import OF_THE_REST
+from tests.mutants.of_unseen import OF_UNSEEN
 
-MUTANTS = (*OF_SYNCS, *OF_FEEDS, *OF_SHARING, *OF_THE_REST)
+MUTANTS = (*OF_SYNCS, *OF_FEEDS, *OF_SHARING, *OF_LOOKS, *OF_SIMULATED_LOOKS, *OF_THE_REST, *OF_UNSEEN)

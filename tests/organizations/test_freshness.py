@@ -15,10 +15,12 @@ from routiq_gql.database.rows import MirrorRow, ScheduleRow
 from routiq_gql.database.schedules import bring_forward, late_schedules, save_schedule
 from routiq_gql.database.tables import CONNECTION, SCHEDULE, SYNC
 from routiq_gql.emulator import Fault, FaultKind
+from routiq_gql.engines.scheduler import Scheduler
 from routiq_gql.organizations.freshness import GRACE, USUAL_TIMES, Freshness, freshness_of
 from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
+from routiq_gql.sync.engine import SyncEngine
 from routiq_gql.sync.model import SyncMode, SyncState
 from routiq_gql.sync.plan import MIRROR_FORMAT
 from tests.emulated_cliniko import Cliniko
@@ -46,6 +48,7 @@ MIRROR = MirrorRow(
     account="an account",
     format=MIRROR_FORMAT,
     erased_at=None,
+    compared_at=None,
 )
 
 
@@ -67,7 +70,7 @@ def hourly(next_at: datetime, first_at: datetime | None = None, every: timedelta
 
 def due_of(one: OrganizationFacts, usual_seconds: float = 10.0) -> datetime:
     """The due time behind ``fresh_until``."""
-    freshness = freshness_of(one, SETTINGS)
+    freshness = freshness_of(one, SETTINGS, NOON)
     assert freshness is not None
     assert freshness.fresh_until is not None
     return freshness.fresh_until - GRACE - timedelta(seconds=USUAL_TIMES * usual_seconds)
@@ -80,21 +83,21 @@ def test_every_mode_of_a_completed_sync_has_durations():
 
 def test_there_is_no_freshness_without_published_data():
     """Before the first completed sync, and after a switch to another account, nothing is called fresh."""
-    assert freshness_of(facts(completed_at=None, mirror=None), SETTINGS) is None
-    assert freshness_of(facts(mirror=replace(MIRROR, sync=0)), SETTINGS) is None
+    assert freshness_of(facts(completed_at=None, mirror=None), SETTINGS, NOON) is None
+    assert freshness_of(facts(mirror=replace(MIRROR, sync=0)), SETTINGS, NOON) is None
 
 
 @pytest.mark.parametrize("state", [None, ConnectionState.DISABLED.value])
 def test_data_without_a_schedule_is_never_late(state: str | None):
     """Without a schedule, and while the connection is switched off, no sync is expected at any time."""
-    assert freshness_of(facts(), SETTINGS) == Freshness(NOON, None)
-    assert freshness_of(facts(schedule=hourly(NOON), state=state), SETTINGS) == Freshness(NOON, None)
+    assert freshness_of(facts(), SETTINGS, NOON) == Freshness(NOON, None)
+    assert freshness_of(facts(schedule=hourly(NOON), state=state), SETTINGS, NOON) == Freshness(NOON, None)
 
 
 def test_the_data_is_as_of_the_comparison_with_cliniko():
     """The receipt of the sync says when the data was compared; the sync itself ends a little later."""
     one = replace(facts(), completed=CompletedSync(NOON, (NOON - MINUTE).isoformat()))
-    assert freshness_of(one, SETTINGS) == Freshness(NOON - MINUTE, None)
+    assert freshness_of(one, SETTINGS, NOON) == Freshness(NOON - MINUTE, None)
 
 
 @pytest.mark.parametrize("state", ["connected", "needs_attention"])
@@ -126,12 +129,31 @@ def test_a_new_schedule_does_not_call_data_late_before_it_is_due():
     assert due_of(facts(schedule=hourly(first + 2 * HOUR, first))) == first, "two syncs have failed since"
 
 
+def test_local_times_skip_the_weekend():
+    """The last sync was on Friday at noon: its data is fresh until Monday morning, by clocks that change on Sunday."""
+    friday = datetime(2026, 10, 2, 2, tzinfo=UTC)  # noon in Sydney
+    times = ScheduleRow(ORGANIZATION, 0, friday + 9 * DAY, None, "06:00", "mon,tue,wed,thu,fri", "Australia/Sydney")
+    monday = datetime(2026, 10, 4, 19, tzinfo=UTC)  # 06:00 in Sydney, an hour earlier than before
+    of_today = replace(MIRROR, full_at=friday)
+    assert due_of(facts(completed_at=friday, schedule=times, mirror=of_today)) == monday
+
+
 def test_a_due_full_sync_may_take_longer():
     """The next sync will be a full one, which usually takes 400 seconds, so the data is late only after these."""
     week_old = replace(MIRROR, full_at=NOON - 7 * DAY)
     assert due_of(facts(schedule=hourly(NOON + MINUTE), mirror=week_old), 400.0) == NOON + MINUTE
     without = facts(schedule=hourly(NOON + MINUTE), mirror=week_old, seconds={"incremental": [10.0], "full": []})
     assert due_of(without, 10.0) == NOON + MINUTE, "the other mode is the best guess"
+
+
+@pytest.fixture
+def no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Schedules start no sync, and a time that is further ahead than the interval stays as it is."""
+
+    async def step(_scheduler: Scheduler, _engine: SyncEngine) -> bool:
+        return False
+
+    monkeypatch.setattr(Scheduler, "step", step)
 
 
 async def _freshness(runtime: Runtime) -> Freshness | None:
@@ -142,7 +164,9 @@ async def _freshness(runtime: Runtime) -> Freshness | None:
 
 
 @pytest.mark.both_databases
-async def test_a_clinic_sees_its_freshness_through_success_failure_and_repair(runtime: Runtime, cliniko: Cliniko):
+async def test_a_clinic_sees_its_freshness_through_success_failure_and_repair(
+    no_scheduler: None, runtime: Runtime, cliniko: Cliniko
+):
     """The data stays as of the last success during a sync, after a failure and while the connection needs attention."""
     assert await _freshness(runtime) is None
     first = await run_sync(runtime)
@@ -200,7 +224,7 @@ async def test_a_schedule_from_a_wrong_clock_does_not_hide_late_data(runtime: Ru
     await run_sync(runtime)
     ahead = utc_now() + 365 * DAY
     async with runtime.database.writing() as connection:
-        await save_schedule(connection, ORGANIZATION, HOUR, ahead)
+        await save_schedule(connection, hourly(ahead, ahead))
         (schedule,) = await late_schedules(connection, utc_now(), 10)
         await bring_forward(connection, schedule, utc_now())
     shown = await _freshness(runtime)

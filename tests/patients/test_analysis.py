@@ -430,7 +430,7 @@ class Rows:
 
 
 class Oracle:
-    """What the results must be, sync after sync."""
+    """The expected results, sync after sync."""
 
     def __init__(self):
         self.since = {}

@@ -13,7 +13,7 @@ from routiq_gql.database.patient_changes import Span, count_differences
 from routiq_gql.database.tables import SYNC
 from routiq_gql.errors import BadInput, Forbidden, SyncNotFound
 from routiq_gql.patients import change_reading
-from routiq_gql.patients.change_cursors import Place, change_cursor, read_change_cursor
+from routiq_gql.patients.change_cursors import LAST_ID, Place, change_cursor, read_change_cursor
 from routiq_gql.patients.change_model import ChangedField, ChangeKind, ChangePage
 from routiq_gql.patients.changes import PatientChanges
 from routiq_gql.patients.lists import PatientList
@@ -287,6 +287,37 @@ async def test_cursors_belong_to_their_pages(changes, clinic):
             await page(sync_id, after, since)
     with pytest.raises(BadInput, match="from 1 to 200"):
         await changes.sync_changes(LOCAL_OPERATOR, second, first=201)
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("are_many", [False, True])
+async def test_a_page_says_truly_whether_a_change_comes_before_it(changes, clinic, monkeypatch, are_many):
+    """The changes up to the cursor's patient count, and not the cursor: that patient may have been erased since."""
+    if are_many:
+        monkeypatch.setattr(change_reading, "MANY_CHANGES", 0)
+    came = [replace(SEEN, id=number) for number in (3, 5)]
+    same = [replace(SEEN, id=number) for number in (1, 7)]
+    await clinic.sync(same)
+    await clinic.sync(same + came)
+    await clinic.sync([replace(same[0], phone="0400 000 009"), same[1], *came])
+    first, second, third = clinic.sync_ids
+    pages = {one: await changes.sync_changes(LOCAL_OPERATOR, one) for one in clinic.sync_ids}
+    key_of = {one: read_change_cursor(page.cursor)[0].sync for one, page in pages.items()}
+
+    async def looked_back(sync_id: str, id_: int, since: str | None = None) -> bool:
+        after = change_cursor(Place(key_of[sync_id], id_), key_of[since] if since else None)
+        page = await changes.sync_changes(LOCAL_OPERATOR, sync_id, since=since, after=after, looks_back=True)
+        return page.has_previous
+
+    for id_, is_behind in ((1, False), (2, False), (3, True), (4, True), (5, True), (7, True), (LAST_ID, True)):
+        assert await looked_back(second, id_) == is_behind
+    assert await looked_back(third, 1, since=first)
+    assert not await looked_back(second, 1, since=first)
+    assert not await looked_back(first, LAST_ID), "a baseline has no changes"
+    assert not (await changes.sync_changes(LOCAL_OPERATOR, second, looks_back=True)).has_previous
+    await clinic.prune_before(second)
+    with pytest.raises(BadInput, match="no longer kept"):
+        await looked_back(second, 3)
 
 
 @pytest.mark.parametrize("place", [Place(1, 1), Place(2**63 - 1, 2**63 - 1), Place.behind(7), Place(3, 0)])

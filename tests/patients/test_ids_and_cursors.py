@@ -9,12 +9,13 @@ import pytest
 
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.errors import BadInput
+from routiq_gql.patients.change_keys import ChangeKey
 from routiq_gql.patients.cursors import Place, cursor_of, digests_of, read_cursor
 from routiq_gql.patients.keys import PatientKey
 from routiq_gql.patients.lists import PatientList
 from routiq_gql.patients.model import PatientSort
 from routiq_gql.patients.requests import PageRequest
-from routiq_gql.patients.time_zones import name_of, zone_of
+from routiq_gql.time_zones import name_of, zone_of
 from tests.cursor_keys import CURSOR_KEYS
 
 SYNC = "sync_org_1_20260701_093015"
@@ -42,6 +43,29 @@ def test_the_id_of_a_patient_has_one_form(key: PatientKey, text: str):
 def test_other_texts_are_no_ids_of_patients(text: str):
     """A text that was not returned as an id names nobody."""
     assert PatientKey.parse(text) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        (ChangeKey(SYNC, 7), f"change:{SYNC}:7"),
+        (ChangeKey(SYNC, 2**63 - 1, f"{SYNC}_2"), f"change:{SYNC}:since:{SYNC}_2:{2**63 - 1}"),
+    ],
+)
+def test_the_id_of_a_change_has_one_form(key: ChangeKey, text: str):
+    """A change's id names the sync, the patient, and the earlier sync of a difference."""
+    assert key.text == text
+    assert ChangeKey.parse(text) == key
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", f"change:{SYNC}:07", f"change:{SYNC}:0", f"change:{SYNC}:{2**63}", f"change:{SYNC}:since:7", "change:x:7",
+     f"change:{SYNC}:{SYNC}:7", f"change:{SYNC}:since:x:7", f"change:{SYNC}:7\n", f"{SYNC}:7", f"change:{SYNC}:٧"],
+)  # fmt: skip
+def test_other_texts_are_no_ids_of_changes(text: str):
+    """A text that was not returned as an id names no change."""
+    assert ChangeKey.parse(text) is None
 
 
 REQUEST = PageRequest(list=PatientList.LAPSED, search="Müller", practitioner_id="501")

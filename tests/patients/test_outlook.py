@@ -39,7 +39,7 @@ def cancelling(bookings: list[Booking], decider: Booking) -> list[Booking]:
 
 @pytest.mark.parametrize("which", PatientList)
 @given(bookings=BOOKINGS, created_at=CREATED, share=st.floats(0, 1))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_the_condition_in_a_sentence_is_the_one_that_counts(which, bookings, created_at, share):
     """“Unless they book” and its kin are true: with such a booking the patient stays, and without it does not."""
     outlook, is_member = (

@@ -158,7 +158,7 @@ CREATED = st.sampled_from([None, HORIZON - 1, HORIZON, NOW - 400 * DAY])
 
 
 @given(BOOKINGS, CREATED)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_the_lists_equal_the_table_of_rules(bookings, created_at):
     """Whatever a patient's bookings, the patient is in the lists that the table says, and in no other."""
     found = assess(bookings, True, created_at, TERMS)
@@ -174,7 +174,7 @@ def _stored(found: Assessment) -> Assessment:
 
 @given(BOOKINGS, CREATED)
 @example([kept(NOW - 30 * DAY), missed(NOW - 30 * DAY), kept(NOW + 1), kept(NOW + 30 * DAY + 1)], NOW)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_time_alone_changes_a_result_exactly_when_it_said(bookings, created_at):
     """Nothing about a patient changes before the announced moment, and something does at that moment."""
     now, found = NOW, assess(bookings, True, created_at, TERMS)
@@ -197,7 +197,7 @@ def test_time_alone_changes_a_result_exactly_when_it_said(bookings, created_at):
 
 @pytest.mark.parametrize("patient_list", PatientList)
 @given(bookings=BOOKINGS, created_at=CREATED)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_a_patient_leaves_and_joins_a_list_exactly_when_it_said(patient_list, bookings, created_at):
     """The announced moment is the first at which the patient is on the list and was not, or the other way round."""
     first = next_change(bookings, True, created_at, TERMS, patient_list)

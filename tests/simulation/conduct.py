@@ -9,6 +9,7 @@ import asyncio
 from typing import Any
 
 from tests.simulation.invariants import Ledger
+from tests.simulation.looks import is_look
 from tests.simulation.process import Process, current
 from tests.simulation.template import NAMES
 from tests.simulation.transport import FIRST_PORT
@@ -43,6 +44,8 @@ class Conduct:
         port = FIRST_PORT + NAMES.index(organization.name)
         if asyncio.get_running_loop().time() - self._limited_at.get((port, process), -1.0) < LIMITED_SECONDS:
             self._ledger.fail("limit", f"{process} sends a request to {organization.name} right after a 429")
+        if is_look():
+            return
         if known is None:
             if process is not None and self._cancelled_in.get(organization.name) is process:
                 self._ledger.fail("stuck", f"{process} sends a request after it has cancelled {organization.name}")

@@ -192,7 +192,11 @@ class DashboardFollower(FeedFollower[Dashboard]):
     kind = "dashboard"
 
     def _committed(self) -> Age:
-        mine = [one for one in self._ledger.syncs.values() if one.organization.name == self._viewer.organization_id]
+        mine = [
+            one
+            for one in self._ledger.syncs.values()
+            if one.organization.name == self._viewer.organization_id and one.is_shown
+        ]
         newest = max(mine, key=lambda one: one["key"])
         return newest["key"], not newest.is_active, newest["version"]
 

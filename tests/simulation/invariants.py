@@ -10,7 +10,7 @@ other without gaps, and their waits add up. *others*: no snapshot, row or reques
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -19,21 +19,22 @@ from routiq_gql.database.rows import SyncRow
 from routiq_gql.database.version_pruning import KEEP_VERSIONS
 from routiq_gql.emulator.recording import RecordedRequest
 from routiq_gql.engines.housekeeping import KEEP_LEFT_APPOINTMENTS
+from routiq_gql.engines.time_only import TEXT as TIME_ONLY_TEXT
+from routiq_gql.sync.change_counts import read_changes
 from routiq_gql.sync.checkpoint_json import COMPARING, read_plan
 from routiq_gql.sync.mapping import snapshot_of
-from routiq_gql.sync.model import COMPLETED_TEXT, FailureCode, SyncSnapshot, SyncStep, percentage
+from routiq_gql.sync.model import COMPLETED_TEXT, FailureCode, SyncMode, SyncSnapshot, SyncStep, percentage
 from routiq_gql.sync.step_times import read_entries
 from tests.simulation.driver import SimulatedConnection
 from tests.simulation.process import Process
 from tests.simulation.reader import _SHOWN, Reader, at_once
 from tests.simulation.story import Story
+from tests.simulation.time_only_checks import CLOCK_JUMPS, TIME_ONLY, check_time_only
 from tests.sync.histories.checks import check_completed, check_older, check_unpublished
-from tests.sync.histories.oracle import content_of
+from tests.sync.histories.oracle import Content, content_of
 from tests.sync.histories.steps import HISTORY_DAYS
 from tests.sync.histories.world import Organization
 
-CLOCK_JUMPS = timedelta(hours=8)
-"""The wall clock may have jumped so far ahead since a sync ended."""
 LATE_COMMITS = timedelta(minutes=5)
 """A row may appear in Cliniko's lists so much later than its ``updated_at`` says."""
 
@@ -61,6 +62,7 @@ class SyncStory:
         commits: How many commits have changed it.
         times: When each version was committed, in virtual seconds.
         requests: Its requests that have reached Cliniko.
+        is_refresh: Whether a look at Cliniko has started it.
         read_from: Cliniko's time before it has read the first list.
         pages: The pages of lists that it has requested, and ``read_again`` how many of them repeatedly.
     """
@@ -77,6 +79,7 @@ class SyncStory:
     read_from: datetime | None = None
     pages: set[tuple[Any, ...]] = field(default_factory=set)
     read_again: int = 0
+    is_refresh: bool = False
 
     def __getitem__(self, name: str) -> Any:
         return self.row[_PLACE[name]]
@@ -84,6 +87,16 @@ class SyncStory:
     @property
     def is_active(self) -> bool:
         return self["completed_at"] is None
+
+    @property
+    def reads_cliniko(self) -> bool:
+        return bool(self["mode"] != TIME_ONLY)
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether dashboards show it as the current or the last sync."""
+        is_notable = self["status"] == "failed" or self["mode"] == SyncMode.FULL.value
+        return self.reads_cliniko and (not self.is_refresh or is_notable)
 
 
 def part_of(known: SyncStory) -> str | None:
@@ -98,6 +111,9 @@ class Ledger:
     Attributes:
         syncs: All syncs, by key.
         is_honest: Whether neither Cliniko nor the network of an organization misbehaves at the moment.
+        starting: The organizations that people start a sync of at present.
+        states_since_look: The states of a clinic since its last look has begun, without the present.
+        on_completed: Called with each sync that has completed, once it is checked.
         on_change: Called with a sync after each commit that has changed it, and the process that committed.
     """
 
@@ -112,6 +128,9 @@ class Ledger:
         self.on_change: Callable[[SyncStory, Process | None, tuple[Any, ...] | None], None] = lambda *_ignored: None
         self.wall_time: Callable[[], datetime] = clock.utc_now
         self.processes: list[Process] = []
+        self.starting: list[str] = []
+        self.states_since_look: Callable[[Organization], list[Content]] = lambda _organization: []
+        self.on_completed: Callable[[SyncStory], None] = lambda _known: None
         self.longest_silence = 3.0
         self._organizations = {one.name: one for one in organizations}
         self._story = story
@@ -120,6 +139,20 @@ class Ledger:
     def active_of(self, organization: Organization) -> SyncStory | None:
         """The organization's running sync."""
         return next((one for one in self.syncs.values() if one.organization is organization and one.is_active), None)
+
+    def active_since(self, key: int) -> set[int]:
+        """The figures of active patients of a completed sync, and of those that time alone has made after it."""
+        organization, figures = self.syncs[key].organization, {self.syncs[key]["active_patients_stored"]}
+        for later, one in sorted(self.syncs.items()):
+            if one.organization is organization and later > key and one["status"] == "completed":
+                if one.reads_cliniko:
+                    break
+                figures.add(one["active_patients_stored"])
+        return figures
+
+    def tell(self, line: str) -> None:
+        """Add a line to the story."""
+        self._story.tell(line)
 
     def note_commit(self, connection: SimulatedConnection) -> None:
         """Check the content of the database after this commit."""
@@ -145,6 +178,8 @@ class Ledger:
         """
         known = self.active_of(organization)
         parameters = dict(request.parameters)
+        if parameters.get("sort") == "updated_at:desc":  # of a look
+            return
         if known is None or parameters.get("per_page", "1") == "1" or request.resource == "practitioners/inactive":
             return
         if process is None or known["claimed_by"] != process.holder:
@@ -205,7 +240,7 @@ class Ledger:
                 self._check_unpublished(known, f"at step {known['step']} of sync {key}")
         if before is None or not known.is_active or known["step"] != before[_PLACE["step"]]:
             self._check_steps(known, before)
-        if known.read_from is None and known["step"] >= SyncStep.FETCHING_PATIENTS:
+        if known.read_from is None and known["step"] >= SyncStep.FETCHING_PATIENTS and known.reads_cliniko:
             known.read_from = known.organization.clinic.clock.now()
         known.commits += 1
         known.versions[known["version"]] = row
@@ -223,11 +258,13 @@ class Ledger:
         other = self.active_of(organization)
         if other is not None:
             raise Violated("twice", f"sync {row[0]} begins while sync {other['key']} of {organization.name} is active")
-        begun = self.reader.sync(row[0]).started_at
+        begun = self.reader.sync(row[0])
         mirror = at_once(self.reader.mirror(organization))
-        horizon = horizon_at(begun, mirror.horizon_from if mirror is not None else None)
-        organization.states = [content_of(organization.clinic, horizon)]
+        horizon = horizon_at(begun.started_at, mirror.horizon_from if mirror is not None else None)
+        earlier = self.states_since_look(organization) if begun.refresh else []
+        organization.states = [*earlier, content_of(organization.clinic, horizon)]
         known = self.syncs[row[0]] = SyncStory(row, organization, horizon, self.is_honest(organization))
+        known.is_refresh = begun.refresh
         return known
 
     def _check_change(self, known: SyncStory, before: tuple[Any, ...], owner: Process | None) -> None:
@@ -262,15 +299,23 @@ class Ledger:
         self._forget_aged(organization)
         if row.status == "completed":
             self.completed += 1
+            before = max(organization.shown, default=0)
             try:
-                at_once(check_completed(self.reader, organization, row, is_honest=known.was_honest))  # type: ignore[arg-type]
+                if known.reads_cliniko:
+                    at_once(check_completed(self.reader, organization, row, is_honest=known.was_honest))  # type: ignore[arg-type]
+                else:
+                    at_once(check_time_only(self.reader, organization, row))
+                check_counts(organization, before, row)
             except AssertionError as error:
                 raise Violated("less", f"sync {row.key} of {organization.name}: {error}") from error
-            self._check_since(known, row)
-            self._check_economy(known, row)
+            self.on_completed(known)
+            if known.reads_cliniko:
+                self._check_since(known, row)
+                self._check_economy(known, row)
             self.check_kept(f"after sync {row.key}")
             return
-        if row.status == "cancelled" and not known.was_cancelled:
+        was_replaced = known.is_refresh and organization.name in self.starting
+        if row.status == "cancelled" and not (known.was_cancelled or was_replaced):
             raise Violated("stuck", f"sync {row.key} is cancelled, and nobody has asked for that")
         if row.status == "failed" and (known.was_honest or row.failure_code == FailureCode.INTERNAL.value):
             raise Violated("stuck", f"sync {row.key} fails without a fault: {row.failure_code} {row.failure_message}")
@@ -294,8 +339,8 @@ class Ledger:
             return
         young_from = self.wall_time() - KEEP_VERSIONS + CLOCK_JUMPS
         for key in organization.shown:
-            ended = self.reader.sync(key).completed_at
-            if key < mirror.oldest_kept and ended is not None and ended > young_from:
+            ended = datetime.fromisoformat(self.syncs[key]["completed_at"]).replace(tzinfo=UTC)
+            if key < mirror.oldest_kept and ended > young_from:
                 raise Violated("less", f"sync {key} of {organization.name} is not kept any more")
 
     def _check_unpublished(self, known: SyncStory, when: str) -> None:
@@ -326,6 +371,9 @@ class Ledger:
             raise Violated("back", f"sync {key} goes back from step {was['step']} to {step}")
         if (known["waiting_for"] is None) is not (known["resumes_at"] is None):
             raise Violated("stuck", f"sync {key} waits for {known['waiting_for']} until {known['resumes_at']}")
+        resumes_at, end = known["resumes_at"], known["estimated_completion"]
+        if resumes_at is not None and end is not None and end < resumes_at:
+            raise Violated("stuck", f"sync {key} waits until {resumes_at}, and is expected to end at {end}")
 
     def _check_steps(self, known: SyncStory, before: tuple[Any, ...] | None) -> None:
         """Check that each step begins where the step before ends, and that their waits add up to those of the sync."""
@@ -360,8 +408,10 @@ class Ledger:
         if row.waiting_for is not None or any(one is not None for one in times):
             raise Violated("stuck", f"sync {row.key} has ended and still waits: {row.waiting_for} {times}")
         is_completed = row.status == "completed"
-        text = COMPLETED_TEXT if is_completed else row.failure_message
-        if {is_completed} != {row.progress_percentage == 100, row.failure_code is None, row.receipt is not None}:
+        is_time_only = row.mode == TIME_ONLY
+        text = (TIME_ONLY_TEXT if is_time_only else COMPLETED_TEXT) if is_completed else row.failure_message
+        has_result = row.receipt is not None or is_time_only
+        if {is_completed} != {row.progress_percentage == 100, row.failure_code is None, has_result}:
             raise Violated("back", f"sync {row.key} is {row.status} with {row.progress_percentage} %")
         if row.current_step != text or not text or (is_completed and row.step != SyncStep.STORING):
             raise Violated("back", f"sync {row.key} is {row.status} at “{row.current_step}”, step {row.step}")
@@ -372,7 +422,11 @@ class Ledger:
         assert plan is not None
         if plan.since is None:
             return
-        mine = [one for one in self.syncs.values() if one.organization is organization and one["status"] == "completed"]
+        mine = [
+            one
+            for one in self.syncs.values()
+            if one.organization is organization and one["status"] == "completed" and one.reads_cliniko
+        ]
         base = max((one for one in mine if one["key"] < row.key), key=lambda one: one["key"])
         if base.read_from is None or not base.was_honest:
             return
@@ -389,7 +443,7 @@ class Ledger:
         if row.requests > known.requests or (is_undisturbed and row.requests < known.requests):
             raise Violated("wasted", f"sync {row.key} counts {row.requests} requests, and has sent {known.requests}")
         lines = [text for _, text in self.reader.log(row.key)]
-        was_full = not any("after all" in text or "what has changed" in text for text in lines)
+        was_full = row.mode == SyncMode.FULL.value and not any("after all" in text for text in lines)
         if was_full and (repairs := [text for text in lines if "repaired" in text]):
             raise Violated("wasted", f"sync {row.key} read everything without trouble, and had to repair: {repairs}")
 
@@ -416,6 +470,16 @@ class Ledger:
             raise Violated(
                 "twice", f"the log of sync {row.key} has the lines {numbers}, and should have {row.last_log_seq}"
             )
+
+
+def check_counts(organization: Organization, before: int, row: SyncRow) -> None:
+    """Check that the change log of a sync counts those who are in the list of active patients since, or no longer."""
+    counts = read_changes(row.changes)
+    if counts is None:
+        assert row.baseline, "a sync without counts of its changes"
+        return
+    was, now = organization.lists[before]["ACTIVE"], organization.lists[row.key]["ACTIVE"]
+    assert (counts.became_active, counts.became_inactive) == (len(now - was), len(was - now)), f"{counts}"
 
 
 def horizon_at(started_at: datetime, earlier: datetime | None) -> datetime:

@@ -32,7 +32,6 @@ from routiq_gql.connections import network
 from routiq_gql.database.sqlite import SqliteFile
 from routiq_gql.emulator import Emulator
 from routiq_gql.emulator.clock import EmulatedClock
-from routiq_gql.engines.time_only import TimeOnlySyncs
 from routiq_gql.sync.run import SyncRun
 from tests.simulation.driver import DISK, Disk, replaced
 from tests.simulation.loop import SimulatedLoop
@@ -80,7 +79,6 @@ class Machine:
                 *replaced(),
                 *_sets_in_order(self.loop),
                 *_quick_parts(self),
-                *LEFT_OUT,
             ]:
                 stack.callback(setattr, owner, name, getattr(owner, name))
                 setattr(owner, name, value)
@@ -95,6 +93,7 @@ class Machine:
         wall = _Wall(self)
         return [
             (time, "monotonic", self.loop.time),
+            (time, "time", lambda: self.wall_time(UTC).timestamp()),
             *((module, "datetime", wall) for module in (clock, pacing, replies)),
         ]
 
@@ -192,14 +191,6 @@ def _sets_in_order(loop: SimulatedLoop) -> list[tuple[object, str, object]]:
 
 
 _NUMBERS: dict[int, tuple[object, int]] = {}
-
-
-async def _never_due(_syncs: TimeOnlySyncs) -> bool:
-    return False
-
-
-LEFT_OUT = [(TimeOnlySyncs, "step", _never_due)]
-"""Work that the simulation does not have: its promises are about syncs that read Cliniko."""
 
 
 def prepare() -> None:

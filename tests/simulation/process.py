@@ -18,6 +18,8 @@ from tests.simulation.loop import SimulatedLoop, SimulatedTask
 
 PROCESS: ContextVar["Process | None"] = ContextVar("process", default=None)
 T = TypeVar("T")
+GRACE_SECONDS = 5.0
+"""Sessions of clients end so soon after a process that was stopped."""
 
 
 class Process:
@@ -26,7 +28,7 @@ class Process:
     Attributes:
         runtime: The opened parts; ``None`` before and after.
         held: Callbacks that a frozen process has not run.
-        disturbed_at: When it was frozen, thawed, paused or without disk space last.
+        disturbed_at: When it was frozen, thawed or without disk space last, or when its last pause ends.
     """
 
     def __init__(self, name: str, loop: SimulatedLoop, disk: Disk, settings: Settings) -> None:
@@ -82,6 +84,17 @@ class Process:
         self._stopping.set()
         if self._main is not None:
             await asyncio.wait([self._main])
+
+    async def until_done(self, session: asyncio.Task[Any]) -> None:
+        """Return once a client's session has ended, at the latest with the process.
+
+        A stopped process cancels sessions that wait for its database.
+        """
+        if self._main is not None:
+            await asyncio.wait([session, self._main], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([session], timeout=GRACE_SECONDS)
+        session.cancel()
+        await asyncio.wait([session])
 
     def freeze(self, *, loses_lock: bool) -> None:
         """Run nothing until ``thaw``; with ``loses_lock`` another process may run its syncs meanwhile."""

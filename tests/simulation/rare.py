@@ -16,6 +16,25 @@ STEPS = ("initializing", "checking the configuration", "checking the key", "read
 _KILLS = tuple(f"a kill while {step}" for step in STEPS)
 _RESUMES = tuple(f"a resume while {step}" for step in STEPS[2:])
 _CANCELS = tuple(f"a cancel while {step}" for step in STEPS[2:])
+_OF_LOOKS = (
+    "a sync of the changes of a look",
+    "a comparison that a look has started",
+    "a sync of a look that waits for its share",
+    "looks at two organizations at the same time",
+    "a look that waits longer after failures",
+    "a look that a client has made due",
+    "a rate limit during a look",
+    "a sync of a look that reads nothing new",
+    "an edit within the second of a look",
+    "an edit during a look",
+    "a kill during a look",
+    "a kill between a look and its sync",
+    "a kill during the sync of a look",
+    "a stop during a look",
+    "a freeze during a look",
+    "a start during a look",
+    "a start that replaces the sync of a look",
+)
 RARE_STATES = (
     *_KILLS,
     *_RESUMES,
@@ -30,6 +49,11 @@ RARE_STATES = (
     "a cancel during a wait",
     "a cancel that comes too late",
     "a stop during a request",
+    "a stop during a wait",
+    "a kill during a wait",
+    "a time-only sync",
+    "a time-only sync that another sync prevents",
+    "a kill inside a time-only sync",
     "a freeze inside a transaction that writes",
     "a run that has lost its claim",
     "a run that pauses for the database",
@@ -57,6 +81,7 @@ RARE_STATES = (
     "a transaction that waits for another process",
     "an incremental sync that completes",
     "a sync that fails",
+    *_OF_LOOKS,
 )
 
 
@@ -75,6 +100,20 @@ class RareStates:
             raise ValueError(f"“{name}” is not in the list of rare states.")
         self.reached.add(name)
 
+    def look(self, trouble: Trouble, known: SyncStory | None, *, is_looking: bool) -> None:
+        """Note what happens while a look, or the sync that it has started, is under way."""
+        name = {Trouble.OVERTAKE: "freeze"}.get(trouble, trouble.value)
+        if is_looking and f"a {name} during a look" in RARE_STATES:
+            self.reach(f"a {name} during a look")
+        if known is None or not known.is_refresh:
+            return
+        if trouble is Trouble.KILL:
+            self.reach(
+                "a kill between a look and its sync" if known["epoch"] == 0 else "a kill during the sync of a look"
+            )
+        if trouble is Trouble.START:
+            self.reach("a start that replaces the sync of a look")
+
     def happening(self, trouble: Trouble, known: SyncStory | None, process: Process | None, connections: Any) -> None:
         """Note in which state of a running sync something happens."""
         if known is None or not known.is_active:
@@ -88,6 +127,8 @@ class RareStates:
         match trouble:
             case Trouble.KILL | Trouble.CANCEL:
                 name = trouble.value
+                if known["waiting_for"]:
+                    self.reach(f"a {name} during a wait")
                 if f"a {name} while {step}" in RARE_STATES:
                     self.reach(f"a {name} while {step}")
                 if is_writing:
@@ -98,10 +139,11 @@ class RareStates:
                     self.reach(f"a {name} during a request")
                 if trouble is Trouble.CANCEL and known["epoch"] == 0:
                     self.reach("a cancel before the first claim")
-                if trouble is Trouble.CANCEL and known["waiting_for"]:
-                    self.reach("a cancel during a wait")
-            case Trouble.STOP if self.in_flight.get(process):
-                self.reach("a stop during a request")
+            case Trouble.STOP:
+                if self.in_flight.get(process):
+                    self.reach("a stop during a request")
+                if known["waiting_for"]:
+                    self.reach("a stop during a wait")
             case Trouble.FREEZE | Trouble.OVERTAKE if is_writing:
                 self.reach("a freeze inside a transaction that writes")
             case Trouble.EDIT:

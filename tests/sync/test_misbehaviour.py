@@ -97,10 +97,10 @@ STEPS = {
 LISTS = {synced.target.name for synced in SYNCED.values()}
 WHERE = {resource.name: resource.where for resource in RESOURCES}
 
-ROWS_PER_PAGE = 20
-"""A fifth of what Cliniko gives: a list has as many pages, and fewer rows to store and to compare."""
+ROWS_PER_PAGE = 10
+"""A tenth of what Cliniko gives: a list has as many pages, and fewer rows to store and to compare."""
 ROWS = 2 * ROWS_PER_PAGE + 1
-"""Of each list, and attendees three times as many: at least three pages of each."""
+"""Of each list, and attendees twice as many: at least three pages of each."""
 
 
 def clinic_with_pages(now: datetime, rows: int = ROWS) -> Clinic:
@@ -111,7 +111,7 @@ def clinic_with_pages(now: datetime, rows: int = ROWS) -> Clinic:
         clinic.insert_type(f"Type {number}")
         clinic.insert_appointment(patients[number], now + timedelta(days=number % 20 + 2))
         class_id = clinic.insert_class(now - timedelta(days=number % 20 + 2))
-        for attendee in range(3):
+        for attendee in range(2):
             clinic.insert_attendee(class_id, patients[(number + attendee * 7) % rows])
     return clinic
 
@@ -223,7 +223,7 @@ def _short_rate_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "read_list", partial(read_list, per_page=ROWS_PER_PAGE))
-    monkeypatch.setattr(source, "CLASSES_PER_REQUEST", ROWS_PER_PAGE // 2)
+    monkeypatch.setattr(source, "CLASSES_PER_REQUEST", ROWS_PER_PAGE)
 
 
 def fault_at(kind: FaultKind, resource: str, number: int, times: int | None) -> Fault:

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select, update
 
 from routiq_gql.clock import utc_now
-from routiq_gql.database.syncs import claim
+from routiq_gql.database.sync_changes import RunningChanges
+from routiq_gql.database.syncs import change_running, claim, release_claims
 from routiq_gql.database.tables import SYNC
 from routiq_gql.emulator import EMULATED_API_KEY, RecordedRequest, generated_clinic
 from routiq_gql.runtime import Runtime, open_runtime
@@ -16,6 +17,7 @@ from routiq_gql.settings import Settings
 from routiq_gql.sync import pauses, runner
 from routiq_gql.sync.model import SyncSnapshot, SyncState, WaitReason
 from routiq_gql.sync.pauses import Pauses
+from routiq_gql.sync.runner import OPENING_TEXTS
 from tests.emulated_cliniko import Cliniko
 from tests.full_disk import full_disk
 from tests.syncs import follow, start
@@ -114,6 +116,23 @@ async def test_a_stop_on_purpose_and_progress_are_not_counted(settings: Settings
         row = await row_of(idle, begun.sync.sync_id)
         assert row.completed_at is None
         assert (row.lost_claims, row.claimed_by) == (0, None)
+
+
+@pytest.mark.both_databases
+async def test_the_end_of_a_wait_by_a_stop_is_a_new_version(settings: Settings):
+    """A process that stops during a wait ends the wait, and clients that know the version before are told."""
+    async with open_runtime(settings, run_syncs=False) as runtime:
+        begun = await runtime.syncs.start(LOCAL_OPERATOR, "org_1")
+        wait: RunningChanges = {"current_step": "Waiting", "resumes_at": utc_now(), "waiting_for": "rate_limit"}
+        async with runtime.database.writing() as connection:
+            held = await claim(connection, begun.sync.key, "process", OPENING_TEXTS)
+            assert held is not None
+            waiting = await change_running(connection, begun.sync.key, held.epoch, wait)
+            assert waiting is not None
+            await release_claims(connection, "process", OPENING_TEXTS)
+        row = await row_of(runtime, begun.sync.sync_id)
+    assert (row.claimed_by, row.waiting_for, row.resumes_at) == (None, None, None)
+    assert (row.version, row.current_step) == (waiting.version + 1, "Initializing sync…")
 
 
 def test_pauses_grow_until_there_is_progress(monkeypatch: pytest.MonkeyPatch):

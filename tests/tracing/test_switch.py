@@ -1,5 +1,7 @@
 """Traces are off by default and cost nothing then; a wrong set-up ends the start with a sentence."""
 
+import asyncio
+import logging
 import re
 import subprocess
 import sys
@@ -12,7 +14,9 @@ from routiq_gql.settings import Settings
 from routiq_gql.tracing import opening
 from routiq_gql.tracing.names import NAMES
 from routiq_gql.tracing.opening import open_tracing
+from tests.ports import free_port
 from tests.tracing.collector import collecting
+from tests.waiting import LIMIT_SECONDS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operating.md").read_text()
@@ -54,17 +58,34 @@ async def test_missing_packages_end_the_start_with_a_sentence(monkeypatch: pytes
     [
         ("OTEL_TRACES_EXPORTER", "zipkin", "otlp, console or none is expected"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "speaks http/protobuf"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector.internal:4317", "an address such as http://collector"),
+        (
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "a=b,api-key: s3cret",
+            "OTEL_EXPORTER_OTLP_HEADERS is wrong: name=value is expected",
+        ),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "api-key=s3cret%0ax", "name=value is expected"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "must be a positive integer"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "5s", "OTEL_BSP_SCHEDULE_DELAY is wrong: a whole number is expected"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT must be a non-negative integer"),
     ],
 )
 async def test_wrong_variables_end_the_start_with_a_sentence(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str, value: str, sentence: str
 ):
-    """A variable of OpenTelemetry that can't work is refused at the start."""
+    """A variable of OpenTelemetry that can't work is refused at the start. No secret in it is shown or logged."""
     monkeypatch.setenv(name, value)
-    with pytest.raises(SettingsError, match=sentence):
+    with pytest.raises(SettingsError, match=sentence) as raised:
         async with open_tracing(is_on=True):
             pass
+    assert "s3cret" not in raised.value.message + caplog.text
+
+
+async def test_headers_for_the_collector_may_be_written_as_people_do(monkeypatch: pytest.MonkeyPatch):
+    """A token with spaces or encoded letters starts the traces, as other programs accept it."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer abc==, x-scope=a%2Cb,")
+    async with open_tracing(is_on=True) as tracing:
+        assert tracing is not None
 
 
 async def test_the_operators_variables_decide(monkeypatch: pytest.MonkeyPatch):
@@ -83,6 +104,32 @@ async def test_the_operators_variables_decide(monkeypatch: pytest.MonkeyPatch):
             with tracing.http_request("GET", "https", []).current():
                 pass
         assert len(collector.spans) == 1
+
+
+async def test_a_collector_that_is_away_does_not_fill_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """Of many attempts to send spans, the log has a warning and an error a minute, with the reason."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "2")
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "10")
+    async with open_tracing(is_on=True) as tracing:
+        assert tracing is not None
+
+        async def has_failed() -> bool:
+            with tracing.http_request("GET", "https", []).current():
+                pass
+            return any(record.levelname == "ERROR" for record in of_exporter())
+
+        def of_exporter() -> list[logging.LogRecord]:
+            return [record for record in caplog.records if "otlp" in record.name]
+
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while not await has_failed():
+                await asyncio.sleep(0.05)
+    levels = [record.levelname for record in of_exporter()]
+    assert sorted(levels) == ["ERROR", "WARNING"]
+    assert "Connection refused" in caplog.text
 
 
 def test_the_page_for_operators_names_everything_in_a_span():

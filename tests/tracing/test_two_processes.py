@@ -13,15 +13,19 @@ from routiq_gql.settings import Settings
 from tests.engines.postgres.processes import LIMIT_SECONDS, Process
 from tests.organization import ORGANIZATION
 from tests.ports import free_port
-from tests.tracing.collector import TRACE_ID, TRACEPARENT, Collector, collecting
+from tests.tracing.collector import TRACE_ID, TRACEPARENT, CollectedSpan, Collector, collecting
 from tests.waiting import until
 
 START = "mutation ($id: ID!) { startSync(organizationId: $id) { syncId } }"
 
 
 @pytest.mark.postgres_only
-async def test_a_trace_continues_in_the_workers(settings: Settings):
-    """The browser's trace has the operation of the server and the requests of two workers, which took over in turn."""
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
+async def test_a_trace_continues_in_the_workers(settings: Settings, ending: signal.Signals):
+    """The browser's trace has the operation of the server and the requests of two workers, which took over in turn.
+
+    A killed worker loses the spans that it had not ended: its run and the step. The next run has a link to it still.
+    """
     emulator = Emulator(generated_clinic(450, utc_now()), latency_seconds=0.05)
     with collecting() as collector:
         async with EmulatorServer(emulator) as cliniko:
@@ -29,20 +33,34 @@ async def test_a_trace_continues_in_the_workers(settings: Settings):
                 await runtime.connections.connect(
                     LOCAL_OPERATOR, ORGANIZATION, EMULATED_API_KEY, cliniko.base_url, check=False
                 )
-            await _sync(settings, collector)
+            await _sync(settings, collector, ending)
     spans = [span for span in collector.spans if span.trace_id == TRACE_ID]
     (server,) = {span.service["service.instance.id"] for span in spans if span.name == "mutation"}
     workers = {span.service["service.instance.id"] for span in spans if span.name == "GET /v1/patients"}
     assert server not in workers
-    runs = collector.named("sync")
-    assert [run.attributes["routiq.sync.outcome"] for run in runs] == ["stopped", "ended"]
-    assert runs[1].links == [(TRACE_ID, runs[0].id)]
-    assert len({run.service["service.instance.id"] for run in runs}) == 2
-    for page in (span for span in spans if span.name == "GET /v1/patients"):
-        assert collector.path_to(page)[:3] == ["POST /graphql", "mutation", "sync"]
+    runs = _runs(collector)
+    outcomes = [run.attributes["routiq.sync.outcome"] for run in runs]
+    (link,) = runs[-1].links
+    paths = {tuple(collector.path_to(span)[:3]) for span in spans if span.name == "GET /v1/patients"}
+    assert len(workers) == 2
+    assert ("POST /graphql", "mutation", "sync") in paths
+    if ending is signal.SIGTERM:
+        assert outcomes == ["stopped", "ended"]
+        assert link == (TRACE_ID, runs[0].id)
+        assert len({run.service["service.instance.id"] for run in runs}) == 2
+        assert len(paths) == 1
+    else:
+        assert outcomes == ["ended"]
+        assert link[0] == TRACE_ID
+        assert link[1] not in {span.id for span in collector.spans}
+        assert paths == {("POST /graphql", "mutation", "sync"), ("GET /v1/patients",)}
 
 
-async def _sync(settings: Settings, collector: Collector) -> None:
+def _runs(collector: Collector) -> list[CollectedSpan]:
+    return collector.named("sync")
+
+
+async def _sync(settings: Settings, collector: Collector, ending: signal.Signals) -> None:
     """Start a sync by HTTP, as a browser does; end the worker that runs it, and let another one complete it."""
     port = free_port()
 
@@ -58,6 +76,8 @@ async def _sync(settings: Settings, collector: Collector) -> None:
             body = {"query": START, "variables": {"id": ORGANIZATION}}
             await http.post("/graphql", json=body, headers={"traceparent": TRACEPARENT})
             await until(lambda: bool(collector.named("GET /v1/patients")))
-            assert await worker.leave(signal.SIGTERM) == 0
+            assert await worker.leave(ending) == (0 if ending is signal.SIGTERM else -ending)
         async with Process(settings, "worker", is_kept=False, more=environment):
-            await until(lambda: len(collector.named("sync")) == 2)
+            await until(
+                lambda: any(run.attributes["routiq.sync.outcome"] == "ended" for run in collector.named("sync"))
+            )

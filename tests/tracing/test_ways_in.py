@@ -201,3 +201,40 @@ async def test_the_trace_of_another_organization_is_not_joined(
             await _subscribe(socket, PROGRESS, {"traceparent": TRACEPARENT}, id="sync_other_20240101_000000")
             assert (await socket.receive())["type"] == "error"
         assert (await collector.first("subscription")).links == []
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {f"OTEL_SPAN_{what}_COUNT_LIMIT": "0" for what in ("ATTRIBUTE", "EVENT", "LINK")},
+        {"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "1"},
+        {"OTEL_TRACES_SAMPLER": "always_off"},
+        {"OTEL_SDK_DISABLED": "true"},
+    ],
+    ids=["nothing in spans", "one letter", "no spans", "switched off"],
+)
+async def test_the_service_works_whatever_traces_may_hold(
+    traced_settings: Settings,
+    collector: Collector,
+    cliniko: Cliniko,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+):
+    """Limits on spans, sampling and a switched-off OpenTelemetry harm no request, no subscription and no sync."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    async with Server(traced_settings) as server:
+        await server.connect_organization(cliniko.base_url, EMULATED_API_KEY)
+        headers = {"traceparent": TRACEPARENT}
+        answered = await server.http.post("/graphql", json={"query": QUERY}, headers=headers)
+        assert answered.status_code == 200
+        async with open_socket(server, init=False) as opened:
+            await opened.init(payload={"traceparent": OTHER})
+            sync_id = await server.start_sync()
+            await _subscribe(opened, PROGRESS, id=sync_id)
+            assert (await opened.receive())["type"] == "next"
+            assert (await server.until_ended(sync_id))["status"] == "completed"
+        await server.without_watchers()
+    assert {span.name for span in collector.spans} >= (
+        {"POST /graphql", "sync"} if "COUNT" in str(variables) else set()
+    )

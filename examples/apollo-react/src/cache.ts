@@ -3,7 +3,19 @@ import { InMemoryCache, type Reference } from '@apollo/client';
 import { relayStylePagination } from '@apollo/client/utilities';
 
 export const cache = new InMemoryCache({
-  possibleTypes: { Node: ['ClinikoConnection', 'Dashboard', 'Patient', 'SyncLogEntry', 'SyncStatus'] },
+  possibleTypes: {
+    Node: [
+      'ClinikoConnection',
+      'Dashboard',
+      'Patient',
+      'PatientChange',
+      'SyncLogEntry',
+      'SyncStatus',
+      'Webhook',
+      'WebhookDelivery',
+    ],
+    Problem: ['CancelSyncProblem', 'ConnectionProblem', 'StartSyncProblem', 'SyncFailure', 'WebhookProblem'],
+  },
   typePolicies: {
     CompletionRange: { merge: true },
     Freshness: { merge: true },
@@ -16,10 +28,12 @@ export const cache = new InMemoryCache({
     SyncFailure: { merge: true },
     SyncReceipt: { merge: true },
     UnreadableRow: { keyFields: false },
-    SyncStatus: { fields: { log: { keyArgs: false, merge: withNewLines } } },
+    SyncStatus: { fields: { log: { keyArgs: false, merge: withNewLines }, logConnection: relayStylePagination() } },
+    Webhook: { fields: { deliveries: relayStylePagination(['state']) } },
     Query: {
       fields: {
         history: { keyArgs: ['organizationId', 'limit', 'status'], merge: withNextPage },
+        historyConnection: relayStylePagination(['organizationId', 'status']),
         patients: relayStylePagination(['organizationId', 'list', 'search', 'practitionerId', 'sort', 'asOf']),
       },
     },

@@ -1,5 +1,6 @@
 // src/client.ts
 import { cacheExchange } from '@urql/exchange-graphcache';
+import { relayPagination } from '@urql/exchange-graphcache/extras';
 import { Client, subscriptionExchange } from 'urql';
 import { socket } from './socket';
 
@@ -7,17 +8,18 @@ const partOfItsParent = () => null; // these types have no id that is unique
 const keys = {
   CancelSyncPayload: partOfItsParent,
   CancelSyncProblem: partOfItsParent,
+  ChangeWebhookPayload: partOfItsParent,
   CompletionRange: partOfItsParent,
   ConnectionPayload: partOfItsParent,
   ConnectionProblem: partOfItsParent,
   Freshness: partOfItsParent,
   ListReceipt: partOfItsParent,
+  LiveUpdates: partOfItsParent,
   NextSync: partOfItsParent,
   OrganizationList: partOfItsParent,
   PageInfo: partOfItsParent,
   PatientActivity: partOfItsParent,
   PatientAppointment: partOfItsParent,
-  PatientChange: partOfItsParent,
   PatientChangeConnection: partOfItsParent,
   PatientChangeEdge: partOfItsParent,
   PatientConnection: partOfItsParent,
@@ -26,6 +28,9 @@ const keys = {
   PatientReason: partOfItsParent,
   PatientStats: partOfItsParent,
   Practitioner: partOfItsParent, // its id is Cliniko's, which two organizations may share
+  RegisterWebhookPayload: partOfItsParent,
+  RemoveWebhookPayload: partOfItsParent,
+  RotateWebhookSecretPayload: partOfItsParent,
   StartSyncPayload: partOfItsParent,
   StartSyncProblem: partOfItsParent,
   StepTiming: partOfItsParent,
@@ -40,13 +45,25 @@ const keys = {
   SyncLogEdge: partOfItsParent,
   SyncReceipt: partOfItsParent,
   UnreadableRow: partOfItsParent, // its id is Cliniko's, which two lists may share
+  WebhookAttempt: partOfItsParent,
+  WebhookDeliveryConnection: partOfItsParent,
+  WebhookDeliveryEdge: partOfItsParent,
+  WebhookDeliveryPayload: partOfItsParent,
+  WebhookProblem: partOfItsParent,
+};
+
+const inPages = relayPagination({ mergeMode: 'outwards' }); // what `before` reads comes before what `after` reads
+const resolvers = {
+  Query: { historyConnection: inPages, patients: inPages },
+  SyncStatus: { logConnection: inPages },
+  Webhook: { deliveries: inPages },
 };
 
 export const client = new Client({
   url: 'http://localhost:8000/graphql', // not used: all operations go over the websocket
   preferGetMethod: false,
   exchanges: [
-    cacheExchange({ keys }),
+    cacheExchange({ keys, resolvers }),
     subscriptionExchange({
       enableAllOperations: true,
       forwardSubscription: (operation) => ({

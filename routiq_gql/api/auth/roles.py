@@ -10,7 +10,7 @@ _PREFIX = "org:"
 
 
 class RoleTable:
-    """The settings ROUTIQ_START_ROLES, ROUTIQ_CANCEL_ROLES, ROUTIQ_CONNECT_ROLES and ROUTIQ_PATIENT_ROLES."""
+    """The settings ``ROUTIQ_…_ROLES``, one for each right."""
 
     def __init__(self, settings: Settings) -> None:
         self._needed: dict[Right, frozenset[str]] = {
@@ -18,6 +18,7 @@ class RoleTable:
             Right.CANCEL: _plain(settings.cancel_roles),
             Right.CONNECT: _plain(settings.connect_roles),
             Right.PATIENTS: _plain(settings.patient_roles),
+            Right.WEBHOOKS: _plain(settings.webhook_roles),
         }
 
     def rights_of(self, names: Collection[str]) -> frozenset[Right]:

@@ -6,6 +6,7 @@ from typing import Self
 import strawberry
 from strawberry import ID
 
+from routiq_gql.api.graphql import examples
 from routiq_gql.api.graphql.enums import ConnectionState, SyncFailureCode
 from routiq_gql.api.graphql.nodes import Node
 from routiq_gql.api.graphql.problems import Problem
@@ -28,11 +29,11 @@ class ConnectionProblem(Problem):
 
 @strawberry.type(description="An organization's access to Cliniko.")
 class ClinikoConnection(Node):
-    id: ID = strawberry.field(description="`connection:` and the organization's id.")
-    organization_id: ID = strawberry.field(description="The organization.")
+    id: ID = strawberry.field(description=f"`connection:` and the organization's id, {examples.CONNECTION}.")
+    organization_id: ID = strawberry.field(description=f"The organization, {examples.ORGANIZATION}.")
     state: ConnectionState = strawberry.field(description="Whether it may be used.")
     account: str | None = strawberry.field(description="The clinic's name in Cliniko; null until the key was checked.")
-    shard: str = strawberry.field(description="The part of Cliniko that holds the account, such as `au1`.")
+    shard: str = strawberry.field(description=f"The part of Cliniko that holds the account, {examples.SHARD}.")
     role: str | None = strawberry.field(
         description="The role in Cliniko of the API key's owner; null until the key was checked."
     )
@@ -62,7 +63,7 @@ class ClinikoConnection(Node):
 @strawberry.type(description="The result of connecting, testing or disconnecting an organization.")
 class ConnectionPayload:
     message: str = strawberry.field(description="What happened, in one sentence.")
-    organization_id: ID = strawberry.field(description="The organization.")
+    organization_id: ID = strawberry.field(description=f"The organization, {examples.ORGANIZATION}.")
     ok: bool = strawberry.field(
         description="Whether it succeeded. If not, nothing was stored and `problem` has the reason."
     )

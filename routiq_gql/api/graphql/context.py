@@ -20,6 +20,7 @@ from routiq_gql.patients.service import Patients
 from routiq_gql.security.stream_tokens import Parent, StreamTokens
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync.service import SyncService
+from routiq_gql.webhooks.registry import Webhooks
 
 if TYPE_CHECKING:
     from routiq_gql.tracing.spans import OperationSpan, Tracing
@@ -74,6 +75,7 @@ class Context:
     stream_tokens: StreamTokens
     patient_reader: Patients
     change_reader: PatientChanges
+    webhooks: Webhooks
     session: Session | None
     connection_params: dict[str, object]
     admission: Admission

@@ -74,6 +74,22 @@ class WaitReason(Enum):
     )
 
 
+@enum(description="How the stored data of an organization is kept up to date.")
+class FreshnessMode(Enum):
+    ON_DEMAND = enum_value("ON_DEMAND", description="By syncs that people start.")
+    SCHEDULED = enum_value("SCHEDULED", description="By the organization's schedule, too.")
+    LIVE = enum_value(
+        "LIVE",
+        description="By looks at Cliniko every some seconds. A look that finds a change starts a sync of it; every 15 "
+        "minutes a sync compares the lists.",
+    )
+    UNWATCHED = enum_value(
+        "UNWATCHED",
+        description="Like LIVE, but by rarer looks, as no client has read the organization for five minutes. It is "
+        "LIVE again a second or two after a query or subscription.",
+    )
+
+
 @enum(description="Who or what asked for the start or the end of a sync.")
 class SyncActorKind(Enum):
     PERSON = enum_value("PERSON", description="A request to the API, by a person or a program.")
@@ -150,6 +166,13 @@ class CancelSyncProblemCode(Enum):
     )
 
 
+@enum(description="Why a mutation of webhooks has changed nothing. Programs may branch on it.")
+class WebhookProblemCode(Enum):
+    LIMIT_REACHED = enum_value("LIMIT_REACHED", description="The organization has as many webhooks as it may have: 10.")
+    ALREADY_PENDING = enum_value("ALREADY_PENDING", description="The delivery waits to be sent already.")
+    WEBHOOK_DISABLED = enum_value("WEBHOOK_DISABLED", description="The webhook is disabled, so nothing is sent to it.")
+
+
 @enum(
     description="A list of patients, at the moment of a sync's analysis. `patientLists` says how each is counted. A "
     "visit is a past appointment that was neither cancelled nor missed."
@@ -189,3 +212,32 @@ class PatientSort(Enum):
     LAST_APPOINTMENT_DESC = enum_value("LAST_APPOINTMENT_DESC", description="By the last visit, the newest first.")
     NEXT_APPOINTMENT = enum_value("NEXT_APPOINTMENT", description="By the next booking, the soonest first.")
     NEXT_APPOINTMENT_DESC = enum_value("NEXT_APPOINTMENT_DESC", description="By the next booking, the latest first.")
+
+
+@enum(description="An event that is sent to webhooks. A request has the name in its second form.")
+class WebhookEvent(Enum):
+    SYNC_COMPLETED = enum_value("SYNC_COMPLETED", description="`sync.completed`: a sync has published its results.")
+    SYNC_FAILED = enum_value("SYNC_FAILED", description="`sync.failed`: a sync has failed or was cancelled.")
+    CONNECTION_NEEDS_ATTENTION = enum_value(
+        "CONNECTION_NEEDS_ATTENTION",
+        description="`connection.needs_attention`: Cliniko no longer accepts the organization's API key.",
+    )
+    PATIENT_BECAME_ACTIVE = enum_value(
+        "PATIENT_BECAME_ACTIVE", description="`patient.became_active`: a patient has become active."
+    )
+    PATIENT_BECAME_INACTIVE = enum_value(
+        "PATIENT_BECAME_INACTIVE", description="`patient.became_inactive`: a patient is no longer active."
+    )
+    WEBHOOK_TEST = enum_value(
+        "WEBHOOK_TEST",
+        description="`webhook.test`: `testWebhook` was called. Only as a result; no webhook is registered for it.",
+    )
+
+
+@enum(description="How far the delivery of an event to a webhook is.")
+class WebhookDeliveryState(Enum):
+    PENDING = enum_value("PENDING", description="It waits for its first attempt or the next one.")
+    DELIVERED = enum_value("DELIVERED", description="The receiver has answered with a 2xx status.")
+    FAILED = enum_value(
+        "FAILED", description="It is not tried again by itself: `repeatWebhookDelivery`, or enable the webhook."
+    )

@@ -49,3 +49,8 @@ class ErrorCode(Enum):
     UNAUTHENTICATED = enum_value(
         "UNAUTHENTICATED", description="The token is missing, wrong, expired or revoked. Get a new one, and retry."
     )
+    WEBHOOK_NOT_FOUND = enum_value(
+        "WEBHOOK_NOT_FOUND",
+        description="There is no webhook or delivery with this id, or it is another organization's. The same request "
+        "fails again.",
+    )

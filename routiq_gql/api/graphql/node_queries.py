@@ -11,17 +11,22 @@ from typing import Annotated
 import strawberry
 from strawberry import ID
 
+from routiq_gql.api.graphql import examples
 from routiq_gql.api.graphql.connections import ClinikoConnection
 from routiq_gql.api.graphql.context import Context, Info
 from routiq_gql.api.graphql.nodes import Node
 from routiq_gql.api.graphql.overview import Dashboard
+from routiq_gql.api.graphql.patient_changes import PatientChange
 from routiq_gql.api.graphql.patients import Patient
 from routiq_gql.api.graphql.sync_log import SyncLogEntry
 from routiq_gql.api.graphql.types import SyncStatus
+from routiq_gql.api.graphql.webhooks import Webhook, WebhookDelivery
 from routiq_gql.errors import BadInput
+from routiq_gql.patients.change_keys import ChangeKey
 from routiq_gql.patients.keys import PatientKey
 from routiq_gql.security.viewer import ORGANIZATION_ID, SYNC_ID
 from routiq_gql.sync.log_requests import LogRequest
+from routiq_gql.webhooks.ids import DELIVERY_ID, WEBHOOK_ID
 
 MOST_NODES = 100
 MOST_ORGANIZATIONS = 10
@@ -29,11 +34,12 @@ MOST_ORGANIZATIONS = 10
 _LOG_LINE = re.compile(r"(sync_[A-Za-z0-9_-]{1,96}):([1-9][0-9]{0,8})", re.ASCII)
 _CONNECTION = "connection:"
 
-NodeId = Annotated[ID, strawberry.argument(description="The `id` of any object that has one.")]
+NodeId = Annotated[ID, strawberry.argument(description=f"The `id` of any object that has one, {examples.PATIENT}.")]
 NodeIds = Annotated[
     list[ID],
     strawberry.argument(
-        description="At most 100 of them, with at most 10 organizations, and patients of at most 10 syncs."
+        description="At most 100, with at most 10 organizations, and patients and changes of at most 10 syncs each, "
+        f"{examples.PATIENT}."
     ),
 ]
 
@@ -53,7 +59,7 @@ class NodeQueries:
 
 async def _nodes(context: Context, ids: Sequence[str]) -> list[Node | None]:
     found: dict[str, Node] = {}
-    for load in (_patients, _log_lines, _syncs, _organizations):
+    for load in (_patients, _changes, _log_lines, _syncs, _webhooks, _deliveries, _organizations):
         found |= await load(context, [one for one in dict.fromkeys(ids) if one not in found])
     return [found.get(one) for one in ids]
 
@@ -64,6 +70,14 @@ async def _patients(context: Context, ids: Sequence[str]) -> Mapping[str, Node]:
         return {}
     patients = await context.patients.patients_by_keys(context.viewer, list(keys.values()))
     return {text: Patient.of(one) for text, one in zip(keys, patients, strict=True) if one is not None}
+
+
+async def _changes(context: Context, ids: Sequence[str]) -> Mapping[str, Node]:
+    keys = [key for one in ids if (key := ChangeKey.parse(one)) is not None]
+    if not keys:
+        return {}
+    changes = await context.patient_changes.changes_by_keys(context.viewer, keys)
+    return {key.text: PatientChange.of(one) for key, one in changes.items()}
 
 
 async def _log_lines(context: Context, ids: Sequence[str]) -> Mapping[str, Node]:
@@ -82,6 +96,22 @@ async def _syncs(context: Context, ids: Sequence[str]) -> Mapping[str, Node]:
     if not named:
         return {}
     return {one: SyncStatus.of(sync) for one, sync in (await context.syncs.statuses(context.viewer, named)).items()}
+
+
+async def _webhooks(context: Context, ids: Sequence[str]) -> Mapping[str, Node]:
+    named = [one for one in ids if WEBHOOK_ID.fullmatch(one)]
+    if not named:
+        return {}
+    found = await context.webhooks.webhooks_by_ids(context.viewer, named)
+    return {one: Webhook.of(webhook) for one, webhook in found.items()}
+
+
+async def _deliveries(context: Context, ids: Sequence[str]) -> Mapping[str, Node]:
+    named = [one for one in ids if DELIVERY_ID.fullmatch(one)]
+    if not named:
+        return {}
+    found = await context.webhooks.deliveries_by_ids(context.viewer, named)
+    return {one: WebhookDelivery.of(delivery) for one, delivery in found.items()}
 
 
 async def _organizations(context: Context, ids: Sequence[str]) -> Mapping[str, Node]:

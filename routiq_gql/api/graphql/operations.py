@@ -12,6 +12,8 @@ from typing import Annotated, Self
 import strawberry
 from strawberry import ID, UNSET
 
+from routiq_gql.api.graphql import examples
+from routiq_gql.api.graphql.arguments import OrganizationId, SyncId
 from routiq_gql.api.graphql.connections import ConnectionPayload
 from routiq_gql.api.graphql.context import Context, Info
 from routiq_gql.api.graphql.enums import SyncMode, SyncState
@@ -24,15 +26,12 @@ from routiq_gql.api.graphql.patient_queries import PatientQueries
 from routiq_gql.api.graphql.payloads import CancelSyncPayload, StartSyncPayload
 from routiq_gql.api.graphql.sync_log import SyncLogEntry
 from routiq_gql.api.graphql.types import After, SyncStatus, given
+from routiq_gql.api.graphql.webhook_operations import WebhookMutations, WebhookQueries
 from routiq_gql.connections.state import ConnectionProblem, not_set_up
 from routiq_gql.errors import SettingsError
 from routiq_gql.security import stream_tokens
 from routiq_gql.sync import model
 
-OrganizationId = Annotated[
-    ID, strawberry.argument(description="The organization: 1 to 64 letters, digits, dashes and underscores.")
-]
-SyncId = Annotated[ID, strawberry.argument(description="The sync's id, from `startSync`, `dashboard` or `history`.")]
 Mode = Annotated[SyncMode, strawberry.argument(description="How much to read. A running sync keeps its mode.")]
 PageLimit = Annotated[int, strawberry.argument(description="How many syncs on a page, 1 to 100.")]
 ListLimit = Annotated[int, strawberry.argument(description="How many organizations on a page, 1 to 100.")]
@@ -49,13 +48,18 @@ Outcome = Annotated[
     ),
 ]
 ApiKey = Annotated[str, strawberry.argument(description="A Cliniko API key, as copied from Cliniko under My Info.")]
-Cursor = Annotated[str | None, strawberry.argument(description="`nextCursor` of the previous page.")]
+HistoryCursor = Annotated[
+    str | None, strawberry.argument(description=f"`nextCursor` of the previous page, {examples.HISTORY_CURSOR}.")
+]
+OrganizationCursor = Annotated[
+    str | None, strawberry.argument(description=f"`nextCursor` of the previous page, {examples.ORGANIZATION_CURSOR}.")
+]
 
 
 @strawberry.type(description="A token for following one sync.")
 class StreamToken:
     token: str = strawberry.field(description="The token for the URL. Keep it secret.")
-    sync_id: ID = strawberry.field(description="The sync.")
+    sync_id: ID = strawberry.field(description=f"The sync, {examples.SYNC}.")
     expires_at: datetime = strawberry.field(
         description="The latest time at which it expires: after 24 hours, or with the token that created it. It "
         "expires with its sync if that is sooner."
@@ -67,7 +71,7 @@ class StreamToken:
 
 
 @strawberry.type(description="Reads.")
-class Query(HistoryQueries, PatientQueries, ChangeQueries, NodeQueries):
+class Query(HistoryQueries, PatientQueries, ChangeQueries, WebhookQueries, NodeQueries):
     @strawberry.field(description="One sync now; null with the error SYNC_NOT_FOUND if there is none with this id.")
     async def sync_status(self, info: Info, sync_id: SyncId) -> SyncStatus | None:
         return SyncStatus.of(await info.context.syncs.status(info.context.viewer, sync_id))
@@ -82,7 +86,7 @@ class Query(HistoryQueries, PatientQueries, ChangeQueries, NodeQueries):
         info: Info,
         organization_id: OrganizationId,
         limit: PageLimit = 10,
-        after: Cursor = UNSET,
+        after: HistoryCursor = UNSET,
         status: Outcome = UNSET,
     ) -> SyncHistory:
         cursor = None if after is UNSET else after
@@ -98,7 +102,7 @@ class Query(HistoryQueries, PatientQueries, ChangeQueries, NodeQueries):
         "connected or synced, with a token its own."
     )
     async def organizations(
-        self, info: Info, limit: ListLimit = 50, after: Cursor = UNSET, search: Search = UNSET
+        self, info: Info, limit: ListLimit = 50, after: OrganizationCursor = UNSET, search: Search = UNSET
     ) -> OrganizationList:
         return OrganizationList.of(
             await info.context.syncs.organizations(
@@ -114,7 +118,7 @@ class Query(HistoryQueries, PatientQueries, ChangeQueries, NodeQueries):
     description="Changes. An outcome that a caller can act on is the `problem` of the payload. A request that can't be "
     "executed is an error, with a code of `ErrorCode`."
 )
-class Mutation:
+class Mutation(WebhookMutations):
     @strawberry.mutation(
         description="Start a sync; if one runs already, that one is the answer. Without a usable connection the sync "
         "fails in its second step, and `problem` says so at once."

@@ -6,6 +6,7 @@ from typing import Self
 import strawberry
 from strawberry import ID
 
+from routiq_gql.api.graphql import examples
 from routiq_gql.api.graphql.enums import ConnectionState, SyncState
 from routiq_gql.api.graphql.overview import Freshness
 from routiq_gql.organizations import summaries
@@ -13,8 +14,8 @@ from routiq_gql.organizations import summaries
 
 @strawberry.type(description="An organization in the list.")
 class OrganizationSummary:
-    id: ID = strawberry.field(description="The same as `organizationId`.")
-    organization_id: ID = strawberry.field(description="The organization.")
+    id: ID = strawberry.field(description=f"The same as `organizationId`, {examples.ORGANIZATION}.")
+    organization_id: ID = strawberry.field(description=f"The organization, {examples.ORGANIZATION}.")
     name: str | None = strawberry.field(description="The clinic's name in Cliniko; null until the API key was checked.")
     connection_state: ConnectionState | None = strawberry.field(
         description="Whether its connection to Cliniko may be used; null if it was never connected."
@@ -46,7 +47,9 @@ class OrganizationList:
     organizations: list[OrganizationSummary] = strawberry.field(
         description="The organizations of this page, by name and then by id. Without a name, the id takes its place."
     )
-    next_cursor: str | None = strawberry.field(description="Pass as `after` for the next page; null on the last one.")
+    next_cursor: str | None = strawberry.field(
+        description=f"Pass as `after` for the next page, {examples.ORGANIZATION_CURSOR}; null on the last one."
+    )
 
     @classmethod
     def of(cls, page: summaries.OrganizationList) -> Self:

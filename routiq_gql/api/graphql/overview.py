@@ -6,9 +6,11 @@ from typing import Annotated, Self, cast
 import strawberry
 from strawberry import ID, UNSET
 
+from routiq_gql.api.graphql import examples
 from routiq_gql.api.graphql.connections import ClinikoConnection
 from routiq_gql.api.graphql.context import Info
-from routiq_gql.api.graphql.enums import SyncMode, SyncState
+from routiq_gql.api.graphql.enums import FreshnessMode, SyncMode, SyncState
+from routiq_gql.api.graphql.live_updates import LIVE_UPDATES, LiveUpdates
 from routiq_gql.api.graphql.nodes import Node
 from routiq_gql.api.graphql.projection import WITHOUT_ARGUMENTS
 from routiq_gql.api.graphql.types import SyncStatus
@@ -20,8 +22,8 @@ from routiq_gql.sync import model
 AsOf = Annotated[
     ID | None,
     strawberry.argument(
-        description="A completed sync of the organization that is kept, instead of the newest one. An error names the "
-        "oldest that is kept."
+        description="A completed sync of the organization that is kept, instead of the newest one, "
+        f"{examples.SYNC}. An error names the oldest that is kept."
     ),
 ]
 
@@ -75,22 +77,40 @@ class Freshness:
     )
     fresh_until: datetime | None = strawberry.field(
         description="When the next scheduled sync should have completed; null without a schedule, and while the "
-        "connection is switched off. A sync that fails does not change it."
+        "connection is switched off. A sync that fails does not change it. In modes with looks: when the next "
+        "comparison should have completed."
+    )
+    mode: FreshnessMode = strawberry.field(description="How the data is kept up to date.")
+    requests_per_minute: int | None = strawberry.field(
+        description="Requests to Cliniko that looks and their syncs may send within a minute; null in other modes, and "
+        "while requests are not paced. Less for a while after Cliniko's rate limit was reached."
+    )
+    look_interval_seconds: int | None = strawberry.field(
+        description="Seconds between two looks; null in modes without looks. More while Cliniko can't be read."
     )
 
     @classmethod
     def of(cls, freshness: freshnesses.Freshness) -> Self:
-        return cls(checked_at=freshness.checked_at, fresh_until=freshness.fresh_until)
+        return cls(
+            checked_at=freshness.checked_at,
+            fresh_until=freshness.fresh_until,
+            mode=FreshnessMode[freshness.mode.name],
+            requests_per_minute=freshness.requests_per_minute,
+            look_interval_seconds=freshness.look_interval_seconds,
+        )
 
 
 @strawberry.type(description="A consistent overview of one organization.")
 class Dashboard(Node):
-    id: ID = strawberry.field(description="The same as `organizationId`.")
-    organization_id: ID = strawberry.field(description="The organization.")
+    id: ID = strawberry.field(description=f"The same as `organizationId`, {examples.ORGANIZATION}.")
+    organization_id: ID = strawberry.field(description=f"The organization, {examples.ORGANIZATION}.")
     status: SyncState = strawberry.field(description="The status of the running sync, or IDLE.")
-    current_sync: SyncStatus | None = strawberry.field(description="The running sync; null when idle.")
+    current_sync: SyncStatus | None = strawberry.field(
+        description="The running sync; null when idle. Syncs of looks are left out, unless they read everything."
+    )
     last_sync: SyncStatus | None = strawberry.field(
-        description="The newest sync that has ended, whatever the outcome; null before the first."
+        description="The newest sync that has ended, whatever the outcome; null before the first. Syncs of looks are "
+        "left out, as the history does not list them."
     )
     last_successful_sync: SyncStatus | None = strawberry.field(
         description="The newest completed sync; null before the first."
@@ -145,7 +165,7 @@ class Dashboard(Node):
 
 @strawberry.type(description="One page of an organization's syncs, newest first, and totals over all of them.")
 class SyncHistory:
-    organization_id: ID = strawberry.field(description="The organization.")
+    organization_id: ID = strawberry.field(description=f"The organization, {examples.ORGANIZATION}.")
     total_syncs: int = strawberry.field(description="All its syncs, a running one included.")
     successful_syncs: int = strawberry.field(description="Completed syncs.")
     failed_syncs: int = strawberry.field(description="Failed syncs, without the cancelled ones.")
@@ -160,7 +180,10 @@ class SyncHistory:
         description="How long completed syncs took on average, in seconds; null before the first."
     )
     recent_syncs: list[SyncStatus] = strawberry.field(description="The syncs of this page, newest first.")
-    next_cursor: str | None = strawberry.field(description="Pass as `after` for the next page; null on the last one.")
+    next_cursor: str | None = strawberry.field(
+        description=f"Pass as `after` for the next page, {examples.HISTORY_CURSOR}; null on the last one."
+    )
+    live_updates: list[LiveUpdates] = strawberry.field(description=LIVE_UPDATES)
 
     @classmethod
     def of(cls, history: histories.History) -> Self:
@@ -175,6 +198,7 @@ class SyncHistory:
             average_sync_duration_seconds=history.average_sync_duration_seconds,
             recent_syncs=[SyncStatus.of(sync) for sync in history.recent_syncs],
             next_cursor=history.next_cursor,
+            live_updates=[LiveUpdates.of(one) for one in history.live_updates],
         )
 
 

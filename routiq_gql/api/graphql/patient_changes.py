@@ -12,30 +12,32 @@ from typing import Annotated, Self
 import strawberry
 from strawberry import ID, UNSET
 
-from routiq_gql.api.graphql.connection_pages import PageInfo
+from routiq_gql.api.graphql import examples
+from routiq_gql.api.graphql.arguments import OrganizationId
+from routiq_gql.api.graphql.connection_pages import PageInfo, may_select
 from routiq_gql.api.graphql.context import Info
 from routiq_gql.api.graphql.enums import PatientList
+from routiq_gql.api.graphql.nodes import Node
 from routiq_gql.api.graphql.patients import Patient
 from routiq_gql.patients import change_model
 
-SyncId = Annotated[ID, strawberry.argument(description="A completed sync whose changes are kept.")]
+SyncId = Annotated[ID, strawberry.argument(description=f"A completed sync whose changes are kept, {examples.SYNC}.")]
 Since = Annotated[
     ID | None,
     strawberry.argument(
-        description="An earlier kept sync: then the changes are the difference between both syncs. Without it they are "
-        "those that the sync itself has made."
+        description=f"An earlier kept sync, {examples.EARLIER_SYNC}: then the changes are the difference between both "
+        "syncs. Without it they are those that the sync itself has made."
     ),
 ]
 First = Annotated[int | None, strawberry.argument(description="How many changes after `after`, 1 to 200; 50 without.")]
-AfterCursor = Annotated[str | None, strawberry.argument(description="Only changes after this cursor.")]
-OrganizationId = Annotated[
-    ID, strawberry.argument(description="The organization: 1 to 64 letters, digits, dashes and underscores.")
+AfterCursor = Annotated[
+    str | None, strawberry.argument(description=f"Only changes after this cursor, {examples.CHANGE_CURSOR}.")
 ]
 Resume = Annotated[
     str | None,
     strawberry.argument(
-        description="Only changes after this cursor of `patientsChanged` or `syncChanges`: first those that were made "
-        "meanwhile, then new ones. Without it only new ones."
+        description="Only changes after this cursor of `patientsChanged` or `syncChanges`, "
+        f"{examples.CHANGE_CURSOR}: first those that were made meanwhile, then new ones. Without it only new ones."
     ),
 ]
 
@@ -51,17 +53,23 @@ class PatientChangeKind(Enum):
 
 
 @strawberry.type(description="A patient that differs after a sync. It says which fields differ, without their values.")
-class PatientChange:
-    cursor: str = strawberry.field(description="Pass as `after`: to `syncChanges`, or to `patientsChanged` to resume.")
-    sync_id: ID = strawberry.field(
-        description="The sync that made the change; of a difference between two syncs the later one."
+class PatientChange(Node):
+    id: ID = strawberry.field(
+        description="`change:{syncId}:{clinikoId}`, or with `since:{syncId}:` before the last part in a difference, "
+        f"{examples.CHANGE}."
     )
-    cliniko_id: ID = strawberry.field(description="The patient's id in Cliniko.")
-    patient_id: ID = strawberry.field(description="The `id` of the patient today.")
+    cursor: str = strawberry.field(
+        description=f"Pass as `after`, {examples.CHANGE_CURSOR}: to `syncChanges`, or to `patientsChanged` to resume."
+    )
+    sync_id: ID = strawberry.field(
+        description=f"The sync that made the change, {examples.SYNC}; of a difference between two syncs the later one."
+    )
+    cliniko_id: ID = strawberry.field(description=f"The patient's id in Cliniko, {examples.CLINIKO_ID}.")
+    patient_id: ID = strawberry.field(description=f"The `id` of the patient today, {examples.PATIENT}.")
     name: str = strawberry.field(description="The patient's name after the sync, or the last known one.")
     kinds: list[PatientChangeKind] = strawberry.field(description="What happened; at least one.")
     fields: list[str] = strawberry.field(
-        description="The fields that differ, such as `phone` or `isArchived`; empty unless CHANGED is among `kinds`."
+        description=f"The fields that differ, {examples.FIELD}; empty unless CHANGED is among `kinds`."
     )
     joined: list[PatientList] = strawberry.field(description="The lists that the patient has joined.")
     left: list[PatientList] = strawberry.field(description="The lists that the patient has left.")
@@ -76,6 +84,7 @@ class PatientChange:
     @classmethod
     def of(cls, change: change_model.PatientChange) -> Self:
         return cls(
+            id=ID(change.id),
             cursor=change.cursor,
             sync_id=ID(change.sync_id),
             cliniko_id=ID(str(change.key.cliniko_id)),
@@ -93,7 +102,7 @@ class PatientChange:
 @strawberry.type(description="A change on a page.")
 class PatientChangeEdge:
     node: PatientChange = strawberry.field(description="The change.")
-    cursor: str = strawberry.field(description="Its `cursor`.")
+    cursor: str = strawberry.field(description=f"Its `cursor`, {examples.CHANGE_CURSOR}.")
 
 
 @strawberry.type(description="A page of changes, by the patients' ids in Cliniko.")
@@ -102,21 +111,26 @@ class PatientChangeConnection:
     nodes: list[PatientChange] = strawberry.field(description="The same changes without cursors.")
     page_info: PageInfo = strawberry.field(description="What lies before and after the page.")
     cursor: str = strawberry.field(
-        description="The place after this page, also of an empty one: pass it to `patientsChanged` to miss nothing."
+        description=f"The place after this page, also of an empty one, {examples.CHANGE_CURSOR}: pass it to "
+        "`patientsChanged` to miss nothing."
     )
-    sync_id: ID = strawberry.field(description="The sync.")
-    since: ID | None = strawberry.field(description="The earlier sync of a difference; else null.")
+    sync_id: ID = strawberry.field(description=f"The sync, {examples.SYNC}.")
+    since: ID | None = strawberry.field(
+        description=f"The earlier sync of a difference, {examples.EARLIER_SYNC}; else null."
+    )
     is_baseline: bool = strawberry.field(
         description="Whether nothing counts as a change, as in the first sync of a clinic."
     )
 
     @classmethod
-    def of(cls, page: change_model.ChangePage, *, is_first: bool) -> Self:
+    def of(cls, page: change_model.ChangePage) -> Self:
         nodes = [PatientChange.of(one) for one in page.changes]
         return cls(
             edges=[PatientChangeEdge(node=node, cursor=node.cursor) for node in nodes],
             nodes=nodes,
-            page_info=PageInfo.of([node.cursor for node in nodes], has_next=page.has_next, has_previous=not is_first),
+            page_info=PageInfo.of(
+                [node.cursor for node in nodes], has_next=page.has_next, has_previous=page.has_previous
+            ),
             cursor=page.cursor,
             sync_id=ID(page.sync_id),
             since=ID(page.since) if page.since is not None else None,
@@ -140,8 +154,9 @@ class ChangeQueries:
             since=since or None,
             first=first if first is not UNSET else None,
             after=after or None,
+            looks_back=may_select(info, "pageInfo", "hasPreviousPage"),
         )
-        return PatientChangeConnection.of(page, is_first=not after)
+        return PatientChangeConnection.of(page)
 
 
 @strawberry.type

@@ -5,6 +5,8 @@ from typing import Annotated
 import strawberry
 from strawberry import ID, UNSET
 
+from routiq_gql.api.graphql import examples
+from routiq_gql.api.graphql.arguments import OrganizationId
 from routiq_gql.api.graphql.context import Info
 from routiq_gql.api.graphql.enums import PatientList, PatientSort
 from routiq_gql.api.graphql.overview import AsOf
@@ -14,9 +16,6 @@ from routiq_gql.patients.keys import PatientKey
 from routiq_gql.patients.requests import PageRequest
 from routiq_gql.security.viewer import Right
 
-OrganizationId = Annotated[
-    ID, strawberry.argument(description="The organization: 1 to 64 letters, digits, dashes and underscores.")
-]
 ListName = Annotated[PatientList, strawberry.argument(name="list", description="The list.")]
 Search = Annotated[
     str | None,
@@ -28,15 +27,23 @@ Search = Annotated[
 ]
 PractitionerId = Annotated[
     ID | None,
-    strawberry.argument(description="Only patients whose last or next appointment is with this practitioner."),
+    strawberry.argument(
+        description=f"Only patients whose last or next appointment is with this practitioner, {examples.CLINIKO_ID}."
+    ),
 ]
 Sort = Annotated[PatientSort | None, strawberry.argument(description="The order; NAME without it.")]
 First = Annotated[
     int | None, strawberry.argument(description="How many patients after `after`, 1 to 200; 50 without `last`.")
 ]
-AfterCursor = Annotated[str | None, strawberry.argument(description="Only patients after this cursor of the list.")]
+AfterCursor = Annotated[
+    str | None,
+    strawberry.argument(description=f"Only patients after this cursor of the list, {examples.PATIENT_CURSOR}."),
+]
 Last = Annotated[int | None, strawberry.argument(description="How many patients before `before`, 1 to 200.")]
-BeforeCursor = Annotated[str | None, strawberry.argument(description="Only patients before this cursor of the list.")]
+BeforeCursor = Annotated[
+    str | None,
+    strawberry.argument(description=f"Only patients before this cursor of the list, {examples.PATIENT_CURSOR}."),
+]
 Skip = Annotated[
     int | None,
     strawberry.argument(
@@ -44,7 +51,7 @@ Skip = Annotated[
         "`asOf` of the first page with it, so that all pages are of one sync. Only with `first`, without cursors."
     ),
 ]
-PatientId = Annotated[ID, strawberry.argument(description="`id` of a patient.")]
+PatientId = Annotated[ID, strawberry.argument(description=f"`id` of a patient, {examples.PATIENT}.")]
 
 
 @strawberry.type

@@ -9,6 +9,7 @@ from typing import Annotated, Self
 import strawberry
 from strawberry import ID
 
+from routiq_gql.api.graphql import examples
 from routiq_gql.api.graphql.connection_pages import PageInfo
 from routiq_gql.api.graphql.enums import PatientList
 from routiq_gql.api.graphql.nodes import Node
@@ -19,7 +20,9 @@ WhyList = Annotated[PatientList, strawberry.argument(name="list", description="T
 
 @strawberry.type(description="A practitioner of the clinic.")
 class Practitioner:
-    id: ID = strawberry.field(description="The id in Cliniko. It is unique within its organization only.")
+    id: ID = strawberry.field(
+        description=f"The id in Cliniko, {examples.CLINIKO_ID}. It is unique within its organization only."
+    )
     name: str | None = strawberry.field(description="The name; null where the API key may not read it.")
 
     @classmethod
@@ -96,22 +99,33 @@ class PatientActivity:
 )
 class Patient(Node):
     id: ID = strawberry.field(
-        description="`patient:{organizationId}:{clinikoId}`, or `asof:{syncId}:` before it for a patient as of a sync."
+        description="`patient:{organizationId}:{clinikoId}`, or `asof:{syncId}:` before it for a patient as of a "
+        f"sync, {examples.PATIENT}."
     )
-    cliniko_id: ID = strawberry.field(description="The id in Cliniko. It is unique within its organization only.")
-    organization_id: ID = strawberry.field(description="The organization.")
+    cliniko_id: ID = strawberry.field(
+        description=f"The id in Cliniko, {examples.CLINIKO_ID}. It is unique within its organization only."
+    )
+    organization_id: ID = strawberry.field(description=f"The organization, {examples.ORGANIZATION}.")
     name: str = strawberry.field(
         description="First and last name. Without both: the preferred name, or else `Patient` and the id in Cliniko."
     )
-    first_name: str | None = strawberry.field(description="The first name.")
-    last_name: str | None = strawberry.field(description="The last name.")
-    preferred_first_name: str | None = strawberry.field(description="The first name that the patient prefers.")
-    email: str | None = strawberry.field(description="The e-mail address.")
-    phone: str | None = strawberry.field(description="The first phone number that Cliniko has.")
-    created_at: datetime | None = strawberry.field(description="When the patient was added to Cliniko.")
+    first_name: str | None = strawberry.field(description="The first name; null if Cliniko has none.")
+    last_name: str | None = strawberry.field(description="The last name; null if Cliniko has none.")
+    preferred_first_name: str | None = strawberry.field(
+        description="The first name that the patient prefers; null if Cliniko has none."
+    )
+    email: str | None = strawberry.field(description="The e-mail address; null if Cliniko has none.")
+    phone: str | None = strawberry.field(description="The first phone number in Cliniko; null if there is none.")
+    created_at: datetime | None = strawberry.field(
+        description="When the patient was added to Cliniko; null if Cliniko does not say."
+    )
     is_archived: bool = strawberry.field(description="Whether the patient is archived in Cliniko, and so in no list.")
-    last_appointment: PatientAppointment | None = strawberry.field(description="The newest visit.")
-    next_appointment: PatientAppointment | None = strawberry.field(description="The first booked appointment ahead.")
+    last_appointment: PatientAppointment | None = strawberry.field(
+        description="The newest visit; null before the first."
+    )
+    next_appointment: PatientAppointment | None = strawberry.field(
+        description="The first booked appointment ahead; null if nothing is booked."
+    )
     visits: int = strawberry.field(description="How many visits.")
     missed_appointments: int = strawberry.field(description="How many past appointments were marked as missed.")
     cancelled_appointments: int = strawberry.field(description="How many appointments were cancelled.")
@@ -176,7 +190,9 @@ class PatientListSummary:
 @strawberry.type(description="A patient in a list.")
 class PatientEdge:
     node: Patient = strawberry.field(description="The patient.")
-    cursor: str = strawberry.field(description="Pass as `after` or `before`. It stays on the sync of this page.")
+    cursor: str = strawberry.field(
+        description=f"Pass as `after` or `before`, {examples.PATIENT_CURSOR}. It stays on the sync of this page."
+    )
 
 
 @strawberry.type(description="A page of a list of patients, all of it at one sync.")
@@ -188,12 +204,14 @@ class PatientConnection:
         description="How many patients there are on all pages, with the same search and practitioner."
     )
     summary: PatientListSummary = strawberry.field(description="The list itself, without search and practitioner.")
-    as_of: ID = strawberry.field(description="The sync whose result this is. Later pages by its cursors stay on it.")
+    as_of: ID = strawberry.field(
+        description=f"The sync whose result this is, {examples.SYNC}. Later pages by its cursors stay on it."
+    )
     analyzed_at: datetime = strawberry.field(
         description="The moment of the sync's analysis, which all lists and reasons are relative to."
     )
     time_zone: str = strawberry.field(
-        description="The IANA name of the clinic's time zone, such as `Australia/Sydney`; `UTC` if it is not known."
+        description=f"The IANA name of the clinic's time zone, {examples.TIME_ZONE}; `UTC` if it is not known."
     )
     practitioners: list[Practitioner] = strawberry.field(
         description="All practitioners of the clinic by name, to filter by."

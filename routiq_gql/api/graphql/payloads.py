@@ -5,6 +5,7 @@ from typing import Self
 import strawberry
 from strawberry import ID
 
+from routiq_gql.api.graphql import examples
 from routiq_gql.api.graphql.enums import SyncState
 from routiq_gql.api.graphql.problems import CancelSyncProblem, StartSyncProblem
 from routiq_gql.api.graphql.types import SyncStatus
@@ -14,8 +15,8 @@ from routiq_gql.sync.outcomes import CancelledSync, StartedSync
 @strawberry.type(description="The sync that runs now.")
 class StartSyncPayload:
     message: str = strawberry.field(description="`Sync started` or `Sync already in progress`.")
-    sync_id: ID = strawberry.field(description="The sync to follow.")
-    organization_id: ID = strawberry.field(description="The organization.")
+    sync_id: ID = strawberry.field(description=f"The sync to follow, {examples.SYNC}.")
+    organization_id: ID = strawberry.field(description=f"The organization, {examples.ORGANIZATION}.")
     status: SyncState = strawberry.field(description="The status of the sync.")
     created: bool = strawberry.field(description="Whether this call started it.")
     sync: SyncStatus = strawberry.field(description="The sync itself.")
@@ -41,7 +42,7 @@ class StartSyncPayload:
 @strawberry.type(description="The final state of a sync, whether this call ended it or it had ended before.")
 class CancelSyncPayload:
     message: str = strawberry.field(description="`Sync cancelled`, or `Sync already completed` (failed, cancelled).")
-    sync_id: ID = strawberry.field(description="The sync.")
+    sync_id: ID = strawberry.field(description=f"The sync, {examples.SYNC}.")
     status: SyncState = strawberry.field(description="How it ended.")
     sync: SyncStatus = strawberry.field(description="The sync itself.")
     problem: CancelSyncProblem | None = strawberry.field(description="Why this call did not end it; null if it did.")

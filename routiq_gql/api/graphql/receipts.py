@@ -9,6 +9,7 @@ from typing import Annotated, Self
 import strawberry
 from strawberry import ID
 
+from routiq_gql.api.graphql import examples
 from routiq_gql.sync import model, receipt
 from routiq_gql.sync.log_requests import check_limit
 
@@ -61,8 +62,10 @@ class ListReceipt:
 
 @strawberry.type(description="A row that Cliniko lists and that can't be read.")
 class UnreadableRow:
-    list: str = strawberry.field(description="Cliniko's name of the list.")
-    id: ID | None = strawberry.field(description="The row's id in Cliniko; null if even that can't be read.")
+    list: str = strawberry.field(description=f"Cliniko's name of the list, {examples.CLINIKO_LIST}.")
+    id: ID | None = strawberry.field(
+        description=f"The row's id in Cliniko, {examples.CLINIKO_ID}; null if even that can't be read."
+    )
     reason: str = strawberry.field(description="Why it can't be read.")
 
 

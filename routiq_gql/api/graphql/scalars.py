@@ -6,6 +6,7 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
+from routiq_gql.api.graphql import examples
 from routiq_gql.clock import format_time
 
 
@@ -26,7 +27,7 @@ def parse_time(value: object) -> datetime:
 
 DATE_TIME: ScalarDefinition = strawberry.scalar(
     name="DateTime",
-    description="A moment in UTC with milliseconds, such as `2024-12-22T14:30:22.123Z`.",
+    description=f"A moment in UTC with milliseconds, {examples.TIME}.",
     specified_by_url="https://scalars.graphql.org/andimarek/date-time",
     serialize=format_time,
     parse_value=parse_time,

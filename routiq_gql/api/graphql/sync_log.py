@@ -6,6 +6,7 @@ from typing import Self
 import strawberry
 from strawberry import ID
 
+from routiq_gql.api.graphql import examples
 from routiq_gql.api.graphql.connection_pages import PageInfo
 from routiq_gql.api.graphql.enums import LogLevel, SyncStep
 from routiq_gql.api.graphql.nodes import Node
@@ -14,7 +15,7 @@ from routiq_gql.sync import log_pages, model
 
 @strawberry.type(description="One line of a sync's log.")
 class SyncLogEntry(Node):
-    id: ID = strawberry.field(description="`syncId:seq`, unique among all log lines.")
+    id: ID = strawberry.field(description=f"`syncId:seq`, unique among all log lines, {examples.LOG_LINE}.")
     seq: int = strawberry.field(description="The line's number within its sync: 1, 2, 3… without gaps.")
     time: datetime = strawberry.field(description="When it was written.")
     level: LogLevel = strawberry.field(description="Its severity.")
@@ -36,7 +37,9 @@ class SyncLogEntry(Node):
 @strawberry.type(description="A line in a log.")
 class SyncLogEdge:
     node: SyncLogEntry = strawberry.field(description="The line.")
-    cursor: str = strawberry.field(description="Pass as `after` or `before` for another page of the same log.")
+    cursor: str = strawberry.field(
+        description=f"Pass as `after` or `before` for another page of the same log, {examples.LINE_CURSOR}."
+    )
 
 
 @strawberry.type(description="A page of a sync's log, in ascending order.")

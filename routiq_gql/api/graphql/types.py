@@ -9,8 +9,9 @@ from typing import Annotated, Self
 import strawberry
 from strawberry import ID, UNSET
 
+from routiq_gql.api.graphql import examples
 from routiq_gql.api.graphql.change_counts import SyncChangeCounts
-from routiq_gql.api.graphql.connection_pages import AfterCursor, BeforeCursor, First, Last, page_arguments
+from routiq_gql.api.graphql.connection_pages import First, Last, page_arguments
 from routiq_gql.api.graphql.context import Info
 from routiq_gql.api.graphql.enums import SyncFailureCode, SyncMode, SyncState, SyncStep, WaitReason
 from routiq_gql.api.graphql.nodes import Node
@@ -26,6 +27,12 @@ from routiq_gql.sync.model import TOTAL_STEPS
 After = Annotated[
     int | None,
     strawberry.argument(description="Only lines after the one with this `seq`; 0 starts at the first."),
+]
+AfterCursor = Annotated[
+    str | None, strawberry.argument(description=f"Only those after this cursor, {examples.LINE_CURSOR}.")
+]
+BeforeCursor = Annotated[
+    str | None, strawberry.argument(description=f"Only those before this cursor, {examples.LINE_CURSOR}.")
 ]
 LogLimit = Annotated[int, strawberry.argument(description="How many lines at most, 1 to 100.")]
 
@@ -54,9 +61,13 @@ class SyncFailure(Problem):
 
 @strawberry.type(description="One state of one sync. Of two states the one with the higher `version` is the newer.")
 class SyncStatus(Node):
-    id: ID = strawberry.field(description="The same as `syncId`.")
-    organization_id: ID = strawberry.field(description="The organization whose data is synced.")
-    sync_id: ID = strawberry.field(description="`sync_`, the organization's id, and the second of its start in UTC.")
+    id: ID = strawberry.field(description=f"The same as `syncId`, {examples.SYNC}.")
+    organization_id: ID = strawberry.field(
+        description=f"The organization whose data is synced, {examples.ORGANIZATION}."
+    )
+    sync_id: ID = strawberry.field(
+        description=f"`sync_`, the organization's id, and the second of its start in UTC, {examples.SYNC}."
+    )
     mode: SyncMode = strawberry.field(
         description="How much this sync reads: the mode in effect. Until the sync has chosen it, in step 3, the mode "
         "that was asked for."

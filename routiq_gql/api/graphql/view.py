@@ -27,10 +27,10 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
 from routiq_gql.api.admission import Admission, BodyFirst, while_connected
+from routiq_gql.api.body import limited
 from routiq_gql.api.demo import Demo
 from routiq_gql.api.dependencies import session_of
 from routiq_gql.api.graphql.answers import Answer
-from routiq_gql.api.graphql.body import BodyTooLarge, limited
 from routiq_gql.api.graphql.context import Context
 from routiq_gql.api.graphql.ide import graphiql_page, how_to_install
 from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS, MAX_TOKENS, TOO_LONG_A_DOCUMENT
@@ -93,7 +93,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         self.open_sockets = OpenSockets(settings.most_sockets)
         self.shared = SharedOperations(schema, self.encode_json)
         self.documents = TrustedDocuments(settings.documents, is_only=settings.documents_only)
-        self.documents.warn_of_invalid(schema._schema, MAX_TOKENS)
+        self.documents.warn_of_invalid(schema._schema, MAX_TOKENS, introspection=settings.has_introspection)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -115,9 +115,6 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             response = await while_connected(parts.next_message, self.run(request))
         except HTTPException as error:
             response = refusal(*status_and_reason(error))
-        except BodyTooLarge as error:
-            response = refusal(413, error.sentence)
-            response.headers["Connection"] = "close"  # the rest of the body is not waited for
         except RoutiqError as error:
             response = error_response(error)
         if isinstance(response, Answer) and prefers_graphql_json(request.headers.get("accept", "")):
@@ -146,6 +143,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             runtime.stream_tokens,
             runtime.patients,
             runtime.patient_changes,
+            runtime.webhooks,
             session,
             connection_params={},
             admission=self._admission,

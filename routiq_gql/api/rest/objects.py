@@ -13,6 +13,7 @@ from routiq_gql.api.json_objects import Count, JsonObject, Time, one_of
 from routiq_gql.api.problem import Problem
 from routiq_gql.api.rest.changes import ChangesOfSync, SyncChangeCounts
 from routiq_gql.api.rest.freshness import Freshness, FreshnessOfData
+from routiq_gql.api.rest.live_updates import LiveUpdates, LiveUpdatesOfHistory
 from routiq_gql.api.rest.log_objects import LOG_OBJECTS
 from routiq_gql.api.rest.receipts import RECEIPT_OBJECTS, CompletionRange, Mode, NextSync, Receipt
 from routiq_gql.api.rest.steps import STEP_OBJECTS, Actor, StepTiming
@@ -268,11 +269,12 @@ class History(JsonObject):
     recent_syncs: list[RecentSync] = Field(description="This page.")
     cancelled_syncs: Count = Field(description="Cancelled ones, which failed_syncs counts too.")
     next_cursor: str | None = Field(description="Pass as `after` for the next page; null on the last one.")
+    live_updates: LiveUpdatesOfHistory
 
 
 OBJECTS = (
     *(Started, Cancelled, SyncStatus, CurrentSync, Failure, *LOG_OBJECTS, PatientStats, EndedSync, Dashboard),
-    *(Connection, ConnectionProblem, RecentSync, History, Freshness, *RECEIPT_OBJECTS, *STEP_OBJECTS),
+    *(Connection, ConnectionProblem, RecentSync, History, LiveUpdates, Freshness, *RECEIPT_OBJECTS, *STEP_OBJECTS),
     *(SyncChangeCounts, Problem),
 )
 """All of them, in the order of the OpenAPI document."""

@@ -24,6 +24,7 @@ from routiq_gql.api.rest.openapi_parts import (
     text,
 )
 from routiq_gql.api.rest.openapi_patients import PATIENT_PATHS
+from routiq_gql.api.rest.openapi_webhooks import WEBHOOK_PATHS
 from routiq_gql.organizations.summaries import LONGEST_SEARCH
 from routiq_gql.sync.model import SyncMode
 
@@ -191,6 +192,7 @@ PATHS: JsonSchemaValue = {
         }
     },
     **PATIENT_PATHS,
+    **WEBHOOK_PATHS,
 }
 
 

@@ -6,8 +6,9 @@ from routiq_gql.api.json_objects import schemas_of
 from routiq_gql.api.rest.objects import OBJECTS
 from routiq_gql.api.rest.organizations import ORGANIZATION_OBJECTS
 from routiq_gql.api.rest.patient_objects import PATIENT_OBJECTS
+from routiq_gql.api.rest.webhook_objects import WEBHOOK_OBJECTS
 
-SCHEMAS = schemas_of((*OBJECTS, *ORGANIZATION_OBJECTS, *PATIENT_OBJECTS))
+SCHEMAS = schemas_of((*OBJECTS, *ORGANIZATION_OBJECTS, *PATIENT_OBJECTS, *WEBHOOK_OBJECTS))
 
 
 def ref(name: str) -> JsonSchemaValue:

@@ -16,7 +16,7 @@ from datetime import datetime, tzinfo
 from routiq_gql.api.rest import patient_objects
 from routiq_gql.patients.lists import PatientList
 from routiq_gql.patients.model import Appointment, Patient
-from routiq_gql.patients.time_zones import zone_of
+from routiq_gql.time_zones import zone_of
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """First characters that make a text a formula for spreadsheets, also in full width. Source: OWASP, CSV Injection."""

@@ -13,9 +13,11 @@ from routiq_gql.database.tables.mirror import (
     PRACTITIONER,
 )
 from routiq_gql.database.tables.operation import AUDIT, PACE, PROBE, RETENTION, WORKER
+from routiq_gql.database.tables.refreshes import REFRESH
 from routiq_gql.database.tables.results import ACTIVITY, LISTING, RESULTS
 from routiq_gql.database.tables.suppression import SUPPRESSED, SUPPRESSION_KEY
 from routiq_gql.database.tables.syncs import CONNECTION, LOG, SCHEDULE, SYNC
+from routiq_gql.database.tables.webhooks import WEBHOOK, WEBHOOK_DELIVERY, WEBHOOK_EVENT
 
 VERSIONED = (*MIRRORED, *RESULTS)
 """Every table of versions."""
@@ -38,6 +40,7 @@ __all__ = [
     "PATIENT",
     "PRACTITIONER",
     "PROBE",
+    "REFRESH",
     "RESULTS",
     "RETENTION",
     "SCHEDULE",
@@ -45,6 +48,9 @@ __all__ = [
     "SUPPRESSION_KEY",
     "SYNC",
     "VERSIONED",
+    "WEBHOOK",
+    "WEBHOOK_DELIVERY",
+    "WEBHOOK_EVENT",
     "WORKER",
     "ClinikoId",
     "Holds",

@@ -41,6 +41,7 @@ class MirrorColumns(TypedColumns):
     account: Named[str | None] = Column(String(64))
     format: Named[int]
     erased_at: Named[datetime | None] = Column(UtcDateTime)
+    compared_at: Named[datetime | None] = Column(UtcDateTime)
 
 
 MIRROR = Table("mirrors", METADATA, MirrorColumns, sqlite_autoincrement=True, info={"holds": Holds.PATIENTS})

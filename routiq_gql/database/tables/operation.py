@@ -50,6 +50,8 @@ class AuditColumns(TypedColumns):
     times: Named[int]
     list: Named[str | None] = Column(String(32))
     count: Named[int | None]
+    webhook_id: Named[str | None] = Column(String(64))
+    webhook_host: Named[str | None] = Column(Text)
 
 
 AUDIT = Table(

@@ -69,6 +69,8 @@ class SyncColumns(TypedColumns):
 
     ``trace_parent`` and ``trace_state`` are the span that started it, and ``trace_span`` that of its newest run, as W3C
     Trace Context writes them; empty while traces are off.
+
+    ``refresh`` marks a sync that a look at Cliniko has started; see ``tables/refreshes.py``.
     """
 
     key: Named[int] = Column(RowKey, primary_key=True, autoincrement=True)
@@ -122,6 +124,7 @@ class SyncColumns(TypedColumns):
     trace_parent: Named[str | None] = Column(String(64))
     trace_state: Named[str | None] = Column(Text)
     trace_span: Named[str | None] = Column(String(64))
+    refresh: Named[bool] = Column(server_default=text("false"))
 
 
 SYNC = Table(
@@ -133,7 +136,7 @@ SYNC = Table(
     Index("ix_syncs_organization_key", "organization_id", "key"),
     Index("ix_syncs_organization_status", "organization_id", "status", "key"),
     # The totals of an organization's history need nothing but this index.
-    Index("ix_syncs_totals", "organization_id", "status", "mode", "started_at", "completed_at"),
+    Index("ix_syncs_totals", "organization_id", "status", "mode", "refresh", "started_at", "completed_at"),
     partial_index("ix_syncs_completed", "organization_id", "mode", "key", where="status = 'completed'"),
     # An organization that was never connected has such syncs only; see ``organization_pages``.
     partial_index("ix_syncs_early", "organization_id", where=EARLY),
@@ -159,15 +162,20 @@ LOG = Table("sync_log", METADATA, LogColumns, info={"holds": Holds.ORGANIZATION}
 
 
 class ScheduleColumns(TypedColumns):
-    """An organization that is synced at a regular interval, except while its connection can't be used.
+    """An organization that is synced regularly, except while its connection can't be used.
 
-    ``first_at`` is when the schedule was first due; ``None`` for schedules of earlier versions.
+    At an interval, or at ``times`` of day (``06:00,13:00``) on ``weekdays`` (``mon,tue``) in ``time_zone`` (an IANA
+    name), which are null with an interval. ``every_seconds`` is then the longest time between two syncs. ``first_at``
+    is when the schedule was first due; ``None`` for schedules of earlier versions.
     """
 
     organization_id: Named[str] = Column(OrganizationId, primary_key=True)
     every_seconds: Named[int]
     next_at: Named[datetime] = Column(UtcDateTime)
     first_at: Named[datetime | None] = Column(UtcDateTime)
+    times: Named[str | None] = Column(String(300))
+    weekdays: Named[str | None] = Column(String(32))
+    time_zone: Named[str | None] = Column(String(64))
 
 
 SCHEDULE = Table(

@@ -87,6 +87,10 @@ class DistributedEngine:
         return self._only_if_alone and self.worker_id is not None
 
     @property
+    def works_here(self) -> bool:
+        return self.worker_id is not None
+
+    @property
     def running(self) -> int:
         return len(self._tasks)
 

@@ -45,8 +45,11 @@ class SharedPacer(Pacer):
         self._unwritten_hold = 0.0
 
     async def wait_turn(self, on_wait: OnWait | None = None) -> None:
+        await self.wait_turns(1, on_wait)
+
+    async def wait_turns(self, count: int, on_wait: OnWait | None = None) -> None:
         while True:
-            seconds = await self._take()
+            seconds = await self._take(count)
             if seconds <= 0:
                 return
             await wait_openly(seconds, "rate_limit", rate_limit_message(seconds), on_wait)
@@ -59,13 +62,14 @@ class SharedPacer(Pacer):
         self._unwritten_hold = max(self._unwritten_hold, seconds)
         super().hold(seconds)  # so that the registry keeps this object as long
 
-    async def _take(self) -> float:
+    async def _take(self, count: int) -> float:
         early = self._step * (BURST - 1)
         held, hold = self._unwritten_hold, timedelta(seconds=self._unwritten_hold)
         async with self._database.writing() as connection:
             if held:
                 await connection.execute(_HOLD, {"digest": self._digest, "hold": hold, "early": early})
-            values = {"digest": self._digest, "interval": self._step, "early": early, "hold": hold}
+            values = {"digest": self._digest, "interval": self._step * count, "hold": hold}
+            values["early"] = self._step * (BURST - count)
             seconds: float = (await connection.execute(_TAKE, values)).scalar_one()
         if self._unwritten_hold == held:
             self._unwritten_hold = 0.0

@@ -1,6 +1,7 @@
 """Runs the comparison of a sync, in the order in which repairs of a list can affect another, and writes the receipt."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from routiq_gql.cliniko import (
@@ -18,6 +19,7 @@ from routiq_gql.database.counting import list_figures, stub_ids
 from routiq_gql.database.drafts import Draft
 from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import BY_RESOURCE
+from routiq_gql.sync.parts import LAST_PART, PARTS
 from routiq_gql.sync.receipt import ListReceipt, Receipt, UnreadableRowReceipt
 from routiq_gql.sync.reconcile.classes import ClassComparer, ClassesCompared
 from routiq_gql.sync.reconcile.comparing import Comparer, Comparison
@@ -30,8 +32,10 @@ from routiq_gql.sync.reconcile.totals import ListCounts, Scope
 
 COUNTED: tuple[Resource[Record], ...] = (PATIENTS, INDIVIDUAL_APPOINTMENTS, GROUP_APPOINTMENTS)
 """The lists that are compared by totals."""
+EVERY_LIST = frozenset(resource.name for resource in RESOURCES)
 MOST_NAMED = 20
 """Unreadable rows of a list that a receipt names."""
+NOT_COMPARED = ClassesCompared(None, 0, None, 0, 0, None)
 STUB_REASON = "starts_at"
 """Only the start of an appointment is required besides the id, so a row with an id is unreadable for this reason."""
 
@@ -77,18 +81,51 @@ class Reconciler:
             FullReadNeeded: The sync was incremental and has to be full.
             ClinikoError: Cliniko can't be read.
         """
-        await self._follow()
-        patients = await self._comparer.compare(PATIENTS)
-        await self._follow()  # merges that the comparison has found
-        await self._follow_closed_patients()
-        compared = {PATIENTS.name: patients}
-        for resource in (INDIVIDUAL_APPOINTMENTS, GROUP_APPOINTMENTS):
-            compared[resource.name] = await self._comparer.compare(resource)
-        await self._follow()  # the attendees of classes that have appeared
-        classes = await self._compare_classes()
-        await self._mirroring.close_attendees_of_closed_classes()
+        compared, classes = await self._compare(EVERY_LIST)
         checked_at = self._counts.checked_at or utc_now()
         return await self._receipt(compared, classes, whole, checked_at)
+
+    async def run_part(self, part: int | None, whole: Mapping[str, int | None], last: Receipt | None) -> Receipt:
+        """Read again what the read pages point to, and compare and repair the lists of a part of a comparison.
+
+        The receipt shows the ``last`` comparison for the other lists. That of the last part ends the comparison.
+
+        Args:
+            part: An index of ``PARTS``; ``None`` to compare nothing.
+            whole: As for ``run``.
+
+        Raises:
+            FullReadNeeded: The sync has to be full.
+            ClinikoError: Cliniko can't be read.
+        """
+        names = PARTS[part] if part is not None else frozenset[str]()
+        compared, classes = await self._compare(names)
+        is_later = part != LAST_PART
+        checked_at = last.checked_at if is_later and last is not None else utc_now()
+        made = await self._receipt(compared, classes, whole, checked_at)
+        before = {} if last is None else {one.list: one for one in last.lists}
+        lists = [
+            one if one.list in names or one.list not in before else _carried(one, before[one.list], part is not None)
+            for one in made.lists
+        ]
+        parts = part + 1 if part is not None and is_later else 0
+        return replace(made, lists=tuple(lists), is_later=is_later, parts=parts)
+
+    async def _compare(self, names: Collection[str]) -> tuple[dict[str, Comparison], ClassesCompared]:
+        """Compare and repair these lists. What the sync has read is followed in any case."""
+        compared: dict[str, Comparison] = {}
+        await self._follow()
+        if PATIENTS.name in names:
+            compared[PATIENTS.name] = await self._comparer.compare(PATIENTS)
+            await self._follow()  # merges that the comparison has found
+        await self._follow_closed_patients()
+        for resource in (INDIVIDUAL_APPOINTMENTS, GROUP_APPOINTMENTS):
+            if resource.name in names:
+                compared[resource.name] = await self._comparer.compare(resource)
+        await self._follow()  # the attendees of classes that have appeared
+        classes = await self._compare_classes() if ATTENDEES.name in names else NOT_COMPARED
+        await self._mirroring.close_attendees_of_closed_classes()
+        return compared, classes
 
     async def _follow(self) -> None:
         try:
@@ -104,7 +141,7 @@ class Reconciler:
             if not self._terms.is_full:
                 raise FullReadNeeded("Cliniko does not list attendees by class") from None
         await self._mirroring.report("Cliniko does not list attendees by class, so they were not compared")
-        return ClassesCompared(None, 0, None, 0, 0, None)
+        return NOT_COMPARED
 
     async def _follow_closed_patients(self) -> None:
         try:
@@ -144,7 +181,7 @@ class Reconciler:
             elif name in compared:
                 found = compared[name]
             else:
-                in_cliniko = whole.get(name)
+                in_cliniko = whole.get(name)  # a counted list has none, and is not compared
                 found = Comparison(in_cliniko, its.rows, None if in_cliniko is None else in_cliniko == its.rows)
             has_classes = resource is ATTENDEES
             lists.append(
@@ -172,3 +209,16 @@ class Reconciler:
             lists=tuple(lists),
             unreadable_rows=tuple(unreadable_rows),
         )
+
+
+def _carried(one: ListReceipt, before: ListReceipt, keeps_result: bool) -> ListReceipt:
+    """The receipt of a list that this sync has not compared, with the comparison before; its result if it counts on."""
+    return replace(
+        one,
+        in_cliniko=before.in_cliniko,
+        in_mirror=before.in_mirror if one.list == ATTENDEES.name else one.in_mirror,
+        agrees=before.agrees if keeps_result else None,
+        compared=before.compared,
+        of=before.of,
+        oldest_check=before.oldest_check,
+    )

@@ -44,6 +44,16 @@ FIGURES = {
 """Queries of figures, which need no right."""
 WITHOUT_PATIENTS = {"syncStatus", "history", "historyConnection", "organizations"} | {
     *("syncProgress", "syncLog", "dashboardUpdated"),
+    *(
+        "webhooks",
+        "webhook",
+        "failingWebhooks",
+        "registerWebhook",
+        "changeWebhook",
+        "rotateWebhookSecret",
+        "removeWebhook",
+    ),
+    *("testWebhook", "repeatWebhookDelivery"),
     *("startSync", "cancelSync", "createStreamToken", "connectCliniko", "testConnection", "disconnectCliniko"),
 }
 """All other root fields: no object in their answers has a patient's name."""

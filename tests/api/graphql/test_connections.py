@@ -75,7 +75,8 @@ async def read(server: Server, query: str, id: str, **given: Any) -> Page:  # no
 
 def is_of_a_page(statement: Recorded) -> bool:
     """Whether a statement reads a history or a log, and is none of the server's periodic work."""
-    return any(part in statement.text for part in ("syncs.mode !=", "sync_log.message"))
+    text = statement.text
+    return text.startswith(("SELECT", "WITH")) and any(part in text for part in ("syncs.mode !=", "sync_log.message"))
 
 
 def ids(page: Page) -> list[str]:

@@ -20,6 +20,7 @@ from graphql import (
     get_operation_ast,
     is_composite_type,
     parse,
+    print_ast,
     validate,
 )
 from sqlalchemy import event, text, update
@@ -32,9 +33,11 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.history import average_duration, counts_by_status
 from routiq_gql.database.syncs import NewLine, end_sync, insert_sync
 from routiq_gql.database.tables import SYNC
+from routiq_gql.paging import LARGEST_SIZE
 from routiq_gql.settings import Settings
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import LogLevel, SyncMode, SyncState, SyncStep
+from tests.graphql_documents import DELIVERIES
 from tests.server import Server, open_socket
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -70,7 +73,7 @@ COSTS = {
     WITH_DEFAULTS: 1_010,
     '{ history(organizationId: "x", limit: 3) { recentSyncs { log(limit: 4) { id } } } }': 3 + 3 * 4,
     "{ historyConnection(organizationId: 1, last: 3) { nodes { logConnection(first: 4) { totalCount } } } }": 15,
-    '{ historyConnection(organizationId: "x") { nodes { logConnection { nodes { id } } } } }': 50 + 50 * 50,
+    '{ historyConnection(organizationId: "x") { nodes { logConnection { nodes { id } } } } }': 10 + 10 * 50,
     '{ a: history(organizationId: "x", limit: 3) { nextCursor } b: history(organizationId: "x") { nextCursor } }': 13,
     # Under two names inside a list.
     '{ history(organizationId: "x", limit: 2) { recentSyncs { a: log(limit: 5) { id } b: log(limit: 6) { id } } } }': (
@@ -102,6 +105,7 @@ COSTS = {
     '{ patients(organizationId: "x", first: 3) { nodes { why { appointments { startsAt } } } } }': 3 + 3 * 2,
     '{ patients(organizationId: "x", last: 7) { edges { node { id } } practitioners { id } } }': 7,
     '{ patientLists(organizationId: "x") { totalCount } }': 9,
+    '{ webhooks(organizationId: "x") { deliveries(first: 3) { nodes { id } } } }': 10 + 10 * 3,
     '{ nodes(ids: ["a", "b", "c"]) { id ... on SyncStatus { log(limit: 5) { id } } } }': 3 + 3 * 5,
     '{ node(id: "a") { id } }': 0,
     '{ history(organizationId: "o", limit: 100) { recentSyncs { steps { step } receipt { lists { list } } } } }': 1_500,
@@ -149,7 +153,7 @@ def test_every_limit_in_the_schema_counts():
     queries = {("Query", "history"), ("Query", "organizations")}
     queries |= {("Query", "historyConnection"), ("Query", "patients"), ("Query", "syncChanges")}
     logs = {("SyncStatus", "log"), ("SyncStatus", "logConnection")}
-    assert limits == {*queries, *logs, ("SyncReceipt", "unreadableRows")}
+    assert limits == {*queries, *logs, ("SyncReceipt", "unreadableRows"), ("Webhook", "deliveries")}
     others = {(kind, name, argument) for kind, name, argument in numbers if argument not in LIMIT_ARGUMENTS}
     places = {("SyncStatus", "log", "after"), ("Subscription", "syncLog", "after"), ("Query", "patients", "skip")}
     assert others == places, "is one of these a limit?"
@@ -166,10 +170,38 @@ def test_every_list_of_objects_in_the_schema_counts():
         if (LIMIT_ARGUMENTS | ID_LISTS).isdisjoint(field.args)
     }
     in_a_page = {"SyncHistory.recentSyncs", "OrganizationList.organizations"}
-    connections = ("Patient", "PatientChange", "Sync", "SyncLog")
+    connections = ("Patient", "PatientChange", "Sync", "SyncLog", "WebhookDelivery")
     in_a_page |= {f"{rows}Connection.{name}" for rows in connections for name in ("edges", "nodes")}
+    in_a_page |= {"SyncHistory.liveUpdates", "SyncConnection.liveUpdates"}  # at most an entry for each sync
     in_memory = {"PatientConnection.practitioners"}  # all of a clinic, which a page has read anyway
     assert lists == {*in_a_page, *in_memory, *LIST_LENGTHS}
+
+
+def test_every_page_without_a_size_costs_its_documented_length():
+    """A connection without `first` and `last` costs as many objects as its description says."""
+    documented = {
+        f"{type_.name}.{name}": int(re.search(r"(\d+) without", field.args["first"].description)[1])
+        for type_ in SCHEMA.type_map.values()
+        for name, field in getattr(type_, "fields", {}).items()
+        if "first" in getattr(field, "args", {})
+    }
+    assert set(documented.values()) == {10, 50}
+    required = {"Query.syncChanges": "(syncId: 1)", "SyncStatus.logConnection": ""}
+    required["Webhook.deliveries"] = ""
+    around = {"Query": "{{ {} }}", "SyncStatus": "{{ syncStatus(syncId: 1) {{ {} }} }}"}
+    around["Webhook"] = "{{ webhook(organizationId: 1, webhookId: 1) {{ {} }} }}"
+    for place, length in documented.items():
+        kind, name = place.split(".")
+        field = f"{name}{required.get(place, '(organizationId: 1)')} {{ pageInfo {{ endCursor }} }}"
+        assert cost_of(around[kind].format(field)) == length
+
+
+async def test_a_history_with_the_log_of_each_sync_needs_no_sizes(bare_server: Server):
+    """Without any size, `historyConnection` has ten syncs with fifty lines each: what its cost says, and allowed."""
+    await fill(bare_server.runtime.database, "org_1", 12, 65)
+    query = '{ historyConnection(organizationId: "org_1") { nodes { logConnection { nodes { id } } } } }'
+    syncs = (await bare_server.ask(query))["data"]["historyConnection"]["nodes"]
+    assert len(syncs) + sum(len(sync["logConnection"]["nodes"]) for sync in syncs) == cost_of(query) == 510
 
 
 def test_fragments_in_fragments_are_measured_at_once():
@@ -210,6 +242,11 @@ def _definitions(source: str, kinds: str) -> list[str]:
     return found
 
 
+def test_the_largest_page_of_deliveries_with_all_their_attempts_is_allowed():
+    """Who looks for the fault of a receiver reads every attempt of a page at once."""
+    assert cost_of(DELIVERIES, id="org_1", webhook="wh_1", first=LARGEST_SIZE) <= DEFAULT_MAX_COST
+
+
 def test_every_document_that_is_shipped_is_allowed():
     """All operations of the page, the examples, the README and the docs stay within the limit, with any variables."""
     measured = {}
@@ -227,9 +264,11 @@ def test_every_document_that_is_shipped_is_allowed():
                 raise
             (asked,) = (node for node in document.definitions if isinstance(node, OperationDefinitionNode))
             variables = {
-                node.variable.name.value: {"Int": 100, "Boolean": True}.get(str(node.type.type.name.value), "x")  # type: ignore[union-attr]
+                node.variable.name.value: {"Int": 100, "Boolean": True}.get(
+                    kind.rstrip("!"), ["x"] if "[" in kind else "x"
+                )
                 for node in asked.variable_definitions or ()
-                if node.default_value is None and hasattr(node.type, "type")
+                if node.default_value is None and (kind := print_ast(node.type)).endswith("!")
             }
             measured[path.name, operation[:40]] = operation_cost(SCHEMA, document, asked, variables)
     assert len(measured) >= 20
@@ -240,12 +279,13 @@ def test_every_document_that_is_shipped_is_allowed():
 
 @contextmanager
 def statements_of(database: Database) -> Iterator[list[str]]:
-    """Every statement that is executed in the block."""
+    """Every statement that is executed in the block, but for the server's look for due webhooks each second."""
     executed: list[str] = []
     engine = database._engine.sync_engine
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        executed.append(statement)
+        if "FROM webhooks" not in statement:
+            executed.append(statement)
 
     event.listen(engine, "before_cursor_execute", note)
     try:

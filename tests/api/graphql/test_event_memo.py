@@ -57,7 +57,9 @@ async def _bytes_per_event(settings: Settings, executor: type[Executor]) -> floa
     schema.execution_context_class = executor  # type: ignore[assignment]
     syncs: Any = _Syncs()
     session: Any = _Session()
-    context = Context(syncs, syncs, syncs, syncs, syncs, session, connection_params={}, admission=Admission(settings))
+    context = Context(
+        syncs, syncs, syncs, syncs, syncs, syncs, session, connection_params={}, admission=Admission(settings)
+    )
     results = await schema.stream(QUERY, {"id": SNAPSHOT.sync_id}, context)
     before = count = 0
     tracemalloc.start(1)

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from routiq_gql.api.body import MAX_BODY_BYTES
 from routiq_gql.api.graphql import documents
-from routiq_gql.api.graphql.body import MAX_BODY_BYTES
 from routiq_gql.api.graphql.documents import BYTES_PER_TOKEN, REMEMBERED_DOCUMENTS, Documents
 from routiq_gql.api.graphql.limits import (
     MAX_ALIASES,

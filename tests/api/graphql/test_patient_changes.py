@@ -13,7 +13,7 @@ from routiq_gql.sync.mapping import snapshot_of
 from tests.patients.clinics import DAY, ListedClinic, Person, Visit
 from tests.server import Server, open_socket
 
-FIELDS = """cursor syncId clinikoId patientId name kinds fields joined left sentence
+FIELDS = """id cursor syncId clinikoId patientId name kinds fields joined left sentence
   patient { id phone isArchived why { isMember } }"""
 PAGE = f"""query ($id: ID!, $since: ID, $first: Int, $after: String) {{
   syncChanges(syncId: $id, since: $since, first: $first, after: $after) {{
@@ -21,6 +21,7 @@ PAGE = f"""query ($id: ID!, $since: ID, $first: Int, $after: String) {{
     pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }} }}"""
 WATCH = f"""subscription ($id: ID!, $after: String) {{
   patientsChanged(organizationId: $id, after: $after) {{ {FIELDS} }} }}"""
+NODES = f"query ($ids: [ID!]!) {{ nodes(ids: $ids) {{ __typename id ... on PatientChange {{ {FIELDS} }} }} }}"
 ANA = Person(1, "Ana", "Bo", phone="0400", visits=(Visit(1, utc_now() - DAY),))
 BEN = Person(2, "Ben", "Co")
 
@@ -69,10 +70,30 @@ async def test_a_page_of_changes(bare_server: Server, clinic: ListedClinic):
     assert (first["pageInfo"]["hasNextPage"], first["cursor"]) == (True, came["cursor"])
     rest = (await bare_server.ask(PAGE, id=clinic.sync_ids[1], after=first["cursor"]))["data"]["syncChanges"]
     assert (rest["nodes"], rest["pageInfo"]["hasPreviousPage"]) == ([went], True)
+    behind = (await bare_server.ask(PAGE, id=clinic.sync_ids[1], after=rest["cursor"]))["data"]["syncChanges"]
+    assert (behind["nodes"], behind["pageInfo"]["hasPreviousPage"]) == ([], True)
     difference = await bare_server.ask(PAGE, id=clinic.sync_ids[1], since=clinic.sync_ids[0])
     assert difference["data"]["syncChanges"]["since"] == clinic.sync_ids[0]
     baseline = (await bare_server.ask(PAGE, id=clinic.sync_ids[0]))["data"]["syncChanges"]
     assert (baseline["nodes"], baseline["isBaseline"]) == ([], True)
+    nothing = (await bare_server.ask(PAGE, id=clinic.sync_ids[0], after=baseline["cursor"]))["data"]["syncChanges"]
+    assert (nothing["nodes"], nothing["pageInfo"]["hasPreviousPage"]) == ([], False)
+
+
+async def test_a_change_is_found_by_its_id(bare_server: Server, clinic: ListedClinic):
+    """A client reads a change again by its id, of a sync or of a difference, as long as the change is kept."""
+    first, second = clinic.sync_ids
+    changes = (await bare_server.ask(PAGE, id=second))["data"]["syncChanges"]["nodes"]
+    changes += (await bare_server.ask(PAGE, id=second, since=first))["data"]["syncChanges"]["nodes"]
+    ids = [one["id"] for one in changes]
+    assert ids == [f"change:{second}:1", f"change:{second}:2", *(f"change:{second}:since:{first}:{n}" for n in (1, 2))]
+    unknown = [f"change:{second}:3", f"change:{first}:1", "change:sync_org_1_x:1", f"change:{second}:since:{second}:1"]
+    found = (await bare_server.ask(NODES, ids=[*unknown, *ids]))["data"]["nodes"]
+    assert found == [None] * 4 + [{"__typename": "PatientChange"} | one for one in changes]
+    many = [f"change:sync_org_1_{number}:1" for number in range(11)]
+    assert "at most 10 syncs" in (await bare_server.ask(NODES, ids=many))["errors"][0]["message"]
+    await clinic.prune_before(second)
+    assert (await bare_server.ask(NODES, ids=ids))["data"]["nodes"] == [None] * 4
 
 
 async def test_a_subscription_begins_where_a_page_ended(bare_server: Server, clinic: ListedClinic):
@@ -127,6 +148,11 @@ async def test_changes_take_the_right_to_read_patients(settings: Settings, tmp_p
             server.http.headers["Authorization"] = f"Bearer {token}"
             answer = await server.ask(PAGE, id=clinic.sync_ids[1])
             assert (answer["data"], answer["errors"][0]["extensions"]["code"]) == (None, code)
+            answer = await server.ask(NODES, ids=[f"change:{clinic.sync_ids[1]}:1"])
+            if token == own:
+                assert (answer["data"], answer["errors"][0]["extensions"]["code"]) == (None, code)
+            else:
+                assert answer == {"data": {"nodes": [None]}}, "as if there were no such change"
             async with open_socket(server, init=False) as socket:
                 await socket.init(payload={"Authorization": f"Bearer {token}"})
                 await socket.subscribe(WATCH, id="org_1")

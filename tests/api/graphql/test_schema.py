@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from graphql import GraphQLError, GraphQLSchema, build_schema
+from graphql import GraphQLError, GraphQLNonNull, GraphQLObjectType, GraphQLSchema, build_schema
 
 from routiq_gql.api.graphql import enums, schema_text
 from routiq_gql.api.graphql.scalars import parse_time
@@ -11,6 +11,8 @@ from routiq_gql.patients.lists import PatientList
 from routiq_gql.patients.model import PatientSort
 from routiq_gql.sync import model, problems
 from routiq_gql.sync.actors import ActorKind
+from routiq_gql.webhooks.model import DeliveryState, EventType
+from routiq_gql.webhooks.problems import Refusal
 from tests.schema_page import PAGE, schema_page
 
 COMMITTED = Path(__file__).parents[3] / "schema.graphql"
@@ -46,6 +48,18 @@ def test_everything_is_described(schema: GraphQLSchema):
     assert silent == []
 
 
+def test_every_field_that_may_be_null_says_when(schema: GraphQLSchema):
+    """A program's author reads in the description when a value is missing."""
+    fields = {
+        f"{type_.name}.{name}": field
+        for type_ in schema.type_map.values()
+        if isinstance(type_, GraphQLObjectType) and not type_.name.startswith("__")
+        for name, field in type_.fields.items()
+        if not isinstance(field.type, GraphQLNonNull)
+    }
+    assert [place for place, field in fields.items() if "null" not in (field.description or "").lower()] == []
+
+
 @pytest.mark.parametrize(
     ("shown", "known"),
     [
@@ -59,6 +73,9 @@ def test_everything_is_described(schema: GraphQLSchema):
         (enums.SyncActorKind, ActorKind),
         (enums.PatientList, PatientList),
         (enums.PatientSort, PatientSort),
+        (enums.WebhookEvent, EventType),
+        (enums.WebhookDeliveryState, DeliveryState),
+        (enums.WebhookProblemCode, Refusal),
     ],
 )
 def test_enums_have_the_names_of_the_sync(shown, known):
@@ -92,6 +109,11 @@ def test_enums_have_the_names_of_the_sync(shown, known):
         ("Query", "patients", "PatientConnection!"),
         ("Query", "patient", "Patient"),
         ("Query", "patientLists", "[PatientListSummary!]!"),
+        ("Query", "webhooks", "[Webhook!]!"),
+        ("Query", "webhook", "Webhook"),
+        ("Mutation", "registerWebhook", "RegisterWebhookPayload!"),
+        ("RegisterWebhookPayload", "secret", "String"),
+        ("Webhook", "deliveries", "WebhookDeliveryConnection!"),
         ("Query", "node", "Node"),
         ("Query", "nodes", "[Node]!"),
         ("PatientConnection", "edges", "[PatientEdge!]!"),

@@ -5,11 +5,13 @@ from typing import Any
 from starlette.routing import Route
 
 from routiq_gql.api.rest.changes import SyncChangeCounts
+from routiq_gql.api.rest.live_updates import LiveUpdates
 from routiq_gql.api.rest.openapi import openapi_document
 from routiq_gql.api.rest.receipts import CompletionRange, NextSync, UnreadableRow
 from routiq_gql.api.rest.routes import PREFIX, rest_routes
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import Fault, FaultKind
+from routiq_gql.organizations.live_updates import LiveUpdates as LiveUpdatesEntry
 from routiq_gql.sync import model
 from routiq_gql.sync.change_counts import ChangeCounts
 from routiq_gql.sync.receipt import UnreadableRowReceipt
@@ -17,6 +19,7 @@ from tests.emulated_cliniko import Cliniko
 from tests.organization import ORGANIZATION
 from tests.patients.small_clinic import listed
 from tests.server import Server
+from tests.webhooks.stored import WEBHOOK_ID, stored_webhook
 
 
 def _keys(name: str) -> list[str]:
@@ -103,6 +106,7 @@ async def test_real_answers_have_exactly_the_described_keys(server: Server, clin
         "SyncChangeCounts": SyncChangeCounts.model_validate(ChangeCounts(1, 1, 0, 0, 1, 0)).model_dump(),
         "UnreadableRow": UnreadableRow.model_validate(UnreadableRowReceipt("patients", None, "id")).model_dump(),
         "CompletionRange": CompletionRange.model_validate(model.CompletionRange(utc_now(), utc_now())).model_dump(),
+        "LiveUpdates": LiveUpdates.model_validate(LiveUpdatesEntry("sync_a", 1, utc_now(), utc_now(), 1)).model_dump(),
         "NextSync": NextSync.model_validate(model.NextSync(model.SyncMode.FULL, 450, 150.0)).model_dump(),
     }
     await listed(server, "org_listed")
@@ -116,5 +120,26 @@ async def test_real_answers_have_exactly_the_described_keys(server: Server, clin
     await server.until_ended(await server.start_sync())
     refused = (await get(f"/api/v1/sync/dashboard/{ORGANIZATION}")).json()["connection"]
     answers["ConnectionProblem"] = refused["problem"]
+    answers |= await _webhook_answers(server)
     assert {name: list(answer) for name, answer in answers.items()} == {name: _keys(name) for name in answers}
     assert set(answers) == set(openapi_document(with_tokens=False)["components"]["schemas"])
+
+
+async def _webhook_answers(server: Server) -> dict[str, Any]:
+    http, route = server.http, "/api/v1/webhooks/org_listed"
+    body = {"url": "https://example.com/hooks", "events": ["sync.completed"]}
+    made = (await http.post(route, json=body)).json()
+    one = f"{route}/{made['webhook']['id']}"
+    queued = (await http.post(f"{one}/test")).json()
+    await stored_webhook(server.runtime.database, "org_listed")
+    tried = (await http.get(f"{route}/{WEBHOOK_ID}/deliveries")).json()
+    return {
+        "Webhook": made["webhook"],
+        "RegisteredWebhook": made,
+        "WebhookList": (await http.get(route)).json(),
+        "WebhookDeliveries": (await http.get(f"{one}/deliveries")).json(),
+        "WebhookDelivery": queued["delivery"],
+        "WebhookAttempt": tried["deliveries"][0]["attempt_log"][0],
+        "QueuedDelivery": queued,
+        "RemovedWebhook": (await http.delete(one)).json(),
+    }

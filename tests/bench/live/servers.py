@@ -5,17 +5,17 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from tests.bench.children import ROOT, ChildBroke
+from tests.bench.children import ROOT, ChildBroke, begin
 from tests.bench.live.cores import server_core
+from tests.forked import Started
 
 START_SECONDS = 120
 SILENCE_SECONDS = 120
@@ -58,7 +58,7 @@ class Server:
         hello: Its first line: ``port``, and values of its kind.
     """
 
-    def __init__(self, name: str, process: "subprocess.Popen[bytes]", connection: socket.socket, log: Path) -> None:
+    def __init__(self, name: str, process: Started, connection: socket.socket, log: Path) -> None:
         self.name = name
         self._process = process
         self._connection = connection
@@ -125,27 +125,43 @@ def start(name: str, module: str, *arguments: str) -> Iterator[Server]:
     Raises:
         ChildBroke: It did not become ready.
     """
-    with start_program(name, [sys.executable, "-m", f"tests.bench.live.{module}"], arguments) as server:
+
+    def begin_server(port: str, output: int) -> Started:
+        return begin(f"live.{module}", port, *arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+
+    with _started(name, begin_server) as server:
         yield server
 
 
 @contextmanager
 def start_program(name: str, program: Sequence[str], arguments: Sequence[str]) -> Iterator[Server]:
     """The same for any program. Its first argument is the port to which it connects for commands."""
+
+    def begin_program(port: str, output: int) -> Started:
+        return subprocess.Popen(
+            [*program, port, *arguments],
+            cwd=ROOT,
+            env={name: value for name, value in os.environ.items() if not name.startswith("ROUTIQ_")},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            text=True,
+        )
+
+    with _started(name, begin_program) as server:
+        yield server
+
+
+@contextmanager
+def _started(name: str, begin_it: Callable[[str, int], Started]) -> Iterator[Server]:
     core = server_core()
     with socket.create_server(("127.0.0.1", 0)) as listening, tempfile.TemporaryDirectory() as folder:
         listening.settimeout(0.2)
         log = Path(folder) / "log"
         with log.open("wb") as output:
-            process = subprocess.Popen(
-                [*program, str(listening.getsockname()[1]), *arguments],
-                cwd=ROOT,
-                env={name: value for name, value in os.environ.items() if not name.startswith("ROUTIQ_")},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                preexec_fn=lambda: os.sched_setaffinity(0, {core}),
-            )
+            process = begin_it(str(listening.getsockname()[1]), output.fileno())
+        with suppress(ProcessLookupError):  # ``_accept`` finds that it has ended
+            os.sched_setaffinity(process.pid, {core})
         server = None
         try:
             server = Server(name, process, _accept(name, process, listening, log), log)
@@ -159,7 +175,7 @@ def start_program(name: str, program: Sequence[str], arguments: Sequence[str]) -
             process.wait()
 
 
-def _accept(name: str, process: "subprocess.Popen[bytes]", listening: socket.socket, log: Path) -> socket.socket:
+def _accept(name: str, process: Started, listening: socket.socket, log: Path) -> socket.socket:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         try:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-import sys
+import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
@@ -16,6 +16,7 @@ from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import SyncSnapshot, SyncState
+from tests.forked import Started, start
 
 ROOT = Path(__file__).parents[3]
 LIMIT_SECONDS = 100
@@ -58,7 +59,7 @@ class Process:
         self._log = log
         self._is_kept = is_kept
         self._keeper: asyncio.Task[None] | None = None
-        self._process: asyncio.subprocess.Process
+        self._process: Started
         self.lines: list[str] = []
         self.codes: list[int] = []
 
@@ -81,7 +82,7 @@ class Process:
 
     @property
     def is_running(self) -> bool:
-        return self._process.returncode is None
+        return self._process.poll() is None
 
     def send(self, number: signal.Signals) -> None:
         if self.is_running:
@@ -92,7 +93,7 @@ class Process:
         self._is_kept = False
         self.send(number)
         async with asyncio.timeout(LIMIT_SECONDS):
-            return await self._process.wait()
+            return await self._ended()
 
     async def until_printed(self, text: str) -> str:
         """The first line with ``text``."""
@@ -105,23 +106,39 @@ class Process:
 
     async def _start(self) -> None:
         with self._log.open("ab") if self._log is not None else nullcontext() as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "routiq_gql", *self._arguments),
+            self._process = start(
+                *self._arguments,
                 cwd=ROOT,
                 env={**self._environment, **self._more()},
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
+                stdout=subprocess.PIPE,
+                stderr=None if log is None else log.fileno(),
             )
 
     async def _keep(self) -> None:
         while True:
-            assert self._process.stdout is not None
-            async for line in self._process.stdout:
-                self.lines.append(line.decode().rstrip())
-            self.codes.append(await self._process.wait())
+            await self._read_lines()
+            self.codes.append(await self._ended())
             if not self._is_kept:
                 return
             await self._start()
+
+    async def _read_lines(self) -> None:
+        """Until the process closes its output."""
+        reader = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), self._process.stdout
+        )
+        try:
+            async for line in reader:
+                self.lines.append(line.decode().rstrip())
+        finally:
+            transport.close()
+
+    async def _ended(self) -> int:
+        """The exit code."""
+        while (code := self._process.poll()) is None:
+            await asyncio.sleep(0.02)
+        return code
 
 
 def worker(settings: Settings, *, is_kept: bool = True) -> Process:

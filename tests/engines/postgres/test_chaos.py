@@ -15,6 +15,7 @@ from websockets.asyncio.client import connect
 
 from routiq_gql.engines.postgres.watchdog import EXIT_LOST
 from routiq_gql.engines.postgres.workers import read_workers
+from routiq_gql.errors import DatabaseAway
 from routiq_gql.settings import Settings
 from tests.conftest import ENCRYPTION_KEYS
 from tests.engines.postgres.processes import LIMIT_SECONDS, Clinics, Process, clinics, worker
@@ -137,11 +138,24 @@ async def restart_database(syncs: int) -> None:
             async with asyncio.timeout(LIMIT_SECONDS):
                 while (await http.get(status)).status_code != 200:
                     await asyncio.sleep(0.1)
+            await until_reached(group)
             await group.until_ended()
             async with asyncio.timeout(LIMIT_SECONDS):
                 seen = await followed
             assert seen[-1]["status"] == "COMPLETED"
             assert await api.leave(signal.SIGTERM) == 0
+
+
+async def until_reached(group: Clinics) -> None:
+    """Return once the test's own process uses no connection any more that the restart has closed."""
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while True:
+            try:
+                await group.snapshots()
+            except DatabaseAway:
+                await asyncio.sleep(0.1)
+            else:
+                return
 
 
 async def follow_socket(url: str, sync_id: str, began: asyncio.Event) -> list[dict[str, object]]:

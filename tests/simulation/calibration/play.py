@@ -14,6 +14,7 @@ import pytest
 from routiq_gql.cliniko import lists
 from routiq_gql.emulator import Clinic, Emulator
 from routiq_gql.emulator.generated import generated_clinic
+from routiq_gql.engines.time_only import TimeOnlySyncs
 from routiq_gql.live.bus import InProcessBus
 from routiq_gql.security.viewer import Viewer
 from routiq_gql.sync import drafting, estimates, pipeline, source
@@ -249,6 +250,7 @@ class _Player:
         patch.setattr(estimates, "SECONDS_PER_PATIENT", estimates.SECONDS_PER_PATIENT * 100 / rows)
         patch.setattr(estimates, "CHANGED_ROWS", estimates.CHANGED_ROWS * rows / 100)
         patch.setattr(simulated_loop, "MOST_STEPS", MOST_STEPS)
+        patch.setattr(TimeOnlySyncs, "step", _never_due)  # they read nothing, so there is nothing to estimate
 
     def _abandon(self) -> None:
         machine = self._machine
@@ -276,3 +278,7 @@ def _clinic_of(population: Population) -> Clinic:
         return generated_clinic(
             population.patients, BEGINNING, population.seed, attendees_per_class=population.attendees_per_class
         )
+
+
+async def _never_due(_syncs: TimeOnlySyncs) -> bool:
+    return False

@@ -1,5 +1,7 @@
 """Compares a completed sync with the oracle, using the classes of what a sync must find and what the next full must.
 
+The sync of a look reads the lists in which the look has found changes, as of the look, and compares nothing.
+
 A row that did not change at the source during the sync must be right after a full sync. After an incremental sync, a
 row may still be as the sync before left it, if its difference leaves no trace: its ``updated_at`` is older than what
 the sync reads, and no compared count shows it.
@@ -12,7 +14,7 @@ from routiq_gql.database.rows import SyncRow
 from routiq_gql.emulator import Clinic
 from routiq_gql.patients.rules import Terms
 from routiq_gql.sync.checkpoint_json import read_plan
-from routiq_gql.sync.plan import Plan
+from routiq_gql.sync.plan import OVERLAP, Plan
 from routiq_gql.sync.receipt import Receipt, read_receipt
 from tests.sync.histories.oracle import Content, Values, activity_of, lists_of
 from tests.sync.histories.steps import RECENT_DAYS, UPCOMING_DAYS
@@ -49,7 +51,9 @@ async def check_completed(world: World, organization: Organization, row: SyncRow
     assert activity == expected, "the analysis"
     lists = await world.lists_at(organization, row.key)
     assert lists == lists_of(content, terms), "the lists of patients"
-    assert len(lists["ALL"]) == row.patients_found
+    # Cliniko counts a merged patient who was taken out of the archive. No list has that patient.
+    patients = [one for one in content["patients"].values() if one and one["archived_at"] is None]
+    assert len(lists["ALL"]) == row.patients_found - sum(one["merged_with_id"] is not None for one in patients)
     assert lists["ACTIVE"] == {one for one, found in activity.items() if found["is_active"]}
     for name, figure in (("RECENT", "recent_appointments"), ("UPCOMING", "upcoming_appointments")):
         assert lists[name] == {one for one, found in activity.items() if found[figure]}
@@ -79,13 +83,13 @@ async def check_older(world: World, organization: Organization) -> None:
 async def _check_shown(world: World, organization: Organization, sync: int) -> None:
     content, activity = organization.shown[sync]
     now = await world.content_at(organization, sync)
-    assert _untimed(now[0]) == _untimed(content), f"sync {sync} shows other rows than before"
+    assert untimed(now[0]) == untimed(content), f"sync {sync} shows other rows than before"
     assert now[1] == activity, f"sync {sync} shows another analysis than before"
     lists = await world.lists_at(organization, sync)
     assert lists == organization.lists[sync], f"sync {sync} shows other lists than before"
 
 
-def _untimed(content: Content) -> Content:
+def untimed(content: Content) -> Content:
     """The content without ``updated_at``, which is overwritten where nothing else has changed."""
     return {name: {row_id: _without_time(row) for row_id, row in rows.items()} for name, rows in content.items()}
 
@@ -125,7 +129,7 @@ class _Comparison:
         for attendee in self._content["attendees"].values():
             assert attendee["booking_id"] in self._content["group_appointments"], "an attendee without its class"
         for name in COUNTED:
-            if self._lists[name].agrees is True and is_honest:
+            if self._lists[name].agrees is True and is_honest and self._plan.compares:
                 assert any(self._agrees_with(name, state[name]) for state in self._states), f"{name} never agreed"
         if self._is_calm:
             self._check_counts(is_honest=is_honest)
@@ -135,13 +139,15 @@ class _Comparison:
         states = [state[name].get(row_id) for state in self._states]
         if found == states[-1]:
             return
+        if name == "attendees" and found is not None and self._has_unseen_class(found):
+            return
         was = self._base[name].get(row_id)
         where = f"{name} {row_id} is {found}, was {was}, and should be {states}"
         if any(state != states[0] for state in states):
             assert found in [*states, *self._stale(name, was)], where
             return
         assert not self._plan.is_full, where
-        assert name not in WHOLE, where
+        assert name not in WHOLE or not self._plan.reads(name), where
         assert found in self._stale(name, was), where
         assert not self._has_trace(name, row_id, states[0]), f"{where}: its updated_at shows it"
         assert not self._is_followed(name, found, states[0]), f"{where}: it belongs to a patient who was followed"
@@ -149,8 +155,12 @@ class _Comparison:
             classes = {row["booking_id"] for row in (found, states[0]) if row is not None}
             assert not any(map(self._is_compared, classes)), f"{where}: its class was compared"
 
+    def _has_unseen_class(self, attendee: Values) -> bool:
+        """Whether the attendee's class is gone without a trace, and no comparison has shown that yet."""
+        return not self._plan.compares and attendee["booking_id"] not in self._now["group_appointments"]
+
     def _stale(self, name: str, was: Values | None) -> Iterator[Values | None]:
-        """What an unfound change may leave: the row of the sync before, unless time or its class has closed it."""
+        """The row that an unfound change may leave: that of the sync before, unless time or its class has closed it."""
         is_aged = was is not None and "starts_at" in was and was["starts_at"] < self._plan.horizon.start
         classes = self._content["group_appointments"]
         is_closed = was is not None and name == "attendees" and was["booking_id"] not in classes
@@ -162,9 +172,11 @@ class _Comparison:
             return False
         source = self._clinic.tables[name].get(row_id)
         is_hidden = name == "patients" and source["deleted_at"] is not None
-        since = self._plan.since
+        since, changed = self._plan.since, source["updated_at"] or 0
         assert since is not None
-        return not is_hidden and (source["updated_at"] or 0) >= since.timestamp()
+        if not self._plan.compares and changed >= (self._plan.mark + OVERLAP).timestamp():
+            return False  # changed after the look, so the next look finds it
+        return not is_hidden and self._plan.reads(name) and changed >= since.timestamp()
 
     def _followed_patients(self) -> Iterator[int]:
         """Patients whose visits the sync must have read again: of seen merges, and those who vanished."""
@@ -187,7 +199,7 @@ class _Comparison:
         if row is None:
             return False
         attendees = self._lists["attendees"]
-        is_near = self._recent_from <= row["starts_at"] <= self._upcoming_to
+        is_near = self._plan.compares and self._recent_from <= row["starts_at"] <= self._upcoming_to
         return booking not in self._base["group_appointments"] or (is_near and attendees.compared == attendees.of)
 
     def _agrees_with(self, name: str, rows: Mapping[int, Values]) -> bool:
@@ -208,15 +220,16 @@ class _Comparison:
             greatest = max(mirrored, default=0)
             listed = {row_id for row_id in now if row_id <= greatest}
             shown = self._lists[name]
-            assert shown.agrees is True or not is_honest, f"{name}: {shown}"
-            if shown.agrees is not True:
+            assert shown.agrees is True or not (is_honest and self._plan.compares), f"{name}: {shown}"
+            if shown.agrees is not True or not self._plan.compares:
                 continue
             assert (shown.in_cliniko, shown.in_mirror) == (len(listed), len(mirrored)), f"{name}: {shown}"
             assert len(listed) == len(mirrored), f"{name}: {sorted(listed ^ mirrored.keys())}"
             if name == "patients":
                 assert _present([now[row_id] for row_id in listed]) == _present(mirrored.values()), "archived patients"
         for name in WHOLE:
-            assert self._lists[name].agrees is True or not is_honest, f"{name}: {self._lists[name]}"
+            is_required = is_honest and self._plan.reads(name)
+            assert self._lists[name].agrees is True or not is_required, f"{name}: {self._lists[name]}"
         attendees = self._lists["attendees"]
         assert not is_honest or attendees.agrees is not False, attendees
         assert attendees.agrees is not True or attendees.compared == attendees.of, attendees
@@ -233,7 +246,7 @@ def _check_figures(content: Content, row: SyncRow, receipt: Receipt, base: Conte
 
     assert row.patients_found == listed("patients")
     assert row.appointments_found == listed("individual_appointments") + listed("group_appointments")
-    before, after = _untimed(base), _untimed(content)
+    before, after = untimed(base), untimed(content)
     for shown in receipt.lists:
         old, new = before[shown.list], after[shown.list]
         updated = sum(old[row_id] != new[row_id] for row_id in old.keys() & new.keys())

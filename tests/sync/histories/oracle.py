@@ -19,7 +19,7 @@ Content = Mapping[str, Mapping[int, Values]]
 
 
 def content_of(clinic: Clinic, horizon: datetime) -> Content:
-    """What a mirror of this clinic holds at this moment."""
+    """The rows of a mirror of this clinic at this moment."""
     tables = clinic.tables
     visits = ("individual_appointments", "group_appointments")
     content: dict[str, dict[int, Values]] = {name: {} for name in tables}

@@ -32,6 +32,7 @@ from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync import drafting, pipeline, preparing, run, source
+from routiq_gql.sync.found_pages import FoundPagesKeeper
 from routiq_gql.sync.model import SyncSnapshot
 from routiq_gql.sync.pipeline import Pipeline
 from routiq_gql.sync.reconcile import bisecting, classes
@@ -227,7 +228,7 @@ class World:
         """Delete versions that no kept sync shows, as the housekeeping does."""
         now = self.time.moment
         never, kept_from = now - timedelta(days=10_000), now - KEEP_VERSIONS
-        cutoffs = Cutoffs(never, never, never, versions=kept_from, appointments=never, paces=never)
+        cutoffs = Cutoffs(never, never, never, never, versions=kept_from, appointments=never, paces=never)
         has_more = True
         while has_more:
             async with self.runtime.database.writing() as connection:
@@ -306,7 +307,7 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
         database = runtime.database
         keys = KeyStore(settings.encryption_keys, database.path)
         clients = ClientOpener(database, keys, settings, PacerRegistry(0))
-        steps = Pipeline(database, clients, KeepOut(keys), settings).run
+        steps = Pipeline(database, clients, KeepOut(keys), settings, FoundPagesKeeper()).run
         runner = SyncRunner(database, runtime.bus, steps, timedelta(days=100), runtime.supervisor)
         yield World(runtime, runner, servers, patch)
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.cliniko import (
     ATTENDEES,
@@ -33,7 +34,7 @@ from routiq_gql.cliniko import (
 )
 from routiq_gql.clock import utc_now
 from routiq_gql.database.class_checks import save_class_checks
-from routiq_gql.database.counting import attendees_of_closed_classes, classes_opened, classes_to_read, count_visible
+from routiq_gql.database.counting import attendees_of_closed_classes, count_visible, ids_within
 from routiq_gql.database.draft_lookups import classes_among, merged_with
 from routiq_gql.database.drafts import Closing, Covered, Draft, PageChanges
 from routiq_gql.database.engine import Database
@@ -198,7 +199,7 @@ class _Run:
 
     async def _read_all_attendees(self) -> None:
         async with self._sync.database.reading() as connection:
-            classes = await classes_to_read(connection, self._draft, 0, 10**6)
+            classes = await ids_within(connection, self._draft, MirrorList.GROUP_APPOINTMENTS, None, 10**6)
         await self._attendees(classes)
 
     async def _attendees(self, classes: list[int]) -> None:
@@ -243,10 +244,18 @@ class _Run:
                     await self.merge(resource, page, None)
         self._followed |= patients
         async with self._sync.database.reading() as connection:
-            opened = await classes_opened(connection, self._draft, 0, 10**6) if self._draft.base else []
+            opened = await self._classes_opened(connection) if self._draft.base else []
         if new := [one for one in opened if -one not in self._followed]:
             await self._attendees(new)
             self._followed |= {-one for one in new}
+
+    async def _classes_opened(self, connection: AsyncConnection) -> list[int]:
+        """Classes in the draft that are not in its base: new, restored, or moved into the horizon."""
+        classes, row = MirrorList.GROUP_APPOINTMENTS, MirrorList.GROUP_APPOINTMENTS.table.c
+        in_base = select(row.id).where(classes.of(self._draft.mirror), row.to_sync == self._draft.sync)
+        written = select(row.id).where(classes.in_draft(self._draft), row.from_sync == self._draft.sync)
+        opened = written.where(row.id.not_in(in_base)).order_by(row.id)
+        return list((await connection.execute(opened)).scalars())
 
     async def close_attendees_of_closed_classes(self) -> None:
         async with self._sync.database.writing() as connection:

@@ -16,7 +16,7 @@ from routiq_gql.cliniko import (
     PATIENTS,
     PRACTITIONERS,
 )
-from routiq_gql.emulator import Clinic, Emulator, Fault
+from routiq_gql.emulator import Clinic, Emulator, Fault, RecordedRequest
 from tests.sync.reconcile.conftest import APPOINTMENT, ATTENDEE, CLASS, PATIENT, Layered
 from tests.sync.reconcile.small_sync import SmallSync
 
@@ -160,6 +160,30 @@ async def test_a_merged_patient_who_is_gone_leaves_no_appointment_behind(sync: S
     await same(sync, clinic)
     rows = (await sync.rows(INDIVIDUAL_APPOINTMENTS)).values()
     assert sum(row["patient_id"] == int(survivor) for row in rows) == 6
+
+
+async def test_a_patient_who_is_deleted_meanwhile_is_followed_too(
+    sync: SmallSync, clinic: Clinic, emulator: Emulator
+) -> None:
+    """Appointments moved to a patient who is deleted at that moment: the patient's places in old classes go as well."""
+    gone, survivor = str(PATIENT + 7 * 50), str(PATIENT + 7 * 60)
+    long_ago = datetime.now(UTC) - timedelta(days=90)
+    clinic.insert_class(long_ago, class_id=str(CLASS + 1_000), at=long_ago)
+    clinic.insert_attendee(str(CLASS + 1_000), survivor, attendee_id=str(ATTENDEE - 1), at=long_ago)
+    await sync.run()
+    clinic.merge(gone, survivor, touch=False)
+    clinic.remove("patients", gone)
+
+    def delete(request: RecordedRequest) -> None:
+        is_by_id = any(condition.startswith("id:=") for condition in request.values("q[]"))
+        if request.resource == "individual_appointments" and is_by_id:
+            emulator.after_request = None
+            clinic.delete("patients", survivor, trace=False)
+
+    emulator.after_request = delete
+    await sync.run()
+    assert emulator.after_request is None
+    await same(sync, clinic)
 
 
 @pytest.mark.both_databases

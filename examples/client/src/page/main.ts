@@ -7,6 +7,9 @@ import { NOTHING_YET, organizationOf, SyncStore } from '../core';
 import { filledIn, hrefOf, IS_SERVED, placeOf, type Route, routeOf, VIEW_PARAMETERS } from './address';
 import { byId, say, setText } from './dom';
 import { isFocusLost, moveFocus, watchFocus } from './focus';
+import { renewChanges } from './live/changes';
+import { renewMode } from './live/mode';
+import { renewWebhooks } from './live/webhooks';
 import { page } from './page';
 import { renderNow, renderSoon, rendersBy } from './render';
 import { watchRoute } from './routing';
@@ -16,6 +19,7 @@ import { askForKey, buildConnection, renderConnection, renderConnectTimes } from
 import { renderLink, renderLostTimes, renderSignIn } from './views/connectionState';
 import { renderFreshness } from './views/freshness';
 import { buildHistory, focusRowOf, renderHistory } from './views/history';
+import { renderLive, renderLiveTimes } from './views/live';
 import { buildLog, renderLog } from './views/log';
 import { announce, renderMessages } from './views/messages';
 import { openSync, renderOpened, renderOpenedTimes } from './views/opened';
@@ -30,6 +34,7 @@ import { renderSync, renderSyncTimes } from './views/sync';
 import { buildTaking } from './views/taking';
 import { renderTitle } from './views/title';
 import { buildTrouble, renderTrouble } from './views/trouble';
+import { renderWebhooks } from './views/webhooks';
 
 const OFFER_MS = 1000; // how long the focus waits for the list of organizations
 
@@ -152,12 +157,17 @@ function togglePlace(isOpen: boolean): void {
 
 rendersBy(() => {
   takeView();
+  renewMode();
+  renewChanges();
+  renewWebhooks();
   renderLink();
+  renderWebhooks();
   renderSignIn();
   renderSync();
   renderTimes();
   renderLog();
   renderPatients();
+  renderLive();
   renderPatientList();
   renderChanges();
   renderConnection();
@@ -172,6 +182,7 @@ rendersBy(() => {
 function renderTimes(): void {
   renderSyncTimes();
   renderFreshness();
+  renderLiveTimes();
   renderOpenedTimes();
   renderLostTimes();
   renderConnectTimes();
@@ -226,6 +237,7 @@ byId('sign-in-form').addEventListener('submit', (event) => {
 addEventListener('hashchange', () => showRoute(routeOf(location)));
 addEventListener('online', () => page.client?.retryNow());
 setInterval(renderTimes, 250);
+setInterval(renewWebhooks, 1000);
 
 buildSteps();
 buildLog();

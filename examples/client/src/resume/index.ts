@@ -31,14 +31,16 @@ const MOST_CURSORS = 10_000;
  * The same client, whose subscriptions with a variable `$after` continue behind their last event after each reconnect: every
  * event once and in order. Select the event's cursor, `seq` or `cursor`. Other operations are passed on as they are.
  *
- * @param cursors The name of the cursor in the events of each subscription, by the subscription's name or alias.
+ * @param cursors The name of the cursor in the events of further subscriptions, by name or alias. Aliases of `syncLog` and
+ * `patientsChanged` need none, except in trusted documents, which are sent without their text.
  */
-export function resumable<Client extends SocketClient>(client: Client, cursors = CURSORS): Client {
+export function resumable<Client extends SocketClient>(client: Client, cursors: Record<string, string> = {}): Client {
+  const known = { ...CURSORS, ...cursors };
   return {
     ...client,
     subscribe(operation, sink) {
       if (!canResume(operation)) return client.subscribe(operation, sink);
-      const followed = follow(operation, cursors);
+      const followed = follow(operation, known);
       return client.subscribe(followed.operation, {
         next: (result) => followed.isNew(result) && sink.next(result),
         error: (problem) => sink.error(problem),
@@ -47,7 +49,7 @@ export function resumable<Client extends SocketClient>(client: Client, cursors =
     },
     iterate(operation) {
       if (!canResume(operation)) return client.iterate(operation);
-      const followed = follow(operation, cursors);
+      const followed = follow(operation, known);
       const events = client.iterate(followed.operation);
       const next = events.next.bind(events);
       events.next = async () => {
@@ -64,6 +66,9 @@ export function resumable<Client extends SocketClient>(client: Client, cursors =
 /** Trusted documents are sent without their text; their events show whether they can resume. */
 const canResume = ({ query }: Operation) => !query || /\bsubscription\b[^{]*\$after\b/.test(query);
 
+/** The field that the text has under this alias; empty without one. */
+const aliased = ({ query }: Operation, alias: string) => new RegExp(`\\b${alias}\\s*:\\s*(\\w+)\\s*\\(`).exec(query ?? '')?.[1] ?? '';
+
 /** The operation with `after` as of its newest event. */
 function follow(operation: Operation, cursors: Record<string, string>) {
   let newest: unknown;
@@ -78,9 +83,9 @@ function follow(operation: Operation, cursors: Record<string, string>) {
     },
     isNew(result: unknown): boolean {
       const { data } = result as { data?: Record<string, Record<string, unknown> | null> | null };
-      for (const [field, name] of Object.entries(cursors)) {
-        const event = data?.[field];
-        if (!event) continue;
+      for (const [field, event] of Object.entries(data ?? {})) {
+        const name = cursors[field] ?? cursors[aliased(operation, field)];
+        if (!event || !name) continue;
         const cursor = event[name];
         if (cursor === undefined) {
           if (!hasWarned) console.warn(`${field} can't resume after a cut, and repeats its events. Select its field ${name}.`);

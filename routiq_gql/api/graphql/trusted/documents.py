@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
 import structlog
-from graphql import GraphQLError, GraphQLSchema, parse
+from graphql import GraphQLError, GraphQLSchema, NoSchemaIntrospectionCustomRule, parse, specified_rules
 from graphql import validate as validate_document
 
 from routiq_gql.api.graphql.trusted.manifests import OWN, read_manifests
@@ -49,8 +49,8 @@ class TrustedDocuments:
             for name in (key, digest, SHA256_PREFIX + digest):
                 if self._texts.setdefault(name, text) != text:
                     raise SettingsError(
-                        f"ROUTIQ_DOCUMENTS: {path} has another document under “{name}” than a file before it. Each id "
-                        "must have one text."
+                        f"ROUTIQ_DOCUMENTS: {path} has another document under “{name}” than an entry before it, in "
+                        "this file or an earlier one. Each id must have one text."
                     )
             self._known.add(text)
             if path != str(OWN):
@@ -59,15 +59,18 @@ class TrustedDocuments:
     def __len__(self) -> int:
         return len(self._known)
 
-    def warn_of_invalid(self, schema: GraphQLSchema, max_tokens: int) -> int:
+    def warn_of_invalid(self, schema: GraphQLSchema, max_tokens: int, *, introspection: bool = True) -> int:
         """Log each document of the operator that the schema refuses. The others are not affected.
+
+        Args:
+            introspection: Whether documents may ask for the schema.
 
         Returns:
             How many there are.
         """
         invalid = 0
         for path, key, text in self._given:
-            problem = _problem_of(schema, text, max_tokens)
+            problem = _problem_of(schema, text, max_tokens, introspection=introspection)
             if problem is not None:
                 invalid += 1
                 log.warning("A trusted document can't be executed.", file=path, id=key, reason=problem)
@@ -95,9 +98,10 @@ class TrustedDocuments:
         return not_trusted() if self._is_only and text not in self._known else text
 
 
-def _problem_of(schema: GraphQLSchema, text: str, max_tokens: int) -> str | None:
+def _problem_of(schema: GraphQLSchema, text: str, max_tokens: int, *, introspection: bool) -> str | None:
+    rules = specified_rules if introspection else [*specified_rules, NoSchemaIntrospectionCustomRule]
     try:
-        errors = validate_document(schema, parse(text, max_tokens=max_tokens))
+        errors = validate_document(schema, parse(text, max_tokens=max_tokens), rules)
     except GraphQLError as error:
         errors = [error]
     except RecursionError:

@@ -6,6 +6,7 @@ Source: GraphQL Code Generator, "client-preset"; Relay, "Persisted Queries"; Apo
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -46,6 +47,8 @@ def _read(path: str) -> object:
         raise _wrong(path, "is not UTF-8") from None
     except json.JSONDecodeError as error:
         raise _wrong(path, f"is not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
+    except ValueError:  # Python reads numbers of at most 4,300 digits
+        raise _wrong(path, "has a number that is too large") from None
     except RecursionError:
         raise _wrong(path, "has too many levels") from None
 
@@ -55,10 +58,8 @@ class _Pairs(dict[str, object]):
 
     def __init__(self, pairs: list[tuple[str, object]]) -> None:
         super().__init__(pairs)
-        names = [name for name, _ in pairs]
-        self.repeated = (
-            next((name for name in names if names.count(name) > 1), None) if len(self) < len(names) else None
-        )
+        counts = Counter(name for name, _ in pairs) if len(self) < len(pairs) else Counter[str]()
+        self.repeated = next((name for name, count in counts.items() if count > 1), None)
 
 
 def _entries(path: str, content: object) -> list[Entry]:

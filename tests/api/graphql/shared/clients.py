@@ -83,4 +83,4 @@ def context_with(subscriptions: Subscriptions) -> Context:
     syncs: Any = SimpleNamespace(subscriptions=subscriptions)
     admission: Any = SimpleNamespace(watching=watching)
     unused: Any = None
-    return Context(syncs, unused, unused, unused, unused, None, connection_params={}, admission=admission)
+    return Context(syncs, unused, unused, unused, unused, unused, None, connection_params={}, admission=admission)

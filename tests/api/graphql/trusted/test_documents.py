@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from routiq_gql.api.graphql.body import MAX_BODY_BYTES
+from routiq_gql.api.body import MAX_BODY_BYTES
 from routiq_gql.api.graphql.limits import MAX_QUERY_CHARACTERS
 from routiq_gql.api.graphql.trusted.documents import TrustedDocuments
 from routiq_gql.api.graphql.trusted.manifests import OWN

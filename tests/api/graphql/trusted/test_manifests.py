@@ -51,6 +51,11 @@ WRONG: dict[str, tuple[object, str]] = {
     "an empty id": ({"": TEXT}, "has no text of a document under “”"),
     "an object as text": ({"c": {"body": TEXT}}, "has no text of a document under “c”"),
     "an id twice": (b'{"a": "{ a }", "a": "{ b }"}', "has the id “a” twice"),
+    "an id twice among many": (
+        b'{%s, "key7": "{ b }"}' % b", ".join(b'"key%d": "{ a }"' % number for number in range(100_000)),
+        "has the id “key7” twice",
+    ),
+    "a number with too many digits": (b'{"a": ' + b"1" * 5_000 + b"}", "has a number that is too large"),
     "deep": (b'{"a": ' + b"[" * 100_000, "is not JSON|has too many levels"),
     "another version": ({"format": "apollo-persisted-query-manifest", "version": 2}, "version other than 1"),
     "no operations": ({"format": "apollo-persisted-query-manifest", "version": 1}, "has no list of “operations”"),
@@ -92,8 +97,12 @@ def test_a_file_that_is_missing_or_too_large_is_named(tmp_path: Path):
 def test_two_files_may_not_disagree(tmp_path: Path):
     """One id with two texts would execute the wrong document for one of the clients."""
     first, second = _written(tmp_path, {"a": TEXT}), _written(tmp_path, {"a": OTHER}, "second.json")
-    with pytest.raises(SettingsError, match="has another document under “a” than a file before it"):
+    with pytest.raises(SettingsError, match=r"second\.json has another document under “a” than an entry before it"):
         TrustedDocuments([first, second])
+    operations = [{"id": "a", "body": TEXT}, {"id": "a", "body": OTHER}]
+    listed = {"format": "apollo-persisted-query-manifest", "version": 1, "operations": operations}
+    with pytest.raises(SettingsError, match="in this file or an earlier one"):
+        TrustedDocuments([_written(tmp_path, listed)])
 
 
 def test_a_document_that_the_schema_refuses_is_logged_and_harms_no_other(
@@ -108,6 +117,17 @@ def test_a_document_that_the_schema_refuses_is_logged_and_harms_no_other(
     assert "Syntax Error" in logged
     assert "good" not in logged
     assert documents.document_of({"documentId": "good"}) == TEXT
+
+
+def test_a_document_that_asks_for_the_schema_is_logged_where_that_is_off(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """With trusted documents only, introspection is off for them too; the log says so at the start."""
+    documents = TrustedDocuments([_written(tmp_path, {"good": TEXT, "asking": "{ __schema { description } }"})])
+    schema = make_schema()._schema
+    assert documents.warn_of_invalid(schema, MAX_TOKENS) == 0
+    assert documents.warn_of_invalid(schema, MAX_TOKENS, introspection=False) == 1
+    assert "introspection has been disabled" in capsys.readouterr().out
 
 
 def test_the_setting_is_a_list_of_paths(monkeypatch: pytest.MonkeyPatch):

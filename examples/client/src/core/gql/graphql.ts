@@ -15,7 +15,7 @@ export type Scalars = {
   Boolean: { input: boolean; output: boolean; }
   Int: { input: number; output: number; }
   Float: { input: number; output: number; }
-  /** A moment in UTC with milliseconds, such as `2024-12-22T14:30:22.123Z`. */
+  /** A moment in UTC with milliseconds, for example `2024-12-22T14:30:22.123Z`. */
   DateTime: { input: string; output: string; }
 };
 
@@ -50,7 +50,20 @@ export type ErrorCode =
   /** There is no sync with this id, or it is another organization's. The same request fails again. */
   | 'SYNC_NOT_FOUND'
   /** The token is missing, wrong, expired or revoked. Get a new one, and retry. */
-  | 'UNAUTHENTICATED';
+  | 'UNAUTHENTICATED'
+  /** There is no webhook or delivery with this id, or it is another organization's. The same request fails again. */
+  | 'WEBHOOK_NOT_FOUND';
+
+/** How the stored data of an organization is kept up to date. */
+export type FreshnessMode =
+  /** By looks at Cliniko every some seconds. A look that finds a change starts a sync of it; every 15 minutes a sync compares the lists. */
+  | 'LIVE'
+  /** By syncs that people start. */
+  | 'ON_DEMAND'
+  /** By the organization's schedule, too. */
+  | 'SCHEDULED'
+  /** Like LIVE, but by rarer looks, as no client has read the organization for five minutes. It is LIVE again a second or two after a query or subscription. */
+  | 'UNWATCHED';
 
 /** The severity of a log line. */
 export type LogLevel =
@@ -216,6 +229,39 @@ export type WaitReason =
   | 'DATABASE'
   /** Cliniko's limit of requests per minute is reached, or this server spaces its requests to stay below it. */
   | 'RATE_LIMIT';
+
+/** How far the delivery of an event to a webhook is. */
+export type WebhookDeliveryState =
+  /** The receiver has answered with a 2xx status. */
+  | 'DELIVERED'
+  /** It is not tried again by itself: `repeatWebhookDelivery`, or enable the webhook. */
+  | 'FAILED'
+  /** It waits for its first attempt or the next one. */
+  | 'PENDING';
+
+/** An event that is sent to webhooks. A request has the name in its second form. */
+export type WebhookEvent =
+  /** `connection.needs_attention`: Cliniko no longer accepts the organization's API key. */
+  | 'CONNECTION_NEEDS_ATTENTION'
+  /** `patient.became_active`: a patient has become active. */
+  | 'PATIENT_BECAME_ACTIVE'
+  /** `patient.became_inactive`: a patient is no longer active. */
+  | 'PATIENT_BECAME_INACTIVE'
+  /** `sync.completed`: a sync has published its results. */
+  | 'SYNC_COMPLETED'
+  /** `sync.failed`: a sync has failed or was cancelled. */
+  | 'SYNC_FAILED'
+  /** `webhook.test`: `testWebhook` was called. Only as a result; no webhook is registered for it. */
+  | 'WEBHOOK_TEST';
+
+/** Why a mutation of webhooks has changed nothing. Programs may branch on it. */
+export type WebhookProblemCode =
+  /** The delivery waits to be sent already. */
+  | 'ALREADY_PENDING'
+  /** The organization has as many webhooks as it may have: 10. */
+  | 'LIMIT_REACHED'
+  /** The webhook is disabled, so nothing is sent to it. */
+  | 'WEBHOOK_DISABLED';
 
 export type SyncFragment = { syncId: string, mode: SyncMode, status: SyncState, step: SyncStep, progressPercentage: number, currentStep: string, currentStepNumber: number, patientsFound: number, appointmentsFound: number, activePatientsIdentified: number, activePatientsStored: number, startedAt: string, lastUpdated: string, completedAt: string | null, durationSeconds: number | null, estimatedCompletion: string | null, waitingFor: WaitReason | null, resumesAt: string | null, version: number, estimatedCompletionRange: { earliest: string, latest: string } | null, failure: { code: SyncFailureCode, step: SyncStep, message: string, whatToDo: string, retryable: boolean } | null, startedBy: { kind: SyncActorKind, name: string | null } | null, cancelledBy: { kind: SyncActorKind, name: string | null } | null, steps: Array<{ step: SyncStep, startedAt: string, endedAt: string | null, waitedSeconds: number }>, receipt: { agrees: boolean | null, checkedAt: string, requests: number, lists: Array<{ list: string, inCliniko: number | null, inMirror: number, agrees: boolean | null, added: number, updated: number, removed: number, unreadable: number, compared: number | null, of: number | null }> } | null };
 

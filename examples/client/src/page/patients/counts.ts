@@ -63,7 +63,7 @@ async function read(syncId: string): Promise<void> {
     const mayRead = patientLists.every(({ isReadable }) => isReadable);
     found = mayRead
       ? { lists: patientLists, changes: syncStatus?.changes ?? null, problem: null, isForbidden: false }
-      : { ...UNKNOWN, problem: ASK_FOR_IT, isForbidden: true };
+      : { ...UNKNOWN, changes: syncStatus?.changes ?? null, problem: ASK_FOR_IT, isForbidden: true };
   } catch (error) {
     found = { ...UNKNOWN, problem: sentenceOf(error) };
   }

@@ -5,6 +5,7 @@ import { statusTone } from '../../words';
 import { changesHref, hrefOf } from '../address';
 import { badge, byId, element, inside, setText, show, tone } from '../dom';
 import { moveFocus } from '../focus';
+import { type LiveUpdates, liveUpdates, readLiveUpdates } from '../live/updates';
 import { page, words } from '../page';
 import type { PatientList } from '../patients/lists';
 import { pastChanges, readPastChanges } from '../patients/pastChanges';
@@ -23,7 +24,7 @@ export function buildHistory(): void {
 async function showMore(): Promise<void> {
   const { client } = page;
   if (!client) return;
-  const before = page.view.history?.syncs.length ?? 0;
+  const before = byId<HTMLTableSectionElement>('past').rows.length;
   const hadFocus = document.activeElement === byId('more');
   await client.loadMoreHistory();
   if (client !== page.client) return;
@@ -39,7 +40,8 @@ export function renderHistory(): void {
   if (!past) return;
   const completed = past.syncs.filter(({ status }) => status === 'COMPLETED').map(({ syncId }) => syncId);
   void readPastChanges(completed);
-  const text = JSON.stringify([hasLists(), completed.map((syncId) => pastChanges(syncId))]);
+  void readLiveUpdates(past.syncs.length);
+  const text = JSON.stringify([hasLists(), completed.map((syncId) => pastChanges(syncId)), liveUpdates()]);
   if (shown === past && around === text) return;
   shown = past;
   around = text;
@@ -73,10 +75,18 @@ function renderSummary(): void {
 function renderRows(syncs: readonly Sync[]): void {
   const body = byId<HTMLTableSectionElement>('past');
   const known = new Map([...body.rows].map((row) => [row.dataset['syncId'], row]));
-  const rows = syncs.map((sync) => {
-    const row = known.get(sync.syncId);
-    if (row?.dataset['version'] === versionOf(sync)) return row;
-    const made = rowOf(sync);
+  const newestId = page.view.overview?.lastSuccessfulSync?.syncId ?? '';
+  const updatesAfter = new Map(liveUpdates().map((updates) => [updates.afterSyncId, updates]));
+  const entries = syncs.flatMap((sync, index) => {
+    const entry = { id: sync.syncId, version: versionOf(sync), make: () => rowOf(sync) };
+    const updates = updatesAfter.get(sync.syncId);
+    return updates ? [entryOf(updates, index === 0 ? newestId : ''), entry] : [entry];
+  });
+  const rows = entries.map(({ id, version, make }) => {
+    const row = known.get(id);
+    if (row?.dataset['version'] === version) return row;
+    const made = make();
+    Object.assign(made.dataset, { syncId: id, version });
     const isFocused = row !== undefined && row === document.activeElement;
     const focused = row?.contains(document.activeElement) ? document.activeElement?.getAttribute('href') : null;
     row?.replaceWith(made);
@@ -119,8 +129,21 @@ function rowOf(sync: Sync): HTMLTableRowElement {
     figure(sync.activePatientsStored, 'Active stored', 'ACTIVE'),
     resultCell(sync),
   );
-  Object.assign(row.dataset, { syncId: sync.syncId, version: versionOf(sync) });
   return row;
+}
+
+// The syncs of looks between two others. The newest of them have a link to what they have changed until the sync `newestId`.
+function entryOf(updates: LiveUpdates, newestId: string): { id: string; version: string; make: () => HTMLTableRowElement } {
+  const { afterSyncId, count, firstAt, lastAt, patientChanges } = updates;
+  const syncs = count === 1 ? '1 live update' : `${words.number(count)} live updates`;
+  const times = words.dayAndTime(firstAt) === words.dayAndTime(lastAt) ? words.dayAndTime(firstAt) : `${words.dayAndTime(firstAt)} to ${words.dayAndTime(lastAt)}`;
+  const changes = patientChanges === 1 ? '1 change of a patient' : `${words.number(patientChanges)} changes of patients`;
+  const hasLink = newestId !== '' && patientChanges > 0 && hasLists();
+  const make = (): HTMLTableRowElement => {
+    const shownChanges = hasLink ? inside(changesHref({ sync: newestId, since: afterSyncId }), changes, { className: 'changed' }) : changes;
+    return element('tr', { className: 'updates' }, element('td', { colSpan: 8 }, `${syncs}, ${times} · `, shownChanges));
+  };
+  return { id: `after ${afterSyncId}`, version: JSON.stringify([updates, hasLink && newestId]), make };
 }
 
 // The result of a past sync: its receipt and the lists that differ, or the reason why it ended without one.

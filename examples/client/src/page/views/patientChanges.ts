@@ -6,19 +6,11 @@ import { badge, byId, element, setText, show } from '../dom';
 import { moveFocus } from '../focus';
 import { page, words } from '../page';
 import { type ClinicDates, clinicDates } from '../patients/dates';
-import { type ChangeFragment, type PatientChangeKind, ReadChangesDocument } from '../patients/gql/graphql';
+import { type ChangeFragment, ReadChangesDocument } from '../patients/gql/graphql';
+import { CHANGE_KINDS } from '../patients/kinds';
 import { renderSoon } from '../render';
 import { requests } from '../requests';
 import { closePatient, openPatient } from './patientDetails';
-
-const KINDS: Record<PatientChangeKind, [string, string]> = {
-  BECAME_ACTIVE: ['Active', 'green'],
-  BECAME_INACTIVE: ['Not active', 'amber'],
-  ADDED: ['New', 'blue'],
-  VANISHED: ['Gone', 'red'],
-  CHANGED: ['Changed', 'grey'],
-  LISTS_CHANGED: ['Lists', 'grey'],
-};
 
 /** What was read of one comparison. */
 interface Comparison {
@@ -119,6 +111,6 @@ function itemOf({ patientId, name, kinds, sentence, patient }: ChangeFragment): 
   who.addEventListener('click', () => {
     if (patient && shown?.dates) openPatient({ id: patientId, name }, shown.dates, () => who.focus());
   });
-  const badges = element('span', { className: 'kinds' }, ...kinds.map((kind) => badge(...KINDS[kind])));
+  const badges = element('span', { className: 'kinds' }, ...kinds.map((kind) => badge(...CHANGE_KINDS[kind])));
   return element('li', {}, element('span', {}, who), badges, element('span', { textContent: sentence }));
 }

@@ -3,6 +3,7 @@
 import { hrefOf, listHref, type ListRoute } from '../address';
 import { byId, element, inside, say, setText, show } from '../dom';
 import { buildMenu } from '../menu';
+import { isLive } from '../live/mode';
 import { page, words } from '../page';
 import { chooseColumns, chosenColumns, COLUMNS } from '../patients/columns';
 import { countAt, countsAt, forgetCounts, retryCounts } from '../patients/counts';
@@ -19,6 +20,7 @@ import {
   buildPatientRows,
   clearPatientRows,
   focusCurrentRow,
+  markChangedRows,
   patientsText,
   placeInRows,
   renewRows,
@@ -51,7 +53,7 @@ export function buildPatientList(navigate: Navigate): void {
   };
   byId('patient-search').addEventListener('input', () => {
     clearTimeout(typing);
-    typing = setTimeout(load, TYPING_MS);
+    typing = setTimeout(() => load(), TYPING_MS);
   });
   const onChange = (id: string, change: (value: string) => void): void => {
     byId(id).addEventListener('change', () => change(byId<HTMLSelectElement>(id).value));
@@ -139,8 +141,9 @@ function close(): void {
 }
 
 // Reads the list of the address with what is typed. What is shown stays until it has come.
-function load(): void {
+function load(isFollow = false): void {
   clearTimeout(typing);
+  isFollowing = isFollow;
   const { list: route, organization } = { ...page.route, organization: page.place.organization };
   if (!route || !page.client) return;
   coming?.close();
@@ -164,7 +167,7 @@ function take(found: PatientPages, from: number, to: number): void {
     showPatientRows(found, route);
     if (found.about && returning) returnToRows(returning);
     if (found.about) returning = null;
-    announceCount(found);
+    if (!isFollowing) announceCount(found);
   } else if (found === pages) renewRows(from, to);
   renderSoon();
 }
@@ -201,6 +204,7 @@ export function renderPatientList(): void {
   }
   if (pages?.problem && !pages.about && page.view.connection === 'live' && newest() !== triedFor) retryForNewest();
   takeNewest(route);
+  markChangedRows();
   renderTabs(route);
   renderAsOf(route, held, pages?.about ?? null);
   renderPractitioners(route, pages?.about ?? null);
@@ -209,13 +213,20 @@ export function renderPatientList(): void {
 
 // A list that nobody has scrolled, searched or focused follows the newest sync. Any other one stays as it is being read.
 let taken = '';
+let isFollowing = false; // whether the list that comes is that of a live change, which is announced by itself
 function takeNewest(route: ListRoute): void {
   if (route.asOf !== '' || held === '' || newest() === '' || newest() === held || coming || taken === newest()) return;
   const isRead = byId('list-box').scrollTop > 0 || scrollY > 0 || search() !== '' || byId<HTMLDialogElement>('patient').open;
-  if (isRead || byId('list-card').matches(':has(:focus:not(#list-title))')) return;
+  if (isRead || !isNewestCounted() || byId('list-card').matches(':has(:focus:not(#list-title))')) return;
   taken = newest();
   held = '';
-  load();
+  load(isLive());
+}
+
+// Numbers and rows change together.
+function isNewestCounted(): boolean {
+  const { lists, problem } = countsAt(newest());
+  return lists.length > 0 || problem !== null;
 }
 
 // A list that could not be read is read again for a newer sync, which may have made it.
@@ -250,7 +261,7 @@ function renderTabs(route: ListRoute): void {
 function renderState(route: ListRoute): void {
   const about = pages?.about ?? null;
   const problem = pages?.problem ?? null;
-  const isNewerThere = route.asOf === '' && held !== '' && newest() !== '' && newest() !== held;
+  const isNewerThere = route.asOf === '' && held !== '' && newest() !== '' && newest() !== held && !coming && isNewestCounted();
   show('list-newer', isNewerThere);
   if (isNewerThere) setText('list-newer-text', newerText(route.list));
   setText('list-wrong-text', route.wrong ?? '');

@@ -1,10 +1,12 @@
 /** The table of a list of patients: its header, and a row for each patient in sight. */
 
 import { listHref, type ListRoute } from '../address';
-import { byId, element, inside, show } from '../dom';
+import { byId, element, inside, show, tone } from '../dom';
+import { isFresh, justChanged } from '../live/changes';
 import { words } from '../page';
 import { type Column, COLUMNS, chosenColumns } from '../patients/columns';
 import { type ClinicDates, clinicDates } from '../patients/dates';
+import { CHANGE_KINDS, shownKinds } from '../patients/kinds';
 import type { PatientSort } from '../patients/lists';
 import type { PatientPages, PatientRow } from '../patients/pages';
 import type { RowsPlace } from '../patients/place';
@@ -130,8 +132,27 @@ function rowAt(position: number): HTMLElement {
   const cell = element('span', { className: 'name' }, name);
   if (patient.preferredFirstName) cell.append(element('small', { textContent: `“${patient.preferredFirstName}”` }));
   cell.setAttribute('role', 'cell');
+  row.dataset['patient'] = patient.id;
   row.append(cell, ...columns.map((column) => cellOf(column.cell(patient, dates), column.isNumber ? 'number' : column.id, column.title)));
+  markRow(row);
   return row;
+}
+
+/** Marks the rows of patients who have just changed, and no others any more. */
+export function markChangedRows(): void {
+  for (const row of byId('list-rows').querySelectorAll<HTMLElement>('.patient[data-patient]')) markRow(row);
+}
+
+function markRow(row: HTMLElement): void {
+  const change = justChanged(row.dataset['patient'] ?? '');
+  const kinds = shownKinds(change?.kinds ?? []).map((kind) => CHANGE_KINDS[kind]);
+  const said = change ? `Just now: ${kinds.map(([text]) => text).join(', ')}` : '';
+  if ((row.querySelector('.just')?.textContent ?? '') === said) return;
+  row.querySelector('.just')?.remove();
+  row.classList.toggle('is-new', change !== null);
+  row.classList.toggle('is-fresh', isFresh(row.dataset['patient'] ?? ''));
+  tone(row, kinds.at(-1)?.[1] ?? 'grey');
+  if (change) row.querySelector('.name')?.append(element('span', { className: 'badge just', textContent: said, title: change.sentence }));
 }
 
 function cellOf({ text, detail }: { text: string; detail?: string | undefined }, className: string, title = ''): HTMLElement {

@@ -2,8 +2,9 @@
 
 import { changesHref, filledIn, listHref } from '../address';
 import { byId, element, inside, setText, show } from '../dom';
+import { isLive } from '../live/mode';
 import { page, words } from '../page';
-import { type ChangeCounts, countsAt } from '../patients/counts';
+import { type ChangeCounts, type Counts, countsAt } from '../patients/counts';
 import { LISTS, type PatientList, titleOf } from '../patients/lists';
 
 /** Lists that have a place of their own on the card; the others are work to do. */
@@ -33,7 +34,15 @@ export function renderPatients(): void {
 /** Whether the lists of the newest completed sync can be read: it made them, and the viewer may read patients. */
 export const hasLists = (): boolean => newestLists().lists.length > 0;
 
-const newestLists = () => countsAt(page.view.overview?.lastSuccessfulSync?.syncId ?? '');
+// Those of the newest completed sync. Until they are read, those shown before: a link or a number that goes for a moment
+// would make the card restless.
+let shownLists: { client: unknown; counts: Counts } | null = null;
+function newestLists(): Counts {
+  const counts = countsAt(page.view.overview?.lastSuccessfulSync?.syncId ?? '');
+  const isRead = counts.lists.length > 0 || counts.problem !== null;
+  if (isRead || shownLists?.client !== page.client) shownLists = { client: page.client, counts };
+  return shownLists.counts;
+}
 
 /** Writes a figure, as a link to its list where the list can be read; with `asOf`, to that of an earlier sync. */
 export function setFigure(target: HTMLElement, text: string, list: PatientList | null, asOf = ''): void {
@@ -70,7 +79,7 @@ function renderWork(): void {
 
 // What the newest completed sync has changed: `Last sync: +2 active, −1`.
 function renderChanged(): void {
-  const { changes } = newestLists();
+  const changes = isLive() || newestLists().isForbidden ? null : newestLists().changes;
   const sync = page.view.overview?.lastSuccessfulSync?.syncId ?? '';
   show('changed', changes !== null);
   if (!changes) return;

@@ -4,8 +4,9 @@ import { beside, filledIn } from '../address';
 import { byId, element, setText, show, tone } from '../dom';
 import { setDisabled } from '../focus';
 import { page } from '../page';
-import { renderSoon } from '../render';
+import { renderNow, renderSoon } from '../render';
 import { tokenFor } from '../tokens';
+import { isRunning } from './steps';
 
 interface Kind {
   name: string;
@@ -60,14 +61,15 @@ async function make(kind: string): Promise<void> {
     const answer = await ask<{ message: string; needs_sync: boolean }>({ method: 'POST', body });
     if (answer.needs_sync) {
       await client.refresh();
-      const { overview } = client.getView();
-      if (overview?.syncAvailable && !overview.currentSync) await client.start();
+      renderNow();
+      if (page.view.overview?.syncAvailable && !isRunning(page.view.sync)) await client.start();
     }
-    message = { text: answer.message, isError: false, syncId: client.getView().sync?.syncId };
+    renderNow();
+    message = { text: answer.message, isError: false, syncId: page.view.sync?.syncId };
   } catch (error) {
     const isLost = !(error instanceof Error) || error instanceof TypeError || error.name === 'TimeoutError';
     const text = isLost ? 'The server could not be reached. Try again.' : error.message;
-    message = { text, isError: true, syncId: client.getView().sync?.syncId };
+    message = { text, isError: true, syncId: page.view.sync?.syncId };
   } finally {
     busy.delete(kind);
     renderSoon();

@@ -1,0 +1,49 @@
+"""When looks at Cliniko follow each other: at the interval of the settings while clients read the organization.
+
+Some minutes after the last client looks become rarer; the first request of a client makes one due at once. Waits
+double after failures.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement
+
+from routiq_gql.database.refreshes import next_look
+from routiq_gql.settings import Settings
+
+WATCHED_FOR = timedelta(minutes=5)
+"""How long after a client's last request, or the end of its subscription, looks keep their interval."""
+LONGEST_WAIT = timedelta(minutes=15)
+"""Between two looks, however many have failed."""
+
+
+class LookTimes:
+    """The times of looks.
+
+    Attributes:
+        interval: While clients read the organization.
+        unwatched_interval: While none does.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.interval = timedelta(seconds=settings.refresh_interval)
+        self.unwatched_interval = timedelta(seconds=settings.unwatched_refresh_interval)
+
+    def after(self, now: datetime, failures: int = 0, at_least: timedelta = timedelta(0)) -> ColumnElement[datetime]:
+        """When the look after one at ``now`` is due, as a value for ``next_at``.
+
+        Args:
+            failures: Looks in a row that failed, or whose sync failed.
+            at_least: The shortest wait.
+        """
+        wait = max(min(self.interval * float(2 ** min(failures, 10)), LONGEST_WAIT), at_least)
+        return next_look(now + wait, now + max(wait, self.unwatched_interval), self.watched_since(now))
+
+    @staticmethod
+    def watched_since(now: datetime) -> datetime:
+        """No client reads an organization that was last read before this time."""
+        return now - WATCHED_FOR
+
+    def is_watched(self, watched_at: datetime | None, now: datetime) -> bool:
+        """Whether clients read an organization that was last read at this time."""
+        return watched_at is not None and watched_at >= self.watched_since(now)

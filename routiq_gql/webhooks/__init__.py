@@ -1,0 +1,1 @@
+"""Webhooks: registrations, signing, and delivery to the receivers of an organization."""

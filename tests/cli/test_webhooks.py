@@ -1,0 +1,65 @@
+"""``routiq-gql webhooks``: a webhook from its registration to its removal, in the terminal."""
+
+import json
+import re
+
+from routiq_gql.cli.webhooks import EventName, StateName
+from routiq_gql.webhooks.model import REGISTRABLE, DeliveryState
+from tests.cli.conftest import Command
+
+ORG = "org_1"
+URL = "https://example.com/hooks/routiq"
+
+
+def test_the_names_of_options_are_those_of_the_service():
+    """`--event` takes each event that can be registered and no other, and `--state` each state of a delivery."""
+    assert [one.value for one in EventName] == [one.value for one in REGISTRABLE]
+    assert [one.name for one in StateName] == [one.name for one in DeliveryState]
+
+
+def test_a_webhook_is_added_changed_tested_and_removed(command: Command):
+    """Each command does what it says, a secret is printed once, and each list has a form for programs."""
+    assert "has no webhook. Add one: routiq-gql webhooks add org_1 URL" in command("webhooks", "list", ORG).out
+    events = ("--event", "sync.failed", "--event", "sync.completed")
+    added = command("webhooks", "add", ORG, URL, *events, "--description", "Our CRM")
+    match = re.fullmatch(r"(whsec_\S+)\nWebhook (hook_[0-9a-f]{32}) of org_1 is registered\. .*\n", added.out)
+    assert match is not None, added
+    secret, hook = match.groups()
+
+    listed = command("webhooks", "list", ORG)
+    assert listed.out.splitlines()[1].split("\t")[:5] == [hook, URL, "sync.completed, sync.failed", "", "enabled"]
+    (shown,) = json.loads(command("webhooks", "list", ORG, "--json").out)
+    assert (shown["id"], shown["description"], shown["includes_names"]) == (hook, "Our CRM", False)
+    assert secret not in listed.out
+
+    changed = command("webhooks", "change", ORG, hook, "--event", "sync.failed", "--with-names")
+    assert changed.out == f"Webhook {hook} is changed: sync.failed to {URL}\n"
+    rotated = command("webhooks", "rotate", ORG, hook).out
+    assert rotated.startswith("whsec_")
+    assert not rotated.startswith(secret)
+
+    delivery = command("webhooks", "test", ORG, hook).out.split()[-1]
+    (pending,) = json.loads(command("webhooks", "deliveries", ORG, hook, "--state", "pending", "--json").out)
+    assert (pending["id"], pending["event"]) == (delivery, "webhook.test")
+    assert command("webhooks", "deliveries", ORG, hook).out.splitlines()[1].split("\t")[:2] == [
+        delivery,
+        "webhook.test",
+    ]
+    assert command("webhooks", "deliveries", ORG, hook, "--state", "failed").out == f"{hook} has no such deliveries.\n"
+    assert command("webhooks", "attempts", ORG, delivery).out == f"{delivery} was not sent yet.\n"
+    assert command("webhooks", "disable", ORG, hook).out == f"Webhook {hook} is disabled, with 1 pending.\n"
+    assert "disabled: " in command("webhooks", "list", ORG).out
+    assert command("webhooks", "enable", ORG, hook).out == f"Webhook {hook} is enabled, with 1 pending.\n"
+    assert command("webhooks", "remove", ORG, hook).out == f"Webhook {hook} of org_1 is removed.\n"
+    for arguments, code, part in (
+        (("remove", ORG, hook), 1, "There is no webhook with this id."),
+        (("repeat", ORG, delivery), 1, "There is no delivery with this id."),
+        (("attempts", ORG, delivery), 1, "There is no delivery with this id."),
+        (("add", ORG, "http://example.com", *events), 2, "must begin with https://"),
+        (("add", ORG, URL, "--event", "webhook.test"), 2, "'--event': 'webhook.test' is not one of 'sync.completed', "),
+        (("change", ORG, hook, "--event", "webhook.test"), 2, "'webhook.test' is not one of 'sync.completed', "),
+        (("list", "org 1"), 2, "letters, digits, dashes and underscores"),
+    ):
+        refused = command("webhooks", *arguments)
+        assert (refused.code, refused.err.count("\n")) == (code, 1)
+        assert part in refused.err

@@ -1,0 +1,147 @@
+"""Bugs in looks at Cliniko. The named tests must find them."""
+
+from tests.mutants.mutant import Mutant
+
+_UNWATCHED = "tests/engines/test_unwatched_looks.py::"
+_SHARED = "tests/engines/test_shared_key.py::"
+_PARTS = "tests/engines/test_comparing_in_parts.py::"
+_FOUND = "tests/engines/test_found_pages.py::"
+
+OF_LOOKS = (
+    Mutant(
+        "reader-waits-for-a-look",
+        "The first request for a clinic that no client has read does not make a look due",
+        "database/interest.py",
+        "case((was_unwatched & is_ahead, _NOW), else_=next_at)",
+        "next_at",
+        (_UNWATCHED + "test_a_clinic_without_readers_is_looked_at_less_often",),
+    ),
+    Mutant(
+        "readers-shorten-waits",
+        "A request ends the wait after failures of Cliniko",
+        "database/interest.py",
+        "    is_ahead = (next_at > _NOW) & (next_at <= _LATEST)\n",
+        "    is_ahead = next_at > _NOW\n",
+        (_UNWATCHED + "test_a_reader_does_not_shorten_the_waits_after_failures",),
+    ),
+    Mutant(
+        "ration-per-organization",
+        "Organizations with the same API key have a ration each",
+        "cliniko/rationing.py",
+        "sorted([*self._sent, *self._by_others]) if self._by_others else self._sent",
+        "self._sent",
+        (_SHARED + "test_two_organizations_with_a_key_send_no_more_than_one",),
+    ),
+    Mutant(
+        "ration-used-twice",
+        "Two organizations with the same API key sync for their looks at the same time",
+        "database/shared_keys.py",
+        "        return not self.is_counted and self.ended_at is None\n",
+        "        return False\n",
+        (_SHARED + "test_only_one_of_them_syncs_at_a_time",),
+    ),
+    Mutant(
+        "person-waits-for-a-look",
+        "A person's start returns the sync of a look, which may read one list only",
+        "sync/endings.py",
+        "    if running is None or not running.refresh:\n",
+        "    if running is None or running.refresh:\n",
+        ("tests/engines/test_refreshing.py::test_a_person_does_not_wait_for_a_sync_of_a_look",),
+    ),
+    Mutant(
+        "comparisons-never-due",
+        "A clinic that is kept live is never compared with Cliniko",
+        "sync/plan.py",
+        "not timedelta(0) <= now - mirror.compared_at < COMPARE_EVERY",
+        "now < mirror.compared_at",
+        ("tests/engines/test_living_hour.py::test_each_comparison_of_an_hour_leaves_nothing_to_correct",),
+    ),
+    Mutant(
+        "first-part-ends-comparison",
+        "After its first part a comparison counts as complete, so that the other lists are never compared",
+        "sync/plan.py",
+        "        return self.compares or self.part == LAST_PART\n",
+        "        return self.compares or self.part is not None\n",
+        (_PARTS + "test_each_look_compares_a_part_of_the_lists",),
+    ),
+    Mutant(
+        "part-blocks-looks",
+        "A part of a comparison begins without room for its requests, so that no look shows changes for a minute",
+        "engines/refreshing.py",
+        "ration.seconds_until(LOOK_REQUESTS + part)",
+        "ration.seconds_until(LOOK_REQUESTS)",
+        (_PARTS + "test_a_part_waits_until_the_ration_has_room_for_it",),
+    ),
+    Mutant(
+        "account-never-checked",
+        "A clinic that is kept live never notices that its key belongs to another person",
+        "sync/beginning.py",
+        "    if quick is not None and quick.plan.ends_comparison:\n",
+        "    if quick is not None and quick.plan.compares:\n",
+        (_PARTS + "test_another_account_behind_the_key_is_noticed",),
+    ),
+    Mutant(
+        "look-repeats-its-sync",
+        "Every look after a change starts another sync",
+        "sync/looking.py",
+        "        return replace(found, lists=())  # the lists of the last look were read\n",
+        "        return found\n",
+        ("tests/engines/test_refreshing.py::test_a_change_leads_to_a_single_sync",),
+    ),
+    Mutant(
+        "full-sync-uses-a-look",
+        "A sync that has to read everything takes the changes of a look for the whole list",
+        "sync/found_pages.py",
+        "plan.lists is None or draft.base != self.published",
+        "draft.base != self.published",
+        (_FOUND + "test_a_sync_that_reads_everything_uses_no_rows_of_a_look",),
+    ),
+    Mutant(
+        "look-brings-back-older-rows",
+        "The sync of a look publishes rows that are older than those of a person's sync before it",
+        "sync/found_pages.py",
+        "plan.lists is None or draft.base != self.published",
+        "plan.lists is None",
+        (_FOUND + "test_rows_older_than_those_of_a_person_s_sync_are_not_used",),
+    ),
+    Mutant(
+        "look-takes-part-of-a-list",
+        "After an import the sync of a look publishes only the newest rows",
+        "sync/looking.py",
+        "if not page.remaining and not page.unreadable",
+        "if not page.unreadable",
+        (_FOUND + "test_more_changes_than_a_look_reads_are_all_shown",),
+    ),
+    Mutant(
+        "time-only-hides-a-failure",
+        "Changes of a failed sync are not read any more once a time-only sync is published",
+        "database/refreshes.py",
+        "or_(MIRROR.c.sync < REFRESH.c.sync, ~_WAS_READ)",
+        "(MIRROR.c.sync < REFRESH.c.sync)",
+        ("tests/engines/test_time_only.py::test_a_time_only_sync_does_not_hide_that_a_sync_has_failed",),
+    ),
+    Mutant(
+        "comparison-holds-up-changes",
+        "While a comparison fails, no change is shown",
+        "sync/preparing.py",
+        " and not (found.failures and found.lists)",
+        "",
+        (_PARTS + "test_a_part_that_keeps_failing_holds_up_no_change",),
+    ),
+    Mutant(
+        "open-second-is-read-once",
+        "Of an import, changes within the second of a look are not shown",
+        "sync/looking.py",
+        "is_over=second < seen.at",
+        "is_over=True",
+        (_FOUND + "test_an_import_whose_last_second_is_not_over_is_shown_whole",),
+    ),
+    Mutant(
+        "second-change-of-a-second",
+        "The second change of a row within a second is not shown",
+        "sync/found.py",
+        "    values = [getattr(row, name) for name in row.__dataclass_fields__]\n",
+        '    values = [row.id, getattr(row, "updated_at", None)]\n',
+        (_FOUND + "test_changes_within_a_second_are_told_apart",),
+    ),
+)
