@@ -280,7 +280,7 @@ class Refreshes:
         """
         allowance, share = look.due.refresh.allowance, self._settings.refresh_share
         if look.ration.is_limited:
-            return {"allowance": look.ration.per_minute, "spent": look.ration.sent}
+            return {"allowance": look.ration.per_minute or None, "spent": look.ration.sent}
         sent, since = look.ration.sent, look.found.limited_at
         values: RefreshValues = {"spent": sent} if sent[-1:] != look.spent[-1:] else {}
         if allowance is not None and since is not None and look.now - since >= EASED_AFTER:
