@@ -37,6 +37,7 @@ from routiq_gql.database.refreshes import (
     due_refreshes,
 )
 from routiq_gql.database.shared_keys import KeySharer, is_any_running, sharers_of
+from routiq_gql.database.syncs import ended_among
 from routiq_gql.errors import StorageError, frames_of
 from routiq_gql.live.bus import ProgressBus
 from routiq_gql.security.audit import SCHEDULE_VIEWER
@@ -118,6 +119,8 @@ class Refreshes:
             return False
         async with self._database.reading() as connection:
             due = await due_refreshes(connection, now, room, everywhere=self._everywhere)
+            if kept := list(self._found_pages):  # another process runs these syncs, unless they begin here soon
+                self._found_pages.drop(await ended_among(connection, kept))
         for one in due:
             organization_id = one.refresh.organization_id
             if organization_id not in self._tasks:
@@ -229,9 +232,10 @@ class Refreshes:
         organization_id, is_refresh = look.due.refresh.organization_id, seen is not None
         mode = SyncMode.INCREMENTAL if is_refresh else SyncMode.AUTO
         values = self._ration_values(look)
-        failures = found.failures + 1 if look.due.is_outstanding else 0
-        values["next_at"] = self._times.after(look.now, failures)
-        found = replace(found, failures=failures)
+        is_due = is_refresh and is_comparison_due(look.due.mirror, look.now)
+        found = found.comparing(is_due=is_due, is_outstanding=look.due.is_outstanding)
+        values["next_at"] = self._times.after(look.now, found.failures)
+        row = None
         try:
             async with self._database.writing() as connection:
                 sharers = await self._sharers(connection, organization_id, look.key_digest) if is_refresh else []
@@ -252,6 +256,8 @@ class Refreshes:
                 if await change_refresh(connection, organization_id, look.epoch, values) is None:
                     raise _Overtaken
         except (_Overtaken, IntegrityError):
+            if row is not None:
+                self._found_pages.drop([row.key])
             return
         snapshot = snapshot_of(row)
         self._bus.publish(snapshot)
@@ -266,7 +272,7 @@ class Refreshes:
     def _after_nothing(self, look: _Look, news: Found) -> RefreshValues:
         """What to store after a look that found nothing: usually nothing."""
         values = self._ration_values(look)
-        found = replace(news, failures=0, limited_at=look.found.limited_at)
+        found = replace(news, failures=0, compares=False, part_failures=0, limited_at=look.found.limited_at)
         if "allowance" in values:
             found = replace(found, limited_at=look.now)
         if found != look.found or values:

@@ -265,7 +265,9 @@ def test_looks_are_rarer_after_the_rate_limit_was_reached(allowance: int | None,
 def test_looks_that_fail_become_rare_but_never_stop():
     """The wait doubles up to a quarter of an hour, with readers and without; the data is late at the same time."""
     found = [
-        freshness_of(replace(facts(), is_live_asked=True, look_failures=failures, watched_at=watched_at), SETTINGS, NOON)
+        freshness_of(
+            replace(facts(), is_live_asked=True, look_failures=failures, watched_at=watched_at), SETTINGS, NOON
+        )
         for watched_at in (NOON, NOON - HOUR)
         for failures in (0, 1, 3, 6, 100)
     ]
