@@ -51,7 +51,7 @@ from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import SyncMode
 from routiq_gql.sync.parts import PART_REQUESTS
 from routiq_gql.sync.plan import decide, horizon_of, is_comparison_due
-from routiq_gql.sync.rationed import ration_of
+from routiq_gql.sync.rationed import ration_of, values_after
 
 MOST_AT_ONCE = 20
 """Looks of a process at the same time."""
@@ -59,8 +59,6 @@ LONGEST_LOOK = timedelta(minutes=2)
 """A look that takes longer has failed; no other process looks meanwhile."""
 ROWS_EVERY_SECONDS = 10.0
 """How often organizations that were connected meanwhile are added, if all are kept live."""
-EASED_AFTER = timedelta(minutes=10)
-"""How long after Cliniko's rate limit was reached the ration grows again."""
 
 log = structlog.get_logger(__name__)
 
@@ -167,6 +165,9 @@ class Refreshes:
             log.info("look_failed", organization_id=due.refresh.organization_id, error=type(error).__name__)
             await self._change(look, self._after_failure(look, look.found))
             return
+        if seen is None:
+            await self._start(look, engine, look.found, None)
+            return
         news = await what_is_new(self._database, due.mirror, look.found, seen, is_outstanding=due.is_outstanding)
         if news.lists or is_comparison_due(due.mirror, look.now):
             await self._start(look, engine, replace(news, looked_at=seen.at, limited_at=look.found.limited_at), seen)
@@ -212,13 +213,16 @@ class Refreshes:
         decision = decide(SyncMode.AUTO, mirror, mirror.account or "", horizon, self._settings, look.now)
         return decision.mode is SyncMode.FULL or mirror.mark is None
 
-    async def _ask(self, look: _Look) -> Seen:
+    async def _ask(self, look: _Look) -> Seen | None:
+        """The newest changes; ``None`` if the key belongs to another account than the published rows."""
         row, since = look.due.connection, look.due.mirror.mark
         if since is None:
             raise ValueError("Without a mark only a full sync finds changes.")
         opened = await self._clients.open(row.organization_id, known=row, ration=look.ration)
         try:
             async with opened.client:
+                if look.due.has_new_key and await opened.account() != look.due.mirror.account:
+                    return None
                 seen = await look_at(opened.client, since)
         except (KeyRefused, KeyLacksPermission, AccountMoved) as error:
             await self._clients.note_refusal(opened, error)
@@ -231,7 +235,7 @@ class Refreshes:
         """Start the sync that reads what the look has seen; or one that reads everything, if nothing was asked."""
         organization_id, is_refresh = look.due.refresh.organization_id, seen is not None
         mode = SyncMode.INCREMENTAL if is_refresh else SyncMode.AUTO
-        values = self._ration_values(look)
+        values = self._spent(look)
         is_due = is_refresh and is_comparison_due(look.due.mirror, look.now)
         found = found.comparing(is_due=is_due, is_outstanding=look.due.is_outstanding)
         values["next_at"] = self._times.after(look.now, found.failures)
@@ -265,13 +269,15 @@ class Refreshes:
 
     def _after_failure(self, look: _Look, found: Found) -> RefreshValues:
         found = replace(found, failures=found.failures + 1)
-        values = self._ration_values(look)
+        values = self._spent(look)
         values |= {"found": to_json(found), "next_at": self._times.after(look.now, found.failures)}
+        if look.due.has_new_key:
+            values["key_digest"] = None  # the next look checks whose key it is
         return values
 
     def _after_nothing(self, look: _Look, news: Found) -> RefreshValues:
         """What to store after a look that found nothing: usually nothing."""
-        values = self._ration_values(look)
+        values = self._spent(look)
         found = replace(news, failures=0, compares=False, part_failures=0, limited_at=look.found.limited_at)
         if "allowance" in values:
             found = replace(found, limited_at=look.now)
@@ -279,19 +285,10 @@ class Refreshes:
             values |= {"found": to_json(found), "next_at": self._times.after(look.now)}
         return values
 
-    def _ration_values(self, look: _Look) -> RefreshValues:
-        """Less after Cliniko's rate limit was reached, twice as much again some time after that.
-
-        Requests that had to be repeated count too.
-        """
-        allowance, share = look.due.refresh.allowance, self._settings.refresh_share
-        if look.ration.is_limited:
-            return {"allowance": look.ration.per_minute or None, "spent": look.ration.sent}
-        sent, since = look.ration.sent, look.found.limited_at
-        values: RefreshValues = {"spent": sent} if sent[-1:] != look.spent[-1:] else {}
-        if allowance is not None and since is not None and look.now - since >= EASED_AFTER:
-            values["allowance"] = None if allowance * 2 >= share else allowance * 2
-        return values
+    def _spent(self, look: _Look) -> RefreshValues:
+        """How many requests the look has sent, those that had to be repeated included."""
+        limited_at, share = look.found.limited_at, self._settings.refresh_share
+        return values_after(look.due.refresh, look.ration, look.spent, limited_at, share, look.now)
 
     async def _change(self, look: _Look, values: RefreshValues) -> None:
         async with self._database.writing() as connection:

@@ -5,6 +5,7 @@ from tests.mutants.mutant import Mutant
 _UNWATCHED = "tests/engines/test_unwatched_looks.py::"
 _SHARED = "tests/engines/test_shared_key.py::"
 _PARTS = "tests/engines/test_comparing_in_parts.py::"
+_CONNECTIONS = "tests/engines/test_looks_and_connections.py::"
 _FAILING = "tests/engines/test_failing_looks.py::"
 _FOUND = "tests/engines/test_found_pages.py::"
 
@@ -135,7 +136,7 @@ OF_LOOKS = (
         "sync/preparing.py",
         "found.part_failures >= MOST_FAILURES",
         "False",
-        (_PARTS + "test_a_part_that_keeps_failing_is_left_out[1-True]",),
+        (_PARTS + "test_a_part_that_keeps_failing_is_left_out",),
     ),
     Mutant(
         "comparison-begins-again",
@@ -143,7 +144,7 @@ OF_LOOKS = (
         "sync/reconcile/reconciler.py",
         "        part, parts = plan.part, last.parts if last is not None else 0\n",
         "        part, parts = plan.part, 0\n",
-        (_PARTS + "test_a_part_that_keeps_failing_is_left_out[1-True]",),
+        (_PARTS + "test_a_part_that_keeps_failing_is_left_out",),
     ),
     Mutant(
         "left-out-counts-as-compared",
@@ -151,7 +152,7 @@ OF_LOOKS = (
         "sync/reconcile/reconciler.py",
         " or plan.leaves_out or _is_left_out(last)",
         "",
-        (_PARTS + "test_a_part_that_keeps_failing_is_left_out[1-True]",),
+        (_PARTS + "test_a_part_that_keeps_failing_is_left_out",),
     ),
     Mutant(
         "dashboard-hides-rare-looks",
@@ -167,7 +168,7 @@ OF_LOOKS = (
         "database/watched.py",
         '        select(REFRESH.c.found["failures"].as_integer())\n',
         '        select(literal_column("0"))\n',
-        (_FAILING + "test_a_watched_dashboard_shows_the_waits_between_looks_that_fail[sqlite]",),
+        (_FAILING + "test_a_watched_dashboard_shows_the_waits_between_looks_that_fail",),
     ),
     Mutant(
         "pages-of-other-processes-stay",
@@ -176,6 +177,22 @@ OF_LOOKS = (
         "self._found_pages.drop(await ended_among(connection, kept))",
         "pass",
         (_FOUND + "test_pages_are_dropped_once_another_process_has_ended_their_sync",),
+    ),
+    Mutant(
+        "look-outlives-its-connection",
+        "A look that was under way while the organization was disconnected starts a sync, which fails",
+        "database/connections.py",
+        "statement.values(key_digest=None, epoch=REFRESH.c.epoch + 1)",
+        "statement.values(key_digest=None)",
+        (_CONNECTIONS + "test_a_look_of_a_connection_that_has_ended_starts_nothing",),
+    ),
+    Mutant(
+        "look-mixes-two-clinics",
+        "After a key of another clinic was stored without a check, a look adds its patients to those of the first",
+        "engines/refreshing.py",
+        "look.due.has_new_key and await",
+        "False and await",
+        (_CONNECTIONS + "test_another_account_behind_an_unchecked_key_is_noticed_by_the_first_look",),
     ),
     Mutant(
         "open-second-is-read-once",

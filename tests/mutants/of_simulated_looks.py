@@ -6,8 +6,8 @@ OF_SIMULATED_LOOKS = (
     Mutant(
         "repeats-not-counted",
         "Requests that a look repeats do not count in its share",
-        "engines/refreshing.py",
-        '{"spent": sent} if sent[-1:] != look.spent[-1:] else {}',
+        "sync/rationed.py",
+        '{"spent": sent} if sent[-1:] != known[-1:] else {}',
         "{}",
     ),
     Mutant(
