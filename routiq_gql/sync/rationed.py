@@ -10,11 +10,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from routiq_gql.cliniko import Ration
+from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.operation_rows import RefreshRow
 from routiq_gql.database.refreshes import RefreshValues, note_spent, refresh_of
 from routiq_gql.database.shared_keys import KeySharer, sharers_of
 from routiq_gql.settings import Settings
+from routiq_gql.sync.found import Found, read_found, to_json
 from routiq_gql.sync.run import SyncRun
 
 EASED_AFTER = timedelta(minutes=10)
@@ -57,30 +59,37 @@ async def ration_for(run: SyncRun, database: Database, settings: Settings) -> Ra
 
 
 async def note_ration(run: SyncRun, database: Database, ration: Ration | None) -> None:
-    """Store the requests of a sync, for the next look."""
+    """Store the requests of a sync, and whether Cliniko's rate limit was reached, for the next look."""
     if ration is None:
         return
+    organization_id, values = run.snapshot.organization_id, RefreshValues(spent=ration.sent)
     async with database.writing() as connection:
-        allowance = ration.per_minute if ration.is_limited and ration.per_minute else None
-        await note_spent(connection, run.snapshot.organization_id, run.key, ration.sent, allowance)
+        if ration.is_limited and ration.per_minute:
+            refresh = await refresh_of(connection, organization_id)
+            found = read_found(refresh.found) if refresh is not None else Found()
+            values["allowance"] = ration.per_minute
+            values["found"] = to_json(replace(found, limited_at=utc_now()))
+        await note_spent(connection, organization_id, run.key, values)
 
 
 def values_after(
-    refresh: RefreshRow,
-    ration: Ration,
-    known: Sequence[int],
-    limited_at: datetime | None,
-    share: int,
-    now: datetime,
-) -> RefreshValues:
-    """What to store of the ration after a look: nothing, if it has sent the requests that are ``known`` already.
+    refresh: RefreshRow, found: Found, ration: Ration, known: Sequence[int], settings: Settings, now: datetime
+) -> tuple[RefreshValues, datetime | None]:
+    """What to store of the ration after a look, and ``Found.limited_at``; no value if nothing has changed.
 
     Less after Cliniko's rate limit was reached, and twice as much again some time after that, up to the share.
+
+    Args:
+        known: When the requests were sent that are stored already. Requests that had to be repeated count too.
     """
     if ration.is_limited:
-        return {"allowance": ration.per_minute or None, "spent": ration.sent}
-    sent = ration.sent
+        return {"allowance": ration.per_minute or None, "spent": ration.sent}, now
+    sent, allowance = ration.sent, refresh.allowance
     values: RefreshValues = {"spent": sent} if sent[-1:] != known[-1:] else {}
-    if refresh.allowance is not None and limited_at is not None and now - limited_at >= EASED_AFTER:
-        values["allowance"] = None if refresh.allowance * 2 >= share else refresh.allowance * 2
-    return values
+    if allowance is None:
+        return values, None
+    since = found.limited_at or now
+    if now - since < EASED_AFTER:
+        return values, since
+    values["allowance"] = None if allowance * 2 >= settings.refresh_share else allowance * 2
+    return values, now
