@@ -50,7 +50,7 @@ from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import SyncMode
 from routiq_gql.sync.parts import PART_REQUESTS
 from routiq_gql.sync.plan import decide, horizon_of, is_comparison_due
-from routiq_gql.sync.rationed import ration_of
+from routiq_gql.sync.rationed import LookBooking, LookOvertaken, ration_of
 
 MOST_AT_ONCE = 20
 """Looks of a process at the same time."""
@@ -64,10 +64,6 @@ EASED_AFTER = timedelta(minutes=10)
 log = structlog.get_logger(__name__)
 
 
-class _Overtaken(Exception):
-    """Another process has looked since, or a sync has begun. The transaction is rolled back."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Look:
     """A claimed look."""
@@ -76,7 +72,6 @@ class _Look:
     found: Found
     epoch: int
     ration: Ration
-    spent: Sequence[int]
     key_digest: bytes | None
     now: datetime
 
@@ -160,6 +155,8 @@ class Refreshes:
         try:
             async with asyncio.timeout(LONGEST_LOOK.total_seconds()):
                 seen = await self._ask(look)
+        except LookOvertaken:
+            return
         except (KeyRefused, KeyLacksPermission, AccountMoved, ConnectionProblem, ClinikoError, TimeoutError) as error:
             log.info("look_failed", organization_id=due.refresh.organization_id, error=type(error).__name__)
             await self._change(look, self._after_failure(look, look.found))
@@ -195,7 +192,7 @@ class Refreshes:
             epoch = await claim_refresh(connection, refresh, {**values, "spent": ration.sent})
         if epoch is None or not is_possible:
             return None
-        return _Look(due, found, epoch, ration, ration.sent, digest, now)
+        return _Look(due, found, epoch, ration, digest, now)
 
     async def _sharers(
         self, connection: AsyncConnection, organization_id: str, digest: bytes | None
@@ -213,6 +210,8 @@ class Refreshes:
         row, since = look.due.connection, look.due.mirror.mark
         if since is None:
             raise ValueError("Without a mark only a full sync finds changes.")
+        booking = LookBooking(self._database, row.organization_id, look.epoch, look.key_digest, look.ration)
+        look.ration.book = booking.book
         opened = await self._clients.open(row.organization_id, known=row, ration=look.ration)
         try:
             async with opened.client:
@@ -243,15 +242,15 @@ class Refreshes:
                     refresh=is_refresh,
                 )  # fmt: skip
                 if row is None:
-                    raise _Overtaken
+                    raise LookOvertaken
                 if seen is not None:
                     self._found_pages.keep(row.key, FoundPages(look.due.mirror.sync, seen.whole_pages()))
                 values |= {"sync": row.key, "found": to_json(found)}
                 if not is_refresh:
                     values["spent_by"] = row.key  # it takes the whole pace, and no part of the ration
                 if await change_refresh(connection, organization_id, look.epoch, values) is None:
-                    raise _Overtaken
-        except (_Overtaken, IntegrityError):
+                    raise LookOvertaken
+        except (LookOvertaken, IntegrityError):
             return
         snapshot = snapshot_of(row)
         self._bus.publish(snapshot)
@@ -274,15 +273,12 @@ class Refreshes:
         return values
 
     def _ration_values(self, look: _Look) -> RefreshValues:
-        """Less after Cliniko's rate limit was reached, twice as much again some time after that.
-
-        Requests that had to be repeated count too.
-        """
+        """Less after Cliniko's rate limit was reached, twice as much again some time after that."""
         allowance, share = look.due.refresh.allowance, self._settings.refresh_share
         if look.ration.is_limited:
             return {"allowance": look.ration.per_minute, "spent": look.ration.sent}
-        sent, since = look.ration.sent, look.found.limited_at
-        values: RefreshValues = {"spent": sent} if sent[-1:] != look.spent[-1:] else {}
+        values: RefreshValues = {}
+        since = look.found.limited_at
         if allowance is not None and since is not None and look.now - since >= EASED_AFTER:
             values["allowance"] = None if allowance * 2 >= share else allowance * 2
         return values
