@@ -28,7 +28,7 @@ from tests.organization import ORGANIZATION
 
 pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120), pytest.mark.usefixtures("graphiql_files")]
 
-TABS = ["Dashboard", "StartSync", "Watch", "Log", "CancelSync", "History"]
+TABS = ["Dashboard", "StartSync", "Watch", "Log", "CancelSync", "History", "Patients", "Webhooks"]
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,10 @@ async def test_graphiql_loads_nothing_from_elsewhere_and_runs_its_tabs(demo: Pro
 
     await run_tab(page, "History")
     await expect(result).to_contain_text('"successfulSyncs": 2')
+    await run_tab(page, "Patients")
+    await expect(result).to_contain_text('"sentence": "')
+    await run_tab(page, "Webhooks")
+    await expect(result).to_contain_text('"webhooks": []')
     await run_tab(page, "StartSync")
     await expect(result).to_contain_text('"message": "Sync started"')
     await run_tab(page, "CancelSync")

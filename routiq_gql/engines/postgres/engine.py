@@ -8,7 +8,6 @@ import asyncio
 import os
 import socket
 from datetime import timedelta
-from math import ceil
 
 import structlog
 from procrastinate import JobContext
@@ -202,7 +201,7 @@ class DistributedEngine:
                 raise jobs.HandedOver
             match task.result():
                 case Outcome.PAUSED:
-                    raise jobs.HandedOver(ceil(self._runner.pauses.left(key)))
+                    raise self._handed_over(self._runner.pauses.left(key))
                 case Outcome.NOT_OURS:
                     await self._leave_unless_ours(job.id, job.worker_id)
         except asyncio.CancelledError:
@@ -219,16 +218,19 @@ class DistributedEngine:
             _, seconds = self._runner.pauses.begin(key)
             if not isinstance(error, StorageError):
                 log.error("sync_not_claimed", key=key, error=type(error).__name__, where=frames_of(error))
-            raise jobs.HandedOver(ceil(seconds)) from None
+            raise self._handed_over(seconds) from None
 
     async def _leave_unless_ours(self, job_id: int, worker_id: int | None) -> None:
         try:
             async with self._database.reading() as connection:
                 is_ours = await jobs.is_run_by(connection, job_id, worker_id)
         except StorageError:
-            raise jobs.HandedOver(ceil(FIRST_PAUSE_SECONDS)) from None
+            raise self._handed_over(FIRST_PAUSE_SECONDS) from None
         if not is_ours:
             leave_process("its syncs were taken over while it was silent")
+
+    def _handed_over(self, seconds: float) -> jobs.HandedOver:
+        return jobs.HandedOver(self._state.database_time_in(seconds))
 
     def _stop_here(self, key: int) -> None:
         task = self._tasks.get(key)

@@ -5,6 +5,7 @@ cancelled sync on a frozen machine must not delay the organization's next sync.
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 import psycopg_pool
 from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
@@ -16,18 +17,26 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql.database.postgresql import connect_settings
 from routiq_gql.engines.postgres.workers import QUEUE, SILENT_SECONDS
 from routiq_gql.sync.engine import Priority
+from routiq_gql.sync.pauses import LONGEST_PAUSE_SECONDS
 
 TASK = "run_sync"
 HEARTBEAT_SECONDS = 2
 POOL_WAIT_SECONDS = 5.0
+FARTHEST_RESUMPTION_SECONDS = LONGEST_PAUSE_SECONDS + 30
+"""No sync pauses for so long: a job with a later time got it from a wrong clock."""
 
 
 class HandedOver(Exception):
     """This process stops working on a job; another process, or this process later, continues it."""
 
-    def __init__(self, pause_seconds: int = 0) -> None:
+    def __init__(self, resumes_at: datetime | None = None) -> None:
+        """The exception.
+
+        Args:
+            resumes_at: When the job may be run again, by the database's clock; ``None`` for at once.
+        """
         super().__init__()
-        self.pause_seconds = pause_seconds
+        self.resumes_at = resumes_at
 
 
 class _HandOver(BaseRetryStrategy):
@@ -36,9 +45,7 @@ class _HandOver(BaseRetryStrategy):
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         if not isinstance(exception, HandedOver):
             return None
-        # Without a time rather than with "in 0 s", which would be by this machine's clock.
-        pause = exception.pause_seconds
-        return RetryDecision(retry_in={"seconds": pause}) if pause else RetryDecision()
+        return RetryDecision(retry_at=exception.resumes_at)
 
 
 def make_app(url: URL, run_job: Callable[[JobContext, int], Awaitable[None]] | None = None) -> App:
@@ -152,8 +159,8 @@ async def correct_future_times(connection: AsyncConnection) -> None:
     )
     await connection.execute(text(heartbeats))
     paused = "UPDATE procrastinate_jobs SET scheduled_at = now() WHERE status = 'todo' AND queue_name = :queue"
-    paused += " AND scheduled_at > now() + interval '1 hour'"  # far longer than any pause of a sync
-    await connection.execute(text(paused), {"queue": QUEUE})
+    paused += " AND scheduled_at > now() + make_interval(secs => :farthest)"
+    await connection.execute(text(paused), {"queue": QUEUE, "farthest": FARTHEST_RESUMPTION_SECONDS})
 
 
 async def syncs_without_job(connection: AsyncConnection) -> list[int]:

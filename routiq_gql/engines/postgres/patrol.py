@@ -7,11 +7,13 @@ the patrol repairs. A lock in the database lets a single process do the rescue a
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import text
 
 from routiq_gql import metrics
+from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.engines.chores import Chores
 from routiq_gql.engines.postgres import jobs
@@ -35,12 +37,18 @@ class WorkerState:
     Attributes:
         former_ids: Earlier numbers of the process in the queue, from before the database was away.
         job_ids: Jobs that the process works on.
+        clock_ahead: How far this machine's clock is ahead of the database's, when the patrol last looked.
     """
 
     name: str
     max_syncs: int
     former_ids: set[int] = field(default_factory=set)
     job_ids: set[int] = field(default_factory=set)
+    clock_ahead: timedelta = timedelta()
+
+    def database_time_in(self, seconds: float) -> datetime:
+        """The time of the database's clock after so many seconds."""
+        return utc_now() - self.clock_ahead + timedelta(seconds=seconds)
 
 
 class Patrol:
@@ -85,8 +93,10 @@ class Patrol:
         await self._take_back(worker_id)
         async with self._database.writing() as connection:
             await introduce(connection, worker_id, self._state.name, self._state.max_syncs)
-            has_lock = await connection.execute(text("SELECT pg_try_advisory_xact_lock(:number)"), {"number": LOCK})
-            if not has_lock.scalar_one():
+            query = "SELECT pg_try_advisory_xact_lock(:number) AS is_ours, clock_timestamp() AS database_time"
+            lock = (await connection.execute(text(query), {"number": LOCK})).one()
+            self._state.clock_ahead = utc_now() - lock.database_time
+            if not lock.is_ours:
                 return
             await jobs.correct_future_times(connection)
             stalled = await jobs.lock_stalled(connection, worker_id)

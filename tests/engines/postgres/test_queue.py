@@ -3,19 +3,25 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from sqlalchemy import text
 
 from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.engines.postgres import jobs, patrol
 from routiq_gql.engines.postgres.workers import read_waiting, read_workers
+from routiq_gql.errors import StorageError
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.audit import SCHEDULE_VIEWER
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.engine import Priority, begin_sync
 from routiq_gql.sync.model import SyncState
+from routiq_gql.sync.pauses import FIRST_PAUSE_SECONDS
+from routiq_gql.sync.run import SyncRun
+from routiq_gql.sync.runner import SyncRunner
 from tests.emulated_cliniko import Cliniko
 from tests.engines.postgres.processes import LIMIT_SECONDS
 from tests.organization import ORGANIZATION
@@ -198,11 +204,39 @@ async def test_a_worker_that_died_while_the_clock_was_ahead_is_not_counted_on(
         assert last.status is SyncState.COMPLETED
 
 
-async def test_a_sync_that_rests_since_the_clock_was_ahead_is_run(settings: Settings, cliniko: Cliniko):
-    """A sync postponed for seconds by a machine whose clock was years ahead doesn't wait for years."""
+@pytest.mark.parametrize("ahead_seconds", [-600, 75, 600])
+async def test_a_pause_is_as_long_on_a_machine_with_a_wrong_clock(
+    settings: Settings, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch, ahead_seconds: int
+):
+    """The end of a sync's pause is by the database's clock, which all workers share."""
+    run, failures = SyncRunner._run_to_its_end, iter([StorageError("The disk is full.")])
+
+    async def fail_once(runner: SyncRunner, sync: SyncRun) -> None:
+        for failure in failures:
+            raise failure
+        await run(runner, sync)
+
+    monkeypatch.setattr(SyncRunner, "_run_to_its_end", fail_once)
+    query = "SELECT extract(epoch FROM scheduled_at - clock_timestamp()) FROM procrastinate_jobs WHERE status = 'todo'"
+    query += " AND attempts > 0"
+    with time_machine.travel(datetime.now(UTC) + timedelta(seconds=ahead_seconds), tick=True):
+        async with idle(settings, cliniko) as api:
+            sync_id = await start(api)
+            async with open_runtime(settings):
+                left = None
+                while left is None:
+                    async with api.database.reading() as connection:
+                        left = (await connection.execute(text(query))).scalar_one_or_none()
+                assert FIRST_PAUSE_SECONDS / 2 < left <= FIRST_PAUSE_SECONDS
+                last = (await follow(api, sync_id))[-1]
+    assert last.status is SyncState.COMPLETED
+
+
+async def test_a_pause_that_a_wrong_clock_made_long_is_shortened(settings: Settings, cliniko: Cliniko):
+    """A sync never waits for longer than the longest pause, even if its job's time was written with a wrong clock."""
     async with idle(settings, cliniko) as api:
         sync_id = await start(api)
-        await execute(api, "UPDATE procrastinate_jobs SET scheduled_at = now() + interval '2 years'")
+        await execute(api, "UPDATE procrastinate_jobs SET scheduled_at = now() + interval '2 minutes'")
         async with open_runtime(settings):
             last = (await follow(api, sync_id))[-1]
         assert last.status is SyncState.COMPLETED

@@ -57,6 +57,21 @@ query History {
     nextCursor
   }
 }`,
+  `# Who is an active patient, and why. Other lists: MISSED_NOT_REBOOKED, LAPSED, ALL, ...
+query Patients {
+  patients(${organization}, list: ACTIVE, first: 10) {
+    totalCount
+    nodes { id name why { sentence changesAt } nextAppointment { startsAt } }
+    pageInfo { hasNextPage endCursor }
+  }
+}`,
+  `# Addresses of other systems that receive this organization's events. registerWebhook adds one.
+query Webhooks {
+  webhooks(${organization}) {
+    id url events isDisabled failingSince pendingCount
+    deliveries(first: 5) { nodes { id event state lastError } }
+  }
+}`,
 ];
 
 // Asks for the newest sync; null while the server has named no organization.

@@ -150,7 +150,7 @@ class Client:
 
 
 class Operator(Client):
-    """Starts syncs over GraphQL or REST, and cancels some."""
+    """Starts syncs over GraphQL or REST, and cancels some, but never its last."""
 
     async def run(self) -> None:
         while not self.scene.is_over.is_set():
@@ -162,6 +162,8 @@ class Operator(Client):
             await self.scene.pause(self.random.uniform(0.1, 4))
             if self.random.random() < 0.15:
                 await self.cancel(started.sync.sync_id)
+        while await self.start() is None:
+            pass
 
     async def start(self) -> Started | None:
         if self.random.random() < 0.3:

@@ -28,6 +28,8 @@ SOAK_SECONDS = float(os.environ.get("SOAK_SECONDS", "240"))
 SEED = int(os.environ.get("SOAK_SEED", "0"))
 REPORT_SECONDS = 20
 STALE_SECONDS = 5
+LOG_LINES = 100
+"""The last lines of the processes' log, shown when syncs don't end."""
 
 
 @dataclass
@@ -62,7 +64,12 @@ class Run:
                 trouble = Troublemaker(running, cluster, settings.database_url, self.seed, self.pause_seconds)
                 async with play.clients() as scene:
                     await self._disturb(play, trouble)
-                    await play.see_the_end(scene)
+                    try:
+                        await play.see_the_end(scene)
+                    except TimeoutError:
+                        self.show(summary(play.history, trouble.caused))
+                        self.show("\n".join(running.log.read_text().splitlines()[-LOG_LINES:]))
+                        raise
         skewed = sum(count for ahead, count in running.clocks.items() if ahead)
         caused = trouble.caused + Counter({"wrong clock": skewed})
         self.show(summary(play.history, caused))
