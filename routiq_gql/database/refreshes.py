@@ -51,6 +51,12 @@ class DueRefresh:
     is_shared: bool = False
     is_outstanding: bool = False
 
+    @property
+    def has_new_key(self) -> bool:
+        """Whether the key was stored behind the newest sync that has read Cliniko, and by no look since."""
+        read_at = self.mirror.published_at
+        return self.refresh.key_digest is None and (read_at is None or self.connection.updated_at > read_at)
+
 
 _NOW = bindparam("now", type_=UtcDateTime())
 _ORGANIZATION = REFRESH.c.organization_id

@@ -7,14 +7,18 @@ and a sync of only one of them uses it at a time.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from routiq_gql.cliniko import Ration
 from routiq_gql.database.engine import Database
 from routiq_gql.database.operation_rows import RefreshRow
-from routiq_gql.database.refreshes import change_refresh, note_spent, refresh_of
+from routiq_gql.database.refreshes import RefreshValues, change_refresh, note_spent, refresh_of
 from routiq_gql.database.shared_keys import KeySharer, is_any_running, sharers_of
 from routiq_gql.settings import Settings
 from routiq_gql.sync.run import SyncRun
+
+EASED_AFTER = timedelta(minutes=10)
+"""How long after Cliniko's rate limit was reached the ration grows again."""
 
 
 class LookOvertaken(Exception):
@@ -107,3 +111,17 @@ async def note_ration(run: SyncRun, database: Database, ration: Ration | None) -
     async with database.writing() as connection:
         allowance = ration.per_minute if ration.is_limited and ration.per_minute else None
         await note_spent(connection, run.snapshot.organization_id, run.key, ration.sent, allowance)
+
+
+def values_after(
+    refresh: RefreshRow, ration: Ration, limited_at: datetime | None, share: int, now: datetime
+) -> RefreshValues:
+    """What to store of the ration after a look, whose requests are stored already: usually nothing.
+
+    Less after Cliniko's rate limit was reached, and twice as much again some time after that, up to the share.
+    """
+    if ration.is_limited:
+        return {"allowance": ration.per_minute or None, "spent": ration.sent}
+    if refresh.allowance is not None and limited_at is not None and now - limited_at >= EASED_AFTER:
+        return {"allowance": None if refresh.allowance * 2 >= share else refresh.allowance * 2}
+    return {}
