@@ -51,7 +51,7 @@ from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import SyncMode
 from routiq_gql.sync.parts import PART_REQUESTS
 from routiq_gql.sync.plan import decide, horizon_of, is_comparison_due
-from routiq_gql.sync.rationed import ration_of, values_after
+from routiq_gql.sync.rationed import LookBooking, LookOvertaken, ration_of, values_after
 
 MOST_AT_ONCE = 20
 """Looks of a process at the same time."""
@@ -63,10 +63,6 @@ ROWS_EVERY_SECONDS = 10.0
 log = structlog.get_logger(__name__)
 
 
-class _Overtaken(Exception):
-    """Another process has looked since, or a sync has begun. The transaction is rolled back."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Look:
     """A claimed look."""
@@ -75,7 +71,6 @@ class _Look:
     found: Found
     epoch: int
     ration: Ration
-    spent: Sequence[int]
     key_digest: bytes | None
     now: datetime
 
@@ -161,6 +156,11 @@ class Refreshes:
         try:
             async with asyncio.timeout(LONGEST_LOOK.total_seconds()):
                 seen = await self._ask(look)
+        except LookOvertaken:
+            values, limited_at = self._spent(look)
+            if values:  # the rate limit was reached
+                await self._change(look, {**values, "found": to_json(replace(look.found, limited_at=limited_at))})
+            return
         except (KeyRefused, KeyLacksPermission, AccountMoved, ConnectionProblem, ClinikoError, TimeoutError) as error:
             log.info("look_failed", organization_id=due.refresh.organization_id, error=type(error).__name__)
             await self._change(look, self._after_failure(look, look.found))
@@ -199,7 +199,7 @@ class Refreshes:
             epoch = await claim_refresh(connection, refresh, {**values, "spent": ration.sent})
         if epoch is None or not is_possible:
             return None
-        return _Look(due, found, epoch, ration, ration.sent, digest, now)
+        return _Look(due, found, epoch, ration, digest, now)
 
     async def _sharers(
         self, connection: AsyncConnection, organization_id: str, digest: bytes | None
@@ -218,6 +218,8 @@ class Refreshes:
         row, since = look.due.connection, look.due.mirror.mark
         if since is None:
             raise ValueError("Without a mark only a full sync finds changes.")
+        booking = LookBooking(self._database, row.organization_id, look.epoch, look.key_digest, look.ration)
+        look.ration.book = booking.book
         opened = await self._clients.open(row.organization_id, known=row, ration=look.ration)
         try:
             async with opened.client:
@@ -251,15 +253,15 @@ class Refreshes:
                     refresh=is_refresh,
                 )  # fmt: skip
                 if row is None:
-                    raise _Overtaken
+                    raise LookOvertaken
                 if seen is not None:
                     self._found_pages.keep(row.key, FoundPages(look.due.mirror.sync, seen.whole_pages()))
                 values |= {"sync": row.key, "found": to_json(found)}
                 if not is_refresh:
                     values["spent_by"] = row.key  # it takes the whole pace, and no part of the ration
                 if await change_refresh(connection, organization_id, look.epoch, values) is None:
-                    raise _Overtaken
-        except (_Overtaken, IntegrityError):
+                    raise LookOvertaken
+        except (LookOvertaken, IntegrityError):
             if row is not None:
                 self._found_pages.drop([row.key])
             return
@@ -284,7 +286,7 @@ class Refreshes:
         return values
 
     def _spent(self, look: _Look) -> tuple[RefreshValues, datetime | None]:
-        return values_after(look.due.refresh, look.found, look.ration, look.spent, self._settings, look.now)
+        return values_after(look.due.refresh, look.found, look.ration, self._settings, look.now)
 
     async def _change(self, look: _Look, values: RefreshValues) -> None:
         async with self._database.writing() as connection:
