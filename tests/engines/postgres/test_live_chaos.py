@@ -67,7 +67,7 @@ class Live:
 
     def check_share(self) -> None:
         """Within any minute since the first syncs, all organizations together have sent no more than the share."""
-        times = [request.at for request in self.group.emulator.requests[self.begun :]]
+        times = [request.time for request in self.group.emulator.requests[self.begun :]]
         for place, first in enumerate(times):
             assert sum(one < first + timedelta(minutes=1) for one in times[place:]) <= SHARE, first
 
