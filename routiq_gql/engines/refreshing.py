@@ -157,8 +157,9 @@ class Refreshes:
             async with asyncio.timeout(LONGEST_LOOK.total_seconds()):
                 seen = await self._ask(look)
         except LookOvertaken:
-            if values := self._ration_values(look):  # the rate limit was reached
-                await self._change(look, values)
+            values, limited_at = self._spent(look)
+            if values:  # the rate limit was reached
+                await self._change(look, {**values, "found": to_json(replace(look.found, limited_at=limited_at))})
             return
         except (KeyRefused, KeyLacksPermission, AccountMoved, ConnectionProblem, ClinikoError, TimeoutError) as error:
             log.info("look_failed", organization_id=due.refresh.organization_id, error=type(error).__name__)
@@ -169,7 +170,7 @@ class Refreshes:
             return
         news = await what_is_new(self._database, due.mirror, look.found, seen, is_outstanding=due.is_outstanding)
         if news.lists or is_comparison_due(due.mirror, look.now):
-            await self._start(look, engine, replace(news, looked_at=seen.at, limited_at=look.found.limited_at), seen)
+            await self._start(look, engine, replace(news, looked_at=seen.at), seen)
         else:
             values = self._after_nothing(look, news)
             if values:
@@ -236,9 +237,9 @@ class Refreshes:
         """Start the sync that reads what the look has seen; or one that reads everything, if nothing was asked."""
         organization_id, is_refresh = look.due.refresh.organization_id, seen is not None
         mode = SyncMode.INCREMENTAL if is_refresh else SyncMode.AUTO
-        values = self._ration_values(look)
+        values, limited_at = self._spent(look)
         is_due = is_refresh and is_comparison_due(look.due.mirror, look.now)
-        found = found.comparing(is_due=is_due, is_outstanding=look.due.is_outstanding)
+        found = replace(found, limited_at=limited_at).comparing(is_due=is_due, is_outstanding=look.due.is_outstanding)
         values["next_at"] = self._times.after(look.now, found.failures)
         row = None
         try:
@@ -269,8 +270,8 @@ class Refreshes:
         engine.wake(snapshot)
 
     def _after_failure(self, look: _Look, found: Found) -> RefreshValues:
-        found = replace(found, failures=found.failures + 1)
-        values = self._ration_values(look)
+        values, limited_at = self._spent(look)
+        found = replace(found, failures=found.failures + 1, limited_at=limited_at)
         values |= {"found": to_json(found), "next_at": self._times.after(look.now, found.failures)}
         if look.due.has_new_key:
             values["key_digest"] = None  # the next look checks whose key it is
@@ -278,17 +279,14 @@ class Refreshes:
 
     def _after_nothing(self, look: _Look, news: Found) -> RefreshValues:
         """What to store after a look that found nothing: usually nothing."""
-        values = self._ration_values(look)
-        found = replace(news, failures=0, compares=False, part_failures=0, limited_at=look.found.limited_at)
-        if "allowance" in values:
-            found = replace(found, limited_at=look.now)
+        values, limited_at = self._spent(look)
+        found = replace(news, failures=0, compares=False, part_failures=0, limited_at=limited_at)
         if found != look.found or values:
             values |= {"found": to_json(found), "next_at": self._times.after(look.now)}
         return values
 
-    def _ration_values(self, look: _Look) -> RefreshValues:
-        limited_at, share = look.found.limited_at, self._settings.refresh_share
-        return values_after(look.due.refresh, look.ration, limited_at, share, look.now)
+    def _spent(self, look: _Look) -> tuple[RefreshValues, datetime | None]:
+        return values_after(look.due.refresh, look.found, look.ration, self._settings, look.now)
 
     async def _change(self, look: _Look, values: RefreshValues) -> None:
         async with self._database.writing() as connection:

@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from routiq_gql.cliniko import Ration
+from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.operation_rows import RefreshRow
 from routiq_gql.database.refreshes import RefreshValues, change_refresh, note_spent, refresh_of
 from routiq_gql.database.shared_keys import KeySharer, is_any_running, sharers_of
 from routiq_gql.settings import Settings
+from routiq_gql.sync.found import Found, read_found, to_json
 from routiq_gql.sync.run import SyncRun
 
 EASED_AFTER = timedelta(minutes=10)
@@ -105,23 +107,32 @@ async def ration_for(run: SyncRun, database: Database, settings: Settings) -> Ra
 
 
 async def note_ration(run: SyncRun, database: Database, ration: Ration | None) -> None:
-    """Store the requests of a sync, for the next look."""
+    """Store the requests of a sync, and whether Cliniko's rate limit was reached, for the next look."""
     if ration is None:
         return
+    organization_id, values = run.snapshot.organization_id, RefreshValues(spent=ration.sent)
     async with database.writing() as connection:
-        allowance = ration.per_minute if ration.is_limited and ration.per_minute else None
-        await note_spent(connection, run.snapshot.organization_id, run.key, ration.sent, allowance)
+        if ration.is_limited and ration.per_minute:
+            refresh = await refresh_of(connection, organization_id)
+            found = read_found(refresh.found) if refresh is not None else Found()
+            values["allowance"] = ration.per_minute
+            values["found"] = to_json(replace(found, limited_at=utc_now()))
+        await note_spent(connection, organization_id, run.key, values)
 
 
 def values_after(
-    refresh: RefreshRow, ration: Ration, limited_at: datetime | None, share: int, now: datetime
-) -> RefreshValues:
-    """What to store of the ration after a look, whose requests are stored already: usually nothing.
+    refresh: RefreshRow, found: Found, ration: Ration, settings: Settings, now: datetime
+) -> tuple[RefreshValues, datetime | None]:
+    """What to store of the ration after a look, whose requests are stored already, and ``Found.limited_at``.
 
     Less after Cliniko's rate limit was reached, and twice as much again some time after that, up to the share.
     """
     if ration.is_limited:
-        return {"allowance": ration.per_minute or None, "spent": ration.sent}
-    if refresh.allowance is not None and limited_at is not None and now - limited_at >= EASED_AFTER:
-        return {"allowance": None if refresh.allowance * 2 >= share else refresh.allowance * 2}
-    return {}
+        return {"allowance": ration.per_minute or None, "spent": ration.sent}, now
+    if refresh.allowance is None:
+        return {}, None
+    since = found.limited_at or now
+    if now - since < EASED_AFTER:
+        return {}, since
+    more = refresh.allowance * 2
+    return {"allowance": None if more >= settings.refresh_share else more}, now

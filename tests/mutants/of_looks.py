@@ -195,6 +195,14 @@ OF_LOOKS = (
         (_CONNECTIONS + "test_another_account_behind_an_unchecked_key_is_noticed_by_the_first_look",),
     ),
     Mutant(
+        "sync-forgets-the-rate-limit",
+        "After Cliniko's rate limit was reached in the sync of a look, the next looks send as much as before",
+        "sync/rationed.py",
+        '            values["allowance"] = ration.per_minute\n',
+        "",
+        ("tests/engines/test_rate_limited_looks.py::test_the_rate_limit_in_a_look_or_its_sync_halves_the_share",),
+    ),
+    Mutant(
         "open-second-is-read-once",
         "Of an import, changes within the second of a look are not shown",
         "sync/looking.py",
