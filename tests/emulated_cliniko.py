@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from routiq_gql.clock import utc_now
-from routiq_gql.emulator import Clinic, Emulator, EmulatorServer, awkward_clinic
+from routiq_gql.emulator import EMULATED_API_KEY, Access, Clinic, Emulator, EmulatorServer, awkward_clinic
 from tests.waiting import LIMIT_SECONDS
 
 
@@ -65,9 +65,9 @@ class Cliniko:
 
 
 @asynccontextmanager
-async def emulated_cliniko(clinic: Clinic | None = None) -> AsyncIterator[Cliniko]:
-    """Serves the awkward clinic or another clinic. The gate opens at the end."""
-    emulator = Emulator(clinic or awkward_clinic(utc_now()))
+async def emulated_cliniko(clinic: Clinic | None = None, access: Access | None = None) -> AsyncIterator[Cliniko]:
+    """Serves the awkward clinic or another clinic, to a key with these rights. The gate opens at the end."""
+    emulator = Emulator(clinic or awkward_clinic(utc_now()), api_keys={EMULATED_API_KEY: access or Access()})
     gate = emulator.app = Gate(emulator.app)
     async with EmulatorServer(emulator) as server:
         yield Cliniko(emulator, gate, server.base_url)

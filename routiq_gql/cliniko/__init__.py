@@ -48,7 +48,7 @@ from routiq_gql.cliniko.pacing import (
 )
 from routiq_gql.cliniko.passes import Page
 from routiq_gql.cliniko.practitioners import read_practitioners
-from routiq_gql.cliniko.rationing import LEAST_PER_MINUTE, Ration, RationedPacer
+from routiq_gql.cliniko.rationing import LEAST_PER_MINUTE, WINDOW_SECONDS, Ration, RationedPacer
 from routiq_gql.cliniko.records import (
     AppointmentType,
     Attendee,
@@ -82,6 +82,7 @@ __all__ = [
     "PRACTITIONERS",
     "RESOURCES",
     "UNNAMED",
+    "WINDOW_SECONDS",
     "Access",
     "AccountMoved",
     "AppointmentType",

@@ -1,19 +1,21 @@
 """Keeps looks, and the syncs that follow from them, within a part of an API key's pace.
 
 The other part is left to people's syncs and to other programs with the same key. A rate limit that is reached all the
-same halves that part, since another program needs more.
+same halves that part, since another program needs more. A look counts its requests in the database before it sends
+them, since other processes may look with the same key.
 """
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from routiq_gql.cliniko.pacing import OnWait, Pacer, wait_openly
 
 WINDOW_SECONDS = 62.0
 """A minute, and what requests may be late on their way to Cliniko."""
 LATE_MILLISECONDS = 1000
-"""Half of these seconds. The other half is for the way."""
+"""Half of these two seconds: a request that is sent later than it was counted by more counts anew. The other half is
+for the way."""
 LEAST_PER_MINUTE = 4
 """A look's requests, which must fit."""
 
@@ -28,11 +30,14 @@ class Ration:
 
     Attributes:
         is_limited: Whether Cliniko's rate limit was reached meanwhile.
+        book: Counts requests for all processes before they are sent, by ``note``, if they may be sent now. Otherwise
+            returns the seconds to wait. ``None`` if no other process sends requests of this ration meanwhile.
     """
 
     def __init__(self, per_minute: int, sent: Iterable[int] = (), by_others: Iterable[int] = ()) -> None:
         self.per_minute = per_minute
         self.is_limited = False
+        self.book: Callable[[int], Awaitable[float]] | None = None
         self._sent = deque(sorted(sent), maxlen=max(per_minute, 1))
         self._by_others = list(by_others)
 
@@ -41,6 +46,11 @@ class Ration:
         """When the requests of the last minute were sent, in milliseconds since 1970; not those of others."""
         self._forget()
         return list(self._sent)
+
+    @property
+    def counted_at(self) -> int:
+        """When the latest request was counted, in milliseconds since 1970; 0 for none."""
+        return self._sent[-1] if self._sent else 0
 
     def fill(self) -> None:
         """Count a minute's requests as sent now: those of another process, which did not say how many."""
@@ -61,12 +71,24 @@ class Ration:
         if self.per_minute:
             self._sent.extend([round(time.time() * 1000)] * count)
 
-    def note_late(self, count: int) -> None:
-        """Count the latest ``count`` requests as sent now, if they had to wait for longer than the window allows."""
-        if self._sent and time.time() * 1000 - self._sent[-1] > LATE_MILLISECONDS:
-            for _ in range(min(count, len(self._sent))):
-                self._sent.pop()
-            self.note(count)
+    def note_others(self, sent: Iterable[int]) -> None:
+        """Count these requests of other organizations, in place of those that were known before."""
+        self._by_others = list(sent)
+
+    async def count_now(self, count: int = 1) -> float:
+        """Count requests as sent now, and return 0; or the seconds to wait, if they do not fit."""
+        if self.book is not None and self.per_minute:
+            return await self.book(count)
+        self.note(count)
+        return 0.0
+
+    def take_back_late(self, counted_at: int, count: int = 1) -> bool:
+        """Take back requests that were counted too long ago to be sent only now. Returns whether they were."""
+        if not counted_at or time.time() * 1000 - counted_at <= LATE_MILLISECONDS:
+            return False
+        for _ in range(min(count, self._sent.count(counted_at))):
+            self._sent.remove(counted_at)
+        return True
 
     def note_limit(self) -> None:
         """Send half as many from now on, as Cliniko's rate limit was reached."""
@@ -96,21 +118,30 @@ class RationedPacer(Pacer):
         self._pacer = pacer
         self._ration = ration
         self._turns = 0
+        self._counted_at = 0
 
     async def wait_turns(self, count: int, on_wait: OnWait | None = None) -> None:
         """Take the turns of the next ``count`` requests at once, which the caller has counted already."""
         await self._pacer.wait_turns(count, on_wait)
-        self._ration.note_late(count)
-        self._turns = count
+        if self._ration.take_back_late(self._ration.counted_at, count):
+            while (seconds := await self._ration.count_now(count)) > 0:
+                await wait_openly(seconds, "rate_limit", _message(seconds), on_wait)
+        self._turns, self._counted_at = count, self._ration.counted_at
 
     async def wait_turn(self, on_wait: OnWait | None = None) -> None:
         if self._turns:
             self._turns -= 1
-            return
-        while (seconds := self._ration.seconds_until()) > 0:
-            await wait_openly(seconds, "rate_limit", _message(seconds), on_wait)
-        await self._pacer.wait_turn(on_wait)
-        self._ration.note()
+            if not self._ration.take_back_late(self._counted_at):
+                return
+        seconds = self._ration.seconds_until()
+        while True:
+            while seconds > 0:
+                await wait_openly(seconds, "rate_limit", _message(seconds), on_wait)
+                seconds = self._ration.seconds_until()
+            await self._pacer.wait_turn(on_wait)
+            seconds = await self._ration.count_now()
+            if seconds <= 0:
+                return
 
     def hold(self, seconds: float) -> None:
         self._turns = 0  # of a look whose first request was refused

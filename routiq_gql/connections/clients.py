@@ -24,6 +24,7 @@ from routiq_gql.cliniko import (
     Ration,
     RationedPacer,
     check_base_url,
+    check_user,
     pace_digest,
 )
 from routiq_gql.clock import utc_now
@@ -46,6 +47,14 @@ class OpenConnection:
     client: ClinikoClient
     encrypted_key: bytes = field(repr=False)
     key_digest: str = field(repr=False)
+
+    async def account(self) -> str:
+        """The digest of the account and the person behind the key, which Cliniko is asked for.
+
+        Raises:
+            ClinikoError: Cliniko refuses the key or can't be read.
+        """
+        return self.account_digest(await check_user(self.client))
 
     def account_digest(self, user: KeyUser) -> str:
         """A digest of the account and the person that a connection reads as; of the key if the person is unknown.

@@ -39,6 +39,7 @@ from routiq_gql.database.connections import (
     all_connections,
     change_connection,
     connection_of,
+    end_looks,
     save_connection,
 )
 from routiq_gql.database.engine import Database
@@ -139,6 +140,7 @@ class ConnectionService:
         async with self._database.writing() as connection:
             earlier = await connection_of(connection, organization_id, to_change=True)
             require_distinct_id(organization_id, is_new=earlier is None)
+            await end_looks(connection, organization_id)
             if is_another_account(earlier, access):
                 if not replace:
                     raise BadInput(other_account_sentence(organization_id, earlier, access))
@@ -186,14 +188,11 @@ class ConnectionService:
             ConnectionProblem: There is nothing to disconnect.
         """
         self._audit.require(viewer, organization_id, Action.DISCONNECT)
-        disabled: ConnectionValues = {
-            "state": ConnectionState.DISABLED.value,
-            "encrypted_key": b"",
-            **NO_PROBLEM,
-            "retry_at": None,
-        }
+        disabled: ConnectionValues = {"state": ConnectionState.DISABLED.value, "encrypted_key": b"", **NO_PROBLEM}
+        disabled["retry_at"] = None
         async with self._database.writing() as connection:
             row = require_connection(await change_connection(connection, organization_id, disabled), organization_id)
+            await end_looks(connection, organization_id)
             ended = await self._end_running(connection, viewer, organization_id, "The connection was switched off.")
             await self._audit.note(connection, viewer, Action.DISCONNECT, organization_id)
         self._announce(ended)

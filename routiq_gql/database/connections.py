@@ -35,16 +35,21 @@ async def organizations_by_state(connection: AsyncConnection, states: Collection
 
 
 async def save_connection(connection: AsyncConnection, organization_id: str, values: ConnectionValues) -> ConnectionRow:
-    """Insert or replace the organization's connection, and return its row. Looks learn its key anew."""
+    """Insert or replace the organization's connection, and return its row."""
     now = utc_now()
-    known = REFRESH.c.key_digest.is_not(None)
-    await connection.execute(
-        update(REFRESH).where(REFRESH.c.organization_id == organization_id, known).values(key_digest=None)
-    )
     changed = {**values, "updated_at": now}
     statement = upsert(connection, CONNECTION).values(organization_id=organization_id, created_at=now, **changed)
     statement = statement.on_conflict_do_update(index_elements=["organization_id"], set_=changed)
     return ConnectionRow(*(await connection.execute(statement.returning(CONNECTION))).one())
+
+
+async def end_looks(connection: AsyncConnection, organization_id: str) -> None:
+    """Let a look that is under way with the key so far write nothing. The next look learns the key anew.
+
+    Call before a running sync is ended, as that look may just start one.
+    """
+    statement = update(REFRESH).where(REFRESH.c.organization_id == organization_id)
+    await connection.execute(statement.values(key_digest=None, epoch=REFRESH.c.epoch + 1))
 
 
 async def change_connection(

@@ -56,6 +56,7 @@ class OrganizationFacts:
         is_live_asked: Whether an operator asked to keep it live.
         allowance: Requests a minute that Cliniko's rate limit left to looks; ``None`` for their whole share.
         watched_at: When a client last read its data, if it is kept live.
+        look_failures: Looks in a row that failed, or whose sync failed.
     """
 
     organization_id: str
@@ -69,6 +70,7 @@ class OrganizationFacts:
     is_live_asked: bool = False
     allowance: int | None = None
     watched_at: datetime | None = None
+    look_failures: int = 0
 
 
 async def facts_of(connection: AsyncConnection, organizations: Collection[str]) -> dict[str, OrganizationFacts]:
@@ -79,7 +81,7 @@ async def facts_of(connection: AsyncConnection, organizations: Collection[str]) 
 
 
 def _facts_in(row: Sequence[object]) -> OrganizationFacts:
-    organization, state, name, running, completed_at, checked_at, is_asked, allowance, watched_at, *rest = row
+    organization, state, name, running, completed_at, checked_at, is_asked, allowance, watched_at, failures, *rest = row
     durations, rest = rest[: len(MODES)], rest[len(MODES) :]
     schedule, mirror = rest[: len(SCHEDULE.columns)], rest[len(SCHEDULE.columns) :]
     return OrganizationFacts(
@@ -97,6 +99,7 @@ def _facts_in(row: Sequence[object]) -> OrganizationFacts:
         is_live_asked=is_asked is True,
         allowance=allowance if isinstance(allowance, int) else None,
         watched_at=watched_at if isinstance(watched_at, datetime) else None,
+        look_failures=failures if isinstance(failures, int) else 0,
     )
 
 
@@ -142,6 +145,7 @@ def _facts(dialect: str) -> Executable:
             REFRESH.c.is_asked,
             REFRESH.c.allowance,
             REFRESH.c.watched_at,
+            REFRESH.c.found["failures"].as_integer(),
             *(durations(f"'{mode}'") for mode in MODES),
             *SCHEDULE.columns,
             *MIRROR.columns,

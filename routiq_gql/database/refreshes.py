@@ -51,6 +51,12 @@ class DueRefresh:
     is_shared: bool = False
     is_outstanding: bool = False
 
+    @property
+    def has_new_key(self) -> bool:
+        """Whether the key was stored behind the newest sync that has read Cliniko, and by no look since."""
+        read_at = self.mirror.published_at
+        return self.refresh.key_digest is None and (read_at is None or self.connection.updated_at > read_at)
+
 
 _NOW = bindparam("now", type_=UtcDateTime())
 _ORGANIZATION = REFRESH.c.organization_id
@@ -175,12 +181,10 @@ async def change_refresh(
     return new if changed.rowcount else None
 
 
-async def note_spent(
-    connection: AsyncConnection, organization_id: str, sync: int, spent: Sequence[int], allowance: int | None
-) -> None:
-    """Store when a look's sync has sent its requests, and how many may be sent if the rate limit was reached."""
+async def note_spent(connection: AsyncConnection, organization_id: str, sync: int, values: RefreshValues) -> None:
+    """Store when a look's sync has sent its requests, and what else it has learned."""
     statement = update(REFRESH).where(REFRESH.c.organization_id == organization_id, REFRESH.c.sync == sync)
-    await connection.execute(statement.values(spent=list(spent), spent_by=sync, allowance=allowance))
+    await connection.execute(statement.values(**values, spent_by=sync))
 
 
 async def stored_times(

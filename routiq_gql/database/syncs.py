@@ -4,7 +4,7 @@ All changes of a running sync use ``change_running``, and the heartbeats of many
 the epoch, raise the version, and never lower the percentage, so that no caller can forget that.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.clock import utc_now
+from routiq_gql.database.columns import among
 from routiq_gql.database.history import reads_cliniko
 from routiq_gql.database.rows import SyncRow, as_row, as_rows
 from routiq_gql.database.sync_changes import FinalChanges, RunningChanges, SyncValues
@@ -118,6 +119,12 @@ async def syncs_where(connection: AsyncConnection, condition: ColumnElement[bool
 
 
 _ACTIVE = select(SYNC.c.key, SYNC.c.epoch).where(SYNC.c.completed_at.is_(None)).order_by(SYNC.c.key)
+
+
+async def ended_among(connection: AsyncConnection, keys: Collection[int]) -> list[int]:
+    """Those of these syncs that have ended."""
+    ended = select(SYNC.c.key).where(among(SYNC.c.key, "keys"), SYNC.c.completed_at.is_not(None))
+    return list((await connection.execute(ended, {"keys": list(keys)})).scalars())
 
 
 async def active_epochs(connection: AsyncConnection) -> dict[int, int]:

@@ -76,4 +76,7 @@ def _fingerprints(dialect: str) -> Executable:
         newest(SYNC.c.completed_at.is_not(None)),
         newest(SYNC.c.status == "completed"),
         *(content(table, not_shown) for table, not_shown in _NOT_SHOWN.items()),
+        select(REFRESH.c.found["failures"].as_integer())
+        .where(REFRESH.c.organization_id == organization)
+        .scalar_subquery(),
     )

@@ -37,6 +37,7 @@ from routiq_gql.database.refreshes import (
     due_refreshes,
 )
 from routiq_gql.database.shared_keys import KeySharer, is_any_running, sharers_of
+from routiq_gql.database.syncs import ended_among
 from routiq_gql.errors import StorageError, frames_of
 from routiq_gql.live.bus import ProgressBus
 from routiq_gql.security.audit import SCHEDULE_VIEWER
@@ -50,7 +51,7 @@ from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import SyncMode
 from routiq_gql.sync.parts import PART_REQUESTS
 from routiq_gql.sync.plan import decide, horizon_of, is_comparison_due
-from routiq_gql.sync.rationed import ration_of
+from routiq_gql.sync.rationed import LookBooking, LookOvertaken, ration_of, values_after
 
 MOST_AT_ONCE = 20
 """Looks of a process at the same time."""
@@ -58,14 +59,8 @@ LONGEST_LOOK = timedelta(minutes=2)
 """A look that takes longer has failed; no other process looks meanwhile."""
 ROWS_EVERY_SECONDS = 10.0
 """How often organizations that were connected meanwhile are added, if all are kept live."""
-EASED_AFTER = timedelta(minutes=10)
-"""How long after Cliniko's rate limit was reached the ration grows again."""
 
 log = structlog.get_logger(__name__)
-
-
-class _Overtaken(Exception):
-    """Another process has looked since, or a sync has begun. The transaction is rolled back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +71,6 @@ class _Look:
     found: Found
     epoch: int
     ration: Ration
-    spent: Sequence[int]
     key_digest: bytes | None
     now: datetime
 
@@ -118,6 +112,8 @@ class Refreshes:
             return False
         async with self._database.reading() as connection:
             due = await due_refreshes(connection, now, room, everywhere=self._everywhere)
+            if kept := list(self._found_pages):  # another process runs these syncs, unless they begin here soon
+                self._found_pages.drop(await ended_among(connection, kept))
         for one in due:
             organization_id = one.refresh.organization_id
             if organization_id not in self._tasks:
@@ -160,13 +156,21 @@ class Refreshes:
         try:
             async with asyncio.timeout(LONGEST_LOOK.total_seconds()):
                 seen = await self._ask(look)
+        except LookOvertaken:
+            values, limited_at = self._spent(look)
+            if values:  # the rate limit was reached
+                await self._change(look, {**values, "found": to_json(replace(look.found, limited_at=limited_at))})
+            return
         except (KeyRefused, KeyLacksPermission, AccountMoved, ConnectionProblem, ClinikoError, TimeoutError) as error:
             log.info("look_failed", organization_id=due.refresh.organization_id, error=type(error).__name__)
             await self._change(look, self._after_failure(look, look.found))
             return
+        if seen is None:
+            await self._start(look, engine, look.found, None)
+            return
         news = await what_is_new(self._database, due.mirror, look.found, seen, is_outstanding=due.is_outstanding)
         if news.lists or is_comparison_due(due.mirror, look.now):
-            await self._start(look, engine, replace(news, looked_at=seen.at, limited_at=look.found.limited_at), seen)
+            await self._start(look, engine, replace(news, looked_at=seen.at), seen)
         else:
             values = self._after_nothing(look, news)
             if values:
@@ -195,7 +199,7 @@ class Refreshes:
             epoch = await claim_refresh(connection, refresh, {**values, "spent": ration.sent})
         if epoch is None or not is_possible:
             return None
-        return _Look(due, found, epoch, ration, ration.sent, digest, now)
+        return _Look(due, found, epoch, ration, digest, now)
 
     async def _sharers(
         self, connection: AsyncConnection, organization_id: str, digest: bytes | None
@@ -209,13 +213,18 @@ class Refreshes:
         decision = decide(SyncMode.AUTO, mirror, mirror.account or "", horizon, self._settings, look.now)
         return decision.mode is SyncMode.FULL or mirror.mark is None
 
-    async def _ask(self, look: _Look) -> Seen:
+    async def _ask(self, look: _Look) -> Seen | None:
+        """The newest changes; ``None`` if the key belongs to another account than the published rows."""
         row, since = look.due.connection, look.due.mirror.mark
         if since is None:
             raise ValueError("Without a mark only a full sync finds changes.")
+        booking = LookBooking(self._database, row.organization_id, look.epoch, look.key_digest, look.ration)
+        look.ration.book = booking.book
         opened = await self._clients.open(row.organization_id, known=row, ration=look.ration)
         try:
             async with opened.client:
+                if look.due.has_new_key and await opened.account() != look.due.mirror.account:
+                    return None
                 seen = await look_at(opened.client, since)
         except (KeyRefused, KeyLacksPermission, AccountMoved) as error:
             await self._clients.note_refusal(opened, error)
@@ -228,10 +237,11 @@ class Refreshes:
         """Start the sync that reads what the look has seen; or one that reads everything, if nothing was asked."""
         organization_id, is_refresh = look.due.refresh.organization_id, seen is not None
         mode = SyncMode.INCREMENTAL if is_refresh else SyncMode.AUTO
-        values = self._ration_values(look)
-        failures = found.failures + 1 if look.due.is_outstanding else 0
-        values["next_at"] = self._times.after(look.now, failures)
-        found = replace(found, failures=failures)
+        values, limited_at = self._spent(look)
+        is_due = is_refresh and is_comparison_due(look.due.mirror, look.now)
+        found = replace(found, limited_at=limited_at).comparing(is_due=is_due, is_outstanding=look.due.is_outstanding)
+        values["next_at"] = self._times.after(look.now, found.failures)
+        row = None
         try:
             async with self._database.writing() as connection:
                 sharers = await self._sharers(connection, organization_id, look.key_digest) if is_refresh else []
@@ -243,49 +253,40 @@ class Refreshes:
                     refresh=is_refresh,
                 )  # fmt: skip
                 if row is None:
-                    raise _Overtaken
+                    raise LookOvertaken
                 if seen is not None:
                     self._found_pages.keep(row.key, FoundPages(look.due.mirror.sync, seen.whole_pages()))
                 values |= {"sync": row.key, "found": to_json(found)}
                 if not is_refresh:
                     values["spent_by"] = row.key  # it takes the whole pace, and no part of the ration
                 if await change_refresh(connection, organization_id, look.epoch, values) is None:
-                    raise _Overtaken
-        except (_Overtaken, IntegrityError):
+                    raise LookOvertaken
+        except (LookOvertaken, IntegrityError):
+            if row is not None:
+                self._found_pages.drop([row.key])
             return
         snapshot = snapshot_of(row)
         self._bus.publish(snapshot)
         engine.wake(snapshot)
 
     def _after_failure(self, look: _Look, found: Found) -> RefreshValues:
-        found = replace(found, failures=found.failures + 1)
-        values = self._ration_values(look)
+        values, limited_at = self._spent(look)
+        found = replace(found, failures=found.failures + 1, limited_at=limited_at)
         values |= {"found": to_json(found), "next_at": self._times.after(look.now, found.failures)}
+        if look.due.has_new_key:
+            values["key_digest"] = None  # the next look checks whose key it is
         return values
 
     def _after_nothing(self, look: _Look, news: Found) -> RefreshValues:
         """What to store after a look that found nothing: usually nothing."""
-        values = self._ration_values(look)
-        found = replace(news, failures=0, limited_at=look.found.limited_at)
-        if "allowance" in values:
-            found = replace(found, limited_at=look.now)
+        values, limited_at = self._spent(look)
+        found = replace(news, failures=0, compares=False, part_failures=0, limited_at=limited_at)
         if found != look.found or values:
             values |= {"found": to_json(found), "next_at": self._times.after(look.now)}
         return values
 
-    def _ration_values(self, look: _Look) -> RefreshValues:
-        """Less after Cliniko's rate limit was reached, twice as much again some time after that.
-
-        Requests that had to be repeated count too.
-        """
-        allowance, share = look.due.refresh.allowance, self._settings.refresh_share
-        if look.ration.is_limited:
-            return {"allowance": look.ration.per_minute, "spent": look.ration.sent}
-        sent, since = look.ration.sent, look.found.limited_at
-        values: RefreshValues = {"spent": sent} if sent[-1:] != look.spent[-1:] else {}
-        if allowance is not None and since is not None and look.now - since >= EASED_AFTER:
-            values["allowance"] = None if allowance * 2 >= share else allowance * 2
-        return values
+    def _spent(self, look: _Look) -> tuple[RefreshValues, datetime | None]:
+        return values_after(look.due.refresh, look.found, look.ration, self._settings, look.now)
 
     async def _change(self, look: _Look, values: RefreshValues) -> None:
         async with self._database.writing() as connection:

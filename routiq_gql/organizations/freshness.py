@@ -10,11 +10,13 @@ from enum import StrEnum
 from math import ceil
 from statistics import median
 
+from routiq_gql.cliniko import WINDOW_SECONDS
 from routiq_gql.connections.state import ConnectionState
 from routiq_gql.database.organization_facts import CompletedSync, OrganizationFacts
 from routiq_gql.database.rows import MirrorRow, ScheduleRow
 from routiq_gql.settings import Settings
 from routiq_gql.sync.look_times import LookTimes
+from routiq_gql.sync.looking import LOOK_REQUESTS
 from routiq_gql.sync.model import SyncMode
 from routiq_gql.sync.parts import PARTS
 from routiq_gql.sync.plan import COMPARE_EVERY, decide, horizon_of
@@ -53,7 +55,8 @@ class Freshness:
             that fails does not change it.
         mode: How the data is kept up to date, while the connection can be used.
         requests_per_minute: Requests that looks and their syncs may send; ``None`` in other modes and without a pace.
-        look_interval_seconds: Seconds between two looks; ``None`` in other modes.
+        look_interval_seconds: Seconds between two looks; ``None`` in other modes. More after failures, and after
+            Cliniko's rate limit was reached.
     """
 
     checked_at: datetime
@@ -79,7 +82,10 @@ def freshness_of(facts: OrganizationFacts, settings: Settings, now: datetime) ->
         interval = times.interval if is_watched else times.unwatched_interval
         until = checked_at + COMPARE_EVERY + len(PARTS) * max(interval, LONGEST_PART) + GRACE
         allowance = share if facts.allowance is None else min(share, facts.allowance)
-        return Freshness(checked_at, until, mode, allowance or None, round(interval.total_seconds()))
+        wait = times.wait(facts.look_failures, is_watched=is_watched).total_seconds()
+        if allowance < share:
+            wait = max(wait, WINDOW_SECONDS / max(1, allowance // LOOK_REQUESTS))
+        return Freshness(checked_at, until, mode, allowance or None, round(wait))
     is_scheduled = facts.connection_state not in {None, ConnectionState.DISABLED.value}
     if facts.schedule is None or not is_scheduled:
         return Freshness(checked_at, None)

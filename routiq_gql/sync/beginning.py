@@ -6,6 +6,7 @@ comparison it checks whose key it is.
 
 from collections.abc import Collection
 from contextlib import suppress
+from typing import TypeVar
 
 from routiq_gql.cliniko import (
     PATIENTS,
@@ -21,13 +22,15 @@ from routiq_gql.connections.clients import ClientOpener, OpenConnection
 from routiq_gql.database.engine import Database
 from routiq_gql.database.sync_changes import RunningChanges
 from routiq_gql.settings import Settings
-from routiq_gql.sync.checkpoint import Reading
+from routiq_gql.sync.checkpoint import Comparing, Reading
 from routiq_gql.sync.lists import LISTS, Totals
 from routiq_gql.sync.model import LogLevel, Progress, SyncStep
-from routiq_gql.sync.parts import PARTS
+from routiq_gql.sync.parts import MOST_FAILURES, PARTS
 from routiq_gql.sync.plan import Plan
 from routiq_gql.sync.preparing import QuickStart, make_plan, open_draft_of, quick_start
 from routiq_gql.sync.run import SyncRun
+
+F = TypeVar("F", Reading, Comparing)
 
 FIRST_LIST = next(iter(LISTS))
 LONGEST_ZONE = 64
@@ -36,8 +39,8 @@ LONGEST_ZONE = 64
 
 async def check_credentials(
     run: SyncRun, opened: OpenConnection, clients: ClientOpener, database: Database, settings: Settings
-) -> Reading:
-    """Enter step 3, check the key, and open the draft with the plan.
+) -> Reading | Comparing:
+    """Enter step 3, check the key, and open the draft with the plan. Nothing is read if a part is just left out.
 
     Raises:
         StopRequested: The sync has ended, or another process runs it.
@@ -46,7 +49,7 @@ async def check_credentials(
     await run.begin_step(SyncStep.CHECKING_CREDENTIALS)
     quick = await quick_start(run, database, settings) if run.is_refresh else None
     user = None
-    if quick is not None and quick.plan.ends_comparison:
+    if quick is not None and quick.plan.ends_comparison and not quick.plan.leaves_out:
         user = await check_user(opened.client)
     if quick is not None and (user is None or opened.account_digest(user) == quick.plan.account):
         return await _open_quickly(run, quick)
@@ -71,14 +74,19 @@ async def check_credentials(
     return await _open(run, following, user.time_zone, lines)
 
 
-async def _open_quickly(run: SyncRun, quick: QuickStart) -> Reading:
+async def _open_quickly(run: SyncRun, quick: QuickStart) -> Reading | Comparing:
     plan, lines = quick.plan, list[tuple[LogLevel, str]]()
     if quick.changed:
         lines.append((LogLevel.INFO, f"Changed in Cliniko: {_labels(quick.changed)}"))
     if plan.part is not None:
-        lines.append((LogLevel.INFO, f"Comparing with Cliniko: {_labels(PARTS[plan.part])}"))
-    following = Reading(plan, next(name for name in LISTS if plan.reads(name)), quick.totals)
-    return await _open(run, following, quick.time_zone, lines)
+        labels = _labels(PARTS[plan.part])
+        failed = f"Left out of this comparison, as {MOST_FAILURES} syncs have failed at it: {labels}"
+        line = (LogLevel.WARNING, failed) if plan.leaves_out else (LogLevel.INFO, f"Comparing with Cliniko: {labels}")
+        lines.append(line)
+    first = next((name for name in LISTS if plan.reads(name)), None)
+    if first is None:
+        return await _open(run, Comparing(plan, quick.totals), quick.time_zone, lines)
+    return await _open(run, Reading(plan, first, quick.totals), quick.time_zone, lines)
 
 
 def _labels(names: Collection[str]) -> str:
@@ -95,7 +103,7 @@ async def read_everything(run: SyncRun, opened: OpenConnection, plan: Plan, reas
     return following
 
 
-async def _open(run: SyncRun, following: Reading, time_zone: str | None, lines: list[tuple[LogLevel, str]]) -> Reading:
+async def _open(run: SyncRun, following: F, time_zone: str | None, lines: list[tuple[LogLevel, str]]) -> F:
     plan, zone = following.plan, time_zone[:LONGEST_ZONE] if time_zone else None
     changes: RunningChanges = {"mode": plan.mode.value, "baseline": plan.is_baseline, "time_zone": zone}
     run.forecast.expect(following)

@@ -47,11 +47,8 @@ def to_json(checkpoint: Checkpoint) -> dict[str, object]:
     if isinstance(checkpoint, Starting):
         lost = {} if checkpoint.lost is None else {"lost": checkpoint.lost.value}
         return {"format": FORMAT, "step": 0, **lost}
-    stored: dict[str, object] = {
-        "format": FORMAT,
-        "step": checkpoint.step.value,
-        "plan": _plan_to_json(checkpoint.plan),
-    }
+    plan = _plan_to_json(checkpoint.plan)
+    stored: dict[str, object] = {"format": FORMAT, "step": checkpoint.step.value, "plan": plan}
     if isinstance(checkpoint, Reading | Comparing):
         stored |= {
             "totals": dict(checkpoint.totals),
@@ -162,8 +159,8 @@ def _plan_to_json(plan: Plan) -> Json:
         "days": plan.history_days,
         "baseline": plan.is_baseline,
         "account": plan.account,
-        **({} if plan.compares else {"lists": list(plan.lists or LISTS)}),
-        **({} if plan.part is None else {"part": plan.part}),
+        **({} if plan.compares else {"lists": list(LISTS if plan.lists is None else plan.lists)}),
+        **({} if plan.part is None else {"part": plan.part, "leaves_out": plan.leaves_out}),
     }
 
 
@@ -180,6 +177,7 @@ def _plan(stored: Json) -> Plan:
         lists=tuple(map(str, _value(stored, "lists", list))) if "lists" in stored else None,
         compares="lists" not in stored,
         part=_enum(range(len(PARTS)).index, stored["part"], "part") if "part" in stored else None,
+        leaves_out=stored.get("leaves_out") is True,
     )
 
 

@@ -50,7 +50,7 @@ async def compare(
         return await reconciler.run(checkpoint.whole)
     async with database.reading() as connection:
         last = await newest_receipt(connection, run.snapshot.organization_id)
-    return await reconciler.run_part(checkpoint.plan.part, checkpoint.whole, read_receipt(last) if last else None)
+    return await reconciler.run_part(checkpoint.plan, checkpoint.whole, read_receipt(last) if last else None)
 
 
 async def _leave_horizon(run: SyncRun, checkpoint: Comparing, database: Database, drafting: Drafting) -> None:

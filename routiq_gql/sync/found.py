@@ -4,7 +4,7 @@ Stored as JSON in ``refreshes.found``. It holds digests, so that no id of a pati
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 
@@ -24,6 +24,8 @@ class Found:
         looked_at: Cliniko's time when the look that started this sync began; ``None`` before the first.
         failures: Looks in a row that failed, or whose sync failed.
         limited_at: When the rate limit was last reached, or the ration last grew; ``None`` if it was never reached.
+        compares: Whether this sync makes a part of a comparison.
+        part_failures: Syncs that have failed at this part before.
     """
 
     seen: frozenset[str] = frozenset()
@@ -32,6 +34,20 @@ class Found:
     looked_at: datetime | None = None
     failures: int = 0
     limited_at: datetime | None = None
+    compares: bool = False
+    part_failures: int = 0
+
+    def comparing(self, *, is_due: bool, is_outstanding: bool) -> "Found":
+        """The same for the next sync, whether a comparison is due or not, and whether the sync before has failed.
+
+        After a failure changes are shown without a comparison, which may be what has failed.
+        """
+        failed = self.part_failures + is_outstanding if self.compares else self.part_failures
+        if self.compares and not is_outstanding:
+            failed = 0
+        failures = self.failures + 1 if is_outstanding else 0
+        compares = is_due and not (failures and self.lists)
+        return replace(self, failures=failures, compares=compares, part_failures=failed if is_due else 0)
 
 
 def change_of(list_name: str, row: Record | UnreadableRow) -> str:
@@ -55,6 +71,8 @@ def to_json(found: Found) -> dict[str, object]:
         "looked_at": _text(found.looked_at),
         "failures": found.failures,
         "limited_at": _text(found.limited_at),
+        "compares": found.compares,
+        "part_failures": found.part_failures,
     }
 
 
@@ -62,7 +80,7 @@ def read_found(stored: Mapping[str, object]) -> Found:
     """The knowledge that ``to_json`` stored; nothing for another format, which costs an unneeded sync only."""
     if stored.get("format") != FORMAT:
         return Found()
-    failures = stored.get("failures")
+    failures, part_failures = stored.get("failures"), stored.get("part_failures")
     return Found(
         seen=frozenset(_texts(stored.get("seen"))),
         pending=frozenset(_texts(stored.get("pending"))),
@@ -70,6 +88,8 @@ def read_found(stored: Mapping[str, object]) -> Found:
         looked_at=_moment(stored.get("looked_at")),
         failures=failures if isinstance(failures, int) else 0,
         limited_at=_moment(stored.get("limited_at")),
+        compares=stored.get("compares") is True,
+        part_failures=part_failures if isinstance(part_failures, int) else 0,
     )
 
 

@@ -1,9 +1,10 @@
 """The pages that a look has read, for the sync that it starts in the same process: that sync need not ask again.
 
-They are kept in memory only. A sync that another process runs, or that resumes, asks Cliniko by itself.
+They are kept in memory only, until that sync begins here or has ended. A sync that another process runs, or that
+resumes, asks Cliniko by itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from routiq_gql.cliniko import Page, Record
@@ -37,6 +38,9 @@ class FoundPagesKeeper:
     def __init__(self) -> None:
         self._kept: dict[int, FoundPages] = {}
 
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._kept)
+
     def __len__(self) -> int:
         return len(self._kept)
 
@@ -49,3 +53,8 @@ class FoundPagesKeeper:
     def take(self, sync: int) -> FoundPages | None:
         """The pages for a sync, which are not kept any longer; ``None`` if there are none."""
         return self._kept.pop(sync, None)
+
+    def drop(self, syncs: Collection[int]) -> None:
+        """Forget the pages for syncs that have ended."""
+        for sync in syncs:
+            self._kept.pop(sync, None)

@@ -36,8 +36,13 @@ class LookTimes:
             failures: Looks in a row that failed, or whose sync failed.
             at_least: The shortest wait.
         """
-        wait = max(min(self.interval * float(2 ** min(failures, 10)), LONGEST_WAIT), at_least)
-        return next_look(now + wait, now + max(wait, self.unwatched_interval), self.watched_since(now))
+        usual, unwatched = (max(self.wait(failures, is_watched=one), at_least) for one in (True, False))
+        return next_look(now + usual, now + unwatched, self.watched_since(now))
+
+    def wait(self, failures: int, *, is_watched: bool) -> timedelta:
+        """The time between two looks after so many failures in a row."""
+        wait = min(self.interval * float(2 ** min(failures, 10)), LONGEST_WAIT)
+        return wait if is_watched else max(wait, self.unwatched_interval)
 
     @staticmethod
     def watched_since(now: datetime) -> datetime:

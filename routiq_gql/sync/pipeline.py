@@ -215,7 +215,7 @@ class Pipeline:
             "format": MIRROR_FORMAT,
         }
         if plan.ends_comparison:
-            values["compared_at"] = checkpoint.receipt.checked_at
+            values["compared_at"] = now if checkpoint.receipt.is_later else checkpoint.receipt.checked_at
         if plan.is_full:
             values["full_at"] = plan.taken_at
         async with self.database.reading() as connection:

@@ -11,7 +11,7 @@ from routiq_gql.cliniko import Horizon
 from routiq_gql.database.rows import MirrorRow
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import SyncMode
-from routiq_gql.sync.parts import LAST_PART
+from routiq_gql.sync.parts import LAST_PART, PARTS
 
 MIRROR_FORMAT = 1
 """Raise it when the mirror holds more or other content of a row: then the next sync of each clinic reads everything."""
@@ -38,6 +38,7 @@ class Plan:
         lists: The names of the lists that are read; ``None`` for all. A look at Cliniko has found the others unchanged.
         compares: Whether the whole mirror is compared with Cliniko.
         part: The part of a comparison that the sync makes, as an index of ``PARTS``; ``None`` for none.
+        leaves_out: Whether the sync makes this part by leaving it out, as comparing its lists has failed several times.
     """
 
     mode: SyncMode
@@ -51,6 +52,7 @@ class Plan:
     lists: tuple[str, ...] | None = None
     compares: bool = True
     part: int | None = None
+    leaves_out: bool = False
 
     @property
     def is_full(self) -> bool:
@@ -58,11 +60,16 @@ class Plan:
 
     def reading_everything(self) -> "Plan":
         """The same plan for a sync that can't read changes only. Its mark stays: it is older than every read row."""
-        return replace(self, mode=SyncMode.FULL, since=None, lists=None, compares=True, part=None)
+        return replace(self, mode=SyncMode.FULL, since=None, lists=None, compares=True, part=None, leaves_out=False)
+
+    @property
+    def compared_lists(self) -> frozenset[str]:
+        """The names of the lists that the part compares."""
+        return PARTS[self.part] if self.part is not None and not self.leaves_out else frozenset()
 
     @property
     def ends_comparison(self) -> bool:
-        """Whether every list has been compared once the sync is published."""
+        """Whether every list has been compared or left out once the sync is published."""
         return self.compares or self.part == LAST_PART
 
     def reads(self, list_name: str) -> bool:

@@ -26,7 +26,7 @@ from routiq_gql.sync.found import read_found
 from routiq_gql.sync.lists import LISTS, Totals
 from routiq_gql.sync.log_lines import Lines
 from routiq_gql.sync.model import Progress, SyncMode
-from routiq_gql.sync.parts import LAST_PART, PARTS
+from routiq_gql.sync.parts import LAST_PART, MOST_FAILURES, PARTS
 from routiq_gql.sync.plan import (
     COMPARE_EVERY,
     MIRROR_FORMAT,
@@ -35,7 +35,6 @@ from routiq_gql.sync.plan import (
     decide,
     history_days,
     horizon_of,
-    is_comparison_due,
     mark_at,
 )
 from routiq_gql.sync.receipt import Receipt, read_receipt
@@ -115,12 +114,12 @@ async def quick_start(run: SyncRun, database: Database, settings: Settings) -> Q
         totals = {target.resource: await count_listed(connection, draft, target) for target in MirrorList}
     found, horizon = read_found(refresh.found), horizon_of(mirror, settings, run.snapshot.started_at)
     decision = decide(SyncMode.INCREMENTAL, mirror, mirror.account or "", horizon, settings, now)
-    part = None
-    # After a failure changes are shown without a comparison, which may be what has failed.
-    if is_comparison_due(mirror, now) and not (found.failures and found.lists):
+    part, leaves_out = None, False
+    if found.compares:
         part = _part_after(read_receipt(last) if last is not None else None, mirror, now)
-    names = {*found.lists, *(PARTS[part] if part is not None else ())}
-    if decision.mode is SyncMode.FULL or found.looked_at is None or not names:
+        leaves_out = found.part_failures >= MOST_FAILURES
+    names = {*found.lists, *(PARTS[part] if part is not None and not leaves_out else ())}
+    if decision.mode is SyncMode.FULL or found.looked_at is None or (part is None and not names):
         return None
     if mirror.writing not in {None, run.key}:
         return None  # the totals would count the rows of an unfinished sync
@@ -138,6 +137,7 @@ async def quick_start(run: SyncRun, database: Database, settings: Settings) -> Q
         lists=tuple(name for name in LISTS if name in names),
         compares=False,
         part=part,
+        leaves_out=leaves_out,
     )
     return QuickStart(plan, found.lists, published[0].time_zone if published else None, totals)
 

@@ -100,13 +100,20 @@ class Looks:
         return (await follow(self.runtime, row.sync_id))[-1]
 
 
-def looks_of(runtime: Runtime, organization_id: str = ORGANIZATION, *, is_elsewhere: bool = False) -> Looks:
+def looks_of(
+    runtime: Runtime,
+    organization_id: str = ORGANIZATION,
+    *,
+    is_elsewhere: bool = False,
+    pages: FoundPagesKeeper | None = None,
+) -> Looks:
     """The looks of a runtime.
 
     Args:
-        is_elsewhere: Whether another process looks, so that the syncs ask Cliniko for the changes again.
+        is_elsewhere: Whether another process looks, so that the syncs ask Cliniko for the changes again,
+        pages: with these pages.
     """
-    pages = FoundPagesKeeper() if is_elsewhere else runtime.found_pages
+    pages = pages if pages is not None else (FoundPagesKeeper() if is_elsewhere else runtime.found_pages)
     refreshes = Refreshes(runtime.database, runtime.bus, runtime.clients, runtime.settings, pages)
     return Looks(runtime, refreshes, organization_id)
 

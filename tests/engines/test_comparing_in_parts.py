@@ -16,7 +16,8 @@ from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.looking import LOOK_REQUESTS, LOOKED_AT
 from routiq_gql.sync.model import SyncMode, SyncSnapshot, SyncState
-from routiq_gql.sync.parts import LAST_PART, PART_REQUESTS, PARTS
+from routiq_gql.sync.parts import LAST_PART, MOST_FAILURES, PART_REQUESTS, PARTS
+from routiq_gql.sync.plan import is_comparison_due
 from routiq_gql.sync.receipt import ListReceipt
 from tests.emulated_cliniko import Cliniko
 from tests.engines.refreshing import Looks, looks_of
@@ -24,6 +25,7 @@ from tests.organization import ORGANIZATION
 from tests.sync.logs import messages
 from tests.syncs import run_sync, shown_rows
 
+MOST_LOOKS = len(PARTS) + 3 * MOST_FAILURES
 LOOK = Counter(resource.name for resource in LOOKED_AT)
 
 
@@ -145,6 +147,48 @@ async def test_a_part_that_keeps_failing_holds_up_no_change(runtime: Runtime, cl
     last = (await looks.compare())[-1].receipt
     assert last is not None
     assert last.agrees
+
+
+@pytest.mark.parametrize("is_busy", [True, False])
+@pytest.mark.parametrize("part", [0, 1, LAST_PART])
+async def test_a_part_that_keeps_failing_is_left_out(runtime: Runtime, cliniko: Cliniko, part: int, is_busy: bool):
+    """After three failures its lists are left out, and the comparison ends without repeating the parts before.
+
+    A person reads the reason in the history. No receipt says that these lists agree, and the data gets no newer time.
+    """
+    first = await run_sync(runtime)
+    looks = looks_of(runtime)
+    await looks.look()
+    await compare_now(looks)
+    failing = {0: "patients", 1: "individual_appointments", LAST_PART: "appointment_types"}[part]
+    above = 0 if part == LAST_PART else NEWEST_ROWS
+    cliniko.emulator.faults.add(Fault(FaultKind.STATUS_500, failing, times=None, only_above_per_page=above))
+    syncs: list[SyncSnapshot] = []
+    while is_comparison_due((await looks.due()).mirror, utc_now()):
+        assert len(syncs) < MOST_LOOKS, "the comparison has not ended"
+        if is_busy:
+            cliniko.emulator.clinic.rename("9", first_name=f"Zoë {len(syncs)}")
+        last = await looks.look()
+        assert last is not None
+        syncs.append(last)
+    failed = [sync for sync in syncs if sync.status is SyncState.FAILED]
+    assert len(failed) == MOST_FAILURES
+    history = await runtime.syncs.history(LOCAL_OPERATOR, ORGANIZATION)
+    listed = [sync.sync_id for sync in history.recent_syncs if sync.failure is not None]
+    assert sorted(listed) == sorted(sync.sync_id for sync in failed)
+    lines = [line for sync in syncs for line in await messages(runtime, sync.sync_id)]
+    compared_parts = [line for line in lines if line.startswith(("Comparing with Cliniko: ", "Left out of this"))]
+    assert len(compared_parts) == len(PARTS) + MOST_FAILURES, "no part before it was made twice"
+    assert sum(line.startswith("Left out of this comparison") for line in lines) == 1
+    end = syncs[-1]
+    assert end.receipt is not None
+    assert first.receipt is not None
+    assert compared(end)[failing].is_refused
+    assert (end.receipt.agrees, end.receipt.checked_at) == (None, first.receipt.checked_at)
+    cliniko.emulator.faults.clear()
+    again = (await looks.compare())[-1].receipt
+    assert again is not None
+    assert again.agrees
 
 
 async def test_a_comparison_that_was_interrupted_for_long_begins_again(runtime: Runtime, cliniko: Cliniko):

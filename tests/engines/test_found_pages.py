@@ -159,6 +159,26 @@ async def test_a_sync_that_reads_everything_uses_no_rows_of_a_look(runtime: Runt
     assert {one.list: one.read for one in last.receipt.lists}["patients"] >= patients
 
 
+@pytest.mark.both_databases
+async def test_pages_are_dropped_once_another_process_has_ended_their_sync(runtime: Runtime, cliniko: Cliniko):
+    """A process that looks and leaves the sync to another one holds no rows of patients longer than that sync runs."""
+    await run_sync(runtime)
+    clinic, pages = cliniko.emulator.clinic, FoundPagesKeeper()
+    looks = looks_of(runtime, pages=pages)
+    await looks.look()
+    due = await looks.due()
+    clinic.rename(PATIENT, first_name="Zoë")
+    cliniko.gate.hold("patients", spares_looks=True)
+    await looks.refreshes.look(due, runtime.engine)
+    await cliniko.gate.reached()
+    await looks.refreshes.step(runtime.engine)
+    assert len(pages) == 1, "the sync runs, and might still be taken over by this process"
+    cliniko.gate.open()
+    assert await looks.followed(due) is not None
+    await looks.refreshes.step(runtime.engine)
+    assert len(pages) == 0
+
+
 def test_the_pages_of_few_syncs_are_kept():
     """Pages whose sync runs in another process are dropped once newer ones follow; each can be taken once."""
     keeper = FoundPagesKeeper()

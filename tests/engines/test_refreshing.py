@@ -317,6 +317,24 @@ async def test_requests_that_wait_for_the_pace_count_when_they_are_sent():
     assert min(ration.sent) >= began + 1_000
 
 
+async def test_a_request_that_is_sent_late_counts_when_it_is_sent():
+    """A slow answer delays the other requests of a look; these count from then on, and none counts twice."""
+    began = round(time.time() * 1000)
+    ration = Ration(18, [began] * 4)
+    pacer = RationedPacer(Pacer(0), ration)
+    await pacer.wait_turns(4)
+    await pacer.wait_turn()
+    assert ration.sent == [began] * 4
+    ration = Ration(18, [began - 5_000] * 4)
+    late = RationedPacer(Pacer(0), ration)
+    late._turns, late._counted_at = 3, began - 5_000
+    await late.wait_turn()
+    await late.wait_turn()
+    assert ration.sent[:2] == [began - 5_000] * 2
+    assert len(ration.sent) == 4
+    assert ration.sent[2] >= began
+
+
 def test_an_interval_that_exceeds_the_share_is_refused(monkeypatch: pytest.MonkeyPatch):
     """Looks take a tenth of the pace at most; the error names the shortest interval and the pace."""
     monkeypatch.setenv("ROUTIQ_REFRESH_SECONDS", "13")

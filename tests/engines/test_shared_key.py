@@ -1,5 +1,6 @@
 """Organizations with the same Cliniko key share one ration of requests, as Cliniko counts per key."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 
@@ -13,6 +14,7 @@ from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.looking import LOOK_REQUESTS
 from routiq_gql.sync.model import SyncState
+from routiq_gql.sync.rationed import LookBooking, LookOvertaken
 from tests.emulated_cliniko import Cliniko
 from tests.engines.refreshing import Looks, looks_of
 from tests.organization import ORGANIZATION
@@ -79,6 +81,51 @@ async def test_repeated_requests_of_a_look_count(both: tuple[Looks, Looks], clin
     before = len(cliniko.emulator.requests)
     await looks.refreshes.look(await looks.due(), looks.runtime.engine)
     assert await spent(looks) >= len(cliniko.emulator.requests) - before > LOOK_REQUESTS
+
+
+async def claimed(looks: Looks) -> LookBooking:
+    """The booking of a look that has begun, in a process of its own."""
+    look = await looks.refreshes._claim(await looks.due())
+    assert look is not None
+    return LookBooking(looks.runtime.database, looks.organization_id, look.epoch, look.key_digest, look.ration)
+
+
+@pytest.mark.both_databases
+async def test_looks_at_the_same_time_repeat_requests_within_the_share(both: tuple[Looks, Looks]):
+    """While the network is interrupted, both looks repeat requests; together they stay within the share of the key."""
+    for looks in both:
+        await looks.look()
+    await let_a_minute_pass(*both)
+    bookings = [await claimed(looks) for looks in both]
+    repeats, waits = 0, [0.0, 0.0]
+    for _ in range(SHARE):
+        waits = list(await asyncio.gather(*(one.book(1) for one in bookings)))
+        repeats += waits.count(0)
+    assert 2 * LOOK_REQUESTS + repeats == SHARE
+    assert await spent(both[0]) + await spent(both[1]) == SHARE
+    assert min(waits) > 20
+
+
+async def test_a_look_repeats_nothing_while_the_other_syncs(both: tuple[Looks, Looks], cliniko: Cliniko):
+    """Nor after another process has looked: the look ends, and the next one finds the same changes."""
+    first, second = both
+    for looks in both:
+        await looks.look()
+    await let_a_minute_pass(*both)
+    booking = await claimed(second)
+    cliniko.emulator.clinic.rename("9", first_name="Zoë")
+    cliniko.gate.hold("patients", spares_looks=True)
+    await first.refreshes.look(await first.due(), first.runtime.engine)
+    await cliniko.gate.reached()
+    with pytest.raises(LookOvertaken):
+        await booking.book(1)
+    cliniko.gate.open()
+    await until_idle(first)
+    await let_a_minute_pass(*both)
+    assert await booking.book(1) == 0
+    await claimed(second)
+    with pytest.raises(LookOvertaken):
+        await booking.book(1)
 
 
 @pytest.mark.both_databases

@@ -5,6 +5,8 @@ from tests.mutants.mutant import Mutant
 _UNWATCHED = "tests/engines/test_unwatched_looks.py::"
 _SHARED = "tests/engines/test_shared_key.py::"
 _PARTS = "tests/engines/test_comparing_in_parts.py::"
+_CONNECTIONS = "tests/engines/test_looks_and_connections.py::"
+_FAILING = "tests/engines/test_failing_looks.py::"
 _FOUND = "tests/engines/test_found_pages.py::"
 
 OF_LOOKS = (
@@ -76,7 +78,7 @@ OF_LOOKS = (
         "account-never-checked",
         "A clinic that is kept live never notices that its key belongs to another person",
         "sync/beginning.py",
-        "    if quick is not None and quick.plan.ends_comparison:\n",
+        "    if quick is not None and quick.plan.ends_comparison and not quick.plan.leaves_out:\n",
         "    if quick is not None and quick.plan.compares:\n",
         (_PARTS + "test_another_account_behind_the_key_is_noticed",),
     ),
@@ -123,10 +125,82 @@ OF_LOOKS = (
     Mutant(
         "comparison-holds-up-changes",
         "While a comparison fails, no change is shown",
-        "sync/preparing.py",
-        " and not (found.failures and found.lists)",
+        "sync/found.py",
+        " and not (failures and self.lists)",
         "",
         (_PARTS + "test_a_part_that_keeps_failing_holds_up_no_change",),
+    ),
+    Mutant(
+        "failing-part-blocks-the-others",
+        "A list that can't be compared is tried again for ever, and those behind it are never compared",
+        "sync/preparing.py",
+        "found.part_failures >= MOST_FAILURES",
+        "False",
+        (_PARTS + "test_a_part_that_keeps_failing_is_left_out",),
+    ),
+    Mutant(
+        "comparison-begins-again",
+        "A sync between two parts of a comparison makes it begin again",
+        "sync/reconcile/reconciler.py",
+        "        part, parts = plan.part, last.parts if last is not None else 0\n",
+        "        part, parts = plan.part, 0\n",
+        (_PARTS + "test_a_part_that_keeps_failing_is_left_out",),
+    ),
+    Mutant(
+        "left-out-counts-as-compared",
+        "A receipt has the time of a comparison that has left out a list",
+        "sync/reconcile/reconciler.py",
+        " or plan.leaves_out or _is_left_out(last)",
+        "",
+        (_PARTS + "test_a_part_that_keeps_failing_is_left_out",),
+    ),
+    Mutant(
+        "dashboard-hides-rare-looks",
+        "A dashboard says that looks take place every 15 seconds while they fail and wait",
+        "organizations/freshness.py",
+        "times.wait(facts.look_failures, is_watched",
+        "times.wait(0, is_watched",
+        ("tests/organizations/test_freshness.py::test_looks_that_fail_become_rare_but_never_stop",),
+    ),
+    Mutant(
+        "rare-looks-shown-late",
+        "A dashboard that is open never learns that looks have become rarer",
+        "database/watched.py",
+        '        select(REFRESH.c.found["failures"].as_integer())\n',
+        '        select(literal_column("0"))\n',
+        (_FAILING + "test_a_watched_dashboard_shows_the_waits_between_looks_that_fail",),
+    ),
+    Mutant(
+        "pages-of-other-processes-stay",
+        "The pages of a look stay in memory after another process has run its sync",
+        "engines/refreshing.py",
+        "self._found_pages.drop(await ended_among(connection, kept))",
+        "pass",
+        (_FOUND + "test_pages_are_dropped_once_another_process_has_ended_their_sync",),
+    ),
+    Mutant(
+        "look-outlives-its-connection",
+        "A look that was under way while the organization was disconnected starts a sync, which fails",
+        "database/connections.py",
+        "statement.values(key_digest=None, epoch=REFRESH.c.epoch + 1)",
+        "statement.values(key_digest=None)",
+        (_CONNECTIONS + "test_a_look_of_a_connection_that_has_ended_starts_nothing",),
+    ),
+    Mutant(
+        "look-mixes-two-clinics",
+        "After a key of another clinic was stored without a check, a look adds its patients to those of the first",
+        "engines/refreshing.py",
+        "look.due.has_new_key and await",
+        "False and await",
+        (_CONNECTIONS + "test_another_account_behind_an_unchecked_key_is_noticed_by_the_first_look",),
+    ),
+    Mutant(
+        "sync-forgets-the-rate-limit",
+        "After Cliniko's rate limit was reached in the sync of a look, the next looks send as much as before",
+        "sync/rationed.py",
+        '            values["allowance"] = ration.per_minute\n',
+        "",
+        ("tests/engines/test_rate_limited_looks.py::test_the_rate_limit_in_a_look_or_its_sync_halves_the_share",),
     ),
     Mutant(
         "open-second-is-read-once",

@@ -1,14 +1,25 @@
-"""Bugs in looks at Cliniko and in time-only syncs. Lives of the simulator must find them."""
+"""Bugs in looks at Cliniko and in time-only syncs. Lives of the simulator must find those without a test."""
 
 from tests.mutants.mutant import Mutant
+
+_SAME_TIME = "tests/engines/test_shared_key.py::test_looks_at_the_same_time_repeat_requests_within_the_share"
 
 OF_SIMULATED_LOOKS = (
     Mutant(
         "repeats-not-counted",
         "Requests that a look repeats do not count in its share",
-        "engines/refreshing.py",
-        '{"spent": sent} if sent[-1:] != look.spent[-1:] else {}',
-        "{}",
+        "sync/rationed.py",
+        "            self.ration.note(count)\n",
+        "",
+        (_SAME_TIME,),
+    ),
+    Mutant(
+        "repeats-beside-each-other",
+        "Two organizations with the same API key repeat requests without regard to each other",
+        "sync/rationed.py",
+        "                self.ration.note_others(_sent_by(sharers, self.ration.per_minute))\n",
+        "",
+        (_SAME_TIME,),
     ),
     Mutant(
         "time-only-leaves-one",

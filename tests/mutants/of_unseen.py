@@ -7,8 +7,8 @@ OF_UNSEEN = (
         "look-reads-its-lists-only",
         "A sync of a look that has to read everything reads only the lists with new changes",
         "sync/plan.py",
-        "mode=SyncMode.FULL, since=None, lists=None, compares=True, part=None)",
-        "mode=SyncMode.FULL, since=None, compares=True, part=None)",
+        "mode=SyncMode.FULL, since=None, lists=None, compares=True, part=None, leaves_out=False)",
+        "mode=SyncMode.FULL, since=None, compares=True, part=None, leaves_out=False)",
         ("tests/engines/test_refreshing.py::test_a_sync_of_a_look_that_reads_everything_reads_every_list",),
     ),
     Mutant(

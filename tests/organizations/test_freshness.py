@@ -249,3 +249,28 @@ async def test_an_idle_dashboard_is_not_read_for_its_freshness(runtime: Runtime,
             await runtime.syncs.feeds.reread()
         assert feed.value is shown
     assert len(readings) == before
+
+
+@pytest.mark.parametrize(
+    ("allowance", "requests", "seconds"), [(None, 18, 15), (18, 18, 15), (9, 9, 31), (4, 4, 62), (1, 1, 62)]
+)
+def test_looks_are_rarer_after_the_rate_limit_was_reached(allowance: int | None, requests: int, seconds: int):
+    """A look takes four requests, so that fewer requests a minute make fewer looks, and the dashboard says so."""
+    one = replace(facts(), is_live_asked=True, allowance=allowance, watched_at=NOON)
+    found = freshness_of(one, SETTINGS, NOON)
+    assert found is not None
+    assert (found.requests_per_minute, found.look_interval_seconds) == (requests, seconds)
+
+
+def test_looks_that_fail_become_rare_but_never_stop():
+    """The wait doubles up to a quarter of an hour, with readers and without; the data is late at the same time."""
+    found = [
+        freshness_of(
+            replace(facts(), is_live_asked=True, look_failures=failures, watched_at=watched_at), SETTINGS, NOON
+        )
+        for watched_at in (NOON, NOON - HOUR)
+        for failures in (0, 1, 3, 6, 100)
+    ]
+    waits = [one.look_interval_seconds for one in found if one is not None]
+    assert waits == [15, 30, 120, 900, 900, 60, 60, 120, 900, 900]
+    assert len({one.fresh_until for one in found[:5] if one is not None}) == 1

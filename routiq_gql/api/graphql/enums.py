@@ -80,8 +80,8 @@ class FreshnessMode(Enum):
     SCHEDULED = enum_value("SCHEDULED", description="By the organization's schedule, too.")
     LIVE = enum_value(
         "LIVE",
-        description="By looks at Cliniko every some seconds. A look that finds a change starts a sync of it; every 15 "
-        "minutes a sync compares the lists.",
+        description="By looks at Cliniko every `lookIntervalSeconds`. A look that finds a change starts a sync of it; "
+        "every 15 minutes a sync compares the lists.",
     )
     UNWATCHED = enum_value(
         "UNWATCHED",

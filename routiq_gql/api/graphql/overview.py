@@ -86,7 +86,8 @@ class Freshness:
         "while requests are not paced. Less for a while after Cliniko's rate limit was reached."
     )
     look_interval_seconds: int | None = strawberry.field(
-        description="Seconds between two looks; null in modes without looks. More while Cliniko can't be read."
+        description="Seconds between two looks; null in modes without looks. More after looks or their syncs have "
+        "failed, up to 900, and for a while after Cliniko's rate limit was reached."
     )
 
     @classmethod

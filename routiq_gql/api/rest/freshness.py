@@ -30,7 +30,8 @@ class Freshness(JsonObject):
         "while requests are not paced. Less for a while after Cliniko's rate limit was reached."
     )
     look_interval_seconds: Count | None = Field(
-        description="Seconds between two looks; null in modes without looks. More while Cliniko can't be read."
+        description="Seconds between two looks; null in modes without looks. More after looks or their syncs have "
+        "failed, up to 900, and for a while after Cliniko's rate limit was reached."
     )
 
 

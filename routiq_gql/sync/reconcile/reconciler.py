@@ -20,6 +20,7 @@ from routiq_gql.database.drafts import Draft
 from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import BY_RESOURCE
 from routiq_gql.sync.parts import LAST_PART, PARTS
+from routiq_gql.sync.plan import Plan
 from routiq_gql.sync.receipt import ListReceipt, Receipt, UnreadableRowReceipt
 from routiq_gql.sync.reconcile.classes import ClassComparer, ClassesCompared
 from routiq_gql.sync.reconcile.comparing import Comparer, Comparison
@@ -85,30 +86,32 @@ class Reconciler:
         checked_at = self._counts.checked_at or utc_now()
         return await self._receipt(compared, classes, whole, checked_at)
 
-    async def run_part(self, part: int | None, whole: Mapping[str, int | None], last: Receipt | None) -> Receipt:
-        """Read again what the read pages point to, and compare and repair the lists of a part of a comparison.
+    async def run_part(self, plan: Plan, whole: Mapping[str, int | None], last: Receipt | None) -> Receipt:
+        """Read again what the read pages point to, and compare and repair the lists of the plan's part of a comparison.
 
-        The receipt shows the ``last`` comparison for the other lists. That of the last part ends the comparison.
+        The receipt shows the ``last`` comparison for the other lists. That of the last part ends the comparison, and
+        has the time of the one before if a part was left out. A sync between two parts keeps their results.
 
         Args:
-            part: An index of ``PARTS``; ``None`` to compare nothing.
             whole: As for ``run``.
 
         Raises:
             FullReadNeeded: The sync has to be full.
             ClinikoError: Cliniko can't be read.
         """
+        part, parts = plan.part, last.parts if last is not None else 0
         names = PARTS[part] if part is not None else frozenset[str]()
-        compared, classes = await self._compare(names)
-        is_later = part != LAST_PART
+        compared, classes = await self._compare(plan.compared_lists)
+        is_later = part != LAST_PART or plan.leaves_out or _is_left_out(last)
         checked_at = last.checked_at if is_later and last is not None else utc_now()
         made = await self._receipt(compared, classes, whole, checked_at)
-        before = {} if last is None else {one.list: one for one in last.lists}
+        before, is_under_way = {} if last is None else {one.list: one for one in last.lists}, bool(names or parts)
         lists = [
-            one if one.list in names or one.list not in before else _carried(one, before[one.list], part is not None)
+            one if one.list in names or one.list not in before else _carried(one, before[one.list], is_under_way)
             for one in made.lists
         ]
-        parts = part + 1 if part is not None and is_later else 0
+        if part is not None:
+            parts = (part + 1) % len(PARTS)
         return replace(made, lists=tuple(lists), is_later=is_later, parts=parts)
 
     async def _compare(self, names: Collection[str]) -> tuple[dict[str, Comparison], ClassesCompared]:
@@ -209,6 +212,12 @@ class Reconciler:
             lists=tuple(lists),
             unreadable_rows=tuple(unreadable_rows),
         )
+
+
+def _is_left_out(last: Receipt | None) -> bool:
+    """Whether an earlier part of the comparison was left out."""
+    done = frozenset[str]().union(*PARTS[: last.parts]) if last is not None else frozenset[str]()
+    return last is not None and any(one.is_refused for one in last.lists if one.list in done)
 
 
 def _carried(one: ListReceipt, before: ListReceipt, keeps_result: bool) -> ListReceipt:

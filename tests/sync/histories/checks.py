@@ -7,7 +7,7 @@ row may still be as the sync before left it, if its difference leaves no trace: 
 the sync reads, and no compared count shows it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from routiq_gql.database.rows import SyncRow
@@ -16,7 +16,7 @@ from routiq_gql.patients.rules import Terms
 from routiq_gql.sync.checkpoint_json import read_plan
 from routiq_gql.sync.plan import OVERLAP, Plan
 from routiq_gql.sync.receipt import Receipt, read_receipt
-from tests.sync.histories.oracle import Content, Values, activity_of, lists_of
+from tests.sync.histories.oracle import WITHOUT_CLASS, Content, Values, activity_of, lists_of
 from tests.sync.histories.steps import RECENT_DAYS, UPCOMING_DAYS
 from tests.sync.histories.world import Organization, World
 
@@ -120,12 +120,13 @@ class _Comparison:
         self._recent_from = started_at - timedelta(days=RECENT_DAYS)
         self._upcoming_to = started_at + timedelta(days=UPCOMING_DAYS)
         self._is_calm = len(organization.states) == 1
-        self._followed = set(self._followed_patients())
+        self._merged, self._vanished = self._followed_patients()
 
     def check(self, *, is_honest: bool) -> None:
         for name, rows in self._content.items():
-            for row_id in sorted(rows.keys() | self._now[name].keys() | self._base[name].keys()):
-                self._check_row(name, row_id)
+            further = self._now[WITHOUT_CLASS].keys() if name == "attendees" else set()
+            for row_id in sorted(rows.keys() | self._now[name].keys() | self._base[name].keys() | further):
+                self._check_row(name, row_id, [self._expected(state, name, row_id) for state in self._states])
         for attendee in self._content["attendees"].values():
             assert attendee["booking_id"] in self._content["group_appointments"], "an attendee without its class"
         for name in COUNTED:
@@ -134,12 +135,9 @@ class _Comparison:
         if self._is_calm:
             self._check_counts(is_honest=is_honest)
 
-    def _check_row(self, name: str, row_id: int) -> None:
+    def _check_row(self, name: str, row_id: int, states: Sequence[Values | None]) -> None:
         found = self._content[name].get(row_id)
-        states = [state[name].get(row_id) for state in self._states]
         if found == states[-1]:
-            return
-        if name == "attendees" and found is not None and self._has_unseen_class(found):
             return
         was = self._base[name].get(row_id)
         where = f"{name} {row_id} is {found}, was {was}, and should be {states}"
@@ -155,9 +153,16 @@ class _Comparison:
             classes = {row["booking_id"] for row in (found, states[0]) if row is not None}
             assert not any(map(self._is_compared, classes)), f"{where}: its class was compared"
 
-    def _has_unseen_class(self, attendee: Values) -> bool:
-        """Whether the attendee's class is gone without a trace, and no comparison has shown that yet."""
-        return not self._plan.compares and attendee["booking_id"] not in self._now["group_appointments"]
+    def _expected(self, state: Content, name: str, row_id: int) -> Values | None:
+        """The row of a state that belongs into a mirror with the classes of this one.
+
+        A class may have appeared or gone without a trace: then its attendees follow the mirror's classes.
+        """
+        row = state[name].get(row_id)
+        if name != "attendees":
+            return row
+        row = row or state[WITHOUT_CLASS].get(row_id)
+        return row if row is not None and row["booking_id"] in self._content["group_appointments"] else None
 
     def _stale(self, name: str, was: Values | None) -> Iterator[Values | None]:
         """The row that an unfound change may leave: that of the sync before, unless time or its class has closed it."""
@@ -178,20 +183,27 @@ class _Comparison:
             return False  # changed after the look, so the next look finds it
         return not is_hidden and self._plan.reads(name) and changed >= since.timestamp()
 
-    def _followed_patients(self) -> Iterator[int]:
-        """Patients whose visits the sync must have read again: of seen merges, and those who vanished."""
+    def _followed_patients(self) -> tuple[set[int], set[int]]:
+        """Patients of merges that the sync has seen, and those who vanished."""
+        merged, vanished = set[int](), set[int]()
         for row_id in self._content["patients"].keys() | self._base["patients"].keys():
             row, was = self._content["patients"].get(row_id), self._base["patients"].get(row_id)
             if row is None:
-                yield row_id
+                vanished.add(row_id)
             elif row != was and row["merged_with_id"] is not None:
-                yield row_id
-                yield row["merged_with_id"]
+                merged |= {row_id, row["merged_with_id"]}
+        return merged, vanished
 
-    def _is_followed(self, name: str, *rows: Values | None) -> bool:
-        return name in {"individual_appointments", "attendees"} and any(
-            row["patient_id"] in self._followed for row in rows if row is not None
-        )
+    def _is_followed(self, name: str, found: Values | None, state: Values | None) -> bool:
+        """Whether the sync must have read this visit again.
+
+        Of a merge it reads all visits of both patients; of a vanished patient the visits that the mirror has.
+        """
+        if name not in {"individual_appointments", "attendees"}:
+            return False
+        if found is not None and found["patient_id"] in self._vanished:
+            return True
+        return any(row["patient_id"] in self._merged for row in (found, state) if row is not None)
 
     def _is_compared(self, booking: int) -> bool:
         """Whether the attendees of a class were read again: it has appeared, or all classes were compared."""

@@ -16,21 +16,22 @@ Values = Mapping[str, Any]
 """A row of the mirror, by column."""
 Content = Mapping[str, Mapping[int, Values]]
 """The rows of each list, by id."""
+WITHOUT_CLASS = "attendees without a class"
+"""A further list of a clinic's content: a mirror that has their class, which is gone without a trace, has them too."""
 
 
 def content_of(clinic: Clinic, horizon: datetime) -> Content:
-    """The rows of a mirror of this clinic at this moment."""
+    """The rows of a mirror of this clinic at this moment, and attendees ``WITHOUT_CLASS``."""
     tables = clinic.tables
     visits = ("individual_appointments", "group_appointments")
-    content: dict[str, dict[int, Values]] = {name: {} for name in tables}
+    content: dict[str, dict[int, Values]] = {name: {} for name in (*tables, WITHOUT_CLASS)}
     for name in tables:
         for row in tables[name].rows():
             is_hidden = bool(row.get("deleted_at")) or (bool(row.get("archived_at")) and name in {*visits, "attendees"})
             if is_hidden or (name in visits and _time(row["starts_at"]) < horizon):
                 continue
-            if name == "attendees" and row["booking_id"] not in content["group_appointments"]:
-                continue
-            content[name][row["id"]] = _WRITERS[name](clinic, row)
+            has_class = name != "attendees" or row["booking_id"] in content["group_appointments"]
+            content[name if has_class else WITHOUT_CLASS][row["id"]] = _WRITERS[name](clinic, row)
     return content
 
 

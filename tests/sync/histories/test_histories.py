@@ -11,7 +11,21 @@ from routiq_gql.settings import Settings
 from routiq_gql.sync.model import FailureCode, SyncMode, SyncState
 from tests.sync.histories.checks import check_completed, check_older, check_unpublished
 from tests.sync.histories.edits import carry_out
-from tests.sync.histories.steps import MINUTE, History, Round, Size, Trouble, Tuning, every_edit, histories
+from tests.sync.histories.steps import (
+    DAY,
+    MINUTE,
+    RECENT_DAYS,
+    STARTS,
+    Edit,
+    History,
+    Kind,
+    Round,
+    Size,
+    Trouble,
+    Tuning,
+    every_edit,
+    histories,
+)
 from tests.sync.histories.world import Player, World
 
 COUNTS: Counter[str] = Counter()
@@ -90,6 +104,31 @@ def test_the_analysis_is_right_after_the_clock_was_set_back(settings: Settings):
     rounds = tuple(Round((), passes, SyncMode.INCREMENTAL, (), 0) for passes in (2 * MINUTE, -4 * MINUTE))
     with Player(settings) as run:
         run(lambda world: play(world, History((Size(20, 40, 6, 20, 1), Size(0, 0, 0, 0, 0)), tuning, rounds)))
+
+
+def played(settings: Settings, size: Size, *rounds: tuple[Edit, ...]) -> None:
+    """Play a history of a single clinic, with an incremental sync after each tuple of edits."""
+    tuning = Tuning(per_page=100, leaf_rows=100, rows_per_step=500, ids_per_request=200, class_requests=3)
+    made = tuple(Round(edits, MINUTE, SyncMode.INCREMENTAL, (), 0) for edits in rounds)
+    with Player(settings) as run:
+        run(lambda world: play(world, History((size, Size(0, 0, 0, 0, 0)), tuning, made)))
+
+
+def test_attendees_follow_the_classes_of_the_mirror(settings: Settings):
+    """A class is gone and an older one is back, so that the counts agree: changes of its attendees are shown."""
+    six_days_ago = STARTS.index(-(RECENT_DAYS + 1) * DAY)
+    opened = Edit(Kind.OPEN_CLASS, "group_appointments", 0, 0, six_days_ago, touch=True)
+    came = Edit(Kind.MARK, "attendees", 0, 1, 0, touch=True)
+    removed = Edit(Kind.REMOVE, "group_appointments", 0, 0, 0, touch=True)
+    back = Edit(Kind.INSERT_OLD, "group_appointments", 44, 0, six_days_ago, touch=True)
+    played(settings, Size(2, 0, 0, 0, 1), (opened,), (came, removed, back))
+
+
+def test_a_row_that_nothing_shows_may_belong_to_a_vanished_patient(settings: Settings):
+    """A patient is gone, and an appointment of the patient that the mirror never had shows in no count and no time."""
+    deleted = Edit(Kind.DELETE, "patients", 0, 0, 0, touch=False)
+    unseen = Edit(Kind.INSERT_OLD, "individual_appointments", 59, 0, STARTS.index(20 * DAY), touch=True)
+    played(settings, Size(2, 4, 0, 0, 1), (), (deleted, unseen))
 
 
 @pytest.mark.postgres_only
