@@ -64,7 +64,6 @@ class EmulatorServer:
             lifespan="off",
             log_config=None,
             access_log=False,
-            proxy_headers=False,
             date_header=False,  # the emulator sets the header
             timeout_keep_alive=75,  # seconds; longer than any pause between two requests of a test
         )
