@@ -4,6 +4,18 @@ from tests.mutants.mutant import Mutant
 
 OF_UNSEEN_LATER = (
     Mutant(
+        "pending-forgotten-first",
+        "An interruption leaves out the bookings of merged patients that had to be read again",
+        "sync/drafting.py",
+        "            for resource in (INDIVIDUAL_APPOINTMENTS, ATTENDEES):\n"
+        "                await self._read_again(resource, patient_in, patients)\n"
+        "            await self._forget(patients=patients)\n",
+        "            await self._forget(patients=patients)\n"
+        "            for resource in (INDIVIDUAL_APPOINTMENTS, ATTENDEES):\n"
+        "                await self._read_again(resource, patient_in, patients)\n",
+        ("tests/sync/test_pending.py::test_an_interruption_at_any_request_repeats_what_has_to_be_read_again",),
+    ),
+    Mutant(
         "digests-for-ever",
         "What looks remember of a clinic grows with each edit",
         "sync/looking.py",
