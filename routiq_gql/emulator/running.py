@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from routiq_gql.emulator.server import Emulator
 
@@ -84,10 +84,10 @@ class EmulatorServer:
         self._socket = None
 
 
-def _tracking_protocol(transports: dict[tuple[str, int], asyncio.Transport]) -> type[H11Protocol]:
+def _tracking_protocol(transports: dict[tuple[str, int], asyncio.Transport]) -> type[HttpToolsProtocol]:
     """uvicorn's HTTP protocol, which also keeps each open connection by its client's address."""
 
-    class TrackingProtocol(H11Protocol):
+    class TrackingProtocol(HttpToolsProtocol):
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             if self.client is not None:

@@ -6,8 +6,8 @@ the server responds as before. Findings become cases in ``test_malformed_input.p
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
-from http.client import HTTPResponse
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
 import httpx
@@ -214,13 +214,17 @@ def _check_frames(server: Target, frames: list[str | bytes | tuple[bytes, ...]],
         assert closed.rcvd.reason
 
 
+@pytest.mark.timeout(300)  # 3,600 requests
 @pytest.mark.both_databases
 def test_every_argument_takes_any_value(server: Target):
     """Each argument of each query and mutation, with each odd value, gets data or a client's error."""
-    for body in malformed_input.each_odd_argument(server.known, "query", "mutation"):
-        answer = server.http.post("/graphql", content=body, headers={"Content-Type": "application/json"})
-        assert answer.status_code in {200, 400}, body[:500]
-        _check_json(answer.content.decode())
+    # Thousands of requests: this client takes a fifth of the processor time of httpx.
+    with closing(HTTPConnection(server.url.removeprefix("http://"), timeout=PATIENCE_SECONDS)) as client:
+        for body in malformed_input.each_odd_argument(server.known, "query", "mutation"):
+            client.request("POST", "/graphql", body.encode(), {"Content-Type": "application/json"})
+            answer = client.getresponse()
+            assert answer.status in {200, 400}, body[:500]
+            _check_json(answer.read().decode())
 
 
 @pytest.mark.both_databases

@@ -74,7 +74,7 @@ def people(count: int, seed: int = 1) -> Iterator[Person]:
 
 @asynccontextmanager
 async def _database(kind: str, folder: Path) -> AsyncIterator[Database]:
-    with Cluster() if kind == "PostgreSQL" else nullcontext() as cluster:
+    with Cluster(on_disk=True) if kind == "PostgreSQL" else nullcontext() as cluster:
         url = f"sqlite+aiosqlite:///{folder / 'patients.db'}" if cluster is None else Databases(cluster.url).create()
         await asyncio.to_thread(make_tables, url)
         database = Database(url)

@@ -137,7 +137,7 @@ async def watch_all(runtime: Runtime, organizations: list[str], spread_seconds: 
 async def measure(counts: list[int], busy: int, running: int, latency_seconds: float) -> None:
     """Measure and show everything."""
     throughput, delays, unchanged = [], [], None
-    with Cluster(COUNTS_STATEMENTS) as cluster:
+    with Cluster(COUNTS_STATEMENTS, on_disk=True) as cluster:
         settings = Settings(
             database_url=cluster.url,
             encryption_keys=KEYS,

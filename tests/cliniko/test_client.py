@@ -321,6 +321,20 @@ async def test_each_long_wait_is_announced_and_a_cancel_ends_it_without_another_
             assert wait.message == "Waiting for Cliniko's rate limit, resuming in 23 s"
 
 
+@pytest.mark.parametrize(("asked", "least"), [("0.01", 0.75 * (0.1 + 0.2)), ("0.3", 0.3 + 0.3)])
+async def test_a_wait_that_an_answer_asks_for_is_the_least(make_client: MakeClient, asked: str, least: float) -> None:
+    """A busy Cliniko that asks for a short wait again and again gets longer and longer ones."""
+    answer = http(503, Retry_After=asked)
+    async with (
+        RawServer(lambda _n, _head: answer) as server,
+        make_client(server.base_url, backoff=Backoff(base_seconds=0.1), max_attempts=3) as client,
+    ):
+        with pytest.raises(ClinikoError):
+            await get(client)
+        assert client.waited_seconds >= least
+    assert len(server.heads) == 3
+
+
 async def test_a_cancel_ends_a_request_in_flight(make_client: MakeClient) -> None:
     """A hanging response does not delay a cancellation."""
     asked = asyncio.Event()

@@ -199,6 +199,21 @@ async def test_rows_left_out_of_a_full_page_are_noticed_by_the_next_total(
     assert pages[-1].read == ROWS
 
 
+async def test_unreadable_rows_of_a_range_that_is_read_again_count_once(
+    emulator: Emulator, client: ClinikoClient
+) -> None:
+    """A sync fails above a share of unreadable rows, so that none of them may count twice."""
+    appointments = emulator.clinic.individual_appointments
+    for row_id in appointments.ids()[105:110]:
+        appointments.change(row_id, starts_at=None)
+    # Twice, as a page with unreadable rows is asked for again.
+    emulator.faults.add(Fault("jump", rows=100, times=2))
+    stored, pages = await store_list(client, INDIVIDUAL_APPOINTMENTS)
+    assert len(stored) == ROWS - 5
+    assert sum(len(page.unreadable) for page in pages) > 5, "a range was read again"
+    assert (pages[-1].read, pages[-1].unreadable_read) == (ROWS, 5)
+
+
 async def test_rows_removed_meanwhile_are_no_reason_to_read_again(emulator: Emulator, client: ClinikoClient) -> None:
     """A lower total is checked with two small requests, and accepted."""
     ids = sorted(listed_ids(emulator.clinic, "patients"), key=int)

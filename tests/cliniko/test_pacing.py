@@ -20,6 +20,16 @@ async def test_requests_beyond_a_handful_are_spaced_evenly() -> None:
     assert time.monotonic() - began >= 0.2 - 0.01
 
 
+@pytest.mark.parametrize("count", [2, 4, BURST])
+async def test_turns_that_are_taken_together_count_like_single_ones(count: int) -> None:
+    """A look takes the turns of its four requests at once. All together never exceed a handful beyond the pace."""
+    pacer, calls = Pacer(6000), 4 * BURST // count
+    began = time.monotonic()
+    for _ in range(calls):
+        await pacer.wait_turns(count)
+    assert time.monotonic() - began >= (calls * count - BURST) * 60 / 6000 - 0.01
+
+
 async def test_all_requests_with_the_same_key_wait_during_a_hold() -> None:
     """When Cliniko reports the limit, all requests with that key wait, including requests that were waiting already."""
     pacer = Pacer(600)

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import product
 
 import pytest
 from sqlalchemy import func, insert, select, update
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.drafts import Draft, ReadPage
 from routiq_gql.database.engine import Database
+from routiq_gql.database.history import in_history
 from routiq_gql.database.merging import merge_page
 from routiq_gql.database.pruning import Cutoffs, prune_batch
 from routiq_gql.database.rollback import rollback_any
@@ -115,6 +117,25 @@ async def test_only_rows_past_their_retention_are_deleted(history: Database, siz
     assert left == {APPOINTMENTS: {12, 13}, CLASSES: {22, 23}, ATTENDEES: {32, 33}}, "38 days and more"
     if size == 1:
         assert steps == 12 + 1 + 2 * 3, "one row at a time"
+
+
+async def test_what_a_history_shows_is_kept_as_long_as_a_history(database: Database):
+    """Of all kinds of syncs only those that no history shows go after a week, and the others after their retention."""
+    kinds = [*product(SyncMode, [False, True], ["completed", "failed"])]
+    ages = [timedelta(days=one) for one in (6, 8, 399, 401)]
+    async with database.writing() as connection:
+        shown = {"organization_id": "org_a", "sync": 900, "oldest_kept": 900, "keeps_window": False}
+        await connection.execute(insert(MIRROR).values(**shown, patients_in_cliniko=1, format=1))
+        for key, ((mode, refresh, status), age) in enumerate(product(kinds, ages), 1):
+            values = {**first_values(mode, NOW), "organization_id": "org_a", "version": 1, "epoch": 0}
+            values |= {"completed_at": NOW - age, "status": status, "refresh": refresh}
+            await connection.execute(insert(SYNC).values(**values, key=key, sync_id=f"sync_{key}"))
+        is_shown = select(SYNC.c.key).where(in_history(), SYNC.c.completed_at > CUTOFFS.history)
+        is_new = select(SYNC.c.key).where(SYNC.c.completed_at > CUTOFFS.versions)
+        expected = {*(await connection.execute(is_shown)).scalars(), *(await connection.execute(is_new)).scalars()}
+    await prune_all(database)
+    async with database.reading() as connection:
+        assert set((await connection.execute(select(SYNC.c.key))).scalars()) == expected
 
 
 @pytest.mark.parametrize("size", [1, 1000])

@@ -10,6 +10,7 @@ from routiq_gql.cliniko.looking import NEWEST_ROWS
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import Fault, FaultKind
 from routiq_gql.runtime import Runtime
+from routiq_gql.sync.found import read_found
 from routiq_gql.sync.found_pages import MOST_SYNCS, FoundPages, FoundPagesKeeper
 from routiq_gql.sync.looking import LOOKED_AT
 from routiq_gql.sync.model import SyncMode, SyncState
@@ -157,6 +158,19 @@ async def test_a_sync_that_reads_everything_uses_no_rows_of_a_look(runtime: Runt
     assert last.receipt is not None
     patients = {one.list: one.read for one in first.receipt.lists}["patients"]
     assert {one.list: one.read for one in last.receipt.lists}["patients"] >= patients
+
+
+async def test_looks_remember_what_they_saw_last_only(runtime: Runtime, cliniko: Cliniko):
+    """What looks remember of a clinic does not grow with the edits of a day."""
+    await run_sync(runtime)
+    looks = looks_of(runtime)
+    sizes = []
+    for number in range(5):
+        cliniko.emulator.clinic.rename(PATIENT, first_name=f"Zoë {number}")
+        assert await looks.look() is not None
+        found = read_found((await looks.stored()).found)
+        sizes.append(len(found.seen | found.pending))
+    assert sizes == [sizes[0]] * 5
 
 
 @pytest.mark.both_databases

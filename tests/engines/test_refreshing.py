@@ -307,6 +307,18 @@ def test_a_minute_never_has_more_requests_than_the_ration():
     assert old.seconds_until(4) > 30
 
 
+@pytest.mark.parametrize("seed", range(50))
+def test_requests_of_other_organizations_count_like_own_ones(seed: int):
+    """A key's requests of the last minute count the same for each sender, also those of a clock that was wrong."""
+    chance, now = random.Random(seed), round(time.time() * 1000)
+    ages = (-3_600_000, -30_000, 30_000, 59_000, 70_000, 3_600_000)
+    sent = [now - chance.choice(ages) for _ in range(chance.randint(0, 18))]
+    own = chance.randint(0, len(sent))
+    for count in (1, 4, 18):
+        alone, shared = Ration(18, sent), Ration(18, sent[:own], sent[own:])
+        assert shared.seconds_until(count) == pytest.approx(alone.seconds_until(count), abs=1)
+
+
 async def test_requests_that_wait_for_the_pace_count_when_they_are_sent():
     """A look that waits while a person's sync uses the key does not let the next look be early."""
     began = round(time.time() * 1000)

@@ -7,5 +7,15 @@ from tests.mutants.of_simulated_looks import OF_SIMULATED_LOOKS
 from tests.mutants.of_syncs import OF_SYNCS
 from tests.mutants.of_the_rest import OF_THE_REST
 from tests.mutants.of_unseen import OF_UNSEEN
+from tests.mutants.of_unseen_later import OF_UNSEEN_LATER
 
-MUTANTS = (*OF_SYNCS, *OF_FEEDS, *OF_SHARING, *OF_LOOKS, *OF_SIMULATED_LOOKS, *OF_THE_REST, *OF_UNSEEN)
+MUTANTS = (
+    *OF_SYNCS,
+    *OF_FEEDS,
+    *OF_SHARING,
+    *OF_LOOKS,
+    *OF_SIMULATED_LOOKS,
+    *OF_THE_REST,
+    *OF_UNSEEN,
+    *OF_UNSEEN_LATER,
+)

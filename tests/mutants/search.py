@@ -12,8 +12,9 @@ import sys
 from pathlib import Path
 
 import routiq_gql
+from tests.machine import memory_folder
 from tests.simulation.simulation import Simulation
-from tests.simulation.template import make_template, memory_folder
+from tests.simulation.template import make_template
 
 LONGEST_SECONDS = 120
 """A seed that takes longer is stuck in a loop that no virtual time ends."""
@@ -30,7 +31,7 @@ def main() -> int:
     given = parser.parse_args()
     print(json.dumps({"package": str(Path(routiq_gql.__file__).parent)}), flush=True)
     signal.signal(signal.SIGALRM, _give_up)
-    folder = memory_folder()
+    folder = memory_folder("routiq-simulation-")
     try:
         template = make_template(folder)
         gc.collect()

@@ -5,6 +5,7 @@ import base64
 import sqlite3
 from contextlib import aclosing, closing
 from datetime import timedelta
+from itertools import permutations
 
 import pytest
 from sqlalchemy import BigInteger, select, text, update
@@ -186,6 +187,32 @@ async def test_a_merge_in_cliniko_does_not_bring_an_erased_person_back(
     last = await run_sync(runtime, mode=SyncMode.INCREMENTAL)
     assert suppressed(last) == {}
     assert len({PERSON, other} & set(await listed(runtime))) == 1
+
+
+@pytest.mark.parametrize("order", [*permutations(range(3))], ids=str)
+async def test_a_page_that_shows_a_merge_is_stored_without_the_person(
+    runtime: Runtime, cliniko: Cliniko, order: tuple[int, ...]
+):
+    """The very page that shows whose record another one is brings no name back: many syncs read a page only once."""
+    insert_person(cliniko)
+    await run_sync(runtime)
+    await runtime.erasures.erase(LOCAL_OPERATOR, ORGANIZATION, str(PERSON))
+    chain = [PERSON, PERSON + 1, PERSON + 2]
+    nothing = dict.fromkeys(MirrorList.PATIENTS.read_columns)
+    rows = [
+        nothing | {"id": one, "merged_with_id": other} for one, other in zip(chain, [*chain[1:], None], strict=True)
+    ]
+    stranger = nothing | {"id": PERSON + 9}
+    async with runtime.database.writing() as connection:
+        mirror = await mirror_of(connection, ORGANIZATION)
+        assert mirror is not None
+        page = ReadPage([stranger, *(rows[one] for one in order)])
+        stored = await runtime.keep_out.filter(connection, mirror.number, MirrorList.PATIENTS, page)
+        erased = await runtime.keep_out.read(connection, mirror.number)
+    assert erased is not None
+    assert [one for one in chain if not erased.has(one)] == []
+    assert list(stored.rows) == [stranger]
+    assert {row["id"] for row in stored.suppressed} == {*chain}
 
 
 async def test_a_patient_merged_before_is_erased_with_both_records(runtime: Runtime, cliniko: Cliniko):

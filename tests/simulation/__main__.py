@@ -6,10 +6,11 @@ import shutil
 import sys
 import time
 
+from tests.machine import memory_folder
 from tests.simulation.batches import Batch, play_all
 from tests.simulation.rare import RARE_STATES
 from tests.simulation.simulation import Simulation
-from tests.simulation.template import make_template, memory_folder
+from tests.simulation.template import make_template
 
 ENOUGH_SEEDS = 1000
 """So many seeds must reach every rare state."""
@@ -33,7 +34,7 @@ def main() -> int:
 
 
 def _replay(seed: int) -> int:
-    folder = memory_folder()
+    folder = memory_folder("routiq-simulation-")
     try:
         result = Simulation(seed, make_template(folder), folder).run()
     finally:

@@ -9,9 +9,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 
+from tests.machine import memory_folder
 from tests.simulation.machine import collect
 from tests.simulation.simulation import Result, Simulation
-from tests.simulation.template import Template, make_template, memory_folder
+from tests.simulation.template import Template, make_template
 
 SEEDS_PER_BATCH = 25
 SEEDS_PER_COLLECTION = 8
@@ -67,7 +68,7 @@ class Batch:
 
 def play(seeds: Sequence[int], *, until_failure: bool = False) -> Batch:
     """Run these seeds in this process, or only those up to the first that fails."""
-    began, batch, folder = time.process_time(), Batch(), memory_folder()
+    began, batch, folder = time.process_time(), Batch(), memory_folder("routiq-simulation-")
     try:
         template = _template()
         gc.collect()
@@ -91,7 +92,7 @@ def play(seeds: Sequence[int], *, until_failure: bool = False) -> Batch:
 @cache
 def _template() -> Template:
     """The same for all batches of a process: running the migrations takes as long as a sync."""
-    folder = memory_folder()
+    folder = memory_folder("routiq-simulation-")
     try:
         return make_template(folder)
     finally:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import Random
 
 from routiq_gql.sync.model import SyncMode
-from tests.sync.histories.steps import Edit
+from tests.sync.histories.steps import Edit, Kind
 
 EVERY = 8
 """One seed of so many is a life."""
@@ -29,6 +29,7 @@ class Moment:
         after: Virtual seconds since the moment before.
         what: The name of a ``Trouble``, or ``fault``.
         at_request: Happens at this request of a look from then on; 0 for at once.
+        at_sync: Happens when a look has started a sync instead.
         steps_later: Steps after that.
         seconds: How long it lasts, or how far the clock jumps.
         fault: For a fault: its name and its list.
@@ -43,6 +44,7 @@ class Moment:
     edits: tuple[Edit, ...] = ()
     fault: tuple[str, str] = ("", "")
     mode: SyncMode = SyncMode.AUTO
+    at_sync: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +84,26 @@ def draw_life(seed: int, pace: int, edits: Callable[[Random, int], tuple[Edit, .
         is_everywhere=chance.random() < 0.5,
         interval=chance.choice(intervals),
         compare_seconds=chance.choice((90.0, 150.0, 200.0)),
-        moments=tuple(_moment(chance, edits, is_calm=is_calm) for _ in range(chance.randint(3, 8))),
+        moments=(
+            *(() if is_calm else _at_a_sync(Random(f"at a sync {seed}"))),
+            *(_moment(chance, edits, is_calm=is_calm) for _ in range(chance.randint(3, 8))),
+        ),
         clients=tuple(_client(chance, number) for number in range(chance.choice((0, 1, 1, 2)))),
     )
 
 
 def _client(chance: Random, number: int) -> tuple[float, float]:
     return chance.choice((0.0, 20.0, 90.0)) + 60 * number, chance.choice((10.0, 60.0, 400.0, 400.0))
+
+
+def _at_a_sync(chance: Random) -> tuple[Moment, ...]:
+    """Usually an edit, and what happens right after a look has started the sync that reads it."""
+    what = chance.choice(("kill", "start", "start", ""))
+    edit = Edit(Kind.INSERT, "patients", 0, 0, 0, touch=True)
+    return (
+        Moment(chance.choice((0.0, 12.0)), 0, "edit", 0, 0, 0.0, (edit,)),
+        Moment(0.0, 0, what, 1, chance.choice((0, 1, 5, 15, 60)), chance.choice((0.2, 1.0, 6.0)), at_sync=True),
+    ) if what else ()  # fmt: skip
 
 
 _TROUBLES = (

@@ -97,7 +97,7 @@ class Living:
             return
         happening = Happening(
             Trouble(moment.what),
-            Event.LOOK,
+            Event.FOUND if moment.at_sync else Event.LOOK,
             max(moment.at_request, 1),
             moment.steps_later,
             moment.seconds,

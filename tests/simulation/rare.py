@@ -105,14 +105,9 @@ class RareStates:
         name = {Trouble.OVERTAKE: "freeze"}.get(trouble, trouble.value)
         if is_looking and f"a {name} during a look" in RARE_STATES:
             self.reach(f"a {name} during a look")
-        if known is None or not known.is_refresh:
-            return
-        if trouble is Trouble.KILL:
-            self.reach(
-                "a kill between a look and its sync" if known["epoch"] == 0 else "a kill during the sync of a look"
-            )
-        if trouble is Trouble.START:
-            self.reach("a start that replaces the sync of a look")
+        if trouble is Trouble.KILL and known is not None and known.is_refresh:
+            is_claimed = known["epoch"] > 0
+            self.reach("a kill during the sync of a look" if is_claimed else "a kill between a look and its sync")
 
     def happening(self, trouble: Trouble, known: SyncStory | None, process: Process | None, connections: Any) -> None:
         """Note in which state of a running sync something happens."""
@@ -166,6 +161,8 @@ class RareStates:
             self.reach("a wait for the rate limit")
         if known["waiting_for"] == "cliniko_retry":
             self.reach("a wait before another attempt")
+        if known["status"] == "cancelled" and known.is_refresh:  # which nobody cancels
+            self.reach("a start that replaces the sync of a look")
         if known["status"] == "failed":
             self.reach("a sync that fails")
         if known["status"] == "completed" and known["mode"] == "incremental":

@@ -80,6 +80,8 @@ class Event(StrEnum):
     """A commit that shows a wait for Cliniko."""
     LOOK = "look"
     """A request of a look at Cliniko."""
+    FOUND = "found"
+    """The commit by which a look starts a sync."""
 
 
 DRAWN = (Event.STEP, Event.REQUEST, Event.COMMIT, Event.LATE)
@@ -135,6 +137,8 @@ class Round:
     """Seconds before the sync, in which time alone may change lists."""
     kills_after: int = 0
     """Steps after the beginning of a time-only sync at which its process dies; 0 for never."""
+    slow_steps: int = 0
+    """Steps before the beginning of a time-only sync in which somebody starts another; 0 for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +242,7 @@ def _with_more(one: Round, chance: Random) -> Round:
         one = replace(one, happenings=(*one.happenings, stop), faults=(*one.faults, fault))
     if one.passes >= timedelta(hours=1) and chance.random() < 0.6:
         one = replace(one, waits=chance.choice((5.0, 70.0)), kills_after=chance.choice((0, 5, 20, 40, 60)))
+        one = replace(one, slow_steps=chance.choice((0, 0, 10, 40, 160)))
     return one
 
 

@@ -150,7 +150,7 @@ class Simulation:
                 self.machine.disk.on_commit = self.ledger.note_commit
                 self._observe_publications(patch)
                 self._observe_rare_states(patch)
-                self.time_only = TimeOnlyObserver(self.rare, self._kill_soon)
+                self.time_only = TimeOnlyObserver(self.rare, self._kill_soon, self._start_now)
                 self.time_only.observe(patch)
                 if self.scenario.life is not None:
                     self.living = Living(self, self.scenario.life, self._settings.refresh_share)
@@ -262,9 +262,9 @@ class Simulation:
 
     async def _wait_for_time(self, one: Round) -> None:
         """Let the engine publish what time has changed, and kill its process meanwhile."""
-        self.time_only.kills_after = one.kills_after
+        self.time_only.kills_after, self.time_only.slow_steps = one.kills_after, one.slow_steps
         await asyncio.sleep(one.waits)
-        self.time_only.kills_after = 0
+        self.time_only.kills_after = self.time_only.slow_steps = 0
 
     async def until_ended(self) -> None:
         """Wait until no organization has an active sync, and a process is there to run the next."""
@@ -443,6 +443,10 @@ class Simulation:
 
         self.loop.at_step(self.loop.steps + steps, kill)
 
+    def _start_now(self, name: str) -> None:
+        """Start a sync of this organization."""
+        self.agent(self.start(self.organizations[NAMES.index(name)], SyncMode.AUTO))
+
     def _cut(self, seconds: float) -> None:
         network = self.machine.network
         network.is_cut = True
@@ -512,6 +516,8 @@ class Simulation:
 
     def _note_change(self, known: SyncStory, process: Process | None, before: tuple[Any, ...] | None) -> None:
         self._count(Event.COMMIT)
+        if before is None and known.is_refresh:
+            self._count(Event.FOUND)
         if known["waiting_for"] is not None:
             self._count(Event.WAIT)
             if self.living is not None:

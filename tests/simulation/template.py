@@ -1,8 +1,6 @@
 """A migrated database with two connected organizations, made once per command, and copied for each simulation."""
 
 import asyncio
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,13 +22,6 @@ CHANGES = {
     "cliniko_retry_seconds": 0.3,
     "cliniko_read_timeout_seconds": 8,
 }
-
-
-def memory_folder() -> Path:
-    """A folder whose files are kept in memory, where the machine has one."""
-    shared = Path("/dev/shm")
-    parent = shared if os.access(shared, os.W_OK) else None
-    return Path(tempfile.mkdtemp(prefix="routiq-simulation-", dir=parent))
 
 
 def settings_at(path: Path, changes: dict[str, object] | None = None) -> Settings:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.machine import memory_folder
 from tests.simulation.calibration.play import PlayedSync, play
 from tests.simulation.calibration.table import calibration_of, moments_of, published_of, table_of
-from tests.simulation.template import make_template, memory_folder
+from tests.simulation.template import make_template
 
 pytestmark = [
     pytest.mark.sqlite_only,
@@ -22,7 +23,7 @@ SEEDS = (2, 8, 9, 13, 14, 15)
 @pytest.fixture(scope="module")
 def played() -> Iterator[list[PlayedSync]]:
     """The syncs of these clinics."""
-    folder = memory_folder()
+    folder = memory_folder("routiq-simulation-")
     try:
         template = make_template(folder)
         yield [sync for seed in SEEDS for sync in play(seed, template, folder)]
@@ -33,6 +34,7 @@ def played() -> Iterator[list[PlayedSync]]:
             gc.collect()
 
 
+@pytest.mark.timeout(300)  # with the syncs of all clinics
 def test_the_range_holds_the_end_of_most_syncs(played: list[PlayedSync]):
     """The clinic reads when its sync ends, and in four of five cases that is true."""
     found = calibration_of(played)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from standardwebhooks import Webhook as Verifier
 
 from routiq_gql.clock import utc_now
@@ -216,6 +216,51 @@ async def test_an_attempt_at_the_earlier_address_delays_no_new_address(
         may_answer.set()
         accepted_in_order(new, await until_sent(sender.database, webhook_id))
         assert len(earlier.received) == 1
+        shown = await _webhook(sender, webhook_id)
+        assert (shown.failing_since, shown.disabled_at) == (None, None)
+
+
+async def test_changes_during_an_attempt_hold_for_the_next_event(sender: Runtime):
+    """A person corrects the address and rotates the secret while an event is sent. The next event has both."""
+    may_answer = asyncio.Event()
+
+    async def accept_late(_request: Received) -> bytes:
+        await may_answer.wait()
+        return OK
+
+    async with Receiver(accept_late) as earlier, Receiver() as new:
+        webhook_id, _ = await register(sender, earlier)
+        await write(sender.database, "sync_1", "sync_2")
+        await until(lambda: len(earlier.received) == 1)
+        await sender.webhooks.change(LOCAL_OPERATOR, ORGANIZATION, webhook_id, WebhookChanges(url=new.url))
+        _, secret = await sender.webhooks.rotate_secret(LOCAL_OPERATOR, ORGANIZATION, webhook_id)
+        may_answer.set()
+        first, second = await until_sent(sender.database, webhook_id)
+    assert [one.event_id for one in earlier.received] == [first.event_id]
+    assert [one.event_id for one in new.received] == [second.event_id]
+    Verifier(secret).verify(new.received[0].body, new.received[0].headers)
+
+
+@pytest.mark.parametrize("changes", [WebhookChanges(is_enabled=True), None], ids=["enabled again", "moved"])
+async def test_failures_of_before_do_not_count(sender: Runtime, changes: WebhookChanges | None):
+    """After days of failures a person enables a webhook, or moves it. It has three days again, not one attempt."""
+
+    async def fail_once(request: Received) -> bytes:
+        return answer(503) if request.number == 1 else OK
+
+    async with Receiver(hang) as earlier, Receiver(fail_once) as receiver:
+        webhook_id, _ = await register(sender, earlier if changes is None else receiver)
+        long_ago = utc_now() - timedelta(days=4)
+        was_failing = {"failing_since": long_ago, "next_at": utc_now() + timedelta(hours=12)}
+        if changes is not None:
+            was_failing |= {"disabled_at": long_ago, "disabled_reason": "Nothing could be delivered.", "next_at": None}
+        async with sender.database.writing() as connection:
+            await connection.execute(update(WEBHOOK).values(was_failing))
+        await write(sender.database, "sync_1")
+        changes = changes or WebhookChanges(url=receiver.url)
+        await sender.webhooks.change(LOCAL_OPERATOR, ORGANIZATION, webhook_id, changes)
+        accepted_in_order(receiver, await until_sent(sender.database, webhook_id))
+        assert len(receiver.received) == 2
         shown = await _webhook(sender, webhook_id)
         assert (shown.failing_since, shown.disabled_at) == (None, None)
 

@@ -73,6 +73,21 @@ async def test_invented_keys_cost_the_issuer_nothing(guarded: Server, issuer: Is
     assert issuer.key_requests == 1
 
 
+async def test_an_issuer_that_fails_is_asked_once_in_a_while(
+    guarded: Server, issuer_server: IssuerServer, monkeypatch: pytest.MonkeyPatch
+):
+    """While the issuer can't answer, a flood of requests does not reach it; it is asked again after a pause."""
+    monkeypatch.setattr(jwks, "RETRY_SECONDS", 3_600)
+    issuer, token = issuer_server.issuer, issuer_server.issuer.token(OURS, lifetime_seconds=600)
+    issuer_server.answer = Response(status_code=500)
+    assert {await _status(guarded, token) for _ in range(10)} == {503}
+    assert issuer.key_requests == 1
+    issuer_server.answer = None
+    monkeypatch.setattr(jwks, "RETRY_SECONDS", 0)
+    assert await _status(guarded, token) == 200
+    assert issuer.key_requests == 2
+
+
 async def test_a_restart_with_other_keys_on_both_sides(settings: Settings, issuer: Issuer):
     """After a restart with new keys, fresh tokens are accepted; old tokens and old stream tokens are not."""
     with_keys = settings.model_copy(update={"encryption_keys": "a:" + "A" * 43 + "="})

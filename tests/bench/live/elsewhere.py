@@ -24,7 +24,7 @@ def measure_elsewhere(sizes: Sizes) -> Report:
 async def _measure(sizes: Sizes) -> Report:
     show_progress(f"{sizes.running} syncs in another process, on PostgreSQL")
     latency = ANSWER_SECONDS if sizes.checks_limits else QUICK_ANSWER_SECONDS
-    with Cluster() as cluster:
+    with Cluster(on_disk=True) as cluster:
         settings = Settings(
             database_url=cluster.url,
             encryption_keys=scale.KEYS,

@@ -3,12 +3,14 @@
 import asyncio
 import os
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
-from routiq_gql.cliniko import BURST
+from routiq_gql.cliniko import BURST, Wait
 from routiq_gql.database.engine import Database
 from routiq_gql.engines.postgres.pacing import SharedPacer, shared_pacers
 from tests.cliniko.conftest import NotedWaits
@@ -38,6 +40,31 @@ async def test_three_processes_with_one_key_share_its_pace(databases):
     async with asyncio.timeout(LIMIT_SECONDS):
         await asyncio.gather(*(take(pacer, 10 + (BURST if number == 0 else 0)) for number, pacer in enumerate(pacers)))
     assert time.monotonic() - began >= 30 * 60 / 1200 - 0.06
+
+
+@pytest.mark.parametrize("count", [2, 4, BURST])
+async def test_turns_that_are_taken_together_count_like_single_ones(databases, count: int):
+    """A look takes the turns of its four requests at once. All together never exceed a handful beyond the pace."""
+    digest, announced = os.urandom(32), NotedWaits()
+    pacers = [SharedPacer(one, digest, 6) for one in databases]
+
+    @asynccontextmanager
+    async def leave(wait: Wait) -> AsyncIterator[None]:
+        async with announced(wait):
+            raise _Left
+        yield
+
+    began = time.monotonic()
+    for number in range(4 * BURST // count):
+        with suppress(_Left):
+            await pacers[number % len(pacers)].wait_turns(count, leave)
+        wait = 0.0 if announced.begun.empty() else announced.begun.get_nowait().seconds
+        beyond_the_burst = (number + 1) * count - BURST
+        assert wait >= beyond_the_burst * 10 - (time.monotonic() - began) - 0.1
+
+
+class _Left(Exception):
+    """The client of a turn has left when its wait began."""
 
 
 async def test_another_key_has_a_separate_pace(databases):

@@ -11,9 +11,10 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 
+from tests.machine import memory_folder
 from tests.simulation.calibration.play import PlayedSync, play
 from tests.simulation.calibration.table import calibration_of, table_of
-from tests.simulation.template import make_template, memory_folder
+from tests.simulation.template import make_template
 
 FIRST_SEED, SEEDS = 3001, 55
 """Clinics with some four syncs each. The constants of the estimates were chosen with other seeds."""
@@ -45,7 +46,7 @@ def main() -> int:
 
 def play_some(seeds: Sequence[int]) -> tuple[list[PlayedSync], float]:
     """The syncs of these clinics, and the processor time."""
-    began, folder = time.process_time(), memory_folder()
+    began, folder = time.process_time(), memory_folder("routiq-simulation-")
     try:
         template = make_template(folder)
         played = [sync for seed in seeds for sync in play(seed, template, folder)]
