@@ -106,7 +106,7 @@ async def live(settings: Settings, pace: int, every_seconds: int) -> AsyncIterat
 
 
 async def test_workers_that_look_are_killed(settings: Settings):
-    """Whichever worker is killed, at a look or between two, the other one shows the next change in Cliniko."""
+    """A worker is killed, at a look or between two: the other worker shows the next change in Cliniko."""
     async with live(settings, 0, 1) as kept:
         for worker in kept.workers:
             name = kept.edit()
