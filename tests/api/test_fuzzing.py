@@ -214,6 +214,7 @@ def _check_frames(server: Target, frames: list[str | bytes | tuple[bytes, ...]],
         assert closed.rcvd.reason
 
 
+@pytest.mark.timeout(300)  # 3,600 requests
 @pytest.mark.both_databases
 def test_every_argument_takes_any_value(server: Target):
     """Each argument of each query and mutation, with each odd value, gets data or a client's error."""

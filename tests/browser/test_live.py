@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
@@ -112,6 +113,7 @@ async def test_a_change_in_cliniko_comes_to_the_page_by_itself_with_its_reason(s
         await page.close()  # before its server
 
 
+@pytest.mark.timeout(300)  # a minute on a busy machine
 async def test_edits_at_random_moments_mark_their_rows_in_an_open_list(settings: Settings, open_page: OpenPage):
     """A list without a person at work in it follows, and each changed patient's row names the change."""
     async with _live(settings) as served:

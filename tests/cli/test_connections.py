@@ -30,6 +30,7 @@ def _unpaced() -> dict[str, str]:
     return {"ROUTIQ_CLINIKO_REQUESTS_PER_MINUTE": "0"}
 
 
+@pytest.mark.timeout(300)  # a minute on a busy machine
 def test_ten_clinics_from_an_empty_machine(folder: Path, cliniko: str, command: Command):
     """Ten clinics are connected and synced by the same server; meanwhile keys are rotated and a clinic is erased."""
     organizations = [f"org_{number}" for number in range(10)]

@@ -3,6 +3,8 @@
 from collections import Counter
 from datetime import timedelta
 
+import pytest
+
 from routiq_gql.emulator import Clinic, ClinicLife, awkward_clinic, demo_clinic, generated_clinic
 from routiq_gql.emulator.filters import seconds_of
 from routiq_gql.emulator.living import MOST_ATTENDING, MOST_BOOKED, MOST_JOINED, SECONDS_BETWEEN
@@ -27,6 +29,7 @@ def _rows(clinic: Clinic) -> dict[tuple[str, int | None], Row]:
     return {(name, row["id"]): row for name, table in clinic.tables.items() for row in table.rows()}
 
 
+@pytest.mark.timeout(300)  # 40 s on a busy machine
 def test_an_hour_of_a_clinic_have_every_kind_of_change() -> None:
     """Patients become active and inactive again and again, and about as many are active as at first."""
     clinic, life = _living(3)

@@ -34,6 +34,7 @@ def played() -> Iterator[list[PlayedSync]]:
             gc.collect()
 
 
+@pytest.mark.timeout(300)  # with the syncs of all clinics
 def test_the_range_holds_the_end_of_most_syncs(played: list[PlayedSync]):
     """The clinic reads when its sync ends, and in four of five cases that is true."""
     found = calibration_of(played)
