@@ -16,6 +16,8 @@ FIRST_SEED = 1
 CHECKED_SEEDS = 20
 """So many seeds must pass without a planted bug before the search. A later seed is checked when it finds a bug."""
 LIMIT_SECONDS = 3_600
+FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+?(?:\[.*?\])?)(?: - (.*))?$", re.MULTILINE)
+"""A failed test, whose parameters may hold spaces, and the reason if it fits the line."""
 POSTGRES = "tests/engines/postgres/"
 """Only these tests need PostgreSQL; the others run on SQLite."""
 
@@ -73,7 +75,7 @@ def test(copy: Path, tests: Sequence[str]) -> Found:
     seconds = time.monotonic() - began
     if done.returncode == 0:
         return Found(None, "", seconds)
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+)(?: - (.*))?$", done.stdout, re.MULTILINE)
+    failed = FAILED.search(done.stdout)
     if done.returncode != 1 or failed is None:
         raise NotSearched(f"The tests have not run: {done.stdout[-2500:]}{done.stderr[-500:]}")
     return Found(failed[1], failed[2] or "", seconds)

@@ -92,6 +92,19 @@ def test_a_seed_that_finds_a_bug_is_read(tmp_path: Path, monkeypatch: pytest.Mon
     assert replace(found, seconds=0) == Found("seed 3", "less: a row", 0, 3)
 
 
+def test_a_test_that_finds_a_bug_is_read_with_its_parameters():
+    """The score names the test that has failed, also if its parameters hold spaces."""
+    lines = "FAILED a.py::test\nERROR a.py::test[x] - E: y[z]\nFAILED a.py::test[sqlite-(0, 1)] - E: y"
+    lines += "\nFAILED a.py::test[a look]"
+    found = [one.groups() for one in hunt.FAILED.finditer(lines)]
+    assert found == [
+        ("a.py::test", None),
+        ("a.py::test[x]", "E: y[z]"),
+        ("a.py::test[sqlite-(0, 1)]", "E: y"),
+        ("a.py::test[a look]", None),
+    ]
+
+
 def test_the_page_lists_the_planted_bugs():
     """An engineer who reads the score reads which bugs it is about, and what finds each of them."""
     page = (ROOT / "docs" / "proof.md").read_text()

@@ -153,6 +153,8 @@ class DistributedEngine:
 
     async def _work(self) -> None:
         """Run syncs until closed, or until the database is away, which Procrastinate reports in several ways."""
+        async with self._database.reading() as connection:
+            await self._state.compare_clocks(connection)
         app = jobs.make_app(self._database.url, self._run_job)
         async with jobs.make_pool(self._database.url) as pool, app.open_async(pool):
             worker = self._worker = Worker(

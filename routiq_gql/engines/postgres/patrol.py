@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql import metrics
 from routiq_gql.clock import utc_now
@@ -37,7 +38,7 @@ class WorkerState:
     Attributes:
         former_ids: Earlier numbers of the process in the queue, from before the database was away.
         job_ids: Jobs that the process works on.
-        clock_ahead: How far this machine's clock is ahead of the database's, when the patrol last looked.
+        clock_ahead: How far this machine's clock was ahead of the database's when they were compared last.
     """
 
     name: str
@@ -45,6 +46,11 @@ class WorkerState:
     former_ids: set[int] = field(default_factory=set)
     job_ids: set[int] = field(default_factory=set)
     clock_ahead: timedelta = timedelta()
+
+    async def compare_clocks(self, connection: AsyncConnection) -> None:
+        """Measure ``clock_ahead``."""
+        database_time = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
+        self.clock_ahead = utc_now() - database_time
 
     def database_time_in(self, seconds: float) -> datetime:
         """The time of the database's clock after so many seconds."""
@@ -93,10 +99,9 @@ class Patrol:
         await self._take_back(worker_id)
         async with self._database.writing() as connection:
             await introduce(connection, worker_id, self._state.name, self._state.max_syncs)
-            query = "SELECT pg_try_advisory_xact_lock(:number) AS is_ours, clock_timestamp() AS database_time"
-            lock = (await connection.execute(text(query), {"number": LOCK})).one()
-            self._state.clock_ahead = utc_now() - lock.database_time
-            if not lock.is_ours:
+            await self._state.compare_clocks(connection)
+            has_lock = await connection.execute(text("SELECT pg_try_advisory_xact_lock(:number)"), {"number": LOCK})
+            if not has_lock.scalar_one():
                 return
             await jobs.correct_future_times(connection)
             stalled = await jobs.lock_stalled(connection, worker_id)
