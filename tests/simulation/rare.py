@@ -161,7 +161,7 @@ class RareStates:
             self.reach("a wait for the rate limit")
         if known["waiting_for"] == "cliniko_retry":
             self.reach("a wait before another attempt")
-        if known["status"] == "cancelled" and known.is_refresh:  # which nobody cancels
+        if known["status"] == "cancelled" and known.is_refresh:  # a look's sync is not cancelled here
             self.reach("a start that replaces the sync of a look")
         if known["status"] == "failed":
             self.reach("a sync that fails")
