@@ -295,7 +295,7 @@ export interface AllLabels {
   activeStored: string;
   /** {active} of {all} patients are active: {recent} seen recently, {upcoming} with an appointment ahead. */
   active: string;
-  /** The stored patients are unchanged, as of {time}. */
+  /** The stored patients are as of {time}. */
   stored: string;
   /** No patients are stored yet. */
   nothingStored: string;

@@ -94,7 +94,8 @@ def _result_lines(account: ConnectedAccount, history: StoredHistory) -> list[str
         role = f" as {clean_text(account.access.role)}" if account.access.role else ""
         connected = (
             f"Connected {organization} to {clean_text(account.access.account_name or account.base_url)}{role}. "
-            f"The key can read everything that a sync needs, archived and cancelled rows included: {totals}."
+            "The key can read everything that a sync needs, archived patients and cancelled appointments included: "
+            f"{totals}."
         )
     return [connected, history_text(history), f"Sync it: routiq-gql sync {organization}"]
 

@@ -44,7 +44,8 @@ def receipt_lines(receipt: Receipt, now: datetime) -> list[str]:
 def receipt_summary(sync: SyncSnapshot) -> str:
     """``agrees, +2, ~5, −1`` or ``differs: patients``, for a table; empty without a receipt.
 
-    Lists that Cliniko refused to compare are named: ``compared in part (not compared: patients)``.
+    Lists that Cliniko refused to compare are named: ``compared in part (not compared: patients)``. If a later sync
+    compares them, the verdict is ``compared later``.
     """
     receipt = sync.receipt
     if receipt is None:
@@ -55,7 +56,9 @@ def receipt_summary(sync: SyncSnapshot) -> str:
         verdict = f"differs: {_names(one for one in receipt.lists if one.agrees is False)}"
     else:
         verdict = "compared in part" if receipt.is_compared else "not compared"
-    if receipt.refused and receipt.is_compared:
+    if receipt.is_later and receipt.agrees is None:
+        verdict = "compared later"
+    elif receipt.refused and receipt.is_compared:
         verdict += f" (not compared: {_names(receipt.refused)})"
     return f"{verdict}, {changes_text(receipt)}"
 

@@ -89,6 +89,8 @@ async def _begin(settings: Settings, organization: str, every: str, *, live: boo
                 return f"{organization} has no schedule{'' if was_there else ', as before'}."
             if await runtime.schedules.is_live(LOCAL_OPERATOR, organization):
                 return f"{_live(settings, organization)} To end that, too: routiq-gql schedule {organization} --no-live"
+            if elsewhere := await _live_elsewhere(runtime, settings, organization):
+                return f"{organization} has no schedule{'' if was_there else ', as before'}. {elsewhere}"
             return f"{organization} is synced on demand only{'' if was_there else ', as before'}."
         next_at = await runtime.schedules.begin(LOCAL_OPERATOR, organization, interval)
         return await _saved(runtime, organization, next_at)
@@ -106,10 +108,22 @@ async def _show(settings: Settings, organization: str) -> str:
     async with open_runtime(settings, run_syncs=False) as runtime:
         found, next_at = await runtime.schedules.show(LOCAL_OPERATOR, organization)
         is_live = settings.refresh_seconds > 0 or await runtime.schedules.is_live(LOCAL_OPERATOR, organization)
-    if not is_live:
+        live = _live(settings, organization) if is_live else await _live_elsewhere(runtime, settings, organization)
+    if live is None:
         return _schedule(organization, found, next_at)
     schedule = f"\n{_schedule(organization, found, next_at)}" if found is not None else ""
-    return _live(settings, organization) + schedule
+    return live + schedule
+
+
+async def _live_elsewhere(runtime: Runtime, settings: Settings, organization: str) -> str | None:
+    """A sentence if a process looks at Cliniko though neither this terminal's settings nor a command asks for it."""
+    looked_at = await runtime.schedules.last_look(LOCAL_OPERATOR, organization)
+    if settings.refresh_seconds > 0 or looked_at is None:
+        return None
+    return (
+        f"{organization} was looked at in Cliniko at {local_time(looked_at)}. If a server's ROUTIQ_REFRESH_SECONDS "
+        "is set, which it is not in this terminal, that keeps every organization live."
+    )
 
 
 def _live(settings: Settings, organization: str) -> str:
@@ -151,8 +165,17 @@ async def _keep_live(settings: Settings, organization: str, *, live: bool) -> st
     async with open_runtime(settings, run_syncs=False) as runtime:
         if live:
             await runtime.schedules.begin_live(LOCAL_OPERATOR, organization)
+            if not await runtime.connections.has_enabled(organization):
+                return (
+                    f"Saved. {organization} is kept live as soon as it has a working connection: "
+                    f"routiq-gql connect {organization}"
+                )
             return _live(settings, organization)
         was_there = await runtime.schedules.end_live(LOCAL_OPERATOR, organization)
+        # Looks that this command has ended are recent, too.
+        elsewhere = None if was_there else await _live_elsewhere(runtime, settings, organization)
     if settings.refresh_seconds:
         return f"ROUTIQ_REFRESH_SECONDS keeps every organization live, and so {organization}. Set it to 0."
+    if elsewhere is not None:
+        return elsewhere
     return f"{organization} is not kept live{'' if was_there else ', as before'}."

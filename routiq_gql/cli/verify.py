@@ -115,7 +115,8 @@ def _outcome(found: Sequence[Difference], requests: int, lists: Collection[ListP
     recent = sum(one.is_recent for one in found)
     parts = ", ".join(f"{count:,} in {name}" for name, count in counts.items())
     since = f"; {recent:,} of them changed in Cliniko since the last sync" if recent else ""
-    return " ".join([f"{counted(len(found), 'difference')}: {parts}{since}; {spent}.", *gaps])
+    advice = ["Sync, then verify again."] if recent else []
+    return " ".join([f"{counted(len(found), 'difference')}: {parts}{since}; {spent}.", *advice, *gaps])
 
 
 def _gaps(lists: Collection[ListProgress]) -> list[str]:

@@ -3,10 +3,11 @@
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
+from routiq_gql.database.operation_rows import RefreshRow
 from routiq_gql.database.refreshes import ask_for_refreshes, refresh_of
 from routiq_gql.database.rows import ScheduleRow
 from routiq_gql.database.schedules import clinic_time_zone, drop_schedule, next_sync_at, save_schedule, schedule_of
@@ -14,6 +15,7 @@ from routiq_gql.errors import BadInput
 from routiq_gql.local_times import SHORTEST, read_local_times
 from routiq_gql.security.audit import Action, Audit
 from routiq_gql.security.viewer import Viewer
+from routiq_gql.sync.look_times import LONGEST_WAIT
 from routiq_gql.time_zones import name_of, zone_of
 
 LONGEST = timedelta(days=31)
@@ -110,10 +112,23 @@ class ScheduleService:
             BadInput: The organization id has a wrong form.
             Forbidden: The organization is not the viewer's.
         """
-        viewer.require(organization_id)
-        async with self._database.reading() as connection:
-            row = await refresh_of(connection, organization_id)
+        row = await self._refresh(viewer, organization_id)
         return row is not None and row.is_asked
+
+    async def last_look(self, viewer: Viewer, organization_id: str) -> datetime | None:
+        """When a look last sent a request, if that is so recent that looks may continue; ``None`` otherwise.
+
+        The process that looks may have another value of ``ROUTIQ_REFRESH_SECONDS`` than this one.
+
+        Raises:
+            BadInput: The organization id has a wrong form.
+            Forbidden: The organization is not the viewer's.
+        """
+        row = await self._refresh(viewer, organization_id)
+        if row is None or not row.spent:
+            return None
+        looked_at = datetime.fromtimestamp(row.spent[-1] / 1000, UTC)
+        return looked_at if looked_at > utc_now() - LONGEST_WAIT else None
 
     async def end_live(self, viewer: Viewer, organization_id: str) -> bool:
         """Look at Cliniko no longer, unless all organizations are kept live; ``True`` if this one was asked for.
@@ -123,6 +138,11 @@ class ScheduleService:
             Forbidden: The organization is not the viewer's.
         """
         return await self._ask(viewer, organization_id, is_asked=False)
+
+    async def _refresh(self, viewer: Viewer, organization_id: str) -> RefreshRow | None:
+        viewer.require(organization_id)
+        async with self._database.reading() as connection:
+            return await refresh_of(connection, organization_id)
 
     async def _ask(self, viewer: Viewer, organization_id: str, *, is_asked: bool) -> bool:
         self._audit.require(viewer, organization_id, Action.SCHEDULE)

@@ -99,7 +99,7 @@ async def _top(page: Page, selector: str) -> float:
 async def test_after_a_failure_the_reason_comes_first_and_the_stored_patients_are_named(
     serve: Serve, open_page: OpenPage
 ):
-    """On a phone the reason is above the form. The page says that the patients are unchanged, with their date."""
+    """On a phone the reason is above the form. The page says that it has changed no patients, with their date."""
     served = await serve(clinic=demo_clinic(utc_now()))
     page = await open_page(served.url, viewport={"width": 390, "height": 800})
     served.gate.hold("patients")
@@ -116,7 +116,7 @@ async def test_after_a_failure_the_reason_comes_first_and_the_stored_patients_ar
     await page.locator("#start").click()
     await expect_status(page, "Failed")
     as_of = await page.locator("#as-of").inner_text()
-    await expect(kept).to_have_text(f"The stored patients are unchanged: 89 active, as of {as_of}.")
+    await expect(kept).to_have_text(f"This sync has changed no stored patients. As of {as_of}, 89 are active.")
     await expect(page.locator("#connection-problem")).to_contain_text("Cliniko refused the API key.")
     assert await _top(page, "#connection-problem") < await _top(page, "#api-key")
     await expect(page.locator("#connection-facts")).to_contain_text("Key last accepted")

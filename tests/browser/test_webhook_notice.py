@@ -42,7 +42,10 @@ async def test_a_notice_says_which_webhook_fails_and_what_to_do(settings: Settin
             member = await opened("member")
             page = await opened("integrator")
             notice = page.locator("#webhooks")
-            failing = r"The webhook for example\.com has failed since .+: repair its receiver, then send it a test\."
+            failing = (
+                r"The webhook for example\.com has failed since .+: repair its receiver, then send it a test "
+                r"\(routiq-gql webhooks test\)\."
+            )
             await expect(notice).to_have_text(re.compile(failing))
             await expect(member.locator("#webhooks")).to_be_hidden()
             await _change(served, page, disabled_at=utc_now(), disabled_reason="It was disabled on request.")

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,9 +80,12 @@ def test_with_sqlite_there_are_no_workers(command: Command):
         assert (refused.code, "needs PostgreSQL" in refused.err) == (2, True)
 
 
-def test_an_organization_that_is_kept_live_is_shown_as_live(command: Command):
+def test_an_organization_that_is_kept_live_is_shown_as_live(cliniko: str, command: Command):
     """No sentence claims that nothing is synced by itself while looks continue, and the way to end them is named."""
     live = "org_1 is kept live: a look at Cliniko every 15 s."
+    unconnected = "Saved. org_1 is kept live as soon as it has a working connection: routiq-gql connect org_1\n"
+    assert command("schedule", "org_1", "--live").out == unconnected
+    command("connect", "org_1", "--base-url", cliniko, stdin=EMULATED_API_KEY)
     assert command("schedule", "org_1", "--live").out == f"{live}\n"
     assert command("schedule", "org_1").out == f"{live}\n"
     ended = f"{live} To end that, too: routiq-gql schedule org_1 --no-live\n"
@@ -92,6 +96,22 @@ def test_an_organization_that_is_kept_live_is_shown_as_live(command: Command):
     both = command("schedule", "org_1", "--every", "off", "--no-live").out
     assert both == "org_1 has no schedule.\norg_1 is not kept live.\n"
     assert "has no schedule" in command("schedule", "org_1").out
+
+
+def test_looks_of_a_server_with_other_settings_are_shown(folder: Path, cliniko: str, command: Command):
+    """A terminal without a server's setting does not say that nothing is synced by itself."""
+    command("connect", "org_1", "--base-url", cliniko, stdin=EMULATED_API_KEY)
+    command("sync", "org_1")
+    assert "has no schedule" in command("schedule", "org_1").out
+    live = {"ROUTIQ_REFRESH_SECONDS": "15"}
+    with Program("serve", "--port", "0", folder=folder, settings=live) as server:
+        server.wait_for("/graphql")
+        while (shown := command("schedule", "org_1").out).startswith("org_1 has no schedule"):
+            time.sleep(0.2)
+        assert re.match(r"org_1 was looked at in Cliniko at .+\. If a server's ROUTIQ_REFRESH_SECONDS is set", shown)
+        ended = command("schedule", "org_1", "--every", "off").out
+        assert ended.startswith("org_1 has no schedule, as before. org_1 was looked at in Cliniko at ")
+        assert command("schedule", "org_1", "--no-live").out.startswith("org_1 was looked at in Cliniko at ")
 
 
 def test_a_schedule_is_made_shown_and_ended(cliniko: str, command: Command):

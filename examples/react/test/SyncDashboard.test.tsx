@@ -225,7 +225,7 @@ test('a lost connection is reported, and what is known stays in place', async ()
 });
 
 test.each([
-  [FIGURES, /The stored patients are unchanged, as of 2\d Dec 2024, \d\d:\d\d\./],
+  [FIGURES, /The stored patients are as of 2\d Dec 2024, \d\d:\d\d\./],
   [overviewOf().patientStats, /No patients are stored yet\./],
 ])('a failure says what is still stored', async (patientStats, text) => {
   const failure = { code: 'KEY_REFUSED', step: 'CHECKING_CREDENTIALS', retryable: true, message: 'Cliniko refused the key.', whatToDo: 'Make a new one.' } as const;

@@ -36,7 +36,7 @@ export const CARD_ENGLISH = {
   activeFound: 'Active patients',
   activeStored: 'Stored',
   active: '{active} of {all} patients are active: {recent} seen recently, {upcoming} with an appointment ahead.',
-  stored: 'The stored patients are unchanged, as of {time}.',
+  stored: 'The stored patients are as of {time}.',
   nothingStored: 'No patients are stored yet.',
   fullSync: 'full sync',
   incrementalSync: 'incremental sync',

@@ -33,7 +33,7 @@ subscription Watch {
     patientStats { activePatients patientsInCliniko lastSyncTime }
   }
 }`,
-  `# A sync's log, live: every line once and in order.
+  `# A sync's log, live: every line once and in order, of which this editor shows the newest.
 # After a break, pass the last seq as "after".
 ${aboutSync}
 subscription Log {
@@ -65,7 +65,9 @@ query Patients {
     pageInfo { hasNextPage endCursor }
   }
 }`,
-  `# Addresses of other systems that receive this organization's events. registerWebhook adds one.
+  `# Addresses of other systems that receive this organization's events, and what was sent to them. To add one:
+# mutation { registerWebhook(${organization}, url: "https://example.com/hooks", events: [SYNC_COMPLETED]) {
+#   secret problem { message whatToDo } webhook { id } } }
 query Webhooks {
   webhooks(${organization}) {
     id url events isDisabled failingSince pendingCount

@@ -88,7 +88,7 @@ function whatIsKept(stats: Overview['patientStats']): string {
   if (stats.lastSyncTime === null) return 'No patients are stored yet, as no sync has completed.';
   if (stats.patientsInCliniko === 0) return 'No patients are stored.';
   const [active, time] = [words.number(stats.activePatients), words.dayAndTime(stats.lastSyncTime)];
-  return `The stored patients are unchanged: ${active} active, as of ${time}.`;
+  return `This sync has changed no stored patients. As of ${time}, ${active} are active.`;
 }
 
 function renderControls(sync: Sync | null, overview: Overview): void {

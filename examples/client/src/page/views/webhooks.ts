@@ -19,5 +19,5 @@ function textOf(found: readonly FailingWebhook[]): string {
   const host = new URL(one.url).host;
   if (one.isDisabled) return `The webhook for ${host} is disabled and its events wait: enable it once its receiver works.`;
   const since = one.failingSince ? ` since ${words.dayAndTime(one.failingSince)}` : '';
-  return `The webhook for ${host} has failed${since}: repair its receiver, then send it a test.`;
+  return `The webhook for ${host} has failed${since}: repair its receiver, then send it a test (routiq-gql webhooks test).`;
 }
