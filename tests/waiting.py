@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-LIMIT_SECONDS = 60
+LIMIT_SECONDS = 100
 """Far more than anything here takes, so that only a real fault runs into it."""
 
 
