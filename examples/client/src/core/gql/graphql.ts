@@ -56,7 +56,7 @@ export type ErrorCode =
 
 /** How the stored data of an organization is kept up to date. */
 export type FreshnessMode =
-  /** By looks at Cliniko every some seconds. A look that finds a change starts a sync of it; every 15 minutes a sync compares the lists. */
+  /** By looks at Cliniko every `lookIntervalSeconds`. A look that finds a change starts a sync of it; every 15 minutes a sync compares the lists. */
   | 'LIVE'
   /** By syncs that people start. */
   | 'ON_DEMAND'
