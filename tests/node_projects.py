@@ -96,7 +96,7 @@ def prepared_app(app: Path, shared: Path, package: Path = REACT) -> Path:
             made = shared / f"{app.name}-{package.name}-unfinished"
             shutil.copytree(source, made, ignore=shutil.ignore_patterns("node_modules*", ".next"))
             shutil.copytree(source / "node_modules", made / "node_modules", symlinks=True, copy_function=_link_or_copy)
-            run("npm", "install", "--no-save", "--offline", "--ignore-scripts", str(tarball), folder=made)
+            run("npm", "install", "--no-save", "--prefer-offline", "--ignore-scripts", str(tarball), folder=made)
             made.rename(ready)
     return ready
 

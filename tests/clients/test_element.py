@@ -42,7 +42,7 @@ def test_a_server_may_import_the_package(tmp_path: Path, shared_folder: Path):
     """Installed by npm, the package can be imported where there are no custom elements, and does nothing there."""
     (tmp_path / "package.json").write_text('{"type": "module"}')
     tarball = str(packed(ELEMENT, shared_folder))
-    run("npm", "install", "--no-save", "--offline", "--no-audit", "--no-fund", tarball, folder=tmp_path)
+    run("npm", "install", "--no-save", "--prefer-offline", "--no-audit", "--no-fund", tarball, folder=tmp_path)
     program = "const exported = await import('routiq-gql-element'); console.log(Object.keys(exported).length)"
     assert run("node", "--input-type=module", "--eval", program, folder=tmp_path) == "0\n"
 
