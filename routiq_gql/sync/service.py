@@ -64,7 +64,7 @@ class SyncService(Watching):
     async def start(self, viewer: Viewer, organization_id: str, mode: SyncMode = SyncMode.AUTO) -> StartedSync:
         """Start a sync, or return the running sync, which keeps its mode.
 
-        A running sync that a look at Cliniko has started is ended first: nobody waits for it.
+        A running sync that a look at Cliniko has started is ended first, so that the new one need not wait.
 
         Args:
             mode: How much to read. INCREMENTAL becomes FULL where the service has a reason to read everything.

@@ -169,7 +169,7 @@ async def test_a_sync_is_live_on_the_whole_page(serve: Serve, open_page: OpenPag
 
 
 async def test_a_refusal_says_what_to_do(serve: Serve, open_page: OpenPage, built: Path, tmp_path: Path):
-    """A start after somebody has disconnected the clinic, and a cancellation that comes too late, are explained."""
+    """A start after the clinic was disconnected, and a cancellation that comes too late, are explained."""
     served = await serve()
     with _hosted(built, tmp_path / "page") as origin:
         _point_at(served, tmp_path / "page")

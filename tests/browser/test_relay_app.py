@@ -98,7 +98,7 @@ async def test_an_app_of_relay_shows_syncs_and_patients(
 ):
     """People page through syncs and the log, start and cancel a sync, follow it through a cut, and search patients.
 
-    A start that can't succeed says so at once, and a sync that somebody else starts is listed once.
+    A start that can't succeed says so at once, and a sync that another client starts is listed once.
     """
     manifest = ROOT / "examples" / RELAY / "persisted.json"
     trusting = settings.model_copy(update={"documents": (str(manifest),), "documents_only": True})

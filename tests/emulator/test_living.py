@@ -58,7 +58,7 @@ def test_every_change_moves_updated_at() -> None:
         changed = [row for key, row in after.items() if before.get(key) != row]
         assert changed
         assert {row["updated_at"] for row in changed} == {seconds_of(clinic.clock.now())}
-        assert before.keys() <= after.keys(), "nobody disappears without a trace"
+        assert before.keys() <= after.keys(), "no row disappears without a trace"
         before = after
 
 
@@ -87,7 +87,7 @@ def test_a_seed_repeats_its_changes() -> None:
 
 
 def test_any_clinic_can_live_and_survives_removed_rows() -> None:
-    """Small, strange and empty clinics live too, and rows that somebody else removes meanwhile are no fault."""
+    """Small, strange and empty clinics live too, and rows that another client removes meanwhile are no fault."""
     for clinic in (awkward_clinic(NOW), generated_clinic(30, NOW, 1), Clinic("Nobody here")):
         life = ClinicLife(clinic, 1)
         for number in range(400):

@@ -110,7 +110,7 @@ class Living:
 
     def _fail(self, organization: Organization, moment: Moment) -> None:
         simulation, (name, resource) = self._simulation, moment.fault
-        fault = organization.emulator.faults.add(replace(ALL_FAULTS[name], resource=resource))
+        organization.emulator.faults.add(replace(ALL_FAULTS[name], resource=resource))
         seconds = FAULT_TIMES * moment.seconds
         simulation.story.tell(f"fault of {organization.name} for {seconds:g} s: {name} at {resource}")
         self.looks.troubled_at = max(self.looks.troubled_at, simulation.loop.now + seconds)
@@ -118,7 +118,6 @@ class Living:
         if known is not None:
             known.was_honest = False
         simulation.loop.call_later(seconds, organization.emulator.faults.clear)
-        del fault
 
     def note(self, happening: Happening) -> None:
         """Note trouble that excuses looks for a while."""

@@ -228,7 +228,7 @@ class LooksLedger:
         bound = 3 * interval + 2 * MINUTE
         is_calm = self.troubled_at < now - bound - TROUBLED_SECONDS
         if not self._is_live(name):
-            self._ledger.fail("mode", f"a dashboard says that {name} is live, which nobody has asked for")
+            self._ledger.fail("mode", f"a dashboard says that {name} is live, without a request for it")
         elif is_calm and not active and now - self.looked_at.get(name, now) > bound:
             self._ledger.fail(
                 "mode", f"{name} is said to be live, and the last look was at {self.looked_at[name]:.0f} s"

@@ -138,7 +138,7 @@ class Round:
     kills_after: int = 0
     """Steps after the beginning of a time-only sync at which its process dies; 0 for never."""
     slow_steps: int = 0
-    """Steps before the beginning of a time-only sync in which somebody starts another; 0 for none."""
+    """Steps before the beginning of a time-only sync in which a client starts another; 0 for none."""
 
 
 @dataclass(frozen=True, slots=True)

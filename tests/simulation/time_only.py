@@ -1,4 +1,4 @@
-"""Observes the syncs that time alone makes. Kills the process of one in its middle, or has somebody start another."""
+"""Observes the syncs that time alone makes. Kills the process of one in its middle, or has a client start another."""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -120,7 +120,7 @@ async def test_a_stop_on_purpose_and_progress_are_not_counted(settings: Settings
 
 @pytest.mark.both_databases
 async def test_the_end_of_a_wait_by_a_stop_is_a_new_version(settings: Settings):
-    """A process that stops during a wait ends the wait, and clients that know the version before are told."""
+    """A process that stops during a wait ends the wait, and clients that know the version before receive it."""
     async with open_runtime(settings, run_syncs=False) as runtime:
         begun = await runtime.syncs.start(LOCAL_OPERATOR, "org_1")
         wait: RunningChanges = {"current_step": "Waiting", "resumes_at": utc_now(), "waiting_for": "rate_limit"}

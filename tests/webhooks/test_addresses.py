@@ -66,7 +66,7 @@ def test_only_listed_hosts_count_as_private_receivers():
 
 
 def test_a_wrong_entry_stops_the_start(monkeypatch: pytest.MonkeyPatch):
-    """An operator who mistypes a network is told, and does not open or close something else."""
+    """An operator who mistypes a network gets an error, and does not open or close something else."""
     for wrong in ("10.0.0.300", "10.0.0.1/24", "http://hooks.internal", "*.internal", "hooks.internal:80"):
         monkeypatch.setenv("ROUTIQ_WEBHOOK_PRIVATE", wrong)
         with pytest.raises(SettingsError, match=r"^ROUTIQ_WEBHOOK_PRIVATE\S* is wrong: must be host names"):

@@ -103,7 +103,7 @@ async def test_nothing_is_written_without_a_webhook_and_one_lookup_finds_that(ru
 async def test_a_publication_that_fails_leaves_no_event(
     runtime: Runtime, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
 ):
-    """If a sync can't be published, nobody reads that it has completed or who became active, but that it failed."""
+    """If a sync can't be published, readers see that it failed, and neither a completion nor who became active."""
     await silent_webhook(runtime)
     await run_sync(runtime)
     clinic = cliniko.emulator.clinic
