@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import update
 
+from routiq_gql.cli import schedule
 from routiq_gql.database.tables import REFRESH
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind
 from routiq_gql.runtime import open_runtime
@@ -18,7 +19,7 @@ from routiq_gql.sync.rationed import LookOvertaken, RefreshBooking, look_booking
 from tests.emulated_cliniko import Cliniko
 from tests.engines.refreshing import Looks, looks_of
 from tests.organization import ORGANIZATION
-from tests.syncs import follow, run_sync
+from tests.syncs import LIMIT_SECONDS, follow, run_sync
 
 OTHER = "org_branch"
 SHARE = 18
@@ -173,3 +174,41 @@ async def test_a_new_key_is_learned_by_the_next_look(both: tuple[Looks, Looks], 
     assert not (await both[1].due()).is_shared
     await both[1].look()
     assert (await both[1].due()).is_shared
+
+
+@pytest.mark.both_databases
+async def test_a_watched_dashboard_shows_the_turns_of_the_key(both: tuple[Looks, Looks]):
+    """As soon as a second clinic with the key is kept live, and when Cliniko's rate limit leaves it fewer requests."""
+    first, second = both
+    runtime = first.runtime
+    await first.look()
+
+    async def until_shown(figures: tuple[int, int]) -> None:
+        async for dashboard in runtime.syncs.watch_dashboard(LOCAL_OPERATOR, ORGANIZATION):
+            shown = dashboard.freshness
+            if shown is not None and (shown.look_interval_seconds, shown.requests_per_minute) == figures:
+                return
+
+    async with asyncio.timeout(LIMIT_SECONDS):
+        watching = asyncio.create_task(until_shown((31, SHARE)))
+        await until_shown((15, SHARE))
+        await second.look()
+        await watching
+        watching = asyncio.create_task(until_shown((62, SHARE // 2)))
+        await until_shown((31, SHARE))
+        async with runtime.database.writing() as connection:
+            own = REFRESH.c.organization_id == OTHER
+            await connection.execute(update(REFRESH).where(own).values(allowance=SHARE // 2))
+        await watching
+
+
+async def test_the_command_shows_the_turns_of_the_key(both: tuple[Looks, Looks]):
+    """``routiq-gql schedule`` says the same as the page, and that looks are rarer while no client reads the clinic."""
+    runtime = both[0].runtime
+    for looks, sentence in zip(both, ("every 15 s.", "every 31 s."), strict=True):
+        await looks.look()
+        shown = await schedule._live(runtime, runtime.settings, ORGANIZATION)
+        assert shown == f"{ORGANIZATION} is kept live: a look at Cliniko {sentence}"
+    await both[0].note_unwatched()
+    shown = await schedule._live(runtime, runtime.settings, ORGANIZATION)
+    assert shown.endswith("every 60 s, as no client reads it.")
