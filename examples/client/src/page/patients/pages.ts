@@ -3,8 +3,9 @@
  * person looks at are read, wherever they are, and always from the sync that the list began with.
  */
 
-import { Refused, mayPass, sentenceOf } from '../../core/errors';
+import { Refused, mayPass } from '../../core/errors';
 import type { Requests } from '../../core/requests';
+import { sentenceOf } from '../sentences';
 import { OpenListDocument, type OpenListQuery, type PatientPageFragment, ReadPageDocument, type RowFragment } from './gql/graphql';
 import type { PatientList, PatientSort } from './lists';
 

@@ -1,7 +1,6 @@
 /** The patients that a sync has changed, or that differ between two syncs: who, what, and why. */
 
-import { Missing, mayPass, sentenceOf } from '../../core/errors';
-import { GONE } from '../../core/syncDetailStore';
+import { Missing, mayPass } from '../../core/errors';
 import { type ChangesRoute, hrefOf } from '../address';
 import { badge, byId, element, setText, show } from '../dom';
 import { moveFocus } from '../focus';
@@ -11,6 +10,7 @@ import { type ChangeFragment, ReadChangesDocument } from '../patients/gql/graphq
 import { CHANGE_KINDS } from '../patients/kinds';
 import { renderSoon } from '../render';
 import { requests } from '../requests';
+import { sentenceOf } from '../sentences';
 import { closePatient, openPatient } from './patientDetails';
 
 /** What was read of one comparison. */
@@ -96,7 +96,7 @@ export function renderChanges(): void {
   show('changes-problem', problem !== null);
   // What the address asks for stays wrong: then the way out is to the syncs that there are.
   const hint = ' Choose another sync: the dashboard lists them.';
-  const sentence = problem instanceof Missing ? GONE : problem === null ? '' : sentenceOf(problem);
+  const sentence = problem === null ? '' : sentenceOf(problem);
   setText('changes-problem-text', sentence + (mayPass(problem) ? '' : hint));
   show('changes-retry', mayPass(problem));
   show('changes-leave', !mayPass(problem));
