@@ -4,11 +4,12 @@ A code block there that begins with a file's name in a comment is that file. Und
 that client's app, under the common heading of Apollo Client and urql to both apps.
 """
 
+import asyncio
 import re
 import shutil
 from pathlib import Path
 
-from tests.node_projects import ROOT, installed
+from tests.node_projects import ROOT, installed, run
 
 PAGE = ROOT / "docs" / "clients.md"
 APPS = {"Apollo Client": "apollo-react", "urql": "urql-react"}
@@ -47,3 +48,13 @@ def copied_app(app: str, parent: Path) -> Path:
     for name, text in documented_files(app).items():
         (folder / name).write_text(text)
     return folder
+
+
+async def build_page(app: Path, page: Path, *, server: str) -> None:
+    """Compile a copied app without errors, and build its page for the server at this URL.
+
+    It is built as `npm run dev` runs it, with StrictMode and all warnings.
+    """
+    options = ("--mode", "development", "--logLevel", "error", "--outDir", str(page))
+    variables = {"NODE_ENV": "development", "VITE_ROUTIQ_URL": server}
+    await asyncio.to_thread(run, "npm", "run", "build", "--", *options, folder=app, **variables)

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 OPERATING = (ROOT / "docs" / "operating.md").read_text()
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 VARIABLES = {f"ROUTIQ_{name.upper()}": field for name, field in Settings.model_fields.items()}
-OF_TESTS_AND_EXAMPLES = {"ROUTIQ_TEST_POSTGRES_URL", "ROUTIQ_TOKEN_URL"}
+OF_TESTS_AND_EXAMPLES = {"ROUTIQ_TEST_POSTGRES_URL", "ROUTIQ_TOKEN_URL", "VITE_ROUTIQ_URL"}
 
 
 def _tables(heading: str) -> list[list[str]]:
@@ -56,7 +56,7 @@ def test_the_settings_table_is_the_settings_class():
 
 def test_every_variable_that_is_named_exists():
     """Every variable named in the documentation has an effect."""
-    named = {name for page in PAGES for name in re.findall(r"ROUTIQ_[A-Z_]+", page.read_text())}
+    named = {name for page in PAGES for name in re.findall(r"(?:VITE_)?ROUTIQ_[A-Z_]+", page.read_text())}
     assert named - set(VARIABLES) <= {KEY_VARIABLE, *OF_TESTS_AND_EXAMPLES}
 
 

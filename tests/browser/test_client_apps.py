@@ -2,10 +2,7 @@
 
 import json
 import re
-import shutil
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,9 +23,9 @@ from routiq_gql.sync.model import SyncMode, SyncState
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage, Serve
 from tests.browser.serving import Served, serving
 from tests.browser.sites import site
-from tests.client_apps import APPS, copied_app
+from tests.client_apps import APPS, build_page, copied_app
 from tests.issuing import issuing, jwt_settings
-from tests.node_projects import INSTALL_SECONDS, run, tool
+from tests.node_projects import INSTALL_SECONDS
 from tests.organization import ORGANIZATION
 from tests.server import Server
 from tests.syncs import run_sync
@@ -43,30 +40,9 @@ NO_PATIENTS = "0 of 0 patients are active."
 
 
 @pytest.fixture(scope="module", params=APPS.values())
-def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, npm: object) -> Path:
-    """An app's page, compiled without errors, and built as `npm run dev` runs it: with StrictMode and all warnings."""
-    folder = copied_app(request.param, tmp_path_factory.mktemp("app"))
-    run(tool(folder, "tsc"), "--noEmit", folder=folder)
-    options = ("--mode", "development", "--logLevel", "error")
-    run(tool(folder, "vite"), "build", *options, folder=folder, NODE_ENV="development")
-    return folder / "dist"
-
-
-@contextmanager
-def _hosted(built: Path, folder: Path) -> Iterator[str]:
-    """The origin of a copy of the page in ``folder``."""
-    shutil.copytree(built, folder)
-    with site(folder) as port:
-        yield f"http://localhost:{port}"
-
-
-def _point_at(served: Served, folder: Path) -> None:
-    """Replace the documented address in the page by that of a server on a free port."""
-    address = f"{served.url.replace('http', 'ws', 1)}/graphql"
-    changed = [script for script in folder.rglob("*.js") if "ws://localhost:8000/graphql" in script.read_text()]
-    assert changed
-    for script in changed:
-        script.write_text(script.read_text().replace("ws://localhost:8000/graphql", address))
+def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, npm: object) -> Path:
+    """The folder of an app."""
+    return copied_app(request.param, tmp_path_factory.mktemp("app"))
 
 
 class Asked:
@@ -102,18 +78,18 @@ class Asked:
         self.requests += "/graphql" in request.url
 
 
-async def test_a_sync_is_live_on_the_whole_page(serve: Serve, open_page: OpenPage, built: Path, tmp_path: Path):
+async def test_a_sync_is_live_on_the_whole_page(serve: Serve, open_page: OpenPage, app: Path, tmp_path: Path):
     """Numbers, log and history follow a sync to its end, each line once, also over a restart of the server.
 
     While the server is away the page says so, and takes no click that would count later.
     """
     served = await serve()
     await _store_past_syncs(served.server, 22)
-    with _hosted(built, tmp_path / "page") as origin:
-        _point_at(served, tmp_path / "page")
+    await build_page(app, tmp_path / "page", server=served.url)
+    with site(tmp_path / "page") as port:
         page = await open_page(line_may_break=True)
         asked = Asked(page)
-        await page.goto(origin)
+        await page.goto(f"http://localhost:{port}")
         await expect(page.get_by_text(NO_PATIENTS)).to_be_visible()
         history, log = (page.get_by_role("region", name=name).get_by_role("listitem") for name in ("History", "Log"))
         await expect(history).to_have_count(10)
@@ -168,15 +144,15 @@ async def test_a_sync_is_live_on_the_whole_page(serve: Serve, open_page: OpenPag
         await page.close()
 
 
-async def test_a_refusal_says_what_to_do(serve: Serve, open_page: OpenPage, built: Path, tmp_path: Path):
+async def test_a_refusal_says_what_to_do(serve: Serve, open_page: OpenPage, app: Path, tmp_path: Path):
     """A start after the clinic was disconnected, and a cancellation that comes too late, are explained."""
     served = await serve()
-    with _hosted(built, tmp_path / "page") as origin:
-        _point_at(served, tmp_path / "page")
+    await build_page(app, tmp_path / "page", server=served.url)
+    with site(tmp_path / "page") as port:
         page = await open_page(line_may_break=True)
         line = _Line()
         await page.route_web_socket(re.compile("/graphql$"), line.connect)
-        await page.goto(origin)
+        await page.goto(f"http://localhost:{port}")
         await expect(page.get_by_text(NO_PATIENTS)).to_be_visible()
         line.has_events = False
         await served.server.runtime.connections.disconnect(LOCAL_OPERATOR, ORGANIZATION)
@@ -241,19 +217,20 @@ async def _expect_lines(log: Locator, stored: list[dict[str, Any]]) -> None:
 
 
 async def test_the_connection_outlives_its_token(
-    open_page: OpenPage, built: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_page: OpenPage, app: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """A connection that ended with its token reconnects with a fresh token; pings renew it; a sync can start."""
     for module in (session, issued_tokens):
         monkeypatch.setattr(module, "LEEWAY", timedelta(0))
-    with _hosted(built, tmp_path / "page") as origin:
+    with site(tmp_path / "page") as port:
+        origin = f"http://localhost:{port}"
         async with issuing() as issuing_server:
             issuer = issuing_server.issuer
             issuer.lifetime_seconds = 4
             guarded = jwt_settings(settings, issuer, auth_grace_seconds=1)
             routes = issuer.routes("/issuer")
             async with serving(guarded, allowed_origins=(origin,), extra_routes=routes) as served:
-                _point_at(served, tmp_path / "page")
+                await build_page(app, tmp_path / "page", server=served.url)
                 page = await open_page(line_may_break=True)
                 await page.clock.install()
                 asked = Asked(page)

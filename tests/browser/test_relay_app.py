@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -19,13 +18,12 @@ from routiq_gql.sync.model import LogLevel, SyncMode, SyncState, SyncStep
 from tests.browser.conftest import IN_SESSION_LOOP, OpenPage
 from tests.browser.serving import Served, serving
 from tests.browser.sites import site
-from tests.client_apps import RELAY, copied_app
-from tests.node_projects import INSTALL_SECONDS, ROOT, run
+from tests.client_apps import RELAY, build_page, copied_app
+from tests.node_projects import INSTALL_SECONDS, ROOT
 from tests.organization import ORGANIZATION
 
 pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120)]
 
-DOCUMENTED = "ws://localhost:8000/graphql"
 OLD_SYNCS = 7
 OLD_LINES = 25
 KEEP_SOCKETS = """
@@ -37,11 +35,9 @@ window.cut = () => opened.at(-1).close(4000);
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, npm: object) -> Path:
-    """The app's built page, after its compilation without errors, in which React and Relay warn of misuse."""
-    folder = copied_app(RELAY, tmp_path_factory.mktemp("app"))
-    run("npm", "run", "build", folder=folder, NODE_ENV="development")
-    return folder / "dist"
+def app(tmp_path_factory: pytest.TempPathFactory, npm: object) -> Path:
+    """The app's folder."""
+    return copied_app(RELAY, tmp_path_factory.mktemp("app"))
 
 
 class Frames:
@@ -84,17 +80,8 @@ async def _count_of(served: Served, name: str) -> int:
     return int(answer.json()["total_count"])
 
 
-def _copy_page(built: Path, folder: Path, served: Served) -> None:
-    """A copy of the page that uses a server on a free port in place of the documented address."""
-    shutil.copytree(built, folder)
-    (script,) = folder.rglob("*.js")
-    text = script.read_text()
-    assert DOCUMENTED in text
-    script.write_text(text.replace(DOCUMENTED, served.server.socket_url))
-
-
 async def test_an_app_of_relay_shows_syncs_and_patients(
-    open_page: OpenPage, built: Path, settings: Settings, tmp_path: Path
+    open_page: OpenPage, app: Path, settings: Settings, tmp_path: Path
 ):
     """People page through syncs and the log, start and cancel a sync, follow it through a cut, and search patients.
 
@@ -104,7 +91,7 @@ async def test_an_app_of_relay_shows_syncs_and_patients(
     trusting = settings.model_copy(update={"documents": (str(manifest),), "documents_only": True})
     async with serving(trusting) as served:
         await _store_syncs(served.server.runtime.database, OLD_SYNCS)
-        _copy_page(built, tmp_path / "page", served)
+        await build_page(app, tmp_path / "page", server=served.url)
         with site(tmp_path / "page") as port:
             page = await open_page(line_may_break=True)
             await page.add_init_script(KEEP_SOCKETS)
@@ -183,9 +170,9 @@ async def test_an_app_of_relay_shows_syncs_and_patients(
             await page.close()
 
 
-async def test_an_app_of_relay_names_the_missing_setting(served: Served, browser: Browser, built: Path, tmp_path: Path):
+async def test_an_app_of_relay_names_the_missing_setting(served: Served, browser: Browser, app: Path, tmp_path: Path):
     """On a server without the app's documents the page says which setting is missing."""
-    _copy_page(built, tmp_path / "page", served)
+    await build_page(app, tmp_path / "page", server=served.url)
     with site(tmp_path / "page") as port:
         page = await browser.new_page()  # React writes the error to the console, too
         await page.goto(f"http://localhost:{port}")

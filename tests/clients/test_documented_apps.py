@@ -85,7 +85,8 @@ console.log(JSON.stringify({
 def test_the_apps_equal_the_documented_files(app: str):
     """Each file in the docs is the file of the same name in the example."""
     shown = documented_files(app)
-    assert {"codegen.ts", "src/socket.ts", "src/client.ts", "src/History.tsx", "src/Log.tsx"} <= set(shown)
+    sources = {f"src/{name}" for name in ("server.ts", "socket.ts", "client.ts", "History.tsx", "Log.tsx")}
+    assert {"codegen.ts"} | sources <= set(shown)
     assert {name: (ROOT / "examples" / app / name).read_text() for name in shown} == shown
 
 
@@ -93,9 +94,37 @@ def test_the_relay_app_equals_the_documented_files():
     """Each file in the docs' section about Relay is the app's, which has the socket of the other apps."""
     shown = documented_files(RELAY)
     assert set(shown) == {"src/environment.ts", "src/History.tsx", "src/Log.tsx"}
-    common = ("src/socket.ts", "src/token.ts", "src/useOutage.ts")
+    common = ("src/server.ts", "src/socket.ts", "src/token.ts", "src/useOutage.ts")
     shown |= {name: (ROOT / "examples" / "apollo-react" / name).read_text() for name in common}
     assert {name: (ROOT / "examples" / RELAY / name).read_text() for name in shown} == shown
+
+
+@pytest.mark.parametrize("app", [*APPS.values(), RELAY])
+def test_one_file_of_an_app_has_the_address_of_the_server(app: str):
+    """An app is pointed at another server in one place."""
+    files = (file for file in (ROOT / "examples" / app / "src").rglob("*") if file.is_file())
+    assert [file.name for file in files if "localhost" in file.read_text()] == ["server.ts"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "addresses"),
+    [
+        ({}, ["http://localhost:8000/graphql", "ws://localhost:8000/graphql"]),
+        (
+            {"VITE_ROUTIQ_URL": "https://routiq.example.com/api/"},
+            ["https://routiq.example.com/api/graphql", "wss://routiq.example.com/api/graphql"],
+        ),
+    ],
+)
+def test_a_variable_points_an_app_at_another_server(
+    variables: dict[str, str], addresses: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Without the variable, the documented file has the address of the demo; with https, the websocket is encrypted."""
+    monkeypatch.delenv("VITE_ROUTIQ_URL", raising=False)
+    folder = copied_app("urql-react", tmp_path)
+    run(tool(folder, "vite"), "build", "--ssr", "src/server.ts", folder=folder, **variables)
+    printed = "import('./dist/server.js').then((it) => console.log(JSON.stringify([it.GRAPHQL_URL, it.SOCKET_URL])))"
+    assert json.loads(run(str(shutil.which("node")), "--eval", printed, folder=folder)) == addresses
 
 
 def test_the_documented_generator_writes_the_types_of_the_apps(tmp_path: Path):

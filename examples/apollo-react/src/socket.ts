@@ -1,6 +1,7 @@
 // src/socket.ts
 import { createClient } from 'graphql-ws';
 import { resumable } from 'routiq-gql-element/resume';
+import { SOCKET_URL } from './server';
 import { getToken } from './token';
 
 const credentials = async () => {
@@ -12,7 +13,7 @@ let overdue: ReturnType<typeof setTimeout> | undefined;
 let renewal: ReturnType<typeof setInterval> | undefined;
 
 const client = createClient({
-  url: 'ws://localhost:8000/graphql',
+  url: SOCKET_URL,
   connectionParams: credentials, // called for each connection, so each begins with a fresh token
   retryAttempts: Infinity,
   shouldRetry: () => true, // also while the server is down or no token can be fetched

@@ -2,6 +2,7 @@
 import { cacheExchange } from '@urql/exchange-graphcache';
 import { relayPagination } from '@urql/exchange-graphcache/extras';
 import { Client, subscriptionExchange } from 'urql';
+import { GRAPHQL_URL } from './server';
 import { socket } from './socket';
 
 const partOfItsParent = () => null; // these types have no id that is unique
@@ -60,7 +61,7 @@ const resolvers = {
 };
 
 export const client = new Client({
-  url: 'http://localhost:8000/graphql', // not used: all operations go over the websocket
+  url: GRAPHQL_URL, // not used: all operations go over the websocket
   preferGetMethod: false,
   exchanges: [
     cacheExchange({ keys, resolvers }),
