@@ -50,12 +50,16 @@ def run_without_threads(patch: pytest.MonkeyPatch) -> None:
 
 
 def run_without_waiting_for_the_disk(patch: pytest.MonkeyPatch) -> None:
-    """Let connections of this process commit without a sync of the file: tests outlive no power cut."""
+    """Let connections of this process commit without a sync of the file: tests outlive no power cut.
+
+    They also return rows without an ORDER BY in reverse, so that a test fails whose order is a matter of luck.
+    """
     prepare = sqlite._prepare
 
     def prepare_quickly(connection: sqlite3.Connection) -> None:
         prepare(connection)
         connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA reverse_unordered_selects = ON")
 
     patch.setattr(sqlite, "_prepare", prepare_quickly)
     hold = SqliteFiles.hold

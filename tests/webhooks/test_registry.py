@@ -127,6 +127,18 @@ async def test_other_values_are_checked(runtime: Runtime):
             await register(LOCAL_OPERATOR, ORG, url=URL, events=SYNCS, description=description)
 
 
+async def test_webhooks_are_listed_in_the_order_of_their_registration(runtime: Runtime):
+    """A list of webhooks begins with the oldest, also after one of them was changed."""
+    for _ in range(5):
+        await runtime.webhooks.register(LOCAL_OPERATOR, ORG, url=URL, events=SYNCS)
+    first, *_ = await runtime.webhooks.list_of(LOCAL_OPERATOR, ORG)
+    await runtime.webhooks.change(LOCAL_OPERATOR, ORG, first.id, WebhookChanges(description="changed"))
+    listed = await runtime.webhooks.list_of(LOCAL_OPERATOR, ORG)
+    assert [one.created_at for one in listed] == sorted(one.created_at for one in listed)
+    assert listed[0].id == first.id
+    assert len(listed) == 5
+
+
 async def test_an_organization_has_at_most_ten_webhooks(runtime: Runtime):
     """The eleventh registration is refused with advice, and other organizations are not affected."""
     for _ in range(10):
