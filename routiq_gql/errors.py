@@ -5,8 +5,9 @@ GraphQL codes. These errors are not logged as errors.
 
     RoutiqError
     ├── BadInput               a value is out of its documented form or range
-    ├── SyncNotFound           unknown, or another organization's
-    ├── WebhookNotFound        the same for a webhook or one of its deliveries
+    ├── UnknownId              nothing has this id, or another organization's has
+    │   ├── SyncNotFound       of a sync
+    │   └── WebhookNotFound    of a webhook or one of its deliveries
     ├── Unauthenticated        the token is missing or invalid
     ├── Forbidden              the viewer may not reach this organization, or not do this
     ├── IssuerAway             tokens can't be checked at the moment
@@ -19,6 +20,7 @@ GraphQL codes. These errors are not logged as errors.
 """
 
 import traceback
+from enum import StrEnum
 from typing import ClassVar
 
 
@@ -49,26 +51,42 @@ class BadRequest(RoutiqError):
     code = "BAD_REQUEST"
 
 
-class SyncNotFound(RoutiqError):
-    """There is no such sync for this viewer. Also raised for another organization's sync."""
+class Kind(StrEnum):
+    """What an id from a caller names. Each interface says in its own terms how to list those that exist."""
+
+    SYNC = "sync"
+    WEBHOOK = "webhook"
+    DELIVERY = "delivery"
+
+
+class UnknownId(RoutiqError):
+    """Nothing of this kind has the id that the caller gave. Also raised for another organization's.
+
+    Attributes:
+        kind: What was looked for.
+    """
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__(f"There is no {kind.value} with this id.")
+        self.kind = kind
+
+
+class SyncNotFound(UnknownId):
+    """There is no such sync for this viewer."""
 
     code = "SYNC_NOT_FOUND"
 
     def __init__(self) -> None:
-        super().__init__("There is no sync with this id.")
+        super().__init__(Kind.SYNC)
 
 
-class WebhookNotFound(RoutiqError):
-    """There is no such webhook or delivery in the organization. Also raised for another organization's.
-
-    Args:
-        kind: What was looked for, ``webhook`` or ``delivery``.
-    """
+class WebhookNotFound(UnknownId):
+    """There is no such webhook or delivery in the organization."""
 
     code = "WEBHOOK_NOT_FOUND"
 
-    def __init__(self, kind: str = "webhook") -> None:
-        super().__init__(f"There is no {kind} with this id.")
+    def __init__(self, kind: Kind = Kind.WEBHOOK) -> None:
+        super().__init__(kind)
 
 
 class Unauthenticated(RoutiqError):

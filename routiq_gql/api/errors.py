@@ -13,7 +13,7 @@ import structlog
 from routiq_gql.api.body import BodyTooLarge
 from routiq_gql.api.json_text import JsonResponse
 from routiq_gql.api.problem import Problem
-from routiq_gql.errors import RateLimited, RoutiqError, Unauthenticated, frames_of
+from routiq_gql.errors import Kind, RateLimited, RoutiqError, Unauthenticated, UnknownId, frames_of
 
 log = structlog.get_logger(__name__)
 
@@ -97,6 +97,29 @@ OUTCOMES = {
 }
 """By ``RoutiqError.code`` or by the reason of a refusal; the key is a problem's ``code``."""
 
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How a client finds the ids of one kind."""
+
+    rest: str
+    graphql: str
+
+
+LISTINGS = {
+    Kind.SYNC: Listing(
+        "GET /api/v1/sync/history/{organization_id} lists an organization's syncs.",
+        "The query `history` lists an organization's syncs.",
+    ),
+    Kind.WEBHOOK: Listing(
+        "GET /api/v1/webhooks/{organization_id} lists an organization's webhooks.",
+        "The query `webhooks` lists an organization's webhooks.",
+    ),
+    Kind.DELIVERY: Listing(
+        "GET /api/v1/webhooks/{organization_id}/{webhook_id}/deliveries lists a webhook's deliveries.",
+        "The field `deliveries` of the query `webhooks` lists a webhook's deliveries.",
+    ),
+}
 _REFUSALS = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
 
 
@@ -130,7 +153,8 @@ def problem_of(error: Exception, **known: object) -> JsonResponse:
     code = code_of(error)
     outcome = OUTCOMES[code]
     if outcome.is_shown and isinstance(error, RoutiqError):
-        detail = f"{error.message} {error.what_to_do}".strip()
+        advice = LISTINGS[error.kind].rest if isinstance(error, UnknownId) else error.what_to_do
+        detail = f"{error.message} {advice}".strip()
         return problem(outcome.http_status, code, outcome.title, detail, headers=headers_of(error))
     reference = log_fault(error, **known)
     return problem(outcome.http_status, code, outcome.title, internal_sentence(reference), reference=reference)
@@ -176,9 +200,16 @@ def log_fault(error: BaseException, **known: object) -> str:
     return reference
 
 
+def graphql_sentence(error: RoutiqError) -> str:
+    """The message of a GraphQL error about ``error``, one that is for clients."""
+    return f"{error.message} {LISTINGS[error.kind].graphql}" if isinstance(error, UnknownId) else error.message
+
+
 def sentence_for_client(error: RoutiqError, **known: object) -> str:
     """The sentence for clients about ``error``; a reason that is not for clients is logged, together with ``known``."""
-    return error.message if OUTCOMES[code_of(error)].is_shown else internal_sentence(log_fault(error, **known))
+    return (
+        graphql_sentence(error) if OUTCOMES[code_of(error)].is_shown else internal_sentence(log_fault(error, **known))
+    )
 
 
 def internal_sentence(reference: str) -> str:

@@ -11,6 +11,7 @@ from routiq_gql.cli.times import interval_text, local_time, read_duration
 from routiq_gql.database.rows import ScheduleRow
 from routiq_gql.errors import BadInput
 from routiq_gql.logs import configure_logging
+from routiq_gql.organizations.freshness import FreshnessMode
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR, check_organization_id
 from routiq_gql.settings import Settings, load_settings
@@ -88,7 +89,8 @@ async def _begin(settings: Settings, organization: str, every: str, *, live: boo
             if live is not None:  # the next line has the rest
                 return f"{organization} has no schedule{'' if was_there else ', as before'}."
             if await runtime.schedules.is_live(LOCAL_OPERATOR, organization):
-                return f"{_live(settings, organization)} To end that, too: routiq-gql schedule {organization} --no-live"
+                shown = await _live(runtime, settings, organization)
+                return f"{shown} To end that, too: routiq-gql schedule {organization} --no-live"
             if elsewhere := await _live_elsewhere(runtime, settings, organization):
                 return f"{organization} has no schedule{'' if was_there else ', as before'}. {elsewhere}"
             return f"{organization} is synced on demand only{'' if was_there else ', as before'}."
@@ -108,7 +110,7 @@ async def _show(settings: Settings, organization: str) -> str:
     async with open_runtime(settings, run_syncs=False) as runtime:
         found, next_at = await runtime.schedules.show(LOCAL_OPERATOR, organization)
         is_live = settings.refresh_seconds > 0 or await runtime.schedules.is_live(LOCAL_OPERATOR, organization)
-        live = _live(settings, organization) if is_live else await _live_elsewhere(runtime, settings, organization)
+        live = await (_live if is_live else _live_elsewhere)(runtime, settings, organization)
     if live is None:
         return _schedule(organization, found, next_at)
     schedule = f"\n{_schedule(organization, found, next_at)}" if found is not None else ""
@@ -126,8 +128,15 @@ async def _live_elsewhere(runtime: Runtime, settings: Settings, organization: st
     )
 
 
-def _live(settings: Settings, organization: str) -> str:
-    return f"{organization} is kept live: a look at Cliniko every {settings.refresh_interval} s."
+async def _live(runtime: Runtime, settings: Settings, organization: str) -> str:
+    """A sentence with the time between two looks; before the first sync and while none is possible, the usual one."""
+    freshness = await runtime.schedules.freshness(LOCAL_OPERATOR, organization, settings)
+    seconds = freshness.look_interval_seconds if freshness is not None else None
+    is_unwatched = freshness is not None and freshness.mode is FreshnessMode.UNWATCHED
+    return (
+        f"{organization} is kept live: a look at Cliniko every {seconds or settings.refresh_interval} s"
+        f"{', as no client reads it' if is_unwatched else ''}."
+    )
 
 
 def _schedule(organization: str, found: ScheduleRow | None, next_at: datetime | None) -> str:
@@ -170,7 +179,7 @@ async def _keep_live(settings: Settings, organization: str, *, live: bool) -> st
                     f"Saved. {organization} is kept live as soon as it has a working connection: "
                     f"routiq-gql connect {organization}"
                 )
-            return _live(settings, organization)
+            return await _live(runtime, settings, organization)
         was_there = await runtime.schedules.end_live(LOCAL_OPERATOR, organization)
         # Looks that this command has ended are recent, too.
         elsewhere = None if was_there else await _live_elsewhere(runtime, settings, organization)

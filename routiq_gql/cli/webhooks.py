@@ -8,24 +8,29 @@ import typer
 
 from routiq_gql.api.rest.webhook_objects import Webhook as WebhookObject
 from routiq_gql.api.rest.webhook_objects import WebhookDelivery
+from routiq_gql.api.webhook_messages import no_events_yet
 from routiq_gql.cli.commands import CommandGroup
 from routiq_gql.cli.running import run
 from routiq_gql.cli.tables import print_table
 from routiq_gql.cli.terminal import open_terminal, print_json
 from routiq_gql.cli.times import local_time
+from routiq_gql.cli.webhook_rows import ATTEMPTS, DELIVERIES, WEBHOOKS, attempt_row, delivery_row, webhook_row
+from routiq_gql.errors import Kind, WebhookNotFound
 from routiq_gql.logs import configure_logging
 from routiq_gql.paging import LARGEST_SIZE
-from routiq_gql.runtime import open_runtime
+from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR, check_organization_id
 from routiq_gql.settings import load_settings
-from routiq_gql.webhooks.model import Delivery, DeliveryState, EventType, PastAttempt, Webhook, WebhookChanges
+from routiq_gql.webhooks.model import Delivery, DeliveryState, EventType, Webhook, WebhookChanges
 from routiq_gql.webhooks.registry import Webhooks
 
 T = TypeVar("T")
 
-WEBHOOKS = ("id", "address", "events", "names", "state", "pending", "made", "description")
-DELIVERIES = ("id", "event", "about", "when", "state", "attempts", "last attempt", "status", "error")
-ATTEMPTS = ("began", "seconds", "status", "error")
+LISTINGS = {
+    Kind.WEBHOOK: "List the organization's webhooks: routiq-gql webhooks list {organization}",
+    Kind.DELIVERY: "List the deliveries of a webhook: routiq-gql webhooks deliveries {organization} WEBHOOK_ID",
+}
+"""Commands that list the ids of each kind."""
 
 Organization = Annotated[str, typer.Argument(metavar="ORG", help="The organization's id, such as org_123.")]
 WebhookId = Annotated[str, typer.Argument(metavar="ID", help="The id that `routiq-gql webhooks list` shows.")]
@@ -73,7 +78,7 @@ def list_webhooks(organization: Organization, as_json: AsJson = False) -> None:
         print_json(terminal, [WebhookObject.of(one).model_dump() for one in found])
     else:
         if_none = f"{organization} has no webhook. Add one: routiq-gql webhooks add {organization} URL --event NAME"
-        print_table(terminal, WEBHOOKS, [_webhook_row(one) for one in found], if_none)
+        print_table(terminal, WEBHOOKS, [webhook_row(one) for one in found], if_none)
 
 
 @app.command(
@@ -95,18 +100,22 @@ def add(
     This is the only time that the secret is shown. Events are sync.completed, sync.failed, connection.needs_attention,
     patient.became_active and patient.became_inactive. A server or a worker must be running to send them.
     """
-    made, secret = _call(
-        organization,
-        lambda registry: registry.register(
+
+    async def register(runtime: Runtime) -> tuple[Webhook, str, bool]:
+        made, secret = await runtime.webhooks.register(
             LOCAL_OPERATOR,
             organization,
             url=url,
             events=_types(event),
             includes_names=with_names,
             description=description or None,
-        ),
-    )
+        )
+        return made, secret, await runtime.connections.has_enabled(organization)
+
+    made, secret, is_connected = _with_runtime(organization, register)
     _show_secret(secret, f"Webhook {made.id} of {organization} is registered.")
+    if not is_connected:
+        open_terminal().print(no_events_yet(organization))
 
 
 @app.command(epilog="Example: routiq-gql webhooks change org_123 hook_3f9a0c52 --event sync.failed")
@@ -193,7 +202,7 @@ def deliveries(
     if as_json:
         print_json(terminal, [WebhookDelivery.model_validate(one).model_dump() for one in found])
     else:
-        print_table(terminal, DELIVERIES, [_delivery_row(one) for one in found], f"{webhook} has no such deliveries.")
+        print_table(terminal, DELIVERIES, [delivery_row(one) for one in found], f"{webhook} has no such deliveries.")
 
 
 @app.command(epilog="Example: routiq-gql webhooks attempts org_123 dlv_58c1e7b0")
@@ -204,7 +213,7 @@ def attempts(organization: Organization, delivery: DeliveryId, as_json: AsJson =
     if as_json:
         print_json(terminal, WebhookDelivery.model_validate(found).model_dump()["attempt_log"])
     else:
-        rows = [_attempt_row(one) for one in found.attempt_log]
+        rows = [attempt_row(one) for one in found.attempt_log]
         print_table(terminal, ATTEMPTS, rows, f"{delivery} was not sent yet.")
 
 
@@ -237,54 +246,26 @@ def _set_enabled(organization: str, webhook: str, *, is_enabled: bool) -> Webhoo
 
 def _call(organization: str, call: Callable[[Webhooks], Awaitable[T]]) -> T:
     """The result of a call of the service."""
+    return _with_runtime(organization, lambda runtime: call(runtime.webhooks))
+
+
+def _with_runtime(organization: str, call: Callable[[Runtime], Awaitable[T]]) -> T:
     settings = load_settings()
     configure_logging(settings, quiet=True)
     check_organization_id(organization)
 
-    async def with_registry() -> T:
+    async def with_runtime() -> T:
         async with open_runtime(settings, run_syncs=False) as runtime:
-            return await call(runtime.webhooks)
+            return await call(runtime)
 
-    return run(with_registry())
+    try:
+        return run(with_runtime())
+    except WebhookNotFound as error:
+        error.what_to_do = LISTINGS[error.kind].format(organization=organization)
+        raise
 
 
 def _show_secret(secret: str, sentence: str) -> None:
     terminal = open_terminal()
     terminal.print(secret, soft_wrap=True)
     terminal.print(f"{sentence} Keep the secret like a password. It can't be shown again.")
-
-
-def _webhook_row(one: Webhook) -> tuple[str, ...]:
-    state = "failing since " + local_time(one.failing_since) if one.failing_since else "enabled"
-    if one.failing_since and one.next_attempt_at is not None:
-        state += f", next attempt {local_time(one.next_attempt_at, seconds=True)}"
-    if one.disabled_at is not None:
-        state = f"disabled: {one.disabled_reason}"
-    return (
-        one.id,
-        one.url,
-        ", ".join(one.events),
-        "yes" if one.includes_names else "",
-        state,
-        f"{one.pending_count:,}",
-        local_time(one.created_at),
-        one.description or "",
-    )
-
-
-def _attempt_row(one: PastAttempt) -> tuple[str, ...]:
-    return local_time(one.at, seconds=True), f"{one.seconds:.3f}", str(one.status or ""), one.error or ""
-
-
-def _delivery_row(one: Delivery) -> tuple[str, ...]:
-    return (
-        one.id,
-        one.event.value,
-        one.subject or "",
-        local_time(one.occurred_at, seconds=True),
-        one.state.name.lower(),
-        str(one.attempts),
-        local_time(one.last_attempt_at, seconds=True) if one.last_attempt_at else "",
-        str(one.last_status or ""),
-        one.last_error or "",
-    )

@@ -1,13 +1,14 @@
 """Keeps looks, and the syncs that follow from them, within a part of an API key's pace.
 
 The other part is left to people's syncs and to other programs with the same key. A rate limit that is reached all the
-same halves that part, since another program needs more. A look counts its requests in the database before it sends
-them, since other processes may look with the same key.
+same halves that part, since another program needs more. Both are stored before the request that follows, since other
+processes may send requests with the same key, and this one may be killed.
 """
 
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
+from typing import Protocol
 
 from routiq_gql.cliniko.pacing import OnWait, Pacer, wait_openly
 
@@ -20,6 +21,16 @@ LEAST_PER_MINUTE = 4
 """A look's requests, which must fit."""
 
 
+class Booking(Protocol):
+    """Counts the requests of a ration where all processes find them."""
+
+    async def book(self, count: int) -> float:
+        """Count requests by ``Ration.note`` and store them, if they may be sent now. Otherwise the seconds to wait."""
+
+    async def note_limit(self) -> None:
+        """Store that Cliniko's rate limit was reached, unless that was done."""
+
+
 class Ration:
     """The requests of the last minute, and how many there may be.
 
@@ -30,14 +41,13 @@ class Ration:
 
     Attributes:
         is_limited: Whether Cliniko's rate limit was reached meanwhile.
-        book: Counts requests for all processes before they are sent, by ``note``, if they may be sent now. Otherwise
-            returns the seconds to wait. ``None`` if no other process sends requests of this ration meanwhile.
+        booking: Stores the requests before they are sent; ``None`` to count them in this process only.
     """
 
     def __init__(self, per_minute: int, sent: Iterable[int] = (), by_others: Iterable[int] = ()) -> None:
         self.per_minute = per_minute
         self.is_limited = False
-        self.book: Callable[[int], Awaitable[float]] | None = None
+        self.booking: Booking | None = None
         self._sent = deque(sorted(sent), maxlen=max(per_minute, 1))
         self._by_others = list(by_others)
 
@@ -51,10 +61,6 @@ class Ration:
     def counted_at(self) -> int:
         """When the latest request was counted, in milliseconds since 1970; 0 for none."""
         return self._sent[-1] if self._sent else 0
-
-    def fill(self) -> None:
-        """Count a minute's requests as sent now: those of another process, which did not say how many."""
-        self.note(self.per_minute)
 
     def seconds_until(self, count: int = 1) -> float:
         """How long it takes until ``count`` more requests may be sent; 0 if they may be sent now."""
@@ -77,8 +83,8 @@ class Ration:
 
     async def count_now(self, count: int = 1) -> float:
         """Count requests as sent now, and return 0; or the seconds to wait, if they do not fit."""
-        if self.book is not None and self.per_minute:
-            return await self.book(count)
+        if self.booking is not None and self.per_minute:
+            return await self.booking.book(count)
         self.note(count)
         return 0.0
 
@@ -95,6 +101,11 @@ class Ration:
         self.is_limited = True
         if self.per_minute:
             self.per_minute = max(LEAST_PER_MINUTE, self.per_minute // 2)
+
+    async def store_limit(self) -> None:
+        """Store that the rate limit was reached, if it was: this process may end before its next request."""
+        if self.is_limited and self.booking is not None and self.per_minute:
+            await self.booking.note_limit()
 
     def lift(self) -> None:
         """Send any number from now on: the sync has to read everything."""
@@ -133,6 +144,7 @@ class RationedPacer(Pacer):
             self._turns -= 1
             if not self._ration.take_back_late(self._counted_at):
                 return
+        await self._ration.store_limit()
         seconds = self._ration.seconds_until()
         while True:
             while seconds > 0:
@@ -140,6 +152,8 @@ class RationedPacer(Pacer):
                 seconds = self._ration.seconds_until()
             await self._pacer.wait_turn(on_wait)
             seconds = await self._ration.count_now()
+            if seconds <= 0 and self._ration.take_back_late(self._ration.counted_at):  # the database was slow
+                seconds = await self._ration.count_now()
             if seconds <= 0:
                 return
 

@@ -19,9 +19,9 @@ class RefreshRow:
     epoch: int
     #: The newest sync that a look has started; ``None`` before the first.
     sync: int | None
-    #: When the latest requests were sent, in milliseconds since 1970.
+    #: When the latest requests of looks and their syncs were sent, in milliseconds since 1970.
     spent: Sequence[int]
-    #: The newest sync whose requests ``spent`` includes.
+    #: Not used any more.
     spent_by: int | None
     #: Requests a minute that Cliniko's rate limit left; ``None`` for the whole share.
     allowance: int | None

@@ -30,7 +30,6 @@ class RefreshValues(TypedDict, total=False):
     next_at: datetime | ColumnElement[datetime]
     sync: int
     spent: Sequence[int]
-    spent_by: int | None
     allowance: int | None
     found: Mapping[str, object]
     key_digest: bytes | None
@@ -181,10 +180,18 @@ async def change_refresh(
     return new if changed.rowcount else None
 
 
-async def note_spent(connection: AsyncConnection, organization_id: str, sync: int, values: RefreshValues) -> None:
-    """Store when a look's sync has sent its requests, and what else it has learned."""
-    statement = update(REFRESH).where(REFRESH.c.organization_id == organization_id, REFRESH.c.sync == sync)
-    await connection.execute(statement.values(**values, spent_by=sync))
+async def change_during(
+    connection: AsyncConnection, organization_id: str, sync: int, epoch: int, values: RefreshValues
+) -> bool:
+    """Change the row of an organization while a claim of a sync runs; whether it does.
+
+    Args:
+        epoch: That of the sync's claim.
+    """
+    is_ours = select(SYNC.c.key).where(SYNC.c.key == sync, SYNC.c.epoch == epoch, SYNC.c.completed_at.is_(None))
+    own = REFRESH.c.organization_id == organization_id
+    changed = await connection.execute(update(REFRESH).where(own, is_ours.exists()).values(**values))
+    return bool(changed.rowcount)
 
 
 async def stored_times(

@@ -25,6 +25,9 @@ _NOT_SHOWN: dict[Table, set[str]] = {
 }
 """Columns that no dashboard depends on, of the tables with a single row per organization."""
 
+_OTHER = REFRESH.alias("other")
+"""Another organization with the same API key, whose looks make those of the first rarer."""
+
 _NOTHING, _SEPARATOR = literal_column("''", Text), literal_column("'\x1f'", Text)
 
 
@@ -79,4 +82,12 @@ def _fingerprints(dialect: str) -> Executable:
         select(REFRESH.c.found["failures"].as_integer())
         .where(REFRESH.c.organization_id == organization)
         .scalar_subquery(),
+        *(
+            select(figure)
+            .select_from(REFRESH)
+            .join(_OTHER, _OTHER.c.key_digest == REFRESH.c.key_digest)
+            .where(REFRESH.c.organization_id == organization, _OTHER.c.organization_id != organization)
+            .scalar_subquery()
+            for figure in (func.count(), func.count().filter(_OTHER.c.is_asked), func.min(_OTHER.c.allowance))
+        ),
     )

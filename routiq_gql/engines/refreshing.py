@@ -7,14 +7,12 @@ a ration of the key's pace, which organizations with the same key share. ``LookT
 
 import asyncio
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.cliniko import (
     UNNAMED,
@@ -36,7 +34,7 @@ from routiq_gql.database.refreshes import (
     claim_refresh,
     due_refreshes,
 )
-from routiq_gql.database.shared_keys import KeySharer, is_any_running, sharers_of
+from routiq_gql.database.shared_keys import sharers_of
 from routiq_gql.database.syncs import ended_among
 from routiq_gql.errors import StorageError, frames_of
 from routiq_gql.live.bus import ProgressBus
@@ -51,7 +49,7 @@ from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import SyncMode
 from routiq_gql.sync.parts import PART_REQUESTS
 from routiq_gql.sync.plan import decide, horizon_of, is_comparison_due
-from routiq_gql.sync.rationed import LookBooking, LookOvertaken, ration_of, values_after
+from routiq_gql.sync.rationed import LookOvertaken, look_booking, ration_of, values_after
 
 MOST_AT_ONCE = 20
 """Looks of a process at the same time."""
@@ -157,9 +155,6 @@ class Refreshes:
             async with asyncio.timeout(LONGEST_LOOK.total_seconds()):
                 seen = await self._ask(look)
         except LookOvertaken:
-            values, limited_at = self._spent(look)
-            if values:  # the rate limit was reached
-                await self._change(look, {**values, "found": to_json(replace(look.found, limited_at=limited_at))})
             return
         except (KeyRefused, KeyLacksPermission, AccountMoved, ConnectionProblem, ClinikoError, TimeoutError) as error:
             log.info("look_failed", organization_id=due.refresh.organization_id, error=type(error).__name__)
@@ -183,29 +178,24 @@ class Refreshes:
         found = read_found(refresh.found)
         async with self._database.writing() as connection:
             is_shared = due.is_shared or refresh.key_digest is None  # another may have the key, as far as is known
-            sharers = await self._sharers(connection, refresh.organization_id, digest) if is_shared else []
+            sharers = []
+            if is_shared and digest is not None:
+                sharers = await sharers_of(connection, refresh.organization_id, digest, to_change=True)
             ration = ration_of(refresh, self._settings, sharers)
-            values: RefreshValues = {"spent_by": refresh.sync, "key_digest": digest}
+            values: RefreshValues = {"key_digest": digest}
             # A part of a comparison follows at once. With sharers it may wait: their looks would keep this one away.
             part = PART_REQUESTS if is_comparison_due(due.mirror, now) and not sharers else 0
             seconds = ration.seconds_until(LOOK_REQUESTS + part)
-            is_possible = seconds == 0 and not is_any_running(sharers)
-            if is_possible:
+            if seconds == 0:
                 ration.note(LOOK_REQUESTS)
                 # After a failure the time is brought forward as soon as the look has ended.
                 values["next_at"] = self._times.after(now, at_least=LONGEST_LOOK if found.failures else timedelta(0))
             else:
-                values["next_at"] = now + timedelta(seconds=seconds) if seconds else self._times.after(now)
+                values["next_at"] = now + timedelta(seconds=seconds)
             epoch = await claim_refresh(connection, refresh, {**values, "spent": ration.sent})
-        if epoch is None or not is_possible:
+        if epoch is None or seconds > 0:
             return None
         return _Look(due, found, epoch, ration, digest, now)
-
-    async def _sharers(
-        self, connection: AsyncConnection, organization_id: str, digest: bytes | None
-    ) -> Sequence[KeySharer]:
-        """The other organizations with this key, which stay as they are until the transaction ends."""
-        return await sharers_of(connection, organization_id, digest, to_change=True) if digest is not None else []
 
     def _needs_full_sync(self, look: _Look) -> bool:
         mirror = look.due.mirror
@@ -218,8 +208,9 @@ class Refreshes:
         row, since = look.due.connection, look.due.mirror.mark
         if since is None:
             raise ValueError("Without a mark only a full sync finds changes.")
-        booking = LookBooking(self._database, row.organization_id, look.epoch, look.key_digest, look.ration)
-        look.ration.book = booking.book
+        look.ration.booking = look_booking(
+            self._database, self._settings, look.ration, look.due.refresh, look.epoch, look.key_digest
+        )
         opened = await self._clients.open(row.organization_id, known=row, ration=look.ration)
         try:
             async with opened.client:
@@ -244,10 +235,6 @@ class Refreshes:
         row = None
         try:
             async with self._database.writing() as connection:
-                sharers = await self._sharers(connection, organization_id, look.key_digest) if is_refresh else []
-                if is_any_running(sharers):  # the next look finds the same changes
-                    await change_refresh(connection, organization_id, look.epoch, values)
-                    return
                 row = await begin_sync(
                     connection, engine, organization_id, Priority.SCHEDULE, SCHEDULE_VIEWER.actor, mode,
                     refresh=is_refresh,
@@ -257,8 +244,6 @@ class Refreshes:
                 if seen is not None:
                     self._found_pages.keep(row.key, FoundPages(look.due.mirror.sync, seen.whole_pages()))
                 values |= {"sync": row.key, "found": to_json(found)}
-                if not is_refresh:
-                    values["spent_by"] = row.key  # it takes the whole pace, and no part of the ration
                 if await change_refresh(connection, organization_id, look.epoch, values) is None:
                     raise LookOvertaken
         except (LookOvertaken, IntegrityError):

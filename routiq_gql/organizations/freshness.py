@@ -79,13 +79,11 @@ def freshness_of(facts: OrganizationFacts, settings: Settings, now: datetime) ->
         times, share = LookTimes(settings), settings.refresh_share
         is_watched = times.is_watched(facts.watched_at, now)
         mode = FreshnessMode.LIVE if is_watched else FreshnessMode.UNWATCHED
-        interval = times.interval if is_watched else times.unwatched_interval
-        until = checked_at + COMPARE_EVERY + len(PARTS) * max(interval, LONGEST_PART) + GRACE
         allowance = share if facts.allowance is None else min(share, facts.allowance)
-        wait = times.wait(facts.look_failures, is_watched=is_watched).total_seconds()
-        if allowance < share:
-            wait = max(wait, WINDOW_SECONDS / max(1, allowance // LOOK_REQUESTS))
-        return Freshness(checked_at, until, mode, allowance or None, round(wait))
+        interval = _interval(facts, settings, times, allowance, now)
+        until = checked_at + COMPARE_EVERY + len(PARTS) * max(interval, LONGEST_PART) + GRACE
+        wait = max(times.wait(facts.look_failures, is_watched=is_watched), interval)
+        return Freshness(checked_at, until, mode, allowance or None, round(wait.total_seconds()))
     is_scheduled = facts.connection_state not in {None, ConnectionState.DISABLED.value}
     if facts.schedule is None or not is_scheduled:
         return Freshness(checked_at, None)
@@ -93,6 +91,19 @@ def freshness_of(facts: OrganizationFacts, settings: Settings, now: datetime) ->
     seconds = USUAL_TIMES * _usual_seconds(facts, facts.mirror, settings, due)
     until = due + timedelta(milliseconds=ceil(seconds * 1000)) + GRACE
     return Freshness(checked_at, until, FreshnessMode.SCHEDULED)
+
+
+def _interval(
+    facts: OrganizationFacts, settings: Settings, times: LookTimes, allowance: int, now: datetime
+) -> timedelta:
+    """The time between two looks without failures, with the turns of other organizations with the same API key."""
+    is_watched = times.is_watched(facts.watched_at, now)
+    live = [one.watched_at for one in facts.sharers if one.is_live_asked or settings.refresh_seconds > 0]
+    if not (live or allowance < settings.refresh_share) or not allowance:
+        return times.interval if is_watched else times.unwatched_interval
+    watched = [times.is_watched(one, now) for one in (facts.watched_at, *live)].count(True)
+    looks_per_minute = 60 / WINDOW_SECONDS * max(1, allowance // LOOK_REQUESTS)
+    return times.turn(watched, len(live) + 1 - watched, looks_per_minute, is_watched=is_watched)
 
 
 def _is_live(facts: OrganizationFacts, settings: Settings) -> bool:

@@ -8,13 +8,16 @@ from datetime import UTC, datetime, timedelta
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.operation_rows import RefreshRow
+from routiq_gql.database.organization_facts import facts_of
 from routiq_gql.database.refreshes import ask_for_refreshes, refresh_of
 from routiq_gql.database.rows import ScheduleRow
 from routiq_gql.database.schedules import clinic_time_zone, drop_schedule, next_sync_at, save_schedule, schedule_of
 from routiq_gql.errors import BadInput
 from routiq_gql.local_times import SHORTEST, read_local_times
+from routiq_gql.organizations.freshness import Freshness, freshness_of
 from routiq_gql.security.audit import Action, Audit
 from routiq_gql.security.viewer import Viewer
+from routiq_gql.settings import Settings
 from routiq_gql.sync.look_times import LONGEST_WAIT
 from routiq_gql.time_zones import name_of, zone_of
 
@@ -129,6 +132,18 @@ class ScheduleService:
             return None
         looked_at = datetime.fromtimestamp(row.spent[-1] / 1000, UTC)
         return looked_at if looked_at > utc_now() - LONGEST_WAIT else None
+
+    async def freshness(self, viewer: Viewer, organization_id: str, settings: Settings) -> Freshness | None:
+        """How its data is kept up to date. It does not count as a client's reading, which makes looks more frequent.
+
+        Raises:
+            BadInput: The organization id has a wrong form.
+            Forbidden: The organization is not the viewer's.
+        """
+        viewer.require(organization_id)
+        async with self._database.reading() as connection:
+            facts = await facts_of(connection, [organization_id])
+        return freshness_of(facts[organization_id], settings, utc_now())
 
     async def end_live(self, viewer: Viewer, organization_id: str) -> bool:
         """Look at Cliniko no longer, unless all organizations are kept live; ``True`` if this one was asked for.

@@ -8,6 +8,8 @@ from datetime import datetime, tzinfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routiq_gql.connections.state import ConnectionProblem, require_usable
+from routiq_gql.database.connections import connection_of
 from routiq_gql.database.organization_pages import organizations_among
 from routiq_gql.database.patient_reading import AskedSync, asked_sync
 from routiq_gql.errors import BadInput
@@ -90,15 +92,32 @@ async def find_sync(
     """
     _check_form(as_of)
     asked = await asked_sync(connection, organization_id, None if cursor is not None else as_of, cursor)
-    if asked is None and not await organizations_among(connection, [organization_id]):
-        raise NoPatients(NO_ORGANIZATION)
     if asked is None or not asked.published:
-        raise NoPatients(NO_LISTS)
+        raise NoPatients(await _why_no_lists(connection, organization_id))
     if not asked.is_kept:
         raise BadInput(_not_kept(asked, is_cursor=cursor is not None))
     if cursor is not None and as_of not in {None, asked.sync_id}:
         raise BadInput("“asOf” (REST: as_of) and the cursor belong to different syncs. Use one of them.")
-    return _read_sync(organization_id, asked, is_past=as_of is not None or asked.key != asked.published)
+    if asked.rules is None or asked.rules < _SINCE_RULES or asked.analyzed_at is None:
+        if asked.key != asked.published:
+            raise BadInput(
+                "This sync has no patient lists: an earlier version of the server made it. Name a later one."
+            )
+        raise BadInput(await _why_no_lists(connection, organization_id))
+    is_past = as_of is not None or asked.key != asked.published
+    return _read_sync(organization_id, asked, asked.analyzed_at, is_past=is_past)
+
+
+async def _why_no_lists(connection: AsyncConnection, organization_id: str) -> str:
+    """Why a sync has to come first, and what else before it."""
+    row = await connection_of(connection, organization_id)
+    if row is None and not await organizations_among(connection, [organization_id]):
+        return NO_ORGANIZATION
+    try:
+        require_usable(row, organization_id)
+    except ConnectionProblem as problem:
+        return f"There are no patient lists yet. {problem.message} {problem.what_to_do}"
+    return NO_LISTS
 
 
 def _check_form(as_of: str | None) -> None:
@@ -106,22 +125,16 @@ def _check_form(as_of: str | None) -> None:
         raise BadInput("“asOf” (REST: as_of) must be the id of a sync, from the history.")
 
 
-def _read_sync(organization_id: str, asked: AskedSync, *, is_past: bool) -> ReadSync:
-    if asked.rules is None or asked.rules < _SINCE_RULES or asked.analyzed_at is None:
-        if asked.key != asked.published:
-            raise BadInput(
-                "This sync has no patient lists: an earlier version of the server made it. Name a later one."
-            )
-        raise BadInput(NO_LISTS)
+def _read_sync(organization_id: str, asked: AskedSync, analyzed_at: datetime, *, is_past: bool) -> ReadSync:
     return ReadSync(
         organization_id=organization_id,
         mirror=asked.mirror,
         key=asked.key or 0,
         sync_id=asked.sync_id or "",
         is_past=is_past,
-        analyzed_at=asked.analyzed_at,
+        analyzed_at=analyzed_at,
         terms=Terms.at(
-            asked.analyzed_at,
+            analyzed_at,
             asked.recent_days or 0,
             asked.upcoming_days or 0,
             asked.seen_within_weeks or 0,

@@ -1,7 +1,7 @@
 """When looks at Cliniko follow each other: at the interval of the settings while clients read the organization.
 
 Some minutes after the last client looks become rarer; the first request of a client makes one due at once. Waits
-double after failures.
+double after failures. Organizations with the same API key take turns when its share is too small for all their looks.
 """
 
 from datetime import datetime, timedelta
@@ -43,6 +43,22 @@ class LookTimes:
         """The time between two looks after so many failures in a row."""
         wait = min(self.interval * float(2 ** min(failures, 10)), LONGEST_WAIT)
         return wait if is_watched else max(wait, self.unwatched_interval)
+
+    def turn(self, watched: int, unwatched: int, looks_per_minute: float, *, is_watched: bool) -> timedelta:
+        """The time between two looks at one of several organizations that share so many looks.
+
+        Args:
+            watched: How many of them clients read, and ``unwatched`` the others.
+        """
+        rare = 60 / self.unwatched_interval.total_seconds()  # looks a minute at each that no client reads
+        left = looks_per_minute - unwatched * rare
+        if watched and left > 0 and watched / left <= 1 / rare:
+            minutes = watched / left if is_watched else 1 / rare
+        elif unwatched and not watched and left >= 0:
+            minutes = 1 / rare
+        else:
+            minutes = (watched + unwatched) / looks_per_minute
+        return max(timedelta(minutes=minutes), self.wait(0, is_watched=is_watched))
 
     @staticmethod
     def watched_since(now: datetime) -> datetime:

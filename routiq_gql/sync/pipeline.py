@@ -46,7 +46,7 @@ from routiq_gql.sync.model import LogLevel, Progress, SyncStep, WaitReason
 from routiq_gql.sync.place import Place
 from routiq_gql.sync.plan import MIRROR_FORMAT, Plan
 from routiq_gql.sync.preparing import draft_of
-from routiq_gql.sync.rationed import note_ration, ration_for
+from routiq_gql.sync.rationed import ration_for
 from routiq_gql.sync.reading import Reader
 from routiq_gql.sync.receipt import Receipt
 from routiq_gql.sync.reconcile import FullReadNeeded
@@ -124,7 +124,6 @@ class Pipeline:
         except (KeyRefused, KeyLacksPermission, AccountMoved) as error:
             await self.clients.note_refusal(opened, error)
             raise
-        await note_ration(run, self.database, ration)
         return analyzing
 
     async def _read_lists(

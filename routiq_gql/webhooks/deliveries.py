@@ -6,7 +6,7 @@ from routiq_gql.clock import utc_now
 from routiq_gql.database.webhook_events import write_test_event
 from routiq_gql.database.webhook_rows import WebhookRow
 from routiq_gql.database.webhooks import deliveries_page, delivery_of, send_again, wake_webhook, webhook_of
-from routiq_gql.errors import WebhookNotFound
+from routiq_gql.errors import Kind, WebhookNotFound
 from routiq_gql.paging import PageArguments, Scope
 from routiq_gql.webhooks.ids import check_delivery_id, check_webhook_id
 from routiq_gql.webhooks.model import Delivery, DeliveryPage, DeliveryState, delivery_in
@@ -69,11 +69,11 @@ async def repeat_delivery(
     check_delivery_id(delivery_id)
     found = await delivery_of(connection, organization_id, delivery_id)
     if found is None:
-        raise WebhookNotFound("delivery")
+        raise WebhookNotFound(Kind.DELIVERY)
     webhook = await webhook_of(connection, organization_id, found[0].webhook_id, to_change=True)
     found = await delivery_of(connection, organization_id, delivery_id, to_change=True)  # as it is under the lock
     if webhook is None or found is None:
-        raise WebhookNotFound("delivery")
+        raise WebhookNotFound(Kind.DELIVERY)
     row, event = found
     _require_enabled(webhook)
     if row.state == DeliveryState.PENDING:

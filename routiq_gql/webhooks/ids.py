@@ -2,7 +2,7 @@
 
 import re
 
-from routiq_gql.errors import WebhookNotFound
+from routiq_gql.errors import Kind, WebhookNotFound
 
 WEBHOOK_ID = re.compile("hook_[0-9a-f]{32}")
 DELIVERY_ID = re.compile("dlv_[0-9a-f]{32}")
@@ -25,4 +25,4 @@ def check_delivery_id(delivery_id: str) -> None:
         WebhookNotFound: It can't.
     """
     if not DELIVERY_ID.fullmatch(delivery_id):
-        raise WebhookNotFound("delivery")
+        raise WebhookNotFound(Kind.DELIVERY)

@@ -6,7 +6,7 @@ from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.webhook_lookups import deliveries_by_ids, webhooks_by_ids
 from routiq_gql.database.webhooks import delivery_of, pending_counts, webhooks_of
-from routiq_gql.errors import WebhookNotFound
+from routiq_gql.errors import Kind, WebhookNotFound
 from routiq_gql.security.audit import Action, Audit
 from routiq_gql.security.viewer import Right, Viewer
 from routiq_gql.webhooks.ids import check_delivery_id
@@ -72,7 +72,7 @@ class WebhookLookups:
         async with self._database.reading() as connection:
             found = await delivery_of(connection, organization_id, delivery_id)
         if found is None:
-            raise WebhookNotFound("delivery")
+            raise WebhookNotFound(Kind.DELIVERY)
         return delivery_in(*found)
 
     def _require_right(self, viewer: Viewer) -> None:

@@ -78,6 +78,22 @@ async def test_a_start_without_a_usable_connection_says_so_at_once(server: Serve
     assert ended["failure"]["message"] == disabled["problem"]["message"]
 
 
+async def test_rest_names_the_same_problem_beside_the_documented_keys(server: Server):
+    """REST answers a start in the documented shape, and behind it says why the sync will not do as asked."""
+    start, documented = "/api/v1/sync/start/", ["message", "sync_id", "organization_id", "status"]
+    fine = (await server.http.post(start + ORGANIZATION)).json()
+    assert list(fine) == documented
+    await server.until_ended(fine["sync_id"])
+
+    missing = await server.http.post(start + "org_unknown")
+    assert missing.status_code == 200
+    assert (list(missing.json()), missing.json()["message"]) == ([*documented, "problem"], "Sync started")
+    await server.until_ended(missing.json()["sync_id"])
+    shown = (await _start(server, "org_unknown"))["problem"]
+    keys = {"code": "code", "message": "message", "what_to_do": "whatToDo", "retryable": "retryable"}
+    assert missing.json()["problem"] == {rest: shown[graphql] for rest, graphql in keys.items()}
+
+
 async def test_a_start_with_a_refused_key_warns_and_tries_again(server: Server, cliniko: Cliniko):
     """Once Cliniko has refused the key, each start repeats what to do; after a correction the sync completes."""
     cliniko.emulator.faults.add(Fault(FaultKind.STATUS_401, times=None))

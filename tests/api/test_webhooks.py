@@ -19,6 +19,7 @@ from tests.graphql_documents import (
     WEBHOOK,
     WEBHOOKS,
 )
+from tests.organization import ORGANIZATION
 from tests.server import Server
 from tests.webhooks.stored import DELIVERY_ID, WEBHOOK_ID, stored_webhook
 
@@ -57,7 +58,8 @@ async def _rest(server: Server, method: str, path: str = "", **options: Any) -> 
 async def test_graphql_and_rest_register_show_and_change_the_same(bare_server: Server):
     """A webhook of one API is the same in the other, from its registration to its removal."""
     made = await _ask(bare_server, REGISTER_WEBHOOK, url=URL, events=["SYNC_FAILED", "SYNC_COMPLETED"])
-    assert (made["message"], made["organizationId"], made["problem"]) == ("Webhook registered", ORG, None)
+    assert made["message"].startswith("Webhook registered. ")
+    assert (made["organizationId"], made["problem"]) == (ORG, None)
     assert SECRET.fullmatch(made["secret"])
     webhook = made["webhook"]
     assert (webhook["events"], webhook["isDisabled"]) == (["SYNC_COMPLETED", "SYNC_FAILED"], False)
@@ -86,6 +88,21 @@ async def test_graphql_and_rest_register_show_and_change_the_same(bare_server: S
     assert (await _ask(bare_server, REMOVE_WEBHOOK, webhook=other["webhook"]["id"]))["message"] == "Webhook removed"
     assert await _ask(bare_server, WEBHOOKS) == []
     assert await _ask(bare_server, WEBHOOK, webhook=webhook["id"]) is None
+
+
+async def test_a_webhook_before_the_connection_says_that_no_events_come(server: Server):
+    """A webhook may be made before its organization is connected; the answer says so, since the id may be wrong."""
+    hint = "is not connected to Cliniko, so it has no events yet. Check the id, or connect it: routiq-gql connect "
+    body = {"url": URL, "events": ["sync.failed"]}
+    for organization, expected in (
+        ("org_nope", f"Webhook registered. org_nope {hint}org_nope"),
+        (ORGANIZATION, "Webhook registered"),
+    ):
+        made = await server.ask(REGISTER_WEBHOOK, id=organization, url=URL, events=["SYNC_FAILED"])
+        assert made["data"]["registerWebhook"]["message"] == expected
+        assert made["data"]["registerWebhook"]["problem"] is None
+        answer = await server.http.post(f"/api/v1/webhooks/{organization}", json=body)
+        assert (answer.status_code, answer.json()["message"]) == (200, expected)
 
 
 async def test_a_secret_is_rotated_by_both_apis(bare_server: Server):

@@ -23,7 +23,7 @@ pytestmark = [IN_SESSION_LOOP, pytest.mark.timeout(INSTALL_SECONDS + 120), pytes
 
 EXECUTE = "Execute query"
 REFUSED_SUBSCRIPTIONS = {
-    'subscription A { syncLog(syncId: "sync_unknown") { seq } }': "There is no sync with this id.",
+    'subscription A { syncLog(syncId: "sync_unknown") { seq } }': "There is no sync with this id. The query `history` ",
     f'subscription B {{ dashboardUpdated(organizationId: "{ORGANIZATION}") {{ nothing }} }}': "Cannot query field",
     "subscription C($id: ID!) { syncLog(syncId: $id) { seq } }": "Variable '$id'",
     'subscription D { dashboardUpdated(organizationId: "a b") { status } }': "organization",

@@ -22,9 +22,13 @@ def test_a_webhook_is_added_changed_tested_and_removed(command: Command):
     assert "has no webhook. Add one: routiq-gql webhooks add org_1 URL" in command("webhooks", "list", ORG).out
     events = ("--event", "sync.failed", "--event", "sync.completed")
     added = command("webhooks", "add", ORG, URL, *events, "--description", "Our CRM")
-    match = re.fullmatch(r"(whsec_\S+)\nWebhook (hook_[0-9a-f]{32}) of org_1 is registered\. .*\n", added.out)
+    match = re.fullmatch(r"(whsec_\S+)\nWebhook (hook_[0-9a-f]{32}) of org_1 is registered\. .*\n(.*)\n", added.out)
     assert match is not None, added
-    secret, hook = match.groups()
+    assert match[3] == (
+        "org_1 is not connected to Cliniko, so it has no events yet. Check the id, or connect it: routiq-gql connect "
+        "org_1"
+    )
+    secret, hook, _ = match.groups()
 
     listed = command("webhooks", "list", ORG)
     assert listed.out.splitlines()[1].split("\t")[:5] == [hook, URL, "sync.completed, sync.failed", "", "enabled"]
@@ -52,9 +56,17 @@ def test_a_webhook_is_added_changed_tested_and_removed(command: Command):
     assert command("webhooks", "enable", ORG, hook).out == f"Webhook {hook} is enabled, with 1 pending.\n"
     assert command("webhooks", "remove", ORG, hook).out == f"Webhook {hook} of org_1 is removed.\n"
     for arguments, code, part in (
-        (("remove", ORG, hook), 1, "There is no webhook with this id."),
-        (("repeat", ORG, delivery), 1, "There is no delivery with this id."),
-        (("attempts", ORG, delivery), 1, "There is no delivery with this id."),
+        (("remove", ORG, hook), 1, "with this id. List the organization's webhooks: routiq-gql webhooks list org_1"),
+        (
+            ("repeat", ORG, delivery),
+            1,
+            "no delivery with this id. List the deliveries of a webhook: ",
+        ),
+        (
+            ("attempts", ORG, delivery),
+            1,
+            "no delivery with this id. List the deliveries of a webhook: ",
+        ),
         (("add", ORG, "http://example.com", *events), 2, "must begin with https://"),
         (("add", ORG, URL, "--event", "webhook.test"), 2, "'--event': 'webhook.test' is not one of 'sync.completed', "),
         (("change", ORG, hook, "--event", "webhook.test"), 2, "'webhook.test' is not one of 'sync.completed', "),

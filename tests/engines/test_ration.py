@@ -50,18 +50,23 @@ async def allowance_after_a_look(looks: Looks, duration: timedelta = timedelta(0
     return (await looks.stored()).allowance
 
 
-@pytest.mark.parametrize("met_by", ["a look", "a look with changes", "a look that fails", "a sync"])
+MET_BY = ("a look", "a look with changes", "a look that fails", "a sync", "a sync that fails")
+
+
+@pytest.mark.parametrize("met_by", MET_BY)
 async def test_half_of_the_share_is_taken_for_some_minutes(looks: Looks, cliniko: Cliniko, met_by: str):
     """No look or sync in between ends that early, and it does end, whichever request has met the limit."""
     clinic, faults = cliniko.emulator.clinic, cliniko.emulator.faults
     await looks.look()
     for _ in range(2):  # the second time long after the first
-        if met_by in {"a look with changes", "a sync"}:
+        if met_by in {"a look with changes", "a sync", "a sync that fails"}:
             clinic.insert_patient()
-        of_syncs = NEWEST_ROWS if met_by == "a sync" else 0
+        of_syncs = NEWEST_ROWS if met_by in {"a sync", "a sync that fails"} else 0
         faults.add(Fault(FaultKind.RATE_LIMIT, "patients", only_above_per_page=of_syncs))
         if met_by == "a look that fails":
             faults.add(Fault(FaultKind.STATUS_402, "attendees"))
+        if met_by == "a sync that fails":
+            faults.add(Fault(FaultKind.STATUS_402, "patients", only_above_per_page=of_syncs))
         assert await allowance_after_a_look(looks) == SHARE // 2
         faults.clear()
         assert await allowance_after_a_look(looks, EASED_AFTER * 0.6) == SHARE // 2

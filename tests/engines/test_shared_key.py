@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import update
 
+from routiq_gql.cli import schedule
 from routiq_gql.database.tables import REFRESH
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind
 from routiq_gql.runtime import open_runtime
@@ -14,11 +15,11 @@ from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.looking import LOOK_REQUESTS
 from routiq_gql.sync.model import SyncState
-from routiq_gql.sync.rationed import LookBooking, LookOvertaken
+from routiq_gql.sync.rationed import LookOvertaken, RefreshBooking, look_booking
 from tests.emulated_cliniko import Cliniko
 from tests.engines.refreshing import Looks, looks_of
 from tests.organization import ORGANIZATION
-from tests.syncs import follow, run_sync
+from tests.syncs import LIMIT_SECONDS, follow, run_sync
 
 OTHER = "org_branch"
 SHARE = 18
@@ -83,11 +84,12 @@ async def test_repeated_requests_of_a_look_count(both: tuple[Looks, Looks], clin
     assert await spent(looks) >= len(cliniko.emulator.requests) - before > LOOK_REQUESTS
 
 
-async def claimed(looks: Looks) -> LookBooking:
+async def claimed(looks: Looks) -> RefreshBooking:
     """The booking of a look that has begun, in a process of its own."""
     look = await looks.refreshes._claim(await looks.due())
     assert look is not None
-    return LookBooking(looks.runtime.database, looks.organization_id, look.epoch, look.key_digest, look.ration)
+    database, settings = looks.runtime.database, looks.runtime.settings
+    return look_booking(database, settings, look.ration, look.due.refresh, look.epoch, look.key_digest)
 
 
 @pytest.mark.both_databases
@@ -106,66 +108,61 @@ async def test_looks_at_the_same_time_repeat_requests_within_the_share(both: tup
     assert min(waits) > 20
 
 
-async def test_a_look_repeats_nothing_while_the_other_syncs(both: tuple[Looks, Looks], cliniko: Cliniko):
-    """Nor after another process has looked: the look ends, and the next one finds the same changes."""
-    first, second = both
+async def test_a_look_that_was_overtaken_repeats_nothing(both: tuple[Looks, Looks]):
+    """After another process has looked, the look ends; the next one finds the same changes."""
+    _, second = both
     for looks in both:
         await looks.look()
     await let_a_minute_pass(*both)
     booking = await claimed(second)
-    cliniko.emulator.clinic.rename("9", first_name="Zoë")
-    cliniko.gate.hold("patients", spares_looks=True)
-    await first.refreshes.look(await first.due(), first.runtime.engine)
-    await cliniko.gate.reached()
-    with pytest.raises(LookOvertaken):
-        await booking.book(1)
-    cliniko.gate.open()
-    await until_idle(first)
-    await let_a_minute_pass(*both)
     assert await booking.book(1) == 0
     await claimed(second)
     with pytest.raises(LookOvertaken):
         await booking.book(1)
 
 
-@pytest.mark.both_databases
-async def test_only_one_of_them_syncs_at_a_time(both: tuple[Looks, Looks], cliniko: Cliniko):
-    """While a look's sync of one runs, the other sends nothing: the requests of that sync are not known yet."""
-    first, second = both
-    for looks in both:
-        await looks.look()
-    await let_a_minute_pass(*both)
+async def held_sync(looks: Looks, cliniko: Cliniko) -> str:
+    """Has a look started a sync, whose first request Cliniko holds back; the sync's id."""
     cliniko.emulator.clinic.rename("9", first_name="Zoë")
     cliniko.gate.hold("patients", spares_looks=True)
-    await first.refreshes.look(await first.due(), first.runtime.engine)
+    await looks.refreshes.look(await looks.due(), looks.runtime.engine)
     await cliniko.gate.reached()
-    sent = len(cliniko.emulator.requests)
-    await second.refreshes.look(await second.due(), second.runtime.engine)
-    assert len(cliniko.emulator.requests) == sent
-    cliniko.gate.open()
-    await until_idle(first)
-    last = await second.look()
-    assert last is not None
-    assert last.status is SyncState.COMPLETED
-
-
-async def test_a_stopped_sync_counts_with_all_that_it_may_have_sent(both: tuple[Looks, Looks], cliniko: Cliniko):
-    """After a person has ended the look's sync of one, the other waits as if the whole share had been sent."""
-    first, second = both
-    for looks in both:
-        await looks.look()
-    await let_a_minute_pass(*both)
-    cliniko.emulator.clinic.rename("9", first_name="Zoë")
-    cliniko.gate.hold("patients", spares_looks=True)
-    await first.refreshes.look(await first.due(), first.runtime.engine)
-    await cliniko.gate.reached()
-    running = await first.running()
+    running = await looks.running()
     assert running is not None
+    return running
+
+
+@pytest.mark.both_databases
+async def test_one_looks_while_the_other_syncs(both: tuple[Looks, Looks], cliniko: Cliniko):
+    """A request of a sync counts before it is sent, so that the other shows its changes meanwhile, within the share."""
+    first, second = both
+    for looks in both:
+        await looks.look()
+    await let_a_minute_pass(*both)
+    running = await held_sync(first, cliniko)
+    assert await spent(first) == LOOK_REQUESTS + 1
+    await second.refreshes.look(await second.due(), second.runtime.engine)
+    cliniko.gate.open()
+    await until_idle(second)
+    assert (await follow(first.runtime, running))[-1].status is SyncState.COMPLETED
+    assert 2 * LOOK_REQUESTS < await spent(first) + await spent(second) <= SHARE
+
+
+@pytest.mark.both_databases
+async def test_a_stopped_sync_counts_with_what_it_has_sent(both: tuple[Looks, Looks], cliniko: Cliniko):
+    """After a person has ended the look's sync of one, the other looks at once, and can send the remainder."""
+    first, second = both
+    for looks in both:
+        await looks.look()
+    await let_a_minute_pass(*both)
+    running = await held_sync(first, cliniko)
     await first.runtime.syncs.cancel(LOCAL_OPERATOR, running)
     cliniko.gate.open()
-    await second.refreshes.look(await second.due(), second.runtime.engine)
-    assert await spent(second) == 0
-    assert (await second.stored()).next_at.timestamp() > time.time() + 20
+    booking = await claimed(second)
+    while await booking.book(1) == 0:
+        pass
+    assert await spent(first) == LOOK_REQUESTS + 1
+    assert await spent(second) == SHARE - LOOK_REQUESTS - 1
 
 
 async def test_a_new_key_is_learned_by_the_next_look(both: tuple[Looks, Looks], cliniko: Cliniko):
@@ -177,3 +174,41 @@ async def test_a_new_key_is_learned_by_the_next_look(both: tuple[Looks, Looks], 
     assert not (await both[1].due()).is_shared
     await both[1].look()
     assert (await both[1].due()).is_shared
+
+
+@pytest.mark.both_databases
+async def test_a_watched_dashboard_shows_the_turns_of_the_key(both: tuple[Looks, Looks]):
+    """As soon as a second clinic with the key is kept live, and when Cliniko's rate limit leaves it fewer requests."""
+    first, second = both
+    runtime = first.runtime
+    await first.look()
+
+    async def until_shown(figures: tuple[int, int]) -> None:
+        async for dashboard in runtime.syncs.watch_dashboard(LOCAL_OPERATOR, ORGANIZATION):
+            shown = dashboard.freshness
+            if shown is not None and (shown.look_interval_seconds, shown.requests_per_minute) == figures:
+                return
+
+    async with asyncio.timeout(LIMIT_SECONDS):
+        watching = asyncio.create_task(until_shown((31, SHARE)))
+        await until_shown((15, SHARE))
+        await second.look()
+        await watching
+        watching = asyncio.create_task(until_shown((62, SHARE // 2)))
+        await until_shown((31, SHARE))
+        async with runtime.database.writing() as connection:
+            own = REFRESH.c.organization_id == OTHER
+            await connection.execute(update(REFRESH).where(own).values(allowance=SHARE // 2))
+        await watching
+
+
+async def test_the_command_shows_the_turns_of_the_key(both: tuple[Looks, Looks]):
+    """``routiq-gql schedule`` says the same as the page, and that looks are rarer while no client reads the clinic."""
+    runtime = both[0].runtime
+    for looks, sentence in zip(both, ("every 15 s.", "every 31 s."), strict=True):
+        await looks.look()
+        shown = await schedule._live(runtime, runtime.settings, ORGANIZATION)
+        assert shown == f"{ORGANIZATION} is kept live: a look at Cliniko {sentence}"
+    await both[0].note_unwatched()
+    shown = await schedule._live(runtime, runtime.settings, ORGANIZATION)
+    assert shown.endswith("every 60 s, as no client reads it.")

@@ -35,8 +35,8 @@ OF_UNSEEN_LATER = (
         "limit-of-a-sync-forgotten",
         "A look's sync that meets no rate limit gives looks their whole share back at once",
         "sync/rationed.py",
-        "RefreshValues(spent=ration.sent)\n",
-        "RefreshValues(spent=ration.sent, allowance=None)\n",
+        '{"spent": self._ration.sent}',
+        '{"spent": self._ration.sent, "allowance": None}',
         ("tests/engines/test_ration.py::test_half_of_the_share_is_taken_for_some_minutes",),
     ),
     Mutant(

@@ -10,13 +10,13 @@ from sqlalchemy import select, update
 
 from routiq_gql.clock import utc_now
 from routiq_gql.connections.state import ConnectionState
-from routiq_gql.database.organization_facts import MODES, CompletedSync, OrganizationFacts
+from routiq_gql.database.organization_facts import MODES, CompletedSync, LookedAtToo, OrganizationFacts
 from routiq_gql.database.rows import MirrorRow, ScheduleRow
 from routiq_gql.database.schedules import bring_forward, late_schedules, save_schedule
 from routiq_gql.database.tables import CONNECTION, SCHEDULE, SYNC
 from routiq_gql.emulator import Fault, FaultKind
 from routiq_gql.engines.scheduler import Scheduler
-from routiq_gql.organizations.freshness import GRACE, USUAL_TIMES, Freshness, freshness_of
+from routiq_gql.organizations.freshness import GRACE, USUAL_TIMES, Freshness, FreshnessMode, freshness_of
 from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
@@ -260,6 +260,29 @@ def test_looks_are_rarer_after_the_rate_limit_was_reached(allowance: int | None,
     found = freshness_of(one, SETTINGS, NOON)
     assert found is not None
     assert (found.requests_per_minute, found.look_interval_seconds) == (requests, seconds)
+
+
+@pytest.mark.parametrize(
+    ("watched", "unwatched", "allowance", "seconds"),
+    [(0, 0, None, 15), (1, 0, None, 31), (3, 0, None, 62), (0, 1, None, 21), (0, 3, None, 62), (1, 0, 9, 62)],
+)
+def test_organizations_with_a_key_take_turns(watched: int, unwatched: int, allowance: int | None, seconds: int):
+    """Four looks fit into the share of a minute, so that further clinics with a key make the looks at each rarer."""
+    others = [LookedAtToo(True, NOON)] * watched + [LookedAtToo(True, NOON - HOUR)] * unwatched
+    others += [LookedAtToo(False, NOON)] * 5  # not kept live
+    one = replace(facts(), is_live_asked=True, watched_at=NOON, allowance=allowance, sharers=others)
+    found = freshness_of(one, SETTINGS, NOON)
+    assert found is not None
+    assert found.look_interval_seconds == seconds
+
+
+def test_an_organization_without_readers_keeps_its_rare_looks_beside_others():
+    """Its looks do not become more frequent than once a minute, and less frequent only with many others."""
+    for others, seconds in ((0, 60), (1, 60), (2, 60), (3, 62), (9, 155)):
+        sharers = [LookedAtToo(True, NOON)] * others
+        found = freshness_of(replace(facts(), is_live_asked=True, sharers=sharers), SETTINGS, NOON)
+        assert found is not None
+        assert (found.look_interval_seconds, found.mode) == (seconds, FreshnessMode.UNWATCHED)
 
 
 def test_looks_that_fail_become_rare_but_never_stop():

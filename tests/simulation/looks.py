@@ -42,12 +42,14 @@ class Awaited:
 
     states: list[tuple[float, bool, Values | None]] = field(default_factory=list)
 
-    def note_shown(self, found: Values | None) -> None:
-        """Forget the states up to the one that is shown."""
+    def note_shown(self, found: Values | None) -> list[float]:
+        """Forget the states up to the one that is shown. Returns the times of those with a trace."""
         for place in range(len(self.states) - 1, -1, -1):
             if self.states[place][2] == found:
+                shown = [at for at, has_trace, _ in self.states[: place + 1] if has_trace]
                 del self.states[: place + 1]
-                return
+                return shown
+        return []
 
     @property
     def since(self) -> float | None:
@@ -63,6 +65,7 @@ class LooksLedger:
         came_at: When a client of each organization has come last.
         comparisons: How often each organization was compared.
         troubled_at: Until when a fault, a kill or the like has been under way last, in virtual seconds.
+        waits: The virtual seconds from each edit with a trace until it was published.
         jumped_at: The same for frozen processes and jumps of the clock, after which requests are counted wrongly.
     """
 
@@ -70,6 +73,7 @@ class LooksLedger:
         self, ledger: Ledger, organizations: list[Organization], life: Life, share: int, rare: RareStates
     ) -> None:
         self.troubled_at = self.jumped_at = -TROUBLED_SECONDS
+        self.waits: list[float] = []
         self.looked_at: dict[str, float] = {}
         self.came_at: dict[str, float] = {}
         self.comparisons = dict.fromkeys((one.name for one in organizations), 0)
@@ -166,7 +170,7 @@ class LooksLedger:
         content, _ = organization.shown[row.key]
         for key in [one for one in self._awaited if one[0] == organization.name]:
             awaited = self._awaited[key]
-            awaited.note_shown(content[key[1]].get(key[2]))
+            self.waits += [self._now() - at for at in awaited.note_shown(content[key[1]].get(key[2]))]
             if not awaited.states:
                 del self._awaited[key]
         mirror = at_once(self._ledger.reader.mirror(organization))

@@ -36,7 +36,7 @@ from routiq_gql.sync.run import SyncRun
 from tests.simulation.driver import DISK, Disk, replaced
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.process import current, watch_tasks
-from tests.simulation.transport import Network, Transport
+from tests.simulation.transport import Network
 
 BEGINNING = datetime(2026, 3, 10, 9, 17, 23, tzinfo=UTC)
 _COMPILED: LRUCache[Any, Any] = LRUCache(2_000)
@@ -149,8 +149,8 @@ def _quick_parts(machine: Machine) -> list[tuple[object, str, object]]:
         engine.sync_engine._compiled_cache = _COMPILED
         return engine
 
-    def transport(_client: object, **_options: object) -> httpx.AsyncBaseTransport:
-        return Transport(machine.network)
+    async def handle(_transport: object, request: httpx.Request) -> httpx.Response:
+        return await machine.network.exchange(request)
 
     return [
         (network, "check_environment", lambda *_arguments: None),  # loads all certificates
@@ -158,7 +158,7 @@ def _quick_parts(machine: Machine) -> list[tuple[object, str, object]]:
         (SqliteFile, "create_engine", create_engine),
         (SQLiteDialect_aiosqlite, "__eq__", lambda one, other: type(one) is type(other)),
         (SQLiteDialect_aiosqlite, "__hash__", lambda one: hash(type(one).__name__)),
-        (httpx.AsyncClient, "_init_transport", transport),
+        (httpx.AsyncHTTPTransport, "handle_async_request", handle),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The emulated Clinikos in process, behind httpx: a transport that hands requests to the emulators' ASGI applications.
+"""The emulated Clinikos in process, behind httpx: a network that hands requests to the emulators' ASGI applications.
 
 Latency and the faults of the connection take virtual time. The faults of the responses are the emulator's own.
 """
@@ -69,16 +69,6 @@ class Network:
         if not exchange.is_complete:
             return httpx.Response(exchange.status, headers=exchange.headers, stream=_CutStream(exchange.body, request))
         return httpx.Response(exchange.status, headers=exchange.headers, stream=_Stream(exchange.body))
-
-
-class Transport(httpx.AsyncBaseTransport):
-    """A client's transport over the network of the simulation."""
-
-    def __init__(self, network: Network) -> None:
-        self._network = network
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await self._network.exchange(request)
 
 
 class _Exchange:

@@ -10,7 +10,7 @@ from strawberry.exceptions import MissingQueryError
 from strawberry.extensions import MaskErrors
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
-from routiq_gql.api.errors import OUTCOMES, code_of, internal_sentence, log_fault
+from routiq_gql.api.errors import OUTCOMES, code_of, graphql_sentence, internal_sentence, log_fault
 from routiq_gql.errors import RoutiqError
 from routiq_gql.security.viewer import SYNC_ID
 
@@ -66,7 +66,7 @@ def error_of(cause: BaseException) -> GraphQLError:
 def _error_of_cause(error: GraphQLError, cause: BaseException, sync_id: str | None = None) -> GraphQLError:
     outcome = OUTCOMES[code_of(cause)]
     if outcome.is_shown and isinstance(cause, RoutiqError):
-        return _copy(error, cause.message, {"code": outcome.graphql_code})
+        return _copy(error, graphql_sentence(cause), {"code": outcome.graphql_code})
     known = {"sync_id": sync_id} if sync_id else {}
     reference = log_fault(cause, field=".".join(map(str, error.path or ())), **known)
     shown = {"code": outcome.graphql_code, "reference": reference} | ({"syncId": sync_id} if sync_id else {})

@@ -82,12 +82,14 @@ class Freshness:
     )
     mode: FreshnessMode = strawberry.field(description="How the data is kept up to date.")
     requests_per_minute: int | None = strawberry.field(
-        description="Requests to Cliniko that looks and their syncs may send within a minute; null in other modes, and "
-        "while requests are not paced. Less for a while after Cliniko's rate limit was reached."
+        description="Requests to Cliniko that looks and their syncs may send within a minute, for all organizations "
+        "with the API key; null in other modes, and while requests are not paced. Less for a while after "
+        "Cliniko's rate limit was reached."
     )
     look_interval_seconds: int | None = strawberry.field(
-        description="Seconds between two looks; null in modes without looks. More after looks or their syncs have "
-        "failed, up to 900, and for a while after Cliniko's rate limit was reached."
+        description="Seconds between two looks; null in modes without looks. More while other organizations with the "
+        "same API key are kept live, after looks or their syncs have failed, up to 900, and for a while after "
+        "Cliniko's rate limit was reached."
     )
 
     @classmethod

@@ -104,7 +104,9 @@ class WebhookMutations:
             )
         except WebhookRefused as error:
             return RegisterWebhookPayload.refused(organization_id, error)
-        return RegisterWebhookPayload.of(webhook, secret)
+        is_connected = await context.connections.has_enabled(organization_id)
+        message = webhook_messages.registered(organization_id, is_connected=is_connected)
+        return RegisterWebhookPayload.of(message, webhook, secret)
 
     @strawberry.mutation(
         description="Change a webhook; what is not given stays. Enabling it tries its failed deliveries again, in "

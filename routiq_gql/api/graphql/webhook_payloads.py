@@ -43,10 +43,10 @@ class RegisterWebhookPayload:
     problem: WebhookProblem | None = strawberry.field(description=PROBLEM)
 
     @classmethod
-    def of(cls, webhook: model.Webhook, secret: str) -> Self:
+    def of(cls, message: str, webhook: model.Webhook, secret: str) -> Self:
         shown = Webhook.of(webhook)
         return cls(
-            message=webhook_messages.REGISTERED,
+            message=message,
             organization_id=shown.organization_id,
             webhook=shown,
             secret=secret,

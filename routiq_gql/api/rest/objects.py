@@ -7,7 +7,8 @@ attribute. Documented keys come first and in the documented order, newer keys af
 
 from typing import Annotated
 
-from pydantic import AliasPath, BeforeValidator, Field
+from pydantic import AliasPath, BeforeValidator, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from routiq_gql.api.json_objects import Count, JsonObject, Time, one_of
 from routiq_gql.api.problem import Problem
@@ -16,8 +17,9 @@ from routiq_gql.api.rest.freshness import Freshness, FreshnessOfData
 from routiq_gql.api.rest.live_updates import LiveUpdates, LiveUpdatesOfHistory
 from routiq_gql.api.rest.log_objects import LOG_OBJECTS
 from routiq_gql.api.rest.receipts import RECEIPT_OBJECTS, CompletionRange, Mode, NextSync, Receipt
+from routiq_gql.api.rest.start_problems import StartProblem
 from routiq_gql.api.rest.steps import STEP_OBJECTS, Actor, StepTiming
-from routiq_gql.api.rest.values import Sentence, StepName, SyncId
+from routiq_gql.api.rest.values import Advice, Sentence, StepName, SyncId
 from routiq_gql.connections.state import ConnectionState
 from routiq_gql.sync.model import TOTAL_STEPS, FailureCode, SyncState, WaitReason
 
@@ -53,7 +55,6 @@ Code = Annotated[
         json_schema_extra=one_of(code.value for code in FailureCode),
     ),
 ]
-Advice = Annotated[str, Field(description="What to do, as a sentence for people.")]
 CurrentStep = Annotated[str, Field(description="The current action, as a sentence for people.")]
 Percentage = Annotated[
     Count, Field(le=100, description="0 to 100; never decreases, and is 100 for a completed sync only.")
@@ -88,6 +89,8 @@ class Failure(JsonObject):
 class Started(JsonObject):
     """The sync that runs now."""
 
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
     message: str = Field(
         description="Whether this call started it.",
         json_schema_extra=one_of(("Sync started", "Sync already in progress")),
@@ -95,6 +98,11 @@ class Started(JsonObject):
     sync_id: SyncId = Field(validation_alias=AliasPath("sync", "sync_id"))
     organization_id: OrganizationId = Field(validation_alias=AliasPath("sync", "organization_id"))
     status: Status = Field(validation_alias=AliasPath("sync", "status"))
+    problem: StartProblem | SkipJsonSchema[None] = Field(
+        None,
+        description="Why it will fail, such as a missing connection, or read less than asked. Absent otherwise.",
+        exclude_if=lambda problem: problem is None,
+    )
 
 
 class Cancelled(JsonObject):
@@ -273,7 +281,18 @@ class History(JsonObject):
 
 
 OBJECTS = (
-    *(Started, Cancelled, SyncStatus, CurrentSync, Failure, *LOG_OBJECTS, PatientStats, EndedSync, Dashboard),
+    *(
+        Started,
+        StartProblem,
+        Cancelled,
+        SyncStatus,
+        CurrentSync,
+        Failure,
+        *LOG_OBJECTS,
+        PatientStats,
+        EndedSync,
+        Dashboard,
+    ),
     *(Connection, ConnectionProblem, RecentSync, History, LiveUpdates, Freshness, *RECEIPT_OBJECTS, *STEP_OBJECTS),
     *(SyncChangeCounts, Problem),
 )

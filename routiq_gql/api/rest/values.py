@@ -21,3 +21,4 @@ StepName = Annotated[
     Field(json_schema_extra=one_of(step.name.lower() for step in SyncStep)),
 ]
 Sentence = Annotated[str, Field(description="What happened, as a sentence for people.")]
+Advice = Annotated[str, Field(description="What to do, as a sentence for people.")]

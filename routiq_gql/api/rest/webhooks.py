@@ -54,7 +54,9 @@ async def register(request: Request) -> JsonResponse:
             description=wanted.description,
         ),
     )
-    return _uncached(RegisteredWebhook.of(webhook_messages.REGISTERED, webhook, secret))
+    is_connected = await services_of(request).runtime.connections.has_enabled(organization_id)
+    message = webhook_messages.registered(organization_id, is_connected=is_connected)
+    return _uncached(RegisteredWebhook.of(message, webhook, secret))
 
 
 async def show(request: Request) -> JsonResponse:

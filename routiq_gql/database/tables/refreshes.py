@@ -15,9 +15,9 @@ from routiq_gql.database.tables.base import METADATA, Holds, OrganizationId
 class RefreshColumns(TypedColumns):
     """The looks of an organization. ``epoch`` counts them, and a look with an earlier epoch writes nothing.
 
-    ``is_asked`` is the choice of ``routiq-gql schedule --live``. ``sync`` is the newest sync that a look has started,
-    and ``spent_by`` the newest of these whose requests are in ``spent``: when the latest requests were sent, in
-    milliseconds since 1970. ``allowance`` is how many may be sent within a minute, if Cliniko's rate limit was reached.
+    ``is_asked`` is the choice of ``routiq-gql schedule --live``. ``sync`` is the newest sync that a look has started.
+    ``spent`` is when the latest requests were sent, in milliseconds since 1970. ``spent_by`` is not used any more.
+    ``allowance`` is how many may be sent within a minute, if Cliniko's rate limit was reached.
     ``found`` is the knowledge of the looks about Cliniko's lists; see ``sync/found.py``. ``watched_at`` is when a
     client last read the organization's data; looks are rarer some minutes after that. ``key_digest`` finds the
     organizations with the same API key, which share their requests.

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from routiq_gql.clock import utc_now
+from routiq_gql.connections.state import ConnectionProblem, require_usable
 from routiq_gql.patients.keys import PatientKey
 from routiq_gql.security.viewer import Viewer
 from tests.patients.clinics import DAY, NOW, ListedClinic, Person, Visit
@@ -179,8 +180,14 @@ async def test_a_patient_of_an_organization_without_a_sync_is_not_found(bare_ser
 
 async def test_before_the_first_sync_there_are_no_lists(bare_server: Server):
     """Without lists the error says what to do; of an unknown organization it says that there is none."""
+    with pytest.raises(ConnectionProblem) as raised:
+        require_usable(None, "org_1")
+    not_connected = raised.value
     for organization_id, message in (
-        ("org_1", "The patient lists of this organization are made by its next sync. Start one."),
+        (
+            "org_1",
+            f"There are no patient lists yet. {not_connected.message} {not_connected.what_to_do}",
+        ),
         (
             "org_2",
             "There is no such organization: it has no connection to Cliniko and no sync. Check its id, or connect it.",

@@ -115,6 +115,7 @@ async def test_real_answers_have_exactly_the_described_keys(server: Server, clin
     answers |= {"PatientActivity": patient["activity"], "PatientReason": patient["why"]}
     answers |= {"PatientAppointment": (last := patient["last_appointment"]), "Practitioner": last["practitioner"]}
     unconnected = (await server.http.post("/api/v1/sync/start/org_unconnected")).json()
+    answers["StartProblem"] = unconnected["problem"]
     answers["Failure"] = (await server.until_ended(unconnected["sync_id"]))["failure"]
     cliniko.emulator.faults.add(Fault(FaultKind.STATUS_401, times=None))
     await server.until_ended(await server.start_sync())

@@ -9,7 +9,8 @@ from structlog.testing import capture_logs
 
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import Issuer
-from routiq_gql.security.viewer import Right
+from routiq_gql.patients.read_sync import NO_LISTS
+from routiq_gql.security.viewer import LOCAL_OPERATOR, Right
 from routiq_gql.settings import Settings
 from tests.issuing import OURS, THEIRS, bearer, jwt_settings
 from tests.organization import ORGANIZATION
@@ -173,6 +174,21 @@ async def test_an_organization_without_lists_says_what_to_do(bare_server: Server
         assert (answer.status_code, answer.json()["code"]) == (422, "BAD_USER_INPUT")
         assert "There is no such organization" in answer.json()["detail"]
         assert (await bare_server.http.get(PATH + "a.b" + route)).status_code == 422
+
+
+async def test_an_organization_that_is_not_connected_is_first_to_be_connected(server: Server):
+    """Where a sync can only fail, the advice is to connect the organization, and not to start a sync."""
+    await server.until_ended(await server.start_sync("org_nope"))
+    answer = await server.http.get(PATH + "org_nope")
+    assert (answer.status_code, answer.json()["code"]) == (422, "BAD_USER_INPUT")
+    assert answer.json()["detail"] == (
+        "There are no patient lists yet. This organization is not connected to Cliniko. Connect it with a Cliniko API "
+        "key: routiq-gql connect org_nope"
+    )
+    connected = await server.http.get(PATH + ORGANIZATION)
+    assert connected.json()["detail"] == NO_LISTS
+    await server.runtime.connections.disconnect(LOCAL_OPERATOR, ORGANIZATION)
+    assert "is switched off. Connect it again" in (await server.http.get(PATH + ORGANIZATION)).json()["detail"]
 
 
 @pytest.mark.parametrize("route", ["", "/export"])

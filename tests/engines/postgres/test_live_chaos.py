@@ -83,7 +83,7 @@ class Live:
 
 async def until(condition: Callable[[], object]) -> None:
     """Return once a condition, which reads the database, holds."""
-    async with asyncio.timeout(3 * LIMIT_SECONDS):  # the successor first waits for a minute
+    async with asyncio.timeout(3 * LIMIT_SECONDS):
         while not await condition():  # type: ignore[misc]
             await asyncio.sleep(0.05)
 
@@ -124,7 +124,7 @@ async def test_workers_that_look_are_killed(settings: Settings):
 @pytest.mark.soak
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 async def test_the_worker_of_a_look_s_sync_is_killed_or_replaced(settings: Settings, number: signal.Signals):
-    """Another worker, or its successor, ends the sync. It counts what the first one may have sent: a whole share."""
+    """Another worker, or its successor, ends the sync. It knows what the first one has sent."""
     async with live(settings, PACE, 12) as kept:
         name = kept.edit()
         worker = await kept.at_work()
