@@ -1,4 +1,4 @@
-"""Bugs that survived a survey with random changes of the code; see ``docs/proof.md``, "A survey with random changes"."""
+"""Bugs that no test found in a survey with random changes; see ``docs/proof.md``, "Random changes"."""
 
 from tests.mutants.mutant import Mutant
 
