@@ -50,16 +50,12 @@ def run_without_threads(patch: pytest.MonkeyPatch) -> None:
 
 
 def run_without_waiting_for_the_disk(patch: pytest.MonkeyPatch) -> None:
-    """Let connections of this process commit without a sync of the file: tests outlive no power cut.
-
-    They also return rows without an ORDER BY in reverse, so that a test fails whose order is a matter of luck.
-    """
+    """Let connections of this process commit without a sync of the file: tests outlive no power cut."""
     prepare = sqlite._prepare
 
     def prepare_quickly(connection: sqlite3.Connection) -> None:
         prepare(connection)
         connection.execute("PRAGMA synchronous = OFF")
-        connection.execute("PRAGMA reverse_unordered_selects = ON")
 
     patch.setattr(sqlite, "_prepare", prepare_quickly)
     hold = SqliteFiles.hold
@@ -71,3 +67,14 @@ def run_without_waiting_for_the_disk(patch: pytest.MonkeyPatch) -> None:
             files._holder.execute("PRAGMA synchronous = OFF").close()
 
     patch.setattr(SqliteFiles, "hold", hold_quickly)
+
+
+def return_unordered_rows_in_reverse(patch: pytest.MonkeyPatch) -> None:
+    """Let connections opened from now on reverse rows without an ORDER BY, whose order is a matter of luck."""
+    prepare = sqlite._prepare
+
+    def prepare_reversed(connection: sqlite3.Connection) -> None:
+        prepare(connection)
+        connection.execute("PRAGMA reverse_unordered_selects = ON")
+
+    patch.setattr(sqlite, "_prepare", prepare_reversed)

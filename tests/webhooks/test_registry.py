@@ -17,6 +17,7 @@ from routiq_gql.security.viewer import ALL_RIGHTS, LOCAL_OPERATOR, Right, Viewer
 from routiq_gql.settings import Settings
 from routiq_gql.webhooks.model import REGISTRABLE, DeliveryState, EventType, WebhookChanges
 from routiq_gql.webhooks.problems import Refusal, WebhookRefused
+from tests.inline_sqlite import return_unordered_rows_in_reverse
 
 pytestmark = pytest.mark.both_databases
 
@@ -127,6 +128,12 @@ async def test_other_values_are_checked(runtime: Runtime):
             await register(LOCAL_OPERATOR, ORG, url=URL, events=SYNCS, description=description)
 
 
+@pytest.fixture
+def _reversed_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    return_unordered_rows_in_reverse(monkeypatch)
+
+
+@pytest.mark.usefixtures("_reversed_rows")
 async def test_webhooks_are_listed_in_the_order_of_their_registration(runtime: Runtime):
     """A list of webhooks begins with the oldest, also after one of them was changed."""
     for _ in range(5):
