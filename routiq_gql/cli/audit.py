@@ -8,7 +8,7 @@ import typer
 from routiq_gql.cli.running import run
 from routiq_gql.cli.tables import print_table
 from routiq_gql.cli.terminal import open_terminal, print_json
-from routiq_gql.cli.times import read_duration
+from routiq_gql.cli.times import local_time, read_duration
 from routiq_gql.clock import format_time, utc_now
 from routiq_gql.logs import configure_logging
 from routiq_gql.runtime import open_runtime
@@ -75,7 +75,7 @@ async def _entries(
 
 def _row(entry: AuditEntry) -> tuple[str, ...]:
     return (
-        entry.time.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+        local_time(entry.time, seconds=True),
         entry.action.value,
         entry.outcome,
         str(entry.times),

@@ -17,7 +17,7 @@ from routiq_gql.runtime import open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR, check_organization_id
 from routiq_gql.settings import Settings, load_settings
 from routiq_gql.sync.log_requests import MAX_PAGE
-from routiq_gql.sync.model import SyncSnapshot
+from routiq_gql.sync.model import SyncSnapshot, SyncState
 
 HEADINGS = (
     "sync",
@@ -96,7 +96,7 @@ def _row(one: SyncSnapshot) -> tuple[str, ...]:
         duration_text(one.duration_seconds) if one.duration_seconds is not None else "",
         f"{one.patients_found:,}",
         f"{one.appointments_found:,}",
-        f"{one.active_patients_stored:,}",
+        f"{one.active_patients_stored:,}" if one.status is SyncState.COMPLETED else "",
         one.failure.code.value if one.failure else "",
         MODE_TEXTS[one.mode],
         receipt_summary(one),

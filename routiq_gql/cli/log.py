@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from routiq_gql.cli.plain_text import clean_text
+from routiq_gql.cli.plain_text import sentence_text
 from routiq_gql.cli.progress import LEVEL_STYLES
 from routiq_gql.cli.running import run
 from routiq_gql.cli.sync import EXIT_CODES
@@ -85,5 +85,5 @@ async def _stored(syncs: SyncService, sync: SyncSnapshot) -> AsyncGenerator[LogL
 def _show(terminal: Console, line: LogLine) -> None:
     text = Text(f"{local_time(line.time, seconds=True)}  ", style="dim")
     text.append(f"{line.level.value:7}  ", style=LEVEL_STYLES[line.level] or "not dim")
-    text.append(clean_text(line.message), style=LEVEL_STYLES[line.level] or "not dim")
+    text.append(sentence_text(line.message), style=LEVEL_STYLES[line.level] or "not dim")
     terminal.print(text, soft_wrap=True)

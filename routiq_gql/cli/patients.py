@@ -23,6 +23,7 @@ from routiq_gql.cli.plain_text import counted
 from routiq_gql.cli.running import run
 from routiq_gql.cli.tables import print_table
 from routiq_gql.cli.terminal import open_terminal, print_json
+from routiq_gql.cli.times import with_offset
 from routiq_gql.logs import configure_logging
 from routiq_gql.patients.lists import PatientList
 from routiq_gql.patients.model import Appointment, Patient, PatientPage
@@ -128,4 +129,4 @@ def _summary(page: PatientPage, shown: int) -> str:
 
 
 def _time(moment: datetime, time_zone: str) -> str:
-    return moment.astimezone(zone_of(time_zone)).strftime("%Y-%m-%d %H:%M")
+    return with_offset(moment.astimezone(zone_of(time_zone)), "%Y-%m-%d %H:%M")

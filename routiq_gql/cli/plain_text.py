@@ -11,6 +11,20 @@ import unicodedata
 _NOT_PLAIN = re.compile(r"[^\n -~]")
 """All but printable ASCII and the line ends of indented JSON, which escapes line ends within texts."""
 
+COUNT = re.compile(
+    r"(?<![\w.,-])\d{4,}(?= (?:of \d|(?:[a-z]+ ){0,2}(?:patients|appointments|attendees|types|rows)\b))"
+    r"|(?<=\d of )\d{4,}(?![\w.,-])"
+)
+"""A count in a sentence of a sync, which has no separators there: it stands before the things it counts, unlike an id.
+
+The page has the same expression (``examples/client/src/words/formats.ts``).
+"""
+
+
+def sentence_text(sentence: str) -> str:
+    """A clean sentence of a sync, with separators as in all other numbers: ``600 of 1,337 patients``."""
+    return COUNT.sub(lambda found: f"{int(found[0]):,}", clean_text(sentence))
+
 
 def clean_text(text: str) -> str:
     """``text``, with ``�`` for each character that could control a terminal or reverse the reading direction."""

@@ -15,9 +15,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from routiq_gql.cli.plain_text import clean_text, counted
+from routiq_gql.cli.plain_text import counted, sentence_text
 from routiq_gql.cli.receipts import MODE_TEXTS, receipt_lines
-from routiq_gql.cli.times import duration_text, whole_duration
+from routiq_gql.cli.times import duration_text, local_time, whole_duration
 from routiq_gql.clock import utc_now
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.sync.model import TOTAL_STEPS, LogLevel, LogLine, SyncSnapshot, SyncState
@@ -79,7 +79,7 @@ def outcome_lines(snapshot: SyncSnapshot) -> list[str]:
     where = f"Sync {ending} at step {snapshot.step.value} of {TOTAL_STEPS}, {snapshot.progress_percentage} %"
     if snapshot.failure is None or snapshot.status is SyncState.CANCELLED:
         return [f"{where}."]
-    return [f"{where}: {clean_text(snapshot.failure.message)}", clean_text(snapshot.failure.what_to_do)]
+    return [f"{where}: {sentence_text(snapshot.failure.message)}", sentence_text(snapshot.failure.what_to_do)]
 
 
 def counts_text(snapshot: SyncSnapshot) -> str:
@@ -141,7 +141,7 @@ class Bar:
 
     def show_line(self, line: LogLine) -> None:
         text = Text(f"{line.time.astimezone():%H:%M:%S}  ", style="dim")
-        text.append(clean_text(line.message), style=LEVEL_STYLES[line.level] or "not dim")
+        text.append(sentence_text(line.message), style=LEVEL_STYLES[line.level] or "not dim")
         self._console.print(text)
 
     def show_progress(self, snapshot: SyncSnapshot) -> None:
@@ -164,7 +164,7 @@ class Bar:
         )
         bar.add_row(progress, f"{snapshot.progress_percentage} %")
         step = Text(f"Step {snapshot.step.value} of {TOTAL_STEPS}  ", style="bold")
-        step.append(clean_text(snapshot.current_step), style="yellow" if waits else "not bold")
+        step.append(sentence_text(snapshot.current_step), style="yellow" if waits else "not bold")
         times = Text(time_text(snapshot, utc_now()), style="yellow" if waits else "")
         mode = f"{MODE_TEXTS[snapshot.mode]} sync · " if MODE_TEXTS[snapshot.mode] else ""
         return Group(Text(), step, bar, times, Text(mode + counts_text(snapshot), style="dim"))
@@ -179,16 +179,15 @@ class _PlainLines:
 
     def show_line(self, line: LogLine) -> None:
         level = "" if line.level is LogLevel.INFO else f"{line.level.value}: "
-        self._console.print(f"{line.time.astimezone():%H:%M:%S}  {level}{clean_text(line.message)}")
+        self._console.print(f"{local_time(line.time, seconds=True)}  {level}{sentence_text(line.message)}")
 
     def show_progress(self, snapshot: SyncSnapshot) -> None:
         if self._shown is not None and not self._needs_line(self._shown, snapshot):
             return
         self._shown = snapshot
-        self._console.print(
-            f"{snapshot.last_updated.astimezone():%H:%M:%S}  {snapshot.progress_percentage:3d} %  "
-            f"step {snapshot.step.value}/{TOTAL_STEPS}  {clean_text(snapshot.current_step)}  ({counts_text(snapshot)})"
-        )
+        step = f"step {snapshot.step.value}/{TOTAL_STEPS}  {sentence_text(snapshot.current_step)}"
+        time = local_time(snapshot.last_updated, seconds=True)
+        self._console.print(f"{time}  {snapshot.progress_percentage:3d} %  {step}  ({counts_text(snapshot)})")
 
     @staticmethod
     def _needs_line(shown: SyncSnapshot, snapshot: SyncSnapshot) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from routiq_gql.cli.plain_text import clean_text, counted
+from routiq_gql.cli.times import with_offset
 from routiq_gql.cliniko import ATTENDEES
 from routiq_gql.sync.model import SyncMode, SyncSnapshot
 from routiq_gql.sync.receipt import ListReceipt, Receipt
@@ -125,6 +126,6 @@ def _names(lists: Iterable[ListReceipt]) -> str:
 
 
 def _moment(moment: datetime, now: datetime) -> str:
-    """``14:02`` in local time; with the date on another day."""
+    """``14:02 +11:00`` in local time; with the date on another day."""
     local = moment.astimezone()
-    return f"{local:%H:%M}" if local.date() == now.astimezone().date() else f"{local:%Y-%m-%d %H:%M}"
+    return with_offset(local, "%H:%M" if local.date() == now.astimezone().date() else "%Y-%m-%d %H:%M")

@@ -30,8 +30,14 @@ def interval_text(interval: timedelta) -> str:
 
 
 def local_time(moment: datetime | None, *, seconds: bool = False) -> str:
-    """``2026-03-02 09:00`` in local time; ``never`` without a moment."""
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M") if moment else "never"
+    """``2026-03-02 09:00 +11:00`` in local time; ``never`` without a moment."""
+    return with_offset(moment.astimezone(), "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M") if moment else "never"
+
+
+def with_offset(moment: datetime, form: str) -> str:
+    """The moment in this form, and the offset of its time zone: a text may be read in another one."""
+    offset = f"{moment:%z}"
+    return f"{moment:{form}} {offset[:3]}:{offset[3:5]}"
 
 
 def json_time(moment: datetime | None) -> str | None:

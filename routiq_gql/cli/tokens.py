@@ -17,6 +17,7 @@ from routiq_gql.cli.plain_text import clean_text
 from routiq_gql.cli.running import run
 from routiq_gql.cli.tables import print_table
 from routiq_gql.cli.terminal import open_terminal
+from routiq_gql.cli.times import local_time
 from routiq_gql.database.engine import Database
 from routiq_gql.database.schema import upgrade
 from routiq_gql.errors import RoutiqError, SettingsError
@@ -80,7 +81,7 @@ def revoke(
 def list_tokens() -> None:
     """List the ids of the tokens, with their organizations and roles."""
     rows = [
-        (entry.id, entry.organization_id, ", ".join(entry.roles), f"{entry.made_at.astimezone():%Y-%m-%d %H:%M}")
+        (entry.id, entry.organization_id, ", ".join(entry.roles), local_time(entry.made_at))
         for entry in _file(load_settings()).entries()
     ]
     if_none = "There is no token. Create one: routiq-gql tokens add ORG"

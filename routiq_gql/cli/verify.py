@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from routiq_gql.cli.exit_codes import EXIT_FAILED
+from routiq_gql.cli.exit_codes import EXIT_CHANGED_SINCE, EXIT_FAILED
 from routiq_gql.cli.plain_text import counted
 from routiq_gql.cli.running import run
 from routiq_gql.cli.terminal import open_terminal, print_json
@@ -37,11 +37,12 @@ def verify(
     """Compare every stored row with Cliniko, and name each difference.
 
     It reads everything that a full sync reads, at the same pace, and writes nothing. The stored rows are those of the
-    last completed sync, so changes in Cliniko since then are differences too. They are marked as recent. A difference
-    names the list, the row's id and the fields, but no value. The last line also says which lists the key may not
-    read, and how many rows of Cliniko can't be read. These are not compared.
+    last completed sync, so rows that changed in Cliniko since then are named too, and marked. A difference names the
+    list, the row's id and the fields, but no value. The last line also says which lists the key may not read, and how
+    many rows of Cliniko can't be read. These are not compared.
 
-    The exit code is 0 if all compared rows are equal, and 1 if a row differs or Cliniko can't be read.
+    The exit code is 0 if all compared rows are equal, 4 if only rows differ that changed in Cliniko since the last
+    sync, and 1 if another row differs or Cliniko can't be read. A row that Cliniko no longer has counts as another.
     """
     settings = load_settings()
     configure_logging(settings, quiet=True)
@@ -51,7 +52,7 @@ def verify(
     if as_json:
         print_json(terminal, [_json(one) for one in differences])
     if differences:
-        raise typer.Exit(EXIT_FAILED)
+        raise typer.Exit(EXIT_CHANGED_SINCE if all(one.is_recent for one in differences) else EXIT_FAILED)
 
 
 async def _verify(
@@ -90,6 +91,8 @@ async def _published(runtime: Runtime, organization: str) -> tuple[MirrorRow, Ho
     async with runtime.database.reading() as connection:
         mirror = await mirror_of(connection, organization)
     if mirror is None or not mirror.sync or mirror.horizon_from is None:
+        if not await runtime.connections.has_enabled(organization):
+            raise BadInput(f"{organization} is not connected to Cliniko. Type: routiq-gql connect {organization}")
         raise BadInput(
             f"No sync of {organization} has been completed that can be compared. Type: routiq-gql sync {organization}"
         )
@@ -114,6 +117,9 @@ def _outcome(found: Sequence[Difference], requests: int, lists: Collection[ListP
     counts = Counter(one.list for one in found)
     recent = sum(one.is_recent for one in found)
     parts = ", ".join(f"{count:,} in {name}" for name, count in counts.items())
+    if recent == len(found):
+        changed = f"{counted(recent, 'row')} changed in Cliniko since the last sync: {parts}; {spent}."
+        return " ".join([changed, "All other compared rows are equal. Sync, then verify again.", *gaps])
     since = f"; {recent:,} of them changed in Cliniko since the last sync" if recent else ""
     advice = ["Sync, then verify again."] if recent else []
     return " ".join([f"{counted(len(found), 'difference')}: {parts}{since}; {spent}.", *advice, *gaps])

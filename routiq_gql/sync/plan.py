@@ -118,7 +118,7 @@ def decide(
 ) -> Decision:
     """The mode of a sync, by its request, the published sync, the account behind the key, and the settings."""
     reasons = list(_obstacles(mirror, account, horizon, settings))
-    if requested is SyncMode.FULL:
+    if requested is SyncMode.FULL and mirror.sync:  # a first sync reads everything, requested or not
         reasons.append("a full sync was requested")
     elif requested is SyncMode.AUTO and not reasons and mirror.full_at is not None:
         if mirror.full_at > now:

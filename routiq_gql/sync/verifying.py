@@ -22,6 +22,8 @@ from routiq_gql.cliniko import (
     Resource,
     booking_in,
     content_filters,
+    every_row,
+    ids_in,
     read_list,
     read_matching,
     read_practitioners,
@@ -36,6 +38,8 @@ from routiq_gql.sync.content import page_content
 
 ROWS_PER_BATCH = 1_000
 """Rows of the mirror that are held at once."""
+IDS_PER_REQUEST = 100
+"""Rows that fit a page."""
 CLASSES = "classes with attendees"
 
 
@@ -55,7 +59,8 @@ class Difference:
         list: Cliniko's name of the list.
         id: The row's id in Cliniko.
         fields: The columns that differ, if the row is in both.
-        is_recent: Whether Cliniko's row was changed after the mark of the last sync, which may be the reason.
+        is_recent: Whether Cliniko's row was changed after the mark of the last sync, which may be the reason. Not known
+            of a row that Cliniko has deleted completely.
     """
 
     list: str
@@ -207,11 +212,26 @@ class Verifier:
             covered = replace(covered, above=max(stored))
         if resource is GROUP_APPOINTMENTS:
             self._classes.update(listed)
+        found = await self._with_hidden(resource, found)
         found += [
-            Difference(resource.name, row_id, Kind.ONLY_IN_CLINIKO, is_recent=self._is_recent(row))
+            Difference(resource.name, row_id, Kind.ONLY_IN_CLINIKO, is_recent=self._is_recent(row.get("updated_at")))
             for row_id, row in left.items()
         ]
         return sorted(found, key=lambda one: one.id)
+
+    async def _with_hidden(self, resource: Resource[Record], found: list[Difference]) -> list[Difference]:
+        """The differences, with the rows that Cliniko has hidden since the last sync marked as recent.
+
+        Cliniko lists archived and deleted appointments only on demand, as well as those moved out of the horizon.
+        """
+        gone = [str(one.id) for one in found if one.kind is Kind.ONLY_IN_MIRROR] if resource.dropped else []
+        recent: set[int] = set()
+        filters = every_row(resource)
+        reading = read_matching(self._client, resource, ids_in, gone, filters=filters, most_ids=IDS_PER_REQUEST)
+        async with aclosing(reading) as pages:
+            async for _, page in pages:
+                recent |= {int(record.id) for record in page.records if self._is_recent(record.updated_at)}
+        return [replace(one, is_recent=one.is_recent or one.id in recent) for one in found]
 
     async def _stored(self, resource: Resource[Record], covered: Covered) -> dict[int, PublishedRow]:
         target, mirror = BY_RESOURCE[resource.name], self._mirror
@@ -236,10 +256,10 @@ class Verifier:
         )
         if not names:
             return []
-        return [Difference(resource.name, row_id, Kind.DIFFERENT, names, self._is_recent(listed))]
+        return [Difference(resource.name, row_id, Kind.DIFFERENT, names, self._is_recent(listed.get("updated_at")))]
 
-    def _is_recent(self, row: Mapping[str, object]) -> bool:
-        changed_at, mark = row.get("updated_at"), self._mirror.mark
+    def _is_recent(self, changed_at: object) -> bool:
+        mark = self._mirror.mark
         return mark is None or (isinstance(changed_at, datetime) and changed_at >= mark)
 
 

@@ -33,6 +33,7 @@ async def _take(url: str) -> None:
         await expect(page.locator("#changed")).to_have_text("Last sync: +5 active, −3", timeout=60_000)
         await page.get_by_role("button", name="Full sync").click()
         await expect(page.locator("#step-text")).to_have_text(re.compile(r"[6-9]00 of 1,\d{3}"), timeout=60_000)
+        await page.evaluate("scrollTo(0, 0)")  # a click on the demo's panel has scrolled to it
         await page.screenshot(path=TARGET)
         await browser.close()
 

@@ -50,6 +50,24 @@ async def test_a_trouble_is_reported_and_the_sync_ends_correctly(demo: str, open
     await expect(page.locator("#active-stored")).to_have_text("89")
 
 
+@pytest.mark.parametrize("width", [901, 1280, 1499, 1600, 1920])
+async def test_the_log_is_no_higher_than_its_lines(demo: str, open_page: OpenPage, width: int):
+    """With few lines the card of the log has no empty half, whatever the height of the cards beside it."""
+    page = await open_page(demo)
+    await expect_status(page, "Completed")
+    await page.set_viewport_size({"width": width, "height": 900})
+    for level in ("Success", "Warning", "Error"):
+        await page.locator("#levels").get_by_role("button", name=level).click()
+    await expect(page.locator("#log li.success")).to_have_count(0)
+    box, lines = [await page.locator(name).bounding_box() for name in ("#log-box", "#log")]
+    card = await page.locator("#log-card").bounding_box()
+    assert box is not None
+    assert lines is not None
+    assert card is not None
+    assert box["height"] <= lines["height"] + 1
+    assert card["y"] + card["height"] - box["y"] - box["height"] < 40, "the padding of the card"
+
+
 async def test_a_slow_source_takes_longer_and_ends_right(demo: str, open_page: OpenPage):
     """With slow responses the sync still shows progress, and nothing is lost."""
     page = await open_page(demo)

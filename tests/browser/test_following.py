@@ -59,12 +59,14 @@ async def test_a_sync_is_cancelled_in_the_middle_and_started_again(served: Serve
     await expect(page.locator("#failure")).to_be_visible()
     await expect(page.locator("#failure")).to_contain_text("Sync cancelled by user")
     await expect(page.locator("#steps li[data-state=cancelled]")).to_have_attribute("data-step", "4")
+    await expect(page.locator("#active-stored")).to_have_text("–")
     served.gate.open()
     await page.get_by_role("button", name="Start sync").click()
     await expect_status(page, "Completed")
     await expect(page.locator("#failure")).to_be_hidden()
     await expect_whole_log(page, served)
     await expect(page.locator("#past .badge")).to_have_text(["Completed", "Cancelled"])
+    await expect(page.locator("#past [data-name='Active stored']")).to_have_text(["12", "–"])
 
 
 async def test_a_reload_in_the_middle_shows_the_same_sync(served: Served, open_page: OpenPage):

@@ -124,7 +124,7 @@ def test_the_second_sync_reads_changes_and_says_that_there_were_none(folder: Pat
     outputs = [command("sync", "org_1", *options).out for options in ([], [], ["--full"])]
     ended = [re.search(r"Sync completed in [^,]+, (full|incremental): 50 patients.*", output) for output in outputs]
     assert [found[1] for found in ended if found] == ["full", "incremental", "full"]
-    assert re.search(r"Agrees with Cliniko, checked \d\d:\d\d; \d+ requests; \+\d+", outputs[0])
+    assert re.search(r"Agrees with Cliniko, checked \d\d:\d\d [+-]\d\d:\d\d; \d+ requests; \+\d+", outputs[0])
     assert all(output.splitlines()[-1].endswith(" requests; no changes") for output in outputs[1:])
     rows = [row.split("\t") for row in command("history", "org_1").out.splitlines()[1:]]
     assert [(row[-3], row[-2].split(",")[0]) for row in rows] == [

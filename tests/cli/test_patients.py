@@ -50,7 +50,7 @@ def test_a_list_is_a_table_with_the_reasons(command: Command):
     assert [line[1] for line in lines] == ["Ben Aalto", "Zoë Ångström"]
     assert lines[1][:6] == [
         *("11", "Zoë Ångström", "+61 491 570 156", "zoe@patients.example"),
-        *("2026-06-28 19:30 Pilates class", "2026-07-10 19:30 Standard physio"),
+        *("2026-06-28 19:30 +10:00 Pilates class", "2026-07-10 19:30 +10:00 Standard physio"),
     ]
     assert lines[1][6]
     assert shown.code == 0

@@ -3,14 +3,16 @@
 import io
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
 
-from routiq_gql.cli.plain_text import clean_text, counted
+from routiq_gql.cli.plain_text import COUNT, clean_text, counted
 from routiq_gql.cli.progress import Bar, counts_text, outcome_lines, progress_view, time_text
 from routiq_gql.cli.terminal import open_terminal
+from routiq_gql.cli.times import local_time
 from routiq_gql.sync.model import (
     FailureCode,
     LogLevel,
@@ -83,9 +85,32 @@ def test_a_pipe_gets_plain_lines_and_not_too_many():
     shown = _shown(LINE, *further, replace(SNAPSHOT, step=SyncStep.LOADING_TYPES, version=60), terminal=False)
     lines = shown.splitlines()
     assert "\x1b" not in shown
-    assert [line[10:15].strip() for line in lines[1:]] == ["43 %", "48 %", "43 %"]
+    time = local_time(SNAPSHOT.last_updated, seconds=True)
+    assert [line.removeprefix(time)[:7].strip() for line in lines[1:]] == ["43 %", "48 %", "43 %"]
     assert "success: Found 641 patients" in lines[0]
     assert "step 4/8  300 of 641 patients  (300 patients · 1,247 appointments · 89 active)" in lines[1]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_sentences_of_a_sync_have_separators(terminal: bool):
+    """Counts in the sentences of a sync are written like all other numbers; ids and years stay as they are."""
+    snapshot = replace(SNAPSHOT, current_step="600 of 1337 patients")
+    shown = _shown(replace(LINE, message="Found 12470 appointments, the last one in 2026"), snapshot, terminal=terminal)
+    assert "600 of 1,337 patients" in shown
+    assert "Found 12,470 appointments, the last one in 2026" in shown
+    failed = replace(
+        SNAPSHOT,
+        status=SyncState.FAILED,
+        completed_at=BEGIN,
+        failure=SyncFailure(FailureCode.CLINIKO_UNEXPECTED_ANSWER, SNAPSHOT.step, "1200 rows instead of 100.", "Wait."),
+    )
+    assert outcome_lines(failed)[0].endswith(": 1,200 rows instead of 100.")
+
+
+def test_the_terminal_and_the_page_find_the_same_counts():
+    """The page has the same expression for counts in sentences."""
+    formats = (Path(__file__).parents[2] / "examples/client/src/words/formats.ts").read_text()
+    assert f"/{COUNT.pattern}/g" in formats
 
 
 def test_a_wait_is_shown_at_once_in_a_pipe():

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from routiq_gql.cli.receipts import changes_text, receipt_lines, receipt_summary, result_summary
+from routiq_gql.cli.times import local_time, with_offset
 from routiq_gql.sync.change_counts import ChangeCounts
 from routiq_gql.sync.model import SyncMode
 from routiq_gql.sync.receipt import Receipt
@@ -14,7 +15,7 @@ from tests.cli.test_progress import SNAPSHOT
 from tests.receipts import AGREES, CHECKED_AT
 
 NOW = CHECKED_AT
-LOCAL = f"{NOW.astimezone():%H:%M}"
+LOCAL = with_offset(NOW.astimezone(), "%H:%M")
 
 
 def _with(**lists: dict[str, Any]) -> Receipt:
@@ -30,7 +31,7 @@ def test_a_receipt_that_agrees_is_one_line():
 def test_a_receipt_of_another_day_has_its_date():
     """A time without a date is always of today."""
     (line,) = receipt_lines(AGREES, NOW + timedelta(days=2))
-    assert f"checked {NOW.astimezone():%Y-%m-%d %H:%M};" in line
+    assert f"checked {local_time(NOW)};" in line
 
 
 def test_a_sync_that_changed_nothing_says_so():

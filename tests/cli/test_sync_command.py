@@ -89,7 +89,9 @@ async def test_sync_alone_runs_to_the_end(folder: Path, cliniko: EmulatorServer)
     assert shown[-1] == 100
     last = next(number for number, line in enumerate(lines) if line.startswith("Sync completed in"))
     assert "641 patients, 1,247 appointments, 89 active patients stored." in lines[last]
-    assert re.fullmatch(r"Agrees with Cliniko, checked \d\d:\d\d; \d+ requests; \+[\d,]+.*", lines[last + 1])
+    assert re.fullmatch(
+        r"Agrees with Cliniko, checked \d\d:\d\d [+-]\d\d:\d\d; \d+ requests; \+[\d,]+.*", lines[last + 1]
+    )
     assert "\x1b" not in out
 
 

@@ -112,6 +112,27 @@ async def test_each_difference_is_named_without_its_values(folder: Path, cliniko
     assert (await _run("verify", ORGANIZATION, folder=folder))[0] == 0
 
 
+async def test_changes_since_the_last_sync_have_their_own_exit_code(folder: Path, cliniko: EmulatorServer) -> None:
+    """Rows that people changed, booked, archived or deleted meanwhile are no fault of the sync: exit code 4."""
+    await _synced(folder, cliniko)
+    clinic = cliniko.emulator.clinic
+    clinic.rename("1003", first_name="Zofia")
+    clinic.archive("individual_appointments", "2077")
+    clinic.archive("group_appointments", "3050")
+    clinic.insert_appointment("1004", datetime.now(UTC), appointment_id="2900")
+    code, out, err = await _run("verify", ORGANIZATION, folder=folder)
+    assert code == 4, out + err
+    *lines, last = out.splitlines()
+    assert len(lines) == 4
+    assert all(line.endswith(" (changed since the last sync)") for line in lines)
+    assert last.startswith("4 rows changed in Cliniko since the last sync: 1 in patients, 2 in individual_appointments")
+    assert last.endswith(" All other compared rows are equal. Sync, then verify again.")
+    code, out, _ = await _run("verify", ORGANIZATION, "--json", folder=folder)
+    assert (code, [one["is_recent"] for one in json.loads(out)]) == (4, [True] * 4)
+    clinic.remove("patients", "1149")
+    assert (await _run("verify", ORGANIZATION, folder=folder))[0] == 1, "Cliniko no longer says when that happened"
+
+
 async def test_rows_that_can_not_be_read_are_not_called_equal(folder: Path, cliniko: EmulatorServer) -> None:
     """A stored row whose row in Cliniko can't be read is not compared, and the last line counts it."""
     await _synced(folder, cliniko)
@@ -128,6 +149,9 @@ async def test_rows_that_can_not_be_read_are_not_called_equal(folder: Path, clin
 
 async def test_a_clinic_without_a_sync_is_told_what_to_do(folder: Path, cliniko: EmulatorServer) -> None:
     """Before the first sync there is nothing to compare; the command names the next step."""
+    code, out, err = await _run("verify", ORGANIZATION, folder=folder)
+    assert (code, out) == (2, "")
+    assert err == f"{ORGANIZATION} is not connected to Cliniko. Type: routiq-gql connect {ORGANIZATION}\n"
     await _connect(folder, cliniko)
     code, out, err = await _run("verify", ORGANIZATION, folder=folder)
     assert (code, out) == (2, "")

@@ -114,13 +114,15 @@ def test_looks_of_a_server_with_other_settings_are_shown(folder: Path, cliniko: 
         assert command("schedule", "org_1", "--no-live").out.startswith("org_1 was looked at in Cliniko at ")
 
 
+LOCAL_TIME = r"20\d\d-\d\d-\d\d \d\d:\d\d [+-]\d\d:\d\d"
+
+
 def test_a_schedule_is_made_shown_and_ended(cliniko: str, command: Command):
     """The command prints the time of the next sync, or the missing condition."""
     assert "starts when org_1 has a working connection" in command("schedule", "org_1", "--every", "1h").out
     command("connect", "org_1", "--base-url", cliniko, stdin=EMULATED_API_KEY)
     planned = command("schedule", "org_1", "--every", "6h").out
-    assert planned.startswith("Next sync of org_1 at 20")
-    assert planned.endswith(", then every 6h.\n")
+    assert re.fullmatch(rf"Next sync of org_1 at {LOCAL_TIME}, then every 6h\.\n", planned)
     assert command("schedule", "org_1", "--every", "off").out == "org_1 is synced on demand only.\n"
     assert "as before" in command("schedule", "org_1", "--every", "off").out
     zone = ("--time-zone", "Australia/Sydney")

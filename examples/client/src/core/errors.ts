@@ -64,6 +64,9 @@ export function refusal(code: unknown, message: string): Refused {
   }
 }
 
+/** Whether the same request may be answered later, with nothing else changed. */
+export const mayPass = (problem: unknown): boolean => !(problem instanceof Refused) || problem.isPassing;
+
 /** What any error means, in a sentence for people. */
 export function sentenceOf(problem: unknown): string {
   if (problem instanceof Refused || problem instanceof Unreachable) return problem.message;

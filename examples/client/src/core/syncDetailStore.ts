@@ -13,7 +13,7 @@ const LOG_READ_WITHIN_MS = 120_000;
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 5000;
 
-const GONE = 'There is no such sync (any more). It may have been removed, or belong to another organization.';
+export const GONE = 'There is no such sync (any more). It may have been removed, or belong to another organization.';
 
 /** What the page's connection brings. */
 export interface LiveSource {

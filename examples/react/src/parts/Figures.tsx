@@ -1,6 +1,7 @@
 // The four counts of the sync, and what is known of the clinic's patients since the last completed one.
 
 import type { CardLabelName } from '../../../client/src/words/card';
+import { storedBy } from '../../../client/src/words/stored';
 import type { Scene } from '../scene';
 
 export function Figures({ scene: { state, words, card } }: { scene: Scene }) {
@@ -9,7 +10,7 @@ export function Figures({ scene: { state, words, card } }: { scene: Scene }) {
     ['patientsFound', sync?.patientsFound],
     ['appointmentsFound', sync?.appointmentsFound],
     ['activeFound', sync?.activePatientsIdentified],
-    ['activeStored', sync?.activePatientsStored],
+    ['activeStored', storedBy(sync)],
   ];
   const stats = overview?.patientStats;
   return (

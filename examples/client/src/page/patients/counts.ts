@@ -1,9 +1,9 @@
 /** How many patients each list has at one sync: kept for the newest sync, and for the one that a list is shown of. */
 
-import { sentenceOf } from '../../core/errors';
 import { page } from '../page';
 import { renderSoon } from '../render';
 import { requests } from '../requests';
+import { sentenceOf } from '../sentences';
 import { type CountsFragment, type ListSummaryFragment, ReadListsDocument } from './gql/graphql';
 import type { PatientList } from './lists';
 

@@ -3,8 +3,9 @@
  * person looks at are read, wherever they are, and always from the sync that the list began with.
  */
 
-import { Refused, sentenceOf } from '../../core/errors';
+import { Refused, mayPass } from '../../core/errors';
 import type { Requests } from '../../core/requests';
+import { sentenceOf } from '../sentences';
 import { OpenListDocument, type OpenListQuery, type PatientPageFragment, ReadPageDocument, type RowFragment } from './gql/graphql';
 import type { PatientList, PatientSort } from './lists';
 
@@ -41,6 +42,8 @@ export class PatientPages {
   about: About | null = null;
   /** Why it can't be read (further), for people; null while it can. */
   problem: string | null = null;
+  /** Whether the same request may be answered later. */
+  mayPass = true;
   /** Whether the list has lost patients since it was opened, as patients are erased: it has to be opened anew. */
   isOutdated = false;
   readonly query: Query;
@@ -138,6 +141,7 @@ export class PatientPages {
     } catch (error) {
       if (signal.aborted) return;
       this.problem = sentenceOf(error);
+      this.mayPass = mayPass(error);
       this.#changed(0, 0);
     } finally {
       this.#asked.delete(page);

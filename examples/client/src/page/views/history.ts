@@ -2,6 +2,7 @@
 
 import type { Sync } from '../../core/types';
 import { statusTone } from '../../words';
+import { storedBy } from '../../words/stored';
 import { changesHref, hrefOf } from '../address';
 import { badge, byId, element, inside, setText, show, tone } from '../dom';
 import { moveFocus } from '../focus';
@@ -112,9 +113,9 @@ function rowOf(sync: Sync): HTMLTableRowElement {
     if (name) made.dataset['name'] = name;
     return made;
   };
-  const figure = (count: number, name: string, list: PatientList): HTMLTableCellElement => {
+  const figure = (count: number | undefined, name: string, list: PatientList): HTMLTableCellElement => {
     const made = cell('', 'number', name);
-    setFigure(made, words.number(count), sync.status === 'COMPLETED' ? list : null, sync.syncId);
+    setFigure(made, count === undefined ? '–' : words.number(count), sync.status === 'COMPLETED' ? list : null, sync.syncId);
     return made;
   };
   const row = element(
@@ -126,7 +127,7 @@ function rowOf(sync: Sync): HTMLTableRowElement {
     cell(words.duration(sync.durationSeconds ?? 0), 'number', 'Took'),
     figure(sync.patientsFound, 'Patients', 'ALL'),
     cell(words.number(sync.appointmentsFound), 'number', 'Appointments'),
-    figure(sync.activePatientsStored, 'Active stored', 'ACTIVE'),
+    figure(storedBy(sync), 'Active stored', 'ACTIVE'),
     resultCell(sync),
   );
   return row;

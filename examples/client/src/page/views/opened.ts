@@ -2,6 +2,7 @@
 
 import { isOver, type Sync, type SyncDetailView } from '../../core/types';
 import { statusTone } from '../../words';
+import { storedBy } from '../../words/stored';
 import { changesHref, hrefOf } from '../address';
 import { byId, element, setText, show, tone } from '../dom';
 import { setDisabled } from '../focus';
@@ -90,11 +91,11 @@ function renderFailure(sync: Sync): void {
 }
 
 function renderCounts(sync: Sync): void {
-  const counts: [string, number, PatientList | null][] = [
+  const counts: [string, number | undefined, PatientList | null][] = [
     ['Patients found', sync.patientsFound, 'ALL'],
     ['Appointments found', sync.appointmentsFound, null],
     ['Active patients identified', sync.activePatientsIdentified, 'ACTIVE'],
-    ['Active patients stored', sync.activePatientsStored, 'ACTIVE'],
+    ['Active patients stored', storedBy(sync), 'ACTIVE'],
   ];
   const list = byId('opened-counts');
   if (!list.children.length) {
@@ -102,7 +103,7 @@ function renderCounts(sync: Sync): void {
   }
   counts.forEach(([, count, opens], index) => {
     const cell = list.children[index]?.querySelector('dd');
-    if (cell) setFigure(cell, words.number(count), sync.status === 'COMPLETED' ? opens : null, sync.syncId);
+    if (cell) setFigure(cell, count === undefined ? '–' : words.number(count), sync.status === 'COMPLETED' ? opens : null, sync.syncId);
   });
 }
 

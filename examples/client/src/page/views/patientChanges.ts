@@ -1,6 +1,6 @@
 /** The patients that a sync has changed, or that differ between two syncs: who, what, and why. */
 
-import { sentenceOf } from '../../core/errors';
+import { Missing, mayPass } from '../../core/errors';
 import { type ChangesRoute, hrefOf } from '../address';
 import { badge, byId, element, setText, show } from '../dom';
 import { moveFocus } from '../focus';
@@ -10,6 +10,7 @@ import { type ChangeFragment, ReadChangesDocument } from '../patients/gql/graphq
 import { CHANGE_KINDS } from '../patients/kinds';
 import { renderSoon } from '../render';
 import { requests } from '../requests';
+import { sentenceOf } from '../sentences';
 import { closePatient, openPatient } from './patientDetails';
 
 /** What was read of one comparison. */
@@ -20,7 +21,7 @@ interface Comparison {
   next: string | null;
   isBaseline: boolean;
   isReading: boolean;
-  problem: string | null;
+  problem: unknown;
   dates: ClinicDates | null;
 }
 
@@ -43,7 +44,7 @@ export function openChanges(route: ChangesRoute | null): void {
   byId('changes-list').replaceChildren();
   rendered = 0;
   shown = route && { route, changes: [], next: null, isBaseline: false, isReading: false, problem: null, dates: null };
-  byId<HTMLAnchorElement>('changes-back').href = hrefOf('');
+  for (const name of ['changes-back', 'changes-leave']) byId<HTMLAnchorElement>(name).href = hrefOf('');
   if (page.client) void read();
 }
 
@@ -71,7 +72,7 @@ async function read(): Promise<void> {
     mine.isBaseline = syncChanges.isBaseline;
     if (patients) mine.dates = clinicDates(patients.timeZone, patients.analyzedAt);
   } catch (error) {
-    mine.problem = sentenceOf(error);
+    mine.problem = error;
   }
   mine.isReading = false;
   renderSoon();
@@ -87,12 +88,18 @@ export function renderChanges(): void {
     return;
   }
   const { route, changes, next, isBaseline, isReading, problem } = shown;
-  setText('changes-title', route.since ? `Changed patients from ${timeOf(route.since)} to ${timeOf(route.sync)}` : `Patients changed by the sync of ${timeOf(route.sync)}`);
+  const title = route.since ? `Changed patients from ${timeOf(route.since)} to ${timeOf(route.sync)}` : `Patients changed by the sync of ${timeOf(route.sync)}`;
+  setText('changes-title', problem instanceof Missing ? 'This sync is not known here' : title);
   const count = `${words.number(changes.length)}${next ? ' or more' : ''} ${changes.length === 1 ? 'patient' : 'patients'}.`;
   const none = isBaseline ? 'This was a first sync of this kind: changes are counted from the next one.' : 'No patient has changed.';
   setText('changes-note', isReading && !changes.length ? 'Reading the changes…' : problem ? '' : changes.length ? count : none);
   show('changes-problem', problem !== null);
-  setText('changes-problem-text', problem ?? '');
+  // What the address asks for stays wrong: then the way out is to the syncs that there are.
+  const hint = ' Choose another sync: the dashboard lists them.';
+  const sentence = problem === null ? '' : sentenceOf(problem);
+  setText('changes-problem-text', sentence + (mayPass(problem) ? '' : hint));
+  show('changes-retry', mayPass(problem));
+  show('changes-leave', !mayPass(problem));
   show('changes-more', next !== null && problem === null);
   byId('changes-list').append(...changes.slice(rendered).map(itemOf));
   rendered = changes.length;

@@ -1,6 +1,5 @@
 /** The details of a patient in a dialog: contact, appointments, and why they are in each list or not. */
 
-import { sentenceOf } from '../../core/errors';
 import { byId, element, setText, show } from '../dom';
 import { words } from '../page';
 import type { ClinicDates } from '../patients/dates';
@@ -8,6 +7,7 @@ import { ReadPatientDocument, type ReadPatientQuery } from '../patients/gql/grap
 import { titleOf } from '../patients/lists';
 import { renderSoon } from '../render';
 import { requests } from '../requests';
+import { sentenceOf } from '../sentences';
 
 type Patient = NonNullable<ReadPatientQuery['patient']>;
 type Reason = Patient['active'];

@@ -1,12 +1,13 @@
 /** Saves the list that is shown, with its search, filter and order, as a file, for spreadsheets or for programs. */
 
-import { sentenceOf, Unreachable } from '../../core/errors';
+import { Unreachable } from '../../core/errors';
 import { byId, element, say, setText } from '../dom';
 import { buildMenu } from '../menu';
 import { page } from '../page';
 import { dateOf } from '../patients/dates';
 import type { PatientPages } from '../patients/pages';
 import { requests } from '../requests';
+import { sentenceOf } from '../sentences';
 
 const SENT_WITHIN_MS = 300_000;
 

@@ -273,7 +273,8 @@ function renderState(route: ListRoute): void {
   setText('list-problem-text', (isRefused && refusal) || before + (problem ?? ''));
   show('list-start', problem !== null && about === null && canStart && !isRefused && route.asOf === '');
   show('list-leave-as-of', problem !== null && about === null && route.asOf !== '');
-  show('list-retry', !isRefused);
+  // What the address asks for stays wrong. A list that was shown may be read anew.
+  show('list-retry', !isRefused && (about !== null || pages?.mayPass !== false));
   const wanted = pages?.query.search ?? '';
   const isFiltered = wanted !== '' || route.practitioner !== '';
   const whole = countsAt(held).lists.find(({ list }) => list === route.list)?.totalCount;

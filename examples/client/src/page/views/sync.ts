@@ -2,6 +2,7 @@
 
 import { isOver, type Overview, STEPS, type Sync } from '../../core/types';
 import { statusTone } from '../../words';
+import { storedBy } from '../../words/stored';
 import { hrefOf } from '../address';
 import { byId, setText, show, tone } from '../dom';
 import { setDisabled } from '../focus';
@@ -40,7 +41,8 @@ export function renderSync(): void {
 function renderCounts(sync: Sync | null, overview: Overview): void {
   const isNewest = sync !== null && sync.syncId === overview.lastSuccessfulSync?.syncId;
   for (const [id, [key, list]] of Object.entries(COUNTS)) {
-    setFigure(byId(id), sync ? words.number(sync[key]) : '–', isNewest ? list : null);
+    const count = key === 'activePatientsStored' ? storedBy(sync) : sync?.[key];
+    setFigure(byId(id), count === undefined ? '–' : words.number(count), isNewest ? list : null);
   }
 }
 
