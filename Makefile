@@ -23,7 +23,7 @@ SEEDS ?= 300
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-apps test-postgres soak simulate mutants calibrate bench bench-scale bench-fairness bench-live spec check schema graphiql bundles wheel screenshot
+.PHONY: help demo test test-long test-fast test-apps test-postgres soak simulate mutants calibrate bench bench-scale bench-fairness bench-live spec check schema graphiql bundles wheel screenshot
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -38,16 +38,19 @@ graphiql: $(GRAPHIQL)/.installed ## GraphiQL's files, from npm, so that its page
 wheel: .venv/.installed graphiql ## the package with all its files, in dist/
 	.venv/bin/python -m pip wheel --disable-pip-version-check --no-deps --wheel-dir dist .
 
-test: .venv/.installed-dev ## all tests but those of test-apps and soak (make test ARGS="-x tests/api": some of them)
-	$(PYTEST_PARALLEL) -m "not apps and not soak" $(ARGS)
+test: .venv/.installed-dev ## all tests but those of test-long, test-apps and soak (make test ARGS="-x tests/api": some of them)
+	$(PYTEST_PARALLEL) -m "not long and not apps and not soak" $(ARGS)
+
+test-long: .venv/.installed-dev ## searches through many random cases, and on PostgreSQL the tests that run on both databases
+	$(PYTEST_PARALLEL) -m "long and not apps and not soak" $(ARGS)
 
 test-fast: .venv/.installed-dev ## the tests of test that need no browser, PostgreSQL or other processes, and are not slow
-	$(PYTEST_PARALLEL) -m "not apps and not soak and not browser and not postgres and not processes and not slow" $(ARGS)
+	$(PYTEST_PARALLEL) -m "not long and not apps and not soak and not browser and not postgres and not processes and not slow" $(ARGS)
 
 test-apps: .venv/.installed-dev ## builds and runs of other people's clients and of the React component (needs npm)
 	$(PYTEST_PARALLEL) -m "apps and not soak" $(ARGS)
 
-test-postgres: .venv/.installed-dev ## the tests of test with everything on PostgreSQL
+test-postgres: .venv/.installed-dev ## the tests of test and test-long with everything on PostgreSQL
 	$(PYTEST_PARALLEL) -m "not apps and not soak" --database=postgres $(ARGS)
 
 soak: .venv/.installed-dev ## long searches for rare failures, about 40 minutes (SOAK_SECONDS=3600: the histories for an hour)

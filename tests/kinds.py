@@ -1,5 +1,4 @@
-"""Assigns tests to `make test`, `make test-apps`, `make soak` and `make test-fast`: by folder and by the parts they
-use.
+"""Assigns tests to the targets of the Makefile that run tests: by file, by folder, and by the parts they use.
 
 `conftest.py` marks every collected test here, so a new test needs no marker. Only `soak` is set by hand. A test
 without the marker `processes` or another part can't start a process: it would slow `make test-fast` down unnoticed.
@@ -30,30 +29,39 @@ PARTS = {
 }
 """Each marker, and the fixtures that imply it."""
 
+LONG_FILES = (
+    "api/test_fuzzing.py",
+    "database/test_any_history.py",
+    "emulator/test_living.py",
+    "engines/postgres/histories/test_histories.py",
+    "engines/postgres/test_chaos.py",
+    "engines/postgres/test_live_chaos.py",
+    "engines/test_living_hour.py",
+    "simulation/test_calibration.py",
+    "simulation/test_simulation.py",
+    "spec/test_models.py",
+    "sync/histories/test_histories.py",
+    "sync/test_churn.py",
+    "sync/test_misbehaviour.py",
+)
+"""Searches through many random cases or states, and tests of each fault at each place. `make test-long` runs them."""
+
 SLOW_FILES = (
     "api/auth/test_long_subscriptions.py",
     "api/auth/test_unauthorized.py",
     "api/rest/test_stream.py",
     "api/test_followers.py",
-    "api/test_fuzzing.py",
     "api/test_nothing_private_leaks.py",
     "browser/test_reconnecting.py",
     "cli/test_connections.py",
     "cli/test_demo.py",
     "cli/test_following_syncs.py",
     "cli/test_sync_command.py",
-    "database/test_any_history.py",
-    "engines/postgres/histories/test_histories.py",
-    "engines/postgres/test_chaos.py",
     "engines/test_schedules.py",
-    "spec/test_models.py",
     "sync/test_cancel.py",
-    "sync/histories/test_histories.py",
     "sync/reconcile/test_reconciler.py",
-    "sync/test_churn.py",
     "sync/test_crashes.py",
     "sync/test_incremental.py",
-    "sync/test_misbehaviour.py",
     "sync/test_modes.py",
     "sync/test_unreadable_rows.py",
     "test_bench.py",
@@ -62,7 +70,7 @@ SLOW_FILES = (
     "webhooks/test_killed_senders.py",
 )
 """Files with tests of several seconds, or with many tests that each run whole syncs (``--durations`` shows them). They
-are started first, and `make test-fast` leaves them out."""
+are started first, like those of `LONG_FILES`, and `make test-fast` leaves them out."""
 
 STARTING = re.compile(r"\bsubprocess\b|\bcreate_subprocess_|\bmultiprocessing\b|\bos\.(fork|exec|spawn|posix_spawn)")
 """A module whose source matches starts processes itself."""
@@ -95,8 +103,11 @@ def mark_by_kind(item: pytest.Item) -> None:
 def parts_of(item: pytest.Item) -> set[str]:
     fixtures = set(getattr(item, "fixturenames", ()))
     parts = {part for part, bringing in PARTS.items() if not bringing.isdisjoint(fixtures)}
-    if item.path.relative_to(HERE).as_posix() in SLOW_FILES:
+    file = item.path.relative_to(HERE).as_posix()
+    if file in SLOW_FILES or file in LONG_FILES:
         parts.add("slow")
+    if file in LONG_FILES or _repeats_on_postgres(item):
+        parts.add("long")
     if item.path.relative_to(HERE).parts[0] in APP_FOLDERS:
         parts.add("apps")
     if item.get_closest_marker("postgres_only") or ("database_kind" in fixtures and _database(item) == "postgres"):
@@ -127,6 +138,12 @@ class ProcessGuard:
             return begin(*arguments, **options)
 
         return checked
+
+
+def _repeats_on_postgres(item: pytest.Item) -> bool:
+    """Whether this test runs on SQLite, too: `make test` leaves the repetition to `make test-long`."""
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    return bool(parameters.get("database_kind") == "postgres")
 
 
 def _database(item: pytest.Item) -> str:

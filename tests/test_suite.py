@@ -1,4 +1,4 @@
-"""The division of tests among `make test`, `make test-apps`, `make test-fast` and `make soak`, and the steps of CI."""
+"""The division of tests among the targets of the Makefile, and the steps of CI."""
 
 import re
 import subprocess
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text()
 SELECTED = dict(re.findall(r"^([a-z-]+):.*\n\t\$\(PYTEST\w*\) -m \"?([a-z ]+?)\"? (?:-|\$)", MAKEFILE, re.MULTILINE))
 """Each target, and the markers it selects."""
-MARKERS = ("apps", "browser", "postgres", "processes", "slow", "soak")
+MARKERS = ("apps", "browser", "long", "postgres", "processes", "slow", "soak")
 
 
 def _selects(target: str, markers: set[str]) -> bool:
@@ -26,19 +26,24 @@ def _selects(target: str, markers: set[str]) -> bool:
 
 
 def test_every_test_belongs_to_one_target():
-    """Exactly one of `make test`, `make test-apps` and `make soak` runs each test."""
+    """Exactly one of `make test`, `make test-long`, `make test-apps` and `make soak` runs each test."""
     for present in product((False, True), repeat=len(MARKERS)):
         markers = {marker for marker, is_present in zip(MARKERS, present, strict=True) if is_present}
-        running = [target for target in ("test", "test-apps", "soak") if _selects(target, markers)]
+        running = [target for target in ("test", "test-long", "test-apps", "soak") if _selects(target, markers)]
         assert len(running) == 1, (markers, running)
-        assert _selects("test-postgres", markers) == _selects("test", markers)
+        assert _selects("test-postgres", markers) == any(_selects(target, markers) for target in ("test", "test-long"))
         assert _selects("test-fast", markers) == (markers == set())
 
 
-def test_ci_runs_the_checks_and_both_kinds_of_tests():
-    """A change is accepted only after checks, tests and other people's clients have passed."""
+def test_ci_runs_the_checks_and_all_tests_but_soak():
+    """A change is accepted only after checks, tests, long searches and other people's clients have passed."""
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
-    assert [line for line in lines if line.startswith("make ")] == ["make check", "make test", "make test-apps"]
+    assert [line for line in lines if line.startswith("make ")] == [
+        "make check",
+        "make test",
+        "make test-long",
+        "make test-apps",
+    ]
 
 
 def test_tests_are_marked_by_what_they_use(request: pytest.FixtureRequest):
@@ -49,6 +54,8 @@ def test_tests_are_marked_by_what_they_use(request: pytest.FixtureRequest):
         assert ("apps" in markers) >= (folder in {"apps", "clients"}), item.nodeid
         assert ("browser" in markers) >= (folder == "browser" and "open_page" in item.fixturenames), item.nodeid
         assert ("postgres" in markers) >= ("postgres_only" in markers), item.nodeid
+        repeated = "both_databases" in markers and item.nodeid.endswith("]") and "postgres" in markers
+        assert ("long" in markers) >= (repeated and "postgres_only" not in markers), item.nodeid
 
 
 def test_slow_tests_are_started_first():
@@ -61,9 +68,9 @@ def test_slow_tests_are_started_first():
     assert order.blocks(["S1", "S2"], "", 3) == [["S1"], ["S2"], []]
 
 
-def test_the_files_of_slow_tests_exist():
-    """A file that is renamed stays in the list of slow files."""
-    assert all((ROOT / "tests" / name).is_file() for name in kinds.SLOW_FILES)
+def test_the_files_of_slow_and_long_tests_exist():
+    """A file that is renamed stays in its list."""
+    assert all((ROOT / "tests" / name).is_file() for name in (*kinds.SLOW_FILES, *kinds.LONG_FILES))
 
 
 def test_packages_of_npm_are_installed_for_tests_of_apps_only():
