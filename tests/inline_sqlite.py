@@ -67,3 +67,14 @@ def run_without_waiting_for_the_disk(patch: pytest.MonkeyPatch) -> None:
             files._holder.execute("PRAGMA synchronous = OFF").close()
 
     patch.setattr(SqliteFiles, "hold", hold_quickly)
+
+
+def return_unordered_rows_in_reverse(patch: pytest.MonkeyPatch) -> None:
+    """Let connections opened from now on reverse rows without an ORDER BY, whose order is a matter of luck."""
+    prepare = sqlite._prepare
+
+    def prepare_reversed(connection: sqlite3.Connection) -> None:
+        prepare(connection)
+        connection.execute("PRAGMA reverse_unordered_selects = ON")
+
+    patch.setattr(sqlite, "_prepare", prepare_reversed)

@@ -1,5 +1,4 @@
-"""Assigns tests to `make test`, `make test-long`, `make test-apps`, `make soak` and `make test-fast`: by file, by folder,
-and by the parts they use.
+"""Assigns tests to the targets of the Makefile that run tests: by file, by folder, and by the parts they use.
 
 `conftest.py` marks every collected test here, so a new test needs no marker. Only `soak` is set by hand. A test
 without the marker `processes` or another part can't start a process: it would slow `make test-fast` down unnoticed.

@@ -132,14 +132,17 @@ def _unassigned_rows(target: MirrorList) -> Select[int]:
 
 
 async def greatest_id(connection: AsyncConnection, draft: Draft, target: MirrorList) -> int:
-    """The greatest id of a list's rows in the draft; 0 without rows."""
+    """The greatest id of a list's rows, also of those that are no longer in the draft; 0 without rows.
+
+    A hidden row that comes back without a trace is then counted, though its id is above those of all others.
+    """
     return (await connection.execute(_greatest_id(target), draft.parameters)).scalar_one_or_none() or 0
 
 
 @cache
 def _greatest_id(target: MirrorList) -> Select[int]:
     ids = target.table.c.id
-    return select(ids).where(target.current()).order_by(ids.desc()).limit(1)
+    return select(ids).where(target.of(MIRROR_NUMBER)).order_by(ids.desc()).limit(1)
 
 
 async def ids_within(

@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routiq_gql.database.columns import CompactTime, UtcDateTime
 from routiq_gql.database.engine import Database
 from routiq_gql.database.erasure import erase_organization, erase_patients
+from routiq_gql.database.mirror import MirrorList
+from routiq_gql.database.persons import MARKED, suppressed_row
 from routiq_gql.database.publishing import ensure_mirror, mirror_of
 from routiq_gql.database.schema import upgrade
 from routiq_gql.database.tables import METADATA, MIRROR, SYNC, VERSIONED, Holds
@@ -162,3 +164,15 @@ def test_every_table_says_what_it_holds(table: Table):
     elif table.name in OF_THE_PROCESSES:
         holds = Holds.PROCESSES
     assert table.info.get("holds") is holds
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize("value", [NOW, "text", 7, None], ids=repr)
+@pytest.mark.parametrize("target", MirrorList, ids=lambda target: target.value)
+def test_a_stub_of_an_erased_person_holds_what_cliniko_counts_only(target: MirrorList, value: object):
+    """Of an erased person's row remain its id and class, the day of an appointment, and that it was cancelled."""
+    row = {**dict.fromkeys(target.read_columns, value), "id": 5}
+    mark = None if value is None else MARKED
+    day = NOW.replace(hour=0, minute=0, second=0, microsecond=0) if value == NOW else None
+    kept = {"id": 5, "archived_at": mark, "cancelled_at": mark, "starts_at": day, "booking_id": value}
+    assert suppressed_row(target, row) == {"id": 5} | {name: kept.get(name) for name in target.read_columns}

@@ -4,6 +4,7 @@ from tests.mutants.of_feeds import OF_FEEDS
 from tests.mutants.of_looks import OF_LOOKS
 from tests.mutants.of_sharing import OF_SHARING
 from tests.mutants.of_simulated_looks import OF_SIMULATED_LOOKS
+from tests.mutants.of_surveyed import OF_SURVEYED
 from tests.mutants.of_syncs import OF_SYNCS
 from tests.mutants.of_the_rest import OF_THE_REST
 from tests.mutants.of_unseen import OF_UNSEEN
@@ -18,4 +19,5 @@ MUTANTS = (
     *OF_THE_REST,
     *OF_UNSEEN,
     *OF_UNSEEN_LATER,
+    *OF_SURVEYED,
 )

@@ -139,6 +139,22 @@ async def test_an_erased_person_is_in_no_list_no_past_sync_and_no_later_one(runt
     assert spent.requests <= 15, "an erased person costs no request of a sync that has nothing to read"
 
 
+@pytest.mark.parametrize("name", ["after", "before"])
+async def test_a_cursor_at_an_erased_person_is_refused(runtime: Runtime, cliniko: Cliniko, name: str):
+    """A client that pages from a person who was erased is told to begin again, and does not get the list twice."""
+    insert_person(cliniko)
+    await run_sync(runtime)
+    sizes = {"after": {"first": 200}, "before": {"last": 200}}[name]
+    whole = await runtime.patients.page(LOCAL_OPERATOR, ORGANIZATION, PageRequest(list=PatientList.ALL, **sizes))
+    place = [one.key.cliniko_id for one in whole.patients].index(PERSON)
+    request = PageRequest(list=PatientList.ALL, **sizes, **{name: whole.cursors[place]})
+    rest = await runtime.patients.page(LOCAL_OPERATOR, ORGANIZATION, request)
+    assert rest.patients == (whole.patients[place + 1 :] if name == "after" else whole.patients[:place])
+    assert await runtime.erasures.erase(LOCAL_OPERATOR, ORGANIZATION, str(PERSON))
+    with pytest.raises(BadInput, match=f"“{name}” is not a cursor of this list"):
+        await runtime.patients.page(LOCAL_OPERATOR, ORGANIZATION, request)
+
+
 async def test_new_changed_moved_and_cancelled_bookings_of_an_erased_person_stay_out(
     runtime: Runtime, cliniko: Cliniko
 ):

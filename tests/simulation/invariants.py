@@ -4,7 +4,8 @@
 claim changes a running sync. *publish*: no snapshot is published that is not committed. *less*: a completed sync shows
 what ``histories.checks`` demands, and every kept sync still shows the same. *wasted*: without trouble a sync repairs
 nothing and counts its requests. *silent*: a running sync sends heartbeats. *steps*: the steps of a sync follow each
-other without gaps, and their waits add up. *others*: no snapshot, row or request belongs to another organization.
+other without gaps, and their waits add up. *waits*: a wait lasts until the time that is shown. *others*: no snapshot,
+row or request belongs to another organization.
 """
 
 import json
@@ -38,6 +39,9 @@ from tests.sync.histories.world import Organization
 LATE_COMMITS = timedelta(minutes=5)
 """A row may appear in Cliniko's lists so much later than its ``updated_at`` says."""
 
+CLOCK_CALM_SECONDS = 60.0
+"""The time of a wait is computed so long before it is committed at most, even on a slow disk."""
+
 _COLUMNS = [name.strip() for name in _SHOWN.split(",")] + ["epoch", "claimed_by", "checkpoint"]
 _PLACE = {name: place for place, name in enumerate(_COLUMNS)}
 _VISIBLE = len(_SHOWN.split(","))
@@ -63,6 +67,7 @@ class SyncStory:
         times: When each version was committed, in virtual seconds.
         requests: Its requests that have reached Cliniko.
         is_refresh: Whether a look at Cliniko has started it.
+        wait_ends: When the wait that it shows will end, in virtual seconds; ``None`` without a wait.
         read_from: Cliniko's time before it has read the first list.
         pages: The pages of lists that it has requested, and ``read_again`` how many of them repeatedly.
     """
@@ -80,6 +85,7 @@ class SyncStory:
     pages: set[tuple[Any, ...]] = field(default_factory=set)
     read_again: int = 0
     is_refresh: bool = False
+    wait_ends: float | None = None
 
     def __getitem__(self, name: str) -> Any:
         return self.row[_PLACE[name]]
@@ -115,6 +121,7 @@ class Ledger:
         states_since_look: The states of a clinic since its last look has begun, without the present.
         on_completed: Called with each sync that has completed, once it is checked.
         on_change: Called with a sync after each commit that has changed it, and the process that committed.
+        jumped_at: When the wall clock has jumped last, in virtual seconds.
     """
 
     def __init__(self, reader: Reader, organizations: list[Organization], story: Story) -> None:
@@ -132,6 +139,7 @@ class Ledger:
         self.states_since_look: Callable[[Organization], list[Content]] = lambda _organization: []
         self.on_completed: Callable[[SyncStory], None] = lambda _known: None
         self.longest_silence = 3.0
+        self.jumped_at = -CLOCK_CALM_SECONDS
         self._organizations = {one.name: one for one in organizations}
         self._story = story
         self._oldest = 0
@@ -287,6 +295,7 @@ class Ledger:
         if known.is_active:
             self._check_running(known, was)
             self._check_silence(known, was)
+            self._check_wait(known, was)
         is_by_run = known["epoch"] == was["epoch"] if known.is_active else known["status"] != "cancelled"
         if is_by_run and owner is not None and was["claimed_by"] != owner.holder:
             raise Violated("fence", f"{owner} changes sync {key}, which is held by {was['claimed_by']}")
@@ -402,6 +411,23 @@ class Ledger:
         is_held = was["claimed_by"] == known["claimed_by"] is not None
         if is_held and not is_disturbed and now - since > self.longest_silence:
             raise Violated("silent", f"sync {known['key']} was silent for {now - since:.1f} s")
+
+    def _check_wait(self, known: SyncStory, was: dict[str, Any]) -> None:
+        """Check that a wait lasts until the time that clients have read, and is not shown any longer."""
+        now, end = self._story.now, known.wait_ends
+        is_changed = (known["waiting_for"], known["resumes_at"]) != (was["waiting_for"], was["resumes_at"])
+        is_held = was["claimed_by"] == known["claimed_by"] is not None
+        if end is not None and is_held:
+            if is_changed and now < end - 0.01:
+                raise Violated("waits", f"sync {known['key']} resumes {end - now:.1f} s before the time that it shows")
+            is_disturbed = any(one.is_frozen or one.disturbed_at >= end - 5 for one in self.processes)
+            if not is_disturbed and now > end + self.longest_silence:
+                raise Violated("waits", f"sync {known['key']} shows a wait that ended {now - end:.1f} s ago")
+        if not is_held or known["resumes_at"] is None:
+            known.wait_ends = None
+        elif is_changed and now - self.jumped_at > CLOCK_CALM_SECONDS:
+            resumes_at = datetime.fromisoformat(known["resumes_at"]).replace(tzinfo=UTC)
+            known.wait_ends = now + (resumes_at - self.wall_time()).total_seconds()
 
     def _check_ended(self, row: SyncRow) -> None:
         times = (row.resumes_at, row.estimated_completion, row.estimated_earliest, row.estimated_latest)

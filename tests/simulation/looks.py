@@ -88,6 +88,7 @@ class LooksLedger:
         self._looks: dict[str, dict[asyncio.Task[Any], Process | None]] = {one.name: {} for one in organizations}
         self._awaited: dict[tuple[str, str, int], Awaited] = {}
         self._repeats = dict.fromkeys((one.name for one in organizations), 0)
+        self._ended_at = dict.fromkeys((one.name for one in organizations), 0.0)
         self._looked_in: dict[str, set[int]] = {one.name: set() for one in organizations}
 
     # Requests
@@ -167,6 +168,7 @@ class LooksLedger:
     def ended(self, known: SyncStory, row: SyncRow) -> None:
         """Check a sync that has completed."""
         organization = known.organization
+        self._ended_at[organization.name] = self._now()
         content, _ = organization.shown[row.key]
         for key in [one for one in self._awaited if one[0] == organization.name]:
             awaited = self._awaited[key]
@@ -233,7 +235,7 @@ class LooksLedger:
         is_calm = self.troubled_at < now - bound - TROUBLED_SECONDS
         if not self._is_live(name):
             self._ledger.fail("mode", f"a dashboard says that {name} is live, without a request for it")
-        elif is_calm and not active and now - self.looked_at.get(name, now) > bound:
+        elif is_calm and not active and now - max(self.looked_at.get(name, now), self._ended_at[name]) > bound:
             self._ledger.fail(
                 "mode", f"{name} is said to be live, and the last look was at {self.looked_at[name]:.0f} s"
             )

@@ -398,6 +398,7 @@ class Simulation:
                     self.edit(organization, edit)
             case Trouble.JUMP:
                 self.machine.wall_error += timedelta(seconds=happening.seconds)
+                self.ledger.jumped_at = self.loop.now
             case Trouble.CUT:
                 self._cut(happening.seconds)
             case Trouble.FULL:

@@ -87,13 +87,16 @@ async def test_a_file_that_another_program_keeps_locked(runtime: Runtime, clinik
     assert again <= sum(line["event"] == "sync_paused" for line in logged), "only pages in flight were read again"
 
 
-async def test_an_unexpected_error_ends_the_sync_with_its_id(runtime: Runtime, monkeypatch: pytest.MonkeyPatch):
-    """An internal error is shown with the sync's id; the log has its kind and place, but not its text."""
+@pytest.mark.parametrize("kind", [ValueError, TimeoutError, LookupError])
+async def test_an_unexpected_error_ends_the_sync_with_its_id(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+):
+    """An internal error of any kind is shown with the sync's id; the log has its kind and place, but not its text."""
 
     private = "Zoë Quist, zoe@example.com"
 
     async def broken(*_: object, **__: object) -> None:
-        raise ValueError(private)
+        raise kind(private)
 
     monkeypatch.setattr("routiq_gql.sync.pipeline.analyze_slice", broken)
     with structlog.testing.capture_logs() as logged:
@@ -101,7 +104,7 @@ async def test_an_unexpected_error_ends_the_sync_with_its_id(runtime: Runtime, m
     assert last.failure is not None
     assert (last.failure.code, last.failure.message) == ("INTERNAL", f"Internal error in {last.sync_id}")
     broke = next(line for line in logged if line["event"] == "sync_crashed")
-    assert broke["error"] == "ValueError"
+    assert broke["error"] == kind.__name__
     assert any("test_storage_trouble" in place for place in broke["where"])
     assert private not in str(logged)
 

@@ -17,6 +17,7 @@ from routiq_gql.security.viewer import ALL_RIGHTS, LOCAL_OPERATOR, Right, Viewer
 from routiq_gql.settings import Settings
 from routiq_gql.webhooks.model import REGISTRABLE, DeliveryState, EventType, WebhookChanges
 from routiq_gql.webhooks.problems import Refusal, WebhookRefused
+from tests.inline_sqlite import return_unordered_rows_in_reverse
 
 pytestmark = pytest.mark.both_databases
 
@@ -125,6 +126,24 @@ async def test_other_values_are_checked(runtime: Runtime):
     for description in ("x" * 201, "two\nlines"):
         with pytest.raises(BadInput, match="one line of at most 200 characters"):
             await register(LOCAL_OPERATOR, ORG, url=URL, events=SYNCS, description=description)
+
+
+@pytest.fixture
+def _reversed_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    return_unordered_rows_in_reverse(monkeypatch)
+
+
+@pytest.mark.usefixtures("_reversed_rows")
+async def test_webhooks_are_listed_in_the_order_of_their_registration(runtime: Runtime):
+    """A list of webhooks begins with the oldest, also after one of them was changed."""
+    for _ in range(5):
+        await runtime.webhooks.register(LOCAL_OPERATOR, ORG, url=URL, events=SYNCS)
+    first, *_ = await runtime.webhooks.list_of(LOCAL_OPERATOR, ORG)
+    await runtime.webhooks.change(LOCAL_OPERATOR, ORG, first.id, WebhookChanges(description="changed"))
+    listed = await runtime.webhooks.list_of(LOCAL_OPERATOR, ORG)
+    assert [one.created_at for one in listed] == sorted(one.created_at for one in listed)
+    assert listed[0].id == first.id
+    assert len(listed) == 5
 
 
 async def test_an_organization_has_at_most_ten_webhooks(runtime: Runtime):

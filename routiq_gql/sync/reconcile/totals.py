@@ -39,7 +39,8 @@ class Totals:
     """Cliniko's totals of a list.
 
     Attributes:
-        up_to: The greatest id of the mirror, up to which rows are counted; ``None`` if the mirror has none.
+        up_to: The greatest id of the mirror, rows that it no longer shows included, up to which rows are counted;
+            ``None`` if the mirror has none.
         counts: One for each scope of the list.
         taken_at: When they were asked for.
     """

@@ -88,6 +88,25 @@ async def test_an_issuer_that_fails_is_asked_once_in_a_while(
     assert issuer.key_requests == 2
 
 
+async def test_an_issuer_that_fails_is_asked_once_in_a_while_for_known_keys(
+    guarded: Server, issuer_server: IssuerServer, monkeypatch: pytest.MonkeyPatch
+):
+    """While known keys can't be fetched again, tokens still work, and a flood of them does not reach the issuer."""
+    issuer, token = issuer_server.issuer, issuer_server.issuer.token(OURS, lifetime_seconds=600)
+    assert await _status(guarded, token) == 200
+    monkeypatch.setattr(jwks, "REFRESH_SECONDS", 0)
+    monkeypatch.setattr(jwks, "UNKNOWN_KEY_SECONDS", 3_600)
+    issuer_server.answer = Response(status_code=500)
+    assert {await _status(guarded, token) for _ in range(10)} == {200}
+    assert issuer.key_requests == 1, "only just looked"
+    monkeypatch.setattr(jwks, "UNKNOWN_KEY_SECONDS", 0)
+    assert await _status(guarded, token) == 200
+    monkeypatch.setattr(jwks, "UNKNOWN_KEY_SECONDS", 3_600)
+    await until(lambda: issuer.key_requests == 2)
+    assert {await _status(guarded, token) for _ in range(10)} == {200}
+    assert issuer.key_requests == 2
+
+
 async def test_a_restart_with_other_keys_on_both_sides(settings: Settings, issuer: Issuer):
     """After a restart with new keys, fresh tokens are accepted; old tokens and old stream tokens are not."""
     with_keys = settings.model_copy(update={"encryption_keys": "a:" + "A" * 43 + "="})

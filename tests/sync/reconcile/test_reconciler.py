@@ -117,6 +117,21 @@ async def test_a_row_that_came_back_without_a_trace_is_found(sync: SmallSync, cl
 
 
 @pytest.mark.both_databases
+async def test_the_newest_row_that_came_back_without_a_trace_is_found(sync: SmallSync, clinic: Clinic) -> None:
+    """The same for the rows with the greatest ids, which a sync has seen before they were archived."""
+    newest = {name: str(max(clinic.tables[name].ids())) for name in ("individual_appointments", "group_appointments")}
+    await sync.run()
+    for name, row_id in newest.items():
+        clinic.archive(name, row_id, at=datetime.now(UTC) - timedelta(days=40), touch=False)
+    await sync.run()
+    for name, row_id in newest.items():
+        clinic.unarchive(name, row_id, touch=False)
+    outcome = await sync.run()
+    await same(sync, clinic)
+    assert (outcome.receipt.agrees, outcome.was_full) == (True, False)
+
+
+@pytest.mark.both_databases
 async def test_attendees_who_join_and_leave_without_a_trace_are_found(sync: SmallSync, clinic: Clinic) -> None:
     """The attendees of some classes are read again in each sync, so a swap of two is found as well."""
     await sync.run()
