@@ -43,8 +43,10 @@ LONG_FILES = (
     "sync/histories/test_histories.py",
     "sync/test_churn.py",
     "sync/test_misbehaviour.py",
+    "test_bench.py",
 )
-"""Searches through many random cases or states, and tests of each fault at each place. `make test-long` runs them."""
+"""Searches through many random cases or states, tests of each fault at each place, and short benchmarks. `make
+test-long` runs them."""
 
 SLOW_FILES = (
     "api/auth/test_long_subscriptions.py",
@@ -64,7 +66,6 @@ SLOW_FILES = (
     "sync/test_incremental.py",
     "sync/test_modes.py",
     "sync/test_unreadable_rows.py",
-    "test_bench.py",
     "test_supervised_tasks.py",
     "webhooks/test_delivering.py",
     "webhooks/test_killed_senders.py",
