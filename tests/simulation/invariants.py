@@ -416,7 +416,7 @@ class Ledger:
         """Check that a wait lasts until the time that clients have read, and is not shown any longer."""
         now, end = self._story.now, known.wait_ends
         is_changed = (known["waiting_for"], known["resumes_at"]) != (was["waiting_for"], was["resumes_at"])
-        is_held = was["claimed_by"] == known["claimed_by"] is not None
+        is_held = was["claimed_by"] == known["claimed_by"] is not None and was["epoch"] == known["epoch"]
         if end is not None and is_held:
             if is_changed and now < end - 0.01:
                 raise Violated("waits", f"sync {known['key']} resumes {end - now:.1f} s before the time that it shows")
