@@ -10,10 +10,14 @@ import pytest
 from sqlalchemy import insert
 
 from routiq_gql.database.engine import Database
-from routiq_gql.database.history import average_duration, counts_by_status, newest_ended
+from routiq_gql.database.history import average_duration, counts_by_status, newest_ended, newest_receipt
+from routiq_gql.database.live_updates import live_updates_after
 from routiq_gql.database.log_pages import LogWindow, log_pages_of
+from routiq_gql.database.organization_facts import facts_of
+from routiq_gql.database.past_syncs import costs_of_syncs
 from routiq_gql.database.schema import upgrade
 from routiq_gql.database.sync_log import logs_of
+from routiq_gql.database.syncs import active_epochs, active_sync, ended_among, started_since
 from routiq_gql.database.tables import LOG, SYNC
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode
@@ -41,6 +45,15 @@ class Stored:
     @property
     def sync_id(self) -> str:
         return f"sync_{self.key}"
+
+    @property
+    def started_at(self) -> datetime:
+        return NOW + timedelta(seconds=self.key)
+
+    @property
+    def receipt(self) -> dict[str, object] | None:
+        """Time-only syncs have none."""
+        return None if self.mode is SyncMode.TIME_ONLY else {"number": self.key}
 
     @property
     def is_in_history(self) -> bool:
@@ -72,9 +85,10 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await upgrade(opened)
     async with opened.writing() as connection:
         for one in SYNCS:
-            values = {**first_values(one.mode, NOW), "organization_id": one.organization_id, "version": 1, "epoch": 0}
+            values = {**first_values(one.mode, one.started_at), "organization_id": one.organization_id}
+            values |= {"version": 1, "epoch": 0, "requests": one.key, "receipt": one.receipt}
             values |= {"status": one.status, "refresh": one.refresh, "last_log_seq": one.lines}
-            values |= {"completed_at": NOW + one.duration if one.duration is not None else None}
+            values |= {"completed_at": one.started_at + one.duration if one.duration is not None else None}
             await connection.execute(insert(SYNC).values(**values, key=one.key, sync_id=one.sync_id))
             shared = {"sync_key": one.key, "time": NOW, "level": "info", "step": 1}
             for seq in range(1, one.lines + 1):
@@ -99,6 +113,54 @@ async def test_the_figures_of_a_history_are_of_its_syncs(database: Database, org
             last = await newest_ended(connection, organization_id, status)
             read = [one.key for one in own if one.status == status and one.mode is not SyncMode.TIME_ONLY]
             assert (last and last.key) == max(read, default=None)
+
+
+@pytest.mark.parametrize("organization_id", [*ORGANIZATIONS, "org_none"])
+async def test_limits_estimates_and_overviews_are_of_the_syncs_that_they_name(database: Database, organization_id: str):
+    """What a person may start, what a sync costs and what an overview shows depends on some kinds of syncs only."""
+    own = [one for one in SYNCS if one.organization_id == organization_id]
+    read = [one for one in own if one.mode is not SyncMode.TIME_ONLY]
+    of_people = [one for one in read if not one.refresh]
+    completed = [one for one in read if one.status == "completed"]
+    running = [one for one in own if one.duration is None]
+    async with database.reading() as connection:
+        for first, last, but in product((0, 5, 30), (5, 30, 99), (7, 31, 99)):
+            times = NOW + timedelta(seconds=first), NOW + timedelta(seconds=last)
+            started = [one.started_at for one in of_people if first < one.key <= last and one.key != but]
+            assert await started_since(connection, organization_id, *times, but=but) == started
+        for modes, limit in product((["full"], ["incremental"], ["full", "incremental"]), (1, 9)):
+            costs = await costs_of_syncs(connection, organization_id, "completed", modes, limit)
+            of_modes = [[one.key for one in of_people if one in completed and one.mode == mode] for mode in modes]
+            newest = sorted((key for keys in of_modes for key in keys[-limit:]), reverse=True)
+            assert [one.requests for one in costs] == newest
+        receipt = await newest_receipt(connection, organization_id)
+        assert receipt == (completed[-1].receipt if completed else None)
+        facts = (await facts_of(connection, [*ORGANIZATIONS, "org_none"]))[organization_id]
+        ends = [one.started_at + one.duration for one in completed if one.duration is not None]
+        assert [facts.completed.completed_at if facts.completed is not None else None] == (ends[-1:] or [None])
+        assert facts.running_status == (RUNNING if running else None)
+        active = await active_sync(connection, organization_id)
+        assert [one.key for one in [active] if one is not None] == [one.key for one in running]
+        ended = await ended_among(connection, [one.key for one in own])
+        assert sorted(ended) == [one.key for one in own if one.duration is not None]
+        assert (await active_epochs(connection)).keys() == {one.key for one in SYNCS if one.duration is None}
+        listed = [one.key for one in own if one.is_in_history]
+        between = {
+            key: [
+                one.key
+                for one in own
+                if one.status == "completed" and not one.is_in_history and one.refresh and key < one.key
+                and not any(key < other < one.key for other in listed)
+            ]
+            for key in listed
+        }  # fmt: skip
+        updates = await live_updates_after(connection, organization_id, listed)
+        assert {one.after: one.count for one in updates} == {key: len(keys) for key, keys in between.items() if keys}
+        for one in updates:
+            last = SYNCS[between[one.after][-1] - 1]
+            assert one.first_at == SYNCS[between[one.after][0] - 1].started_at
+            assert last.duration is not None
+            assert one.last_at >= last.started_at + last.duration
 
 
 @pytest.mark.parametrize("organization_id", [None, *ORGANIZATIONS])
