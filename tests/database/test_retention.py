@@ -90,10 +90,16 @@ async def _insert_sync(connection: AsyncConnection, key: int, organization_id: s
     await connection.execute(insert(SYNC).values(**values, key=key))
 
 
-async def tidy(database: Database, moment: datetime, settings: Settings = SETTINGS) -> dict[str, int]:
-    """Start housekeeping at this time, run it until it has no work left, and count the remaining rows."""
+async def tidy(
+    database: Database, moment: datetime, settings: Settings = SETTINGS, tidying: Housekeeping | None = None
+) -> dict[str, int]:
+    """Start housekeeping at this time, run it until it has no work left, and count the remaining rows.
+
+    Args:
+        tidying: Continue with this housekeeping, as a server does that keeps running.
+    """
     with time_machine.travel(moment):
-        tidying = Housekeeping(database, settings)
+        tidying = tidying or Housekeeping(database, settings)
         while await tidying.step():
             pass
     async with database.reading() as connection:
@@ -137,11 +143,16 @@ async def test_a_backlog_is_deleted_day_by_day(database: Database):
     assert counts == [9, 8, 8, 8]
 
 
-async def test_the_regular_removal_is_not_delayed(database: Database):
-    """Each day a server deletes the rows that became too old that day."""
+@pytest.mark.parametrize("keeps_running", [False, True])
+async def test_the_regular_removal_is_not_delayed(
+    database: Database, monkeypatch: pytest.MonkeyPatch, keeps_running: bool
+):
+    """Each day a server deletes the rows that became too old that day, however long it has been running."""
+    monkeypatch.setattr(housekeeping, "PRUNING_INTERVAL_SECONDS", 0.0)
     await fill(database, 10)
+    tidying = Housekeeping(database, SETTINGS) if keeps_running else None
     for days in range(4):
-        assert await tidy(database, NOW + days * DAY) == all_have(10 - days)
+        assert await tidy(database, NOW + days * DAY, tidying=tidying) == all_have(10 - days)
 
 
 async def test_after_a_clock_that_was_years_behind_nothing_has_to_be_caught_up_with(database: Database):

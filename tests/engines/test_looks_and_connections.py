@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from routiq_gql.clock import utc_now
-from routiq_gql.emulator import EMULATED_API_KEY, Access, awkward_clinic
+from routiq_gql.emulator import EMULATED_API_KEY, Access, Fault, FaultKind, awkward_clinic
 from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.sync.model import SyncMode, SyncState
@@ -103,15 +103,23 @@ async def test_the_sync_of_a_look_ends_with_its_connection(runtime: Runtime, cli
 
 
 @pytest.mark.both_databases
+@pytest.mark.parametrize("failures", [0, 2])
 async def test_another_account_behind_an_unchecked_key_is_noticed_by_the_first_look(
-    runtime: Runtime, cliniko: Cliniko, other: Cliniko
+    runtime: Runtime, cliniko: Cliniko, other: Cliniko, failures: int
 ):
-    """A key that was stored without a check may be of another clinic. Two clinics are never mixed."""
+    """A key that was stored without a check may be of another clinic. Two clinics are never mixed.
+
+    Looks that have failed meanwhile have not checked it.
+    """
     await run_sync(runtime)
     looks = looks_of(runtime)
     await looks.look()
     other.emulator.clinic.insert_patient(first_name="Zoë")
     await switch(runtime, other, check=False)
+    other.emulator.faults.add(Fault(FaultKind.STATUS_500, "user", times=None))
+    for _ in range(failures):
+        assert await looks.look() is None
+    other.emulator.faults.clear()
     last = await looks.look()
     assert last is not None
     assert (last.status, last.mode) == (SyncState.COMPLETED, SyncMode.FULL), last.failure

@@ -3,18 +3,22 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 
 import pytest
 from sqlalchemy import update
 
 from routiq_gql.cliniko.looking import NEWEST_ROWS
+from routiq_gql.clock import utc_now
+from routiq_gql.database.operation_rows import RefreshRow
+from routiq_gql.database.shared_keys import KeySharer
 from routiq_gql.database.tables import REFRESH
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind
 from routiq_gql.runtime import open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync.found import read_found, to_json
-from routiq_gql.sync.rationed import EASED_AFTER
+from routiq_gql.sync.rationed import EASED_AFTER, ration_of
 from tests.emulated_cliniko import Cliniko
 from tests.engines.refreshing import Looks, looks_of
 from tests.organization import ORGANIZATION
@@ -74,3 +78,17 @@ async def test_half_of_the_share_is_taken_for_some_minutes(looks: Looks, cliniko
         assert await allowance_after_a_look(looks) == SHARE // 2, "a sync that meets no limit"
         assert await allowance_after_a_look(looks, EASED_AFTER * 0.6) is None
         await pass_time(looks, timedelta(days=1))
+
+
+ALLOWANCES = (None, 4, 9, SHARE, 400)
+
+
+@pytest.mark.parametrize("own", ALLOWANCES)
+def test_the_least_that_any_organization_with_the_key_may_send_holds_for_all(own: int | None):
+    """A rate limit belongs to the key: it limits each organization with it, and never raises a share."""
+    refresh = RefreshRow("org_a", True, utc_now(), 1, None, [1, 2], None, own, {}, None, None)
+    settings = Settings(cliniko_requests_per_minute=180)
+    assert settings.refresh_share == SHARE
+    for others in [(), *product(ALLOWANCES, repeat=2)]:
+        ration = ration_of(refresh, settings, [KeySharer([3], one) for one in others])
+        assert ration.per_minute == min([SHARE, *(one for one in (own, *others) if one is not None)])

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import fields
 from datetime import datetime, timedelta
 
 import pytest
@@ -25,6 +26,7 @@ from routiq_gql.patients.lists import PatientList
 from routiq_gql.patients.rules import Terms
 from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
+from routiq_gql.sync.checkpoint_json import read_plan
 from routiq_gql.sync.model import SyncMode, SyncSnapshot, SyncState
 from tests.emulated_cliniko import Cliniko
 from tests.engines.refreshing import looks_of
@@ -36,6 +38,10 @@ from tests.waiting import LIMIT_SECONDS
 pytestmark = pytest.mark.both_databases
 
 MILLISECOND = timedelta(milliseconds=1)
+OWN = {"key", "sync_id", "mode", "started_at", "completed_at", "last_updated", "analyzed_at", "current_step", "changes"}
+OWN |= {"steps", "version", "epoch", "claimed_by", "started_by", "active_patients_identified", "active_patients_stored"}
+"""Columns in which a time-only sync differs, and those of what it does not do: no request, receipt, wait or log."""
+OWN |= {"checkpoint", "baseline", "last_log_seq", "requests", "waited_seconds", "receipt", "time_zone"}
 
 
 async def mirror_now(database: Database) -> MirrorRow:
@@ -207,6 +213,34 @@ async def test_two_processes_and_a_start_at_once(runtime: Runtime, database_url:
             assert all(key != last.key for key in published)
     finally:
         await other.close()
+
+
+async def test_a_time_only_sync_keeps_all_facts_of_the_sync_before(runtime: Runtime):
+    """The syncs after it find in its row what they would find in that of the sync before."""
+    base = await row_of(runtime.database, (await run_sync(runtime)).key)
+    for _ in range(2):
+        snapshot = await publish(runtime, await next_moment(runtime.database))
+        assert snapshot is not None
+        row = await row_of(runtime.database, snapshot.key)
+        kept = [one.name for one in fields(SyncRow) if one.name not in OWN]
+        assert {name: getattr(row, name) for name in kept} == {name: getattr(base, name) for name in kept}
+        assert read_plan(base.checkpoint) is not None
+        assert read_plan(row.checkpoint) == read_plan(base.checkpoint)
+
+
+async def test_organizations_that_can_not_be_published_do_not_keep_a_process_busy(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+):
+    """Another batch follows at once only while batches publish something."""
+    due = [DueMirror(number, f"org_{number}") for number in range(time_only.MOST_ORGANIZATIONS)]
+
+    async def all_are_due(*_arguments: object) -> list[DueMirror]:
+        return due
+
+    monkeypatch.setattr(time_only, "due_mirrors", all_are_due)
+    chores = chore(runtime)
+    assert not await chores.step()
+    assert not await chores.step()
 
 
 async def test_an_interruption_leaves_nothing(runtime: Runtime, monkeypatch: pytest.MonkeyPatch):

@@ -1,6 +1,7 @@
 """Looks at organizations that no client reads are rarer, and frequent again as soon as a client comes back."""
 
 import asyncio
+from collections.abc import Collection
 from contextlib import aclosing
 from datetime import timedelta
 
@@ -9,6 +10,8 @@ import pytest
 from routiq_gql.clock import utc_now
 from routiq_gql.database.refreshes import due_refreshes
 from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind
+from routiq_gql.errors import DatabaseAway
+from routiq_gql.organizations import interest as organizations_interest
 from routiq_gql.organizations.freshness import Freshness, FreshnessMode
 from routiq_gql.organizations.interest import Interest
 from routiq_gql.runtime import Runtime, open_runtime
@@ -132,3 +135,25 @@ async def test_a_reader_in_another_process_makes_looks_frequent(settings: Settin
         watched_at = (await looks.stored()).watched_at
         assert watched_at is not None
         assert watched_at > utc_now() - timedelta(minutes=5)
+
+
+async def test_what_clients_read_around_a_write_that_fails_is_written_by_the_next(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+):
+    """A database that is away for a moment forgets no client, neither one before the write nor one during it."""
+    interest, written = interest_of(runtime), list[set[str]]()
+
+    async def write(_connection: object, organizations: Collection[str], *_moment: object, **_options: object) -> None:
+        written.append(set(organizations))
+        if len(written) == 1:
+            interest.note("org_during")
+            raise DatabaseAway("The database is away.")
+
+    monkeypatch.setattr(organizations_interest, "note_watched", write)
+    interest.note("org_before")
+    with pytest.raises(DatabaseAway):
+        await interest.write([])
+    await interest.write([])
+    assert written == [{"org_before"}, {"org_before", "org_during"}]
+    await interest.write([])
+    assert len(written) == 2, "nothing new"

@@ -5,6 +5,7 @@ from tests.mutants.of_looks import OF_LOOKS
 from tests.mutants.of_sharing import OF_SHARING
 from tests.mutants.of_simulated_looks import OF_SIMULATED_LOOKS
 from tests.mutants.of_surveyed import OF_SURVEYED
+from tests.mutants.of_sync_survivors import OF_SYNC_SURVIVORS
 from tests.mutants.of_syncs import OF_SYNCS
 from tests.mutants.of_the_rest import OF_THE_REST
 from tests.mutants.of_unseen import OF_UNSEEN
@@ -20,4 +21,5 @@ MUTANTS = (
     *OF_UNSEEN,
     *OF_UNSEEN_LATER,
     *OF_SURVEYED,
+    *OF_SYNC_SURVIVORS,
 )

@@ -169,3 +169,18 @@ async def test_the_time_limit_counts_from_the_start_of_the_sync(settings: Settin
     assert last.failure.code == "TIME_LIMIT"
     assert "counted from its start" in last.failure.message
     assert cliniko.emulator.requests == []
+
+
+@pytest.mark.both_databases
+async def test_a_clock_that_was_set_back_gives_no_more_than_the_time_limit(settings: Settings, cliniko: Cliniko):
+    """A sync whose start lies ahead by the clock of the server ends within its limit all the same."""
+    cliniko.gate.hold("patients")
+    async with open_runtime(settings, run_syncs=False) as idle:
+        await idle.connections.connect(LOCAL_OPERATOR, "org_1", EMULATED_API_KEY, cliniko.base_url, check=False)
+        begun = await idle.syncs.start(LOCAL_OPERATOR, "org_1")
+        async with idle.database.writing() as connection:
+            await connection.execute(update(SYNC).values(started_at=utc_now() + timedelta(hours=7)))
+    async with open_runtime(settings.model_copy(update={"sync_time_limit": 0.5})) as runtime:
+        last = (await follow(runtime, begun.sync.sync_id))[-1]
+    assert last.failure is not None
+    assert last.failure.code == "TIME_LIMIT"

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -78,6 +79,25 @@ async def test_a_row_that_becomes_unreadable_keeps_its_content(runtime: Runtime,
     rows = await shown_rows(runtime.database)
     assert await unread_ids(runtime) == set()
     assert len(rows["INDIVIDUAL_APPOINTMENTS"]) == len(before["INDIVIDUAL_APPOINTMENTS"])
+
+
+@pytest.mark.parametrize("is_readable", [True, False])
+async def test_the_attendees_of_a_new_class_are_read_whether_it_can_be_read(
+    runtime: Runtime, cliniko: Cliniko, is_readable: bool
+):
+    """Attendees may be older than the class, so a sync of changes asks for those of a class that appears."""
+    before = await shown_rows_after(runtime)
+    clinic = cliniko.emulator.clinic
+    made = clinic.insert_class(utc_now() + timedelta(days=2))
+    place = clinic.insert_attendee(made, "9", at=utc_now() - timedelta(days=50))
+    if not is_readable:
+        fault = Fault(FaultKind.ROW_WITHOUT_START, "group_appointments", times=None, only_above_per_page=1)
+        cliniko.emulator.faults.add(fault)
+    last = await run_sync(runtime, mode=SyncMode.INCREMENTAL)
+    assert (last.status, last.mode) == (SyncState.COMPLETED, SyncMode.INCREMENTAL), last.failure
+    rows = await shown_rows(runtime.database)
+    assert len(rows["GROUP_APPOINTMENTS"]) == len(before["GROUP_APPOINTMENTS"]) + 1
+    assert int(place) in {row[0] for row in rows["ATTENDEES"]}
 
 
 async def shown_rows_after(runtime: Runtime):

@@ -1,0 +1,62 @@
+"""The plan of a sync under clocks that are set back or ahead: no change in Cliniko falls between two syncs."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from routiq_gql.cliniko import Horizon
+from routiq_gql.settings import Settings
+from routiq_gql.sync.model import SyncMode
+from routiq_gql.sync.plan import COMPARE_EVERY, OVERLAP, decide, horizon_of, is_comparison_due, mark_at
+from tests.organizations.test_freshness import MIRROR
+
+DAY = timedelta(days=1)
+SETTINGS = Settings(history_days=730, full_sync_days=7)
+NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+MOMENTS = st.builds(lambda seconds: NOON + timedelta(seconds=seconds), st.floats(-4e6, 4e6, allow_nan=False))
+"""Within some six weeks of a moment, at any fraction of a second."""
+NEAR = st.builds(lambda minutes: NOON + timedelta(minutes=minutes), st.integers(-30, 30))
+
+
+@given(MOMENTS, MOMENTS, st.integers(1, 60), st.integers(1, 60))
+def test_no_horizon_begins_before_that_of_the_sync_before(started_at: datetime, before: datetime, days: int, kept: int):
+    """A clock that was set back does not widen a horizon: what is between was never read."""
+    was, now = (SETTINGS.model_copy(update={"history_days": one}) for one in (kept, days))
+    first = horizon_of(replace(MIRROR, horizon_from=None), was, before)
+    found = horizon_of(replace(MIRROR, horizon_days=kept, horizon_from=first.start), now, started_at)
+    wanted = started_at.replace(hour=0, minute=0, second=0, microsecond=0) - days * DAY
+    assert found == Horizon(max(wanted, first.start) if days == kept else wanted)
+
+
+@given(MOMENTS, st.none() | MOMENTS, st.none() | MOMENTS, st.none() | MOMENTS)
+def test_a_mark_is_before_every_clock(
+    now: datetime, server_date: datetime | None, earlier: datetime | None, earlier_taken_at: datetime | None
+):
+    """A mark is never later than either clock, and grows no faster than this server's clock since the mark before."""
+    mark = mark_at(now, server_date, earlier, earlier_taken_at)
+    bounds = [now - OVERLAP] if server_date is None else [now - OVERLAP, server_date - OVERLAP]
+    if earlier is not None and earlier_taken_at is not None:
+        bounds.append(earlier + max(now - earlier_taken_at, timedelta(0)))
+    assert mark == min(bounds).replace(microsecond=0)
+
+
+@given(NEAR, st.none() | NEAR)
+def test_a_comparison_is_due_unless_there_was_one_just_now(now: datetime, compared_at: datetime | None):
+    """A comparison at a time that has not come yet is as good as none."""
+    is_recent = compared_at is not None and compared_at <= now < compared_at + COMPARE_EVERY
+    assert is_comparison_due(replace(MIRROR, compared_at=compared_at), now) is not is_recent
+
+
+@given(MOMENTS, st.integers(1, 30))
+def test_the_last_full_sync_counts_for_some_days(now: datetime, days: int):
+    """An automatic sync reads everything once the last full one is so old, or at a time that has not come yet."""
+    settings = SETTINGS.model_copy(update={"full_sync_days": days})
+    mirror = replace(MIRROR, full_at=NOON, horizon_from=NOON - 1000 * DAY)
+    horizon = horizon_of(mirror, settings, now)
+    asked = {mode: decide(mode, mirror, mirror.account or "", horizon, settings, now).mode for mode in SyncMode}
+    is_young = NOON <= now < NOON + days * DAY
+    assert asked[SyncMode.AUTO] is (SyncMode.INCREMENTAL if is_young else SyncMode.FULL)
+    assert asked[SyncMode.INCREMENTAL] is SyncMode.INCREMENTAL
+    assert asked[SyncMode.FULL] is SyncMode.FULL
