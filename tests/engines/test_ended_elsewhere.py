@@ -38,7 +38,7 @@ async def engine(database_url: str, tmp_path: Path) -> AsyncIterator[EmbeddedEng
 
 
 async def test_a_run_has_time_to_publish_the_end_of_its_sync(engine: EmbeddedEngine):
-    """A run is stopped only if its sync was over at the look before, too: the end is committed before it is published."""
+    """The end is committed before it is published: only a second look that finds it over stops a run."""
     may_end = asyncio.Event()
 
     async def run() -> Any:
