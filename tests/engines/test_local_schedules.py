@@ -1,6 +1,7 @@
 """Schedules at local times, over days on which clocks change. On both databases."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import product
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -144,3 +145,21 @@ async def test_another_organizations_schedule_is_not_shown_or_changed(runtime: R
     with pytest.raises(Forbidden):
         await runtime.schedules.show(other, ORGANIZATION)
     assert (await runtime.schedules.show(LOCAL_OPERATOR, ORGANIZATION)) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Australia/Sydney", "America/New_York", "Europe/London", "Australia/Lord_Howe"]
+)
+async def test_no_change_of_the_clocks_makes_a_schedule_late(settings: Settings, zone: str):
+    """A schedule counts as late if its next time is further away than it ever is with right clocks."""
+    async with open_runtime(settings, run_syncs=False) as runtime:
+        for number, (at, weekdays) in enumerate(product((["02:30"], ["00:00", "23:55"]), (None, "sun", "mon-fri"))):
+            organization = f"org_{number}"
+            await runtime.schedules.begin_at(LOCAL_OPERATOR, organization, at, weekdays, zone)
+            schedule, _ = await runtime.schedules.show(LOCAL_OPERATOR, organization)
+            assert schedule is not None
+            moment = datetime(2026, 1, 1, tzinfo=UTC)
+            while moment < datetime(2027, 1, 1, tzinfo=UTC):
+                following = schedule.after(moment)
+                assert timedelta(0) < following - moment <= schedule.every
+                moment = following

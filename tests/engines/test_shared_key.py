@@ -23,6 +23,7 @@ from tests.syncs import LIMIT_SECONDS, follow, run_sync
 
 OTHER = "org_branch"
 SHARE = 18
+OWN = REFRESH.c.organization_id == ORGANIZATION
 
 
 @pytest.fixture
@@ -163,6 +164,26 @@ async def test_a_stopped_sync_counts_with_what_it_has_sent(both: tuple[Looks, Lo
         pass
     assert await spent(first) == LOOK_REQUESTS + 1
     assert await spent(second) == SHARE - LOOK_REQUESTS - 1
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_a_look_begins_only_with_room_in_the_share_of_the_key(both: tuple[Looks, Looks], is_known: bool):
+    """What another organization with the key has sent counts from the first look on, before that has read the key."""
+    first, second = both
+    for looks in both:
+        await looks.look()
+    await let_a_minute_pass(*both)
+    booking = await claimed(second)
+    while await booking.book(1) == 0:
+        pass
+    if not is_known:
+        async with first.runtime.database.writing() as connection:
+            await connection.execute(update(REFRESH).where(OWN).values(key_digest=None))
+    assert await first.refreshes._claim(await first.due()) is None
+    stored = await first.stored()
+    assert stored.next_at.timestamp() > time.time() + 20
+    assert (stored.spent, stored.key_digest) == ([], (await second.stored()).key_digest)
 
 
 async def test_a_new_key_is_learned_by_the_next_look(both: tuple[Looks, Looks], cliniko: Cliniko):

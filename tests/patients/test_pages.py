@@ -13,7 +13,7 @@ from routiq_gql.patients.model import PatientPage, PatientSort
 from routiq_gql.patients.pages import read_page
 from routiq_gql.patients.requests import PageRequest
 from tests.cursor_keys import CURSOR_KEYS
-from tests.patients.clinics import NOW, Person, random_person, terms_at
+from tests.patients.clinics import NOW, ListedClinic, Person, random_person, terms_at
 from tests.patients.statements import recorded
 
 pytestmark = pytest.mark.both_databases
@@ -162,3 +162,14 @@ async def test_a_page_takes_five_statements(clinic, database):
         with recorded(database) as statements:
             await page_of(database, list=PatientList.ALL, first=50, **parts)
         assert len(statements) <= 5
+
+
+async def test_a_past_sync_is_shown_in_its_own_time_zone(database: Database):
+    """A clinic that moves does not move its past: each sync has the zone that Cliniko named to it, or before it."""
+    clinic = ListedClinic(database, ORGANIZATION)
+    zones = [None, "Sydney", None, "Australia/Perth", "Sydney", None]
+    expected = ["UTC", "Australia/Sydney", "Australia/Sydney", "Australia/Perth", *["Australia/Sydney"] * 2]
+    syncs = [await clinic.sync([Person(1)], time_zone=zone) for zone in zones]
+    found = [await page_of(database, list=PatientList.ALL, as_of=sync_id) for sync_id in syncs]
+    assert [page.time_zone for page in found] == expected
+    assert (await page_of(database, list=PatientList.ALL)).time_zone == expected[-1]

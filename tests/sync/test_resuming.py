@@ -27,7 +27,7 @@ from tests.syncs import run_sync, shown_rows
 
 pytestmark = [pytest.mark.sqlite_only, pytest.mark.usefixtures("inline_sqlite")]
 
-KEPT = {"mode", "status", "step", "baseline", "recent_days", "upcoming_days", "seen_within_weeks", "horizon_from"}
+KEPT = {"mode", "status", "step", "baseline", "recent_days", "upcoming_days", "seen_within_weeks"}
 KEPT |= {"rules", "time_zone", "started_by", "changes", "patients_found", "appointments_found", "refresh"}
 KEPT |= {"active_patients_identified", "active_patients_stored", "current_step", "progress_percentage"}
 """Columns of a sync that do not depend on when, and how often, it ran."""

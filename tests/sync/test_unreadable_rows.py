@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -19,6 +20,7 @@ from routiq_gql.sync.checkpoint_json import read_checkpoint, to_json
 from routiq_gql.sync.findings import MOST_NAMED, Findings
 from routiq_gql.sync.model import FailureCode, LogLevel, SyncMode, SyncState
 from routiq_gql.sync.place import Counts, Place
+from routiq_gql.sync.receipt import Receipt
 from tests.emulated_cliniko import Cliniko
 from tests.organization import ORGANIZATION
 from tests.sync.plans import FULL_PLAN
@@ -48,6 +50,7 @@ async def test_a_few_rows_without_a_start_are_left_out_and_named(runtime: Runtim
     assert last.appointments_found == 20 - rows
     assert last.receipt is not None
     assert sorted(row.id or "" for row in last.receipt.unreadable_rows) == [str(row_id) for row_id in missing]
+    check_counted(last.receipt)
     where = "of the list of individual appointments"
     named = [f"Skipped row {row_id} {where}: its “starts_at” can't be read" for row_id in missing]
     total = [f"Skipped {rows} of 16 rows {where} that can't be read"] if rows > 1 else []
@@ -57,6 +60,12 @@ async def test_a_few_rows_without_a_start_are_left_out_and_named(runtime: Runtim
     cliniko.emulator.faults.clear()
     assert (await run_sync(runtime)).appointments_found == 20
     assert await unread_ids(runtime) == set()
+
+
+def check_counted(receipt: Receipt) -> None:
+    """Check that a receipt counts the unreadable rows that it names, in each list."""
+    named = Counter(row.list for row in receipt.unreadable_rows)
+    assert {one.list: one.unreadable for one in receipt.lists if one.unreadable} == named
 
 
 async def unread_ids(runtime: Runtime) -> set[int]:
@@ -76,6 +85,7 @@ async def test_a_row_that_becomes_unreadable_keeps_its_content(runtime: Runtime,
     assert (last.status, last.mode) == (SyncState.COMPLETED, mode)
     assert last.receipt is not None
     assert {row.reason for row in last.receipt.unreadable_rows} == {"starts_at"}
+    check_counted(last.receipt)
     rows = await shown_rows(runtime.database)
     assert await unread_ids(runtime) == set()
     assert len(rows["INDIVIDUAL_APPOINTMENTS"]) == len(before["INDIVIDUAL_APPOINTMENTS"])

@@ -161,6 +161,40 @@ async def test_patients_are_shown_to_readers_only(server: Server, issuer: Issuer
     assert all(one.count for one in reads)
 
 
+SMALL = {
+    "patients": "{ patients(organizationId: $org) { nodes { email } } }",
+    "edges": "{ patients(organizationId: $org) { edges { node { why { appointments { startsAt } } } } } }",
+    "patient": "{ patient(id: $patient) { phone } }",
+    "node": "{ node(id: $patient) { ... on Patient { firstName } } }",
+    "syncChanges": "{ syncChanges(syncId: $sync, since: $first) { nodes { name } } }",
+    "edges of changes": "{ syncChanges(syncId: $sync, since: $first) { edges { node { sentence } } } }",
+    "patient of changes": "{ syncChanges(syncId: $sync, since: $first) { nodes { patient { name } } } }",
+}
+"""Queries that select a single value of patients, each on another way to it."""
+
+
+@pytest.mark.parametrize(
+    "body", [*DOCUMENTS.values(), *SMALL.values()], ids=[*DOCUMENTS, *(f"only {one}" for one in SMALL)]
+)
+async def test_each_read_of_patients_is_recorded(server: Server, issuer: Issuer, clinic: ListedClinic, body: str):
+    """The same question is answered three times in a row, and the audit log has three reads: none is from memory."""
+    document = _query(body)
+    variables = {one: value for one, value in _variables(clinic).items() if f"${one}" in document}
+    reader = issuer.token(OURS, role="receptionist", subject="user_reader")
+    recorded: list[tuple[int, int]] = []
+    for times in (1, 3):
+        for _ in range(times):
+            answer = json.loads((await _ask(server, document, reader, **variables))[1])
+            assert "errors" not in answer, answer
+        await server.runtime.audit.close()
+        reads = [one for one in await server.runtime.audit.entries(100, OURS) if one.action == "patients"]
+        assert {one.subject for one in reads} == {"user_reader"}
+        recorded.append((sum(one.times for one in reads), sum(one.count or 0 for one in reads)))
+    (times, patients), after = recorded
+    assert min(times, patients) > 0
+    assert after == (4 * times, 4 * patients)
+
+
 @pytest.mark.parametrize("name", FIGURES)
 async def test_figures_need_no_right(server: Server, issuer: Issuer, clinic: ListedClinic, name: str):
     """Every member sees how many patients there are, and another clinic does not."""

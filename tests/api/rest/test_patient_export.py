@@ -9,7 +9,9 @@ import socket
 import tracemalloc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -24,6 +26,7 @@ from routiq_gql.clock import utc_now
 from routiq_gql.database.tables import CURRENT, LISTING, PATIENT
 from routiq_gql.metrics import REGISTRY
 from routiq_gql.patients import export as exporting
+from routiq_gql.patients.lists import PatientList
 from routiq_gql.security.token_file import TokenFile
 from routiq_gql.settings import Settings
 from tests.api.rest.test_patients import PATH, get
@@ -100,6 +103,39 @@ async def test_csv_is_for_people(bare_server: Server):
     assert row["lists"].split() == ["all", "active", "recent", "upcoming"]
     page = await get(bare_server, search="zoe")
     assert row["why"] == page["patients"][0]["why"]["sentence"]
+
+
+def _cell_of(key: str, value: Any, patient: dict[str, Any]) -> str:
+    """The cell of a column, from the patient's object in JSON."""
+    if key in {"last_appointment", "next_appointment", "created", "why_changes"} and value is not None:
+        zone = ZoneInfo(patient["time_zone"])
+        return datetime.fromisoformat(value).astimezone(zone).strftime("%Y-%m-%d %H:%M")
+    return plain_cell("" if value is None else " ".join(value) if isinstance(value, list) else str(value))
+
+
+@pytest.mark.parametrize("of_list", [one.key for one in PatientList])
+async def test_csv_has_the_values_of_json_with_the_times_of_the_clinic(bare_server: Server, of_list: str):
+    """Each cell is the value of the patient's object: no other column's, and no other time zone's."""
+    await listed(bare_server)
+    zone = (await get(bare_server, list=of_list))["time_zone"]
+    lines = await bare_server.http.get(EXPORT, params={"format": "jsonl", "list": of_list})
+    rows = rows_of(await bare_server.http.get(EXPORT, params={"list": of_list}))
+    patients = [json.loads(line) | {"time_zone": zone} for line in lines.content.splitlines()]
+    assert len(rows) == len(patients)
+    for row, patient in zip(rows, patients, strict=True):
+        last, following = patient["last_appointment"] or {}, patient["next_appointment"] or {}
+        expected = patient | {
+            "created": patient["created_at"],
+            "why": patient["why"]["sentence"],
+            "why_changes": patient["why"]["changes_at"],
+            "last_appointment": last.get("starts_at"),
+            "last_appointment_type": last.get("type"),
+            "last_appointment_practitioner": (last.get("practitioner") or {}).get("name"),
+            "next_appointment": following.get("starts_at"),
+            "next_appointment_type": following.get("type"),
+            "next_appointment_practitioner": (following.get("practitioner") or {}).get("name"),
+        }
+        assert row == {key: _cell_of(key, expected[key], patient) for key in COLUMNS}
 
 
 async def test_the_file_is_named_for_organization_list_and_date(bare_server: Server):
