@@ -84,6 +84,7 @@ STARTERS = (
     "tests.engines.postgres.histories.deployment",
     "tests.engines.postgres.processes",
     "tests.forked",
+    "tests.mutants.running",
     "tests.postgres",
     "tests.spec.tlc",
 )

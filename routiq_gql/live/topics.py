@@ -1,7 +1,7 @@
 """The topics of the bus: a sync, or an organization's dashboard or patients.
 
 A topic is a typed value, never a bare string: an organization's id may equal the id of another organization's sync. A
-sync's topic also holds its id and organization, because SQLite reuses the number of an erased sync.
+sync's topic also holds its id and organization, so that a value that arrives is compared with what was followed.
 """
 
 from dataclasses import dataclass

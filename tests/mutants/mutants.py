@@ -1,5 +1,6 @@
 """All planted bugs: ``make mutants`` must find every one of them."""
 
+from tests.mutants.of_api_survivors import OF_API_SURVIVORS
 from tests.mutants.of_feeds import OF_FEEDS
 from tests.mutants.of_looks import OF_LOOKS
 from tests.mutants.of_sharing import OF_SHARING
@@ -22,4 +23,5 @@ MUTANTS = (
     *OF_UNSEEN_LATER,
     *OF_SURVEYED,
     *OF_SYNC_SURVIVORS,
+    *OF_API_SURVIVORS,
 )

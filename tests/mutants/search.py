@@ -26,8 +26,7 @@ class Stuck(BaseException):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("first", type=int)
-    parser.add_argument("seeds", type=int)
+    parser.add_argument("seeds", type=int, nargs="+")
     given = parser.parse_args()
     print(json.dumps({"package": str(Path(routiq_gql.__file__).parent)}), flush=True)
     signal.signal(signal.SIGALRM, _give_up)
@@ -36,7 +35,7 @@ def main() -> int:
         template = make_template(folder)
         gc.collect()
         gc.freeze()
-        for seed in range(given.first, given.first + given.seeds):
+        for seed in given.seeds:
             signal.alarm(LONGEST_SECONDS)
             try:
                 error = Simulation(seed, template, folder).run().error

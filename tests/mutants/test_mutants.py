@@ -2,15 +2,18 @@
 
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.mutants import hunt
-from tests.mutants.hunt import Found
+from tests.mutants.__main__ import SEEDS
+from tests.mutants.hunt import Found, NotSearched, Run
 from tests.mutants.mutant import PACKAGE, ROOT, Mutant, OutdatedMutant, plant
 from tests.mutants.mutants import MUTANTS
+from tests.mutants.seeds import FINDING_SEEDS
 
 ONE = Mutant("one", "", "waiting.py", "        return False\n\n\nclass", "        return True\n\n\nclass")
 
@@ -62,34 +65,35 @@ def test_the_kinds_of_bugs_are_many():
     assert sum(not mutant.tests for mutant in MUTANTS) >= 20
 
 
-def test_a_search_that_did_not_run_is_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+class Outputs:
+    """Runs nothing, and returns these outputs instead."""
+
+    def __init__(self, *outputs: str) -> None:
+        self._outputs = iter(outputs)
+
+    def run(self, _copy: Path, _module: str, _arguments: Sequence[str]) -> Run:
+        return Run(1, next(self._outputs), "")
+
+
+def test_a_search_that_did_not_run_is_no_result(tmp_path: Path):
     """A search that has failed to start neither finds a bug nor lets it survive."""
-    outputs = iter(["", '{"package": "/elsewhere/routiq_gql"}\n{"seed": 3, "reason": "less"}\n'])
-
-    class Done:
-        returncode = 0
-        stderr = ""
-
-        def __init__(self) -> None:
-            self.stdout = next(outputs)
-
-    monkeypatch.setattr(hunt, "_run", lambda *_arguments: Done())
+    outputs = Outputs("", '{"package": "/elsewhere/routiq_gql"}\n{"seed": 3, "reason": "less"}\n')
     for _ in range(2):
-        with pytest.raises(hunt.NotSearched):
-            hunt.simulate(tmp_path, 10)
+        with pytest.raises(NotSearched):
+            hunt.simulate(outputs, tmp_path, range(10))
 
 
-def test_a_seed_that_finds_a_bug_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_seed_that_finds_a_bug_is_read(tmp_path: Path):
     """The score names the seed with which a developer can look at a bug."""
-
-    class Done:
-        returncode = 1
-        stderr = ""
-        stdout = f'{{"package": "{tmp_path / PACKAGE}"}}\n{{"seed": 3, "reason": "less: a row"}}\n'
-
-    monkeypatch.setattr(hunt, "_run", lambda *_arguments: Done())
-    found = hunt.simulate(tmp_path, 10)
+    output = f'{{"package": "{tmp_path / PACKAGE}"}}\n{{"seed": 3, "reason": "less: a row"}}\n'
+    found = hunt.simulate(Outputs(output), tmp_path, range(10))
     assert replace(found, seconds=0) == Found("seed 3", "less: a row", 0, 3)
+
+
+def test_known_seeds_are_of_simulated_bugs():
+    """A seed that is played first belongs to a bug that the simulator searches for, among all its seeds."""
+    assert FINDING_SEEDS.keys() <= {mutant.name for mutant in MUTANTS if not mutant.tests}
+    assert all(1 <= seed <= SEEDS for seed in FINDING_SEEDS.values())
 
 
 def test_a_test_that_finds_a_bug_is_read_with_its_parameters():

@@ -113,3 +113,25 @@ async def test_a_stream_token_ends_with_its_parent_and_never_gets_rights(
     if LOOKS[look] is None:
         expected = Unauthenticated, WAS_REVOKED
     assert _outcome(session.current_viewer) == expected
+
+
+@pytest.mark.parametrize("subject", ["anna", "ben"])
+@pytest.mark.parametrize("organization", ["org_1", "org_2"])
+@pytest.mark.parametrize("age", AGES)
+def test_a_session_continues_with_the_same_person_and_organization_only(
+    subject: str, organization: str, age: str, monkeypatch: pytest.MonkeyPatch
+):
+    """A socket that was opened for a clinic never shows another one, not even to a person who works for both."""
+    monkeypatch.setattr(sessions, "utc_now", lambda: NOW)
+    since = AGES[age]
+    expires_at = None if since is None else NOW - since
+    session = Session(Credentials(Viewer("org_1", ALL_RIGHTS, "anna"), expires_at), Authority(FEWER), GRACE)
+    fresh = Credentials(Viewer(organization, FEWER, subject), NOW + GRACE)
+    if (subject, organization) == ("anna", "org_1"):
+        session.renew(fresh)
+        assert session.current_viewer() == fresh.viewer
+    else:
+        before = session.viewer
+        with pytest.raises(Unauthenticated, match="another person or organization"):
+            session.renew(fresh)
+        assert session.viewer == before

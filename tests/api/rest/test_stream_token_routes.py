@@ -20,7 +20,7 @@ READING = [
 ]
 
 
-async def test_every_route_that_takes_a_stream_token_refuses_it_once_its_sync_has_ended(
+async def test_every_route_refuses_a_token_once_its_sync_has_ended(
     bare_server: Server, monkeypatch: pytest.MonkeyPatch
 ):
     """A token that was left in a browser's history reads neither events nor the log a minute after the sync."""
