@@ -28,9 +28,18 @@ def main() -> int:
     began, all_ = time.perf_counter(), Batch()
     for batch in play_all(range(given.first, given.first + given.seeds), given.workers):
         all_.add(batch)
+        _show_progress(all_, given.seeds)
         for failure in batch.failures:
             print(f"\nseed {failure.seed}: {failure.reason}\n{failure.story}", flush=True)
     return _report(all_, time.perf_counter() - began)
+
+
+def _show_progress(all_: Batch, seeds: int) -> None:
+    """Rewrite a line of a terminal; files get the report only."""
+    if sys.stderr.isatty():
+        end = "\n" if all_.seeds == seeds else ""
+        failed = f", {len(all_.failures)} failed" if all_.failures else ""
+        print(f"\r{all_.seeds} of {seeds} seeds, {all_.syncs} syncs{failed}", end=end, file=sys.stderr, flush=True)
 
 
 def _replay(seed: int) -> int:

@@ -14,7 +14,8 @@ from tests.simulation.machine import collect
 from tests.simulation.simulation import Result, Simulation
 from tests.simulation.template import Template, make_template
 
-SEEDS_PER_BATCH = 25
+SEEDS_PER_BATCH = 8
+"""Small, as progress is shown by batches."""
 SEEDS_PER_COLLECTION = 8
 """A collection takes a quarter as long as a sync."""
 

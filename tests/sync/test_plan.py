@@ -42,6 +42,15 @@ def test_a_mark_is_before_every_clock(
     assert mark == min(bounds).replace(microsecond=0)
 
 
+@given(NEAR, NEAR, NEAR, NEAR)
+def test_a_clock_that_was_set_back_moves_no_mark(now: datetime, date: datetime, earlier: datetime, taken_at: datetime):
+    """While a clock is behind the time at which the mark before was taken, no mark is later than that one."""
+    mark = mark_at(now, date, earlier, taken_at)
+    if now <= taken_at:
+        assert mark <= earlier
+    assert mark == min(now - OVERLAP, date - OVERLAP, earlier + max(now - taken_at, timedelta(0)))
+
+
 @given(NEAR, st.none() | NEAR)
 def test_a_comparison_is_due_unless_there_was_one_just_now(now: datetime, compared_at: datetime | None):
     """A comparison at a time that has not come yet is as good as none."""

@@ -1,7 +1,7 @@
 """A sync that is interrupted behind each of its checkpoints says and stores the same as one that nothing disturbs."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind, generated_cl
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
+from routiq_gql.sync import pipeline
 from routiq_gql.sync.checkpoint import Analyzing, Checkpoint, Comparing, Reading, Storing
 from routiq_gql.sync.model import SyncMode, SyncSnapshot, SyncState
 from routiq_gql.sync.receipt import Receipt
@@ -31,6 +32,8 @@ KEPT = {"mode", "status", "step", "baseline", "recent_days", "upcoming_days", "s
 KEPT |= {"rules", "time_zone", "started_by", "changes", "patients_found", "appointments_found", "refresh"}
 KEPT |= {"active_patients_identified", "active_patients_stored", "current_step", "progress_percentage"}
 """Columns of a sync that do not depend on when, and how often, it ran."""
+SLICE = 50
+"""Patients that are analyzed together."""
 NOT_COMPARED = ("Continuing after an interruption", "This sync reads what has changed since ")
 """Lines that name an interruption or a time."""
 
@@ -54,8 +57,8 @@ class Interruptions:
         patch.setattr(SyncRun, "_advance", and_stop)
 
 
-async def said_and_stored(runtime: Runtime, last: SyncSnapshot) -> Mapping[str, Any]:
-    """Everything that clients and later syncs get of a sync, without times and the costs of its requests."""
+async def said_and_stored(runtime: Runtime, last: SyncSnapshot) -> dict[str, Any]:
+    """Everything that clients and later syncs get of a sync, without times; the costs of its requests by themselves."""
     async with runtime.database.reading() as connection:
         row = await sync_by_id(connection, last.sync_id)
     assert isinstance(row, SyncRow)
@@ -64,6 +67,7 @@ async def said_and_stored(runtime: Runtime, last: SyncSnapshot) -> Mapping[str, 
         "columns": {name: getattr(row, name) for name in sorted(KEPT)},
         "steps": [one.number for one in last.steps],
         "receipt": timeless(last.receipt),
+        "costs": costs_of(last.receipt),
         "log": [line.message for line in lines if not line.message.startswith(NOT_COMPARED)],
         "rows": await shown_rows(runtime.database),
     }
@@ -76,10 +80,17 @@ def timeless(receipt: Receipt | None) -> Receipt:
     return replace(receipt, lists=lists, requests=0, waited_seconds=0.0, checked_at=datetime.max.replace(tzinfo=UTC))
 
 
+def costs_of(receipt: Receipt | None) -> list[int]:
+    """The requests and rows read, of the whole sync and of each list. Interruptions can only add to them."""
+    assert receipt is not None
+    return [receipt.requests, *(cost for one in receipt.lists for cost in (one.requests, one.read))]
+
+
 async def test_a_sync_that_is_interrupted_behind_each_checkpoint_says_the_same(
     settings: Settings, new_database_url: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ):
     """Figures, log, receipt and rows of a sync do not depend on interruptions, in either mode."""
+    monkeypatch.setattr(pipeline, "SLICE_PATIENTS", SLICE)
     clinic = generated_clinic(130, utc_now())
     async with emulated_cliniko(clinic) as cliniko, AsyncExitStack() as stack:
         for resource in ("individual_appointments", "group_appointments"):
@@ -97,7 +108,12 @@ async def test_a_sync_that_is_interrupted_behind_each_checkpoint_says_the_same(
             assert calm["columns"]["status"] == SyncState.COMPLETED
             assert calm["columns"]["mode"] == mode
             assert len(calm["receipt"].unreadable_rows) >= 2
+            costs = [one.pop("costs") for one in (calm, disturbed)]
             assert disturbed == calm
+            assert all(more >= cost for cost, more in zip(*costs, strict=True)), "what was spent before counts"
             assert {type(one) for one in interruptions.at} == {Reading, Comparing, Analyzing, Storing}
             assert len(interruptions.at) > 10
+            analyzed = [one.analyzed for one in interruptions.at if isinstance(one, Analyzing)]
+            assert analyzed == [number * SLICE for number in range(len(analyzed))]
+            assert len(analyzed) > 1 or mode is not SyncMode.FULL
             edit(clinic)
