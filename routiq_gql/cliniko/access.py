@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from routiq_gql.cliniko.answers import ListAsker
 from routiq_gql.cliniko.client import FOR_ANY_KEY, ClinikoClient
-from routiq_gql.cliniko.errors import KeyLacksPermission, UnexpectedAnswer
+from routiq_gql.cliniko.errors import KeyLacksPermission, PaymentRequired, UnexpectedAnswer
 from routiq_gql.cliniko.filters import Horizon, booking_in, content_filters
 from routiq_gql.cliniko.resources import ATTENDEES, RESOURCES
 from routiq_gql.cliniko.rows import find_id
@@ -108,6 +108,8 @@ async def _get_if_allowed(client: ClinikoClient, path: str, where: str) -> Mappi
     """The object at ``path``; empty if it is missing or the key may not read it, as no sync depends on it."""
     try:
         return await client.repeat(lambda: client.ask(path, where=where), explains_denial=False)
+    except PaymentRequired:  # an unknown person would count as another one, for whom a sync reads everything
+        raise
     except (KeyLacksPermission, UnexpectedAnswer):
         return {}
 

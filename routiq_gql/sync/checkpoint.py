@@ -173,3 +173,11 @@ class Storing:
 
 
 Checkpoint = Starting | Reading | Comparing | Analyzing | Storing
+
+
+def makes_progress(before: Checkpoint, after: Checkpoint) -> bool:
+    """Whether a sync that continues at ``after`` has less to do than at ``before``.
+
+    A comparison begins again after each interruption, and may note and forget the same patients each time.
+    """
+    return before != after and not (isinstance(before, Comparing) and isinstance(after, Comparing))

@@ -19,7 +19,7 @@ from routiq_gql.database.rows import SyncRow
 from routiq_gql.database.sync_changes import RunningChanges
 from routiq_gql.database.syncs import NewLine, change_running
 from routiq_gql.live.bus import ProgressBus
-from routiq_gql.sync.checkpoint import Checkpoint, Starting
+from routiq_gql.sync.checkpoint import Checkpoint, Starting, makes_progress
 from routiq_gql.sync.checkpoint_json import read_checkpoint, to_json
 from routiq_gql.sync.endings import Completed, EndedSync, Ending, Failed, announce, end_run
 from routiq_gql.sync.forecast import CompletionForecast
@@ -236,13 +236,14 @@ class SyncRun:
             "checkpoint": to_json(checkpoint),
             "requests": self.requests,
         }
-        if checkpoint != self.checkpoint:  # a slice that is repeated after a break is no progress
+        if makes_progress(self.checkpoint, checkpoint):
             changes["lost_claims"] = changes["pauses"] = 0
         return {**changes, **columns_of_progress(progress, self.step)}
 
     def _advance(self, checkpoint: Checkpoint) -> None:
-        if checkpoint != self.checkpoint:
-            self._checkpoint = checkpoint
+        is_progress = makes_progress(self.checkpoint, checkpoint)
+        self._checkpoint = checkpoint
+        if is_progress:
             self.lost_claims = self.pauses = 0
             self._on_progress()
 

@@ -15,6 +15,7 @@ from routiq_gql.cliniko import (
     check_user,
     content_filters,
 )
+from routiq_gql.cliniko.errors import PaymentRequired
 from routiq_gql.cliniko.resources import RESOURCES
 from routiq_gql.emulator import EMULATED_API_KEY, Access, Emulator, EmulatorServer, Fault
 from tests.cliniko.conftest import FAST, ROWS, MakeClient, NotedWaits, clinic_of
@@ -174,3 +175,13 @@ async def test_a_key_that_may_not_see_the_account_still_works(make_client: MakeC
         access = await check_access(client, HORIZON)
     assert (access.account_name, access.role) == (None, None)
     assert access.totals["patients"] == 2
+
+
+@pytest.mark.parametrize("resource", ["settings", "user"])
+async def test_an_unpaid_subscription_is_named(make_client: MakeClient, resource: str) -> None:
+    """A clinic that has to pay reads so, and its key does not count as the key of an unknown person."""
+    emulator = Emulator(clinic_of(2))
+    emulator.faults.add(Fault("status_402", resource=resource, times=None))
+    async with EmulatorServer(emulator) as server, make_client(server.base_url) as client:
+        with pytest.raises(PaymentRequired):
+            await check_access(client, HORIZON)

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from itertools import count
 
 import pytest
 from sqlalchemy import select, update
@@ -15,11 +16,15 @@ from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.sync import pauses, runner
+from routiq_gql.sync.checkpoint import Checkpoint, Comparing, Pending, Reading, Storing
 from routiq_gql.sync.model import SyncSnapshot, SyncState, WaitReason
 from routiq_gql.sync.pauses import Pauses
+from routiq_gql.sync.receipt import Receipt
+from routiq_gql.sync.run import SyncRun
 from routiq_gql.sync.runner import OPENING_TEXTS
 from tests.emulated_cliniko import Cliniko
 from tests.full_disk import full_disk
+from tests.sync.plans import PLAN
 from tests.syncs import follow, start
 from tests.waiting import LIMIT_SECONDS
 
@@ -89,6 +94,31 @@ async def test_a_sync_with_which_processes_die_without_progress_fails_at_last(
         last = (await follow(runtime, begun.sync.sync_id))[-1]
     assert last.failure is not None
     assert last.failure.code == "INTERNAL"
+
+
+async def test_what_a_comparison_notes_and_forgets_is_no_progress(settings: Settings):
+    """A sync that kills its process in each comparison fails at last, although each notes the same merged patients."""
+    async with open_runtime(settings, run_syncs=False) as runtime:
+        await runtime.connections.connect(LOCAL_OPERATOR, "org_1", EMULATED_API_KEY, "http://127.0.0.1:9", check=False)
+        begun = await runtime.syncs.start(LOCAL_OPERATOR, "org_1")
+
+        processes = count()
+
+        async def lost_after(*checkpoints: Checkpoint) -> int:
+            """How many claims in a row are lost once a process has stored these and died."""
+            async with runtime.database.writing() as connection:
+                row = await claim(connection, begun.sync.key, f"process {next(processes)}", {})
+            assert row is not None
+            run = SyncRun(runtime.database, runtime.bus, row)
+            for one in checkpoints:
+                await run.commit(one)
+            return (await row_of(runtime, begun.sync.sync_id)).lost_claims
+
+        noted, receipt = Pending((17, 18)), Receipt(utc_now(), 0, 0.0, ())
+        assert await lost_after(Reading(PLAN, "patients"), Comparing(PLAN)) == 0
+        repeated = [await lost_after(Comparing(PLAN, pending=noted), Comparing(PLAN)) for _ in range(3)]
+        assert repeated == [1, 2, 3]
+        assert await lost_after(Comparing(PLAN, pending=noted), Storing(PLAN, receipt)) == 0
 
 
 @pytest.mark.both_databases
