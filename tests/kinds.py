@@ -38,6 +38,8 @@ LONG_FILES = (
     "engines/postgres/test_live_chaos.py",
     "engines/test_living_hour.py",
     "simulation/test_calibration.py",
+    "simulation/test_killed_looks.py",
+    "simulation/test_long_comparison.py",
     "simulation/test_simulation.py",
     "spec/test_models.py",
     "sync/histories/test_histories.py",
