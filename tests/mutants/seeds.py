@@ -33,6 +33,7 @@ FINDING_SEEDS: dict[str, int] = {
     "percentage-falls": 2,
     "publish-before-commit": 1,
     "published-without-rows": 1,
+    "resumes-a-list-later": 350,
     "rollback-forgets-to-reopen": 38,
     "run-is-never-forgotten": 1,
     "subscription-left": 2,
