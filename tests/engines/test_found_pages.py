@@ -10,6 +10,7 @@ from routiq_gql.cliniko.looking import NEWEST_ROWS
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import Fault, FaultKind
 from routiq_gql.runtime import Runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.sync.found import read_found
 from routiq_gql.sync.found_pages import MOST_SYNCS, FoundPages, FoundPagesKeeper
 from routiq_gql.sync.looking import LOOKED_AT
@@ -158,6 +159,8 @@ async def test_a_sync_that_reads_everything_uses_no_rows_of_a_look(runtime: Runt
     assert last.receipt is not None
     patients = {one.list: one.read for one in first.receipt.lists}["patients"]
     assert {one.list: one.read for one in last.receipt.lists}["patients"] >= patients
+    lines = [line.message for line in await runtime.syncs.log(LOCAL_OPERATOR, last.sync_id)]
+    assert [one for one in lines if "repaired" in one] == [], "the comparison had to read what was left out"
 
 
 async def test_looks_remember_what_they_saw_last_only(runtime: Runtime, cliniko: Cliniko):
