@@ -124,7 +124,7 @@ def _without_code(text: str) -> str:
 
 
 def files(places: Iterable[Path]) -> Iterator[Path]:
-    """Python and Markdown files within ``places``, without what is installed there."""
+    """Python and Markdown files within ``places``, but for installed packages."""
     for place in places:
         found = [place] if place.is_file() else sorted(place.rglob("*"))
         for path in found:

@@ -160,7 +160,7 @@ async def test_a_sync_that_reads_everything_uses_no_rows_of_a_look(runtime: Runt
     patients = {one.list: one.read for one in first.receipt.lists}["patients"]
     assert {one.list: one.read for one in last.receipt.lists}["patients"] >= patients
     lines = [line.message for line in await runtime.syncs.log(LOCAL_OPERATOR, last.sync_id)]
-    assert [one for one in lines if "repaired" in one] == [], "the comparison had to read what was left out"
+    assert [one for one in lines if "repaired" in one] == [], "the comparison had to read rows that were left out"
 
 
 async def test_looks_remember_what_they_saw_last_only(runtime: Runtime, cliniko: Cliniko):

@@ -40,7 +40,7 @@ pytestmark = pytest.mark.both_databases
 MILLISECOND = timedelta(milliseconds=1)
 OWN = {"key", "sync_id", "mode", "started_at", "completed_at", "last_updated", "analyzed_at", "current_step", "changes"}
 OWN |= {"steps", "version", "epoch", "claimed_by", "started_by", "active_patients_identified", "active_patients_stored"}
-"""Columns in which a time-only sync differs, and those of what it does not do: no request, receipt, wait or log."""
+"""Columns in which a time-only sync differs, and those that it leaves out: request, receipt, wait and log."""
 OWN |= {"checkpoint", "baseline", "last_log_seq", "requests", "waited_seconds", "receipt", "time_zone"}
 
 
@@ -216,7 +216,7 @@ async def test_two_processes_and_a_start_at_once(runtime: Runtime, database_url:
 
 
 async def test_a_time_only_sync_keeps_all_facts_of_the_sync_before(runtime: Runtime):
-    """The syncs after it find in its row what they would find in that of the sync before."""
+    """The syncs after it find the same values in its row as in that of the sync before."""
     base = await row_of(runtime.database, (await run_sync(runtime)).key)
     for _ in range(2):
         snapshot = await publish(runtime, await next_moment(runtime.database))

@@ -25,7 +25,7 @@ class NotSearched(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A process that has ended, with its exit code and what it has written."""
+    """A process that has ended, with its exit code and its output."""
 
     code: int
     stdout: str

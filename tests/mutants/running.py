@@ -22,7 +22,7 @@ LIMIT_SECONDS = 3_600
 OWN = (PACKAGE, "tests", "conftest", "__main__", "__mp_main__")
 """Packages that each process imports from its copy."""
 EXAMPLE = "tests/sync/test_starts.py"
-"""Collecting it imports most of what tests and the simulator need."""
+"""Collecting it imports nearly everything that tests and the simulator need."""
 LIST_IMPORTED = f"""
 import contextlib, io, json, pytest, sys
 with contextlib.redirect_stdout(io.StringIO()) as output:

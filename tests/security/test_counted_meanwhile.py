@@ -1,4 +1,4 @@
-"""What is refused or read while the audit log is being written is counted, too."""
+"""Refusals and reads while the audit log is being written are counted, too."""
 
 from typing import Any
 

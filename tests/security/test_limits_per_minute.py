@@ -1,4 +1,4 @@
-"""Limits per minute, compared with plain lists of what was allowed: stream tokens, and tried API keys."""
+"""Limits per minute, compared with plain lists of the allowed requests: stream tokens, and tried API keys."""
 
 import random
 from types import SimpleNamespace

@@ -22,7 +22,7 @@ NEAR = st.builds(lambda minutes: NOON + timedelta(minutes=minutes), st.integers(
 
 @given(MOMENTS, MOMENTS, st.integers(1, 60), st.integers(1, 60))
 def test_no_horizon_begins_before_that_of_the_sync_before(started_at: datetime, before: datetime, days: int, kept: int):
-    """A clock that was set back does not widen a horizon: what is between was never read."""
+    """A clock that was set back does not widen a horizon: the days between were never read."""
     was, now = (SETTINGS.model_copy(update={"history_days": one}) for one in (kept, days))
     first = horizon_of(replace(MIRROR, horizon_from=None), was, before)
     found = horizon_of(replace(MIRROR, horizon_days=kept, horizon_from=first.start), now, started_at)

@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.sqlite_only, pytest.mark.usefixtures("inline_sqlite")]
 
 
 class Published:
-    """All snapshots that a runtime publishes, each compared with what another connection to the file reads."""
+    """All snapshots that a runtime publishes, each compared with the row that another connection to the file reads."""
 
     def __init__(self, runtime: Runtime, patch: pytest.MonkeyPatch) -> None:
         self.snapshots: list[SyncSnapshot] = []

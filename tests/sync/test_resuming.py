@@ -47,7 +47,7 @@ class Interruptions:
 
         def and_stop(run: SyncRun, checkpoint: Checkpoint) -> None:
             advance(run, checkpoint)
-            # Not by what a comparison that begins again notes again.
+            # Not by the notes of a comparison that begins again.
             if run._database is victim.database and checkpoint not in self.at:
                 self.at.append(checkpoint)
                 task = asyncio.current_task()
@@ -110,7 +110,7 @@ async def test_a_sync_that_is_interrupted_behind_each_checkpoint_says_the_same(
             assert len(calm["receipt"].unreadable_rows) >= 2
             costs = [one.pop("costs") for one in (calm, disturbed)]
             assert disturbed == calm
-            assert all(more >= cost for cost, more in zip(*costs, strict=True)), "what was spent before counts"
+            assert all(more >= cost for cost, more in zip(*costs, strict=True)), "the requests before count"
             assert {type(one) for one in interruptions.at} == {Reading, Comparing, Analyzing, Storing}
             assert len(interruptions.at) > 10
             analyzed = [one.analyzed for one in interruptions.at if isinstance(one, Analyzing)]

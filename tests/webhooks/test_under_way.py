@@ -1,4 +1,4 @@
-"""What holds while attempts are under way: the places of each organization, and a person's wish to stop."""
+"""While attempts are under way: the places of each organization, and a person's wish to stop."""
 
 import asyncio
 from collections import Counter

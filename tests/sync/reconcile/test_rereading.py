@@ -1,4 +1,4 @@
-"""What is read again makes its part of the mirror equal to Cliniko, and changes nothing outside of it."""
+"""Reading rows again makes their part of the mirror equal to Cliniko, and changes nothing outside of it."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -39,7 +39,7 @@ def insert(clinic: Clinic, number: int) -> None:
 
 
 class Reread:
-    """A draft of a clinic that has changed without a trace, and what is read again in it."""
+    """A draft of a clinic that has changed without a trace, and the rows that are read again in it."""
 
     def __init__(self, sync: SmallSync, run: _Run) -> None:
         self._sync, self._run = sync, run
