@@ -1,4 +1,4 @@
-"""A pytest plugin: ends the run unless the tests import the package of the copy, not that of the working tree."""
+"""A pytest plugin for searches: tests give up sooner, and must import the package of the copy."""
 
 import os
 from pathlib import Path
@@ -6,6 +6,12 @@ from pathlib import Path
 import pytest
 
 import routiq_gql
+from tests import waiting
+
+LIMIT_SECONDS = 30
+"""Many bugs are found by a wait that lasts until its limit. All tests pass with this limit before a bug is planted."""
+
+waiting.LIMIT_SECONDS = LIMIT_SECONDS
 
 
 def pytest_configure() -> None:
