@@ -63,6 +63,7 @@ async def test_the_log_is_no_higher_than_its_lines(demo: str, open_page: OpenPag
     """With few lines the card of the log has no empty half, whatever the height of the cards beside it."""
     page = await open_page(demo)
     await expect_status(page, "Completed")
+    await expect(page.locator("#log li.success").first).to_be_visible()
     await page.set_viewport_size({"width": width, "height": 900})
     for level in ("Success", "Warning", "Error"):
         await page.locator("#levels").get_by_role("button", name=level).click()
