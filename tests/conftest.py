@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from routiq_gql.settings import Settings
 from tests.certificates import write_certificate
-from tests.inline_sqlite import run_without_waiting_for_the_disk
+from tests.inline_sqlite import run_without_threads, run_without_waiting_for_the_disk
 from tests.kinds import ProcessGuard, mark_by_kind, may_start_processes
 from tests.made_once import share_between_servers, tune_gc_for_tests
 from tests.node_projects import installed
@@ -81,6 +81,7 @@ def _made_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         share_between_servers(patch)
         run_without_waiting_for_the_disk(patch)
+        run_without_threads(patch)
         yield
 
 

@@ -16,7 +16,7 @@ from routiq_gql.serving import server as server_module
 from routiq_gql.serving.connection_table import ServerState
 from routiq_gql.settings import Settings
 from tests.emulated_cliniko import Cliniko, emulated_cliniko
-from tests.inline_sqlite import run_without_threads
+from tests.inline_sqlite import run_with_threads
 from tests.issuing import OURS, IssuerServer, issuing, jwt_settings, use_token
 from tests.organization import ORGANIZATION
 from tests.server import Server
@@ -24,9 +24,9 @@ from tests.waiting import until
 
 
 @pytest.fixture
-def inline_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SQLite runs on the event loop's thread, for tests of many syncs by a single runtime."""
-    run_without_threads(monkeypatch)
+def threaded_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite runs in threads, as it does outside of tests; for tests of long statements."""
+    run_with_threads(monkeypatch)
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from tests.graphql_documents import UPDATES
 from tests.server import Server, open_socket
 from tests.waiting import until
 
+pytestmark = pytest.mark.usefixtures("threaded_sqlite")
+
 HISTORY = "query ($id: ID!) { history(organizationId: $id) { totalSyncs } }"
 DASHBOARD = "query ($id: ID!) { dashboard(organizationId: $id) { id } }"
 BODY = {"query": HISTORY, "variables": {"id": SLOW}}

@@ -27,7 +27,7 @@ from routiq_gql.database.tables import CURRENT, MIRROR
 from routiq_gql.database.version_pruning import prune_versions
 from tests.database.clinics import APPOINTMENTS, CLASSES, NOW, PATIENTS, Clinic, row_of
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("inline_sqlite")]
+pytestmark = pytest.mark.both_databases
 
 STEPS = 40
 QUICK_SEEDS = range(8)

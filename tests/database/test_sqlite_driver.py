@@ -14,6 +14,8 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.sqlite_driver import Connection
 from tests.waiting import LIMIT_SECONDS, until
 
+pytestmark = pytest.mark.usefixtures("threaded_sqlite")
+
 SLOW = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000000) SELECT count(*) FROM n"
 
 

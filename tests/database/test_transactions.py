@@ -16,6 +16,8 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.schema import upgrade
 from routiq_gql.errors import StorageError
 
+pytestmark = pytest.mark.usefixtures("threaded_sqlite")
+
 INCREMENT = """
 import asyncio, sys
 from sqlalchemy import text

@@ -15,7 +15,7 @@ from routiq_gql.engines.embedded import EmbeddedEngine
 from routiq_gql.supervision import Supervisor
 from routiq_gql.sync.pauses import Pauses
 
-pytestmark = [pytest.mark.sqlite_only, pytest.mark.usefixtures("inline_sqlite")]
+pytestmark = pytest.mark.sqlite_only
 ENDED = 5
 
 

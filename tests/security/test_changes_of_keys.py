@@ -16,7 +16,6 @@ from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
 from routiq_gql.webhooks.model import EventType
-from tests.inline_sqlite import run_without_threads, run_without_waiting_for_the_disk
 from tests.organization import ORGANIZATION
 
 pytestmark = pytest.mark.sqlite_only
@@ -40,13 +39,6 @@ def _key() -> str:
     return f"key{number}:{base64.b64encode(number.to_bytes(32)).decode()}"
 
 
-@pytest.fixture
-def inline(monkeypatch: pytest.MonkeyPatch) -> None:
-    run_without_threads(monkeypatch)
-    run_without_waiting_for_the_disk(monkeypatch)
-
-
-@pytest.mark.usefixtures("inline")
 async def test_every_order_of_changes_of_keys_leaves_all_secrets_readable(settings: Settings):
     """An operator adds, rotates and drops keys, while people connect again and rotate a webhook's secret."""
     with_key = settings.model_copy(update={"encryption_keys": _key()})

@@ -16,7 +16,6 @@ from routiq_gql.sync.content import merged_patients
 from routiq_gql.sync.drafting import Drafting
 from tests.database.clinics import NOW, PATIENTS, Clinic, patient
 
-pytestmark = pytest.mark.usefixtures("inline_sqlite")
 NOTHING: Any = None
 
 

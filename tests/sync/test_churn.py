@@ -26,8 +26,6 @@ from routiq_gql.sync.model import SyncState
 from tests.organization import ORGANIZATION
 from tests.syncs import all_active_ids, run_sync, shown_columns, shown_rows
 
-pytestmark = pytest.mark.usefixtures("inline_sqlite")
-
 WINDOW = timedelta(days=30)
 ACTIONS = ["archive", "unarchive", "delete", "remove", "insert", "merge", "cancel", "uncancel"]
 

@@ -14,8 +14,6 @@ from tests.emulated_cliniko import Cliniko
 from tests.sync.logs import messages
 from tests.syncs import active_ids, run_sync, shown_rows
 
-pytestmark = pytest.mark.usefixtures("inline_sqlite")
-
 DAY = timedelta(days=1)
 PATIENT, OTHER = "9", "1000"
 VISIT = "514810976034500001"

@@ -39,8 +39,6 @@ from tests.organization import ORGANIZATION
 from tests.sync.pages import pages_of_lists
 from tests.syncs import ACTIVITY_COLUMNS, Rows, run_sync, shown_rows, stored_rows
 
-pytestmark = pytest.mark.usefixtures("inline_sqlite")
-
 RIGHT = "right"
 REPORTED = "right but for what the log reports"
 EMPTY = "right, these fields empty"

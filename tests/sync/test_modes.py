@@ -22,8 +22,6 @@ from tests.organization import ORGANIZATION
 from tests.sync.logs import messages
 from tests.syncs import run_sync, shown_rows
 
-pytestmark = pytest.mark.usefixtures("inline_sqlite")
-
 DAY = timedelta(days=1)
 
 

@@ -26,7 +26,7 @@ from tests.engines.refreshing import looks_of
 from tests.organization import ORGANIZATION
 from tests.syncs import follow, run_sync, start
 
-pytestmark = [pytest.mark.sqlite_only, pytest.mark.usefixtures("inline_sqlite")]
+pytestmark = pytest.mark.sqlite_only
 
 
 class Published:

@@ -17,8 +17,6 @@ from routiq_gql.sync.forecast import Forecasts
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode
 
-pytestmark = pytest.mark.usefixtures("inline_sqlite")
-
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 ORGANIZATIONS = ("org_a", "org_b", "org_c")
 SETTINGS = Settings(history_days=730, cliniko_requests_per_minute=0)

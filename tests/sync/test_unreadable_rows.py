@@ -27,7 +27,7 @@ from tests.sync.plans import FULL_PLAN
 from tests.syncs import follow, run_sync, shown_columns, shown_rows, start
 from tests.waiting import LIMIT_SECONDS
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("inline_sqlite")]
+pytestmark = pytest.mark.both_databases
 
 VISITS = "individual_appointments"
 

@@ -14,6 +14,8 @@ from tests.graphql_documents import START, UPDATES
 from tests.server import Server, open_socket
 from tests.waiting import until
 
+pytestmark = pytest.mark.usefixtures("threaded_sqlite")
+
 HISTORY = "query ($id: ID!) { history(organizationId: $id) { totalSyncs } }"
 TOO_LONG = "The operation took longer than 1 s and was stopped. Request less data at a time."
 

@@ -37,7 +37,6 @@ from routiq_gql.sync.model import SyncSnapshot
 from routiq_gql.sync.pipeline import Pipeline
 from routiq_gql.sync.reconcile import bisecting, classes
 from routiq_gql.sync.runner import Outcome, SyncRunner
-from tests.inline_sqlite import run_without_threads
 from tests.sync.histories.edits import carry_out, make_clinic
 from tests.sync.histories.oracle import Content, Values, content_of
 from tests.sync.histories.steps import (
@@ -301,7 +300,6 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
     settings.model_fields_set.update(changes)
     async with AsyncExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        run_without_threads(patch)
         servers = [await stack.enter_async_context(EmulatorServer(Emulator(Clinic("Histories")))) for _ in range(2)]
         runtime = await stack.enter_async_context(open_runtime(settings, run_syncs=False))
         database = runtime.database

@@ -8,8 +8,6 @@ import pytest
 
 from routiq_gql.sync.reconcile.bisecting import MirroredIds, repair_differences
 
-pytestmark = pytest.mark.usefixtures("inline_sqlite")
-
 
 class SimulatedList:
     """A list of ids in Cliniko, and its mirror."""

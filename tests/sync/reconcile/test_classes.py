@@ -18,8 +18,6 @@ from tests.cliniko.reading import sent_conditions
 from tests.sync.reconcile.conftest import ATTENDEE, CLASS, clinic_of
 from tests.sync.reconcile.small_sync import ORGANIZATION, SmallSync
 
-pytestmark = pytest.mark.usefixtures("inline_sqlite")
-
 CLASSES = 60
 
 

@@ -20,8 +20,6 @@ from routiq_gql.emulator import Clinic, Emulator, Fault, RecordedRequest
 from tests.sync.reconcile.conftest import APPOINTMENT, ATTENDEE, CLASS, PATIENT, Layered
 from tests.sync.reconcile.small_sync import SmallSync
 
-pytestmark = pytest.mark.usefixtures("inline_sqlite")
-
 LISTS = (PATIENTS, INDIVIDUAL_APPOINTMENTS, GROUP_APPOINTMENTS, ATTENDEES, APPOINTMENT_TYPES, PRACTITIONERS)
 
 

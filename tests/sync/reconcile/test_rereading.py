@@ -13,8 +13,6 @@ from routiq_gql.sync.reconcile.rereading import Rereader
 from tests.sync.reconcile.conftest import APPOINTMENT, PATIENT
 from tests.sync.reconcile.small_sync import SmallSync, _Run
 
-pytestmark = pytest.mark.usefixtures("inline_sqlite")
-
 LISTS = (PATIENTS, INDIVIDUAL_APPOINTMENTS)
 ROWS = 260
 """Of a list, in Cliniko and in the mirror: a range with all of them takes several pages."""
