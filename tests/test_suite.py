@@ -6,6 +6,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import psycopg
 import pytest
@@ -71,6 +73,32 @@ def test_slow_tests_are_started_first():
 def test_the_files_of_slow_and_long_tests_exist():
     """A file that is renamed stays in its list."""
     assert all((ROOT / "tests" / name).is_file() for name in (*kinds.SLOW_FILES, *kinds.LONG_FILES))
+
+
+def test_long_tests_exist():
+    """A test that is renamed stays in its list."""
+    for test in kinds.LONG_TESTS:
+        file, _, name = test.partition("::")
+        assert re.search(rf"^(async )?def {name}\(", (ROOT / "tests" / file).read_text(), re.MULTILINE), test
+
+
+@pytest.mark.parametrize(
+    ("indices", "is_long"),
+    [
+        (None, True),
+        ({"database_kind": 0}, True),
+        ({"seed": 0}, False),
+        ({"seed": 1}, True),
+        ({"seed": 0, "mode": 0, "database_kind": 0}, False),
+        ({"seed": 0, "mode": 2, "database_kind": 0}, True),
+    ],
+)
+def test_make_test_runs_the_first_case_of_a_long_test(indices: dict[str, int] | None, is_long: bool):
+    """`make test-long` runs all other cases, and a test without cases; a database is no case."""
+    file, _, name = kinds.LONG_TESTS[0].partition("::")
+    case = {} if indices is None else {"callspec": SimpleNamespace(indices=indices)}
+    assert kinds.is_long(cast(pytest.Item, SimpleNamespace(originalname=name, **case)), file) == is_long
+    assert not kinds.is_long(cast(pytest.Item, SimpleNamespace(originalname="test_other", **case)), file)
 
 
 def test_packages_of_npm_are_installed_for_tests_of_apps_only():

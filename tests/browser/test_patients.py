@@ -314,7 +314,7 @@ async def test_nothing_overflows_and_axe_finds_nothing_in_lists(serve: Serve, op
     """At any width, in light and dark: the card, a list, a patient, no match, and the menus."""
     served = await serve(is_connected=False)
     pick, now = random.Random(7), utc_now()
-    await _clinic(served).sync([random_person(pick, number, now) for number in range(1, 61)], now)
+    await _clinic(served).sync([random_person(pick, number, now) for number in range(1, 25)], now)
     page = await open_page(served.url, viewport={"width": width, "height": 900}, reduced_motion="reduce")
 
     async def check(state: str) -> None:
