@@ -18,7 +18,6 @@ from graphql import (
     TypeInfo,
     TypeInfoVisitor,
     Visitor,
-    build_schema,
     parse,
     print_ast,
     specified_rules,
@@ -26,8 +25,10 @@ from graphql import (
     visit,
 )
 
+from tests.built_schema import built_schema
+
 ROOT = Path(__file__).parent.parent
-SCHEMA = build_schema((ROOT / "schema.graphql").read_text())
+SCHEMA = built_schema()
 GRAPHIQL = sorted((ROOT / "routiq_gql" / "api" / "graphql" / "graphiql").glob("*.js"))
 KINDS = {".graphql", ".mjs", ".js", ".ts", ".tsx", ".py", ".sh", ".html"}
 LEFT_OUT = {"sync_dashboard.html", "client", "element", "relay-react", "gql", "node_modules", "dist", "routiq_client"}

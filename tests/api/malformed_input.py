@@ -15,13 +15,13 @@ from itertools import chain
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from graphql import GraphQLObjectType, GraphQLSchema, build_schema, get_named_type, is_composite_type
+from graphql import GraphQLObjectType, GraphQLSchema, get_named_type, is_composite_type
 from hypothesis import strategies as st
 from starlette.routing import Route
 
-from routiq_gql.api.graphql.schema import schema_text
 from routiq_gql.app import create_app
 from routiq_gql.settings import Settings
+from tests.built_schema import built_schema
 
 LIMIT_SECONDS = 30
 ORGANIZATION = "org_1"
@@ -137,7 +137,7 @@ class Place:
 
 def places(schema: GraphQLSchema | None = None) -> list[Place]:
     """Every root field of the schema, and every other field with arguments, by its shortest path."""
-    schema = schema or build_schema(schema_text())
+    schema = schema or built_schema()
     found: list[Place] = []
     for root in (schema.query_type, schema.mutation_type, schema.subscription_type):
         assert root is not None

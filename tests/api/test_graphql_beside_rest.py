@@ -3,17 +3,17 @@
 import re
 from typing import Any
 
-from graphql import build_schema, parse
+from graphql import parse
 
-from routiq_gql.api.graphql import schema_text
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import demo_clinic
+from tests.built_schema import built_schema
 from tests.emulated_cliniko import Cliniko
 from tests.graphql_documents import CANCEL, DASHBOARD, HISTORY, START, STATUS, STATUS_FIELDS
 from tests.organization import ORGANIZATION
 from tests.server import Server
 
-SCHEMA = build_schema(schema_text())
+SCHEMA = built_schema()
 ONLY_IN_GRAPHQL = {"durationSeconds", "log", "logConnection"}
 LOWERED = {"status", "step", "mode", "kind"}
 

@@ -3,12 +3,11 @@
 import re
 
 import pytest
-from graphql import build_schema
 
 from routiq_gql.api.errors import LISTINGS
-from routiq_gql.api.graphql.schema import schema_text
 from routiq_gql.api.rest.routes import rest_routes
 from routiq_gql.errors import Kind
+from tests.built_schema import built_schema
 from tests.graphql_documents import CHANGE_WEBHOOK, REPEAT_DELIVERY, STATUS
 from tests.server import Server
 from tests.webhooks.stored import DELIVERY_ID, WEBHOOK_ID
@@ -42,6 +41,6 @@ async def test_an_unknown_id_is_answered_with_the_way_to_a_known_one(bare_server
     (route,) = re.findall(r"GET (\S+)", rest["detail"])
     assert route in {getattr(one, "path", "") for one in rest_routes()}
     *_, query = re.findall(r"query `(\w+)`", error["message"])
-    query_type = build_schema(schema_text()).query_type
+    query_type = built_schema().query_type
     assert query_type is not None
     assert query in query_type.fields

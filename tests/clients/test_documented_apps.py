@@ -6,17 +6,17 @@ import shutil
 from pathlib import Path
 
 import pytest
-from graphql import GraphQLInterfaceType, GraphQLNonNull, GraphQLObjectType, build_schema
+from graphql import GraphQLInterfaceType, GraphQLNonNull, GraphQLObjectType
 
+from tests.built_schema import built_schema
 from tests.cli.programs import PATIENCE_SECONDS, Program
 from tests.client_apps import APPS, RELAY, copied_app, documented_files
-from tests.clients.conftest import SCHEMA
 from tests.clients.generate import generated_types
 from tests.node_projects import INSTALL_SECONDS, ROOT, run, tool
 
 pytestmark = pytest.mark.timeout(INSTALL_SECONDS + 2 * PATIENCE_SECONDS)
 
-PUBLISHED = build_schema(SCHEMA.read_text())
+PUBLISHED = built_schema()
 """The committed schema."""
 SCHEMA_TYPES = [
     one

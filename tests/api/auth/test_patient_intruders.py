@@ -5,11 +5,10 @@ import json
 import logging
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import structlog
-from graphql import GraphQLNonNull, GraphQLObjectType, GraphQLSchema, build_schema, get_named_type
+from graphql import GraphQLNonNull, GraphQLObjectType, GraphQLSchema, get_named_type
 
 from routiq_gql.api.auth import issued_tokens, session
 from routiq_gql.clock import utc_now
@@ -18,13 +17,13 @@ from routiq_gql.logs import configure_logging
 from routiq_gql.patients import export as exporting
 from routiq_gql.patients import service as reading
 from routiq_gql.settings import Settings
+from tests.built_schema import built_schema
 from tests.issuing import OURS, THEIRS, bearer, jwt_settings
 from tests.patients.clinics import NOW, ListedClinic
 from tests.patients.small_clinic import PEOPLE, ZOE
 from tests.server import Server, open_socket
 from tests.waiting import LIMIT_SECONDS, until
 
-SCHEMA = Path(__file__).parents[3] / "schema.graphql"
 PRIVATE = ("Zoë", "ngstr", "zoe@", "491 570", "Aalto", "Pilates", "Malik")
 """Parts of what only a reader of patients may see."""
 
@@ -103,7 +102,7 @@ def _private_in(text: str) -> set[str]:
 
 def test_every_root_field_is_tried_here():
     """A new field of the API has to be classified: with patients, with figures, or with neither."""
-    built = build_schema(SCHEMA.read_text())
+    built = built_schema()
     fields: set[str] = set()
     for root in (built.query_type, built.mutation_type, built.subscription_type):
         assert root is not None

@@ -19,20 +19,19 @@ from graphql import (
     TypeInfo,
     TypeInfoVisitor,
     Visitor,
-    build_schema,
     parse,
     print_ast,
     visit,
 )
 
 from routiq_gql.clock import utc_now
-from tests.api.auth.test_patient_intruders import SCHEMA
+from tests.built_schema import built_schema
 from tests.organization import ORGANIZATION
 from tests.patients.clinics import NOW, ListedClinic
 from tests.patients.small_clinic import PEOPLE
 from tests.server import Server
 
-BUILT = build_schema(SCHEMA.read_text())
+BUILT = built_schema()
 DOCUMENTS = {
     "historyConnection": """{ historyConnection(organizationId: "org_1", first: 1) {
       totalCount liveUpdates { count } pageInfo { hasNextPage hasPreviousPage endCursor }

@@ -15,7 +15,6 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
-    build_schema,
     get_named_type,
     get_operation_ast,
     is_composite_type,
@@ -27,7 +26,6 @@ from sqlalchemy import event, text, update
 
 from routiq_gql.api.graphql.cost import ID_LISTS, LIMIT_ARGUMENTS, LIST_LENGTHS, operation_cost
 from routiq_gql.api.graphql.limits import DEFAULT_MAX_COST
-from routiq_gql.api.graphql.schema import schema_text
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.history import average_duration, counts_by_status
@@ -37,11 +35,12 @@ from routiq_gql.paging import LARGEST_SIZE
 from routiq_gql.settings import Settings
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import LogLevel, SyncMode, SyncState, SyncStep
+from tests.built_schema import built_schema
 from tests.graphql_documents import DELIVERIES
 from tests.server import Server, open_socket
 
 ROOT = Path(__file__).parent.parent.parent.parent
-SCHEMA: GraphQLSchema = build_schema(schema_text())
+SCHEMA: GraphQLSchema = built_schema()
 HISTORY_LOGS = 'history(organizationId: "org_1"{limit}) {{ recentSyncs {{ log{log} {{ id }} }} }}'
 WITH_DEFAULTS = "{ " + HISTORY_LOGS.format(limit="", log="") + " }"
 

@@ -11,7 +11,6 @@ from graphql import (
     GraphQLArgument,
     GraphQLField,
     GraphQLSchema,
-    build_schema,
     get_named_type,
     is_composite_type,
     is_required_argument,
@@ -27,13 +26,14 @@ from routiq_gql.emulator import EMULATED_API_KEY
 from routiq_gql.patients.change_model import ChangedField
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import LogLevel, SyncStep
+from tests.built_schema import built_schema
 from tests.cursor_keys import CURSOR_KEYS
 from tests.emulated_cliniko import Cliniko
 from tests.patients.clinics import DAY, ListedClinic, Person, Visit
 from tests.server import Server, open_socket
 from tests.webhooks.stored import stored_webhook
 
-SCHEMA: GraphQLSchema = build_schema(schema_text())
+SCHEMA: GraphQLSchema = built_schema()
 
 TEXTS = {
     "account", "counting", "currentStep", "description", "disabledReason", "email", "error", "errors", "firstName",

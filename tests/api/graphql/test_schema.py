@@ -18,7 +18,7 @@ from tests.schema_page import PAGE, schema_page
 COMMITTED = Path(__file__).parents[3] / "schema.graphql"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def schema() -> GraphQLSchema:
     return build_schema(schema_text())
 
