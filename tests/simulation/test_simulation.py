@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # killed processes leave their connections unclosed
 ]
 FIRST_SEED = 1_000
-PARTS, SEEDS_PER_PART, LONG_SEEDS = 2, 20, 300
+PARTS, SEEDS_PER_PART, LONG_SEEDS = 8, 25, 300
 FIRST_LOST = 1_050
 """From here it takes few seeds until a process that has lost its sync writes to it."""
 FIRST_RESUMED = 3_108
