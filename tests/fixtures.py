@@ -5,10 +5,12 @@ Those that serve also check that a test leaves nothing behind.
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import pytest
 
+from routiq_gql import clock
 from routiq_gql.emulator import EMULATED_API_KEY, Issuer
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
@@ -27,6 +29,20 @@ from tests.waiting import until
 def threaded_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite runs in threads, as it does outside of tests; for tests of long statements."""
     run_with_threads(monkeypatch)
+
+
+@pytest.fixture
+def midday(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test begins at noon UTC, for comparisons that a change of the day would spoil."""
+    begun = datetime.now(UTC)
+    shift = begun.replace(hour=12, minute=0, second=0) - begun
+
+    class ShiftedTime:
+        @staticmethod
+        def now(zone: tzinfo) -> datetime:
+            return (datetime.now(UTC) + shift).astimezone(zone)
+
+    monkeypatch.setattr(clock, "datetime", ShiftedTime)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from routiq_gql.sync.model import SyncMode, SyncState
 from tests.organization import ORGANIZATION
 from tests.syncs import ACTIVITY_COLUMNS, run_sync, shown_rows
 
-pytestmark = pytest.mark.sqlite_only
+pytestmark = [pytest.mark.sqlite_only, pytest.mark.usefixtures("midday")]
 
 Changes = Mapping[str, int]
 

@@ -26,7 +26,7 @@ from tests.organization import ORGANIZATION
 from tests.sync.test_crashes import edit
 from tests.syncs import run_sync, shown_rows
 
-pytestmark = pytest.mark.sqlite_only
+pytestmark = [pytest.mark.sqlite_only, pytest.mark.usefixtures("midday")]
 
 KEPT = {"mode", "status", "step", "baseline", "recent_days", "upcoming_days", "seen_within_weeks"}
 KEPT |= {"rules", "time_zone", "started_by", "changes", "patients_found", "appointments_found", "refresh"}
