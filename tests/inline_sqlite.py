@@ -8,6 +8,7 @@ file. Programs that tests start use the threads, and so do tests with the fixtur
 import asyncio
 import re
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -22,6 +23,9 @@ from routiq_gql.database import sqlite
 from routiq_gql.database.sqlite_files import SqliteFiles
 
 RETRY_SECONDS = 0.002
+LIMIT_SECONDS = 60
+"""A statement that takes longer is stopped: nothing else in the process could stop it."""
+STEPS_BETWEEN_LOOKS = 10_000_000
 SET_PATIENCE = re.compile(r"PRAGMA busy_timeout = (\d+)")
 
 Call = tuple["asyncio.Future[Any] | None", Callable[[], Any]]
@@ -56,6 +60,7 @@ class _Calls:
 
     def _make(self, future: "asyncio.Future[Any] | None", function: Callable[[], Any]) -> bool:
         """Make a call. ``False``: it waits for a lock, and will be made again."""
+        _Statement.begun = time.monotonic()
         try:
             result = None if self._sets_patience(function) else function()
         except BaseException as error:
@@ -85,6 +90,16 @@ class _Calls:
         return True
 
 
+class _Statement:
+    """The running call, of which there is one at a time."""
+
+    begun = 0.0
+
+    @classmethod
+    def is_too_long(cls) -> bool:
+        return time.monotonic() - cls.begun > LIMIT_SECONDS
+
+
 def _is_locked(error: BaseException) -> bool:
     return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
@@ -105,6 +120,7 @@ def run_without_threads(patch: pytest.MonkeyPatch) -> None:
         prepare(connection)
         if aiosqlite.core.Thread is _NoThread:
             connection.execute("PRAGMA busy_timeout = 0")
+            connection.set_progress_handler(_Statement.is_too_long, STEPS_BETWEEN_LOOKS)
 
     patch.setattr(sqlite, "_prepare", prepare_without_patience)
     patch.setattr(aiosqlite.core, "SimpleQueue", _Calls)

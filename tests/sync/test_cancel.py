@@ -95,6 +95,7 @@ async def test_in_a_wait(runtime: Runtime, cliniko: Cliniko, kind: FaultKind, mo
     await runtime.syncs.cancel(LOCAL_OPERATOR, await start(runtime))
 
 
+@pytest.mark.usefixtures("threaded_sqlite")
 @pytest.mark.parametrize("function", ["analyze_slice", "publish"])
 async def test_in_a_long_statement(runtime: Runtime, cliniko: Cliniko, function: str, monkeypatch: pytest.MonkeyPatch):
     """An endless computation in the database is interrupted, in the analysis and while storing."""
