@@ -14,11 +14,12 @@ AT_ONCE = Backoff(base_seconds=0, cap_seconds=0, rate_limit_floor_seconds=0, rat
 
 @dataclass(frozen=True)
 class PlainRow:
-    """A row as Cliniko stores it, and as it sends it."""
+    """A row as Cliniko stores it, and as it sends it; ``is_hidden`` unless archived and deleted rows are asked for."""
 
     id: int
     sent: Mapping[str, Any]
     booking: int = 0
+    is_hidden: bool = False
 
 
 @dataclass
@@ -33,6 +34,7 @@ class PlainList:
         most_rows: Longer pages take it too long.
         most_ids: Longer lists of ids are refused.
         has_links: Whether its answers name the next page.
+        slips: By how many rows each page behind the first begins early: these come twice, and the last ones never.
     """
 
     name: str
@@ -43,6 +45,7 @@ class PlainList:
     most_rows: int = 100
     most_ids: int = 200
     has_links: bool = True
+    slips: int = 0
     requests: int = field(default=0)
 
     def answer(self, params: Params) -> dict[str, object]:
@@ -61,9 +64,11 @@ class PlainList:
         found = [row for row in self.rows if all(_matches(row, text) for text in conditions)]
         if "sort" in given and not self.ignores_sort:
             found.sort(key=lambda row: row.id)
-        has_more = len(found) > page * size
+        before = (page - 1) * size
+        begin = max(0, before - self.slips * (page - 1))
+        has_more = len(found) > before + size
         return {
-            self.name: [row.sent for row in found[(page - 1) * size : page * size]],
+            self.name: [row.sent for row in found[begin : begin + max(0, min(size, len(found) - before))]],
             "total_entries": max(0, len(found) + self.total_off) if found else 0,
             "links": {"next": f"https://api.au1.cliniko.com/v1/any?page={page + 1}"}
             if has_more and self.has_links
@@ -72,7 +77,9 @@ class PlainList:
 
 
 def _matches(row: PlainRow, condition: str) -> bool:
-    """Whether a row meets a condition on its id or its class; other conditions hold for every row."""
+    """Whether a row meets a condition on its id, its class or hidden rows; others hold for every row."""
+    if condition.endswith(":!?"):
+        return not row.is_hidden
     for operator, holds in (("<=", int.__le__), (">", int.__gt__)):
         name, found, value = condition.partition(f":{operator}")
         if found and name == "id":
