@@ -11,12 +11,11 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
-from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from routiq_gql.api.access_log import AccessLog, NamedRoute
+from routiq_gql.api.access_log import NamedRoute
 from routiq_gql.logs import configure_logging
 from routiq_gql.settings import Settings
 from routiq_gql.sync.service import SyncService
@@ -282,36 +281,3 @@ async def test_a_quieter_level_leaves_requests_out(settings: Settings, capsys: p
             assert (await server.http.get("/nowhere")).status_code == 404
             assert (await server.http.get("/healthz")).status_code == 200
         assert capsys.readouterr().err.count("request_ended") == expected
-
-
-@pytest.mark.parametrize(
-    ("messages", "expected"),
-    [
-        ([("send", "accept", None), ("send", "close", 4400), ("receive", "disconnect", 1006)], (101, 4400)),
-        ([("send", "accept", None), ("receive", "disconnect", 4499), ("send", "close", 1000)], (101, 4499)),
-        ([("send", "accept", None), ("receive", "disconnect", None)], (101, None)),
-        ([("send", "close", 1008), ("receive", "disconnect", 1006)], (403, None)),
-        ([("receive", "disconnect", 1006)], (None, None)),
-    ],
-)
-async def test_the_side_that_closes_first_gives_the_reason(
-    logs: list[Line], messages: list[tuple[str, str, int | None]], expected: tuple[int | None, int | None]
-):
-    """The other side only confirms the close, and some servers then report a code of their own."""
-    left = list(messages)
-
-    async def receive() -> Message:
-        return {"type": "websocket.disconnect", "code": left[0][2]}
-
-    async def send(_message: Message) -> None:
-        pass
-
-    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
-        while left:
-            side, kind, code = left[0]
-            await (receive() if side == "receive" else send({"type": f"websocket.{kind}", "code": code}))
-            left.pop(0)
-
-    await AccessLog(app)({"type": "websocket", "path": "/graphql", "headers": []}, receive, send)
-    (line,) = logs
-    assert (line["status"], line.get("close_code")) == expected
