@@ -9,7 +9,7 @@ key again and leaves the hashes as they are: they could not be made anew, as the
 
 import hmac
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import delete, insert, select, update
@@ -93,12 +93,16 @@ class KeepOut:
         erased = await self.read(connection, mirror)
         if erased is None:
             return page
-        if target is MirrorList.PATIENTS and (merged := _merged(erased, page)):
-            for patient_id, origin in merged.items():
-                await self._insert(connection, mirror, {erased.digest(patient_id): origin})
-            await erase_persons(connection, mirror, merged)
-            await _note(connection, mirror)
-            erased = replace(erased, origins={**erased.origins, **{erased.digest(one): merged[one] for one in merged}})
+        if target is MirrorList.PATIENTS and (pairs := _pairs(page)):
+            merged, united = _merged(erased, pairs)
+            if merged or united:
+                new = {erased.digest(one): origin for one, origin in merged.items()}
+                await self._insert(connection, mirror, new)
+                await _unite(connection, mirror, united)
+                if merged:
+                    await erase_persons(connection, mirror, merged)
+                await _note(connection, mirror)
+                erased = replace(erased, origins={**erased.origins, **new})
         return erased.filter(target, page)
 
     async def add(self, connection: AsyncConnection, mirror: int, patient_id: int, others: Collection[int]) -> bool:
@@ -107,9 +111,11 @@ class KeepOut:
         erased = await self.read(connection, mirror)
         if erased is None:
             erased = ErasedPatients(await self._secret(connection, mirror), {})
-        origin = erased.origins.get(erased.digest(patient_id), erased.digest(patient_id))
+        origin = erased.digest(patient_id)
         digests = {erased.digest(one) for one in {patient_id, *others}}
         await self._insert(connection, mirror, {one: origin for one in digests if one not in erased.origins})
+        known = {erased.origins[one] for one in digests if one in erased.origins}
+        await _unite(connection, mirror, dict.fromkeys(known - {origin}, origin))
         return not erased.has(patient_id)
 
     async def remove(self, connection: AsyncConnection, mirror: int, patient_id: int) -> bool:
@@ -204,20 +210,41 @@ async def _note(connection: AsyncConnection, mirror: int) -> None:
     await connection.execute(update(MIRROR).where(MIRROR.c.number == mirror).values(erased_at=utc_now()))
 
 
-def _merged(erased: ErasedPatients, page: ReadPage) -> dict[int, bytes]:
-    """The patients whom the page shows as merged with an erased one, by id, with the hash that erased that one."""
+async def _unite(connection: AsyncConnection, mirror: int, origins: Mapping[bytes, bytes]) -> None:
+    """Let persons who were erased one by one, and are the same person, be let in together: new origins by earlier."""
+    for before, origin in origins.items():
+        own = (SUPPRESSED.c.mirror == mirror) & (SUPPRESSED.c.origin == before)
+        await connection.execute(update(SUPPRESSED).where(own).values(origin=origin))
+
+
+def _pairs(page: ReadPage) -> list[tuple[int, int]]:
+    """The patients whom the page shows as merged, each with the other."""
     links = [(row["id"], row["merged_with_id"]) for row in page.rows]
-    pairs = [(one, other) for one, other in links if isinstance(one, int) and isinstance(other, int)]
+    return [(one, other) for one, other in links if isinstance(one, int) and isinstance(other, int)]
+
+
+def _merged(erased: ErasedPatients, pairs: Sequence[tuple[int, int]]) -> tuple[dict[int, bytes], dict[bytes, bytes]]:
+    """The patients who are merged with an erased one, by id, with the hash that erased that one; and the hashes that
+    erased the same person, each with the one that stands for all."""
     found: dict[int, bytes] = {}
+    united: dict[bytes, bytes] = {}
 
     def origin_of(one: int) -> bytes | None:
-        return found.get(one) or erased.origins.get(erased.digest(one))
+        origin = found.get(one) or erased.origins.get(erased.digest(one))
+        while origin in united:
+            origin = united[origin]
+        return origin
 
-    has_new = bool(pairs)
+    has_new = True
     while has_new:
         has_new = False
         for one, other in [*pairs, *((b, a) for a, b in pairs)]:
-            origin = origin_of(one)
-            if origin is not None and origin_of(other) is None:
-                found[other], has_new = origin, True
-    return found
+            origin, of_other = origin_of(one), origin_of(other)
+            if origin is None or origin == of_other:
+                continue
+            has_new = True
+            if of_other is None:
+                found[other] = origin
+            else:
+                united[of_other] = origin
+    return {one: origin_of(one) or origin for one, origin in found.items()}, united

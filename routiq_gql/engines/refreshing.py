@@ -232,7 +232,7 @@ class Refreshes:
         is_due = is_refresh and is_comparison_due(look.due.mirror, look.now)
         found = replace(found, limited_at=limited_at).comparing(is_due=is_due, is_outstanding=look.due.is_outstanding)
         values["next_at"] = self._times.after(look.now, found.failures)
-        row = None
+        row, is_started = None, False
         try:
             async with self._database.writing() as connection:
                 row = await begin_sync(
@@ -246,10 +246,12 @@ class Refreshes:
                 values |= {"sync": row.key, "found": to_json(found)}
                 if await change_refresh(connection, organization_id, look.epoch, values) is None:
                     raise LookOvertaken
+            is_started = True
         except (LookOvertaken, IntegrityError):
-            if row is not None:
-                self._found_pages.drop([row.key])
             return
+        finally:
+            if row is not None and not is_started:
+                self._found_pages.drop([row.key])
         snapshot = snapshot_of(row)
         self._bus.publish(snapshot)
         engine.wake(snapshot)

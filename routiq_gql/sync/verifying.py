@@ -136,7 +136,7 @@ class Verifier:
         whole = Covered()
         if resource.has_start:
             whole = Covered(starts_from=self._horizon.start, starts_to=self._horizon.end)
-        rest, in_passes = whole, list[Page[Record]]()
+        rest, in_passes, named = whole, list[Page[Record]](), set[int]()
         filters = content_filters(resource, self._horizon)
         async with aclosing(read_list(self._client, resource, filters=filters)) as pages:
             async for page in pages:
@@ -148,11 +148,13 @@ class Verifier:
                     continue
                 end = int(page.last_id) if page.last_id is not None and page.remaining else None
                 for difference in await self._compare(resource, [page], replace(rest, up_to=end)):
+                    named.add(difference.id)
                     yield difference
                 rest = replace(rest, above=end)
         if in_passes:
             for difference in await self._compare(resource, in_passes, whole):
-                yield difference
+                if difference.id not in named:  # by a page from before the passes
+                    yield difference
 
     async def _attendees(self) -> AsyncGenerator[Event, None]:
         """Attendees have no total within the horizon: classes stand for them in the progress."""

@@ -1,11 +1,11 @@
 """The length of waits."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from routiq_gql.cliniko import Backoff
-from routiq_gql.cliniko.retries import reset_seconds
+from routiq_gql.cliniko.retries import answered_at, reset_seconds, retry_after_seconds
 
 NOW = datetime(2024, 12, 22, 14, 30, tzinfo=UTC)
 RESET = str(int(NOW.timestamp()) + 23)
@@ -28,6 +28,15 @@ RESET = str(int(NOW.timestamp()) + 23)
 def test_a_reset_time_is_read_by_the_answers_own_clock(headers: dict[str, str], seconds: float | None) -> None:
     """A server whose clock is a minute off still waits for the right time."""
     assert reset_seconds(headers, NOW) == seconds
+
+
+@pytest.mark.parametrize("zone", ["GMT", "UTC", "+0000", "-0000", "Z"])
+def test_a_moment_is_read_in_each_form_of_its_zone(zone: str) -> None:
+    """Cliniko writes GMT, and a proxy in front of it may write another form of the same zone."""
+    text = f"Sun, 22 Dec 2024 14:30:09 {zone}"
+    assert answered_at({"date": text}) == NOW + timedelta(seconds=9)
+    assert retry_after_seconds({"retry-after": text}, NOW) == 9
+    assert reset_seconds({"x-ratelimit-reset": RESET, "date": text}, NOW) == 14
 
 
 def test_waits_grow_vary_and_end() -> None:

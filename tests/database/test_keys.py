@@ -31,11 +31,15 @@ def test_a_new_key_file_is_readable_by_its_owner_only(tmp_path):
 
 
 def test_a_key_file_that_others_may_read_is_refused(tmp_path):
-    """A key file that other users may read stops the start, and the error names the command that repairs it."""
+    """Any right of other users to the key file stops the start, and the error names the command that repairs it."""
+    file = tmp_path / "routiq.db.key"
     KeyStore("", tmp_path / "routiq.db").load()
-    (tmp_path / "routiq.db.key").chmod(0o644)
-    with pytest.raises(SettingsError, match="chmod 600"):
-        KeyStore("", tmp_path / "routiq.db").load()
+    for others in range(1, 0o100):
+        file.chmod(0o600 | others)
+        with pytest.raises(SettingsError, match="chmod 600"):
+            KeyStore("", tmp_path / "routiq.db").load()
+    file.chmod(0o400)
+    KeyStore("", tmp_path / "routiq.db").load()
 
 
 def test_a_key_file_that_can_not_be_opened_now_is_no_wrong_setting(tmp_path):

@@ -14,6 +14,7 @@ from routiq_gql.emulator import EMULATED_API_KEY, Fault, FaultKind
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings
+from routiq_gql.sync.lists import LISTS
 from routiq_gql.sync.looking import LOOK_REQUESTS, LOOKED_AT
 from routiq_gql.sync.model import SyncMode, SyncSnapshot, SyncState
 from routiq_gql.sync.parts import LAST_PART, MOST_FAILURES, PART_REQUESTS, PARTS
@@ -67,6 +68,9 @@ async def test_each_look_compares_a_part_of_the_lists(runtime: Runtime, cliniko:
     assert ended.agrees
     assert ended.checked_at > first.receipt.checked_at
     assert all(one.agrees for one in ended.lists if one.list != "attendees"), ended.lists
+    counts = [one for receipt in receipts if receipt is not None for one in receipt.lists if one.in_cliniko is not None]
+    assert {one.list for one in counts} == set(LISTS)
+    assert [one for one in counts if one.in_cliniko != one.in_mirror] == [], "both are of the same comparison"
     freshness = (await runtime.syncs.dashboard(LOCAL_OPERATOR, ORGANIZATION)).freshness
     assert freshness is not None
     assert freshness.checked_at == ended.checked_at

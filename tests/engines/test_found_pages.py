@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from routiq_gql.cliniko.looking import NEWEST_ROWS
 from routiq_gql.clock import utc_now
 from routiq_gql.emulator import Fault, FaultKind
+from routiq_gql.engines import refreshing
+from routiq_gql.errors import DatabaseAway
 from routiq_gql.runtime import Runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.sync.found import read_found
@@ -193,6 +197,32 @@ async def test_pages_are_dropped_once_another_process_has_ended_their_sync(runti
     cliniko.gate.open()
     assert await looks.followed(due) is not None
     await looks.refreshes.step(runtime.engine)
+    assert len(pages) == 0
+
+
+@pytest.mark.parametrize(
+    "error", [None, IntegrityError("", None, Exception()), DatabaseAway(""), asyncio.CancelledError()]
+)
+async def test_a_look_that_starts_no_sync_keeps_no_pages(
+    runtime: Runtime, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch, error: BaseException | None
+):
+    """Another look or a start overtakes it, the database is away, or the process stops: no row of a patient stays."""
+    await run_sync(runtime)
+    pages = FoundPagesKeeper()
+    looks = looks_of(runtime, pages=pages)
+    cliniko.emulator.clinic.rename(PATIENT, first_name="Zoë")
+    due = await looks.due()
+
+    async def not_changed(*_arguments: object) -> None:
+        assert len(pages) == 1
+        if error is not None:
+            raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(refreshing, "change_refresh", not_changed)
+        with suppress(DatabaseAway, asyncio.CancelledError):
+            await looks.refreshes.look(due, runtime.engine)
+    assert await looks.running() is None
     assert len(pages) == 0
 
 

@@ -20,7 +20,7 @@ from tests.organization import ORGANIZATION
 
 pytestmark = pytest.mark.sqlite_only
 
-CHANGES = ("add a key", "rotate and drop", "new secret", "connect")
+CHANGES = ("add a key", "rotate and drop", "new secret", "connect", "disconnect")
 URL = "http://127.0.0.1:1/v1"
 NUMBERS = count(1)
 
@@ -40,7 +40,7 @@ def _key() -> str:
 
 
 async def test_every_order_of_changes_of_keys_leaves_all_secrets_readable(settings: Settings):
-    """An operator adds, rotates and drops keys, while people connect again and rotate a webhook's secret."""
+    """An operator adds, rotates and drops keys, while people disconnect, connect and rotate a webhook's secret."""
     with_key = settings.model_copy(update={"encryption_keys": _key()})
     async with open_runtime(with_key, run_syncs=False) as runtime:
         keys, connections = runtime.connections._keys, runtime.connections
@@ -48,7 +48,8 @@ async def test_every_order_of_changes_of_keys_leaves_all_secrets_readable(settin
         webhook, secret = await runtime.webhooks.register(
             LOCAL_OPERATOR, ORGANIZATION, url="https://example.com/", events=[EventType.SYNC_FAILED]
         )
-        api_key, secrets, done = "MS0wfirst-au1", [secret], []
+        api_key: str | None = "MS0wfirst-au1"
+        secrets, done = [secret], []
         for change in _every_order(3):
             done.append(change)
             match change:
@@ -60,18 +61,22 @@ async def test_every_order_of_changes_of_keys_leaves_all_secrets_readable(settin
                 case "new secret":
                     _, secret = await runtime.webhooks.rotate_secret(LOCAL_OPERATOR, ORGANIZATION, webhook.id)
                     secrets = [secret, secrets[0]]
+                case "disconnect":
+                    await connections.disconnect(LOCAL_OPERATOR, ORGANIZATION)
+                    api_key = None
                 case _:
                     api_key = f"MS0w{next(NUMBERS)}-au1"
                     await connections.connect(LOCAL_OPERATOR, ORGANIZATION, api_key, URL, check=False)
             assert await _stored(runtime, keys, webhook.id) == (api_key, secrets), done[-4:]
 
 
-async def _stored(runtime: Runtime, keys: KeyStore, webhook_id: str) -> tuple[str, list[str]]:
-    """The API key and the webhook's secrets, as they are decrypted for their use."""
+async def _stored(runtime: Runtime, keys: KeyStore, webhook_id: str) -> tuple[str | None, list[str]]:
+    """The API key, if one is stored, and the webhook's secrets, as they are decrypted for their use."""
     async with runtime.database.reading() as connection:
         row = WebhookRow(*(await connection.execute(select(WEBHOOK).where(WEBHOOK.c.id == webhook_id))).one())
         connected = await connection_of(connection, ORGANIZATION)
     assert connected is not None
     ring = keys.load()
-    api_key = ring.decrypt(ORGANIZATION, connected.encryption_key_id, connected.encrypted_key)
+    sealed, key_id = connected.encrypted_key, connected.encryption_key_id
+    api_key = ring.decrypt(ORGANIZATION, key_id, sealed) if sealed else None
     return api_key, secrets_of(ring, row, utc_now())

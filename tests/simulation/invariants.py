@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Any
 
 from routiq_gql import clock
+from routiq_gql.cliniko import ATTENDEES
 from routiq_gql.database.rows import SyncRow
 from routiq_gql.database.version_pruning import KEEP_VERSIONS
 from routiq_gql.emulator.recording import RecordedRequest
@@ -25,6 +26,7 @@ from routiq_gql.sync.change_counts import read_changes
 from routiq_gql.sync.checkpoint_json import COMPARING, read_plan
 from routiq_gql.sync.mapping import snapshot_of
 from routiq_gql.sync.model import COMPLETED_TEXT, FailureCode, SyncMode, SyncSnapshot, SyncStep, percentage
+from routiq_gql.sync.receipt import read_receipt
 from routiq_gql.sync.step_times import read_entries
 from tests.simulation.driver import SimulatedConnection
 from tests.simulation.process import Process
@@ -441,6 +443,10 @@ class Ledger:
             raise Violated("back", f"sync {row.key} is {row.status} with {row.progress_percentage} %")
         if row.current_step != text or not text or (is_completed and row.step != SyncStep.STORING):
             raise Violated("back", f"sync {row.key} is {row.status} at “{row.current_step}”, step {row.step}")
+        for one in read_receipt(row.receipt).lists if row.receipt is not None else ():
+            is_counted_now = not row.refresh or one.list == ATTENDEES.name  # others may show an earlier total
+            if one.agrees and is_counted_now and one.in_cliniko != one.in_mirror:
+                raise Violated("less", f"sync {row.key} agrees, with {one.in_cliniko} of {one.in_mirror} {one.list}")
 
     def _check_since(self, known: SyncStory, row: SyncRow) -> None:
         """Check that an incremental sync reads all changes that the sync before may have missed."""

@@ -3,13 +3,14 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from routiq_gql.cliniko import Horizon
 from routiq_gql.settings import Settings
 from routiq_gql.sync.model import SyncMode
-from routiq_gql.sync.plan import COMPARE_EVERY, OVERLAP, decide, horizon_of, is_comparison_due, mark_at
+from routiq_gql.sync.plan import COMPARE_EVERY, OVERLAP, decide, history_days, horizon_of, is_comparison_due, mark_at
 from tests.organizations.test_freshness import MIRROR
 
 DAY = timedelta(days=1)
@@ -28,6 +29,17 @@ def test_no_horizon_begins_before_that_of_the_sync_before(started_at: datetime, 
     found = horizon_of(replace(MIRROR, horizon_days=kept, horizon_from=first.start), now, started_at)
     wanted = started_at.replace(hour=0, minute=0, second=0, microsecond=0) - days * DAY
     assert found == Horizon(max(wanted, first.start) if days == kept else wanted)
+
+
+@pytest.mark.parametrize("keeps_window", [False, True])
+@pytest.mark.parametrize("days", [None, Settings.model_fields["history_days"].default, 200])
+def test_a_window_is_kept_until_a_history_is_given(keeps_window: bool, days: int | None):
+    """A database of an earlier version has its window until the setting is given, also with the default value."""
+    settings = Settings() if days is None else Settings(history_days=days)
+    mirror = replace(MIRROR, keeps_window=keeps_window)
+    expected = None if keeps_window and days is None else settings.history_days
+    assert history_days(mirror, settings) == expected
+    assert (horizon_of(mirror, settings, NOON).end is None) is (expected is not None)
 
 
 @given(MOMENTS, st.none() | MOMENTS, st.none() | MOMENTS, st.none() | MOMENTS)
