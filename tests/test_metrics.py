@@ -1,5 +1,7 @@
 """Metrics: names and units by Prometheus' rules, series that begin at zero, and no label that identifies a clinic."""
 
+import inspect
+from math import isnan
 from typing import get_args
 
 import pytest
@@ -41,6 +43,25 @@ def test_names_have_a_prefix_and_a_unit():
         "routiq_webhooks_age_seconds": "gauge",
     }
     assert all(family.documentation.endswith(".") for family in families.values())
+
+
+def test_each_current_value_is_shown_in_its_own_series():
+    """No gauge shows the value of another one; an unknown value is not a number."""
+    shown = {
+        "syncs_running": "routiq_syncs_running",
+        "subscribers": "routiq_subscribers",
+        "waiting": "routiq_queue_depth",
+        "oldest_seconds": "routiq_queue_age_seconds",
+        "workers": "routiq_workers_alive",
+        "webhooks_waiting": "routiq_webhooks_waiting",
+        "webhooks_seconds": "routiq_webhooks_age_seconds",
+    }
+    assert shown.keys() == inspect.signature(metrics.exposition).parameters.keys()
+    metrics.exposition(**{name: number for number, name in enumerate(shown, 3)})  # type: ignore[arg-type]
+    assert [_value(series) for series in shown.values()] == list(range(3, 3 + len(shown)))
+    metrics.exposition(**_NOTHING)
+    unknown = [series for series in shown.values() if isnan(metrics.REGISTRY.get_sample_value(series) or 0)]
+    assert unknown == [series for name, series in shown.items() if name not in _NOTHING]
 
 
 def test_labels_have_few_values_and_no_names():

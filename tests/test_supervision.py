@@ -4,6 +4,8 @@ import asyncio
 import errno
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from structlog.testing import capture_logs
 
@@ -79,6 +81,45 @@ def test_the_pause_doubles_up_to_a_limit_and_starts_anew_after_a_lasting_recover
     task.succeeded()
     now += 31
     assert fail() == 0.5
+
+
+_KINDS: list[Exception] = [OSError(errno.EMFILE, "x"), StorageError("The disk is full."), RuntimeError(PRIVATE)]
+
+
+@given(steps=st.lists(st.sampled_from([0, 1, 2, "success", "soon", "later"]), max_size=40))
+def test_each_outage_is_logged_once_for_each_reason(steps: list[int | str]):
+    """An outage begins with a failure long after the last one, so what was logged in an earlier outage counts no more.
+
+    A failure soon after a recovery belongs to the same outage.
+    """
+    now, recovered_at, is_failing = 1_000.0, 0.0, False
+    logged: set[int] = set()
+    expected: list[int] = []
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        capture_logs() as lines,
+    ):
+        patch.setattr(supervision.time, "monotonic", lambda: now)
+        task = SupervisedTask("chore", "Nothing is done.")
+        for step in steps:
+            match step:
+                case "soon":
+                    now += 0.0001
+                case "later":
+                    now += 2 * supervision.LONGEST_PAUSE_SECONDS
+                case "success":
+                    task.succeeded()
+                    recovered_at, is_failing = (now if is_failing else recovered_at), False
+                case int():
+                    if not is_failing and now - recovered_at > supervision.LONGEST_PAUSE_SECONDS:
+                        logged.clear()
+                    is_failing = True
+                    expected += [step] if step not in logged else []
+                    logged.add(step)
+                    task.failed(_KINDS[step])
+                    assert task.pause_seconds > 0
+    failing = [line["error"] for line in lines if line["event"] == "task_failing"]
+    assert failing == [type(_KINDS[kind]).__name__ for kind in expected]
 
 
 async def test_a_finished_task_is_not_reported_as_failing():

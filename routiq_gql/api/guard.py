@@ -32,6 +32,9 @@ LOCAL_PATHS = PROBES | {"/metrics"}
 """Requested by programs on this machine, whatever its public names."""
 EXECUTING_PREFIX = "/api/"
 """The prefix of paths that always execute an operation; other paths without a query only show a page."""
+NAMING_PARAMETERS = frozenset({"query", "documentId", "extensions"})
+"""The parameters of a GET request to ``/graphql`` that have or name its document. Without them nothing is executed, and
+a browser gets GraphiQL."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
@@ -135,7 +138,7 @@ def _is_blind(scope: Scope, headers: Mapping[bytes, list[str]]) -> bool:
     is_opened = first(headers, b"sec-fetch-mode") == "navigate"
     if not is_opened or headers.get(b"sec-fetch-dest", ["document"])[0] != "document":
         return True
-    is_query = scope["path"] == "/graphql" and "query" in QueryParams(scope["query_string"])
+    is_query = scope["path"] == "/graphql" and not NAMING_PARAMETERS.isdisjoint(QueryParams(scope["query_string"]))
     return is_query or scope["path"].startswith(EXECUTING_PREFIX)
 
 

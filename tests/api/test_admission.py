@@ -5,11 +5,21 @@ import random
 from dataclasses import dataclass, field
 
 import pytest
+from sqlalchemy import update
 
+from routiq_gql import shares
 from routiq_gql.api import admission
-from routiq_gql.api.admission import Admission
+from routiq_gql.api.admission import Admission, bucket_of
+from routiq_gql.clock import utc_now
+from routiq_gql.database.syncs import insert_sync
+from routiq_gql.database.tables.syncs import SYNC
 from routiq_gql.errors import RateLimited
+from routiq_gql.runtime import Runtime
+from routiq_gql.security.viewer import LOCAL_OPERATOR, Viewer
 from routiq_gql.settings import Settings
+from routiq_gql.shares import Share
+from routiq_gql.sync.mapping import first_values
+from routiq_gql.sync.model import SyncMode
 from tests.waiting import until
 
 ORGANIZATIONS = ("org_1", "org_2")
@@ -111,3 +121,36 @@ async def test_changes_count_after_their_callers_have_left(settings: Settings, m
     await counted.close()
     await operations[MOST].run(counted)
     assert counted.executing == 0
+
+
+async def test_operations_and_events_of_each_organization_have_shares_of_their_own(settings: Settings):
+    """Neither the queries of an organization delay its events, nor the other way round, nor do other organizations."""
+    counted = Admission(settings)
+    found: dict[tuple[str, str], Share] = {}
+    for organization in [*ORGANIZATIONS, *ORGANIZATIONS]:
+        for kind, begin in (("operation", counted.turn), ("event", counted.watching)):
+            async with begin(organization):
+                share = shares._used()
+            assert share is not None
+            assert found.setdefault((organization, kind), share) is share
+    assert len(set(found.values())) == 4
+    assert shares._used() is None
+    sizes = {kind: share.connections._value for (_, kind), share in found.items()}
+    assert sizes == {"operation": shares.OPERATION_CONNECTIONS, "event": shares.WATCH_CONNECTIONS}
+
+
+@pytest.mark.sqlite_only
+async def test_each_id_counts_for_the_organization_that_it_names(runtime: Runtime, monkeypatch: pytest.MonkeyPatch):
+    """With authentication off, requests for any sync of an organization, even of the same second, share its limit."""
+    moment = utc_now()
+    for organization in ("org_1", "a", "sync_1_20250101", "x_20250101_101010_2", "A-b_" * 16):
+        ids = []
+        for _ in range(3):
+            async with runtime.database.writing() as connection:
+                row = await insert_sync(connection, organization, first_values(SyncMode.FULL, moment))
+                assert row is not None
+                ids.append(row.sync_id)
+                await connection.execute(update(SYNC).values(completed_at=moment))
+        for asked in (organization, *ids):
+            assert bucket_of(LOCAL_OPERATOR, asked) == organization, asked
+            assert bucket_of(Viewer("org_9"), asked) == "org_9"

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from routiq_gql.api.guard import NAMING_PARAMETERS
 from routiq_gql.app import create_app
 from routiq_gql.errors import SettingsError
 from routiq_gql.settings import Settings
@@ -257,6 +258,8 @@ EXECUTING = [
     "/graphql?query={__typename}",
     "/graphql?query=",
     "/graphql?a=1&query=%7B__typename%7D",
+    *(f"/graphql?{name}=x" for name in sorted(NAMING_PARAMETERS)),
+    "/graphql?a=1&document%49d=sha256:00",
     "/api/v1/sync/dashboard/org_1",
     "/api/v1/sync/history/org_1",
     "/api/v1/sync/status/sync_org_1_20241222_143022",

@@ -119,23 +119,32 @@ async def test_only_rows_past_their_retention_are_deleted(history: Database, siz
         assert steps == 12 + 1 + 2 * 3, "one row at a time"
 
 
-async def test_what_a_history_shows_is_kept_as_long_as_a_history(database: Database):
-    """Of all kinds of syncs only those that no history shows go after a week, and the others after their retention."""
+PLACES = ("", "shown", "kept", "draft")
+"""What an organization's mirror still has of a sync: nothing, its rows as the newest, as earlier ones, or its draft."""
+
+
+async def test_what_a_history_or_a_mirror_shows_is_kept(database: Database):
+    """Syncs that no history shows go after a week, the others after their retention; those with rows always stay."""
     kinds = [*product(SyncMode, [False, True], ["completed", "failed"])]
     ages = [timedelta(days=one) for one in (6, 8, 399, 401)]
+    with_rows = set()
     async with database.writing() as connection:
-        shown = {"organization_id": "org_a", "sync": 900, "oldest_kept": 900, "keeps_window": False}
-        await connection.execute(insert(MIRROR).values(**shown, patients_in_cliniko=1, format=1))
-        for key, ((mode, refresh, status), age) in enumerate(product(kinds, ages), 1):
-            values = {**first_values(mode, NOW), "organization_id": "org_a", "version": 1, "epoch": 0}
+        for key, ((mode, refresh, status), age, place) in enumerate(product(kinds, ages, PLACES), 1):
+            values = {**first_values(mode, NOW), "organization_id": f"org_{key}", "version": 1, "epoch": 0}
             values |= {"completed_at": NOW - age, "status": status, "refresh": refresh}
             await connection.execute(insert(SYNC).values(**values, key=key, sync_id=f"sync_{key}"))
+            newest = key if place == "shown" else 9_000
+            shown = {"sync": newest, "oldest_kept": key if place == "kept" else newest, "keeps_window": False}
+            shown |= {"organization_id": f"org_{key}", "writing": key if place == "draft" else None}
+            await connection.execute(insert(MIRROR).values(**shown, patients_in_cliniko=1, format=1))
+            if place == "draft" or (place and status == "completed"):
+                with_rows.add(key)
         is_shown = select(SYNC.c.key).where(in_history(), SYNC.c.completed_at > CUTOFFS.history)
         is_new = select(SYNC.c.key).where(SYNC.c.completed_at > CUTOFFS.versions)
         expected = {*(await connection.execute(is_shown)).scalars(), *(await connection.execute(is_new)).scalars()}
     await prune_all(database)
     async with database.reading() as connection:
-        assert set((await connection.execute(select(SYNC.c.key))).scalars()) == expected
+        assert set((await connection.execute(select(SYNC.c.key))).scalars()) == expected | with_rows
 
 
 NAMES = [column.name for column in SYNC.columns if column.name.endswith("_by_name")]

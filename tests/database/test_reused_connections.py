@@ -1,11 +1,9 @@
 """A connection returns to the pool as a new one, however its transaction has ended."""
 
 import asyncio
-import sqlite3
 from collections.abc import Awaitable, Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from itertools import product
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -46,10 +44,12 @@ async def writes_at_once(database: Database) -> None:
 
 
 async def finds_another_writer(database: Database) -> None:
-    with closing(sqlite3.connect(database.path or "", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    other = Database(database.url.render_as_string(hide_password=False))
+    async with other.writing() as connection:
+        await connection.execute(WRITE)
         with pytest.raises(StorageError):
             await writes_at_once(database)
+    await other.close()
 
 
 async def gives_up_before_its_first_statement(database: Database) -> None:
@@ -79,16 +79,28 @@ TRANSACTIONS = (
 )  # fmt: skip
 
 
-async def test_no_transaction_changes_the_next_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+SETTINGS = {
+    "sqlite": ("PRAGMA busy_timeout", "PRAGMA foreign_keys", "PRAGMA secure_delete", "PRAGMA query_only"),
+    "postgresql": ("SHOW lock_timeout", "SHOW statement_timeout", "SHOW transaction_isolation", "SHOW search_path"),
+}
+
+
+@pytest.mark.both_databases
+async def test_no_transaction_changes_the_next_ones(
+    database_kind: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever two transactions did before on a connection, the next one waits, reads and writes as on a new one."""
-    run_without_threads(monkeypatch)
-    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}")
+    if database_kind == "sqlite":
+        run_without_threads(monkeypatch)
+    database = Database(database_url)
     await database.check_can_be_opened()
     async with database.writing() as connection:
         await connection.execute(text("CREATE TABLE t (a INTEGER)"))
         await connection.execute(text("INSERT INTO t VALUES (0)"))
+    async with database.reading() as connection:
         settings = await _settings(connection)
-    assert settings["busy_timeout"] == BUSY_TIMEOUT_SECONDS * 1000
+    if database_kind == "sqlite":
+        assert settings[SETTINGS["sqlite"][0]] == BUSY_TIMEOUT_SECONDS * 1000
     for before in product(TRANSACTIONS, repeat=2):
         for one in before:
             await one(database)
@@ -99,5 +111,5 @@ async def test_no_transaction_changes_the_next_ones(tmp_path: Path, monkeypatch:
 
 
 async def _settings(connection: AsyncConnection) -> dict[str, object]:
-    names = ("busy_timeout", "foreign_keys", "secure_delete", "read_uncommitted", "query_only")
-    return {name: (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar_one() for name in names}
+    shown = SETTINGS[connection.dialect.name]
+    return {one: (await connection.exec_driver_sql(one)).scalar_one() for one in shown}

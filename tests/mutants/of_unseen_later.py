@@ -85,7 +85,7 @@ OF_UNSEEN_LATER = (
         "database/pruning.py",
         "SYNC.c.refresh & ~in_history() & (SYNC",
         "SYNC.c.refresh & (SYNC",
-        ("tests/database/test_pruning.py::test_what_a_history_shows_is_kept_as_long_as_a_history",),
+        ("tests/database/test_pruning.py::test_what_a_history_or_a_mirror_shows_is_kept",),
     ),
     Mutant(
         "failed-fetch-not-noted",

@@ -50,6 +50,7 @@ from routiq_gql.api.graphql.sockets import SocketAdapter, SocketHandler
 from routiq_gql.api.graphql.transports import EventStreamTransport, MultipartTransport, RequestAdapter
 from routiq_gql.api.graphql.trusted.documents import TrustedDocuments
 from routiq_gql.api.graphql.trusted.requests import RefusedRequest
+from routiq_gql.api.guard import NAMING_PARAMETERS
 from routiq_gql.api.json_text import EncodedJson, UnreadableJson, read_json
 from routiq_gql.api.remembered import Place
 from routiq_gql.api.services import services_of
@@ -60,8 +61,6 @@ from routiq_gql.settings import Settings
 
 CONNECTION_INIT_SECONDS = 5
 """How long a new socket may take to send ``connection_init``."""
-NAMING_PARAMETERS = frozenset({"query", "documentId", "extensions"})
-"""The parameters of a GET request that have or name its document; without them a browser gets GraphiQL."""
 JSON_PARAMETERS = ("variables", "extensions")
 """The parameters of a GET request that hold JSON. Source: GraphQL over HTTP, "Request Parameters"."""
 

@@ -136,7 +136,7 @@ async def put_back(connection: AsyncConnection, job_ids: list[int]) -> None:
         await connection.execute(notify, {"channel": f"procrastinate_queue_v1#{QUEUE}", "payload": payload})
 
 
-async def lock_stalled(connection: AsyncConnection, own_worker_id: int | None) -> list[int]:
+async def lock_stalled(connection: AsyncConnection, own_worker_id: int) -> list[int]:
     """Lock the jobs of workers without a recent heartbeat, except jobs of ``own_worker_id``, which is alive."""
     query = f"""
         SELECT job.id FROM procrastinate_jobs job
