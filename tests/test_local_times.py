@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -120,3 +121,22 @@ def test_other_texts_are_refused(at: list[str], weekdays: str | None, zone: str,
 def test_times_around_midnight_are_apart_on_different_days():
     """Monday 23:58 and Wednesday 00:01 are no neighbours."""
     assert read_local_times(["00:01", "23:58"], "mon,wed", "UTC").times_text == "00:01,23:58"
+
+
+@settings(max_examples=50)
+@given(st.lists(minutes, min_size=1, max_size=3, unique=True), st.sets(st.integers(0, 6), min_size=1))
+def test_the_gaps_of_a_week_are_those_between_its_times(times: list[time], days: set[int]):
+    """No pair of neighbouring times is left out: not around midnight, and not around the end of the week."""
+    found = LocalTimes(tuple(sorted(times)), tuple(sorted(days)), "UTC")
+    due = [found.after(datetime(2026, 6, 3, 12, tzinfo=UTC))]
+    for _ in found.gaps:
+        due.append(found.after(due[-1]))
+    assert sorted(found.gaps) == sorted(later - earlier for earlier, later in pairwise(due))
+    assert sum(found.gaps, timedelta()) == 7 * DAY
+
+
+def test_times_around_the_end_of_the_week_are_too_close():
+    """Sunday 23:58 and Monday 00:01 are neighbours, as are those of any two days in a row."""
+    for days in ("sun,mon", "mon,tue", "sat-sun"):
+        with pytest.raises(BadInput, match="5 minutes apart"):
+            read_local_times(["00:01", "23:58"], days, "UTC")

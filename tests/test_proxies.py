@@ -1,5 +1,6 @@
 """Selection of the proxy for an address, for all common ways to set the variables."""
 
+import os
 import re
 
 import pytest
@@ -114,6 +115,25 @@ def test_the_most_specific_variable_counts_and_lower_case_wins(monkeypatch: pyte
     monkeypatch.setenv("all_proxy", "http://third:3")
     monkeypatch.setenv("https_proxy", "")  # disables HTTPS_PROXY
     assert _name(CLINIKO) == "third:3"
+
+
+_SPELLINGS = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+
+
+@pytest.mark.parametrize("order", [_SPELLINGS, _SPELLINGS[::-1]], ids=["upper case first", "lower case first"])
+@pytest.mark.parametrize("number", range(1, 2 ** len(_SPELLINGS)))
+def test_the_named_variable_is_the_one_in_effect(monkeypatch: pytest.MonkeyPatch, number: int, order: tuple[str, ...]):
+    """Whichever variables are set besides, in any order, a message names the one to correct."""
+    given = [name for place, name in enumerate(order) if number >> place & 1]
+    for name in given:
+        monkeypatch.setenv(name, f"http://{name.lower().replace('_', '-')}-{name.isupper()}:1")
+    proxy = proxy_for(CLINIKO)
+    assert proxy is not None
+    assert os.environ[proxy.variable].lower() == proxy.url
+    for name in given:
+        monkeypatch.setenv(name, "ftp://nowhere")
+    with pytest.raises(UnusableVariable, match=proxy.variable):
+        proxy_for(CLINIKO)
 
 
 @pytest.mark.parametrize("variable", ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"])

@@ -4,6 +4,7 @@ from tests.mutants.of_api_survivors import OF_API_SURVIVORS
 from tests.mutants.of_feeds import OF_FEEDS
 from tests.mutants.of_looks import OF_LOOKS
 from tests.mutants.of_mirror_survivors import OF_MIRROR_SURVIVORS
+from tests.mutants.of_operation_survivors import OF_OPERATION_SURVIVORS
 from tests.mutants.of_shared_survivors import OF_SHARED_SURVIVORS
 from tests.mutants.of_sharing import OF_SHARING
 from tests.mutants.of_simulated_looks import OF_SIMULATED_LOOKS
@@ -27,5 +28,6 @@ MUTANTS = (
     *OF_SYNC_SURVIVORS,
     *OF_API_SURVIVORS,
     *OF_SHARED_SURVIVORS,
+    *OF_OPERATION_SURVIVORS,
     *OF_MIRROR_SURVIVORS,
 )
