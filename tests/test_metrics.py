@@ -113,3 +113,16 @@ def test_gauges_show_current_values():
     text = metrics.exposition(syncs_running=2, subscribers=30).decode()
     assert "\nroutiq_syncs_running 2.0\n" in text
     assert "\nroutiq_subscribers 30.0\n" in text
+
+
+def test_methods_and_routes_that_clients_invent_are_no_series():
+    """Each method has a series of its own if it is known; all others share one, as do addresses without a route."""
+    for method in (*metrics.METHODS, "PROPFIND", "get", "X" * 100, ""):
+        shown = method if method in metrics.METHODS else "other"
+        for status in (101, 204, 302, 404, 499, 500, 599):
+            labels = {"route": "none", "method": shown, "status": f"{status // 100}xx"}
+            before = _value("routiq_http_requests_total", **labels)
+            metrics.http_request(None, method, status)
+            assert _value("routiq_http_requests_total", **labels) == before + 1
+    counted = {labels[1] for labels in metrics.HTTP_REQUESTS._metrics}
+    assert counted <= metrics.METHODS | {"other"}

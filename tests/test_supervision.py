@@ -90,11 +90,12 @@ _KINDS: list[Exception] = [OSError(errno.EMFILE, "x"), StorageError("The disk is
 def test_each_outage_is_logged_once_for_each_reason(steps: list[int | str]):
     """An outage begins with a failure long after the last one, so what was logged in an earlier outage counts no more.
 
-    A failure soon after a recovery belongs to the same outage.
+    A failure soon after a recovery belongs to the same outage. A recovery is logged if its failure was.
     """
     now, recovered_at, is_failing = 1_000.0, 0.0, False
     logged: set[int] = set()
     expected: list[int] = []
+    is_logged, recoveries = False, 0
     with (
         pytest.MonkeyPatch.context() as patch,
         capture_logs() as lines,
@@ -109,10 +110,12 @@ def test_each_outage_is_logged_once_for_each_reason(steps: list[int | str]):
                     now += 2 * supervision.LONGEST_PAUSE_SECONDS
                 case "success":
                     task.succeeded()
+                    recoveries += is_failing and is_logged
                     recovered_at, is_failing = (now if is_failing else recovered_at), False
                 case int():
                     if not is_failing and now - recovered_at > supervision.LONGEST_PAUSE_SECONDS:
                         logged.clear()
+                    is_logged = (is_failing and is_logged) or step not in logged
                     is_failing = True
                     expected += [step] if step not in logged else []
                     logged.add(step)
@@ -120,6 +123,7 @@ def test_each_outage_is_logged_once_for_each_reason(steps: list[int | str]):
                     assert task.pause_seconds > 0
     failing = [line["error"] for line in lines if line["event"] == "task_failing"]
     assert failing == [type(_KINDS[kind]).__name__ for kind in expected]
+    assert sum(line["event"] == "task_recovered" for line in lines) == recoveries
 
 
 async def test_a_finished_task_is_not_reported_as_failing():
@@ -141,3 +145,33 @@ async def test_a_finished_task_is_not_reported_as_failing():
     await asyncio.wait({running})
     task.ended()
     assert supervisor.problem() is None
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+async def test_no_attempt_is_made_before_the_pause_is_over(monkeypatch: pytest.MonkeyPatch, in_thread: bool):
+    """An early attempt, also in a thread, returns nothing and changes nothing; after the pause it is tried again."""
+    now, attempts = 1_000.0, 0
+    monkeypatch.setattr(supervision.time, "monotonic", lambda: now)
+    task = SupervisedTask("chore", "Nothing is done.")
+
+    def step() -> str:
+        nonlocal attempts
+        attempts += 1
+        if attempts < 3:
+            raise RuntimeError
+        return "done"
+
+    async def step_soon() -> str:
+        return step()
+
+    async def attempt() -> str | None:
+        return task.attempt_blocking(step) if in_thread else await task.attempt(step_soon)
+
+    for number in (1, 2):
+        assert await attempt() is None
+        assert (attempts, task.attempts_failed) == (number, number)
+        assert await attempt() is None
+        assert (attempts, task.attempts_failed) == (number, number)
+        now += task.pause_seconds
+    assert await attempt() == "done"
+    assert task.attempts_failed == 0

@@ -81,10 +81,12 @@ async def _history(database: Database, seed: int) -> None:
                     links = [(one, chance.choice(NUMBERS)) for one in some]
                     persons[name].merge([link for link in links if link[0] != link[1]])
                     rows = [patient(one, merged_with_id=other) for one, other in links]
-                    page = await keep_out.filter(connection, mirror, PATIENTS, ReadPage(rows))
-                    out = {one for one, _ in links if persons[name].has(one)}
+                    unreadable = chance.sample(sorted({*NUMBERS} - {*some}), 2)
+                    page = await keep_out.filter(connection, mirror, PATIENTS, ReadPage(rows, unreadable=unreadable))
+                    out = {one for one in (*some, *unreadable) if persons[name].has(one)}
                     assert {row["id"] for row in page.suppressed} == out
-                    assert {row["id"] for row in page.rows} == {one for one, _ in links} - out
+                    assert {row["id"] for row in page.rows} == {*some} - out
+                    assert {*page.unreadable} == {*unreadable} - out
                 case "let in":
                     assert await keep_out.remove(connection, mirror, some[0]) is persons[name].let_in(some[0])
             erased = await keep_out.read(connection, mirror)

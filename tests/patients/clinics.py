@@ -101,18 +101,21 @@ class ListedClinic:
     terms: Terms = field(default_factory=lambda: terms_at(NOW))
     history: dict[str, dict[int, Person]] = field(default_factory=dict)
     recent_days: int = 30
+    upcoming_days: int = 30
+    seen_within_weeks: int = 26
     _rows: Rows = field(default_factory=dict)
 
     async def sync(self, people: Iterable[Person], at: datetime = NOW, **values: Any) -> str:
         """Publish a sync with exactly these patients, analyzed at this time; its id."""
         self.people = {one.id: one for one in people}
-        self.terms = terms_at(at, recent_days=self.recent_days)
+        self.terms = terms_at(at, HORIZON, self.recent_days, self.upcoming_days, self.seen_within_weeks)
         number = len(self.sync_ids) + 1
         sync_id = f"sync_{self.organization_id}_20260701_{number:06}"
         sync = first_values(SyncMode.FULL, at) | {
             "sync_id": sync_id, "organization_id": self.organization_id, "version": 1, "epoch": 1,
             "status": SyncState.COMPLETED.value, "step": 8, "completed_at": at, "analyzed_at": at,
-            "recent_days": self.recent_days, "upcoming_days": 30, "seen_within_weeks": 26, "rules": RULES,
+            "recent_days": self.recent_days, "upcoming_days": self.upcoming_days,
+            "seen_within_weeks": self.seen_within_weeks, "rules": RULES,
             "horizon_from": HORIZON, "time_zone": "Sydney",
             "patients_found": sum(not one.is_archived for one in self.people.values()),
         }  # fmt: skip
@@ -242,9 +245,15 @@ def rows_of(one: Person, mirror: int, terms: Terms) -> Iterator[tuple[Table, dic
         )  # fmt: skip
 
 
-def terms_at(at: datetime, horizon: datetime = HORIZON, recent_days: int = 30) -> Terms:
-    """The default settings at a time."""
-    return Terms.at(at, recent_days, 30, 26, horizon)
+def terms_at(
+    at: datetime,
+    horizon: datetime = HORIZON,
+    recent_days: int = 30,
+    upcoming_days: int = 30,
+    seen_within_weeks: int = 26,
+) -> Terms:
+    """The settings at a time, by default the default ones."""
+    return Terms.at(at, recent_days, upcoming_days, seen_within_weeks, horizon)
 
 
 FIRST_NAMES = ("Ana", "ana", "Zoë", "Björn", "Li", "", None, "O'Neil", "Łukasz")

@@ -2,6 +2,7 @@
 
 import base64
 import random
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -16,7 +17,7 @@ from routiq_gql.patients import change_reading
 from routiq_gql.patients.change_cursors import LAST_ID, Place, change_cursor, read_change_cursor
 from routiq_gql.patients.change_model import ChangedField, ChangeKind, ChangePage
 from routiq_gql.patients.changes import PatientChanges
-from routiq_gql.patients.lists import PatientList
+from routiq_gql.patients.lists import LISTS, PatientList
 from routiq_gql.runtime import open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR, NO_RIGHTS, Viewer
 from tests.patients.clinics import DAY, NOW, ListedClinic, Person, Visit, random_person
@@ -199,6 +200,30 @@ async def test_a_change_by_other_settings_says_so(changes, clinic):
     assert by_settings.sentence.endswith(" Left “Recent visits” because the settings changed.")
     assert by_itself.sentence.startswith("Became inactive: no appointment")
     assert "settings" not in by_itself.sentence
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "visit", "which"),
+    [
+        ("recent_days", 20, -25, "Recent visits"),
+        ("upcoming_days", 20, 25, "Upcoming appointments"),
+        ("seen_within_weeks", 20, -7 * 23, "No future appointment"),
+    ],
+)
+@pytest.mark.parametrize("is_reversed", [False, True])
+async def test_each_setting_explains_what_it_changes(changes, clinic, setting, value, visit, which, is_reversed):
+    """Whichever setting differs, and in either direction, a list that changes by it alone says so."""
+    before = getattr(clinic, setting)
+    values = (value, before) if is_reversed else (before, value)
+    setattr(clinic, setting, values[0])
+    await clinic.sync([Person(8, visits=(Visit(2, NOW + visit * DAY),))])
+    setattr(clinic, setting, values[1])
+    await clinic.sync([Person(8, visits=(Visit(2, NOW + visit * DAY),))])
+    change = await only_change(changes, clinic)
+    text = re.sub(r"“[^”]*”", "", change.sentence.replace("Not active", ""))
+    assert which in {LISTS[one].title for one in (change.joined if is_reversed else change.left)}
+    named = len(re.findall(r"\b(Became|Joined|Left)\b", text))
+    assert text.count("because the settings changed") == named > 0, change.sentence
 
 
 async def test_the_first_sync_is_a_baseline(changes, clinic):

@@ -1,4 +1,4 @@
-"""Two processes that change the token file at the same time lose nothing of each other's changes."""
+"""Changes of the token file by others: two processes lose nothing of each other's, and a server follows all of them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -39,3 +39,25 @@ def test_each_change_keeps_the_change_that_came_just_before(
         token_id for token_id, change in ((first, ours), (second, other), (third, "add")) if change != "revoke"
     ]
     assert len(left) == 3 + sum(1 if change == "add" else -1 for change in (ours, other))
+
+
+def test_a_server_follows_whatever_becomes_of_the_file(tmp_path: Path):
+    """A deleted file accepts no token, another file only its own, and an earlier file that comes back its own again."""
+    path, kept, other = tmp_path / "tokens", tmp_path / "kept", TokenFile(tmp_path / "other")
+    server = TokenFile(path)
+    _, first = TokenFile(path).add("org_1")
+    _, second = other.add("org_2")
+
+    def accepted() -> list[str | None]:
+        return [found and found.organization_id for found in map(server.find, (first, second))]
+
+    assert accepted() == ["org_1", None]
+    path.rename(kept)
+    assert accepted() == [None, None]
+    assert server.entries() == ()
+    (tmp_path / "other").rename(path)
+    assert accepted() == [None, "org_2"]
+    path.unlink()
+    assert accepted() == [None, None]
+    kept.rename(path)
+    assert accepted() == ["org_1", None]

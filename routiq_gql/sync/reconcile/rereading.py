@@ -90,22 +90,18 @@ class Rereader:
         count, ids = 0, set[int]()
         texts = [str(row_id) for row_id in classes]
         filters = content_filters(ATTENDEES)
-        begun: list[str] = []
-        pages_of_part: list[Page[Record]] = []
+        parts: dict[tuple[str, ...], list[Page[Record]]] = {}
         async with aclosing(read_matching(self._client, ATTENDEES, booking_in, texts, filters=filters)) as pages:
             async for part, page in pages:
-                if list(part) != begun:
-                    begun, pages_of_part = list(part), []
-                if page.restarted:
+                pages_of_part = parts.setdefault(tuple(part), [])
+                if page.restarted:  # of several passes only the last counts
                     pages_of_part.clear()
                 pages_of_part.append(page)
-                if page.remaining:
-                    continue
-                joined = _joined(pages_of_part)
-                await self._merge(ATTENDEES, joined, None)
-                count += joined.read
-                ids |= {int(record.id) for record in joined.records}
-                ids |= {int(row.id) for row in joined.unreadable if row.id is not None}
+        for joined in map(_joined, parts.values()):
+            await self._merge(ATTENDEES, joined, None)
+            count += joined.read
+            ids |= {int(record.id) for record in joined.records}
+            ids |= {int(row.id) for row in joined.unreadable if row.id is not None}
         return count, ids
 
     async def _merge(self, resource: Resource[Record], page: Page[Record], covered: Covered | None) -> set[int]:
