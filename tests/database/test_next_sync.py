@@ -15,7 +15,6 @@ from routiq_gql.database.schedules import DENIED, MOST_UNTIL_RETRY, USABLE, next
 from routiq_gql.database.schema import upgrade
 from routiq_gql.database.tables import CONNECTION
 
-pytestmark = pytest.mark.usefixtures("inline_sqlite")
 ORGANIZATION = "org_a"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 AWAY = (None, -30 * DAY, HOUR / 2, 400 * DAY)
