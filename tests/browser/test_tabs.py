@@ -76,7 +76,7 @@ async def _expect_followed(served: Served, pages: list[Page], status: str) -> No
 
 
 async def test_eight_tabs_follow_a_sync_by_one_event_stream(served: Served, open_page: OpenPage):
-    """More tabs than a browser has connections load, and show live what is started in one of them."""
+    """More tabs than a browser has connections load, and show live the sync that is started in one of them."""
     _, pages = await _open_tabs(served, open_page, MORE_THAN_A_BROWSER_CONNECTS)
     await until_at_gate(served, "individual_appointments", pages[3], "Fetching appointments")
     await _expect_followed(served, pages, "Fetching appointments")

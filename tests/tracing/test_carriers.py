@@ -1,4 +1,4 @@
-"""Spans without a collector: what is stored of a span is the span, and only faults of the server are errors."""
+"""Spans without a collector: a stored span is the span, and only faults of the server are errors."""
 
 import pytest
 from hypothesis import given

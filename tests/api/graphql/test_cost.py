@@ -99,7 +99,7 @@ COSTS = {
         2_147_483_647 + 2_147_483_647**2
     ),
     "subscription { dashboardUpdated(organizationId: 1) { currentSync { log { id } } lastSync { log { id } } } }": 200,
-    # A connection costs its part of the list, 50 by default, and what is inside of it as often.
+    # A connection costs its part of the list, 50 by default, and all parts inside of it as often.
     '{ patients(organizationId: "x") { totalCount } }': 50,
     '{ patients(organizationId: "x", first: 3) { nodes { why { appointments { startsAt } } } } }': 3 + 3 * 2,
     '{ patients(organizationId: "x", last: 7) { edges { node { id } } practitioners { id } } }': 7,

@@ -27,7 +27,7 @@ BEN = Person(2, "Ben", "Co")
 
 
 async def publish(server: Server, clinic: ListedClinic, *people: Person) -> None:
-    sync_id = await clinic.sync(people, utc_now())  # housekeeping deletes what is older than a week
+    sync_id = await clinic.sync(people, utc_now())  # housekeeping deletes rows older than a week
     async with server.runtime.database.reading() as connection:
         row = await sync_by_id(connection, sync_id)
     assert row is not None
