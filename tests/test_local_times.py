@@ -37,7 +37,7 @@ minutes = st.integers(0, 24 * 60 - 1).map(lambda minute: time(minute // 60, minu
     st.sets(st.integers(0, 6), min_size=1),
 )
 def test_each_time_is_due_once_a_day(zone_and_day: tuple[str, date], times: set[time], weekdays: set[int]):
-    """Over a week around a change of the clocks, each due time is the one that a clock on the wall shows, minute by minute."""
+    """Over a week around a change of the clocks, each due time is the one that a clock on the wall shows."""
     zone, changed = zone_and_day
     local_times = LocalTimes(tuple(sorted(times)), tuple(sorted(weekdays)), zone)
     begin = datetime.combine(changed - 4 * DAY, time(), UTC)
