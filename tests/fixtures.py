@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from routiq_gql import clock
+from routiq_gql.database.engine import Database
+from routiq_gql.database.schema import upgrade
 from routiq_gql.emulator import EMULATED_API_KEY, Issuer
 from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
@@ -29,6 +31,15 @@ from tests.waiting import until
 def threaded_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite runs in threads, as it does outside of tests; for tests of long statements."""
     run_with_threads(monkeypatch)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A database with all tables, without rows."""
+    opened = Database(database_url)
+    await upgrade(opened)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture

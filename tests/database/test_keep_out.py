@@ -1,29 +1,17 @@
 """Random orders of erasures, merges and undone erasures: the keep-out list equals groups of persons in plain Python."""
 
 import random
-from collections.abc import AsyncIterator
-
-import pytest
 
 from routiq_gql.database.drafts import ReadPage
 from routiq_gql.database.engine import Database
 from routiq_gql.database.keep_out import KeepOut
 from routiq_gql.database.keys import KeyStore
 from routiq_gql.database.publishing import ensure_mirror
-from routiq_gql.database.schema import upgrade
 from tests.conftest import ENCRYPTION_KEYS
 from tests.database.clinics import PATIENTS, patient
 
 NUMBERS = range(1, 8)
 STEPS = 20
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url)
-    await upgrade(opened)
-    yield opened
-    await opened.close()
 
 
 class Persons:

@@ -1,6 +1,5 @@
 """Pages of Cliniko's rows become versions: only differences are written, and repeating a page changes nothing."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -21,7 +20,6 @@ from routiq_gql.database.merging import close_ids, close_unseen, merge_page
 from routiq_gql.database.mirror import MirrorList
 from routiq_gql.database.publishing import NotPublished, ensure_mirror, mirror_of, open_draft, publish
 from routiq_gql.database.rollback import rollback_batch
-from routiq_gql.database.schema import upgrade
 from routiq_gql.database.tables import CURRENT, MIRROR
 from tests.database.clinics import (
     APPOINTMENTS,
@@ -37,15 +35,6 @@ from tests.database.clinics import (
 )
 
 pytestmark = pytest.mark.both_databases
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    """A database with all tables, without rows."""
-    opened = Database(database_url)
-    await upgrade(opened)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

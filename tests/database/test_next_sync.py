@@ -1,10 +1,8 @@
 """The next sync of a schedule is the stored time, but for times that only a wrong clock can have written."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import product
 
-import pytest
 from sqlalchemy import insert, update
 
 from routiq_gql.clock import utc_now
@@ -12,7 +10,6 @@ from routiq_gql.database.connections import connection_of
 from routiq_gql.database.engine import Database
 from routiq_gql.database.rows import ScheduleRow
 from routiq_gql.database.schedules import DENIED, MOST_UNTIL_RETRY, USABLE, next_sync_at, save_schedule
-from routiq_gql.database.schema import upgrade
 from routiq_gql.database.tables import CONNECTION
 
 ORGANIZATION = "org_a"
@@ -21,14 +18,6 @@ AWAY = (None, -30 * DAY, HOUR / 2, 400 * DAY)
 """From now to a stored time."""
 STATES = (USABLE, DENIED, "disabled")
 A_MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url)
-    await upgrade(opened)
-    yield opened
-    await opened.close()
 
 
 async def test_no_clock_hides_the_next_sync(database: Database):

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import text
@@ -12,7 +11,6 @@ from routiq_gql.database.engine import Database
 from routiq_gql.database.merging import merge_page
 from routiq_gql.database.publishing import open_draft
 from routiq_gql.database.rollback import rollback_any, rollback_batch
-from routiq_gql.database.schema import upgrade
 from tests.database.clinics import PATIENTS, WHOLE, Clinic, first_sync, patient
 from tests.waiting import LIMIT_SECONDS
 
@@ -20,14 +18,6 @@ pytestmark = pytest.mark.both_databases
 
 ROWS = range(1, 13)
 ROUNDS = 12
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url)
-    await upgrade(opened)
-    yield opened
-    await opened.close()
 
 
 async def _tidy(database: Database, chance: random.Random) -> None:

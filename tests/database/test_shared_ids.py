@@ -1,6 +1,5 @@
 """An individual appointment and a class may have the same id: no figure or lookup of a draft mixes the two lists."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import product
 from typing import Any
@@ -28,7 +27,6 @@ from routiq_gql.database.patient_reading import bookings_at
 from routiq_gql.database.patient_rows import absent_patients_of
 from routiq_gql.database.published_rows import published_rows
 from routiq_gql.database.refreshes import stored_times
-from routiq_gql.database.schema import upgrade
 from tests.database.clinics import APPOINTMENTS, ATTENDEES, CLASSES, NOW, Clinic, row_of
 
 FATES = ("none", "same", "changed", "closed", "new", "stub")
@@ -36,14 +34,6 @@ FATES = ("none", "same", "changed", "closed", "new", "stub")
 PAIRS = [*product(FATES, FATES)]
 SHIFT, HOUR = 10**6, timedelta(hours=1)
 BEFORE = {"same", "changed", "closed"}
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url)
-    await upgrade(opened)
-    yield opened
-    await opened.close()
 
 
 async def with_all_pairs(clinic: Clinic, shift: int = 0) -> Draft:

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,20 +11,11 @@ import pytest
 from routiq_gql.cliniko import Page, Patient
 from routiq_gql.database.drafts import ReadPage
 from routiq_gql.database.engine import Database
-from routiq_gql.database.schema import upgrade
 from routiq_gql.sync.content import merged_patients
 from routiq_gql.sync.drafting import Drafting
 from tests.database.clinics import NOW, PATIENTS, Clinic, patient
 
 NOTHING: Any = None
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url)
-    await upgrade(opened)
-    yield opened
-    await opened.close()
 
 
 def reached_from(begin: set[int], merges: Mapping[int, int]) -> set[int]:

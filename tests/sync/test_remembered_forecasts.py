@@ -1,7 +1,6 @@
 """The cost of the next sync, remembered between dashboards, is that which a process without memory reads."""
 
 import random
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +8,6 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from routiq_gql.database.engine import Database
-from routiq_gql.database.schema import upgrade
 from routiq_gql.database.tables import MIRROR, SYNC
 from routiq_gql.settings import Settings
 from routiq_gql.sync import forecast
@@ -20,14 +18,6 @@ from routiq_gql.sync.model import SyncMode
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
 ORGANIZATIONS = ("org_a", "org_b", "org_c")
 SETTINGS = Settings(history_days=730, cliniko_requests_per_minute=0)
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url)
-    await upgrade(opened)
-    yield opened
-    await opened.close()
 
 
 async def complete(database: Database, chance: random.Random, organization_id: str, at: datetime) -> None:

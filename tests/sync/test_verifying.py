@@ -2,19 +2,17 @@
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
 from sqlalchemy import update
 
 from routiq_gql.cliniko import Horizon
 from routiq_gql.database.drafts import ReadPage
 from routiq_gql.database.engine import Database
 from routiq_gql.database.mirror import MirrorList
-from routiq_gql.database.schema import upgrade
 from routiq_gql.database.tables import MIRROR
 from routiq_gql.sync.verifying import Difference, Kind, ListProgress, Verifier
 from tests.cliniko.plain_list import PlainClient, PlainList, PlainRow
@@ -26,14 +24,6 @@ PRACTITIONERS = ("practitioners", "practitioners/inactive")
 Expected = tuple[str, int, Kind, bool]
 """The list, the id and the kind of a difference, and whether it is recent."""
 BOTH = (None, None, None, Kind.DIFFERENT, Kind.ONLY_IN_CLINIKO, Kind.ONLY_IN_MIRROR)
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url)
-    await upgrade(opened)
-    yield opened
-    await opened.close()
 
 
 def values_of(target: MirrorList, number: int, class_id: int) -> Mapping[str, Any]:

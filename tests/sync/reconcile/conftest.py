@@ -8,7 +8,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from routiq_gql.cliniko import Backoff, ClinikoClient, Pacer
 from routiq_gql.database.engine import Database
-from routiq_gql.database.schema import upgrade
 from routiq_gql.emulator import EMULATED_API_KEY, Clinic, Emulator, EmulatorServer
 from tests.sync.reconcile.small_sync import SmallSync
 
@@ -48,14 +47,6 @@ class Layered:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url)
-    await upgrade(opened)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture
