@@ -6,17 +6,30 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
-from sqlalchemy import JSON, Column, Table, insert, select
+from sqlalchemy import JSON, Column, ColumnElement, Table, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routiq_gql.database.columns import CompactTime, UtcDateTime
 from routiq_gql.database.engine import Database
 from routiq_gql.database.erasure import erase_organization, erase_patients
-from routiq_gql.database.mirror import MirrorList
-from routiq_gql.database.persons import MARKED, suppressed_row
+from routiq_gql.database.mirror import INDIVIDUAL, MirrorList
+from routiq_gql.database.persons import MARKED, erase_persons, patient_column, scrub_syncs, suppressed_row
 from routiq_gql.database.publishing import ensure_mirror, mirror_of
 from routiq_gql.database.schema import upgrade
-from routiq_gql.database.tables import METADATA, MIRROR, SYNC, VERSIONED, Holds
+from routiq_gql.database.tables import (
+    APPOINTMENT,
+    ATTENDEE,
+    CURRENT,
+    LOG,
+    METADATA,
+    MIRROR,
+    SYNC,
+    VERSIONED,
+    WEBHOOK_DELIVERY,
+    WEBHOOK_EVENT,
+    Holds,
+)
+from routiq_gql.database.webhook_events import EventType
 
 pytestmark = pytest.mark.both_databases
 
@@ -29,6 +42,7 @@ OF_PATIENTS = {
     *("suppressed_patients", "suppression_keys"),
 }
 NOW = datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
+PERSON = 77
 
 Rows = dict[str, set[str]]
 """Every value of every row, as text, by table."""
@@ -79,10 +93,11 @@ async def _fill(connection: AsyncConnection, organization_id: str, sync_key: int
 
 async def _rows(database: Database) -> Rows:
     async with database.reading() as connection:
-        return {
-            table.name: {str(tuple(row)) for row in await connection.execute(select(table))}
-            for table in METADATA.sorted_tables
-        }
+        return {table.name: await _rows_of(connection, table) for table in METADATA.sorted_tables}
+
+
+async def _rows_of(connection: AsyncConnection, table: Table, *conditions: ColumnElement[bool]) -> set[str]:
+    return {str(tuple(row)) for row in await connection.execute(select(table).where(*conditions))}
 
 
 async def _fill_two(database: Database) -> tuple[Rows, Rows]:
@@ -119,6 +134,62 @@ async def test_erased_patients_leave_no_row_and_take_nothing_else(database: Data
     (emptied,) = rows["mirrors"] - kept["mirrors"]
     expected = {name: kept[name] | (set() if name in OF_PATIENTS else erased[name]) for name in kept}
     assert rows == expected | {"mirrors": kept["mirrors"] | {emptied}}
+
+
+async def test_an_erased_person_takes_nothing_of_anyone_else(database: Database):
+    """Two clinics have a patient 77. Erasing one takes that person's rows, and no row of others or the other clinic."""
+    await _fill_two(database)
+    async with database.writing() as connection:
+        await _make_alike(connection)
+        expected = await _about_person(connection)
+    before = await _rows(database)
+    async with database.writing() as connection:
+        erased = await erase_persons(connection, 1, {PERSON})
+        await scrub_syncs(connection, "org_a", erased.ids)
+    after = await _rows(database)
+    assert {name: before[name] - after[name] for name in before} == {name: expected[name] for name in before}
+    replaced = {one.name for one in (APPOINTMENT, ATTENDEE, SYNC, LOG)}  # by stubs, and by texts without the number
+    assert {name: len(after[name] - before[name]) for name in before if after[name] - before[name]} == {
+        name: len(expected[name]) for name in replaced
+    }
+
+
+async def _make_alike(connection: AsyncConnection) -> None:
+    """Give both organizations the same versions, and rows about the patient ``PERSON`` in each table that can."""
+    alike = {"kind": INDIVIDUAL, "to_sync": CURRENT, "is_stub": False, "is_suppressed": False}
+    for table in VERSIONED:
+        await connection.execute(update(table).values({name: alike[name] for name in alike if name in table.c}))
+        await connection.execute(delete(table).where(table.c.mirror == 2))
+        rows = [dict(row) for row in (await connection.execute(select(table))).mappings()]
+        column = patient_column(table)
+        if column is not None:
+            rows[0][column.name] = PERSON
+        await connection.execute(delete(table))
+        await connection.execute(insert(table), [row | {"mirror": mirror} for mirror in (1, 2) for row in rows])
+    events = WEBHOOK_EVENT.c
+    is_first = events.key.in_(select(func.min(events.key)).group_by(events.organization_id))
+    await connection.execute(update(WEBHOOK_EVENT).values(type=EventType.SYNC_FAILED.value, subject=str(PERSON)))
+    of_person = update(WEBHOOK_EVENT).where(is_first).values(type=EventType.PATIENT_BECAME_ACTIVE.value)
+    await connection.execute(of_person)
+    await connection.execute(update(SYNC).values(receipt={"unreadable": [str(PERSON), "7"]}))
+    await connection.execute(update(LOG).values(message=f"row {PERSON}: no start"))
+
+
+async def _about_person(connection: AsyncConnection) -> Rows:
+    """The rows of the first organization about the person, those that name the person included."""
+    found: Rows = defaultdict(set)
+    for table in VERSIONED:
+        if (column := patient_column(table)) is not None:
+            found[table.name] = await _rows_of(connection, table, table.c.mirror == 1, column == PERSON)
+    events, deliveries = WEBHOOK_EVENT.c, WEBHOOK_DELIVERY.c
+    of_person = (events.organization_id == "org_a", events.type == EventType.PATIENT_BECAME_ACTIVE.value)
+    found[WEBHOOK_EVENT.name] = await _rows_of(connection, WEBHOOK_EVENT, *of_person)
+    keys = select(events.key).where(*of_person)
+    found[WEBHOOK_DELIVERY.name] = await _rows_of(connection, WEBHOOK_DELIVERY, deliveries.event.in_(keys))
+    found[SYNC.name] = await _rows_of(connection, SYNC, SYNC.c.organization_id == "org_a")
+    found[LOG.name] = await _rows_of(connection, LOG, LOG.c.sync_key == 1)
+    assert all(found.values())
+    return found
 
 
 async def test_a_kept_window_survives_a_change_of_the_account(database: Database):
