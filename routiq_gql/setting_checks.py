@@ -35,7 +35,7 @@ def check_spelling(prefix: str, names: Iterable[str]) -> None:
 
 
 def _split_names(value: object) -> object:
-    return tuple(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) and value.strip() else value or ()
+    return tuple(filter(None, re.split(r"[,\s]+", value))) if isinstance(value, str) else value or ()
 
 
 def _split_paths(value: object) -> object:

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.long_tests import LONG_FILES, LONG_TESTS
+
 HERE = Path(__file__).parent
 
 APP_FOLDERS = ("apps", "clients")
@@ -28,54 +30,6 @@ PARTS = {
     "processes": {"nginx"},
 }
 """Each marker, and the fixtures that imply it."""
-
-LONG_FILES = (
-    "api/test_fuzzing.py",
-    "database/test_any_history.py",
-    "emulator/test_living.py",
-    "engines/postgres/histories/test_histories.py",
-    "engines/postgres/test_chaos.py",
-    "engines/postgres/test_live_chaos.py",
-    "engines/test_living_hour.py",
-    "patients/test_plans.py",
-    "simulation/test_calibration.py",
-    "simulation/test_killed_looks.py",
-    "simulation/test_long_comparison.py",
-    "simulation/test_simulation.py",
-    "spec/test_models.py",
-    "sync/histories/test_histories.py",
-    "sync/test_changed_settings.py",
-    "sync/test_churn.py",
-    "sync/test_misbehaviour.py",
-    "sync/test_resuming.py",
-    "test_bench.py",
-)
-"""Searches through many random cases or states, tests of each fault at each place, and short benchmarks. `make
-test-long` runs them."""
-
-LONG_TESTS = (
-    "api/graphql/projection/test_equality.py::test_every_plain_selection_is_rendered_as_the_executor_renders_it",
-    "api/graphql/shared/test_random_subscribers.py::test_each_subscriber_gets_newer_states_and_the_last",
-    "api/graphql/test_any_selection.py::test_a_selection_may_be_written_in_any_way",
-    "api/graphql/trusted/test_manifests.py::test_any_manifest_finds_its_own_texts_and_no_other",
-    "api/test_nothing_private_leaks.py::test_a_failing_sync_reveals_nothing_private",
-    "browser/test_live.py::test_edits_at_random_moments_mark_their_rows_in_an_open_list",
-    "browser/test_long_lists.py::test_any_place_of_fifty_thousand_patients_is_reached_at_once",
-    "emulator/test_large_clinic.py::test_each_new_time_of_change_is_searched_fast",
-    "engines/test_comparing_in_parts.py::test_a_part_that_keeps_failing_is_left_out",
-    "engines/test_ration.py::test_half_of_the_share_is_taken_for_some_minutes",
-    "engines/test_refreshing.py::test_every_edit_is_shown_as_a_full_sync_would_show_it",
-    "patients/test_changes.py::test_changes_equal_the_difference_in_plain_python",
-    "patients/test_pages.py::test_cursors_neither_skip_nor_repeat_while_syncs_publish",
-    "sync/reconcile/test_bisecting.py::test_differences_are_found_with_few_requests",
-    "sync/test_cancel.py::test_at_the_moment_of_completion",
-    "sync/test_checkpoint.py::test_a_sync_continues_after_an_interruption_at_any_moment",
-    "sync/test_crashes.py::test_a_server_killed_at_any_time",
-    "sync/test_crashes.py::test_an_incremental_sync_killed_at_commits",
-    "sync/test_crashes.py::test_killed_at_commits",
-    "test_local_times.py::test_each_time_is_due_once_a_day",
-)
-"""Such tests in other files. `make test` runs the first case of one with several cases, `make test-long` the others."""
 
 SLOW_FILES = (
     "api/auth/test_long_subscriptions.py",

@@ -80,7 +80,7 @@ def export(
     )
     written_as = choice("--format", form, FORMATS)
     messages = open_terminal(sys.stderr)
-    with _target(output) as file:
+    with opened_output(output) as file:
         found = run(_write(settings, organization, request, written_as, file, messages))
     if output != STANDARD_OUTPUT:
         messages.print(f"{counted(found.total_count, 'patient')} of {found.sync_id} written to {output}.")
@@ -107,13 +107,19 @@ async def _write(
 
 
 @contextmanager
-def _target(output: Path) -> Iterator[BinaryIO]:
-    """The stream to write to. A file gets its name at the end of the block, and is removed after an error."""
+def opened_output(output: Path) -> Iterator[BinaryIO]:
+    """The stream to write to. A file gets its name at the end of the block, and is removed after an error.
+
+    Raises:
+        BadInput: The file can't be written, or is none.
+    """
     if output == STANDARD_OUTPUT:
         yield sys.stdout.buffer
         return
     if output.is_dir():
         raise BadInput(f"--output {output} is a folder. Add the name of a file.")
+    if output.exists() and not output.is_file():  # a device or a pipe, which a file would replace
+        raise BadInput(f"--output {output} is not a file. Leave the option out, and redirect standard output to it.")
     part = output.with_name(f".{output.name}.part")
     try:
         part.unlink(missing_ok=True)
