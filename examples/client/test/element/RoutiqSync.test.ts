@@ -118,6 +118,14 @@ describe('what it shows', () => {
     expect(root(element).querySelector<HTMLElement>('.fill')!.style.width).toBe('42%');
   });
 
+  it('shows no number of stored patients for a sync that failed, as it stored nothing', async () => {
+    const element = await put();
+    await show({ sync: COMPLETED });
+    expect(textOf(element, '[part=count]:last-child dd')).toBe(String(COMPLETED.activePatientsStored));
+    await show({ sync: FAILED });
+    expect(textOf(element, '[part=count]:last-child dd')).toBe('–');
+  });
+
   it('offers to try again after a failure that may pass', async () => {
     const element = await put();
     await show({ sync: FAILED });

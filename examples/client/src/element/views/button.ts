@@ -17,7 +17,7 @@ export function button(text: string, press: () => void, options: Options = {}): 
     type="button"
     part=${`button ${part}`.trim()}
     class=${isMain ? 'main' : nothing}
-    aria-disabled=${String(isDisabled)}
+    aria-disabled=${isDisabled}
     aria-describedby=${describedBy ?? nothing}
     @click=${() => {
       if (!isDisabled) press();

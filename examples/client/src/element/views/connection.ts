@@ -38,6 +38,6 @@ function keyForm({ view, card, actions }: Scene): TemplateResult {
       ${card('apiKey')}
       <input id="key" part="key" type="password" name="key" autocomplete="off" spellcheck="false" required />
     </label>
-    <button type="submit" part="button connect" aria-disabled=${String(isChecking)}>${card(isChecking ? 'checkingKey' : 'connect')}</button>
+    <button type="submit" part="button connect" aria-disabled=${isChecking}>${card(isChecking ? 'checkingKey' : 'connect')}</button>
   </form>`;
 }

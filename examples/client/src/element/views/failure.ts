@@ -12,7 +12,7 @@ const KEY_CODES: readonly string[] = ['CONNECTION_MISSING', 'CONNECTION_DISABLED
 export function failure(scene: Scene): TemplateResult | typeof nothing {
   const { view, words, card } = scene;
   const { sync, overview } = view;
-  if (!sync?.completedAt || !sync.failure) return nothing;
+  if (!sync?.failure) return nothing;
   const stored = overview?.patientStats.lastSyncTime;
   return html`<div class="note ${sync.status === 'CANCELLED' ? 'hint' : ''}" part="failure" data-code=${sync.failure.code}>
     <strong>${words.withFigures(sync.failure.message)}</strong> ${sync.failure.whatToDo}

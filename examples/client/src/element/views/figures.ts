@@ -3,6 +3,7 @@
 import { html, nothing, type TemplateResult } from 'lit-html';
 
 import type { CardLabelName } from '../../words/card';
+import { storedBy } from '../../words/stored';
 import type { Scene } from '../scene';
 
 export function figures({ view: { sync, overview }, words, card }: Scene): TemplateResult {
@@ -10,7 +11,7 @@ export function figures({ view: { sync, overview }, words, card }: Scene): Templ
     ['patientsFound', sync?.patientsFound],
     ['appointmentsFound', sync?.appointmentsFound],
     ['activeFound', sync?.activePatientsIdentified],
-    ['activeStored', sync?.activePatientsStored],
+    ['activeStored', storedBy(sync)],
   ];
   const stats = overview?.patientStats;
   return html`<dl part="counts">

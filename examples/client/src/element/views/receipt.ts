@@ -9,7 +9,7 @@ import type { Scene } from '../scene';
 const VERDICTS: Record<VerdictTone, string> = { green: 'agrees', amber: 'differs', blue: 'compared in part', grey: 'not compared' };
 
 export function receipt({ view: { sync }, words }: Scene): TemplateResult | typeof nothing {
-  if (!sync?.completedAt || !sync.receipt) return nothing;
+  if (!sync?.receipt) return nothing;
   const { tone, line, differences, gaps } = words.receipt(sync.receipt);
   const details = [...differences, ...gaps];
   return html`<div class="small" part="receipt" data-verdict=${VERDICTS[tone]}>
