@@ -298,6 +298,8 @@ async def _published(clinic, key, **values):
         ({"seen_within_weeks": 25}, {}, True),
         ({"horizon_from": HORIZON - 7 * DAY}, {}, False),
         ({"horizon_from": HORIZON - 8 * DAY}, {}, True),
+        ({"analyzed_at": NOW}, {}, False),
+        ({"analyzed_at": NOW + MILLISECOND}, {}, True),
         ({"rules": RULES + 1}, {}, True),
         ({"rules": 1, "seen_within_weeks": None}, {}, True),
     ],
@@ -475,24 +477,28 @@ def copy_of(rows):
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_random_histories_give_what_plain_python_finds(clinic, seed):
-    """After any changes, and after any time, the stored results are those of the rule in a few lines of Python."""
+    """After any changes and any time, also a clock that was set back, results are those of a few lines of Python."""
     rows, known, now, before = Rows(seed), Oracle(), NOW, {name: {} for name in LISTS}
+    horizon = HORIZON
     shown = {}
     for sync in range(1, 9):
         draft = Draft(1, sync - 1, sync)
-        now += rows.random.choice([timedelta(0), MILLISECOND, timedelta(hours=7), 11 * DAY])
-        terms = terms_at(now, HORIZON + (now - NOW))
+        now += rows.random.choice([timedelta(0), MILLISECOND, timedelta(hours=7), 11 * DAY, -12 * DAY])
+        horizon = min(max(horizon, HORIZON + (now - NOW)), horizon + 6 * DAY)  # with more, all are analyzed
+        terms = terms_at(now, horizon)
         for attempt in range(rows.random.choice([1, 1, 2])):
             if attempt:  # a later page of the same sync brings rows back, or other changes
                 for name in LISTS:
                     if rows.random.random() < 0.5:
                         setattr(rows, name, dict(before[name]))
-            for _ in range(60 if sync == 1 else rows.random.randint(0, 8)):
+            for _ in range(60 if sync == 1 else rows.random.choice([0, 1, 3, 8])):
                 rows.change(now)
             for table in MIRRORED:
                 await _restore(clinic, table, sync)
             await write_differences(clinic, rows, before, sync)
-            everything = sync == 1 or rows.random.random() < 0.3
+            is_full = rows.random.random() < 0.2
+            scope = await analysis_scope(clinic.connection, draft, now, horizon, SETTINGS, everything=is_full)
+            everything = scope.everything
             found = await clinic.analyze(draft, terms, rows.random.choice([1, 2, 5, 100]), everything)
             if rows.random.random() < 0.5:  # an interruption repeats slices
                 assert await clinic.analyze(draft, terms, 3, everything) == found
@@ -503,6 +509,7 @@ async def test_random_histories_give_what_plain_python_finds(clinic, seed):
         await _check_versions(clinic, sync)
         assert await count_active(clinic.connection, draft) == len(known.since)
         before, shown[sync] = copy_of(rows), (found, listed)
+        await _published(clinic, sync, analyzed_at=now, horizon_from=horizon)
     for sync, (found, listed) in shown.items():
         assert await clinic.results(sync) == found
         assert await clinic.listings(sync) == listed
