@@ -3,6 +3,7 @@
 import random
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pytest
 from sqlalchemy import insert, select, update
@@ -534,6 +535,24 @@ async def _check_versions(clinic, sync):
 async def _by_key(clinic, table, condition):
     rows = [row._asdict() for row in await clinic.connection.execute(select(table).where(condition))]
     return {(row.get("list"), row["id"]): row for row in rows}
+
+
+async def test_patients_who_leave_the_mirror_leave_every_list(clinic):
+    """Whichever patients are gone, so that slices end anywhere, the next analysis leaves nothing of theirs."""
+    ids = (1, 2, 3)
+    for one in ids:
+        await clinic.patient(one)
+        await clinic.appointment(one, one, NOW - DAY)
+    await clinic.analyze()
+    draft = Draft(1, 1, 2)
+    for everything, number in product((True, False), range(2 ** len(ids))):
+        gone = {one for place, one in enumerate(ids) if number >> place & 1}
+        await clinic.close(tables.PATIENT, 2, tables.PATIENT.c.id.in_(gone))
+        found = await clinic.analyze(draft, size=2, everything=everything)
+        assert {one for one in found if found[one]["is_active"]} == {*ids} - gone, everything
+        assert {one for _, one in await clinic.listings(2)} == {*ids} - gone, everything
+        for table in (*MIRRORED, *RESULTS):
+            await _restore(clinic, table, 2)
 
 
 async def test_slices_find_the_same_as_one_look(clinic):
