@@ -110,6 +110,15 @@ async def test_a_wrong_token_is_named(behind: Examined):
         assert "does not accept this token" in found["websocket"].found
 
 
+async def test_an_organization_that_the_token_does_not_reach_is_not_called_healthy(behind: Examined):
+    """The refusal arrives at once like an event, and says nothing about the events of the operator's clinic."""
+    async with behind() as patient:
+        found = await patient.findings(organization="org_of_others")
+        assert _problems(found) == set()
+        assert found["stream"].result is Result.NOT_CHECKED
+        assert "--organization" in found["stream"].what_to_do
+
+
 MISTAKES = {
     "the port is dropped": (
         ("proxy_set_header Host $http_host;", "proxy_set_header Host $host;"),
