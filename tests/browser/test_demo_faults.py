@@ -63,7 +63,7 @@ async def test_a_trouble_is_reported_and_the_sync_ends_correctly(demo: str, open
 
 @pytest.mark.parametrize("width", [901, 1280, 1499, 1600, 1920])
 async def test_no_card_has_an_empty_half(demo: str, open_page: OpenPage, width: int):
-    """The cards of the log and of the sync are no higher than their content, whatever the height of the cards beside."""
+    """The cards of log and sync are no higher than their content, whatever the height of their neighbours."""
     page = await open_page(demo)
     await expect_status(page, "Completed")
     await expect(page.locator("#log li.success").first).to_be_visible()
