@@ -108,7 +108,11 @@ async def test_the_operators_variables_decide(monkeypatch: pytest.MonkeyPatch):
 
 
 async def test_a_stop_waits_for_the_collector_only(monkeypatch: pytest.MonkeyPatch):
-    """A process that stops continues once its last spans are sent, and loses none without a line in the log."""
+    """A process that stops continues once its last spans are sent, and loses none without a line in the log.
+
+    In debug mode asyncio refuses calls from another thread that would not wake it.
+    """
+    asyncio.get_running_loop().set_debug(True)
     with collecting() as collector:
         set_environment(monkeypatch, collector)
         for number in range(1, 4):
