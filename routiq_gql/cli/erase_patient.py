@@ -57,7 +57,7 @@ def _ask(organization: str, patient: str) -> None:
 async def _erase(settings: Settings, organization: str, patient: str) -> str:
     async with open_runtime(settings, run_syncs=False) as runtime:
         erased = await runtime.erasures.erase(LOCAL_OPERATOR, organization, patient)
-    return " ".join(_sentences(organization, patient, erased))
+    return " ".join(outcome_sentences(organization, patient, erased))
 
 
 async def _undo(settings: Settings, organization: str, patient: str) -> str:
@@ -69,7 +69,8 @@ async def _undo(settings: Settings, organization: str, patient: str) -> str:
     )
 
 
-def _sentences(organization: str, patient: str, erased: ErasedPerson) -> list[str]:
+def outcome_sentences(organization: str, patient: str, erased: ErasedPerson) -> list[str]:
+    """What was erased, and what was not."""
     merged = f", {counted(erased.merged, 'merged patient')}" if erased.merged else ""
     if erased.was_erased:
         sentences = [f"Patient {patient} of {organization} was erased before, and is kept out of every sync."]

@@ -5,8 +5,7 @@ the version that is visible at the base. So a page that is read again changes no
 loses the draft's version.
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import delete, select, update
@@ -173,28 +172,6 @@ async def close_ids(
 ) -> PageChanges:
     """Close the versions of these rows that are visible in the draft; other ids are ignored."""
     return await merge_page(connection, draft, target, ReadPage(closing=dict.fromkeys(ids, closing)))
-
-
-async def close_unseen(
-    connection: AsyncConnection, draft: Draft, target: MirrorList, seen: Sequence[int], covered: Covered, size: int
-) -> tuple[PageChanges, int | None]:
-    """Close the rows among the next ``size`` covered ones that a pass over the whole list has not seen.
-
-    Args:
-        seen: The ids of the list, ascending; at least those in the part to compare.
-        covered: The part of the list to compare.
-
-    Returns:
-        The changes, and the id after which the next call continues (as ``covered.above``); ``None`` at the end.
-    """
-    table = target.table
-    query = select(table.c.id).where(target.in_draft(draft), belongs(table, covered)).order_by(table.c.id).limit(size)
-    ids = list((await connection.execute(query)).scalars())
-    if not ids:
-        return PageChanges(frozenset()), None
-    unseen = set(ids).difference(seen[bisect_left(seen, ids[0]) : bisect_right(seen, ids[-1])])
-    changes = await close_ids(connection, draft, target, unseen, Closing.DELETED)
-    return changes, ids[-1] if len(ids) == size else None
 
 
 async def _read(

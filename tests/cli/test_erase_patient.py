@@ -2,13 +2,17 @@
 
 import asyncio
 import json
+from itertools import product
 from pathlib import Path
 
 import pytest
 
+from routiq_gql.cli.erase_patient import outcome_sentences
+from routiq_gql.cli.plain_text import counted
 from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.schema import upgrade
+from routiq_gql.patients.erasure import ErasedPerson
 from tests.cli.conftest import Command
 from tests.patients.clinics import ListedClinic
 from tests.patients.small_clinic import PEOPLE
@@ -79,3 +83,17 @@ def test_the_audit_log_names_no_patient(command: Command):
     (entry,) = [one for one in json.loads(shown.out) if one["action"] == "erase_patient"]
     assert entry["organization_id"] == "org_1"
     assert "11" not in entry.values()
+
+
+def test_each_outcome_is_said_whatever_the_others_are():
+    """Bookings, merged patients, events and what the files still hold, after a first and after a repeated erasure."""
+    numbers = (0, 1, 1_234)
+    for bookings, events, merged, was_erased, is_gone in product(numbers, numbers, numbers, *[(False, True)] * 2):
+        erased = ErasedPerson(bookings, events, merged, was_erased=was_erased, is_gone=is_gone)
+        text = " ".join(outcome_sentences("org_1", "7", erased))
+        assert ("was erased before" in text) is was_erased
+        assert ("its files still hold an older state" in text) is (not is_gone)
+        assert (counted(events, "event") in text) is bool(events)
+        assert (counted(merged, "merged patient") in text) is bool(merged)
+        says_bookings = bool(bookings or merged) or not was_erased
+        assert (counted(bookings, "booking") in text) is says_bookings

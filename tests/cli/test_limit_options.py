@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -64,10 +65,15 @@ def webhook_id(folder: Path) -> str:
         ended = {"version": 1, "epoch": 0, "completed_at": now, "status": "failed", "organization_id": ORG}
         async with database.writing() as connection:
             syncs = [
-                {**first_values(SyncMode.FULL, now), **ended, "key": 1_000 + one, "sync_id": f"sync_{ORG}_{one}"}
+                {**first_values(SyncMode.FULL, now), **ended, "key": 1_000 + 2 * one, "sync_id": f"sync_{ORG}_{one}"}
                 for one in range(ENTRIES)
             ]
             await connection.execute(insert(SYNC), syncs)
+            looks = {**first_values(SyncMode.INCREMENTAL, now), **ended, "status": "completed", "refresh": True}
+            await connection.execute(
+                insert(SYNC),
+                [{**looks, "key": one["key"] + 1, "sync_id": f"look_{one['key']}"} for one in syncs],
+            )
             entry = {"action": "start", "outcome": "done", "organization_id": ORG, "times": 1}
             times = [{**entry, "time": now - timedelta(seconds=one)} for one in range(ENTRIES)]
             await connection.execute(insert(AUDIT), times)
@@ -78,8 +84,13 @@ def webhook_id(folder: Path) -> str:
 
 
 @pytest.mark.parametrize("words", [*commands_with_a_limit()], ids=" ".join)
-def test_a_limit_is_the_number_of_entries(command: Command, webhook_id: str, words: tuple[str, ...]):
-    """A person who asks for 150 entries gets the first 150, in a table as in JSON, and all with a high limit."""
+def test_a_limit_is_the_number_of_entries(
+    command: Command, monkeypatch: pytest.MonkeyPatch, webhook_id: str, words: tuple[str, ...]
+):
+    """A person who asks for 150 entries gets the first 150, in a table as in JSON, and all with a high limit.
+
+    The rows that a table has between them do not depend on the size of pages either.
+    """
     arguments = [*words, ORG]
     arguments += [webhook_id] if words == ("webhooks", "deliveries") else []
     arguments += ["--list", "all"] if words == ("patients",) else []
@@ -94,4 +105,9 @@ def test_a_limit_is_the_number_of_entries(command: Command, webhook_id: str, wor
     for limit in (1, 99, 100, 101, 150, 201, ENTRIES):
         assert entries(limit) == everything[:limit]
     table = command(*arguments, "--limit", "150").out.splitlines()
-    assert len(table) == 151, "with headings"
+    between = [line for line in table if "live update" in line]
+    assert len(table) - len(between) == 151, "with headings"
+    assert len(between) == (150 if words == ("history",) else 0)
+    for name in ("MAX_PAGE", "LARGEST_SIZE"):
+        monkeypatch.setattr(import_module(f"routiq_gql.cli.{words[0]}"), name, 40, raising=False)
+    assert command(*arguments, "--limit", "150").out.splitlines() == table

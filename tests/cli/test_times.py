@@ -3,13 +3,16 @@
 import re
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from routiq_gql import cli
+from routiq_gql.cli.receipts import receipt_lines
 from routiq_gql.cli.times import local_time
+from tests.receipts import AGREES
 
 MOMENT = datetime(2026, 3, 1, 22, 5, 7, tzinfo=UTC)
 WITH_A_ZONE_BESIDE_IT = {"schedule.py", "progress.py"}
@@ -34,6 +37,21 @@ def test_a_local_time_has_its_offset(offset: str):
     assert datetime.strptime(shown, "%Y-%m-%d %H:%M:%S %z") == MOMENT
     assert local_time(MOMENT) == re.sub(r":07 ", " ", shown)
     assert local_time(None) == "never"
+
+
+@pytest.mark.usefixtures("offset")
+def test_a_time_without_a_date_is_of_today():
+    """A reader takes a time for one of the day on their clock, whatever day it is in UTC."""
+    now = MOMENT.replace(hour=0, minute=30)
+    for quarters in range(4 * 24):
+        now += timedelta(minutes=15)
+        for minutes in (0, 30, 8 * 60, 25 * 60):
+            checked_at = now - timedelta(minutes=minutes)
+            (line,) = receipt_lines(replace(AGREES, checked_at=checked_at), now)
+            shown = line.partition("checked ")[2].partition(";")[0]
+            if len(shown) == len("09:00 +11:00"):
+                shown = f"{now.astimezone():%Y-%m-%d} {shown}"
+            assert datetime.strptime(shown, "%Y-%m-%d %H:%M %z") == checked_at.replace(second=0), (quarters, minutes)
 
 
 def test_no_command_formats_a_time_on_its_own():

@@ -2,9 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import product
 
+from routiq_gql.cli.times import local_time
+from routiq_gql.cli.webhook_rows import WEBHOOKS, webhook_row
 from routiq_gql.cli.webhooks import EventName, StateName
-from routiq_gql.webhooks.model import REGISTRABLE, DeliveryState
+from routiq_gql.webhooks.model import REGISTRABLE, DeliveryState, EventType, Webhook
 from tests.cli.conftest import Command
 
 ORG = "org_1"
@@ -15,6 +20,31 @@ def test_the_names_of_options_are_those_of_the_service():
     """`--event` takes each event that can be registered and no other, and `--state` each state of a delivery."""
     assert [one.value for one in EventName] == [one.value for one in REGISTRABLE]
     assert [one.name for one in StateName] == [one.name for one in DeliveryState]
+
+
+def test_each_state_of_a_webhook_is_in_its_row():
+    """Disabled by a person or by failures, failing with or without a next attempt, or enabled: a row says which."""
+    now = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    then = now + timedelta(hours=1)
+    hook = Webhook("hook_1", ORG, URL, (EventType.SYNC_FAILED,), False, None, now, *[None] * 6, pending_count=1_234)
+    for failing, disabled, reason, attempt in product(
+        (None, now), (None, now), ("No answer.", "By you."), (None, then)
+    ):
+        made = replace(
+            hook, failing_since=failing, disabled_at=disabled, disabled_reason=reason, next_attempt_at=attempt
+        )
+        state = webhook_row(made)[WEBHOOKS.index("state")]
+        if disabled is not None:
+            assert state == f"disabled: {reason}"
+        elif failing is not None:
+            assert state.startswith(f"failing since {local_time(failing)}")
+            assert (local_time(then, seconds=True) in state) is (attempt is not None)
+        else:
+            assert state == "enabled"
+    assert webhook_row(hook) == (
+        *("hook_1", URL, "sync.failed", "", "enabled", "1,234", local_time(now)),
+        "",
+    )
 
 
 def test_a_webhook_is_added_changed_tested_and_removed(command: Command):

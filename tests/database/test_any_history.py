@@ -19,7 +19,7 @@ from sqlalchemy import update
 from routiq_gql.database.counting import count_visible, greatest_id, list_figures, stub_ids
 from routiq_gql.database.drafts import Closing, Covered, Draft, ListChanges, ReadPage
 from routiq_gql.database.engine import Database
-from routiq_gql.database.merging import close_unseen, merge_page
+from routiq_gql.database.merging import close_ids, merge_page
 from routiq_gql.database.mirror import MirrorList
 from routiq_gql.database.rollback import rollback_any, rollback_batch
 from routiq_gql.database.schema import upgrade
@@ -245,12 +245,11 @@ def _kept(target: MirrorList, value: Value) -> Value:
 
 async def _pass(expected: Expected, step: Pass) -> None:
     draft, target = await expected.begin(), TARGETS[step.target]
-    after: int | None = 0
-    while after is not None:
-        async with expected.clinic.database.writing() as connection:
-            covered = Covered(above=after)
-            _, after = await close_unseen(connection, draft, target, sorted(step.seen), covered, step.size)
     state = expected.now[target]
+    unseen = sorted(set(state) - step.seen)
+    for start in range(0, len(unseen), step.size):
+        async with expected.clinic.database.writing() as connection:
+            await close_ids(connection, draft, target, unseen[start : start + step.size], Closing.DELETED)
     expected.now[target] = {row_id: value for row_id, value in state.items() if row_id in step.seen}
 
 

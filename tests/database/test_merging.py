@@ -16,7 +16,7 @@ from routiq_gql.database.counting import (
 )
 from routiq_gql.database.drafts import Closing, Covered, Draft, ListChanges, ReadPage
 from routiq_gql.database.engine import Database
-from routiq_gql.database.merging import close_ids, close_unseen, merge_page
+from routiq_gql.database.merging import close_ids, merge_page
 from routiq_gql.database.mirror import MirrorList
 from routiq_gql.database.publishing import NotPublished, ensure_mirror, mirror_of, open_draft, publish
 from routiq_gql.database.rollback import rollback_batch
@@ -171,19 +171,6 @@ async def test_lists_that_share_a_table_do_not_mix(clinic: Clinic):
     await clinic.publish(draft)
     assert await clinic.shown(APPOINTMENTS) == {}
     assert await clinic.shown(CLASSES) == {1: course}
-
-
-async def test_a_pass_closes_what_it_has_not_seen(clinic: Clinic):
-    """After reading a whole list by pages, rows that were not in it are closed, some at a time."""
-    await first_sync(clinic, PATIENTS, *(patient(number) for number in range(1, 10)))
-    draft = await clinic.begin()
-    after: int | None = 0
-    while after is not None:
-        async with clinic.database.writing() as connection:
-            covered = Covered(above=after)
-            _, after = await close_unseen(connection, draft, PATIENTS, [1, 2, 5, 9, 12], covered, 3)
-    await clinic.publish(draft)
-    assert set(await clinic.shown(PATIENTS)) == {1, 2, 5, 9}
 
 
 async def test_attendees_of_closed_classes_are_closed(clinic: Clinic):

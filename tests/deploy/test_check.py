@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,6 +110,15 @@ async def test_a_wrong_token_is_named(behind: Examined):
         assert "does not accept this token" in found["websocket"].found
 
 
+async def test_an_organization_that_the_token_does_not_reach_is_not_called_healthy(behind: Examined):
+    """The refusal arrives at once like an event, and says nothing about the events of the operator's clinic."""
+    async with behind() as patient:
+        found = await patient.findings(organization="org_of_others")
+        assert _problems(found) == set()
+        assert found["stream"].result is Result.NOT_CHECKED
+        assert "--organization" in found["stream"].what_to_do
+
+
 MISTAKES = {
     "the port is dropped": (
         ("proxy_set_header Host $http_host;", "proxy_set_header Host $host;"),
@@ -160,12 +170,15 @@ MISTAKES = {
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 async def test_a_mistake_in_nginx_is_named_with_its_remedy(behind: Examined, mistake: str):
-    """Each wrong line of the configuration is found, and nothing else is blamed."""
+    """Each wrong line of the configuration is found, with and without a token, and nothing else is blamed."""
     change, checks, remedy = MISTAKES[mistake]
     async with behind(change) as patient:
         found = await patient.findings(limit=2 if "stream" in checks else 10, idle=5 if "silence" in checks else 0.2)
         assert _problems(found) == checks
         assert all(remedy in found[name].what_to_do for name in _problems(found))
+        without = await patient.findings(token="")
+        assert _problems(without) == checks - {"stream", "silence"}, "these two need a token"
+        assert all(remedy in without[name].what_to_do for name in _problems(without))
 
 
 async def test_a_path_that_is_left_in_the_address_is_named(behind: Examined):
@@ -232,12 +245,21 @@ async def test_http_on_a_port_with_tls_is_named(behind: Examined):
         assert "Use https://localhost:" in found["address"].what_to_do
 
 
-async def test_nothing_at_the_address(settings: Settings):
-    """The check names a port without a server, and a host that does not exist."""
+async def test_nothing_at_the_address(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    """The check names a port without a server, at each address of the name, and a host that does not exist."""
+    patient, look_up = Patient(Server(settings), "", ""), socket.getaddrinfo
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        patient = Patient(Server(settings), f"http://127.0.0.1:{free.getsockname()[1]}", "")
-        found = await patient.findings()
-    assert "Nothing listens" in found["address"].found
+        for addresses in (["127.0.0.1"], ["127.0.0.1", "127.0.0.2"], ["127.0.0.2", "127.0.0.3", "127.0.0.1"]):
+
+            def addresses_of(
+                _host: str, port: int, *rest: Any, found: list[str] = addresses, **named: Any
+            ) -> list[Any]:
+                return [one for address in found for one in look_up(address, port, *rest, **named)]
+
+            monkeypatch.setattr(socket, "getaddrinfo", addresses_of)
+            patient.origin = f"http://routiq.test:{free.getsockname()[1]}"
+            assert "Nothing listens" in (await patient.findings())["address"].found, addresses
+            monkeypatch.undo()
     patient.origin = "http://nowhere.invalid"
     assert "There is no host nowhere.invalid" in (await patient.findings())["address"].found

@@ -5,6 +5,7 @@ from tests.mutants.of_feeds import OF_FEEDS
 from tests.mutants.of_looks import OF_LOOKS
 from tests.mutants.of_mirror_survivors import OF_MIRROR_SURVIVORS
 from tests.mutants.of_operation_survivors import OF_OPERATION_SURVIVORS
+from tests.mutants.of_setup_survivors import OF_SETUP_SURVIVORS
 from tests.mutants.of_shared_survivors import OF_SHARED_SURVIVORS
 from tests.mutants.of_sharing import OF_SHARING
 from tests.mutants.of_simulated_looks import OF_SIMULATED_LOOKS
@@ -30,4 +31,5 @@ MUTANTS = (
     *OF_SHARED_SURVIVORS,
     *OF_OPERATION_SURVIVORS,
     *OF_MIRROR_SURVIVORS,
+    *OF_SETUP_SURVIVORS,
 )

@@ -54,6 +54,7 @@ class Model:
         self.chance = random.Random(seed)
         self.table = ConnectionTable(MOST, STALL_SECONDS)
         self.now = 100.0
+        self.pace = self.chance.choice((0.1, 0.3, 1.0))
         self.open: list[Peer] = []
         self.made = self.replaced = 0
 
@@ -138,7 +139,8 @@ class Model:
         return self.chance.choice(self.open)
 
     def step(self) -> None:
-        self.now += self.chance.choice((0.0, MIN_WAIT_SECONDS / 2, MIN_WAIT_SECONDS, 1.0))
+        if self.chance.random() < self.pace:
+            self.now += self.chance.choice((MIN_WAIT_SECONDS / 2, MIN_WAIT_SECONDS, 1.0))
         later: tuple[Callable[[], None], ...] = (
             *(self.enter, self.enter, self.hold, self.hold, self.release, self.block),
             *(self.close, self.upgrade, self.remove, self.sweep),

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -253,6 +254,36 @@ async def test_time_for_the_answer_is_not_limited(hasty: Server, handlers: Handl
         handlers.may_go_on.set()
         assert (await slow.read()).endswith(b"done")
         assert b"last\n" in await stream.read()
+
+
+BEHIND = {
+    "nothing": (b"", []),
+    "a request": (GET + b"\r\n", [b"200"]),
+    "no request": (b"no request\r\n\r\n", [b"400"]),
+    "a request and no request": (GET + b"\r\nno request\r\n\r\n", [b"200", b"400"]),
+}
+
+
+async def test_nothing_behind_a_request_limits_the_time_of_its_answer(hasty: Server, handlers: Handlers):
+    """A client that has sent more than a slow request gets each answer, the slow one first, after the deadline too."""
+
+    async def check(behind: str) -> None:
+        sent, statuses = BEHIND[behind]
+        async with _connection(hasty) as (reader, writer):
+            writer.write(b"GET /slow HTTP/1.1\r\n" + HEAD + b"\r\n" + sent)
+            answer = b""
+            while answer.count(b"HTTP/1.1 ") <= len(statuses) or not answer.endswith((b"}", b"done")):
+                piece = await reader.read(65536)
+                assert piece, (behind, answer)
+                answer += piece
+            assert re.findall(rb"HTTP/1.1 (\d+) ", answer) == [b"200", *statuses], behind
+
+    async def release() -> None:
+        for _ in range(2):
+            await _until_cut(hasty, GET)  # twice the time limit
+        handlers.may_go_on.set()
+
+    await asyncio.gather(release(), *map(check, BEHIND))
 
 
 async def test_time_in_which_the_server_does_not_read_is_not_the_clients(hasty: Server, handlers: Handlers):

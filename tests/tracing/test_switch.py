@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from routiq_gql.errors import SettingsError
 from routiq_gql.settings import Settings
@@ -15,7 +16,7 @@ from routiq_gql.tracing import opening
 from routiq_gql.tracing.names import NAMES
 from routiq_gql.tracing.opening import open_tracing
 from tests.ports import free_port
-from tests.tracing.collector import collecting
+from tests.tracing.collector import collecting, set_environment
 from tests.waiting import LIMIT_SECONDS
 
 ROOT = Path(__file__).parents[2]
@@ -104,6 +105,24 @@ async def test_the_operators_variables_decide(monkeypatch: pytest.MonkeyPatch):
             with tracing.http_request("GET", "https", []).current():
                 pass
         assert len(collector.spans) == 1
+
+
+async def test_a_stop_waits_for_the_collector_only(monkeypatch: pytest.MonkeyPatch):
+    """A process that stops continues once its last spans are sent, and loses none without a line in the log.
+
+    In debug mode asyncio refuses calls from another thread that would not wake it.
+    """
+    asyncio.get_running_loop().set_debug(True)
+    with collecting() as collector:
+        set_environment(monkeypatch, collector)
+        for number in range(1, 4):
+            with capture_logs() as logs:
+                async with open_tracing(is_on=True) as tracing:
+                    assert tracing is not None
+                    with tracing.http_request("GET", "https", []).current():
+                        pass
+            assert logs == []
+            assert len(collector.spans) == number
 
 
 async def test_a_collector_that_is_away_does_not_fill_the_log(
