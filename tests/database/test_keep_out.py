@@ -2,13 +2,16 @@
 
 import random
 
+import pytest
+
 from routiq_gql.database.drafts import ReadPage
 from routiq_gql.database.engine import Database
 from routiq_gql.database.keep_out import KeepOut
 from routiq_gql.database.keys import KeyStore
+from routiq_gql.database.persons import same_persons
 from routiq_gql.database.publishing import ensure_mirror
 from tests.conftest import ENCRYPTION_KEYS
-from tests.database.clinics import PATIENTS, patient
+from tests.database.clinics import PATIENTS, Clinic, patient
 
 NUMBERS = range(1, 8)
 STEPS = 20
@@ -80,3 +83,25 @@ async def _history(database: Database, seed: int) -> None:
             erased = await keep_out.read(connection, mirror)
         found = {one for one in NUMBERS if erased is not None and erased.has(one)}
         assert found == {one for one in NUMBERS if persons[name].has(one)}
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_all_numbers_of_a_person_are_found_from_each_of_them(database: Database, seed: int):
+    """Merges in any direction, in chains and circles, also in earlier versions: erasing one number erases them all."""
+    chance, clinic = random.Random(seed), Clinic(database, "org_a")
+    links: set[tuple[int, int]] = set()
+    for _ in range(2):  # what the second sync no longer shows still counts
+        draft = await clinic.begin()
+        rows = [patient(one, merged_with_id=chance.choice([None, None, *NUMBERS])) for one in NUMBERS]
+        links |= {(row["id"], row["merged_with_id"]) for row in rows if row["merged_with_id"] is not None}
+        await clinic.merge(draft, PATIENTS, ReadPage(rows))
+        await clinic.publish(draft)
+    persons = Persons()
+    for one in NUMBERS:
+        persons.erase({one})
+    for link in links:
+        persons.erase({*link})
+    async with database.reading() as connection:
+        for one in NUMBERS:
+            (expected,) = [group for group in persons.groups if one in group]
+            assert await same_persons(connection, draft.mirror, one) == expected

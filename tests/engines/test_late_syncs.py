@@ -38,7 +38,7 @@ async def test_no_change_between_a_look_and_its_late_sync_is_lost(
 ):
     """A look finds a change in one list, and half an hour later its sync begins: the next look finds the others."""
     looks, clinic, made = looks_of(runtime), cliniko.emulator.clinic, list[str]()
-    class_id = clinic.insert_class(utc_now() + SOON)
+    class_id = clinic.insert_class(utc_now() + SOON, at=utc_now() - timedelta(hours=1))
     await run_sync(runtime)
     first, *others = EDITS
 

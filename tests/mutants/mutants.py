@@ -1,6 +1,7 @@
 """All planted bugs: ``make mutants`` must find every one of them."""
 
 from tests.mutants.of_api_survivors import OF_API_SURVIVORS
+from tests.mutants.of_core_survivors import OF_CORE_SURVIVORS
 from tests.mutants.of_feeds import OF_FEEDS
 from tests.mutants.of_looks import OF_LOOKS
 from tests.mutants.of_mirror_survivors import OF_MIRROR_SURVIVORS
@@ -32,4 +33,5 @@ MUTANTS = (
     *OF_OPERATION_SURVIVORS,
     *OF_MIRROR_SURVIVORS,
     *OF_SETUP_SURVIVORS,
+    *OF_CORE_SURVIVORS,
 )
