@@ -104,9 +104,9 @@ class Living:
             moment.edits,
         )
         if moment.at_request:
-            simulation.arm(happening, organization)
+            simulation.troubles.arm(happening, organization)
         else:
-            simulation.happen(happening, organization)
+            simulation.troubles.happen(happening, organization)
 
     def _fail(self, organization: Organization, moment: Moment) -> None:
         simulation, (name, resource) = self._simulation, moment.fault
@@ -140,8 +140,7 @@ class Living:
     async def _calm(self) -> None:
         """Wait until the looks have shown every edit, and have compared the mirror."""
         simulation = self._simulation
-        for armed in simulation.waiting.values():
-            armed.clear()
+        simulation.troubles.disarm()
         for one in simulation.organizations:
             one.emulator.faults.clear()
         live = simulation.organizations if self._life.is_everywhere else simulation.organizations[:1]

@@ -169,3 +169,10 @@ def current() -> Process | None:
     with suppress(LookupError):
         return PROCESS.get()
     return None
+
+
+def runtime_of(process: Process) -> Any:
+    """The parts of an open process."""
+    if process.runtime is None:
+        raise RuntimeError(f"{process} is not open.")
+    return process.runtime
