@@ -13,7 +13,7 @@ from routiq_gql.sync.model import SyncMode
 from routiq_gql.sync.outcomes import StartedSync
 from routiq_gql.sync.problems import StartProblem, StartProblemCode
 from tests.cli.conftest import Command
-from tests.cli.test_progress import SNAPSHOT
+from tests.snapshots import SNAPSHOT
 
 OTHER_MODE = StartProblem(StartProblemCode.OTHER_MODE_RUNS, "A sync of changes runs.", "Start again later.", True)
 
