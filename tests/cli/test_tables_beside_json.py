@@ -170,7 +170,7 @@ def test_a_history(command: Command, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_delivery_and_its_attempts(command: Command, monkeypatch: pytest.MonkeyPatch):
-    """The last attempt is not the event, nor its error the status; what is not known yet is an empty cell."""
+    """The last attempt is not the event, nor its error the status; an unknown value is an empty cell."""
     attempts = (PastAttempt(NOW, None, "No answer.", 0.25), PastAttempt(NOW + timedelta(minutes=5), 503, "Busy.", 1.5))
     made = Delivery(
         *(
