@@ -1,4 +1,4 @@
-"""Cursors that name a row and what was asked for: each is accepted by its own connection only, with its own number."""
+"""Cursors that name a row and the parts of a request: each is accepted by its own connection, with its own number."""
 
 from itertools import product
 

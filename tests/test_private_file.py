@@ -4,12 +4,14 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from contextlib import nullcontext
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from routiq_gql.errors import SettingsError
-from routiq_gql.private_file import write_private
+from routiq_gql.private_file import check_only_owner_writes, write_private
 
 STEPS = ("fsync", "replace", "fsync")
 """The calls of the system in their order: the content, the name, the folder."""
@@ -75,3 +77,34 @@ def test_a_failure_at_each_step_leaves_a_whole_file_and_no_other(
         _write(path, "new")
     assert path.read_text() == ("old" if failing == 0 else "new")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_others_may_write_or_replace_is_refused(tmp_path: Path):
+    """Every mode of the file and of its folder: in a sticky folder, such as /tmp, each user replaces own files only."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "tokens"
+    path.touch()
+    group, others, sticky = stat.S_IWGRP, stat.S_IWOTH, stat.S_ISVTX
+    for file_mode, folder_mode in product(
+        product((0, group), (0, others)), product((0, group), (0, others), (0, sticky))
+    ):
+        path.chmod(0o644 | sum(file_mode))
+        folder.chmod(0o755 | sum(folder_mode))
+        is_refused = any(file_mode) or (others in folder_mode and sticky not in folder_mode)
+        with pytest.raises(SettingsError, match=r"chmod (600|o-w)") if is_refused else nullcontext():
+            check_only_owner_writes(path, path.stat(), "token file")
+
+
+@pytest.mark.parametrize("owner", [-1, 0, 1])
+def test_a_file_of_another_user_is_refused(tmp_path: Path, owner: int):
+    """This user's files and those of the administrator are accepted, whatever their modes for reading."""
+    path = tmp_path / "tokens"
+    path.touch()
+    uid = os.geteuid() + 1 if owner < 0 else os.geteuid() * owner
+    found = os.stat_result((0o100644, 0, 0, 1, uid, 0, 0, 0, 0, 0))
+    if owner < 0:
+        with pytest.raises(SettingsError, match=f"belongs to another user .uid {uid}."):
+            check_only_owner_writes(path, found, "token file")
+    else:
+        check_only_owner_writes(path, found, "token file")

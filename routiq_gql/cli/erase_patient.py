@@ -70,7 +70,7 @@ async def _undo(settings: Settings, organization: str, patient: str) -> str:
 
 
 def outcome_sentences(organization: str, patient: str, erased: ErasedPerson) -> list[str]:
-    """What was erased, and what was not."""
+    """The outcome of an erasure in sentences: the erased rows, and those that remain in files."""
     merged = f", {counted(erased.merged, 'merged patient')}" if erased.merged else ""
     if erased.was_erased:
         sentences = [f"Patient {patient} of {organization} was erased before, and is kept out of every sync."]

@@ -54,8 +54,9 @@ def status(
     settings = load_settings()
     configure_logging(settings, quiet=True)
     limit = read_duration(stale) if stale else None
-    found = sorted(run(read_organizations(settings)), key=_age_of_success, reverse=True)
-    verdicts = [(one, judge(one, limit, utc_now())) for one in found]
+    organizations, now = run(read_organizations(settings)), utc_now()
+    found = sorted(organizations, key=lambda one: age_of_success(one, now), reverse=True)
+    verdicts = [(one, judge(one, limit, now)) for one in found]
     terminal = open_terminal()
     if as_json:
         print_json(terminal, [_status_json(*pair) for pair in verdicts])
@@ -107,9 +108,8 @@ def _is_ahead(moment: datetime | None, now: datetime) -> bool:
     return moment is not None and moment - now > CLOCK_TOLERANCE
 
 
-def _age_of_success(one: OrganizationState) -> timedelta:
+def age_of_success(one: OrganizationState, now: datetime) -> timedelta:
     """Time since the last success; ``timedelta.max`` if unknown."""
-    now = utc_now()
     if one.last_success_at is None or _is_ahead(one.last_success_at, now):
         return timedelta.max
     return now - one.last_success_at

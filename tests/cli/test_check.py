@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -156,7 +156,7 @@ async def test_another_program_is_no_server(answer: bytes, found: str):
 
 
 async def test_every_wait_has_a_limit():
-    """A server that is silent, or sends forever, does not block the command."""
+    """A server that is silent does not block the command."""
 
     async def silence() -> bytes:
         await asyncio.Event().wait()
@@ -164,6 +164,24 @@ async def test_every_wait_has_a_limit():
 
     async with RawServer(lambda _number, _head: silence()) as server:
         assert "did not answer within 0.5 s" in (await _address(server.base_url, 0.5)).found
+
+
+async def test_a_response_without_an_end_has_a_limit():
+    """Of a server that sends forever, each response is read up to the limit, and the limit of time is not needed."""
+
+    async def send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n")
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"<p>Welcome</p>" * 1_000)
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(send, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        assert "There is no Routiq server" in (await _address(url)).found
 
 
 async def test_it_goes_through_the_proxy_of_a_company(

@@ -86,7 +86,7 @@ def test_the_audit_log_names_no_patient(command: Command):
 
 
 def test_each_outcome_is_said_whatever_the_others_are():
-    """Bookings, merged patients, events and what the files still hold, after a first and after a repeated erasure."""
+    """Bookings, merged patients, events and older states of files, after a first and after a repeated erasure."""
     numbers = (0, 1, 1_234)
     for bookings, events, merged, was_erased, is_gone in product(numbers, numbers, numbers, *[(False, True)] * 2):
         erased = ErasedPerson(bookings, events, merged, was_erased=was_erased, is_gone=is_gone)

@@ -69,7 +69,7 @@ def test_nothing_is_left_of_an_export_that_does_not_end(folder: Path, error: Bas
 
 
 def test_only_a_file_is_replaced(folder: Path):
-    """A pipe or a device, such as /dev/null, stays what it is: the administrator could replace it by a file."""
+    """A pipe or a device, such as /dev/null, stays: the administrator could replace it by a file."""
     os.mkfifo("pipe")
     Path("link").symlink_to("pipe")
     before = {one: one.lstat() for one in folder.iterdir()}

@@ -13,7 +13,7 @@ from routiq_gql.cli import log as log_command
 from routiq_gql.cli.log import LEVELS
 from routiq_gql.sync.model import LogLevel, LogLine, SyncSnapshot, SyncState, SyncStep
 from tests.cli.conftest import Command
-from tests.cli.test_progress import SNAPSHOT
+from tests.snapshots import SNAPSHOT
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 PAGE = 2

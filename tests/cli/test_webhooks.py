@@ -48,7 +48,7 @@ def test_each_state_of_a_webhook_is_in_its_row():
 
 
 def test_a_webhook_is_added_changed_tested_and_removed(command: Command):
-    """Each command does what it says, a secret is printed once, and each list has a form for programs."""
+    """Each command does its work, a secret is printed once, and each list has a form for programs."""
     assert "has no webhook. Add one: routiq-gql webhooks add org_1 URL" in command("webhooks", "list", ORG).out
     events = ("--event", "sync.failed", "--event", "sync.completed")
     added = command("webhooks", "add", ORG, URL, *events, "--description", "Our CRM")

@@ -155,6 +155,14 @@ MISTAKES = {
         {"preflight"},
         "Access-Control-",
     ),
+    **{
+        f"no {header}": (
+            ("proxy_http_version 1.1;", f"proxy_http_version 1.1; proxy_hide_header Access-Control-{header};"),
+            {"preflight"},
+            "answer no request itself",
+        )
+        for header in ("Allow-Origin", "Allow-Headers")
+    },
     "no preflight": (
         ("proxy_http_version 1.1;", "proxy_http_version 1.1; if ($request_method = OPTIONS) { return 405; }"),
         {"preflight"},

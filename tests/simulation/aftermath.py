@@ -9,7 +9,8 @@ from datetime import timedelta
 
 from routiq_gql.database.tables import VERSIONED
 from routiq_gql.database.version_pruning import KEEP_VERSIONS
-from tests.simulation.invariants import Ledger, Violated
+from tests.simulation.invariants import Ledger
+from tests.simulation.sync_story import Violated
 
 LATER = timedelta(days=9)
 """Longer than versions, and appointments that have left the horizon, are kept."""

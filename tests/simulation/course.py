@@ -9,9 +9,9 @@ from routiq_gql.sync.model import SyncMode
 from tests.simulation.aftermath import check_pruning
 from tests.simulation.conduct import kept_by
 from tests.simulation.feed_followers import DashboardFollower, FeedFollower, ProgressFollower
-from tests.simulation.invariants import Violated
 from tests.simulation.process import Process, runtime_of
 from tests.simulation.scenario import ALL_FAULTS, Round
+from tests.simulation.sync_story import Violated
 from tests.simulation.template import NAMES
 from tests.simulation.watchers import Watcher
 from tests.sync.histories.world import Organization

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from tests.simulation.conduct import kept_by
 from tests.simulation.driver import Disk
-from tests.simulation.invariants import Violated
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.process import Process
+from tests.simulation.sync_story import Violated
 
 
 def leak_of(processes: Sequence[Process]) -> Violated | None:

@@ -18,11 +18,11 @@ from routiq_gql.organizations.freshness import FreshnessMode
 from routiq_gql.sync import look_times, plan
 from routiq_gql.sync.look_times import LookTimes
 from routiq_gql.sync.model import SyncMode
-from tests.simulation.invariants import SyncStory, Violated
 from tests.simulation.life import Life, Moment
 from tests.simulation.looks import TROUBLED_SECONDS, LooksLedger
 from tests.simulation.process import Process
 from tests.simulation.scenario import ALL_FAULTS, Event, Happening, Trouble
+from tests.simulation.sync_story import SyncStory, Violated
 from tests.sync.histories.world import Organization
 
 if TYPE_CHECKING:

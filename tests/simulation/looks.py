@@ -14,11 +14,12 @@ from typing import Any
 
 from routiq_gql.database.rows import SyncRow
 from routiq_gql.sync.receipt import read_receipt
-from tests.simulation.invariants import Ledger, SyncStory, Violated
+from tests.simulation.invariants import Ledger
 from tests.simulation.life import LOOKED_AT, Life
 from tests.simulation.process import Process, current
 from tests.simulation.rare import RareStates
 from tests.simulation.reader import at_once
+from tests.simulation.sync_story import SyncStory, Violated
 from tests.sync.histories.oracle import Content, Values, content_of
 from tests.sync.histories.world import Organization
 

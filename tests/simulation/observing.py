@@ -12,10 +12,10 @@ from routiq_gql.sync.model import SyncSnapshot, SyncStep
 from routiq_gql.sync.reconcile import bisecting
 from routiq_gql.sync.run import SyncRun
 from routiq_gql.sync.runner import Outcome, SyncRunner
-from tests.simulation.invariants import SyncStory
 from tests.simulation.looks import is_look
 from tests.simulation.process import Process, current
 from tests.simulation.scenario import Event
+from tests.simulation.sync_story import SyncStory
 from tests.simulation.transport import FIRST_PORT
 from tests.sync.histories.world import Organization
 

@@ -7,9 +7,9 @@ import json
 from typing import Any
 
 from routiq_gql.sync.checkpoint_json import COMPARING
-from tests.simulation.invariants import _PLACE, SyncStory
 from tests.simulation.process import Process
 from tests.simulation.scenario import Trouble
+from tests.simulation.sync_story import PLACE, SyncStory
 
 STEPS = ("initializing", "checking the configuration", "checking the key", "reading patients",
          "reading appointments", "reading types", "analyzing", "storing")  # fmt: skip
@@ -155,7 +155,7 @@ class RareStates:
             self.reach("two syncs at the same time")
         if before is None:
             return
-        if before[_PLACE["mode"]] == "incremental" and known["mode"] == "full":
+        if before[PLACE["mode"]] == "incremental" and known["mode"] == "full":
             self.reach("a full sync that begins as an incremental one")
         if known["waiting_for"] == "rate_limit":
             self.reach("a wait for the rate limit")
@@ -167,7 +167,7 @@ class RareStates:
             self.reach("a sync that fails")
         if known["status"] == "completed" and known["mode"] == "incremental":
             self.reach("an incremental sync that completes")
-        if known.is_active and known["epoch"] > before[_PLACE["epoch"]] >= 1:
+        if known.is_active and known["epoch"] > before[PLACE["epoch"]] >= 1:
             self._resume(known)
 
     def _resume(self, known: SyncStory) -> None:

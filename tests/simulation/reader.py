@@ -21,14 +21,14 @@ from tests.sync.histories.world import Organization, by_list
 
 T = TypeVar("T")
 _COMPILED: LRUCache[Any, Any] = LRUCache(500)
-_SHOWN = (
+SHOWN = (
     "key, sync_id, organization_id, mode, status, step, progress_percentage, current_step, patients_found, "
     "appointments_found, active_patients_identified, active_patients_stored, started_at, completed_at, "
     "estimated_completion, resumes_at, failure_code, last_updated, version, last_log_seq, waiting_for, receipt, "
     "steps, started_by, cancelled_by"
 )
 """The columns that a snapshot shows."""
-_QUERY = f"SELECT {_SHOWN}, epoch, claimed_by, checkpoint FROM syncs WHERE key >= ? ORDER BY key"
+_QUERY = f"SELECT {SHOWN}, epoch, claimed_by, checkpoint FROM syncs WHERE key >= ? ORDER BY key"
 
 _LEFT = " UNION ALL ".join(
     f"SELECT '{table.name} {column}', count(*) FROM {table.name} JOIN syncs ON syncs.key = {column} "

@@ -26,7 +26,7 @@ from routiq_gql.sync.model import SyncMode, SyncSnapshot
 from routiq_gql.sync.reconcile import bisecting, classes
 from tests.simulation.conduct import Conduct
 from tests.simulation.course import Course
-from tests.simulation.invariants import Ledger, Violated
+from tests.simulation.invariants import Ledger
 from tests.simulation.leftovers import abandon, leak_of, unfinished_tasks
 from tests.simulation.living import Living
 from tests.simulation.loop import Deadlock, Endless
@@ -37,6 +37,7 @@ from tests.simulation.rare import RareStates
 from tests.simulation.reader import Reader
 from tests.simulation.scenario import Scenario, draw
 from tests.simulation.story import Story
+from tests.simulation.sync_story import Violated
 from tests.simulation.template import NAMES, Template, settings_at
 from tests.simulation.time_only import TimeOnlyObserver
 from tests.simulation.troubles import Troubles

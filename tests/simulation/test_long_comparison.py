@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from routiq_gql.sync.reconcile import spending
-from tests.simulation.invariants import SyncStory
 from tests.simulation.life import Life, Moment
 from tests.simulation.machine import collect
 from tests.simulation.scenario import draw
 from tests.simulation.simulation import Simulation
+from tests.simulation.sync_story import SyncStory
 from tests.simulation.template import make_template
 from tests.sync.histories.steps import Edit, Kind, Size, Tuning
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from routiq_gql.sync.model import SyncMode
-from tests.simulation.invariants import Violated
 from tests.simulation.process import Process, current, runtime_of
 from tests.simulation.scenario import Event, Happening, Trouble
+from tests.simulation.sync_story import Violated
 from tests.simulation.template import NAMES
 from tests.sync.histories.world import Organization
 

@@ -1,7 +1,9 @@
 """Spans of syncs, requests and operations: each ends once, in any order of events, and none exceeds its limit."""
 
+import asyncio
 import random
 from collections import Counter
+from itertools import product
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -10,6 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from routiq_gql.tracing import names
+from routiq_gql.tracing.origin import TraceOrigin
 from routiq_gql.tracing.spans import MAX_NAME_LENGTH, Tracing
 
 STEPS = ("initializing", "fetching_patients", "storing")
@@ -79,6 +82,57 @@ def test_every_span_of_a_sync_ends_with_it(
     )
     failed = {span.name for span in ended if _attributes(span).get(names.ERROR_TYPE) == error is not None}
     assert failed == ({"sync", f"sync {steps[-1]}"} if has_ended and error else set())
+
+
+def test_each_run_of_a_sync_is_in_its_trace(tracing: Tracing, exporter: InMemorySpanExporter):
+    """In the trace of the caller who started it; without one in that of the run before; else in a trace of its own."""
+    caller, before = TraceOrigin(f"00-{'a' * 32}-{'1' * 16}-01"), f"00-{'b' * 32}-{'2' * 16}-01"
+    broken = TraceOrigin("no trace")
+    for origin, earlier in product((None, caller, broken), (None, before, "no trace")):
+        exporter.clear()
+        with tracing.sync(origin, earlier, STEPS[0], {}) as run:
+            place = str(run.place)
+        (whole,) = (span for span in exporter.get_finished_spans() if span.name == "sync")
+        links = [link.context for link in whole.links]
+        assert [format(one.trace_id, "032x") for one in links] == (["b" * 32] if earlier == before else [])
+        trace, parent = place.split("-")[1], whole.parent
+        if origin is caller:
+            assert (trace, parent is not None and parent.span_id) == ("a" * 32, int("1" * 16, 16))
+        elif earlier == before:
+            assert (trace, parent is not None and parent.span_id) == ("b" * 32, int("2" * 16, 16))
+        else:
+            assert parent is None
+
+
+async def test_repetitions_are_counted_for_each_request(tracing: Tracing, exporter: InMemorySpanExporter):
+    """Of several requests after and beside one another, each has its own number of attempts before."""
+
+    async def request(path: str, failures: int) -> None:
+        left = failures
+
+        async def attempt() -> bool:
+            nonlocal left
+            with tracing.request("https://api.au1.cliniko.com/v1", path, 0.0):
+                await asyncio.sleep(0)
+            left -= 1
+            return left < 0
+
+        counted = tracing.counting(attempt)
+        while not await counted():
+            pass
+
+    failures = {"patients": 2, "attendees": 0, "bookings": 1}
+    for path, number in failures.items():
+        await request(path, number)
+    await asyncio.gather(*(request(f"{path}_2", number) for path, number in failures.items()))
+    with tracing.request("https://api.au1.cliniko.com/v1", "user", 0.0):
+        pass
+    found: dict[str, list[object]] = {}
+    for span in exporter.get_finished_spans():
+        path = str(_attributes(span)[names.URL_TEMPLATE]).removeprefix("/v1/")
+        found.setdefault(path, []).append(_attributes(span).get(names.RESENDS, 0))
+    numbers = {path: list(range(number + 1)) for path, number in failures.items()}
+    assert found == {**numbers, **{f"{path}_2": one for path, one in numbers.items()}, "user": [0]}
 
 
 @pytest.mark.parametrize("length", [0, 1, MAX_NAME_LENGTH, MAX_NAME_LENGTH + 1, 100_000])
