@@ -24,7 +24,7 @@ from routiq_gql.runtime import Runtime, open_runtime
 from routiq_gql.security.viewer import LOCAL_OPERATOR
 from routiq_gql.settings import Settings, load_settings
 from routiq_gql.sync.looking import LOOK_REQUESTS
-from routiq_gql.sync.model import SyncMode, SyncState
+from routiq_gql.sync.model import SyncMode, SyncSnapshot, SyncState
 from tests.emulated_cliniko import Cliniko
 from tests.engines.refreshing import EDITS, looks_of
 from tests.organization import ORGANIZATION
@@ -125,8 +125,17 @@ async def test_an_edit_without_a_trace_is_found_by_the_next_comparison(runtime: 
 
 
 @pytest.mark.both_databases
-async def test_a_person_does_not_wait_for_a_sync_of_a_look(runtime: Runtime, cliniko: Cliniko):
+async def test_a_person_does_not_wait_for_a_sync_of_a_look(
+    runtime: Runtime, cliniko: Cliniko, monkeypatch: pytest.MonkeyPatch
+):
     """A start in the middle of such a sync ends it and begins at once, in the mode that the person asked for."""
+    stopped, interrupt = list[str](), runtime.engine.interrupt
+
+    def noted(snapshot: SyncSnapshot) -> None:
+        stopped.append(snapshot.sync_id)
+        interrupt(snapshot)
+
+    monkeypatch.setattr(runtime.engine, "interrupt", noted)
     await run_sync(runtime)
     looks = looks_of(runtime, is_elsewhere=True)
     due = await looks.due()
@@ -139,6 +148,7 @@ async def test_a_person_does_not_wait_for_a_sync_of_a_look(runtime: Runtime, cli
     started = await runtime.syncs.start(LOCAL_OPERATOR, ORGANIZATION, SyncMode.FULL)
     ended = await runtime.syncs.status(LOCAL_OPERATOR, running)
     assert ended.status is SyncState.CANCELLED
+    assert stopped == [running], "its run sends no further request"
     cliniko.gate.open()
     last = (await follow(runtime, started.sync.sync_id))[-1]
     assert started.created
