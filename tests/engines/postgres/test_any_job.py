@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import product
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import insert, text
@@ -11,7 +12,9 @@ from routiq_gql.clock import utc_now
 from routiq_gql.database.engine import Database
 from routiq_gql.database.tables import SYNC
 from routiq_gql.engines.postgres import jobs
+from routiq_gql.engines.postgres.patrol import Patrol, WorkerState
 from routiq_gql.engines.postgres.workers import QUEUE, SILENT_SECONDS
+from routiq_gql.supervision import Supervisor
 from routiq_gql.sync.mapping import first_values
 from routiq_gql.sync.model import SyncMode
 
@@ -80,4 +83,24 @@ async def test_jobs_in_every_state(database_url: str):
             assert await jobs.is_run_by(connection, one.id, number) == is_its_job
         lost = [one.key for one in made if one.is_active and one.state not in {"todo", "doing"}]
         assert await jobs.syncs_without_job(connection) == lost
+    await database.close()
+
+
+async def test_a_worker_puts_a_job_of_its_own_back_in_the_second_round(database_url: str):
+    """A job that it may have fetched at this moment is left alone once; one that it works on is left alone for ever."""
+    database, nothing = Database(database_url), cast(Any, None)
+    async with database.writing() as connection:
+        made = [one for one in await _filled(connection) if one.state == "doing"]
+    ids = {holder: next(one.worker_id for one in made if one.holder == holder) for holder in HOLDERS}
+    own, former = ids["own"], ids["own, silent"]
+    assert own is not None
+    assert former is not None
+    of_own = [one.id for one in made if one.worker_id == own]
+    state = WorkerState("worker", 1, former_ids={former}, job_ids={of_own[0]})
+    patrol = Patrol(database, nothing, state, nothing, Supervisor())
+    for number, left in enumerate([of_own[1:], [], []]):
+        await patrol._take_back(own)
+        async with database.writing() as connection:  # it locks them
+            running = {one for one, _ in await jobs.jobs_of(connection, [own, former])}
+        assert running == {of_own[0], *left}, f"round {number}"
     await database.close()
