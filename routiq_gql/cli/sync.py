@@ -68,7 +68,7 @@ def sync(
 
 async def _sync(settings: Settings, organization: str, mode: SyncMode, messages: Console) -> SyncSnapshot:
     async with open_runtime(settings, only_if_alone=True) as runtime:
-        begun = await _begin(runtime, organization, mode, messages)
+        begun = await _begin(runtime, organization, mode, messages, shows_end=True)
         try:
             with progress_view(messages) as view:
                 last = await follow_sync(runtime.syncs, begun.sync.sync_id, view)
@@ -83,7 +83,7 @@ async def _sync(settings: Settings, organization: str, mode: SyncMode, messages:
 async def _start(settings: Settings, organization: str, mode: SyncMode, messages: Console) -> SyncSnapshot:
     """Start a sync for another process to run, and print the command that follows it."""
     async with open_runtime(settings, run_syncs=False) as runtime:
-        begun = await _begin(runtime, organization, mode, messages)
+        begun = await _begin(runtime, organization, mode, messages, shows_end=False)
         has_worker = await runtime.engine.has_worker()
     messages.print(f"Follow it: routiq-gql log {begun.sync.sync_id} --follow", soft_wrap=True)
     if not has_worker:
@@ -94,12 +94,15 @@ async def _start(settings: Settings, organization: str, mode: SyncMode, messages
     return begun.sync
 
 
-async def _begin(runtime: Runtime, organization: str, mode: SyncMode, messages: Console) -> StartedSync:
+async def _begin(
+    runtime: Runtime, organization: str, mode: SyncMode, messages: Console, *, shows_end: bool
+) -> StartedSync:
+    """Start a sync, and print what stands against it; if its end is shown, only what its end would not say."""
     if not await runtime.connections.has_enabled(organization):
         raise BadInput(f"{organization} is not connected to Cliniko. Type: routiq-gql connect {organization}")
     begun = await runtime.syncs.start(LOCAL_OPERATOR, organization, mode)
     messages.print(f"{begun.message}: {begun.sync.sync_id}", soft_wrap=True)
-    if begun.problem is not None and begun.problem.code is StartProblemCode.OTHER_MODE_RUNS:
+    if begun.problem is not None and (not shows_end or begun.problem.code is StartProblemCode.OTHER_MODE_RUNS):
         messages.print(f"{begun.problem.message} {begun.problem.what_to_do}", soft_wrap=True)
     return begun
 

@@ -15,13 +15,13 @@ from routiq_gql.sync.problems import StartProblem, StartProblemCode
 from tests.cli.conftest import Command
 from tests.snapshots import SNAPSHOT
 
-OTHER_MODE = StartProblem(StartProblemCode.OTHER_MODE_RUNS, "A sync of changes runs.", "Start again later.", True)
+PROBLEMS = [StartProblem(code, "It will not do.", "Do this first.", True) for code in StartProblemCode]
 
 
 def test_what_was_started_is_said(command: Command, monkeypatch: pytest.MonkeyPatch):
-    """A full sync that joins a sync of changes says so; a process to run it is looked for."""
+    """Each problem of a start is printed, as no end is shown; a process to run it is looked for."""
     asked: list[SyncMode] = []
-    choices = product((None, OTHER_MODE), (True, False), (True, False), ([], ["--full"]), ([], ["--json"]))
+    choices = product((None, *PROBLEMS), (True, False), (True, False), ([], ["--full"]), ([], ["--json"]))
     for problem, is_new, has_worker, full, as_json in choices:
         begun = StartedSync(SNAPSHOT, is_new, problem)
 
