@@ -1,7 +1,8 @@
 """Assigns tests to the targets of the Makefile that run tests: by file, by folder, and by the parts they use.
 
 `conftest.py` marks every collected test here, so a new test needs no marker. Only `soak` is set by hand. A test
-without the marker `processes` or another part can't start a process: it would slow `make test-fast` down unnoticed.
+without the marker `processes`, or that of another program, can't start a process: it would slow `make test-fast` down
+unnoticed.
 """
 
 import os
@@ -28,33 +29,78 @@ PARTS = {
     "browser": {"chromium_path", "browser"},
     "postgres": {"postgres", "postgres_template"},
     "processes": {"nginx"},
+    "server": {"bare_server", "cliniko", "command", "emulator_server", "issuer_server", "runtime", "server"},
 }
 """Each marker, and the fixtures that imply it."""
 
 SLOW_FILES = (
     "api/auth/test_long_subscriptions.py",
     "api/auth/test_unauthorized.py",
+    "api/graphql/projection/test_equality.py",
+    "api/graphql/shared/test_random_log_readers.py",
+    "api/graphql/test_event_memo.py",
+    "api/graphql/test_operation_limits.py",
+    "api/graphql/trusted/test_documents.py",
+    "api/rest/test_log.py",
+    "api/rest/test_patient_export.py",
     "api/rest/test_stream.py",
+    "api/test_concurrency.py",
+    "api/test_cors.py",
     "api/test_followers.py",
     "api/test_nothing_private_leaks.py",
     "browser/test_reconnecting.py",
     "cli/test_connections.py",
     "cli/test_demo.py",
     "cli/test_following_syncs.py",
+    "cli/test_limit_options.py",
+    "cli/test_server.py",
     "cli/test_sync_command.py",
+    "cliniko/test_access.py",
+    "cliniko/test_any_list.py",
+    "cliniko/test_lists.py",
+    "cliniko/test_passes.py",
+    "database/test_pruning.py",
+    "database/test_reading_syncs.py",
+    "database/test_retention.py",
+    "database/test_rollback.py",
+    "database/test_schema.py",
+    "database/test_to_versions.py",
+    "database/test_unseen_drafts.py",
+    "emulator/test_churn.py",
+    "emulator/test_clinics.py",
+    "emulator/test_large_clinic.py",
+    "engines/test_paused_engine.py",
+    "engines/test_refreshing.py",
     "engines/test_schedules.py",
-    "sync/test_cancel.py",
+    "live/test_idle_watchers.py",
+    "organizations/test_history_totals.py",
+    "organizations/test_rereading.py",
+    "patients/test_analysis.py",
+    "patients/test_change_plans.py",
+    "patients/test_outlook.py",
+    "patients/test_pages.py",
+    "patients/test_rules.py",
+    "security/test_changes_of_keys.py",
+    "serving/test_request_deadline.py",
+    "serving/test_stalled_clients.py",
+    "sync/reconcile/test_classes.py",
     "sync/reconcile/test_reconciler.py",
+    "sync/reconcile/test_rereading.py",
+    "sync/test_attendee_batches.py",
+    "sync/test_cancel.py",
+    "sync/test_checkpoint.py",
     "sync/test_crashes.py",
+    "sync/test_endings.py",
     "sync/test_incremental.py",
     "sync/test_modes.py",
     "sync/test_unreadable_rows.py",
     "test_supervised_tasks.py",
     "webhooks/test_delivering.py",
+    "webhooks/test_histories.py",
     "webhooks/test_killed_senders.py",
 )
-"""Files with tests of several seconds, or with many tests that each run whole syncs (``--durations`` shows them). They
-are started first, like those of `LONG_FILES`, and `make test-fast` leaves them out."""
+"""Files with tests of several seconds, or that together take seconds (``--durations`` shows them). They are started first,
+like those of `LONG_FILES`, and `make test-fast` leaves them out."""
 
 STARTING = re.compile(r"\bsubprocess\b|\bcreate_subprocess_|\bmultiprocessing\b|\bos\.(fork|exec|spawn|posix_spawn)")
 """A module whose source matches starts processes itself."""
@@ -103,7 +149,7 @@ def parts_of(item: pytest.Item) -> set[str]:
 
 
 def may_start_processes(item: pytest.Item) -> bool:
-    return any(item.get_closest_marker(part) for part in (*PARTS, "soak"))
+    return any(item.get_closest_marker(part) for part in (*PARTS, "soak") if part != "server")
 
 
 class ProcessGuard:

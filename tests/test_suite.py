@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text()
 SELECTED = dict(re.findall(r"^([a-z-]+):.*\n\t\$\(PYTEST\w*\) -m \"?([a-z ]+?)\"? (?:-|\$)", MAKEFILE, re.MULTILINE))
 """Each target, and the markers it selects."""
-MARKERS = ("apps", "browser", "long", "postgres", "processes", "slow", "soak")
+MARKERS = ("apps", "browser", "long", "postgres", "processes", "server", "slow", "soak")
 
 
 def _selects(target: str, markers: set[str]) -> bool:
