@@ -99,8 +99,8 @@ SLOW_FILES = (
     "webhooks/test_histories.py",
     "webhooks/test_killed_senders.py",
 )
-"""Files with tests of several seconds, or that together take seconds (``--durations`` shows them). They are started first,
-like those of `LONG_FILES`, and `make test-fast` leaves them out."""
+"""Files with tests of several seconds, or whose tests take seconds together (``--durations`` shows them). They are
+started first, like those of `LONG_FILES`, and `make test-fast` leaves them out."""
 
 STARTING = re.compile(r"\bsubprocess\b|\bcreate_subprocess_|\bmultiprocessing\b|\bos\.(fork|exec|spawn|posix_spawn)")
 """A module whose source matches starts processes itself."""
