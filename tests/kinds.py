@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.long_tests import LONG_FILES, LONG_TESTS
+from tests.long_tests import LONG_CASES, LONG_FILES, LONG_TESTS
 
 HERE = Path(__file__).parent
 
@@ -172,11 +172,11 @@ class ProcessGuard:
 
 
 def is_long(item: pytest.Item, file: str) -> bool:
-    """Whether this is a test of ``LONG_TESTS``, and not the first of several cases."""
-    if f"{file}::{getattr(item, 'originalname', '')}" not in LONG_TESTS:
-        return False
+    """Whether this is a test of ``LONG_TESTS``, or one of ``LONG_CASES`` and not the first of its cases."""
+    test = f"{file}::{getattr(item, 'originalname', '')}"
     case: dict[str, int] = getattr(getattr(item, "callspec", None), "indices", {})
-    return not case.keys() - {"database_kind"} or any(case.values())
+    is_further = any(index for name, index in case.items() if name != "database_kind")
+    return test in LONG_TESTS or (test in LONG_CASES and is_further)
 
 
 def _repeats_on_postgres(item: pytest.Item) -> bool:

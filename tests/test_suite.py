@@ -77,28 +77,24 @@ def test_the_files_of_slow_and_long_tests_exist():
 
 def test_long_tests_exist():
     """A test that is renamed stays in its list."""
-    for test in kinds.LONG_TESTS:
+    assert not set(kinds.LONG_TESTS) & set(kinds.LONG_CASES)
+    for test in (*kinds.LONG_TESTS, *kinds.LONG_CASES):
         file, _, name = test.partition("::")
-        assert re.search(rf"^(async )?def {name}\(", (ROOT / "tests" / file).read_text(), re.MULTILINE), test
+        assert re.search(rf"^ *(async )?def {name}\(", (ROOT / "tests" / file).read_text(), re.MULTILINE), test
 
 
-@pytest.mark.parametrize(
-    ("indices", "is_long"),
-    [
-        (None, True),
-        ({"database_kind": 0}, True),
-        ({"seed": 0}, False),
-        ({"seed": 1}, True),
-        ({"seed": 0, "mode": 0, "database_kind": 0}, False),
-        ({"seed": 0, "mode": 2, "database_kind": 0}, True),
-    ],
-)
-def test_make_test_runs_the_first_case_of_a_long_test(indices: dict[str, int] | None, is_long: bool):
-    """`make test-long` runs all other cases, and a test without cases; a database is no case."""
-    file, _, name = kinds.LONG_TESTS[0].partition("::")
+@pytest.mark.parametrize("indices", [None, {"database_kind": 0}, {"seed": 0}, {"seed": 1}, {"seed": 0, "mode": 2}])
+def test_make_test_runs_the_first_of_long_cases(indices: dict[str, int] | None):
+    """`make test-long` runs the other cases, and all cases of a long test; a database is no case."""
     case = {} if indices is None else {"callspec": SimpleNamespace(indices=indices)}
-    assert kinds.is_long(cast(pytest.Item, SimpleNamespace(originalname=name, **case)), file) == is_long
-    assert not kinds.is_long(cast(pytest.Item, SimpleNamespace(originalname="test_other", **case)), file)
+
+    def is_long(test: str) -> bool:
+        file, _, name = test.partition("::")
+        return kinds.is_long(cast(pytest.Item, SimpleNamespace(originalname=name, **case)), file)
+
+    assert is_long(kinds.LONG_TESTS[0])
+    assert is_long(kinds.LONG_CASES[0]) == any((indices or {}).values())
+    assert not is_long(f"{kinds.LONG_TESTS[0]}_and_others")
 
 
 def test_packages_of_npm_are_installed_for_tests_of_apps_only():

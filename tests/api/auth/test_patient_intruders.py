@@ -245,7 +245,7 @@ async def test_a_lapsed_session_reads_no_patients(server: Server, issuer: Issuer
     """In the grace period a socket still reads figures; patients need a fresh token, and come with it."""
     document, variables = _query(DOCUMENTS["patients"]), {"org": OURS}
     async with open_socket(server, init=False) as socket:
-        await socket.init(payload=bearer(issuer.token(OURS, role="receptionist", lifetime_seconds=1)))
+        await socket.init(payload=bearer(issuer.token(OURS, role="receptionist", lifetime_seconds=3)))
         async with asyncio.timeout(LIMIT_SECONDS):
             while True:
                 await socket.subscribe(document, **variables)
