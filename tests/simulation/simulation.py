@@ -241,8 +241,6 @@ class Simulation:
             raise process.error
         return process
 
-    # Helpers
-
     def is_idle(self) -> bool:
         """Whether no organization has an active sync."""
         return not any(self.ledger.active_of(one) for one in self.organizations)
