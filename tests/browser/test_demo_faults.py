@@ -30,10 +30,12 @@ NO_EMPTY_HALF = """() => {
     const [card, box, lines] = ["#log-card", "#log-box", "#log"].map(
         name => document.querySelector(name).getBoundingClientRect());
     const padding = card.bottom - box.bottom;
-    const sync = document.querySelector("#sync");
-    const content = Math.max(...[...sync.children].map(child => child.getBoundingClientRect().bottom));
-    const isSyncFull = sync.getBoundingClientRect().bottom - content < 40;
-    return isSyncFull && box.height > 0 && box.height <= lines.height + 1 && padding < 40;
+    const areFull = ["#sync", "#trouble"].map(name => document.querySelector(name)).every(each => {
+        const content = Math.max(...[...each.children].map(child => child.getBoundingClientRect().bottom));
+        return each.getBoundingClientRect().bottom - content < 40;
+    });
+    const fits = document.documentElement.scrollWidth <= innerWidth;
+    return fits && areFull && box.height > 0 && box.height <= lines.height + 1 && padding < 40;
 }"""
 
 
@@ -61,13 +63,15 @@ async def test_a_trouble_is_reported_and_the_sync_ends_correctly(demo: str, open
     await expect(page.locator("#active-stored")).to_have_text("89")
 
 
-@pytest.mark.parametrize("width", [901, 1280, 1499, 1600, 1920])
+@pytest.mark.parametrize("width", [901, 1280, 1500, 1600, 1920])
 async def test_no_card_has_an_empty_half(demo: str, open_page: OpenPage, width: int):
-    """The cards of log and sync are no higher than their content, whatever the height of their neighbours."""
+    """The cards of log, sync and troubles are as high as their content, beside a card of any height."""
     page = await open_page(demo)
     await expect_status(page, "Completed")
     await expect(page.locator("#log li.success").first).to_be_visible()
     await page.set_viewport_size({"width": width, "height": 900})
+    if width >= 1500:  # with many latest changes; on narrower screens the log takes the height
+        await page.locator("#patients").evaluate("card => card.style.minHeight = '900px'")
     for level in ("Success", "Warning", "Error"):
         await page.locator("#levels").get_by_role("button", name=level).click()
     await expect(page.locator("#log li.success")).to_have_count(0)
