@@ -44,7 +44,7 @@ test: .venv/.installed-dev ## all tests but those of test-long, test-apps and so
 test-long: .venv/.installed-dev ## searches through many random cases, and on PostgreSQL the tests that run on both databases
 	$(PYTEST_PARALLEL) -m "long and not apps and not soak" $(ARGS)
 
-test-fast: .venv/.installed-dev ## the tests of test that need no server, sync, browser, PostgreSQL or other processes, and are not slow
+test-fast: .venv/.installed-dev ## test without slow tests, those with a browser, PostgreSQL or other processes, and most with servers and syncs
 	$(PYTEST_PARALLEL) -m "not long and not apps and not soak and not browser and not postgres and not processes and not server and not slow" $(ARGS)
 
 test-apps: .venv/.installed-dev ## builds and runs of other people's clients and of the React component (needs npm)
